@@ -1,0 +1,84 @@
+package dev.sessionlock;
+
+import java.time.Duration;
+import java.util.OptionalLong;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * How {@link SessionLocks#clear} is to go about it. Immutable; each {@code with…} returns a changed copy.
+ *
+ * <pre>{@code
+ * ClearOptions options = ClearOptions.forReal().withToken(report.owner().token()).withTimeout(Duration.ofSeconds(20));
+ * }</pre>
+ */
+public final class ClearOptions {
+    /** A tick of the holder's keeper (1 s), its {@code revokeGrace} (2 s unless it chose another), and some room for a busy machine. */
+    static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(6);
+    private static final Duration LONGEST_TIMEOUT = Duration.ofHours(1);
+
+    private static final ClearOptions DRY_RUN = new ClearOptions(true, null, DEFAULT_TIMEOUT);
+    private static final ClearOptions FOR_REAL = new ClearOptions(false, null, DEFAULT_TIMEOUT);
+
+    private final boolean dry;
+    private final @Nullable Long token;
+    private final Duration timeout;
+
+    private ClearOptions(boolean dry, @Nullable Long token, Duration timeout) {
+        this.dry = dry;
+        this.token = token;
+        this.timeout = timeout;
+    }
+
+    /** {@return options that only say what would be done, and write nothing} */
+    public static @NotNull ClearOptions dryRun() {
+        return DRY_RUN;
+    }
+
+    /** {@return options that clear in earnest} */
+    public static @NotNull ClearOptions forReal() {
+        return FOR_REAL;
+    }
+
+    /** {@return whether it is a dry run} */
+    public boolean isDryRun() {
+        return dry;
+    }
+
+    /** {@return the token of the living holder that is to be asked to let go; empty if none is} */
+    public @NotNull OptionalLong token() {
+        return token == null ? OptionalLong.empty() : OptionalLong.of(token);
+    }
+
+    /** {@return for how long a holder that was asked is waited for} */
+    public @NotNull Duration timeout() {
+        return timeout;
+    }
+
+    /**
+     * Means one hold exactly: if it is alive its holder is asked to let go; if the lock is another's by now, nothing is done.
+     *
+     * @param token the fencing token, as a {@link LockReport} names it
+     */
+    public @NotNull ClearOptions withToken(long token) {
+        return new ClearOptions(dry, token, timeout);
+    }
+
+    /**
+     * For how long a holder that was asked is waited for.
+     *
+     * @param timeout 0 to 1 hour; 6 s by default
+     * @throws IllegalArgumentException if it is outside
+     */
+    public @NotNull ClearOptions withTimeout(@NotNull Duration timeout) {
+        if (timeout.isNegative() || timeout.compareTo(LONGEST_TIMEOUT) > 0) {
+            throw new IllegalArgumentException("timeout must be from 0s to 1h, not " + timeout);
+        }
+        return new ClearOptions(dry, token, timeout);
+    }
+
+    @Override
+    public @NotNull String toString() {
+        return "ClearOptions[" + (dry ? "dryRun" : "forReal") + (token == null ? "" : ", token=" + token) + ", timeout=" + timeout + "]";
+    }
+}

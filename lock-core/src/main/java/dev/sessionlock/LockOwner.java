@@ -1,0 +1,34 @@
+package dev.sessionlock;
+
+import java.time.Instant;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * Who holds, or left behind, a lock, as far as its record says. A stranger's record (another program's) says less than ours.
+ *
+ * @param pid the process id, in the pid namespace of its owner
+ * @param host the host name; null if the record names none
+ * @param processStart when the process started, by wall clock; null if unknown
+ * @param since when the lock was taken, by wall clock; null if unknown
+ * @param thread the thread that took it; null if unknown
+ * @param purpose what it is held for; null if not said
+ * @param token the fencing token; null for a stranger's lock
+ * @param leaseUntil when the lease ends unless it is renewed, by wall clock; null if it never ends or is unknown
+ */
+public record LockOwner(
+        long pid,
+        @Nullable String host,
+        @Nullable Instant processStart,
+        @Nullable Instant since,
+        @Nullable String thread,
+        @Nullable String purpose,
+        @Nullable Long token,
+        @Nullable Instant leaseUntil) {
+
+    /** {@return a short form for logs, such as {@code pid 30522 on moss, thread "compactor-1"}} */
+    @Override
+    public @NotNull String toString() {
+        return "pid " + pid + (host == null ? "" : " on " + host) + (thread == null ? "" : ", thread \"" + thread + "\"");
+    }
+}

@@ -1,0 +1,19 @@
+package dev.sessionlock;
+
+import org.jetbrains.annotations.NotNull;
+
+/**
+ * A thread asked for a lock that it holds already. Waiting would have been waiting for itself. Close the outer handle first,
+ * {@linkplain SessionLock#detach() detach} it if another thread is to close it, or ask with
+ * {@link LockOptions#withReentrant reentrant} options.
+ */
+public final class LockReentryException extends IllegalStateException {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * @param message which lock, since when, and what to do
+     */
+    public LockReentryException(@NotNull String message) {
+        super(message);
+    }
+}

@@ -1,0 +1,60 @@
+package dev.sessionlock;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * What is known of one lock at one moment: who holds it, why it is judged so, and what a person can do. Made by
+ * {@link SessionLocks#inspect} without disturbing the lock, and carried by {@link LockTimeoutException}.
+ *
+ * <pre>{@code
+ * LockReport report = locks.inspect(Path.of("session.jsonl"));
+ * if (report.state() == LockReport.State.STALE) {
+ *     log.warn("{}: {} {}", report.name(), report.evidence(), report.advice());
+ * }
+ * }</pre>
+ *
+ * @param name the lock's name: the target's file name
+ * @param lockFile where the record lies or would lie
+ * @param state the verdict
+ * @param owner who holds it or left it behind; null if nobody, or if the file does not say
+ * @param evidence the facts behind the verdict, in words, the weightiest first
+ * @param advice the next command for a person to run, or what to do; empty if there is nothing to do
+ */
+public record LockReport(
+        @NotNull String name,
+        @Nullable Path lockFile,
+        @NotNull State state,
+        @Nullable LockOwner owner,
+        @NotNull List<String> evidence,
+        @NotNull String advice) {
+
+    /** The verdict on a lock. */
+    public enum State {
+        /** Nobody holds it and nothing lies in its place. */
+        FREE,
+        /** A living process holds it, and its lease runs. */
+        HELD,
+        /** Its process lives but has let its lease run out: frozen, or starved. Others pass it over. */
+        EXPIRED,
+        /** Its process is gone. The next acquisition replaces it by itself. */
+        STALE,
+        /** Another program's lock, or another machine's, whatever its health. */
+        FOREIGN,
+        /** The torn beginning of a lock record, or an empty file beside its target. */
+        TORN,
+        /** Something that is not a lock lies in its place, such as {@code yarn.lock}. It is never touched. */
+        NOT_A_LOCK
+    }
+
+    /** Copies the evidence, so that the report cannot change. */
+    public LockReport {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(state, "state");
+        Objects.requireNonNull(advice, "advice");
+        evidence = List.copyOf(evidence);
+    }
+}

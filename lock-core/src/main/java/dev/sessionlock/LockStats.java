@@ -1,0 +1,13 @@
+package dev.sessionlock;
+
+/**
+ * Counters of one {@link SessionLocks}, at one moment. Each is exact by itself; two of them may be a moment apart.
+ *
+ * @param held handles that hold now
+ * @param waiting threads that wait now
+ * @param acquired handles given out so far
+ * @param lost handles that were lost before they were closed
+ * @param reclaimed locks taken over from a dead, expired or torn owner
+ */
+public record LockStats(long held, long waiting, long acquired, long lost, long reclaimed) {
+}

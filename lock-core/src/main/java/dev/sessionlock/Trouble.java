@@ -1,0 +1,65 @@
+package dev.sessionlock;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.util.Locale;
+
+/** Puts what the system said into words for the person who has to act. */
+final class Trouble {
+    private Trouble() {
+    }
+
+    static LockException explain(IOException e, Path target) {
+        return explain(e, "lock", target);
+    }
+
+    /**
+     * Puts a refusal into words.
+     *
+     * @param what what cannot be done with the target
+     */
+    static LockException explain(IOException e, String what, Path target) {
+        if (e instanceof LockException known) {
+            return known;
+        }
+        Path parent = target.toAbsolutePath().getParent();
+        String cannot = "cannot " + what + " " + target + ": ";
+        if (parent != null && !Files.exists(parent)) {
+            return new LockException(cannot + "the directory " + parent + " does not exist; make it first", e);
+        } else if (e instanceof NotDirectoryException || parent != null && !Files.isDirectory(parent)) {
+            return new LockException(cannot + parent + " is not a directory", e);
+        } else if (e instanceof AccessDeniedException || saysPermission(e)) {
+            return new LockException(cannot + "no permission for " + file(e, parent) + (what.equals("look at") ? ""
+                    : "; to lock a file or clear its lock one must be able to write to its directory and to .session-locks in it"), e);
+        }
+        return new LockException(cannot + reason(e, parent), e);
+    }
+
+    private static boolean saysPermission(IOException e) {
+        return e instanceof FileNotFoundException && String.valueOf(e.getMessage()).contains("(Permission denied)");
+    }
+
+    private static Object file(IOException e, Path parent) {
+        return e instanceof FileSystemException known && known.getFile() != null ? known.getFile() : parent;
+    }
+
+    private static String reason(IOException e, Path parent) {
+        String said = String.valueOf(e.getMessage()).toLowerCase(Locale.ROOT);
+        if (said.contains("no space left")) {
+            return "the disk of " + parent + " is full (space or inodes); free some and try again";
+        } else if (said.contains("quota exceeded")) {
+            return "the disk quota for " + parent + " is used up; free some and try again";
+        } else if (said.contains("read-only file system")) {
+            return parent + " is on a read-only file system, and a lock must be written";
+        } else if (e instanceof NoSuchFileException) {
+            return "the directory " + parent + " was removed or replaced meanwhile; try again";
+        }
+        return e.getMessage() == null ? e.toString() : e.getMessage();
+    }
+}

@@ -1,0 +1,200 @@
+package dev.sessionlock.cli;
+
+import dev.sessionlock.ClearOptions;
+import dev.sessionlock.ClearReport;
+import dev.sessionlock.ClearReport.Outcome;
+import dev.sessionlock.LockException;
+import dev.sessionlock.SessionLocks;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.jetbrains.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Clears what dead owners have left, or asks a living one to let go. */
+@Command(
+        name = "clear",
+        header = "Removes the locks of dead owners; asks a living one to let go. Dry unless --yes.",
+        customSynopsis = {"sessionlock clear [--token N [--timeout D]] [--yes] [--json] FILE|DIR"},
+        description = {
+            "Removes what is provably dead, and nothing else: the lock of FILE, or all dead locks of DIR. Each is judged again with the "
+                    + "kernel's lock in hand, so that a living holder's is never removed. A living holder is asked to let go, if its token "
+                    + "says that it is meant, and waited for. What is not a lock is never touched.",
+            ""
+        },
+        optionListHeading = "%nOptions:%n",
+        footer = {
+            "",
+            "FILE is the file that is locked; its lock file (FILE.lock) will do, too. D is a whole number with its unit: 500ms, 10s, 5m.",
+            "Without --yes nothing at all is written.",
+            "",
+            "Exit code: 0 done, or would be; 1 something was refused; 2 bad usage, or the directory cannot be read or written.",
+            "",
+            "Examples:",
+            "  java -jar sessionlock.jar clear sessions                   # what would be cleared?",
+            "  java -jar sessionlock.jar clear --yes sessions",
+            "  java -jar sessionlock.jar clear --token 1770617943000001 --yes sessions/session.jsonl"
+        })
+final class ClearCommand implements Callable<Integer> {
+    private static final int REFUSED = 1;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private HelpOption help;
+
+    @Option(names = "--token", paramLabel = "N",
+            description = "The token of the hold that is meant, as status shows it: if its holder is alive, it is asked to let go.")
+    private @Nullable Long token;
+
+    @Option(names = "--timeout", paramLabel = "D", converter = DurationConverter.class,
+            description = "How long to wait for a holder that was asked (default: 6s).")
+    private @Nullable Duration timeout;
+
+    @Option(names = {"-y", "--yes"}, description = "Do it. Without this, say what would be done.")
+    private boolean yes;
+
+    @Option(names = "--json", description = "Print one JSON document.")
+    private boolean json;
+
+    @Parameters(paramLabel = "FILE|DIR", converter = FileConverter.class, description = "The locked file, or a directory of such.")
+    private Path path;
+
+    @Override
+    public Integer call() throws LockException, InterruptedException {
+        ClearOptions options = options();
+        boolean directory = Files.isDirectory(path);
+        if (directory && token != null) {
+            throw new ParameterException(spec.commandLine(), "--token is one lock's: name its file, not the directory " + path);
+        }
+        Path target = path;
+        List<ClearReport> done;
+        try (SessionLocks locks = SessionLocks.create()) {
+            target = directory ? path : StatusCommand.targetOf(locks, path);
+            done = locks.clear(target, options);
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            out.println(json(target, directory, done));
+        } else if (directory) {
+            printAll(out, done);
+        } else {
+            out.println(done.isEmpty() ? Finding.printable(target.toString()) + ": free; there is nothing to clear" : text(target, done.get(0)));
+            if (!yes && !done.isEmpty() && done.get(0).outcome() == Outcome.WOULD_CLEAR) {
+                out.println(dryRun());
+            }
+        }
+        out.flush();
+        return done.stream().anyMatch(report -> report.outcome() == Outcome.REFUSED) ? REFUSED : 0;
+    }
+
+    private ClearOptions options() {
+        try {
+            ClearOptions options = yes ? ClearOptions.forReal() : ClearOptions.dryRun();
+            options = token == null ? options : options.withToken(token);
+            return timeout == null ? options : options.withTimeout(timeout);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), e.getMessage());
+        }
+    }
+
+    // ---- for a person ----
+
+    private static String text(Path target, ClearReport report) {
+        StringBuilder text = new StringBuilder(Finding.printable(target.toString()) + ": " + styled(report, word(report)));
+        String label = "because";
+        for (String fact : report.lock().evidence()) {
+            text.append(System.lineSeparator()).append(Finding.line(label, fact));
+            label = "";
+        }
+        if (!report.lock().advice().isEmpty() && report.outcome() == Outcome.REFUSED) {
+            text.append(System.lineSeparator()).append(Finding.line("to do", report.lock().advice()));
+        }
+        return text.toString();
+    }
+
+    private void printAll(PrintWriter out, List<ClearReport> done) {
+        int words = done.stream().mapToInt(report -> word(report).length()).max().orElse(0);
+        int names = done.stream().mapToInt(report -> name(report).length()).max().orElse(0);
+        for (ClearReport report : done) {
+            out.println(styled(report, String.format("%-" + words + "s", word(report))) + "   "
+                    + String.format("%-" + names + "s", name(report)) + "   "
+                    + Finding.printable(facts(report)));
+            if (report.outcome() == Outcome.REFUSED && !report.lock().advice().isEmpty()) {
+                out.println(Finding.line("to do", report.lock().advice()));
+            }
+        }
+        Map<Outcome, Long> outcomes = done.stream().collect(Collectors.groupingBy(ClearReport::outcome, TreeMap::new, Collectors.counting()));
+        out.println(done.isEmpty() ? "no locks in " + Finding.printable(path.toString())
+                : outcomes.entrySet().stream().map(entry -> entry.getValue() + " " + word(entry.getKey())).collect(Collectors.joining(", ")));
+        if (outcomes.containsKey(Outcome.WOULD_CLEAR)) {
+            out.println(dryRun());
+        }
+    }
+
+    private String name(ClearReport report) {
+        Path shown = new Finding(path.resolve(report.lock().name()), report.lock(), Instant.now()).shown();
+        return Finding.printable(shown.getFileName().toString());
+    }
+
+    /** What was done, and whether its owner lives. */
+    private static String facts(ClearReport report) {
+        List<String> evidence = report.lock().evidence();
+        Optional<String> health = evidence.stream().skip(1).filter(fact -> fact.matches("(?s).*: (alive|dead|unknown)")).findFirst();
+        Optional<String> other = evidence.stream().skip(1).findFirst();
+        return report.outcome() == Outcome.CLEARED ? evidence.get(0)
+                : evidence.get(0) + health.or(() -> other).map(fact -> "; " + fact).orElse("");
+    }
+
+    private static String dryRun() {
+        return "dry run: nothing was written; with --yes it is done";
+    }
+
+    private static String styled(ClearReport report, String text) {
+        String style = switch (report.outcome()) {
+            case CLEARED, RELEASED -> "bold,green";
+            case WOULD_CLEAR -> "yellow";
+            case REFUSED -> "bold,red";
+        };
+        return Ansi.AUTO.string("@|" + style + " " + text + "|@");
+    }
+
+    private static String word(ClearReport report) {
+        return word(report.outcome());
+    }
+
+    private static String word(Outcome outcome) {
+        return outcome.name().replace('_', ' ').toLowerCase(Locale.ROOT);
+    }
+
+    // ---- for programs ----
+
+    private static String json(Path target, boolean directory, List<ClearReport> done) {
+        Instant now = Instant.now();
+        JsonWriter json = new JsonWriter().beginObject().member("version", 1).name("locks").beginArray();
+        for (ClearReport report : done) {
+            Path file = directory ? target.resolve(report.lock().name()) : target;
+            new Finding(file, report.lock(), now).members(json.beginObject())
+                    .member("outcome", word(report).replace(' ', '-'))
+                    .endObject();
+        }
+        return json.endArray().endObject().toString();
+    }
+}

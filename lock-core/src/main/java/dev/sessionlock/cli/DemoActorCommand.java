@@ -1,0 +1,276 @@
+package dev.sessionlock.cli;
+
+import dev.sessionlock.LockListener;
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockTimeoutException;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jetbrains.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/**
+ * A process of the demo: a writer or the compaction job. It does its work in a loop, tells its marks on stdout, and takes the orders
+ * that bring it into trouble from stdin; at the end of stdin it ends, since then the demo has.
+ */
+@Command(name = "demo-actor", hidden = true)
+final class DemoActorCommand implements Callable<Integer> {
+    /** Short, so that the demo is: the defaults are 30 s and 5 min. */
+    static final Duration LEASE = Duration.ofSeconds(1);
+    static final Duration MAX_HOLD = Duration.ofSeconds(3);
+    private static final LockOptions WRITING = LockOptions.defaults()
+            .withLease(LEASE).withMaxHold(MAX_HOLD).withRevokeGrace(Duration.ofSeconds(1)).withPurpose("append");
+    /** Nobody may pass it over while it lives: frozen before its rename, it would put an old transcript over new lines. */
+    private static final LockOptions COMPACTION = LockOptions.defaults()
+            .withLease(LEASE).withTakeover(false).withTimeout(Duration.ofSeconds(30)).withPurpose("compaction");
+    /** As for a compaction: cutting the file's end off too late would take away what others have written since. */
+    private static final LockOptions REPAIR = COMPACTION.withPurpose("repair of a torn line");
+    private static final long WRITER_REST_MILLIS = 15;
+    private static final long COMPACTION_REST_MILLIS = 700;
+
+    /** What an actor is told to do, once, the next time that it holds the lock. */
+    enum Order {
+        /** Stop half-way, in order to be killed. */
+        DIE,
+        /** Stop before the write, in order to be frozen; write when told to go on. */
+        FREEZE,
+        /** Hold it until it is lost. */
+        LINGER,
+        /** Forget the handle. */
+        LEAK,
+        /** End, after the work in hand. */
+        STOP,
+        /** Go on, after a FREEZE. */
+        GO
+    }
+
+    @Option(names = "--compaction")
+    private boolean compaction;
+
+    @Parameters(index = "0")
+    private String name;
+
+    @Parameters(index = "1")
+    private Path file;
+
+    private final BlockingQueue<Order> orders = new LinkedBlockingQueue<>();
+    private final AtomicBoolean leaked = new AtomicBoolean();
+    private Transcript transcript;
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        transcript = new Transcript(file);
+        Thread ears = new Thread(this::hear, "orders");
+        ears.setDaemon(true);
+        ears.start();
+        try (SessionLocks locks = SessionLocks.builder().listener(new LeakReporter()).build()) {
+            if (compaction) {
+                compactAgainAndAgain(locks);
+            } else {
+                writeAgainAndAgain(locks);
+            }
+        }
+        return 0;
+    }
+
+    private void hear() {
+        try (BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII))) {
+            for (String line = in.readLine(); line != null; line = in.readLine()) {
+                orders.add(Order.valueOf(line));
+            }
+        } catch (IOException e) {
+            // as the end
+        }
+        Runtime.getRuntime().halt(0); // the demo has gone, and nobody may be left behind
+    }
+
+    /** In one write each, so that a line is whole or not there. */
+    private static void tell(String mark) {
+        synchronized (System.out) {
+            System.out.println(mark);
+            System.out.flush();
+        }
+    }
+
+    // ---- a writer ----
+
+    private void writeAgainAndAgain(SessionLocks locks) throws IOException, InterruptedException {
+        Order order = null;
+        for (int number = 1; order != Order.STOP; number++) {
+            write(locks, line(number, "writer " + name), order);
+            order = orders.poll(WRITER_REST_MILLIS, TimeUnit.MILLISECONDS);
+            if (order == Order.LEAK) {
+                leak(locks, ++number);
+                order = null;
+            }
+        }
+    }
+
+    private Transcript.Line line(int number, String author) {
+        return new Transcript.Line(String.format(Locale.ROOT, "%s-%05d", name, number), "message " + number + " of " + author);
+    }
+
+    /** Writes one line and counts it, however often it has to be tried. */
+    private void write(SessionLocks locks, Transcript.Line line, @Nullable Order order) throws IOException, InterruptedException {
+        Order once = order;
+        boolean again = false;
+        while (true) {
+            try (SessionLock lock = locks.acquire(file, WRITING)) {
+                if (!transcript.isTorn()) {
+                    if (again && transcript.has(line.id())) {
+                        tell("landed " + line.id()); // the write that came too late is there after all: once more would double it
+                    } else {
+                        lock.ensureHeld();
+                        getIntoTrouble(once, line, lock);
+                        once = null;
+                        transcript.append(line.written() + "\n");
+                    }
+                    lock.ensureHeld();
+                    tell("counted " + line.id() + " " + lock.token());
+                    return;
+                }
+            } catch (LockLostException e) {
+                tell("refused " + line.id() + " " + e.reason());
+                once = null;
+                again = true;
+                continue;
+            } catch (LockTimeoutException e) {
+                tell("in-vain " + line.id());
+                continue;
+            }
+            repair(locks);
+        }
+    }
+
+    /** Cuts off what a killed writer has left. Under a lock of its own, since only that one is never taken over. */
+    private void repair(SessionLocks locks) throws IOException, InterruptedException {
+        try (SessionLock lock = locks.acquire(file, REPAIR)) {
+            transcript.repairTail();
+            lock.ensureHeld();
+        } catch (LockLostException | LockTimeoutException e) {
+            tell("refused repair");
+        }
+    }
+
+    private void getIntoTrouble(@Nullable Order order, Transcript.Line line, SessionLock lock) throws IOException, InterruptedException {
+        if (order == null || order == Order.STOP) {
+            return;
+        }
+        if (order == Order.DIE) {
+            transcript.append(line.written().substring(0, 40));
+        }
+        tell("holds - " + lock.token());
+        switch (order) {
+            case DIE -> Thread.sleep(Long.MAX_VALUE);
+            case FREEZE -> await(Order.GO);
+            case LINGER -> holdUntilLost(lock);
+            default -> { }
+        }
+    }
+
+    private void await(Order expected) throws InterruptedException {
+        while (orders.take() != expected) {
+            continue;
+        }
+    }
+
+    private static void holdUntilLost(SessionLock lock) throws LockLostException, InterruptedException {
+        while (true) {
+            lock.ensureHeld();
+            Thread.sleep(10);
+        }
+    }
+
+    /** As a request does whose code has no try-with-resources: its thread ends, its handle is never closed. */
+    private void leak(SessionLocks locks, int number) throws InterruptedException {
+        leaked.set(true);
+        Thread request = new Thread(() -> {
+            try {
+                SessionLock lock = locks.acquire(file, WRITING.withPurpose("a request that forgets to close"));
+                Transcript.Line line = line(number, "a leaking request of " + name);
+                transcript.append(line.written() + "\n");
+                lock.ensureHeld();
+                tell("counted " + line.id() + " " + lock.token());
+                tell("holds - " + lock.token());
+            } catch (IOException | InterruptedException e) {
+                tell("failed " + e);
+            }
+        }, "leaking-request");
+        request.start();
+        request.join();
+        Thread others = new Thread(this::serveOtherRequests, "other-requests");
+        others.setDaemon(true);
+        others.start();
+    }
+
+    /** What else a gateway does meanwhile; it makes garbage, and so the collector comes round. */
+    private void serveOtherRequests() {
+        try {
+            while (leaked.get()) {
+                transcript.lines().forEach(Transcript.Line::parse);
+                Thread.sleep(2);
+            }
+        } catch (IOException | InterruptedException e) {
+            tell("failed " + e);
+        }
+    }
+
+    /** Tells what ended the leaked hold. */
+    private final class LeakReporter implements LockListener {
+        @Override
+        public void lost(Event event, LockLostException why) {
+            if (leaked.getAndSet(false)) {
+                tell("leak-ended " + event.token() + " " + why.reason());
+            }
+        }
+    }
+
+    // ---- the compaction job ----
+
+    private void compactAgainAndAgain(SessionLocks locks) throws IOException, InterruptedException {
+        Order order = null;
+        while (order != Order.STOP) {
+            compact(locks, order);
+            order = orders.poll(COMPACTION_REST_MILLIS, TimeUnit.MILLISECONDS);
+        }
+        compact(locks, null);
+    }
+
+    private void compact(SessionLocks locks, @Nullable Order order) throws IOException, InterruptedException {
+        try (SessionLock lock = locks.acquire(file, COMPACTION)) {
+            transcript.repairTail();
+            if (!Files.exists(file)) {
+                return;
+            }
+            long before = Files.size(file);
+            Path fresh = transcript.compacted(); // over what a killed one has left
+            if (order == Order.DIE) {
+                Files.writeString(fresh, Files.readString(fresh).substring(0, (int) (Files.size(fresh) / 2)));
+                tell("holds - " + lock.token());
+                Thread.sleep(Long.MAX_VALUE);
+            }
+            long after = Files.size(fresh);
+            lock.replace(fresh);
+            tell("compacted " + before + " " + after);
+        } catch (LockLostException e) {
+            tell("refused compaction " + e.reason());
+        } catch (LockTimeoutException e) {
+            tell("in-vain compaction");
+        }
+    }
+}

@@ -1,0 +1,418 @@
+package dev.sessionlock.cli;
+
+import dev.sessionlock.internal.directory.LockDirectory;
+import dev.sessionlock.internal.directory.Traits;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.Span;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileStore;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jetbrains.annotations.Nullable;
+
+/** The doctor's probes of the file system and the system that one process can make alone. */
+final class FileProbes {
+    private static final long ENOUGH_BYTES = 4L << 20;
+    private static final long ENOUGH_INODES = 100;
+    private static final Duration MUCH_SKEW = Duration.ofSeconds(5);
+    private static final long STAMPS_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(1_200);
+    /** What the library adds to a session's name, at most: {@code .lock.reclaim}. */
+    private static final int ADDED_TO_NAME = 13;
+    private static final int LONGEST_NAME = 255;
+    private static final int SHORT_NAME = 100;
+    /** The namespaces that the kernel starts with (proc_ns.h). */
+    private static final String FIRST_PID_NAMESPACE = "4026531836";
+    private static final String FIRST_TIME_NAMESPACE = "4026531834";
+    private static final int ALL = 07777;
+    private static final Pattern INODES = Pattern.compile("\\s(\\d+|-)\\s+(\\d+|-)\\s+(\\d+|-)\\s+(\\d+%|-)\\s");
+
+    private FileProbes() {
+    }
+
+    private interface Probe {
+        Check run() throws IOException;
+    }
+
+    /** {@return the check; one that breaks off for a reason that it did not expect is unknown} */
+    private static Check probe(String name, Probe probe) {
+        try {
+            return probe.run();
+        } catch (IOException | RuntimeException e) {
+            return Check.unknown(name, "could not be tried: " + said(e), "");
+        }
+    }
+
+    /** {@return what an exception says, for a person} */
+    static String said(Exception e) {
+        if (e instanceof AccessDeniedException denied) {
+            return "no permission for " + denied.getFile();
+        } else if (e instanceof FileSystemException trouble && trouble.getReason() != null) {
+            return trouble.getReason();
+        }
+        String message = e.getMessage() == null || e instanceof FileSystemException ? e.toString() : e.getMessage();
+        return message.lines().findFirst().orElse("");
+    }
+
+    // ---- what needs no place to write ----
+
+    /** {@return the checks of the directory as it lies there} */
+    static List<Check> ofDirectory(Path directory) {
+        return List.of(type(directory), probe("space", () -> space(directory)), probe("inodes", () -> inodes(directory)));
+    }
+
+    private static Check type(Path directory) {
+        String type = Traits.type(directory);
+        if (Traits.isNetwork(type)) {
+            return Check.notOk("type", type + ": kernel locks and mapped pages may not be shared by all who use it; sessionlock "
+                    + "refuses it", "keep the sessions on a local disk, or lock with an engine for many machines, such as a database");
+        } else if (type.equals("unknown")) {
+            return Check.unknown("type", "the mount table does not list it; what counts is what the two JVMs find below", "");
+        }
+        return Check.ok("type", type + ", " + switch (type.toLowerCase(Locale.ROOT)) {
+            case "overlay", "aufs" -> "a container's own layer: what is written here goes with the container, and no other one sees it";
+            case "tmpfs", "ramfs" -> "in memory: what is written here is gone after a reboot";
+            default -> "local";
+        });
+    }
+
+    private static Check space(Path directory) throws IOException {
+        FileStore store = Files.getFileStore(directory);
+        long free = store.getUsableSpace();
+        String detail = inBytes(free) + " of " + inBytes(store.getTotalSpace()) + " free for this user";
+        return free >= ENOUGH_BYTES ? Check.ok("space", detail)
+                : Check.notOk("space", detail, "free some: no lock can be taken on a full disk");
+    }
+
+    static String inBytes(long bytes) {
+        String[] units = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+        double value = bytes;
+        int unit = 0;
+        for (; value >= 1024 && unit < units.length - 1; unit++) {
+            value /= 1024;
+        }
+        return (value < 10 && unit > 0 ? String.format(Locale.ROOT, "%.1f ", value) : Math.round(value) + " ") + units[unit];
+    }
+
+    private static Check inodes(Path directory) throws IOException {
+        Process df = new ProcessBuilder("df", "-Pi", "--", directory.toString()).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+        try (BufferedReader out = new BufferedReader(new InputStreamReader(df.getInputStream(), StandardCharsets.UTF_8))) {
+            df.getOutputStream().close();
+            boolean ended = df.waitFor(2, TimeUnit.SECONDS); // it says little, so that it need not wait for a reader
+            return ended && df.exitValue() == 0 ? inodes(out.lines().reduce("", (before, last) -> last)) : inodes("");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return inodes("");
+        } finally {
+            df.destroyForcibly();
+        }
+    }
+
+    /** Judges what df says: file system, inodes, used, free, percent, mount point; the first and the last may hold spaces. */
+    static Check inodes(String line) {
+        Matcher numbers = INODES.matcher(line);
+        if (!numbers.find()) {
+            return Check.unknown("inodes", "df -Pi does not tell", "");
+        } else if (numbers.group(1).equals("-") || numbers.group(1).equals("0") || numbers.group(3).equals("-")) {
+            return Check.ok("inodes", "made at need, without a limit");
+        }
+        long free = Long.parseLong(numbers.group(3));
+        String detail = String.format(Locale.ROOT, "%,d of %,d free", free, Long.parseLong(numbers.group(1)));
+        return free < ENOUGH_INODES ? Check.notOk("inodes", detail, "remove files that nobody needs: no lock can be taken without an inode")
+                : Check.ok("inodes", detail);
+    }
+
+    // ---- the system ----
+
+    /** {@return the checks of the machine, which the evidence of {@code status} rests on} */
+    static List<Check> ofSystem() {
+        ProcessIdentity self = ProcessIdentity.current();
+        return List.of(proc(self), boot(self), namespaces(self));
+    }
+
+    private static Check proc(ProcessIdentity self) {
+        if (!self.seesItselfInProc()) {
+            return Check.unknown("proc", Files.isDirectory(Path.of("/proc/self"))
+                    ? "/proc shows another pid namespace: whether a holder lives is told by its kernel lock and lease alone"
+                    : "there is no /proc: whether a holder lives is asked of the Java runtime",
+                    Files.isDirectory(Path.of("/proc/self")) ? "mount /proc for this pid namespace" : "");
+        } else if (!Files.exists(Path.of("/proc/1/stat"))) {
+            return Check.unknown("proc", "other users' processes are hidden (hidepid): their dead are not known to be dead",
+                    "run the tool as the user who holds the locks, or as root");
+        }
+        return Check.ok("proc", "all processes of this pid namespace are visible");
+    }
+
+    private static Check boot(ProcessIdentity self) {
+        return self.boot() == null
+                ? Check.unknown("boot-id", "none: after a reboot, locks left behind are told by their processes alone", "")
+                : Check.ok("boot-id", self.boot());
+    }
+
+    private static Check namespaces(ProcessIdentity self) {
+        if (self.pidNamespace() == null) {
+            return Check.unknown("namespaces", "not told by this system", "");
+        }
+        boolean contained = !self.pidNamespace().equals(FIRST_PID_NAMESPACE);
+        boolean shifted = self.timeNamespace() != null && !self.timeNamespace().equals(FIRST_TIME_NAMESPACE);
+        return Check.ok("namespaces", "pid namespace " + self.pidNamespace()
+                + (contained ? " (a container's: holders outside are excluded, but not to be seen)" : " (the machine's own)")
+                + (self.timeNamespace() == null ? "" : ", time namespace " + self.timeNamespace()
+                + (shifted ? " (not the machine's own: leases of others do not compare, nobody is passed over)" : " (the machine's own)")));
+    }
+
+    // ---- what needs a place to write ----
+
+    /** {@return the verdict if nothing can be written there} */
+    static Check notWritable(Path directory, IOException e) {
+        if (e instanceof AccessDeniedException) {
+            return Check.notOk("permissions", "this user (" + System.getProperty("user.name") + ") may not write to it",
+                    "who takes a lock must be able to write to it: let the user of the gateway own it (ls -ld " + directory + ")");
+        }
+        boolean readOnly = String.valueOf(e.getMessage()).toLowerCase(Locale.ROOT).contains("read-only");
+        return readOnly
+                ? Check.notOk("permissions", "the file system is mounted read-only", "mount it for writing, or keep the sessions elsewhere")
+                : Check.notOk("permissions", "nothing can be made in it: " + said(e), "see what the disk says (df, dmesg)");
+    }
+
+    /** {@return the checks of the file system, in the doctor's own directory there} */
+    static List<Check> ofFileSystem(Path directory, Path probe) {
+        return List.of(
+                probe("permissions", () -> permissions(directory, probe)),
+                probe("hard-links", () -> hardLinks(probe)),
+                probe("exclusive-create", () -> exclusiveCreate(probe)),
+                probe("rename", () -> rename(probe)),
+                probe("fsync", () -> fsync(probe)),
+                probe("time-stamps", () -> timeStamps(probe)),
+                probe("name-length", () -> nameLength(probe)));
+    }
+
+    private static Check permissions(Path directory, Path probe) throws IOException {
+        Path file = Files.createFile(probe.resolve("mode"));
+        Map<String, Object> around;
+        try {
+            around = Files.readAttributes(directory, "unix:mode,uid,gid");
+        } catch (UnsupportedOperationException | IllegalArgumentException e) {
+            return Check.ok("permissions", "this user may write; the file system has no modes");
+        }
+        int wanted = (int) around.get("mode") & 0666;
+        String modes = "this user may write, directory mode " + Integer.toOctalString((int) around.get("mode") & ALL);
+        try {
+            Files.setAttribute(file, "unix:mode", wanted);
+        } catch (IOException e) {
+            return Check.notOk("permissions", modes + ", but modes of files cannot be set: " + said(e),
+                    "mount it so that its owner may set modes: other users' processes could not open the guards");
+        }
+        int got = (int) Files.getAttribute(file, "unix:mode") & ALL;
+        if (got != wanted) {
+            return Check.unknown("permissions", modes + "; files are given mode " + Integer.toOctalString(got)
+                    + " whatever is asked for: other users' processes may not be able to open the guards", "");
+        }
+        Check litter = guards(directory, modes);
+        return litter != null ? litter : Check.ok("permissions", modes + ", and the modes of files follow it");
+    }
+
+    /** Looks at the library's own folder, if it is there; opens nothing in it, since that could drop a holder's locks. */
+    private static @Nullable Check guards(Path directory, String modes) throws IOException {
+        Path inner = directory.resolve(LockDirectory.INNER);
+        if (!Files.exists(inner, LinkOption.NOFOLLOW_LINKS)) {
+            return null;
+        } else if (!Files.isDirectory(inner, LinkOption.NOFOLLOW_LINKS)) {
+            return Check.notOk("permissions", modes + ", but " + inner + " is not a directory", "remove it; sessionlock makes it anew");
+        } else if (!Files.isWritable(inner)) {
+            return Check.notOk("permissions", modes + ", but not to " + inner, "chown -R it to the owner of " + directory);
+        }
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(inner, "{guard-*,board*}")) {
+            for (Path file : all) {
+                if (!Files.isWritable(file) && Files.exists(file)) {
+                    return Check.notOk("permissions", modes + ", but not to " + file,
+                            "chown -R " + inner + " to the owner of " + directory + "; no lock can be taken without");
+                }
+            }
+        }
+        return null;
+    }
+
+    private static Check hardLinks(Path probe) throws IOException {
+        Path file = Files.writeString(probe.resolve("claim"), "a");
+        Path link = probe.resolve("link");
+        try {
+            Files.createLink(link, file);
+        } catch (IOException | UnsupportedOperationException e) {
+            return Check.ok("hard-links", "refused (" + said(e) + "): records are created and written in two steps instead");
+        }
+        Object key = Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+        boolean same = key == null || key.equals(Files.readAttributes(link, BasicFileAttributes.class).fileKey());
+        String remedy = "keep the sessions on another file system: here a record could replace another's";
+        if (!same) {
+            return Check.notOk("hard-links", "a link is another file than its original", remedy);
+        }
+        try {
+            Files.createLink(link, Files.writeString(probe.resolve("second-claim"), "b"));
+            return Check.notOk("hard-links", "a link over a name that exists was accepted", remedy);
+        } catch (FileAlreadyExistsException e) {
+            return Check.ok("hard-links", "made in one step, refused where the name exists");
+        }
+    }
+
+    private static Check exclusiveCreate(Path probe) throws IOException {
+        Path file = probe.resolve("create");
+        Files.write(file, new byte[1], StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        try {
+            Files.write(file, new byte[2], StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+            return Check.notOk("exclusive-create", "O_EXCL created a file that existed", "keep the sessions on another file system");
+        } catch (FileAlreadyExistsException e) {
+            return Check.ok("exclusive-create", "O_EXCL refuses a name that exists");
+        }
+    }
+
+    private static Check rename(Path probe) throws IOException {
+        String remedy = "keep the sessions on another file system: a compaction could not put its result in place in one step";
+        Path target = Files.writeString(probe.resolve("target"), "old");
+        Path fresh = Files.writeString(probe.resolve("fresh"), "new");
+        try {
+            Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (AtomicMoveNotSupportedException | FileAlreadyExistsException e) {
+            return Check.notOk("rename", "a file cannot be renamed over another: " + said(e), remedy);
+        }
+        boolean replaced = Files.readString(target).equals("new") && !Files.exists(fresh, LinkOption.NOFOLLOW_LINKS);
+        return replaced ? Check.ok("rename", "over an existing file, in one step")
+                : Check.notOk("rename", "a rename over a file did not replace it", remedy);
+    }
+
+    private static Check fsync(Path probe) throws IOException {
+        long start = System.nanoTime();
+        Path written = Files.write(probe.resolve("forced"), new byte[1024]);
+        try (FileChannel file = FileChannel.open(written, StandardOpenOption.WRITE)) {
+            file.force(true);
+        } catch (IOException e) {
+            return Check.notOk("fsync", "a file cannot be forced to the disk: " + said(e),
+                    "keep the sessions elsewhere: a power cut may undo them");
+        }
+        long forced = System.nanoTime();
+        try (FileChannel directory = FileChannel.open(probe, StandardOpenOption.READ)) {
+            directory.force(true);
+        } catch (IOException e) {
+            return Check.notOk("fsync", "a directory cannot be forced to the disk: " + said(e),
+                    "keep the sessions elsewhere: a power cut may bring back what a compaction replaced");
+        }
+        return Check.ok("fsync", "file " + inMillis(forced - start) + ", directory " + inMillis(System.nanoTime() - forced));
+    }
+
+    private static String inMillis(long nanos) {
+        return String.format(Locale.ROOT, "%.1f ms", nanos / 1e6);
+    }
+
+    private static Check timeStamps(Path probe) throws IOException {
+        Path file = probe.resolve("stamp");
+        Instant before = Instant.now();
+        Instant first = written(file);
+        Instant after = Instant.now();
+        Instant second = first;
+        long start = System.nanoTime();
+        while (second.equals(first) && System.nanoTime() - start < STAMPS_PATIENCE_NANOS) {
+            LockSupport.parkNanos(500_000);
+            second = written(file);
+        }
+        String resolution = second.equals(first) ? "a second or coarser" : Duration.between(first, second).toMillis() < 1000
+                ? Math.max(1, Duration.between(first, second).toMillis()) + " ms or finer" : "about a second";
+        Duration early = Duration.between(first, before);
+        Duration late = Duration.between(after, first);
+        Duration skew = early.compareTo(late) > 0 ? early : late;
+        if (skew.compareTo(MUCH_SKEW) > 0) {
+            return Check.notOk("time-stamps", "they differ from this machine's clock by " + Span.inWords(skew),
+                    "set the clocks right (timedatectl, chronyc): torn locks are judged by their age");
+        }
+        return Check.ok("time-stamps", "resolution " + resolution + ", within " + Math.max(1, skew.toMillis()) + " ms of the clock");
+    }
+
+    private static Instant written(Path file) throws IOException {
+        Files.write(file, new byte[1]);
+        return Files.getLastModifiedTime(file).toInstant();
+    }
+
+    private static Check nameLength(Path probe) throws IOException {
+        int longest = LONGEST_NAME;
+        if (!fits(probe, longest)) {
+            int low = 1;
+            while (low < longest - 1) {
+                int middle = (low + longest) / 2;
+                if (fits(probe, middle)) {
+                    low = middle;
+                } else {
+                    longest = middle;
+                }
+            }
+            longest = low;
+        }
+        String detail = longest + " bytes; a session's name may have " + (longest - ADDED_TO_NAME);
+        return longest < SHORT_NAME ? Check.notOk("name-length", detail, "keep the sessions on a file system that takes longer names")
+                : Check.ok("name-length", detail);
+    }
+
+    private static boolean fits(Path probe, int length) throws IOException {
+        Path file = probe.resolve("n".repeat(length));
+        try {
+            Files.createFile(file);
+            Files.delete(file);
+            return true;
+        } catch (IOException e) {
+            if (length <= SHORT_NAME / 4) {
+                throw e; // it is not the length that it refuses
+            }
+            return false;
+        }
+    }
+
+    /**
+     * Compares what the file system does to names with what the library takes it to do. To be called when the library has been there:
+     * it tells by its own folder.
+     */
+    static Check names(Path probe) {
+        return probe("names", () -> {
+            Files.createFile(probe.resolve("Names"));
+            boolean cases = Files.exists(probe.resolve("nAMES"), LinkOption.NOFOLLOW_LINKS);
+            Boolean forms = foldsForms(probe);
+            boolean known = !Files.isDirectory(probe.resolve(LockDirectory.INNER)) || Traits.of(probe.toRealPath()).foldsNames();
+            String detail = (cases ? "case does not matter" : "case matters") + ", "
+                    + (forms == null ? "Unicode forms not tried (this JVM's locale writes no ä)"
+                    : forms ? "Unicode forms do not matter" : "Unicode forms matter");
+            if ((cases || Boolean.TRUE.equals(forms)) && !known) {
+                return Check.notOk("names", detail + ", and sessionlock does not know: one file would have two locks",
+                        "let all programs write a session's name in the same way");
+            }
+            return Check.ok("names", detail + (cases || Boolean.TRUE.equals(forms) ? ": names that are one file share one lock" : ""));
+        });
+    }
+
+    private static @Nullable Boolean foldsForms(Path probe) throws IOException {
+        try {
+            Files.createFile(probe.resolve("\u00e4"));
+            return Files.exists(probe.resolve("a\u0308"), LinkOption.NOFOLLOW_LINKS);
+        } catch (InvalidPathException e) {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,223 @@
+package dev.sessionlock.cli;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.jetbrains.annotations.Nullable;
+
+/** A command that runs as our child, with our streams, and is not over before all that it started has ended. */
+final class Job {
+    private static final long LOOK_MILLIS = 20;
+    private static final long WATCH_MILLIS = 1000;
+    /** What a look at the process table may cost: a hundredth of the time. */
+    private static final long WATCH_SHARE = 100;
+    /** So often is killed what was forked meanwhile. */
+    private static final int KILL_ROUNDS = 5;
+
+    private final List<String> command;
+    private final Map<String, String> mark;
+    private final Duration patience;
+    private final ReentrantLock mutex = new ReentrantLock();
+    private final Condition over = mutex.newCondition();
+
+    private @Nullable Process process;
+    private @Nullable Kin kin;
+    private @Nullable GroupWitness witness;
+    /** The signal that came before the job was started: then it is not. */
+    private @Nullable String early;
+    private boolean ended;
+
+    /**
+     * @param command what to run
+     * @param mark what to put into its environment; no other job on this machine has the same
+     * @param patience how long one that is told to end may take before it is killed
+     */
+    Job(List<String> command, Map<String, String> mark, Duration patience) {
+        this.command = command;
+        this.mark = mark;
+        this.patience = patience;
+    }
+
+    /**
+     * Runs it to its end, on a thread that stays as long: the kernel kills the job when it ends.
+     *
+     * @param notice told, once, if the job has ended and what it started runs on
+     * @return its exit code; 128 + n if a signal ended it
+     * @throws IOException if it could not be started
+     */
+    int run(Consumer<String> notice) throws IOException, InterruptedException {
+        Guardian guardian = Guardian.start(mark);
+        try {
+            int notStarted = start();
+            if (notStarted != 0) {
+                return notStarted;
+            }
+            guardian.guard(process.pid());
+            int exitCode = awaitJob();
+            awaitKin(notice);
+            return exitCode;
+        } catch (InterruptedException | RuntimeException | Error e) {
+            killAll(); // the lock is given back behind us, whatever went wrong
+            throw e;
+        } finally {
+            markEnded();
+            guardian.dismiss();
+        }
+    }
+
+    /** {@return 0, or the exit code if a signal came first} */
+    private int start() throws IOException {
+        GroupWitness first = new GroupWitness(mark);
+        mutex.lock();
+        try {
+            if (early != null) {
+                first.dismiss();
+                return SignalHooks.exitCode(early);
+            }
+            ProcessBuilder builder = new ProcessBuilder(Guardian.tethered(command)).inheritIO();
+            builder.environment().putAll(mark);
+            witness = first;
+            process = builder.start();
+            kin = new Kin(process.toHandle(), mark);
+            return 0;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    private int awaitJob() throws InterruptedException {
+        long pause = WATCH_MILLIS;
+        while (!process.waitFor(pause, TimeUnit.MILLISECONDS)) {
+            long before = System.nanoTime();
+            kin.watch();
+            pause = Math.max(WATCH_MILLIS, WATCH_SHARE * TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - before));
+        }
+        return process.exitValue();
+    }
+
+    private void awaitKin(Consumer<String> notice) throws InterruptedException {
+        long pause = LOOK_MILLIS;
+        long waited = 0;
+        boolean told = false;
+        for (List<ProcessHandle> left = kin.living(); !left.isEmpty(); left = kin.living()) {
+            if (!told && waited >= WATCH_MILLIS) {
+                notice.accept(left.stream().map(Job::described).collect(Collectors.joining(", ")));
+                told = true;
+            }
+            TimeUnit.MILLISECONDS.sleep(pause);
+            waited += pause;
+            pause = Math.min(pause * 2, WATCH_MILLIS / 4);
+        }
+    }
+
+    private void killAll() {
+        for (int round = 0; round < KILL_ROUNDS && kin != null; round++) {
+            Kin.signal("KILL", kin.living());
+        }
+    }
+
+    private static String described(ProcessHandle process) {
+        return "pid " + process.pid() + process.info().command().map(path -> " " + path).orElse("");
+    }
+
+    private void markEnded() {
+        mutex.lock();
+        try {
+            ended = true;
+            if (witness != null) {
+                witness.dismiss();
+            }
+            over.signalAll();
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** Passes a signal on to the job and what it started, to those that have not had it from the terminal already. */
+    void pass(String signal) {
+        long arrived = System.nanoTime();
+        mutex.lock();
+        try {
+            if (process == null) {
+                early = signal;
+                return;
+            } else if (ended) {
+                return;
+            }
+        } finally {
+            mutex.unlock();
+        }
+        boolean wholeGroup = witness.saw(arrived);
+        List<ProcessHandle> targets = kin.living();
+        if (wholeGroup) {
+            long ours = Kin.groupOf(ProcessHandle.current().pid());
+            targets.removeIf(process -> ours < 0 || Kin.groupOf(process.pid()) == ours);
+        }
+        Kin.signal(signal, targets);
+    }
+
+    /** Tells it to end, and kills it if it takes too long. Returns when it has ended. */
+    void end() throws InterruptedException {
+        long deadline = System.nanoTime() + patience.toNanos();
+        if (!hasStarted()) {
+            return;
+        }
+        Kin.signal("TERM", kin.living());
+        while (!isOverWithin(deadline - System.nanoTime())) {
+            Kin.signal("KILL", kin.living());
+            deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS); // what was forked meanwhile was missed
+        }
+    }
+
+    /** Waits for its end, if it was started. */
+    void awaitEnd() {
+        mutex.lock();
+        try {
+            while (process != null && !ended) {
+                over.awaitUninterruptibly();
+            }
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** {@return whether it was started and has not ended} */
+    boolean isRunning() {
+        mutex.lock();
+        try {
+            return process != null && !ended;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    private boolean hasStarted() {
+        mutex.lock();
+        try {
+            if (process == null) {
+                early = "TERM";
+            }
+            return process != null;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    private boolean isOverWithin(long nanos) throws InterruptedException {
+        mutex.lock();
+        try {
+            for (long left = nanos; !ended && left > 0; ) {
+                left = over.awaitNanos(left);
+            }
+            return ended;
+        } finally {
+            mutex.unlock();
+        }
+    }
+}

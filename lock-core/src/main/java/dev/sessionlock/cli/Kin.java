@@ -1,0 +1,155 @@
+package dev.sessionlock.cli;
+
+import dev.sessionlock.internal.system.ProcessTable;
+import dev.sessionlock.internal.system.Vitality;
+import java.io.IOException;
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * A process and all that it started, also what has been orphaned or has made itself a daemon since. Found by two traces: who is whose
+ * child, and, on Linux, a mark in the environment that children inherit. What drops its environment <em>and</em> is orphaned
+ * between two looks is not found.
+ */
+final class Kin {
+    private static final Path PROC = Path.of("/proc");
+    /** How this JVM writes names of files, and what it puts into an environment. */
+    private static final Charset NATIVE = Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"));
+
+    private final List<String> mark;
+    private final ProcessTable table = new ProcessTable();
+    private final Map<Long, ProcessHandle> known = new HashMap<>();
+
+    /**
+     * @param first the first of them
+     * @param mark what was put into its environment
+     */
+    Kin(ProcessHandle first, Map<String, String> mark) {
+        this.mark = mark.entrySet().stream().map(entry -> bytesAsText("\0" + entry.getKey() + "=" + entry.getValue() + "\0")).toList();
+        known.put(first.pid(), first);
+    }
+
+    /** Remembers the children that there are now, so that they are known when they are orphans. */
+    synchronized void watch() {
+        known.values().removeIf(this::hasEnded);
+        Set<Long> before = Set.copyOf(known.keySet());
+        for (ProcessHandle process : List.copyOf(known.values())) {
+            boolean covered = process.parent().map(parent -> before.contains(parent.pid())).orElse(false);
+            if (!covered) {
+                process.descendants().forEach(this::add);
+            }
+        }
+    }
+
+    /** {@return those that live; all of them are looked for anew} */
+    synchronized List<ProcessHandle> living() {
+        watch();
+        marked().forEach(this::add);
+        return new ArrayList<>(known.values());
+    }
+
+    private void add(ProcessHandle process) {
+        if (!hasEnded(process)) {
+            known.put(process.pid(), process);
+        }
+    }
+
+    /** A zombie has ended; {@code isAlive} says that it lives, and nobody may ever reap it. */
+    private boolean hasEnded(ProcessHandle process) {
+        return !process.isAlive() || table.judge(process.pid(), -1, null).verdict() == Vitality.Verdict.DEAD;
+    }
+
+    private List<ProcessHandle> marked() {
+        List<ProcessHandle> found = new ArrayList<>();
+        if (!Files.isReadable(PROC.resolve("self/environ"))) {
+            return found;
+        }
+        try (DirectoryStream<Path> processes = Files.newDirectoryStream(PROC, "[0-9]*")) {
+            for (Path process : processes) {
+                if (isMarked(process.resolve("environ"))) {
+                    ProcessHandle.of(Long.parseLong(process.getFileName().toString())).ifPresent(found::add);
+                }
+            }
+        } catch (IOException | DirectoryIteratorException | NumberFormatException e) {
+            return found; // what was found counts
+        }
+        return found;
+    }
+
+    private boolean isMarked(Path environ) {
+        byte[] content;
+        try {
+            content = Files.readAllBytes(environ);
+        } catch (IOException e) {
+            return false; // another user's, or it has just ended
+        }
+        String entries = "\0" + new String(content, StandardCharsets.ISO_8859_1) + "\0";
+        return mark.stream().allMatch(entries::contains);
+    }
+
+    /** {@return the bytes that a child finds in its environment, one a character} */
+    private static String bytesAsText(String text) {
+        return new String(text.getBytes(NATIVE), StandardCharsets.ISO_8859_1);
+    }
+
+    /** {@return the process group of a process; -1 if it cannot be told} */
+    static long groupOf(long pid) {
+        try {
+            String stat = Files.readString(PROC.resolve(pid + "/stat"), StandardCharsets.ISO_8859_1);
+            return Long.parseLong(stat.substring(stat.lastIndexOf(')') + 2).split(" ")[2]);
+        } catch (IOException | RuntimeException e) {
+            return -1;
+        }
+    }
+
+    /** {@return whether every thread of a process is stopped; true where that cannot be seen} */
+    static boolean standsStill(long pid) {
+        try (DirectoryStream<Path> threads = Files.newDirectoryStream(PROC.resolve(pid + "/task"))) {
+            for (Path thread : threads) {
+                String stat = Files.readString(thread.resolve("stat"), StandardCharsets.ISO_8859_1);
+                if (stat.charAt(stat.lastIndexOf(')') + 2) != 'T') {
+                    return false;
+                }
+            }
+            return true;
+        } catch (IOException | DirectoryIteratorException e) {
+            return !Files.isDirectory(PROC.resolve(Long.toString(pid)));
+        }
+    }
+
+    /** Sends a signal to processes; those that have ended meanwhile are no trouble. */
+    static void signal(String name, List<ProcessHandle> processes) {
+        if (processes.isEmpty()) {
+            return;
+        }
+        switch (name) {
+            case "TERM" -> processes.forEach(ProcessHandle::destroy);
+            case "KILL" -> processes.forEach(ProcessHandle::destroyForcibly);
+            default -> kill(name, processes.stream().map(process -> Long.toString(process.pid())).collect(Collectors.toList()));
+        }
+    }
+
+    /** Java can send but two signals. The shell's own kill is there also where the program of that name is not. */
+    private static void kill(String name, List<String> pids) {
+        List<String> command = new ArrayList<>(List.of("sh", "-c", "kill -s \"$0\" \"$@\"", name));
+        command.addAll(pids);
+        try {
+            new ProcessBuilder(command)
+                    .redirectError(ProcessBuilder.Redirect.DISCARD).redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor();
+        } catch (IOException e) {
+            return; // no shell: then nothing can be sent
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

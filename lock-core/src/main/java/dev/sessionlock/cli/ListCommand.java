@@ -1,0 +1,232 @@
+package dev.sessionlock.cli;
+
+import dev.sessionlock.LockException;
+import dev.sessionlock.LockOwner;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.State;
+import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.system.Span;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.jetbrains.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Says what is locked in a directory. */
+@Command(
+        name = "list",
+        header = "Lists the locks of a directory, and what to do about those that need a person.",
+        customSynopsis = {"sessionlock list [--recursive] [--older-than D] [--json] DIR"},
+        description = {
+            "Lists what is locked in DIR: by whom, since when, and for those that will not get well by themselves what to do. "
+                    + "It only looks: holders and waiters do not notice. Files that nobody has locked are not listed.",
+            ""
+        },
+        optionListHeading = "%nOptions:%n",
+        footer = {
+            "",
+            "D is a whole number with its unit: 500ms, 10s, 5m, 1h.",
+            "",
+            "Exit code: 0 all well; 1 something needs a person (holder frozen past its lease, another program's lock whose process is dead, "
+                    + "torn, not a lock, or older than D); 2 bad usage, or a directory cannot be read.",
+            "",
+            "Examples:",
+            "  java -jar sessionlock.jar list sessions",
+            "  java -jar sessionlock.jar list --json --recursive sessions | jq -r '.locks[] | [.state, .pid, .target] | @tsv'",
+            "  * * * * *  java -jar sessionlock.jar list --older-than 1m /srv/gateway/sessions   # cron mails what is stuck"
+        })
+final class ListCommand implements Callable<Integer> {
+    private static final int NEEDS_PERSON = 1;
+    private static final String OUR_FOLDER = ".session-locks";
+
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private HelpOption help;
+
+    @Option(names = {"-r", "--recursive"}, description = "Look into the directories below DIR, too; links are not followed.")
+    private boolean recursive;
+
+    @Option(names = "--older-than", paramLabel = "D", converter = DurationConverter.class,
+            description = "Show only what has been locked for longer than D, or is frozen, torn or dead; print nothing if all is well.")
+    private @Nullable Duration olderThan;
+
+    @Option(names = "--json", description = "Print one JSON document.")
+    private boolean json;
+
+    @Parameters(paramLabel = "DIR", converter = FileConverter.class, description = "The directory of the locked files.")
+    private Path directory;
+
+    /** Directories below that could not be looked at. */
+    private final List<String> troubles = new ArrayList<>();
+
+    @Override
+    public Integer call() throws IOException {
+        List<Finding> all = look();
+        List<Finding> shown = olderThan == null ? all : all.stream().filter(this::isAlarming).toList();
+        PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            out.println(Finding.json(shown));
+        } else if (olderThan == null || !shown.isEmpty()) {
+            print(out, shown, Ansi.AUTO);
+        }
+        out.flush();
+        troubles.forEach(trouble -> Main.say(spec.commandLine(), trouble, Main.TROUBLE));
+        boolean well = olderThan == null ? shown.stream().noneMatch(Finding::needsPerson) : shown.isEmpty();
+        return !troubles.isEmpty() ? Main.TROUBLE : well ? 0 : NEEDS_PERSON;
+    }
+
+    /** What is not a lock holds nothing, so it is no alarm: a check that cries every minute over a yarn.lock is soon ignored. */
+    private boolean isAlarming(Finding finding) {
+        Duration age = finding.age();
+        boolean needsPerson = finding.needsPerson() && finding.report().state() != State.NOT_A_LOCK;
+        return needsPerson || age != null && age.compareTo(olderThan) > 0;
+    }
+
+    // ---- looking ----
+
+    private List<Finding> look() throws IOException {
+        try (SessionLocks locks = SessionLocks.create()) {
+            List<Finding> all = new ArrayList<>(look(locks, directory));
+            if (recursive) {
+                Files.walkFileTree(directory.toRealPath(), new SimpleFileVisitor<>() {
+                    private final Path root = directory.toRealPath();
+
+                    @Override
+                    public FileVisitResult preVisitDirectory(Path below, BasicFileAttributes attributes) {
+                        if (below.equals(root)) {
+                            return FileVisitResult.CONTINUE;
+                        } else if (below.endsWith(OUR_FOLDER)) {
+                            return FileVisitResult.SKIP_SUBTREE;
+                        }
+                        lookBelow(locks, directory.resolve(root.relativize(below)), all);
+                        return FileVisitResult.CONTINUE;
+                    }
+
+                    @Override
+                    public FileVisitResult visitFileFailed(Path file, IOException e) {
+                        if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) { // else it has gone
+                            troubles.add("cannot look at " + directory.resolve(root.relativize(file)) + ": " + reason(e));
+                        }
+                        return FileVisitResult.CONTINUE;
+                    }
+
+                    @Override
+                    public FileVisitResult postVisitDirectory(Path below, @Nullable IOException e) {
+                        return FileVisitResult.CONTINUE;
+                    }
+                });
+            }
+            return all;
+        }
+    }
+
+    private static String reason(IOException e) {
+        return e instanceof AccessDeniedException ? "no permission" : e.toString();
+    }
+
+    private void lookBelow(SessionLocks locks, Path below, List<Finding> all) {
+        try {
+            all.addAll(look(locks, below));
+        } catch (LockException e) {
+            if (Files.exists(below)) {
+                troubles.add(e.getMessage());
+            }
+        }
+    }
+
+    private static List<Finding> look(SessionLocks locks, Path directory) throws LockException {
+        List<LockReport> reports = locks.list(directory).toList();
+        Instant now = Instant.now();
+        return reports.stream().map(report -> new Finding(directory.resolve(report.name()), report, now)).toList();
+    }
+
+    // ---- printing ----
+
+    private void print(PrintWriter out, List<Finding> shown, Ansi ansi) {
+        List<String[]> rows = new ArrayList<>();
+        rows.add(new String[] {"STATE", "AGE", "BY", "FILE"});
+        shown.forEach(finding -> rows.add(row(finding)));
+        int[] widths = new int[3];
+        for (String[] row : rows) {
+            for (int column = 0; column < widths.length; column++) {
+                widths[column] = Math.max(widths[column], row[column].length());
+            }
+        }
+        for (int i = 0; i < rows.size() && !shown.isEmpty(); i++) {
+            out.println(aligned(rows.get(i), widths, i == 0 ? null : shown.get(i - 1), ansi));
+            if (i > 0 && (shown.get(i - 1).needsPerson() || olderThan != null)) {
+                toDo(out, shown.get(i - 1));
+            }
+        }
+        out.println(summary(shown));
+    }
+
+    private String[] row(Finding finding) {
+        LockOwner owner = finding.report().owner();
+        String by = owner == null ? "-" : "pid " + owner.pid() + (owner.host() == null ? "" : " on " + owner.host());
+        String purpose = owner == null || owner.purpose() == null ? "" : "   \"" + owner.purpose() + "\"";
+        String age = finding.age() == null ? "-" : Span.inWords(finding.age());
+        return new String[] {finding.verdict(), age, Finding.printable(by), Finding.printable(shortened(finding.shown()) + purpose)};
+    }
+
+    private Path shortened(Path target) {
+        return target.startsWith(directory) && !target.equals(directory) ? directory.relativize(target) : target;
+    }
+
+    private static String aligned(String[] row, int[] widths, @Nullable Finding finding, Ansi ansi) {
+        StringBuilder line = new StringBuilder();
+        for (int column = 0; column < widths.length; column++) {
+            // Padded first: what colours a text has no width.
+            String cell = String.format("%-" + widths[column] + "s", row[column]);
+            line.append(finding != null && column == 0 ? finding.styled(ansi, cell) : cell).append("   ");
+        }
+        return line.append(row[row.length - 1]).toString();
+    }
+
+    private static void toDo(PrintWriter out, Finding finding) {
+        if (!finding.report().evidence().isEmpty()) {
+            out.println(Finding.line("because", String.join("; ", finding.report().evidence())));
+        }
+        if (!finding.report().advice().isEmpty()) {
+            out.println(Finding.line("to do", finding.report().advice()));
+        }
+    }
+
+    private String summary(List<Finding> shown) {
+        String where = Finding.printable(directory.toString()) + (recursive ? " and below" : "");
+        if (shown.isEmpty()) {
+            return "no locks in " + where;
+        }
+        Map<State, Long> states = shown.stream().collect(Collectors.groupingBy(finding -> finding.report().state(), TreeMap::new,
+                Collectors.counting()));
+        String kinds = states.entrySet().stream()
+                .map(state -> state.getValue() + " " + state.getKey().name().replace('_', ' ').toLowerCase(java.util.Locale.ROOT))
+                .collect(Collectors.joining(", "));
+        long persons = shown.stream().filter(Finding::needsPerson).count();
+        return shown.size() + (shown.size() == 1 ? " lock in " : " locks in ") + where
+                + (olderThan == null ? "" : " older than " + Span.inWords(olderThan) + " or in need of help") + ": " + kinds
+                + (persons == 0 ? "" : "; " + persons + (persons == 1 ? " needs" : " need") + " a person");
+    }
+}

@@ -1,0 +1,146 @@
+package dev.sessionlock.cli;
+
+import dev.sessionlock.LockTimeoutException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** The operator's tool: {@code java -jar sessionlock.jar}. Its exit codes are told in its help. */
+@Command(
+        name = "sessionlock",
+        description = "Locks on session files: run a job under one, see who holds one and why, clear a dead one.",
+        versionProvider = Main.Version.class,
+        subcommands = {RunCommand.class, StatusCommand.class, ListCommand.class, ClearCommand.class, WatchCommand.class,
+            DoctorCommand.class, DemoCommand.class, DemoActorCommand.class, DoctorPartnerCommand.class},
+        synopsisSubcommandLabel = "COMMAND",
+        commandListHeading = "%nCommands:%n",
+        optionListHeading = "%nOptions:%n",
+        footer = {
+            "",
+            "Exit codes:",
+            "    0  done, all well",
+            "    1  status, list: something needs a person; clear: something was refused; doctor: locks are not safe there;",
+            "       demo: a line was lost, torn or doubled",
+            "    2  bad usage, or the disk refused: one line on stderr says why",
+            "   75  run: the lock was not to be had in time; who holds it is on stderr",
+            "   76  run: the lock was lost, whatever the job said",
+            "  126  run: the job could not be executed",
+            "  127  run: the job was not found",
+            "  128+n  run: signal n ended the job; any other code is the job's own",
+            "",
+            "Examples:",
+            "  java -jar sessionlock.jar run session.jsonl -- ./compact.sh session.jsonl",
+            "  java -jar sessionlock.jar status session.jsonl",
+            "  java -jar sessionlock.jar list sessions",
+            "  java -jar sessionlock.jar clear sessions",
+            "  java -jar sessionlock.jar watch sessions",
+            "  java -jar sessionlock.jar doctor sessions",
+            "  java -jar sessionlock.jar demo",
+            "  java -jar sessionlock.jar run --help"
+        })
+public final class Main implements Callable<Integer> {
+    /** Of a help text; wide enough for its examples. */
+    private static final int HELP_WIDTH = 112;
+    /** Bad usage, or the disk refused. */
+    static final int TROUBLE = 2;
+    /** The lock was not to be had in time: EX_TEMPFAIL of sysexits.h, "try again later". */
+    static final int NOT_ACQUIRED = 75;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    private boolean help;
+
+    @Option(names = {"-V", "--version"}, versionHelp = true, description = "Show the version.")
+    private boolean version;
+
+    private Main() {
+    }
+
+    /** Runs the tool and ends the JVM with its exit code. */
+    public static void main(String[] args) {
+        System.exit(commandLine().execute(args));
+    }
+
+    static CommandLine commandLine() {
+        return new CommandLine(new Main())
+                .setUsageHelpWidth(HELP_WIDTH)
+                .setExpandAtFiles(false) // a job's argument "@x" is the job's
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setParameterExceptionHandler(Main::badUsage)
+                .setExecutionExceptionHandler(Main::failed);
+    }
+
+    @Override
+    public Integer call() {
+        throw new ParameterException(spec.commandLine(), "no command given");
+    }
+
+    private static int badUsage(ParameterException e, String[] args) {
+        CommandSpec command = e.getCommandLine().getCommandSpec();
+        String what = e.getMessage();
+        if (e instanceof UnmatchedArgumentException unmatched && command.parent() == null) {
+            String first = unmatched.getUnmatched().get(0);
+            what = first.startsWith("-") ? "unknown option " + first : "there is no command '" + first + "'; try " + commands(command);
+        } else if (e instanceof UnmatchedArgumentException && command.userObject() instanceof RunCommand) {
+            what += "; options of the job come after --";
+        }
+        return say(e.getCommandLine(), oneLine(what) + " (help: " + command.qualifiedName() + " --help)", TROUBLE);
+    }
+
+    /** {@return the commands that a person may type, in words} */
+    private static String commands(CommandSpec main) {
+        List<String> names = main.subcommands().values().stream().map(CommandLine::getCommandSpec)
+                .filter(command -> !command.usageMessage().hidden()).map(CommandSpec::name).distinct().toList();
+        int last = names.size() - 1;
+        return String.join(", ", names.subList(0, last)) + " or " + names.get(last);
+    }
+
+    private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {
+        if (e instanceof LockTimeoutException) {
+            // Its first line stands alone, so that those find it who look for "session file locked" at the start of a line.
+            command.getErr().println(e.getMessage());
+            return NOT_ACQUIRED;
+        } else if (e instanceof IOException) {
+            return say(command, explained((IOException) e), TROUBLE);
+        }
+        e.printStackTrace(command.getErr()); // a defect of ours: the stack is what its reporter needs
+        return say(command, "this is a defect of sessionlock; please report it with the lines above", TROUBLE);
+    }
+
+    private static String explained(IOException e) {
+        boolean plain = e instanceof dev.sessionlock.LockException || e.getClass() == IOException.class;
+        return oneLine(plain && e.getMessage() != null ? e.getMessage() : e.toString());
+    }
+
+    private static String oneLine(String text) {
+        return text.replaceAll("\\s*\\R\\s*", "; ");
+    }
+
+    /** One line on stderr. {@return the exit code} */
+    static int say(CommandLine command, String line, int exitCode) {
+        PrintWriter err = command.getErr();
+        err.println("sessionlock: " + line);
+        err.flush();
+        return exitCode;
+    }
+
+    /** Reads the version that the build wrote into the manifest. */
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = Main.class.getPackage().getImplementationVersion();
+            return new String[] {"sessionlock " + (version == null ? "development" : version)};
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package dev.sessionlock.cli;
+
+import java.time.Instant;
+import java.util.List;
+
+/**
+ * What one look at a directory came to.
+ *
+ * @param sightings what is locked or waited for, the worst first
+ * @param unreadable how many directories could not be read
+ * @param at when it was
+ */
+record Snapshot(List<Sighting> sightings, int unreadable, Instant at) {
+
+    long locked() {
+        return sightings.stream().filter(Sighting::isLocked).count();
+    }
+
+    long needPerson() {
+        return sightings.stream().filter(Sighting::needsPerson).count();
+    }
+
+    long longHeld() {
+        return sightings.stream().filter(Sighting::isLong).count();
+    }
+
+    long waitedFor() {
+        return sightings.stream().filter(sighting -> sighting.waiting() > 0).count();
+    }
+}

@@ -1,0 +1,269 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.internal.system.Clock;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.channels.FileLock;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.ArrayDeque;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.function.BiFunction;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Spare record files of this process, {@code claim-<process>-<n>}: a record is written into one and then linked into place, so
+ * that it appears whole or not at all. Pooled and reused.
+ *
+ * <p>{@code process} is drawn at random, so that a name never means two files, not even when the directory is removed and made
+ * again under us. While a process lives it holds the byte that belongs to its number, taken before its first claim exists: so
+ * the claims of a killed process are told from those of a living one, and swept.
+ */
+final class Claims {
+    private static final Logger log = LoggerFactory.getLogger(Claims.class);
+    private static final String PREFIX = "claim-";
+    private static final int PROCESS_BITS = 52;
+    /** Claims beyond these are closed while they are in use, and deleted when they come back: a held lock costs no descriptor. */
+    private static final int SPARE = 32;
+
+    private final Path dir;
+    private final FileMode mode;
+    private final Guards guards;
+    private final ReentrantLock pool = new ReentrantLock();
+    private final ArrayDeque<Claim> idle = new ArrayDeque<>();
+    private long process = drawProcess();
+    private @Nullable FileLock alive;
+    private long aliveSince;
+    private int open;
+    private long next;
+
+    Claims(Path dir, FileMode mode, Guards guards) {
+        this.dir = dir;
+        this.mode = mode;
+        this.guards = guards;
+    }
+
+    /** One spare record file. Used by one thread at a time: that which holds the cell's lock. */
+    final class Claim {
+        private final Path path;
+        private final Object key;
+        private @Nullable RandomAccessFile file;
+
+        private Claim(Path path, Object key, RandomAccessFile file) {
+            this.path = path;
+            this.key = key;
+            this.file = file;
+        }
+
+        Path path() {
+            return path;
+        }
+
+        /** {@return the inode, as Java tells it} */
+        Object key() {
+            return key;
+        }
+
+        /** Writes the record, from the first byte on, with one write. */
+        void write(byte[] record) throws IOException {
+            RandomAccessFile f = file;
+            if (f != null) {
+                f.seek(0);
+                f.write(record);
+                return;
+            }
+            if (!key.equals(FileKey.ofOrNull(path))) {
+                throw new NoSuchFileException(path.toString(), null, "somebody removed it"); // opening would make another file
+            }
+            try (RandomAccessFile again = new RandomAccessFile(path.toFile(), "rw")) {
+                again.write(record);
+            }
+        }
+
+        /** Lets the descriptor go while the claim is in use, if many are open. */
+        void rest() throws IOException {
+            if (file != null && mayClose()) {
+                file.close();
+                file = null;
+            }
+        }
+
+        @Override
+        public @NotNull String toString() {
+            return path.toString();
+        }
+    }
+
+    private static long drawProcess() {
+        return new SecureRandom().nextLong() >>> (64 - PROCESS_BITS);
+    }
+
+    private boolean mayClose() {
+        pool.lock();
+        try {
+            if (open <= SPARE) {
+                return false;
+            }
+            open--;
+            return true;
+        } finally {
+            pool.unlock();
+        }
+    }
+
+    /** {@return a claim for one lock, from the pool or new} */
+    Claim take() throws IOException {
+        pool.lock();
+        try {
+            Claim spare = idle.pollLast();
+            return spare != null ? spare : create();
+        } finally {
+            pool.unlock();
+        }
+    }
+
+    private Claim create() throws IOException {
+        while (alive == null) {
+            alive = guards.tryProcess(process);
+            aliveSince = Clock.SYSTEM.nanos();
+            if (alive == null) {
+                process = drawProcess(); // another process has this number, or has our byte since we lost it
+            }
+        }
+        Path path = dir.resolve(PREFIX + Long.toHexString(process) + "-" + next++);
+        Files.createFile(path);
+        try {
+            mode.applyToFile(path);
+            Claim claim = new Claim(path, FileKey.of(path), new RandomAccessFile(path.toFile(), "rw"));
+            open++;
+            return claim;
+        } catch (IOException | RuntimeException e) {
+            Files.deleteIfExists(path);
+            throw e;
+        }
+    }
+
+    /** Takes a claim back whose link is gone. */
+    void recycle(Claim claim) throws IOException {
+        pool.lock();
+        try {
+            if (idle.size() < SPARE && claim.file != null) {
+                idle.addLast(claim);
+                return;
+            }
+        } finally {
+            pool.unlock();
+        }
+        retire(claim);
+    }
+
+    /** Gives a claim up that may still be linked somewhere: writing another lock's record into it would write it there as well. */
+    void retire(Claim claim) throws IOException {
+        RandomAccessFile file = claim.file;
+        claim.file = null;
+        if (file != null) {
+            pool.lock();
+            try {
+                open--;
+            } finally {
+                pool.unlock();
+            }
+            file.close();
+        }
+        Files.deleteIfExists(claim.path);
+    }
+
+    /**
+     * Makes sure that others see this process alive: somebody may have removed guard 0, or opened and closed it in this JVM, and then
+     * our claims are litter to them.
+     *
+     * @param kernelHas asked with the byte and when it was taken, says whether the kernel has it; null if it does not say
+     */
+    void verify(BiFunction<Long, Long, @Nullable Boolean> kernelHas) throws IOException {
+        pool.lock();
+        try {
+            if (alive != null && Boolean.FALSE.equals(kernelHas.apply(Guards.positionOf(process), aliveSince))) {
+                alive.release();
+                alive = guards.tryProcess(process);
+                aliveSince = Clock.SYSTEM.nanos();
+                dropSpares();
+            }
+        } finally {
+            pool.unlock();
+        }
+    }
+
+    /** Gives up the spare claims: somebody removed their files. */
+    void dropSpares() throws IOException {
+        pool.lock();
+        try {
+            for (Claim claim = idle.poll(); claim != null; claim = idle.poll()) {
+                retire(claim);
+            }
+        } finally {
+            pool.unlock();
+        }
+    }
+
+    /** Deletes the claims of processes that are gone. */
+    void sweep() throws IOException {
+        Set<Long> living = new HashSet<>();
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(dir, PREFIX + "*")) {
+            for (Path path : all) {
+                long owner = processOf(path);
+                if (owner >= 0 && !living.contains(owner) && !sweep(owner)) {
+                    living.add(owner);
+                }
+            }
+        }
+    }
+
+    /** Deletes the claims of one process, under its byte; false if it lives. */
+    private boolean sweep(long owner) throws IOException {
+        try (FileLock gone = guards.tryProcess(owner)) {
+            if (gone == null) {
+                return false;
+            }
+            try (DirectoryStream<Path> litter = Files.newDirectoryStream(dir, PREFIX + Long.toHexString(owner) + "-*")) {
+                for (Path path : litter) {
+                    Files.deleteIfExists(path);
+                }
+            }
+            log.debug("swept the claims of a process that is gone from {}", dir);
+            return true;
+        }
+    }
+
+    private static long processOf(Path claim) {
+        String name = claim.getFileName().toString();
+        int end = name.lastIndexOf('-');
+        try {
+            long process = Long.parseLong(name.substring(PREFIX.length(), end), 16);
+            return process >>> PROCESS_BITS == 0 ? process : -1;
+        } catch (NumberFormatException | StringIndexOutOfBoundsException e) {
+            return -1; // not one of ours
+        }
+    }
+
+    /** Deletes the spare claims; when no lock is held. */
+    void close() throws IOException {
+        pool.lock();
+        try {
+            dropSpares();
+            if (alive != null) {
+                alive.release();
+                alive = null;
+            }
+        } finally {
+            pool.unlock();
+        }
+    }
+}

@@ -1,0 +1,156 @@
+package dev.sessionlock.internal.directory;
+
+import java.nio.charset.StandardCharsets;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * Tells what the bytes in a lock's place are: a record of ours, another program's lock, the torn beginning of either, or nothing
+ * of the kind. When in doubt it says that it is not a lock, since that is never touched.
+ */
+final class ContentReader {
+    private static final Pattern PID_TEXT = Pattern.compile("\\s*[1-9][0-9]{0,9}\\s*");
+    private static final byte[] CRC = RecordCodec.CRC.getBytes(StandardCharsets.US_ASCII);
+    private static final Set<String> ONLY_OURS =
+            Set.of("takeover", "leaseMs", "leaseUntil", "leaseUntilNanos", "pidns", "timens", "crc");
+    private static final String BEGINNING = "{\"pid\":";
+
+    private ContentReader() {
+    }
+
+    static LockContent read(byte[] bytes) {
+        int length = withoutZeros(bytes);
+        if (length == 0 && bytes.length > 0) {
+            return new LockContent.Torn("nothing but zero bytes, as a power cut leaves them");
+        }
+        String text = new String(bytes, 0, length, StandardCharsets.UTF_8);
+        if (text.isBlank()) {
+            return new LockContent.Empty();
+        } else if (PID_TEXT.matcher(text).matches()) {
+            return new LockContent.Stranger(Long.parseLong(text.strip()), null, -1, -1);
+        } else if (text.stripLeading().startsWith("{")) {
+            return json(bytes, text);
+        }
+        return new LockContent.Other("a file that does not read like a lock");
+    }
+
+    /** A write that was never forced may leave zeros behind its beginning. */
+    private static int withoutZeros(byte[] bytes) {
+        int length = bytes.length;
+        while (length > 0 && bytes[length - 1] == 0) {
+            length--;
+        }
+        return length;
+    }
+
+    private static LockContent json(byte[] bytes, String text) {
+        Map<String, Object> members;
+        try {
+            members = Json.object(text);
+        } catch (Json.EndsTooSoonException e) {
+            return isBeginning(text) ? new LockContent.Torn("it ends after " + text.length() + " characters, in the middle of a record")
+                    : new LockContent.Other("a JSON file without an end");
+        } catch (Json.SyntaxException e) {
+            return isBeginning(text) ? new LockContent.Torn("it begins like a record, and goes on otherwise")
+                    : new LockContent.Other("a file that does not read like a lock");
+        }
+        if (isOurs(members)) {
+            return ours(bytes, members);
+        }
+        Long pid = number(members, "pid");
+        if (pid == null || pid <= 0 || !(members.get("createdAt") instanceof String)) {
+            return new LockContent.Other("a JSON file that names no process");
+        }
+        return stranger(pid, members);
+    }
+
+    /** By any of the members that only we write: in a half-done rewrite some are missing, or two names have run into one. */
+    private static boolean isOurs(Map<String, Object> members) {
+        return ONLY_OURS.stream().anyMatch(members::containsKey);
+    }
+
+    private static LockContent stranger(long pid, Map<String, Object> members) {
+        return new LockContent.Stranger(pid, instant(members, "createdAt"), orNegative(number(members, "starttime")),
+                orNegative(number(members, "maxHoldMs")));
+    }
+
+    /** {@return whether some text, white space apart, begins as a record does or is the beginning of such a beginning} */
+    private static boolean isBeginning(String text) {
+        String start = text.substring(0, Math.min(text.length(), 64)).replaceAll("\\s", "");
+        return start.length() < BEGINNING.length() ? BEGINNING.startsWith(start) : start.startsWith(BEGINNING);
+    }
+
+    private static LockContent ours(byte[] bytes, Map<String, Object> members) {
+        int end = endOfChecked(bytes);
+        if (end < 0) {
+            return new LockContent.Torn("a record of another length or form");
+        }
+        if (!Arrays.equals(RecordCodec.digits(RecordCodec.checksum(bytes, end)), 0, RecordCodec.CRC_DIGITS,
+                bytes, end + CRC.length, end + CRC.length + RecordCodec.CRC_DIGITS)) {
+            return new LockContent.Torn("its checksum is wrong");
+        }
+        Long pid = number(members, "pid");
+        Long version = number(members, "v");
+        if (pid != null && version != null && version != RecordCodec.VERSION) {
+            return stranger(pid, members); // a later version of this library: honoured as one honours a stranger
+        }
+        LockRecord record = record(members);
+        return record == null ? new LockContent.Torn("it lacks what a record must say") : new LockContent.Ours(record);
+    }
+
+    /** {@return where the checked part of a record ends; negative if these bytes do not have the form of one} */
+    private static int endOfChecked(byte[] bytes) {
+        if (bytes.length != RecordCodec.SIZE || bytes[RecordCodec.SIZE - 1] != '\n' || bytes[RecordCodec.SIZE - 2] != '}') {
+            return -1;
+        }
+        int quote = RecordCodec.SIZE - 3;
+        while (quote > 0 && bytes[quote] == ' ') {
+            quote--;
+        }
+        int end = quote - RecordCodec.CRC_DIGITS - CRC.length;
+        return end > 0 && bytes[quote] == '"' && Arrays.equals(bytes, end, end + CRC.length, CRC, 0, CRC.length) ? end : -1;
+    }
+
+    private static @Nullable LockRecord record(Map<String, Object> members) {
+        Long pid = number(members, "pid");
+        Instant createdAt = instant(members, "createdAt");
+        Long token = number(members, "token");
+        Long leaseMs = number(members, "leaseMs");
+        Instant leaseUntil = instant(members, "leaseUntil");
+        Long leaseUntilNanos = number(members, "leaseUntilNanos");
+        if (pid == null || createdAt == null || token == null || leaseMs == null || leaseUntil == null || leaseUntilNanos == null
+                || !(members.get("takeover") instanceof Boolean takeover)) {
+            return null;
+        }
+        Instant started = instant(members, "started");
+        return new LockRecord(pid, createdAt.toEpochMilli(), orNegative(number(members, "maxHoldMs")),
+                orNegative(number(members, "starttime")), text(members, "name"), token, text(members, "host"),
+                started == null ? -1 : started.toEpochMilli(), text(members, "boot"), text(members, "pidns"), text(members, "timens"),
+                text(members, "thread"), text(members, "purpose"), takeover, leaseMs, leaseUntil.toEpochMilli(), leaseUntilNanos);
+    }
+
+    private static @Nullable String text(Map<String, Object> members, String key) {
+        return members.get(key) instanceof String text ? text : null;
+    }
+
+    private static @Nullable Long number(Map<String, Object> members, String key) {
+        return members.get(key) instanceof Long number ? number : null;
+    }
+
+    private static long orNegative(@Nullable Long number) {
+        return number == null ? -1 : number;
+    }
+
+    private static @Nullable Instant instant(Map<String, Object> members, String key) {
+        try {
+            return members.get(key) instanceof String text ? Instant.parse(text) : null;
+        } catch (DateTimeException e) {
+            return null;
+        }
+    }
+}

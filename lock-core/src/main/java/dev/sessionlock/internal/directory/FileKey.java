@@ -1,0 +1,34 @@
+package dev.sessionlock.internal.directory;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import org.jetbrains.annotations.Nullable;
+
+/** What tells two files apart that bear the same name one after the other: device and inode. */
+final class FileKey {
+
+    private FileKey() {
+    }
+
+    /** {@return the key of what lies there, links not followed; the path itself on a file system that has no keys} */
+    static Object of(Path path) throws IOException {
+        return of(path, Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS));
+    }
+
+    static Object of(Path path, BasicFileAttributes attributes) {
+        Object key = attributes.fileKey();
+        return key != null ? key : path;
+    }
+
+    /** {@return the key of what lies there; null if nothing does, or if it cannot be told} */
+    static @Nullable Object ofOrNull(Path path) {
+        try {
+            return of(path);
+        } catch (IOException e) {
+            return null;
+        }
+    }
+}

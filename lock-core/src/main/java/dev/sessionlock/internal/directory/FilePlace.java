@@ -1,0 +1,554 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.Vitality;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.FileLock;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Instant;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jetbrains.annotations.Nullable;
+
+/** A lock's place in a real directory. */
+final class FilePlace implements LockPlace {
+    private static final int MOST_BYTES = 64 * 1024;
+    private static final int REREADS = 5;
+    private static final long OLD_RECLAIM_MILLIS = 30_000;
+
+    private final LockDirectory directory;
+    private final String name;
+    private final long h;
+    private final Path lockFile;
+    private final FileLock[] bytes = new FileLock[2];
+    /** Those that could not be given back: the kernel still keeps others out for us. */
+    private final FileLock[] owed = new FileLock[2];
+    /** When they were taken: what was read of the kernel before then says nothing about them. */
+    private final long[] takenAt = new long[2];
+
+    /** The line and the board that it was found on: a board that was replaced by hand is not ours any more. */
+    private @Nullable Line line;
+    private @Nullable Board lineOf;
+
+    /** What was seen last at each spot by {@link #find}, and since when it has been just so. */
+    private final @Nullable LockContent[] seen = new LockContent[Spot.values().length];
+    private final long[] seenSince = new long[seen.length];
+
+    /** The {@code .reclaim} of another that was met last, and since when. */
+    private @Nullable Object reclaimSeen;
+    private long reclaimSeenSince;
+
+    FilePlace(LockDirectory directory, String name, long h) {
+        this.directory = directory;
+        this.name = name;
+        this.h = h;
+        this.lockFile = directory.home().resolve(name + ".lock");
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public Path target() {
+        return directory.home().resolve(name);
+    }
+
+    @Override
+    public Path lockFile() {
+        return lockFile;
+    }
+
+    private Path at(Spot spot) {
+        return spot == Spot.LOCK ? lockFile : directory.inner().resolve("takeover-" + name);
+    }
+
+    @Override
+    public Clock clock() {
+        return Clock.SYSTEM;
+    }
+
+    @Override
+    public ProcessIdentity self() {
+        return ProcessIdentity.current();
+    }
+
+    @Override
+    public Vitality judge(long pid, long startTicks, @Nullable Instant started) {
+        return directory.processes().judge(pid, startTicks, started);
+    }
+
+    @Override
+    public boolean comparable() {
+        Board board = directory.board();
+        return board == null || board.comparable();
+    }
+
+    @Override
+    public boolean shared() {
+        return directory.board() != null;
+    }
+
+    @Override
+    public boolean tryByte(int seat) throws IOException {
+        settle(seat);
+        FileLock lock = directory.guards().trySeat(h, seat);
+        if (lock == null) {
+            return false;
+        }
+        keep(seat, lock);
+        return true;
+    }
+
+    @Override
+    public void awaitByte(int seat) throws IOException {
+        FileLock lock = directory.guards().awaitSeat(h, seat);
+        if (!directory.guards().isCurrent(h, lock)) {
+            lock.release();
+            throw new NoSuchFileException(Guards.file(directory.inner(), Guards.guardOf(h)).toString(), null, "it was replaced meanwhile");
+        }
+        keep(seat, lock);
+    }
+
+    private void keep(int seat, FileLock lock) {
+        bytes[seat] = lock;
+        takenAt[seat] = clock().nanos();
+    }
+
+    @Override
+    public void freeByte(int seat) throws IOException {
+        FileLock lock = bytes[seat];
+        bytes[seat] = null;
+        if (lock != null) {
+            owed[seat] = lock;
+            settle(seat);
+        }
+    }
+
+    @Override
+    public void settle() throws IOException {
+        for (int seat = 0; seat < owed.length; seat++) {
+            settle(seat);
+        }
+    }
+
+    private void settle(int seat) throws IOException {
+        FileLock lock = owed[seat];
+        if (lock != null) {
+            try {
+                lock.release();
+                owed[seat] = null;
+            } catch (ClosedChannelException e) {
+                owed[seat] = null; // and with the channel, the byte is gone
+                throw e;
+            }
+        }
+    }
+
+    @Override
+    public @Nullable Line findLine() throws IOException {
+        Board board = directory.board();
+        if (board == null) {
+            return null;
+        }
+        if (line == null || lineOf != board || !line.stands()) {
+            line = board.find(h);
+            lineOf = board;
+        }
+        return line;
+    }
+
+    @Override
+    public Line claimLine() throws IOException {
+        Board board = directory.board();
+        if (board == null) {
+            return directory.heapLine(name);
+        }
+        if (line == null || lineOf != board || !line.stands()) {
+            line = board.findOrClaim(h, clock().wallMicros(), directory.mode(), directory.bytes());
+            lineOf = board;
+        }
+        return line;
+    }
+
+    // ---- records ----
+
+    /** A record in a claim, or, where hard links are refused, the bytes of it until they lie in a file of their own. */
+    private static final class FileSlip implements Slip {
+        private final @Nullable Claims.Claim claim;
+        private byte[] unlinked;
+        private @Nullable Object key;
+        /** Without a claim: the record's own file, open while it is ours, so that no other file is given its inode number. */
+        private @Nullable RandomAccessFile pin;
+
+        FileSlip(@Nullable Claims.Claim claim, byte[] record) {
+            this.claim = claim;
+            this.unlinked = record;
+            this.key = claim == null ? null : claim.key();
+        }
+
+        private void unpin() throws IOException {
+            RandomAccessFile open = pin;
+            pin = null;
+            if (open != null) {
+                open.close();
+            }
+        }
+    }
+
+    @Override
+    public Slip write(LockRecord record) throws IOException {
+        byte[] bytes = RecordCodec.encode(record);
+        if (!directory.hardLinks()) {
+            return new FileSlip(null, bytes);
+        }
+        Claims.Claim claim = directory.claims().take();
+        try {
+            claim.write(bytes);
+        } catch (IOException | RuntimeException e) {
+            directory.claims().retire(claim);
+            throw e;
+        }
+        return new FileSlip(claim, bytes);
+    }
+
+    @Override
+    public void rewrite(Slip slip, LockRecord record) throws IOException {
+        FileSlip mine = (FileSlip) slip;
+        mine.unlinked = RecordCodec.encode(record);
+        if (mine.claim != null) {
+            mine.claim.write(mine.unlinked);
+            return;
+        }
+        for (Spot spot : Spot.values()) {
+            if (mine.key != null && mine.key.equals(FileKey.ofOrNull(at(spot)))) {
+                overwrite(at(spot), mine.unlinked);
+            }
+        }
+    }
+
+    @Override
+    public boolean link(Slip slip, Spot spot) throws IOException {
+        FileSlip mine = (FileSlip) slip;
+        if (mine.claim == null) {
+            return mine.key == null && create(mine, at(spot)); // one file cannot lie at two spots without links
+        }
+        try {
+            Files.createLink(at(spot), mine.claim.path());
+            mine.claim.rest();
+            return true;
+        } catch (FileAlreadyExistsException e) {
+            return false;
+        } catch (NoSuchFileException e) {
+            // The directory is gone or was moved, or a hand swept it: our other claims are gone, too.
+            directory.claims().retire(mine.claim);
+            directory.claims().dropSpares();
+            throw e;
+        } catch (AccessDeniedException e) {
+            throw e;
+        } catch (FileSystemException | UnsupportedOperationException e) {
+            directory.noteLinkRefused(mine.claim.path(), e);
+            throw e;
+        }
+    }
+
+    @Override
+    public boolean cover(Slip slip, Object key) throws IOException {
+        Claims.Claim claim = ((FileSlip) slip).claim;
+        if (claim == null || !key.equals(FileKey.ofOrNull(lockFile))) {
+            return false;
+        }
+        Path cover = directory.inner().resolve("cover-" + Long.toHexString(h)); // whoever was killed here has left his
+        Files.deleteIfExists(cover);
+        Files.createLink(cover, claim.path());
+        Files.move(cover, lockFile, StandardCopyOption.ATOMIC_MOVE);
+        return true;
+    }
+
+    /**
+     * The way of file systems that refuse hard links: a reader may meet an empty or half-written record. Not with a channel:
+     * an interrupt would leave it so.
+     */
+    private boolean create(FileSlip slip, Path path) throws IOException {
+        if (!directory.isInPlace()) {
+            throw new NoSuchFileException(directory.inner().toString()); // what a link of a claim would have told us
+        }
+        try {
+            Files.createFile(path);
+        } catch (FileAlreadyExistsException e) {
+            return false;
+        }
+        try {
+            slip.pin = new RandomAccessFile(path.toFile(), "rw");
+            slip.key = FileKey.of(path);
+            slip.pin.write(slip.unlinked);
+            directory.mode().applyToFile(path);
+        } catch (IOException | RuntimeException e) {
+            slip.unpin();
+            Files.deleteIfExists(path);
+            throw e;
+        }
+        return true;
+    }
+
+    private static void overwrite(Path path, byte[] record) throws IOException {
+        try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+            file.write(record);
+        }
+    }
+
+    @Override
+    public boolean isAt(Slip slip, Spot spot) throws IOException {
+        try {
+            Object key = ((FileSlip) slip).key;
+            return key != null && key.equals(FileKey.of(at(spot)));
+        } catch (NoSuchFileException e) {
+            return false;
+        }
+    }
+
+    @Override
+    public void delete(Spot spot, Object key) throws IOException {
+        if (key.equals(FileKey.ofOrNull(at(spot)))) {
+            Files.deleteIfExists(at(spot));
+        }
+    }
+
+    @Override
+    public void unlink(Slip slip, Spot spot) throws IOException {
+        Files.deleteIfExists(at(spot));
+    }
+
+    @Override
+    public void recycle(Slip slip) throws IOException {
+        FileSlip mine = (FileSlip) slip;
+        mine.unpin();
+        if (mine.claim != null) {
+            directory.claims().recycle(mine.claim);
+        }
+    }
+
+    @Override
+    public void retire(Slip slip) throws IOException {
+        FileSlip mine = (FileSlip) slip;
+        mine.unpin();
+        if (mine.claim != null) {
+            directory.claims().retire(mine.claim);
+        }
+    }
+
+    // ---- what others left ----
+
+    @Override
+    public @Nullable Found find(Spot spot) throws IOException {
+        Found found = read(at(spot));
+        int at = spot.ordinal();
+        if (found == null || !found.content().equals(seen[at])) {
+            seen[at] = found == null ? null : found.content();
+            seenSince[at] = clock().nanos();
+        }
+        long watched = TimeUnit.NANOSECONDS.toMillis(clock().nanos() - seenSince[at]);
+        return found == null ? null : new Found(found.content(), found.key(), found.ageMillis(), watched);
+    }
+
+    /** {@return what lies at a path, read as far as it can be a lock; null if nothing does} */
+    static @Nullable Found read(Path path) throws IOException {
+        for (int i = 1; ; i++) {
+            BasicFileAttributes attributes = attributesOf(path);
+            if (attributes == null) {
+                return null;
+            }
+            Found found = found(path, attributes);
+            if (i == REREADS || found != null && !(found.content() instanceof LockContent.Torn)) {
+                return found;
+            }
+            LockSupport.parkNanos(200_000); // it vanished between two looks, or was read in the middle of its owner's rewriting
+        }
+    }
+
+    /** As {@link #read}, but takes what it meets for what it is: the caller looks again if it is in doubt. */
+    static @Nullable Found readOnce(Path path) throws IOException {
+        BasicFileAttributes attributes = attributesOf(path);
+        return attributes == null ? null : found(path, attributes);
+    }
+
+    private static @Nullable BasicFileAttributes attributesOf(Path path) throws IOException {
+        try {
+            return Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        } catch (NoSuchFileException e) {
+            return null;
+        }
+    }
+
+    /** {@return what lies there; null if it has vanished since its attributes were read} */
+    private static @Nullable Found found(Path path, BasicFileAttributes attributes) throws IOException {
+        LockContent content = contentOf(path, attributes);
+        if (content == null) {
+            return null;
+        }
+        String neighbour = content instanceof LockContent.Ours ? null : Neighbours.at(path);
+        long age = System.currentTimeMillis() - attributes.lastModifiedTime().toMillis();
+        return new Found(neighbour == null ? content : new LockContent.Other(neighbour), FileKey.of(path, attributes), Math.max(0, age), 0);
+    }
+
+    private static @Nullable LockContent contentOf(Path path, BasicFileAttributes attributes) throws IOException {
+        if (!attributes.isRegularFile()) {
+            return new LockContent.Other(attributes.isDirectory() ? "a directory"
+                    : attributes.isSymbolicLink() ? "a symbolic link" : "a FIFO, socket or device");
+        }
+        if (attributes.size() > MOST_BYTES) {
+            return new LockContent.Other("a file of " + attributes.size() + " bytes");
+        }
+        try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "r")) {
+            byte[] bytes = new byte[(int) Math.min(file.length(), MOST_BYTES)];
+            file.readFully(bytes);
+            return LockContent.parse(bytes);
+        } catch (java.io.EOFException e) {
+            return new LockContent.Torn("it shrank while it was read");
+        } catch (java.io.FileNotFoundException e) {
+            return isForbidden(path) ? new LockContent.Other("a file that this user may not read") : null;
+        }
+    }
+
+    /** That exception tells neither a file that has gone from one that is forbidden, nor either from a lack of descriptors. */
+    private static boolean isForbidden(Path path) throws IOException {
+        try {
+            Files.newInputStream(path).close();
+            return false; // it came back
+        } catch (NoSuchFileException e) {
+            return false;
+        } catch (AccessDeniedException e) {
+            return true;
+        }
+    }
+
+    @Override
+    public boolean targetExists() {
+        return Files.exists(target(), LinkOption.NOFOLLOW_LINKS);
+    }
+
+    @Override
+    public boolean beginReclaim() throws IOException {
+        Path reclaim = reclaim();
+        for (int tries = 0; tries < 2; tries++) {
+            try {
+                Files.createDirectory(reclaim);
+                return true;
+            } catch (FileAlreadyExistsException e) {
+                if (!sweepOld(reclaim)) {
+                    return false;
+                }
+            }
+        }
+        return false;
+    }
+
+    /** Old by the wall clock, or for as long before our eyes: the clock may have been set back. */
+    private boolean sweepOld(Path reclaim) throws IOException {
+        try {
+            BasicFileAttributes attributes = Files.readAttributes(reclaim, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+            Object key = FileKey.of(reclaim, attributes);
+            if (!key.equals(reclaimSeen)) {
+                reclaimSeen = key;
+                reclaimSeenSince = clock().nanos();
+            }
+            long watched = TimeUnit.NANOSECONDS.toMillis(clock().nanos() - reclaimSeenSince);
+            long age = Math.max(watched, System.currentTimeMillis() - attributes.lastModifiedTime().toMillis());
+            if (!attributes.isDirectory() || age < OLD_RECLAIM_MILLIS) {
+                return false;
+            }
+            Files.delete(reclaim);
+            return true;
+        } catch (NoSuchFileException e) {
+            return true;
+        } catch (DirectoryNotEmptyException e) {
+            return false;
+        }
+    }
+
+    @Override
+    public void endReclaim() throws IOException {
+        Files.deleteIfExists(reclaim());
+    }
+
+    private Path reclaim() {
+        return directory.home().resolve(name + ".lock.reclaim");
+    }
+
+    // ---- requests, and the kernel's own word ----
+
+    @Override
+    public boolean releaseRequested(long token) {
+        return Files.exists(request(token), LinkOption.NOFOLLOW_LINKS);
+    }
+
+    @Override
+    public void requestRelease(long token) throws IOException {
+        directory.mode().createIfMissing(request(token));
+    }
+
+    @Override
+    public void dropReleaseRequest(long token) {
+        try {
+            Files.deleteIfExists(request(token));
+        } catch (IOException e) {
+            directory.log().debug("a request to let go stays in {}; it is swept later", directory.inner(), e);
+        }
+    }
+
+    private Path request(long token) {
+        return directory.inner().resolve("release-" + token);
+    }
+
+    @Override
+    public void lookAfresh() throws IOException {
+        directory.verify(); // what it finds, displaced() says
+    }
+
+    @Override
+    public @Nullable Boolean kernelHasByte(int seat) {
+        return directory.kernelHas(Guards.guardOf(h), Guards.positionOf(h, seat), takenAt[seat]);
+    }
+
+    @Override
+    public boolean retakeByte(int seat) throws IOException {
+        freeByte(seat); // the JDK still counts it as held and would refuse to ask the kernel again
+        return tryByte(seat);
+    }
+
+    @Override
+    public Glance glance() throws IOException {
+        return Glance.at(directory.home(), name);
+    }
+
+    @Override
+    public @Nullable String displaced() {
+        for (FileLock lock : bytes) {
+            if (lock != null && !directory.guards().isCurrent(h, lock)) {
+                return "the guard files of " + directory.inner() + " were replaced";
+            }
+        }
+        if (!directory.isInPlace()) {
+            return directory.inner() + " was replaced";
+        }
+        return lineOf != null && lineOf != directory.board() ? "the board of " + directory.inner() + " was replaced" : null;
+    }
+
+    @Override
+    public String toString() {
+        return lockFile.toString();
+    }
+}

@@ -1,0 +1,64 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.ProcessTable;
+import dev.sessionlock.internal.system.Vitality;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.List;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * What can be seen of one lock from outside, without touching it: nothing is made, no guard is opened (closing it would drop this
+ * process's bytes), no byte is asked for (a probing lock would disturb).
+ *
+ * @param target the file that is locked
+ * @param record what lies at {@code x.lock}; null if nothing
+ * @param takeover what lies at {@code takeover-x}; null if nothing
+ * @param owners the pids that hold the byte of seat 0 and of seat 1, as the kernel says; null where it does not say. It hides
+ *     holders of other pid namespaces
+ * @param until the line's words for both seats; zeros if the lock has no line
+ * @param comparable whether the untils and leases can be compared with {@code now}
+ * @param targetExists whether the target exists
+ * @param now the monotonic clock, read before everything else
+ * @param self who looks
+ */
+public record Glance(
+        Path target,
+        LockPlace.@Nullable Found record,
+        LockPlace.@Nullable Found takeover,
+        @Nullable List<List<Long>> owners,
+        List<Long> until,
+        boolean comparable,
+        boolean targetExists,
+        long now,
+        ProcessIdentity self) {
+
+    /**
+     * Looks at the lock of one file.
+     *
+     * @param home the real path of its directory
+     * @param name its name
+     */
+    public static Glance at(Path home, String name) throws IOException {
+        return new Survey(home).of(name);
+    }
+
+    /**
+     * Looks at all locks of a directory: whatever lies in a lock's place, and kernel bytes that are held for a file of it without a
+     * record. Locks that nobody holds and of which nothing lies there are left out.
+     *
+     * @param home the real path of the directory
+     * @return what can be seen of each, by name
+     */
+    public static Collection<Glance> atAll(Path home) throws IOException {
+        return new Survey(home).ofAll();
+    }
+
+    /** {@return whether a process lives} */
+    public Vitality judge(long pid, long startTicks, @Nullable Instant started) {
+        return new ProcessTable().judge(pid, startTicks, started);
+    }
+}

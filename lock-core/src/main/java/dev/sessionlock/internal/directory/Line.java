@@ -1,0 +1,44 @@
+package dev.sessionlock.internal.directory;
+
+/**
+ * One lock's line of the board: the words that all processes share. Every read is a {@code getVolatile} and every write a
+ * {@code setVolatile}: rule 3 (publish, then look) needs the full fence between a write of one's own word and the read of
+ * another's, or both could miss each other.
+ */
+public interface Line {
+
+    /** An {@code until} that never passes, give or take the low bits that tell whose it is: its holder asked not to be taken over. */
+    long NEVER = Long.MAX_VALUE;
+
+    /** {@return until when seat {@code seat} is held, in monotonic nanoseconds; 0 if by nobody} */
+    long until(int seat);
+
+    /** Publishes until when seat {@code seat} is held. Only the holder of that seat's byte may call this. */
+    void publish(int seat, long until);
+
+    /** {@return whether a seat's word still is what was published} If not, somebody else has had the seat's byte since. */
+    boolean says(int seat, long until);
+
+    /**
+     * Publishes anew, or with 0 withdraws, if a seat's word still is what was published: one whose byte the kernel has dropped
+     * unnoticed must not overwrite the word of the next.
+     *
+     * @return whether it still was
+     */
+    boolean replace(int seat, long published, long until);
+
+    /** {@return a fencing token greater than all drawn for this lock before, and not below the wall clock's microseconds} */
+    long drawToken(long wallMicros);
+
+    /** Makes sure that no token up to {@code token} is drawn from here again. */
+    void raiseToken(long token);
+
+    /** {@return when a process last said that it waits, and which: see {@link #raiseHand}; 0 if never} */
+    long waiterSeen();
+
+    /** Says that a process waits here; {@code mark} carries the time and a sign of the process. */
+    void raiseHand(long mark);
+
+    /** {@return whether this still is the line of the lock that it was found for; sure only while one of its bytes is held} */
+    boolean stands();
+}

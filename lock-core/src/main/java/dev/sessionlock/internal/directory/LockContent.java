@@ -1,0 +1,41 @@
+package dev.sessionlock.internal.directory;
+
+import java.time.Instant;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/** What a file in a lock's place says. */
+public sealed interface LockContent {
+
+    /** A record of ours, whole: its checksum is right. */
+    record Ours(@NotNull LockRecord record) implements LockContent {
+    }
+
+    /**
+     * Another program's lock.
+     *
+     * @param pid its process
+     * @param createdAt since when; null if it does not say, or not in a way that is understood
+     * @param startTicks field 22 of the process's stat; negative if it does not say
+     * @param maxHoldMs for how long at the most; negative if it does not say
+     */
+    record Stranger(long pid, @Nullable Instant createdAt, long startTicks, long maxHoldMs) implements LockContent {
+    }
+
+    /** The torn beginning of a lock record, or one of ours that is damaged. */
+    record Torn(@NotNull String why) implements LockContent {
+    }
+
+    /** Nothing, or white space. */
+    record Empty() implements LockContent {
+    }
+
+    /** Something that is not a lock. */
+    record Other(@NotNull String what) implements LockContent {
+    }
+
+    /** {@return what some bytes say; never throws} */
+    static @NotNull LockContent parse(byte @NotNull [] bytes) {
+        return ContentReader.read(bytes);
+    }
+}

@@ -1,0 +1,372 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.internal.system.KernelLocks;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.ProcessTable;
+import java.io.IOException;
+import java.nio.channels.FileLock;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jetbrains.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One directory whose files are locked, as this process has it open: its guards, its board, its claims. There is one object for
+ * each {@code .session-locks}, found by inode in {@link OpenDirectories}, since a guard that were opened twice would lose its
+ * bytes with the closing of either.
+ */
+public final class LockDirectory {
+    /** The folder beside the locked files that holds everything but the records. */
+    public static final String INNER = ".session-locks";
+
+    private static final Logger log = LoggerFactory.getLogger(LockDirectory.class);
+    private static final long SETUP_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
+    /** One reading in three missed a lock, beside a process that takes and frees locks as fast as it can. */
+    private static final int LOOKS_FOR_A_MISSING_BYTE = 20;
+    private static final long OLD_REQUEST_MILLIS = TimeUnit.MINUTES.toMillis(10);
+
+    private final Path home;
+    private final Path inner;
+    private final Object innerKey;
+    private final Traits traits;
+    private final FileMode mode;
+    private final Guards guards;
+    private final Claims claims;
+    private final ProcessTable processes = new ProcessTable();
+    private final ReentrantLock setup = new ReentrantLock();
+    private final ReentrantLock verifying = new ReentrantLock();
+    private boolean wasIncomplete;
+    private final Map<String, Line> heapLines = new ConcurrentHashMap<>();
+    private volatile @Nullable Board board;
+    private volatile boolean hardLinks = true;
+    private volatile @Nullable KernelView kernelView;
+
+    /** Cells, waiting threads and acquisitions that use this directory; negative once it is closed. Guarded by OpenDirectories. */
+    int pins;
+    long idleSince;
+
+    /** Counts itself in at the guards, which it may share with the same directory under the path that it had before. */
+    LockDirectory(Path home, Object innerKey, Traits traits, FileMode mode, Guards guards) throws IOException {
+        this.home = home;
+        this.inner = home.resolve(INNER);
+        this.innerKey = innerKey;
+        this.traits = traits;
+        this.mode = mode;
+        this.guards = guards;
+        this.claims = new Claims(inner, mode, guards);
+        guards.enter(inner);
+        try {
+            this.board = traits.network() == null ? openBoard() : null;
+        } catch (IOException | RuntimeException e) {
+            guards.leave();
+            throw e;
+        }
+    }
+
+    Path home() {
+        return home;
+    }
+
+    Path inner() {
+        return inner;
+    }
+
+    Object innerKey() {
+        return innerKey;
+    }
+
+    Traits traits() {
+        return traits;
+    }
+
+    FileMode mode() {
+        return mode;
+    }
+
+    Guards guards() {
+        return guards;
+    }
+
+    Claims claims() {
+        return claims;
+    }
+
+    ProcessTable processes() {
+        return processes;
+    }
+
+    Logger log() {
+        return log;
+    }
+
+    /** {@return the board; null on a network file system, where mapped pages are not shared by all} */
+    @Nullable Board board() {
+        return board;
+    }
+
+    /**
+     * {@return the place of a lock}
+     *
+     * @param name the target's file name
+     */
+    public LockPlace place(String name) {
+        return new FilePlace(this, name, LockName.hash(key(name)));
+    }
+
+    /** {@return the form of a name under which this file system knows the file: names that it folds are one lock} */
+    public String key(String name) {
+        return traits.foldsNames() ? LockName.fold(name) : name;
+    }
+
+    // ---- the board, made and reshaped under the setup byte ----
+
+    private Board openBoard() throws IOException {
+        Board ready = Board.openIfReady(inner, ProcessIdentity.current());
+        return ready != null ? ready : holdingSetup(() -> Board.openForUse(inner, mode, ProcessIdentity.current()));
+    }
+
+    private <T> T holdingSetup(Board.Bytes.Step<T> step) throws IOException {
+        setup.lock(); // a second thread of ours would find the byte taken by ourselves
+        try {
+            FileLock held = awaitSetup();
+            try {
+                return step.run();
+            } finally {
+                held.release();
+            }
+        } finally {
+            setup.unlock();
+        }
+    }
+
+    private FileLock awaitSetup() throws IOException {
+        boolean interrupted = false;
+        try {
+            for (long start = Clock.SYSTEM.nanos(); ; ) {
+                FileLock lock = guards.trySetup();
+                if (lock != null) {
+                    return lock;
+                }
+                if (Clock.SYSTEM.nanos() - start > SETUP_PATIENCE_NANOS) {
+                    throw new IOException("another process has been setting up " + inner + " for 5 s; is it frozen? (kill -CONT wakes it)");
+                }
+                LockSupport.parkNanos(500_000);
+                interrupted |= Thread.interrupted(); // else parkNanos would return at once, for ever
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** {@return the bytes that the board asks for when it reshapes itself} */
+    Board.Bytes bytes() {
+        return new Board.Bytes() {
+            @Override
+            public boolean holdingBoth(long h, Runnable clear) throws IOException {
+                try (FileLock first = guards.trySeat(h, 0)) {
+                    if (first == null) {
+                        return false;
+                    }
+                    try (FileLock second = guards.trySeat(h, 1)) {
+                        if (second != null) {
+                            clear.run();
+                        }
+                        return second != null;
+                    }
+                }
+            }
+
+            @Override
+            public <T> T holdingSetup(Step<T> step) throws IOException {
+                return LockDirectory.this.holdingSetup(step);
+            }
+        };
+    }
+
+    /** {@return the line of a lock on a network file system: known to this process alone, so it bounds nobody} */
+    Line heapLine(String name) {
+        return heapLines.computeIfAbsent(key(name), n -> new HeapLine());
+    }
+
+    // ---- hard links ----
+
+    boolean hardLinks() {
+        return hardLinks;
+    }
+
+    /** For tests: goes the way of file systems that refuse hard links. */
+    void withoutHardLinks() {
+        hardLinks = false;
+    }
+
+    /** A link was refused: is it this one, or a disk that takes no new names now, or does the file system refuse all links? */
+    void noteLinkRefused(Path claim, Exception refusal) throws IOException {
+        Path probe = inner.resolve(claim.getFileName() + ".link");
+        Files.createFile(probe);
+        Files.delete(probe);
+        try {
+            Files.createLink(probe, claim);
+            Files.delete(probe);
+        } catch (IOException | UnsupportedOperationException e) {
+            if (hardLinks) {
+                log.info("{} refuses hard links ({}): records are created and written in two steps here", home, refusal.toString());
+            }
+            hardLinks = false;
+            throw new LinksRefusedException(inner);
+        }
+    }
+
+    // ---- what hands, backups and killed processes do to it ----
+
+    /** {@return whether the directory at its name still is this one} */
+    boolean isInPlace() {
+        return innerKey.equals(FileKey.ofOrNull(inner));
+    }
+
+    /**
+     * The keeper's look at the floor itself, a few times a minute: guards and board by inode, and what the kernel says that it has.
+     *
+     * @return whether the directory is still the one at its name
+     */
+    public boolean verify() throws IOException {
+        verifying.lock(); // two at once would each map a new board, and one of them would look replaced to the other's holders
+        try {
+            return verifyAlone();
+        } finally {
+            verifying.unlock();
+        }
+    }
+
+    private boolean verifyAlone() throws IOException {
+        if (!isInPlace()) {
+            return false;
+        }
+        if (guards.putDisplacedAside()) {
+            log.warn("somebody removed guard files of {} while locks were in use; they are made anew", inner);
+        }
+        kernelView = readKernelView();
+        boolean incomplete = isIncomplete();
+        if (incomplete && !wasIncomplete) {
+            wasIncomplete = true;
+            return true; // perhaps somebody is just deleting it all: a file that we make now would be in the way of that
+        }
+        wasIncomplete = incomplete;
+        Board mapped = board;
+        if (mapped != null && !mapped.isInPlace()) {
+            log.warn("somebody removed the board of {} while locks were in use; it is made anew", inner);
+            board = openBoard();
+        }
+        claims.verify((position, takenAt) -> kernelHas(0, position, takenAt));
+        return true;
+    }
+
+    private boolean isIncomplete() {
+        return board != null && !Files.exists(inner.resolve(Board.FILE)) || !Files.exists(Guards.file(inner, 0));
+    }
+
+    /** What the kernel had locked for this process, by guard, at one moment. */
+    private record KernelView(long readAt, Map<Integer, List<KernelLocks.Entry>> held) {
+        boolean has(int guard, long position) {
+            return held.getOrDefault(guard, List.of()).stream().anyMatch(entry -> entry.covers(position));
+        }
+    }
+
+    private @Nullable KernelView readKernelView() {
+        long now = Clock.SYSTEM.nanos();
+        if (!ProcessIdentity.current().seesItselfInProc()) {
+            return null;
+        }
+        Map<Long, Integer> inodes = new HashMap<>();
+        for (int guard = 0; guard < Guards.COUNT; guard++) {
+            inodes.put(Guards.inode(inner, guard), guard);
+        }
+        inodes.remove(-1L);
+        return new KernelLocks().read(inodes::containsKey).map(entries -> {
+            Map<Integer, List<KernelLocks.Entry>> held = new HashMap<>();
+            for (KernelLocks.Entry entry : entries) {
+                if (!entry.waiting() && entry.pid() == ProcessIdentity.current().pid()) {
+                    held.computeIfAbsent(inodes.get(entry.inode()), guard -> new ArrayList<>()).add(entry);
+                }
+            }
+            return new KernelView(now, held);
+        }).orElse(null);
+    }
+
+    /**
+     * Whether the kernel has a byte for us. It shows its locks a page at a time, and between two pages locks of others come and go: one
+     * that stays may be missed. So what is not seen is looked for again, since giving up a byte that we have would be worse.
+     *
+     * @return what was read at the last {@link #verify} or since; null if it did not say, or was asked before the byte was taken
+     */
+    @Nullable Boolean kernelHas(int guard, long position, long takenAt) {
+        KernelView view = kernelView;
+        for (int look = 0; ; look++) {
+            if (view == null || view.readAt() < takenAt) {
+                return null;
+            } else if (view.has(guard, position)) {
+                return true;
+            } else if (look == LOOKS_FOR_A_MISSING_BYTE) {
+                return false;
+            }
+            view = readKernelView();
+            kernelView = view;
+        }
+    }
+
+    /** Sweeps what killed processes and unanswered requests have left. */
+    public void sweep() throws IOException {
+        claims.sweep();
+        try (DirectoryStream<Path> requests = Files.newDirectoryStream(inner, "release-*")) {
+            for (Path request : requests) {
+                if (isOld(request)) {
+                    Files.deleteIfExists(request);
+                }
+            }
+        }
+    }
+
+    private static boolean isOld(Path request) throws IOException {
+        try {
+            BasicFileAttributes attributes = Files.readAttributes(request, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+            return attributes.isRegularFile()
+                    && System.currentTimeMillis() - attributes.lastModifiedTime().toMillis() > OLD_REQUEST_MILLIS;
+        } catch (NoSuchFileException e) {
+            return false;
+        }
+    }
+
+    /**
+     * Lets the guards go, if no other copy of the library in this JVM could lose its bytes by it.
+     *
+     * @param guardsClosed run if they are closed by it
+     */
+    boolean close(Runnable guardsClosed) throws IOException {
+        return Copies.closeIfAlone(() -> {
+            claims.close();
+            if (guards.leave()) {
+                guardsClosed.run();
+            }
+        });
+    }
+
+    @Override
+    public String toString() {
+        return home.toString();
+    }
+}

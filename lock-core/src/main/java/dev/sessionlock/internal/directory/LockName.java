@@ -1,0 +1,63 @@
+package dev.sessionlock.internal.directory;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.text.Normalizer;
+import java.util.Locale;
+import java.util.regex.Pattern;
+
+/** A lock's name, as a number and as the file system folds it. */
+final class LockName {
+    /** Capital I with a dot is i with a dot in one table of Unicode, and plain i in another. */
+    private static final Pattern DOTTED_I = Pattern.compile("i(\\p{M}*?)\u0307");
+
+    private LockName() {
+    }
+
+    /** {@return the first 8 bytes of the SHA-256 of the name in UTF-8; never 0, which means a free line} */
+    static long hash(String name) {
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(name.getBytes(StandardCharsets.UTF_8));
+            long h = ByteBuffer.wrap(digest).getLong();
+            return h != 0 ? h : 1;
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every JDK has SHA-256", e);
+        }
+    }
+
+    /**
+     * {@return a name that is the same for all names that some file system takes for one} It folds more than any one of them
+     * does, which is the safe side: two files that share a lock wait for each other, two locks on one file would both be held.
+     */
+    static String fold(String name) {
+        String folded = name;
+        String before;
+        do { // what one folding makes of some letters folds further: capital sharp s becomes sharp s, and that becomes ss
+            before = folded;
+            folded = foldOnce(before);
+        } while (!folded.equals(before));
+        return folded;
+    }
+
+    private static String foldOnce(String name) {
+        String plain = Normalizer.normalize(name, Normalizer.Form.NFKD);
+        // Down, up and down again: some letters fold only one of the two ways (dotless i, the Kelvin sign, capital sharp s).
+        String folded = plain.toLowerCase(Locale.ROOT).toUpperCase(Locale.ROOT).toLowerCase(Locale.ROOT);
+        StringBuilder visible = new StringBuilder(folded.length());
+        Normalizer.normalize(folded, Normalizer.Form.NFKD).codePoints()
+                .filter(c -> !isIgnorable(c))
+                .map(c -> c == 'ς' ? 'σ' : c)
+                .forEach(visible::appendCodePoint);
+        return DOTTED_I.matcher(visible).replaceAll("i$1");
+    }
+
+    /** What file systems leave out when they compare names: Default_Ignorable_Code_Point of Unicode, and all format characters. */
+    private static boolean isIgnorable(int c) {
+        return Character.getType(c) == Character.FORMAT
+                || c == 0x34F || c == 0x115F || c == 0x1160 || c == 0x17B4 || c == 0x17B5
+                || c >= 0x180B && c <= 0x180F || c >= 0x2060 && c <= 0x206F || c == 0x3164
+                || c >= 0xFE00 && c <= 0xFE0F || c == 0xFFA0 || c >= 0xFFF0 && c <= 0xFFF8 || c >= 0xE0000 && c <= 0xE0FFF;
+    }
+}

@@ -1,0 +1,152 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.Vitality;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Instant;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * One lock's place in its directory: everything that the seat protocol asks of the world, and nothing more - two kernel bytes,
+ * a line of the board, the record, the clock. The real one is {@link FilePlace}; the simulation has another, in which every
+ * call is a point where the process may be stopped or killed.
+ *
+ * <p>Used by one thread at a time, but for {@link #awaitByte}, which blocks one of its own.
+ */
+public interface LockPlace {
+
+    /** Where a record of this lock may lie. */
+    enum Spot {
+        /** {@code x.lock}, beside the target: created by whoever holds a seat, deleted only by the holder of byte 0. */
+        LOCK,
+        /** {@code takeover-x}: the record of a successor on seat 1, touched only by the holder of byte 1. */
+        TAKEOVER
+    }
+
+    /** A record of ours, written but perhaps not yet linked anywhere. Opaque above this floor. */
+    interface Slip {
+    }
+
+    /**
+     * What lies at a spot.
+     *
+     * @param content what it says
+     * @param key its device and inode
+     * @param ageMillis how long ago it was last written, by the wall clock
+     * @param watchedMillis for how long it has been seen unchanged from here, by the monotonic clock
+     */
+    record Found(LockContent content, Object key, long ageMillis, long watchedMillis) {
+    }
+
+    /** {@return the lock's name: the target's file name} */
+    String name();
+
+    /** {@return the user's file; never opened} */
+    Path target();
+
+    /** {@return where the record lies while the lock is held} */
+    Path lockFile();
+
+    /** {@return the clocks} */
+    Clock clock();
+
+    /** {@return who we are} */
+    ProcessIdentity self();
+
+    /** {@return whether a process lives} */
+    Vitality judge(long pid, long startTicks, @Nullable Instant started);
+
+    /** {@return false if untils and leases of other processes cannot be compared with our clock (another time namespace)} */
+    boolean comparable();
+
+    /** {@return whether all processes share the board; without it (network file systems) nobody is passed over} */
+    boolean shared();
+
+    /** Takes a seat's byte. False if another process has it, or a thread of this one waits for it. */
+    boolean tryByte(int seat) throws IOException;
+
+    /** Waits until this process has a seat's byte. Cannot be broken off. */
+    void awaitByte(int seat) throws IOException;
+
+    /** Gives a seat's byte back. If that fails, {@link #settle} tries it again. */
+    void freeByte(int seat) throws IOException;
+
+    /** Gives back what {@link #freeByte} could not, and fails if it still cannot. */
+    default void settle() throws IOException {
+    }
+
+    /** {@return the line of this lock; null if it has none. Wholly sure only with one of its bytes in hand} */
+    @Nullable Line findLine() throws IOException;
+
+    /** {@return the line of this lock, claimed if it had none. With byte 0 in hand} */
+    Line claimLine() throws IOException;
+
+    /** Writes a record where nobody sees it yet. */
+    Slip write(LockRecord record) throws IOException;
+
+    /** Writes a record anew, in place; who sees it sees the change. */
+    void rewrite(Slip slip, LockRecord record) throws IOException;
+
+    /** Puts a record at a spot, whole. False if something lies there. */
+    boolean link(Slip slip, Spot spot) throws IOException;
+
+    /**
+     * Puts a record at {@link Spot#LOCK} in place of the one with this key, so that nobody meets that spot empty. With byte 1 in hand. False
+     * if another lies there, or where one record cannot lie at two spots.
+     */
+    boolean cover(Slip slip, Object key) throws IOException;
+
+    /** {@return whether the very record lies at a spot: the inode, not only the name} */
+    boolean isAt(Slip slip, Spot spot) throws IOException;
+
+    /** Deletes what lies at a spot, if it has this key. */
+    void delete(Spot spot, Object key) throws IOException;
+
+    /** Deletes our record from a spot, having seen that it is there. */
+    void unlink(Slip slip, Spot spot) throws IOException;
+
+    /** Lets go of a record that is linked nowhere. */
+    void recycle(Slip slip) throws IOException;
+
+    /** Lets go of a record that may still be linked somewhere. */
+    void retire(Slip slip) throws IOException;
+
+    /** {@return what lies at a spot; null if nothing does} */
+    @Nullable Found find(Spot spot) throws IOException;
+
+    /** {@return whether the target exists} */
+    boolean targetExists();
+
+    /** Announces, as OpenClaw's locks expect it, that a dead lock is about to be replaced. False while another does so. */
+    boolean beginReclaim() throws IOException;
+
+    /** Ends what {@link #beginReclaim} began. */
+    void endReclaim() throws IOException;
+
+    /** {@return whether somebody asked the holder of this token to let go} */
+    boolean releaseRequested(long token);
+
+    /** Asks the holder of this token to let go. */
+    void requestRelease(long token) throws IOException;
+
+    /** Takes a request to let go away, once it has been followed. */
+    void dropReleaseRequest(long token);
+
+    /** Reads anew what {@link #kernelHasByte} and {@link #displaced} answer from. */
+    default void lookAfresh() throws IOException {
+    }
+
+    /** {@return whether the kernel has our byte, as it says itself; null if it does not say} */
+    @Nullable Boolean kernelHasByte(int seat);
+
+    /** Takes a byte again that the kernel has lost. False if another has it by now. */
+    boolean retakeByte(int seat) throws IOException;
+
+    /** {@return what can be seen of this lock without touching it} */
+    Glance glance() throws IOException;
+
+    /** {@return what is no longer what it was - the directory, a guard, the board; null if all is in place} */
+    @Nullable String displaced();
+}

@@ -1,0 +1,58 @@
+package dev.sessionlock.internal.directory;
+
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * What a lock file of ours says (PROTOCOL.md, "The record").
+ *
+ * @param pid the holder's process
+ * @param createdAt since when it is held, milliseconds since 1970
+ * @param maxHoldMs for how long it may be held, from then; negative if without limit
+ * @param starttime field 22 of the process's stat; negative if unknown
+ * @param name the lock's name; null if the record has no room for it
+ * @param token the fencing token
+ * @param host the holder's host
+ * @param started when the process started, milliseconds since 1970; negative if unknown
+ * @param boot the boot id; null if unknown
+ * @param pidns the pid namespace; null if unknown
+ * @param timens the time namespace; null if unknown
+ * @param thread the holder's thread
+ * @param purpose what for
+ * @param takeover whether it may be passed over once its lease has run out
+ * @param leaseMs how long a lease is
+ * @param leaseUntil when it runs out, by wall clock, for people; milliseconds since 1970
+ * @param leaseUntilNanos when it runs out, by the monotonic clock
+ */
+public record LockRecord(
+        long pid,
+        long createdAt,
+        long maxHoldMs,
+        long starttime,
+        @Nullable String name,
+        long token,
+        @Nullable String host,
+        long started,
+        @Nullable String boot,
+        @Nullable String pidns,
+        @Nullable String timens,
+        @Nullable String thread,
+        @Nullable String purpose,
+        boolean takeover,
+        long leaseMs,
+        long leaseUntil,
+        long leaseUntilNanos) {
+
+    /** As {@link #leaseUntilNanos}, of a record that its holder could not delete when it gave the lock back. */
+    public static final long GIVEN_BACK = 1;
+
+    /** {@return whether its holder has given the lock back, and only the file is still there} */
+    public boolean isGivenBack() {
+        return leaseUntilNanos == GIVEN_BACK;
+    }
+
+    /** {@return the record as it lies on the disk} */
+    public byte[] bytes() {
+        return RecordCodec.encode(this);
+    }
+}

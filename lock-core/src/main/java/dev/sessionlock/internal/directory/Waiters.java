@@ -1,0 +1,113 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.internal.system.KernelLocks;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * Who waits for the locks of one directory, seen from outside at one moment: nothing is opened for locking, no byte is asked for. The
+ * kernel lists the processes that are blocked, of this pid namespace; one that it does not list, since it polls or is of another
+ * namespace, has raised its hand on the board.
+ */
+public final class Waiters {
+    /** A process whose id is not known. */
+    public static final long NAMELESS = 0;
+
+    /** One that waits raises its hand some ten times a second. */
+    private static final long HAND_NANOS = TimeUnit.SECONDS.toNanos(2);
+    /** Shorter, for a hand without a process: it may be that of today's holder, from when it waited itself. */
+    private static final long NAMELESS_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+    /** The low bits of a hand say whose it is. */
+    private static final long HAND_BITS = 0xffff;
+
+    private final Map<Long, List<Long>> blocked;
+    private final @Nullable Board board;
+    private final boolean folds;
+    private final long now;
+
+    private Waiters(Map<Long, List<Long>> blocked, @Nullable Board board, boolean folds, long now) {
+        this.blocked = blocked;
+        this.board = board;
+        this.folds = folds;
+        this.now = now;
+    }
+
+    /**
+     * Looks once.
+     *
+     * @param home the real path of the directory
+     */
+    public static Waiters in(Path home) throws IOException {
+        long now = Clock.SYSTEM.nanos();
+        Path inner = home.resolve(LockDirectory.INNER);
+        if (!Files.isDirectory(inner, LinkOption.NOFOLLOW_LINKS)) {
+            return new Waiters(Map.of(), null, false, now);
+        }
+        Traits traits = Traits.of(home);
+        Board board = traits.network() == null ? board(inner) : null;
+        return new Waiters(blocked(inner), board != null && board.comparable() ? board : null, traits.foldsNames(), now);
+    }
+
+    private static @Nullable Board board(Path inner) {
+        try {
+            return Board.openToLook(inner, ProcessIdentity.current());
+        } catch (IOException e) {
+            return null; // not there, not ours to read, or just being made
+        }
+    }
+
+    private static Map<Long, List<Long>> blocked(Path inner) {
+        if (!ProcessIdentity.current().seesItselfInProc()) {
+            return Map.of();
+        }
+        Map<Long, Integer> guards = new HashMap<>();
+        for (int guard = 0; guard < Guards.COUNT; guard++) {
+            guards.put(Guards.inode(inner, guard), guard);
+        }
+        guards.remove(-1L);
+        Map<Long, List<Long>> blocked = new HashMap<>();
+        for (KernelLocks.Entry entry : new KernelLocks().read(guards::containsKey).orElse(List.of())) {
+            if (entry.waiting() && entry.start() == entry.end()) {
+                List<Long> pids = blocked.computeIfAbsent(Guards.lockAt(guards.get(entry.inode()), entry.start()), h -> new ArrayList<>());
+                if (!pids.contains(entry.pid())) {
+                    pids.add(entry.pid());
+                }
+            }
+        }
+        return blocked;
+    }
+
+    /**
+     * {@return the processes that wait for the lock of a file, each once; {@link #NAMELESS} for one whose id is not known}
+     *
+     * @param name the file's name
+     */
+    public List<Long> of(String name) throws IOException {
+        long h = LockName.hash(folds ? LockName.fold(name) : name);
+        List<Long> pids = blocked.getOrDefault(h, List.of());
+        if (board == null) {
+            return pids;
+        }
+        // A thread that gave up stays blocked until it gets the byte, since it cannot be called back; but it raises no hand.
+        long age = sinceHand(h);
+        return age < NAMELESS_NANOS && pids.isEmpty() ? List.of(NAMELESS) : age < HAND_NANOS ? pids : List.of();
+    }
+
+    /** {@return how long ago a process said that it waits; very long if none did} */
+    private long sinceHand(long h) throws IOException {
+        Line line = board.find(h);
+        long mark = line == null ? 0 : line.waiterSeen();
+        long age = now - (mark & ~HAND_BITS);
+        return mark == 0 ? Long.MAX_VALUE : Math.max(0, age);
+    }
+}

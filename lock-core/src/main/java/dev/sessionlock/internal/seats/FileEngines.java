@@ -1,0 +1,171 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.LockException;
+import dev.sessionlock.internal.directory.Glance;
+import dev.sessionlock.internal.directory.LockContent;
+import dev.sessionlock.internal.directory.LockDirectory;
+import dev.sessionlock.internal.directory.OpenDirectories;
+import dev.sessionlock.internal.system.Clock;
+import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The locks on files of this machine: two seats each, in the directory of the file. */
+public final class FileEngines implements Engines {
+    /** Those of this process: the kernel knows the process alone. */
+    public static final FileEngines OF_THIS_PROCESS = new FileEngines();
+
+    private static final Logger log = LoggerFactory.getLogger(FileEngines.class);
+
+    private final OpenDirectories directories = OpenDirectories.OF_THIS_PROCESS;
+    /** Tells this process's raised hands from others'. */
+    private final long hand = ThreadLocalRandom.current().nextLong();
+
+    private FileEngines() {
+    }
+
+    @Override
+    public Clock clock() {
+        return Clock.SYSTEM;
+    }
+
+    @Override
+    public boolean outliveTheProcess() {
+        return true;
+    }
+
+    /** The directory may be named in any way; the file's own name counts as it is. */
+    @Override
+    public Whereabouts whereabouts(Path target, boolean networkAllowed) throws IOException {
+        Names.requireDefaultFileSystem(target);
+        Path absolute = target.toAbsolutePath();
+        Path name = absolute.getFileName();
+        if (name == null || name.toString().equals(".") || name.toString().equals("..") || name.toString().isEmpty()) {
+            absolute = absolute.toRealPath();
+            name = absolute.getFileName();
+        }
+        if (name == null) {
+            throw new LockException("the root directory cannot be locked: there is nothing beside it to put the lock into");
+        }
+        Names.requireText(absolute, target);
+        Names.requireLockable(name.toString(), target);
+        return new Whereabouts(absolute.getParent(), name.toString(), networkAllowed);
+    }
+
+    @Override
+    public Path rank(Whereabouts where) throws IOException {
+        return where.parent().toRealPath().resolve(where.name());
+    }
+
+    @Override
+    public Site pin(Whereabouts where) throws IOException {
+        return new OpenDirectory(directories.pin(where.parent(), where.networkAllowed()));
+    }
+
+    /** A directory, as it is open in this process. */
+    private final class OpenDirectory implements Site {
+        private final LockDirectory directory;
+
+        private OpenDirectory(LockDirectory directory) {
+            this.directory = directory;
+        }
+
+        @Override
+        public String key(String name) {
+            return directory.key(name);
+        }
+
+        @Override
+        public LockEngine engine(String name) {
+            return new SeatEngine(directory.place(name), hand);
+        }
+
+        @Override
+        public void pinAgain() {
+            directories.pinAgain(directory);
+        }
+
+        @Override
+        public void unpin() {
+            directories.unpin(directory);
+        }
+
+        @Override
+        public void suspect() throws IOException {
+            if (!directory.verify()) {
+                directories.forget(directory);
+            }
+        }
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof OpenDirectory that && directory == that.directory;
+        }
+
+        @Override
+        public int hashCode() {
+            return System.identityHashCode(directory);
+        }
+    }
+
+    // ---- looking ----
+
+    @Override
+    public Sight look(Whereabouts where) throws IOException {
+        return sight(Glance.at(where.parent().toRealPath(), where.name()));
+    }
+
+    @Override
+    public boolean isDirectory(Path target) {
+        return Files.isDirectory(target);
+    }
+
+    @Override
+    public List<Sight> lookAll(Path directory) throws IOException {
+        Names.requireDefaultFileSystem(directory);
+        return Glance.atAll(directory.toRealPath()).stream().map(FileEngines::sight).toList();
+    }
+
+    private static Sight sight(Glance seen) {
+        boolean complete = seen.record() != null && Inspector.isOldEnough(seen.record());
+        boolean bare = seen.record() != null && seen.record().content() instanceof LockContent.Stranger it && it.createdAt() == null;
+        return new Sight(seen.target(), Inspector.report(seen), seen.takeover() != null, complete, bare && !seen.targetExists());
+    }
+
+    // ---- the keeper's ----
+
+    @Override
+    public void verify() {
+        for (LockDirectory directory : directories.all()) {
+            try {
+                if (!directory.verify()) {
+                    directories.forget(directory);
+                }
+            } catch (IOException e) {
+                log.warn("could not look after {}; trying again", directory, e);
+            }
+        }
+    }
+
+    @Override
+    public void sweep() {
+        for (LockDirectory directory : directories.all()) {
+            try {
+                directory.sweep();
+            } catch (IOException | DirectoryIteratorException e) {
+                log.debug("could not sweep {}; trying again", directory, e);
+            }
+        }
+    }
+
+    @Override
+    public boolean closeIdle(boolean atOnce) {
+        directories.closeIdle(atOnce);
+        return directories.all().isEmpty();
+    }
+}

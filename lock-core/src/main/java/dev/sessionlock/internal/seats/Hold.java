@@ -1,0 +1,65 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.internal.directory.Line;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * A lock that this process holds. An engine puts what it needs of it into a class of its own. Changed only by the engine, one call at a
+ * time; the deadline is read by any thread.
+ */
+public abstract non-sealed class Hold implements Taken {
+    /** A deadline that never comes: nobody may pass this holder over. */
+    public static final long NEVER = Line.NEVER;
+
+    private final Terms terms;
+    private final long token;
+    private final @Nullable String reclaimed;
+    private volatile long deadline;
+    private volatile long renewedAt;
+
+    /**
+     * @param terms on what terms it was taken
+     * @param token the fencing token
+     * @param takenAt when, monotonic nanoseconds
+     * @param deadline until when it is valid by our own clock, monotonic nanoseconds
+     * @param reclaimed why the former owner did not count any more; null if nobody was passed over
+     */
+    protected Hold(Terms terms, long token, long takenAt, long deadline, @Nullable String reclaimed) {
+        this.terms = terms;
+        this.token = token;
+        this.renewedAt = takenAt;
+        this.deadline = deadline;
+        this.reclaimed = reclaimed;
+    }
+
+    /** {@return the fencing token} */
+    public final long token() {
+        return token;
+    }
+
+    /** {@return until when it is valid by our own clock, monotonic nanoseconds; the grace that others grant is not ours} */
+    public final long deadline() {
+        return deadline;
+    }
+
+    /** {@return when the lease was last renewed, monotonic nanoseconds} */
+    public final long renewedAt() {
+        return renewedAt;
+    }
+
+    /** {@return on what terms it was taken} */
+    public final Terms terms() {
+        return terms;
+    }
+
+    /** {@return why the former owner did not count any more; null if nobody was passed over} */
+    public final @Nullable String reclaimed() {
+        return reclaimed;
+    }
+
+    /** The lease begins anew. */
+    protected final void renewed(long at, long newDeadline) {
+        renewedAt = at;
+        deadline = newDeadline;
+    }
+}

@@ -1,0 +1,141 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.LockReport;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * One lock, as whatever excludes other processes knows it: take, renew, release, look. The threads of this JVM stand above it and
+ * call one method at a time, but for {@link #look}, which any thread may call, and {@link #await}, which blocks one of its own.
+ */
+public interface LockEngine {
+
+    /** {@return the lock's name} */
+    String name();
+
+    /** {@return what is locked} */
+    Path target();
+
+    /** {@return where the record lies while the lock is held; null if the engine has no files} */
+    @Nullable Path lockFile();
+
+    /**
+     * One try to take the lock; never waits. Nothing is left behind by one that fails.
+     *
+     * @throws dev.sessionlock.NotALockFileException if what lies in the lock's place will never make room
+     * @throws IOException if the disk or the kernel refuses
+     */
+    Taken take(Terms terms) throws IOException;
+
+    /**
+     * Passes a hold on to another taker of this JVM, without giving the lock back in between: a new token, a new record.
+     *
+     * @return null if it cannot be passed on: then it is as it was and must be released
+     */
+    @Nullable Hold handOver(Hold from, Terms terms) throws IOException;
+
+    /**
+     * Extends the lease of a hold from now.
+     *
+     * @param holdUntilMillis when it ends at the latest unless its user makes progress, wall clock; negative if never
+     * @return false if it came too late: the lease had run out, and somebody else may hold the lock
+     */
+    boolean renew(Hold hold, long holdUntilMillis) throws IOException;
+
+    /** What has become of a hold. */
+    enum Standing {
+        /** All is well. */
+        INTACT,
+        /** Its record was removed by hand. */
+        REMOVED,
+        /** Somebody asked its holder to let go. */
+        REQUESTED,
+        /** The kernel lost the lock, or the directory was replaced, and it could not be had back. */
+        LOST
+    }
+
+    /**
+     * Looks at what hands have done to a hold, and mends what can be mended.
+     *
+     * @param deeply also at what the kernel says, as far as it was read of late
+     */
+    Standing check(Hold hold, boolean deeply) throws IOException;
+
+    /** Reads anew what a deep {@link #check} judges by, for an engine whose check may otherwise use what is some seconds old. */
+    default void lookAfresh() throws IOException {
+    }
+
+    /** Gives a hold back. Never fails: what could not be deleted or freed is tried again by {@link #tidy}. */
+    void release(Hold hold);
+
+    /** Marks a hold as over but keeps others out, for the last moments of the process: its record goes, the kernel lock stays. */
+    void abandon(Hold hold);
+
+    /** Retries what {@link #release} could not delete or free. {@return whether nothing is left to retry} */
+    boolean tidy();
+
+    /** {@return what can be seen of the lock; disturbs nobody} */
+    LockReport look() throws IOException;
+
+    // ---- for a person who wants it free ----
+
+    /** What a {@link #clear} has come to. */
+    enum Outcome {
+        /** What a dead owner left was taken away. */
+        REMOVED,
+        /** There was nothing to take away. */
+        NOTHING,
+        /** It is held, or may be, or is not a lock: nothing was touched. */
+        KEPT
+    }
+
+    /**
+     * What a {@link #clear} has come to.
+     *
+     * @param outcome the verdict
+     * @param why one clause in words
+     */
+    record Cleared(Outcome outcome, String why) {
+    }
+
+    /**
+     * Takes away what an owner has left who is dead by evidence, and nothing else; a lease that is over is no evidence. Never waits,
+     * takes the lock for nobody, draws no token.
+     *
+     * @param takeStrangers whether another program's lock may be taken away when its process is gone
+     */
+    Cleared clear(boolean takeStrangers) throws IOException;
+
+    /** Asks the holder of a token to let go: its {@link #check} will say so. */
+    void askForRelease(long token) throws IOException;
+
+    /** Takes back what {@link #askForRelease} asked. {@return whether nobody had heard it} */
+    boolean withdrawAsking(long token) throws IOException;
+
+    // ---- waiting ----
+
+    /** Tells other processes that this one waits. */
+    void raiseHand();
+
+    /** {@return whether another process said within the last {@code nanos} that it waits} */
+    boolean othersWait(long nanos);
+
+    /**
+     * Blocks until what {@link Busy#waitFor} named is free, and holds it then for {@link #accept} or {@link #decline}. Cannot be
+     * broken off, so it needs a thread of its own; every {@link #take} of this JVM finds the lock busy meanwhile.
+     *
+     * @throws IOException if the kernel refuses, as it does when it sees a deadlock between processes (EDEADLK), which it judges
+     *     without knowing of threads
+     */
+    void await(int what) throws IOException;
+
+    /** Keeps what {@link #await} got for the next {@link #take}. */
+    void accept(int what);
+
+    /** Gives back what {@link #await} got. */
+    void decline(int what);
+
+    /** Gives back what {@link #accept} kept, if no {@link #take} has used it. */
+    void putBack();
+}

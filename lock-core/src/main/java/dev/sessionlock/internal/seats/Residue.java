@@ -1,0 +1,216 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.internal.directory.LockContent;
+import dev.sessionlock.internal.directory.LockPlace;
+import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.Vitality;
+import java.time.Instant;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * What to do about a record that lies in the way of one who has byte 0 and has looked (PROTOCOL.md, section 4). By then no
+ * process of ours holds the lock as far as bytes and board say; the record is the second witness. "Gone" needs evidence.
+ */
+final class Residue {
+    /** A stranger may be between creating its lock file and writing it. */
+    static final long TORN_MILLIS = 30_000;
+    /** So young, an empty file may be the lock of a stranger that creates its session only once it has the lock. */
+    private static final long YOUNG_MILLIS = 5_000;
+
+    /** What to do. */
+    sealed interface Judgement permits Replace, Wait, Refuse {
+    }
+
+    /** Its owner is gone: delete it and go on. The evidence is one clause in words. */
+    record Replace(String evidence, long token) implements Judgement {
+    }
+
+    /** It may be alive: withdraw, and come again after so many nanoseconds. */
+    record Wait(String why, long nanos) implements Judgement {
+    }
+
+    /** It is not ours to touch. */
+    record Refuse(String what) implements Judgement {
+    }
+
+    private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final long LOOK_AGAIN_SOON_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+
+    private final LockPlace place;
+
+    Residue(LockPlace place) {
+        this.place = place;
+    }
+
+    Judgement judge(LockPlace.Found found, Terms terms) {
+        LockContent content = found.content();
+        if (content instanceof LockContent.Ours ours) {
+            return ours(found, ours.record());
+        } else if (content instanceof LockContent.Stranger stranger) {
+            return stranger(stranger, terms);
+        } else if (content instanceof LockContent.Torn torn) {
+            return torn(found, "a torn lock record (" + torn.why() + ")");
+        } else if (content instanceof LockContent.Empty) {
+            return place.targetExists() ? torn(found, "an empty lock file") : emptyAlone(found);
+        }
+        return new Refuse(((LockContent.Other) content).what());
+    }
+
+    /**
+     * As {@link #judge}, but for one who does not want the lock: only what is proven dead is to be replaced. A record of ours whose lease
+     * is over while its process may live is left to who wants the lock, and waits for it.
+     */
+    Judgement judgeDead(LockPlace.Found found, boolean takeStrangers) {
+        if (found.content() instanceof LockContent.Ours ours) {
+            LockRecord record = ours.record();
+            if (otherBoot(record)) {
+                return place.shared() ? new Replace("the machine has been restarted since", record.token())
+                        : new Wait("another machine's record, " + record.host() + ": whether it lives cannot be seen from here", 0);
+            }
+            Vitality vitality = vitality(record);
+            return vitality.verdict() == Vitality.Verdict.DEAD ? new Replace(vitality.evidence(), record.token())
+                    : new Wait(vitality.inWords(), 0);
+        }
+        return judge(found, new Terms(0, true, 0, null, null, takeStrangers));
+    }
+
+    private Judgement ours(LockPlace.Found found, LockRecord record) {
+        ProcessIdentity self = place.self();
+        boolean otherBoot = record.boot() != null && self.boot() != null && !record.boot().equals(self.boot());
+        if (otherBoot) {
+            return otherBoot(found, record);
+        }
+        Vitality vitality = vitality(record);
+        if (vitality.verdict() == Vitality.Verdict.DEAD) {
+            return new Replace(vitality.evidence(), record.token());
+        }
+        long left = leaseLeft(found, record);
+        boolean provablyAlive = vitality.verdict() == Vitality.Verdict.ALIVE;
+        if (provablyAlive && !record.takeover()) {
+            return new Wait(disagree(vitality) + ", and it asked not to be passed over", lookAgain(found));
+        }
+        return left <= 0
+                ? new Replace("its lease had run out; " + vitality.evidence(), record.token())
+                : new Wait(disagree(vitality) + ", and its lease runs", Math.min(left, lookAgain(found)));
+    }
+
+    /** Soon at first: the kernel frees the bytes of a killed process a moment before the process looks dead. */
+    private static long lookAgain(LockPlace.Found found) {
+        long watched = TimeUnit.MILLISECONDS.toNanos(found.watchedMillis());
+        return Math.max(LOOK_AGAIN_SOON_NANOS, Math.min(LOOK_AGAIN_NANOS, watched / 4));
+    }
+
+    private static String disagree(Vitality vitality) {
+        return "a record without a kernel lock (its bytes were lost, or its holder is in another pid namespace): " + vitality.evidence();
+    }
+
+    /** On a local disk another boot id is a reboot; on a network file system it may be another machine, alive. */
+    private Judgement otherBoot(LockPlace.Found found, LockRecord record) {
+        if (place.shared()) {
+            return new Replace("the machine has been restarted since", record.token());
+        }
+        long left = watchedLeft(found, record);
+        return left <= 0
+                ? new Replace("its record on " + record.host() + " was not renewed for its whole lease", record.token())
+                : new Wait("another machine's record, " + record.host() + ", whose lease may run", Math.min(left, LOOK_AGAIN_NANOS * 5));
+    }
+
+    /** {@return whether the process of a record of this boot lives; unknown if its pid is of another namespace} */
+    private Vitality vitality(LockRecord record) {
+        String mine = place.self().pidNamespace();
+        if (mine != null && record.pidns() != null && !mine.equals(record.pidns())) {
+            return new Vitality(Vitality.Verdict.UNKNOWN, "pid " + record.pid() + " is of another pid namespace, so it cannot be seen");
+        }
+        return hasOurTimes(record, place.self()) ? place.judge(record.pid(), record.starttime(), started(record))
+                : ofAnotherClock(place.judge(record.pid(), -1, null));
+    }
+
+    /** {@return whether start times can be compared} /proc shows them as the time namespace of the one who looks has them. */
+    static boolean hasOurTimes(LockRecord record, ProcessIdentity self) {
+        return Objects.equals(self.timeNamespace(), record.timens());
+    }
+
+    /** A process of that pid lives; whether it is the holder, nobody can tell: only its absence is evidence. */
+    static Vitality ofAnotherClock(Vitality vitality) {
+        return vitality.verdict() != Vitality.Verdict.ALIVE ? vitality
+                : new Vitality(Vitality.Verdict.UNKNOWN, vitality.evidence() + "; the holder is of another time namespace, whose times do not compare");
+    }
+
+    static @Nullable Instant started(LockRecord record) {
+        return record.started() < 0 ? null : Instant.ofEpochMilli(record.started());
+    }
+
+    /** {@return for how many nanoseconds the lease of a record of this boot still counts, grace included; 0 or less if it is over} */
+    private long leaseLeft(LockPlace.Found found, LockRecord record) {
+        String mine = place.self().timeNamespace();
+        boolean sameClock = mine == null ? record.timens() == null : mine.equals(record.timens());
+        if (!sameClock) {
+            return watchedLeft(found, record);
+        }
+        long left = record.leaseUntilNanos() + grace(record) - place.clock().nanos();
+        return left > SeatEngine.LONGEST_NANOS ? 0 : left; // further away than any lease: not of this boot
+    }
+
+    private static long watchedLeft(LockPlace.Found found, LockRecord record) {
+        return lease(record) + grace(record) - TimeUnit.MILLISECONDS.toNanos(found.watchedMillis());
+    }
+
+    private static long lease(LockRecord record) {
+        return TimeUnit.MILLISECONDS.toNanos(record.leaseMs());
+    }
+
+    private static long grace(LockRecord record) {
+        return Terms.grace(lease(record));
+    }
+
+    private Judgement stranger(LockContent.Stranger stranger, Terms terms) {
+        Vitality vitality = place.judge(stranger.pid(), stranger.startTicks(), null);
+        if (vitality.verdict() == Vitality.Verdict.DEAD && terms.takeStrangers()) {
+            return new Replace("another program's lock, if it shares our pid namespace: " + vitality.evidence(), 0);
+        }
+        return new Wait("another program's lock: " + vitality.evidence(), LOOK_AGAIN_NANOS);
+    }
+
+    private static Judgement torn(LockPlace.Found found, String what) {
+        long old = Math.max(found.ageMillis(), found.watchedMillis());
+        return old >= TORN_MILLIS
+                ? new Replace(what + ", " + old / 1000 + " s old", 0)
+                : new Wait(what + ", perhaps still being written", LOOK_AGAIN_NANOS);
+    }
+
+    private Judgement emptyAlone(LockPlace.Found found) {
+        return Math.max(found.ageMillis(), found.watchedMillis()) < YOUNG_MILLIS
+                ? new Wait("a new and empty file, perhaps a lock that is being written", LOOK_AGAIN_NANOS)
+                : new Refuse("an empty file, and no " + place.name() + " beside it");
+    }
+
+    /**
+     * Whether the record of an owner whose bytes are held and whose until is past speaks against passing it over: the board may
+     * have been replaced by hand, and then its untils say nothing.
+     */
+    @Nullable String objection(LockPlace.@Nullable Found found) {
+        if (found == null) {
+            return null;
+        }
+        if (found.content() instanceof LockContent.Stranger stranger) {
+            Vitality vitality = place.judge(stranger.pid(), stranger.startTicks(), null);
+            return vitality.verdict() == Vitality.Verdict.DEAD ? null : "another program's lock: " + vitality.evidence();
+        }
+        if (!(found.content() instanceof LockContent.Ours ours) || otherBoot(ours.record())) {
+            return null;
+        }
+        Vitality vitality = vitality(ours.record());
+        if (vitality.verdict() == Vitality.Verdict.DEAD) {
+            return null;
+        }
+        boolean kept = vitality.verdict() == Vitality.Verdict.ALIVE && !ours.record().takeover();
+        return kept || leaseLeft(found, ours.record()) > 0 ? "its record says that its lease runs" : null;
+    }
+
+    private boolean otherBoot(LockRecord record) {
+        return record.boot() != null && place.self().boot() != null && !record.boot().equals(place.self().boot());
+    }
+}

@@ -1,0 +1,870 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.NotALockFileException;
+import dev.sessionlock.internal.directory.Line;
+import dev.sessionlock.internal.directory.LinksRefusedException;
+import dev.sessionlock.internal.directory.LockContent;
+import dev.sessionlock.internal.directory.LockPlace;
+import dev.sessionlock.internal.directory.LockPlace.Found;
+import dev.sessionlock.internal.directory.LockPlace.Slip;
+import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jetbrains.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The two-seat protocol (PROTOCOL.md, section 3; the numbers of the rules in the comments are its). Written against
+ * {@link LockPlace} alone, so that the same code runs on a real directory and on a simulated one.
+ */
+public final class SeatEngine implements LockEngine {
+    private static final Logger log = LoggerFactory.getLogger(SeatEngine.class);
+
+    /** Further away than any lease and its grace: such a time was left by another boot of a machine without boot ids. */
+    static final long LONGEST_NANOS = LockOptions.MAX_LEASE.toNanos() + Terms.grace(LockOptions.MAX_LEASE.toNanos()) + 1_000_000_000L;
+
+    /** Rule 2: so long seat 0's until must be past at every look before seat 1 is tried. */
+    static final long SEAT_1_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(4);
+    private static final long RECLAIM_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+    private static final long A_MOMENT_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+    private static final int TRIES = 16;
+    /** As the lease of one who but clears: frozen in the middle of it, it holds nobody up for longer. */
+    private static final long CLEARING_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final Cleared NOTHING = new Cleared(Outcome.NOTHING, "nothing lies there any more");
+    private static final String SLEPT = "this process slept for a whole lease while it took the lock";
+    /**
+     * 65 microseconds of the clock are given up to tell whose hand it is, and whose until: were the words of two owners alike, one who
+     * has lost its byte would take back the next one's for its own.
+     */
+    private static final long HAND_BITS = 0xffff;
+
+    private final LockPlace place;
+    private final Residue residue;
+    /** Low bits of what this process writes on the line. */
+    private final long hand;
+
+    /** Since when seat 0's until was past at every look; 0 if it was not at the last one. */
+    private long pastSince;
+    /** Bytes that a waiting thread got for the next take. */
+    private final boolean[] gift = new boolean[2];
+    /** What seat 1's until was before its byte was asked for. */
+    private long wordOfSeat1;
+    /** Records that could not be deleted where they lie, and so wait for the byte that it takes. */
+    private final List<Undeleted> undeleted = new ArrayList<>();
+
+    private record Undeleted(Slip slip, Spot spot) {
+    }
+
+    /**
+     * @param place the lock's place
+     * @param process a number that tells this process from others, as well as a few bits can
+     */
+    public SeatEngine(LockPlace place, long process) {
+        this.place = place;
+        this.residue = new Residue(place);
+        this.hand = process & HAND_BITS;
+    }
+
+    @Override
+    public String name() {
+        return place.name();
+    }
+
+    @Override
+    public Path target() {
+        return place.target();
+    }
+
+    @Override
+    public Path lockFile() {
+        return place.lockFile();
+    }
+
+    // ---- taking ----
+
+    @Override
+    public Taken take(Terms terms) throws IOException {
+        if (!undeleted.isEmpty()) {
+            tidy(); // our own record in our own way
+        }
+        Taken taken = null;
+        for (int tries = 0; taken == null; tries++) {
+            if (tries == TRIES) {
+                return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "the lock changes hands too fast");
+            }
+            try {
+                taken = tryOnce(terms);
+            } catch (LinksRefusedException e) {
+                log.debug("trying again without hard links", e);
+            }
+        }
+        return taken;
+    }
+
+    /** One pass; null: something was cleared away, start over. */
+    private @Nullable Taken tryOnce(Terms terms) throws IOException {
+        if (gift[1]) { // its owner has gone, or has lost its byte
+            decline(1);
+            if (tryByte1()) {
+                clearSeat1();
+            }
+        }
+        if (gift[0] || place.tryByte(0)) {
+            gift[0] = false;
+            pastSince = 0;
+            Taken taken = sit(0, terms, 0);
+            // Rule 3. Only now, with byte 0 given back: who froze with both in hand would stop everybody.
+            if (taken instanceof Busy busy && busy.waitFor() == 1 && tryByte1()) {
+                String objection = clearSeat1();
+                return objection == null ? null : new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS * 5, objection);
+            }
+            return taken;
+        }
+        Busy busy = waitForSeat0();
+        return busy != null ? busy : passOverSeat0(terms);
+    }
+
+    /** Rule 2. {@return null if seat 1 may be tried} */
+    private @Nullable Busy waitForSeat0() throws IOException {
+        if (!place.shared()) {
+            return new Busy(0, Long.MAX_VALUE, "another process holds it");
+        }
+        Line line = place.findLine();
+        long now = now(); // rule 7: before the until
+        if (line == null) {
+            return new Busy(0, now + LOOK_AGAIN_NANOS, "another process takes it for the first time");
+        }
+        long until = line.until(0);
+        if (!isPast(until, now)) {
+            pastSince = 0;
+            return new Busy(0, momentAfter(until), "another process holds it");
+        }
+        if (pastSince == 0) {
+            pastSince = now;
+        }
+        return now - pastSince < SEAT_1_PATIENCE_NANOS ? new Busy(0, now + LOOK_AGAIN_NANOS, "it changes hands, or its holder is frozen") : null;
+    }
+
+    private Taken passOverSeat0(Terms terms) throws IOException {
+        if (!tryByte1()) {
+            Line line = place.findLine();
+            long again = line == null ? now() + LOOK_AGAIN_NANOS : Math.max(momentAfter(line.until(1)), now() + LOOK_AGAIN_NANOS);
+            return new Busy(1, again, "its holder is frozen, and a successor holds it");
+        }
+        Taken taken = sit(1, terms, wordOfSeat1);
+        return taken instanceof SeatHold hold ? covered(hold) : taken;
+    }
+
+    /**
+     * Asks for byte 1, having read its until: only that very word may be replaced. Whoever sits there by then though we believe to have the
+     * byte, since the kernel has dropped it, has written another.
+     */
+    private boolean tryByte1() throws IOException {
+        Line line = place.findLine();
+        wordOfSeat1 = line == null ? 0 : line.until(1);
+        return place.tryByte(1);
+    }
+
+    private Taken covered(SeatHold hold) {
+        quietly(hold, () -> coverLock(hold));
+        if (now() < hold.deadline()) { // last of all, as in rule 4
+            return hold;
+        }
+        release(hold);
+        return new Busy(Busy.NOTHING, now(), SLEPT);
+    }
+
+    /**
+     * With byte 1 in hand, and byte 0 not: whoever sat there is gone, unless its record says otherwise. Takes away what he left, and
+     * gives the byte back.
+     *
+     * @return why nothing was taken away; null if the seat is clear
+     */
+    private @Nullable String clearSeat1() throws IOException {
+        try {
+            String objection = takeAwayTakeover();
+            Line line = objection != null ? null : place.findLine();
+            if (line != null) {
+                line.replace(1, wordOfSeat1, 0); // last: as long as it is not 0, somebody will come back for what lies here
+            }
+            return objection;
+        } finally {
+            place.freeByte(1);
+        }
+    }
+
+    /**
+     * With byte 1 in hand: deletes the record of the last successor. The record is the second witness: if its process lives and its
+     * lease runs, then the byte is ours only because some code of that process made the kernel drop it.
+     *
+     * @return why it was not deleted; null if there is none any more
+     */
+    private @Nullable String takeAwayTakeover() throws IOException {
+        Found left = place.find(Spot.TAKEOVER);
+        String objection = residue.objection(left);
+        if (left != null && objection == null) {
+            place.delete(Spot.TAKEOVER, left.key());
+        }
+        return objection;
+    }
+
+    /**
+     * Holding a seat's byte: publish, look, and enter. Gives the seat up again unless it comes to a hold.
+     *
+     * @param word on seat 1, what its until was before the byte was asked for
+     */
+    private Taken sit(int seat, Terms terms, long word) throws IOException {
+        Line line = null;
+        long published = 0;
+        Taken taken = null;
+        try {
+            // Before anything is published there: his until must stay as it is if he lives.
+            String objection = seat == 0 ? null : takeAwayTakeover();
+            if (objection != null) {
+                return taken = new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS * 5, objection);
+            }
+            line = seat == 0 ? place.claimLine() : place.findLine();
+            if (line == null) {
+                taken = new Busy(0, now() + LOOK_AGAIN_NANOS, "the lock has no line to pass its owner over");
+            } else {
+                published = now();
+                taken = publishAndLook(seat, line, terms, published, word);
+            }
+            return taken;
+        } finally {
+            if (!(taken instanceof Hold)) {
+                standUp(seat, line, untilOf(terms, published));
+            }
+        }
+    }
+
+    /** Rule 3. */
+    private Taken publishAndLook(int seat, Line line, Terms terms, long published, long word) throws IOException {
+        if (seat == 0 && !publishOnSeat0(line, untilOf(terms, published))) {
+            return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "the kernel lost our lock while we took it, and another has had it since");
+        } else if (seat == 1 && !line.replace(1, word, untilOf(terms, published))) {
+            return new Busy(1, now() + LOOK_AGAIN_NANOS, "another has sat on the second seat since"); // and if the kernel lost our byte, sits there
+        }
+        long now = now(); // rule 7: before the until
+        long other = line.until(1 - seat);
+        if (!isPast(other, now)) {
+            return new Busy(1 - seat, momentAfter(other), seat == 0 ? "a successor holds it" : "its holder has woken");
+        }
+        String objection = seat == 0 ? null : residue.objection(place.find(Spot.LOCK));
+        return objection != null ? new Busy(0, now + LOOK_AGAIN_NANOS * 5, objection) : enter(seat, line, terms, published);
+    }
+
+    /**
+     * Over what the dead left, and over nobody who lives: the kernel may have lost our byte, one that was waited for most of all, and
+     * another sit here by now. {@return false if so}
+     */
+    private boolean publishOnSeat0(Line line, long until) throws IOException {
+        long word = line.until(0);
+        if (word != 0) {
+            place.lookAfresh();
+            if (Boolean.FALSE.equals(place.kernelHasByte(0))) {
+                return false;
+            }
+        }
+        return line.replace(0, word, until);
+    }
+
+    private void standUp(int seat, @Nullable Line line, long until) throws IOException {
+        try {
+            if (line != null) {
+                line.replace(seat, until, 0);
+            }
+        } finally {
+            place.freeByte(seat);
+        }
+    }
+
+    /**
+     * Rule 4: draw the token, link the record, and last of all read the clock again. A token drawn before the look could be older
+     * than that of a successor who came in while this process slept.
+     */
+    private Taken enter(int seat, Line line, Terms terms, long published) throws IOException {
+        long token = line.drawToken(place.clock().wallMicros());
+        long createdAt = place.clock().wallMillis();
+        Slip slip = place.write(record(terms, token, createdAt, terms.maxHoldMillis(), published));
+        Spot spot = spotOf(seat);
+        Taken taken = null;
+        try {
+            String reclaimed = seat == 0 ? null : "its holder is frozen past its lease";
+            while (!place.link(slip, spot)) {
+                Object obstacle = clear(spot, terms);
+                if (obstacle instanceof Busy busy) {
+                    return taken = busy;
+                } else if (obstacle instanceof Residue.Replace gone) {
+                    reclaimed = gone.evidence();
+                    if (gone.token() >= token) { // the board was made anew since, and the wall clock was set back
+                        line.raiseToken(gone.token());
+                        token = line.drawToken(place.clock().wallMicros());
+                        place.rewrite(slip, record(terms, token, createdAt, terms.maxHoldMillis(), published));
+                    }
+                }
+            }
+            long until = untilOf(terms, published);
+            if (!isKeptWhileTaking(seat) || !line.says(seat, until)) {
+                return taken = new Busy(Busy.NOTHING, now(), "the kernel lost our lock while we took it, and another has had it since");
+            }
+            long deadline = deadlineOf(terms, published);
+            if (now() >= deadline) {
+                return taken = new Busy(Busy.NOTHING, now(), SLEPT);
+            }
+            SeatHold hold = new SeatHold(seat, line, slip, terms, token, createdAt, published, deadline, reclaimed);
+            hold.published = until;
+            return taken = hold;
+        } finally {
+            if (!(taken instanceof Hold)) {
+                takeBack(slip, spot, terms, token, createdAt);
+            }
+        }
+    }
+
+    /**
+     * Whether we still have the byte now that our record is linked. On seat 0 the linking itself has told: it fails if another's record is
+     * there. On seat 1 somebody who took our lost byte for a dead successor's may have looked for a record before there was one.
+     */
+    private boolean isKeptWhileTaking(int seat) throws IOException {
+        if (seat == 0) {
+            return true;
+        }
+        place.lookAfresh();
+        return !Boolean.FALSE.equals(place.kernelHasByte(seat));
+    }
+
+    /** The record of one who did not come in after all. */
+    private void takeBack(Slip slip, Spot spot, Terms terms, long token, long createdAt) throws IOException {
+        try {
+            if (place.isAt(slip, spot)) {
+                place.unlink(slip, spot);
+            }
+        } catch (IOException e) {
+            undeleted.add(new Undeleted(slip, spot));
+            giveUp(slip, terms, token, createdAt);
+            throw e;
+        }
+        place.recycle(slip);
+    }
+
+    /**
+     * Something lies where our record is to lie. {@return a {@link Busy} if we have to wait for it, a {@link Residue.Replace} if it
+     * was taken away, null if it had gone by itself}
+     */
+    private @Nullable Object clear(Spot spot, Terms terms) throws IOException {
+        if (spot == Spot.TAKEOVER) {
+            String objection = takeAwayTakeover(); // it was not there a moment ago: a hand's, or of one whose byte was lost
+            return objection == null ? null : new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS * 5, objection);
+        }
+        Found found = place.find(spot);
+        if (found == null) {
+            return null;
+        }
+        Residue.Judgement judgement = residue.judge(found, terms);
+        if (judgement instanceof Residue.Refuse refuse) {
+            throw new NotALockFileException(place.lockFile() + " is not a lock file but " + refuse.what()
+                    + ". It was not touched. If nobody needs it, move it away; else choose another name for " + place.name());
+        } else if (judgement instanceof Residue.Wait wait) {
+            return new Busy(Busy.NOTHING, now() + wait.nanos(), wait.why());
+        }
+        return reclaim(found) ? judgement : new Busy(Busy.NOTHING, now() + RECLAIM_AGAIN_NANOS, "another process is replacing a dead lock");
+    }
+
+    /**
+     * Deletes what a dead owner left. Our own processes are kept out by byte 0; other programs, which judge and unlink, by the
+     * directory that they expect to see meanwhile.
+     */
+    private boolean reclaim(Found found) throws IOException {
+        if (!place.beginReclaim()) {
+            return false;
+        }
+        try {
+            Found still = place.find(Spot.LOCK);
+            if (still != null && still.key().equals(found.key()) && still.content().equals(found.content())) {
+                place.delete(Spot.LOCK, found.key());
+            }
+            return true;
+        } finally {
+            place.endReclaim();
+        }
+    }
+
+    // ---- holding ----
+
+    @Override
+    public boolean renew(Hold held, long holdUntilMillis) throws IOException {
+        SeatHold hold = (SeatHold) held;
+        if (now() >= hold.deadline()) {
+            return false;
+        }
+        return publishAnew(hold, hold.terms(), hold.token(), hold.createdAtMillis, holdUntilMillis, false) != null;
+    }
+
+    /**
+     * Rule 6: read the clock, write until and record, read the clock again; it counts only if the old deadline had not passed.
+     *
+     * @return the hold as it is now: the same one, or with {@code pass} a new one on new terms; null if it came too late
+     */
+    private @Nullable Hold publishAnew(SeatHold hold, Terms terms, long token, long createdAt, long holdUntilMillis, boolean pass)
+            throws IOException {
+        long now = now();
+        long oldDeadline = hold.deadline();
+        long deadline = deadlineOf(terms, now);
+        if (!publishAgain(hold, untilOf(terms, now))) {
+            return null;
+        }
+        long maxHold = holdUntilMillis < 0 ? -1 : Math.max(0, holdUntilMillis - createdAt);
+        try {
+            place.rewrite(hold.slip, record(terms, token, createdAt, maxHold, now));
+        } catch (IOException e) {
+            if (pass || !place.shared()) {
+                throw e; // on a network file system the record is all that other machines see of a renewal
+            }
+            log.warn("could not renew the record {}; the lock itself is renewed", place.lockFile(), e);
+        }
+        if (now() >= oldDeadline) {
+            return null;
+        }
+        if (pass) {
+            SeatHold passed = new SeatHold(hold.seat, hold.line, hold.slip, terms, token, createdAt, now, deadline, null);
+            passed.published = hold.published;
+            return passed;
+        }
+        hold.renewed(now, deadline);
+        return hold;
+    }
+
+    /** False if another has our byte: the line tells it before the keeper asks the kernel. */
+    private boolean publishAgain(SeatHold hold, long until) throws IOException {
+        if (!hold.line.replace(hold.seat, hold.published, until)) {
+            long word = hold.line.until(hold.seat);
+            place.lookAfresh();
+            boolean ours = Boolean.TRUE.equals(place.kernelHasByte(hold.seat)) || place.retakeByte(hold.seat);
+            // Whoever had it has withdrawn at the sight of our record. If it was lost once more since, the next one has written.
+            if (!ours || !hold.line.replace(hold.seat, word, until) && !hold.line.replace(hold.seat, 0, until)) {
+                hold.byteLost = true;
+                return false;
+            }
+        }
+        hold.published = until;
+        return true;
+    }
+
+    @Override
+    public @Nullable Hold handOver(Hold held, Terms terms) throws IOException {
+        SeatHold from = (SeatHold) held;
+        if (from.seat != 0 || now() >= from.deadline() || !place.isAt(from.slip, Spot.LOCK)) {
+            return null; // passed over, or removed by hand: that is a wish to see it free
+        }
+        long token = from.line.drawToken(place.clock().wallMicros());
+        long createdAt = place.clock().wallMillis();
+        long holdUntil = terms.maxHoldMillis() < 0 ? -1 : createdAt + terms.maxHoldMillis();
+        return publishAnew(from, terms, token, createdAt, holdUntil, true);
+    }
+
+    @Override
+    public Standing check(Hold held, boolean deeply) throws IOException {
+        SeatHold hold = (SeatHold) held;
+        if (place.releaseRequested(hold.token())) {
+            place.dropReleaseRequest(hold.token());
+            return Standing.REQUESTED;
+        }
+        if (deeply && !isKept(hold)) {
+            hold.byteLost = true;
+            return Standing.LOST;
+        }
+        coverLock(hold);
+        boolean there = place.isAt(hold.slip, spotOf(hold.seat)) && (!hold.atLock || place.isAt(hold.slip, Spot.LOCK));
+        return there ? Standing.INTACT : Standing.REMOVED;
+    }
+
+    /**
+     * On seat 1: our record takes the place of the one at x.lock, whose owner is passed over, or has taken it away: were that owner killed,
+     * strangers would find the lock of a dead process there, and come in. Our own processes are not in the way: whoever gets byte 0 waits
+     * for our until before it links anything.
+     */
+    private void coverLock(SeatHold hold) throws IOException {
+        if (hold.seat == 1 && !hold.atLock) {
+            Found there = place.find(Spot.LOCK);
+            hold.atLock = there == null ? place.link(hold.slip, Spot.LOCK) : isPassedOver(there, hold) && place.cover(hold.slip, there.key());
+        }
+    }
+
+    private static boolean isPassedOver(Found there, SeatHold hold) {
+        return there.content() instanceof LockContent.Ours ours && ours.record().token() < hold.token();
+    }
+
+    @Override
+    public void lookAfresh() throws IOException {
+        place.lookAfresh();
+    }
+
+    /** Whether the kernel still has our byte, or has it again. */
+    private boolean isKept(SeatHold hold) throws IOException {
+        String displaced = place.displaced();
+        if (displaced != null) {
+            log.warn("{}: {}", place.lockFile(), displaced);
+            return false;
+        }
+        if (!Boolean.FALSE.equals(place.kernelHasByte(hold.seat))) {
+            return true;
+        }
+        long word = hold.line.until(hold.seat); // before the byte is ours again, as in publishAgain
+        long until = untilOf(hold.terms(), hold.renewedAt());
+        // To 0 it was set by one who had our byte meanwhile, and has withdrawn at the sight of our record.
+        boolean back = place.retakeByte(hold.seat) && (hold.line.replace(hold.seat, word, until) || hold.line.replace(hold.seat, 0, until));
+        log.warn("{}: the kernel had lost our lock (some code of this JVM opened and closed a file in {}); {}", place.lockFile(),
+                ".session-locks", back ? "it was taken again in time" : "another process has it");
+        if (back) {
+            hold.published = until;
+        }
+        return back;
+    }
+
+    // ---- giving back ----
+
+    @Override
+    public void release(Hold held) {
+        SeatHold hold = (SeatHold) held;
+        if (!quietly(hold, () -> removeRecord(hold))) {
+            undeleted.add(new Undeleted(hold.slip, spotOf(hold.seat)));
+        }
+        quietly(hold, () -> standUp(hold.seat, hold.byteLost ? null : hold.line, hold.published));
+        quietly(hold, () -> tidySeats(hold));
+    }
+
+    private void removeRecord(SeatHold hold) throws IOException {
+        Spot spot = spotOf(hold.seat);
+        if (hold.byteLost) {
+            undeleted.add(new Undeleted(hold.slip, spot)); // to delete it takes the byte
+            if (hold.atLock) {
+                undeleted.add(new Undeleted(hold.slip, Spot.LOCK));
+            }
+            giveUp(hold);
+        } else if (hold.atLock) {
+            // Deleting x.lock takes byte 0, which is not ours yet. Until then our record must not look like a living one.
+            undeleted.add(new Undeleted(hold.slip, Spot.LOCK));
+            giveUp(hold);
+            if (place.isAt(hold.slip, spot)) {
+                place.unlink(hold.slip, spot);
+            }
+        } else if (place.isAt(hold.slip, spot)) {
+            unlinkOrGiveUp(hold, spot);
+            place.recycle(hold.slip);
+        } else {
+            place.retire(hold.slip); // a hand has removed it, or moved it: it may be linked elsewhere
+        }
+    }
+
+    private void unlinkOrGiveUp(SeatHold hold, Spot spot) throws IOException {
+        try {
+            place.unlink(hold.slip, spot);
+        } catch (IOException e) {
+            giveUp(hold);
+            throw e;
+        }
+    }
+
+    private void giveUp(SeatHold hold) throws IOException {
+        giveUp(hold.slip, hold.terms(), hold.token(), hold.createdAtMillis);
+    }
+
+    /** Rewrites a record that has to stay for a while, so that it holds nobody up. */
+    private void giveUp(Slip slip, Terms terms, long token, long createdAt) throws IOException {
+        Terms over = new Terms(terms.leaseNanos(), true, 0, terms.thread(), terms.purpose(), true);
+        place.rewrite(slip, record(over, token, createdAt, 0, LockRecord.GIVEN_BACK - terms.leaseNanos()));
+    }
+
+    /** After the seat is free: what is left on the other one, or at x.lock. Each byte is asked for alone. */
+    private void tidySeats(SeatHold hold) throws IOException {
+        if (!undeleted.isEmpty()) {
+            tidy();
+        }
+        long leftOver = hold.seat == 0 ? hold.line.until(1) : 0;
+        if (leftOver != 0 && hold.line.stands() && isPast(leftOver, now()) && tryByte1()) {
+            clearSeat1();
+        }
+    }
+
+    @Override
+    public void abandon(Hold held) {
+        SeatHold hold = (SeatHold) held;
+        quietly(hold, () -> {
+            if (place.isAt(hold.slip, spotOf(hold.seat))) {
+                place.unlink(hold.slip, spotOf(hold.seat));
+            }
+            place.retire(hold.slip);
+        });
+    }
+
+    @Override
+    public boolean tidy() {
+        try {
+            place.settle();
+            for (int seat = 0; seat < 2; seat++) {
+                if (!gift[1 - seat]) { // rule 3: never both bytes
+                    deleteUndeleted(seat);
+                }
+            }
+            return undeleted.isEmpty();
+        } catch (IOException e) {
+            log.debug("still cannot clean up after the lock {}", place.lockFile(), e);
+            return false;
+        }
+    }
+
+    private void deleteUndeleted(int seat) throws IOException {
+        if (undeleted.stream().noneMatch(left -> left.spot() == spotOf(seat)) || !place.tryByte(seat)) {
+            return;
+        }
+        try {
+            for (Undeleted left : List.copyOf(undeleted)) {
+                if (left.spot() == spotOf(seat)) {
+                    deleteAtLast(left);
+                }
+            }
+        } finally {
+            place.freeByte(seat);
+        }
+    }
+
+    private void deleteAtLast(Undeleted left) throws IOException {
+        if (place.isAt(left.slip(), left.spot())) {
+            place.unlink(left.slip(), left.spot());
+        }
+        undeleted.remove(left);
+        if (undeleted.stream().noneMatch(other -> other.slip() == left.slip())) {
+            place.retire(left.slip());
+        }
+    }
+
+    private interface Step {
+        void run() throws IOException;
+    }
+
+    /** Nothing that goes wrong in giving back is the user's business: it is logged, and the keeper tries again. */
+    private boolean quietly(Hold hold, Step step) {
+        try {
+            step.run();
+            return true;
+        } catch (IOException e) {
+            log.warn("could not clean up after the lock {} (token {}); it is tried again", place.lockFile(), hold.token(), e);
+            return false;
+        }
+    }
+
+    // ---- clearing ----
+
+    /**
+     * Under the kernel bytes, as an acquisition does it, but without entering: no token is drawn and no record made. What a dead successor
+     * left goes first, since its until would stand in the way. Each byte is asked for alone (rule 3).
+     */
+    @Override
+    public Cleared clear(boolean takeStrangers) throws IOException {
+        putBack(); // what was got for the next take: with it in hand, the other byte must not be asked for
+        Cleared successor = clearTakeover();
+        Cleared lock = clearLock(new Terms(CLEARING_NANOS, true, 0, null, null, takeStrangers));
+        return lock.outcome() == Outcome.NOTHING ? successor : lock;
+    }
+
+    private Cleared clearLock(Terms terms) throws IOException {
+        if (!place.tryByte(0)) {
+            return new Cleared(Outcome.KEPT, "the kernel lock is held: a process has it now, or is just taking it");
+        }
+        Line line = null;
+        long until = 0;
+        try {
+            Found found = place.find(Spot.LOCK);
+            if (found == null) {
+                return NOTHING;
+            }
+            Residue.Judgement judgement = residue.judgeDead(found, terms.takeStrangers());
+            if (!(judgement instanceof Residue.Replace gone)) {
+                return new Cleared(Outcome.KEPT, judgement instanceof Residue.Wait wait ? wait.why() : ((Residue.Refuse) judgement).what());
+            }
+            // Publish, then look, as rule 3 says: a successor puts its record in place of the dead one's, and we would delete it.
+            line = place.claimLine();
+            until = untilOf(terms, now());
+            if (!publishOnSeat0(line, until)) {
+                return new Cleared(Outcome.KEPT, "another process has taken it just now");
+            }
+            long now = now();
+            return isPast(line.until(1), now) ? takeAway(found, gone, line) : new Cleared(Outcome.KEPT, "a successor holds it");
+        } finally {
+            if (line != null) {
+                line.replace(0, until, 0);
+            }
+            place.freeByte(0);
+        }
+    }
+
+    private Cleared takeAway(Found found, Residue.Replace gone, Line line) throws IOException {
+        // Before its record is gone: if the board is younger than it and the clock was set back, a later token would be smaller.
+        line.raiseToken(gone.token());
+        if (!reclaim(found)) {
+            return new Cleared(Outcome.KEPT, "another process is replacing it just now (" + place.lockFile() + ".reclaim is there)");
+        }
+        return place.find(Spot.LOCK) == null ? new Cleared(Outcome.REMOVED, gone.evidence())
+                : new Cleared(Outcome.KEPT, "it changed while it was looked at");
+    }
+
+    /** A successor's record is taken away only if its process is gone, and its byte is free. */
+    private Cleared clearTakeover() throws IOException {
+        if (place.find(Spot.TAKEOVER) == null || !tryByte1()) {
+            return NOTHING;
+        }
+        boolean cleared = false;
+        try {
+            Found left = place.find(Spot.TAKEOVER);
+            if (left != null && residue.judgeDead(left, false) instanceof Residue.Replace gone) {
+                cleared = true; // and the byte is given back by it
+                clearSeat1();
+                return new Cleared(Outcome.REMOVED, gone.evidence());
+            }
+            return NOTHING;
+        } finally {
+            if (!cleared) {
+                place.freeByte(1);
+            }
+        }
+    }
+
+    @Override
+    public void askForRelease(long token) throws IOException {
+        place.requestRelease(token);
+    }
+
+    @Override
+    public boolean withdrawAsking(long token) {
+        boolean unheard = place.releaseRequested(token);
+        place.dropReleaseRequest(token);
+        return unheard;
+    }
+
+    // ---- looking and waiting ----
+
+    @Override
+    public LockReport look() throws IOException {
+        return Inspector.report(place.glance());
+    }
+
+    @Override
+    public void raiseHand() {
+        try {
+            Line line = place.findLine();
+            if (line != null) {
+                line.raiseHand(now() & ~HAND_BITS | hand);
+            }
+        } catch (IOException e) {
+            log.debug("could not tell other processes that we wait for {}", place.lockFile(), e);
+        }
+    }
+
+    @Override
+    public boolean othersWait(long nanos) {
+        try {
+            Line line = place.findLine();
+            long mark = line == null ? 0 : line.waiterSeen();
+            long age = now() - (mark & ~HAND_BITS);
+            return mark != 0 && (mark & HAND_BITS) != hand && age >= 0 && age < nanos; // one from the future is of another time namespace
+        } catch (IOException e) {
+            return true;
+        }
+    }
+
+    @Override
+    public void await(int what) throws IOException {
+        place.awaitByte(what);
+    }
+
+    @Override
+    public void accept(int what) {
+        gift[what] = true;
+        if (gift[0] && gift[1]) { // rule 3: never both bytes
+            decline(1);
+        }
+    }
+
+    @Override
+    public void decline(int what) {
+        gift[what] = false;
+        try {
+            place.freeByte(what);
+        } catch (IOException e) {
+            log.warn("could not give back a kernel lock of {}", place.lockFile(), e);
+        }
+    }
+
+    @Override
+    public void putBack() {
+        for (int what = 0; what < gift.length; what++) {
+            if (gift[what]) {
+                decline(what);
+            }
+        }
+    }
+
+    // ---- clocks ----
+
+    private long now() {
+        return place.clock().nanos();
+    }
+
+    /** {@return what others see: the deadline and the grace; never, for one who is not to be passed over or does not compare} */
+    private long untilOf(Terms terms, long from) {
+        boolean bounded = terms.takeover() && place.comparable();
+        long until = bounded ? from + terms.leaseNanos() + terms.graceNanos() + HAND_BITS : Line.NEVER;
+        return until & ~HAND_BITS | hand;
+    }
+
+    /** {@return rule 5: until when it is ours. Where the board is not shared the record alone bounds it, for everyone} */
+    private long deadlineOf(Terms terms, long from) {
+        return terms.takeover() || !place.shared() ? from + terms.leaseNanos() : Hold.NEVER;
+    }
+
+    private boolean isPast(long until, long now) {
+        if (until == 0) {
+            return true; // its owner is between taking the byte and publishing, or between giving up and freeing it
+        }
+        if (isNever(until) || !place.comparable()) {
+            return false;
+        }
+        return until <= now || until - now > LONGEST_NANOS;
+    }
+
+    private static boolean isNever(long until) {
+        return until >= (Line.NEVER & ~HAND_BITS);
+    }
+
+    private static long momentAfter(long until) {
+        return isNever(until) ? Long.MAX_VALUE : until + A_MOMENT_NANOS;
+    }
+
+    private static Spot spotOf(int seat) {
+        return seat == 0 ? Spot.LOCK : Spot.TAKEOVER;
+    }
+
+    private LockRecord record(Terms terms, long token, long createdAt, long maxHoldMillis, long from) {
+        ProcessIdentity self = place.self();
+        long leaseMillis = TimeUnit.NANOSECONDS.toMillis(terms.leaseNanos());
+        return new LockRecord(self.pid(), createdAt, maxHoldMillis, self.startTicks(), place.name(), token, self.host(),
+                self.started() == null ? -1 : self.started().toEpochMilli(), self.boot(), self.pidNamespace(), self.timeNamespace(),
+                terms.thread(), terms.purpose(), terms.takeover(), leaseMillis, place.clock().wallMillis() + leaseMillis,
+                from + terms.leaseNanos());
+    }
+
+    @Override
+    public String toString() {
+        return place.toString();
+    }
+}

@@ -1,0 +1,28 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.internal.directory.Line;
+import dev.sessionlock.internal.directory.LockPlace;
+import org.jetbrains.annotations.Nullable;
+
+/** A lock that this process holds on one of its two seats. */
+final class SeatHold extends Hold {
+    final int seat;
+    final Line line;
+    final LockPlace.Slip slip;
+    final long createdAtMillis;
+    /** What the line says of the seat, if it is still ours. */
+    long published;
+    /** The kernel has lost our byte, and another may have it: nothing of the seat is ours any more. */
+    boolean byteLost;
+    /** Seat 1 only: our record also lies at x.lock, where the frozen owner's no longer was. */
+    boolean atLock;
+
+    SeatHold(int seat, Line line, LockPlace.Slip slip, Terms terms, long token, long createdAtMillis, long takenAt, long deadline,
+            @Nullable String reclaimed) {
+        super(terms, token, takenAt, deadline, reclaimed);
+        this.seat = seat;
+        this.line = line;
+        this.slip = slip;
+        this.createdAtMillis = createdAtMillis;
+    }
+}

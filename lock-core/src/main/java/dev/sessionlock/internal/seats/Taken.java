@@ -1,0 +1,5 @@
+package dev.sessionlock.internal.seats;
+
+/** What a try to take a lock has come to. */
+public sealed interface Taken permits Hold, Busy {
+}

@@ -1,0 +1,139 @@
+package dev.sessionlock.internal.system;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/** Tells whether another process of this pid namespace lives. "Gone" needs evidence; whatever cannot be told is unknown. */
+public final class ProcessTable {
+    /** Start times by wall clock differ by as much between two readings, where there are no ticks to compare. */
+    private static final Duration START_TOLERANCE = Duration.ofSeconds(2);
+
+    private final Path proc;
+    private final boolean ours;
+
+    /** The table of this machine. */
+    public ProcessTable() {
+        this(Path.of("/proc"), ProcessIdentity.current().seesItselfInProc());
+    }
+
+    /**
+     * @param proc where the proc file system is
+     * @param ours whether it shows our own pid namespace
+     */
+    ProcessTable(Path proc, boolean ours) {
+        this.proc = proc;
+        this.ours = ours;
+    }
+
+    /**
+     * Judges one process.
+     *
+     * @param pid its id
+     * @param startTicks when it started, field 22 of its stat; negative if not known
+     * @param started when it started, by wall clock, for systems without ticks; null if not known
+     */
+    public @NotNull Vitality judge(long pid, long startTicks, @Nullable Instant started) {
+        if (pid <= 0) {
+            return Vitality.unknown(pid + " is no process id");
+        }
+        if (ours) {
+            return judgeByProc(pid, startTicks);
+        }
+        return Files.isDirectory(proc.resolve("self"))
+                ? Vitality.unknown("/proc shows another pid namespace, so pid " + pid + " cannot be looked up")
+                : judgeByHandle(pid, started);
+    }
+
+    private Vitality judgeByProc(long pid, long startTicks) {
+        Path process = proc.resolve(Long.toString(pid));
+        try {
+            ProcessStat stat = ProcessStat.read(process.resolve("stat"));
+            if (startTicks >= 0 && stat.startTicks() != startTicks) {
+                return Vitality.dead("pid " + pid + " is another process now: it started at tick " + stat.startTicks()
+                        + " of this boot, the holder at " + startTicks);
+            }
+            return isEnded(stat) && !hasLivingThread(process)
+                    ? Vitality.dead("pid " + pid + " has ended (a zombie that its parent has not reaped)")
+                    : Vitality.alive("pid " + pid + " " + doing(stat.state())
+                            + (startTicks < 0 ? " (no start time to compare)" : ", and started when the holder did"), stat.state());
+        } catch (FileNotFoundException e) {
+            return Files.exists(process) ? Vitality.alive("pid " + pid + " exists, and we may not look at it", (char) 0) : absent(pid);
+        } catch (IOException e) {
+            // ESRCH: it ended while we read. The next look will find it absent.
+            return Files.exists(process) ? Vitality.unknown("pid " + pid + " could not be looked at: " + e.getMessage()) : absent(pid);
+        }
+    }
+
+    /** With hidepid the living look absent as well; then process 1 does, too. */
+    private Vitality absent(long pid) {
+        return Files.exists(proc.resolve("1/stat"))
+                ? Vitality.dead("pid " + pid + " does not exist")
+                : Vitality.unknown("pid " + pid + " is not to be seen, but /proc hides other users' processes (hidepid)");
+    }
+
+    private static boolean isEnded(ProcessStat stat) {
+        return stat.state() == 'Z' || stat.state() == 'X';
+    }
+
+    /**
+     * The main thread of a process may have ended before the others: then it shows as a zombie, and lives. A thread that ends while
+     * we look says nothing of the others.
+     */
+    private static boolean hasLivingThread(Path process) throws IOException {
+        try (DirectoryStream<Path> tasks = Files.newDirectoryStream(process.resolve("task"))) {
+            for (Path task : tasks) {
+                if (isLiving(task)) {
+                    return true;
+                }
+            }
+            return false;
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
+        } catch (NotDirectoryException | NoSuchFileException e) {
+            throw new IOException("its threads cannot be listed", e);
+        }
+    }
+
+    private static boolean isLiving(Path task) throws IOException {
+        try {
+            return !isEnded(ProcessStat.read(task.resolve("stat")));
+        } catch (FileNotFoundException e) {
+            return Files.exists(task); // it is there, and we may not look at it
+        }
+    }
+
+    private static String doing(char state) {
+        return switch (state) {
+            case 'R' -> "runs (state R)";
+            case 'S', 'I' -> "runs (state " + state + ", waiting for something)";
+            case 'D' -> "is in an uninterruptible wait (state D, mostly for a disk)";
+            case 'T' -> "is stopped (state T; kill -CONT wakes it)";
+            case 't' -> "is stopped by a debugger (state t)";
+            default -> "exists (state " + state + ")";
+        };
+    }
+
+    private static Vitality judgeByHandle(long pid, @Nullable Instant started) {
+        Optional<ProcessHandle> process = ProcessHandle.of(pid);
+        if (process.isEmpty()) {
+            return Vitality.dead("pid " + pid + " does not exist");
+        }
+        Optional<Instant> start = process.get().info().startInstant();
+        if (started != null && start.isPresent() && Duration.between(started, start.get()).abs().compareTo(START_TOLERANCE) > 0) {
+            return Vitality.dead("pid " + pid + " is another process now: it started at " + start.get() + ", the holder at " + started);
+        }
+        // A zombie looks alive here (ProcessHandle.isAlive says true of one); its lease will run out.
+        return Vitality.alive("pid " + pid + " exists", (char) 0);
+    }
+}

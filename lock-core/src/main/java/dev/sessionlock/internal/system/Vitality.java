@@ -1,0 +1,51 @@
+package dev.sessionlock.internal.system;
+
+import java.util.Locale;
+import org.jetbrains.annotations.NotNull;
+
+/**
+ * Whether a process lives, and how we know.
+ *
+ * @param verdict the verdict; only {@link Verdict#DEAD} is a licence to take what it left
+ * @param evidence one clause in words, such as {@code pid 30522 does not exist}
+ * @param state the letter of its state, as proc(5) has it; 0 if unknown
+ */
+public record Vitality(@NotNull Verdict verdict, @NotNull String evidence, char state) {
+
+    /** What is known. */
+    public enum Verdict {
+        /** It exists, and it is the very process. */
+        ALIVE,
+        /** It is gone, by evidence. */
+        DEAD,
+        /** It cannot be told. */
+        UNKNOWN
+    }
+
+    /** One without a state. */
+    public Vitality(@NotNull Verdict verdict, @NotNull String evidence) {
+        this(verdict, evidence, (char) 0);
+    }
+
+    /** {@return the evidence with the verdict, such as {@code pid 30522 does not exist: dead}} */
+    public @NotNull String inWords() {
+        return evidence + ": " + verdict.name().toLowerCase(Locale.ROOT);
+    }
+
+    /** {@return whether it is stopped, by a signal or by a debugger} */
+    public boolean isStopped() {
+        return state == 'T' || state == 't';
+    }
+
+    static Vitality alive(String evidence, char state) {
+        return new Vitality(Verdict.ALIVE, evidence, state);
+    }
+
+    static Vitality dead(String evidence) {
+        return new Vitality(Verdict.DEAD, evidence);
+    }
+
+    static Vitality unknown(String evidence) {
+        return new Vitality(Verdict.UNKNOWN, evidence);
+    }
+}

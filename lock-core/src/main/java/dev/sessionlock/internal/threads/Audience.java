@@ -1,0 +1,221 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.LockListener;
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockStats;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.concurrent.Executor;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jetbrains.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Who is told what happens to the locks of one {@code SessionLocks}: its counters, its listener, its handles' {@code onLost}, and
+ * the flight recorder. User code runs on the executor alone, never under a lock of ours: the listener's calls one after the other,
+ * each {@code onLost} by itself, so that a slow listener cannot hold up the news of a loss.
+ */
+public final class Audience {
+    private static final Logger log = LoggerFactory.getLogger(Audience.class);
+    private static final Duration NONE = Duration.ZERO;
+
+    private final @Nullable LockListener listener;
+    private final @Nullable Executor executor;
+    /** Stands between us and the user's executor, which may be one that runs at once: user code must not run on our threads. */
+    private final Executor courier = ownThreads();
+    private final boolean takeStrangers;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    private final AtomicLong held = new AtomicLong();
+    private final AtomicLong waiting = new AtomicLong();
+    private final LongAdder acquired = new LongAdder();
+    private final LongAdder lost = new LongAdder();
+    private final LongAdder reclaimed = new LongAdder();
+
+    private final ReentrantLock mailbox = new ReentrantLock();
+    private final ArrayDeque<Runnable> mail = new ArrayDeque<>();
+    private boolean delivering;
+
+    /**
+     * @param listener told of everything; null for none
+     * @param executor where user code runs; null for daemon threads of our own
+     * @param takeStrangers whether other programs' locks may be replaced when their process is gone
+     */
+    public Audience(@Nullable LockListener listener, @Nullable Executor executor, boolean takeStrangers) {
+        this.listener = listener;
+        this.executor = executor;
+        this.takeStrangers = takeStrangers;
+    }
+
+    private static Executor ownThreads() {
+        return new ThreadPoolExecutor(0, Integer.MAX_VALUE, 5, TimeUnit.SECONDS, new SynchronousQueue<>(), task -> {
+            // The class loader of user code stays: its callbacks may need it.
+            Thread thread = new Thread(null, task, "sessionlock-callback", 0, false);
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    /** {@return whether other programs' locks may be replaced when their process is gone} */
+    public boolean takeStrangers() {
+        return takeStrangers;
+    }
+
+    /** From now on no lock is given out to it. {@return false if that was so already} */
+    public boolean close() {
+        return closed.compareAndSet(false, true);
+    }
+
+    /** {@return whether {@link #close} was called} */
+    public boolean isClosed() {
+        return closed.get();
+    }
+
+    /** {@return the counters} */
+    public LockStats stats() {
+        return new LockStats(held.get(), waiting.get(), acquired.sum(), lost.sum(), reclaimed.sum());
+    }
+
+    // ---- what the cells tell ----
+
+    void waits() {
+        waiting.incrementAndGet();
+    }
+
+    void waitsNoMore() {
+        waiting.decrementAndGet();
+    }
+
+    void contended(Cell cell) {
+        LockEvents.contended(cell.engine());
+        if (listener != null) {
+            LockListener.Event event = event(cell, 0, NONE);
+            post(() -> listener.contended(event));
+        }
+    }
+
+    void acquired(Grant grant, long waitedNanos) {
+        held.incrementAndGet();
+        acquired.increment();
+        LockEvents.acquired(grant.cell().engine(), grant.token(), waitedNanos);
+        if (listener != null) {
+            LockListener.Event event = event(grant.cell(), grant.token(), Duration.ofNanos(waitedNanos));
+            post(() -> listener.acquired(event));
+        }
+        String evidence = grant.reclaimed();
+        if (evidence != null) {
+            reclaimed(grant, evidence);
+        }
+    }
+
+    private void reclaimed(Grant grant, String evidence) {
+        reclaimed.increment();
+        LockEvents.reclaimed(grant.cell().engine(), grant.token(), evidence);
+        log.info("took over {} (token {}): {}", grant.cell().engine(), grant.token(), evidence);
+        if (listener != null) {
+            LockListener.Event event = event(grant.cell(), grant.token(), NONE);
+            post(() -> listener.reclaimed(event, evidence));
+        }
+    }
+
+    /** A further handle of a thread that holds the lock already. */
+    void acquiredAgain() {
+        held.incrementAndGet();
+        acquired.increment();
+    }
+
+    /** A handle that held to the end was closed. */
+    void released(Grant grant, boolean last) {
+        held.decrementAndGet();
+        if (!last) {
+            return;
+        }
+        LockEvents.released(grant.cell().engine(), grant.token(), grant.age());
+        if (listener != null) {
+            LockListener.Event event = event(grant.cell(), grant.token(), Duration.ofNanos(grant.age()));
+            post(() -> listener.released(event));
+        }
+    }
+
+    /** So many handles of one grant were lost. */
+    void lost(Grant grant, LockLostException why, int handles) {
+        held.addAndGet(-handles);
+        lost.add(handles);
+        LockEvents.lost(grant.cell().engine(), grant.token(), grant.age(), why);
+        log.warn("{}", why.getMessage());
+        if (listener != null) {
+            LockListener.Event event = event(grant.cell(), grant.token(), Duration.ofNanos(grant.age()));
+            post(() -> listener.lost(event, why));
+        }
+    }
+
+    private static LockListener.Event event(Cell cell, long token, Duration elapsed) {
+        return new LockListener.Event(cell.engine().name(), cell.engine().lockFile(), token, elapsed);
+    }
+
+    // ---- user code ----
+
+    /** Runs user code by itself. */
+    void run(Runnable userCode) {
+        courier.execute(() -> pass(userCode));
+    }
+
+    /** Runs user code after all that was posted before it. */
+    private void post(Runnable userCode) {
+        mailbox.lock();
+        try {
+            mail.add(userCode);
+            if (delivering) {
+                return;
+            }
+            delivering = true;
+        } finally {
+            mailbox.unlock();
+        }
+        courier.execute(this::deliver);
+    }
+
+    private void deliver() {
+        for (Runnable next = nextMail(); next != null; next = nextMail()) {
+            pass(next);
+        }
+    }
+
+    private @Nullable Runnable nextMail() {
+        mailbox.lock();
+        try {
+            Runnable next = mail.poll();
+            delivering = next != null;
+            return next;
+        } finally {
+            mailbox.unlock();
+        }
+    }
+
+    private void pass(Runnable userCode) {
+        if (executor == null) {
+            guarded(userCode);
+            return;
+        }
+        try {
+            executor.execute(() -> guarded(userCode));
+        } catch (RuntimeException | Error e) { // also an error, such as no more threads: it must not end the delivery of what comes after
+            log.warn("the executor for callbacks refused one", e);
+        }
+    }
+
+    private static void guarded(Runnable userCode) {
+        try {
+            userCode.run();
+        } catch (Throwable e) { // also an error of user code: it must not end the delivery of what comes after it
+            log.warn("a callback of a session lock's user failed", e);
+        }
+    }
+}

@@ -1,0 +1,320 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.internal.seats.Engines;
+import dev.sessionlock.internal.seats.Engines.Site;
+import dev.sessionlock.internal.seats.Engines.Whereabouts;
+import dev.sessionlock.internal.seats.FileEngines;
+import dev.sessionlock.internal.seats.LockEngine;
+import dev.sessionlock.internal.system.Clock;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.lang.ref.ReferenceQueue;
+import java.nio.channels.ClosedChannelException;
+import java.nio.file.NoSuchFileException;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.Iterator;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * All locks of one kind of this JVM. Of those on files there is one of these a process (and class loader), since the kernel knows the
+ * process alone: two {@code SessionLocks} that want one lock must meet in one cell.
+ */
+public final class Cells {
+    /** The locks on files of this process. */
+    public static final Cells OF_THIS_PROCESS = new Cells(FileEngines.OF_THIS_PROCESS);
+
+    /** So many threads may wait in the kernel; heads beyond them poll. */
+    private static final int MOST_BELLS = 16;
+    private static final int RESOLVES = 4;
+
+    /** So long, by the machine's clock, those who wait have to see that a clock was moved by hand. */
+    private static final long SETTLE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    /** A lock: its place, and its name as it is known there. */
+    private record Key(Site site, String name) {
+    }
+
+    private final Engines engines;
+    private final Clock clock;
+    private final Map<Key, Cell> cells = new ConcurrentHashMap<>();
+    private final ReferenceQueue<Handle> forgotten = new ReferenceQueue<>();
+    private final Keeper keeper = new Keeper(this, forgotten);
+    private final AtomicInteger tenants = new AtomicInteger();
+    private final ThreadPoolExecutor bells = new ThreadPoolExecutor(0, MOST_BELLS, 5, TimeUnit.SECONDS, new SynchronousQueue<>(),
+            task -> daemon(task, "sessionlock-waits-in-kernel"));
+    private volatile boolean ending;
+    private volatile long shutdownGraceNanos;
+
+    /** @param engines where the locks come from */
+    public Cells(Engines engines) {
+        this.engines = engines;
+        this.clock = engines.clock();
+        clock.follow(new Follower());
+    }
+
+    /** {@return where the locks come from} */
+    public Engines engines() {
+        return engines;
+    }
+
+    /** {@return the clock that leases run by, and that threads wait by} */
+    public Clock clock() {
+        return clock;
+    }
+
+    /**
+     * Counts a {@code SessionLocks} in.
+     *
+     * @param shutdownGrace how long the JVM's end waits for its open handles; the longest of all counts
+     */
+    public void moveIn(Duration shutdownGrace) {
+        tenants.incrementAndGet();
+        shutdownGraceNanos = Math.max(shutdownGraceNanos, shutdownGrace.toNanos());
+    }
+
+    /** Counts a {@code SessionLocks} out: its waiters give up, and with the last handle of all the threads and guards go. */
+    public void moveOut() {
+        cells.values().forEach(Cell::wakeAll);
+        tenants.decrementAndGet();
+        keeper.wake();
+    }
+
+    // ---- acquiring ----
+
+    /**
+     * Waits for the lock of one file.
+     *
+     * @param where the file
+     * @param patience for how long, nanoseconds
+     */
+    public Handle acquire(Whereabouts where, Request request, long patience) throws IOException, InterruptedException {
+        long since = clock.nanos();
+        return atCell(where, request.audience(), cell -> cell.acquire(request, patience, since));
+    }
+
+    /** One try. {@return null if the lock was not to be had} */
+    public @Nullable Handle tryAcquire(Whereabouts where, Request request) throws IOException {
+        long since = clock.nanos();
+        try {
+            return atCell(where, request.audience(), cell -> cell.tryAcquire(request, since));
+        } catch (InterruptedException e) {
+            throw new AssertionError("one try does not wait", e);
+        }
+    }
+
+    // ---- freeing ----
+
+    /** Takes away what a dead owner has left of a lock, and nothing else. */
+    public LockEngine.Cleared clear(Whereabouts where, Audience audience) throws IOException {
+        return atEngine(where, audience, cell -> cell.clear(audience.takeStrangers()));
+    }
+
+    /** Asks the holder of a token, in whatever process, to let go. */
+    public void askForRelease(Whereabouts where, Audience audience, long token) throws IOException {
+        atEngine(where, audience, cell -> {
+            cell.engine().askForRelease(token);
+            return true;
+        });
+    }
+
+    /** Takes back what {@link #askForRelease} asked. {@return whether nobody had heard it} */
+    public boolean withdrawAsking(Whereabouts where, Audience audience, long token) throws IOException {
+        return atEngine(where, audience, cell -> cell.engine().withdrawAsking(token));
+    }
+
+    private <T> T atEngine(Whereabouts where, Audience audience, Wish<T> wish) throws IOException {
+        try {
+            return atCell(where, audience, wish);
+        } catch (InterruptedException e) {
+            throw new AssertionError("nothing waits here", e);
+        }
+    }
+
+    private interface Wish<T> {
+        T of(Cell cell) throws IOException, InterruptedException;
+    }
+
+    private <T> T atCell(Whereabouts where, Audience audience, Wish<T> wish) throws IOException, InterruptedException {
+        for (int tries = 1; ; tries++) {
+            ensureOpen(audience);
+            try {
+                return atSite(where, wish);
+            } catch (FileNotFoundException | NoSuchFileException | ClosedChannelException e) {
+                // The directory was removed or moved under us, or a hand swept it: look where its path leads now.
+                if (tries == RESOLVES) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private <T> T atSite(Whereabouts where, Wish<T> wish) throws IOException, InterruptedException {
+        Site site = engines.pin(where);
+        Cell cell = null;
+        try {
+            cell = enter(site, where.name());
+            return wish.of(cell);
+        } catch (NoSuchFileException | ClosedChannelException e) {
+            site.suspect();
+            throw e;
+        } finally {
+            if (cell != null) {
+                cell.exit();
+            }
+            site.unpin();
+        }
+    }
+
+    private Cell enter(Site site, String name) {
+        Key key = new Key(site, site.key(name));
+        while (true) {
+            Cell cell = cells.get(key);
+            if (cell == null) {
+                cell = cells.computeIfAbsent(key, k -> open(k.site(), name));
+                keeper.start();
+            }
+            if (cell.enter()) {
+                return cell;
+            }
+            cells.remove(key, cell);
+        }
+    }
+
+    private Cell open(Site site, String name) {
+        site.pinAgain();
+        return new Cell(this, site.engine(name));
+    }
+
+    /** Refuses those who were closed, and everybody once the JVM's end has come. */
+    public void ensureOpen(Audience audience) {
+        if (audience.isClosed()) {
+            throw new IllegalStateException("this SessionLocks was closed; it gives out no more locks");
+        }
+        if (ending) {
+            throw new IllegalStateException("the JVM is shutting down; no more locks are given out");
+        }
+    }
+
+    /** {@return a daemon thread that keeps nothing of the thread that happens to start it: no class loader, no inherited values} */
+    static Thread daemon(Runnable task, String name) {
+        Thread thread = new Thread(null, task, name, 0, false);
+        thread.setContextClassLoader(null);
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    // ---- by hand ----
+
+    /**
+     * Takes a lock away from whoever has it in this JVM, as if it had come about by itself.
+     *
+     * @return whether anybody had it
+     */
+    public boolean lose(Whereabouts where, Reason reason) throws IOException {
+        Site site = engines.pin(where);
+        try {
+            Cell cell = cells.get(new Key(site, site.key(where.name())));
+            return cell != null && cell.loseNow(reason);
+        } finally {
+            site.unpin();
+        }
+    }
+
+    /** Takes all locks away from whoever has them in this JVM. */
+    public void loseAll(Reason reason) {
+        cells.values().forEach(cell -> cell.loseNow(reason));
+    }
+
+    /** What a clock that is moved by hand has to know and to wake. */
+    private final class Follower implements Clock.Follower {
+        @Override
+        public long nothingIsDueFor() {
+            long now = clock.nanos();
+            return cells.values().stream().mapToLong(cell -> cell.nothingIsDueFor(now)).min().orElse(Long.MAX_VALUE);
+        }
+
+        @Override
+        public void moved() {
+            long now = clock.nanos();
+            long deadline = System.nanoTime() + SETTLE_NANOS;
+            cells.values().forEach(Cell::catchUp);
+            cells.values().forEach(cell -> cell.settle(now, deadline));
+        }
+    }
+
+    // ---- for the cells ----
+
+    ReferenceQueue<Handle> forgotten() {
+        return forgotten;
+    }
+
+    /** A lock was given out on these options: the keeper must look in time. */
+    void heed(LockOptions options) {
+        long lease = options.lease().toNanos() / 4;
+        long hold = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
+        keeper.heed(Math.min(lease, hold));
+    }
+
+    void wakeKeeper() {
+        keeper.wake();
+    }
+
+    /** Has a daemon thread run something that blocks in the kernel. False if there are too many of them. */
+    boolean ring(Runnable waitInKernel) {
+        try {
+            bells.execute(waitInKernel);
+            return true;
+        } catch (RejectedExecutionException e) {
+            return false;
+        }
+    }
+
+    // ---- for the keeper ----
+
+    Collection<Cell> all() {
+        return cells.values();
+    }
+
+    /** Drops the cells that nobody has used for a while. */
+    void retireIdle(long idleNanos) {
+        for (Iterator<Map.Entry<Key, Cell>> i = cells.entrySet().iterator(); i.hasNext(); ) {
+            Map.Entry<Key, Cell> entry = i.next();
+            if (entry.getValue().retire(idleNanos) && cells.remove(entry.getKey(), entry.getValue())) {
+                entry.getKey().site().unpin();
+            }
+        }
+    }
+
+    boolean hasTenants() {
+        return tenants.get() > 0;
+    }
+
+    boolean isAnyOpen() {
+        return cells.values().stream().anyMatch(Cell::isOpen);
+    }
+
+    /**
+     * The JVM ends: waits for the handles that the hooks and threads which still work will close, then marks the rest lost and takes
+     * their records away. Their kernel locks stay until the process is gone.
+     */
+    void shutDown() {
+        long start = System.nanoTime();
+        while (isAnyOpen() && System.nanoTime() - start < shutdownGraceNanos) {
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+        }
+        ending = true;
+        cells.values().forEach(Cell::wakeAll);
+        cells.values().forEach(Cell::abandon);
+    }
+}

@@ -1,0 +1,132 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.internal.seats.LockEngine;
+import jdk.jfr.Category;
+import jdk.jfr.Event;
+import jdk.jfr.Label;
+import jdk.jfr.Name;
+import jdk.jfr.StackTrace;
+import jdk.jfr.Timespan;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * The flight recorder's events, {@code dev.sessionlock.*}, where the JVM has the module {@code jdk.jfr}; else nothing. They cost a
+ * field read while nobody records.
+ */
+final class LockEvents {
+    /** Asked before the first event class is touched: without the module it could not even be loaded. */
+    private static final boolean THERE = ModuleLayer.boot().findModule("jdk.jfr").isPresent();
+
+    private LockEvents() {
+    }
+
+    static void contended(LockEngine lock) {
+        if (THERE) {
+            Recorder.contended(lock);
+        }
+    }
+
+    static void acquired(LockEngine lock, long token, long waited) {
+        if (THERE) {
+            Recorder.acquired(lock, token, waited);
+        }
+    }
+
+    static void released(LockEngine lock, long token, long held) {
+        if (THERE) {
+            Recorder.released(lock, token, held);
+        }
+    }
+
+    static void lost(LockEngine lock, long token, long held, LockLostException why) {
+        if (THERE) {
+            Recorder.lost(lock, token, held, why.reason().name());
+        }
+    }
+
+    static void reclaimed(LockEngine lock, long token, String evidence) {
+        if (THERE) {
+            Recorder.reclaimed(lock, token, evidence);
+        }
+    }
+
+    /**
+     * Makes the events. In a class of its own: the verifier loads the class of an event for a method that passes one on - which must not
+     * happen in the outer class, where there may be no flight recorder, nor in the events' own superclass, which the recorder looks at
+     * while it is defining one of them (a LinkageError then, once somebody records).
+     */
+    private static final class Recorder {
+        private Recorder() {
+        }
+
+        static void contended(LockEngine lock) {
+            commit(new Recorded.Contended(), lock, 0, 0, null);
+        }
+
+        static void acquired(LockEngine lock, long token, long waited) {
+            commit(new Recorded.Acquired(), lock, token, waited, null);
+        }
+
+        static void released(LockEngine lock, long token, long held) {
+            commit(new Recorded.Released(), lock, token, held, null);
+        }
+
+        static void lost(LockEngine lock, long token, long held, String why) {
+            commit(new Recorded.Lost(), lock, token, held, why);
+        }
+
+        static void reclaimed(LockEngine lock, long token, String evidence) {
+            commit(new Recorded.Reclaimed(), lock, token, 0, evidence);
+        }
+
+        private static void commit(Recorded event, LockEngine lock, long token, long elapsed, @Nullable String why) {
+            if (event.shouldCommit()) {
+                event.lockFile = lock.lockFile() == null ? lock.name() : lock.lockFile().toString();
+                event.token = token;
+                event.elapsed = elapsed;
+                event.why = why;
+                event.commit();
+            }
+        }
+    }
+
+    @Category("sessionlock")
+    @StackTrace(false)
+    abstract static class Recorded extends Event {
+        @Label("Lock file")
+        String lockFile;
+        @Label("Fencing token")
+        long token;
+        @Label("Waited or held for")
+        @Timespan(Timespan.NANOSECONDS)
+        long elapsed;
+        @Label("Why")
+        String why;
+
+        @Name("dev.sessionlock.Contended")
+        @Label("Lock contended")
+        static final class Contended extends Recorded {
+        }
+
+        @Name("dev.sessionlock.Acquired")
+        @Label("Lock acquired")
+        static final class Acquired extends Recorded {
+        }
+
+        @Name("dev.sessionlock.Released")
+        @Label("Lock released")
+        static final class Released extends Recorded {
+        }
+
+        @Name("dev.sessionlock.Lost")
+        @Label("Lock lost")
+        static final class Lost extends Recorded {
+        }
+
+        @Name("dev.sessionlock.Reclaimed")
+        @Label("Lock reclaimed")
+        static final class Reclaimed extends Recorded {
+        }
+    }
+}

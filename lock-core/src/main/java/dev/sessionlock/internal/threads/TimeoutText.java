@@ -1,0 +1,101 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.LockOwner;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.internal.seats.Busy;
+import dev.sessionlock.internal.seats.Inspector;
+import dev.sessionlock.internal.system.Span;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import org.jetbrains.annotations.Nullable;
+
+/** The message of a timeout: for the person who reads it in a log and has to act. */
+final class TimeoutText {
+    private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
+    private static final int FRAMES = 12;
+
+    private TimeoutText() {
+    }
+
+    static String of(Request request, LockReport report, @Nullable Thread holder, @Nullable Busy busy, Instant now) {
+        List<String> lines = new ArrayList<>();
+        lines.add(headline(request, report, now));
+        if (report.owner() != null) {
+            lines.add("  held by   " + heldBy(report.owner(), now));
+        }
+        lines.add("  state     " + report.state() + (busy == null ? "" : ": " + busy.why()));
+        for (String fact : report.evidence()) {
+            lines.add(fact.startsWith("lease ") ? "  lease     " + fact.substring("lease ".length()) : "  evidence  " + fact);
+        }
+        if (holder != null) {
+            lines.add("  thread    \"" + holder.getName() + "\" of this JVM holds it; it is at");
+            lines.addAll(stack(holder));
+        }
+        if (!report.advice().isEmpty()) {
+            lines.add("  to free   " + Inspector.command(report));
+        }
+        return lines.stream().map(TimeoutText::oneLine).collect(Collectors.joining(System.lineSeparator()));
+    }
+
+    /** Names of files and threads and purposes may hold line feeds, with which somebody could forge a line of a log. */
+    private static String oneLine(String text) {
+        StringBuilder visible = new StringBuilder(text.length());
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (Character.isISOControl(c) || c == '\u2028' || c == '\u2029') {
+                visible.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
+            } else {
+                visible.append(c);
+            }
+        }
+        return visible.toString();
+    }
+
+    /** Greppable by those who know OpenClaw's own message. */
+    private static String headline(Request request, LockReport report, Instant now) {
+        LockOwner owner = report.owner();
+        boolean dead = Inspector.ownerIsGone(report);
+        String who = owner == null ? "pid=unknown" : "pid=" + owner.pid() + " alive=" + !dead
+                + (owner.since() == null ? "" : " ageMs=" + Math.max(0, Duration.between(owner.since(), now).toMillis()));
+        return "session file locked (timeout " + request.options().timeout().toMillis() + "ms): " + who + " " + request.shown() + ".lock";
+    }
+
+    private static String heldBy(LockOwner owner, Instant now) {
+        StringBuilder text = new StringBuilder("pid ").append(owner.pid());
+        if (owner.host() != null) {
+            text.append(" on ").append(owner.host());
+        }
+        if (owner.processStart() != null) {
+            text.append(", process started ").append(TIME.format(owner.processStart()));
+        }
+        if (owner.thread() != null) {
+            text.append(", thread \"").append(owner.thread()).append('"');
+        }
+        if (owner.purpose() != null) {
+            text.append(", purpose \"").append(owner.purpose()).append('"');
+        }
+        if (owner.since() != null) {
+            String age = Span.inWords(Duration.between(owner.since(), now));
+            text.append(", since ").append(TIME.format(owner.since())).append(" (").append(age).append(')');
+        }
+        return text.toString();
+    }
+
+    private static List<String> stack(Thread holder) {
+        List<String> lines = new ArrayList<>();
+        StackTraceElement[] frames = holder.getStackTrace();
+        for (int i = 0; i < Math.min(frames.length, FRAMES); i++) {
+            lines.add("            at " + frames[i]);
+        }
+        if (frames.length > FRAMES) {
+            lines.add("            ... " + (frames.length - FRAMES) + " more");
+        }
+        return lines;
+    }
+}

@@ -1,0 +1,17 @@
+/**
+ * The session lock. A user of it needs {@code slf4j-api} and nothing else; picocli is for the operator's tool alone.
+ */
+module dev.sessionlock {
+    requires org.slf4j;
+    requires static org.jetbrains.annotations;
+    requires static jdk.jfr;
+    requires static info.picocli;
+
+    exports dev.sessionlock;
+    exports dev.sessionlock.internal.system to dev.sessionlock.testkit;
+    exports dev.sessionlock.internal.directory to dev.sessionlock.testkit;
+    exports dev.sessionlock.internal.seats to dev.sessionlock.testkit;
+    exports dev.sessionlock.internal.threads to dev.sessionlock.testkit;
+
+    opens dev.sessionlock.cli to info.picocli;
+}

@@ -1,0 +1,423 @@
+package dev.sessionlock;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Bad input and bad luck: a typed exception at once, in words that a person can act on, and the disk as it was. */
+@Timeout(30)
+class BadInputTest {
+    private static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
+
+    @TempDir
+    Path dir;
+    private final SessionLocks locks = SessionLocks.create();
+
+    @AfterEach
+    void close() {
+        locks.close();
+        Patience.untilLetGo(dir);
+    }
+
+    private Path session() {
+        return dir.resolve("session.jsonl");
+    }
+
+    private Path lockFile() {
+        return dir.resolve("session.jsonl.lock");
+    }
+
+    /** At once: with the default timeout of 10 s. The disk is as it was, but for the library's own folder. */
+    private void assertThatItIsRefused(Path target, Class<? extends LockException> type, String... words) throws IOException {
+        TreeMap<String, String> before = Listing.of(dir);
+        long start = System.nanoTime();
+        for (int i = 0; i < 2; i++) {
+            assertThatThrownBy(() -> locks.acquire(target)).isExactlyInstanceOf(type).hasMessageContainingAll(words);
+            assertThatThrownBy(() -> locks.tryAcquire(target)).isExactlyInstanceOf(type).hasMessageContainingAll(words);
+        }
+        assertThat(System.nanoTime() - start).as("at once").isLessThan(5_000_000_000L);
+        assertThat(Listing.of(dir)).isEqualTo(before);
+        assertThat(Kernel.seatsHeldIn(dir)).isZero();
+        assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 0, 0, 0));
+    }
+
+    private void assertThatItIsAnotherLock(Path one, Path other) throws Exception {
+        try (SessionLock first = locks.acquire(one, ONE_TRY); SessionLock second = locks.acquire(other, ONE_TRY)) {
+            first.verifyHeld();
+            second.verifyHeld();
+        }
+    }
+
+    private void assertThatItIsTheSameLock(Path one, Path other) throws Exception {
+        try (SessionLock lock = locks.acquire(one, ONE_TRY).detach()) {
+            assertThat(locks.tryAcquire(other)).as("%s is %s", other, one).isEmpty();
+            lock.verifyHeld();
+        }
+        try (SessionLock lock = locks.acquire(other, ONE_TRY)) {
+            lock.verifyHeld();
+        }
+    }
+
+    // ---- which file is which lock ----
+
+    @Test
+    void howeverItsDirectoryIsNamedAFileIsOneLock() throws Exception {
+        Files.createDirectories(dir.resolve("a/b"));
+        Path link = Files.createSymbolicLink(dir.resolve("link"), dir);
+        Path linkToLink = Files.createSymbolicLink(dir.resolve("link2"), link);
+        Path relative = Path.of("").toAbsolutePath().relativize(session());
+        for (Path other : List.of(relative, dir.resolve("./session.jsonl"), dir.resolve("a/../session.jsonl"), dir.resolve("a/b/../../session.jsonl"),
+                link.resolve("session.jsonl"), linkToLink.resolve("link/./session.jsonl"), Path.of(session() + "/"), Path.of("//" + session()))) {
+            assertThatItIsTheSameLock(session(), other);
+        }
+    }
+
+    @Test
+    void aLinkWithDotsIsFollowedAsTheSystemDoes() throws Exception {
+        Files.createDirectories(dir.resolve("far/deep"));
+        Files.createSymbolicLink(dir.resolve("link"), dir.resolve("far/deep"));
+        assertThatItIsTheSameLock(dir.resolve("link/../x"), dir.resolve("far/x"));
+        assertThatItIsAnotherLock(dir.resolve("link/../x"), dir.resolve("x"));
+    }
+
+    @Test
+    void aLinkToTheFileIsAnotherLock() throws Exception {
+        Files.writeString(session(), "x");
+        Path symbolic = Files.createSymbolicLink(dir.resolve("symbolic"), session());
+        Path hard = Files.createLink(dir.resolve("hard"), session());
+        assertThatItIsAnotherLock(session(), symbolic);
+        assertThatItIsAnotherLock(session(), hard);
+        assertThatItIsAnotherLock(symbolic, hard);
+        Files.delete(session());
+        assertThatItIsAnotherLock(session(), symbolic); // dangling by now
+    }
+
+    @Test
+    void aLinkThatIsPointedElsewhereIsSeenAtOnce() throws Exception {
+        Path one = Files.createDirectory(dir.resolve("one"));
+        Path other = Files.createDirectory(dir.resolve("other"));
+        Path link = Files.createSymbolicLink(dir.resolve("link"), one);
+        locks.acquire(link.resolve("x")).close();
+        Files.delete(link);
+        Files.createSymbolicLink(link, other);
+        assertThatItIsTheSameLock(link.resolve("x"), other.resolve("x"));
+        assertThatItIsAnotherLock(link.resolve("x"), one.resolve("x"));
+    }
+
+    @Test
+    void aDirectoryIsLockedAsAnyFile() throws Exception {
+        Path folder = Files.createDirectory(dir.resolve("folder"));
+        assertThatItIsTheSameLock(folder, folder.resolve("."));
+        assertThatItIsTheSameLock(folder, folder.resolve("sub/.."), Files.createDirectory(folder.resolve("sub")));
+        try (SessionLock lock = locks.acquire(folder.resolve("."))) {
+            assertThat(lock.lockFile()).isEqualTo(dir.toRealPath().resolve("folder.lock"));
+        }
+    }
+
+    private void assertThatItIsTheSameLock(Path one, Path other, Path madeBefore) throws Exception {
+        assertThat(madeBefore).isDirectory();
+        assertThatItIsTheSameLock(one, other);
+    }
+
+    @Test
+    void theRootCannotBeLocked() {
+        for (String root : List.of("/", "/.", "/..", "//")) {
+            assertThatThrownBy(() -> locks.acquire(Path.of(root))).isExactlyInstanceOf(LockException.class).hasMessageContaining("root");
+        }
+    }
+
+    @Test
+    void aPathOfAnotherFileSystemIsRefusedAndNothingIsWrittenThere() throws Exception {
+        Path zip = dir.resolve("x.zip");
+        try (FileSystem inside = FileSystems.newFileSystem(URI.create("jar:" + zip.toUri()), Map.of("create", "true"))) {
+            Path target = inside.getPath("/session.jsonl");
+            assertThatThrownBy(() -> locks.acquire(target)).isInstanceOf(LockException.class).hasMessageContaining("file system");
+            assertThatThrownBy(() -> locks.tryAcquire(target)).isInstanceOf(LockException.class);
+            assertThatThrownBy(() -> locks.inspect(target)).isInstanceOf(LockException.class);
+            assertThat(Files.exists(inside.getPath("/.session-locks"))).isFalse();
+        }
+    }
+
+    // ---- names ----
+
+    @ParameterizedTest
+    @ValueSource(strings = {"a b", " ", "  leading", "quote\"s", "apo'strophe", "line\nfeed", "tab\t", "\u0001", "back\\slash", "-rf", "--", "~",
+            "$HOME", "`id`", "*", "?", "[a]", "#", "%s%n", "\ud83d\ude00", "\u00e4\u0308", "\u202etxt.exe", "x.lock", "x.lock.lock", ".hidden",
+            "...", ".lock", "takeover-x", ".session-locks.x", "CON", "a:b", "\u2028"})
+    void anyNameMayBeLocked(String name) throws Exception {
+        Path target = dir.resolve(name);
+        try (SessionLock lock = locks.acquire(target, ONE_TRY)) {
+            assertThat(lock.name()).isEqualTo(name);
+            assertThat(dir.resolve(name + ".lock")).isRegularFile();
+            LockReport report = locks.inspect(target);
+            assertThat(report.state()).isEqualTo(LockReport.State.HELD);
+            assertThat(report.owner().token()).isEqualTo(lock.token());
+            lock.verifyHeld();
+        }
+        assertThat(Listing.of(dir)).isEmpty();
+    }
+
+    @Test
+    void theLongestNameIsLockedAndALongerOneRefused() throws Exception {
+        Path longest = dir.resolve("n".repeat(242));
+        try (SessionLock lock = locks.acquire(longest, ONE_TRY)) {
+            lock.verifyHeld();
+        }
+        Files.writeString(dir.resolve("n".repeat(242) + ".lock"), endedPid() + "");
+        locks.acquire(longest, ONE_TRY).close(); // its .lock.reclaim fits as well
+        assertThat(locks.stats().reclaimed()).isEqualTo(1);
+
+        try (SessionLocks fresh = SessionLocks.create()) {
+            for (String name : List.of("n".repeat(243), "\u00e4".repeat(122), "n".repeat(300))) {
+                assertThatThrownBy(() -> fresh.acquire(dir.resolve(name))).isExactlyInstanceOf(LockException.class)
+                        .hasMessageContainingAll("242", "shorter name");
+                assertThatThrownBy(() -> fresh.tryAcquire(dir.resolve(name))).isExactlyInstanceOf(LockException.class);
+            }
+        }
+        try (SessionLock lock = locks.acquire(dir.resolve("\u00e4".repeat(121)), ONE_TRY)) {
+            lock.verifyHeld();
+        }
+        assertThat(Listing.of(dir)).isEmpty();
+    }
+
+    @Test
+    void aNameThatIsNotUnicodeIsLockedAsItIsOrRefusedButNeverMistaken() throws Exception {
+        Process maker = new ProcessBuilder("sh", "-c", "printf x > \"$(printf 'caf\\351')\"; printf y > \"$(printf 'caf\\352')\"")
+                .directory(dir.toFile()).start();
+        boolean made = maker.waitFor() == 0;
+        if (!made) {
+            System.out.println("SKIPPED aNameThatIsNotUnicodeIsLockedAsItIsOrRefusedButNeverMistaken: cannot make such files here");
+        }
+        assumeTrue(made, "cannot make such files here");
+        TreeMap<String, String> before = Listing.of(dir);
+        List<Path> files;
+        try (var all = Files.list(dir)) {
+            files = all.sorted().toList();
+        }
+        assertThat(files).hasSize(2);
+        Path fresh = Files.writeString(dir.resolve("fresh"), "new");
+        for (Path file : files) {
+            try (SessionLock lock = locks.acquire(file, ONE_TRY)) {
+                lock.replace(fresh);
+                assertThat(file).as("the file itself, and not one of a similar name").hasContent("new");
+            } catch (LockException e) {
+                assertThat(e).hasMessageContaining("name");
+            }
+        }
+        Files.deleteIfExists(fresh);
+        assertThat(Listing.of(dir).keySet()).isEqualTo(before.keySet());
+    }
+
+    // ---- where the directory should be ----
+
+    @Test
+    void aMissingDirectoryIsNamed() throws Exception {
+        assertThatItIsRefused(dir.resolve("missing/session.jsonl"), LockException.class, dir.resolve("missing") + " does not exist", "make it");
+        assertThatItIsRefused(dir.resolve("missing/deeper/session.jsonl"), LockException.class, "does not exist");
+        assertThat(dir).isEmptyDirectory();
+    }
+
+    @Test
+    void aFileInThePlaceOfTheDirectoryIsNamed() throws Exception {
+        Path file = Files.writeString(dir.resolve("file"), "x");
+        assertThatItIsRefused(file.resolve("session.jsonl"), LockException.class, file + " is not a directory");
+        assertThatItIsRefused(file.resolve("a/session.jsonl"), LockException.class, file.resolve("a").toString());
+        assertThat(Listing.of(dir)).containsOnlyKeys("file");
+    }
+
+    @Test
+    void linksThatLeadNowhereOrInCirclesAreRefused() throws Exception {
+        Files.createSymbolicLink(dir.resolve("dangling"), dir.resolve("missing"));
+        Files.createSymbolicLink(dir.resolve("circle"), dir.resolve("circle"));
+        assertThatItIsRefused(dir.resolve("dangling/x"), LockException.class, "dangling");
+        assertThatItIsRefused(dir.resolve("circle/x"), LockException.class, "circle");
+        assertThat(dir.resolve("missing")).doesNotExist();
+    }
+
+    // ---- what lies in the lock's place ----
+
+    @Test
+    void aDirectoryIsNotALock() throws Exception {
+        Files.writeString(Files.createDirectory(lockFile()).resolve("x"), "x");
+        assertThatItIsRefused(session(), NotALockFileException.class, lockFile().getFileName().toString(), "a directory", "not touched");
+    }
+
+    @Test
+    void aFifoIsNotALockAndNobodyHangsOnIt() throws Exception {
+        Process mkfifo = new ProcessBuilder("mkfifo", lockFile().toString()).start();
+        boolean made = mkfifo.waitFor() == 0;
+        if (!made) {
+            System.out.println("SKIPPED aFifoIsNotALockAndNobodyHangsOnIt: no mkfifo");
+        }
+        assumeTrue(made, "no mkfifo");
+        try (Actor opener = new Actor("opener")) { // who opens a FIFO to read waits for a writer, and no interrupt helps
+            assertThatThrownBy(() -> opener.does(() -> locks.acquire(session()))).isInstanceOf(NotALockFileException.class)
+                    .hasMessageContaining("FIFO");
+            assertThat(opener.does(() -> locks.inspect(session()).state())).isEqualTo(LockReport.State.NOT_A_LOCK);
+        }
+        assertThatItIsRefused(session(), NotALockFileException.class, "FIFO");
+    }
+
+    @Test
+    void aSymbolicLinkIsNotALockWhereverItLeads() throws Exception {
+        Path elsewhere = Files.writeString(dir.resolve("elsewhere"), "30522");
+        for (Path to : List.of(elsewhere, dir.resolve("missing"), lockFile(), Path.of("/dev/zero"), Path.of("/etc/passwd"))) {
+            Files.createSymbolicLink(lockFile(), to);
+            assertThatItIsRefused(session(), NotALockFileException.class, "a symbolic link");
+            Files.delete(lockFile());
+        }
+        assertThat(elsewhere).hasContent("30522");
+    }
+
+    @Test
+    void hugeBinaryAndForeignFilesAreNotLocks() throws Exception {
+        byte[] binary = new byte[5_000];
+        new Random(3).nextBytes(binary);
+        Files.write(lockFile(), binary);
+        assertThatItIsRefused(session(), NotALockFileException.class, "move it away");
+        Files.write(lockFile(), new byte[2_000_000]);
+        assertThatItIsRefused(session(), NotALockFileException.class, "2000000 bytes");
+        Files.writeString(lockFile(), "# THIS IS AN AUTOGENERATED FILE\n# yarn lockfile v1\n\nleft-pad@^1.3.0:\n  version \"1.3.0\"\n");
+        assertThatItIsRefused(session(), NotALockFileException.class, "does not read like a lock");
+        Files.writeString(lockFile(), "{\n  \"lockfileVersion\": 1\n}\n");
+        assertThatItIsRefused(session(), NotALockFileException.class, "names no process");
+    }
+
+    @Test
+    void yarnsOwnLockIsNeverTouchedHoweverOld() throws Exception {
+        Path yarn = Files.writeString(dir.resolve("yarn.lock"), "# yarn lockfile v1\n");
+        Files.setLastModifiedTime(yarn, java.nio.file.attribute.FileTime.fromMillis(0));
+        assertThatItIsRefused(dir.resolve("yarn"), NotALockFileException.class, "yarn.lock is not a lock file");
+    }
+
+    @Test
+    void aReclaimThatAnotherProgramHasBegunIsRespectedAndAnOldOneSwept() throws Exception {
+        Files.writeString(lockFile(), endedPid() + "\n");
+        Path reclaim = Files.createDirectory(dir.resolve("session.jsonl.lock.reclaim"));
+        assertThat(locks.tryAcquire(session())).isEmpty();
+        assertThat(lockFile()).exists();
+        assertThat(reclaim).isDirectory();
+        Files.setLastModifiedTime(reclaim, java.nio.file.attribute.FileTime.fromMillis(System.currentTimeMillis() - 31_000));
+        locks.acquire(session(), ONE_TRY).close();
+        assertThat(Listing.of(dir)).isEmpty();
+    }
+
+    // ---- what lies in the place of the library's own folder ----
+
+    @Test
+    void aFileOrLinkInThePlaceOfTheFolderIsNamedAndNotFollowed() throws Exception {
+        Path folder = dir.resolve(".session-locks");
+        Files.writeString(folder, "x");
+        assertThatItIsRefused(session(), LockException.class, ".session-locks is not a directory", "remove it");
+        assertThat(folder).hasContent("x");
+        Files.delete(folder);
+
+        Path elsewhere = Files.createDirectory(dir.resolve("elsewhere"));
+        Files.createSymbolicLink(folder, elsewhere);
+        assertThatItIsRefused(session(), LockException.class, ".session-locks is not a directory");
+        assertThat(elsewhere).isEmptyDirectory();
+        Files.delete(folder);
+        Files.createSymbolicLink(folder, dir.resolve("missing"));
+        assertThatItIsRefused(session(), LockException.class, ".session-locks is not a directory");
+        assertThat(dir.resolve("missing")).doesNotExist();
+        assertThat(locks.inspect(session()).state()).isEqualTo(LockReport.State.FREE);
+        Files.delete(folder);
+        locks.acquire(session(), ONE_TRY).close();
+    }
+
+    @Test
+    void aLinkOrDirectoryInThePlaceOfAGuardIsNamedAndNotFollowed() throws Exception {
+        locks.acquire(session()).close();
+        locks.close();
+        Path inner = dir.resolve(".session-locks");
+        Patience.await().until(() -> Kernel.openFilesIn(dir) == 0);
+        Path elsewhere = Files.writeString(dir.resolve("elsewhere"), "x");
+        for (int i = 0; i < 64; i++) {
+            Path guard = inner.resolve("guard-%02x".formatted(i));
+            Files.deleteIfExists(guard);
+            if (i % 2 == 0) {
+                Files.createSymbolicLink(guard, elsewhere);
+            } else {
+                Files.createDirectory(guard);
+            }
+        }
+        try (SessionLocks fresh = SessionLocks.create()) {
+            for (String name : List.of("a", "b", "c", "d", "e")) {
+                assertThatThrownBy(() -> fresh.acquire(dir.resolve(name))).isExactlyInstanceOf(LockException.class)
+                        .hasMessageContainingAll("guard-", "not an ordinary file", "remove it");
+            }
+            assertThat(elsewhere).hasContent("x");
+        }
+    }
+
+    @Test
+    void aBoardOfAnotherVersionIsNamed() throws Exception {
+        locks.acquire(session()).close();
+        locks.close();
+        Patience.await().until(() -> Kernel.openFilesIn(dir) == 0);
+        Path board = dir.resolve(".session-locks/board");
+        byte[] bytes = Files.readAllBytes(board);
+        bytes[java.nio.ByteOrder.nativeOrder() == java.nio.ByteOrder.LITTLE_ENDIAN ? 8 : 15] = 9;
+        Files.write(board, bytes);
+        try (SessionLocks fresh = SessionLocks.create()) {
+            assertThatThrownBy(() -> fresh.acquire(session())).isExactlyInstanceOf(LockException.class)
+                    .hasMessageContainingAll("another version", "format 9");
+            assertThatThrownBy(() -> fresh.tryAcquire(session())).isExactlyInstanceOf(LockException.class);
+            assertThat(Files.readAllBytes(board)).isEqualTo(bytes);
+        }
+    }
+
+    @Test
+    void aDirectoryThatIsRemovedAndMadeAgainIsAnother() throws Exception {
+        Path sub = Files.createDirectory(dir.resolve("sub"));
+        SessionLock lost = locks.acquire(sub.resolve("x"));
+        removeAll(sub);
+        Files.createDirectory(sub);
+        try (SessionLock lock = locks.acquire(sub.resolve("y"), ONE_TRY)) {
+            lock.verifyHeld();
+            assertThat(Kernel.seatsHeldIn(sub)).isEqualTo(1);
+        }
+        assertThatThrownBy(lost::verifyHeld).isInstanceOf(LockLostException.class);
+        lost.close();
+        for (int i = 0; i < 20; i++) {
+            removeAll(sub);
+            Files.createDirectory(sub);
+            locks.acquire(sub.resolve("x"), ONE_TRY).close();
+        }
+        removeAll(sub);
+        assertThatThrownBy(() -> locks.acquire(sub.resolve("x"))).isInstanceOf(LockException.class);
+        assertThat(sub).doesNotExist();
+    }
+
+    private static void removeAll(Path folder) throws IOException {
+        try (var all = Files.walk(folder)) {
+            for (Path path : all.sorted(java.util.Comparator.reverseOrder()).toList()) {
+                Files.delete(path);
+            }
+        }
+    }
+
+    private static long endedPid() throws Exception {
+        Process process = new ProcessBuilder("true").start();
+        process.waitFor();
+        return process.pid();
+    }
+}

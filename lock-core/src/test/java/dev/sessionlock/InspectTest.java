@@ -1,0 +1,255 @@
+package dev.sessionlock;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sessionlock.LockReport.State;
+import dev.sessionlock.internal.directory.LockRecords;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A look at a lock: every verdict, and that it disturbs nothing. What an acquisition then does about it is checked beside it. */
+@Timeout(30)
+class InspectTest {
+    private static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
+
+    @TempDir
+    Path dir;
+    private final SessionLocks locks = SessionLocks.create();
+
+    @AfterEach
+    void close() {
+        locks.close();
+        Patience.untilLetGo(dir);
+    }
+
+    private Path session() {
+        return dir.resolve("session.jsonl");
+    }
+
+    private Path lockFile() {
+        return dir.resolve("session.jsonl.lock");
+    }
+
+    private LockReport look() throws Exception {
+        TreeMap<String, String> before = Listing.of(dir);
+        boolean inner = Files.exists(dir.resolve(".session-locks"));
+        LockReport report = locks.inspect(session());
+        assertThat(Listing.of(dir)).as("it disturbs nothing").isEqualTo(before);
+        assertThat(Files.exists(dir.resolve(".session-locks"))).isEqualTo(inner);
+        assertThat(report.name()).isEqualTo("session.jsonl");
+        assertThat(report.lockFile()).isEqualTo(dir.toRealPath().resolve("session.jsonl.lock"));
+        return report;
+    }
+
+    @Test
+    void nothingIsFree() throws Exception {
+        assertThat(look().state()).isEqualTo(State.FREE);
+        assertThat(look().owner()).isNull();
+        assertThat(look().advice()).isEmpty();
+        locks.acquire(session()).close();
+        assertThat(look().state()).as("also where it was held once").isEqualTo(State.FREE);
+    }
+
+    @Test
+    void whoHoldsItIsNamed() throws Exception {
+        ProcessIdentity self = ProcessIdentity.current();
+        try (SessionLock lock = locks.acquire(session(), LockOptions.defaults().withPurpose("flush"))) {
+            LockReport report = look();
+            assertThat(report.state()).isEqualTo(State.HELD);
+            LockOwner owner = report.owner();
+            assertThat(owner.pid()).isEqualTo(self.pid());
+            assertThat(owner.host()).isEqualTo(self.host());
+            assertThat(owner.token()).isEqualTo(lock.token());
+            assertThat(owner.purpose()).isEqualTo("flush");
+            assertThat(owner.thread()).isEqualTo(Thread.currentThread().getName());
+            assertThat(owner.since()).isBetween(lock.acquiredAt().minusSeconds(5), Instant.now());
+            assertThat(owner.leaseUntil()).isBetween(Instant.now(), Instant.now().plusSeconds(31));
+            assertThat(report.evidence()).anyMatch(fact -> fact.equals("the kernel lock is held by pid " + self.pid()))
+                    .anyMatch(fact -> fact.startsWith("lease renewed"));
+            assertThat(report.advice()).contains("clear --token " + lock.token(), "session.jsonl");
+            lock.verifyHeld();
+            assertThat(Kernel.seatsHeldIn(dir)).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void aHolderWhoseRecordWasRemovedByHandIsStillSeen() throws Exception {
+        SessionLock lock = locks.acquire(session());
+        Files.delete(lockFile());
+        LockReport report = look();
+        assertThat(report.state()).isEqualTo(State.HELD);
+        assertThat(report.owner().pid()).isEqualTo(ProcessHandle.current().pid());
+        lock.close();
+    }
+
+    @Test
+    void aDeadProcesssRecordIsStaleAndTheNextAcquisitionReplacesIt() throws Exception {
+        Files.write(lockFile(), LockRecords.of(deadPid(), 1, Duration.ofSeconds(20), true));
+        LockReport report = look();
+        assertThat(report.state()).isEqualTo(State.STALE);
+        assertThat(report.evidence()).anyMatch(fact -> fact.contains("does not exist"));
+        assertThat(report.advice()).contains("clear --yes");
+        try (SessionLock lock = locks.acquire(session(), ONE_TRY)) {
+            lock.verifyHeld();
+        }
+        assertThat(locks.stats().reclaimed()).isEqualTo(1);
+    }
+
+    @Test
+    void aProcessThatHasItsNumberNowIsNotTheHolder() throws Exception {
+        ProcessIdentity self = ProcessIdentity.current();
+        Files.write(lockFile(), LockRecords.of(self.pid(), self.startTicks() - 5, Duration.ofSeconds(20), true));
+        assertThat(look().state()).isEqualTo(State.STALE);
+        locks.acquire(session(), ONE_TRY).close();
+    }
+
+    @Test
+    void aRecordOfAnotherBootIsStale() throws Exception {
+        ProcessIdentity self = ProcessIdentity.current();
+        Files.write(lockFile(), LockRecords.ofBoot("00000000-0000-4000-8000-000000000001", self.host()));
+        assertThat(look().state()).isEqualTo(State.STALE);
+        assertThat(look().evidence()).anyMatch(fact -> fact.contains("restarted"));
+        locks.acquire(session(), ONE_TRY).close();
+        assertThat(lockFile()).doesNotExist();
+    }
+
+    @Test
+    void aRecordOfAnotherMachineIsForeign() throws Exception {
+        Files.write(lockFile(), LockRecords.ofBoot("00000000-0000-4000-8000-000000000001", "another-machine"));
+        assertThat(look().state()).isEqualTo(State.FOREIGN);
+    }
+
+    @Test
+    void aLivingProcessWhoseLeaseHasRunOutIsExpiredAndItsRecordReplacedSinceNoByteIsHeld() throws Exception {
+        try (Sleeper sleeper = new Sleeper()) {
+            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.ticks(), Duration.ofSeconds(-60), true));
+            LockReport report = look();
+            assertThat(report.state()).isEqualTo(State.EXPIRED);
+            assertThat(report.evidence()).anyMatch(fact -> fact.contains("lease ran out"));
+            assertThat(report.advice()).contains("kill -CONT " + sleeper.pid());
+            locks.acquire(session(), ONE_TRY).close();
+        }
+    }
+
+    @Test
+    void aLivingProcesssRecordIsHonouredThoughItsByteWasLost() throws Exception {
+        try (Sleeper sleeper = new Sleeper()) {
+            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.ticks(), Duration.ofMillis(800), true));
+            assertThat(look().state()).isEqualTo(State.HELD);
+            assertThatThrownBy(() -> locks.acquire(session(), ONE_TRY)).isInstanceOf(LockTimeoutException.class);
+            assertThat(lockFile()).exists();
+            locks.acquire(session()).close(); // its lease over, and the grace
+        }
+    }
+
+    @Test
+    void aLivingProcessThatAskedNotToBePassedOverIsWaitedForThoughItsLeaseIsOver() throws Exception {
+        try (Sleeper sleeper = new Sleeper()) {
+            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.ticks(), Duration.ofSeconds(-60), false));
+            assertThat(look().state()).isEqualTo(State.HELD);
+            assertThatThrownBy(() -> locks.acquire(session(), LockOptions.defaults().withTimeout(Duration.ofMillis(300))))
+                    .isInstanceOf(LockTimeoutException.class);
+            sleeper.end();
+            locks.acquire(session(), ONE_TRY).close();
+        }
+    }
+
+    @Test
+    void aStrangersLockIsForeignDeadOrAlive() throws Exception {
+        try (Sleeper sleeper = new Sleeper()) {
+            Files.writeString(lockFile(), "{\"pid\":" + sleeper.pid() + ",\"createdAt\":\"2026-02-09T06:32:23.123Z\"}");
+            LockReport report = look();
+            assertThat(report.state()).isEqualTo(State.FOREIGN);
+            assertThat(report.owner().pid()).isEqualTo(sleeper.pid());
+            assertThat(report.owner().since()).isEqualTo(Instant.parse("2026-02-09T06:32:23.123Z"));
+            assertThat(locks.tryAcquire(session())).isEmpty();
+        }
+        assertThat(look().state()).isEqualTo(State.FOREIGN);
+        assertThat(look().evidence()).anyMatch(fact -> fact.contains("does not exist"));
+        Files.writeString(lockFile(), deadPid() + "\n");
+        assertThat(look().state()).isEqualTo(State.FOREIGN);
+        locks.acquire(session(), ONE_TRY).close();
+    }
+
+    @Test
+    void aTornLockIsTornAndReplacedOnceItIsOld() throws Exception {
+        Files.writeString(session(), "x");
+        for (String torn : new String[] {"{\"pid\":3", "", "\0\0\0", " "}) {
+            Files.writeString(lockFile(), torn);
+            assertThat(look().state()).isEqualTo(State.TORN);
+            assertThat(locks.tryAcquire(session())).isEmpty();
+            assertThat(lockFile()).exists();
+            Files.setLastModifiedTime(lockFile(), FileTime.from(Instant.now().minusSeconds(31)));
+            locks.acquire(session(), ONE_TRY).close();
+            assertThat(lockFile()).doesNotExist();
+        }
+    }
+
+    @Test
+    void anEmptyFileWithoutATargetIsNotALock() throws Exception {
+        Files.createFile(lockFile());
+        Files.setLastModifiedTime(lockFile(), FileTime.from(Instant.now().minusSeconds(3600)));
+        assertThat(look().state()).isEqualTo(State.NOT_A_LOCK);
+        assertThatThrownBy(() -> locks.acquire(session())).isInstanceOf(NotALockFileException.class).hasMessageContaining("empty");
+        assertThat(lockFile()).exists();
+    }
+
+    @Test
+    void anythingElseIsNotALock() throws Exception {
+        Files.writeString(lockFile(), "# yarn lockfile v1\n");
+        assertThat(look().state()).isEqualTo(State.NOT_A_LOCK);
+        assertThat(look().advice()).contains("move it away");
+    }
+
+    @Test
+    void aMissingDirectoryIsSaidSo() {
+        assertThatThrownBy(() -> locks.inspect(dir.resolve("missing/x"))).isInstanceOf(LockException.class)
+                .hasMessageContaining("does not exist");
+    }
+
+    private static long deadPid() throws Exception {
+        Process process = new ProcessBuilder("true").start();
+        process.waitFor();
+        return process.pid();
+    }
+
+    /** A living process. */
+    private static final class Sleeper implements AutoCloseable {
+        private final Process process = start();
+
+        private static Process start() {
+            try {
+                return new ProcessBuilder("sleep", "100").start();
+            } catch (java.io.IOException e) {
+                throw new java.io.UncheckedIOException(e);
+            }
+        }
+
+        long pid() {
+            return process.pid();
+        }
+
+        long ticks() throws java.io.IOException {
+            return Long.parseLong(Files.readString(Path.of("/proc/" + pid() + "/stat")).split("\\) ")[1].split(" ")[19]);
+        }
+
+        @Override
+        public void close() {
+            end();
+        }
+
+        void end() {
+            process.destroyForcibly().onExit().join();
+        }
+    }
+}

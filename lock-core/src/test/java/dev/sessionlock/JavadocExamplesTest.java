@@ -1,0 +1,157 @@
+package dev.sessionlock;
+
+import static dev.sessionlock.Patience.await;
+import static java.nio.file.StandardOpenOption.APPEND;
+import static java.nio.file.StandardOpenOption.CREATE;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The examples of the Javadoc, so that they compile and do what they say. Change both together. */
+@Timeout(30)
+class JavadocExamplesTest {
+    private static final Logger log = LoggerFactory.getLogger(JavadocExamplesTest.class);
+
+    @TempDir
+    Path dir;
+
+    @AfterEach
+    void letGo() {
+        Patience.untilLetGo(dir);
+    }
+
+    private Path session;
+    private final String line = "{\"role\":\"user\"}\n";
+
+    @BeforeEach
+    void aSession() throws IOException {
+        session = Files.writeString(dir.resolve("session.jsonl"), line + line);
+    }
+
+    /** {@link SessionLocks}, {@link SessionLock}. */
+    @Test
+    void appending() throws Exception {
+        SessionLocks locks = SessionLocks.create();
+        try (SessionLock lock = locks.acquire(session)) { // waits, 10 s by default
+            lock.ensureHeld();                            // before each write that must not come late
+            Files.writeString(session, line, APPEND);
+        }
+        assertThat(session).hasContent(line + line + line);
+        locks.close();
+    }
+
+    /** {@link SessionLocks#withLock(Path, LockedAction)}. */
+    @Test
+    void anAction() throws Exception {
+        try (SessionLocks locks = SessionLocks.create()) {
+            int lines = locks.withLock(session, lock -> compact(session, lock));
+            assertThat(lines).isEqualTo(2);
+        }
+    }
+
+    private static int compact(Path session, SessionLock lock) throws IOException {
+        lock.ensureHeld();
+        return Files.readAllLines(session).size();
+    }
+
+    /** {@link SessionLock#replace}. */
+    @Test
+    void compacting() throws Exception {
+        try (SessionLocks locks = SessionLocks.create()) {
+            try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withTakeover(false))) {
+                Path compacted = Files.writeString(session.resolveSibling("session.jsonl.new"), compact(session));
+                lock.replace(compacted);
+            }
+        }
+        assertThat(session).hasContent(line);
+    }
+
+    private static String compact(Path session) throws IOException {
+        return Files.readAllLines(session).get(0) + "\n";
+    }
+
+    /** {@link LockOptions}. */
+    @Test
+    void options() {
+        // A compaction rewrites the whole file: nobody may pass it over while its process lives, and it may take its time.
+        LockOptions compaction = LockOptions.defaults()
+                .withPurpose("pre-compaction flush")
+                .withTakeover(false)
+                .withMaxHold(Duration.ofMinutes(20));
+        assertThat(compaction.maxHold()).isEqualTo(Duration.ofMinutes(20));
+    }
+
+    /** {@link LockLostException}. */
+    @Test
+    void stoppingAfterALoss() throws Exception {
+        List<String> lines = List.of(line, line, line);
+        try (SessionLocks locks = SessionLocks.create()) {
+            LockLostException seen = null;
+            try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withMaxHold(Duration.ofMillis(100)))) {
+                await().until(() -> !lock.isHeld());
+                for (String line : lines) {
+                    lock.ensureHeld();
+                    Files.writeString(session, line, APPEND);
+                }
+            } catch (LockLostException lost) {
+                log.warn("stopped writing: {} (since {})", lost.getMessage(), lost.since());
+                seen = lost;
+            }
+            assertThat(seen).isNotNull();
+        }
+        assertThat(session).hasContent(line + line);
+    }
+
+    /** {@link LockReport}. */
+    @Test
+    void looking() throws Exception {
+        Process dead = new ProcessBuilder("true").start();
+        dead.waitFor();
+        try (SessionLocks locks = SessionLocks.create()) {
+            LockReport report = locks.inspect(session);
+            if (report.state() == LockReport.State.STALE) {
+                log.warn("{}: {} {}", report.name(), report.evidence(), report.advice());
+            }
+            assertThat(report.state()).isEqualTo(LockReport.State.FREE);
+        }
+    }
+
+    /** {@link LockListener}. */
+    @Test
+    void listening() throws Exception {
+        List<String> alerts = new CopyOnWriteArrayList<>();
+        SessionLocks locks = SessionLocks.builder().listener(new LockListener() {
+            @Override
+            public void lost(Event event, LockLostException why) {
+                alerts.add("lost " + event.name() + ": " + why.reason());
+            }
+        }).build();
+        SessionLock lock = locks.acquire(session, LockOptions.defaults().withMaxHold(Duration.ofMillis(100)));
+        await().until(() -> alerts.contains("lost session.jsonl: MAX_HOLD"));
+        lock.close();
+        locks.close();
+    }
+
+    /** The ten lines of the README. */
+    @Test
+    void aLogThatIsMade() throws Exception {
+        Path fresh = dir.resolve("fresh.jsonl");
+        try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(fresh)) {
+            lock.ensureHeld();
+            Files.writeString(fresh, line, CREATE, APPEND);
+        }
+        assertThat(fresh).hasContent(line);
+    }
+}

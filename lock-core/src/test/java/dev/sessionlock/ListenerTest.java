@@ -1,0 +1,278 @@
+package dev.sessionlock;
+
+import static dev.sessionlock.Patience.await;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Who listens is told everything, in order, and cannot do harm. */
+@Timeout(30)
+class ListenerTest {
+    @TempDir
+    Path dir;
+    private final Actor other = new Actor("other");
+    private final Ear ear = new Ear();
+    private SessionLocks locks = SessionLocks.builder().listener(ear).build();
+
+    private static class Ear implements LockListener {
+        final List<String> heard = new CopyOnWriteArrayList<>();
+        final List<Event> events = new CopyOnWriteArrayList<>();
+        final List<String> threads = new CopyOnWriteArrayList<>();
+
+        void hear(String what, Event event) {
+            heard.add(what);
+            events.add(event);
+            threads.add(Thread.currentThread().getName());
+        }
+
+        @Override
+        public void acquired(Event event) {
+            hear("acquired", event);
+        }
+
+        @Override
+        public void contended(Event event) {
+            hear("contended", event);
+        }
+
+        @Override
+        public void released(Event event) {
+            hear("released", event);
+        }
+
+        @Override
+        public void lost(Event event, LockLostException why) {
+            hear("lost " + why.reason(), event);
+        }
+
+        @Override
+        public void reclaimed(Event event, String evidence) {
+            hear("reclaimed " + evidence, event);
+        }
+    }
+
+    @AfterEach
+    void close() {
+        other.close();
+        locks.close();
+        Patience.untilLetGo(dir);
+    }
+
+    private void use(Executor executor) {
+        use(executor, ear);
+    }
+
+    private void use(Executor executor, LockListener listener) {
+        locks.close();
+        locks = SessionLocks.builder().listener(listener).executor(executor).build();
+    }
+
+    private Path session() {
+        return dir.resolve("session.jsonl");
+    }
+
+    private void contendedRound() throws Exception {
+        SessionLock lock = locks.acquire(session());
+        Future<SessionLock> next = other.begin(() -> locks.acquire(session()));
+        await().until(() -> locks.stats().waiting() == 1);
+        lock.close();
+        SessionLock second = Actor.end(next);
+        second.close();
+    }
+
+    @Test
+    void itHearsEverythingInOrderWithTokenAndTime() throws Exception {
+        SessionLock lock = locks.acquire(session());
+        Future<SessionLock> next = other.begin(() -> locks.acquire(session()));
+        await().until(() -> ear.heard.contains("contended"));
+        Thread.sleep(50);
+        lock.close();
+        SessionLock second = Actor.end(next);
+        second.close();
+        await().until(() -> ear.heard.size() == 5);
+
+        assertThat(ear.heard).containsExactly("acquired", "contended", "released", "acquired", "released");
+        assertThat(ear.events).allSatisfy(event -> {
+            assertThat(event.name()).isEqualTo("session.jsonl");
+            assertThat(event.lockFile()).isEqualTo(lock.lockFile());
+        });
+        assertThat(ear.events).extracting(LockListener.Event::token)
+                .containsExactly(lock.token(), 0L, lock.token(), second.token(), second.token());
+        assertThat(ear.events.get(1).elapsed()).isZero();
+        assertThat(ear.events.get(2).elapsed()).as("held for").isBetween(Duration.ofMillis(50), Duration.ofSeconds(20));
+        assertThat(ear.events.get(3).elapsed()).as("waited for").isBetween(Duration.ofMillis(50), Duration.ofSeconds(20));
+    }
+
+    @Test
+    void aZeroTimeoutIsContendedAndATryIsNot() throws Exception {
+        try (SessionLock lock = locks.acquire(session())) {
+            assertThat(other.does(() -> locks.tryAcquire(session()))).isEmpty();
+            assertThatThrownBy(() -> other.does(() -> locks.acquire(session(), LockOptions.defaults().withTimeout(Duration.ZERO))))
+                    .isInstanceOf(LockTimeoutException.class);
+            lock.ensureHeld();
+        }
+        await().until(() -> ear.heard.size() >= 3);
+        assertThat(ear.heard).containsExactly("acquired", "contended", "released");
+    }
+
+    @Test
+    void aLossIsToldInsteadOfARelease() throws Exception {
+        SessionLock lock = locks.acquire(session(), LockOptions.defaults().withMaxHold(Duration.ofMillis(100)).withRevokeGrace(Duration.ZERO));
+        await().until(() -> ear.heard.size() == 2);
+        lock.close();
+        locks.acquire(session()).close();
+        await().until(() -> ear.heard.size() == 4);
+        assertThat(ear.heard).containsExactly("acquired", "lost MAX_HOLD", "acquired", "released");
+        assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 2, 1, 0));
+    }
+
+    @Test
+    void aTakeoverFromTheDeadIsToldWithItsEvidence() throws Exception {
+        Process dead = new ProcessBuilder("true").start();
+        dead.waitFor();
+        Files.writeString(dir.resolve("session.jsonl.lock"), "{\"pid\":" + dead.pid() + ",\"createdAt\":\"2026-02-09T06:32:23.123Z\"}");
+
+        locks.acquire(session()).close();
+        await().until(() -> ear.heard.size() == 3);
+        assertThat(ear.heard.get(0)).isEqualTo("acquired");
+        assertThat(ear.heard.get(1)).startsWith("reclaimed ").contains("pid " + dead.pid() + " does not exist");
+        assertThat(ear.heard.get(2)).isEqualTo("released");
+        assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 1, 0, 1));
+    }
+
+    @Test
+    void innerHandlesOfAReentrantLockAreOneAcquisition() throws Exception {
+        try (SessionLock outer = locks.acquire(session());
+                SessionLock inner = locks.acquire(session(), LockOptions.defaults().withReentrant(true))) {
+            assertThat(inner.token()).isEqualTo(outer.token());
+        }
+        await().until(() -> ear.heard.size() >= 2);
+        assertThat(ear.heard).containsExactly("acquired", "released");
+    }
+
+    @Test
+    void itIsCalledOnTheExecutor() throws Exception {
+        Actor executor = new Actor("callbacks of the user");
+        use(task -> executor.begin(() -> {
+            task.run();
+            return null;
+        }));
+        contendedRound();
+        await().until(() -> ear.heard.size() == 5);
+        assertThat(ear.threads).containsOnly("callbacks of the user");
+        executor.close();
+    }
+
+    @Test
+    void anExecutorThatRunsAtOnceNeverRunsOnTheThreadThatLocks() throws Exception {
+        use(Runnable::run);
+        contendedRound();
+        await().until(() -> ear.heard.size() == 5);
+        assertThat(ear.threads).doesNotContain(Thread.currentThread().getName(), "other", "sessionlock-keeper");
+    }
+
+    @Test
+    void aListenerThatThrowsHarmsNothingAndHearsOn() throws Exception {
+        Ear throwing = new Ear() {
+            @Override
+            void hear(String what, Event event) {
+                super.hear(what, event);
+                if (heard.size() % 2 == 0) {
+                    throw new IllegalStateException("on purpose");
+                }
+                throw new AssertionError("on purpose");
+            }
+        };
+        use(null, throwing);
+        contendedRound();
+        await().until(() -> throwing.heard.size() == 5);
+        assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 2, 0, 0));
+    }
+
+    @Test
+    void anExecutorThatRefusesOrThrowsHarmsNothingAndIsAskedAgain() throws Exception {
+        List<String> asked = new CopyOnWriteArrayList<>();
+        use(task -> {
+            asked.add("");
+            if (asked.size() == 1) {
+                throw new RejectedExecutionException("on purpose");
+            } else if (asked.size() == 2) {
+                throw new AssertionError("on purpose, as when there are no more threads to be had");
+            }
+            task.run();
+        });
+        contendedRound();
+        await().until(() -> asked.size() == 5);
+        await().until(() -> ear.heard.size() == 3);
+        assertThat(ear.heard).containsExactly("released", "acquired", "released");
+        assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 2, 0, 0));
+        assertThat(Kernel.seatsHeldIn(dir)).isZero();
+    }
+
+    @Test
+    void aListenerThatHangsHoldsUpNeitherLocksNorTheNewsOfALoss() throws Exception {
+        CountDownLatch hang = new CountDownLatch(1);
+        use(null, new LockListener() {
+            @Override
+            public void acquired(Event event) {
+                try {
+                    hang.await(20, TimeUnit.SECONDS);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+        });
+        List<LockLostException> told = new CopyOnWriteArrayList<>();
+        contendedRound();
+        SessionLock lock = locks.acquire(session(), LockOptions.defaults().withMaxHold(Duration.ofMillis(100)).withRevokeGrace(Duration.ZERO));
+        lock.onLost(told::add);
+        await().until(() -> told.size() == 1);
+        lock.close();
+        hang.countDown();
+    }
+
+    @Test
+    void aListenerMayLockWhatItHearsOf() throws Exception {
+        List<String> done = new CopyOnWriteArrayList<>();
+        use(null, new LockListener() {
+            @Override
+            public void released(Event event) {
+                try {
+                    locks.tryAcquire(dir.resolve("log-of-" + event.name())).orElseThrow().close();
+                    done.add(event.name());
+                } catch (LockException e) {
+                    throw new AssertionError(e);
+                }
+            }
+        });
+        locks.acquire(session()).close();
+        await().until(() -> done.contains("session.jsonl"));
+    }
+
+    @Test
+    void anotherLibraryUsersListenerHearsOnlyOfItsOwn() throws Exception {
+        Ear stranger = new Ear();
+        try (SessionLocks second = SessionLocks.builder().listener(stranger).build()) {
+            locks.acquire(session()).close();
+            second.acquire(dir.resolve("x")).close();
+            await().until(() -> ear.heard.size() == 2 && stranger.heard.size() == 2);
+            assertThat(stranger.events).extracting(LockListener.Event::name).containsOnly("x");
+            assertThat(ear.events).extracting(LockListener.Event::name).containsOnly("session.jsonl");
+            assertThat(second.stats()).isEqualTo(new LockStats(0, 0, 1, 0, 0));
+        }
+    }
+}

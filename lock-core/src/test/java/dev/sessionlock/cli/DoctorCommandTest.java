@@ -1,0 +1,282 @@
+package dev.sessionlock.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.sessionlock.SessionLocks;
+import dev.sessionlock.cli.Check.Verdict;
+import dev.sessionlock.cli.MainTest.Outcome;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine.Help.Ansi;
+
+class DoctorCommandTest {
+    private static final List<String> NAMES = List.of("type", "space", "inodes", "permissions", "hard-links", "exclusive-create", "rename",
+            "fsync", "time-stamps", "name-length", "exclusion", "proc-locks", "mapped-pages", "session-locks", "kill-9", "names", "proc",
+            "boot-id", "namespaces");
+    private static final String CHECK = "\\{\"name\":\"[a-z0-9-]+\",\"ok\":(true|false|null),\"detail\":\"([^\"\\\\]|\\\\.)+\"}";
+
+    /** Root without its privileges: as an ordinary user to others' files, but one who can read our class path. */
+    private static final String UNPRIVILEGED = "exec setpriv --bounding-set=-all --inh-caps=-all -- ";
+
+    @TempDir
+    private Path directory;
+    @TempDir
+    private Path scratch;
+
+    @Test
+    void localDirectoryIsSafeAndIsLeftAsItWas() throws Exception {
+        Files.writeString(directory.resolve("session.jsonl"), "a line\n");
+
+        Outcome outcome = Outcome.of("doctor", directory.toString());
+
+        assertThat(outcome.exitCode()).as(outcome.out()).isZero();
+        assertThat(outcome.err()).isEmpty();
+        List<String> lines = outcome.out().lines().toList();
+        assertThat(lines.get(0)).isEqualTo(directory.toRealPath() + ": safe");
+        assertThat(lines.get(lines.size() - 1)).isEqualTo("Locks are safe here: two JVMs kept each other out, and kill -9 let go.");
+        for (String name : NAMES) {
+            assertThat(lines).anyMatch(line -> line.matches("  " + name + " +(ok|unknown)  +\\S.*"));
+        }
+        for (String name : List.of("exclusion", "mapped-pages", "session-locks", "kill-9", "hard-links", "rename", "fsync")) {
+            assertThat(lines).anyMatch(line -> line.matches("  " + name + " +ok  +\\S.*"));
+        }
+        try (Stream<Path> all = Files.list(directory)) {
+            assertThat(all.map(Path::getFileName).map(Path::toString)).containsExactly("session.jsonl");
+        }
+    }
+
+    @Test
+    void jsonHasTheFixedForm() throws Exception {
+        Outcome outcome = Outcome.of("doctor", "--json", directory.toString());
+
+        assertThat(outcome.exitCode()).as(outcome.out()).isZero();
+        assertThat(outcome.out().lines()).hasSize(1);
+        assertThat(outcome.out().trim()).matches("\\{\"version\":1,\"directory\":\"" + directory.toRealPath()
+                + "\",\"safe\":true,\"checks\":\\[" + CHECK + "(," + CHECK + ")*]}");
+        assertThat(Pattern.compile("\"name\":\"([^\"]+)\"").matcher(outcome.out()).results().map(found -> found.group(1)))
+                .containsExactlyElementsOf(NAMES);
+        assertThat(directory).isEmptyDirectory();
+    }
+
+    @Test
+    void memoryFileSystemIsSafeAndSaysThatItForgets() throws Exception {
+        Path shm = Path.of("/dev/shm");
+        Needs.check(Files.isWritable(shm) && Files.getFileStore(shm).type().equals("tmpfs"), "no tmpfs on /dev/shm");
+        Path memory = Files.createTempDirectory(shm, "sessionlock-test-");
+        try {
+            Outcome outcome = Outcome.of("doctor", memory.toString());
+            assertThat(outcome.exitCode()).as(outcome.out()).isZero();
+            assertThat(outcome.out()).contains("tmpfs, in memory: what is written here is gone after a reboot");
+            assertThat(memory).isEmptyDirectory();
+        } finally {
+            Files.delete(memory);
+        }
+    }
+
+    /** Starts it in a mount namespace where the directory is a file system of its own, in memory. */
+    private ToolProcess doctorOnMount(String options) throws Exception {
+        Needs.root();
+        Needs.program("unshare");
+        ToolProcess doctor = ToolProcess.startScript(scratch,
+                "exec unshare -m sh -c 'mount -t tmpfs -o " + options + " none \"$0\" || exit 99; exec \"$@\"' '" + directory + "' "
+                        + ToolProcess.quoted("doctor", directory.toString()));
+        Needs.check(doctor.exitCode() != 99, "nothing may be mounted here");
+        return doctor;
+    }
+
+    @Test
+    void fullDiskIsSaidToBeFullAndNotToBreakLocks() throws Exception {
+        try (ToolProcess doctor = doctorOnMount("size=24k")) {
+            assertThat(doctor.exitCode()).as(doctor.toString()).isEqualTo(1);
+            assertThat(doctor.out()).contains("space             NOT OK", "to do    free some", "mapped-pages      unknown",
+                    "session-locks     unknown", "Do not rely on locks here before this is put right: space.");
+        }
+    }
+
+    @Test
+    void readOnlyFileSystemIsNotSafeAndSaysWhatToDo() throws Exception {
+        try (ToolProcess doctor = doctorOnMount("ro")) {
+            assertThat(doctor.exitCode()).as(doctor.toString()).isEqualTo(1);
+            assertThat(doctor.out()).contains(": NOT SAFE", "permissions       NOT OK   the file system is mounted read-only",
+                    "to do    mount it for writing", "exclusion         unknown  not tried: nothing can be written there",
+                    "Do not rely on locks here before this is put right: permissions.");
+            assertThat(doctor.err()).isEmpty();
+        }
+    }
+
+    @Test
+    void directoryOfAnotherUserIsNotSafeForOneWhoMayNotWriteToIt() throws Exception {
+        Needs.root();
+        Needs.program("setpriv");
+        Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.setAttribute(directory, "unix:uid", 65534);
+        String script = UNPRIVILEGED + ToolProcess.quoted("doctor", "--json", directory.toString());
+        try (ToolProcess doctor = ToolProcess.startScript(scratch, script)) {
+            assertThat(doctor.exitCode()).as(doctor.toString()).isEqualTo(1);
+            assertThat(doctor.out()).contains("\"safe\":false",
+                    "{\"name\":\"permissions\",\"ok\":false,\"detail\":\"this user (root) may not write to it; to do: ",
+                    "{\"name\":\"exclusion\",\"ok\":null,\"detail\":\"not tried: nothing can be written there\"}");
+        }
+        assertThat(directory).isEmptyDirectory();
+    }
+
+    @Test
+    void guardsThatThisUserMayNotWriteToAreFound() throws Exception {
+        Needs.root();
+        Needs.program("setpriv");
+        Path inner = Files.createDirectory(directory.resolve(".session-locks"));
+        Path guard = Files.createFile(inner.resolve("guard-07"));
+        Files.setPosixFilePermissions(guard, PosixFilePermissions.fromString("rw-r--r--"));
+        Files.setAttribute(guard, "unix:uid", 65534);
+        try (ToolProcess doctor = ToolProcess.startScript(scratch, UNPRIVILEGED + ToolProcess.quoted("doctor", directory.toString()))) {
+            assertThat(doctor.exitCode()).as(doctor.toString()).isEqualTo(1);
+            assertThat(doctor.out()).contains("permissions       NOT OK", "but not to " + guard.toRealPath(), "chown -R");
+        }
+    }
+
+    @Test
+    void interruptedDoctorLeavesNothingBehind() throws Exception {
+        try (ToolProcess doctor = ToolProcess.start(scratch, "doctor", directory.toString())) {
+            awaitSecondJvm(doctor);
+            Kin.signal("TERM", doctor.living()); // as Ctrl-C, which both have; SIGINT may be ignored here
+            assertThat(doctor.exitCode()).as(doctor.toString()).isEqualTo(128 + 15);
+            await().atMost(ToolProcess.PATIENCE).until(() -> doctor.living().isEmpty());
+            assertThat(doctor.err()).isEmpty();
+        }
+        assertThat(directory).isEmptyDirectory();
+    }
+
+    @Test
+    void secondJvmOfAKilledDoctorCleansUpAndEnds() throws Exception {
+        try (ToolProcess doctor = ToolProcess.start(scratch, "doctor", directory.toString())) {
+            awaitSecondJvm(doctor);
+            doctor.signal("KILL");
+            // Both at once: an orphan that is just being executed shows neither its parent nor its environment for a moment.
+            await().atMost(ToolProcess.PATIENCE).untilAsserted(() -> {
+                assertThat(doctor.living()).isEmpty();
+                assertThat(directory).isEmptyDirectory();
+            });
+        }
+    }
+
+    private void awaitSecondJvm(ToolProcess doctor) {
+        await().atMost(ToolProcess.PATIENCE).pollInterval(Duration.ofMillis(2)).until(() -> {
+            try (Stream<Path> all = Files.list(directory)) {
+                return all.anyMatch(path -> path.getFileName().toString().startsWith(".sessionlock-doctor-")) && doctor.living().stream()
+                        .anyMatch(process -> process.pid() != doctor.pid() && process.info().command().orElse("").endsWith("/java"));
+            }
+        });
+    }
+
+    @Test
+    void verdictIsColouredOnATerminal() throws Exception {
+        Needs.program("script");
+        try (ToolProcess doctor = ToolProcess.startOnTerminal(scratch, "doctor", directory.toString())) {
+            assertThat(doctor.exitCode()).as(doctor.toString()).isZero();
+            assertThat(doctor.out()).contains("\u001b[1m\u001b[32msafe", "\u001b[32mok");
+        }
+    }
+
+    // ---- a file system that does not exclude: played by a partner that answers as it would there ----
+
+    private List<Check> with(Partner partner) throws Exception {
+        try (PairFiles files = new PairFiles(directory); SessionLocks locks = SessionLocks.create()) {
+            return new PairProbes(files, partner, locks).run();
+        }
+    }
+
+    private static Check named(String name, List<Check> checks) {
+        return checks.stream().filter(check -> check.name().equals(name)).findFirst().orElseThrow();
+    }
+
+    private record Liar(String answer) implements Partner {
+        @Override
+        public String ask(String order) throws IOException {
+            if (answer == null) {
+                throw new IOException("the second JVM has ended, exit code 1");
+            }
+            return answer;
+        }
+
+        @Override
+        public void kill() {
+            // it survives
+        }
+
+        @Override
+        public void close() {
+            // nothing to close
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
+        "got     | while this JVM held the kernel lock, the other one said 'got', not 'refused'",
+        "refused | after this JVM let the kernel lock go, the other one said 'refused', not 'got'"})
+    void locksThatDoNotExcludeOrNeverComeFreeAreNotSafe(String answer, String said) throws Exception {
+        List<Check> checks = with(new Liar(answer));
+
+        assertThat(named("exclusion", checks).verdict()).isEqualTo(Verdict.NOT_OK);
+        assertThat(named("exclusion", checks).detail()).isEqualTo(said);
+        assertThat(named("mapped-pages", checks).verdict()).isEqualTo(Verdict.NOT_OK);
+        assertThat(named("session-locks", checks).verdict()).isEqualTo(Verdict.NOT_OK);
+        assertThat(named("kill-9", checks).verdict()).isEqualTo(Verdict.NOT_OK);
+        assertThat(new Diagnosis(directory, checks).safe()).isFalse();
+        assertThat(new Diagnosis(directory, checks).sentence()).contains("exclusion, mapped-pages, session-locks and kill-9.");
+    }
+
+    @Test
+    void exclusionThatCouldNotBeTriedIsNotSafe() throws Exception {
+        List<Check> checks = with(new Liar(null));
+
+        assertThat(named("exclusion", checks))
+                .isEqualTo(Check.unknown("exclusion", "could not be tried: the second JVM has ended, exit code 1", ""));
+        assertThat(new Diagnosis(directory, checks).safe()).isFalse();
+        assertThat(new Diagnosis(directory, checks).sentence())
+                .startsWith("Locks are not known to be safe here: nothing is wrong, but exclusion");
+    }
+
+    @Test
+    void onlyWhatProvesExclusionMustBeKnown() {
+        List<Check> proofs = Stream.of("exclusion", "mapped-pages", "session-locks", "kill-9").map(name -> Check.ok(name, "x")).toList();
+        assertThat(new Diagnosis(directory, proofs).safe()).isTrue();
+        assertThat(new Diagnosis(directory, proofs.subList(1, 4)).safe()).as("a proof is missing").isFalse();
+
+        List<Check> checks = new ArrayList<>(proofs);
+        checks.add(Check.unknown("type", "who knows\u001b[2J", ""));
+        Diagnosis unknown = new Diagnosis(directory, checks);
+        assertThat(unknown.safe()).isTrue();
+        assertThat(unknown.text(Ansi.OFF)).contains("  type              unknown  who knows?[2J").doesNotContain("\u001b");
+        assertThat(unknown.json()).contains("{\"name\":\"type\",\"ok\":null,");
+
+        checks.add(Check.notOk("space", "none", "free some"));
+        Diagnosis full = new Diagnosis(directory, checks);
+        assertThat(full.safe()).isFalse();
+        assertThat(full.text(Ansi.OFF))
+                .contains("  space             NOT OK   none", "                    to do    free some", ": NOT SAFE");
+        assertThat(full.json()).contains("{\"name\":\"space\",\"ok\":false,\"detail\":\"none; to do: free some\"}", "\"safe\":false");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "/dev/my disk   15990784 372311 15618473    3% /mnt/my 3 disk | OK      | 15,618,473 of 15,990,784 free",
+        "/dev/sda1      1000 950 50   95% /                           | NOT_OK  | 50 of 1,000 free",
+        "/dev/sdb1      0 0 0    - /btrfs                             | OK      | made at need, without a limit",
+        "nothing                                                      | UNKNOWN | df -Pi does not tell"})
+    void inodesAreReadFromWhatDfSays(String line, Verdict verdict, String detail) {
+        assertThat(FileProbes.inodes(line).verdict()).isEqualTo(verdict);
+        assertThat(FileProbes.inodes(line).detail()).isEqualTo(detail);
+    }
+}

@@ -1,0 +1,150 @@
+package dev.sessionlock.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import dev.sessionlock.cli.MainTest.Outcome;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(120)
+class ListCommandTest {
+    private static final String DEAD_STRANGER = "{\"pid\":4000000000,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}";
+
+    @TempDir
+    private Path directory;
+    @TempDir
+    private Path scratch;
+
+    private Outcome list(String... options) {
+        return Outcome.of(Stream.concat(Stream.concat(Stream.of("list"), Stream.of(options)), Stream.of(directory.toString()))
+                .toArray(String[]::new));
+    }
+
+    @Test
+    void nothingLockedIsZero() throws Exception {
+        Files.writeString(directory.resolve("session.jsonl"), "x");
+        assertThat(list()).isEqualTo(new Outcome(0, "no locks in " + directory + System.lineSeparator(), ""));
+        assertThat(list("--json").out().trim()).isEqualTo("{\"version\":1,\"locks\":[]}");
+        assertThat(list("--older-than", "0")).isEqualTo(new Outcome(0, "", ""));
+        assertThat(directory.toFile().list()).containsExactly("session.jsonl");
+    }
+
+    @Test
+    void heldIsZeroAndAlignedAndDeadStrangersAndNonLocksAreOne() throws Exception {
+        try (SessionLocks locks = SessionLocks.create();
+                SessionLock lock = locks.acquire(directory.resolve("a"), LockOptions.defaults().withPurpose("evil\u001b[31m"))) {
+            Outcome held = list();
+            assertThat(held.exitCode()).isZero();
+            List<String> lines = held.out().lines().toList();
+            assertThat(lines).hasSize(3).allSatisfy(line -> assertThat(line).doesNotContain("\u001b"));
+            assertThat(lines.get(1)).matches("held    \\d+ s   pid " + ProcessHandle.current().pid() + " on .*   a   \"evil\\?\\[31m\"");
+            assertThat(lines.get(0).indexOf("FILE")).isEqualTo(lines.get(1).indexOf("a   \"evil"));
+            assertThat(lines.get(2)).isEqualTo("1 lock in " + directory + ": 1 held");
+
+            Files.writeString(directory.resolve("b.lock"), DEAD_STRANGER);
+            Files.writeString(directory.resolve("yarn.lock"), "# yarn lockfile v1\n");
+            Outcome all = list();
+            assertThat(all.exitCode()).isEqualTo(1);
+            assertThat(all.out()).contains("does not exist, if it shares our pid namespace: dead", "clear --yes", "   yarn.lock",
+                    "3 locks in " + directory + ": 1 held, 1 foreign, 1 not a lock; 2 need a person");
+            List<Map<String, Object>> json = JsonDocument.locks(list("--json").out());
+            assertThat(json).extracting(it -> it.get("state")).containsExactly("HELD", "FOREIGN", "NOT_A_LOCK");
+            assertThat(json.get(0)).containsEntry("token", lock.token()).containsEntry("pid", ProcessHandle.current().pid());
+            lock.verifyHeld();
+        }
+    }
+
+    @Test
+    void whatIsOlderIsNamedAndOneAndAllElseIsSilent() throws Exception {
+        Files.writeString(directory.resolve("yarn.lock"), "# yarn lockfile v1\n"); // holds nothing: no alarm
+        try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(directory.resolve("stuck.jsonl"))) {
+            assertThat(list("--older-than", "1h")).isEqualTo(new Outcome(0, "", ""));
+            await().until(() -> System.currentTimeMillis() - lock.acquiredAt().toEpochMilli() > 50);
+            Outcome alarm = list("--older-than", "50ms");
+            assertThat(alarm.exitCode()).isEqualTo(1);
+            assertThat(alarm.out()).contains("stuck.jsonl", "to do", "--token " + lock.token(), "1 lock in ").doesNotContain("yarn");
+            assertThat(JsonDocument.locks(list("--older-than", "50ms", "--json").out())).hasSize(1);
+            assertThat(JsonDocument.locks(list("--older-than", "1h", "--json").out())).isEmpty();
+        }
+    }
+
+    @Test
+    void directoriesBelowAreListedOnRequestAndLinksNotFollowed() throws Exception {
+        Path below = Files.createDirectories(directory.resolve("below/deep"));
+        Files.writeString(below.resolve("b.lock"), DEAD_STRANGER);
+        Files.createSymbolicLink(directory.resolve("loop"), directory);
+        assertThat(list().exitCode()).isZero();
+        Outcome all = list("--recursive");
+        assertThat(all.exitCode()).isEqualTo(1);
+        assertThat(all.out()).contains("   below/deep/b\n", "1 lock in " + directory + " and below: 1 foreign");
+        assertThat(JsonDocument.locks(list("-r", "--json").out())).extracting(it -> it.get("target"))
+                .containsExactly(below.toRealPath().resolve("b").toString());
+    }
+
+    @Test
+    void directoryBelowThatMayNotBeReadIsTwoAndTheRestIsListed() throws Exception {
+        Path closed = Files.createDirectories(directory.resolve("closed"));
+        Files.writeString(directory.resolve("b.lock"), DEAD_STRANGER);
+        assertThat(closed.toFile().setReadable(false)).isTrue();
+        boolean reads = Files.isReadable(closed);
+        if (reads) {
+            System.out.println("SKIPPED a test of a directory without permission: this user (root?) may read everything");
+        }
+        Assumptions.assumeFalse(reads, "this user may read everything");
+        Outcome all = list("--recursive");
+        assertThat(all.exitCode()).isEqualTo(2);
+        assertThat(all.err()).contains("cannot look at " + closed);
+        assertThat(all.out()).contains("foreign");
+    }
+
+    @Test
+    void frozenHolderIsToldFromABusyOneAndFromADeadOne() throws Exception {
+        Path session = directory.resolve("session.jsonl");
+        try (ToolProcess holder = ToolProcess.start(scratch, "run", "--lease", "4s", session.toString(), "--", "sh", "-c",
+                "echo runs; sleep 100")) {
+            holder.awaitOut("runs");
+            assertThat(list().exitCode()).isZero();
+            assertThat(JsonDocument.locks(list("--json").out()).get(0).get("advice").toString())
+                    .startsWith("java -jar sessionlock.jar clear --token ").contains("jstack " + holder.pid());
+
+            holder.signal("STOP");
+            await().atMost(ToolProcess.PATIENCE).until(() -> list().exitCode() == 1);
+            assertThat(list().out()).contains("expired", "is stopped (state T", ": alive", "to do     kill -CONT " + holder.pid(),
+                    "1 needs a person");
+
+            holder.signal("KILL");
+            await().atMost(ToolProcess.PATIENCE).until(() -> list().out().startsWith("STATE   AGE"));
+            assertThat(list().exitCode()).as("the next acquisition replaces it").isZero();
+            Map<String, Object> dead = JsonDocument.locks(list("--json").out()).get(0);
+            assertThat(dead).containsEntry("state", "STALE").containsEntry("pid", holder.pid());
+        }
+    }
+
+    @Test
+    void onATerminalItHasColourUnlessToldOtherwise() throws Exception {
+        if (!Files.isExecutable(Path.of("/usr/bin/script"))) {
+            System.out.println("SKIPPED a test on a terminal: there is no /usr/bin/script");
+        }
+        Assumptions.assumeTrue(Files.isExecutable(Path.of("/usr/bin/script")), "no /usr/bin/script");
+        Files.writeString(directory.resolve("b.lock"), DEAD_STRANGER);
+        try (ToolProcess terminal = ToolProcess.startOnTerminal(scratch, "list", directory.toString())) {
+            assertThat(terminal.exitCode()).isEqualTo(1);
+            assertThat(terminal.out()).contains("\u001b[").contains("foreign");
+        }
+        try (ToolProcess pipe = ToolProcess.start(scratch, "list", directory.toString())) {
+            assertThat(pipe.exitCode()).isEqualTo(1);
+            assertThat(pipe.out()).doesNotContain("\u001b[").contains("foreign");
+        }
+    }
+}

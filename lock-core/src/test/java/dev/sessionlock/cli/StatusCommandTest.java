@@ -1,0 +1,126 @@
+package dev.sessionlock.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockOwner;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.State;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import dev.sessionlock.cli.MainTest.Outcome;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import picocli.CommandLine.Help.Ansi;
+
+class StatusCommandTest {
+    private static final long NOBODY = 4_000_000_000L; // beyond any pid
+
+    @TempDir
+    private Path directory;
+
+    private Path session() {
+        return directory.resolve("session.jsonl");
+    }
+
+    private static Outcome status(Object... args) {
+        return Outcome.of(("status " + String.join(" ", List.of(args).stream().map(Object::toString).toList())).split(" "));
+    }
+
+    @Test
+    void freeLockIsZero() {
+        assertThat(status(session())).isEqualTo(new Outcome(0, session() + ": free" + System.lineSeparator(), ""));
+        assertThat(status("--json", session()).out().trim()).isEqualTo("{\"version\":1,\"locks\":[{\"lock\":\"" + session() + ".lock\","
+                + "\"target\":\"" + session() + "\",\"state\":\"FREE\",\"pid\":null,\"host\":null,\"since\":null,\"ageMs\":null,"
+                + "\"token\":null,\"leaseUntil\":null,\"evidence\":[],\"advice\":null}]}");
+        assertThat(directory).isEmptyDirectory();
+    }
+
+    @Test
+    void heldLockTellsWhoSinceWhenAndWhatToDo() throws Exception {
+        long self = ProcessHandle.current().pid();
+        try (SessionLocks locks = SessionLocks.create();
+                SessionLock lock = locks.acquire(session(), LockOptions.defaults().withPurpose("say \"hi\""))) {
+            Outcome text = status(session());
+            assertThat(text.exitCode()).isZero();
+            assertThat(text.out().lines().toList())
+                    .anyMatch(line -> line.equals(session() + ": held"))
+                    .anyMatch(line -> line.startsWith("  held by   pid " + self + " on "))
+                    .anyMatch(line -> line.equals("  purpose   say \"hi\""))
+                    .anyMatch(line -> line.matches("  since     \\d\\d:\\d\\d:\\d\\d \\(\\d+ s\\)"))
+                    .anyMatch(line -> line.equals("  token     " + lock.token()))
+                    .anyMatch(line -> line.startsWith("  evidence  pid " + self))
+                    .anyMatch(line -> line.startsWith("  to do     ") && line.contains("--token " + lock.token()));
+
+            Outcome json = status("--json", session());
+            assertThat(json.exitCode()).isZero();
+            assertThat(json.out()).contains("\"state\":\"HELD\",\"pid\":" + self + ",\"host\":\"",
+                    "\"token\":" + lock.token() + ",\"leaseUntil\":\"",
+                    "\"evidence\":[\"pid " + self);
+            assertThat(json.out().lines()).hasSize(1);
+
+            assertThat(status(session() + ".lock").out()).startsWith(session() + ": held");
+        }
+    }
+
+    @Test
+    void lockOfAFileThatIsItselfNamedLockIsItsOwn() throws Exception {
+        Path odd = directory.resolve("odd.lock");
+        try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(odd)) {
+            assertThat(status(odd).out()).startsWith(odd + ": held").contains("" + lock.token());
+        }
+        assertThat(status(directory.resolve(".lock")).out()).startsWith(directory.resolve(".lock") + ": free");
+    }
+
+    @Test
+    void strangersLockNeedsAPersonOnceItsProcessIsGone() throws Exception {
+        String record = "{\"pid\":%d,\"createdAt\":\"2026-01-01T00:00:00.000Z\"}";
+
+        Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, ProcessHandle.current().pid()));
+        assertThat(status(session()).exitCode()).isZero();
+        assertThat(status(session()).out()).startsWith(session() + ": foreign");
+
+        Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, NOBODY));
+        assertThat(status(session()).exitCode()).isEqualTo(1);
+        assertThat(status("--json", session()).out())
+                .contains("\"state\":\"FOREIGN\",\"pid\":" + NOBODY + ",\"host\":null,\"since\":\"2026-01-01T00:00:00Z\"");
+    }
+
+    @Test
+    void whatIsTornOrNotALockNeedsAPerson() throws Exception {
+        Files.writeString(session(), "");
+        Files.writeString(directory.resolve("session.jsonl.lock"), "{\"pid\":12");
+        assertThat(status(session()).exitCode()).isEqualTo(1);
+        assertThat(status(session()).out()).startsWith(session() + ": torn");
+
+        Files.writeString(directory.resolve("yarn.lock"), "# yarn lockfile v1\n");
+        assertThat(status(directory.resolve("yarn.lock")).exitCode()).isEqualTo(1);
+        assertThat(status(directory.resolve("yarn.lock")).out()).startsWith(directory.resolve("yarn") + ": not a lock");
+    }
+
+    @ParameterizedTest
+    @EnumSource(State.class)
+    void everyVerdictHasItsWordsColourAndExitCode(State state) {
+        Instant at = Instant.parse("2026-11-24T12:00:00Z");
+        LockOwner owner = new LockOwner(NOBODY, null, null, at.minusSeconds(127), null, "evil\u001b[31m", null, null);
+        LockReport report = new LockReport("x", Path.of("/d/x.lock"), state, owner, List.of("a", "b: dead"), "do this");
+        Finding finding = new Finding(Path.of("x"), report, at);
+
+        String word = state.name().toLowerCase().replace('_', ' ');
+        assertThat(finding.text(Ansi.OFF)).startsWith("x: " + word)
+                .contains("(2 min 7 s)", "evil?[31m", "  evidence  a", "            b", "  to do     do this")
+                .doesNotContain("\u001b");
+        assertThat(finding.text(Ansi.ON)).contains("\u001b[").contains(word);
+        assertThat(finding.needsPerson()).isEqualTo(List.of(State.EXPIRED, State.FOREIGN, State.TORN, State.NOT_A_LOCK).contains(state));
+        assertThat(finding.age()).isEqualTo(Duration.ofSeconds(127));
+        assertThat(Finding.json(List.of(finding))).contains("\"state\":\"" + state + "\"",
+                "\"ageMs\":127000", "\"target\":\"/d/x\"");
+    }
+}

@@ -1,0 +1,149 @@
+package dev.sessionlock.cli;
+
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+
+/** The tool in a JVM of its own, as its user starts it. Closing it kills it, and what it started and what bears its mark. */
+final class ToolProcess implements AutoCloseable {
+    /** Generous: the machine is busy. */
+    static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final String MARK = "SESSIONLOCK_TEST_RUN";
+
+    private final Process process;
+    private final Kin kin;
+    private final Path out;
+    private final Path err;
+
+    private ToolProcess(ProcessBuilder builder, Path directory) throws IOException {
+        Map<String, String> mark = Map.of(MARK, Long.toString(System.nanoTime()));
+        this.out = Files.createTempFile(directory, "tool", ".out");
+        this.err = Files.createTempFile(directory, "tool", ".err");
+        builder.environment().putAll(mark);
+        this.process = builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        this.kin = new Kin(process.toHandle(), mark);
+    }
+
+    /** Starts the tool; what it says goes to files in {@code scratch}. */
+    static ToolProcess start(Path scratch, String... args) throws IOException {
+        return new ToolProcess(new ProcessBuilder(command(args)), scratch);
+    }
+
+    /** Starts the tool with another search path for programs. */
+    static ToolProcess startWithPath(String searchPath, Path scratch, String... args) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(command(args));
+        builder.environment().put("PATH", searchPath);
+        return new ToolProcess(builder, scratch);
+    }
+
+    /** Starts the tool on a terminal; what is typed there goes to it. */
+    static ToolProcess startOnTerminal(Path scratch, String... args) throws IOException {
+        return startScriptOnTerminal(scratch, "exec " + quoted(args));
+    }
+
+    /** Starts a shell script on a terminal, see {@link #quoted}. */
+    static ToolProcess startScriptOnTerminal(Path scratch, String script) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder("script", "-qec", script, "/dev/null");
+        builder.environment().put("TERM", "xterm");
+        builder.environment().keySet().removeAll(List.of("NO_COLOR", "COLUMNS", "LINES"));
+        return new ToolProcess(builder, scratch);
+    }
+
+    /** Starts a shell script, see {@link #quoted}. */
+    static ToolProcess startScript(Path scratch, String script) throws IOException {
+        return new ToolProcess(new ProcessBuilder("sh", "-c", script), scratch);
+    }
+
+    /** {@return the command that starts the tool, for a shell} */
+    static String quoted(String... args) {
+        return command(args).stream().map(word -> "'" + word.replace("'", "'\\''") + "'").collect(Collectors.joining(" "));
+    }
+
+    private static List<String> command(String... args) {
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp",
+                System.getProperty("java.class.path"), Main.class.getName()));
+        command.addAll(List.of(args));
+        return command;
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
+    ToolProcess type(String text) throws IOException {
+        OutputStream in = process.getOutputStream();
+        in.write(text.getBytes(StandardCharsets.UTF_8));
+        in.flush();
+        return this;
+    }
+
+    ToolProcess signal(String name) {
+        Kin.signal(name, List.of(process.toHandle()));
+        return this;
+    }
+
+    /** Waits until it, or its job, has said this. */
+    ToolProcess awaitOut(String text) {
+        await("the tool to say '" + text + "'").atMost(PATIENCE).pollInterval(Duration.ofMillis(20))
+                .failFast(() -> {
+                    if (!process.isAlive() && !out().contains(text)) {
+                        throw new AssertionError("the tool has ended: " + this);
+                    }
+                })
+                .until(() -> out().contains(text));
+        return this;
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    int exitCode() throws InterruptedException {
+        if (!process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+            throw new AssertionError("the tool did not end: " + this);
+        }
+        return process.exitValue();
+    }
+
+    String out() throws IOException {
+        return Files.readString(out);
+    }
+
+    String err() throws IOException {
+        return Files.readString(err);
+    }
+
+    /** {@return what lives of it and of all that it started} */
+    List<ProcessHandle> living() {
+        return kin.living();
+    }
+
+    @Override
+    public void close() {
+        for (List<ProcessHandle> left = kin.living(); !left.isEmpty(); left = kin.living()) {
+            Kin.signal("KILL", left);
+            await().pollDelay(Duration.ofMillis(5)).until(() -> true);
+        }
+    }
+
+    @Override
+    public String toString() {
+        try {
+            String state = process.isAlive() ? ", alive" : ", exit code " + process.exitValue();
+            return "pid " + pid() + state + "\nout: " + out() + "\nerr: " + err();
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+}

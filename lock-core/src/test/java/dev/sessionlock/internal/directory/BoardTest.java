@@ -1,0 +1,616 @@
+package dev.sessionlock.internal.directory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIOException;
+
+import dev.sessionlock.internal.system.ProcessIdentity;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The board. Two objects on one file stand for two processes: each has its own mapping of the same pages. */
+class BoardTest {
+    private static final ProcessIdentity SELF = identity("3f8a2f5e-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834");
+    private static final long WALL = 1_770_617_943_000_000L;
+    private static final long MINUTE = 60_000_000;
+
+    @TempDir
+    Path dir;
+    private FileMode mode;
+    private final KernelBytes bytes = new KernelBytes();
+
+    /** Stands for the kernel: whose bytes are in use, and the one setup byte. */
+    private static final class KernelBytes implements Board.Bytes {
+        private final Set<Long> inUse = ConcurrentHashMap.newKeySet();
+        private final ReentrantLock setup = new ReentrantLock();
+        private final List<Long> cleared = new ArrayList<>();
+
+        @Override
+        public boolean holdingBoth(long h, Runnable clear) {
+            if (!inUse.add(h)) {
+                return false;
+            }
+            try {
+                clear.run();
+                cleared.add(h);
+                return true;
+            } finally {
+                inUse.remove(h);
+            }
+        }
+
+        @Override
+        public <T> T holdingSetup(Step<T> step) throws IOException {
+            setup.lock();
+            try {
+                return step.run();
+            } finally {
+                setup.unlock();
+            }
+        }
+    }
+
+    private static ProcessIdentity identity(String boot, String timens) {
+        return new ProcessIdentity(1, 1, null, boot, "1", timens, "moss", true);
+    }
+
+    @BeforeEach
+    void modes() throws IOException {
+        mode = FileMode.of(dir);
+    }
+
+    private Board open() throws IOException {
+        return Board.openForUse(dir, mode, SELF);
+    }
+
+    private Line claim(Board board, long h) throws IOException {
+        return board.findOrClaim(h, WALL, mode, bytes);
+    }
+
+    // ---- lines ----
+
+    @Test
+    void aLockHasNoLineUntilOneIsClaimedAndThenAlwaysTheSame() throws IOException {
+        Board one = open();
+        Board other = open();
+        long h = LockName.hash("session.jsonl");
+
+        assertThat(one.find(h)).isNull();
+        Line line = claim(one, h);
+        line.publish(0, 42);
+        line.publish(1, 43);
+
+        for (Board board : List.of(one, other, open())) {
+            assertThat(board.find(h).until(0)).isEqualTo(42);
+            assertThat(board.find(h).until(1)).isEqualTo(43);
+            assertThat(claim(board, h).until(0)).isEqualTo(42);
+            assertThat(board.find(h).stands()).isTrue();
+        }
+        assertThat(one.find(h + 64)).as("its neighbour has none").isNull();
+    }
+
+    @Test
+    void thousandsOfLocksHaveALineEachAndTwoProcessesSeeTheSame() throws IOException {
+        Board one = open();
+        Board other = open();
+        Map<Long, Long> written = new HashMap<>();
+        for (int i = 0; i < 6_000; i++) {
+            long h = LockName.hash("session-" + i + ".jsonl");
+            bytes.inUse.add(h); // they are all held, so none is idle
+            Line line = claim(i % 2 == 0 ? one : other, h);
+            line.publish(0, i + 1);
+            line.drawToken(WALL);
+            written.put(h, i + 1L);
+        }
+        for (Map.Entry<Long, Long> entry : written.entrySet()) {
+            assertThat(one.find(entry.getKey()).until(0)).isEqualTo(entry.getValue());
+            assertThat(other.find(entry.getKey()).until(0)).isEqualTo(entry.getValue());
+        }
+        assertThat(bytes.cleared).as("no line of a held lock is cleared").isEmpty();
+        assertThat(dir.resolve("board-1")).exists();
+        assertThat(open().find(LockName.hash("session-5999.jsonl")).until(0)).as("who comes later").isEqualTo(6_000);
+    }
+
+    @Test
+    void processesThatClaimAtOnceNeverShareALine() throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(4);
+        try {
+            Map<Long, String> lines = new ConcurrentHashMap<>();
+            List<Future<?>> all = new ArrayList<>();
+            for (int t = 0; t < 4; t++) {
+                int first = t;
+                Board board = open();
+                all.add(threads.submit(() -> {
+                    for (int i = first; i < 2_000; i += 4) {
+                        long h = LockName.hash("n" + i);
+                        bytes.inUse.add(h);
+                        Line line = claim(board, h);
+                        line.publish(0, h);
+                        lines.put(h, line.toString());
+                    }
+                    return null;
+                }));
+            }
+            for (Future<?> one : all) {
+                one.get(60, TimeUnit.SECONDS);
+            }
+            Board fresh = open();
+            for (long h : lines.keySet()) {
+                assertThat(fresh.find(h).until(0)).isEqualTo(h);
+            }
+        } finally {
+            threads.shutdownNow();
+        }
+    }
+
+    @Test
+    void aLineThatNobodyUsesIsClearedBeforeTheBoardGrows() throws IOException {
+        Board board = open();
+        fillWindowOf(board, 0, WALL - 2 * MINUTE);
+
+        Line late = claim(board, h(0, 99));
+
+        assertThat(late.until(0)).as("cleared").isZero();
+        assertThat(bytes.cleared).hasSize(1);
+        assertThat(dir.resolve("board-1")).doesNotExist();
+    }
+
+    @Test
+    void aLineThatWasUsedOfLateIsNotClearedWhileTheBoardCanGrow() throws IOException {
+        Board board = open();
+        fillWindowOf(board, 0, WALL);
+
+        claim(board, h(0, 99));
+
+        assertThat(bytes.cleared).isEmpty();
+        assertThat(dir.resolve("board-1")).exists();
+        for (int i = 0; i < Board.WINDOW; i++) {
+            assertThat(board.find(h(0, i)).until(0)).isEqualTo(i + 1);
+        }
+    }
+
+    @Test
+    void aTokenIsNeverDrawnAgainThoughItsLineWasCleared() throws IOException {
+        Board board = open();
+        Board other = open();
+        fillWindowOf(board, 0, WALL - 2 * MINUTE);
+        long before = board.find(h(0, 0)).drawToken(WALL + 5_000); // the first one is the newest
+        Set<Long> all = new HashSet<>();
+        for (int i = 100; i < 100 + Board.WINDOW - 1; i++) {
+            all.add(claim(other, h(0, i)).drawToken(0));
+        }
+        bytes.cleared.clear();
+        Line again = claim(other, h(0, 0));
+
+        assertThat(again.drawToken(0)).as("the same lock, the clock set back").isGreaterThan(before);
+        assertThat(all).hasSize(Board.WINDOW - 1);
+
+        // Its line is cleared, then claimed for it anew: the floor remembers.
+        other.find(h(0, 0)).publish(0, 0);
+        assertThat(clearAllIdle(other)).contains(h(0, 0));
+        assertThat(claim(board, h(0, 0)).drawToken(0)).isGreaterThan(before + 1);
+    }
+
+    private List<Long> clearAllIdle(Board board) throws IOException {
+        bytes.cleared.clear();
+        for (int i = 200; i < 200 + 3 * Board.WINDOW; i++) {
+            board.findOrClaim(h(0, i), WALL + 10 * MINUTE, mode, bytes);
+        }
+        return bytes.cleared;
+    }
+
+    @Test
+    void aLineWhoseLockIsHeldIsNotClearedHoweverOldItsToken() throws IOException {
+        Board board = open();
+        fillWindowOf(board, 0, WALL - 2 * MINUTE);
+        for (int i = 0; i < Board.WINDOW; i++) {
+            bytes.inUse.add(h(0, i));
+        }
+        claim(board, h(0, 99));
+
+        assertThat(bytes.cleared).isEmpty();
+        assertThat(board.find(h(0, 3)).until(0)).isEqualTo(4);
+    }
+
+    @Test
+    void aLineThatChangedHandsBeforeItsBytesWereHadIsLeftAlone() throws IOException {
+        Board board = open();
+        fillWindowOf(board, 0, WALL - 2 * MINUTE);
+        Line[] newcomer = new Line[1];
+        Board.Bytes late = new Board.Bytes() {
+            @Override
+            public boolean holdingBoth(long h, Runnable clear) throws IOException {
+                if (newcomer[0] == null) { // another process clears and claims it between our look and our having the bytes
+                    newcomer[0] = open().findOrClaim(h(0, 77), WALL, mode, bytes);
+                    newcomer[0].publish(0, 777);
+                }
+                if (h == h(0, 77)) {
+                    return false; // it is in use
+                }
+                clear.run();
+                return true;
+            }
+
+            @Override
+            public <T> T holdingSetup(Step<T> step) throws IOException {
+                return step.run();
+            }
+        };
+        board.findOrClaim(h(0, 99), WALL, mode, late);
+
+        assertThat(newcomer[0].stands()).isTrue();
+        assertThat(newcomer[0].until(0)).isEqualTo(777);
+    }
+
+    @Test
+    void aFullBoardSaysSo() throws IOException {
+        Board board = open();
+        Board.Bytes nothingIdleAndNoRoom = new Board.Bytes() {
+            @Override
+            public boolean holdingBoth(long h, Runnable clear) {
+                return false;
+            }
+
+            @Override
+            public <T> T holdingSetup(Step<T> step) throws IOException {
+                throw new IOException("No space left on device");
+            }
+        };
+        fillWindowOf(board, 0, WALL);
+
+        assertThatIOException().isThrownBy(() -> board.findOrClaim(h(0, 99), WALL, mode, nothingIdleAndNoRoom))
+                .withMessageContaining("No space left");
+        assertThat(board.find(h(0, 3)).until(0)).as("the others are as they were").isEqualTo(4);
+    }
+
+    private void fillWindowOf(Board board, int place, long token) throws IOException {
+        for (int i = 0; i < Board.WINDOW; i++) {
+            Line line = claim(board, h(place, i));
+            line.publish(0, i + 1);
+            line.raiseToken(token);
+        }
+    }
+
+    /** A hash whose window in the first board begins at a place. */
+    private static long h(int place, int number) {
+        return (place + 256L * (number + 1)) << 6;
+    }
+
+    // ---- words ----
+
+    @Test
+    void tokensGrowOverAllProcessesAndAreNotBelowTheWallClock() throws Exception {
+        long h = LockName.hash("x");
+        Board first = open();
+        claim(first, h);
+        ExecutorService threads = Executors.newFixedThreadPool(4);
+        try {
+            List<Future<long[]>> drawn = new ArrayList<>();
+            for (int t = 0; t < 4; t++) {
+                Line line = open().find(h);
+                drawn.add(threads.submit(() -> {
+                    long[] tokens = new long[5_000];
+                    for (int i = 0; i < tokens.length; i++) {
+                        tokens[i] = line.drawToken(WALL + i);
+                    }
+                    return tokens;
+                }));
+            }
+            Set<Long> all = new HashSet<>();
+            for (Future<long[]> one : drawn) {
+                long[] tokens = one.get(60, TimeUnit.SECONDS);
+                for (int i = 0; i < tokens.length; i++) {
+                    assertThat(tokens[i]).isGreaterThanOrEqualTo(WALL + i).isGreaterThan(i == 0 ? 0 : tokens[i - 1]);
+                    assertThat(all.add(tokens[i])).as("drawn once").isTrue();
+                }
+            }
+        } finally {
+            threads.shutdownNow();
+        }
+    }
+
+    @Test
+    void aRaisedTokenIsALowerBoundAndNeverLowered() throws IOException {
+        Line line = claim(open(), 64);
+        line.raiseToken(WALL + 1_000);
+        assertThat(line.drawToken(WALL)).isEqualTo(WALL + 1_001);
+        line.raiseToken(5);
+        assertThat(line.drawToken(WALL)).isEqualTo(WALL + 1_002);
+    }
+
+    @Test
+    void aRaisedHandIsSeenByOthers() throws IOException {
+        Line mine = claim(open(), 64);
+        Line theirs = open().find(64);
+        assertThat(theirs.waiterSeen()).isZero();
+        mine.raiseHand(12_345);
+        assertThat(theirs.waiterSeen()).isEqualTo(12_345);
+    }
+
+    // ---- boots ----
+
+    @Test
+    void theFirstAfterABootClearsTheUntilsAndKeepsTheTokens() throws IOException {
+        Board before = open();
+        long token = 0;
+        for (int i = 0; i < 700; i++) { // on more than one board
+            long h = LockName.hash("n" + i);
+            bytes.inUse.add(h);
+            Line line = claim(before, h);
+            line.publish(0, Line.NEVER);
+            line.publish(1, 99);
+            line.raiseHand(7);
+            token = line.drawToken(WALL);
+        }
+        assertThat(dir.resolve("board-1")).exists();
+        ProcessIdentity later = identity("00000000-0000-4000-8000-000000000001", "4026531834");
+
+        assertThat(Board.openIfReady(dir, later)).as("not before it was cleared").isNull();
+        Board after = Board.openForUse(dir, mode, later);
+
+        for (int i = 0; i < 700; i++) {
+            Line line = after.find(LockName.hash("n" + i));
+            assertThat(line.until(0)).isZero();
+            assertThat(line.until(1)).isZero();
+            assertThat(line.waiterSeen()).isZero();
+        }
+        assertThat(after.find(LockName.hash("n699")).drawToken(0)).isGreaterThan(token);
+        assertThat(Board.openIfReady(dir, later)).isNotNull();
+        after.find(LockName.hash("n3")).publish(0, 5);
+        assertThat(Board.openForUse(dir, mode, later).find(LockName.hash("n3")).until(0)).as("only the first one clears").isEqualTo(5);
+    }
+
+    @Test
+    void theFirstAfterABootClearsTheHandsToo() throws IOException {
+        long h = LockName.hash("session.jsonl");
+        claim(open(), h).raiseHand(7);
+
+        Board later = Board.openForUse(dir, mode, identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834"));
+
+        assertThat(later.find(h).waiterSeen()).isZero();
+    }
+
+    /** To clear the untils of the living would be two holders. */
+    @Test
+    void whereABootIsNotKnownNothingIsCleared() throws IOException {
+        long h = LockName.hash("session.jsonl");
+        claim(open(), h).publish(0, 42);
+        assertThat(Board.openIfReady(dir, identity(null, "4026531834"))).isNotNull();
+        assertThat(Board.openForUse(dir, mode, identity(null, "4026531834")).find(h).until(0)).as("it does not know its own boot").isEqualTo(42);
+
+        Files.delete(dir.resolve(Board.FILE));
+        claim(Board.openForUse(dir, mode, identity(null, null)), h).publish(0, 43);
+        assertThat(Board.openIfReady(dir, SELF)).isNotNull();
+        assertThat(open().find(h).until(0)).as("the board does not name its boot").isEqualTo(43);
+    }
+
+    @Test
+    void bootIdsThatAreNoUuidsAreToldApartToo() throws IOException {
+        long h = LockName.hash("session.jsonl");
+        claim(Board.openForUse(dir, mode, identity("boot-1", "ns-1")), h).publish(0, 42);
+
+        assertThat(Board.openIfReady(dir, identity("boot-1", "ns-1")).comparable()).isTrue();
+        assertThat(Board.openIfReady(dir, identity("boot-1", "ns-2")).comparable()).isFalse();
+        assertThat(Board.openIfReady(dir, identity("boot-2", "ns-1"))).isNull();
+        assertThat(Board.openForUse(dir, mode, identity("boot-2", "ns-1")).find(h).until(0)).isZero();
+    }
+
+    @Test
+    void threadsThatMakeItGrowOneAfterTheOtherDoNotStopEachOther() throws Exception {
+        Board board = open();
+        ExecutorService other = Executors.newSingleThreadExecutor();
+        try {
+            for (int i = 0; i < 1_500; i++) {
+                long h = LockName.hash("session-" + i + ".jsonl");
+                bytes.inUse.add(h);
+                if (i % 2 == 0) {
+                    claim(board, h);
+                } else {
+                    other.submit(() -> claim(board, h)).get(30, TimeUnit.SECONDS);
+                }
+            }
+        } finally {
+            other.shutdownNow();
+        }
+        assertThat(board.find(LockName.hash("session-1499.jsonl"))).hasToString(board.find(LockName.hash("session-1499.jsonl")).toString());
+    }
+
+    @Test
+    void anotherTimeNamespaceOfTheSameBootReadsTheUntilsButMustNotCompareThem() throws IOException {
+        claim(open(), 64).publish(0, 99);
+        ProcessIdentity contained = identity(SELF.boot(), "4026532999");
+
+        Board board = Board.openForUse(dir, mode, contained);
+
+        assertThat(board.comparable()).isFalse();
+        assertThat(board.find(64).until(0)).isEqualTo(99);
+        assertThat(open().comparable()).isTrue();
+    }
+
+    // ---- what hands and crashes do to the file ----
+
+    @Test
+    void itIsWrittenOutBeforeItIsMapped() throws IOException {
+        open();
+        Path file = dir.resolve(Board.FILE);
+
+        assertThat(Files.size(file)).isEqualTo(64 * 257);
+        assertThat(blocks(file)).as("a page without a block behind it kills the JVM on a full disk").isGreaterThanOrEqualTo(Files.size(file));
+
+        Board board = open();
+        for (int i = 0; i < 2_000; i++) {
+            bytes.inUse.add(LockName.hash("n" + i));
+            claim(board, LockName.hash("n" + i));
+        }
+        for (int i = 1; Files.exists(dir.resolve("board-" + i)); i++) {
+            Path further = dir.resolve("board-" + i);
+            assertThat(Files.size(further)).isEqualTo(64L * ((256 << i) + 1));
+            assertThat(blocks(further)).isGreaterThanOrEqualTo(Files.size(further));
+        }
+    }
+
+    /** In bytes, as stat(1) tells it: Java does not. */
+    private static long blocks(Path file) throws IOException {
+        Process stat = new ProcessBuilder("stat", "-c", "%b %B", file.toString()).start();
+        try {
+            String[] said = new String(stat.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.US_ASCII).trim().split(" ");
+            return Long.parseLong(said[0]) * Long.parseLong(said[1]);
+        } finally {
+            stat.destroyForcibly();
+        }
+    }
+
+    @Test
+    void oneThatIsNotThereOrUnfinishedIsMadeAnew() throws IOException {
+        Path file = dir.resolve(Board.FILE);
+        open();
+        byte[] whole = Files.readAllBytes(file);
+        for (int length : new int[] {0, 1, 8, 63, 64, 65, whole.length / 2, whole.length - 1}) {
+            Files.write(file, Arrays.copyOf(whole, length));
+            assertThat(Board.openIfReady(dir, SELF)).as("cut to " + length).isNull();
+            Line line = claim(open(), 64);
+            line.publish(0, 5);
+            assertThat(open().find(64).until(0)).isEqualTo(5);
+        }
+        byte[] withoutMagic = whole.clone();
+        Arrays.fill(withoutMagic, 0, 8, (byte) 0);
+        Files.write(file, withoutMagic);
+        assertThat(Board.openIfReady(dir, SELF)).isNull();
+        assertThat(open().find(64)).isNull();
+    }
+
+    @Test
+    void garbageInItsPlaceIsMadeAnewAsAWholeAndNotOnlyInPart() throws IOException {
+        Path file = dir.resolve(Board.FILE);
+        byte[] garbage = new byte[100_000];
+        new Random(5).nextBytes(garbage);
+        Files.write(file, garbage);
+
+        Board board = open();
+        assertThat(Files.size(file)).isEqualTo(64 * 257);
+        for (int i = 0; i < 300; i++) {
+            long h = LockName.hash("n" + i);
+            assertThat(board.find(h)).isNull();
+            Line line = claim(board, h);
+            assertThat(line.until(0)).isZero();
+            assertThat(line.drawToken(WALL)).isBetween(WALL, WALL + 1_000);
+        }
+        assertThat(Board.openIfReady(dir, SELF)).isNotNull();
+    }
+
+    @Test
+    void bytesThatAHandAppendedDoNotMoveAnyLine() throws IOException {
+        Board early = open();
+        for (int i = 0; i < 100; i++) {
+            claim(early, LockName.hash("n" + i)).publish(0, i + 1);
+        }
+        Files.write(dir.resolve(Board.FILE), new byte[64 * 64], java.nio.file.StandardOpenOption.APPEND);
+
+        for (Board late : List.of(open(), Board.openIfReady(dir, SELF), Board.openToLook(dir, SELF))) {
+            for (int i = 0; i < 100; i++) {
+                Line line = late.find(LockName.hash("n" + i));
+                assertThat(line).as("n" + i).isNotNull();
+                assertThat(line.until(0)).isEqualTo(i + 1);
+            }
+        }
+    }
+
+    @Test
+    void oneOfAnotherVersionIsRefusedInWordsAndLeftAsItIs() throws IOException {
+        open();
+        Path file = dir.resolve(Board.FILE);
+        setWord(file, 8, 2);
+        byte[] before = Files.readAllBytes(file);
+
+        assertThat(Board.openIfReady(dir, SELF)).isNull();
+        assertThatIOException().isThrownBy(this::open).withMessageContaining("another version of sessionlock").withMessageContaining("format 2");
+        assertThat(Files.readAllBytes(file)).isEqualTo(before);
+    }
+
+    @Test
+    void aFurtherBoardThatIsMissingIsSaidSo() throws IOException {
+        open();
+        setWord(dir.resolve(Board.FILE), 24, 2);
+
+        Board board = open();
+        assertThatIOException().isThrownBy(() -> board.find(64)).withMessageContaining("board-1").withMessageContaining("missing");
+    }
+
+    @Test
+    void nonsenseAsTheNumberOfBoardsHarmsNothing() throws IOException {
+        open();
+        setWord(dir.resolve(Board.FILE), 24, Long.MIN_VALUE);
+        assertThat(open().find(64)).isNull();
+        setWord(dir.resolve(Board.FILE), 24, Long.MAX_VALUE);
+        assertThatIOException().isThrownBy(() -> open().find(64)).withMessageContaining("missing or cut short");
+    }
+
+    private static void setWord(Path file, int at, long value) throws IOException {
+        try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
+            out.seek(at);
+            out.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(value).array());
+        }
+    }
+
+    @Test
+    void oneThatWasReplacedIsNoticed() throws IOException {
+        Board board = open();
+        assertThat(board.isInPlace()).isTrue();
+        Files.delete(dir.resolve(Board.FILE));
+        assertThat(board.isInPlace()).isFalse();
+        open();
+        assertThat(board.isInPlace()).isFalse();
+    }
+
+    @Test
+    void anythingElseInItsPlaceIsRefusedInWords() throws IOException {
+        Path elsewhere = Files.write(dir.resolve("elsewhere"), new byte[] {1, 2, 3});
+        Files.createSymbolicLink(dir.resolve(Board.FILE), elsewhere);
+        assertThatIOException().isThrownBy(this::open).withMessageContaining("not an ordinary file");
+        assertThat(Files.readAllBytes(elsewhere)).containsExactly(1, 2, 3);
+
+        Files.delete(dir.resolve(Board.FILE));
+        Files.createDirectory(dir.resolve(Board.FILE));
+        assertThatIOException().isThrownBy(this::open).withMessageContaining("not an ordinary file");
+    }
+
+    @Test
+    void whoOnlyLooksMakesNothing() throws IOException {
+        assertThat(Board.openToLook(dir, SELF)).isNull();
+        assertThat(dir).isEmptyDirectory();
+
+        claim(open(), 64).publish(0, 9);
+        assertThat(Board.openToLook(dir, SELF).find(64).until(0)).isEqualTo(9);
+    }
+
+    @Test
+    void anInterruptedThreadOpensItAsAnyOther() throws IOException {
+        Thread.currentThread().interrupt();
+        try {
+            claim(open(), 64).publish(0, 9);
+            assertThat(Board.openIfReady(dir, SELF).find(64).until(0)).isEqualTo(9);
+        } finally {
+            assertThat(Thread.interrupted()).as("the interrupt is not swallowed").isTrue();
+        }
+    }
+}

@@ -1,0 +1,378 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.internal.seats.Schedule.Breed;
+import dev.sessionlock.internal.seats.Schedule.Promise;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.Vitality;
+import java.util.EnumSet;
+import java.util.Set;
+
+/**
+ * The gate of the simulation: protocols that each break one rule of PROTOCOL.md, and the promises of which the simulation must see one
+ * broken then. Almost all are the real engine on a place that breaks the rule in its stead. (Those that need real files and a real
+ * kernel to be wrong are in lock-testkit, NaiveLocksTest.)
+ */
+enum BrokenProtocol {
+
+    NO_LOOK_AT_THE_OTHER_SEAT(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new LyingPlace(directory, journal, self, offset) {
+                @Override
+                long readUntil(int seat) {
+                    return jvm[1 - seat] ? 0 : super.readUntil(seat);
+                }
+            };
+        }
+    },
+
+    LOOKS_BEFORE_IT_PUBLISHES(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new LyingPlace(directory, journal, self, offset) {
+                private final long[] seen = new long[2];
+                private boolean published;
+
+                @Override
+                long readClock() {
+                    for (int seat = 0; seat < 2 && !published; seat++) {
+                        seen[seat] = super.readUntil(seat);
+                    }
+                    return super.readClock();
+                }
+
+                @Override
+                void writeUntil(int seat, long value) {
+                    published = value != 0;
+                    super.writeUntil(seat, value);
+                }
+
+                @Override
+                long readUntil(int seat) {
+                    return published && jvm[1 - seat] ? seen[seat] : super.readUntil(seat);
+                }
+            };
+        }
+    },
+
+    /** As without the full fence: what was written is still in the store buffer when the other's word is read. */
+    NO_FENCE_BETWEEN_PUBLISHING_AND_LOOKING(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new LyingPlace(directory, journal, self, offset) {
+                private int buffered = -1;
+                private long value;
+
+                @Override
+                void writeUntil(int seat, long until) {
+                    buffered = until == 0 ? -1 : seat;
+                    value = until;
+                    if (until == 0 || directory.until[seat] > ownNow()) {
+                        buffered = -1;
+                        super.writeUntil(seat, until);
+                    }
+                }
+
+                @Override
+                boolean isWord(int seat, long meant, long written) {
+                    return directory.until[seat] == meant;
+                }
+
+                @Override
+                long draw(long wallMicros) {
+                    if (buffered >= 0) {
+                        super.writeUntil(buffered, value);
+                        buffered = -1;
+                    }
+                    return super.draw(wallMicros);
+                }
+            };
+        }
+    },
+
+    NO_LOOK_AT_ITS_OWN_CLOCK_AT_THE_END(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new LyingPlace(directory, journal, self, offset) {
+                @Override
+                void linked() {
+                    lieOnce();
+                }
+            };
+        }
+    },
+
+    LATE_RENEWAL_COUNTED(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new LyingPlace(directory, journal, self, offset) {
+                @Override
+                void rewritten() {
+                    lieOnce();
+                }
+            };
+        }
+    },
+
+    SEAT_1_TAKEN_WHATEVER_THE_OTHER_UNTIL_SAYS(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new LyingPlace(directory, journal, self, offset) {
+                @Override
+                long readUntil(int seat) {
+                    return seat == 0 && !jvm[0] ? 0 : super.readUntil(seat);
+                }
+            };
+        }
+    },
+
+    TOKEN_DRAWN_BEFORE_THE_LOOK(Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new LyingPlace(directory, journal, self, offset) {
+                private long early;
+
+                @Override
+                void writeUntil(int seat, long value) {
+                    if (value != 0 && early == 0) {
+                        early = super.draw(directory.wallMicros);
+                    }
+                    super.writeUntil(seat, value);
+                }
+
+                @Override
+                long draw(long wallMicros) {
+                    long token = early != 0 ? early : super.draw(wallMicros);
+                    early = 0;
+                    return token;
+                }
+            };
+        }
+    },
+
+    /** And not from the last one: two within a microsecond, or a clock that is set back. */
+    TOKEN_FROM_THE_CLOCK_ALONE(Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedPlace(directory, journal, self, offset) {
+                @Override
+                long draw(long wallMicros) {
+                    return directory.token = wallMicros;
+                }
+            };
+        }
+    },
+
+    RENEWALS_THAT_LET_THEIR_UNTIL_LAPSE(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedPlace(directory, journal, self, offset) {
+                private boolean published;
+
+                @Override
+                void writeUntil(int seat, long value) {
+                    if (value == 0 || !published) {
+                        super.writeUntil(seat, value);
+                    }
+                    published = value != 0;
+                }
+            };
+        }
+    },
+
+    /** Whoever comes back after the kernel has lost its byte does not see that the word is another's by now. */
+    WORDS_OVERWRITTEN_BLINDLY(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedPlace(directory, journal, self, offset) {
+                @Override
+                boolean isWord(int seat, long meant, long written) {
+                    return true;
+                }
+            };
+        }
+    },
+
+    UNTIL_SHORTER_THAN_THE_LEASE(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedPlace(directory, journal, self, offset) {
+                @Override
+                void writeUntil(int seat, long value) {
+                    super.writeUntil(seat, value == 0 ? 0 : value - 1_000_000_000L);
+                }
+            };
+        }
+    },
+
+    UNTIL_OF_ONE_WHO_IS_NOT_TO_BE_PASSED_OVER_THAT_ENDS(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedPlace(directory, journal, self, offset) {
+                @Override
+                void writeUntil(int seat, long value) {
+                    super.writeUntil(seat, value > Hold.NEVER / 2 ? ownNow() + 1_000_000_000L : value);
+                }
+            };
+        }
+    },
+
+    KERNEL_THAT_GIVES_A_BYTE_TO_TWO(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedPlace(directory, journal, self, offset) {
+                @Override
+                boolean kernelGives(int seat) {
+                    directory.owner[seat] = this;
+                    return true;
+                }
+            };
+        }
+    },
+
+    LEASES_ON_THE_WALL_CLOCK(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedPlace(directory, journal, self, offset) {
+                @Override
+                long ownNow() {
+                    return directory.wallMicros * 1_000;
+                }
+            };
+        }
+    },
+
+    /** One who is frozen between the two stops everybody. */
+    BOTH_BYTES_HELD_AT_ONCE(Promise.NEVER_STUCK) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedPlace(directory, journal, self, offset) {
+                private boolean successorSeen;
+                private boolean kept;
+
+                @Override
+                long readUntil(int seat) {
+                    long until = super.readUntil(seat);
+                    successorSeen = seat == 1 && jvm[0] && until > ownNow();
+                    return until;
+                }
+
+                @Override
+                void free(int seat) {
+                    if (seat == 0 && successorSeen) {
+                        successorSeen = false;
+                        kept = true; // until it has tried the other one
+                        return;
+                    }
+                    super.free(seat);
+                    freeTheKept();
+                }
+
+                @Override
+                boolean kernelGives(int seat) {
+                    boolean given = super.kernelGives(seat);
+                    if (!given) {
+                        freeTheKept();
+                    }
+                    return given;
+                }
+
+                private void freeTheKept() {
+                    if (kept) {
+                        kept = false;
+                        super.free(0);
+                    }
+                }
+            };
+        }
+    },
+
+    /** A process that was born with the pid of a dead one speaks for its record, and if it wants the lock itself it waits for itself. */
+    PID_WITHOUT_START_TIME(Promise.NEVER_STUCK) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedPlace(directory, journal, self, offset) {
+                @Override
+                Vitality look(long pid, long startTicks) {
+                    return super.look(pid, -1);
+                }
+            };
+        }
+    },
+
+    STAT_JUDGE_AND_UNLINK(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedPlace(directory, journal, self, offset);
+        }
+
+        @Override
+        LockEngine engine(SimulatedPlace place, long process) {
+            return new StealingEngine(place);
+        }
+    };
+
+    /** Lies of its clock, once and again: as if nobody had looked at it. */
+    private abstract static class LyingPlace extends SimulatedPlace {
+        /** The clock as it was read last, and as it was when until was published. */
+        private long read;
+        private long readBeforePublishing;
+        private boolean lying;
+
+        LyingPlace(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long clockOffset) {
+            super(directory, journal, self, clockOffset);
+        }
+
+        @Override
+        long readClock() {
+            if (lying) {
+                lying = false;
+                return readBeforePublishing;
+            }
+            read = super.readClock();
+            return read;
+        }
+
+        @Override
+        void writeUntil(int seat, long value) {
+            super.writeUntil(seat, value);
+            readBeforePublishing = read;
+        }
+
+        /** The next look at the clock sees the time of the last publishing. */
+        void lieOnce() {
+            lying = true;
+        }
+    }
+
+    private final Set<Promise> breaks;
+
+    BrokenProtocol(Promise breaks, Promise... or) {
+        this.breaks = EnumSet.of(breaks, or);
+    }
+
+    /** {@return of which promises it must be seen to break one} */
+    Set<Promise> breaks() {
+        return breaks;
+    }
+
+    abstract SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset);
+
+    LockEngine engine(SimulatedPlace place, long process) {
+        return new SeatEngine(place, process);
+    }
+
+    Breed breed() {
+        return new Breed() {
+            @Override
+            public SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long clockOffset) {
+                return BrokenProtocol.this.place(directory, journal, self, clockOffset);
+            }
+
+            @Override
+            public LockEngine engine(SimulatedPlace place, long process) {
+                return BrokenProtocol.this.engine(place, process);
+            }
+        };
+    }
+}

@@ -1,0 +1,174 @@
+package dev.sessionlock.internal.seats;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The model of the protocol, {@code src/test/spin/seats.pml}, searched whole by the Spin model checker; and each rule broken, which
+ * it must see. Skipped where there is no {@code spin} or no C compiler ({@code apt-get install spin gcc}).
+ */
+class ModelTest {
+    private static final Path MODEL = Path.of("src/test/spin/seats.pml").toAbsolutePath();
+    private static final Pattern ERRORS = Pattern.compile("errors: (\\d+)");
+    private static final Pattern STATES = Pattern.compile("(\\S+) states, stored");
+
+    @TempDir
+    Path dir;
+
+    @BeforeEach
+    void needSpin() throws Exception {
+        need("spin", "-V");
+        need("gcc", "--version");
+    }
+
+    // ---- the protocol ----
+
+    @Test
+    void neverTwoOfThreeWhateverIsKilledOrFrozen() throws Exception {
+        assertSound("-DNP=3");
+    }
+
+    @Test
+    @Tag("soak")
+    void neverTwoOfTwoThoughOneLosesItsBytes() throws Exception {
+        assertSound("-DNP=2 -DLOSSY=1");
+    }
+
+    @Test
+    @Tag("soak")
+    @Timeout(value = 15, unit = TimeUnit.MINUTES)
+    void recordsMakeNoDifferenceToThat() throws Exception {
+        assertSound("-DNP=3 -DRECORDS -DGAP");
+    }
+
+    @Test
+    @Tag("soak")
+    @Timeout(value = 15, unit = TimeUnit.MINUTES)
+    void neverTwoOfTwoThoughBothLoseTheirBytes() throws Exception {
+        assertSound("-DNP=2 -DLOSSY=2");
+    }
+
+    /** 60 million states, 4 GB, 6 minutes: only where it is asked for by {@code -Dmodel.large=true}, beside the soak profile. */
+    @Test
+    @Tag("soak")
+    @Timeout(value = 60, unit = TimeUnit.MINUTES)
+    void neverTwoOfThreeThoughOneLosesItsBytes() throws Exception {
+        boolean asked = Boolean.getBoolean("model.large");
+        assumeTrue(asked, asked ? "" : told("the large model, 4 GB, is searched with -Dmodel.large=true alone"));
+        assertSound("-DNP=3 -DLOSSY=1 -DCR=0");
+    }
+
+    // ---- each rule broken ----
+
+    @ParameterizedTest
+    @Tag("soak")
+    @ValueSource(strings = {"NOLOOK", "EARLYTOKEN", "NOCLOCKCHECK", "LATERENEW", "ANYUNTIL"})
+    void brokenRuleIsSeen(String broken) throws Exception {
+        assertBroken("-DNP=2 -D" + broken);
+    }
+
+    @ParameterizedTest
+    @Tag("soak")
+    @ValueSource(strings = {"NOWITNESS", "NOBYTECHECK", "NOSAYS", "PLAINCLEAR"})
+    void brokenRuleIsSeenWhereBytesAreLost(String broken) throws Exception {
+        assertBroken("-DNP=2 -DLOSSY=1 -D" + broken);
+    }
+
+    @ParameterizedTest
+    @Tag("soak")
+    @Timeout(value = 15, unit = TimeUnit.MINUTES)
+    @ValueSource(strings = {"PLAINWITHDRAW", "PLAINPUBLISH", "PLAINRETAKE"})
+    void brokenRuleIsSeenWhereThreeMeet(String broken) throws Exception {
+        assertBroken("-DNP=3 -DLOSSY=1 -DCR=0 -D" + broken);
+    }
+
+    /** A limit that users are told of (PROTOCOL.md, section 1): should it ever hold, it need not be told any more. */
+    @Test
+    @Tag("soak")
+    void knownLimitIsOne() throws Exception {
+        assertBroken("-DNP=2 -DLOSSY=1 -DGAP");
+    }
+
+    // ---- running it ----
+
+    private void assertSound(String switches) throws Exception {
+        assertThat(errors(switches)).as("what the model checker finds with %s; its output is above", switches).isZero();
+    }
+
+    private void assertBroken(String switches) throws Exception {
+        assertThat(errors(switches)).as("what the model checker finds with %s: it has gone blind", switches).isPositive();
+    }
+
+    private int errors(String switches) throws Exception {
+        long start = System.nanoTime();
+        List<String> spin = new ArrayList<>(List.of("spin", "-a"));
+        spin.addAll(List.of(switches.split(" ")));
+        spin.add(MODEL.toString());
+        run(spin);
+        boolean large = switches.startsWith("-DNP=3 ") || switches.contains("LOSSY=2");
+        // A small one is searched in less time than an optimising compiler takes.
+        run(List.of("gcc", large ? "-O2" : "-O0", "-DSAFETY", "-DCOLLAPSE", "-DMEMLIM=8000", "-o", "pan", "pan.c"));
+        String found = run(List.of("./pan", "-E", large ? "-m20000000" : "-m1000000", large ? "-w26" : "-w20"));
+        assertThat(found).as("a whole search").doesNotContain("max search depth too small").doesNotContain("out of memory");
+        System.out.println("seats.pml " + switches + ": " + first(STATES, found) + " states in " + (System.nanoTime() - start) / 1_000_000
+                + " ms, errors: " + first(ERRORS, found));
+        return Integer.parseInt(first(ERRORS, found));
+    }
+
+    private static String first(Pattern pattern, String text) {
+        Matcher matcher = pattern.matcher(text);
+        assertThat(matcher.find()).as("%s in %s", pattern, text).isTrue();
+        return matcher.group(1);
+    }
+
+    private String run(List<String> command) throws IOException, InterruptedException {
+        Path output = dir.resolve("output.txt");
+        Process process = new ProcessBuilder(command).directory(dir.toFile()).redirectErrorStream(true).redirectOutput(output.toFile()).start();
+        try {
+            assertThat(process.waitFor()).as(() -> command + ": " + text(output)).isZero();
+        } finally {
+            process.destroyForcibly();
+        }
+        return text(output);
+    }
+
+    private static String text(Path file) {
+        try {
+            return Files.readString(file, StandardCharsets.ISO_8859_1);
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+
+    private static void need(String... command) throws InterruptedException {
+        boolean works;
+        try {
+            works = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor() == 0;
+        } catch (IOException e) {
+            works = false;
+        }
+        assumeTrue(works, works ? "" : told(command[0] + " is not to be had here, so the model is not checked (apt-get install spin gcc)"));
+    }
+
+    private static String told(String why) {
+        System.out.println("skipped: " + why);
+        return why;
+    }
+}

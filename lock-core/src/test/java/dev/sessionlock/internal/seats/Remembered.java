@@ -1,0 +1,91 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.internal.directory.Line;
+import dev.sessionlock.internal.directory.LockPlace;
+import java.lang.reflect.Array;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The fields of one object as they were at some moment, to set them back. Found by reflection, so that a field that is added to
+ * the engine one day is not forgotten; one of a type that it does not know how to copy makes it fail.
+ */
+final class Remembered {
+    private static final Set<Class<?>> SIMULATED =
+            Set.of(String.class, LockPlace.class, LockPlace.Slip.class, Line.class, Residue.class);
+    private static final Map<Class<?>, Field[]> FIELDS = new ConcurrentHashMap<>();
+
+    private final Object object;
+    private final Field[] fields;
+    private final Object[] values;
+
+    Remembered(Object object) {
+        this.object = object;
+        this.fields = FIELDS.computeIfAbsent(object.getClass(), Remembered::changeable);
+        this.values = new Object[fields.length];
+        try {
+            for (int i = 0; i < fields.length; i++) {
+                values[i] = copy(fields[i].get(object));
+            }
+        } catch (IllegalAccessException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static Field[] changeable(Class<?> type) {
+        List<Field> fields = new ArrayList<>();
+        for (Field field : type.getDeclaredFields()) {
+            boolean fixed = Modifier.isStatic(field.getModifiers()) || Modifier.isFinal(field.getModifiers()) && isFixed(field.getType());
+            if (!fixed) {
+                field.setAccessible(true);
+                fields.add(field);
+            }
+        }
+        return fields.toArray(new Field[0]);
+    }
+
+    /** What is final and never changes inside, or is itself simulated. */
+    private static boolean isFixed(Class<?> type) {
+        return type.isPrimitive() || type.isRecord() || SIMULATED.contains(type);
+    }
+
+    private static Object copy(Object value) {
+        if (value instanceof List<?> list) {
+            return list.isEmpty() ? List.of() : new ArrayList<>(list);
+        } else if (value instanceof boolean[] array) {
+            return array.clone();
+        } else if (value instanceof long[] array) {
+            return array.clone();
+        } else if (value == null || value instanceof Number || value instanceof Boolean || value instanceof String || value instanceof Enum) {
+            return value;
+        }
+        throw new AssertionError("the simulation does not know how to set back a " + value.getClass());
+    }
+
+    @SuppressWarnings("unchecked")
+    void setBack() {
+        try {
+            for (int i = 0; i < fields.length; i++) {
+                Object value = values[i];
+                if (value instanceof List<?> list) {
+                    List<Object> now = (List<Object>) fields[i].get(object);
+                    if (!now.isEmpty() || !list.isEmpty()) {
+                        now.clear();
+                        now.addAll(list);
+                    }
+                } else if (value != null && value.getClass().isArray()) {
+                    System.arraycopy(value, 0, fields[i].get(object), 0, Array.getLength(value));
+                } else {
+                    fields[i].set(object, value);
+                }
+            }
+        } catch (IllegalAccessException e) {
+            throw new AssertionError(e);
+        }
+    }
+}

@@ -1,0 +1,523 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.internal.directory.LockContent;
+import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.seats.Journal.Op;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * One run of a few simulated processes on one lock, wholly determined by its seed: who runs next and for how many operations, when
+ * time passes, and what goes wrong. Says what the protocol promises and fails when it is broken.
+ */
+final class Schedule {
+    private static final long MILLI = TimeUnit.MILLISECONDS.toNanos(1);
+    private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
+    private static final int MOST_TURNS = 600;
+    private static final int MOST_TURNS_TO_THE_END = 1_000_000;
+    private static final int MOST_TURNS_BEFORE_ONE_FREEZES = 120;
+
+    /** What the protocol promised was broken. */
+    static final class Broken extends AssertionError {
+        private static final long serialVersionUID = 1L;
+
+        Broken(String what) {
+            super(what);
+        }
+
+        /** {@return which promise was broken; null if the engine did what it must not do whatever was promised} */
+        Promise promise() {
+            return getCause() instanceof PromiseBroken e ? e.promise : null;
+        }
+
+        /** {@return what was broken, without the numbers} */
+        String kind() {
+            Throwable first = getCause() == null ? this : getCause();
+            return String.valueOf(first.getMessage()).replaceAll("[0-9]+", "n");
+        }
+    }
+
+    /** What the protocol promises. */
+    enum Promise {
+        ONE_HOLDER, GROWING_TOKENS, NEVER_STUCK, NOTHING_LEFT
+    }
+
+    private static final class PromiseBroken extends AssertionError {
+        private static final long serialVersionUID = 1L;
+
+        private final Promise promise;
+
+        PromiseBroken(Promise promise, String what) {
+            super(what);
+            this.promise = promise;
+        }
+    }
+
+    /** Makes the processes: the real engine on a place that keeps the rules, or a broken one. */
+    interface Breed {
+        SimulatedPlace place(SimulatedDirectory directory, Journal journal, dev.sessionlock.internal.system.ProcessIdentity self, long clockOffset);
+
+        default LockEngine engine(SimulatedPlace place, long process) {
+            return new SeatEngine(place, process);
+        }
+    }
+
+    private final long seed;
+    private final Breed breed;
+    private final SplittableRandom random;
+    final SimulatedDirectory directory = new SimulatedDirectory();
+    private final List<SimulatedProcess> processes = new ArrayList<>();
+    private final List<String> trace;
+
+    // what goes wrong in this run
+    private final boolean crashes;
+    private final boolean hands;
+    private final boolean steps;
+    private final boolean lostBytes;
+    /** The only one whose JVM does what loses its bytes: two such faults at once are beyond what the record can make good. */
+    private final int loser;
+    private final boolean ioErrors;
+    /** One stays frozen, wherever it stands, until all others are done: after so many turns; negative if none does. */
+    private final int freezing;
+    private boolean anyReborn;
+    final boolean holdsLong;
+    private final int meanOperations;
+    private final long longestLease;
+
+    private long lastToken;
+    private int entered;
+    private int crashed;
+    private long nextPid = 100;
+    private boolean calm;
+    private @Nullable SimulatedProcess asleep;
+
+    Schedule(long seed, Breed breed, boolean traced) {
+        this.seed = seed;
+        this.breed = breed;
+        this.random = new SplittableRandom(seed);
+        this.trace = traced ? new ArrayList<>() : null;
+        this.crashes = random.nextInt(2) == 0;
+        this.lostBytes = random.nextInt(5) == 0;
+        this.hands = random.nextInt(3) == 0;
+        this.ioErrors = !lostBytes && random.nextInt(6) == 0;
+        this.steps = random.nextInt(3) == 0;
+        this.freezing = !hands && random.nextInt(4) == 0 ? random.nextInt(MOST_TURNS_BEFORE_ONE_FREEZES) : -1;
+        this.holdsLong = random.nextInt(4) == 0;
+        this.meanOperations = 1 << random.nextInt(5);
+        directory.refusesLinks = random.nextInt(8) == 0;
+        directory.hidesProcesses = !lostBytes && random.nextInt(10) == 0;
+        int many = 2 + random.nextInt(3);
+        long lease = SECOND;
+        for (int i = 0; i < many; i++) {
+            SimulatedProcess process = start();
+            lease = Math.max(lease, process.terms.leaseNanos());
+        }
+        this.longestLease = lease;
+        this.loser = random.nextInt(many);
+    }
+
+    private SimulatedProcess start() {
+        return start(nextPid++, 1 + random.nextInt(2), terms());
+    }
+
+    private Terms terms() {
+        return new Terms(SECOND * (1 + random.nextInt(3)), random.nextInt(7) != 0, -1, "main", null, true);
+    }
+
+    private SimulatedProcess start(long pid, int wishes, Terms terms) {
+        long ticks = directory.nanos / 10_000_000 + processes.size();
+        boolean otherClock = !lostBytes && random.nextInt(25) == 0 && !anyReborn;
+        boolean otherPids = !lostBytes && random.nextInt(25) == 0;
+        Journal journal = new Journal(new Watching(processes.size()));
+        SimulatedPlace place = breed.place(directory, journal,
+                SimulatedPlace.process(pid, ticks, otherPids ? "pids-2" : "pids-1", otherClock ? "time-2" : "time-1"),
+                otherClock ? 100_000 * SECOND : 0);
+        SimulatedProcess process = new SimulatedProcess(this, random, place, journal, breed.engine(place, pid), terms, wishes);
+        directory.processes.put(pid, ticks);
+        processes.add(process);
+        return process;
+    }
+
+    /** Has operations fail where this run says so, and writes them down. */
+    private final class Watching implements Journal.Watcher {
+        private final int who;
+
+        Watching(int who) {
+            this.who = who;
+        }
+
+        @Override
+        public void before(Op op) throws IOException {
+            if (ioErrors && !calm && CAN_FAIL[op.ordinal()] && random.nextInt(40) == 0) {
+                throw new IOException("simulated failure of " + op);
+            }
+        }
+
+        @Override
+        public void after(Op op, Object result) {
+            if (trace != null) {
+                trace.add(line(processes.get(who), "  " + op + " " + shown(result)));
+            }
+        }
+    }
+
+    private static final boolean[] CAN_FAIL = new boolean[Op.values().length];
+
+    static {
+        for (Op op : List.of(Op.FIND_LINE, Op.CLAIM_LINE, Op.WRITE, Op.REWRITE, Op.LINK, Op.IS_AT, Op.DELETE, Op.UNLINK, Op.FIND,
+                Op.BEGIN_RECLAIM, Op.END_RECLAIM, Op.TRY_BYTE)) {
+            CAN_FAIL[op.ordinal()] = true;
+        }
+    }
+
+    // ---- the run ----
+
+    /** Runs it. {@return how often the lock was entered} */
+    int run() {
+        try {
+            for (int turn = 0; turn < MOST_TURNS && turn != freezing && !areAllDone(); turn++) {
+                turn();
+            }
+            comeToAnEnd();
+            return entered;
+        } catch (AssertionError | RuntimeException e) {
+            Broken broken = new Broken("seed " + seed + " (" + weather() + "): " + e.getMessage() + (trace == null ? "" : "\n" + String.join("\n", trace)));
+            broken.initCause(e);
+            throw broken;
+        }
+    }
+
+    private String weather() {
+        return (crashes ? "crashes " : "") + (lostBytes ? "lostBytes " : "") + (hands ? "hands " : "") + (ioErrors ? "ioErrors " : "")
+                + (steps ? "steps " : "") + (directory.refusesLinks ? "noLinks " : "") + (directory.hidesProcesses ? "hidepid " : "")
+                + (freezing < 0 ? "" : "oneStaysFrozen ");
+    }
+
+    private boolean areAllDone() {
+        for (SimulatedProcess process : processes) {
+            if (!process.isDone()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean haveAllButOneHadTheirTurn(SimulatedProcess one) {
+        for (SimulatedProcess process : processes) {
+            if (process != one && !process.hasHadItsTurn()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void turn() {
+        int dice = random.nextInt(100);
+        if (dice < 72) {
+            runSomebody();
+        } else if (dice < 82) {
+            pass(random.nextLong(random.nextBoolean() ? MILLI : 30 * MILLI));
+        } else if (dice < 84) {
+            pass(random.nextLong(2 * longestLease));
+        } else if (dice < 90) {
+            SimulatedProcess process = any();
+            if (!process.dead) {
+                process.frozen = !process.frozen;
+                note(process, process.frozen ? "FROZEN" : "WOKEN");
+            }
+        } else if (dice < 94) {
+            ring();
+        } else {
+            goWrong();
+        }
+    }
+
+    private void pass(long nanos) {
+        directory.pass(nanos);
+        if (isTraced()) {
+            note(null, "TIME " + nanos / 1_000 + " us");
+        }
+    }
+
+    private SimulatedProcess any() {
+        return processes.get(random.nextInt(processes.size()));
+    }
+
+    private void runSomebody() {
+        int first = random.nextInt(processes.size());
+        for (int i = 0; i < processes.size(); i++) {
+            SimulatedProcess process = processes.get((first + i) % processes.size());
+            if (!process.frozen && !process.dead && !process.isDone() && !process.isAsleep()) {
+                process.run(1 + random.nextInt(2 * meanOperations));
+                assertOneHolder();
+                return;
+            }
+        }
+        passToNextWaking();
+    }
+
+    private void passToNextWaking() {
+        long next = Long.MAX_VALUE;
+        for (SimulatedProcess process : processes) {
+            if (!process.frozen && !process.isDone()) {
+                next = Math.min(next, process.wakeAt());
+            }
+        }
+        pass(next == Long.MAX_VALUE ? MILLI : Math.max(next - directory.nanos, 1_000));
+    }
+
+    /** The kernel gives a free byte to one that waits for it. */
+    private void ring() {
+        int seat = random.nextInt(2);
+        SimulatedProcess process = any();
+        if (process.isWaitingFor(seat) && directory.owner[seat] == null) {
+            process.place.ring(seat);
+            if (process == asleep && canBlockForGood(process)) {
+                process.place.unring(seat);
+                return;
+            }
+            note(process, "BELL " + seat);
+        }
+    }
+
+    private void goWrong() {
+        int dice = random.nextInt(10);
+        SimulatedProcess process = any();
+        if (dice < 3 && crashes && !process.dead && crashed < 4) {
+            crash(process);
+        } else if (dice < 7 && hands) {
+            handle();
+        } else if (dice < 8 && steps) {
+            directory.wallMicros += (random.nextLong(20) - 10) * 3_600_000_000L;
+            note(null, "WALL CLOCK STEPPED");
+        } else if (dice < 9 && lostBytes && process == processes.get(loser) && !process.dead && !(hands && process.lacksItsRecord())) {
+            note(process, "LOSES ITS BYTES");
+            process.place.loseBytes();
+        } else if (dice == 9 && process.holds() && !process.dead) {
+            note(null, "RELEASE REQUESTED of " + process);
+            directory.requests.add(process.token());
+        }
+    }
+
+    private void crash(SimulatedProcess process) {
+        note(process, "CRASH");
+        process.dead = true;
+        process.place.die();
+        directory.processes.remove(pid(process));
+        crashed++;
+        // Another takes its place, sometimes with its very pid. Not where there are two time namespaces: there its start time proves nothing.
+        boolean reborn = random.nextBoolean() && processes.stream().allMatch(one -> one.place.self().timeNamespace().equals("time-1"));
+        anyReborn |= reborn;
+        start(reborn ? pid(process) : nextPid++, 1, terms());
+    }
+
+    private static long pid(SimulatedProcess process) {
+        return process.place.self().pid();
+    }
+
+    private static final String[] HANDS = {"RM x.lock", "RM x.lock", "RM x.lock", "RM x.lock", "RM takeover-x", "A DEAD STRANGER'S x.lock",
+        "A TORN x.lock", "x.lock EMPTIED"};
+
+    /** What hands and other programs do to x.lock. */
+    private void handle() {
+        if (lostBytes && processes.get(loser).isWitnessedByItsRecordAlone()) {
+            return;
+        }
+        int dice = random.nextInt(lostBytes ? 4 : 8);
+        note(null, HANDS[dice]);
+        if (dice < 4) {
+            directory.put(Spot.LOCK, null);
+        } else if (dice < 5) {
+            directory.put(Spot.TAKEOVER, null);
+        } else if (dice < 6) {
+            directory.leave(Spot.LOCK, new LockContent.Stranger(77, null, -1, -1)); // dead
+        } else if (dice < 7) {
+            directory.leave(Spot.LOCK, new LockContent.Torn("a hand"));
+        } else if (directory.at(Spot.LOCK) != null) {
+            directory.at(Spot.LOCK).write(new LockContent.Empty(), directory.wallMicros);
+        }
+    }
+
+    // ---- the end: everybody awake or dead, and nothing goes wrong any more ----
+
+    private void comeToAnEnd() {
+        note(null, "TO THE END");
+        calm = true;
+        directory.hidesProcesses = false;
+        directory.reclaiming = false; // the mark of one that was killed, which others respect for 30 s
+        if (hands && !lostBytes && random.nextInt(4) != 0) {
+            directory.put(Spot.LOCK, null); // else a torn record is waited for
+        }
+        for (SimulatedProcess process : processes) {
+            process.frozen = false;
+            process.hurry();
+        }
+        asleep = freezing < 0 ? null : freezeOne();
+        if (asleep != null) {
+            // Where links are refused, a record that somebody was killed or frozen in the middle of writing is waited for, as a torn one.
+            long patience = directory.refusesLinks ? Residue.TORN_MILLIS * MILLI + 10 * SECOND : 10 * SECOND;
+            runToTheEnd(patience, "somebody is kept out by " + asleep + ", which is frozen, for longer than its lease and grace");
+            asleep.frozen = false;
+            note(asleep, "WOKEN");
+            asleep = null;
+        }
+        runToTheEnd(100 * SECOND, "somebody never gets the lock, though nobody is frozen");
+        boolean clean = crashed == 0 && !lostBytes && !ioErrors;
+        assertNothingHeld();
+        if (clean) {
+            assertNothingLeft("after a clean run", true);
+        }
+        for (SimulatedProcess process : processes) {
+            process.place.die();
+            directory.processes.remove(pid(process));
+            if (!process.dead && !lostBytes && !ioErrors && !process.place.slips.isEmpty()) {
+                throw new PromiseBroken(Promise.NOTHING_LEFT, process + " has leaked " + process.place.slips.size() + " records");
+            }
+        }
+        assertCanBeTaken(clean && !hands);
+        assertNothingLeft("after the next one has gone", clean);
+    }
+
+    /** {@return one that is frozen somewhere in what it does; null if it is one that nobody may pass over} */
+    private @Nullable SimulatedProcess freezeOne() {
+        SimulatedProcess process = any();
+        if (process.dead || process.isDone() || !process.terms.takeover() || processes.stream().anyMatch(one -> !one.place.comparable())) {
+            return null;
+        }
+        process.run(random.nextInt(60));
+        if (canBlockForGood(process)) {
+            return null;
+        }
+        process.frozen = true;
+        note(process, "STAYS FROZEN");
+        return process;
+    }
+
+    /**
+     * The known limits of what is promised of one that is frozen: between its byte and the line of a lock that is taken for the first time;
+     * with a byte whose until still is that of a dead one who was not to be passed over; with a second byte, got by a thread that waited for
+     * it in the kernel and cannot be called back; with a byte that one who has given back needs, whose record the disk let him neither delete
+     * nor rewrite, and which speaks for him as long as he lives.
+     */
+    private boolean canBlockForGood(SimulatedProcess process) {
+        if (ioErrors && processes.stream().anyMatch(one -> one != process && !one.dead && !one.isTidy())) {
+            return true;
+        }
+        for (int seat = 0; seat < 2; seat++) {
+            boolean has = directory.owner[seat] == process.place;
+            if (has && (!directory.lined || directory.until[seat] > Hold.NEVER / 2 || process.hasRung(seat) && directory.owner[1 - seat] == process.place)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void runToTheEnd(long patience, String otherwise) {
+        long start = directory.nanos;
+        for (int turn = 0; asleep == null ? !areAllDone() : !haveAllButOneHadTheirTurn(asleep); turn++) {
+            if (turn == MOST_TURNS_TO_THE_END || directory.nanos - start > patience) {
+                throw new PromiseBroken(Promise.NEVER_STUCK, otherwise + "; " + seat(0) + ", " + seat(1));
+            }
+            runSomebody();
+            for (int i = 0; i < 4; i++) {
+                ring();
+            }
+        }
+    }
+
+    private String seat(int seat) {
+        long left = directory.until[seat] - directory.nanos;
+        String until = directory.until[seat] == 0 ? "none" : left > 1_000 * SECOND ? "never" : left > 0 ? "not past" : "past";
+        return "byte " + seat + " has " + (directory.owner[seat] == null ? "nobody" : directory.owner[seat]) + ", until " + until;
+    }
+
+    private void assertCanBeTaken(boolean atOnce) {
+        SimulatedProcess next = start(nextPid++, 1, new Terms(SECOND, true, -1, "main", null, true));
+        next.hurry();
+        long start = directory.nanos;
+        while (!next.isDone()) {
+            if (directory.nanos - start > (atOnce ? 30 * MILLI : 100 * SECOND)) {
+                throw new PromiseBroken(Promise.NEVER_STUCK, "the lock cannot be taken again, though nobody holds it");
+            }
+            if (next.isAsleep()) {
+                pass(next.wakeAt() - directory.nanos);
+            }
+            next.run(1_000);
+        }
+    }
+
+    private void assertNothingHeld() {
+        for (int seat = 0; seat < 2; seat++) {
+            if (directory.owner[seat] != null) {
+                throw new PromiseBroken(Promise.NOTHING_LEFT, directory.owner[seat] + " still has byte " + seat);
+            }
+        }
+    }
+
+    private void assertNothingLeft(String when, boolean clean) {
+        assertNothingHeld();
+        for (int seat = 0; seat < 2; seat++) {
+            if (directory.until[seat] != 0) {
+                throw new PromiseBroken(Promise.NOTHING_LEFT, when + " until[" + seat + "] is " + directory.until[seat]);
+            }
+        }
+        for (Spot spot : Spot.values()) {
+            // A successor who could not delete its record, or had lost its byte, and who was killed then, leaves it to the next successor.
+            boolean twoFaults = spot == Spot.TAKEOVER && (ioErrors || lostBytes) && crashed > 0;
+            if (!twoFaults && directory.at(spot) != null && directory.at(spot).content instanceof LockContent.Ours) {
+                throw new PromiseBroken(Promise.NOTHING_LEFT, when + " a record lies at " + spot);
+            }
+        }
+        if (directory.reclaiming && clean) {
+            throw new PromiseBroken(Promise.NOTHING_LEFT, when + " the mark of a reclaim is left");
+        }
+    }
+
+    // ---- what is promised ----
+
+    void entered(SimulatedProcess process) {
+        entered++;
+        assertOneHolder();
+        if (process.token() <= lastToken) {
+            throw new PromiseBroken(Promise.GROWING_TOKENS, process + " comes in with token " + process.token() + " after " + lastToken);
+        }
+        lastToken = process.token();
+    }
+
+    private void assertOneHolder() {
+        SimulatedProcess holder = null;
+        for (SimulatedProcess process : processes) {
+            if (process.isValidHolder()) {
+                if (holder != null) {
+                    throw new PromiseBroken(Promise.ONE_HOLDER, "two valid holders: " + holder + " and " + process);
+                }
+                holder = process;
+            }
+        }
+    }
+
+    // ---- the trace ----
+
+    boolean isTraced() {
+        return trace != null;
+    }
+
+    void note(SimulatedProcess who, String what) {
+        if (trace != null) {
+            trace.add(line(who, what));
+        }
+    }
+
+    private String line(SimulatedProcess who, String what) {
+        return String.format("%9d us  %-8s %s", (directory.nanos - 5_000_000_000_000L) / 1_000, who == null ? "" : who, what);
+    }
+
+    private static String shown(Object result) {
+        return result instanceof dev.sessionlock.internal.directory.LockPlace.Found found ? found.content().getClass().getSimpleName()
+                : result instanceof SimulatedPlace.SimulatedSlip || result == null ? "" : result.toString();
+    }
+}

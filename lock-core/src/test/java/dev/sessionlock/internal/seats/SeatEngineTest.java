@@ -1,0 +1,1070 @@
+package dev.sessionlock.internal.seats;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sessionlock.internal.directory.LockContent;
+import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.seats.LockEngine.Cleared;
+import dev.sessionlock.internal.seats.LockEngine.Outcome;
+import dev.sessionlock.internal.seats.LockEngine.Standing;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+
+/** What the engine answers, to the nanosecond where a nanosecond decides, and what it writes. */
+class SeatEngineTest {
+    private static final long MILLI = 1_000_000;
+    private static final long LEASE = 1_000 * MILLI;
+    private static final long GRACE = 100 * MILLI;
+    private static final long HAND_BITS = 0xffff;
+    private static final Terms TERMS = new Terms(LEASE, true, -1, "main", null, true);
+    private static final Terms NOT_TO_BE_PASSED_OVER = new Terms(LEASE, false, -1, "main", null, true);
+
+    private final SimulatedDirectory directory = new SimulatedDirectory();
+    private final Party one = new Party(70_100);
+    private final Party two = new Party(70_200);
+    private final Party three = new Party(70_300);
+
+    /** Something that happens at a moment of the engine's that it does not choose. */
+    private interface Event {
+        void happen() throws IOException;
+    }
+
+    private static final Event NOTHING = () -> { };
+
+    private final class Party extends SimulatedPlace {
+        private final SeatEngine engine;
+        private Event afterLink = NOTHING;
+        private Event afterRewrite = NOTHING;
+        private Event afterByte = NOTHING;
+        private Event afterReclaimMark = NOTHING;
+        private boolean wordsStay;
+        private boolean cannotFindItsLine;
+        private boolean cannotUnlink;
+
+        Party(long pid) {
+            super(SeatEngineTest.this.directory, new Journal(op -> { }), process(pid, pid, "pids-1", "time-1"), 0);
+            engine = new SeatEngine(this, pid);
+            directory.processes.put(pid, pid);
+        }
+
+        @Override
+        void linked() {
+            Event event = afterLink;
+            afterLink = NOTHING;
+            happens(event);
+        }
+
+        @Override
+        void rewritten() {
+            Event event = afterRewrite;
+            afterRewrite = NOTHING;
+            happens(event);
+        }
+
+        @Override
+        boolean kernelGives(int seat) {
+            boolean gives = super.kernelGives(seat);
+            if (gives) {
+                Event event = afterByte;
+                afterByte = NOTHING;
+                happens(event);
+            }
+            return gives;
+        }
+
+        @Override
+        public boolean beginReclaim() throws IOException {
+            boolean begun = super.beginReclaim();
+            afterReclaimMark.happen();
+            return begun;
+        }
+
+        @Override
+        public dev.sessionlock.internal.directory.Line findLine() throws IOException {
+            if (cannotFindItsLine) {
+                throw new IOException("no board");
+            }
+            return super.findLine();
+        }
+
+        @Override
+        public void unlink(Slip slip, Spot spot) throws IOException {
+            if (cannotUnlink) {
+                throw new IOException("no unlinking");
+            }
+            super.unlink(slip, spot);
+        }
+
+        @Override
+        void writeUntil(int seat, long value) {
+            if (!wordsStay || value != 0) {
+                super.writeUntil(seat, value);
+            }
+        }
+
+        private void happens(Event event) {
+            try {
+                event.happen();
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
+        }
+
+        SeatHold take() throws IOException {
+            return (SeatHold) engine.take(TERMS);
+        }
+
+        Busy busy() throws IOException {
+            return (Busy) engine.take(TERMS);
+        }
+
+        void gone() {
+            die();
+            directory.processes.remove(self().pid());
+        }
+
+        /** A thread of it waits for the byte, and gets it. */
+        void accept(int seat) {
+            ring(seat);
+            engine.accept(seat);
+        }
+    }
+
+    private long inMillis(long millis) {
+        return directory.nanos + millis * MILLI;
+    }
+
+    private void assertBusy(Busy busy, int waitFor, long retryAt, String why) {
+        assertThat(busy.waitFor()).isEqualTo(waitFor);
+        assertThat(busy.retryAt()).isEqualTo(retryAt);
+        assertThat(busy.why()).contains(why);
+    }
+
+    /** Process one is frozen, and two sits on the other seat. */
+    private SeatHold takeOver() throws IOException {
+        directory.pass(LEASE + GRACE + MILLI);
+        two.busy();
+        directory.pass(20 * MILLI);
+        return two.take();
+    }
+
+    private LockRecord recordAt(Spot spot) {
+        return ((LockContent.Ours) directory.at(spot).content).record();
+    }
+
+    private LockContent.Ours record(long pid, long token, boolean takeover, long leaseUntilNanos) {
+        return new LockContent.Ours(new LockRecord(pid, 0, -1, pid, "session.jsonl", token, "moss", -1, SimulatedDirectory.BOOT, "pids-1", "time-1",
+                null, null, takeover, 1_000, 0, leaseUntilNanos));
+    }
+
+    private LockContent.Ours ofTheDead(long token) {
+        return record(999, token, true, directory.nanos + LEASE);
+    }
+
+    private void assertNothingHeld() {
+        assertThat(directory.owner).containsOnlyNulls();
+        assertThat(directory.until).containsOnly(0L);
+    }
+
+    // ---- taking ----
+
+    @Nested
+    class WhoFindsItBusy {
+
+        @Test
+        void isToldWhenTheHolderMayBePassedOver() throws IOException {
+            SeatHold hold = one.take();
+
+            assertBusy(two.busy(), 0, hold.published + MILLI, "another process holds it");
+            assertThat(hold.published).isBetween(directory.nanos + LEASE + GRACE, directory.nanos + LEASE + GRACE + HAND_BITS);
+        }
+
+        @Test
+        void isToldThatOnlyTheBellWillHelpIfTheHolderIsNotToBePassedOver() throws IOException {
+            one.engine.take(NOT_TO_BE_PASSED_OVER);
+
+            assertBusy(two.busy(), 0, Long.MAX_VALUE, "another process holds it");
+        }
+
+        @Test
+        void isToldThatOnlyTheBellWillHelpWhereUntilsAreNotShared() throws IOException {
+            directory.shared = false;
+            one.take();
+            directory.pass(100 * LEASE);
+
+            assertBusy(two.busy(), 0, Long.MAX_VALUE, "another process holds it");
+        }
+
+        @Test
+        void looksAgainSoonWhileTheLockHasNoLine() throws IOException {
+            directory.owner[0] = one;
+
+            assertBusy(two.busy(), 0, inMillis(4), "takes it for the first time");
+            assertThat(directory.owner[1]).isNull();
+        }
+
+        @Test
+        void looksAgainSoonWhenTheUntilIsPast() throws IOException {
+            SeatHold hold = one.take();
+            directory.pass(hold.published - directory.nanos); // past from this very nanosecond on
+
+            assertBusy(two.busy(), 0, inMillis(4), "changes hands, or its holder is frozen");
+            directory.pass(20 * MILLI - 1);
+            assertBusy(two.busy(), 0, inMillis(4), "changes hands, or its holder is frozen");
+            directory.pass(1);
+            assertThat(two.take().seat).isOne();
+        }
+
+        @Test
+        void countsTheTwentyMillisecondsAnewWhenTheHolderHasShownALifeSign() throws IOException {
+            SeatHold hold = one.take();
+            long beforeItsEnd = hold.published - directory.nanos;
+            directory.pass(beforeItsEnd);
+            two.busy();
+            directory.until[0] = directory.nanos + 1;
+            two.busy();
+            directory.pass(25 * MILLI);
+
+            assertBusy(two.busy(), 0, inMillis(4), "changes hands, or its holder is frozen");
+        }
+
+        @Test
+        void waitsForTheSuccessorWhenBothSeatsAreTaken() throws IOException {
+            one.take();
+            SeatHold successor = takeOver();
+            three.busy();
+            directory.pass(20 * MILLI);
+
+            assertBusy(three.busy(), 1, successor.published + MILLI, "a successor holds it");
+            directory.until[1] = 0;
+            assertBusy(three.busy(), 1, inMillis(4), "a successor holds it");
+        }
+
+        @Test
+        void waitsForTheSuccessorWhenOnlySeat0IsFree() throws IOException {
+            SeatHold frozen = one.take();
+            SeatHold successor = takeOver();
+            one.engine.release(frozen);
+
+            assertBusy(three.busy(), 1, successor.published + MILLI, "a successor holds it");
+            assertThat(directory.owner[0]).isNull();
+            assertThat(directory.until[0]).isZero();
+        }
+
+        @Test
+        void waitsForASuccessorThatHasLostItsByteOnEitherWay() throws IOException {
+            SeatHold frozen = one.take();
+            SeatHold successor = takeOver();
+            two.loseBytes();
+            three.busy();
+            directory.pass(20 * MILLI);
+
+            assertBusy(three.busy(), Busy.NOTHING, inMillis(20), "lease runs"); // from seat 1
+            one.engine.release(frozen);
+            assertBusy(three.busy(), Busy.NOTHING, inMillis(20), "lease runs"); // from seat 0
+            assertThat(directory.until[1]).isEqualTo(successor.published);
+        }
+
+        @Test
+        void withdrawsFromSeat1IfAnotherHasSatThereSinceItLooked() throws IOException {
+            one.take();
+            directory.pass(LEASE + GRACE + MILLI);
+            two.busy();
+            directory.pass(20 * MILLI);
+            two.afterByte = () -> directory.until[1] = 5;
+
+            assertBusy(two.busy(), 1, inMillis(4), "another has sat on the second seat since");
+            assertThat(directory.until[1]).isEqualTo(5);
+            assertThat(directory.owner[1]).isNull();
+        }
+
+        @Test
+        void withdrawsFromSeat1IfTheHolderHasWoken() throws IOException {
+            SeatHold hold = one.take();
+            directory.pass(LEASE + GRACE + MILLI);
+            two.busy();
+            directory.pass(20 * MILLI);
+            long woken = directory.nanos + LEASE;
+            two.afterByte = () -> directory.until[0] = woken;
+
+            assertBusy(two.busy(), 0, woken + MILLI, "its holder has woken");
+            assertThat(directory.until[1]).isZero();
+            assertThat(directory.owner[1]).isNull();
+            assertThat(hold.seat).isZero();
+        }
+
+        @Test
+        void believesTheRecordWhenTheBoardSaysNothing() throws IOException {
+            one.take();
+            directory.until[0] = 0; // the board was made anew
+            two.busy();
+            directory.pass(20 * MILLI);
+
+            assertBusy(two.busy(), 0, inMillis(20), "its record says that its lease runs");
+            assertThat(directory.until[1]).isZero();
+            assertThat(directory.owner[1]).isNull();
+        }
+
+        @Test
+        void waitsAsLongAsWhatLiesThereSays() throws IOException {
+            directory.leave(Spot.LOCK, new LockContent.Stranger(one.self().pid(), null, -1, -1));
+
+            assertBusy(two.busy(), Busy.NOTHING, inMillis(20), "another program's lock");
+            assertNothingHeld();
+        }
+
+        @Test
+        void waitsForAnotherWhoReplacesADeadLock() throws IOException {
+            directory.leave(Spot.LOCK, ofTheDead(1));
+            directory.reclaiming = true;
+            directory.reclaimingSince = directory.wallMicros;
+
+            assertBusy(two.busy(), Busy.NOTHING, inMillis(10), "another process is replacing a dead lock");
+            assertThat(directory.at(Spot.LOCK)).isNotNull();
+        }
+
+        @Test
+        void givesUpForTheMomentIfThereIsNoEndToClearingAway() throws IOException {
+            two.wordsStay = true;
+            directory.lined = true;
+            directory.until[1] = directory.nanos + LEASE; // a dead successor's, which comes back again and again
+
+            assertBusy(two.busy(), Busy.NOTHING, inMillis(4), "changes hands too fast");
+        }
+    }
+
+    @Nested
+    class WhoComesIn {
+
+        @Test
+        void writesWhoItIsAndForHowLong() throws IOException {
+            SeatHold hold = (SeatHold) one.engine.take(new Terms(LEASE, false, 60_000, "compactor-1", "flush", true));
+
+            LockRecord record = recordAt(Spot.LOCK);
+            long wall = directory.wallMicros / 1_000;
+            assertThat(record).isEqualTo(new LockRecord(70_100, wall, 60_000, 70_100, "session.jsonl", hold.token(), "moss",
+                    one.self().started().toEpochMilli(), SimulatedDirectory.BOOT, "pids-1", "time-1", "compactor-1", "flush", false, 1_000, wall + 1_000,
+                    directory.nanos + LEASE));
+            assertThat(hold.deadline()).isEqualTo(Hold.NEVER);
+            assertThat(directory.until[0] & HAND_BITS).as("whose word it is").isEqualTo(70_100 & HAND_BITS);
+        }
+
+        @Test
+        void whereUntilsAreNotSharedHasADeadlineEvenIfItIsNotToBePassedOver() throws IOException {
+            directory.shared = false;
+
+            assertThat(((SeatHold) one.engine.take(NOT_TO_BE_PASSED_OVER)).deadline()).isEqualTo(directory.nanos + LEASE);
+        }
+
+        @Test
+        void isTooLateFromTheEndOfItsLeaseOn() throws IOException {
+            one.afterLink = () -> directory.pass(LEASE - 1);
+            SeatHold hold = one.take();
+            one.engine.release(hold);
+            one.afterLink = () -> directory.pass(LEASE);
+
+            assertBusy(one.busy(), Busy.NOTHING, directory.nanos, "slept for a whole lease");
+            assertNothingHeld();
+            assertThat(directory.at(Spot.LOCK)).isNull();
+        }
+
+        @Test
+        void onSeat1IsTooLateFromTheEndOfItsLeaseOn() throws IOException {
+            one.take();
+            directory.pass(LEASE + GRACE + MILLI);
+            two.busy();
+            directory.pass(20 * MILLI);
+            directory.put(Spot.LOCK, null);
+            two.afterLink = () -> two.afterLink = () -> directory.pass(LEASE - 1); // the second one, of its record to x.lock
+            SeatHold hold = two.take();
+            two.engine.release(hold);
+            two.afterLink = () -> two.afterLink = () -> directory.pass(LEASE);
+            directory.put(Spot.LOCK, null);
+
+            assertBusy(two.busy(), Busy.NOTHING, directory.nanos, "slept for a whole lease");
+            assertThat(directory.until[1]).isZero();
+            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+        }
+
+        @Test
+        void onSeat1NoticesThatItsByteWasLostBeforeItsRecordLayThere() throws IOException {
+            one.take();
+            directory.pass(LEASE + GRACE + MILLI);
+            two.busy();
+            directory.pass(20 * MILLI);
+            two.afterLink = () -> {
+                directory.pass(1);
+                two.loseBytes();
+            };
+
+            assertBusy(two.busy(), Busy.NOTHING, directory.nanos, "the kernel lost our lock while we took it");
+            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+            assertThat(two.slips).isEmpty();
+        }
+
+        @Test
+        void noticesThatAnotherHasWrittenOverItsWord() throws IOException {
+            one.afterLink = () -> directory.until[0] = 7;
+
+            assertBusy(one.busy(), Busy.NOTHING, directory.nanos, "another has had it since");
+            assertThat(directory.until[0]).as("not its own to take back").isEqualTo(7);
+        }
+
+        @Test
+        void doesNotDeleteWhatIsNoLongerWhatItJudged() throws IOException {
+            directory.leave(Spot.LOCK, ofTheDead(1));
+            LockContent living = new LockContent.Stranger(two.self().pid(), null, -1, -1);
+            one.afterReclaimMark = () -> directory.leave(Spot.LOCK, living);
+
+            assertBusy(one.busy(), Busy.NOTHING, inMillis(20), "another program's lock");
+
+            assertThat(directory.at(Spot.LOCK).content).isEqualTo(living);
+        }
+
+        @Test
+        void doesNotDeleteAFileThatSaysSomethingElseByNow() throws IOException {
+            directory.leave(Spot.LOCK, ofTheDead(1));
+            LockContent living = new LockContent.Stranger(two.self().pid(), null, -1, -1);
+            one.afterReclaimMark = () -> directory.at(Spot.LOCK).write(living, directory.wallMicros);
+
+            assertThat(one.busy().why()).contains("another program's lock");
+
+            assertThat(directory.at(Spot.LOCK).content).isEqualTo(living);
+        }
+
+        @Test
+        void keepsItsTokenIfThatIsGreaterThanTheDeadOnes() throws IOException {
+            directory.leave(Spot.LOCK, ofTheDead(directory.wallMicros - 1));
+            assertThat(one.take().token()).isEqualTo(directory.wallMicros);
+
+            one.gone();
+            directory.leave(Spot.LOCK, ofTheDead(directory.wallMicros + 1));
+            assertThat(two.take().token()).as("equal to the one it had drawn").isEqualTo(directory.wallMicros + 2);
+        }
+    }
+
+    // ---- holding ----
+
+    @Nested
+    class Renewing {
+
+        @Test
+        void countsUntilTheVeryEndOfTheLease() throws IOException {
+            SeatHold hold = one.take();
+            directory.pass(LEASE - 1);
+            assertThat(one.engine.renew(hold, -1)).isTrue();
+            assertThat(hold.deadline()).isEqualTo(directory.nanos + LEASE);
+            assertThat(hold.renewedAt()).isEqualTo(directory.nanos);
+
+            directory.pass(LEASE);
+            long before = directory.until[0];
+            assertThat(one.engine.renew(hold, -1)).isFalse();
+            assertThat(directory.until[0]).isEqualTo(before);
+        }
+
+        @Test
+        void doesNotCountIfTheLeaseEndsWhileItIsMade() throws IOException {
+            SeatHold hold = one.take();
+            one.afterRewrite = () -> directory.pass(LEASE);
+
+            assertThat(one.engine.renew(hold, -1)).isFalse();
+            assertThat(hold.deadline()).isEqualTo(directory.nanos);
+        }
+
+        @Test
+        void writesTheNewLeaseAndTheEndOfTheHoldIntoTheRecord() throws IOException {
+            SeatHold hold = one.take();
+            long createdAt = directory.wallMicros / 1_000;
+            directory.pass(LEASE / 2);
+
+            one.engine.renew(hold, createdAt + 5_000);
+
+            assertThat(recordAt(Spot.LOCK).createdAt()).isEqualTo(createdAt);
+            assertThat(recordAt(Spot.LOCK).maxHoldMs()).isEqualTo(5_000);
+            assertThat(recordAt(Spot.LOCK).leaseUntil()).isEqualTo(createdAt + 1_500);
+            assertThat(recordAt(Spot.LOCK).leaseUntilNanos()).isEqualTo(directory.nanos + LEASE);
+            one.engine.renew(hold, createdAt - 1);
+            assertThat(recordAt(Spot.LOCK).maxHoldMs()).as("no negative one: that would be for ever").isZero();
+            one.engine.renew(hold, 0);
+            assertThat(recordAt(Spot.LOCK).maxHoldMs()).isZero();
+            one.engine.renew(hold, -1);
+            assertThat(recordAt(Spot.LOCK).maxHoldMs()).isNegative();
+        }
+
+        @Test
+        void asksTheKernelAfreshWhenItsWordHasChanged() throws IOException {
+            SeatHold hold = one.take();
+            directory.pass(1);
+            one.viewKernel();
+            directory.pass(1);
+            one.loseBytes();
+            directory.until[0] = 7;
+            directory.owner[0] = two;
+
+            assertThat(one.engine.renew(hold, -1)).isFalse();
+            assertThat(directory.until[0]).isEqualTo(7);
+        }
+    }
+
+    @Nested
+    class HandingOver {
+
+        @Test
+        void writesTheNewHoldIntoTheOldOnesPlace() throws IOException {
+            SeatHold from = one.take();
+            directory.pass(LEASE / 2);
+
+            SeatHold to = (SeatHold) one.engine.handOver(from, new Terms(2 * LEASE, true, 7_000, "writer-2", "append", true));
+
+            long wall = directory.wallMicros / 1_000;
+            LockRecord record = recordAt(Spot.LOCK);
+            assertThat(to.token()).isGreaterThan(from.token()).isEqualTo(record.token());
+            assertThat(record.createdAt()).isEqualTo(wall);
+            assertThat(record.maxHoldMs()).isEqualTo(7_000);
+            assertThat(record.thread()).isEqualTo("writer-2");
+            assertThat(to.deadline()).isEqualTo(directory.nanos + 2 * LEASE);
+            assertThat(to.reclaimed()).isNull();
+            one.engine.release(to);
+            assertNothingHeld();
+        }
+
+        @Test
+        void ofAHoldWithoutLimitOrWithoutTimeIsWrittenAsSuch() throws IOException {
+            SeatHold hold = (SeatHold) one.engine.handOver(one.take(), TERMS);
+            assertThat(recordAt(Spot.LOCK).maxHoldMs()).isNegative();
+
+            one.engine.handOver(hold, new Terms(LEASE, true, 0, "main", null, true));
+            assertThat(recordAt(Spot.LOCK).maxHoldMs()).isZero();
+        }
+
+        @Test
+        void isNotDoneFromTheEndOfTheLeaseOn() throws IOException {
+            SeatHold hold = one.take();
+            directory.pass(LEASE);
+            long token = directory.token;
+
+            assertThat(one.engine.handOver(hold, TERMS)).isNull();
+            assertThat(directory.token).as("none was drawn").isEqualTo(token);
+        }
+
+        @Test
+        void isNotDoneFromSeat1() throws IOException {
+            one.take();
+            SeatHold successor = takeOver();
+
+            assertThat(two.engine.handOver(successor, TERMS)).isNull();
+        }
+    }
+
+    @Nested
+    class Checking {
+
+        @Test
+        void findsAHoldLostWhoseDirectoryIsAnother() throws IOException {
+            SeatHold hold = one.take();
+            one.displaced = "the directory was replaced";
+
+            assertThat(one.engine.check(hold, false)).isEqualTo(Standing.INTACT);
+            assertThat(one.engine.check(hold, true)).isEqualTo(Standing.LOST);
+        }
+
+        @Test
+        void putsTheSuccessorsRecordWhereTheFrozenOnesWas() throws IOException {
+            SeatHold frozen = one.take();
+            SeatHold successor = takeOver();
+            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(successor.token());
+            assertThat(successor.atLock).isTrue();
+
+            directory.put(Spot.LOCK, null);
+            assertThat(two.engine.check(successor, false)).as("a hand").isEqualTo(Standing.REMOVED);
+            assertThat(frozen.atLock).isFalse();
+        }
+
+        @Test
+        void putsTheSuccessorsRecordThereAsSoonAsThereIsRoom() throws IOException {
+            one.take();
+            LockContent theirs = new LockContent.Stranger(77, null, -1, -1);
+            directory.leave(Spot.LOCK, theirs);
+            SeatHold successor = takeOver();
+            assertThat(directory.at(Spot.LOCK).content).as("a stranger's is not covered").isEqualTo(theirs);
+            assertThat(two.engine.check(successor, false)).isEqualTo(Standing.INTACT);
+            assertThat(directory.at(Spot.LOCK).content).isEqualTo(theirs);
+
+            directory.put(Spot.LOCK, null);
+            assertThat(two.engine.check(successor, false)).isEqualTo(Standing.INTACT);
+            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(successor.token());
+        }
+
+        @Test
+        void doesNotCoverARecordThatIsNotOlder() throws IOException {
+            one.take();
+            directory.leave(Spot.LOCK, ofTheDead(0));
+            SeatHold successor = takeOver();
+            directory.leave(Spot.LOCK, ofTheDead(successor.token()));
+            successor.atLock = false;
+
+            assertThat(two.engine.check(successor, false)).isEqualTo(Standing.INTACT);
+            assertThat(successor.atLock).isFalse();
+            directory.leave(Spot.LOCK, ofTheDead(successor.token() - 1));
+            two.engine.check(successor, false);
+            assertThat(successor.atLock).isTrue();
+        }
+
+        @Test
+        void findsTheSuccessorsOwnRecordRemoved() throws IOException {
+            one.take();
+            SeatHold successor = takeOver();
+            directory.put(Spot.TAKEOVER, null);
+
+            assertThat(two.engine.check(successor, false)).isEqualTo(Standing.REMOVED);
+        }
+
+        @Test
+        void looksAfreshWhenItIsToldTo() throws IOException {
+            SeatHold hold = one.take();
+            directory.pass(1);
+            one.viewKernel();
+            one.loseBytes();
+            directory.owner[0] = two;
+            assertThat(one.engine.check(hold, true)).as("by the old view").isEqualTo(Standing.INTACT);
+
+            one.engine.lookAfresh();
+
+            assertThat(one.engine.check(hold, true)).isEqualTo(Standing.LOST);
+        }
+    }
+
+    // ---- giving back ----
+
+    @Nested
+    class GivingBack {
+
+        @Test
+        void leavesASuccessorsRecordAtTheLockThatHoldsNobodyUp() throws IOException {
+            one.take();
+            directory.pass(LEASE + GRACE + MILLI);
+            two.engine.take(NOT_TO_BE_PASSED_OVER);
+            directory.pass(20 * MILLI);
+            SeatHold successor = (SeatHold) two.engine.take(NOT_TO_BE_PASSED_OVER);
+
+            two.engine.release(successor);
+
+            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+            LockRecord left = recordAt(Spot.LOCK);
+            assertThat(left.takeover()).isTrue();
+            assertThat(left.leaseUntilNanos()).isEqualTo(1);
+            assertThat(left.maxHoldMs()).isZero();
+            assertThat(two.engine.tidy()).isFalse();
+        }
+
+        @Test
+        void ofASuccessorThatHasLostItsByteLeavesBothRecordsToTidy() throws IOException {
+            SeatHold frozen = one.take();
+            SeatHold successor = takeOver();
+            directory.pass(1);
+            two.loseBytes();
+            directory.owner[1] = three;
+            two.viewKernel();
+            assertThat(two.engine.check(successor, true)).isEqualTo(Standing.LOST);
+
+            two.engine.release(successor);
+
+            assertThat(recordAt(Spot.TAKEOVER).leaseUntilNanos()).isEqualTo(1);
+            assertThat(directory.until[1]).as("another's by now").isEqualTo(successor.published);
+            directory.owner[1] = null;
+            one.engine.release(frozen);
+            assertThat(two.engine.tidy()).isTrue();
+            assertThat(directory.at(Spot.LOCK)).isNull();
+            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+            assertThat(two.slips).isEmpty();
+        }
+
+        @Test
+        void clearsWhatADeadSuccessorHasLeftOnTheOtherSeat() throws IOException {
+            SeatHold frozen = one.take();
+            takeOver();
+            two.gone();
+            directory.pass(LEASE + GRACE + MILLI);
+
+            one.engine.release(frozen);
+
+            assertThat(directory.until[1]).isZero();
+            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+            assertThat(directory.owner).containsOnlyNulls();
+        }
+
+        @Test
+        void leavesALivingSuccessorAlone() throws IOException {
+            SeatHold frozen = one.take();
+            SeatHold successor = takeOver();
+
+            one.engine.release(frozen);
+
+            assertThat(directory.until[1]).isEqualTo(successor.published);
+            assertThat(directory.owner[1]).isEqualTo(two);
+        }
+
+        @Test
+        void deletesASuccessorsRecordAtTheLockAtOnceIfTheOtherSeatIsFree() throws IOException {
+            one.take();
+            Hold successor = takeOver();
+            one.gone();
+
+            two.engine.release(successor);
+
+            assertThat(directory.at(Spot.LOCK)).isNull();
+            assertThat(two.slips).isEmpty();
+        }
+
+        @Test
+        void leavesARecordThatCannotBeTakenBackButHoldsNobodyUp() throws IOException {
+            one.cannotUnlink = true;
+            one.afterLink = () -> directory.until[0] = 7; // the byte was lost, and another has had it
+
+            assertThatThrownBy(() -> one.engine.take(NOT_TO_BE_PASSED_OVER)).hasMessage("no unlinking");
+
+            assertThat(recordAt(Spot.LOCK).takeover()).isTrue();
+            assertThat(recordAt(Spot.LOCK).leaseUntilNanos()).isEqualTo(1);
+            assertThat(two.take().reclaimed()).contains("its lease had run out");
+        }
+
+        @Test
+        void forTheLastMomentsOfAProcessKeepsTheByteAndTheWord() throws IOException {
+            SeatHold hold = one.take();
+
+            one.engine.abandon(hold);
+
+            assertThat(directory.at(Spot.LOCK)).isNull();
+            assertThat(directory.owner[0]).isEqualTo(one);
+            assertThat(directory.until[0]).isEqualTo(hold.published);
+            assertThat(one.slips).isEmpty();
+            assertThat(two.engine.take(TERMS)).isInstanceOf(Busy.class);
+        }
+
+        @Test
+        void forTheLastMomentsLeavesAStrangersRecordAlone() throws IOException {
+            SeatHold hold = one.take();
+            directory.leave(Spot.LOCK, new LockContent.Stranger(77, null, -1, -1));
+
+            one.engine.abandon(hold);
+
+            assertThat(directory.at(Spot.LOCK)).isNotNull();
+        }
+
+        @Test
+        void beginsTheNextTakeWithWhatIsStillToBeDeleted() throws IOException {
+            one.take();
+            SeatHold successor = takeOver();
+            two.engine.release(successor);
+            one.die();
+
+            SeatHold again = two.take();
+
+            assertThat(again.reclaimed()).as("its own record was not in its way").isNull();
+            assertThat(two.engine.tidy()).isTrue();
+        }
+    }
+
+    // ---- clearing ----
+
+    @Nested
+    class Clearing {
+
+        @Test
+        void findsNothing() throws IOException {
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.NOTHING);
+            assertNothingHeld();
+        }
+
+        @Test
+        void takesAwayWhatTheDeadHasLeftAndDrawsNoToken() throws IOException {
+            long theirs = directory.wallMicros + 50;
+            directory.leave(Spot.LOCK, ofTheDead(theirs));
+
+            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(Outcome.REMOVED, "pid 999 does not exist"));
+
+            assertThat(directory.at(Spot.LOCK)).isNull();
+            assertThat(directory.token).as("so that no later one is smaller").isEqualTo(theirs);
+            assertNothingHeld();
+            assertThat(directory.reclaiming).isFalse();
+        }
+
+        @Test
+        void touchesNothingThatMayBeAlive() throws IOException {
+            directory.leave(Spot.LOCK, record(two.self().pid(), 1, true, 0));
+            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(Outcome.KEPT, "pid 70200 runs: alive"));
+
+            directory.leave(Spot.LOCK, new LockContent.Other("a directory"));
+            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(Outcome.KEPT, "a directory"));
+            assertNothingHeld();
+            assertThat(directory.at(Spot.LOCK)).isNotNull();
+        }
+
+        @Test
+        void touchesNothingWhoseByteIsHeld() throws IOException {
+            two.take();
+
+            Cleared cleared = one.engine.clear(true);
+
+            assertThat(cleared.outcome()).isEqualTo(Outcome.KEPT);
+            assertThat(cleared.why()).contains("the kernel lock is held");
+            assertThat(directory.owner[0]).isEqualTo(two);
+        }
+
+        @Test
+        void leavesAStrangersLockIfItIsToldTo() throws IOException {
+            directory.leave(Spot.LOCK, new LockContent.Stranger(999, null, -1, -1));
+
+            assertThat(one.engine.clear(false).outcome()).isEqualTo(Outcome.KEPT);
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.REMOVED);
+        }
+
+        @Test
+        void leavesTheRecordToASuccessor() throws IOException {
+            one.take();
+            directory.leave(Spot.LOCK, ofTheDead(0));
+            SeatHold successor = takeOver();
+            directory.leave(Spot.LOCK, ofTheDead(0));
+            one.gone();
+
+            assertThat(three.engine.clear(true)).isEqualTo(new Cleared(Outcome.KEPT, "a successor holds it"));
+
+            assertThat(directory.at(Spot.LOCK)).isNotNull();
+            assertThat(directory.until[0]).isZero();
+            assertThat(directory.owner[0]).isNull();
+            assertThat(directory.until[1]).isEqualTo(successor.published);
+        }
+
+        @Test
+        void saysForALookWhatASuccessorsWordMustNotMiss() throws IOException {
+            directory.leave(Spot.LOCK, ofTheDead(1));
+            long[] seen = new long[1];
+            one.afterReclaimMark = () -> seen[0] = directory.until[0];
+
+            one.engine.clear(true);
+
+            assertThat(seen[0]).as("while it deletes, its word keeps successors out").isBetween(directory.nanos + LEASE + GRACE,
+                    directory.nanos + LEASE + GRACE + HAND_BITS);
+        }
+
+        @Test
+        void leavesItToAnotherWhoReplacesIt() throws IOException {
+            directory.leave(Spot.LOCK, ofTheDead(1));
+            directory.reclaiming = true;
+            directory.reclaimingSince = directory.wallMicros;
+
+            Cleared cleared = one.engine.clear(true);
+
+            assertThat(cleared.outcome()).isEqualTo(Outcome.KEPT);
+            assertThat(cleared.why()).contains("another process is replacing it");
+            assertThat(directory.at(Spot.LOCK)).isNotNull();
+            assertNothingHeld();
+        }
+
+        @Test
+        void leavesWhatHasChangedWhileItLooked() throws IOException {
+            directory.leave(Spot.LOCK, ofTheDead(1));
+            one.afterReclaimMark = () -> directory.leave(Spot.LOCK, new LockContent.Stranger(77, null, -1, -1));
+
+            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(Outcome.KEPT, "it changed while it was looked at"));
+            assertThat(directory.at(Spot.LOCK)).isNotNull();
+        }
+
+        @Test
+        void givesBackAByteThatWasGotForTheNextTake() throws IOException {
+            one.accept(0);
+            directory.leave(Spot.LOCK, ofTheDead(1));
+
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.REMOVED);
+
+            assertNothingHeld();
+            one.engine.release(one.take());
+            assertNothingHeld();
+        }
+
+        @Test
+        void takesAwayWhatADeadSuccessorHasLeft() throws IOException {
+            directory.lined = true;
+            directory.leave(Spot.TAKEOVER, ofTheDead(1));
+            directory.until[1] = directory.nanos + LEASE;
+
+            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(Outcome.REMOVED, "pid 999 does not exist"));
+
+            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+            assertNothingHeld();
+        }
+
+        @Test
+        void saysOfBothWhatBecameOfTheLock() throws IOException {
+            directory.lined = true;
+            directory.leave(Spot.TAKEOVER, ofTheDead(1));
+            directory.leave(Spot.LOCK, record(two.self().pid(), 1, true, 0));
+
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.KEPT);
+            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+        }
+
+        @Test
+        void leavesALivingSuccessorsRecord() throws IOException {
+            directory.leave(Spot.TAKEOVER, record(two.self().pid(), 1, true, 0));
+
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.NOTHING);
+
+            assertThat(directory.at(Spot.TAKEOVER)).isNotNull();
+            assertNothingHeld();
+            one.accept(1);
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.NOTHING);
+            assertNothingHeld(); // also what was got for the next take: what stood on the line before it was got is not known
+        }
+
+        @Test
+        void leavesASuccessorsRecordWhoseByteIsHeld() throws IOException {
+            directory.leave(Spot.TAKEOVER, ofTheDead(1));
+            directory.owner[1] = two;
+
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.NOTHING);
+            assertThat(directory.at(Spot.TAKEOVER)).isNotNull();
+            assertThat(directory.owner[1]).isEqualTo(two);
+        }
+    }
+
+    // ---- asking and waiting ----
+
+    @Test
+    void whoIsAskedToLetGoHearsItUnlessItIsTakenBack() throws IOException {
+        SeatHold hold = one.take();
+        two.engine.askForRelease(hold.token());
+        assertThat(two.engine.withdrawAsking(hold.token())).as("nobody had heard it").isTrue();
+        assertThat(one.engine.check(hold, false)).isEqualTo(Standing.INTACT);
+        two.engine.askForRelease(hold.token());
+        assertThat(one.engine.check(hold, false)).isEqualTo(Standing.REQUESTED);
+
+        assertThat(two.engine.withdrawAsking(hold.token())).as("nobody had heard it").isFalse();
+    }
+
+    @Test
+    void aRaisedHandIsSeenByOthersForAWhile() throws IOException {
+        one.engine.release(one.take());
+        assertThat(two.engine.othersWait(100 * MILLI)).as("nobody has raised one").isFalse();
+        one.engine.raiseHand();
+
+        assertThat(one.engine.othersWait(100 * MILLI)).as("its own").isFalse();
+        assertThat(two.engine.othersWait(100 * MILLI)).isTrue();
+        directory.pass(99 * MILLI);
+        assertThat(two.engine.othersWait(100 * MILLI)).isTrue();
+        directory.pass(MILLI);
+        assertThat(two.engine.othersWait(100 * MILLI)).isFalse();
+        directory.waiterSeen = directory.nanos + LEASE;
+        assertThat(two.engine.othersWait(100 * MILLI)).as("from another time namespace").isFalse();
+    }
+
+    @Test
+    void aHandIsSeenToTheLastNanosecond() throws IOException {
+        one.engine.release(one.take());
+        one.engine.raiseHand();
+        long raised = directory.waiterSeen & ~HAND_BITS;
+        directory.nanos = raised;
+        assertThat(two.engine.othersWait(10)).as("from this very moment").isTrue();
+        directory.nanos = raised + 9;
+        assertThat(two.engine.othersWait(10)).isTrue();
+        directory.nanos = raised + 10;
+        assertThat(two.engine.othersWait(10)).isFalse();
+    }
+
+    @Test
+    void whereTheBoardCannotBeReadOthersAreTakenToWait() {
+        assertThat(one.engine.othersWait(100 * MILLI)).as("nobody has ever taken it").isFalse();
+        one.engine.raiseHand();
+        assertThat(directory.waiterSeen).as("there is no line to write on").isZero();
+
+        one.cannotFindItsLine = true;
+        assertThat(one.engine.othersWait(100 * MILLI)).isTrue();
+        one.engine.raiseHand();
+    }
+
+    @Test
+    void aGiftOfByte1ServesToClearTheSeat() throws IOException {
+        directory.lined = true;
+        directory.until[1] = directory.nanos + LEASE;
+        directory.leave(Spot.TAKEOVER, ofTheDead(1));
+        one.accept(1);
+
+        SeatHold hold = one.take();
+
+        assertThat(hold.seat).isZero();
+        assertThat(directory.at(Spot.TAKEOVER)).isNull();
+        assertThat(directory.until[1]).isZero();
+        assertThat(directory.owner[1]).isNull();
+    }
+
+    @Test
+    void aGiftThatNobodyWantsIsGivenBackOnceAndEachSeatsOwn() {
+        one.accept(1);
+        one.engine.putBack();
+        assertThat(directory.owner[1]).isNull();
+
+        directory.owner[1] = two;
+        one.engine.putBack();
+        assertThat(directory.owner[1]).isEqualTo(two);
+    }
+
+    /** Frozen between the two it would stop everybody. */
+    @Test
+    void withAGiftInHandItDoesNotAskForTheOtherByteToTidyUp() throws IOException {
+        Hold frozen = one.take();
+        Hold successor = takeOver();
+        two.cannotUnlink = true;
+        two.engine.release(successor);
+        two.cannotUnlink = false;
+        one.engine.release(frozen);
+        two.accept(0);
+        two.afterByte = () -> assertThat(directory.owner).as("rule 3").doesNotContainSequence(two, two);
+
+        Hold hold = two.take();
+
+        assertThat(directory.at(Spot.TAKEOVER)).as("it has to wait").isNotNull();
+        two.engine.release(hold);
+        assertThat(two.engine.tidy()).isTrue();
+        assertThat(directory.at(Spot.TAKEOVER)).isNull();
+        assertThat(two.slips).isEmpty();
+    }
+
+    @Test
+    void ofTwoBytesThatWereWaitedForTheFirstSeatsIsKept() throws IOException {
+        one.ring(1);
+        one.engine.accept(1);
+        one.ring(0);
+        one.engine.accept(0);
+        assertThat(directory.owner).containsExactly(one, null);
+
+        one.ring(1);
+        one.engine.accept(1);
+        assertThat(directory.owner).containsExactly(one, null);
+        one.engine.putBack();
+        assertNothingHeld();
+    }
+
+    @Test
+    void bothBytesAreNeverHeldAtOnceInClear() throws IOException {
+        one.accept(0);
+        directory.leave(Spot.TAKEOVER, ofTheDead(1));
+        one.afterByte = () -> assertThat(directory.owner).as("rule 3").doesNotContainSequence(one, one);
+
+        assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.REMOVED);
+        assertNothingHeld();
+    }
+
+    @Test
+    void saysWhatItIsTheEngineOf() throws IOException {
+        assertThat(one.engine.name()).isEqualTo("session.jsonl");
+        assertThat(one.engine.target()).isEqualTo(Path.of("/sessions/session.jsonl"));
+        assertThat(one.engine.lockFile()).isEqualTo(Path.of("/sessions/session.jsonl.lock"));
+        assertThat(one.take().terms()).isEqualTo(TERMS);
+        assertThat(one.engine).hasToString("pid 70100");
+        assertThat(two.engine.look().owner().pid()).isEqualTo(70_100);
+    }
+}

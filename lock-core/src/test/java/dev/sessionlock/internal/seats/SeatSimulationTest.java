@@ -1,0 +1,67 @@
+package dev.sessionlock.internal.seats;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** The real engine on a simulated machine, over many schedules. A failing one is replayed with {@code -Dsim.seed=…}. */
+class SeatSimulationTest {
+    private static final Schedule.Breed SOUND = SimulatedPlace::new;
+
+    @Test
+    void neverTwoHoldersAndNothingStuckOverManySchedules() {
+        Long seed = Long.getLong("sim.seed");
+        if (seed != null) {
+            new Schedule(seed, SOUND, true).run();
+            return;
+        }
+        simulate(Long.getLong("sim.schedules", 100_000));
+    }
+
+    @Test
+    @Tag("soak")
+    void neverTwoHoldersAndNothingStuckOverMillionsOfSchedules() {
+        simulate(Long.getLong("sim.soak.schedules", 5_000_000));
+    }
+
+    private static void simulate(long schedules) {
+        long first = Long.getLong("sim.first", ThreadLocalRandom.current().nextLong(Long.MAX_VALUE / 2));
+        System.out.println("simulating " + schedules + " schedules from seed " + first + " (replay one with -Dsim.seed=...)");
+        AtomicLong entered = new AtomicLong();
+        Map<String, List<Long>> broken = new ConcurrentSkipListMap<>();
+        long start = System.nanoTime();
+        LongStream.range(first, first + schedules).parallel().forEach(seed -> {
+            try {
+                entered.addAndGet(new Schedule(seed, SOUND, false).run());
+            } catch (Schedule.Broken e) {
+                broken.computeIfAbsent(e.kind(), kind -> new CopyOnWriteArrayList<>()).add(seed);
+            }
+        });
+        System.out.println("the lock was entered " + entered + " times in " + (System.nanoTime() - start) / 1_000_000 + " ms");
+        broken.forEach((kind, seeds) -> System.out.println(seeds.size() + " schedules: " + kind + "; seed " + seeds.get(0)));
+        broken.forEach((kind, seeds) -> throwTheShortest(seeds));
+        assertThat(entered.get()).as("the simulation does something").isGreaterThan(schedules);
+    }
+
+    private static void throwTheShortest(List<Long> seeds) {
+        throw seeds.stream().limit(200).map(SeatSimulationTest::again).min(Comparator.comparingInt(e -> e.getMessage().length())).orElseThrow();
+    }
+
+    private static Schedule.Broken again(long seed) {
+        try {
+            new Schedule(seed, SOUND, true).run();
+        } catch (Schedule.Broken e) {
+            return e;
+        }
+        throw new AssertionError("seed " + seed + " failed once and not again: the simulation is not deterministic");
+    }
+}

@@ -1,0 +1,88 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.internal.directory.LockContent;
+import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.system.Vitality;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+
+/** One lock of a simulated machine: what all its processes share. */
+final class SimulatedDirectory {
+    static final String BOOT = "boot-1";
+
+    /** A file: what tells it from others is its identity. */
+    static final class Inode {
+        LockContent content;
+        long writtenMicros;
+
+        void write(LockContent text, long now) {
+            content = text;
+            writtenMicros = now;
+        }
+    }
+
+    long nanos = 5_000_000_000_000L;
+    long wallMicros = 1_770_000_000_000_000L;
+
+    /** The kernel's word on the two bytes. */
+    final SimulatedPlace[] owner = new SimulatedPlace[2];
+
+    boolean lined;
+    final long[] until = new long[2];
+    long token;
+    long waiterSeen;
+
+    private final Inode[] spots = new Inode[2];
+    boolean reclaiming;
+    long reclaimingSince;
+    final Set<Long> requests = new HashSet<>();
+
+    boolean targetExists = true;
+    boolean refusesLinks;
+    /** Mapped pages and kernel locks are shared by all processes. */
+    boolean shared = true;
+
+    /** The start ticks of each living process. */
+    final Map<Long, Long> processes = new HashMap<>();
+    boolean hidesProcesses;
+
+    Inode at(Spot spot) {
+        return spots[spot.ordinal()];
+    }
+
+    void put(Spot spot, Inode file) {
+        spots[spot.ordinal()] = file;
+    }
+
+    boolean isLinked(Inode file) {
+        return spots[0] == file || spots[1] == file;
+    }
+
+    long ageMillis(Inode file) {
+        return Math.max(0, (wallMicros - file.writtenMicros) / 1_000);
+    }
+
+    /** A hand, or another program, puts a file there, whatever was there before. */
+    void leave(Spot spot, LockContent content) {
+        Inode file = new Inode();
+        file.write(content, wallMicros);
+        put(spot, file);
+    }
+
+    void pass(long some) {
+        nanos += some;
+        wallMicros += some / 1_000;
+    }
+
+    Vitality judge(long pid, long startTicks) {
+        Long started = processes.get(pid);
+        if (started == null) {
+            return hidesProcesses ? new Vitality(Vitality.Verdict.UNKNOWN, "pid " + pid + " is not to be seen")
+                    : new Vitality(Vitality.Verdict.DEAD, "pid " + pid + " does not exist");
+        }
+        return startTicks >= 0 && started != startTicks ? new Vitality(Vitality.Verdict.DEAD, "pid " + pid + " is another process now")
+                : new Vitality(Vitality.Verdict.ALIVE, "pid " + pid + " runs");
+    }
+}

@@ -1,0 +1,586 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.internal.directory.Glance;
+import dev.sessionlock.internal.directory.Line;
+import dev.sessionlock.internal.directory.LinksRefusedException;
+import dev.sessionlock.internal.directory.LockContent;
+import dev.sessionlock.internal.directory.LockPlace;
+import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.seats.Journal.Op;
+import dev.sessionlock.internal.seats.SimulatedDirectory.Inode;
+import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.Vitality;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A lock's place as one simulated process has it. Every operation is a step of its {@link Journal}, at which the process may be
+ * stopped; what the real place does in two system calls takes two steps.
+ */
+class SimulatedPlace implements LockPlace {
+    private static final long OLD_RECLAIM_MICROS = TimeUnit.SECONDS.toMicros(30);
+
+    /** A record in a file of its own. */
+    static final class SimulatedSlip implements Slip {
+        private Inode file;
+        private LockRecord record;
+        private boolean linkable;
+
+        Inode file() {
+            return file;
+        }
+    }
+
+    final SimulatedDirectory directory;
+    final Journal journal;
+    private final ProcessIdentity self;
+    /** How much later its monotonic clock is than the machine's: not 0 in a time namespace of its own. */
+    private final long clockOffset;
+    private final boolean comparable;
+    private final Clock clock;
+    private final Line line;
+
+    /** What the JDK counts as locked, though the kernel may have lost it. */
+    final boolean[] jvm = new boolean[2];
+    /** A thread of this process waits for the byte in the kernel: then nobody else of the process can ask for it. */
+    final boolean[] bell = new boolean[2];
+    private final long[] takenAt = new long[2];
+    private long viewedAt = Long.MIN_VALUE;
+    private final boolean[] viewed = new boolean[2];
+    /** Why its directory is no longer what it was. */
+    String displaced;
+
+    private boolean linksRefused;
+    private final ArrayDeque<Inode> pool = new ArrayDeque<>();
+    /** Records that it has neither given back nor given up. */
+    final Set<SimulatedSlip> slips = new HashSet<>();
+    private final LockContent[] seen = new LockContent[2];
+    private final long[] seenSince = new long[2];
+
+    SimulatedPlace(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long clockOffset) {
+        this.directory = directory;
+        this.journal = journal;
+        this.self = self;
+        this.clockOffset = clockOffset;
+        this.comparable = clockOffset == 0;
+        this.clock = new Clock() {
+            @Override
+            public long nanos() {
+                return journal.safely(Op.CLOCK, SimulatedPlace.this::readClock);
+            }
+
+            @Override
+            public long wallMicros() {
+                return journal.safely(Op.WALL, () -> directory.wallMicros);
+            }
+        };
+        this.line = new SimulatedLine();
+    }
+
+    static ProcessIdentity process(long pid, long startTicks, String pidns, String timens) {
+        return new ProcessIdentity(pid, startTicks, Instant.ofEpochSecond(1_700_000_000L + startTicks), SimulatedDirectory.BOOT, pidns, timens,
+                "moss", true);
+    }
+
+    /** {@return what its clock shows; no step} */
+    long ownNow() {
+        return directory.nanos + clockOffset;
+    }
+
+    // ---- what a broken protocol would do otherwise ----
+
+    long readClock() {
+        return ownNow();
+    }
+
+    long readUntil(int seat) {
+        return directory.until[seat];
+    }
+
+    void writeUntil(int seat, long value) {
+        directory.until[seat] = value;
+    }
+
+    /** {@return whether the seat's word is what was written when {@code meant} was to be} */
+    boolean isWord(int seat, long meant, long written) {
+        return directory.until[seat] == written;
+    }
+
+    long draw(long wallMicros) {
+        return directory.token = Math.max(wallMicros, directory.token + 1);
+    }
+
+    boolean kernelGives(int seat) {
+        if (directory.owner[seat] != null) {
+            return false;
+        }
+        directory.owner[seat] = this;
+        return true;
+    }
+
+    Vitality look(long pid, long startTicks) {
+        return directory.judge(pid, startTicks);
+    }
+
+    /** A record has just been linked. */
+    void linked() {
+    }
+
+    /** A record has just been rewritten. */
+    void rewritten() {
+    }
+
+    // ---- names and clocks ----
+
+    @Override
+    public String name() {
+        return "session.jsonl";
+    }
+
+    @Override
+    public Path target() {
+        return Path.of("/sessions/session.jsonl");
+    }
+
+    @Override
+    public Path lockFile() {
+        return Path.of("/sessions/session.jsonl.lock");
+    }
+
+    @Override
+    public Clock clock() {
+        return clock;
+    }
+
+    @Override
+    public ProcessIdentity self() {
+        return self;
+    }
+
+    @Override
+    public Vitality judge(long pid, long startTicks, Instant started) {
+        return journal.safely(Op.JUDGE, () -> look(pid, startTicks));
+    }
+
+    @Override
+    public boolean comparable() {
+        return comparable;
+    }
+
+    @Override
+    public boolean shared() {
+        return directory.shared;
+    }
+
+    // ---- bytes ----
+
+    @Override
+    public boolean tryByte(int seat) throws IOException {
+        return journal.step(Op.TRY_BYTE, () -> take(seat));
+    }
+
+    private boolean take(int seat) {
+        if (jvm[seat] || bell[seat] || !kernelGives(seat)) {
+            return false; // the first two: OverlappingFileLockException
+        }
+        got(seat);
+        return true;
+    }
+
+    private void got(int seat) {
+        jvm[seat] = true;
+        takenAt[seat] = ownNow();
+    }
+
+    /** The kernel gives the byte to the thread that waits for it. No step: it happens to the process. */
+    void ring(int seat) {
+        directory.owner[seat] = this;
+        got(seat);
+    }
+
+    /** It does not after all. */
+    void unring(int seat) {
+        directory.owner[seat] = null;
+        jvm[seat] = false;
+    }
+
+    @Override
+    public void awaitByte(int seat) {
+        throw new AssertionError("waiting is simulated by bells");
+    }
+
+    @Override
+    public void freeByte(int seat) throws IOException {
+        journal.step(Op.FREE_BYTE, () -> {
+            free(seat);
+            return null;
+        });
+    }
+
+    void free(int seat) {
+        if (jvm[seat] && directory.owner[seat] == this) {
+            directory.owner[seat] = null;
+        }
+        jvm[seat] = false;
+    }
+
+    /** The process is gone: the kernel takes its bytes back. */
+    void die() {
+        for (int seat = 0; seat < 2; seat++) {
+            if (directory.owner[seat] == this) {
+                directory.owner[seat] = null;
+            }
+            jvm[seat] = false;
+            bell[seat] = false;
+        }
+    }
+
+    /** Some code of its JVM opened and closed the guard file. */
+    void loseBytes() {
+        for (int seat = 0; seat < 2; seat++) {
+            if (directory.owner[seat] == this) {
+                directory.owner[seat] = null;
+            }
+        }
+    }
+
+    boolean hasLost(int seat) {
+        return jvm[seat] && directory.owner[seat] != this;
+    }
+
+    // ---- the line ----
+
+    @Override
+    public Line findLine() throws IOException {
+        return journal.step(Op.FIND_LINE, () -> directory.lined && directory.shared ? line : null);
+    }
+
+    @Override
+    public Line claimLine() throws IOException {
+        return journal.step(Op.CLAIM_LINE, () -> {
+            directory.lined = true;
+            return line;
+        });
+    }
+
+    private final class SimulatedLine implements Line {
+        /** What was to be written last, and what a broken protocol made of it. */
+        private final long[] meant = new long[2];
+        private final long[] written = new long[2];
+
+        @Override
+        public long until(int seat) {
+            return journal.safely(Op.UNTIL, () -> readUntil(seat));
+        }
+
+        @Override
+        public void publish(int seat, long value) {
+            journal.safely(Op.PUBLISH, () -> {
+                writeUntil(seat, value);
+                meant[seat] = value;
+                written[seat] = directory.until[seat];
+                return null;
+            });
+        }
+
+        @Override
+        public boolean says(int seat, long value) {
+            return journal.safely(Op.SAYS, () -> isStill(seat, value));
+        }
+
+        private boolean isStill(int seat, long value) {
+            // Its own word, which a broken protocol may have written otherwise than it meant; or one that it has read.
+            return meant[seat] == value ? isWord(seat, value, written[seat]) : directory.until[seat] == value;
+        }
+
+        @Override
+        public boolean replace(int seat, long published, long value) {
+            return journal.safely(Op.REPLACE, () -> {
+                boolean still = isStill(seat, published);
+                if (still) {
+                    writeUntil(seat, value);
+                    meant[seat] = value;
+                    written[seat] = directory.until[seat];
+                }
+                return still;
+            });
+        }
+
+        @Override
+        public long drawToken(long wallMicros) {
+            return journal.safely(Op.DRAW_TOKEN, () -> draw(wallMicros));
+        }
+
+        @Override
+        public void raiseToken(long least) {
+            journal.safely(Op.RAISE_TOKEN, () -> directory.token = Math.max(directory.token, least));
+        }
+
+        @Override
+        public long waiterSeen() {
+            return journal.safely(Op.WAITER_SEEN, () -> directory.waiterSeen);
+        }
+
+        @Override
+        public void raiseHand(long mark) {
+            journal.safely(Op.RAISE_HAND, () -> directory.waiterSeen = mark);
+        }
+
+        @Override
+        public boolean stands() {
+            return journal.safely(Op.STANDS, () -> true);
+        }
+    }
+
+    // ---- records ----
+
+    @Override
+    public Slip write(LockRecord record) throws IOException {
+        return journal.step(Op.WRITE, () -> {
+            SimulatedSlip slip = new SimulatedSlip();
+            slip.record = record;
+            slip.linkable = !linksRefused;
+            if (slip.linkable) {
+                slip.file = pool.isEmpty() ? new Inode() : pool.pop();
+                slip.file.write(new LockContent.Ours(record), directory.wallMicros);
+            }
+            slips.add(slip);
+            return slip;
+        });
+    }
+
+    @Override
+    public void rewrite(Slip slip, LockRecord record) throws IOException {
+        journal.step(Op.REWRITE, () -> {
+            SimulatedSlip mine = (SimulatedSlip) slip;
+            if (!slips.contains(mine)) {
+                throw new AssertionError("wrote into a record that was given back: it may be another lock's by now");
+            }
+            mine.record = record;
+            if (mine.file != null) {
+                mine.file.write(new LockContent.Ours(record), directory.wallMicros);
+            }
+            rewritten();
+            return null;
+        });
+    }
+
+    @Override
+    public boolean link(Slip slip, Spot spot) throws IOException {
+        SimulatedSlip mine = (SimulatedSlip) slip;
+        if (!mine.linkable) {
+            return create(mine, spot);
+        }
+        return journal.step(Op.LINK, () -> {
+            if (directory.refusesLinks) {
+                linksRefused = true;
+                throw new LinksRefusedException(lockFile());
+            }
+            if (directory.at(spot) != null) {
+                return false;
+            }
+            directory.put(spot, mine.file);
+            linked();
+            return true;
+        });
+    }
+
+    @Override
+    public boolean cover(Slip slip, Object key) throws IOException {
+        SimulatedSlip mine = (SimulatedSlip) slip;
+        if (!mine.linkable || !journal.step(Op.IS_AT, () -> directory.at(Spot.LOCK) == key)) {
+            return false;
+        }
+        return journal.step(Op.LINK, () -> {
+            directory.put(Spot.LOCK, mine.file);
+            return true;
+        });
+    }
+
+    /** Without hard links: first the file, then what it says. */
+    private boolean create(SimulatedSlip slip, Spot spot) throws IOException {
+        Inode file = journal.step(Op.CREATE, () -> {
+            if (slip.file != null || directory.at(spot) != null) {
+                return null; // without links one file cannot lie at two spots
+            }
+            directory.leave(spot, new LockContent.Empty());
+            return directory.at(spot);
+        });
+        if (file == null) {
+            return false;
+        }
+        journal.step(Op.FILL, () -> {
+            slip.file = file;
+            file.write(new LockContent.Ours(slip.record), directory.wallMicros);
+            linked();
+            return null;
+        });
+        return true;
+    }
+
+    @Override
+    public boolean isAt(Slip slip, Spot spot) throws IOException {
+        return journal.step(Op.IS_AT, () -> {
+            Inode file = ((SimulatedSlip) slip).file;
+            return file != null && directory.at(spot) == file;
+        });
+    }
+
+    @Override
+    public void delete(Spot spot, Object key) throws IOException {
+        boolean there = journal.step(Op.IS_AT, () -> directory.at(spot) == key);
+        if (there) {
+            remove(Op.DELETE, spot);
+        }
+    }
+
+    @Override
+    public void unlink(Slip slip, Spot spot) throws IOException {
+        remove(Op.UNLINK, spot);
+    }
+
+    private void remove(Op op, Spot spot) throws IOException {
+        journal.step(op, () -> {
+            directory.put(spot, null);
+            return null;
+        });
+    }
+
+    @Override
+    public void recycle(Slip slip) throws IOException {
+        journal.step(Op.RECYCLE, () -> {
+            SimulatedSlip mine = (SimulatedSlip) slip;
+            if (!slips.remove(mine)) {
+                throw new AssertionError("a record was given back twice");
+            }
+            if (mine.file != null && directory.isLinked(mine.file)) {
+                throw new AssertionError("a record was given back while it is still linked: the next one is written into it");
+            }
+            if (mine.linkable && !linksRefused) {
+                pool.push(mine.file);
+            }
+            return null;
+        });
+    }
+
+    @Override
+    public void retire(Slip slip) throws IOException {
+        journal.step(Op.RETIRE, () -> {
+            if (!slips.remove((SimulatedSlip) slip)) {
+                throw new AssertionError("a record was given up that had been given back");
+            }
+            return null;
+        });
+    }
+
+    @Override
+    public Found find(Spot spot) throws IOException {
+        return journal.step(Op.FIND, () -> {
+            Inode file = directory.at(spot);
+            int at = spot.ordinal();
+            if (file == null || !file.content.equals(seen[at])) {
+                seen[at] = file == null ? null : file.content;
+                seenSince[at] = ownNow();
+            }
+            long watched = TimeUnit.NANOSECONDS.toMillis(ownNow() - seenSince[at]);
+            return file == null ? null : new Found(file.content, file, directory.ageMillis(file), watched);
+        });
+    }
+
+    @Override
+    public boolean targetExists() {
+        return journal.safely(Op.TARGET, () -> directory.targetExists);
+    }
+
+    @Override
+    public boolean beginReclaim() throws IOException {
+        return journal.step(Op.BEGIN_RECLAIM, () -> {
+            if (directory.reclaiming && directory.wallMicros - directory.reclaimingSince < OLD_RECLAIM_MICROS) {
+                return false;
+            }
+            directory.reclaiming = true;
+            directory.reclaimingSince = directory.wallMicros;
+            return true;
+        });
+    }
+
+    @Override
+    public void endReclaim() throws IOException {
+        journal.step(Op.END_RECLAIM, () -> {
+            directory.reclaiming = false;
+            return null;
+        });
+    }
+
+    // ---- requests, and the kernel's own word ----
+
+    @Override
+    public boolean releaseRequested(long token) {
+        return journal.safely(Op.REQUESTED, () -> directory.requests.contains(token));
+    }
+
+    @Override
+    public void requestRelease(long token) {
+        journal.safely(Op.REQUEST, () -> directory.requests.add(token));
+    }
+
+    @Override
+    public void dropReleaseRequest(long token) {
+        journal.safely(Op.DROP_REQUEST, () -> directory.requests.remove(token));
+    }
+
+    /** The keeper reads what the kernel has locked for this process. No step: it is not the engine that does it. */
+    void viewKernel() {
+        viewedAt = ownNow();
+        for (int seat = 0; seat < 2; seat++) {
+            viewed[seat] = directory.owner[seat] == this;
+        }
+    }
+
+    @Override
+    public void lookAfresh() throws IOException {
+        journal.step(Op.KERNEL, () -> {
+            viewKernel();
+            return null;
+        });
+    }
+
+    @Override
+    public Boolean kernelHasByte(int seat) {
+        return journal.safely(Op.KERNEL, () -> viewedAt < takenAt[seat] ? null : (Boolean) viewed[seat]);
+    }
+
+    @Override
+    public boolean retakeByte(int seat) throws IOException {
+        freeByte(seat);
+        return tryByte(seat);
+    }
+
+    @Override
+    public Glance glance() {
+        return new Glance(target(), found(Spot.LOCK), found(Spot.TAKEOVER), null, List.of(directory.until[0], directory.until[1]), comparable,
+                directory.targetExists, ownNow(), self);
+    }
+
+    private Found found(Spot spot) {
+        Inode file = directory.at(spot);
+        return file == null ? null : new Found(file.content, file, directory.ageMillis(file), 0);
+    }
+
+    @Override
+    public String displaced() {
+        return journal.safely(Op.DISPLACED, () -> displaced);
+    }
+
+    @Override
+    public String toString() {
+        return "pid " + self.pid();
+    }
+}

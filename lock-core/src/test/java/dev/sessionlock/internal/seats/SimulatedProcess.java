@@ -1,0 +1,348 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.LockException;
+import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.seats.LockEngine.Standing;
+import dev.sessionlock.internal.seats.SimulatedPlace.SimulatedSlip;
+import java.io.IOException;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * One simulated process: the real engine, called as the cell, the keeper and the waiting thread of a JVM call it, one call at a
+ * time, each of which may be stopped at any of its operations.
+ */
+final class SimulatedProcess {
+    private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+    /** What the engine is called for. */
+    private enum Call {
+        TAKE, RENEW, CHECK, CHECK_DEEPLY, HAND_OVER, RELEASE, ABANDON, DECLINE, PUT_BACK, RAISE_HAND, TIDY, CLEAR
+    }
+
+    private final Schedule world;
+    private final SplittableRandom random;
+    final SimulatedPlace place;
+    final Journal journal;
+    final LockEngine engine;
+    final Terms terms;
+
+    private Call call;
+    private int seatOfCall;
+    private Remembered engineBefore;
+    private Remembered holdBefore;
+
+    private int wishes;
+    private SeatHold hold;
+    /** Its user has a handle that nobody has taken away. */
+    private boolean open;
+    private boolean revoked;
+    private boolean tidied = true;
+    private boolean gifted;
+    private boolean leaving;
+    private long wakeAt;
+
+    boolean frozen;
+    boolean dead;
+
+    SimulatedProcess(Schedule world, SplittableRandom random, SimulatedPlace place, Journal journal, LockEngine engine, Terms terms, int wishes) {
+        this.world = world;
+        this.random = random;
+        this.place = place;
+        this.journal = journal;
+        this.engine = engine;
+        this.terms = terms;
+        this.wishes = wishes;
+    }
+
+    /** {@return whether its user may write now, by all that the process itself knows: rule 5} */
+    boolean isValidHolder() {
+        return open && !dead && place.ownNow() < hold.deadline();
+    }
+
+    boolean holds() {
+        return hold != null;
+    }
+
+    /**
+     * {@return whether the kernel has lost a byte that it still counts on, so that nothing but its record keeps others out, or will} Two
+     * faults at once, that and a hand that takes the record, are beyond what the protocol can make good.
+     */
+    boolean isWitnessedByItsRecordAlone() {
+        boolean holds = hold != null && call != Call.TAKE;
+        boolean lost = holds ? isJustGettingItsByteBack() || world.directory.owner[hold.seat] != place : place.hasLost(0) || place.hasLost(1);
+        boolean over = hold != null && place.ownNow() >= hold.deadline() && call != Call.TAKE;
+        return lost && !over;
+    }
+
+    /** {@return whether it has a lost byte again, and not yet said so on the line} */
+    private boolean isJustGettingItsByteBack() {
+        return world.directory.until[hold.seat] == 0;
+    }
+
+    /** {@return whether there is no record that would speak for it, were its bytes lost now} */
+    boolean lacksItsRecord() {
+        if (call == Call.TAKE || hold == null) {
+            return call == Call.TAKE;
+        }
+        SimulatedDirectory.Inode mine = ((SimulatedSlip) hold.slip).file();
+        return mine == null || world.directory.at(hold.seat == 0 ? Spot.LOCK : Spot.TAKEOVER) != mine;
+    }
+
+    long token() {
+        return hold.token();
+    }
+
+    /** {@return whether it has nothing left to delete} */
+    boolean isTidy() {
+        return tidied;
+    }
+
+    boolean isAsleep() {
+        return call == null && hold == null && !hasRung() && world.directory.nanos < wakeAt;
+    }
+
+    long wakeAt() {
+        return wakeAt;
+    }
+
+    /** {@return whether it wants nothing any more and has left nothing half done} */
+    boolean isDone() {
+        return dead || call == null && hold == null && wishes == 0 && tidied && !gifted && !hasRung();
+    }
+
+    /** {@return whether its users want nothing any more; some of what they left may still wait for a byte} */
+    boolean hasHadItsTurn() {
+        return dead || call == null && hold == null && wishes == 0;
+    }
+
+    boolean isWaitingFor(int seat) {
+        return place.bell[seat] && !place.jvm[seat];
+    }
+
+    private boolean hasRung() {
+        return hasRung(0) || hasRung(1);
+    }
+
+    /** {@return whether a thread of it has got the byte in the kernel, and nothing has been done with it yet} */
+    boolean hasRung(int seat) {
+        return place.bell[seat] && place.jvm[seat];
+    }
+
+    /** From here on it takes what it still wants, and no user holds for long. */
+    void hurry() {
+        leaving = true;
+        wakeAt = Math.min(wakeAt, world.directory.nanos + LONGEST_PAUSE_NANOS);
+    }
+
+    // ---- running ----
+
+    /** Runs it for so many operations, in one call or several. */
+    void run(int operations) {
+        int left = operations;
+        while (left > 0 && !isDone() && !isAsleep()) {
+            if (call == null) {
+                choose();
+                if (call == null) {
+                    left--;
+                    continue;
+                }
+                begin();
+            } else {
+                engineBefore.setBack();
+                if (holdBefore != null) {
+                    holdBefore.setBack();
+                }
+            }
+            left = goOn(left);
+        }
+    }
+
+    private void begin() {
+        if (world.isTraced()) {
+            world.note(this, call.toString());
+        }
+        engineBefore = new Remembered(engine);
+        holdBefore = hold == null ? null : new Remembered(hold);
+        journal.beginCall();
+    }
+
+    private int goOn(int operations) {
+        journal.run(operations);
+        Object result;
+        try {
+            result = perform();
+        } catch (Journal.Stopped e) {
+            return 0;
+        } catch (IOException e) {
+            result = e;
+        }
+        int left = journal.endCall();
+        Call ended = call;
+        call = null;
+        if (world.isTraced()) {
+            world.note(this, ended + " -> " + (result instanceof SeatHold h ? "token " + h.token() + " on seat " + h.seat : result));
+        }
+        completed(ended, result);
+        return Math.max(left, 0);
+    }
+
+    private Object perform() throws IOException {
+        switch (call) {
+            case TAKE:
+                return engine.take(terms);
+            case RENEW:
+                return engine.renew(hold, -1);
+            case CHECK:
+                return engine.check(hold, false);
+            case CHECK_DEEPLY:
+                return engine.check(hold, true);
+            case HAND_OVER:
+                return engine.handOver(hold, terms);
+            case RELEASE:
+                engine.release(hold);
+                return null;
+            case ABANDON:
+                engine.abandon(hold);
+                return null;
+            case DECLINE:
+                engine.decline(seatOfCall);
+                return null;
+            case PUT_BACK:
+                engine.putBack();
+                return null;
+            case RAISE_HAND:
+                engine.raiseHand();
+                return null;
+            case TIDY:
+                return engine.tidy();
+            case CLEAR:
+                return engine.clear(true);
+            default:
+                throw new AssertionError(call);
+        }
+    }
+
+    // ---- what to do next ----
+
+    private void choose() {
+        for (int seat = 0; seat < 2; seat++) {
+            if (hasRung(seat) && (hold == null || random.nextInt(3) == 0)) {
+                place.bell[seat] = false;
+                if (hold == null && wishes > 0) {
+                    engine.accept(seat);
+                    gifted = true;
+                    wakeAt = 0;
+                } else {
+                    seatOfCall = seat;
+                    call = Call.DECLINE;
+                    return;
+                }
+            }
+        }
+        call = hold != null ? chooseAsHolder() : wishes > 0 ? chooseAsWaiter() : gifted ? Call.PUT_BACK : tidied ? null : Call.TIDY;
+    }
+
+    private Call chooseAsHolder() {
+        if (open && place.ownNow() >= hold.deadline()) {
+            open = false; // the keeper's look, or its user's
+            return Call.RELEASE;
+        }
+        int dice = random.nextInt(100);
+        if (!open) {
+            return revoked && dice < 40 && !leaving ? Call.RENEW : Call.RELEASE;
+        } else if (dice < 25) {
+            return Call.CHECK;
+        } else if (dice < 40) {
+            place.viewKernel();
+            return Call.CHECK_DEEPLY;
+        } else if (dice < (world.holdsLong ? 97 : 65) && !leaving) {
+            return Call.RENEW;
+        }
+        open = false;
+        return random.nextInt(3) == 0 && wishes > 1 ? Call.HAND_OVER : Call.RELEASE;
+    }
+
+    private Call chooseAsWaiter() {
+        int dice = random.nextInt(100);
+        if (dice < 3 && !leaving) {
+            wishes--; // its patience is at an end
+            return gifted ? Call.PUT_BACK : null;
+        }
+        return dice < 9 ? Call.RAISE_HAND : dice < 14 ? Call.CLEAR : !tidied && dice < 30 ? Call.TIDY : Call.TAKE;
+    }
+
+    private void completed(Call ended, Object result) {
+        switch (ended) {
+            case TAKE -> {
+                gifted = gifted && result instanceof IOException;
+                tidied = tidied && result instanceof Hold;
+                taken(result);
+            }
+            case RENEW -> {
+                if (Boolean.FALSE.equals(result)) {
+                    open = false;
+                    revoked = false;
+                }
+            }
+            case CHECK, CHECK_DEEPLY -> {
+                if (result instanceof Standing standing && standing != Standing.INTACT) {
+                    open = false;
+                    revoked = standing != Standing.LOST;
+                }
+            }
+            case HAND_OVER -> {
+                if (result instanceof SeatHold passed) {
+                    wishes--;
+                    enter(passed);
+                } else {
+                    call = Call.RELEASE;
+                    begin();
+                }
+            }
+            case RELEASE -> {
+                hold = null;
+                revoked = false;
+                wishes--;
+                tidied = false;
+            }
+            case ABANDON -> { }
+            case DECLINE, RAISE_HAND, CLEAR -> { }
+            case PUT_BACK -> gifted = false;
+            case TIDY -> {
+                tidied = Boolean.TRUE.equals(result);
+                if (!tidied) {
+                    wakeAt = world.directory.nanos + LONGEST_PAUSE_NANOS;
+                }
+            }
+            default -> throw new AssertionError(ended);
+        }
+    }
+
+    private void taken(Object result) {
+        long now = world.directory.nanos;
+        if (result instanceof SeatHold fresh) {
+            enter(fresh);
+        } else if (result instanceof Busy busy) {
+            long pause = Math.min(Math.max(0, busy.retryAt() - place.ownNow()), LONGEST_PAUSE_NANOS);
+            wakeAt = now + (random.nextInt(3) == 0 ? 0 : pause);
+            if (busy.waitFor() != Busy.NOTHING && !place.bell[busy.waitFor()] && random.nextInt(4) == 0) {
+                place.bell[busy.waitFor()] = true;
+            }
+        } else if (result instanceof LockException || result instanceof IOException) {
+            wakeAt = now + LONGEST_PAUSE_NANOS;
+        }
+    }
+
+    private void enter(SeatHold fresh) {
+        hold = fresh;
+        open = true;
+        revoked = false;
+        world.entered(this);
+    }
+
+    @Override
+    public String toString() {
+        return place.toString();
+    }
+}

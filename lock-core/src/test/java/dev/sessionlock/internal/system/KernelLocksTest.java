@@ -1,0 +1,91 @@
+package dev.sessionlock.internal.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.sessionlock.internal.system.KernelLocks.Entry;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class KernelLocksTest {
+    @TempDir
+    Path dir;
+
+    private List<Entry> read(String text, long inode) throws IOException {
+        return new KernelLocks(Files.writeString(dir.resolve("locks"), text)).read(i -> i == inode).orElseThrow();
+    }
+
+    @Test
+    void everyKindOfLineThatTheKernelWritesIsUnderstood() throws IOException {
+        String text = """
+                1: POSIX  ADVISORY  WRITE 30522 fe:00:1048 2305843009213693952 2305843009213693952
+                1: -> POSIX  ADVISORY  WRITE 30523 fe:00:1048 2305843009213693952 2305843009213693952
+                2: FLOCK  ADVISORY  WRITE 30524 fe:00:1048 0 EOF
+                3: OFDLCK ADVISORY  WRITE -1 fe:00:1048 0 EOF
+                4: POSIX  ADVISORY  READ  0 fe:00:1048 5 EOF
+                5: POSIX  ADVISORY  WRITE 77 00:1f:1048 7 8
+                6: POSIX  ADVISORY  WRITE 78 fe:00:10480 7 8
+                7: LEASE  ACTIVE    READ  79 fe:00:1048 0 EOF
+                8: POSIX  MSNFS     READ  80 fe:00:9 0 9223372036854775806
+                """;
+
+        assertThat(read(text, 1048)).containsExactly(
+                new Entry(30522, 1048, 1L << 61, 1L << 61, false),
+                new Entry(30523, 1048, 1L << 61, 1L << 61, true),
+                new Entry(0, 1048, 5, Long.MAX_VALUE, false),
+                new Entry(77, 1048, 7, 8, false));
+        assertThat(read(text, 9)).containsExactly(new Entry(80, 9, 0, 9223372036854775806L, false));
+        assertThat(read(text, 1)).isEmpty();
+    }
+
+    @Test
+    void linesCutShortOrStrangeHarmNothing() throws IOException {
+        assertThat(read("", 1)).isEmpty();
+        assertThat(read("\n\n", 1)).isEmpty();
+        assertThat(read("1: POSIX", 1)).isEmpty();
+        assertThat(read("1: POSIX  ADVISORY  WRITE 30522", 30522)).isEmpty();
+        assertThat(read("1:", 1)).isEmpty();
+        assertThat(read("1: POSIX  ADVISORY  WRITE 5 fe:00:1048 1 2\n2: -> ", 1048)).hasSize(1);
+    }
+
+    @Test
+    void whereItIsNotToBeReadTheAnswerIsEmptyAndNotNone() {
+        assertThat(new KernelLocks(dir.resolve("missing")).read(i -> true)).isEmpty();
+    }
+
+    @Test
+    void aLockOfThisProcessIsThere() throws IOException {
+        boolean there = Files.isReadable(Path.of("/proc/locks"));
+        if (!there) {
+            System.out.println("SKIPPED aLockOfThisProcessIsThere: no /proc/locks on this system");
+        }
+        assumeTrue(there, "no /proc/locks on this system");
+        Path file = Files.createFile(dir.resolve("x"));
+        long inode = ((Number) Files.getAttribute(file, "unix:ino")).longValue();
+        try (RandomAccessFile open = new RandomAccessFile(file.toFile(), "rw");
+                FileLock lock = open.getChannel().lock((1L << 61) + 6, 1, false)) {
+            assertThat(lock.isShared()).isFalse();
+            await("a reading that does not miss it, as one beside busy processes may").untilAsserted(() -> assertThat(new KernelLocks()
+                    .read(i -> i == inode)).hasValueSatisfying(entries -> assertThat(entries).containsExactly(new Entry(ProcessHandle.current().pid(), inode, (1L << 61) + 6, (1L << 61) + 6, false))));
+        }
+        assertThat(new KernelLocks().read(i -> i == inode)).contains(List.of());
+    }
+
+    @Test
+    void anInterruptedThreadReadsAsAnyOther() throws IOException {
+        Path text = Files.writeString(dir.resolve("locks"), "1: POSIX  ADVISORY  WRITE 5 fe:00:1048 1 2\n");
+        Thread.currentThread().interrupt();
+        try {
+            assertThat(new KernelLocks(text).read(i -> true)).hasValueSatisfying(entries -> assertThat(entries).hasSize(1));
+        } finally {
+            assertThat(Thread.interrupted()).as("the interrupt is not swallowed").isTrue();
+        }
+    }
+}

@@ -1,0 +1,218 @@
+package dev.sessionlock.internal.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.sessionlock.internal.system.Vitality.Verdict;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** "Gone" needs evidence: whatever cannot be told is alive or unknown. On made-up {@code /proc} trees, and on the real one. */
+class ProcessTableTest {
+    private static final long TICKS = 8_812_345;
+
+    @TempDir
+    Path proc;
+    private ProcessTable table;
+
+    @BeforeEach
+    void aProcThatShowsProcess1() throws IOException {
+        process(1, 'S', 3);
+        table = new ProcessTable(proc, true);
+    }
+
+    private Path process(long pid, char state, long ticks) throws IOException {
+        Path dir = Files.createDirectories(proc.resolve(Long.toString(pid)));
+        return stat(dir, pid, state, ticks).getParent();
+    }
+
+    private static Path stat(Path dir, long pid, char state, long ticks) throws IOException {
+        Files.createDirectories(dir);
+        return Files.writeString(dir.resolve("stat"),
+                pid + " (a) b) " + state + " 1 1 1 0 -1 4194560 1 0 0 0 5 3 0 0 20 0 38 0 " + ticks + " 4000000 900\n");
+    }
+
+    @ParameterizedTest
+    @ValueSource(chars = {'R', 'S', 'D', 'T', 't', 'I', 'W', '?'})
+    void whoIsThereInAnyStateLives(char state) throws IOException {
+        process(30522, state, TICKS);
+
+        assertThat(table.judge(30522, TICKS, null).verdict()).isEqualTo(Verdict.ALIVE);
+        assertThat(table.judge(30522, -1, null).verdict()).isEqualTo(Verdict.ALIVE);
+    }
+
+    @Test
+    void aStoppedOneIsSaidToBeStopped() throws IOException {
+        process(30522, 'T', TICKS);
+
+        assertThat(table.judge(30522, TICKS, null).evidence()).contains("pid 30522", "stopped", "kill -CONT");
+    }
+
+    @Test
+    void whoIsNotThereIsDeadIfOthersAreSeen() {
+        assertThat(table.judge(30522, TICKS, null)).isEqualTo(Vitality.dead("pid 30522 does not exist"));
+    }
+
+    @Test
+    void whoIsNotThereIsUnknownWhereOthersAreHidden() throws IOException {
+        Files.delete(proc.resolve("1/stat"));
+        Files.delete(proc.resolve("1"));
+
+        Vitality vitality = table.judge(30522, TICKS, null);
+        assertThat(vitality.verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(vitality.evidence()).contains("hidepid");
+    }
+
+    @Test
+    void anotherProcessOfTheSameNumberMeansThatTheFirstIsDead() throws IOException {
+        process(30522, 'R', TICKS + 1);
+
+        Vitality vitality = table.judge(30522, TICKS, null);
+        assertThat(vitality.verdict()).isEqualTo(Verdict.DEAD);
+        assertThat(vitality.evidence()).contains("another process now", String.valueOf(TICKS), String.valueOf(TICKS + 1));
+    }
+
+    @ParameterizedTest
+    @ValueSource(chars = {'Z', 'X'})
+    void aZombieIsDead(char state) throws IOException {
+        Path dir = process(30522, state, TICKS);
+        stat(dir.resolve("task/30522"), 30522, state, TICKS);
+
+        assertThat(table.judge(30522, TICKS, null).verdict()).isEqualTo(Verdict.DEAD);
+        assertThat(table.judge(30522, TICKS, null).evidence()).contains("zombie");
+    }
+
+    @Test
+    void aProcessWhoseMainThreadHasEndedLives() throws IOException {
+        Path dir = process(30522, 'Z', TICKS);
+        stat(dir.resolve("task/30522"), 30522, 'Z', TICKS);
+        stat(dir.resolve("task/30530"), 30530, 'S', TICKS + 9);
+
+        assertThat(table.judge(30522, TICKS, null).verdict()).isEqualTo(Verdict.ALIVE);
+    }
+
+    @Test
+    void aThreadThatEndsWhileOneLooksSaysNothingOfTheOthers() throws IOException {
+        Path dir = process(30522, 'Z', TICKS);
+        stat(dir.resolve("task/30522"), 30522, 'Z', TICKS);
+        for (int tid = 30523; tid < 30560; tid++) {
+            Files.createDirectories(dir.resolve("task/" + tid)); // it was listed, and its stat is gone
+        }
+        stat(dir.resolve("task/30530"), 30530, 'S', TICKS + 9);
+
+        assertThat(table.judge(30522, TICKS, null).verdict()).isEqualTo(Verdict.ALIVE);
+    }
+
+    @Test
+    void aMainThreadThatHasEndedIsNoEvidenceIfTheOthersCannotBeSeen() throws IOException {
+        process(30522, 'Z', TICKS);
+        Files.writeString(proc.resolve("30522/task"), "not a directory: listing it fails, as without permission");
+
+        assertThat(table.judge(30522, TICKS, null).verdict()).isNotEqualTo(Verdict.DEAD);
+    }
+
+    @Test
+    void aStatThatCannotBeReadIsNoEvidence() throws IOException {
+        Files.writeString(Files.createDirectories(proc.resolve("30522")).resolve("stat"), "nonsense");
+        assertThat(table.judge(30522, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
+
+        Files.createDirectories(proc.resolve("30523/stat"));
+        assertThat(table.judge(30523, TICKS, null).verdict()).isNotEqualTo(Verdict.DEAD);
+    }
+
+    @Test
+    void aProcOfAnotherPidNamespaceSaysNothing() throws IOException {
+        Files.createDirectories(proc.resolve("self"));
+        process(30522, 'Z', TICKS);
+        ProcessTable foreign = new ProcessTable(proc, false);
+
+        assertThat(foreign.judge(30522, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(foreign.judge(30599, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
+    }
+
+    @Test
+    void whatIsNoPidIsUnknown() {
+        assertThat(table.judge(0, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(table.judge(-1, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(table.judge(Long.MIN_VALUE, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
+    }
+
+    @Test
+    void withoutProcTheStartTimeTellsByTheWallClock() throws IOException, InterruptedException {
+        ProcessTable none = new ProcessTable(proc.resolve("missing"), false);
+        ProcessHandle self = ProcessHandle.current();
+        Instant started = self.info().startInstant().orElseThrow();
+
+        assertThat(none.judge(self.pid(), -1, started).verdict()).isEqualTo(Verdict.ALIVE);
+        assertThat(none.judge(self.pid(), -1, started.minusMillis(1500)).verdict()).isEqualTo(Verdict.ALIVE);
+        assertThat(none.judge(self.pid(), -1, null).verdict()).isEqualTo(Verdict.ALIVE);
+        assertThat(none.judge(self.pid(), -1, started.minusSeconds(60)).verdict()).isEqualTo(Verdict.DEAD);
+        assertThat(none.judge(endedPid(), -1, null).verdict()).isEqualTo(Verdict.DEAD);
+    }
+
+    // ---- the real one ----
+
+    @Test
+    void aLivingProcessIsAliveAndADeadOneDead() throws IOException, InterruptedException {
+        assumeLinux();
+        ProcessIdentity self = ProcessIdentity.current();
+        ProcessTable real = new ProcessTable();
+
+        assertThat(real.judge(self.pid(), self.startTicks(), null).verdict()).isEqualTo(Verdict.ALIVE);
+        assertThat(real.judge(self.pid(), self.startTicks() - 1, null).verdict()).isEqualTo(Verdict.DEAD);
+        assertThat(real.judge(endedPid(), -1, null).verdict()).isEqualTo(Verdict.DEAD);
+        assertThat(real.judge(Long.MAX_VALUE, -1, null).verdict()).isEqualTo(Verdict.DEAD);
+    }
+
+    @Test
+    void anInterruptedThreadJudgesAsAnyOther() throws IOException, InterruptedException {
+        assumeLinux();
+        ProcessIdentity self = ProcessIdentity.current();
+        long dead = endedPid();
+        Thread.currentThread().interrupt();
+        try {
+            assertThat(new ProcessTable().judge(self.pid(), self.startTicks(), null).verdict()).isEqualTo(Verdict.ALIVE);
+            assertThat(new ProcessTable().judge(dead, -1, null).verdict()).isEqualTo(Verdict.DEAD);
+            assertThat(Thread.currentThread().isInterrupted()).as("the interrupt is not swallowed").isTrue();
+        } finally {
+            Thread.interrupted();
+        }
+    }
+
+    @Test
+    void whoThisProcessIs() throws IOException {
+        assumeLinux();
+        ProcessIdentity self = ProcessIdentity.current();
+        String[] stat = Files.readString(Path.of("/proc/self/stat")).split("\\) ")[1].split(" ");
+
+        assertThat(self.pid()).isEqualTo(ProcessHandle.current().pid());
+        assertThat(self.startTicks()).isEqualTo(Long.parseLong(stat[19]));
+        assertThat(self.boot()).isEqualTo(Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).trim());
+        assertThat("pid:[" + self.pidNamespace() + "]").isEqualTo(Files.readSymbolicLink(Path.of("/proc/self/ns/pid")).toString());
+        assertThat("time:[" + self.timeNamespace() + "]").isEqualTo(Files.readSymbolicLink(Path.of("/proc/self/ns/time")).toString());
+        assertThat(self.host()).isEqualTo(Files.readString(Path.of("/proc/sys/kernel/hostname")).trim());
+        assertThat(self.seesItselfInProc()).isTrue();
+    }
+
+    private static void assumeLinux() {
+        boolean linux = Files.isDirectory(Path.of("/proc/self"));
+        if (!linux) {
+            System.out.println("SKIPPED a test of ProcessTableTest: no /proc on this system");
+        }
+        assumeTrue(linux, "no /proc on this system");
+    }
+
+    private static long endedPid() throws IOException, InterruptedException {
+        Process process = new ProcessBuilder("true").start();
+        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        return process.pid();
+    }
+}

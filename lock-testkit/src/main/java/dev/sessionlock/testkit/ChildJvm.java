@@ -1,0 +1,642 @@
+package dev.sessionlock.testkit;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.OutputStreamWriter;
+import java.io.UncheckedIOException;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Stream;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * A JVM that a test starts, talks to, and kills, freezes and wakes. It runs with the test's own class path; what it prints is
+ * captured, and stands in the message of whatever fails.
+ *
+ * <pre>{@code
+ * try (ChildJvm holder = ChildJvm.of(Holder.class).args(session.toString()).start()) {
+ *     holder.awaitMark("held", Duration.ofSeconds(10));
+ *     holder.freeze();                                    // SIGSTOP: its lease runs out
+ *     try (SessionLock lock = locks.acquire(session)) {   // and we pass it over
+ *         holder.wake();
+ *         holder.awaitMark("lost", Duration.ofSeconds(10));
+ *     }
+ *     holder.kill();                                      // SIGKILL
+ * }
+ * }</pre>
+ *
+ * <p>What it runs is a {@link ChildScenario}, as a class or a {@linkplain #running lambda}, or any class with a {@code main} method. It can
+ * be killed ({@link #kill}), asked to end in good order ({@link #terminate}, {@link #exit}), frozen and woken ({@link #freeze},
+ * {@link #wake}), and made to find what it has leaked ({@link #collectGarbage}).
+ *
+ * <p>Nothing is left behind: {@link #close} kills it, frozen or not, and what it has started; should the test's JVM die, the child
+ * does the same by itself, and a frozen one is killed by a small shell that waits for just that.
+ *
+ * <p>For Unix systems: signals are sent with {@code kill}, by a shell. Thread-safe.
+ */
+public final class ChildJvm implements AutoCloseable {
+    /** How long a child may take to come up, or to end once it was killed. */
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final int MOST_OUTPUT = 64 * 1024;
+    private static final Path PROC = Path.of("/proc");
+
+    private final String name;
+    private final Process process;
+    private final Writer down;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition news = lock.newCondition();
+    // guarded by the lock
+    private final Deque<Mark> marks = new ArrayDeque<>();
+    private final StringBuilder output = new StringBuilder();
+    private final Set<ProcessHandle> family = new HashSet<>();
+    private boolean silent;
+    private @Nullable Process guardian;
+
+    private volatile @Nullable ProcessHandle jvm;
+
+    /**
+     * What a child said.
+     *
+     * @param name the first word
+     * @param details the words after it
+     */
+    public record Mark(@NotNull String name, @NotNull List<String> details) {
+
+        /**
+         * {@return one of the details}
+         *
+         * @param index which, from 0
+         */
+        public @NotNull String detail(int index) {
+            return details.get(index);
+        }
+
+        /**
+         * {@return one of the details, a number}
+         *
+         * @param index which, from 0
+         */
+        public long number(int index) {
+            return Long.parseLong(details.get(index));
+        }
+
+        /** {@return the details as they were said, in one line} */
+        public @NotNull String text() {
+            return String.join(" ", details);
+        }
+    }
+
+    private ChildJvm(String name, Process process) {
+        this.name = name;
+        this.process = process;
+        this.down = new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8);
+        Thread ear = new Thread(this::listen, "hears-" + name);
+        ear.setDaemon(true);
+        ear.start();
+    }
+
+    /**
+     * Begins the description of a child.
+     *
+     * @param what a {@link ChildScenario}, or a class with a {@code main} method
+     * @return the description, to be completed and started
+     */
+    public static @NotNull Builder of(@NotNull Class<?> what) {
+        return new Builder(what.getName(), what.getSimpleName());
+    }
+
+    /**
+     * Begins the description of a child that runs a lambda of the test, with the values that it has captured.
+     *
+     * <pre>{@code
+     * String file = session.toString();
+     * try (ChildJvm holder = ChildJvm.running(parent -> {
+     *     try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(Path.of(file))) {
+     *         parent.mark("held", lock.token());
+     *         parent.awaitLine();
+     *     }
+     * }).start()) {
+     *     holder.awaitMark("held", Duration.ofSeconds(10));
+     * }
+     * }</pre>
+     *
+     * @param what the lambda; its parameter is the child's parent
+     * @return the description, to be completed and started
+     * @throws IllegalArgumentException if it has captured something that is not {@link java.io.Serializable}, such as the test itself
+     */
+    public static @NotNull Builder running(@NotNull ChildScenario.Portable what) {
+        return new Builder(ChildMain.pack(what), "child");
+    }
+
+    // ---- talking ----
+
+    private void listen() {
+        try (BufferedReader up = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
+            for (String line = up.readLine(); line != null; line = up.readLine()) {
+                hear(line);
+            }
+        } catch (IOException e) {
+            hear("(the rest of the output is lost: " + e + ")"); // the process was destroyed while it was read
+        } finally {
+            lock.lock();
+            try {
+                silent = true;
+                news.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    private void hear(String line) {
+        lock.lock();
+        try {
+            if (line.startsWith(ParentJvm.MARK)) {
+                String[] words = line.substring(ParentJvm.MARK.length()).split(" ");
+                marks.add(new Mark(words[0], List.of(Arrays.copyOfRange(words, 1, words.length))));
+                news.signalAll();
+            } else if (!line.isEmpty()) {
+                output.append(line).append(System.lineSeparator());
+                if (output.length() > 2 * MOST_OUTPUT) {
+                    output.delete(0, output.length() - MOST_OUTPUT);
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Waits until the child has said this, and takes it: the next call waits for the next one. Marks of other names stay for whoever
+     * waits for them.
+     *
+     * @param mark the mark's name
+     * @param patience for how long
+     * @return the mark with its details
+     * @throws AssertionError if the child does not say it in time, or ends before; with its output
+     * @throws InterruptedException if interrupted
+     */
+    public @NotNull Mark awaitMark(@NotNull String mark, @NotNull Duration patience) throws InterruptedException {
+        long left = patience.toNanos();
+        lock.lock();
+        try {
+            while (true) {
+                Mark found = take(mark);
+                if (found != null) {
+                    return found;
+                } else if (silent) {
+                    throw new AssertionError(name + " ended " + ending() + "and had not said \"" + mark + "\"" + soFar());
+                } else if (left <= 0) {
+                    throw new AssertionError(name + " (pid " + pid() + ") did not say \"" + mark + "\" within " + patience.toMillis() + " ms"
+                            + soFar());
+                }
+                left = news.awaitNanos(left);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * {@return the mark, if the child has said it already; taken, as by {@link #awaitMark}}
+     *
+     * @param mark the mark's name
+     */
+    public @NotNull Optional<Mark> pollMark(@NotNull String mark) {
+        lock.lock();
+        try {
+            return Optional.ofNullable(take(mark));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private @Nullable Mark take(String mark) {
+        for (Iterator<Mark> i = marks.iterator(); i.hasNext(); ) {
+            Mark next = i.next();
+            if (next.name().equals(mark)) {
+                i.remove();
+                return next;
+            }
+        }
+        return null;
+    }
+
+    private String ending() {
+        return process.isAlive() ? "" : "with status " + process.exitValue() + " ";
+    }
+
+    private String soFar() {
+        List<String> said = marks.stream().map(m -> m.name() + " " + m.text()).toList();
+        return System.lineSeparator() + "  other marks: " + said + System.lineSeparator() + "  its output:" + System.lineSeparator() + output;
+    }
+
+    /**
+     * Sends a line to the child, which gets it from {@link ParentJvm#awaitLine()}.
+     *
+     * @param line the line, without its end
+     * @throws AssertionError if the child has ended; with its output
+     */
+    public void send(@NotNull String line) {
+        synchronized (down) {
+            try {
+                down.write(line + "\n");
+                down.flush();
+            } catch (IOException e) {
+                throw new AssertionError("could not send \"" + line + "\" to " + name + ", which has ended? " + output(), e);
+            }
+        }
+    }
+
+    /** {@return what the child has printed so far, marks left out; the last 64 K characters of it} */
+    public @NotNull String output() {
+        lock.lock();
+        try {
+            return output.toString();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    // ---- signals ----
+
+    /** {@return the process id of the JVM itself, as the test's own process sees it, also where it was started by a wrapper} */
+    public long pid() {
+        ProcessHandle known = jvm;
+        return known == null ? process.pid() : known.pid();
+    }
+
+    /** {@return whether the JVM runs, or is frozen; not so a zombie} */
+    public boolean isAlive() {
+        ProcessHandle known = jvm;
+        return known == null || known.pid() == process.pid() ? process.isAlive() : lives(known);
+    }
+
+    private static boolean isZombie(long pid) {
+        char state = state(PROC.resolve(Long.toString(pid)));
+        return state == 'Z' || state == 'X';
+    }
+
+    /**
+     * Ends the JVM with SIGKILL, frozen or not, and waits until it has ended: by then the kernel has freed its locks. What it has started
+     * lives on, until {@link #close}.
+     */
+    public void kill() {
+        ProcessHandle known = jvm;
+        remember(process.descendants());
+        // By handle: the process itself would close our end of its output, and with it what was not read yet.
+        (known == null ? process.toHandle() : known).destroyForcibly();
+        awaitEnd();
+        unguard();
+    }
+
+    /**
+     * Has the JVM call {@link System#exit}: its shutdown hooks run. Does not wait for it.
+     *
+     * @param status the exit status
+     * @throws AssertionError if it has ended; with its output
+     */
+    public void exit(int status) {
+        send(ParentJvm.EXIT + status);
+    }
+
+    /**
+     * Has the JVM collect its garbage, so that it finds what it has leaked: handles that were never closed, and that nobody refers to any
+     * more. Returns when it has.
+     *
+     * @throws AssertionError if it has ended; with its output
+     * @throws InterruptedException if interrupted
+     */
+    public void collectGarbage() throws InterruptedException {
+        send(ParentJvm.COLLECT_GARBAGE);
+        awaitMark(ParentJvm.COLLECTED, PATIENCE);
+    }
+
+    /** Asks the JVM to end, with SIGTERM: its shutdown hooks run. Does not wait for it. */
+    public void terminate() {
+        signal("TERM");
+    }
+
+    /** Freezes the whole process with SIGSTOP, and waits until all its threads stand still. */
+    public void freeze() {
+        guard();
+        signal("STOP");
+        long end = System.nanoTime() + PATIENCE.toNanos();
+        while (!isFrozen()) {
+            if (!isAlive() || System.nanoTime() > end) {
+                throw new AssertionError(name + " (pid " + pid() + ") did not freeze " + ending() + output());
+            }
+            pause();
+        }
+    }
+
+    /** Wakes the process with SIGCONT. */
+    public void wake() {
+        signal("CONT");
+        unguard();
+    }
+
+    /** {@return whether every thread of it stands still; always true where there is no {@code /proc} to tell} */
+    public boolean isFrozen() {
+        Path process = PROC.resolve(Long.toString(pid()));
+        if (!Files.isDirectory(PROC.resolve("self"))) {
+            return true;
+        }
+        try (DirectoryStream<Path> threads = Files.newDirectoryStream(process.resolve("task"))) {
+            boolean any = false;
+            for (Path thread : threads) {
+                any = true;
+                char state = state(thread);
+                if (state != 'T' && state != 't' && state != 'X' && state != 'Z') {
+                    return false;
+                }
+            }
+            return any && state(process) == 'T';
+        } catch (IOException e) {
+            return false; // it has ended
+        }
+    }
+
+    /** {@return the letter of proc(5); X if there is no such process} */
+    private static char state(Path process) {
+        try {
+            String stat = Files.readString(process.resolve("stat"), StandardCharsets.ISO_8859_1);
+            return stat.charAt(stat.lastIndexOf(')') + 2);
+        } catch (IOException e) {
+            return 'X';
+        }
+    }
+
+    private void signal(String signal) {
+        try {
+            Process kill = new ProcessBuilder("/bin/sh", "-c", "kill -" + signal + " " + pid()).redirectErrorStream(true).start();
+            String said = new String(kill.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
+            if (kill.waitFor() != 0) {
+                throw new AssertionError("could not send SIG" + signal + " to " + name + ": " + said + " " + ending() + output());
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("could not run kill", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError("interrupted while SIG" + signal + " was sent to " + name, e);
+        }
+    }
+
+    /** A frozen child cannot see that its parent has died. This shell can: its input ends, and it kills the child. */
+    private void guard() {
+        lock.lock();
+        try {
+            if (guardian == null) {
+                guardian = new ProcessBuilder("/bin/sh", "-c", "read -r all_well || kill -KILL \"$0\"", Long.toString(pid()))
+                        .redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("could not start a shell", e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void unguard() {
+        lock.lock();
+        try {
+            if (guardian != null) {
+                try (Writer word = new OutputStreamWriter(guardian.getOutputStream(), StandardCharsets.UTF_8)) {
+                    word.write("yes\n");
+                } catch (IOException e) {
+                    // it has ended by itself, since it killed the child: somebody closed our end of its pipe
+                }
+                guardian = null;
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    // ---- the end ----
+
+    /**
+     * Waits for the JVM to end by itself.
+     *
+     * @param patience for how long
+     * @return its exit status; 128 + n if signal n ended it
+     * @throws AssertionError if it does not end in time; with its output
+     * @throws InterruptedException if interrupted
+     */
+    public int awaitExit(@NotNull Duration patience) throws InterruptedException {
+        if (!process.waitFor(patience.toNanos(), TimeUnit.NANOSECONDS)) {
+            throw new AssertionError(name + " (pid " + pid() + ") did not end within " + patience.toMillis() + " ms. " + output());
+        }
+        return process.exitValue();
+    }
+
+    private void awaitEnd() {
+        long end = System.nanoTime() + PATIENCE.toNanos();
+        while (isAlive()) {
+            if (System.nanoTime() > end) {
+                throw new AssertionError(name + " (pid " + pid() + ") was killed and did not end");
+            }
+            pause();
+        }
+    }
+
+    private static void pause() {
+        LockSupport.parkNanos(200_000);
+        if (Thread.interrupted()) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError("interrupted while waiting for a child JVM");
+        }
+    }
+
+    /** Kills the process, frozen or not, whatever wrapped it, and waits until it has ended. Idempotent. */
+    @Override
+    public void close() {
+        remember(process.descendants()); // before its wrapper is gone: then they would be nobody's
+        List<ProcessHandle> all = new ArrayList<>(remembered());
+        all.add(process.toHandle());
+        ProcessHandle known = jvm;
+        if (known != null) {
+            all.add(known);
+        }
+        all.forEach(ProcessHandle::destroyForcibly);
+        unguard();
+        boolean interrupted = Thread.interrupted();
+        long end = System.nanoTime() + PATIENCE.toNanos();
+        while ((process.isAlive() || all.stream().anyMatch(ChildJvm::lives)) && System.nanoTime() < end) {
+            LockSupport.parkNanos(200_000);
+            interrupted |= Thread.interrupted();
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void remember(Stream<ProcessHandle> descendants) {
+        lock.lock();
+        try {
+            descendants.forEach(family::add);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private List<ProcessHandle> remembered() {
+        lock.lock();
+        try {
+            return List.copyOf(family);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What has been orphaned and killed may stay a zombie for a while, until somebody reaps it: then it has ended. */
+    private static boolean lives(ProcessHandle process) {
+        return process.isAlive() && !isZombie(process.pid());
+    }
+
+    /** {@return its name, process id and whether it lives} */
+    @Override
+    public String toString() {
+        return name + "[pid " + pid() + (isAlive() ? "]" : ", ended]");
+    }
+
+    private void awaitStart() throws InterruptedException {
+        long own = awaitMark(ParentJvm.STARTED, PATIENCE).number(0);
+        if (own == innermostPid(process.pid())) {
+            jvm = process.toHandle();
+            return;
+        }
+        // A wrapper that forks is not the JVM itself; nor is what the JVM may have started by now.
+        try (Stream<ProcessHandle> descendants = process.descendants()) {
+            jvm = descendants.filter(descendant -> innermostPid(descendant.pid()) == own).findFirst().orElse(process.toHandle());
+        }
+    }
+
+    /** {@return by which id a process knows itself, which is another one if it runs in a pid namespace of its own} */
+    private static long innermostPid(long pid) {
+        try (Stream<String> status = Files.lines(PROC.resolve(Long.toString(pid)).resolve("status"), StandardCharsets.ISO_8859_1)) {
+            String[] words = status.filter(line -> line.startsWith("NSpid:")).findFirst().orElse("").split("\\s+");
+            return words.length < 2 ? pid : Long.parseLong(words[words.length - 1]);
+        } catch (IOException | UncheckedIOException e) {
+            return pid; // there is no /proc, or it has ended
+        }
+    }
+
+    /** Describes a child JVM. Not thread-safe. */
+    public static final class Builder {
+        private final String what;
+        private final List<String> jvmArgs = new ArrayList<>();
+        private final Map<String, String> environment = new HashMap<>();
+        private List<String> args = List.of();
+        private List<String> wrapper = List.of();
+        private String name;
+        private String classPath = System.getProperty("java.class.path");
+        private Path java = Path.of(System.getProperty("java.home"), "bin", "java");
+        private @Nullable Path directory;
+
+        private Builder(String what, String name) {
+            this.what = what;
+            this.name = name;
+        }
+
+        /** The arguments that the scenario, or the main method, gets. */
+        public @NotNull Builder args(@NotNull String... args) {
+            this.args = List.of(args);
+            return this;
+        }
+
+        /** Arguments of the JVM, such as {@code -Xmx64m}; added to those given before. */
+        public @NotNull Builder jvmArgs(@NotNull String... jvmArgs) {
+            Collections.addAll(this.jvmArgs, jvmArgs);
+            return this;
+        }
+
+        /** A variable of its environment. */
+        public @NotNull Builder environment(@NotNull String variable, @NotNull String value) {
+            environment.put(variable, value);
+            return this;
+        }
+
+        /** What it is called in messages; the class's name by default, or {@code child} if it runs a lambda. */
+        public @NotNull Builder name(@NotNull String name) {
+            this.name = Objects.requireNonNull(name, "name");
+            return this;
+        }
+
+        /** Its class path; the test's own by default. */
+        public @NotNull Builder classPath(@NotNull String classPath) {
+            this.classPath = Objects.requireNonNull(classPath, "classPath");
+            return this;
+        }
+
+        /** Which {@code java} runs it; the test's own by default. */
+        public @NotNull Builder java(@NotNull Path java) {
+            this.java = Objects.requireNonNull(java, "java");
+            return this;
+        }
+
+        /** Its working directory; the test's own by default. */
+        public @NotNull Builder directory(@NotNull Path directory) {
+            this.directory = Objects.requireNonNull(directory, "directory");
+            return this;
+        }
+
+        /** A command that starts the JVM, whose command line is appended to it: {@code unshare --mount}, {@code setpriv …}. */
+        public @NotNull Builder wrappedBy(@NotNull String... command) {
+            this.wrapper = List.of(command);
+            return this;
+        }
+
+        /**
+         * Starts it, and waits until it has come up.
+         *
+         * @return the child, to be closed
+         * @throws IOException if the process cannot be started
+         * @throws InterruptedException if interrupted
+         * @throws AssertionError if the JVM does not come up; with its output
+         */
+        public @NotNull ChildJvm start() throws IOException, InterruptedException {
+            List<String> command = new ArrayList<>(wrapper);
+            command.add(java.toString());
+            command.addAll(jvmArgs);
+            Collections.addAll(command, "-cp", classPath, ChildMain.class.getName(), what);
+            command.addAll(args);
+            ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+            builder.environment().putAll(environment);
+            if (directory != null) {
+                builder.directory(directory.toFile());
+            }
+            ChildJvm child = new ChildJvm(name, builder.start());
+            try {
+                child.awaitStart();
+                return child;
+            } catch (Throwable e) {
+                child.close();
+                throw e;
+            }
+        }
+    }
+}

@@ -1,0 +1,433 @@
+package dev.sessionlock.testkit;
+
+import dev.sessionlock.testkit.disk.Disk;
+import dev.sessionlock.testkit.disk.Effect;
+import dev.sessionlock.testkit.disk.Image;
+import dev.sessionlock.testkit.disk.Plan;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.jetbrains.annotations.Nullable;
+
+/** One walk of a lab through all the runs of one kind. */
+final class CrashCampaign {
+    private static final long PROGRESS_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final int FOUND_IN_FULL = 3;
+    private static final int FOUND_IN_SHORT = 20;
+    /** An archive of classes costs as much to make as it saves in so many runs. */
+    private static final int RUNS_WORTH_AN_ARCHIVE = 8;
+    /** So many outcomes may wait for the check. */
+    private static final int WAITING = 8;
+
+    /** What is put to the test. */
+    record Subject(Class<? extends CrashScenario> scenario, CrashLab.Setup given, CrashLab.RunCheck check, Duration timeout,
+                   boolean stepsMayVary, List<String> jvmArgs) {
+        String name() {
+            return scenario.getName().substring(scenario.getPackageName().isEmpty() ? 0 : scenario.getPackageName().length() + 1)
+                    .replace('$', '.');
+        }
+    }
+
+    private final CrashWorkshop workshop;
+    private final Subject subject;
+    private final Plan.Kind kind;
+    private final String title;
+    private final long start = System.nanoTime();
+    private final List<CrashFinding> findings = new ArrayList<>();
+    /** Directories that a power cut has left, and that were checked already. */
+    private final Set<String> seen = new HashSet<>();
+    private int runs;
+    private int checked;
+    private int notReached;
+    private List<Effect.Began> baseline = List.of();
+
+    CrashCampaign(CrashWorkshop workshop, Subject subject, Plan.Kind kind, String more) {
+        this.workshop = workshop;
+        this.subject = subject;
+        this.kind = kind;
+        this.title = "CrashLab " + subject.name() + ", " + kind + more;
+    }
+
+    /** Walks through the runs, or through the only one that was asked for. */
+    CrashSummary run(@Nullable String wanted, Function<List<Effect.Began>, List<Plan>> plans) throws IOException, InterruptedException {
+        Plan only = wanted == null || wanted.isBlank() ? null : Plan.parse(wanted.strip());
+        if (only != null && only.kind() != kind) {
+            System.out.println(title + ": left out, since -D" + CrashLab.ONLY + "=" + only + " asks for another run");
+            return new CrashSummary(0, 0, 0, Duration.ZERO);
+        }
+        Path pristine = prepare();
+        ExecutorService runners = Executors.newFixedThreadPool(CrashWorkshop.AT_ONCE, work -> {
+            Thread thread = new Thread(work, "crash-run");
+            thread.setDaemon(true);
+            return thread;
+        });
+        try {
+            Function<List<Effect.Began>, List<Plan>> wantedPlans = operations -> only == null ? plans.apply(operations) : List.of(only);
+            baseline(pristine, wantedPlans, runners);
+            List<Plan> all = wantedPlans.apply(baseline);
+            walk(pristine, all, runners);
+            return conclude(all);
+        } finally {
+            runners.shutdownNow();
+            runners.awaitTermination(1, TimeUnit.MINUTES); // they let go of their JVMs
+            CrashWorkshop.remove(pristine);
+        }
+    }
+
+    private Path prepare() throws IOException {
+        Path pristine = Files.createTempDirectory(workshop.home(), "given-");
+        try {
+            subject.given.prepare(pristine);
+        } catch (Exception e) {
+            throw new AssertionError(title + ": the directory could not be prepared: " + e, e);
+        }
+        return pristine;
+    }
+
+    // ---- without a fault ----
+
+    /** Some runs without a fault: what they do, and whether the lab can be trusted with it. */
+    private void baseline(Path pristine, Function<List<Effect.Began>, List<Plan>> plans, ExecutorService runners)
+            throws IOException, InterruptedException {
+        int times = subject.stepsMayVary ? 3 : 2;
+        workshop.expect(times);
+        accept(workshop.run(subject, pristine, Plan.NOTHING));
+        boolean train = plans.apply(baseline).size() >= RUNS_WORTH_AN_ARCHIVE;
+        List<Future<CrashOutcome>> more = new ArrayList<>();
+        for (int i = 1; i < times; i++) {
+            boolean now = train && i == 1;
+            more.add(runners.submit(() -> now ? workshop.train(subject, pristine) : workshop.run(subject, pristine, Plan.NOTHING)));
+        }
+        for (Future<CrashOutcome> one : more) {
+            accept(get(one));
+        }
+    }
+
+    private void accept(CrashOutcome outcome) throws IOException, InterruptedException {
+        runs++;
+        requireSound(outcome);
+        requireSame(outcome);
+        if (outcome.steps().size() > steps(baseline).size()) {
+            baseline = outcome.operations();
+        }
+        CrashWorkshop.remove(outcome.directory().getParent());
+    }
+
+    private void requireSound(CrashOutcome outcome) throws IOException, InterruptedException {
+        String output = outcome.output().isEmpty() ? "" : "\n  it printed:\n" + outcome.output().indent(4);
+        String reason = null;
+        if (outcome.end() == CrashOutcome.End.HUNG) {
+            reason = "a run without a fault did not end within " + subject.timeout.toMillis() + " ms; its threads:\n" + outcome.dump();
+        } else if (outcome.end() == CrashOutcome.End.THREW) {
+            reason = "a run without a fault failed: " + outcome.thrown();
+        } else if (!outcome.differences().isEmpty()) {
+            reason = roundNio(outcome);
+        } else if (outcome.steps().isEmpty()) {
+            reason = "a run takes no step: it changes nothing beneath the directory that it is given";
+        }
+        if (reason != null) {
+            throw new AssertionError(title + ": " + reason + output);
+        }
+        try {
+            checked++;
+            subject.check.check(outcome.directory(), outcome.asRun("nothing"));
+        } catch (InterruptedException e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new AssertionError(title + ": the check fails after a run without a fault, so it says nothing about one with a fault: "
+                    + e
+                    + "\n  the directory:\n" + CrashFinding.listing(outcome.directory()).indent(4) + output, e);
+        }
+    }
+
+    private static String roundNio(CrashOutcome outcome) {
+        return "the directory changed without a step: " + String.join("; ", outcome.differences())
+                + ". Something goes round java.nio.file, and would be neither killed, failed nor undone: FileOutputStream, "
+                + "RandomAccessFile, java.io.File, a mapped buffer, native code or another process. "
+                + "Use Files or FileChannel in what is to be tested";
+    }
+
+    private static List<Effect.Began> steps(List<Effect.Began> operations) {
+        return operations.stream().filter(operation -> operation.act().isChange()).toList();
+    }
+
+    private void requireSame(CrashOutcome outcome) {
+        if (subject.stepsMayVary || baseline.isEmpty()) {
+            return;
+        }
+        List<Effect.Began> first = steps(baseline);
+        List<Effect.Began> second = outcome.steps();
+        for (int i = 0; i < Math.max(first.size(), second.size()); i++) {
+            if (i >= first.size() || i >= second.size() || first.get(i).act() != second.get(i).act()) {
+                throw new AssertionError(title + ": two runs without a fault do not take the same steps. Step " + (i + 1) + " of one is "
+                        + text(first, i) + ", of the other " + text(second, i)
+                        + ". A step that is named by its number must be the same each "
+                        + "time: let one thread write, and let no time decide; or accept it with stepsMayVary()");
+            }
+        }
+    }
+
+    private static String text(List<Effect.Began> steps, int index) {
+        return index < steps.size() ? "\"" + steps.get(index).text() + "\"" : "none, it takes " + steps.size();
+    }
+
+    // ---- with faults ----
+
+    private void walk(Path pristine, List<Plan> plans, ExecutorService runners) throws IOException, InterruptedException {
+        workshop.expect(plans.size());
+        BlockingQueue<Future<CrashOutcome>> done = new LinkedBlockingQueue<>();
+        Semaphore room = new Semaphore(WAITING);
+        for (Plan plan : plans) {
+            runners.execute(new FutureTask<>(() -> {
+                room.acquire();
+                return workshop.run(subject, pristine, plan);
+            }) {
+                @Override
+                protected void done() {
+                    done.add(this);
+                }
+            });
+        }
+        long shown = System.nanoTime();
+        for (int i = 0; i < plans.size(); i++) {
+            CrashOutcome outcome = get(done.take());
+            runs++;
+            judge(outcome);
+            room.release();
+            if (System.nanoTime() - shown > PROGRESS_NANOS) {
+                shown = System.nanoTime();
+                System.out.println(title + ": " + (i + 1) + " of " + plans.size() + " runs, " + findings.size()
+                        + (findings.size() == 1 ? " failure" : " failures"));
+            }
+        }
+    }
+
+    private static CrashOutcome get(Future<CrashOutcome> future) throws IOException, InterruptedException {
+        try {
+            return future.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof IOException io) {
+                throw io;
+            } else if (e.getCause() instanceof AssertionError error) {
+                throw error;
+            }
+            throw new IllegalStateException(e.getCause());
+        }
+    }
+
+    private void judge(CrashOutcome outcome) throws IOException, InterruptedException {
+        boolean atEnd = kind == Plan.Kind.POWER && outcome.befallen() == null;
+        String event = event(outcome);
+        int before = findings.size();
+        String reason = outcome.end() == CrashOutcome.End.HUNG
+                ? "it did not end within " + subject.timeout.toMillis() + " ms; its threads:\n" + outcome.dump()
+                : !outcome.differences().isEmpty() ? roundNio(outcome) : unsteady(outcome);
+        if (reason != null) {
+            found(outcome, outcome.plan(), event, outcome.directory(), reason, null);
+        } else if (kind == Plan.Kind.POWER && (outcome.end() == CrashOutcome.End.STOPPED || atEnd)) {
+            cutPower(outcome, event);
+        } else {
+            check(outcome, outcome.plan(), event, outcome.directory());
+        }
+        if (findings.size() == before) {
+            CrashWorkshop.remove(outcome.directory().getParent());
+        }
+    }
+
+    /** {@return how a run departs from the steps of the baseline where it may not} */
+    private @Nullable String unsteady(CrashOutcome outcome) {
+        int step = outcome.plan().step();
+        List<Effect.Began> expected = steps(baseline);
+        boolean reached = outcome.befallen() != null || kind == Plan.Kind.POWER && step == expected.size() + 1;
+        if (!reached) {
+            notReached++;
+            return subject.stepsMayVary ? null : "the run ended after " + outcome.steps().size()
+                    + " steps and did not come to the one that was meant, although the runs "
+                    + "before did. Let one thread write, and let no time decide; or accept it with stepsMayVary()";
+        }
+        if (subject.stepsMayVary || kind == Plan.Kind.FAIL || outcome.befallen() == null) {
+            return null;
+        }
+        // The operation itself is in the journal unless it was never begun.
+        List<Effect.Began> done = outcome.steps();
+        if (step > expected.size() || done.size() < step || done.get(step - 1).act() == expected.get(step - 1).act()) {
+            return null;
+        }
+        return "step " + step + " was \"" + done.get(step - 1).text() + "\" this time and \"" + expected.get(step - 1).text()
+                + "\" in a run without a fault. Let one thread write, and let no time decide; or accept it with stepsMayVary()";
+    }
+
+    private String event(CrashOutcome outcome) {
+        Plan plan = outcome.plan();
+        String operation = outcome.befallen();
+        String step = "step " + plan.step() + " of " + steps(baseline).size();
+        if (operation == null) {
+            return kind == Plan.Kind.POWER ? "the power was cut after the end" : "nothing: it ended before " + step;
+        }
+        return switch (kind) {
+            case KILL -> "killed " + switch (plan.how()) {
+                case Plan.BEFORE -> "before ";
+                case Plan.AFTER -> "after ";
+                default -> "within ";
+            } + step + ": " + operation;
+            case POWER -> "the power was cut before " + step + ": " + operation;
+            case FAIL -> failure(plan) + ": " + operation;
+            case DELAY -> "late by " + plan.how() + " ms, " + step + ": " + operation;
+            case NONE -> "nothing";
+        };
+    }
+
+    private static String failure(Plan plan) {
+        String error = plan.how().substring(0, plan.how().indexOf('-'));
+        String manner = plan.how().substring(plan.how().indexOf('-') + 1);
+        return error + switch (manner) {
+            case Plan.HALF -> " after half of it";
+            case Plan.FROM_THERE -> " from here on";
+            default -> "";
+        } + ", at operation " + plan.step() + " that may fail so";
+    }
+
+    // ---- checking ----
+
+    private boolean check(CrashOutcome outcome, Plan plan, String event, Path directory) throws IOException, InterruptedException {
+        String listing = CrashFinding.listing(directory); // as it was before the check works on it
+        try {
+            checked++;
+            subject.check.check(directory, outcome.asRun(event));
+            return true;
+        } catch (InterruptedException e) {
+            throw e;
+        } catch (Throwable e) {
+            found(outcome, plan, event, directory, text(e), e, listing);
+            return false;
+        }
+    }
+
+    private static String text(Throwable e) {
+        if (e instanceof AssertionError) {
+            return String.valueOf(e.getMessage()).strip();
+        }
+        StringWriter text = new StringWriter();
+        e.printStackTrace(new PrintWriter(text, true));
+        return text.toString();
+    }
+
+    private void found(CrashOutcome outcome, Plan plan, String event, Path directory, String why, @Nullable Throwable cause)
+            throws IOException {
+        found(outcome, plan, event, directory, why, cause, CrashFinding.listing(directory));
+    }
+
+    private void found(CrashOutcome outcome, Plan plan, String event, Path directory, String why, @Nullable Throwable cause,
+            String listing) {
+        StringBuilder more = new StringBuilder();
+        if (!outcome.acknowledged().isEmpty()) {
+            more.append("acknowledged: ").append(String.join(", ", outcome.acknowledged())).append('\n');
+        }
+        if (outcome.thrown() != null) {
+            more.append("the scenario ended with: ").append(outcome.thrown()).append('\n');
+        } else if (kind == Plan.Kind.FAIL && outcome.end() == CrashOutcome.End.RETURNED) {
+            more.append("the scenario returned as if all were well\n");
+        }
+        if (!outcome.output().isBlank()) {
+            more.append("it printed:\n").append(outcome.output().indent(2));
+        }
+        workshop.keep();
+        findings.add(new CrashFinding(plan, event, outcome.stack(), listing, directory, why, cause, more.toString()));
+    }
+
+    private void cutPower(CrashOutcome outcome, String event) throws IOException, InterruptedException {
+        outcome.disk().absorb(outcome.directory());
+        String chosen = outcome.plan().how();
+        for (Disk.Survival survival : outcome.disk().survivals()) {
+            Plan plan = new Plan(Plan.Kind.POWER, outcome.plan().step(), survival.code());
+            if (!chosen.isEmpty() && !chosen.equals(survival.code())) {
+                continue;
+            }
+            Image image = outcome.disk().cut(survival);
+            if (!seen.add(image.digest() + outcome.acknowledged() + outcome.end())) {
+                continue;
+            }
+            Path directory = outcome.directory().resolveSibling("after-" + survival.code());
+            image.writeTo(directory);
+            if (check(outcome, plan, event + "; " + survival, directory)) {
+                CrashWorkshop.remove(directory);
+            }
+        }
+    }
+
+    // ---- the end ----
+
+    private CrashSummary conclude(List<Plan> plans) {
+        int visited = (int) plans.stream().mapToInt(Plan::step).distinct().count();
+        CrashSummary summary = new CrashSummary(Math.min(visited, Math.max(1, baseline.size())), runs, checked,
+                Duration.ofNanos(System.nanoTime() - start));
+        String line = title + ": " + summary.line(findings.size()) + (notReached == 0 ? ""
+                : ", " + notReached + " runs ended before their step");
+        System.out.println(line);
+        if (!findings.isEmpty()) {
+            findings.sort(Comparator.<CrashFinding>comparingInt(finding -> finding.plan().step())
+                    .thenComparingInt(finding -> plans.indexOf(finding.plan())));
+            throw failure(line);
+        }
+        return summary;
+    }
+
+    /** One of each step in full, the first few; of the others a line, or their number. Only the directories of the former are kept. */
+    private AssertionError failure(String line) {
+        List<CrashFinding> full = new ArrayList<>();
+        List<CrashFinding> rest = new ArrayList<>();
+        for (CrashFinding finding : findings) {
+            boolean another = full.isEmpty() || full.get(full.size() - 1).plan().step() != finding.plan().step();
+            (another && full.size() < FOUND_IN_FULL ? full : rest).add(finding);
+        }
+        List<Path> kept = full.stream().map(CrashFinding::directory).toList();
+        rest.stream().map(CrashFinding::directory).filter(directory -> !kept.contains(directory)).forEach(CrashWorkshop::remove);
+        StringBuilder text = new StringBuilder(line).append(System.lineSeparator());
+        full.forEach(finding -> text.append(System.lineSeparator()).append(finding.text()));
+        if (!rest.isEmpty()) {
+            text.append(System.lineSeparator()).append("and in short:").append(System.lineSeparator()).append(inShort(rest));
+        }
+        AssertionError error = new AssertionError(text.toString(), full.get(0).cause());
+        full.stream().skip(1).map(CrashFinding::cause).filter(Objects::nonNull).forEach(error::addSuppressed);
+        return error;
+    }
+
+    /** Of each step one line, and how many more there are. */
+    private static String inShort(List<CrashFinding> rest) {
+        Map<Integer, List<CrashFinding>> bySteps = rest.stream()
+                .collect(Collectors.groupingBy(finding -> finding.plan().step(), LinkedHashMap::new, Collectors.toList()));
+        StringBuilder text = new StringBuilder();
+        bySteps.values().stream().limit(FOUND_IN_SHORT).forEach(ofStep -> {
+            text.append(ofStep.get(0).line());
+            if (ofStep.size() > 1) {
+                text.append("  and ").append(ofStep.size() - 1).append(" more at this step").append(System.lineSeparator());
+            }
+        });
+        if (bySteps.size() > FOUND_IN_SHORT) {
+            text.append("and at ").append(bySteps.size() - FOUND_IN_SHORT).append(" more steps").append(System.lineSeparator());
+        }
+        return text.toString();
+    }
+}

@@ -1,0 +1,162 @@
+package dev.sessionlock.testkit;
+
+import dev.sessionlock.testkit.disk.Gate;
+import dev.sessionlock.testkit.disk.LabFileSystemProvider;
+import dev.sessionlock.testkit.disk.Plan;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.lang.reflect.Constructor;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
+import java.nio.file.Path;
+import java.nio.file.spi.FileSystemProvider;
+import java.util.Base64;
+import java.util.Map;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * The JVM that a scenario runs in. It is started ahead, waits for its order, and talks to the lab by marks:
+ * <pre>
+ * befallen operation stack     the operation now fails, or is late
+ * ack text                     the scenario acknowledges
+ * event stopped operation stack      it stands where it is to be killed; every operation of every thread waits
+ * event returned | threw stack       the scenario is over; the JVM now ends by itself
+ * dump stacks                  when asked for
+ * </pre>
+ */
+final class CrashChild implements ChildScenario {
+    private static final String NOTHING = "-";
+    private static volatile @Nullable ParentJvm lab;
+
+    /** What to run, and where: one line, sent to the child. */
+    record Order(String scenario, Path directory, Path journal, Plan plan) {
+        String line() {
+            return String.join(" ", encode(scenario), encode(directory.toString()), encode(journal.toString()), encode(plan.toString()));
+        }
+
+        static Order parse(String line) {
+            String[] parts = line.split(" ");
+            return new Order(decode(parts[0]), Path.of(decode(parts[1])), Path.of(decode(parts[2])), Plan.parse(decode(parts[3])));
+        }
+    }
+
+    static String encode(String text) {
+        return text.isEmpty() ? NOTHING : Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    static String decode(String text) {
+        return text.equals(NOTHING) ? "" : new String(Base64.getDecoder().decode(text), StandardCharsets.UTF_8);
+    }
+
+    static void acknowledge(String text) {
+        ParentJvm parent = lab;
+        if (parent != null) {
+            parent.mark("ack", encode(text));
+        }
+    }
+
+    @Override
+    public void run(ParentJvm parent) throws Exception {
+        Order order = Order.parse(parent.awaitLine());
+        lab = parent;
+        answerFrom(parent);
+        CrashScenario scenario = scenario(order.scenario());
+        text(new Throwable().getStackTrace()); // a first run archives its classes: these are for those that come to be killed
+        arm(parent, order);
+        try {
+            scenario.run(order.directory());
+            parent.mark("event", "returned");
+        } catch (Throwable e) {
+            parent.mark("event", "threw", encode(text(e)));
+        }
+    }
+
+    private static CrashScenario scenario(String name) throws ReflectiveOperationException {
+        Constructor<?> constructor = Class.forName(name).getDeclaredConstructor();
+        constructor.setAccessible(true);
+        return (CrashScenario) constructor.newInstance();
+    }
+
+    private static void arm(ParentJvm parent, Order order) throws IOException {
+        FileSystemProvider provider = FileSystems.getDefault().provider();
+        if (!(provider instanceof LabFileSystemProvider ours)) {
+            throw new IllegalStateException("the default file system provider of this JVM is " + provider.getClass().getName()
+                    + " and not the lab's");
+        }
+        ours.arm(order.directory(), order.plan(), new Gate.Lab() {
+            @Override
+            public void stopped(String operation, StackTraceElement[] at) {
+                parent.mark("event", "stopped", encode(operation), encode(text(at)));
+            }
+
+            @Override
+            public void befallen(String operation, StackTraceElement[] at) {
+                parent.mark("befallen", encode(operation), encode(text(at)));
+            }
+        }, new FileOutputStream(order.journal().toFile())); // not through NIO, which passes the gate
+    }
+
+    /**
+     * From the scenario's own call down to its run method: neither the JDK's file calls nor the lab are of interest. Each killed child
+     * comes through here once, so without streams and string templates, which would cost it a fifth of its life.
+     */
+    static String text(StackTraceElement[] stack) {
+        int first = 0;
+        while (first < stack.length && isIo(stack[first])) {
+            first++;
+        }
+        StringBuilder text = new StringBuilder();
+        for (int i = first; i < stack.length && !stack[i].getClassName().equals(CrashChild.class.getName()); i++) {
+            text.append(i == first ? "at " : "\nat ").append(stack[i].toString());
+        }
+        return text.toString();
+    }
+
+    private static boolean isIo(StackTraceElement frame) {
+        String name = frame.getClassName();
+        return name.startsWith("dev.sessionlock.testkit.disk.") || name.startsWith("java.") || name.startsWith("sun.")
+                || name.startsWith("jdk.");
+    }
+
+    /** The exception, and what it was caused by, without the frames of the lab. */
+    private static String text(Throwable e) {
+        StringBuilder text = new StringBuilder(e.toString());
+        String stack = text(e.getStackTrace());
+        if (!stack.isEmpty()) {
+            text.append("\n  ").append(stack.replace("\n", "\n  "));
+        }
+        if (e.getCause() != null && e.getCause() != e) {
+            text.append("\ncaused by ").append(text(e.getCause()));
+        }
+        return text.toString();
+    }
+
+    /** Tells where all threads are, when the lab asks, since they hang. */
+    private static void answerFrom(ParentJvm parent) {
+        Thread ear = new Thread(() -> {
+            try {
+                while (true) {
+                    parent.awaitLine();
+                    parent.mark("dump", encode(dump()));
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }, "lab-answers");
+        ear.setDaemon(true);
+        ear.start();
+    }
+
+    private static String dump() {
+        StringBuilder text = new StringBuilder();
+        for (Map.Entry<Thread, StackTraceElement[]> thread : Thread.getAllStackTraces().entrySet()) {
+            if (thread.getValue().length > 0 && thread.getKey() != Thread.currentThread()) {
+                text.append('"').append(thread.getKey().getName()).append("\" ").append(thread.getKey().getState()).append('\n');
+                for (StackTraceElement frame : thread.getValue()) {
+                    text.append("  at ").append(frame).append('\n');
+                }
+            }
+        }
+        return text.toString();
+    }
+}

@@ -1,0 +1,22 @@
+package dev.sessionlock.testkit;
+
+import java.util.List;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * How one run of a scenario in a {@link CrashLab} went, for the check.
+ *
+ * @param event what befell it, in words; "nothing" for the run without a fault
+ * @param step the number of the operation that it befell, from 1; 0 for the run without a fault
+ * @param acknowledged what the scenario had {@linkplain CrashLab#acknowledge acknowledged} until then, in order
+ * @param returned whether the scenario came to its end; not if it was killed, or threw
+ * @param thrown the exception that it ended with, with its stack; null if with none
+ */
+public record CrashRun(@NotNull String event, int step, @NotNull List<String> acknowledged, boolean returned, @Nullable String thrown) {
+
+    /** {@return whether it was killed, or its power was cut} */
+    public boolean wasStopped() {
+        return !returned && thrown == null;
+    }
+}

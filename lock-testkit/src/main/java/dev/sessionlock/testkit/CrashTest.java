@@ -1,0 +1,28 @@
+package dev.sessionlock.testkit;
+
+import java.lang.annotation.Documented;
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/**
+ * A JUnit Jupiter test that is given a {@link CrashLab}, which is closed after it. It needs {@code junit-jupiter-api}, which the
+ * testkit does not bring along.
+ *
+ * <pre>{@code
+ * @CrashTest
+ * void noKillLeavesHalfALine(CrashLab lab) throws Exception {
+ *     lab.scenario(Append.class).check(dir -> assertThat(lines(dir)).allMatch(Session::isWhole)).killAtEveryStep();
+ * }
+ * }</pre>
+ */
+@Documented
+@Target({ElementType.METHOD, ElementType.ANNOTATION_TYPE})
+@Retention(RetentionPolicy.RUNTIME)
+@Test
+@ExtendWith(CrashLabParameter.class)
+public @interface CrashTest {
+}

@@ -1,0 +1,264 @@
+package dev.sessionlock.testkit;
+
+import dev.sessionlock.LockException;
+import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * A {@link SessionLocks} without a disk, for the unit tests of code that uses one: all of its behaviour, threads' queue, reentry, lease,
+ * {@code maxHold}, loss, listeners and counters, and what a test needs besides: other processes that hold, freeze and crash, and a lock
+ * that is lost on demand.
+ *
+ * <pre>{@code
+ * try (InMemoryLocks memory = InMemoryLocks.create()) {
+ *     SessionWriter writer = new SessionWriter(memory.locks());          // the code under test
+ *
+ *     InMemoryLocks other = memory.anotherProcess();
+ *     other.hold(session);                                               // somebody else has it
+ *     assertThatThrownBy(() -> writer.append(session, "a line")).isInstanceOf(LockTimeoutException.class);
+ *     other.crash();                                                     // and is killed: it is free at once
+ *     writer.append(session, "a line");
+ *
+ *     writer.begin(session);
+ *     memory.loseLock(session, LockLostException.Reason.REMOVED_BY_HAND); // as if an operator had run rm
+ *     assertThatThrownBy(() -> writer.append(session, "too late")).isInstanceOf(LockLostException.class);
+ * }
+ * }</pre>
+ *
+ * <p>One of these stands for one process; those made from it by {@link #anotherProcess} are others of the same machine. Time is the
+ * machine's own, or a {@link TestClock}'s.
+ *
+ * <p>What is different from locks on files: any path will do, its directory need not exist; {@link dev.sessionlock.SessionLock#lockFile()}
+ * is null; {@link dev.sessionlock.SessionLock#replace} still works on the real files; symbolic links are not followed, a path is the same
+ * lock if it is the same once {@code .} and {@code ..} are gone; and of several holders frozen one after the other each is passed over,
+ * while on a disk two frozen at once hold up the third. Processes, their ids and their deaths are make-believe: these locks exclude nobody
+ * outside of this JVM.
+ *
+ * <p>Thread-safe.
+ */
+public final class InMemoryLocks implements AutoCloseable {
+    private final MemoryProcess process;
+    private final ReentrantLock mutex = new ReentrantLock();
+    private final List<InMemoryLocks> others = new ArrayList<>();
+    private final List<SessionLock> held = new ArrayList<>();
+    private @Nullable SessionLocks locks;
+
+    private InMemoryLocks(MemoryProcess process) {
+        this.process = process;
+    }
+
+    /** {@return a process alone on its machine, by the machine's own clock} */
+    public static @NotNull InMemoryLocks create() {
+        return new InMemoryLocks(new MemoryProcess(new MemoryMachine(null)));
+    }
+
+    /**
+     * {@return a process alone on its machine, by a clock that the test moves}
+     *
+     * @param clock the clock
+     */
+    public static @NotNull InMemoryLocks withTestClock(@NotNull TestClock clock) {
+        return new InMemoryLocks(new MemoryProcess(new MemoryMachine(Objects.requireNonNull(clock, "clock"))));
+    }
+
+    /** {@return another process of the same machine} It is closed together with this one, if it has not been closed before. */
+    public @NotNull InMemoryLocks anotherProcess() {
+        InMemoryLocks other = new InMemoryLocks(new MemoryProcess(process.machine));
+        mutex.lock();
+        try {
+            others.add(other);
+        } finally {
+            mutex.unlock();
+        }
+        return other;
+    }
+
+    /** {@return what the code under test gets, with the default options; the same one at every call} */
+    public @NotNull SessionLocks locks() {
+        mutex.lock();
+        try {
+            locks = locks == null ? builder().build() : locks;
+            return locks;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** {@return a builder of further ones in this process, with other options, a listener, an executor} */
+    public @NotNull SessionLocks.Builder builder() {
+        return SessionLocks.builder().over(process.cells());
+    }
+
+    /**
+     * Holds a lock in this process, as somebody who is in the way: at once, without limit, and bound to no thread. The handle is kept here
+     * too, so that nobody needs to keep it for the garbage collector's sake.
+     *
+     * @param target what to lock
+     * @return the lock, for a test that has it closed
+     * @throws IllegalStateException if it is not to be had now
+     * @throws LockException if nothing of that name can be locked
+     */
+    public @NotNull SessionLock hold(@NotNull Path target) throws LockException {
+        SessionLock lock = locks().tryAcquire(target, LockOptions.defaults().withMaxHold(LockOptions.UNLIMITED)).orElseThrow(() ->
+                new IllegalStateException("the lock of " + target + " is not to be had now, so the process " + pid() + " cannot hold it"))
+                        .detach();
+        mutex.lock();
+        try {
+            held.removeIf(earlier -> !earlier.isHeld());
+            held.add(lock);
+        } finally {
+            mutex.unlock();
+        }
+        return lock;
+    }
+
+    /** {@return the process id that reports and timeouts name} */
+    public long pid() {
+        return process.pid;
+    }
+
+    // ---- what may become of the process ----
+
+    /**
+     * Freezes the process, as SIGSTOP does: no lease is renewed, no time passes for it, and nothing can be acquired in it. Its locks
+     * still look held to itself; others get them once their lease and grace are over.
+     */
+    public void freeze() {
+        process.freeze();
+    }
+
+    /** Wakes the process, as SIGCONT does: what has run out meanwhile is lost when this returns. */
+    public void wake() {
+        process.wake();
+    }
+
+    /** {@return whether it is frozen} */
+    public boolean isFrozen() {
+        return process.isFrozen();
+    }
+
+    /**
+     * Ends the process, as SIGKILL does: what it held is left behind, and others get it at once. Its handles are lost, and threads that
+     * wait in it get an {@link IllegalStateException}, since in a test both outlive it.
+     */
+    public void crash() {
+        process.end(false);
+    }
+
+    // ---- what may become of a lock ----
+
+    /**
+     * Takes a lock away from whoever has it in this process, as if it had come about by itself: the handle is lost at once, its
+     * listeners are told, and others get in when {@link dev.sessionlock.LockOptions#revokeGrace()} allows, or at once where there is none
+     * ({@link Reason#LEASE_EXPIRED}, {@link Reason#KERNEL_LOCK_LOST}).
+     *
+     * @param target what is locked
+     * @param reason why it is lost
+     * @throws IllegalStateException if nobody in this process holds it
+     * @throws LockException if nothing of that name can be locked
+     */
+    public void loseLock(@NotNull Path target, @NotNull Reason reason) throws LockException {
+        Objects.requireNonNull(reason, "reason");
+        try {
+            if (!process.cells().lose(process.whereabouts(target, false), reason)) {
+                throw new IllegalStateException("nobody in the process " + pid() + " holds the lock of " + target
+                        + ", so it cannot be lost");
+            }
+        } catch (LockException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new AssertionError("memory does not fail", e);
+        }
+    }
+
+    /**
+     * Puts another program's lock in the lock's place, such as OpenClaw's: honoured as long as its process lives, and replaced after.
+     *
+     * @param target what it locks
+     * @return that lock
+     * @throws IllegalStateException if somebody holds the lock
+     * @throws LockException if nothing of that name can be locked
+     */
+    public @NotNull Stranger stranger(@NotNull Path target) throws LockException {
+        return new Stranger(target);
+    }
+
+    /** Another program's lock. */
+    public final class Stranger implements AutoCloseable {
+        private final MemoryMachine.Slot slot;
+        private final MemoryMachine.StrangersLock its;
+
+        private Stranger(Path target) throws LockException {
+            Path path = process.rank(process.whereabouts(target, false));
+            MemoryMachine machine = process.machine;
+            machine.mutex.lock();
+            try {
+                slot = machine.slot(path);
+                if (slot.holder != null || slot.stranger != null) {
+                    throw new IllegalStateException("the lock of " + target + " is held, so no other program can take it");
+                }
+                its = new MemoryMachine.StrangersLock(machine.newPid(), machine.clock.wallMillis());
+                slot.stranger = its;
+            } finally {
+                machine.mutex.unlock();
+            }
+        }
+
+        /** {@return its process id} */
+        public long pid() {
+            return its.pid;
+        }
+
+        /** Ends its process: the lock stays, and may be replaced. */
+        public void die() {
+            change(() -> its.dead = true);
+        }
+
+        /** Removes its lock, as the program does when it is through. */
+        @Override
+        public void close() {
+            change(() -> slot.stranger = slot.stranger == its ? null : slot.stranger);
+        }
+
+        private void change(Runnable what) {
+            process.machine.mutex.lock();
+            try {
+                what.run();
+                process.machine.changed.signalAll();
+            } finally {
+                process.machine.mutex.unlock();
+            }
+        }
+    }
+
+    /**
+     * Ends the process in good order, and those made from it: their {@link SessionLocks} are closed, what was held is free, and handles
+     * that nobody has closed are lost.
+     */
+    @Override
+    public void close() {
+        List<InMemoryLocks> made;
+        mutex.lock();
+        try {
+            if (locks != null) {
+                locks.close();
+            }
+            made = List.copyOf(others);
+            others.clear();
+        } finally {
+            mutex.unlock();
+        }
+        made.forEach(InMemoryLocks::close);
+        process.end(true);
+    }
+}

@@ -1,0 +1,318 @@
+package dev.sessionlock.testkit;
+
+import dev.sessionlock.LockOwner;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.State;
+import dev.sessionlock.internal.seats.Busy;
+import dev.sessionlock.internal.seats.Hold;
+import dev.sessionlock.internal.seats.LockEngine;
+import dev.sessionlock.internal.seats.Taken;
+import dev.sessionlock.internal.seats.Terms;
+import dev.sessionlock.testkit.MemoryMachine.Slot;
+import dev.sessionlock.testkit.MemoryMachine.StrangersLock;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * One lock in memory, as one process has it. Nothing can go wrong half-way here: every step is one look at the slot under the machine's
+ * mutex, and what frees a lock is the same as on a disk: its release, the death of its process, the end of its lease and grace.
+ */
+final class MemoryEngine implements LockEngine {
+    private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneOffset.UTC);
+
+    private final MemoryProcess process;
+    private final MemoryMachine machine;
+    private final Path target;
+
+    MemoryEngine(MemoryProcess process, Path target) {
+        this.process = process;
+        this.machine = process.machine;
+        this.target = target;
+    }
+
+    private <T> T at(Function<Slot, T> step) {
+        machine.mutex.lock();
+        try {
+            return step.apply(machine.slot(target));
+        } finally {
+            machine.mutex.unlock();
+        }
+    }
+
+    @Override
+    public String name() {
+        return target.getFileName().toString();
+    }
+
+    @Override
+    public Path target() {
+        return target;
+    }
+
+    @Override
+    public @Nullable Path lockFile() {
+        return null;
+    }
+
+    // ---- taking ----
+
+    @Override
+    public Taken take(Terms terms) {
+        return at(slot -> {
+            if (process.isDead()) {
+                throw new IllegalStateException("the process " + process.pid + " has ended while this thread waited in it");
+            } else if (process.isFrozen()) {
+                return new Busy(Busy.NOTHING, process.clock().nanos() + LOOK_AGAIN_NANOS, "this process is frozen");
+            }
+            Object found = judge(slot, terms);
+            return found instanceof Busy busy ? busy : enter(slot, terms, (String) found);
+        });
+    }
+
+    /** {@return what is in the way; or why who was there does not count any more, null if nobody was} */
+    private @Nullable Object judge(Slot slot, Terms terms) {
+        StrangersLock stranger = slot.stranger;
+        MemoryHold holder = slot.holder;
+        long now = machine.clock.nanos();
+        if (stranger != null) {
+            boolean gone = stranger.dead && terms.takeStrangers();
+            return gone ? "another program's lock: " + vitality(stranger)
+                    : new Busy(Busy.NOTHING, now + LOOK_AGAIN_NANOS, "another program's lock: " + vitality(stranger));
+        } else if (holder == null) {
+            return null;
+        } else if (holder.process.isDead()) {
+            return "pid " + holder.process.pid + " does not exist";
+        } else if (now >= holder.until) {
+            return "its holder is frozen past its lease";
+        }
+        return new Busy(0, holder.until == Hold.NEVER ? Long.MAX_VALUE : holder.until, "another process holds it");
+    }
+
+    private Hold enter(Slot slot, Terms terms, @Nullable String reclaimed) {
+        slot.stranger = null;
+        slot.hands.remove(process);
+        slot.holder = new MemoryHold(process, terms, drawToken(slot), process.clock().nanos(), process.clock().wallMillis(), reclaimed);
+        return slot.holder;
+    }
+
+    private long drawToken(Slot slot) {
+        slot.lastToken = Math.max(machine.clock.wallMicros(), slot.lastToken + 1);
+        return slot.lastToken;
+    }
+
+    // ---- holding ----
+
+    /** Whether it still is the lock's, and can be made to last by a process that runs. */
+    private boolean canGoOn(Slot slot, Hold hold) {
+        return slot.holder == hold && !process.isDead() && process.clock().nanos() < hold.deadline();
+    }
+
+    @Override
+    public @Nullable Hold handOver(Hold from, Terms terms) {
+        return at(slot -> canGoOn(slot, from) && !process.isFrozen() ? enter(slot, terms, null) : null);
+    }
+
+    @Override
+    public boolean renew(Hold hold, long holdUntilMillis) {
+        return at(slot -> {
+            if (!canGoOn(slot, hold)) {
+                return false;
+            }
+            if (!process.isFrozen()) { // frozen, it is in the middle of renewing, and its clock stands still
+                slot.holder.renew(process.clock().nanos());
+                slot.holder.holdUntilMillis = holdUntilMillis;
+            }
+            return true;
+        });
+    }
+
+    @Override
+    public Standing check(Hold hold, boolean deeply) {
+        return at(slot -> {
+            if (slot.holder != hold || process.isDead()) {
+                return Standing.LOST;
+            }
+            return !process.isFrozen() && slot.releaseRequests.remove(hold.token()) ? Standing.REQUESTED : Standing.INTACT;
+        });
+    }
+
+    // ---- giving back ----
+
+    @Override
+    public void release(Hold hold) {
+        at(slot -> {
+            if (slot.holder == hold && !process.isDead()) {
+                slot.holder = null;
+                machine.changed.signalAll();
+            }
+            return null;
+        });
+    }
+
+    @Override
+    public void abandon(Hold hold) {
+        // The end of the process frees it.
+    }
+
+    @Override
+    public boolean tidy() {
+        return true;
+    }
+
+    // ---- clearing ----
+
+    @Override
+    public Cleared clear(boolean takeStrangers) {
+        return at(slot -> {
+            boolean deadStranger = slot.stranger != null && slot.stranger.dead && takeStrangers;
+            boolean deadHolder = slot.holder != null && slot.holder.process.isDead();
+            if (slot.stranger == null && slot.holder == null) {
+                return new Cleared(Outcome.NOTHING, "nothing lies there any more");
+            } else if (!deadStranger && !deadHolder) {
+                return new Cleared(Outcome.KEPT, "its owner is not dead");
+            }
+            String why = deadStranger ? vitality(slot.stranger) : vitality(slot.holder.process);
+            slot.stranger = deadStranger ? null : slot.stranger;
+            slot.holder = deadHolder ? null : slot.holder;
+            machine.changed.signalAll();
+            return new Cleared(Outcome.REMOVED, why);
+        });
+    }
+
+    @Override
+    public void askForRelease(long token) {
+        at(slot -> slot.releaseRequests.add(token));
+    }
+
+    @Override
+    public boolean withdrawAsking(long token) {
+        return at(slot -> slot.releaseRequests.remove(token));
+    }
+
+    // ---- waiting ----
+
+    @Override
+    public void raiseHand() {
+        at(slot -> slot.hands.put(process, System.nanoTime()));
+    }
+
+    @Override
+    public boolean othersWait(long nanos) {
+        long now = System.nanoTime();
+        return at(slot -> slot.hands.entrySet().stream().anyMatch(hand -> hand.getKey() != process && now - hand.getValue() < nanos));
+    }
+
+    /** It only rings: who was rung for takes the lock himself. */
+    @Override
+    public void await(int what) {
+        machine.mutex.lock();
+        try {
+            Slot slot = machine.slot(target);
+            while (slot.holder != null && !slot.holder.process.isDead() && !process.isDead()) {
+                machine.changed.awaitUninterruptibly();
+            }
+        } finally {
+            machine.mutex.unlock();
+        }
+    }
+
+    @Override
+    public void accept(int what) {
+        // Nothing was taken.
+    }
+
+    @Override
+    public void decline(int what) {
+        // Nothing was taken.
+    }
+
+    @Override
+    public void putBack() {
+        // Nothing was taken.
+    }
+
+    // ---- looking ----
+
+    @Override
+    public LockReport look() {
+        return at(slot -> slot.stranger != null ? foreign(slot.stranger) : slot.holder != null ? ours(slot.holder)
+                : new LockReport(name(), null, State.FREE, null, List.of(), ""));
+    }
+
+    private LockReport foreign(StrangersLock stranger) {
+        LockOwner owner = new LockOwner(stranger.pid, null, null, Instant.ofEpochMilli(stranger.sinceMillis), null, null, null, null);
+        List<String> evidence = List.of("another program's lock", vitality(stranger) + (stranger.dead ? ": dead" : ": alive"),
+                age(stranger.sinceMillis));
+        return new LockReport(name(), null, State.FOREIGN, owner, evidence, stranger.dead
+                ? "nothing: the next acquisition replaces it" : "ask the program that made it (pid " + stranger.pid + ")");
+    }
+
+    private LockReport ours(MemoryHold holder) {
+        Terms terms = holder.terms();
+        long left = holder.until - machine.clock.nanos();
+        boolean dead = holder.process.isDead();
+        State state = dead ? State.STALE : left <= 0 ? State.EXPIRED : State.HELD;
+        List<String> evidence = new ArrayList<>(List.of(vitality(holder.process) + (dead ? ": dead" : ": alive")));
+        if (!dead) {
+            evidence.add(lease(holder, left));
+        }
+        evidence.add(age(holder.sinceMillis));
+        Instant leaseUntil = terms.takeover() ? machine.clock.instant().plusNanos(left - terms.graceNanos()) : null;
+        LockOwner owner = new LockOwner(holder.process.pid, null, null, Instant.ofEpochMilli(holder.sinceMillis), terms.thread(),
+                terms.purpose(), holder.token(), leaseUntil);
+        return new LockReport(name(), null, state, owner, evidence, advice(state, holder));
+    }
+
+    private String advice(State state, MemoryHold holder) {
+        return switch (state) {
+            case HELD -> "wait, or ask it to let go: clear(target, ClearOptions.forReal().withToken(" + holder.token() + "L))";
+            case EXPIRED -> "nothing: others pass it over";
+            default -> "nothing: the next acquisition replaces it";
+        };
+    }
+
+    private String lease(MemoryHold holder, long left) {
+        if (!holder.terms().takeover()) {
+            return "lease without end: it asked not to be passed over while its process lives" + ending(holder);
+        }
+        return left <= 0 ? "lease ran out " + seconds(holder.terms().graceNanos() - left) + " ago"
+                : "lease renewed " + seconds(machine.clock.nanos() - holder.renewedAt()) + " ago; if the process freezes it runs out in "
+                + seconds(left - holder.terms().graceNanos()) + ending(holder);
+    }
+
+    private static String ending(MemoryHold holder) {
+        return holder.holdUntilMillis < 0 ? "; it may be held without limit"
+                : "; it ends at the latest at " + TIME.format(Instant.ofEpochMilli(holder.holdUntilMillis)) + " UTC (maxHold)";
+    }
+
+    private static String vitality(MemoryProcess process) {
+        return "pid " + process.pid + (process.isDead() ? " does not exist"
+                : process.isFrozen() ? " is stopped (frozen by the test)" : " runs");
+    }
+
+    private static String vitality(StrangersLock stranger) {
+        return "pid " + stranger.pid + (stranger.dead ? " does not exist" : " runs");
+    }
+
+    private String age(long sinceMillis) {
+        return "taken " + seconds(TimeUnit.MILLISECONDS.toNanos(machine.clock.wallMillis() - sinceMillis)) + " ago";
+    }
+
+    private static String seconds(long nanos) {
+        return Math.max(0, TimeUnit.NANOSECONDS.toSeconds(nanos)) + " s";
+    }
+
+    /** {@return the path, for the log} */
+    @Override
+    public String toString() {
+        return target + " in the memory of process " + process.pid;
+    }
+}

@@ -1,0 +1,36 @@
+package dev.sessionlock.testkit;
+
+import dev.sessionlock.internal.seats.Hold;
+import dev.sessionlock.internal.seats.Terms;
+import org.jetbrains.annotations.Nullable;
+
+/** A lock that a process of {@link InMemoryLocks} holds. */
+final class MemoryHold extends Hold {
+    final MemoryProcess process;
+    final long sinceMillis;
+    /** When others may pass it over, by the machine's clock. */
+    long until;
+    /** When it ends at the latest, by wall clock; negative if never. */
+    long holdUntilMillis;
+
+    MemoryHold(MemoryProcess process, Terms terms, long token, long now, long sinceMillis, @Nullable String reclaimed) {
+        super(terms, token, now, deadline(terms, now), reclaimed);
+        this.process = process;
+        this.sinceMillis = sinceMillis;
+        this.until = until(terms, now);
+        this.holdUntilMillis = terms.maxHoldMillis() < 0 ? -1 : sinceMillis + terms.maxHoldMillis();
+    }
+
+    void renew(long now) {
+        until = until(terms(), now);
+        renewed(now, deadline(terms(), now));
+    }
+
+    private static long deadline(Terms terms, long now) {
+        return terms.takeover() ? now + terms.leaseNanos() : NEVER;
+    }
+
+    private static long until(Terms terms, long now) {
+        return terms.takeover() ? now + terms.leaseNanos() + terms.graceNanos() : NEVER;
+    }
+}

@@ -1,0 +1,63 @@
+package dev.sessionlock.testkit;
+
+import dev.sessionlock.internal.system.Clock;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jetbrains.annotations.Nullable;
+
+/** What the processes of {@link InMemoryLocks} share: who holds which lock. Nothing of it leaves the memory of this JVM. */
+final class MemoryMachine {
+    private static final long FIRST_PID = 1001;
+
+    final Clock clock;
+    final @Nullable TestClock testClock;
+    final ReentrantLock mutex = new ReentrantLock();
+    /** Something has become free, or may be had by somebody now. */
+    final Condition changed = mutex.newCondition();
+    /** Guarded by the mutex, and so is all that they hold. */
+    final Map<Path, Slot> slots = new HashMap<>();
+    private long nextPid = FIRST_PID;
+
+    /** One lock: by whom it is held, and what must outlast its holders. */
+    static final class Slot {
+        /** Also of one that is dead, or passed its time: until the next one comes in. */
+        @Nullable MemoryHold holder;
+        @Nullable StrangersLock stranger;
+        long lastToken;
+        final Set<Long> releaseRequests = new HashSet<>();
+        /** When each process last said that it waits, by the machine's real clock: others let go of the CPU for them. */
+        final Map<MemoryProcess, Long> hands = new HashMap<>();
+    }
+
+    /** Another program's lock. */
+    static final class StrangersLock {
+        final long pid;
+        final long sinceMillis;
+        boolean dead;
+
+        StrangersLock(long pid, long sinceMillis) {
+            this.pid = pid;
+            this.sinceMillis = sinceMillis;
+        }
+    }
+
+    MemoryMachine(@Nullable TestClock testClock) {
+        this.testClock = testClock;
+        this.clock = testClock == null ? Clock.SYSTEM : testClock.clock();
+    }
+
+    /** {@return a process id that nobody has had; under the mutex} */
+    long newPid() {
+        return nextPid++;
+    }
+
+    /** {@return the lock of a path; under the mutex} */
+    Slot slot(Path target) {
+        return slots.computeIfAbsent(target, t -> new Slot());
+    }
+}

@@ -1,0 +1,252 @@
+package dev.sessionlock.testkit;
+
+import dev.sessionlock.LockException;
+import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.internal.seats.Engines;
+import dev.sessionlock.internal.seats.LockEngine;
+import dev.sessionlock.internal.seats.Names;
+import dev.sessionlock.internal.seats.Sight;
+import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.internal.threads.Cells;
+import java.nio.file.Path;
+import java.util.List;
+import org.jetbrains.annotations.Nullable;
+
+/** A process that there is not: it has its own threads' floor, above the memory that it shares with the others of its machine. */
+final class MemoryProcess implements Engines {
+    final MemoryMachine machine;
+    final long pid;
+    private final OwnClock clock = new OwnClock();
+    private final Cells cells;
+    // Written under the machine's mutex.
+    private volatile boolean dead;
+    private volatile @Nullable Long frozenAt;
+
+    MemoryProcess(MemoryMachine machine) {
+        this.machine = machine;
+        machine.mutex.lock();
+        try {
+            this.pid = machine.newPid();
+        } finally {
+            machine.mutex.unlock();
+        }
+        this.cells = new Cells(this);
+        machine.clock.follow(clock);
+    }
+
+    /** The machine's clock, as this process sees it: one that is frozen sees no time pass. */
+    private final class OwnClock implements Clock, Clock.Follower {
+        private @Nullable Follower threads;
+
+        @Override
+        public long nanos() {
+            Long frozen = frozenAt;
+            return frozen == null ? machine.clock.nanos() : frozen;
+        }
+
+        @Override
+        public long wallMicros() {
+            return machine.clock.wallMicros();
+        }
+
+        @Override
+        public void follow(Follower follower) {
+            threads = follower;
+        }
+
+        @Override
+        public long nothingIsDueFor() {
+            return frozenAt != null ? Long.MAX_VALUE : threads.nothingIsDueFor();
+        }
+
+        @Override
+        public void moved() {
+            if (frozenAt == null) {
+                threads.moved();
+            }
+        }
+    }
+
+    Cells cells() {
+        return cells;
+    }
+
+    boolean isDead() {
+        return dead;
+    }
+
+    boolean isFrozen() {
+        return frozenAt != null;
+    }
+
+    void freeze() {
+        machine.mutex.lock();
+        try {
+            if (frozenAt == null) {
+                frozenAt = machine.clock.nanos();
+            }
+        } finally {
+            machine.mutex.unlock();
+        }
+    }
+
+    void wake() {
+        machine.mutex.lock();
+        try {
+            frozenAt = null;
+            machine.changed.signalAll();
+        } finally {
+            machine.mutex.unlock();
+        }
+        clock.moved(); // at once, all that it has slept
+    }
+
+    /**
+     * It is no more.
+     *
+     * @param inGoodOrder whether what it held is given back, rather than left behind
+     */
+    void end(boolean inGoodOrder) {
+        if (dead) {
+            return; // once is for ever: what one that crashed has left is not tidied up by closing it
+        } else if (inGoodOrder) {
+            cells.loseAll(Reason.SHUTDOWN);
+        }
+        machine.mutex.lock();
+        try {
+            dead = true;
+            frozenAt = null;
+            if (inGoodOrder) {
+                machine.slots.values().stream().filter(slot -> slot.holder != null && slot.holder.process == this)
+                        .forEach(slot -> slot.holder = null);
+            }
+            machine.changed.signalAll();
+        } finally {
+            machine.mutex.unlock();
+        }
+        clock.moved(); // its handles are lost, and who waits in it gives up
+        if (machine.testClock != null) {
+            machine.testClock.unfollow(clock);
+        }
+    }
+
+    private void requireRunning() {
+        if (dead) {
+            throw new IllegalStateException("the process " + pid + " has ended; a new one is made with anotherProcess()");
+        } else if (isFrozen()) {
+            throw new IllegalStateException("the process " + pid + " is frozen, and what is frozen does nothing; wake() it first");
+        }
+    }
+
+    // ---- where the locks come from ----
+
+    @Override
+    public Clock clock() {
+        return clock;
+    }
+
+    @Override
+    public boolean outliveTheProcess() {
+        return false;
+    }
+
+    @Override
+    public Whereabouts whereabouts(Path target, boolean networkAllowed) throws LockException {
+        Path absolute = target.toAbsolutePath().normalize();
+        if (absolute.getFileName() == null) {
+            throw new LockException("the root directory cannot be locked");
+        }
+        Names.requireLockable(absolute.getFileName().toString(), target);
+        return new Whereabouts(absolute.getParent(), absolute.getFileName().toString(), networkAllowed);
+    }
+
+    @Override
+    public Path rank(Whereabouts where) {
+        return path(where);
+    }
+
+    private static Path path(Whereabouts where) {
+        return where.parent().resolve(where.name());
+    }
+
+    @Override
+    public Site pin(Whereabouts where) {
+        requireRunning();
+        return new Directory(this, where.parent());
+    }
+
+    /** Nothing has to be opened. */
+    private record Directory(MemoryProcess process, Path parent) implements Site {
+        @Override
+        public String key(String name) {
+            return name;
+        }
+
+        @Override
+        public LockEngine engine(String name) {
+            return new MemoryEngine(process, parent.resolve(name));
+        }
+
+        @Override
+        public void pinAgain() {
+            // It is open for ever.
+        }
+
+        @Override
+        public void unpin() {
+            // It is open for ever.
+        }
+
+        @Override
+        public void suspect() {
+            // Nobody can replace it.
+        }
+    }
+
+    @Override
+    public Sight look(Whereabouts where) {
+        return sight(path(where));
+    }
+
+    @Override
+    public boolean isDirectory(Path target) {
+        Path absolute = target.toAbsolutePath().normalize();
+        machine.mutex.lock();
+        try {
+            return !machine.slots.containsKey(absolute)
+                    && machine.slots.keySet().stream().anyMatch(path -> absolute.equals(path.getParent()));
+        } finally {
+            machine.mutex.unlock();
+        }
+    }
+
+    @Override
+    public List<Sight> lookAll(Path directory) {
+        Path absolute = directory.toAbsolutePath().normalize();
+        machine.mutex.lock();
+        try {
+            return machine.slots.keySet().stream().filter(path -> absolute.equals(path.getParent())).sorted().map(this::sight).toList();
+        } finally {
+            machine.mutex.unlock();
+        }
+    }
+
+    private Sight sight(Path target) {
+        return new Sight(target, new MemoryEngine(this, target).look(), false, false, false);
+    }
+
+    @Override
+    public void verify() {
+        // Nothing can have happened to it.
+    }
+
+    @Override
+    public void sweep() {
+        // Nothing lies about.
+    }
+
+    @Override
+    public boolean closeIdle(boolean atOnce) {
+        return true;
+    }
+}

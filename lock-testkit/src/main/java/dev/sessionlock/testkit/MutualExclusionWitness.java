@@ -1,0 +1,535 @@
+package dev.sessionlock.testkit;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * A neutral judge of mutual exclusion between processes: holders, of any number of JVMs, tell it over a loopback socket when they were in,
+ * and it finds two that were in at once, or a fencing token that did not grow. It takes no lock itself.
+ *
+ * <pre>{@code
+ * try (MutualExclusionWitness witness = MutualExclusionWitness.open();
+ *         ChildJvm one = ChildJvm.of(Writer.class).args(witness.address()).start();
+ *         ChildJvm two = ChildJvm.of(Writer.class).args(witness.address()).start()) {
+ *     one.awaitExit(Duration.ofMinutes(1));
+ *     two.awaitExit(Duration.ofMinutes(1));
+ *     witness.awaitAllLeft(Duration.ofSeconds(10));
+ *     witness.historyOnFailure(Path.of("target/history.txt")).verify();
+ * }
+ *
+ * // in the children
+ * WitnessedHolder me = WitnessedHolder.connect(witnessAddress, "writer " + ProcessHandle.current().pid());
+ * try (SessionLock lock = locks.acquire(session)) {
+ *     WitnessedHolder.Visit visit = me.entered("session", lock.token(), lock::ensureHeld);
+ *     write(session);
+ *     visit.stillIn();                                    // before the lock is closed
+ * }
+ * }</pre>
+ *
+ * <h2>What it judges</h2>
+ * A holder can be frozen at any instruction, for longer than its lease, and then it holds no more though it has not said so; nor can
+ * it be told from outside when it stopped to hold. So the witness does not trust the order in which messages arrive, and takes for
+ * held only what the holder has <em>proved</em>. A handle holds from its acquisition on until it is lost, and a loss is for ever. So
+ * if the holder reads the machine's monotonic clock, <em>then</em> asks its handle and is told "held", it has held at that moment
+ * and at every one between its entry and that moment:
+ *
+ * <pre>
+ *      acquire   clock t0, held?   . . . . . .   clock t1, held?   . . .   clock t2, held? no: lost
+ * proved          [t0 --------------------------- t1]
+ * </pre>
+ *
+ * Each visit is such an interval, which grows with every {@link WitnessedHolder.Visit#stillIn()}. Two intervals of one lock that
+ * touch are two valid holders; a later interval with a smaller token is a token that did not grow. Both are facts, however long
+ * anybody was frozen or starved in between, and whenever the messages came: there are no false alarms. What was not proved is not
+ * judged, so a holder that is killed in the middle of a visit is judged for what it had said before; say {@code stillIn()} around
+ * each step that matters.
+ *
+ * So it may live in the test's own JVM: a pause of it delays what it hears and changes nothing of it. {@linkplain #main A process of its
+ * own} it needs only where no one JVM starts all holders, or where the test's JVM is to be killed.
+ *
+ * <p>The clock is {@link System#nanoTime()}, which on HotSpot is common to all processes of one boot and time namespace.
+ *
+ * <p>Thread-safe. It remembers the last 100,000 visits of each lock.
+ */
+public final class MutualExclusionWitness implements AutoCloseable {
+    private static final int REMEMBERED = 100_000;
+    private static final int SHOWN_BEFORE = 20;
+    private static final int SHOWN_AFTER = 5;
+    private static final int MOST_VIOLATIONS = 20;
+    static final int GREETING = '!';
+
+    private static final Duration FAREWELL = Duration.ofSeconds(10);
+
+    private final ServerSocket door;
+    private final ReentrantLock mutex = new ReentrantLock();
+    private final Condition left = mutex.newCondition();
+    // guarded by the mutex
+    private final Map<String, TreeMap<Long, Interval>> locks = new HashMap<>();
+    private final Map<String, Long> longestForgottenPause = new HashMap<>();
+    private final List<String> violations = new ArrayList<>();
+    private final Set<Socket> guests = new HashSet<>();
+    private long visits;
+    private boolean closed;
+    private @Nullable Path historyFile;
+
+    /** What one visit has proved. The end grows. */
+    private static final class Interval {
+        private final String lock;
+        private final String holder;
+        private final long token;
+        private final long from;
+        private long to;
+        private @Nullable String end;
+        /** It stands in a violation already. */
+        private boolean accused;
+
+        Interval(String lock, String holder, long token, long from) {
+            this.lock = lock;
+            this.holder = holder;
+            this.token = token;
+            this.from = from;
+            this.to = from;
+        }
+
+        String describe(long zero) {
+            return String.format(Locale.ROOT, "%13.3f ms to %13.3f ms  token %d  %s%s", (from - zero) / 1e6, (to - zero) / 1e6, token, holder,
+                    end == null ? "" : "  (" + end + ")");
+        }
+    }
+
+    private MutualExclusionWitness(ServerSocket door) {
+        this.door = door;
+        daemon("opens-door", this::welcome);
+    }
+
+    /**
+     * Opens a witness on a free port of the loopback interface.
+     *
+     * @return the witness, to be closed
+     * @throws IOException if no port is to be had
+     */
+    public static @NotNull MutualExclusionWitness open() throws IOException {
+        ServerSocket door = new ServerSocket();
+        door.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 256);
+        return new MutualExclusionWitness(door);
+    }
+
+    private void daemon(String name, Runnable task) {
+        Thread thread = new Thread(task, "witness-" + door.getLocalPort() + "-" + name);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    /**
+     * Has the whole history written to a file when {@link #verify} fails, besides what stands in its message.
+     *
+     * @param file the file; it is overwritten
+     * @return this witness
+     */
+    public @NotNull MutualExclusionWitness historyOnFailure(@NotNull Path file) {
+        mutex.lock();
+        try {
+            historyFile = Objects.requireNonNull(file, "file");
+            return this;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** {@return where holders find it, for {@link WitnessedHolder#connect}: {@code host:port}} */
+    public @NotNull String address() {
+        return door.getInetAddress().getHostAddress() + ":" + door.getLocalPort();
+    }
+
+    // ---- listening ----
+
+    private void welcome() {
+        try {
+            while (true) {
+                Socket guest = door.accept();
+                if (!admit(guest)) {
+                    guest.close();
+                    return;
+                }
+                daemon("hears", () -> listen(guest));
+            }
+        } catch (IOException e) {
+            if (!door.isClosed()) {
+                report("the witness could hear no more: " + e);
+            }
+        }
+    }
+
+    private boolean admit(Socket guest) {
+        mutex.lock();
+        try {
+            return !closed && guests.add(guest);
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** Whoever was greeted is waited for; before that the connection may lie in the kernel's queue, unknown to us. */
+    private static void greet(Socket guest) throws IOException {
+        guest.getOutputStream().write(GREETING);
+    }
+
+    private void listen(Socket guest) {
+        try (BufferedReader in = new BufferedReader(new InputStreamReader(guest.getInputStream(), StandardCharsets.UTF_8))) {
+            greet(guest);
+            Map<String, Interval> open = new HashMap<>();
+            for (String line = in.readLine(); line != null; line = in.readLine()) {
+                hear(line, open);
+            }
+        } catch (IOException e) {
+            // Killed in the middle of a message: what it had proved before stands.
+        } catch (RuntimeException e) {
+            report("a holder sent nonsense: " + e);
+        } finally {
+            mutex.lock();
+            try {
+                guests.remove(guest);
+                left.signalAll();
+            } finally {
+                mutex.unlock();
+            }
+        }
+    }
+
+    /**
+     * Hears one message of a holder: {@code in <visit> <lock> <holder> <token> <nanos>}, {@code at <visit> <nanos>},
+     * {@code out <visit> <why>}; texts are URL-encoded, and the end of the line is a dot, so that one cut short is told.
+     */
+    private void hear(String line, Map<String, Interval> open) {
+        String[] words = line.split(" ");
+        if (!words[words.length - 1].equals(".")) {
+            return; // the holder was killed while it wrote
+        }
+        mutex.lock();
+        try {
+            switch (words[0]) {
+                case "in" -> open.put(words[1], enter(new Interval(text(words[2]), text(words[3]), number(words[4]), number(words[5]))));
+                case "at" -> extend(open.get(words[1]), number(words[2]));
+                case "out" -> open.remove(words[1]).end = text(words[2]);
+                default -> throw new IllegalArgumentException(line);
+            }
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    private static String text(String word) {
+        return URLDecoder.decode(word, StandardCharsets.UTF_8);
+    }
+
+    private static long number(String word) {
+        return Long.parseLong(word);
+    }
+
+    // ---- judging; under the mutex ----
+
+    private Interval enter(Interval visit) {
+        TreeMap<Long, Interval> all = locks.computeIfAbsent(visit.lock, l -> new TreeMap<>());
+        visits++;
+        Interval twin = all.putIfAbsent(visit.from, visit);
+        if (twin != null) {
+            violation("two valid holders at once", twin, visit);
+            return visit;
+        }
+        judge(visit);
+        if (all.size() > REMEMBERED) {
+            Interval oldest = all.pollFirstEntry().getValue();
+            longestForgottenPause.merge(visit.lock, all.firstEntry().getValue().from - oldest.to, Math::max);
+        }
+        return visit;
+    }
+
+    private void extend(Interval visit, long at) {
+        visit.to = Math.max(visit.to, at);
+        judge(visit);
+    }
+
+    /** Only the neighbours need a look: as long as no two touch, whoever meets a third one meets the neighbour first. */
+    private void judge(Interval visit) {
+        TreeMap<Long, Interval> all = locks.get(visit.lock);
+        Map.Entry<Long, Interval> before = all.lowerEntry(visit.from);
+        Map.Entry<Long, Interval> after = all.higherEntry(visit.from);
+        if (before != null) {
+            judge(before.getValue(), visit);
+        }
+        if (after != null) {
+            judge(visit, after.getValue());
+        }
+    }
+
+    private void judge(Interval first, Interval second) {
+        if (first.to >= second.from) {
+            violation("two valid holders at once", first, second);
+        } else if (first.token >= second.token) {
+            violation("a token that did not grow", first, second);
+        }
+    }
+
+    private void violation(String what, Interval first, Interval second) {
+        if (second.accused || violations.size() >= MOST_VIOLATIONS) {
+            return;
+        }
+        second.accused = true;
+        long zero = first.from;
+        StringBuilder text = new StringBuilder(what).append(" of ").append(first.lock);
+        text.append("\n    ").append(first.describe(zero)).append("\n    ").append(second.describe(zero)).append("\n  the visits around them:");
+        NavigableMap<Long, Interval> all = locks.get(first.lock);
+        List<Interval> around = new ArrayList<>(all.headMap(first.from, true).descendingMap().values().stream().limit(SHOWN_BEFORE).toList());
+        Collections.reverse(around);
+        all.tailMap(first.from, false).values().stream().limit(SHOWN_AFTER).forEach(around::add);
+        around.forEach(v -> text.append("\n    ").append(v.describe(zero)));
+        violations.add(text.toString());
+    }
+
+    private void report(String trouble) {
+        mutex.lock();
+        try {
+            violations.add(trouble);
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    // ---- the verdict ----
+
+    /** {@return how many visits it has heard of} */
+    public long visits() {
+        mutex.lock();
+        try {
+            return visits;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** {@return what was wrong so far, in words, with the history around it; empty if nothing} */
+    public @NotNull List<String> violations() {
+        mutex.lock();
+        try {
+            return List.copyOf(violations);
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /**
+     * {@return the last visits of a lock, one a line, oldest first}
+     *
+     * @param lock the lock's name
+     * @param most how many
+     */
+    public @NotNull List<String> history(@NotNull String lock, int most) {
+        mutex.lock();
+        try {
+            TreeMap<Long, Interval> all = locks.getOrDefault(lock, new TreeMap<>());
+            long zero = all.isEmpty() ? 0 : all.firstKey();
+            return all.values().stream().skip(Math.max(0, all.size() - most)).map(v -> v.describe(zero)).toList();
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /**
+     * {@return the longest time during which nobody was in, between the first visit of a lock and the last; zero if there were none}
+     *
+     * @param lock the lock's name
+     */
+    public @NotNull Duration longestPause(@NotNull String lock) {
+        mutex.lock();
+        try {
+            long longest = longestForgottenPause.getOrDefault(lock, 0L);
+            Interval before = null;
+            for (Interval visit : locks.getOrDefault(lock, new TreeMap<>()).values()) {
+                longest = before == null ? longest : Math.max(longest, visit.from - before.to);
+                before = visit;
+            }
+            return Duration.ofNanos(longest);
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /**
+     * Waits until all that its holders have sent was heard, which it is once they have ended or {@linkplain WitnessedHolder#close left}.
+     *
+     * @param patience for how long
+     * @throws AssertionError if some stay connected
+     * @throws InterruptedException if interrupted
+     */
+    public void awaitAllLeft(@NotNull Duration patience) throws InterruptedException {
+        long nanos = patience.toNanos();
+        mutex.lock();
+        try {
+            while (!guests.isEmpty()) {
+                if (nanos <= 0) {
+                    throw new AssertionError(guests.size() + " holders are still connected to the witness after " + patience.toMillis() + " ms");
+                }
+                nanos = left.awaitNanos(nanos);
+            }
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /**
+     * Writes the history that it remembers as text: each visit on a line, in the order in which they entered, with the time that they
+     * have proved, the lock, the token, the holder, and how the visit ended.
+     *
+     * @param file the file; it is overwritten
+     * @throws IOException if the disk refuses
+     */
+    public void writeHistory(@NotNull Path file) throws IOException {
+        List<String> lines = new ArrayList<>();
+        mutex.lock();
+        try {
+            List<Interval> all = locks.values().stream().flatMap(visitsOfOne -> visitsOfOne.values().stream())
+                    .sorted(Comparator.comparingLong(visit -> visit.from)).toList();
+            lines.add("# " + visits + " visits of " + locks.size() + " locks" + (all.size() < visits ? ", the last " + all.size() : "")
+                    + "; from and to in ms since the first: what each has proved by the machine's monotonic clock");
+            violations.forEach(violation -> lines.add("# " + violation.lines().findFirst().orElse("") + violation.lines().skip(1).limit(2)
+                    .map(line -> "\n#" + line).collect(Collectors.joining())));
+            long zero = all.isEmpty() ? 0 : all.get(0).from;
+            all.forEach(visit -> lines.add(visit.describe(zero) + "  " + visit.lock));
+        } finally {
+            mutex.unlock();
+        }
+        Files.write(file, lines);
+    }
+
+    /**
+     * Fails if ever two valid holders were in at once, or a token did not grow; judges what it has heard so far.
+     *
+     * @throws AssertionError with the history around it
+     */
+    public void verify() {
+        List<String> found = violations();
+        if (!found.isEmpty()) {
+            throw new AssertionError("mutual exclusion was broken " + (found.size() == MOST_VIOLATIONS ? "at least " : "") + found.size()
+                    + " times in " + visits() + " visits:\n  " + String.join("\n  ", found) + wholeHistory());
+        }
+    }
+
+    private String wholeHistory() {
+        Path file = historyFile();
+        if (file == null) {
+            return "";
+        }
+        try {
+            writeHistory(file);
+            return "\n  the whole history: " + file.toAbsolutePath();
+        } catch (IOException e) {
+            return "\n  the history could not be written to " + file.toAbsolutePath() + ": " + e;
+        }
+    }
+
+    private @Nullable Path historyFile() {
+        mutex.lock();
+        try {
+            return historyFile;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** Closes the door, and ends its threads. What was heard can still be asked for. */
+    @Override
+    public void close() throws IOException {
+        List<Socket> open;
+        mutex.lock();
+        try {
+            closed = true;
+            open = List.copyOf(guests);
+        } finally {
+            mutex.unlock();
+        }
+        door.close();
+        for (Socket guest : open) {
+            guest.close();
+        }
+    }
+
+    /**
+     * Runs a witness as a process of its own, for holders that no one test has started. It says where it is on its standard output, hears
+     * until its standard input ends and then until its holders have left, for 10 s at most, and ends with status 0 if nothing was wrong,
+     * 1 if something was, and 2 if it could not run.
+     *
+     * <pre>
+     * java -cp lock-testkit.jar:… dev.sessionlock.testkit.MutualExclusionWitness [HISTORY-FILE]
+     * </pre>
+     *
+     * @param args nothing, or the file to write the history to in the end
+     */
+    public static void main(String[] args) {
+        System.exit(run(args));
+    }
+
+    private static int run(String[] args) {
+        if (args.length > 1 || args.length == 1 && args[0].startsWith("-")) {
+            System.err.println("usage: MutualExclusionWitness [HISTORY-FILE]");
+            return 2;
+        }
+        try (MutualExclusionWitness witness = open()) {
+            System.out.println("witness at " + witness.address());
+            System.in.transferTo(OutputStream.nullOutputStream());
+            return witness.conclude(args.length == 0 ? null : Path.of(args[0]));
+        } catch (IOException e) {
+            System.err.println("the witness cannot go on: " + e);
+            return 2;
+        }
+    }
+
+    private int conclude(@Nullable Path history) throws IOException {
+        int status = 0;
+        try {
+            awaitAllLeft(FAREWELL);
+        } catch (AssertionError e) {
+            System.out.println(e.getMessage()); // what they have proved stands
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        try {
+            verify();
+            System.out.println(visits() + " visits, and never two at once");
+        } catch (AssertionError e) {
+            System.out.println(e.getMessage());
+            status = 1;
+        }
+        if (history != null) {
+            writeHistory(history);
+        }
+        return status;
+    }
+}

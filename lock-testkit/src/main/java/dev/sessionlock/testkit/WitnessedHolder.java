@@ -1,0 +1,156 @@
+package dev.sessionlock.testkit;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jetbrains.annotations.NotNull;
+
+/**
+ * The side of a {@link MutualExclusionWitness} that holders use: it proves to the witness that they hold, and when.
+ *
+ * <pre>{@code
+ * WitnessedHolder me = WitnessedHolder.connect(address, "writer 1");
+ * try (SessionLock lock = locks.acquire(session)) {
+ *     WitnessedHolder.Visit visit = me.entered("session", lock.token(), lock::ensureHeld);
+ *     write(session);
+ *     visit.stillIn();
+ * }
+ * }</pre>
+ *
+ * <p>Thread-safe; one is enough for a process. What was said reaches the witness even if the process is killed right after.
+ */
+public final class WitnessedHolder implements AutoCloseable {
+    private final String name;
+    private final Socket socket;
+    private final OutputStream out;
+    private final AtomicLong number = new AtomicLong();
+
+    private WitnessedHolder(String name, Socket socket) throws IOException {
+        this.name = name;
+        this.socket = socket;
+        this.out = socket.getOutputStream();
+    }
+
+    /**
+     * Goes to a witness.
+     *
+     * @param address the witness's {@link MutualExclusionWitness#address()}
+     * @param name who this is, for the history
+     * @return the holder's side of the connection
+     * @throws IOException if there is no witness, or it has been closed
+     */
+    public static @NotNull WitnessedHolder connect(@NotNull String address, @NotNull String name) throws IOException {
+        int colon = address.lastIndexOf(':');
+        Socket socket = new Socket();
+        socket.setTcpNoDelay(true);
+        try {
+            socket.connect(new InetSocketAddress(address.substring(0, colon), Integer.parseInt(address.substring(colon + 1))));
+            if (socket.getInputStream().read() != MutualExclusionWitness.GREETING) {
+                throw new IOException("no witness at " + address + ", or it has been closed");
+            }
+        } catch (IOException | RuntimeException e) {
+            socket.close();
+            throw e;
+        }
+        return new WitnessedHolder(Objects.requireNonNull(name, "name"), socket);
+    }
+
+    /**
+     * The holder's own look at its lock, such as {@code lock::ensureHeld}: returns if it holds, throws if not.
+     *
+     * @param <X> what it throws
+     */
+    @FunctionalInterface
+    public interface Check<X extends Exception> {
+        /**
+         * Returns if the lock is held at this moment.
+         *
+         * @throws X if not
+         */
+        void ensureHeld() throws X;
+    }
+
+    /**
+     * Says that a lock was acquired, having looked whether it is still held.
+     *
+     * @param lock what is locked, by one name for all holders
+     * @param token its fencing token; let it grow by one if the lock has none
+     * @param check the look
+     * @param <X> what the look throws
+     * @return the visit, to go on with
+     * @throws X if the look says that it is not held; then nothing was proved and the witness is not told
+     * @throws IOException if the witness is gone
+     */
+    public <X extends Exception> @NotNull Visit<X> entered(@NotNull String lock, long token, @NotNull Check<X> check) throws X, IOException {
+        long now = System.nanoTime(); // before the look: what it says holds for this moment
+        check.ensureHeld();
+        Visit<X> visit = new Visit<>(check);
+        say("in " + visit.id + " " + text(lock) + " " + text(name + ", " + Thread.currentThread().getName()) + " " + token + " " + now);
+        return visit;
+    }
+
+    /**
+     * One stay in the lock. By one thread at a time.
+     *
+     * @param <X> what the look throws
+     */
+    public final class Visit<X extends Exception> {
+        private final long id = number.incrementAndGet();
+        private final Check<X> check;
+
+        private Visit(Check<X> check) {
+            this.check = check;
+        }
+
+        /**
+         * Looks whether the lock is still held, and tells the witness that it was, without a gap. Say it after each step that must
+         * have been alone, and before the lock is closed.
+         *
+         * @throws X if the look says that it is not held; the witness is told that the visit is over
+         * @throws IOException if the witness is gone
+         */
+        public void stillIn() throws X, IOException {
+            long now = System.nanoTime();
+            try {
+                check.ensureHeld();
+            } catch (Exception e) {
+                say("out " + id + " " + text("lost: " + e.getClass().getSimpleName()));
+                throw e;
+            }
+            say("at " + id + " " + now);
+        }
+
+        /**
+         * As {@link #stillIn()}, and the visit is over; right before the lock is closed.
+         *
+         * @throws X if the look says that it is not held
+         * @throws IOException if the witness is gone
+         */
+        public void leaving() throws X, IOException {
+            stillIn();
+            say("out " + id + " " + text("left"));
+        }
+    }
+
+    private static String text(String text) {
+        return URLEncoder.encode(text, StandardCharsets.UTF_8);
+    }
+
+    private void say(String message) throws IOException {
+        byte[] line = (message + " .\n").getBytes(StandardCharsets.UTF_8);
+        synchronized (out) {
+            out.write(line);
+        }
+    }
+
+    /** Leaves the witness. */
+    @Override
+    public void close() throws IOException {
+        socket.close();
+    }
+}

@@ -1,0 +1,92 @@
+package dev.sessionlock.testkit.disk;
+
+import java.io.IOException;
+import java.nio.file.FileStore;
+import java.nio.file.FileSystem;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.nio.file.WatchService;
+import java.nio.file.attribute.UserPrincipalLookupService;
+import java.nio.file.spi.FileSystemProvider;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.jetbrains.annotations.NotNull;
+
+/** The default file system, as ours. */
+final class LabFileSystem extends FileSystem {
+    private final LabFileSystemProvider provider;
+    private final FileSystem real;
+
+    LabFileSystem(LabFileSystemProvider provider, FileSystem real) {
+        this.provider = provider;
+        this.real = real;
+    }
+
+    LabPath wrap(Path path) {
+        return new LabPath(this, path);
+    }
+
+    @Override
+    public @NotNull FileSystemProvider provider() {
+        return provider;
+    }
+
+    @Override
+    public void close() throws IOException {
+        real.close(); // refuses
+    }
+
+    @Override
+    public boolean isOpen() {
+        return real.isOpen();
+    }
+
+    @Override
+    public boolean isReadOnly() {
+        return real.isReadOnly();
+    }
+
+    @Override
+    public @NotNull String getSeparator() {
+        return real.getSeparator();
+    }
+
+    @Override
+    public @NotNull Iterable<Path> getRootDirectories() {
+        List<Path> roots = new ArrayList<>();
+        real.getRootDirectories().forEach(root -> roots.add(wrap(root)));
+        return roots;
+    }
+
+    @Override
+    public @NotNull Iterable<FileStore> getFileStores() {
+        return real.getFileStores();
+    }
+
+    @Override
+    public @NotNull Set<String> supportedFileAttributeViews() {
+        return real.supportedFileAttributeViews();
+    }
+
+    @Override
+    public @NotNull Path getPath(@NotNull String first, @NotNull String... more) {
+        return wrap(real.getPath(first, more));
+    }
+
+    @Override
+    public @NotNull PathMatcher getPathMatcher(@NotNull String syntaxAndPattern) {
+        PathMatcher matcher = real.getPathMatcher(syntaxAndPattern);
+        return path -> matcher.matches(LabPath.real(path));
+    }
+
+    @Override
+    public @NotNull UserPrincipalLookupService getUserPrincipalLookupService() {
+        return real.getUserPrincipalLookupService();
+    }
+
+    @Override
+    public @NotNull WatchService newWatchService() throws IOException {
+        return new LabWatchService(this, real.newWatchService());
+    }
+}

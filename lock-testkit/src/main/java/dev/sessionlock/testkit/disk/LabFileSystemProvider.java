@@ -1,0 +1,661 @@
+package dev.sessionlock.testkit.disk;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.channels.AsynchronousFileChannel;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.file.AccessMode;
+import java.nio.file.CopyOption;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileStore;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystemException;
+import java.nio.file.LinkOption;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributeView;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.FileAttributeView;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.spi.FileSystemProvider;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * The default provider of a JVM that runs in a lab ({@code -Djava.nio.file.spi.DefaultFileSystemProvider}): the system's own, in
+ * which every operation beneath the lab's directory passes a {@link Gate}. Paths and file system are ours as well; were they the
+ * system's, every operation would go straight to the system's provider.
+ *
+ * <p>What the JDK does in several system calls is several operations here: a {@code Files.copy}, and a {@code Files.move} with
+ * {@code REPLACE_EXISTING} but without {@code ATOMIC_MOVE}, which deletes the target before it renames (so in JDK 17 and 25).
+ */
+public final class LabFileSystemProvider extends FileSystemProvider {
+    private static final int COPIED_AT_ONCE = 64 * 1024;
+    private static final int PERMISSIONS = 07777;
+    private static final StackWalker STACK = StackWalker.getInstance();
+
+    private final FileSystemProvider real;
+    private final LabFileSystem fileSystem;
+    private volatile @Nullable Gate gate;
+
+    /** By the JDK, when it starts. */
+    public LabFileSystemProvider(@NotNull FileSystemProvider real) {
+        this.real = real;
+        this.fileSystem = new LabFileSystem(this, real.getFileSystem(URI.create("file:///")));
+    }
+
+    /**
+     * From now on, operations beneath a directory pass a gate.
+     *
+     * @param directory the directory; one of our paths
+     * @param plan what is to befall them
+     * @param lab who is told
+     * @param journal where they are noted
+     * @throws IOException if the directory is not there
+     */
+    public void arm(@NotNull Path directory, @NotNull Plan plan, @NotNull Gate.Lab lab, @NotNull OutputStream journal)
+            throws IOException {
+        gate = new Gate(LabPath.real(directory).toRealPath(), plan, lab, journal);
+    }
+
+    /** Where an operation takes place, beneath the lab's directory. */
+    private record Place(Gate gate, Path path, String name) {
+        Operation operation(Act act) {
+            return Operation.on(act, path);
+        }
+    }
+
+    /** {@return the place of a path; null if that is none of the lab's business} */
+    private @Nullable Place place(Path path) {
+        Gate armed = gate;
+        String name = armed == null ? null : armed.nameOf(path);
+        return name == null ? null : new Place(armed, path, name);
+    }
+
+    private @Nullable BasicFileAttributes attributes(Path path, LinkOption... options) {
+        try {
+            return real.readAttributes(path, BasicFileAttributes.class, options);
+        } catch (IOException e) {
+            return null;
+        }
+    }
+
+    private boolean exists(Path path) {
+        return attributes(path, LinkOption.NOFOLLOW_LINKS) != null;
+    }
+
+    private boolean hasParent(Path path) {
+        Path parent = path.toAbsolutePath().getParent();
+        return parent != null && attributes(parent) != null;
+    }
+
+    private long inode(Path path, LinkOption... options) throws IOException {
+        return ((Number) real.readAttributes(path, "unix:ino", options).get("ino")).longValue();
+    }
+
+    private int mode(Path path, LinkOption... options) throws IOException {
+        return ((Number) real.readAttributes(path, "unix:mode", options).get("mode")).intValue() & PERMISSIONS;
+    }
+
+    private boolean isFullDirectory(Path path, BasicFileAttributes attributes) throws IOException {
+        if (!attributes.isDirectory()) {
+            return false;
+        }
+        try (DirectoryStream<Path> entries = real.newDirectoryStream(path, entry -> true)) {
+            return entries.iterator().hasNext();
+        }
+    }
+
+    // ---- file system and paths ----
+
+    @Override
+    public @NotNull String getScheme() {
+        return real.getScheme();
+    }
+
+    @Override
+    public @NotNull FileSystem newFileSystem(@NotNull URI uri, @NotNull Map<String, ?> env) throws IOException {
+        return real.newFileSystem(uri, env); // refuses: it exists
+    }
+
+    @Override
+    public @NotNull FileSystem getFileSystem(@NotNull URI uri) {
+        real.getFileSystem(uri); // refuses what is not its own
+        return fileSystem;
+    }
+
+    @Override
+    public @NotNull Path getPath(@NotNull URI uri) {
+        return fileSystem.wrap(real.getPath(uri));
+    }
+
+    // ---- opening ----
+
+    private interface Opener<C> {
+        C open() throws IOException;
+    }
+
+    /** What opening a file gave: the channel, and the file's inode. */
+    private record Opened<C>(C channel, long inode) {
+    }
+
+    private <C> Opened<C> open(Place place, Set<? extends OpenOption> options, Opener<C> opener) throws IOException {
+        return place.gate.alone(() -> {
+            boolean writes = options.contains(StandardOpenOption.WRITE) || options.contains(StandardOpenOption.APPEND);
+            boolean exclusive = writes && options.contains(StandardOpenOption.CREATE_NEW);
+            BasicFileAttributes found = exclusive || options.contains(LinkOption.NOFOLLOW_LINKS)
+                    ? attributes(place.path, LinkOption.NOFOLLOW_LINKS) : attributes(place.path);
+            if (found == null && writes && (exclusive || options.contains(StandardOpenOption.CREATE)) && hasParent(place.path)) {
+                return place.gate.change(place.operation(Act.CREATE), () -> created(place, opener));
+            }
+            Opener<Opened<C>> opening = () -> opened(place, options.contains(StandardOpenOption.DELETE_ON_CLOSE), opener);
+            if (found != null && !exclusive && writes && options.contains(StandardOpenOption.TRUNCATE_EXISTING)
+                    && !options.contains(StandardOpenOption.APPEND) && found.isRegularFile() && found.size() > 0) {
+                return place.gate.change(place.operation(Act.TRUNCATE), () -> {
+                    long inode = inode(place.path);
+                    Opened<C> opened = opening.open();
+                    place.gate.record(new Effect.Resized(inode, 0));
+                    return opened;
+                });
+            }
+            place.gate.look(place.operation(Act.OPEN));
+            return opening.open();
+        });
+    }
+
+    private <C> Opened<C> created(Place place, Opener<C> opener) throws IOException {
+        C channel = opener.open();
+        if (!exists(place.path)) {
+            return new Opened<>(channel, place.gate.nameless()); // DELETE_ON_CLOSE: the JDK unlinks it at once
+        }
+        Path path = place.path.toRealPath(); // a symbolic link that pointed nowhere has made the file that it points to
+        String name = place.gate.nameOf(path);
+        long inode = inode(path);
+        if (name != null) {
+            place.gate.record(new Effect.Made(name, inode, 'f', "", mode(path)));
+        }
+        return new Opened<>(channel, inode);
+    }
+
+    private <C> Opened<C> opened(Place place, boolean unlinks, Opener<C> opener) throws IOException {
+        if (!unlinks) {
+            C channel = opener.open();
+            return new Opened<>(channel, inode(place.path));
+        }
+        return place.gate.change(place.operation(Act.DELETE), () -> {
+            long inode = attributes(place.path) == null ? place.gate.nameless() : inode(place.path);
+            C channel = opener.open();
+            if (!exists(place.path)) {
+                place.gate.record(new Effect.Removed(place.name));
+            }
+            return new Opened<>(channel, inode);
+        });
+    }
+
+    private FileChannel channel(Path path, Set<? extends OpenOption> options, boolean uninterruptible, FileAttribute<?>... attrs)
+            throws IOException {
+        Path file = LabPath.real(path);
+        Place place = place(file);
+        if (place == null) {
+            return real.newFileChannel(file, options, attrs);
+        }
+        Opened<FileChannel> opened = open(place, options, () -> real.newFileChannel(file, options, attrs));
+        return new LabFileChannel(place.gate, file, opened.channel, opened.inode, options, uninterruptible);
+    }
+
+    @Override
+    public @NotNull FileChannel newFileChannel(@NotNull Path path, @NotNull Set<? extends OpenOption> options,
+                                               @NotNull FileAttribute<?>... attrs) throws IOException {
+        return channel(path, options, false, attrs);
+    }
+
+    @Override
+    public @NotNull SeekableByteChannel newByteChannel(@NotNull Path path, @NotNull Set<? extends OpenOption> options,
+                                                       @NotNull FileAttribute<?>... attrs) throws IOException {
+        return channel(path, options, isReadWhole(), attrs);
+    }
+
+    /** Files.readAllBytes and its like make the JDK's own channel immune against interrupts, and cannot do so with ours. */
+    private static boolean isReadWhole() {
+        return STACK.walk(frames -> frames.limit(6).anyMatch(frame -> frame.getClassName().equals("java.nio.file.Files")
+                && frame.getMethodName().startsWith("read")));
+    }
+
+    @Override
+    public @NotNull InputStream newInputStream(@NotNull Path path, @NotNull OpenOption... options) throws IOException {
+        Path file = LabPath.real(path);
+        if (place(file) == null) {
+            return real.newInputStream(file, options);
+        }
+        Set<OpenOption> all = new HashSet<>(Arrays.asList(options));
+        if (all.contains(StandardOpenOption.APPEND) || all.contains(StandardOpenOption.WRITE)) {
+            return real.newInputStream(file, options); // refuses
+        }
+        return Channels.newInputStream(channel(path, all, true));
+    }
+
+    @Override
+    public @NotNull OutputStream newOutputStream(@NotNull Path path, @NotNull OpenOption... options) throws IOException {
+        Path file = LabPath.real(path);
+        Set<OpenOption> all = new HashSet<>(Arrays.asList(options));
+        if (place(file) == null || all.contains(StandardOpenOption.READ)) {
+            return real.newOutputStream(file, options); // refuses, if it is to read
+        }
+        if (options.length == 0) {
+            Collections.addAll(all, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING);
+        }
+        all.add(StandardOpenOption.WRITE);
+        return Channels.newOutputStream(channel(path, all, true));
+    }
+
+    @Override
+    public @NotNull AsynchronousFileChannel newAsynchronousFileChannel(@NotNull Path path, @NotNull Set<? extends OpenOption> options,
+            ExecutorService executor, @NotNull FileAttribute<?>... attrs) throws IOException {
+        Path file = LabPath.real(path);
+        Place place = place(file);
+        if (place == null) {
+            return real.newAsynchronousFileChannel(file, options, executor, attrs);
+        }
+        Opened<AsynchronousFileChannel> opened = open(place, options,
+                () -> real.newAsynchronousFileChannel(file, options, executor, attrs));
+        return new LabAsynchronousFileChannel(place.gate, file, opened.channel, opened.inode, options, executor);
+    }
+
+    // ---- directories and names ----
+
+    @Override
+    public @NotNull DirectoryStream<Path> newDirectoryStream(@NotNull Path dir, @NotNull DirectoryStream.Filter<? super Path> filter)
+            throws IOException {
+        Path directory = LabPath.real(dir);
+        Place place = place(directory);
+        if (place != null) {
+            place.gate.look(place.operation(Act.LIST));
+        }
+        Objects.requireNonNull(filter);
+        DirectoryStream<Path> entries = real.newDirectoryStream(directory, entry -> filter.accept(fileSystem.wrap(entry)));
+        return new DirectoryStream<>() {
+            @Override
+            public @NotNull Iterator<Path> iterator() {
+                Iterator<Path> all = entries.iterator();
+                return new Iterator<>() {
+                    @Override
+                    public boolean hasNext() {
+                        return all.hasNext();
+                    }
+
+                    @Override
+                    public Path next() {
+                        return fileSystem.wrap(all.next());
+                    }
+                };
+            }
+
+            @Override
+            public void close() throws IOException {
+                entries.close();
+            }
+        };
+    }
+
+    /** An operation that returns nothing. */
+    private interface Deed {
+        void run() throws IOException;
+    }
+
+    private static void change(Place place, Operation operation, Deed deed) throws IOException {
+        place.gate.change(operation, () -> {
+            deed.run();
+            return null;
+        });
+    }
+
+    private static void alone(Place place, Deed deed) throws IOException {
+        place.gate.alone(() -> {
+            deed.run();
+            return null;
+        });
+    }
+
+    @Override
+    public void createDirectory(@NotNull Path dir, @NotNull FileAttribute<?>... attrs) throws IOException {
+        Path path = LabPath.real(dir);
+        Place place = place(path);
+        if (place == null) {
+            real.createDirectory(path, attrs);
+            return;
+        }
+        alone(place, () -> {
+            if (exists(path) || !hasParent(path)) {
+                real.createDirectory(path, attrs); // refuses
+                return;
+            }
+            change(place, place.operation(Act.MKDIR), () -> {
+                real.createDirectory(path, attrs);
+                place.gate.record(new Effect.Made(place.name, inode(path), 'd', "", mode(path)));
+            });
+        });
+    }
+
+    @Override
+    public void createSymbolicLink(@NotNull Path link, @NotNull Path target, @NotNull FileAttribute<?>... attrs) throws IOException {
+        Path path = LabPath.real(link);
+        Path to = LabPath.real(target);
+        Place place = place(path);
+        if (place == null) {
+            real.createSymbolicLink(path, to, attrs);
+            return;
+        }
+        alone(place, () -> {
+            if (exists(path) || !hasParent(path) || attrs.length > 0) {
+                real.createSymbolicLink(path, to, attrs); // refuses
+                return;
+            }
+            change(place, place.operation(Act.SYMLINK), () -> {
+                real.createSymbolicLink(path, to, attrs);
+                recordNew(place.gate, path);
+            });
+        });
+    }
+
+    @Override
+    public void createLink(@NotNull Path link, @NotNull Path existing) throws IOException {
+        Path path = LabPath.real(link);
+        Path to = LabPath.real(existing);
+        Place place = place(path);
+        if (place == null) {
+            real.createLink(path, to);
+            return;
+        }
+        alone(place, () -> {
+            if (exists(path) || !hasParent(path) || !exists(to)) {
+                real.createLink(path, to); // refuses
+                return;
+            }
+            change(place, Operation.on(Act.LINK, path, to), () -> {
+                real.createLink(path, to);
+                if (place.gate.nameOf(to) != null) {
+                    place.gate.record(new Effect.Linked(place.name, inode(path, LinkOption.NOFOLLOW_LINKS)));
+                } else {
+                    recordNew(place.gate, path);
+                }
+            });
+        });
+    }
+
+    @Override
+    public void delete(@NotNull Path path) throws IOException {
+        Path file = LabPath.real(path);
+        if (!deleted(file)) {
+            real.delete(file); // refuses, most likely
+        }
+    }
+
+    @Override
+    public boolean deleteIfExists(@NotNull Path path) throws IOException {
+        Path file = LabPath.real(path);
+        return deleted(file) || real.deleteIfExists(file);
+    }
+
+    /** {@return whether it was deleted as a step; not so what is not there, not empty, or lies elsewhere} */
+    private boolean deleted(Path file) throws IOException {
+        Place place = place(file);
+        return place != null && place.gate.alone(() -> {
+            BasicFileAttributes found = attributes(file, LinkOption.NOFOLLOW_LINKS);
+            if (found == null || isFullDirectory(file, found)) {
+                return false;
+            }
+            remove(place);
+            return true;
+        });
+    }
+
+    private void remove(Place place) throws IOException {
+        change(place, place.operation(Act.DELETE), () -> {
+            real.delete(place.path);
+            place.gate.record(new Effect.Removed(place.name));
+        });
+    }
+
+    @Override
+    public void move(@NotNull Path source, @NotNull Path target, @NotNull CopyOption... options) throws IOException {
+        Path from = LabPath.real(source);
+        Path to = LabPath.real(target);
+        Place old = place(from);
+        Place fresh = place(to);
+        Place either = fresh != null ? fresh : old;
+        if (either == null) {
+            real.move(from, to, options);
+            return;
+        }
+        alone(either, () -> {
+            BasicFileAttributes moved = attributes(from, LinkOption.NOFOLLOW_LINKS);
+            BasicFileAttributes there = attributes(to, LinkOption.NOFOLLOW_LINKS);
+            Set<CopyOption> how = new HashSet<>(Arrays.asList(options));
+            boolean atomic = how.contains(StandardCopyOption.ATOMIC_MOVE);
+            if (moved == null || !hasParent(to) || there != null && (isSame(moved, there)
+                    || !atomic && (!how.contains(StandardCopyOption.REPLACE_EXISTING) || isFullDirectory(to, there)))) {
+                real.move(from, to, options); // refuses, or does nothing
+                return;
+            }
+            if (there != null && !atomic && fresh != null) {
+                remove(fresh);
+            }
+            change(either, Operation.on(Act.RENAME, from, to), () -> {
+                real.move(from, to, options);
+                recordMoved(old, fresh);
+            });
+        });
+    }
+
+    private static boolean isSame(BasicFileAttributes one, BasicFileAttributes other) {
+        return one.fileKey() != null && one.fileKey().equals(other.fileKey());
+    }
+
+    private void recordMoved(@Nullable Place old, @Nullable Place fresh) throws IOException {
+        if (old != null && fresh != null) {
+            fresh.gate.record(new Effect.Renamed(old.name, fresh.name));
+        } else if (fresh != null) {
+            recordNew(fresh.gate, fresh.path);
+        } else if (old != null) {
+            old.gate.record(new Effect.Removed(old.name));
+        }
+    }
+
+    /** Notes a file, or a tree, that has come from elsewhere. */
+    private void recordNew(Gate gate, Path path) throws IOException {
+        String name = gate.nameOf(path);
+        BasicFileAttributes found = real.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        long inode = inode(path, LinkOption.NOFOLLOW_LINKS);
+        int mode = mode(path, LinkOption.NOFOLLOW_LINKS);
+        if (name == null) {
+            return;
+        } else if (found.isSymbolicLink()) {
+            gate.record(new Effect.Made(name, inode, 'l', real.readSymbolicLink(path).toString(), mode));
+        } else if (found.isDirectory()) {
+            gate.record(new Effect.Made(name, inode, 'd', "", mode));
+            try (DirectoryStream<Path> entries = real.newDirectoryStream(path, entry -> true)) {
+                for (Path entry : entries) {
+                    recordNew(gate, entry);
+                }
+            }
+        } else {
+            gate.record(new Effect.Made(name, inode, 'f', "", mode));
+            if (found.isRegularFile()) {
+                try (InputStream in = real.newInputStream(path)) {
+                    gate.record(new Effect.Wrote(inode, 0, in.readAllBytes()));
+                }
+            }
+        }
+    }
+
+    // ---- copying, which is several operations ----
+
+    @Override
+    public void copy(@NotNull Path source, @NotNull Path target, @NotNull CopyOption... options) throws IOException {
+        Path from = LabPath.real(source);
+        Path to = LabPath.real(target);
+        Place read = place(from);
+        Place written = place(to);
+        if (read == null && written == null) {
+            real.copy(from, to, options);
+            return;
+        }
+        Set<CopyOption> how = new HashSet<>(Arrays.asList(options));
+        LinkOption[] links = how.contains(LinkOption.NOFOLLOW_LINKS) ? new LinkOption[]{LinkOption.NOFOLLOW_LINKS} : new LinkOption[0];
+        BasicFileAttributes copied = attributes(from, links);
+        BasicFileAttributes there = attributes(to, LinkOption.NOFOLLOW_LINKS);
+        if (read != null && copied != null) {
+            read.gate.look(read.operation(Act.OPEN));
+        }
+        if (written == null || copied == null || !hasParent(to) || how.contains(StandardCopyOption.ATOMIC_MOVE) || there != null
+                && (isSame(copied, there) || !how.contains(StandardCopyOption.REPLACE_EXISTING) || isFullDirectory(to, there))) {
+            real.copy(from, to, options); // refuses, does nothing, or copies to elsewhere
+            return;
+        }
+        if (there != null) {
+            alone(written, () -> remove(written));
+        }
+        if (copied.isRegularFile()) {
+            copyFile(from, written, how.contains(StandardCopyOption.COPY_ATTRIBUTES));
+        } else {
+            alone(written, () -> change(written, written.operation(copied.isDirectory() ? Act.MKDIR : Act.SYMLINK), () -> {
+                real.copy(from, to, options);
+                recordNew(written.gate, to);
+            }));
+        }
+    }
+
+    private void copyFile(Path from, Place to, boolean attributes) throws IOException {
+        Set<OpenOption> fresh = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        FileAttribute<?>[] mode = {PosixFilePermissions.asFileAttribute(
+                real.readAttributes(from, PosixFileAttributes.class).permissions())};
+        try (InputStream in = real.newInputStream(from);
+             FileChannel out = channel(fileSystem.wrap(to.path), fresh, true, mode)) {
+            for (byte[] some = in.readNBytes(COPIED_AT_ONCE); some.length > 0; some = in.readNBytes(COPIED_AT_ONCE)) {
+                write(out, some, from, to);
+            }
+        }
+        if (attributes) {
+            alone(to, () -> change(to, to.operation(Act.ATTRIBUTES), () -> {
+                copyAttributes(from, to.path);
+                to.gate.record(new Effect.Mode(inode(to.path), mode(to.path)));
+            }));
+        }
+    }
+
+    private void write(FileChannel out, byte[] some, Path from, Place to) throws IOException {
+        try {
+            for (ByteBuffer rest = ByteBuffer.wrap(some); rest.hasRemaining(); ) {
+                out.write(rest);
+            }
+        } catch (IOException e) {
+            deleted(to.path); // so does the JDK with what it could not copy whole
+            throw new FileSystemException(from.toString(), to.path.toString(), e.getMessage());
+        }
+    }
+
+    private void copyAttributes(Path from, Path to) throws IOException {
+        PosixFileAttributes attributes = real.readAttributes(from, PosixFileAttributes.class);
+        PosixFileAttributeView view = real.getFileAttributeView(to, PosixFileAttributeView.class);
+        view.setTimes(attributes.lastModifiedTime(), attributes.lastAccessTime(), null);
+        try {
+            view.setOwner(attributes.owner());
+            view.setGroup(attributes.group());
+        } catch (IOException e) {
+            // only root may give files away; the JDK does without as well
+        }
+        view.setPermissions(attributes.permissions());
+    }
+
+    // ---- looking, and attributes ----
+
+    @Override
+    public boolean isSameFile(@NotNull Path path, @NotNull Path other) throws IOException {
+        Path second = Objects.requireNonNull(other) instanceof LabPath ours ? ours.real() : other;
+        return real.isSameFile(LabPath.real(path), second);
+    }
+
+    @Override
+    public boolean isHidden(@NotNull Path path) throws IOException {
+        return real.isHidden(LabPath.real(path));
+    }
+
+    @Override
+    public @NotNull FileStore getFileStore(@NotNull Path path) throws IOException {
+        return real.getFileStore(LabPath.real(path));
+    }
+
+    @Override
+    public void checkAccess(@NotNull Path path, @NotNull AccessMode... modes) throws IOException {
+        real.checkAccess(LabPath.real(path), modes);
+    }
+
+    @Override
+    public @NotNull Path readSymbolicLink(@NotNull Path link) throws IOException {
+        return fileSystem.wrap(real.readSymbolicLink(LabPath.real(link)));
+    }
+
+    @Override
+    public <A extends BasicFileAttributes> A readAttributes(@NotNull Path path, @NotNull Class<A> type, @NotNull LinkOption... options)
+            throws IOException {
+        return real.readAttributes(LabPath.real(path), type, options);
+    }
+
+    @Override
+    public @NotNull Map<String, Object> readAttributes(@NotNull Path path, @NotNull String attributes, @NotNull LinkOption... options)
+            throws IOException {
+        return real.readAttributes(LabPath.real(path), attributes, options);
+    }
+
+    @Override
+    public void setAttribute(@NotNull Path path, @NotNull String attribute, Object value, @NotNull LinkOption... options)
+            throws IOException {
+        Path file = LabPath.real(path);
+        Place place = place(file);
+        if (place == null) {
+            real.setAttribute(file, attribute, value, options);
+        } else {
+            changeAttributes(place, () -> real.setAttribute(file, attribute, value, options), options);
+        }
+    }
+
+    private void changeAttributes(Place place, Deed deed, LinkOption... options) throws IOException {
+        alone(place, () -> {
+            if (attributes(place.path, options) == null) {
+                deed.run(); // refuses
+                return;
+            }
+            change(place, place.operation(Act.ATTRIBUTES), () -> {
+                deed.run();
+                place.gate.record(new Effect.Mode(inode(place.path, options), mode(place.path, options)));
+            });
+        });
+    }
+
+    @Override
+    public <V extends FileAttributeView> @Nullable V getFileAttributeView(@NotNull Path path, @NotNull Class<V> type,
+                                                                         @NotNull LinkOption... options) {
+        Path file = LabPath.real(path);
+        V view = real.getFileAttributeView(file, type, options);
+        Place place = view == null ? null : place(file);
+        return place == null ? view : LabAttributeView.of(type, view, deed -> changeAttributes(place, deed::run, options));
+    }
+}

@@ -1,0 +1,99 @@
+package dev.sessionlock.testkit.disk;
+
+import java.util.Locale;
+import org.jetbrains.annotations.NotNull;
+
+/**
+ * What is to befall one run, as it is told to its child and named in a failure.
+ *
+ * @param kind what
+ * @param step the number of the operation that it befalls, from 1, among those that the kind counts
+ * @param how more about it: where in the operation, which error, how long
+ */
+public record Plan(@NotNull Kind kind, int step, @NotNull String how) {
+    /** Nothing befalls it. */
+    public static final Plan NOTHING = new Plan(Kind.NONE, 0, "");
+
+    /** Before the operation, or after it. */
+    public static final String BEFORE = "before";
+    public static final String AFTER = "after";
+    /** When so much of a write is done. */
+    public static final String ONE_BYTE = "1";
+    public static final String HALF = "half";
+    public static final String ALL_BUT_ONE = "most";
+    /** An error once; once, after half of a write; from there on. */
+    public static final String ONCE = "once";
+    public static final String FROM_THERE = "full";
+
+    /** What can befall a run. */
+    public enum Kind {
+        /** Nothing. */
+        NONE,
+        /** It is killed. */
+        KILL,
+        /** It is stopped, for the power is cut. */
+        POWER,
+        /** An operation fails. */
+        FAIL,
+        /** An operation is late. */
+        DELAY;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /**
+     * {@return the plan of which this is the text}
+     *
+     * @throws IllegalArgumentException if it is none
+     */
+    public static @NotNull Plan parse(@NotNull String text) {
+        String[] parts = text.split(":", 3);
+        try {
+            int step = Integer.parseInt(parts[1]);
+            return new Plan(Kind.valueOf(parts[0].toUpperCase(Locale.ROOT)), step, parts[2]);
+        } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException e) {
+            throw new IllegalArgumentException("\"" + text + "\" names no run of a lab; it should read like kill:17:half, power:17:0+none, "
+                    + "fail:17:ENOSPC-once or delay:17:500", e);
+        }
+    }
+
+    boolean befalls(Kind kind, int step) {
+        return this.kind == kind && this.step == step;
+    }
+
+    boolean stops(int number, String where) {
+        return step == number && (kind == Kind.KILL && how.equals(where) || kind == Kind.POWER && where.equals(BEFORE));
+    }
+
+    /** {@return after how many bytes of a write of this length it stops within it; negative if it does not} */
+    int stopsWithin(int number, int length) {
+        return kind == Kind.KILL && step == number ? part(how, length) : -1;
+    }
+
+    /** {@return how many bytes a part of a write has; negative if so short a write has no such part} */
+    public static int part(@NotNull String how, int length) {
+        int part = switch (how) {
+            case ONE_BYTE -> 1;
+            case HALF -> length / 2;
+            case ALL_BUT_ONE -> length - 1;
+            default -> -1;
+        };
+        return part > 0 && part < length ? part : -1;
+    }
+
+    Errno errno() {
+        return Errno.valueOf(how.substring(0, how.indexOf('-')));
+    }
+
+    String manner() {
+        return how.substring(how.indexOf('-') + 1);
+    }
+
+    @Override
+    public String toString() {
+        return kind + ":" + step + ":" + how;
+    }
+}

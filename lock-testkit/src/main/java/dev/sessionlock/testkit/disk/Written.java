@@ -1,0 +1,47 @@
+package dev.sessionlock.testkit.disk;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.OpenOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
+
+/** Notes what is written through one channel. */
+final class Written {
+    private final Gate gate;
+    private final long inode;
+    private final boolean append;
+    /** Opened with SYNC or DSYNC: every write is forced before it returns. */
+    private final boolean forced;
+
+    Written(Gate gate, long inode, Set<? extends OpenOption> options) {
+        this.gate = gate;
+        this.inode = inode;
+        this.append = options.contains(StandardOpenOption.APPEND);
+        this.forced = options.contains(StandardOpenOption.SYNC) || options.contains(StandardOpenOption.DSYNC);
+    }
+
+    /** {@return where a write lands: at the end, in a file opened to append, whatever was asked for (so Linux)} */
+    long at(long position, long size) {
+        return append ? size : position;
+    }
+
+    void record(long at, ByteBuffer source, int count) throws IOException {
+        if (count > 0) {
+            byte[] bytes = new byte[count];
+            source.get(bytes);
+            gate.record(new Effect.Wrote(inode, at, bytes));
+            if (forced) {
+                force();
+            }
+        }
+    }
+
+    void resize(long size) throws IOException {
+        gate.record(new Effect.Resized(inode, size));
+    }
+
+    void force() throws IOException {
+        gate.record(new Effect.Forced(inode));
+    }
+}

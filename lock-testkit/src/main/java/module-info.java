@@ -1,0 +1,11 @@
+/**
+ * What tests of locks and of session writers need: locks without a disk, the locks that crashes leave behind, child JVMs that are killed,
+ * frozen and woken, a neutral witness that tells whether two of them ever held one lock at once, and the contract of all engines.
+ */
+module dev.sessionlock.testkit {
+    requires transitive dev.sessionlock;
+    requires static org.jetbrains.annotations;
+    requires static org.junit.jupiter.api;
+
+    exports dev.sessionlock.testkit;
+}

@@ -1,0 +1,519 @@
+package dev.sessionlock.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import dev.sessionlock.ClearOptions;
+import dev.sessionlock.ClearReport.Outcome;
+import dev.sessionlock.LockException;
+import dev.sessionlock.LockListener;
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockReentryException;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.State;
+import dev.sessionlock.LockTimeoutException;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import java.lang.ref.Reference;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+@Timeout(60)
+class InMemoryLocksTest {
+    private static final Path SESSION = Path.of("no", "such", "directory", "session.jsonl");
+    private static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
+    private static final LockOptions PATIENT = LockOptions.defaults().withTimeout(Duration.ofMinutes(20));
+
+    private final TestClock clock = TestClock.create();
+    private final InMemoryLocks mine = InMemoryLocks.withTestClock(clock);
+    private final InMemoryLocks other = mine.anotherProcess();
+
+    @AfterEach
+    void close() {
+        mine.close();
+    }
+
+    /** Begins to wait on a thread of its own, and waits until it does. */
+    private static CompletableFuture<SessionLock> beginAcquire(SessionLocks locks, LockOptions options) {
+        long before = locks.stats().waiting();
+        CompletableFuture<SessionLock> acquisition = CompletableFuture.supplyAsync(() -> {
+            try {
+                return locks.acquire(SESSION, options).detach();
+            } catch (LockException | InterruptedException e) {
+                throw new java.util.concurrent.CompletionException(e);
+            }
+        }, task -> new Thread(task, "waits").start());
+        await().pollInterval(Duration.ofMillis(1)).until(() -> locks.stats().waiting() > before || acquisition.isDone());
+        return acquisition;
+    }
+
+    private static <T> T end(CompletableFuture<T> future) throws Exception {
+        return future.get(20, TimeUnit.SECONDS);
+    }
+
+    // ---- within one process ----
+
+    @Test
+    void locksAndUnlocksWithoutADisk() throws Exception {
+        SessionLocks locks = mine.locks();
+        long token;
+        try (SessionLock lock = locks.acquire(SESSION)) {
+            lock.ensureHeld();
+            lock.verifyHeld();
+            token = lock.token();
+            assertThat(lock.name()).isEqualTo("session.jsonl");
+            assertThat(lock.lockFile()).isNull();
+            assertThat(lock.acquiredAt()).isEqualTo(clock.wallTime());
+            assertThat(lock.remaining()).isEqualTo(Duration.ofMinutes(5));
+            assertThat(locks.stats().held()).isOne();
+            assertThatThrownBy(() -> locks.acquire(SESSION)).isInstanceOf(LockReentryException.class);
+            try (SessionLock inner = locks.acquire(SESSION, LockOptions.defaults().withReentrant(true))) {
+                assertThat(inner.token()).isEqualTo(token);
+            }
+            assertThat(end(CompletableFuture.supplyAsync(() -> tryAcquire(locks)))).isFalse();
+        }
+        try (SessionLock again = locks.tryAcquire(Path.of("no/such/./directory/x/../session.jsonl")).orElseThrow()) {
+            assertThat(again.token()).isGreaterThan(token);
+        }
+        assertThat(locks.stats().held()).isZero();
+        assertThat(Path.of("no")).doesNotExist();
+        assertThat(mine.locks()).isSameAs(locks);
+    }
+
+    private static boolean tryAcquire(SessionLocks locks) {
+        try {
+            return locks.tryAcquire(SESSION).isPresent();
+        } catch (LockException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Test
+    void threadsQueueAndAreHandedTheLockInTheirOrder() throws Exception {
+        SessionLock first = mine.locks().acquire(SESSION);
+        List<CompletableFuture<SessionLock>> waiting = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            waiting.add(beginAcquire(mine.locks(), PATIENT));
+        }
+        assertThat(end(CompletableFuture.supplyAsync(() -> tryAcquire(mine.locks())))).isFalse();
+        assertThat(waiting).noneMatch(CompletableFuture::isDone);
+        long token = first.token();
+        first.close();
+        for (CompletableFuture<SessionLock> next : waiting) {
+            SessionLock lock = end(next);
+            assertThat(lock.token()).isGreaterThan(token);
+            token = lock.token();
+            assertThat(waiting.stream().filter(CompletableFuture::isDone).count()).isEqualTo(waiting.indexOf(next) + 1);
+            lock.close();
+        }
+    }
+
+    @Test
+    void severalAreLockedAllOrNone() throws Exception {
+        Path a = Path.of("a");
+        Path b = Path.of("b");
+        SessionLock held = other.locks().acquire(b);
+        assertThatThrownBy(() -> mine.locks().acquireAll(List.of(a, b), ONE_TRY)).isInstanceOf(LockTimeoutException.class);
+        assertThat(other.locks().inspect(a).state()).isEqualTo(State.FREE);
+        held.close();
+        try (SessionLock both = mine.locks().acquireAll(List.of(b, a, b))) {
+            assertThat(both.parts()).hasSize(2);
+        }
+    }
+
+    @Test
+    void forgottenHandleIsFoundByTheGarbageCollector() throws Exception {
+        List<Reason> lost = new CopyOnWriteArrayList<>();
+        SessionLocks locks = mine.builder().listener(new LockListener() {
+            @Override
+            public void lost(Event event, LockLostException why) {
+                assertThat(event.lockFile()).isNull();
+                lost.add(why.reason());
+            }
+        }).build();
+        Object forgotten = locks.acquire(SESSION).detach();
+        Reference.reachabilityFence(forgotten);
+        forgotten = null;
+        await().until(() -> {
+            System.gc();
+            return lost.contains(Reason.LEAKED);
+        });
+        await().until(() -> other.locks().tryAcquire(SESSION).isPresent());
+    }
+
+    @Test
+    void replaceWorksOnTheRealFiles(@TempDir Path dir) throws Exception {
+        Path target = Files.writeString(dir.resolve("session.jsonl"), "old");
+        try (SessionLock lock = mine.locks().acquire(target)) {
+            lock.replace(Files.writeString(dir.resolve("new"), "new"));
+        }
+        assertThat(target).hasContent("new");
+        assertThat(dir.toFile().list()).containsExactly("session.jsonl");
+    }
+
+    @Test
+    void namesThatCannotBeLockedAreRefusedAsOnADisk() {
+        assertThatThrownBy(() -> mine.locks().acquire(Path.of("/"))).isInstanceOf(LockException.class).hasMessageContaining("root");
+        assertThatThrownBy(() -> mine.locks().acquire(Path.of("x".repeat(250)))).isInstanceOf(LockException.class)
+                .hasMessageContaining("242");
+    }
+
+    // ---- time ----
+
+    @Test
+    void keeperRenewsWhileTimePassesUntilMaxHold() throws Exception {
+        SessionLock lock = mine.locks().acquire(SESSION);
+        List<Reason> told = new CopyOnWriteArrayList<>();
+        lock.onLost(why -> told.add(why.reason()));
+        clock.advance(Duration.ofSeconds(299));
+        lock.ensureHeld();
+        assertThat(lock.remaining()).isEqualTo(Duration.ofSeconds(1));
+        lock.renew();
+        clock.advance(Duration.ofSeconds(299));
+        lock.ensureHeld();
+        clock.advance(Duration.ofSeconds(1));
+        assertThatThrownBy(lock::ensureHeld).isInstanceOf(LockLostException.class)
+                .extracting(e -> ((LockLostException) e).reason()).isEqualTo(Reason.MAX_HOLD);
+        await().until(() -> told.equals(List.of(Reason.MAX_HOLD)));
+        assertThat(other.locks().tryAcquire(SESSION)).as("within the grace").isEmpty();
+        clock.advance(Duration.ofSeconds(2));
+        assertThat(other.locks().tryAcquire(SESSION)).as("after it").isPresent();
+        lock.close();
+    }
+
+    @Test
+    void lockWithoutLimitIsHeldForDays() throws Exception {
+        try (SessionLock lock = mine.locks().acquire(SESSION, LockOptions.defaults().withMaxHold(LockOptions.UNLIMITED))) {
+            clock.advance(Duration.ofDays(2));
+            lock.verifyHeld();
+        }
+    }
+
+    @Test
+    void leaseThatIsSleptThroughIsLost() throws Exception {
+        SessionLock lock = mine.locks().acquire(SESSION);
+        clock.jump(Duration.ofSeconds(29));
+        lock.ensureHeld();
+        clock.jump(Duration.ofSeconds(31));
+        assertThatThrownBy(lock::ensureHeld).isInstanceOf(LockLostException.class)
+                .extracting(e -> ((LockLostException) e).reason()).isEqualTo(Reason.LEASE_EXPIRED);
+        assertThat(other.locks().tryAcquire(SESSION)).isPresent();
+        lock.close();
+        assertThat(mine.locks().inspect(SESSION).owner().pid()).isEqualTo(other.pid());
+    }
+
+    @Test
+    void timeoutFiresWhenItsTimeHasPassedAndNamesTheHolder() throws Exception {
+        SessionLock held = other.locks().acquire(SESSION, LockOptions.defaults().withPurpose("compaction"));
+        CompletableFuture<SessionLock> waiting = beginAcquire(mine.locks(), LockOptions.defaults());
+        clock.advance(Duration.ofMillis(9_999));
+        assertThat(waiting).isNotDone();
+        clock.advance(Duration.ofMillis(1));
+        assertThatThrownBy(() -> end(waiting)).isInstanceOf(ExecutionException.class).cause().isInstanceOf(LockTimeoutException.class)
+                .hasMessageContaining("session file locked (timeout 10000ms): pid=" + other.pid() + " alive=true ageMs=10000 " + SESSION
+                        + ".lock")
+                .hasMessageContaining("purpose \"compaction\"").hasMessageContaining("lease     renewed ")
+                .satisfies(e -> assertThat(((LockTimeoutException) e).waited()).isEqualTo(Duration.ofSeconds(10)));
+        held.close();
+    }
+
+    @Test
+    void stepsOfTheWallClockChangeNothing() throws Exception {
+        SessionLock lock = mine.locks().acquire(SESSION);
+        CompletableFuture<SessionLock> waiting = beginAcquire(other.locks(), PATIENT);
+        clock.setWallTime(clock.wallTime().plus(Duration.ofDays(400)));
+        clock.advance(Duration.ofSeconds(1));
+        lock.verifyHeld();
+        clock.setWallTime(clock.wallTime().minus(Duration.ofDays(4_000)));
+        clock.advance(Duration.ofSeconds(20));
+        lock.verifyHeld();
+        assertThat(waiting).isNotDone();
+        lock.close();
+        assertThat(end(waiting).token()).as("though the wall clock went back").isGreaterThan(lock.token());
+    }
+
+    @Test
+    void worksByTheMachinesClockToo() throws Exception {
+        try (InMemoryLocks real = InMemoryLocks.create(); InMemoryLocks beside = real.anotherProcess()) {
+            LockOptions brief = LockOptions.defaults().withLease(Duration.ofSeconds(1)).withTimeout(Duration.ofSeconds(20));
+            SessionLock lock = real.locks().acquire(SESSION, brief);
+            assertThatThrownBy(() -> beside.locks().acquire(SESSION, brief.withTimeout(Duration.ofMillis(1_500))))
+                    .as("its keeper renews it").isInstanceOf(LockTimeoutException.class);
+            real.freeze();
+            try (SessionLock successor = beside.locks().acquire(SESSION, brief)) {
+                assertThat(lock.isHeld()).as("what a frozen process believes").isTrue();
+                real.wake();
+                assertThat(lock.isHeld()).isFalse();
+                successor.verifyHeld();
+            }
+        }
+    }
+
+    // ---- other processes ----
+
+    @Test
+    void somebodyIsInTheWayForAsLongAsTheTestLikes() throws Exception {
+        SessionLock held = other.hold(SESSION);
+        assertThat(other.locks().tryAcquire(SESSION)).as("it is bound to no thread").isEmpty();
+        assertThatThrownBy(() -> mine.hold(SESSION)).isInstanceOf(IllegalStateException.class).hasMessageContaining("not to be had");
+        clock.advance(Duration.ofHours(1));
+        assertThat(held.isHeld()).isTrue();
+        held.close();
+        assertThat(mine.hold(SESSION).token()).isGreaterThan(held.token());
+    }
+
+    @Test
+    void anotherProcessExcludesAndHandsOver() throws Exception {
+        SessionLock lock = other.locks().acquire(SESSION);
+        assertThat(mine.locks().tryAcquire(SESSION)).isEmpty();
+        CompletableFuture<SessionLock> waiting = beginAcquire(mine.locks(), PATIENT);
+        lock.close();
+        assertThat(end(waiting).token()).isGreaterThan(lock.token());
+    }
+
+    @Test
+    void frozenHolderIsPassedOverAfterItsLeaseAndFindsItsHandleLostWhenItWakes() throws Exception {
+        SessionLock lock = other.locks().acquire(SESSION);
+        other.freeze();
+        assertThat(other.isFrozen()).isTrue();
+        CompletableFuture<SessionLock> waiting = beginAcquire(mine.locks(), PATIENT);
+        clock.advance(Duration.ofSeconds(30));
+        assertThat(waiting).isNotDone();
+        assertThat(mine.locks().inspect(SESSION).evidence().get(0)).contains("is stopped");
+        clock.advance(Duration.ofSeconds(4)); // the grace is a tenth of the lease
+        SessionLock successor = end(waiting);
+        assertThat(successor.token()).isGreaterThan(lock.token());
+        assertThat(mine.locks().stats().reclaimed()).isOne();
+        assertThat(lock.isHeld()).as("its clock stands still").isTrue();
+        assertThatThrownBy(() -> other.locks().tryAcquire(SESSION)).isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("frozen");
+        other.wake();
+        assertThatThrownBy(lock::ensureHeld).isInstanceOf(LockLostException.class)
+                .extracting(e -> ((LockLostException) e).reason()).isEqualTo(Reason.LEASE_EXPIRED);
+        lock.close();
+        successor.verifyHeld();
+        assertThat(other.locks().tryAcquire(SESSION)).isEmpty();
+    }
+
+    @Test
+    void frozenHolderThatAskedNotToBePassedOverIsWaitedFor() throws Exception {
+        SessionLock lock = other.locks().acquire(SESSION, LockOptions.defaults().withTakeover(false));
+        other.freeze();
+        CompletableFuture<SessionLock> waiting = beginAcquire(mine.locks(), PATIENT);
+        clock.advance(Duration.ofMinutes(19));
+        assertThat(waiting).isNotDone();
+        assertThat(mine.locks().inspect(SESSION).state()).isEqualTo(State.HELD);
+        other.wake();
+        assertThat(lock.isHeld()).as("it was past maxHold").isFalse();
+        lock.close();
+        end(waiting);
+    }
+
+    @Test
+    void crashedHolderIsReplacedAtOnceAndWhoWaitedInItGivesUp() throws Exception {
+        SessionLock lock = other.locks().acquire(SESSION);
+        CompletableFuture<SessionLock> within = beginAcquire(other.locks(), PATIENT);
+        CompletableFuture<SessionLock> waiting = beginAcquire(mine.locks(), PATIENT);
+        other.crash();
+        SessionLock next = end(waiting);
+        assertThat(next.token()).isGreaterThan(lock.token());
+        assertThat(lock.isHeld()).isFalse();
+        lock.close();
+        next.verifyHeld();
+        assertThatThrownBy(() -> end(within)).isInstanceOf(ExecutionException.class).hasCauseInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> other.locks().acquire(SESSION)).isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("anotherProcess");
+    }
+
+    @Test
+    void whatACrashedHolderLeftIsStaleUntilSomebodyComes() throws Exception {
+        other.hold(SESSION);
+        other.crash();
+        other.close(); // what is dead does not tidy up
+        LockReport report = mine.locks().inspect(SESSION);
+        assertThat(report.state()).isEqualTo(State.STALE);
+        assertThat(report.owner().pid()).isEqualTo(other.pid());
+        List<String> evidence = new CopyOnWriteArrayList<>();
+        SessionLocks listening = mine.builder().listener(new LockListener() {
+            @Override
+            public void reclaimed(Event event, String why) {
+                evidence.add(why);
+            }
+        }).build();
+        try (SessionLock lock = listening.acquire(SESSION, ONE_TRY)) {
+            lock.verifyHeld();
+        }
+        await().until(() -> evidence.equals(List.of("pid " + other.pid() + " does not exist")));
+    }
+
+    /** Each takes turns with the others, and never two are in. */
+    @Test
+    void processesAndThreadsExcludeEachOther() throws Exception {
+        AtomicInteger inside = new AtomicInteger();
+        AtomicInteger mostInside = new AtomicInteger();
+        List<CompletableFuture<Void>> all = new ArrayList<>();
+        for (InMemoryLocks each : List.of(mine, other, mine, other, mine.anotherProcess())) {
+            all.add(CompletableFuture.runAsync(() -> {
+                try {
+                    for (int i = 0; i < 200; i++) {
+                        try (SessionLock lock = each.locks().acquire(SESSION, PATIENT)) {
+                            mostInside.accumulateAndGet(inside.incrementAndGet(), Math::max);
+                            lock.ensureHeld();
+                            inside.decrementAndGet();
+                        }
+                    }
+                } catch (LockException | InterruptedException e) {
+                    throw new AssertionError(e);
+                }
+            }, task -> new Thread(task).start()));
+        }
+        for (CompletableFuture<Void> one : all) {
+            end(one);
+        }
+        assertThat(mostInside).hasValue(1);
+    }
+
+    // ---- losing ----
+
+    @ParameterizedTest
+    @EnumSource
+    void lockIsLostForAnyReasonOnDemand(Reason reason) throws Exception {
+        List<Reason> told = new CopyOnWriteArrayList<>();
+        SessionLock lock = mine.locks().acquire(SESSION);
+        lock.onLost(why -> told.add(why.reason()));
+        mine.loseLock(SESSION, reason);
+        assertThatThrownBy(lock::ensureHeld).isInstanceOf(LockLostException.class).hasMessageContaining("lost the lock " + SESSION)
+                .extracting(e -> ((LockLostException) e).reason()).isEqualTo(reason);
+        await().until(() -> told.equals(List.of(reason)));
+        boolean atOnce = Set.of(Reason.LEASE_EXPIRED, Reason.KERNEL_LOCK_LOST).contains(reason);
+        assertThat(other.locks().tryAcquire(SESSION).isPresent()).isEqualTo(atOnce);
+        if (!atOnce) {
+            clock.advance(Duration.ofSeconds(2)); // revokeGrace
+            assertThat(other.locks().tryAcquire(SESSION)).isPresent();
+        }
+        lock.close();
+        assertThat(mine.locks().stats().lost()).isOne();
+        assertThatThrownBy(() -> mine.loseLock(SESSION, reason)).as("it is another's by now").isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void strangersLockIsWaitedForUntilItGoesOrItsProcessDies() throws Exception {
+        SessionLocks careful = mine.builder().takeStrangers(false).build();
+        InMemoryLocks.Stranger stranger = mine.stranger(SESSION);
+        LockReport report = mine.locks().inspect(SESSION);
+        assertThat(report.state()).isEqualTo(State.FOREIGN);
+        assertThat(report.owner().pid()).isEqualTo(stranger.pid());
+        assertThatThrownBy(() -> mine.locks().acquire(SESSION, ONE_TRY)).isInstanceOf(LockTimeoutException.class)
+                .hasMessageContaining("pid=" + stranger.pid() + " alive=true").hasMessageContaining("another program's lock");
+        assertThatThrownBy(() -> other.stranger(SESSION)).isInstanceOf(IllegalStateException.class);
+        CompletableFuture<SessionLock> waiting = beginAcquire(careful, PATIENT);
+        stranger.die();
+        assertThat(waiting).isNotDone();
+        assertThat(mine.locks().clear(SESSION, ClearOptions.forReal())).singleElement()
+                .satisfies(c -> assertThat(c.outcome()).isEqualTo(Outcome.CLEARED));
+        end(waiting).close();
+        stranger = mine.stranger(SESSION);
+        stranger.die();
+        try (SessionLock lock = mine.locks().acquire(SESSION, ONE_TRY)) {
+            assertThat(mine.locks().stats().reclaimed()).isOne();
+            stranger.close();
+            lock.verifyHeld();
+        }
+        try (InMemoryLocks.Stranger again = other.stranger(SESSION)) {
+            assertThat(mine.locks().tryAcquire(SESSION)).isEmpty();
+            assertThat(again.pid()).isNotEqualTo(stranger.pid());
+        }
+        assertThat(mine.locks().tryAcquire(SESSION)).isPresent();
+    }
+
+    // ---- looking and clearing ----
+
+    @Test
+    void looksSayWhoHoldsWhat() throws Exception {
+        Path beside = SESSION.resolveSibling("another.jsonl");
+        assertThat(mine.locks().inspect(SESSION).state()).isEqualTo(State.FREE);
+        try (SessionLock lock = mine.locks().acquire(SESSION, LockOptions.defaults().withPurpose("a flush"));
+                SessionLock second = other.locks().acquire(beside);
+                SessionLock elsewhere = other.locks().acquire(Path.of("elsewhere"))) {
+            LockReport report = other.locks().inspect(SESSION);
+            assertThat(report.state()).isEqualTo(State.HELD);
+            assertThat(report.lockFile()).isNull();
+            assertThat(report.owner().pid()).isEqualTo(mine.pid());
+            assertThat(report.owner().purpose()).isEqualTo("a flush");
+            assertThat(report.owner().token()).isEqualTo(lock.token());
+            assertThat(report.owner().leaseUntil()).isEqualTo(clock.wallTime().plusSeconds(30));
+            assertThat(report.owner().thread()).isEqualTo(Thread.currentThread().getName());
+            assertThat(mine.locks().list(SESSION.getParent()).map(LockReport::name)).containsExactly("another.jsonl", "session.jsonl");
+            assertThat(elsewhere.isHeld() && second.isHeld()).isTrue();
+            mine.freeze();
+            clock.advance(Duration.ofSeconds(34));
+            assertThat(other.locks().inspect(SESSION).state()).isEqualTo(State.EXPIRED);
+            mine.wake();
+        }
+        assertThat(mine.locks().list(SESSION.getParent())).isEmpty();
+    }
+
+    @Test
+    void livingHolderIsAskedToLetGoAndADeadOneIsCleared() throws Exception {
+        SessionLock lock = other.locks().acquire(SESSION);
+        lock.onLost(why -> lock.close());
+        assertThat(mine.locks().clear(SESSION)).singleElement().satisfies(c -> assertThat(c.outcome()).isEqualTo(Outcome.REFUSED));
+        CompletableFuture<Outcome> clearing = CompletableFuture.supplyAsync(() -> {
+            try {
+                return mine.locks().clear(SESSION, ClearOptions.forReal().withToken(lock.token())).get(0).outcome();
+            } catch (LockException | InterruptedException e) {
+                throw new AssertionError(e);
+            }
+        });
+        assertThat(end(clearing)).as("by its keeper, which ticks in real time too").isEqualTo(Outcome.RELEASED);
+        assertThat(other.locks().stats().lost()).isOne();
+
+        other.hold(SESSION);
+        other.crash();
+        assertThat(mine.locks().clear(SESSION.getParent(), ClearOptions.dryRun())).singleElement()
+                .satisfies(c -> assertThat(c.outcome()).isEqualTo(Outcome.WOULD_CLEAR));
+        assertThat(mine.locks().clear(SESSION.getParent(), ClearOptions.forReal())).singleElement()
+                .satisfies(c -> assertThat(c.outcome()).isEqualTo(Outcome.CLEARED));
+        assertThat(mine.locks().clear(SESSION.getParent(), ClearOptions.forReal())).isEmpty();
+        assertThat(mine.locks().inspect(SESSION).state()).isEqualTo(State.FREE);
+    }
+
+    // ---- the end ----
+
+    @Test
+    void closeEndsTheProcessInGoodOrderAndLeavesNoThread() throws Exception {
+        InMemoryLocks memory = InMemoryLocks.create();
+        InMemoryLocks second = memory.anotherProcess();
+        InMemoryLocks third = memory.anotherProcess();
+        SessionLock lock = second.locks().acquire(SESSION);
+        CompletableFuture<SessionLock> waiting = beginAcquire(memory.locks(), PATIENT);
+        CompletableFuture<SessionLock> alsoWaiting = beginAcquire(third.locks(), PATIENT);
+        second.close();
+        assertThatThrownBy(lock::ensureHeld).isInstanceOf(LockLostException.class)
+                .extracting(e -> ((LockLostException) e).reason()).isEqualTo(Reason.SHUTDOWN);
+        await().until(() -> waiting.isDone() || alsoWaiting.isDone());
+        memory.close();
+        await().until(() -> waiting.isDone() && alsoWaiting.isDone());
+        assertThat(memory.locks().stats().held() + third.locks().stats().held()).isZero();
+        assertThatThrownBy(() -> memory.locks().acquire(SESSION)).isInstanceOf(IllegalStateException.class);
+        memory.close();
+    }
+}

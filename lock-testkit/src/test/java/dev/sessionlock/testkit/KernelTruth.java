@@ -1,0 +1,63 @@
+package dev.sessionlock.testkit;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What the kernel itself says of the seats of a directory, read from {@code /proc/locks} by these tests' own means: not with the
+ * library's reader, and never from {@code FileLock.isValid()}, which says true of locks that are gone.
+ */
+public final class KernelTruth {
+    private static final long SEATS = 1L << 61;
+
+    private KernelTruth() {
+    }
+
+    /** A seat's byte that a process has. */
+    public record Seat(long pid, String guard, long position) {
+    }
+
+    /** /proc/locks is shown a page at a time: what others lock and unlock between two pages hides a lock from some readings. */
+    private static final int READINGS = 6;
+
+    /** The seats that are taken in a directory, those that processes merely wait for left out. */
+    public static List<Seat> seats(Path directory) throws IOException {
+        Set<Seat> seats = new LinkedHashSet<>();
+        for (int reading = 0; reading < READINGS; reading++) {
+            seats.addAll(read(directory));
+        }
+        return List.copyOf(seats);
+    }
+
+    private static List<Seat> read(Path directory) throws IOException {
+        Map<String, String> guards = new HashMap<>();
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(directory.resolve(".session-locks"), "guard-*")) {
+            for (Path guard : files) {
+                guards.put(Files.getAttribute(guard, "unix:ino", LinkOption.NOFOLLOW_LINKS).toString(), guard.getFileName().toString());
+            }
+        }
+        return Files.readAllLines(Path.of("/proc/locks")).stream().map(line -> line.trim().split("\\s+"))
+                .filter(words -> words[1].equals("POSIX"))
+                .filter(words -> guards.containsKey(inode(words[5])))
+                .map(words -> new Seat(Long.parseLong(words[4]), guards.get(inode(words[5])), Long.parseLong(words[6])))
+                .filter(seat -> seat.position() >= SEATS)
+                .toList();
+    }
+
+    private static String inode(String file) {
+        return file.substring(file.lastIndexOf(':') + 1);
+    }
+
+    /** {@return the seats that one process has} */
+    public static List<Seat> seats(Path directory, long pid) throws IOException {
+        return seats(directory).stream().filter(seat -> seat.pid() == pid).toList();
+    }
+}

@@ -1,0 +1,85 @@
+package dev.sessionlock.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
+
+/** How soon a waiter is in when the holder's process was killed. Alone, since it measures. */
+@Isolated
+class KilledHolderTest {
+    private static final int KILLS = 20;
+    private static final double MOST_MILLIS = 20;
+
+    @TempDir
+    Path dir;
+
+    @Test
+    void waiterIsInWithin20MillisecondsOfTheEndOfTheKilledProcess() throws Exception {
+        Path file = dir.resolve("session.jsonl");
+        List<Double> delays = new ArrayList<>();
+        Puppet next = Puppet.start();
+        try (Puppet waiter = Puppet.start()) {
+            for (int i = 0; i < KILLS; i++) {
+                try (Puppet victim = next) {
+                    victim.acquire("a", file);
+                    Puppet.Call waiting = waiter.beginAcquire("w" + i, file, "timeout=30000");
+                    awaitWaiting(waiter);
+                    next = i == KILLS - 1 ? null : Puppet.start();
+                    long end = endOf(victim.jvm());
+                    delays.add((Puppet.held(waiting).nanos() - end) / 1e6);
+                    waiter.close("w" + i);
+                }
+            }
+        } finally {
+            if (next != null) {
+                next.close();
+            }
+        }
+        Collections.sort(delays);
+        double median = (delays.get(KILLS / 2 - 1) + delays.get(KILLS / 2)) / 2;
+        System.out.printf("waiter in after the end of the killed process: median %.2f ms, least %.2f, most %.2f, of %d%n", median,
+                delays.get(0), delays.get(KILLS - 1), KILLS);
+        assertThat(median).as("milliseconds from the end of the killed process to the waiter's entry, median of %s", delays)
+                .isLessThan(MOST_MILLIS);
+    }
+
+    /** Waits until the puppet waits in the kernel, as one does that has waited for a while. */
+    private void awaitWaiting(Puppet waiter) {
+        await().atMost(Puppet.PATIENCE).until(() -> Files.readAllLines(Path.of("/proc/locks")).stream()
+                .anyMatch(line -> line.contains("-> POSIX") && line.contains(" " + waiter.jvm().pid() + " ")));
+    }
+
+    /**
+     * Kills a JVM. {@return the monotonic clock when the process was gone, seen by close polling} Its first thread looks like a zombie
+     * some milliseconds before its last one lets go of the files; the process has ended when none is left.
+     */
+    private static long endOf(ChildJvm victim) {
+        Path process = Path.of("/proc/" + victim.pid());
+        ProcessHandle.of(victim.pid()).orElseThrow().destroyForcibly();
+        while (hasThreads(process)) {
+            LockSupport.parkNanos(20_000); // not without a pause: there may be two cores in all
+        }
+        return System.nanoTime();
+    }
+
+    private static boolean hasThreads(Path process) {
+        try (Stream<Path> threads = Files.list(process.resolve("task"))) {
+            String stat = Files.readString(process.resolve("stat"), StandardCharsets.ISO_8859_1);
+            return threads.count() > 1 || stat.charAt(stat.lastIndexOf(')') + 2) != 'Z';
+        } catch (IOException e) {
+            return false; // reaped
+        }
+    }
+}

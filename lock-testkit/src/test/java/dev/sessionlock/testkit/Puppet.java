@@ -1,0 +1,396 @@
+package dev.sessionlock.testkit;
+
+import dev.sessionlock.LockException;
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.URLDecoder;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
+
+/** A child JVM that takes, holds and closes locks as it is told. Each command runs on a thread of its own. */
+public final class Puppet implements AutoCloseable {
+    /** Far beyond what anything takes that works: the machine is noisy. */
+    public static final Duration PATIENCE = Duration.ofSeconds(60);
+    /** What makes a JVM start fast and stay small. */
+    public static final String[] SMALL = {"-Xmx64m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+        "-Dorg.slf4j.simpleLogger.showDateTime=true"};
+
+    private final ChildJvm jvm;
+    private final AtomicLong calls = new AtomicLong();
+
+    private Puppet(ChildJvm jvm) {
+        this.jvm = jvm;
+    }
+
+    public static Puppet start() throws IOException, InterruptedException {
+        return start(ChildJvm.of(Strings.class));
+    }
+
+    /** {@return a puppet to be described further, and then {@linkplain #start(ChildJvm.Builder) started}} */
+    public static ChildJvm.Builder child() {
+        return ChildJvm.of(Strings.class);
+    }
+
+    public static Puppet wrappedBy(String... wrapper) throws IOException, InterruptedException {
+        return start(ChildJvm.of(Strings.class).wrappedBy(wrapper));
+    }
+
+    public static Puppet start(ChildJvm.Builder builder) throws IOException, InterruptedException {
+        return new Puppet(builder.name("puppet").jvmArgs(SMALL).start());
+    }
+
+    public ChildJvm jvm() {
+        return jvm;
+    }
+
+    @Override
+    public void close() {
+        jvm.close();
+    }
+
+    // ---- the parent's side ----
+
+    /** What came of a command. */
+    public record Reply(boolean ok, List<String> words) {
+        public String text() {
+            return String.join(" ", words);
+        }
+
+        public long number(int index) {
+            return Long.parseLong(words.get(index));
+        }
+    }
+
+    /** A command that was given. */
+    public final class Call {
+        private final String id;
+        private final String command;
+        private Reply early;
+
+        private Call(String id, String command) {
+            this.id = id;
+            this.command = command;
+        }
+
+        public boolean isDone() {
+            if (early == null) {
+                early = jvm.pollMark("reply-" + id).map(Puppet::reply).orElse(null);
+            }
+            return early != null;
+        }
+
+        public Reply reply() throws InterruptedException {
+            if (early == null) {
+                early = Puppet.reply(jvm.awaitMark("reply-" + id, PATIENCE));
+            }
+            return early;
+        }
+
+        public Reply mustSucceed() throws InterruptedException {
+            Reply reply = reply();
+            if (!reply.ok()) {
+                throw new AssertionError(command + " failed in " + jvm + ": " + reply.text() + "\n" + jvm.output());
+            }
+            return reply;
+        }
+    }
+
+    private static Reply reply(ChildJvm.Mark mark) {
+        List<String> words = mark.details().stream().map(word -> URLDecoder.decode(word, StandardCharsets.UTF_8)).toList();
+        return new Reply(words.get(0).equals("ok"), words.subList(1, words.size()));
+    }
+
+    public Call begin(Object... command) {
+        String id = Long.toString(calls.incrementAndGet());
+        StringBuilder line = new StringBuilder(id);
+        for (Object word : command) {
+            line.append(' ').append(encode(word));
+        }
+        jvm.send(line.toString());
+        return new Call(id, List.of(command).toString());
+    }
+
+    private static String encode(Object word) {
+        String text = URLEncoder.encode(String.valueOf(word), StandardCharsets.UTF_8);
+        return text.isEmpty() ? "+" : text;
+    }
+
+    public Reply ask(Object... command) throws InterruptedException {
+        return begin(command).reply();
+    }
+
+    public Reply tell(Object... command) throws InterruptedException {
+        return begin(command).mustSucceed();
+    }
+
+    /** A lock that was acquired: its token, and the monotonic clock right after. */
+    public record Held(long token, long nanos) {
+    }
+
+    /** Acquires, and must succeed. Options as {@code lease=1000 takeover=false}, times in milliseconds. */
+    public Held acquire(String handle, Path file, String... options) throws InterruptedException {
+        return held(beginAcquire(handle, file, options));
+    }
+
+    public Call beginAcquire(String handle, Path file, String... options) {
+        return begin("acquire", handle, file, String.join(" ", options));
+    }
+
+    public static Held held(Call acquisition) throws InterruptedException {
+        Reply reply = acquisition.mustSucceed();
+        return new Held(reply.number(0), reply.number(1));
+    }
+
+    public boolean tryAcquire(String handle, Path file, String... options) throws InterruptedException {
+        return tell("try", handle, file, String.join(" ", options)).words().get(0).equals("held");
+    }
+
+    /** {@return "held", or "lost" and why, or "closed"; by memory and clock} */
+    public String ensure(String handle) throws InterruptedException {
+        return tell("ensure", handle).text();
+    }
+
+    /** As {@link #ensure}, by disk and kernel too. */
+    public String verify(String handle) throws InterruptedException {
+        return tell("verify", handle).text();
+    }
+
+    public void close(String handle) throws InterruptedException {
+        tell("close", handle);
+    }
+
+    /** {@return why, and when by the monotonic clock} */
+    public ChildJvm.Mark awaitLost(String handle) throws InterruptedException {
+        return jvm.awaitMark("lost-" + handle, PATIENCE);
+    }
+
+    /** Has the puppet ask the handle all the time, until it is lost or closed. */
+    public void watch(String handle) {
+        begin("watch", handle);
+    }
+
+    /** {@return the last moment at which a handle that is watched was held for certain, monotonic nanoseconds} */
+    public long heldTo(String handle) throws InterruptedException {
+        return jvm.awaitMark("held-to-" + handle, PATIENCE).number(0);
+    }
+
+    /** Runs a shell command in the child's own namespaces and as its user. {@return what it printed} */
+    public String shell(String command) throws InterruptedException {
+        return tell("shell", command).text();
+    }
+
+    /** {@return the names in a directory and below, sorted, in one line} */
+    public String list(Path directory) throws InterruptedException {
+        return shell("cd '" + directory + "' && find . | sort | tr '\\n' ' '");
+    }
+
+    // ---- the child's side ----
+
+    /** What the puppet hangs on. */
+    static final class Strings implements ChildScenario {
+        private final SessionLocks locks = SessionLocks.create();
+        private final Map<String, SessionLock> handles = new ConcurrentHashMap<>();
+        private final CountDownLatch hooksMayEnd = new CountDownLatch(1);
+        private ParentJvm parent;
+
+        @Override
+        public void run(ParentJvm parent) throws Exception {
+            this.parent = parent;
+            while (true) {
+                List<String> words = Stream.of(parent.awaitLine().split(" "))
+                        .map(word -> URLDecoder.decode(word, StandardCharsets.UTF_8)).map(word -> word.equals(" ") ? "" : word).toList();
+                String id = words.get(0);
+                if (words.get(1).equals("return")) {
+                    return;
+                }
+                Thread thread = new Thread(() -> obey(id, words.get(1), words.subList(2, words.size())), words.get(1) + "-" + id);
+                thread.setDaemon(true);
+                thread.start();
+            }
+        }
+
+        private void obey(String id, String command, List<String> args) {
+            List<Object> reply = new ArrayList<>();
+            try {
+                reply.add("ok");
+                reply.addAll(obey(command, args));
+            } catch (Throwable e) {
+                reply = List.of("failed", e.getClass().getSimpleName(), String.valueOf(e.getMessage()));
+                e.printStackTrace(System.out);
+            }
+            parent.mark("reply-" + id, reply.stream().map(Puppet::encode).toArray());
+        }
+
+        private List<?> obey(String command, List<String> args) throws Exception {
+            switch (command) {
+                case "acquire" -> {
+                    return keep(args.get(0), locks.acquire(Path.of(args.get(1)), options(args.get(2))), System.nanoTime());
+                }
+                case "try" -> {
+                    SessionLock lock = locks.tryAcquire(Path.of(args.get(1)), options(args.get(2))).orElse(null);
+                    if (lock == null) {
+                        return List.of("busy");
+                    }
+                    keep(args.get(0), lock, 0);
+                    return List.of("held");
+                }
+                case "ensure" -> {
+                    return List.of(standing(args.get(0), false));
+                }
+                case "verify" -> {
+                    return List.of(standing(args.get(0), true));
+                }
+                case "renew" -> handles.get(args.get(0)).renew();
+                case "close" -> handles.get(args.get(0)).close();
+                case "forget" -> handles.remove(args.get(0));
+                case "gc" -> collectGarbage();
+                case "walk" -> {
+                    return List.of(walk(Path.of(args.get(0))));
+                }
+                case "inspect" -> {
+                    return List.of(locks.inspect(Path.of(args.get(0))).state());
+                }
+                case "stats" -> {
+                    return List.of(locks.stats());
+                }
+                case "exit" -> new Thread(() -> System.exit(Integer.parseInt(args.get(0)))).start();
+                case "hook" -> Runtime.getRuntime().addShutdownHook(new Thread(this::hook));
+                case "hookMayEnd" -> hooksMayEnd.countDown();
+                case "watch" -> watch(args.get(0));
+                case "closeOnLost" -> closeOnLost(args.get(0));
+                case "shell" -> {
+                    return List.of(shell(args.get(0)));
+                }
+                case "cpu" -> {
+                    return List.of(ProcessHandle.current().info().totalCpuDuration().orElseThrow().toMillis());
+                }
+                case "interrupts" -> {
+                    return List.of(new InterruptStorm(locks).rage(Path.of(args.get(0)), Long.parseLong(args.get(1))));
+                }
+                default -> throw new IllegalArgumentException("no such command: " + command);
+            }
+            return List.of();
+        }
+
+        private List<?> keep(String handle, SessionLock lock, long nanos) {
+            handles.put(handle, lock);
+            ParentJvm p = parent;
+            lock.onLost(why -> p.mark("lost-" + handle, why.reason(), System.nanoTime()));
+            return List.of(lock.token(), nanos);
+        }
+
+        /** Asks the handle all the time, on a thread of its own, until it does not hold. */
+        private void watch(String handle) {
+            SessionLock lock = handles.get(handle);
+            long held = 0;
+            try {
+                while (true) {
+                    long now = System.nanoTime(); // before the look: it held at this moment at least
+                    lock.ensureHeld();
+                    held = now;
+                    Thread.sleep(1);
+                }
+            } catch (LockException | IllegalStateException | InterruptedException e) {
+                parent.mark("held-to-" + handle, held, e.getClass().getSimpleName());
+            }
+        }
+
+        private void closeOnLost(String handle) {
+            SessionLock lock = handles.get(handle);
+            lock.onLost(why -> lock.close());
+        }
+
+        private String standing(String handle, boolean deeply) throws LockException {
+            SessionLock lock = handles.get(handle);
+            try {
+                if (deeply) {
+                    lock.verifyHeld();
+                } else {
+                    lock.ensureHeld();
+                }
+                return "held";
+            } catch (LockLostException e) {
+                return "lost " + e.reason();
+            } catch (IllegalStateException e) {
+                return "closed";
+            }
+        }
+
+        private static void collectGarbage() throws InterruptedException {
+            for (int i = 0; i < 5; i++) {
+                System.gc();
+                Thread.sleep(20);
+            }
+        }
+
+        /** Opens, reads and closes every file, as a backup does. */
+        private static int walk(Path root) throws IOException {
+            List<Path> files;
+            try (Stream<Path> all = Files.walk(root)) {
+                files = all.filter(Files::isRegularFile).toList();
+            }
+            for (Path file : files) {
+                try (InputStream in = Files.newInputStream(file)) {
+                    in.transferTo(OutputStream.nullOutputStream());
+                }
+            }
+            return files.size();
+        }
+
+        private void hook() {
+            parent.mark("hook-runs");
+            try {
+                hooksMayEnd.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        static String shell(String command) throws IOException, InterruptedException {
+            Process shell = new ProcessBuilder("/bin/sh", "-c", command).redirectErrorStream(true).start();
+            String said = new String(shell.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
+            if (shell.waitFor() != 0) {
+                throw new IOException(command + ": " + said);
+            }
+            return said;
+        }
+
+        static LockOptions options(String text) {
+            LockOptions options = LockOptions.defaults();
+            for (String option : text.isBlank() ? new String[0] : text.split(" ")) {
+                String name = option.substring(0, option.indexOf('='));
+                String value = option.substring(name.length() + 1);
+                options = switch (name) {
+                    case "timeout" -> options.withTimeout(millis(value));
+                    case "lease" -> options.withLease(millis(value));
+                    case "maxHold" -> options.withMaxHold(millis(value));
+                    case "grace" -> options.withRevokeGrace(millis(value));
+                    case "takeover" -> options.withTakeover(Boolean.parseBoolean(value));
+                    case "reentrant" -> options.withReentrant(Boolean.parseBoolean(value));
+                    case "purpose" -> options.withPurpose(value);
+                    default -> throw new IllegalArgumentException(option);
+                };
+            }
+            return options;
+        }
+
+        private static Duration millis(String value) {
+            return Duration.ofMillis(Long.parseLong(value));
+        }
+    }
+}

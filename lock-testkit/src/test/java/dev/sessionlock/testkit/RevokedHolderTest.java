@@ -1,0 +1,141 @@
+package dev.sessionlock.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A lock that is taken away: its record removed by hand, its holder asked to let go, its time over. */
+class RevokedHolderTest {
+    private static final long GRACE = 1_000;
+    private static final String PATIENT = "timeout=30000";
+
+    @TempDir
+    Path dir;
+
+    @Test
+    void removalByHandRevokesTheHolderAndNobodyGetsInBeforeItsGraceIsOver() throws Exception {
+        Path file = dir.resolve("session.jsonl");
+        try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
+            Puppet.Held before = holder.acquire("a", file, "grace=" + GRACE);
+            Puppet.Call waiting = other.beginAcquire("b", file, PATIENT);
+            Files.delete(dir.resolve("session.jsonl.lock"));
+            long removedAt = System.nanoTime();
+
+            ChildJvm.Mark lost = holder.awaitLost("a");
+            assertThat(lost.detail(0)).isEqualTo("REMOVED_BY_HAND");
+            assertThat((lost.number(1) - removedAt) / 1_000_000).as("ms until the holder knew").isLessThan(5_000);
+            assertThat(holder.ensure("a")).isEqualTo("lost REMOVED_BY_HAND");
+
+            Puppet.Held after = Puppet.held(waiting); // and the holder never closes
+            assertThat(after.token()).isGreaterThan(before.token());
+            assertThat((after.nanos() - lost.number(1)) / 1_000_000).as("ms from the loss to the next holder")
+                    .isBetween(GRACE - 100, GRACE + 10_000);
+            holder.close("a");
+            assertThat(other.verify("b")).isEqualTo("held");
+            assertThat(dir.resolve("session.jsonl.lock")).exists();
+        }
+    }
+
+    @Test
+    void afterRemovalByHandOthersAreInAsSoonAsTheHolderHasClosed() throws Exception {
+        Path file = dir.resolve("session.jsonl");
+        try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
+            holder.acquire("a", file, "grace=60000");
+            holder.tell("closeOnLost", "a");
+            Puppet.Call waiting = other.beginAcquire("b", file, PATIENT);
+            Files.delete(dir.resolve("session.jsonl.lock"));
+            Puppet.held(waiting);
+            assertThat(other.verify("b")).isEqualTo("held");
+        }
+    }
+
+    @Test
+    void removalByHandShowsToOneWhoVerifies() throws Exception {
+        Path file = dir.resolve("session.jsonl");
+        try (Puppet holder = Puppet.start()) {
+            holder.acquire("a", file);
+            Files.delete(dir.resolve("session.jsonl.lock"));
+            assertThat(holder.verify("a")).isEqualTo("lost REMOVED_BY_HAND");
+        }
+    }
+
+    @Test
+    void recordThatAHandEditsOrTruncatesLetsNobodyIn() throws Exception {
+        Path file = dir.resolve("session.jsonl");
+        Path record = dir.resolve("session.jsonl.lock");
+        try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
+            holder.acquire("a", file);
+            for (String content : new String[] {"", "{\"pid\":1", "no lock at all"}) {
+                Files.writeString(record, content);
+                assertThat(other.tryAcquire("b", file)).as("in over a record that reads '%s'", content).isFalse();
+            }
+            assertThat(holder.verify("a")).isEqualTo("held");
+            holder.close("a");
+            assertThat(record).doesNotExist();
+            assertThat(other.tryAcquire("b", file)).isTrue();
+        }
+    }
+
+    @Test
+    void strangersRecordInPlaceOfTheRemovedOneIsLeftToTheStranger() throws Exception {
+        Path file = dir.resolve("session.jsonl");
+        Path record = dir.resolve("session.jsonl.lock");
+        String stranger = "{\"pid\":" + ProcessHandle.current().pid() + ",\"createdAt\":\"2026-11-24T14:19:03.000Z\"}";
+        try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
+            holder.acquire("a", file, "grace=100");
+            Files.delete(record);
+            Files.writeString(record, stranger);
+            assertThat(holder.awaitLost("a").detail(0)).isEqualTo("REMOVED_BY_HAND");
+            holder.close("a");
+            assertThat(record).hasContent(stranger);
+            Puppet.Reply reply = other.ask("acquire", "b", file, "timeout=500");
+            assertThat(reply.text()).contains("LockTimeoutException").contains("pid=" + ProcessHandle.current().pid());
+            assertThat(record).hasContent(stranger);
+            Files.delete(record);
+            assertThat(other.tryAcquire("b", file)).isTrue();
+        }
+    }
+
+    @Test
+    void requestToLetGoIsHonouredByTheHolderOfThatTokenOnly() throws Exception {
+        Path file = dir.resolve("session.jsonl");
+        Path inner = dir.resolve(".session-locks");
+        try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
+            Puppet.Held held = holder.acquire("a", file, "lease=4000 grace=300");
+            Files.createFile(inner.resolve("release-" + (held.token() - 1)));
+            Files.createFile(inner.resolve("release-" + (held.token() + 1)));
+            Thread.sleep(1_500); // a tick is one second
+            assertThat(holder.ensure("a")).isEqualTo("held");
+
+            Puppet.Call waiting = other.beginAcquire("b", file, PATIENT);
+            Files.createFile(inner.resolve("release-" + held.token()));
+            assertThat(holder.awaitLost("a").detail(0)).isEqualTo("RELEASE_REQUESTED");
+            Puppet.held(waiting);
+            await().atMost(Puppet.PATIENCE).until(() -> !Files.exists(inner.resolve("release-" + held.token())));
+            assertThat(other.verify("b")).isEqualTo("held");
+        }
+    }
+
+    @Test
+    void hangingHolderIsRevokedAtMaxHoldAndOneThatMakesProgressIsNot() throws Exception {
+        Path hanging = dir.resolve("hanging.jsonl");
+        Path busy = dir.resolve("busy.jsonl");
+        try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
+            holder.acquire("hanging", hanging, "maxHold=4000 grace=300");
+            holder.acquire("busy", busy, "maxHold=4000 grace=300");
+            Puppet.Call waiting = other.beginAcquire("b", hanging, PATIENT);
+            await().atMost(Puppet.PATIENCE).until(() -> {
+                holder.tell("renew", "busy");
+                return holder.jvm().pollMark("lost-hanging").isPresent();
+            });
+            assertThat(holder.ensure("hanging")).isEqualTo("lost MAX_HOLD");
+            Puppet.held(waiting);
+            assertThat(holder.verify("busy")).isEqualTo("held");
+            assertThat(other.tryAcquire("c", busy)).isFalse();
+        }
+    }
+}

@@ -1,0 +1,382 @@
+package dev.sessionlock.testkit.contract;
+
+import dev.sessionlock.LockOwner;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.State;
+import dev.sessionlock.internal.seats.Busy;
+import dev.sessionlock.internal.seats.Engines;
+import dev.sessionlock.internal.seats.Hold;
+import dev.sessionlock.internal.seats.LockEngine;
+import dev.sessionlock.internal.seats.Sight;
+import dev.sessionlock.internal.seats.Taken;
+import dev.sessionlock.internal.seats.Terms;
+import dev.sessionlock.internal.system.Clock;
+import java.io.IOException;
+import java.io.StringReader;
+import java.io.StringWriter;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Properties;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * A small engine of another kind, as one over a database would be: the state of each lock is a row, here a file, and each step a
+ * transaction, here under a file lock. It is right, unless it is given a fault.
+ */
+final class StateFileEngines implements Engines {
+    /** What can be wrong with it. */
+    enum Fault {
+        NONE, TOKEN_STANDS_STILL, RELEASED_BY_ANYONE, NEVER_PASSED_OVER, ALWAYS_PASSED_OVER, HOLDER_DOES_NOT_KNOW_ITS_LEASE,
+        NEVER_RENEWED, SOMETIMES_DOES_NOT_LOOK, DEATH_IS_NOT_NOTICED
+    }
+
+    private static final ReentrantLock IN_THIS_JVM = new ReentrantLock();
+    private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+
+    private final Fault fault;
+
+    StateFileEngines(Fault fault) {
+        this.fault = fault;
+    }
+
+    @Override
+    public Clock clock() {
+        return Clock.SYSTEM;
+    }
+
+    @Override
+    public boolean outliveTheProcess() {
+        return true;
+    }
+
+    @Override
+    public Whereabouts whereabouts(Path target, boolean networkAllowed) {
+        Path absolute = target.toAbsolutePath();
+        return new Whereabouts(absolute.getParent(), absolute.getFileName().toString(), networkAllowed);
+    }
+
+    @Override
+    public Path rank(Whereabouts where) {
+        return where.parent().resolve(where.name());
+    }
+
+    @Override
+    public Site pin(Whereabouts where) {
+        return new Table(where.parent(), fault);
+    }
+
+    private record Table(Path directory, Fault fault) implements Site {
+        @Override
+        public String key(String name) {
+            return name;
+        }
+
+        @Override
+        public LockEngine engine(String name) {
+            return new Engine(directory.resolve(name), fault);
+        }
+
+        @Override
+        public void pinAgain() {
+        }
+
+        @Override
+        public void unpin() {
+        }
+
+        @Override
+        public void suspect() {
+        }
+    }
+
+    @Override
+    public Sight look(Whereabouts where) throws IOException {
+        Path target = rank(where);
+        return new Sight(target, new Engine(target, fault).look(), false, false, false);
+    }
+
+    @Override
+    public boolean isDirectory(Path target) {
+        return false;
+    }
+
+    @Override
+    public List<Sight> lookAll(Path directory) {
+        return List.of();
+    }
+
+    @Override
+    public void verify() {
+    }
+
+    @Override
+    public void sweep() {
+    }
+
+    @Override
+    public boolean closeIdle(boolean atOnce) {
+        return true;
+    }
+
+    private static final class RowHold extends Hold {
+        RowHold(Terms terms, long token, long now, long deadline, String reclaimed) {
+            super(terms, token, now, deadline, reclaimed);
+        }
+
+        void renew(long now) {
+            renewed(now, deadline() == NEVER ? NEVER : now + terms().leaseNanos());
+        }
+    }
+
+    /** What stands in a lock's row. */
+    private static final class Row {
+        private final Properties values = new Properties();
+
+        long get(String key) {
+            return Long.parseLong(values.getProperty(key, "0"));
+        }
+
+        void set(String key, long value) {
+            values.setProperty(key, Long.toString(value));
+        }
+
+        boolean isHeldBy(Hold hold) {
+            return get("pid") == ProcessHandle.current().pid() && get("token") == hold.token() && get("held") == 1;
+        }
+    }
+
+    private interface Step<T> {
+        T in(Row row);
+    }
+
+    private static final class Engine implements LockEngine {
+        private final Path target;
+        private final Fault fault;
+        private final long pid = ProcessHandle.current().pid();
+
+        Engine(Path target, Fault fault) {
+            this.target = target;
+            this.fault = fault;
+        }
+
+        private <T> T transaction(Step<T> step) throws IOException {
+            IN_THIS_JVM.lock();
+            try (FileChannel channel = FileChannel.open(target.resolveSibling(target.getFileName() + ".row"),
+                    Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE))) {
+                channel.lock(); // until it is closed
+                Row row = read(channel);
+                T result = step.in(row);
+                write(channel, row);
+                return result;
+            } finally {
+                IN_THIS_JVM.unlock();
+            }
+        }
+
+        private static Row read(FileChannel channel) throws IOException {
+            ByteBuffer bytes = ByteBuffer.allocate(4096);
+            while (channel.read(bytes, bytes.position()) > 0) {
+                // all of it
+            }
+            Row row = new Row();
+            row.values.load(new StringReader(new String(bytes.array(), 0, bytes.position(), StandardCharsets.UTF_8)));
+            return row;
+        }
+
+        private static void write(FileChannel channel, Row row) throws IOException {
+            StringWriter text = new StringWriter();
+            row.values.store(text, null);
+            ByteBuffer bytes = ByteBuffer.wrap(text.toString().getBytes(StandardCharsets.UTF_8));
+            channel.truncate(bytes.remaining());
+            channel.write(bytes, 0);
+        }
+
+        private long now() {
+            return System.nanoTime();
+        }
+
+        @Override
+        public String name() {
+            return target.getFileName().toString();
+        }
+
+        @Override
+        public Path target() {
+            return target;
+        }
+
+        @Override
+        public Path lockFile() {
+            return null;
+        }
+
+        @Override
+        public Taken take(Terms terms) throws IOException {
+            return transaction(row -> {
+                String reclaimed = null;
+                if (row.get("held") == 1 && !(fault == Fault.SOMETIMES_DOES_NOT_LOOK && now() % 4 == 0)) {
+                    boolean dead = fault != Fault.DEATH_IS_NOT_NOTICED && ProcessHandle.of(row.get("pid")).filter(ProcessHandle::isAlive)
+                            .isEmpty();
+                    boolean over = now() >= row.get("until") && (row.get("takeover") == 1 || fault == Fault.ALWAYS_PASSED_OVER);
+                    if (!dead && (!over || fault == Fault.NEVER_PASSED_OVER)) {
+                        return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "another process holds it");
+                    }
+                    reclaimed = dead ? "its process is gone" : "its lease is over";
+                }
+                return enter(row, terms, reclaimed);
+            });
+        }
+
+        private RowHold enter(Row row, Terms terms, String reclaimed) {
+            long now = now();
+            long token = fault == Fault.TOKEN_STANDS_STILL ? 7 : Math.max(clockMicros(), row.get("token") + 1);
+            row.set("held", 1);
+            row.set("pid", pid);
+            row.set("token", token);
+            row.set("takeover", terms.takeover() ? 1 : 0);
+            row.set("until", now + terms.leaseNanos() + terms.graceNanos());
+            row.set("hand-" + pid, 0);
+            boolean bounded = terms.takeover() && fault != Fault.HOLDER_DOES_NOT_KNOW_ITS_LEASE;
+            return new RowHold(terms, token, now, bounded ? now + terms.leaseNanos() : Hold.NEVER, reclaimed);
+        }
+
+        private static long clockMicros() {
+            return Clock.SYSTEM.wallMicros();
+        }
+
+        @Override
+        public Hold handOver(Hold from, Terms terms) throws IOException {
+            return transaction(row -> row.isHeldBy(from) && now() < from.deadline() ? enter(row, terms, null) : null);
+        }
+
+        @Override
+        public boolean renew(Hold hold, long holdUntilMillis) throws IOException {
+            if (fault == Fault.NEVER_RENEWED) {
+                return true;
+            }
+            return transaction(row -> {
+                boolean its = row.isHeldBy(hold) && now() < hold.deadline();
+                if (its) {
+                    long now = now();
+                    row.set("until", now + hold.terms().leaseNanos() + hold.terms().graceNanos());
+                    ((RowHold) hold).renew(now);
+                }
+                return its;
+            });
+        }
+
+        @Override
+        public Standing check(Hold hold, boolean deeply) throws IOException {
+            return transaction(row -> {
+                if (row.get("release") == hold.token()) {
+                    row.set("release", 0);
+                    return Standing.REQUESTED;
+                }
+                return row.isHeldBy(hold) ? Standing.INTACT : Standing.LOST;
+            });
+        }
+
+        @Override
+        public void release(Hold hold) {
+            try {
+                transaction(row -> {
+                    if (row.isHeldBy(hold) || fault == Fault.RELEASED_BY_ANYONE) {
+                        row.set("held", 0);
+                    }
+                    return null;
+                });
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
+        }
+
+        @Override
+        public void abandon(Hold hold) {
+        }
+
+        @Override
+        public boolean tidy() {
+            return true;
+        }
+
+        @Override
+        public LockReport look() throws IOException {
+            return transaction(row -> row.get("held") == 0 ? new LockReport(name(), null, State.FREE, null, List.of(), "")
+                    : new LockReport(name(), null, State.HELD, new LockOwner(row.get("pid"), null, null, null, null, null,
+                    row.get("token"), null),
+                            List.of(), ""));
+        }
+
+        @Override
+        public Cleared clear(boolean takeStrangers) {
+            return new Cleared(Outcome.KEPT, "it is not cleared here");
+        }
+
+        @Override
+        public void askForRelease(long token) throws IOException {
+            transaction(row -> {
+                row.set("release", token);
+                return null;
+            });
+        }
+
+        @Override
+        public boolean withdrawAsking(long token) throws IOException {
+            return transaction(row -> {
+                boolean unheard = row.get("release") == token;
+                row.set("release", 0);
+                return unheard;
+            });
+        }
+
+        @Override
+        public void raiseHand() {
+            try {
+                transaction(row -> {
+                    row.set("hand-" + pid, now());
+                    return null;
+                });
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
+        }
+
+        @Override
+        public boolean othersWait(long nanos) {
+            try {
+                return transaction(row -> row.values.stringPropertyNames().stream()
+                        .anyMatch(key -> key.startsWith("hand-") && !key.equals("hand-" + pid) && now() - row.get(key) < nanos));
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
+        }
+
+        @Override
+        public void await(int what) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void accept(int what) {
+        }
+
+        @Override
+        public void decline(int what) {
+        }
+
+        @Override
+        public void putBack() {
+        }
+
+        @Override
+        public String toString() {
+            return target.toString();
+        }
+    }
+}

@@ -1,0 +1,136 @@
+package dev.sessionlock.testkit.example;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sessionlock.testkit.CrashFault;
+import dev.sessionlock.testkit.CrashLab;
+import dev.sessionlock.testkit.CrashRun;
+import dev.sessionlock.testkit.CrashScenario;
+import dev.sessionlock.testkit.CrashTest;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** The worked example of the README, "Crash-testing your own writer". Its code is quoted from here. */
+class SessionWriterTest {
+
+    static final class AppendAndCompact implements CrashScenario {
+        @Override
+        public void run(Path directory) throws Exception {
+            SessionWriter writer = new SessionWriter(directory.resolve("session.jsonl"));
+            writer.append("{\"id\":3}");
+            CrashLab.acknowledge("{\"id\":3}");       // from now on this line must be there, whatever happens
+            writer.compact();
+        }
+    }
+
+    private static void given(Path directory) throws IOException {
+        Files.writeString(directory.resolve("session.jsonl"), "{\"id\":1,\"done\":true}\n{\"id\":2}\n");
+    }
+
+    private static void theNextWriterFindsAllWell(Path directory, CrashRun run) throws Exception {
+        Path session = directory.resolve("session.jsonl");
+        new SessionWriter(session).append("{\"id\":4}");              // gets the lock at once, and mends what was torn
+        assertThat(Files.readAllLines(session)).allMatch(line -> line.matches("\\{.*}"))
+                .contains("{\"id\":2}", "{\"id\":4}").containsAll(run.acknowledged());
+    }
+
+    @CrashTest
+    void survivesEveryKill(CrashLab lab) throws Exception {
+        lab.scenario(AppendAndCompact.class).given(SessionWriterTest::given).check(SessionWriterTest::theNextWriterFindsAllWell)
+                .killAtEveryStep();
+    }
+
+    @CrashTest
+    @Tag("soak")
+    void survivesEveryPowerCut(CrashLab lab) throws Exception {
+        lab.scenario(AppendAndCompact.class).given(SessionWriterTest::given).check(SessionWriterTest::theNextWriterFindsAllWell)
+                .powerCutAtEveryStep();
+    }
+
+    @Tag("soak")
+    @CrashTest
+    void survivesEveryError(CrashLab lab) throws Exception {
+        lab.scenario(AppendAndCompact.class).given(SessionWriterTest::given).check(SessionWriterTest::theNextWriterFindsAllWell)
+                .failAtEveryStep(CrashFault.ENOSPC, CrashFault.EIO, CrashFault.EACCES);
+    }
+
+    // ---- the naive one ----
+
+    static final class NaiveAppendAndCompact implements CrashScenario {
+        @Override
+        public void run(Path directory) throws Exception {
+            NaiveWriter writer = new NaiveWriter(directory.resolve("session.jsonl"));
+            writer.append("{\"id\":3}");
+            CrashLab.acknowledge("{\"id\":3}");       // from now on this line must be there, whatever happens
+            writer.compact();
+        }
+    }
+
+    private static void theNextNaiveWriterFindsAllWell(Path directory, CrashRun run) throws Exception {
+        Path session = directory.resolve("session.jsonl");
+        new NaiveWriter(session).append("{\"id\":4}");
+        assertThat(Files.readAllLines(session)).allMatch(line -> line.matches("\\{.*}"))
+                .contains("{\"id\":2}", "{\"id\":4}").containsAll(run.acknowledged());
+    }
+
+    @Tag("soak") // that the lab finds such faults, CrashLabTest proves with less
+    @CrashTest
+    void theNaiveOneIsFoundOut(CrashLab lab) {
+        lab.scenario(NaiveAppendAndCompact.class).given(SessionWriterTest::given).check(SessionWriterTest::theNextNaiveWriterFindsAllWell);
+        assertThatThrownBy(lab::killAtEveryStep).isInstanceOf(AssertionError.class).satisfies(SessionWriterTest::clean)
+                .hasMessageContainingAll("1 byte done", "\"{{\"id\":4}\"", "killed after step 17 of 19: delete session.jsonl");
+    }
+
+    @Tag("soak")
+    @CrashTest
+    void theNaiveOneIsFoundOutByAPowerCut(CrashLab lab) {
+        lab.scenario(NaiveAppendAndCompact.class).given(SessionWriterTest::given).check(SessionWriterTest::theNextNaiveWriterFindsAllWell);
+        assertThatThrownBy(lab::powerCutAtEveryStep).isInstanceOf(AssertionError.class).satisfies(SessionWriterTest::clean)
+                .hasMessageContaining("of the contents nothing unforced");
+    }
+
+    /** Removes what the lab keeps for whoever looks into a failure. */
+    private static void clean(Throwable failure) throws IOException {
+        Matcher kept = Pattern.compile("kept in (/.*sessionlock-crash-[^/]+)/").matcher(failure.getMessage());
+        while (kept.find() && Files.exists(Path.of(kept.group(1)))) {
+            try (Stream<Path> tree = Files.walk(Path.of(kept.group(1)))) {
+                for (Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.deleteIfExists(path);
+                }
+            }
+        }
+    }
+
+    // ---- the README ----
+
+    @Test
+    void theReadmeQuotesThisCode() throws IOException {
+        String readme = Files.readString(Path.of("..", "README.md"), StandardCharsets.UTF_8);
+        String section = readme.substring(readme.indexOf("## Crash-testing your own writer"));
+        section = section.substring(0, section.indexOf("\n## ", 1));
+        Path here = Path.of("src/test/java/dev/sessionlock/testkit/example");
+        StringBuilder code = new StringBuilder();
+        for (String file : List.of("NaiveWriter.java", "SessionWriter.java", "SessionWriterTest.java")) {
+            Files.readAllLines(here.resolve(file)).forEach(line -> code.append(line.strip()).append('\n'));
+        }
+        Matcher blocks = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL).matcher(section);
+        int lines = 0;
+        while (blocks.find()) {
+            for (String line : blocks.group(1).lines().map(String::strip).filter(line -> !line.isEmpty() && !line.equals("...")).toList()) {
+                assertThat(code.toString()).contains(line + "\n");
+                lines++;
+            }
+        }
+        assertThat(lines).isGreaterThan(30);
+    }
+}
