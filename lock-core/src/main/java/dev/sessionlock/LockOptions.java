@@ -1,6 +1,8 @@
 package dev.sessionlock;
 
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
@@ -46,6 +48,10 @@ public final class LockOptions {
         private boolean reentrant;
         private Duration linger = Duration.ZERO;
         private @Nullable String purpose;
+
+        private List<Object> all() {
+            return Arrays.asList(timeout, lease, maxHold, takeover, revokeGrace, reentrant, linger, purpose);
+        }
 
         private Values copy() {
             try {
@@ -184,8 +190,17 @@ public final class LockOptions {
     }
 
     /**
-     * For how long, at the most, the lock may stay warm in this JVM after {@code close()}, so that the next acquisition of the
-     * same JVM is cheaper. An upper bound, never a promise: this version gives the lock back at once whatever is asked for.
+     * For how long, at the most, the lock stays warm in this JVM after {@code close()}: record and kernel lock remain, and the next
+     * acquisition of the same file by the same {@link SessionLocks} with equal options touches neither kernel nor disk, some hundred times
+     * faster. For a writer that takes the lock for every message.
+     *
+     * <p>Nobody has a lock that lingers: it is given back as soon as another process waits for it (some milliseconds), when
+     * this {@code SessionLocks} is closed, when somebody removes its file or asks for it (a second), and when the JVM ends. While it lingers,
+     * others see it held, by the thread that had it last. If its process is frozen meanwhile, others wait for the lease as for any holder's.
+     *
+     * <p>A lock that may not be passed over ({@link #withTakeover} false) does not linger, nor does one on a network file system, nor one that
+     * passed a frozen holder over. While lingering locks change hands without the disk, what the file says of thread and token
+     * may be a second old.
      *
      * @param linger 0 to 1 min
      * @throws IllegalArgumentException if it is outside
@@ -225,12 +240,12 @@ public final class LockOptions {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof LockOptions && toString().equals(other.toString());
+        return this == other || other instanceof LockOptions that && values.all().equals(that.values.all());
     }
 
     @Override
     public int hashCode() {
-        return toString().hashCode();
+        return values.all().hashCode();
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.sessionlock;
 
 import dev.sessionlock.internal.threads.Handle;
+import dev.sessionlock.internal.threads.Held;
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
@@ -12,11 +13,9 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
@@ -40,20 +39,20 @@ import org.jetbrains.annotations.Nullable;
  * <p>A handle of {@link SessionLocks#acquireAll} stands for several locks at once: it is held while all are.
  */
 public final class SessionLock implements AutoCloseable {
-    private final Handle[] parts;
+    private final Held held;
 
-    SessionLock(Handle... parts) {
-        this.parts = parts;
+    SessionLock(Held held) {
+        this.held = held;
     }
 
     /** {@return the lock's name, the target's file name; of several, all of them, separated by commas} */
     public @NotNull String name() {
-        return parts.length == 1 ? parts[0].name() : Arrays.stream(parts).map(Handle::name).collect(Collectors.joining(", "));
+        return held.name();
     }
 
     /** {@return where the record lies while the lock is held; of several, the first one's; null if the engine has no files} */
     public @Nullable Path lockFile() {
-        return parts[0].lockFile();
+        return held.lockFile();
     }
 
     /**
@@ -64,21 +63,18 @@ public final class SessionLock implements AutoCloseable {
      * @return the token; of several locks, the greatest of theirs ({@link #parts()} has each)
      */
     public long token() {
-        long token = parts[0].token();
-        for (Handle part : parts) {
-            token = Math.max(token, part.token());
-        }
-        return token;
+        return held.token();
     }
 
     /** {@return the locks that this handle stands for, in the order in which they were acquired; itself if it is one} */
     public @NotNull List<SessionLock> parts() {
-        return parts.length == 1 ? List.of(this) : Arrays.stream(parts).map(SessionLock::new).toList();
+        List<Handle> parts = held.parts();
+        return parts.size() == 1 ? List.of(this) : parts.stream().map(SessionLock::new).toList();
     }
 
     /** {@return when it was acquired, by wall clock} */
     public @NotNull Instant acquiredAt() {
-        return parts[parts.length - 1].acquiredAt();
+        return held.acquiredAt();
     }
 
     /**
@@ -87,21 +83,13 @@ public final class SessionLock implements AutoCloseable {
      * @return the time until {@link LockOptions#maxHold()}; zero if it does not hold, {@link LockOptions#UNLIMITED} if without limit
      */
     public @NotNull Duration remaining() {
-        long least = Long.MAX_VALUE;
-        for (Handle part : parts) {
-            least = Math.min(least, part.holdLeft());
-        }
-        return least == Long.MAX_VALUE ? LockOptions.UNLIMITED : Duration.ofNanos(Math.max(0, least));
+        long left = held.holdLeft();
+        return left == Long.MAX_VALUE ? LockOptions.UNLIMITED : Duration.ofNanos(Math.max(0, left));
     }
 
     /** {@return whether it holds now; memory and our own clock only, nanoseconds} */
     public boolean isHeld() {
-        for (Handle part : parts) {
-            if (!part.isHeld()) {
-                return false;
-            }
-        }
-        return true;
+        return held.isHeld();
     }
 
     /**
@@ -112,9 +100,7 @@ public final class SessionLock implements AutoCloseable {
      * @throws IllegalStateException if it was closed
      */
     public void ensureHeld() throws LockLostException {
-        for (Handle part : parts) {
-            part.ensureHeld();
-        }
+        held.ensureHeld();
     }
 
     /**
@@ -125,7 +111,7 @@ public final class SessionLock implements AutoCloseable {
      * @throws LockException if the disk cannot be read
      */
     public void verifyHeld() throws LockException {
-        for (Handle part : parts) {
+        for (Handle part : held.parts()) {
             try {
                 part.verifyHeld();
             } catch (LockException e) {
@@ -144,9 +130,7 @@ public final class SessionLock implements AutoCloseable {
      * @throws IllegalStateException if it was closed
      */
     public void renew() throws LockLostException {
-        for (Handle part : parts) {
-            part.renew();
-        }
+        held.renew();
     }
 
     /**
@@ -172,10 +156,11 @@ public final class SessionLock implements AutoCloseable {
      */
     public void replace(@NotNull Path newContent) throws LockException {
         Objects.requireNonNull(newContent, "newContent");
-        if (parts.length > 1) {
-            throw new IllegalStateException("this handle stands for " + parts.length + " locks; say which: lock.parts().get(i).replace(...)");
+        List<Handle> parts = held.parts();
+        if (parts.size() > 1) {
+            throw new IllegalStateException("this handle stands for " + parts.size() + " locks; say which: lock.parts().get(i).replace(...)");
         }
-        Path target = parts[0].target();
+        Path target = parts.get(0).target();
         requireOrdinary(newContent, target);
         try {
             force(newContent);
@@ -240,28 +225,7 @@ public final class SessionLock implements AutoCloseable {
      * @param listener told why and since when
      */
     public void onLost(@NotNull Consumer<LockLostException> listener) {
-        Objects.requireNonNull(listener, "listener");
-        Consumer<LockLostException> once = parts.length == 1 ? listener : new Once(listener);
-        for (Handle part : parts) {
-            part.onLost(once);
-        }
-    }
-
-    /** Of several locks that are lost, the first is told. */
-    private static final class Once implements Consumer<LockLostException> {
-        private final java.util.concurrent.atomic.AtomicBoolean told = new java.util.concurrent.atomic.AtomicBoolean();
-        private final Consumer<LockLostException> listener;
-
-        Once(Consumer<LockLostException> listener) {
-            this.listener = listener;
-        }
-
-        @Override
-        public void accept(LockLostException why) {
-            if (told.compareAndSet(false, true)) {
-                listener.accept(why);
-            }
-        }
+        held.onLost(Objects.requireNonNull(listener, "listener"));
     }
 
     /**
@@ -271,9 +235,7 @@ public final class SessionLock implements AutoCloseable {
      * @return this handle
      */
     public @NotNull SessionLock detach() {
-        for (Handle part : parts) {
-            part.detach();
-        }
+        held.detach();
         return this;
     }
 
@@ -283,9 +245,7 @@ public final class SessionLock implements AutoCloseable {
      */
     @Override
     public void close() {
-        for (int i = parts.length - 1; i >= 0; i--) {
-            parts[i].close();
-        }
+        held.close();
     }
 
     /** {@return the lock's name, its token, and whether it is held} */

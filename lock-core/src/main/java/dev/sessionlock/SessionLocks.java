@@ -5,6 +5,7 @@ import dev.sessionlock.internal.seats.Sight;
 import dev.sessionlock.internal.threads.Audience;
 import dev.sessionlock.internal.threads.Cells;
 import dev.sessionlock.internal.threads.Handle;
+import dev.sessionlock.internal.threads.Handles;
 import dev.sessionlock.internal.threads.Request;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -84,8 +85,24 @@ public final class SessionLocks implements AutoCloseable {
 
     /** As {@link #acquire(Path)}, with these options. */
     public @NotNull SessionLock acquire(@NotNull Path target, @NotNull LockOptions options) throws LockException, InterruptedException {
-        Request request = request(target, options);
-        return new SessionLock(acquire(target, request, patience(options)));
+        if (Thread.interrupted()) {
+            throw new InterruptedException();
+        }
+        Handle warm = lingers(target, options);
+        return new SessionLock(warm != null ? warm : remembered(target, acquire(target, request(target, options), patience(options))));
+    }
+
+    /** Takes it again if it lingers here. {@return null if it is to be acquired in the ordinary way} */
+    private @Nullable Handle lingers(Path target, LockOptions options) {
+        Objects.requireNonNull(target, "target");
+        return Objects.requireNonNull(options, "options").linger().isZero() ? null : cells.tryAgain(target, audience, options);
+    }
+
+    private Handle remembered(Path target, Handle handle) {
+        if (handle.mayLinger()) {
+            cells.remember(target, handle);
+        }
+        return handle;
     }
 
     private Handle acquire(Path target, Request request, long patience) throws LockException, InterruptedException {
@@ -113,9 +130,13 @@ public final class SessionLocks implements AutoCloseable {
 
     /** As {@link #tryAcquire(Path)}, with these options; their timeout does not matter. */
     public @NotNull Optional<SessionLock> tryAcquire(@NotNull Path target, @NotNull LockOptions options) throws LockException {
+        Handle warm = lingers(target, options);
+        if (warm != null) {
+            return Optional.of(new SessionLock(warm));
+        }
         Request request = request(target, options);
         try {
-            return Optional.ofNullable(cells.tryAcquire(whereabouts(target), request)).map(SessionLock::new);
+            return Optional.ofNullable(cells.tryAcquire(whereabouts(target), request)).map(handle -> new SessionLock(remembered(target, handle)));
         } catch (IOException e) {
             throw Trouble.explain(e, target);
         }
@@ -152,7 +173,7 @@ public final class SessionLocks implements AutoCloseable {
             for (Path target : inOrder.values()) {
                 taken.add(acquire(target, request(target, options), end - cells.clock().nanos()));
             }
-            return new SessionLock(taken.toArray(new Handle[0]));
+            return new SessionLock(taken.size() == 1 ? taken.get(0) : new Handles(taken));
         } catch (LockException | InterruptedException | RuntimeException e) {
             taken.forEach(Handle::close);
             throw e;

@@ -12,7 +12,10 @@ public abstract non-sealed class Hold implements Taken {
     public static final long NEVER = Line.NEVER;
 
     private final Terms terms;
-    private final long token;
+    private volatile long token;
+    private volatile @Nullable String thread;
+    /** The token that the record tells. */
+    private volatile long recorded;
     private final @Nullable String reclaimed;
     private volatile long deadline;
     private volatile long renewedAt;
@@ -27,6 +30,8 @@ public abstract non-sealed class Hold implements Taken {
     protected Hold(Terms terms, long token, long takenAt, long deadline, @Nullable String reclaimed) {
         this.terms = terms;
         this.token = token;
+        this.recorded = token;
+        this.thread = terms.thread();
         this.renewedAt = takenAt;
         this.deadline = deadline;
         this.reclaimed = reclaimed;
@@ -52,9 +57,30 @@ public abstract non-sealed class Hold implements Taken {
         return terms;
     }
 
+    /** {@return the name of the thread that has it, or had it last; null if not said} */
+    public final @Nullable String thread() {
+        return thread;
+    }
+
+    /** {@return whether the record tells who has it now; if not, {@link LockEngine#renew} makes it so} */
+    public final boolean isRecorded() {
+        return recorded == token;
+    }
+
     /** {@return why the former owner did not count any more; null if nobody was passed over} */
     public final @Nullable String reclaimed() {
         return reclaimed;
+    }
+
+    /** A further user has it, on the same terms; the record does not tell yet. */
+    protected final void reused(long newToken, String newThread) {
+        thread = newThread;
+        token = newToken;
+    }
+
+    /** The record tells this token. */
+    protected final void recorded(long recordedToken) {
+        recorded = recordedToken;
     }
 
     /** The lease begins anew. */

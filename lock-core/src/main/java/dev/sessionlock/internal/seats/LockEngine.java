@@ -36,7 +36,27 @@ public interface LockEngine {
     @Nullable Hold handOver(Hold from, Terms terms) throws IOException;
 
     /**
-     * Extends the lease of a hold from now.
+     * {@return whether a hold may stay for a while when its user has gone, so that {@link #reuse} gives it to the next one of this JVM}
+     * Memory only.
+     */
+    default boolean isReusable(Hold hold) {
+        return false;
+    }
+
+    /**
+     * Gives a hold that nobody uses any more to a further user of this JVM, on the same terms: a new token, in memory alone, so that its
+     * record is out of date until the next {@link #renew}. The user has it only if the clock, read after this call, still is below
+     * {@link Hold#deadline}: one who slept before would have a token newer than that of a successor.
+     *
+     * @param thread its name
+     * @return false if it cannot be used again, and has to be given back
+     */
+    default boolean reuse(Hold hold, String thread) {
+        return false;
+    }
+
+    /**
+     * Extends the lease of a hold from now, and has the record tell who has it.
      *
      * @param holdUntilMillis when it ends at the latest unless its user makes progress, wall clock; negative if never
      * @return false if it came too late: the lease had run out, and somebody else may hold the lock

@@ -407,7 +407,15 @@ public final class SeatEngine implements LockEngine {
         if (now() >= hold.deadline()) {
             return false;
         }
-        return publishAnew(hold, hold.terms(), hold.token(), hold.createdAtMillis, holdUntilMillis, false) != null;
+        long token = hold.token(); // before the thread: whoever comes in between is told of at the next renewal
+        if (!hold.isRecorded()) {
+            hold.createdAtMillis = place.clock().wallMillis();
+        }
+        if (publishAnew(hold, hold.terms().of(hold.thread()), token, hold.createdAtMillis, holdUntilMillis, false) == null) {
+            return false;
+        }
+        hold.recorded(token);
+        return true;
     }
 
     /**
@@ -470,6 +478,23 @@ public final class SeatEngine implements LockEngine {
         long createdAt = place.clock().wallMillis();
         long holdUntil = terms.maxHoldMillis() < 0 ? -1 : createdAt + terms.maxHoldMillis();
         return publishAnew(from, terms, token, createdAt, holdUntil, true);
+    }
+
+    /** One that is not to be passed over would stop everybody were its process frozen, though nobody has the lock. */
+    @Override
+    public boolean isReusable(Hold held) {
+        SeatHold hold = (SeatHold) held;
+        return hold.seat == 0 && hold.terms().takeover() && place.shared() && !hold.byteLost;
+    }
+
+    @Override
+    public boolean reuse(Hold held, String thread) {
+        SeatHold hold = (SeatHold) held;
+        if (!isReusable(hold) || !hold.line.stands()) {
+            return false;
+        }
+        hold.reused(hold.line.drawToken(0), thread); // rule 4: before the clock is read
+        return true;
     }
 
     @Override
@@ -775,8 +800,11 @@ public final class SeatEngine implements LockEngine {
         try {
             Line line = place.findLine();
             long mark = line == null ? 0 : line.waiterSeen();
+            if (mark == 0 || (mark & HAND_BITS) == hand) {
+                return false;
+            }
             long age = now() - (mark & ~HAND_BITS);
-            return mark != 0 && (mark & HAND_BITS) != hand && age >= 0 && age < nanos; // one from the future is of another time namespace
+            return age >= 0 && age < nanos; // one from the future is of another time namespace
         } catch (IOException e) {
             return true;
         }

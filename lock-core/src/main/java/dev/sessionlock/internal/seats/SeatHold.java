@@ -9,7 +9,8 @@ final class SeatHold extends Hold {
     final int seat;
     final Line line;
     final LockPlace.Slip slip;
-    final long createdAtMillis;
+    /** When it was acquired, as the record tells it, wall clock. */
+    long createdAtMillis;
     /** What the line says of the seat, if it is still ours. */
     long published;
     /** The kernel has lost our byte, and another may have it: nothing of the seat is ours any more. */

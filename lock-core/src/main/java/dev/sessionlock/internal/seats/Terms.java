@@ -20,6 +20,11 @@ public record Terms(
         return grace(leaseNanos);
     }
 
+    /** {@return the same, of another thread} */
+    Terms of(@Nullable String otherThread) {
+        return new Terms(leaseNanos, takeover, maxHoldMillis, otherThread, purpose, takeStrangers);
+    }
+
     static long grace(long leaseNanos) {
         return Math.max(50_000_000, leaseNanos / 10);
     }

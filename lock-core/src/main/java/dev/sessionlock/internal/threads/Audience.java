@@ -102,20 +102,16 @@ public final class Audience {
     }
 
     void acquired(Grant grant, long waitedNanos) {
-        held.incrementAndGet();
-        acquired.increment();
+        acquiredAgain();
         LockEvents.acquired(grant.cell().engine(), grant.token(), waitedNanos);
         if (listener != null) {
             LockListener.Event event = event(grant.cell(), grant.token(), Duration.ofNanos(waitedNanos));
             post(() -> listener.acquired(event));
         }
-        String evidence = grant.reclaimed();
-        if (evidence != null) {
-            reclaimed(grant, evidence);
-        }
     }
 
-    private void reclaimed(Grant grant, String evidence) {
+    /** Somebody was passed over for it. */
+    void reclaimed(Grant grant, String evidence) {
         reclaimed.increment();
         LockEvents.reclaimed(grant.cell().engine(), grant.token(), evidence);
         log.info("took over {} (token {}): {}", grant.cell().engine(), grant.token(), evidence);
@@ -131,15 +127,22 @@ public final class Audience {
         acquired.increment();
     }
 
-    /** A handle that held to the end was closed. */
-    void released(Grant grant, boolean last) {
+    /** One of several handles was closed. */
+    void releasedOne() {
         held.decrementAndGet();
-        if (!last) {
-            return;
-        }
-        LockEvents.released(grant.cell().engine(), grant.token(), grant.age());
+    }
+
+    /**
+     * The last handle was closed, of a lock that was held to the end.
+     *
+     * @param token the token, which may be another user's by now
+     * @param since when it was acquired, monotonic nanoseconds
+     */
+    void released(Cell cell, long token, long since) {
+        releasedOne();
+        LockEvents.released(cell, token, since);
         if (listener != null) {
-            LockListener.Event event = event(grant.cell(), grant.token(), Duration.ofNanos(grant.age()));
+            LockListener.Event event = event(cell, token, cell.since(since));
             post(() -> listener.released(event));
         }
     }
@@ -148,10 +151,10 @@ public final class Audience {
     void lost(Grant grant, LockLostException why, int handles) {
         held.addAndGet(-handles);
         lost.add(handles);
-        LockEvents.lost(grant.cell().engine(), grant.token(), grant.age(), why);
+        LockEvents.lost(grant.cell(), grant.token(), grant.acquiredNanos(), why);
         log.warn("{}", why.getMessage());
         if (listener != null) {
-            LockListener.Event event = event(grant.cell(), grant.token(), Duration.ofNanos(grant.age()));
+            LockListener.Event event = event(grant.cell(), grant.token(), grant.cell().since(grant.acquiredNanos()));
             post(() -> listener.lost(event, why));
         }
     }

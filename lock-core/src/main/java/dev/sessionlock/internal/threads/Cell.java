@@ -2,6 +2,7 @@ package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReentryException;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockTimeoutException;
@@ -28,6 +29,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Two locks, always taken in this order: the <em>turn</em> is held by whoever calls the engine, so that taking, renewing, revoking
  * and giving back exclude each other; the <em>mutex</em> guards the queue and the grant, in memory only. User code runs under neither.
+ *
+ * <p>A grant that <em>lingers</em> is nobody's: it is taken again under the mutex alone, and ended in turn, by whoever first finds it
+ * under the mutex as it was.
  */
 final class Cell {
     private static final Logger log = LoggerFactory.getLogger(Cell.class);
@@ -42,6 +46,12 @@ final class Cell {
     private static final int QUICK_TRIES = 3;
     private static final long FIRST_PAUSE_NANOS = TimeUnit.MICROSECONDS.toNanos(60);
     private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    /** A user that has held a lock for longer than this does not run in a loop: others who wait get it as soon as it is closed. */
+    private static final long BRIEF_NANOS = TimeUnit.MICROSECONDS.toNanos(100);
+    /** So long a loop of brief users may go on while another process waits: a turn for each of them would cost more than it. */
+    private static final long SLICE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+    /** So often the keeper glances at what lingers; seldomer at what nobody has used for a while. */
+    private static final long GLANCE_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
     /** A thread in the queue. */
     private static final class Waiter {
@@ -85,6 +95,9 @@ final class Cell {
     private boolean untidy;
     private int handovers;
 
+    /** Since when this JVM has had the lock without giving it back, monotonic nanoseconds. Written in turn. */
+    private volatile long hereSince;
+
     /** By the machine's clock, whatever clock leases run by: it is a matter of letting others have the CPU. */
     private volatile long awayUntil;
 
@@ -102,6 +115,11 @@ final class Cell {
         return clock;
     }
 
+    /** {@return for how long since a moment} */
+    Duration since(long nanos) {
+        return Duration.ofNanos(clock.nanos() - nanos);
+    }
+
     // ---- acquiring ----
 
     /** Announces a user, for whom the cell stays. False if it has been retired: then another takes its place. */
@@ -112,6 +130,16 @@ final class Cell {
                 users++;
             }
             return !retired;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** {@return whether it takes no more users} */
+    boolean isRetired() {
+        mutex.lock();
+        try {
+            return retired;
         } finally {
             mutex.unlock();
         }
@@ -186,11 +214,51 @@ final class Cell {
         }
     }
 
-    /** One try, in turn. One that comes to nothing may have left something behind, which the keeper then tries to tidy up. */
+    /**
+     * Takes what lingers here, if it does so on these very terms; memory only.
+     *
+     * @return null if it is to be asked for in the ordinary way
+     */
+    @Nullable Handle tryAgain(Audience audience, LockOptions options) {
+        Grant warm;
+        Handle handle;
+        mutex.lock();
+        try {
+            warm = grant;
+            if (warm == null || !warm.lingers || !queue.isEmpty() || warm.audience() != audience || !warm.request().options().equals(options)) {
+                return null;
+            }
+            handle = warm.reuse(Thread.currentThread(), cells.forgotten());
+        } finally {
+            mutex.unlock();
+        }
+        if (handle != null) {
+            audience.acquired(warm, 0);
+            cells.heed(warm.withinNanos());
+        }
+        return handle;
+    }
+
+    /**
+     * One try, in turn. What lingers here is handed over on the new terms, or given back first. One that comes to nothing may have left
+     * something behind, which the keeper then tries to tidy up.
+     */
     private Taken take(Terms terms) throws IOException {
+        Grant warm = stopLingering();
+        if (warm != null) {
+            if (othersTurn()) {
+                giveBack(warm.hold(), true);
+                return new Busy(Busy.NOTHING, clock.nanos() + AWAY_NANOS, "it is another process's turn");
+            }
+            Hold passed = passOn(warm, terms);
+            if (passed != null) {
+                return passed;
+            }
+        }
         Taken taken = null;
         try {
             taken = engine.take(terms);
+            hereSince = clock.nanos();
             return taken;
         } finally {
             untidy |= !(taken instanceof Hold);
@@ -200,10 +268,15 @@ final class Cell {
     private boolean isClaimed() {
         mutex.lock();
         try {
-            return grant != null || !queue.isEmpty();
+            return !isFree() || !queue.isEmpty();
         } finally {
             mutex.unlock();
         }
+    }
+
+    /** Under the mutex. {@return whether nobody here has it} */
+    private boolean isFree() {
+        return grant == null || grant.lingers;
     }
 
     /** {@return a further handle, if this thread has the lock already and may have it twice; null if it has it not} */
@@ -225,10 +298,8 @@ final class Cell {
                         + ": waiting for itself would never end. Close the outer handle first, or ask with withReentrant(true)");
             }
             if (valid) {
-                Handle handle = new Handle(held, cells.forgotten());
-                held.handles.add(handle.ref());
                 request.audience().acquiredAgain();
-                return handle;
+                return new Handle(held, cells.forgotten());
             }
         } finally {
             mutex.unlock();
@@ -303,7 +374,7 @@ final class Cell {
     private boolean isHeadOfFree(Waiter waiter) {
         mutex.lock();
         try {
-            return grant == null && queue.peekFirst() == waiter;
+            return isFree() && queue.peekFirst() == waiter;
         } finally {
             mutex.unlock();
         }
@@ -331,7 +402,6 @@ final class Cell {
     private Handle grant(Hold hold, Request request, Thread thread, long since) {
         Grant fresh = new Grant(this, hold, request, thread);
         Handle handle = new Handle(fresh, cells.forgotten());
-        fresh.handles.add(handle.ref());
         mutex.lock();
         try {
             grant = fresh;
@@ -339,7 +409,10 @@ final class Cell {
             mutex.unlock();
         }
         request.audience().acquired(fresh, clock.nanos() - since);
-        cells.heed(request.options());
+        if (hold.reclaimed() != null) {
+            request.audience().reclaimed(fresh, hold.reclaimed());
+        }
+        cells.heed(fresh.withinNanos());
         return handle;
     }
 
@@ -385,7 +458,7 @@ final class Cell {
             mutex.lock();
             try {
                 bells[what] = false;
-                head = grant == null ? queue.peekFirst() : null;
+                head = isFree() ? queue.peekFirst() : null;
             } finally {
                 mutex.unlock();
             }
@@ -409,7 +482,7 @@ final class Cell {
             queue.remove(waiter);
             late = taken == null ? waiter.given : null;
             empty = queue.isEmpty();
-            if (grant == null && !empty) {
+            if (isFree() && !empty) {
                 queue.peekFirst().wake();
             }
         } finally {
@@ -454,12 +527,18 @@ final class Cell {
     /** A handle was closed by its user. */
     void close(Handle.Ref ref) {
         Grant held = ref.grant();
+        long token = held.token(); // both may be another user's once this one has let go
+        long since = held.acquiredNanos();
         Left left = letGo(ref);
-        if (!left.lost()) {
-            held.audience().released(held, left.last());
+        switch (left) {
+            case OTHERS_REMAIN -> held.audience().releasedOne();
+            case LAST, LINGERS, LINGERS_UNKNOWN -> held.audience().released(this, token, since);
+            case LOST, LOST_LAST -> { }
         }
-        if (left.last()) {
+        if (left == Left.LAST || left == Left.LOST_LAST) {
             end(held);
+        } else if (left == Left.LINGERS_UNKNOWN) {
+            cells.glanceAt(this);
         }
     }
 
@@ -470,7 +549,7 @@ final class Cell {
         }
         Grant held = ref.grant();
         log.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by thread \"{}\"{}; use try-with-resources",
-                engine, held.acquiredAt(), held.hold().terms().thread(), purpose(held));
+                engine, held.acquiredAt(), held.hold().thread(), purpose(held));
         if (!isLast(ref)) {
             close(ref);
             return;
@@ -481,7 +560,8 @@ final class Cell {
     }
 
     /** How a handle left its grant. */
-    private record Left(boolean last, boolean lost) {
+    private enum Left {
+        OTHERS_REMAIN, LAST, LINGERS, LINGERS_UNKNOWN, LOST, LOST_LAST
     }
 
     private Left letGo(Handle.Ref ref) {
@@ -489,10 +569,31 @@ final class Cell {
         mutex.lock();
         try {
             held.handles.remove(ref);
-            return new Left(held.handles.isEmpty(), held.lost() != null);
+            boolean last = held.handles.isEmpty();
+            if (held.lost() != null) {
+                return last ? Left.LOST_LAST : Left.LOST;
+            } else if (!last) {
+                return Left.OTHERS_REMAIN;
+            } else if (!mayLinger(held)) {
+                return Left.LAST;
+            }
+            return held.linger() ? Left.LINGERS_UNKNOWN : Left.LINGERS;
         } finally {
             mutex.unlock();
         }
+    }
+
+    /** Under the mutex: whether a lock that its last user here has closed stays for the next one. */
+    private boolean mayLinger(Grant held) {
+        if (!held.mayLinger() || !queue.isEmpty() || held.audience().isClosed()) {
+            return false;
+        }
+        return !engine.othersWait(HAND_NANOS) || clock.nanos() - held.acquiredNanos() < BRIEF_NANOS && !othersTurn();
+    }
+
+    /** {@return whether another process waits, and this JVM has had the lock for long enough} */
+    private boolean othersTurn() {
+        return engine.othersWait(HAND_NANOS) && clock.nanos() - hereSince >= SLICE_NANOS;
     }
 
     private boolean isLast(Handle.Ref ref) {
@@ -567,7 +668,6 @@ final class Cell {
     private boolean give(Hold hold, Waiter next) {
         Grant fresh = new Grant(this, hold, next.request, next.thread);
         Handle handle = new Handle(fresh, cells.forgotten());
-        fresh.handles.add(handle.ref());
         mutex.lock();
         try {
             if (queue.peekFirst() != next) {
@@ -580,9 +680,80 @@ final class Cell {
             mutex.unlock();
         }
         next.request.audience().acquired(fresh, clock.nanos() - next.since);
-        cells.heed(next.request.options());
+        cells.heed(fresh.withinNanos());
         next.wake();
         return true;
+    }
+
+    // ---- lingering ----
+
+    /** In turn. {@return what lingered here, which nobody can take again from now on; null if nothing did} */
+    private @Nullable Grant stopLingering() {
+        mutex.lock();
+        try {
+            Grant warm = grant;
+            if (warm == null || !warm.lingers) {
+                return null;
+            }
+            warm.lingers = false;
+            warm.over = true;
+            return warm;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** In turn. {@return a hold on new terms; null if what lingered had to be given back} */
+    private @Nullable Hold passOn(Grant warm, Terms terms) {
+        Hold hold = warm.hold();
+        try {
+            Hold passed = clock.nanos() < hold.deadline() ? engine.handOver(hold, terms) : null;
+            if (passed != null) {
+                return passed;
+            }
+        } catch (IOException e) {
+            log.warn("could not take {} again within this JVM; it is given back instead", engine, e);
+        }
+        giveBack(hold, false);
+        return null;
+    }
+
+    /** In turn: gives back what lingers here. */
+    private void endLingering() {
+        Grant warm = stopLingering();
+        if (warm != null) {
+            giveBack(warm.hold(), engine.othersWait(HAND_NANOS));
+        }
+    }
+
+    /**
+     * The keeper's glance, memory only unless something is over: gives back what has lingered for long enough, or is wanted elsewhere.
+     *
+     * @return in how many nanoseconds it should glance here again; {@link Long#MAX_VALUE} if nothing here will linger any more
+     */
+    long glance(long now) {
+        long pause;
+        boolean due;
+        mutex.lock();
+        try {
+            Grant warm = grant;
+            if (warm == null || !warm.isGlancedAt(now)) {
+                cells.glanceNoMore(this);
+                return Long.MAX_VALUE;
+            }
+            due = warm.lingers && (warm.hasLingered(now) || warm.audience().isClosed() || engine.othersWait(HAND_NANOS));
+            pause = Math.max(GLANCE_NANOS, Math.min(warm.idleNanos(now) / 8, 10 * GLANCE_NANOS));
+        } finally {
+            mutex.unlock();
+        }
+        if (due && turn.tryLock()) {
+            try {
+                endLingering();
+            } finally {
+                turn.unlock();
+            }
+        }
+        return pause;
     }
 
     private void giveBack(Hold hold, boolean othersWait) {
@@ -612,14 +783,14 @@ final class Cell {
 
     private void lose(Grant held, Reason reason, String how) {
         String text = "lost the lock " + held.request().shown() + " (token " + held.token() + ", held by thread \""
-                + held.hold().terms().thread() + "\" since " + held.acquiredAt() + "): " + how
+                + held.hold().thread() + "\" since " + held.acquiredAt() + "): " + how
                 + ". Nothing may be written under it any more; acquire it again and look at what was written since";
         LockLostException why = new LockLostException(reason, clock.instant(), text);
         List<Handle.Ref> told;
         mutex.lock(); // so that a handle that is being closed is counted either as released or as lost
         try {
-            if (!held.lose(why)) {
-                return;
+            if (!held.lose(why) || held.lingers) {
+                return; // it was lost before, or nobody has it, and nobody is told
             }
             told = List.copyOf(held.handles);
         } finally {
@@ -649,6 +820,7 @@ final class Cell {
         turn.lock();
         try {
             Grant held = grant();
+            endLingering();
             boolean had = held != null && !held.over && !held.abandoned && held.lost() == null;
             if (had) {
                 lose(held, reason);
@@ -730,7 +902,8 @@ final class Cell {
             return;
         }
         // Also one that was revoked: until its grace is over others must not come in by the other seat.
-        if (now - held.hold().renewedAt() >= held.hold().terms().leaseNanos() / 3 && !engine.renew(held.hold(), held.holdUntilMillis(now))) {
+        boolean due = now - held.hold().renewedAt() >= held.hold().terms().leaseNanos() / 3 || !held.hold().isRecorded();
+        if (due && !engine.renew(held.hold(), held.holdUntilMillis(now))) {
             loseToRenewal(held, clock.nanos());
             endInTurn(held);
         }
@@ -739,7 +912,16 @@ final class Cell {
     private boolean isOver(Grant held) {
         LockLostException lost = held.lost();
         boolean noGrace = lost.reason() == Reason.LEASE_EXPIRED || lost.reason() == Reason.KERNEL_LOCK_LOST;
-        return noGrace || clock.nanos() - held.revokedAt() >= held.request().options().revokeGrace().toNanos();
+        return noGrace || isNobodys(held) || clock.nanos() - held.revokedAt() >= held.request().options().revokeGrace().toNanos();
+    }
+
+    private boolean isNobodys(Grant held) {
+        mutex.lock();
+        try {
+            return held.lingers;
+        } finally {
+            mutex.unlock();
+        }
     }
 
     private void revokeUnlessIntact(Grant held, boolean deeply) throws IOException {
@@ -774,6 +956,7 @@ final class Cell {
     LockEngine.Cleared clear(boolean takeStrangers) throws IOException {
         turn.lock();
         try {
+            endLingering();
             return grant() == null ? engine.clear(takeStrangers)
                     : new LockEngine.Cleared(LockEngine.Outcome.KEPT, "a thread of this JVM holds it");
         } finally {
@@ -849,13 +1032,14 @@ final class Cell {
     /** {@return whether it is held and its holder could still close it} */
     boolean isOpen() {
         Grant held = grant();
-        return held != null && held.lost() == null;
+        return held != null && held.lost() == null && !isNobodys(held);
     }
 
     /** The JVM ends: the handle is lost and its record goes; the kernel lock stays until the process is gone. */
     void abandon() {
         turn.lock();
         try {
+            endLingering();
             Grant held = grant();
             if (held != null && !held.over) {
                 held.abandoned = true;

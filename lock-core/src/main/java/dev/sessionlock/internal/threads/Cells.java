@@ -13,10 +13,12 @@ import java.io.IOException;
 import java.lang.ref.ReferenceQueue;
 import java.nio.channels.ClosedChannelException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.Iterator;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.SynchronousQueue;
@@ -37,6 +39,8 @@ public final class Cells {
     /** So many threads may wait in the kernel; heads beyond them poll. */
     private static final int MOST_BELLS = 16;
     private static final int RESOLVES = 4;
+    /** The keeper spends one part in so many on glancing at what lingers. */
+    private static final int GLANCES_SHARE = 50;
 
     /** So long, by the machine's clock, those who wait have to see that a clock was moved by hand. */
     private static final long SETTLE_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -53,6 +57,9 @@ public final class Cells {
     private final AtomicInteger tenants = new AtomicInteger();
     private final ThreadPoolExecutor bells = new ThreadPoolExecutor(0, MOST_BELLS, 5, TimeUnit.SECONDS, new SynchronousQueue<>(),
             task -> daemon(task, "sessionlock-waits-in-kernel"));
+    /** The locks that linger now and then, by the names by which their users ask for them. */
+    private final Map<Path, Cell> warm = new ConcurrentHashMap<>();
+    private final Set<Cell> lingering = ConcurrentHashMap.newKeySet();
     private volatile boolean ending;
     private volatile long shutdownGraceNanos;
 
@@ -101,6 +108,30 @@ public final class Cells {
     public Handle acquire(Whereabouts where, Request request, long patience) throws IOException, InterruptedException {
         long since = clock.nanos();
         return atCell(where, request.audience(), cell -> cell.acquire(request, patience, since));
+    }
+
+    /**
+     * Takes a lock that lingers in this JVM, if its last user asked for it by the same name and on the same terms; memory only.
+     *
+     * @return null if it is to be asked for in the ordinary way
+     */
+    public @Nullable Handle tryAgain(Path target, Audience audience, LockOptions options) {
+        Cell cell = warm.get(target);
+        if (cell == null) {
+            return null;
+        }
+        ensureOpen(audience);
+        return cell.tryAgain(audience, options);
+    }
+
+    /**
+     * Remembers by what name a lock was asked for, for {@link #tryAgain}. Only one that leads to it by no symbolic link: such a link may be
+     * pointed elsewhere.
+     */
+    public void remember(Path target, Handle handle) {
+        if (target.toAbsolutePath().equals(handle.target())) {
+            warm.put(target, handle.cell());
+        }
     }
 
     /** One try. {@return null if the lock was not to be had} */
@@ -259,11 +290,19 @@ public final class Cells {
         return forgotten;
     }
 
-    /** A lock was given out on these options: the keeper must look in time. */
-    void heed(LockOptions options) {
-        long lease = options.lease().toNanos() / 4;
-        long hold = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
-        keeper.heed(Math.min(lease, hold));
+    /** A lock was given out: the keeper must look within so many nanoseconds. */
+    void heed(long within) {
+        keeper.heed(within);
+    }
+
+    /** From now on the keeper glances at a cell, as long as something lingers there. */
+    void glanceAt(Cell cell) {
+        lingering.add(cell);
+        keeper.glanceSoon();
+    }
+
+    void glanceNoMore(Cell cell) {
+        lingering.remove(cell);
     }
 
     void wakeKeeper() {
@@ -282,17 +321,35 @@ public final class Cells {
 
     // ---- for the keeper ----
 
+    /** Glances at what lingers. {@return in how many nanoseconds it should do so again} */
+    long glance() {
+        if (lingering.isEmpty()) {
+            return Long.MAX_VALUE;
+        }
+        long start = clock.nanos();
+        long pause = Long.MAX_VALUE;
+        for (Cell cell : lingering) {
+            pause = Math.min(pause, cell.glance(start));
+        }
+        return Math.max(pause, (clock.nanos() - start) * GLANCES_SHARE); // thousands of them must not cost a core
+    }
+
     Collection<Cell> all() {
         return cells.values();
     }
 
     /** Drops the cells that nobody has used for a while. */
     void retireIdle(long idleNanos) {
+        boolean any = false;
         for (Iterator<Map.Entry<Key, Cell>> i = cells.entrySet().iterator(); i.hasNext(); ) {
             Map.Entry<Key, Cell> entry = i.next();
             if (entry.getValue().retire(idleNanos) && cells.remove(entry.getKey(), entry.getValue())) {
                 entry.getKey().site().unpin();
+                any = true;
             }
+        }
+        if (any) {
+            warm.values().removeIf(Cell::isRetired);
         }
     }
 

@@ -5,24 +5,37 @@ import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.internal.seats.Hold;
 import dev.sessionlock.internal.system.Clock;
+import java.lang.ref.ReferenceQueue;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
 
 /**
  * A lock as one user of this JVM has it, from the acquisition to the end: a hold, its bounds, and the handles that share it. It is
  * valid while nobody has taken it away and our own clock is below both bounds, the lease's and {@code maxHold}'s.
+ *
+ * <p>With {@code linger} it stays when its user has gone, and is given to the next one who asks on the same terms.
  */
 final class Grant {
+    /** A time of progress as of one who never needs to make any: while nobody has it {@code maxHold} does not run. */
+    private static final long NOBODYS = Long.MAX_VALUE / 2;
+    private static final long LONG_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
     private final Cell cell;
     private final Hold hold;
     private final Request request;
     private final long maxHoldNanos;
+    private final long lingerNanos;
+    private final long withinNanos;
     private final Clock clock;
-    private final long acquiredNanos;
-    private final Instant acquiredAt;
+    /** When its first user acquired it, by both clocks: the wall-clock times of all are told from here, and so never differ. */
+    private final long firstNanos;
+    private final Instant firstAt;
+    private volatile long acquiredNanos;
     private final AtomicReference<Loss> loss = new AtomicReference<>();
     private volatile @Nullable Thread owner;
     private volatile long progressAt;
@@ -33,6 +46,15 @@ final class Grant {
     boolean abandoned;
     /** Open handles. Guarded by the cell's mutex. */
     final List<Handle.Ref> handles = new ArrayList<>(1);
+    /** Nobody has it, and whoever asks for it may. Guarded by the cell's mutex. */
+    boolean lingers;
+    /** Guards what is registered with its handles, which are too many to have a lock each. */
+    final ReentrantLock listening = new ReentrantLock();
+    /** The keeper knows that it lingers now and then. Guarded by the cell's mutex. */
+    private boolean glancedAt;
+    /** What the keeper saw when it last glanced here, and since when that has been so. Guarded by the cell's mutex. */
+    private long idleToken;
+    private long idleSince;
 
     /** Why and when it was taken away: one reference, so that nobody sees the one without the other. */
     private record Loss(LockLostException why, long atNanos) {
@@ -41,14 +63,17 @@ final class Grant {
     Grant(Cell cell, Hold hold, Request request, Thread owner) {
         this.cell = cell;
         this.clock = cell.clock();
-        this.acquiredNanos = clock.nanos();
-        this.acquiredAt = clock.instant();
-        this.progressAt = acquiredNanos;
+        this.firstNanos = clock.nanos();
+        this.firstAt = clock.instant();
+        this.acquiredNanos = firstNanos;
+        this.progressAt = firstNanos;
         this.hold = hold;
         this.request = request;
         this.owner = owner;
         LockOptions options = request.options();
         this.maxHoldNanos = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
+        this.lingerNanos = options.linger().toNanos();
+        this.withinNanos = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
     }
 
     Cell cell() {
@@ -75,13 +100,19 @@ final class Grant {
         return hold.reclaimed();
     }
 
-    Instant acquiredAt() {
-        return acquiredAt;
+    /** {@return when its present user acquired it, monotonic nanoseconds} */
+    long acquiredNanos() {
+        return acquiredNanos;
     }
 
-    /** {@return for how long it has been held, nanoseconds} */
-    long age() {
-        return clock.nanos() - acquiredNanos;
+    /** {@return when its present user acquired it, wall clock} */
+    Instant acquiredAt() {
+        return at(acquiredNanos);
+    }
+
+    /** {@return the wall-clock time of a moment since it was acquired} */
+    Instant at(long nanos) {
+        return firstAt.plusNanos(nanos - firstNanos);
     }
 
     /** {@return the thread that it belongs to; null if detached} */
@@ -92,6 +123,77 @@ final class Grant {
     void detach() {
         owner = null;
     }
+
+    /** {@return within how many nanoseconds of its acquisition the keeper must look after it} */
+    long withinNanos() {
+        return withinNanos;
+    }
+
+    // ---- lingering; under the cell's mutex ----
+
+    /** {@return whether it may stay when its user has gone} */
+    boolean mayLinger() {
+        return lingerNanos > 0 && loss.get() == null && cell.engine().isReusable(hold);
+    }
+
+    /** Its user has gone. {@return whether the keeper has to be told} */
+    boolean linger() {
+        boolean unknown = !glancedAt;
+        if (unknown) {
+            glancedAt = true;
+            idleToken = 0;
+        }
+        lingers = true;
+        owner = null;
+        progressAt = NOBODYS;
+        return unknown;
+    }
+
+    /**
+     * Gives it to a further user.
+     *
+     * @return its handle; null if the lease is over, or it cannot be used again
+     */
+    @Nullable Handle reuse(Thread thread, ReferenceQueue<Handle> forgotten) {
+        if (loss.get() != null || !cell.engine().reuse(hold, thread.getName())) {
+            return null;
+        }
+        long now = clock.nanos(); // after the token is drawn, so that who slept before is found out
+        if (now >= hold.deadline()) {
+            return null;
+        }
+        lingers = false;
+        acquiredNanos = now;
+        progressAt = now;
+        owner = thread;
+        return new Handle(this, forgotten);
+    }
+
+    /**
+     * The keeper glances at it.
+     *
+     * @return for how many nanoseconds nobody has had it, as far as was seen at these glances; 0 if somebody has
+     */
+    long idleNanos(long now) {
+        if (!lingers || idleToken != hold.token()) {
+            idleToken = hold.token();
+            idleSince = now;
+        }
+        return now - idleSince;
+    }
+
+    /** {@return whether nobody has had it for as long as it may linger} */
+    boolean hasLingered(long now) {
+        return lingers && idleNanos(now) >= lingerNanos;
+    }
+
+    /** {@return whether the keeper goes on glancing at it} Not if somebody holds it for long: then it is told when he has gone. */
+    boolean isGlancedAt(long now) {
+        glancedAt &= lingers || now - acquiredNanos < LONG_NANOS;
+        return glancedAt;
+    }
+
+    // ---- validity ----
 
     /** {@return why it was taken away; null if it was not} */
     @Nullable LockLostException lost() {

@@ -2,16 +2,15 @@ package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.internal.seats.LockEngine;
-import dev.sessionlock.internal.system.Clock;
 import java.io.IOException;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jetbrains.annotations.Nullable;
 
@@ -19,12 +18,23 @@ import org.jetbrains.annotations.Nullable;
  * One open handle on a grant; what the user's object stands on. Nothing of ours refers to it strongly, so that a handle that was
  * forgotten is found by the garbage collector and closed by the keeper.
  */
-public final class Handle {
+public final class Handle implements Held {
 
     /** What the grant and the keeper know of a handle: enough to find that it was forgotten. */
     static final class Ref extends WeakReference<Handle> {
+        private static final VarHandle CLOSED;
+
+        static {
+            try {
+                CLOSED = MethodHandles.lookup().findVarHandle(Ref.class, "closed", boolean.class);
+            } catch (ReflectiveOperationException e) {
+                throw new ExceptionInInitializerError(e);
+            }
+        }
+
         private final Grant grant;
-        private final AtomicBoolean closed = new AtomicBoolean();
+        /** Not an object of its own: a warm acquisition makes nothing but the handle, this, and what the user sees. */
+        private volatile boolean closed;
 
         Ref(Handle handle, Grant grant, ReferenceQueue<Handle> forgotten) {
             super(handle, forgotten);
@@ -37,32 +47,44 @@ public final class Handle {
 
         /** {@return whether this call closed it} */
         boolean close() {
-            return closed.compareAndSet(false, true);
+            return CLOSED.compareAndSet(this, false, true);
         }
 
         boolean isClosed() {
-            return closed.get();
+            return closed;
         }
     }
 
     private final Grant grant;
-    private final Clock clock;
     private final Ref ref;
-    private final ReentrantLock mutex = new ReentrantLock();
+    /** Its own, and not the grant's, which with {@code linger} may be another user's by the time that somebody asks for them. */
+    private final long token;
+    private final long acquiredNanos;
     /** Kept here and not in the grant: a listener that captures the user's handle must not keep it alive. */
     private @Nullable List<Consumer<LockLostException>> onLost;
 
     Handle(Grant grant, ReferenceQueue<Handle> forgotten) {
         this.grant = grant;
-        this.clock = grant.clock();
+        this.token = grant.token();
+        this.acquiredNanos = grant.acquiredNanos();
         this.ref = new Ref(this, grant, forgotten);
+        grant.handles.add(ref);
     }
 
     Ref ref() {
         return ref;
     }
 
-    /** {@return the lock's name} */
+    Cell cell() {
+        return grant.cell();
+    }
+
+    /** {@return whether the lock may stay in this JVM when it is closed} */
+    public boolean mayLinger() {
+        return grant.mayLinger();
+    }
+
+    @Override
     public String name() {
         return grant.cell().engine().name();
     }
@@ -72,35 +94,35 @@ public final class Handle {
         return grant.cell().engine().target();
     }
 
-    /** {@return where the record lies; null if the engine has no files} */
+    @Override
     public @Nullable Path lockFile() {
         return grant.cell().engine().lockFile();
     }
 
-    /** {@return the fencing token} */
+    @Override
     public long token() {
-        return grant.token();
+        return token;
     }
 
-    /** {@return when the lock was acquired, by wall clock} */
+    @Override
     public Instant acquiredAt() {
-        return grant.acquiredAt();
+        return grant.at(acquiredNanos);
     }
 
-    /** {@return nanoseconds until {@code maxHold}; 0 if it does not hold, {@link Long#MAX_VALUE} if without limit} */
+    @Override
     public long holdLeft() {
-        long now = clock.nanos();
+        long now = grant.clock().nanos();
         return ref.isClosed() || !grant.isValid(now) ? 0 : grant.holdLeft(now);
     }
 
-    /** {@return whether it holds; memory and our own clock only} */
+    @Override
     public boolean isHeld() {
-        return !ref.isClosed() && grant.isValid(clock.nanos());
+        return !ref.isClosed() && grant.isValid(grant.clock().nanos());
     }
 
-    /** As {@link #isHeld}, but throws. */
+    @Override
     public void ensureHeld() throws LockLostException {
-        if (ref.isClosed() || !grant.isValid(clock.nanos())) {
+        if (ref.isClosed() || !grant.isValid(grant.clock().nanos())) {
             throw notHeld();
         }
     }
@@ -119,23 +141,25 @@ public final class Handle {
         return grant.cell().expired(grant);
     }
 
-    /** {@code maxHold} starts anew. */
+    @Override
     public void renew() throws LockLostException {
-        long now = clock.nanos();
+        long now = grant.clock().nanos();
         if (ref.isClosed() || !grant.isValid(now)) {
             throw notHeld();
         }
         grant.progressed(now);
     }
 
-    /** The lock no longer belongs to the thread that acquired it. */
+    @Override
     public void detach() {
-        grant.detach();
+        if (!ref.isClosed()) { // with linger it may be another user's by now
+            grant.detach();
+        }
     }
 
-    /** Has {@code listener} run on the executor when the handle is lost, at once if it is. */
+    @Override
     public void onLost(Consumer<LockLostException> listener) {
-        mutex.lock();
+        grant.listening.lock();
         try {
             if (grant.lost() == null) {
                 onLost = onLost == null ? new ArrayList<>(1) : onLost;
@@ -143,7 +167,7 @@ public final class Handle {
                 return;
             }
         } finally {
-            mutex.unlock();
+            grant.listening.unlock();
         }
         if (!ref.isClosed()) {
             tell(listener, grant.lost());
@@ -153,12 +177,12 @@ public final class Handle {
     /** Tells those who wanted to know. */
     void lost(LockLostException why) {
         List<Consumer<LockLostException>> listeners;
-        mutex.lock();
+        grant.listening.lock();
         try {
             listeners = onLost;
             onLost = null;
         } finally {
-            mutex.unlock();
+            grant.listening.unlock();
         }
         if (listeners != null && !ref.isClosed()) {
             listeners.forEach(listener -> tell(listener, why));
@@ -169,7 +193,7 @@ public final class Handle {
         grant.audience().run(() -> listener.accept(why));
     }
 
-    /** Gives the lock back; only the first call does anything. */
+    @Override
     public void close() {
         if (ref.close()) {
             grant.cell().close(ref);
@@ -179,5 +203,10 @@ public final class Handle {
     /** {@return what the engine knows of the lock} */
     LockEngine engine() {
         return grant.cell().engine();
+    }
+
+    @Override
+    public List<Handle> parts() {
+        return List.of(this);
     }
 }

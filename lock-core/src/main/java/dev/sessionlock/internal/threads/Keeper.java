@@ -29,6 +29,9 @@ final class Keeper {
     private boolean hooked;
     private volatile long nextLook = Long.MAX_VALUE;
     private volatile Alarm alarm;
+    /** Somebody wants it to look now, and not only to glance at what lingers. */
+    private volatile boolean lookNow;
+    private volatile boolean glances;
     /** Its own rounds are by the machine's clock, whatever clock leases run by. */
     private long deepAt = System.nanoTime();
     private long sweptAt = System.nanoTime() - SWEEP_NANOS;
@@ -83,7 +86,15 @@ final class Keeper {
 
     /** Makes the keeper look now. */
     void wake() {
+        lookNow = true;
         alarm.enqueue();
+    }
+
+    /** Makes sure that the keeper glances at what lingers, having been given something new to glance at. */
+    void glanceSoon() {
+        if (!glances) {
+            alarm.enqueue();
+        }
     }
 
     private void run() {
@@ -91,11 +102,13 @@ final class Keeper {
             try {
                 // From here on whoever gets a lock rings, until it is known how long the sleep may be.
                 nextLook = Long.MAX_VALUE;
+                lookNow = false;
                 tick();
                 if (mayEnd()) {
                     return;
                 }
-                sleep(untilNextLook());
+                untilNextLook();
+                glanceUntilNextLook();
             } catch (InterruptedException e) {
                 log.debug("somebody interrupted the keeper; it goes on", e);
             } catch (RuntimeException | Error e) {
@@ -104,14 +117,26 @@ final class Keeper {
         }
     }
 
-    private long untilNextLook() {
+    private void untilNextLook() {
         long now = cells.clock().nanos();
         long within = TICK_NANOS;
         for (Cell cell : cells.all()) {
             within = Math.min(within, cell.nextLook(now));
         }
         nextLook = System.nanoTime() + within;
-        return within;
+    }
+
+    /** Sleeps until the next look is due or somebody wants it now; meanwhile it ends what has lingered for long enough, or is wanted. */
+    private void glanceUntilNextLook() throws InterruptedException {
+        do {
+            glances = true; // before the glance: whoever comes too late for it must ring
+            long pause = cells.glance();
+            if (pause == Long.MAX_VALUE) {
+                glances = false;
+                pause = cells.glance(); // for one who came in between, and did not ring
+            }
+            sleep(Math.min(pause, nextLook - System.nanoTime()));
+        } while (!lookNow && nextLook - System.nanoTime() > 0);
     }
 
     private void sleep(long nanos) throws InterruptedException {

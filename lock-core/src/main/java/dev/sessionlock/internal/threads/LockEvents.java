@@ -33,15 +33,15 @@ final class LockEvents {
         }
     }
 
-    static void released(LockEngine lock, long token, long held) {
+    static void released(Cell lock, long token, long since) {
         if (THERE) {
-            Recorder.released(lock, token, held);
+            Recorder.released(lock, token, since);
         }
     }
 
-    static void lost(LockEngine lock, long token, long held, LockLostException why) {
+    static void lost(Cell lock, long token, long since, LockLostException why) {
         if (THERE) {
-            Recorder.lost(lock, token, held, why.reason().name());
+            Recorder.lost(lock, token, since, why.reason().name());
         }
     }
 
@@ -68,16 +68,23 @@ final class LockEvents {
             commit(new Recorded.Acquired(), lock, token, waited, null);
         }
 
-        static void released(LockEngine lock, long token, long held) {
-            commit(new Recorded.Released(), lock, token, held, null);
+        static void released(Cell lock, long token, long since) {
+            commitSince(new Recorded.Released(), lock, token, since, null);
         }
 
-        static void lost(LockEngine lock, long token, long held, String why) {
-            commit(new Recorded.Lost(), lock, token, held, why);
+        static void lost(Cell lock, long token, long since, String why) {
+            commitSince(new Recorded.Lost(), lock, token, since, why);
         }
 
         static void reclaimed(LockEngine lock, long token, String evidence) {
             commit(new Recorded.Reclaimed(), lock, token, 0, evidence);
+        }
+
+        /** The clock is not read unless somebody records: a warm acquisition has no time for it. */
+        private static void commitSince(Recorded event, Cell lock, long token, long since, @Nullable String why) {
+            if (event.shouldCommit()) {
+                commit(event, lock.engine(), token, lock.clock().nanos() - since, why);
+            }
         }
 
         private static void commit(Recorded event, LockEngine lock, long token, long elapsed, @Nullable String why) {
