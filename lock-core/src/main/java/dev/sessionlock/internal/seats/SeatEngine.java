@@ -494,7 +494,8 @@ public final class SeatEngine implements LockEngine {
             return false;
         }
         hold.reused(hold.line.drawToken(0), thread); // rule 4: before the clock is read
-        return true;
+        // And before the word is: whoever has our byte, if the kernel has lost it, has drawn an older token, and will come in with it.
+        return hold.line.says(hold.seat, hold.published);
     }
 
     @Override

@@ -11,8 +11,8 @@ final class SeatHold extends Hold {
     final LockPlace.Slip slip;
     /** When it was acquired, as the record tells it, wall clock. */
     long createdAtMillis;
-    /** What the line says of the seat, if it is still ours. */
-    long published;
+    /** What the line says of the seat, if it is still ours. Read by {@link SeatEngine#reuse} on any thread. */
+    volatile long published;
     /** The kernel has lost our byte, and another may have it: nothing of the seat is ours any more. */
     boolean byteLost;
     /** Seat 1 only: our record also lies at x.lock, where the frozen owner's no longer was. */

@@ -39,11 +39,13 @@ final class Remembered {
 
     private static Field[] changeable(Class<?> type) {
         List<Field> fields = new ArrayList<>();
-        for (Field field : type.getDeclaredFields()) {
-            boolean fixed = Modifier.isStatic(field.getModifiers()) || Modifier.isFinal(field.getModifiers()) && isFixed(field.getType());
-            if (!fixed) {
-                field.setAccessible(true);
-                fields.add(field);
+        for (Class<?> declaring = type; declaring != Object.class; declaring = declaring.getSuperclass()) {
+            for (Field field : declaring.getDeclaredFields()) {
+                boolean fixed = Modifier.isStatic(field.getModifiers()) || Modifier.isFinal(field.getModifiers()) && isFixed(field.getType());
+                if (!fixed) {
+                    field.setAccessible(true);
+                    fields.add(field);
+                }
             }
         }
         return fields.toArray(new Field[0]);

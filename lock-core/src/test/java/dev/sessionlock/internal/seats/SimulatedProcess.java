@@ -17,7 +17,7 @@ final class SimulatedProcess {
 
     /** What the engine is called for. */
     private enum Call {
-        TAKE, RENEW, CHECK, CHECK_DEEPLY, HAND_OVER, RELEASE, ABANDON, DECLINE, PUT_BACK, RAISE_HAND, TIDY, CLEAR
+        TAKE, RENEW, CHECK, CHECK_DEEPLY, HAND_OVER, REUSE, RELEASE, ABANDON, DECLINE, PUT_BACK, RAISE_HAND, TIDY, CLEAR
     }
 
     private final Schedule world;
@@ -199,6 +199,8 @@ final class SimulatedProcess {
                 return engine.check(hold, true);
             case HAND_OVER:
                 return engine.handOver(hold, terms);
+            case REUSE: // as the threads' floor does it: the clock last
+                return engine.reuse(hold, "main") && place.clock().nanos() < hold.deadline();
             case RELEASE:
                 engine.release(hold);
                 return null;
@@ -260,7 +262,8 @@ final class SimulatedProcess {
             return Call.RENEW;
         }
         open = false;
-        return random.nextInt(3) == 0 && wishes > 1 ? Call.HAND_OVER : Call.RELEASE;
+        int next = random.nextInt(5);
+        return wishes == 1 || next > 2 ? Call.RELEASE : next == 0 ? Call.REUSE : Call.HAND_OVER;
     }
 
     private Call chooseAsWaiter() {
@@ -295,6 +298,15 @@ final class SimulatedProcess {
                 if (result instanceof SeatHold passed) {
                     wishes--;
                     enter(passed);
+                } else {
+                    call = Call.RELEASE;
+                    begin();
+                }
+            }
+            case REUSE -> {
+                if (Boolean.TRUE.equals(result)) {
+                    wishes--;
+                    enter(hold);
                 } else {
                     call = Call.RELEASE;
                     begin();
