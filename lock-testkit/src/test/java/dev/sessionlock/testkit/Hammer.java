@@ -1,9 +1,11 @@
 package dev.sessionlock.testkit;
 
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -18,11 +20,12 @@ final class Hammer implements ChildScenario {
         WitnessedHolder me = WitnessedHolder.connect(args.get(0), args.get(1));
         Path file = Path.of(args.get(2));
         int threads = Integer.parseInt(args.get(3));
+        LockOptions options = LockOptions.defaults().withLinger(Duration.ofMillis(Long.parseLong(args.get(4))));
         AtomicLong count = new AtomicLong();
         List<Thread> all = new ArrayList<>();
         try (SessionLocks locks = SessionLocks.create()) {
             for (int i = 0; i < threads; i++) {
-                all.add(new Thread(() -> hammer(locks, file, me, count, parent), "hammer-" + i));
+                all.add(new Thread(() -> hammer(locks, file, options, me, count, parent), "hammer-" + i));
             }
             parent.mark("ready");
             parent.awaitLine("go");
@@ -40,10 +43,10 @@ final class Hammer implements ChildScenario {
         parent.mark("stopped");
     }
 
-    private void hammer(SessionLocks locks, Path file, WitnessedHolder me, AtomicLong count, ParentJvm parent) {
+    private void hammer(SessionLocks locks, Path file, LockOptions options, WitnessedHolder me, AtomicLong count, ParentJvm parent) {
         try {
             while (!stopped) {
-                try (SessionLock lock = locks.acquire(file)) {
+                try (SessionLock lock = locks.acquire(file, options)) {
                     WitnessedHolder.Visit<LockLostException> visit = me.entered("session", lock.token(), lock::ensureHeld);
                     visit.leaving();
                     count.incrementAndGet();

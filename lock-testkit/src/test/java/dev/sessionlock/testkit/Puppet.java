@@ -380,6 +380,7 @@ public final class Puppet implements AutoCloseable {
                     case "lease" -> options.withLease(millis(value));
                     case "maxHold" -> options.withMaxHold(millis(value));
                     case "grace" -> options.withRevokeGrace(millis(value));
+                    case "linger" -> options.withLinger(millis(value));
                     case "takeover" -> options.withTakeover(Boolean.parseBoolean(value));
                     case "reentrant" -> options.withReentrant(Boolean.parseBoolean(value));
                     case "purpose" -> options.withPurpose(value);

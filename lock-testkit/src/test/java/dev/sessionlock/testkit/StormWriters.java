@@ -22,6 +22,7 @@ import java.util.concurrent.locks.LockSupport;
  */
 final class StormWriters implements ChildScenario {
     static final Duration LEASE = Duration.ofSeconds(1);
+    private static final Duration LINGER = Duration.ofMillis(300);
     static final Duration TIMEOUT = Duration.ofSeconds(25);
     static final String LOCK = "session";
     private static final int THREADS = 2;
@@ -88,7 +89,8 @@ final class StormWriters implements ChildScenario {
 
     /** {@return whether the line is counted} */
     private boolean append(String id, String line, boolean again, Random random) throws Exception {
-        LockOptions options = LockOptions.defaults().withLease(LEASE).withTimeout(TIMEOUT).withPurpose("append");
+        LockOptions options = LockOptions.defaults().withLease(LEASE).withTimeout(TIMEOUT).withPurpose("append")
+                .withLinger(random.nextBoolean() ? Duration.ZERO : LINGER);
         try (SessionLock lock = locks.acquire(file, options)) {
             WitnessedHolder.Visit<LockLostException> visit = me.entered(LOCK, lock.token(), lock::ensureHeld);
             boolean there = again && transcript.contains(line); // the try before may have come through after all

@@ -9,6 +9,8 @@ import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.junit.jupiter.api.parallel.Isolated;
 
 /** How processes that want one lock take turns, and what it costs to wait. */
@@ -19,11 +21,12 @@ class TakingTurnsTest {
     @TempDir
     Path dir;
 
-    @Test
-    void processesThatHammerOneLockGetFairSharesAndAThirdOneGetsItsTurns() throws Exception {
+    @ParameterizedTest(name = "linger {0} ms")
+    @ValueSource(longs = {0, 1_000})
+    void processesThatHammerOneLockGetFairSharesAndAThirdOneGetsItsTurns(long linger) throws Exception {
         Path file = dir.resolve("session.jsonl");
-        try (MutualExclusionWitness witness = MutualExclusionWitness.open(); ChildJvm one = hammer(witness, "one", file);
-                ChildJvm two = hammer(witness, "two", file); Puppet third = Puppet.start()) {
+        try (MutualExclusionWitness witness = MutualExclusionWitness.open(); ChildJvm one = hammer(witness, "one", file, linger);
+                ChildJvm two = hammer(witness, "two", file, linger); Puppet third = Puppet.start()) {
             one.send("go");
             two.send("go");
             Thread.sleep(1_000);
@@ -48,8 +51,8 @@ class TakingTurnsTest {
     @Test
     void waiterAmongHammeringProcessesGetsItsTurnSoon() throws Exception {
         Path file = dir.resolve("session.jsonl");
-        try (MutualExclusionWitness witness = MutualExclusionWitness.open(); ChildJvm one = hammer(witness, "one", file);
-                ChildJvm two = hammer(witness, "two", file); Puppet third = Puppet.start()) {
+        try (MutualExclusionWitness witness = MutualExclusionWitness.open(); ChildJvm one = hammer(witness, "one", file, 0);
+                ChildJvm two = hammer(witness, "two", file, 0); Puppet third = Puppet.start()) {
             one.send("go");
             two.send("go");
             List<Long> waits = new ArrayList<>();
@@ -73,8 +76,9 @@ class TakingTurnsTest {
         }
     }
 
-    private static ChildJvm hammer(MutualExclusionWitness witness, String name, Path file) throws IOException, InterruptedException {
-        ChildJvm jvm = ChildJvm.of(Hammer.class).name(name).jvmArgs(Puppet.SMALL).args(witness.address(), name, file.toString(), "4").start();
+    private static ChildJvm hammer(MutualExclusionWitness witness, String name, Path file, long linger) throws IOException, InterruptedException {
+        ChildJvm jvm = ChildJvm.of(Hammer.class).name(name).jvmArgs(Puppet.SMALL)
+                .args(witness.address(), name, file.toString(), "4", Long.toString(linger)).start();
         jvm.awaitMark("ready", Puppet.PATIENCE);
         return jvm;
     }

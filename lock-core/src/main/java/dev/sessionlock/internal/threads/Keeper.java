@@ -165,6 +165,7 @@ final class Keeper {
             cells.engines().sweep();
         }
         boolean leaving = !cells.hasTenants();
+        cells.glance(); // what nobody may take again any more is given back before the rest is closed
         cells.retireIdle(leaving ? 0 : CELL_IDLE_NANOS);
         nothingOpen = cells.engines().closeIdle(leaving);
     }
