@@ -561,6 +561,61 @@ class SeatEngineTest {
     }
 
     @Nested
+    class UsingAgain {
+
+        @Test
+        void drawsATokenAndLeavesTheRestAsItIsUntilItIsRenewed() throws IOException {
+            SeatHold hold = one.take();
+            long first = hold.token();
+            long deadline = hold.deadline();
+            LockRecord before = recordAt(Spot.LOCK);
+            directory.pass(LEASE / 2);
+
+            assertThat(one.engine.isReusable(hold)).isTrue();
+            assertThat(one.engine.reuse(hold, "writer-2")).isTrue();
+            assertThat(hold.token()).isGreaterThan(first);
+            assertThat(hold.thread()).isEqualTo("writer-2");
+            assertThat(hold.deadline()).isEqualTo(deadline);
+            assertThat(recordAt(Spot.LOCK)).isEqualTo(before);
+            assertThat(hold.isRecorded()).isFalse();
+
+            assertThat(one.engine.renew(hold, -1)).isTrue();
+            assertThat(hold.isRecorded()).isTrue();
+            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(hold.token());
+            assertThat(recordAt(Spot.LOCK).thread()).isEqualTo("writer-2");
+            assertThat(recordAt(Spot.LOCK).createdAt()).isEqualTo(directory.wallMicros / 1_000);
+            one.engine.release(hold);
+            assertNothingHeld();
+            assertThat(two.take().token()).isGreaterThan(hold.token());
+        }
+
+        @Test
+        void isRefusedOnceAnotherHasPublishedOverItsWord() throws IOException {
+            SeatHold hold = one.take();
+            one.loseBytes();
+            directory.until[0] = hold.published + 1;
+            assertThat(one.engine.reuse(hold, "main")).isFalse();
+        }
+
+        @Test
+        void isNotForOneThatNobodyMayPassOverNorForASuccessorNorForOneThatHasLostItsByte() throws IOException {
+            SeatHold stubborn = (SeatHold) one.engine.take(new Terms(LEASE, false, -1, "main", null, true));
+            assertThat(one.engine.isReusable(stubborn)).isFalse();
+            assertThat(one.engine.reuse(stubborn, "main")).isFalse();
+            one.engine.release(stubborn);
+
+            SeatHold hold = one.take();
+            hold.byteLost = true;
+            assertThat(one.engine.isReusable(hold)).isFalse();
+            hold.byteLost = false;
+
+            SeatHold successor = takeOver();
+            assertThat(two.engine.isReusable(successor)).isFalse();
+            assertThat(two.engine.reuse(successor, "main")).isFalse();
+        }
+    }
+
+    @Nested
     class Checking {
 
         @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.seats.Engines;
@@ -16,19 +17,24 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a process makes of it that it was frozen in the middle of a look at its lock. */
+/** What a process makes of it that it was frozen in the middle of something. */
 class CellTest {
     @TempDir
     Path dir;
 
     private final AtomicLong slept = new AtomicLong();
-    /** What happens while this process stands still, just before the engine looks; null if it does not. */
-    private volatile Interlude interlude;
+    /** What happens while this process stands still, just before the engine is called for something. */
+    private final Map<String, Interlude> interludes = new ConcurrentHashMap<>();
 
     private interface Interlude {
         void play() throws Exception;
@@ -37,10 +43,10 @@ class CellTest {
     @Test
     void successorsRecordIsNotTakenForAHandsWorkByOneThatWakesInTheMiddleOfALook() throws Exception {
         try (SessionLocks locks = locks(); SessionLock lock = locks.acquire(dir.resolve("session.jsonl"))) {
-            interlude = () -> {
+            interludes.put("check", () -> {
                 Files.delete(lock.lockFile()); // as a successor does that puts its own there
                 slept.addAndGet(TimeUnit.HOURS.toNanos(1));
-            };
+            });
             LockLostException lost = catchThrowableOfType(LockLostException.class, lock::verifyHeld);
             assertThat(lost.reason()).isEqualTo(Reason.LEASE_EXPIRED);
         }
@@ -49,13 +55,35 @@ class CellTest {
     @Test
     void removalByHandIsSaidToBeOneWhileTheLeaseRuns() throws Exception {
         try (SessionLocks locks = locks(); SessionLock lock = locks.acquire(dir.resolve("session.jsonl"))) {
-            interlude = () -> Files.delete(lock.lockFile());
+            interludes.put("check", () -> Files.delete(lock.lockFile()));
             LockLostException lost = catchThrowableOfType(LockLostException.class, lock::verifyHeld);
             assertThat(lost.reason()).isEqualTo(Reason.REMOVED_BY_HAND);
         }
     }
 
-    /** Locks on files, but for the clock, and for what happens at a look. */
+    @Test
+    void whatLingeredIsGivenBackByOneThatSleptPastItsLeaseJustBeforeItTookItAgain() throws Exception {
+        LockOptions warm = LockOptions.defaults().withLinger(Duration.ofMinutes(1));
+        Path session = dir.resolve("session.jsonl");
+        try (SessionLocks locks = locks()) {
+            locks.acquire(session, warm).close();
+            List<String> calls = new CopyOnWriteArrayList<>();
+            interludes.put("reuse", () -> {
+                calls.add("reuse");
+                slept.addAndGet(TimeUnit.HOURS.toNanos(1));
+            });
+            interludes.put("release", () -> {
+                calls.add("release");
+                slept.set(0); // what is acquired anew is so by the engine's own clock, which did not sleep
+            });
+            try (SessionLock lock = locks.acquire(session, warm)) {
+                assertThat(calls).containsExactly("reuse", "release");
+                lock.verifyHeld();
+            }
+        }
+    }
+
+    /** Locks on files, but for the clock, and for what happens meanwhile. */
     private SessionLocks locks() {
         Clock clock = new Clock() {
             @Override
@@ -83,9 +111,8 @@ class CellTest {
 
     private <T> T between(Class<T> type, T real, Change change) {
         InvocationHandler handler = (proxy, method, args) -> {
-            Interlude now = interlude;
-            if (method.getName().equals("check") && now != null) {
-                interlude = null;
+            Interlude now = interludes.remove(method.getName());
+            if (now != null) {
                 now.play();
             } else if (method.getName().equals("equals")) {
                 return proxy == args[0];
