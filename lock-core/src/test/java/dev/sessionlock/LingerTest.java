@@ -93,9 +93,11 @@ class LingerTest {
                 assertThat(lock.token()).isGreaterThan(tried.token());
                 lock.verifyHeld();
             }
+            assertThat(others.stats()).as("each counts its own").isEqualTo(new LockStats(0, 0, 1, 0, 0));
             try (SessionLock lock = locks.acquire(session(), WARM)) {
                 lock.verifyHeld();
             }
+            assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 4, 0, 0));
         }
     }
 
@@ -239,9 +241,19 @@ class LingerTest {
         locks.acquire(session(), WARM).close();
         SessionLock lock = other.does(() -> locks.acquire(session(), WARM));
         await().until(() -> record().contains("\"token\":" + lock.token() + ",") && record().contains("\"thread\":\"other\""));
+        assertThat(locks.inspect(session()).owner()).isNotNull();
         assertThat(locks.inspect(session()).owner().since()).isBetween(lock.acquiredAt().minusMillis(1), Instant.now());
         lock.verifyHeld();
         lock.close();
+    }
+
+    @Test
+    void whatLingersIsRecordedWithTheMaxHoldOfItsNextUser() throws Exception {
+        locks.acquire(session(), WARM).close();
+        SessionLock lock = locks.acquire(session(), WARM);
+        lock.close();
+        await().until(() -> record().contains("\"token\":" + lock.token() + ","));
+        assertThat(record()).containsPattern("\"maxHoldMs\":(300|299)\\d{3},");
     }
 
     @Test

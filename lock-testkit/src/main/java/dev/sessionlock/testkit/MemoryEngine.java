@@ -205,7 +205,7 @@ final class MemoryEngine implements LockEngine {
     }
 
     @Override
-    public boolean othersWait(long nanos) {
+    public boolean othersWait(Hold hold, long nanos) {
         long now = System.nanoTime();
         return at(slot -> slot.hands.entrySet().stream().anyMatch(hand -> hand.getKey() != process && now - hand.getValue() < nanos));
     }

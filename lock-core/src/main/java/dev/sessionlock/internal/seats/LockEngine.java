@@ -7,7 +7,8 @@ import org.jetbrains.annotations.Nullable;
 
 /**
  * One lock, as whatever excludes other processes knows it: take, renew, release, look. The threads of this JVM stand above it and
- * call one method at a time, but for {@link #look}, which any thread may call, and {@link #await}, which blocks one of its own.
+ * call one method at a time, but for {@link #look} and those that are memory only, which any thread may call, and {@link #await}, which
+ * blocks one of its own.
  */
 public interface LockEngine {
 
@@ -138,8 +139,8 @@ public interface LockEngine {
     /** Tells other processes that this one waits. */
     void raiseHand();
 
-    /** {@return whether another process said within the last {@code nanos} that it waits} */
-    boolean othersWait(long nanos);
+    /** {@return whether another process said within the last {@code nanos} that it waits for what is held} Memory only, any thread. */
+    boolean othersWait(Hold hold, long nanos);
 
     /**
      * Blocks until what {@link Busy#waitFor} named is free, and holds it then for {@link #accept} or {@link #decline}. Cannot be

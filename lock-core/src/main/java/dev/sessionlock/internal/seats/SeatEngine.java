@@ -797,18 +797,13 @@ public final class SeatEngine implements LockEngine {
     }
 
     @Override
-    public boolean othersWait(long nanos) {
-        try {
-            Line line = place.findLine();
-            long mark = line == null ? 0 : line.waiterSeen();
-            if (mark == 0 || (mark & HAND_BITS) == hand) {
-                return false;
-            }
-            long age = now() - (mark & ~HAND_BITS);
-            return age >= 0 && age < nanos; // one from the future is of another time namespace
-        } catch (IOException e) {
-            return true;
+    public boolean othersWait(Hold held, long nanos) {
+        long mark = ((SeatHold) held).line.waiterSeen();
+        if (mark == 0 || (mark & HAND_BITS) == hand) {
+            return false;
         }
+        long age = now() - (mark & ~HAND_BITS);
+        return age >= 0 && age < nanos; // one from the future is of another time namespace
     }
 
     @Override

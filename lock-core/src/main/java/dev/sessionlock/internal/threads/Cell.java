@@ -246,7 +246,7 @@ final class Cell {
     private Taken take(Terms terms) throws IOException {
         Grant warm = stopLingering();
         if (warm != null) {
-            if (othersTurn()) {
+            if (isOthersTurn(warm.hold())) {
                 giveBack(warm.hold(), true);
                 return new Busy(Busy.NOTHING, clock.nanos() + AWAY_NANOS, "it is another process's turn");
             }
@@ -257,8 +257,8 @@ final class Cell {
         }
         Taken taken = null;
         try {
-            taken = engine.take(terms);
             hereSince = clock.nanos();
+            taken = engine.take(terms);
             return taken;
         } finally {
             untidy |= !(taken instanceof Hold);
@@ -585,15 +585,19 @@ final class Cell {
 
     /** Under the mutex: whether a lock that its last user here has closed stays for the next one. */
     private boolean mayLinger(Grant held) {
-        if (!held.mayLinger() || !queue.isEmpty() || held.audience().isClosed()) {
+        if (!held.mayLinger() || !queue.isEmpty() || held.audience().isClosed() || cells.isEnding()) {
             return false;
         }
-        return !engine.othersWait(HAND_NANOS) || clock.nanos() - held.acquiredNanos() < BRIEF_NANOS && !othersTurn();
+        return !othersWait(held.hold()) || clock.nanos() - held.acquiredNanos() < BRIEF_NANOS && !isOthersTurn(held.hold());
+    }
+
+    private boolean othersWait(Hold hold) {
+        return engine.othersWait(hold, HAND_NANOS);
     }
 
     /** {@return whether another process waits, and this JVM has had the lock for long enough} */
-    private boolean othersTurn() {
-        return engine.othersWait(HAND_NANOS) && clock.nanos() - hereSince >= SLICE_NANOS;
+    private boolean isOthersTurn(Hold hold) {
+        return othersWait(hold) && clock.nanos() - hereSince >= SLICE_NANOS;
     }
 
     private boolean isLast(Handle.Ref ref) {
@@ -624,8 +628,8 @@ final class Cell {
             return;
         }
         held.over = true;
-        boolean othersWait = engine.othersWait(HAND_NANOS);
         Hold hold = held.hold();
+        boolean othersWait = othersWait(hold);
         if (held.lost() == null && held.isValid(clock.nanos()) && !(othersWait && handovers >= HANDOVERS_WHILE_OTHERS_WAIT)) {
             hold = handOver(hold);
         }
@@ -722,7 +726,7 @@ final class Cell {
     private void endLingering() {
         Grant warm = stopLingering();
         if (warm != null) {
-            giveBack(warm.hold(), engine.othersWait(HAND_NANOS));
+            giveBack(warm.hold(), othersWait(warm.hold()));
         }
     }
 
@@ -741,7 +745,7 @@ final class Cell {
                 cells.glanceNoMore(this);
                 return Long.MAX_VALUE;
             }
-            due = warm.lingers && (warm.hasLingered(now) || warm.audience().isClosed() || engine.othersWait(HAND_NANOS));
+            due = warm.lingers && (warm.hasLingered(now) || warm.audience().isClosed() || othersWait(warm.hold()));
             pause = Math.max(GLANCE_NANOS, Math.min(warm.idleNanos(now) / 8, 10 * GLANCE_NANOS));
         } finally {
             mutex.unlock();

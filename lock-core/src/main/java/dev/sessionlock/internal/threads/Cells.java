@@ -290,6 +290,10 @@ public final class Cells {
         return forgotten;
     }
 
+    boolean isEnding() {
+        return ending;
+    }
+
     /** A lock was given out: the keeper must look within so many nanoseconds. */
     void heed(long within) {
         keeper.heed(within);

@@ -218,7 +218,8 @@ final class Grant {
 
     /** {@return for how many nanoseconds it may still be held; {@link Long#MAX_VALUE} if without limit} */
     long holdLeft(long now) {
-        return maxHoldNanos == Long.MAX_VALUE ? Long.MAX_VALUE : maxHoldNanos - (now - progressAt);
+        long since = progressAt;
+        return maxHoldNanos == Long.MAX_VALUE || since == NOBODYS ? maxHoldNanos : maxHoldNanos - (now - since);
     }
 
     /** Its user makes progress: {@code maxHold} starts anew. The clock was read before the look that found it valid. */

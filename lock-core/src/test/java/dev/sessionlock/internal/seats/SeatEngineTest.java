@@ -1002,42 +1002,40 @@ class SeatEngineTest {
     }
 
     @Test
-    void aRaisedHandIsSeenByOthersForAWhile() throws IOException {
-        one.engine.release(one.take());
-        assertThat(two.engine.othersWait(100 * MILLI)).as("nobody has raised one").isFalse();
+    void aRaisedHandIsSeenByTheHolderForAWhile() throws IOException {
+        SeatHold hold = two.take();
+        assertThat(two.engine.othersWait(hold, 100 * MILLI)).as("nobody has raised one").isFalse();
+        two.engine.raiseHand();
+        assertThat(two.engine.othersWait(hold, 100 * MILLI)).as("its own").isFalse();
         one.engine.raiseHand();
 
-        assertThat(one.engine.othersWait(100 * MILLI)).as("its own").isFalse();
-        assertThat(two.engine.othersWait(100 * MILLI)).isTrue();
+        assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
         directory.pass(99 * MILLI);
-        assertThat(two.engine.othersWait(100 * MILLI)).isTrue();
+        assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
         directory.pass(MILLI);
-        assertThat(two.engine.othersWait(100 * MILLI)).isFalse();
+        assertThat(two.engine.othersWait(hold, 100 * MILLI)).isFalse();
         directory.waiterSeen = directory.nanos + LEASE;
-        assertThat(two.engine.othersWait(100 * MILLI)).as("from another time namespace").isFalse();
+        assertThat(two.engine.othersWait(hold, 100 * MILLI)).as("from another time namespace").isFalse();
     }
 
     @Test
     void aHandIsSeenToTheLastNanosecond() throws IOException {
-        one.engine.release(one.take());
+        SeatHold hold = two.take();
         one.engine.raiseHand();
         long raised = directory.waiterSeen & ~HAND_BITS;
         directory.nanos = raised;
-        assertThat(two.engine.othersWait(10)).as("from this very moment").isTrue();
+        assertThat(two.engine.othersWait(hold, 10)).as("from this very moment").isTrue();
         directory.nanos = raised + 9;
-        assertThat(two.engine.othersWait(10)).isTrue();
+        assertThat(two.engine.othersWait(hold, 10)).isTrue();
         directory.nanos = raised + 10;
-        assertThat(two.engine.othersWait(10)).isFalse();
+        assertThat(two.engine.othersWait(hold, 10)).isFalse();
     }
 
     @Test
-    void whereTheBoardCannotBeReadOthersAreTakenToWait() {
-        assertThat(one.engine.othersWait(100 * MILLI)).as("nobody has ever taken it").isFalse();
+    void whereThereIsNoLineNoHandIsRaised() {
         one.engine.raiseHand();
-        assertThat(directory.waiterSeen).as("there is no line to write on").isZero();
-
+        assertThat(directory.waiterSeen).as("nobody has ever taken it").isZero();
         one.cannotFindItsLine = true;
-        assertThat(one.engine.othersWait(100 * MILLI)).isTrue();
         one.engine.raiseHand();
     }
 

@@ -121,7 +121,7 @@ final class StealingEngine implements LockEngine {
     }
 
     @Override
-    public boolean othersWait(long nanos) {
+    public boolean othersWait(Hold hold, long nanos) {
         return false;
     }
 

@@ -348,7 +348,7 @@ final class StateFileEngines implements Engines {
         }
 
         @Override
-        public boolean othersWait(long nanos) {
+        public boolean othersWait(Hold hold, long nanos) {
             try {
                 return transaction(row -> row.values.stringPropertyNames().stream()
                         .anyMatch(key -> key.startsWith("hand-") && !key.equals("hand-" + pid) && now() - row.get(key) < nanos));
