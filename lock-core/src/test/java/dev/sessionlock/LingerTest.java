@@ -163,10 +163,22 @@ class LingerTest {
 
     @Test
     void removingItsFileEndsItAndNobodyIsTold() throws Exception {
+        ConcurrentLinkedQueue<LockLostException> told = new ConcurrentLinkedQueue<>();
+        locks.close();
+        locks = SessionLocks.builder().listener(new LockListener() {
+            @Override
+            public void lost(Event event, LockLostException why) {
+                told.add(why);
+            }
+        }).build();
         locks.acquire(session(), WARM).close();
         Files.delete(lockFile());
         untilCold();
-        assertThat(locks.stats().lost()).isZero();
+        SessionLock next = locks.acquire(session(), WARM.withMaxHold(Duration.ofMillis(100)));
+        await().until(() -> !told.isEmpty()); // of the next one, in order
+        assertThat(told.peek().reason()).isEqualTo(Reason.MAX_HOLD);
+        next.close();
+        assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 2, 1, 0));
         try (SessionLock lock = locks.acquire(session(), WARM)) {
             lock.verifyHeld();
         }
