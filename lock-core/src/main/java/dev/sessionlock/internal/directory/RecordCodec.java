@@ -2,8 +2,8 @@ package dev.sessionlock.internal.directory;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.time.LocalDateTime;
 import java.time.ZoneOffset;
-import java.time.ZonedDateTime;
 import java.util.zip.CRC32C;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
@@ -130,7 +130,8 @@ final class RecordCodec {
         /** As {@code 2026-11-24T14:19:03.123Z}; what is outside the years 0 to 9999 becomes the nearest time inside. */
         void time(String label, long millis) {
             ascii(label);
-            ZonedDateTime t = Instant.ofEpochMilli(Math.max(FIRST_MILLIS, Math.min(LAST_MILLIS, millis))).atZone(ZoneOffset.UTC);
+            long known = Math.max(FIRST_MILLIS, Math.min(LAST_MILLIS, millis));
+            LocalDateTime t = LocalDateTime.ofEpochSecond(Math.floorDiv(known, 1_000), Math.floorMod(known, 1_000) * 1_000_000, ZoneOffset.UTC);
             part(t.getYear(), 4, '-');
             part(t.getMonthValue(), 2, '-');
             part(t.getDayOfMonth(), 2, 'T');

@@ -637,7 +637,7 @@ public final class SeatEngine implements LockEngine {
     public boolean tidy() {
         try {
             place.settle();
-            for (int seat = 0; seat < 2; seat++) {
+            for (int seat = 0; seat < 2 && !undeleted.isEmpty(); seat++) {
                 if (!gift[1 - seat]) { // rule 3: never both bytes
                     deleteUndeleted(seat);
                 }
