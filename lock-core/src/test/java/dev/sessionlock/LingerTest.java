@@ -250,8 +250,9 @@ class LingerTest {
 
     @Test
     void theRecordTellsWhoHasItNow() throws Exception {
-        locks.acquire(session(), WARM).close();
-        SessionLock lock = other.does(() -> locks.acquire(session(), WARM));
+        LockOptions seldomRenewed = WARM.withLease(Duration.ofMinutes(10));
+        locks.acquire(session(), seldomRenewed).close();
+        SessionLock lock = other.does(() -> locks.acquire(session(), seldomRenewed));
         await().until(() -> record().contains("\"token\":" + lock.token() + ",") && record().contains("\"thread\":\"other\""));
         assertThat(locks.inspect(session()).owner()).isNotNull();
         assertThat(locks.inspect(session()).owner().since()).isBetween(lock.acquiredAt().minusMillis(1), Instant.now());
