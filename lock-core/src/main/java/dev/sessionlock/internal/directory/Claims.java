@@ -31,7 +31,7 @@ final class Claims {
     private static final Logger log = LoggerFactory.getLogger(Claims.class);
     private static final String PREFIX = "claim-";
     private static final int PROCESS_BITS = 52;
-    /** Claims beyond these are closed while they are in use, and deleted when they come back: a held lock costs no descriptor. */
+    /** So many lie ready, and so many are kept open while they are in use: a held lock costs no descriptor. */
     private static final int SPARE = 32;
 
     private final Path dir;
@@ -53,18 +53,21 @@ final class Claims {
 
     /** One spare record file. Used by one thread at a time: that which holds the cell's lock. */
     final class Claim {
-        private final Path path;
+        private final long owner;
+        private final long number;
         private final Object key;
         private @Nullable RandomAccessFile file;
 
-        private Claim(Path path, Object key, RandomAccessFile file) {
-            this.path = path;
+        private Claim(long owner, long number, Object key, RandomAccessFile file) {
+            this.owner = owner;
+            this.number = number;
             this.key = key;
             this.file = file;
         }
 
+        /** Told from its number each time: ten thousand held locks would keep as many paths. */
         Path path() {
-            return path;
+            return pathOf(owner, number);
         }
 
         /** {@return the inode, as Java tells it} */
@@ -80,25 +83,44 @@ final class Claims {
                 f.write(record);
                 return;
             }
-            if (!key.equals(FileKey.ofOrNull(path))) {
-                throw new NoSuchFileException(path.toString(), null, "somebody removed it"); // opening would make another file
-            }
-            try (RandomAccessFile again = new RandomAccessFile(path.toFile(), "rw")) {
+            try (RandomAccessFile again = reopen()) {
                 again.write(record);
             }
         }
 
+        private RandomAccessFile reopen() throws IOException {
+            Path path = path();
+            if (!key.equals(FileKey.ofOrNull(path))) {
+                throw new NoSuchFileException(path.toString(), null, "somebody removed it"); // opening would make another file
+            }
+            return new RandomAccessFile(path.toFile(), "rw");
+        }
+
         /** Lets the descriptor go while the claim is in use, if many are open. */
         void rest() throws IOException {
-            if (file != null && mayClose()) {
-                file.close();
-                file = null;
+            if (file != null && mayClose(SPARE)) {
+                closeFile();
+            }
+        }
+
+        /** Lets the descriptor go, of one that will be in use for long: so those that come and go find room among the few that are open. */
+        void restForLong() throws IOException {
+            if (file != null && mayClose(0)) {
+                closeFile();
+            }
+        }
+
+        private void closeFile() throws IOException {
+            RandomAccessFile open = file;
+            file = null;
+            if (open != null) {
+                open.close();
             }
         }
 
         @Override
         public @NotNull String toString() {
-            return path.toString();
+            return path().toString();
         }
     }
 
@@ -106,10 +128,14 @@ final class Claims {
         return new SecureRandom().nextLong() >>> (64 - PROCESS_BITS);
     }
 
-    private boolean mayClose() {
+    private Path pathOf(long owner, long number) {
+        return dir.resolve(PREFIX + Long.toHexString(owner) + "-" + number);
+    }
+
+    private boolean mayClose(int ifMoreThan) {
         pool.lock();
         try {
-            if (open <= SPARE) {
+            if (open <= ifMoreThan) {
                 return false;
             }
             open--;
@@ -124,6 +150,10 @@ final class Claims {
         pool.lock();
         try {
             Claim spare = idle.pollLast();
+            if (spare != null && spare.file == null) {
+                spare.file = spare.reopen();
+                open++;
+            }
             return spare != null ? spare : create();
         } finally {
             pool.unlock();
@@ -138,11 +168,12 @@ final class Claims {
                 process = drawProcess(); // another process has this number, or has our byte since we lost it
             }
         }
-        Path path = dir.resolve(PREFIX + Long.toHexString(process) + "-" + next++);
+        long number = next++;
+        Path path = pathOf(process, number);
         Files.createFile(path);
         try {
             mode.applyToFile(path);
-            Claim claim = new Claim(path, FileKey.of(path), new RandomAccessFile(path.toFile(), "rw"));
+            Claim claim = new Claim(process, number, FileKey.of(path), new RandomAccessFile(path.toFile(), "rw"));
             open++;
             return claim;
         } catch (IOException | RuntimeException e) {
@@ -155,7 +186,7 @@ final class Claims {
     void recycle(Claim claim) throws IOException {
         pool.lock();
         try {
-            if (idle.size() < SPARE && claim.file != null) {
+            if (idle.size() < SPARE) {
                 idle.addLast(claim);
                 return;
             }
@@ -167,18 +198,8 @@ final class Claims {
 
     /** Gives a claim up that may still be linked somewhere: writing another lock's record into it would write it there as well. */
     void retire(Claim claim) throws IOException {
-        RandomAccessFile file = claim.file;
-        claim.file = null;
-        if (file != null) {
-            pool.lock();
-            try {
-                open--;
-            } finally {
-                pool.unlock();
-            }
-            file.close();
-        }
-        Files.deleteIfExists(claim.path);
+        claim.restForLong();
+        Files.deleteIfExists(claim.path());
     }
 
     /**

@@ -33,8 +33,8 @@ final class FilePlace implements LockPlace {
     private final long h;
     private final Path lockFile;
     private final FileLock[] bytes = new FileLock[2];
-    /** Those that could not be given back: the kernel still keeps others out for us. */
-    private final FileLock[] owed = new FileLock[2];
+    /** Those that could not be given back: the kernel still keeps others out for us. Null if there never were any. */
+    private FileLock @Nullable [] owed;
     /** When they were taken: what was read of the kernel before then says nothing about them. */
     private final long[] takenAt = new long[2];
 
@@ -42,9 +42,11 @@ final class FilePlace implements LockPlace {
     private @Nullable Line line;
     private @Nullable Board lineOf;
 
-    /** What was seen last at each spot by {@link #find}, and since when it has been just so. */
-    private final @Nullable LockContent[] seen = new LockContent[Spot.values().length];
-    private final long[] seenSince = new long[seen.length];
+    /** What was seen last at each spot by {@link #find}, and since when it has been just so. Null before the first look. */
+    private @Nullable Sighting @Nullable [] seen;
+
+    private record Sighting(@Nullable LockContent content, long since) {
+    }
 
     /** The {@code .reclaim} of another that was met last, and since when. */
     private @Nullable Object reclaimSeen;
@@ -132,21 +134,28 @@ final class FilePlace implements LockPlace {
     public void freeByte(int seat) throws IOException {
         FileLock lock = bytes[seat];
         bytes[seat] = null;
-        if (lock != null) {
+        if (lock == null) {
+            return;
+        }
+        try {
+            lock.release();
+        } catch (ClosedChannelException e) {
+            throw e; // and with the channel, the byte is gone
+        } catch (IOException e) {
+            owed = owed == null ? new FileLock[2] : owed;
             owed[seat] = lock;
-            settle(seat);
+            throw e;
         }
     }
 
     @Override
     public void settle() throws IOException {
-        for (int seat = 0; seat < owed.length; seat++) {
-            settle(seat);
-        }
+        settle(0);
+        settle(1);
     }
 
     private void settle(int seat) throws IOException {
-        FileLock lock = owed[seat];
+        FileLock lock = owed == null ? null : owed[seat];
         if (lock != null) {
             try {
                 lock.release();
@@ -189,15 +198,20 @@ final class FilePlace implements LockPlace {
     /** A record in a claim, or, where hard links are refused, the bytes of it until they lie in a file of their own. */
     private static final class FileSlip implements Slip {
         private final @Nullable Claims.Claim claim;
-        private byte[] unlinked;
+        /** Without a claim. */
+        private byte @Nullable [] unlinked;
         private @Nullable Object key;
         /** Without a claim: the record's own file, open while it is ours, so that no other file is given its inode number. */
         private @Nullable RandomAccessFile pin;
 
-        FileSlip(@Nullable Claims.Claim claim, byte[] record) {
+        FileSlip(Claims.Claim claim) {
             this.claim = claim;
-            this.unlinked = record;
-            this.key = claim == null ? null : claim.key();
+            this.key = claim.key();
+        }
+
+        FileSlip(byte[] unlinked) {
+            this.claim = null;
+            this.unlinked = unlinked;
         }
 
         private void unpin() throws IOException {
@@ -213,7 +227,7 @@ final class FilePlace implements LockPlace {
     public Slip write(LockRecord record) throws IOException {
         byte[] bytes = RecordCodec.encode(record);
         if (!directory.hardLinks()) {
-            return new FileSlip(null, bytes);
+            return new FileSlip(bytes);
         }
         Claims.Claim claim = directory.claims().take();
         try {
@@ -222,20 +236,21 @@ final class FilePlace implements LockPlace {
             directory.claims().retire(claim);
             throw e;
         }
-        return new FileSlip(claim, bytes);
+        return new FileSlip(claim);
     }
 
     @Override
     public void rewrite(Slip slip, LockRecord record) throws IOException {
         FileSlip mine = (FileSlip) slip;
-        mine.unlinked = RecordCodec.encode(record);
+        byte[] bytes = RecordCodec.encode(record);
         if (mine.claim != null) {
-            mine.claim.write(mine.unlinked);
+            mine.claim.write(bytes);
             return;
         }
+        mine.unlinked = bytes;
         for (Spot spot : Spot.values()) {
             if (mine.key != null && mine.key.equals(FileKey.ofOrNull(at(spot)))) {
-                overwrite(at(spot), mine.unlinked);
+                overwrite(at(spot), bytes);
             }
         }
     }
@@ -311,6 +326,14 @@ final class FilePlace implements LockPlace {
     }
 
     @Override
+    public void rest(Slip slip) throws IOException {
+        Claims.Claim claim = ((FileSlip) slip).claim;
+        if (claim != null) {
+            claim.restForLong();
+        }
+    }
+
+    @Override
     public boolean isAt(Slip slip, Spot spot) throws IOException {
         try {
             Object key = ((FileSlip) slip).key;
@@ -356,11 +379,11 @@ final class FilePlace implements LockPlace {
     public @Nullable Found find(Spot spot) throws IOException {
         Found found = read(at(spot));
         int at = spot.ordinal();
-        if (found == null || !found.content().equals(seen[at])) {
-            seen[at] = found == null ? null : found.content();
-            seenSince[at] = clock().nanos();
+        seen = seen == null ? new Sighting[Spot.values().length] : seen;
+        if (found == null || seen[at] == null || !found.content().equals(seen[at].content())) {
+            seen[at] = new Sighting(found == null ? null : found.content(), clock().nanos());
         }
-        long watched = TimeUnit.NANOSECONDS.toMillis(clock().nanos() - seenSince[at]);
+        long watched = TimeUnit.NANOSECONDS.toMillis(clock().nanos() - seen[at].since());
         return found == null ? null : new Found(found.content(), found.key(), found.ageMillis(), watched);
     }
 
@@ -491,13 +514,18 @@ final class FilePlace implements LockPlace {
     // ---- requests, and the kernel's own word ----
 
     @Override
-    public boolean releaseRequested(long token) {
-        return Files.exists(request(token), LinkOption.NOFOLLOW_LINKS);
+    public boolean releaseRequested(long token) throws IOException {
+        try {
+            return directory.hasRequests() && Files.exists(request(token), LinkOption.NOFOLLOW_LINKS);
+        } catch (NoSuchFileException e) {
+            return false; // and the directory is gone, which others notice
+        }
     }
 
     @Override
     public void requestRelease(long token) throws IOException {
         directory.mode().createIfMissing(request(token));
+        directory.forgetRequests();
     }
 
     @Override
@@ -515,6 +543,7 @@ final class FilePlace implements LockPlace {
 
     @Override
     public void lookAfresh() throws IOException {
+        directory.forgetRequests();
         directory.verify(); // what it finds, displaced() says
     }
 

@@ -6,13 +6,14 @@ import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
 import java.io.IOException;
 import java.nio.channels.FileLock;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayList;
+import java.nio.file.attribute.FileTime;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +21,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,6 +41,9 @@ public final class LockDirectory {
     /** One reading in three missed a lock, beside a process that takes and frees locks as fast as it can. */
     private static final int LOOKS_FOR_A_MISSING_BYTE = 20;
     private static final long OLD_REQUEST_MILLIS = TimeUnit.MINUTES.toMillis(10);
+    private static final long REQUESTS_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    /** Longer than any file system's time stamps are coarse. */
+    private static final long MODIFIED_LATELY_MILLIS = 3_000;
 
     private final Path home;
     private final Path inner;
@@ -54,6 +60,7 @@ public final class LockDirectory {
     private volatile @Nullable Board board;
     private volatile boolean hardLinks = true;
     private volatile @Nullable KernelView kernelView;
+    private volatile Requests requests = Requests.UNKNOWN;
 
     /** Cells, waiting threads and acquisitions that use this directory; negative once it is closed. Guarded by OpenDirectories. */
     int pins;
@@ -280,10 +287,16 @@ public final class LockDirectory {
         return board != null && !Files.exists(inner.resolve(Board.FILE)) || !Files.exists(Guards.file(inner, 0));
     }
 
-    /** What the kernel had locked for this process, by guard, at one moment. */
-    private record KernelView(long readAt, Map<Integer, List<KernelLocks.Entry>> held) {
+    /** What the kernel had locked for this process, by guard, at one moment: the first byte and the last, of each range. */
+    private record KernelView(long readAt, long[][] held) {
         boolean has(int guard, long position) {
-            return held.getOrDefault(guard, List.of()).stream().anyMatch(entry -> entry.covers(position));
+            long[] ranges = held[guard];
+            for (int i = 0; i < ranges.length; i += 2) {
+                if (ranges[i] <= position && position <= ranges[i + 1]) {
+                    return true;
+                }
+            }
+            return false;
         }
     }
 
@@ -298,13 +311,13 @@ public final class LockDirectory {
         }
         inodes.remove(-1L);
         return new KernelLocks().read(inodes::containsKey).map(entries -> {
-            Map<Integer, List<KernelLocks.Entry>> held = new HashMap<>();
+            List<LongStream.Builder> held = Stream.generate(LongStream::builder).limit(Guards.COUNT).toList();
             for (KernelLocks.Entry entry : entries) {
                 if (!entry.waiting() && entry.pid() == ProcessIdentity.current().pid()) {
-                    held.computeIfAbsent(inodes.get(entry.inode()), guard -> new ArrayList<>()).add(entry);
+                    held.get(inodes.get(entry.inode())).add(entry.start()).add(entry.end());
                 }
             }
-            return new KernelView(now, held);
+            return new KernelView(now, held.stream().map(ranges -> ranges.build().toArray()).toArray(long[][]::new));
         }).orElse(null);
     }
 
@@ -327,6 +340,46 @@ public final class LockDirectory {
             view = readKernelView();
             kernelView = view;
         }
+    }
+
+    /**
+     * Whether anybody was asked to let go, as of a moment.
+     *
+     * @param seenAt when that was seen, monotonic nanoseconds
+     * @param modified when the directory was last modified by then; null if that tells nothing, since it may be modified once more at the
+     *     same time
+     */
+    private record Requests(boolean any, long seenAt, @Nullable FileTime modified) {
+        private static final Requests UNKNOWN = new Requests(true, Long.MIN_VALUE / 2, null);
+    }
+
+    /**
+     * {@return whether there is any request to let go, as far as was seen within the last twentieth of a second} One look serves all locks
+     * held here: to look for each one's own request cost the keeper of ten thousand more than anything else.
+     */
+    boolean hasRequests() throws IOException {
+        Requests known = requests;
+        long now = Clock.SYSTEM.nanos();
+        if (now - known.seenAt() < REQUESTS_NANOS) {
+            return known.any();
+        }
+        FileTime modified = Files.getLastModifiedTime(inner);
+        boolean any = known.any();
+        if (!modified.equals(known.modified())) {
+            try (DirectoryStream<Path> all = Files.newDirectoryStream(inner, "release-*")) {
+                any = all.iterator().hasNext();
+            } catch (DirectoryIteratorException e) {
+                throw e.getCause();
+            }
+        }
+        boolean settled = Math.abs(System.currentTimeMillis() - modified.toMillis()) > MODIFIED_LATELY_MILLIS;
+        requests = new Requests(any, now, settled ? modified : null);
+        return any;
+    }
+
+    /** The next {@link #hasRequests} looks anew. */
+    void forgetRequests() {
+        requests = Requests.UNKNOWN;
     }
 
     /** Sweeps what killed processes and unanswered requests have left. */

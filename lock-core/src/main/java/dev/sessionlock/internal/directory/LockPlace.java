@@ -98,6 +98,10 @@ public interface LockPlace {
      */
     boolean cover(Slip slip, Object key) throws IOException;
 
+    /** Lets go of what a record costs beyond its file: it will stay linked for long. */
+    default void rest(Slip slip) throws IOException {
+    }
+
     /** {@return whether the very record lies at a spot: the inode, not only the name} */
     boolean isAt(Slip slip, Spot spot) throws IOException;
 
@@ -126,7 +130,7 @@ public interface LockPlace {
     void endReclaim() throws IOException;
 
     /** {@return whether somebody asked the holder of this token to let go} */
-    boolean releaseRequested(long token);
+    boolean releaseRequested(long token) throws IOException;
 
     /** Asks the holder of this token to let go. */
     void requestRelease(long token) throws IOException;

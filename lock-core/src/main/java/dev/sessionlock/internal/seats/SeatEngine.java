@@ -501,6 +501,7 @@ public final class SeatEngine implements LockEngine {
     @Override
     public Standing check(Hold held, boolean deeply) throws IOException {
         SeatHold hold = (SeatHold) held;
+        place.rest(hold.slip);
         if (place.releaseRequested(hold.token())) {
             place.dropReleaseRequest(hold.token());
             return Standing.REQUESTED;
@@ -771,7 +772,7 @@ public final class SeatEngine implements LockEngine {
     }
 
     @Override
-    public boolean withdrawAsking(long token) {
+    public boolean withdrawAsking(long token) throws IOException {
         boolean unheard = place.releaseRequested(token);
         place.dropReleaseRequest(token);
         return unheard;

@@ -90,12 +90,46 @@ class ClaimsTest {
         for (Claims.Claim claim : all) {
             claims.recycle(claim);
         }
-        assertThat(files()).as("one rested, and goes").hasSize(32).doesNotContain(all.get(0).path().getFileName().toString());
+        assertThat(files()).as("one is too many").hasSize(32).contains(all.get(0).path().getFileName().toString());
 
         for (Claims.Claim claim : takeMany(33)) {
             claims.recycle(claim);
         }
         assertThat(files()).as("none rested, and one is too many").hasSize(32);
+    }
+
+    @Test
+    void thoseThatAreHeldForLongLeaveTheirDescriptorsToThoseThatComeAndGo() throws IOException {
+        long before = descriptors();
+        List<Claims.Claim> held = takeMany(40);
+        for (Claims.Claim claim : held) {
+            claim.rest();
+            claim.restForLong();
+        }
+        assertThat(descriptors() - before).as("guard 0, with the byte of the process").isLessThanOrEqualTo(1);
+        Claims.Claim claim = claims.take();
+        claim.write(ONE);
+        claim.rest();
+        assertThat(descriptors() - before).isLessThanOrEqualTo(2);
+        claims.recycle(claim);
+        assertThat(claims.take().path()).as("none is made anew for each").isEqualTo(claim.path());
+
+        claims.recycle(held.get(0));
+        Claims.Claim again = claims.take();
+        assertThat(again.path()).isEqualTo(held.get(0).path());
+        again.write(TWO);
+        assertThat(again.path()).hasBinaryContent(TWO);
+    }
+
+    @Test
+    void aSpareOneThatAHandHasRemovedIsNotMadeAnewUnderItsName() throws IOException {
+        Claims.Claim claim = claims.take();
+        claim.restForLong();
+        claims.recycle(claim);
+        Files.delete(claim.path());
+        assertThatThrownBy(claims::take).isInstanceOf(NoSuchFileException.class).hasMessageContaining("somebody removed it");
+        assertThat(claim.path()).doesNotExist();
+        claims.retire(claims.take());
     }
 
     @Test
