@@ -52,11 +52,12 @@ final class Claims {
     }
 
     /** One spare record file. Used by one thread at a time: that which holds the cell's lock. */
-    final class Claim {
+    final class Claim implements LockPlace.Slip {
         private final long owner;
         private final long number;
         private final Object key;
         private @Nullable RandomAccessFile file;
+        private @Nullable Path path;
 
         private Claim(long owner, long number, Object key, RandomAccessFile file) {
             this.owner = owner;
@@ -65,9 +66,14 @@ final class Claims {
             this.file = file;
         }
 
-        /** Told from its number each time: ten thousand held locks would keep as many paths. */
+        /** Not kept while the file is closed: ten thousand held locks would keep as many paths. */
         Path path() {
-            return pathOf(owner, number);
+            Path known = path;
+            if (known == null) {
+                known = pathOf(owner, number);
+                path = file == null ? null : known;
+            }
+            return known;
         }
 
         /** {@return the inode, as Java tells it} */
@@ -113,6 +119,7 @@ final class Claims {
         private void closeFile() throws IOException {
             RandomAccessFile open = file;
             file = null;
+            path = null;
             if (open != null) {
                 open.close();
             }

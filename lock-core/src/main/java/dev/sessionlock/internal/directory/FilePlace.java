@@ -195,23 +195,15 @@ final class FilePlace implements LockPlace {
 
     // ---- records ----
 
-    /** A record in a claim, or, where hard links are refused, the bytes of it until they lie in a file of their own. */
-    private static final class FileSlip implements Slip {
-        private final @Nullable Claims.Claim claim;
-        /** Without a claim. */
-        private byte @Nullable [] unlinked;
+    /** A record where hard links are refused: its bytes until they lie in a file of their own. Elsewhere it is a {@link Claims.Claim}. */
+    private static final class Unlinked implements Slip {
+        private byte[] record;
         private @Nullable Object key;
-        /** Without a claim: the record's own file, open while it is ours, so that no other file is given its inode number. */
+        /** The record's own file, open while it is ours, so that no other file is given its inode number. */
         private @Nullable RandomAccessFile pin;
 
-        FileSlip(Claims.Claim claim) {
-            this.claim = claim;
-            this.key = claim.key();
-        }
-
-        FileSlip(byte[] unlinked) {
-            this.claim = null;
-            this.unlinked = unlinked;
+        Unlinked(byte[] record) {
+            this.record = record;
         }
 
         private void unpin() throws IOException {
@@ -223,11 +215,15 @@ final class FilePlace implements LockPlace {
         }
     }
 
+    private static @Nullable Object keyOf(Slip slip) {
+        return slip instanceof Claims.Claim claim ? claim.key() : ((Unlinked) slip).key;
+    }
+
     @Override
     public Slip write(LockRecord record) throws IOException {
         byte[] bytes = RecordCodec.encode(record);
         if (!directory.hardLinks()) {
-            return new FileSlip(bytes);
+            return new Unlinked(bytes);
         }
         Claims.Claim claim = directory.claims().take();
         try {
@@ -236,18 +232,18 @@ final class FilePlace implements LockPlace {
             directory.claims().retire(claim);
             throw e;
         }
-        return new FileSlip(claim);
+        return claim;
     }
 
     @Override
     public void rewrite(Slip slip, LockRecord record) throws IOException {
-        FileSlip mine = (FileSlip) slip;
         byte[] bytes = RecordCodec.encode(record);
-        if (mine.claim != null) {
-            mine.claim.write(bytes);
+        if (slip instanceof Claims.Claim claim) {
+            claim.write(bytes);
             return;
         }
-        mine.unlinked = bytes;
+        Unlinked mine = (Unlinked) slip;
+        mine.record = bytes;
         for (Spot spot : Spot.values()) {
             if (mine.key != null && mine.key.equals(FileKey.ofOrNull(at(spot)))) {
                 overwrite(at(spot), bytes);
@@ -257,33 +253,32 @@ final class FilePlace implements LockPlace {
 
     @Override
     public boolean link(Slip slip, Spot spot) throws IOException {
-        FileSlip mine = (FileSlip) slip;
-        if (mine.claim == null) {
+        if (!(slip instanceof Claims.Claim claim)) {
+            Unlinked mine = (Unlinked) slip;
             return mine.key == null && create(mine, at(spot)); // one file cannot lie at two spots without links
         }
         try {
-            Files.createLink(at(spot), mine.claim.path());
-            mine.claim.rest();
+            Files.createLink(at(spot), claim.path());
+            claim.rest();
             return true;
         } catch (FileAlreadyExistsException e) {
             return false;
         } catch (NoSuchFileException e) {
             // The directory is gone or was moved, or a hand swept it: our other claims are gone, too.
-            directory.claims().retire(mine.claim);
+            directory.claims().retire(claim);
             directory.claims().dropSpares();
             throw e;
         } catch (AccessDeniedException e) {
             throw e;
         } catch (FileSystemException | UnsupportedOperationException e) {
-            directory.noteLinkRefused(mine.claim.path(), e);
+            directory.noteLinkRefused(claim.path(), e);
             throw e;
         }
     }
 
     @Override
     public boolean cover(Slip slip, Object key) throws IOException {
-        Claims.Claim claim = ((FileSlip) slip).claim;
-        if (claim == null || !key.equals(FileKey.ofOrNull(lockFile))) {
+        if (!(slip instanceof Claims.Claim claim) || !key.equals(FileKey.ofOrNull(lockFile))) {
             return false;
         }
         Path cover = directory.inner().resolve("cover-" + Long.toHexString(h)); // whoever was killed here has left his
@@ -297,7 +292,7 @@ final class FilePlace implements LockPlace {
      * The way of file systems that refuse hard links: a reader may meet an empty or half-written record. Not with a channel:
      * an interrupt would leave it so.
      */
-    private boolean create(FileSlip slip, Path path) throws IOException {
+    private boolean create(Unlinked slip, Path path) throws IOException {
         if (!directory.isInPlace()) {
             throw new NoSuchFileException(directory.inner().toString()); // what a link of a claim would have told us
         }
@@ -309,7 +304,7 @@ final class FilePlace implements LockPlace {
         try {
             slip.pin = new RandomAccessFile(path.toFile(), "rw");
             slip.key = FileKey.of(path);
-            slip.pin.write(slip.unlinked);
+            slip.pin.write(slip.record);
             directory.mode().applyToFile(path);
         } catch (IOException | RuntimeException e) {
             slip.unpin();
@@ -327,8 +322,7 @@ final class FilePlace implements LockPlace {
 
     @Override
     public void rest(Slip slip) throws IOException {
-        Claims.Claim claim = ((FileSlip) slip).claim;
-        if (claim != null) {
+        if (slip instanceof Claims.Claim claim) {
             claim.restForLong();
         }
     }
@@ -336,7 +330,7 @@ final class FilePlace implements LockPlace {
     @Override
     public boolean isAt(Slip slip, Spot spot) throws IOException {
         try {
-            Object key = ((FileSlip) slip).key;
+            Object key = keyOf(slip);
             return key != null && key.equals(FileKey.of(at(spot)));
         } catch (NoSuchFileException e) {
             return false;
@@ -357,19 +351,19 @@ final class FilePlace implements LockPlace {
 
     @Override
     public void recycle(Slip slip) throws IOException {
-        FileSlip mine = (FileSlip) slip;
-        mine.unpin();
-        if (mine.claim != null) {
-            directory.claims().recycle(mine.claim);
+        if (slip instanceof Claims.Claim claim) {
+            directory.claims().recycle(claim);
+        } else {
+            ((Unlinked) slip).unpin();
         }
     }
 
     @Override
     public void retire(Slip slip) throws IOException {
-        FileSlip mine = (FileSlip) slip;
-        mine.unpin();
-        if (mine.claim != null) {
-            directory.claims().retire(mine.claim);
+        if (slip instanceof Claims.Claim claim) {
+            directory.claims().retire(claim);
+        } else {
+            ((Unlinked) slip).unpin();
         }
     }
 

@@ -59,7 +59,7 @@ public final class SeatEngine implements LockEngine {
     /** What seat 1's until was before its byte was asked for. */
     private long wordOfSeat1;
     /** Records that could not be deleted where they lie, and so wait for the byte that it takes. */
-    private final List<Undeleted> undeleted = new ArrayList<>();
+    private final List<Undeleted> undeleted = new ArrayList<>(0);
 
     private record Undeleted(Slip slip, Spot spot) {
     }

@@ -15,6 +15,7 @@ import dev.sessionlock.internal.system.Clock;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -84,7 +85,8 @@ final class Cell {
     private final ReentrantLock mutex = new ReentrantLock();
 
     // guarded by the mutex
-    private final ArrayDeque<Waiter> queue = new ArrayDeque<>(2);
+    /** Null before anybody has waited here: most locks are never waited for. */
+    private @Nullable ArrayDeque<Waiter> queue;
     private @Nullable Grant grant;
     private int users;
     private boolean retired;
@@ -109,6 +111,11 @@ final class Cell {
 
     LockEngine engine() {
         return engine;
+    }
+
+    /** {@return the lock that guards what is in memory only; see above} */
+    ReentrantLock mutex() {
+        return mutex;
     }
 
     Clock clock() {
@@ -174,6 +181,7 @@ final class Cell {
     private Handle waitFor(Waiter waiter) throws IOException, InterruptedException {
         mutex.lock();
         try {
+            queue = queue == null ? new ArrayDeque<>(2) : queue;
             queue.addLast(waiter);
         } finally {
             mutex.unlock();
@@ -225,7 +233,7 @@ final class Cell {
         mutex.lock();
         try {
             warm = grant;
-            if (warm == null || !warm.lingers || !queue.isEmpty() || warm.audience() != audience || !warm.request().options().equals(options)) {
+            if (warm == null || !warm.lingers || head() != null || warm.audience() != audience || !warm.options().equals(options)) {
                 return null;
             }
             handle = warm.reuse(Thread.currentThread(), cells.forgotten());
@@ -268,10 +276,20 @@ final class Cell {
     private boolean isClaimed() {
         mutex.lock();
         try {
-            return !isFree() || !queue.isEmpty();
+            return !isFree() || head() != null;
         } finally {
             mutex.unlock();
         }
+    }
+
+    /** Under the mutex. {@return who has waited longest; null if nobody waits} */
+    private @Nullable Waiter head() {
+        return queue == null ? null : queue.peekFirst();
+    }
+
+    /** Under the mutex. */
+    private Collection<Waiter> waiters() {
+        return queue == null ? List.of() : queue;
     }
 
     /** Under the mutex. {@return whether nobody here has it} */
@@ -285,7 +303,7 @@ final class Cell {
         mutex.lock();
         try {
             held = grant;
-            if (held == null || held.owner() != Thread.currentThread() || held.handles.isEmpty()) {
+            if (held == null || held.owner() != Thread.currentThread() || !held.isOpen()) {
                 return null;
             }
             boolean valid = held.isValid(clock.nanos());
@@ -294,7 +312,7 @@ final class Cell {
                     return null; // it has lost it, and waits like any other until its grace is over
                 }
                 throw new LockReentryException("this thread holds " + request.shown() + " already, since " + held.acquiredAt()
-                        + (held.request().options().purpose() == null ? "" : " (" + held.request().options().purpose() + ")")
+                        + (held.options().purpose() == null ? "" : " (" + held.options().purpose() + ")")
                         + ": waiting for itself would never end. Close the outer handle first, or ask with withReentrant(true)");
             }
             if (valid) {
@@ -374,7 +392,7 @@ final class Cell {
     private boolean isHeadOfFree(Waiter waiter) {
         mutex.lock();
         try {
-            return isFree() && queue.peekFirst() == waiter;
+            return isFree() && head() == waiter;
         } finally {
             mutex.unlock();
         }
@@ -458,7 +476,7 @@ final class Cell {
             mutex.lock();
             try {
                 bells[what] = false;
-                head = isFree() ? queue.peekFirst() : null;
+                head = isFree() ? head() : null;
             } finally {
                 mutex.unlock();
             }
@@ -568,8 +586,7 @@ final class Cell {
         Grant held = ref.grant();
         mutex.lock();
         try {
-            held.handles.remove(ref);
-            boolean last = held.handles.isEmpty();
+            boolean last = held.remove(ref);
             if (held.lost() != null) {
                 return last ? Left.LOST_LAST : Left.LOST;
             } else if (!last) {
@@ -585,7 +602,7 @@ final class Cell {
 
     /** Under the mutex: whether a lock that its last user here has closed stays for the next one. */
     private boolean mayLinger(Grant held) {
-        if (!held.mayLinger() || !queue.isEmpty() || held.audience().isClosed() || cells.isEnding()) {
+        if (!held.mayLinger() || head() != null || held.audience().isClosed() || cells.isEnding()) {
             return false;
         }
         return !othersWait(held.hold()) || clock.nanos() - held.acquiredNanos() < BRIEF_NANOS && !isOthersTurn(held.hold());
@@ -603,7 +620,7 @@ final class Cell {
     private boolean isLast(Handle.Ref ref) {
         mutex.lock();
         try {
-            return ref.grant().handles.size() == 1;
+            return ref.grant().isLast(ref);
         } finally {
             mutex.unlock();
         }
@@ -644,7 +661,7 @@ final class Cell {
             Waiter next;
             mutex.lock();
             try {
-                next = queue.peekFirst();
+                next = head();
             } finally {
                 mutex.unlock();
             }
@@ -674,7 +691,7 @@ final class Cell {
         Handle handle = new Handle(fresh, cells.forgotten());
         mutex.lock();
         try {
-            if (queue.peekFirst() != next) {
+            if (head() != next) {
                 return false;
             }
             queue.pollFirst();
@@ -771,8 +788,9 @@ final class Cell {
         try {
             grant = null;
             usedAt = System.nanoTime();
-            if (!queue.isEmpty()) {
-                queue.peekFirst().wake();
+            Waiter next = head();
+            if (next != null) {
+                next.wake();
             }
         } finally {
             mutex.unlock();
@@ -786,7 +804,7 @@ final class Cell {
     }
 
     private void lose(Grant held, Reason reason, String how) {
-        String text = "lost the lock " + held.request().shown() + " (token " + held.token() + ", held by thread \""
+        String text = "lost the lock " + engine + " (token " + held.token() + ", held by thread \""
                 + held.hold().thread() + "\" since " + held.acquiredAt() + "): " + how
                 + ". Nothing may be written under it any more; acquire it again and look at what was written since";
         LockLostException why = new LockLostException(reason, clock.instant(), text);
@@ -796,7 +814,7 @@ final class Cell {
             if (!held.lose(why) || held.lingers) {
                 return; // it was lost before, or nobody has it, and nobody is told
             }
-            told = List.copyOf(held.handles);
+            told = held.handles();
         } finally {
             mutex.unlock();
         }
@@ -916,7 +934,7 @@ final class Cell {
     private boolean isOver(Grant held) {
         LockLostException lost = held.lost();
         boolean noGrace = lost.reason() == Reason.LEASE_EXPIRED || lost.reason() == Reason.KERNEL_LOCK_LOST;
-        return noGrace || isNobodys(held) || clock.nanos() - held.revokedAt() >= held.request().options().revokeGrace().toNanos();
+        return noGrace || isNobodys(held) || clock.nanos() - held.revokedAt() >= held.options().revokeGrace().toNanos();
     }
 
     private boolean isNobodys(Grant held) {
@@ -974,7 +992,7 @@ final class Cell {
         if (held == null) {
             return Long.MAX_VALUE;
         }
-        long grace = held.lost() == null ? Long.MAX_VALUE : held.revokedAt() + held.request().options().revokeGrace().toNanos() - now;
+        long grace = held.lost() == null ? Long.MAX_VALUE : held.revokedAt() + held.options().revokeGrace().toNanos() - now;
         return Math.min(held.hold().terms().leaseNanos() / 4, Math.min(held.lost() == null ? held.holdLeft(now) : Long.MAX_VALUE, grace));
     }
 
@@ -985,7 +1003,7 @@ final class Cell {
         long soonest = nextLook(now);
         mutex.lock();
         try {
-            for (Waiter waiter : queue) {
+            for (Waiter waiter : waiters()) {
                 soonest = Math.min(soonest, Math.min(TimeUnit.SECONDS.toNanos(1), waiter.patience - (now - waiter.since)));
             }
             return soonest;
@@ -1011,7 +1029,7 @@ final class Cell {
     private boolean isRestless(long now) {
         mutex.lock();
         try {
-            return queue.stream().anyMatch(waiter -> waiter.settledAt < now);
+            return waiters().stream().anyMatch(waiter -> waiter.settledAt < now);
         } finally {
             mutex.unlock();
         }
@@ -1059,7 +1077,7 @@ final class Cell {
     void wakeAll() {
         mutex.lock();
         try {
-            queue.forEach(Waiter::wake);
+            waiters().forEach(Waiter::wake);
         } finally {
             mutex.unlock();
         }

@@ -10,8 +10,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
 
 /**
@@ -27,16 +25,14 @@ final class Grant {
 
     private final Cell cell;
     private final Hold hold;
-    private final Request request;
+    private final Audience audience;
+    private final LockOptions options;
     private final long maxHoldNanos;
-    private final long lingerNanos;
-    private final long withinNanos;
-    private final Clock clock;
     /** When its first user acquired it, by both clocks: the wall-clock times of all are told from here, and so never differ. */
     private final long firstNanos;
-    private final Instant firstAt;
+    private final long firstMicros;
     private volatile long acquiredNanos;
-    private final AtomicReference<Loss> loss = new AtomicReference<>();
+    private volatile @Nullable Loss loss;
     private volatile @Nullable Thread owner;
     private volatile long progressAt;
 
@@ -44,12 +40,11 @@ final class Grant {
     boolean over;
     /** The process is about to end: the kernel lock stays as it is. Guarded by the cell's turn. */
     boolean abandoned;
-    /** Open handles. Guarded by the cell's mutex. */
-    final List<Handle.Ref> handles = new ArrayList<>(1);
+    /** Its open handle, or one of them; then the others are in a list of their own, since hardly any grant has more. The mutex guards both. */
+    private Handle.@Nullable Ref handle;
+    private @Nullable List<Handle.Ref> others;
     /** Nobody has it, and whoever asks for it may. Guarded by the cell's mutex. */
     boolean lingers;
-    /** Guards what is registered with its handles, which are too many to have a lock each. */
-    final ReentrantLock listening = new ReentrantLock();
     /** The keeper knows that it lingers now and then. Guarded by the cell's mutex. */
     private boolean glancedAt;
     /** What the keeper saw when it last glanced here, and since when that has been so. Guarded by the cell's mutex. */
@@ -62,18 +57,15 @@ final class Grant {
 
     Grant(Cell cell, Hold hold, Request request, Thread owner) {
         this.cell = cell;
-        this.clock = cell.clock();
-        this.firstNanos = clock.nanos();
-        this.firstAt = clock.instant();
+        this.firstNanos = cell.clock().nanos();
+        this.firstMicros = cell.clock().wallMicros();
         this.acquiredNanos = firstNanos;
         this.progressAt = firstNanos;
         this.hold = hold;
-        this.request = request;
+        this.audience = request.audience();
+        this.options = request.options();
         this.owner = owner;
-        LockOptions options = request.options();
         this.maxHoldNanos = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
-        this.lingerNanos = options.linger().toNanos();
-        this.withinNanos = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
     }
 
     Cell cell() {
@@ -84,12 +76,12 @@ final class Grant {
         return hold;
     }
 
-    Request request() {
-        return request;
+    Audience audience() {
+        return audience;
     }
 
-    Audience audience() {
-        return request.audience();
+    LockOptions options() {
+        return options;
     }
 
     long token() {
@@ -112,7 +104,8 @@ final class Grant {
 
     /** {@return the wall-clock time of a moment since it was acquired} */
     Instant at(long nanos) {
-        return firstAt.plusNanos(nanos - firstNanos);
+        long micros = firstMicros + (nanos - firstNanos) / 1_000;
+        return Instant.ofEpochSecond(Math.floorDiv(micros, 1_000_000), Math.floorMod(micros, 1_000_000) * 1_000L);
     }
 
     /** {@return the thread that it belongs to; null if detached} */
@@ -126,14 +119,55 @@ final class Grant {
 
     /** {@return within how many nanoseconds of its acquisition the keeper must look after it} */
     long withinNanos() {
-        return withinNanos;
+        return Math.min(options.lease().toNanos() / 4, maxHoldNanos);
+    }
+
+    // ---- handles; under the cell's mutex ----
+
+    /** Adds an open handle. */
+    void add(Handle.Ref open) {
+        if (handle == null) {
+            handle = open;
+        } else {
+            others = others == null ? new ArrayList<>(1) : others;
+            others.add(open);
+        }
+    }
+
+    /** Removes one that was closed. {@return whether none is left} */
+    boolean remove(Handle.Ref closed) {
+        if (handle == closed) {
+            handle = others == null || others.isEmpty() ? null : others.remove(others.size() - 1);
+        } else if (others != null) {
+            others.remove(closed);
+        }
+        return handle == null;
+    }
+
+    /** {@return whether any handle is open} */
+    boolean isOpen() {
+        return handle != null;
+    }
+
+    /** {@return whether this is its only open handle} */
+    boolean isLast(Handle.Ref open) {
+        return handle == open && (others == null || others.isEmpty());
+    }
+
+    /** {@return those that are open now} */
+    List<Handle.Ref> handles() {
+        List<Handle.Ref> all = new ArrayList<>(others == null ? List.of() : others);
+        if (handle != null) {
+            all.add(0, handle);
+        }
+        return all;
     }
 
     // ---- lingering; under the cell's mutex ----
 
     /** {@return whether it may stay when its user has gone} */
     boolean mayLinger() {
-        return lingerNanos > 0 && loss.get() == null && cell.engine().isReusable(hold);
+        return !options.linger().isZero() && loss == null && cell.engine().isReusable(hold);
     }
 
     /** Its user has gone. {@return whether the keeper has to be told} */
@@ -155,10 +189,10 @@ final class Grant {
      * @return its handle; null if the lease is over, or it cannot be used again
      */
     @Nullable Handle reuse(Thread thread, ReferenceQueue<Handle> forgotten) {
-        if (loss.get() != null || !cell.engine().reuse(hold, thread.getName())) {
+        if (loss != null || !cell.engine().reuse(hold, thread.getName())) {
             return null;
         }
-        long now = clock.nanos(); // after the token is drawn, so that who slept before is found out
+        long now = cell.clock().nanos(); // after the token is drawn, so that who slept before is found out
         if (now >= hold.deadline()) {
             return null;
         }
@@ -184,7 +218,7 @@ final class Grant {
 
     /** {@return whether nobody has had it for as long as it may linger} */
     boolean hasLingered(long now) {
-        return lingers && idleNanos(now) >= lingerNanos;
+        return lingers && idleNanos(now) >= options.linger().toNanos();
     }
 
     /** {@return whether the keeper goes on glancing at it} Not if somebody holds it for long: then it is told when he has gone. */
@@ -197,23 +231,23 @@ final class Grant {
 
     /** {@return why it was taken away; null if it was not} */
     @Nullable LockLostException lost() {
-        Loss known = loss.get();
+        Loss known = loss;
         return known == null ? null : known.why();
     }
 
     /** {@return when it was taken away, monotonic nanoseconds; asked only once it was} */
     long revokedAt() {
-        return loss.get().atNanos();
+        return loss.atNanos();
     }
 
     /** {@return the clock that it is valid by} */
     Clock clock() {
-        return clock;
+        return cell.clock();
     }
 
     /** {@return whether it holds at {@code now}; memory only} */
     boolean isValid(long now) {
-        return now < hold.deadline() && now - progressAt < maxHoldNanos && loss.get() == null;
+        return now < hold.deadline() && now - progressAt < maxHoldNanos && loss == null;
     }
 
     /** {@return for how many nanoseconds it may still be held; {@link Long#MAX_VALUE} if without limit} */
@@ -230,7 +264,7 @@ final class Grant {
     /** {@return the wall-clock time at which it ends unless its user makes progress; negative if never} */
     long holdUntilMillis(long now) {
         long left = holdLeft(now);
-        return left == Long.MAX_VALUE ? -1 : clock.wallMillis() + Math.max(0, left / 1_000_000);
+        return left == Long.MAX_VALUE ? -1 : cell.clock().wallMillis() + Math.max(0, left / 1_000_000);
     }
 
     /** Why it does not hold any more, though nobody has taken it away. */
@@ -240,6 +274,10 @@ final class Grant {
 
     /** Takes it away, under the cell's mutex. False if that has been done before. */
     boolean lose(LockLostException why) {
-        return loss.compareAndSet(null, new Loss(why, clock.nanos()));
+        boolean first = loss == null;
+        if (first) {
+            loss = new Loss(why, cell.clock().nanos());
+        }
+        return first;
     }
 }

@@ -68,7 +68,7 @@ public final class Handle implements Held {
         this.token = grant.token();
         this.acquiredNanos = grant.acquiredNanos();
         this.ref = new Ref(this, grant, forgotten);
-        grant.handles.add(ref);
+        grant.add(ref);
     }
 
     Ref ref() {
@@ -136,7 +136,7 @@ public final class Handle implements Held {
 
     private LockLostException notHeld() {
         if (ref.isClosed()) {
-            throw new IllegalStateException("the handle of " + grant.request().shown() + " was closed by its user; acquire the lock again");
+            throw new IllegalStateException("the handle of " + grant.cell().engine() + " was closed by its user; acquire the lock again");
         }
         return grant.cell().expired(grant);
     }
@@ -159,7 +159,7 @@ public final class Handle implements Held {
 
     @Override
     public void onLost(Consumer<LockLostException> listener) {
-        grant.listening.lock();
+        grant.cell().mutex().lock();
         try {
             if (grant.lost() == null) {
                 onLost = onLost == null ? new ArrayList<>(1) : onLost;
@@ -167,7 +167,7 @@ public final class Handle implements Held {
                 return;
             }
         } finally {
-            grant.listening.unlock();
+            grant.cell().mutex().unlock();
         }
         if (!ref.isClosed()) {
             tell(listener, grant.lost());
@@ -177,12 +177,12 @@ public final class Handle implements Held {
     /** Tells those who wanted to know. */
     void lost(LockLostException why) {
         List<Consumer<LockLostException>> listeners;
-        grant.listening.lock();
+        grant.cell().mutex().lock();
         try {
             listeners = onLost;
             onLost = null;
         } finally {
-            grant.listening.unlock();
+            grant.cell().mutex().unlock();
         }
         if (listeners != null && !ref.isClosed()) {
             listeners.forEach(listener -> tell(listener, why));
