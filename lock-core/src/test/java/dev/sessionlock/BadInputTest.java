@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
@@ -17,13 +18,11 @@ import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Bad input and bad luck: a typed exception at once, in words that a person can act on, and the disk as it was. */
-@Timeout(30)
 class BadInputTest {
     private static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
 
@@ -53,7 +52,7 @@ class BadInputTest {
             assertThatThrownBy(() -> locks.acquire(target)).isExactlyInstanceOf(type).hasMessageContainingAll(words);
             assertThatThrownBy(() -> locks.tryAcquire(target)).isExactlyInstanceOf(type).hasMessageContainingAll(words);
         }
-        assertThat(System.nanoTime() - start).as("at once").isLessThan(5_000_000_000L);
+        assertThat(System.nanoTime() - start).as("at once").isLessThan(LockOptions.defaults().timeout().toNanos());
         assertThat(Listing.of(dir)).isEqualTo(before);
         assertThat(Kernel.seatsHeldIn(dir)).isZero();
         assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 0, 0, 0));
@@ -407,12 +406,15 @@ class BadInputTest {
         assertThat(sub).doesNotExist();
     }
 
-    private static void removeAll(Path folder) throws IOException {
-        try (var all = Files.walk(folder)) {
-            for (Path path : all.sorted(java.util.Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
+    private static void removeAll(Path folder) {
+        Patience.await().ignoreExceptionsInstanceOf(IOException.class).ignoreExceptionsInstanceOf(UncheckedIOException.class).until(() -> {
+            try (var all = Files.walk(folder)) { // while the keeper may be at work there
+                for (Path path : all.sorted(java.util.Comparator.reverseOrder()).toList()) {
+                    Files.deleteIfExists(path);
+                }
             }
-        }
+            return true;
+        });
     }
 
     private static long endedPid() throws Exception {

@@ -14,11 +14,9 @@ import java.time.Instant;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A look at a lock: every verdict, and that it disturbs nothing. What an acquisition then does about it is checked beside it. */
-@Timeout(30)
 class InspectTest {
     private static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
 
@@ -84,7 +82,7 @@ class InspectTest {
 
     @Test
     void aHolderWhoseRecordWasRemovedByHandIsStillSeen() throws Exception {
-        SessionLock lock = locks.acquire(session());
+        SessionLock lock = locks.acquire(session(), LockOptions.defaults().withRevokeGrace(Duration.ofMinutes(1))); // it outlasts the look
         Files.delete(lockFile());
         LockReport report = look();
         assertThat(report.state()).isEqualTo(State.HELD);
@@ -144,11 +142,16 @@ class InspectTest {
     @Test
     void aLivingProcesssRecordIsHonouredThoughItsByteWasLost() throws Exception {
         try (Sleeper sleeper = new Sleeper()) {
-            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.ticks(), Duration.ofMillis(800), true));
+            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.ticks(), Duration.ofMinutes(1), true));
             assertThat(look().state()).isEqualTo(State.HELD);
             assertThatThrownBy(() -> locks.acquire(session(), ONE_TRY)).isInstanceOf(LockTimeoutException.class);
             assertThat(lockFile()).exists();
+
+            Duration lease = Duration.ofMillis(500);
+            long start = System.nanoTime();
+            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.ticks(), lease, true));
             locks.acquire(session()).close(); // its lease over, and the grace
+            assertThat(System.nanoTime() - start).isGreaterThan(lease.toNanos());
         }
     }
 

@@ -12,11 +12,9 @@ import java.util.List;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a {@code SessionLocks} leaves behind when it is closed: nothing, once the last handle is. */
-@Timeout(40)
 class LifecycleTest {
     @TempDir
     Path dir;
@@ -88,7 +86,7 @@ class LifecycleTest {
         assertThat(Kernel.seatsHeldIn(dir)).isEqualTo(1);
 
         lock.close();
-        await().atMost(Duration.ofSeconds(15)).untilAsserted(() -> {
+        await().untilAsserted(() -> {
             assertThat(keeperRuns()).isFalse();
             assertThat(Kernel.openFilesIn(dir)).isZero();
         });
@@ -110,7 +108,7 @@ class LifecycleTest {
             }
         }
         locks.close();
-        await().atMost(Duration.ofSeconds(15)).until(() -> !keeperRuns() && Kernel.openFilesIn(dir) == 0);
+        await().until(() -> !keeperRuns() && Kernel.openFilesIn(dir) == 0);
         assertThat(Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().equals("sessionlock-keeper"))).isEmpty();
     }
 

@@ -16,11 +16,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A look at all locks of a directory. */
-@Timeout(120)
 class ListTest {
     private static final long NOBODY = 4_000_000_000L; // beyond any pid
 

@@ -14,11 +14,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a person reads when the lock was not to be had in time. */
-@Timeout(30)
 class TimeoutMessageTest {
     private static final LockOptions BRIEF = LockOptions.defaults().withTimeout(Duration.ofMillis(120));
     private static final String TIME = "\\d\\d:\\d\\d:\\d\\d";
@@ -65,15 +63,16 @@ class TimeoutMessageTest {
 
     @Test
     void aThreadOfThisJvmIsShownWithWhatItDoes() throws Exception {
+        CountDownLatch begun = new CountDownLatch(1);
         CountDownLatch end = new CountDownLatch(1);
         Future<Void> hanging = holder.begin(() -> {
             try (SessionLock lock = locks.acquire(session())) {
-                hangInTheMiddleOfACompaction(end);
+                hangInTheMiddleOfACompaction(begun, end);
                 lock.ensureHeld();
             }
             return null;
         });
-        Patience.await().until(() -> locks.stats().held() == 1);
+        begun.await();
         LockTimeoutException e = timeout(session());
         end.countDown();
         Actor.end(hanging);
@@ -85,7 +84,8 @@ class TimeoutMessageTest {
         assertThat(e.waited()).isGreaterThanOrEqualTo(Duration.ofMillis(120));
     }
 
-    private static void hangInTheMiddleOfACompaction(CountDownLatch end) throws InterruptedException {
+    private static void hangInTheMiddleOfACompaction(CountDownLatch begun, CountDownLatch end) throws InterruptedException {
+        begun.countDown();
         end.await();
     }
 

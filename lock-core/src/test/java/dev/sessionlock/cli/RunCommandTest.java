@@ -19,7 +19,6 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -197,7 +196,7 @@ class RunCommandTest {
     private void killAndExpectNothingLeft(ToolProcess tool) throws Exception {
         assertThat(tool.living()).hasSizeGreaterThanOrEqualTo(4); // the tool, the job, what it started, our helpers
         tool.signal("KILL");
-        await("the end of the job and what it started").atMost(Duration.ofSeconds(10)).until(() -> tool.living().isEmpty());
+        await("the end of the job and what it started").atMost(ToolProcess.PATIENCE).until(() -> tool.living().isEmpty());
         assertThat(isLocked()).isFalse();
     }
 
@@ -230,14 +229,13 @@ class RunCommandTest {
         try (ToolProcess tool = run("echo ready; sleep 1000", "--max-hold", "300ms")) {
             assertThat(tool.exitCode()).isEqualTo(76);
             assertThat(tool.err()).contains("maxHold");
-            assertThat(tool.living()).isEmpty();
+            await().atMost(ToolProcess.PATIENCE).until(() -> tool.living().isEmpty());
         }
     }
 
     @Test
     void toolThatWasFrozenPastItsLeaseFindsItLostAndEndsTheJob() throws Exception {
-        try (ToolProcess tool = run("echo ready; sleep 1000", "--lease", "1s")) {
-            tool.awaitOut("ready").signal("STOP");
+        try (ToolProcess tool = ToolProcess.startFrozen(scratch, session(), "1s")) {
             try (SessionLock mine = locks.acquire(session(), PATIENT)) {
                 tool.signal("CONT");
                 assertThat(tool.exitCode()).isEqualTo(76);
@@ -247,7 +245,6 @@ class RunCommandTest {
     }
 
     @Test
-    @Timeout(60)
     void jobThatIgnoresSigtermIsKilled() throws Exception {
         Job job = new Job(List.of("sh", "-c", "trap '' TERM; sleep 1000 & wait; sleep 1000"),
                 Map.of("SESSIONLOCK_TEST_JOB", scratch.toString()), Duration.ofMillis(300));
@@ -262,7 +259,7 @@ class RunCommandTest {
         runner.start();
         await().atMost(ToolProcess.PATIENCE).until(job::isRunning);
         job.end();
-        assertThat(exitCode.get(30, TimeUnit.SECONDS)).isIn(128 + 9, 128 + 15); // 15 if it had not yet come to its trap
+        assertThat(exitCode.get(60, TimeUnit.SECONDS)).isIn(128 + 9, 128 + 15); // 15 if it had not yet come to its trap
     }
 
     @Test
