@@ -161,6 +161,7 @@ class ChildJvmTest {
         assertThatThrownBy(() -> ChildJvm.of(Echo.class).jvmArgs("-Xnonsense").start()).isInstanceOf(AssertionError.class)
                 .hasMessageContaining("-Xnonsense");
         try (ChildJvm child = ChildJvm.of(Echo.class).jvmArgs(Puppet.SMALL).start()) {
+            child.awaitMark("property", SOON);
             assertThatThrownBy(() -> child.awaitMark("never", A_MOMENT)).isInstanceOf(AssertionError.class)
                     .hasMessageContaining("within 100 ms").hasMessageContaining("args");
             assertThatThrownBy(() -> child.awaitExit(A_MOMENT)).isInstanceOf(AssertionError.class);
@@ -187,12 +188,13 @@ class ChildJvmTest {
             child.freeze();
             assertThat(child.isFrozen()).isTrue();
             assertThat(child.isAlive()).isTrue();
-            Thread.sleep(200);
-            while (child.pollMark("tick").isPresent()) {
-                // what it had said before
-            }
-            Thread.sleep(100);
-            assertThat(child.pollMark("tick")).isEmpty();
+            await("it says no more, once all is heard that it had said before").atMost(SOON).until(() -> {
+                while (child.pollMark("tick").isPresent()) {
+                    // what it had said before
+                }
+                Thread.sleep(200);
+                return child.pollMark("tick").isEmpty();
+            });
             child.wake();
             child.awaitMark("tick", SOON);
             assertThat(child.isFrozen()).isFalse();

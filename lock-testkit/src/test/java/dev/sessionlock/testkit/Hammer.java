@@ -1,6 +1,7 @@
 package dev.sessionlock.testkit;
 
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import java.nio.file.Path;
@@ -27,10 +28,13 @@ final class Hammer implements ChildScenario {
             parent.mark("ready");
             parent.awaitLine("go");
             all.forEach(Thread::start);
-            parent.awaitLine("count");
-            count.set(0); // both have warmed up
-            parent.awaitLine("stop");
-            parent.mark("count", count);
+            for (String line = parent.awaitLine(); !line.equals("stop"); line = parent.awaitLine()) {
+                switch (line) {
+                    case "count" -> count.set(0);
+                    case "say" -> parent.mark("count", count);
+                    default -> throw new IllegalArgumentException(line);
+                }
+            }
             stopped = true;
             for (Thread thread : all) {
                 thread.join();
@@ -43,7 +47,7 @@ final class Hammer implements ChildScenario {
     private void hammer(SessionLocks locks, Path file, WitnessedHolder me, AtomicLong count, ParentJvm parent) {
         try {
             while (!stopped) {
-                try (SessionLock lock = locks.acquire(file)) {
+                try (SessionLock lock = locks.acquire(file, LockOptions.defaults().withTimeout(Puppet.PATIENCE))) {
                     WitnessedHolder.Visit<LockLostException> visit = me.entered("session", lock.token(), lock::ensureHeld);
                     visit.leaving();
                     count.incrementAndGet();

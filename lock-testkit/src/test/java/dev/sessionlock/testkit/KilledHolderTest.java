@@ -19,7 +19,7 @@ import org.junit.jupiter.api.parallel.Isolated;
 /** How soon a waiter is in when the holder's process was killed. Alone, since it measures. */
 @Isolated
 class KilledHolderTest {
-    private static final int KILLS = 20;
+    private static final int KILLS = 12;
     private static final double MOST_MILLIS = 20;
 
     @TempDir

@@ -30,6 +30,9 @@ public final class Puppet implements AutoCloseable {
     public static final String[] SMALL = {"-Xmx64m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
         "-Dorg.slf4j.simpleLogger.showDateTime=true"};
 
+    /** A system property: for how many seconds the JVM's end waits for handles to be closed. */
+    static final String SHUTDOWN_GRACE = "puppet.shutdownGrace";
+
     private final ChildJvm jvm;
     private final AtomicLong calls = new AtomicLong();
 
@@ -170,6 +173,22 @@ public final class Puppet implements AutoCloseable {
         return tell("verify", handle).text();
     }
 
+    /**
+     * Acquires, and is frozen with the lock: it was not lost before, as by a machine that stands still for a whole lease. Then once more.
+     */
+    public Held acquireAndFreeze(String handle, Path file, String... options) throws IOException, InterruptedException {
+        while (true) {
+            Held held = acquire(handle, file, options);
+            jvm.freeze();
+            if (!KernelTruth.seats(file.getParent(), jvm.pid()).isEmpty()) {
+                return held;
+            }
+            jvm.wake();
+            awaitLost(handle);
+            close(handle);
+        }
+    }
+
     public void close(String handle) throws InterruptedException {
         tell("close", handle);
     }
@@ -203,7 +222,7 @@ public final class Puppet implements AutoCloseable {
 
     /** What the puppet hangs on. */
     static final class Strings implements ChildScenario {
-        private final SessionLocks locks = SessionLocks.create();
+        private final SessionLocks locks = SessionLocks.builder().shutdownGrace(Duration.ofSeconds(Long.getLong(SHUTDOWN_GRACE, 1))).build();
         private final Map<String, SessionLock> handles = new ConcurrentHashMap<>();
         private final CountDownLatch hooksMayEnd = new CountDownLatch(1);
         private ParentJvm parent;
