@@ -15,30 +15,10 @@ import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicIntegerArray;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Several locks at once: in one order, all or none. */
-class AcquireAllTest {
-    @TempDir
-    Path dir;
-    private final SessionLocks locks = SessionLocks.create();
-    private final List<Actor> actors = new ArrayList<>();
-
-    @AfterEach
-    void close() {
-        actors.forEach(Actor::close);
-        locks.close();
-        Patience.untilLetGo(dir);
-    }
-
-    private Actor actor(String name) {
-        Actor actor = new Actor(name);
-        actors.add(actor);
-        return actor;
-    }
-
+class AcquireAllTest extends LocksFixture {
     private Path file(String name) {
         return dir.resolve(name);
     }

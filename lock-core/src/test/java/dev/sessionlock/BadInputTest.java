@@ -11,39 +11,16 @@ import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Bad input and bad luck: a typed exception at once, in words that a person can act on, and the disk as it was. */
-class BadInputTest {
-    private static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
-
-    @TempDir
-    Path dir;
-    private final SessionLocks locks = SessionLocks.create();
-
-    @AfterEach
-    void close() {
-        locks.close();
-        Patience.untilLetGo(dir);
-    }
-
-    private Path session() {
-        return dir.resolve("session.jsonl");
-    }
-
-    private Path lockFile() {
-        return dir.resolve("session.jsonl.lock");
-    }
-
+class BadInputTest extends LocksFixture {
     /** At once: with the default timeout of 10 s. The disk is as it was, but for the library's own folder. */
     private void assertThatItIsRefused(Path target, Class<? extends LockException> type, String... words) throws IOException {
         TreeMap<String, String> before = Listing.of(dir);
@@ -180,7 +157,7 @@ class BadInputTest {
         try (SessionLock lock = locks.acquire(longest, ONE_TRY)) {
             lock.verifyHeld();
         }
-        Files.writeString(dir.resolve("n".repeat(242) + ".lock"), endedPid() + "");
+        Files.writeString(dir.resolve("n".repeat(242) + ".lock"), OtherProcess.ended() + "");
         locks.acquire(longest, ONE_TRY).close(); // its .lock.reclaim fits as well
         assertThat(locks.stats().reclaimed()).isEqualTo(1);
 
@@ -309,7 +286,7 @@ class BadInputTest {
 
     @Test
     void aReclaimThatAnotherProgramHasBegunIsRespectedAndAnOldOneSwept() throws Exception {
-        Files.writeString(lockFile(), endedPid() + "\n");
+        Files.writeString(lockFile(), OtherProcess.ended() + "\n");
         Path reclaim = Files.createDirectory(dir.resolve("session.jsonl.lock.reclaim"));
         assertThat(locks.tryAcquire(session())).isEmpty();
         assertThat(lockFile()).exists();
@@ -415,11 +392,5 @@ class BadInputTest {
             }
             return true;
         });
-    }
-
-    private static long endedPid() throws Exception {
-        Process process = new ProcessBuilder("true").start();
-        process.waitFor();
-        return process.pid();
     }
 }

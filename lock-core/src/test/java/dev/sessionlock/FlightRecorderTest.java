@@ -30,9 +30,8 @@ class FlightRecorderTest {
     @Test
     void itRecordsWhatHappensToLocks() throws Exception {
         Path session = dir.resolve("session.jsonl");
-        Process dead = new ProcessBuilder("true").start();
-        dead.waitFor();
-        Files.writeString(dir.resolve("session.jsonl.lock"), "{\"pid\":" + dead.pid() + ",\"createdAt\":\"2026-02-09T06:32:23.123Z\"}");
+        long dead = OtherProcess.ended();
+        Files.writeString(dir.resolve("session.jsonl.lock"), OtherProcess.strangersLock(dead));
         long first;
         long second;
         long third;
@@ -70,7 +69,7 @@ class FlightRecorderTest {
         assertThat(tokens(events, "Reclaimed")).containsExactly(first);
         assertThat(tokens(events, "Contended")).containsExactly(0L);
         assertThat(of(events, "Lost").get(0).getString("why")).isEqualTo("MAX_HOLD");
-        assertThat(of(events, "Reclaimed").get(0).getString("why")).contains("pid " + dead.pid());
+        assertThat(of(events, "Reclaimed").get(0).getString("why")).contains("pid " + dead);
         assertThat(of(events, "Released").get(0).getDuration("elapsed")).isPositive().isLessThan(Duration.ofSeconds(60));
         assertThat(of(events, "Acquired")).anyMatch(event -> event.getLong("token") == second
                 && event.getDuration("elapsed").compareTo(Duration.ofMillis(20)) > 0);

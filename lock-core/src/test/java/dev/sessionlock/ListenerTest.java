@@ -140,14 +140,13 @@ class ListenerTest {
 
     @Test
     void aTakeoverFromTheDeadIsToldWithItsEvidence() throws Exception {
-        Process dead = new ProcessBuilder("true").start();
-        dead.waitFor();
-        Files.writeString(dir.resolve("session.jsonl.lock"), "{\"pid\":" + dead.pid() + ",\"createdAt\":\"2026-02-09T06:32:23.123Z\"}");
+        long dead = OtherProcess.ended();
+        Files.writeString(dir.resolve("session.jsonl.lock"), OtherProcess.strangersLock(dead));
 
         locks.acquire(session()).close();
         await().until(() -> ear.heard.size() == 3);
         assertThat(ear.heard.get(0)).isEqualTo("acquired");
-        assertThat(ear.heard.get(1)).startsWith("reclaimed ").contains("pid " + dead.pid() + " does not exist");
+        assertThat(ear.heard.get(1)).startsWith("reclaimed ").contains("pid " + dead + " does not exist");
         assertThat(ear.heard.get(2)).isEqualTo("released");
         assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 1, 0, 1));
     }

@@ -16,31 +16,12 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** How a lock ends before it is closed: who is told, when, and how long others are still kept out. */
-class LossTest {
-    private static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
-    private static final LockOptions PATIENT = LockOptions.defaults().withTimeout(Patience.LIMIT);
-
-    @TempDir
-    Path dir;
-    private final SessionLocks locks = SessionLocks.create();
-    private final Actor other = new Actor("other");
+class LossTest extends LocksFixture {
+    private final Actor other = actor("other");
     private final ConcurrentLinkedQueue<LockLostException> told = new ConcurrentLinkedQueue<>();
-
-    @AfterEach
-    void close() {
-        other.close();
-        locks.close();
-        Patience.untilLetGo(dir);
-    }
-
-    private Path session() {
-        return dir.resolve("session.jsonl");
-    }
 
     private void untilLost(SessionLock lock, Reason reason) {
         await().until(() -> !lock.isHeld());

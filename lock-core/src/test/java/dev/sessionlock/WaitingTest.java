@@ -21,36 +21,10 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Threads of one JVM that want one lock: one at a time, in the order in which they came. */
-class WaitingTest {
-    private static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
-
-    @TempDir
-    Path dir;
-    private final SessionLocks locks = SessionLocks.create();
-    private final List<Actor> actors = new ArrayList<>();
-
-    @AfterEach
-    void close() {
-        actors.forEach(Actor::close);
-        locks.close();
-        Patience.untilLetGo(dir);
-    }
-
-    private Actor actor(String name) {
-        Actor actor = new Actor(name);
-        actors.add(actor);
-        return actor;
-    }
-
-    private Path session() {
-        return dir.resolve("session.jsonl");
-    }
-
+class WaitingTest extends LocksFixture {
     private void untilWaiting(long threads) {
         await().until(() -> locks.stats().waiting() == threads);
     }
