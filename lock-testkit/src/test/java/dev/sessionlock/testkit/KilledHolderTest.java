@@ -8,7 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
@@ -21,6 +20,8 @@ import org.junit.jupiter.api.parallel.Isolated;
 class KilledHolderTest {
     private static final int KILLS = 12;
     private static final double MOST_MILLIS = 20;
+    /** How many questions and answers may pass between two processes beside that: on an idle machine, next to nothing. */
+    private static final int MOST_ANSWERS = 3;
 
     @TempDir
     Path dir;
@@ -29,6 +30,7 @@ class KilledHolderTest {
     void waiterIsInWithin20MillisecondsOfTheEndOfTheKilledProcess() throws Exception {
         Path file = dir.resolve("session.jsonl");
         List<Double> delays = new ArrayList<>();
+        List<Double> answers = new ArrayList<>();
         Puppet next = Puppet.start();
         try (Puppet waiter = Puppet.start()) {
             for (int i = 0; i < KILLS; i++) {
@@ -37,6 +39,7 @@ class KilledHolderTest {
                     Puppet.Call waiting = waiter.beginAcquire("w" + i, file, "timeout=30000");
                     awaitWaiting(waiter);
                     next = i == KILLS - 1 ? null : Puppet.start();
+                    answers.add(answer(waiter));
                     long end = endOf(victim.jvm());
                     delays.add((Puppet.held(waiting).nanos() - end) / 1e6);
                     waiter.close("w" + i);
@@ -47,12 +50,23 @@ class KilledHolderTest {
                 next.close();
             }
         }
-        Collections.sort(delays);
-        double median = (delays.get(KILLS / 2 - 1) + delays.get(KILLS / 2)) / 2;
-        System.out.printf("waiter in after the end of the killed process: median %.2f ms, least %.2f, most %.2f, of %d%n", median,
-                delays.get(0), delays.get(KILLS - 1), KILLS);
-        assertThat(median).as("milliseconds from the end of the killed process to the waiter's entry, median of %s", delays)
-                .isLessThan(MOST_MILLIS);
+        double most = MOST_MILLIS + MOST_ANSWERS * median(answers);
+        System.out.printf("waiter in after the end of the killed process: median %.2f ms of %s; it answers in %.2f ms%n", median(delays), delays,
+                median(answers));
+        assertThat(median(delays)).as("milliseconds from the end of the killed process to the waiter's entry, median of %s", delays)
+                .isLessThan(most);
+    }
+
+    private static double median(List<Double> values) {
+        List<Double> sorted = values.stream().sorted().toList();
+        return (sorted.get((sorted.size() - 1) / 2) + sorted.get(sorted.size() / 2)) / 2;
+    }
+
+    /** {@return the milliseconds that the process takes to answer a question: how busy the machine is} */
+    private static double answer(Puppet puppet) throws InterruptedException {
+        long start = System.nanoTime();
+        puppet.tell("stats");
+        return (System.nanoTime() - start) / 1e6;
     }
 
     /** Waits until the puppet waits in the kernel, as one does that has waited for a while. */

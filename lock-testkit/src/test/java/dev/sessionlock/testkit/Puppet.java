@@ -26,9 +26,6 @@ import java.util.stream.Stream;
 public final class Puppet implements AutoCloseable {
     /** Far beyond what anything takes that works: the machine is noisy. */
     public static final Duration PATIENCE = Duration.ofSeconds(60);
-    /** What makes a JVM start fast and stay small. */
-    public static final String[] SMALL = {"-Xmx64m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
-        "-Dorg.slf4j.simpleLogger.showDateTime=true"};
 
     /** A system property: for how many seconds the JVM's end waits for handles to be closed. */
     static final String SHUTDOWN_GRACE = "puppet.shutdownGrace";
@@ -41,20 +38,20 @@ public final class Puppet implements AutoCloseable {
     }
 
     public static Puppet start() throws IOException, InterruptedException {
-        return start(ChildJvm.of(Strings.class));
+        return start(child());
     }
 
     /** {@return a puppet to be described further, and then {@linkplain #start(ChildJvm.Builder) started}} */
     public static ChildJvm.Builder child() {
-        return ChildJvm.of(Strings.class);
+        return SmallJvm.of(Strings.class);
     }
 
     public static Puppet wrappedBy(String... wrapper) throws IOException, InterruptedException {
-        return start(ChildJvm.of(Strings.class).wrappedBy(wrapper));
+        return start(child().wrappedBy(wrapper));
     }
 
     public static Puppet start(ChildJvm.Builder builder) throws IOException, InterruptedException {
-        return new Puppet(builder.name("puppet").jvmArgs(SMALL).start());
+        return new Puppet(builder.name("puppet").start());
     }
 
     public ChildJvm jvm() {

@@ -115,7 +115,7 @@ class StormTest {
 
         private Writer start() throws IOException, InterruptedException {
             String name = "w" + ++started;
-            ChildJvm jvm = ChildJvm.of(StormWriters.class).name(name).jvmArgs(Puppet.SMALL)
+            ChildJvm jvm = SmallJvm.of(StormWriters.class).name(name)
                     .args(name, witness.address(), dir.resolve("session.jsonl").toString(), dir.resolve("counted-" + name).toString(),
                             Long.toString(random.nextLong()))
                     .start();

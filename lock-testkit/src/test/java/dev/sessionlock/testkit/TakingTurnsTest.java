@@ -69,7 +69,7 @@ class TakingTurnsTest {
     }
 
     private static ChildJvm hammer(MutualExclusionWitness witness, String name, Path file) throws IOException, InterruptedException {
-        ChildJvm jvm = ChildJvm.of(Hammer.class).name(name).jvmArgs(Puppet.SMALL).args(witness.address(), name, file.toString(), "4").start();
+        ChildJvm jvm = SmallJvm.of(Hammer.class).name(name).args(witness.address(), name, file.toString(), "4").start();
         jvm.awaitMark("ready", Puppet.PATIENCE);
         return jvm;
     }
