@@ -123,7 +123,7 @@ class LossTest extends LocksFixture {
     @Test
     void theKeeperRenewsALeaseByItselfLongBeforeItsEnd() throws Exception {
         boolean renewed = false;
-        for (int tries = 0; tries < 3 && !renewed; tries++) { // a machine that stands still for a lease ends it
+        for (int tries = 0; tries < 6 && !renewed; tries++) { // a machine that stands still for a lease ends it
             try (SessionLock lock = locks.acquire(session(), LockOptions.defaults().withLease(Duration.ofSeconds(3)))) {
                 String before = Files.readString(lock.lockFile());
                 await().until(() -> !lock.isHeld() || !Files.readString(lock.lockFile()).equals(before));

@@ -146,8 +146,12 @@ class RunCommandTest {
     void whatTheJobLeftInTheBackgroundKeepsTheLock() throws Exception {
         Path log = scratch.resolve("log");
         assumeThereIs("setsid", "a job's daemon");
-        try (ToolProcess tool = run("setsid sh -c 'sleep 1.7; echo daemon-ended > " + log + "' & echo started; exit 4")) {
-            tool.awaitOut("started");
+        Path end = scratch.resolve("end");
+        String daemon = "while [ ! -e " + end + " ]; do sleep 0.05; done; sleep 0.2; echo daemon-ended > " + log;
+        try (ToolProcess tool = run("setsid sh -c '" + daemon + "' & echo started; exit 4")) {
+            tool.awaitOut("started").awaitErr("runs on");
+            assertThat(isLocked()).isTrue();
+            Files.createFile(end);
             try (SessionLock mine = locks.acquire(session(), PATIENT)) {
                 assertThat(log).as("written by the daemon before another process got the lock").hasContent("daemon-ended");
                 assertThat(mine.isHeld()).isTrue();

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
@@ -108,13 +109,22 @@ final class ToolProcess implements AutoCloseable {
 
     /** Waits until it, or its job, has said this. */
     ToolProcess awaitOut(String text) {
+        return awaitSaid(text, this::out);
+    }
+
+    /** Waits until it, or its job, has said this on the standard error output. */
+    ToolProcess awaitErr(String text) {
+        return awaitSaid(text, this::err);
+    }
+
+    private ToolProcess awaitSaid(String text, Callable<String> said) {
         await("the tool to say '" + text + "'").atMost(PATIENCE).pollInterval(Duration.ofMillis(20))
                 .failFast(() -> {
-                    if (!process.isAlive() && !out().contains(text)) {
+                    if (!process.isAlive() && !said.call().contains(text)) {
                         throw new AssertionError("the tool has ended: " + this);
                     }
                 })
-                .until(() -> out().contains(text));
+                .until(() -> said.call().contains(text));
         return this;
     }
 

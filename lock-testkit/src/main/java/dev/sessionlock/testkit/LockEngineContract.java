@@ -343,7 +343,8 @@ public abstract class LockEngineContract {
             holder.mustBe("held", "a");
             holder.tell("close", "a");
             check(holder.tell("standing", "a").equals("closed"), "a handle that was closed is still good");
-            check(other.tell("inspect", lock).startsWith(State.FREE.name()), "inspect says %s", other.tell("inspect", lock));
+            // One who gave up may be given it in the kernel after all, and frees it at once.
+            await("inspect says that it is free", () -> other.tell("inspect", lock).startsWith(State.FREE.name()));
             check(other.tryAcquire("b", lock, oneTry()), "a lock that is free was refused");
         }
     }
