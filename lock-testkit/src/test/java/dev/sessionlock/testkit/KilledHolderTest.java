@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.OperatingSystemMXBean;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,8 +22,6 @@ import org.junit.jupiter.api.parallel.Isolated;
 class KilledHolderTest {
     private static final int KILLS = 12;
     private static final double MOST_MILLIS = 20;
-    /** How many questions and answers may pass between two processes beside that: on an idle machine, next to nothing. */
-    private static final int MOST_ANSWERS = 3;
 
     @TempDir
     Path dir;
@@ -30,7 +30,6 @@ class KilledHolderTest {
     void waiterIsInWithin20MillisecondsOfTheEndOfTheKilledProcess() throws Exception {
         Path file = dir.resolve("session.jsonl");
         List<Double> delays = new ArrayList<>();
-        List<Double> answers = new ArrayList<>();
         Puppet next = Puppet.start();
         try (Puppet waiter = Puppet.start()) {
             for (int i = 0; i < KILLS; i++) {
@@ -39,7 +38,6 @@ class KilledHolderTest {
                     Puppet.Call waiting = waiter.beginAcquire("w" + i, file, "timeout=30000");
                     awaitWaiting(waiter);
                     next = i == KILLS - 1 ? null : Puppet.start();
-                    answers.add(answer(waiter));
                     long end = endOf(victim.jvm());
                     delays.add((Puppet.held(waiting).nanos() - end) / 1e6);
                     waiter.close("w" + i);
@@ -50,23 +48,22 @@ class KilledHolderTest {
                 next.close();
             }
         }
-        double most = MOST_MILLIS + MOST_ANSWERS * median(answers);
-        System.out.printf("waiter in after the end of the killed process: median %.2f ms of %s; it answers in %.2f ms%n", median(delays), delays,
-                median(answers));
+        double crowd = crowd();
+        System.out.printf("waiter in after the end of the killed process: median %.2f ms of %s; %.1f wanted each core%n", median(delays), delays,
+                crowd);
         assertThat(median(delays)).as("milliseconds from the end of the killed process to the waiter's entry, median of %s", delays)
-                .isLessThan(most);
+                .isLessThan(MOST_MILLIS * crowd);
+    }
+
+    /** {@return how many want each core, at the least one: so many times longer takes whatever is to be done} */
+    private static double crowd() {
+        OperatingSystemMXBean system = ManagementFactory.getOperatingSystemMXBean();
+        return Math.max(1, system.getSystemLoadAverage() / system.getAvailableProcessors());
     }
 
     private static double median(List<Double> values) {
         List<Double> sorted = values.stream().sorted().toList();
         return (sorted.get((sorted.size() - 1) / 2) + sorted.get(sorted.size() / 2)) / 2;
-    }
-
-    /** {@return the milliseconds that the process takes to answer a question: how busy the machine is} */
-    private static double answer(Puppet puppet) throws InterruptedException {
-        long start = System.nanoTime();
-        puppet.tell("stats");
-        return (System.nanoTime() - start) / 1e6;
     }
 
     /** Waits until the puppet waits in the kernel, as one does that has waited for a while. */
