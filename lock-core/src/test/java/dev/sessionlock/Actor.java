@@ -39,14 +39,14 @@ final class Actor implements AutoCloseable {
     /** Waits for the end of something; what it threw is thrown as it is. */
     static <T> T end(Future<T> step) throws Exception {
         try {
-            return step.get(20, TimeUnit.SECONDS);
+            return step.get(Patience.LIMIT.toSeconds(), TimeUnit.SECONDS);
         } catch (ExecutionException e) {
             if (e.getCause() instanceof Exception cause) {
                 throw cause;
             }
             throw (Error) e.getCause();
         } catch (TimeoutException e) {
-            throw new AssertionError("it did not end within 20 s", e);
+            throw new AssertionError("it did not end within " + Patience.LIMIT, e);
         }
     }
 

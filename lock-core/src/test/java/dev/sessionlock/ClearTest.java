@@ -1,5 +1,7 @@
 package dev.sessionlock;
 
+import static dev.sessionlock.OtherProcess.NOBODY;
+import static dev.sessionlock.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -13,43 +15,17 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Clearing: the dead go, the living are asked by their token only, and nothing else is touched. */
-@Timeout(120)
-class ClearTest {
-    private static final long NOBODY = 4_000_000_000L; // beyond any pid
-    private static final String DEAD_STRANGER = "{\"pid\":" + NOBODY + ",\"createdAt\":\"2026-02-09T06:32:23.123Z\"}";
-
-    @TempDir
-    Path dir;
-    private final SessionLocks locks = SessionLocks.create();
-
-    @AfterEach
-    void close() {
-        locks.close();
-        Patience.untilLetGo(dir);
-    }
-
-    private Path session() {
-        return dir.resolve("session.jsonl");
-    }
-
-    private Path lockFile() {
-        return dir.resolve("session.jsonl.lock");
-    }
+class ClearTest extends LocksFixture {
+    private static final String DEAD_STRANGER = OtherProcess.strangersLock(NOBODY);
 
     private ClearReport clear(ClearOptions options) throws Exception {
         List<ClearReport> done = locks.clear(session(), options);
@@ -115,21 +91,17 @@ class ClearTest {
 
     @Test
     void aLivingProcesssRecordStaysThoughItsByteIsFreeAndItsLeaseOver() throws Exception {
-        Process sleeper = new ProcessBuilder("sleep", "100").start();
-        try {
-            long ticks = Long.parseLong(Files.readString(Path.of("/proc/" + sleeper.pid() + "/stat")).split("\\) ")[1].split(" ")[19]);
-            Files.write(lockFile(), LockRecords.of(sleeper.pid(), ticks, Duration.ofSeconds(-60), true));
+        try (OtherProcess sleeper = new OtherProcess()) {
+            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.startTicks(), Duration.ofSeconds(-60), true));
             assertThat(clearForReal(Outcome.REFUSED).lock().evidence().get(0)).contains("not proven dead");
             assertThat(lockFile()).exists();
-        } finally {
-            sleeper.destroyForcibly().onExit().join();
         }
         assertThat(clear(ClearOptions.forReal()).outcome()).isEqualTo(Outcome.CLEARED);
     }
 
     @Test
     void anotherProgramsLockIsRemovedOnlyIfItsProcessIsGoneAndStrangersMayBeTaken() throws Exception {
-        Files.writeString(lockFile(), DEAD_STRANGER.replace("" + NOBODY, "" + ProcessHandle.current().pid()));
+        Files.writeString(lockFile(), OtherProcess.strangersLock(ProcessHandle.current().pid()));
         assertThat(clearForReal(Outcome.REFUSED).lock().evidence().get(0)).contains("not proven dead");
         assertThat(lockFile()).exists();
 
@@ -219,13 +191,13 @@ class ClearTest {
             told.incrementAndGet();
             lock.close();
         });
-        ClearReport done = clear(ClearOptions.forReal().withToken(lock.token()));
+        ClearReport done = clear(ClearOptions.forReal().withToken(lock.token()).withTimeout(Patience.LIMIT));
         assertThat(done.outcome()).isEqualTo(Outcome.RELEASED);
         assertThat(done.lock().evidence().get(0)).contains("was asked, and let go after");
-        assertThat(told).hasValue(1);
+        await().until(() -> told.get() == 1);
         assertThat(lockFile()).doesNotExist();
         assertThat(dir.resolve(".session-locks/release-" + lock.token())).doesNotExist();
-        locks.acquire(session(), LockOptions.defaults().withTimeout(Duration.ZERO)).close();
+        locks.acquire(session(), ONE_TRY).close();
     }
 
     @Test
@@ -257,33 +229,19 @@ class ClearTest {
     /** The holders know by verifyHeld, which looks at the disk, whether a record of theirs was removed. */
     @Test
     void noLivingRecordIsEverRemovedHoweverFastLocksChangeHands() throws Exception {
-        AtomicBoolean stop = new AtomicBoolean();
-        AtomicInteger verified = new AtomicInteger();
-        List<Actor> actors = List.of(new Actor("one"), new Actor("two"), new Actor("three"));
-        List<Future<Boolean>> churning = new ArrayList<>();
-        for (Actor actor : actors) {
-            churning.add(actor.begin(() -> {
-                while (!stop.get()) {
-                    try (SessionLock lock = locks.acquire(session(), LockOptions.defaults().withTimeout(Duration.ofSeconds(30)))) {
-                        lock.verifyHeld();
-                        verified.incrementAndGet();
-                    }
-                }
-                return true;
-            }));
+        try (Churn churn = new Churn((thread, i) -> {
+            try (SessionLock lock = locks.acquire(session(), PATIENT)) {
+                lock.verifyHeld();
+            }
+        })) {
+            for (int i = 0; i < 200 || churn.turns() < 200 && churn.goesOn(); i++) {
+                Path grave = dir.resolve("dead-" + i + ".lock");
+                Files.write(grave, dead());
+                locks.clear(dir, ClearOptions.forReal());
+                locks.clear(session(), ClearOptions.forReal());
+                assertThat(grave).doesNotExist();
+            }
         }
-        for (int i = 0; i < 200 || verified.get() < 200; i++) {
-            Path grave = dir.resolve("dead-" + i);
-            Files.write(dir.resolve("dead-" + i + ".lock"), dead());
-            locks.clear(dir, ClearOptions.forReal());
-            locks.clear(session(), ClearOptions.forReal());
-            assertThat(grave.resolveSibling("dead-" + i + ".lock")).doesNotExist();
-        }
-        stop.set(true);
-        for (Future<Boolean> each : churning) {
-            assertThat(Actor.end(each)).isTrue();
-        }
-        actors.forEach(Actor::close);
     }
 
     /** Dead records appear where living holders come and go: another process's clearing and the acquisitions race for each of them. */
@@ -299,7 +257,7 @@ class ClearTest {
                 plant();
                 LockSupport.parkNanos(ThreadLocalRandom.current().nextInt(1_000_000)); // at times the clearer is first, at times we
                 Optional<SessionLock> taken = planted % 2 == 0 ? locks.tryAcquire(session())
-                        : Optional.of(locks.acquire(session(), LockOptions.defaults().withTimeout(Duration.ofSeconds(30))));
+                        : Optional.of(locks.acquire(session(), PATIENT));
                 if (taken.isPresent()) {
                     try (SessionLock lock = taken.get()) {
                         lock.verifyHeld();

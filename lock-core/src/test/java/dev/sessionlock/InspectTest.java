@@ -7,39 +7,14 @@ import dev.sessionlock.LockReport.State;
 import dev.sessionlock.internal.directory.LockRecords;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.TreeMap;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** A look at a lock: every verdict, and that it disturbs nothing. What an acquisition then does about it is checked beside it. */
-@Timeout(30)
-class InspectTest {
-    private static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
-
-    @TempDir
-    Path dir;
-    private final SessionLocks locks = SessionLocks.create();
-
-    @AfterEach
-    void close() {
-        locks.close();
-        Patience.untilLetGo(dir);
-    }
-
-    private Path session() {
-        return dir.resolve("session.jsonl");
-    }
-
-    private Path lockFile() {
-        return dir.resolve("session.jsonl.lock");
-    }
-
+class InspectTest extends LocksFixture {
     private LockReport look() throws Exception {
         TreeMap<String, String> before = Listing.of(dir);
         boolean inner = Files.exists(dir.resolve(".session-locks"));
@@ -84,7 +59,7 @@ class InspectTest {
 
     @Test
     void aHolderWhoseRecordWasRemovedByHandIsStillSeen() throws Exception {
-        SessionLock lock = locks.acquire(session());
+        SessionLock lock = locks.acquire(session(), LockOptions.defaults().withRevokeGrace(Duration.ofMinutes(1))); // it outlasts the look
         Files.delete(lockFile());
         LockReport report = look();
         assertThat(report.state()).isEqualTo(State.HELD);
@@ -94,7 +69,7 @@ class InspectTest {
 
     @Test
     void aDeadProcesssRecordIsStaleAndTheNextAcquisitionReplacesIt() throws Exception {
-        Files.write(lockFile(), LockRecords.of(deadPid(), 1, Duration.ofSeconds(20), true));
+        Files.write(lockFile(), LockRecords.of(OtherProcess.ended(), 1, Duration.ofSeconds(20), true));
         LockReport report = look();
         assertThat(report.state()).isEqualTo(State.STALE);
         assertThat(report.evidence()).anyMatch(fact -> fact.contains("does not exist"));
@@ -131,8 +106,8 @@ class InspectTest {
 
     @Test
     void aLivingProcessWhoseLeaseHasRunOutIsExpiredAndItsRecordReplacedSinceNoByteIsHeld() throws Exception {
-        try (Sleeper sleeper = new Sleeper()) {
-            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.ticks(), Duration.ofSeconds(-60), true));
+        try (OtherProcess sleeper = new OtherProcess()) {
+            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.startTicks(), Duration.ofSeconds(-60), true));
             LockReport report = look();
             assertThat(report.state()).isEqualTo(State.EXPIRED);
             assertThat(report.evidence()).anyMatch(fact -> fact.contains("lease ran out"));
@@ -143,19 +118,24 @@ class InspectTest {
 
     @Test
     void aLivingProcesssRecordIsHonouredThoughItsByteWasLost() throws Exception {
-        try (Sleeper sleeper = new Sleeper()) {
-            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.ticks(), Duration.ofMillis(800), true));
+        try (OtherProcess sleeper = new OtherProcess()) {
+            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.startTicks(), Duration.ofMinutes(1), true));
             assertThat(look().state()).isEqualTo(State.HELD);
             assertThatThrownBy(() -> locks.acquire(session(), ONE_TRY)).isInstanceOf(LockTimeoutException.class);
             assertThat(lockFile()).exists();
+
+            Duration lease = Duration.ofMillis(500);
+            long start = System.nanoTime();
+            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.startTicks(), lease, true));
             locks.acquire(session()).close(); // its lease over, and the grace
+            assertThat(System.nanoTime() - start).isGreaterThan(lease.toNanos());
         }
     }
 
     @Test
     void aLivingProcessThatAskedNotToBePassedOverIsWaitedForThoughItsLeaseIsOver() throws Exception {
-        try (Sleeper sleeper = new Sleeper()) {
-            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.ticks(), Duration.ofSeconds(-60), false));
+        try (OtherProcess sleeper = new OtherProcess()) {
+            Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.startTicks(), Duration.ofSeconds(-60), false));
             assertThat(look().state()).isEqualTo(State.HELD);
             assertThatThrownBy(() -> locks.acquire(session(), LockOptions.defaults().withTimeout(Duration.ofMillis(300))))
                     .isInstanceOf(LockTimeoutException.class);
@@ -166,8 +146,8 @@ class InspectTest {
 
     @Test
     void aStrangersLockIsForeignDeadOrAlive() throws Exception {
-        try (Sleeper sleeper = new Sleeper()) {
-            Files.writeString(lockFile(), "{\"pid\":" + sleeper.pid() + ",\"createdAt\":\"2026-02-09T06:32:23.123Z\"}");
+        try (OtherProcess sleeper = new OtherProcess()) {
+            Files.writeString(lockFile(), OtherProcess.strangersLock(sleeper.pid()));
             LockReport report = look();
             assertThat(report.state()).isEqualTo(State.FOREIGN);
             assertThat(report.owner().pid()).isEqualTo(sleeper.pid());
@@ -176,7 +156,7 @@ class InspectTest {
         }
         assertThat(look().state()).isEqualTo(State.FOREIGN);
         assertThat(look().evidence()).anyMatch(fact -> fact.contains("does not exist"));
-        Files.writeString(lockFile(), deadPid() + "\n");
+        Files.writeString(lockFile(), OtherProcess.ended() + "\n");
         assertThat(look().state()).isEqualTo(State.FOREIGN);
         locks.acquire(session(), ONE_TRY).close();
     }
@@ -215,41 +195,5 @@ class InspectTest {
     void aMissingDirectoryIsSaidSo() {
         assertThatThrownBy(() -> locks.inspect(dir.resolve("missing/x"))).isInstanceOf(LockException.class)
                 .hasMessageContaining("does not exist");
-    }
-
-    private static long deadPid() throws Exception {
-        Process process = new ProcessBuilder("true").start();
-        process.waitFor();
-        return process.pid();
-    }
-
-    /** A living process. */
-    private static final class Sleeper implements AutoCloseable {
-        private final Process process = start();
-
-        private static Process start() {
-            try {
-                return new ProcessBuilder("sleep", "100").start();
-            } catch (java.io.IOException e) {
-                throw new java.io.UncheckedIOException(e);
-            }
-        }
-
-        long pid() {
-            return process.pid();
-        }
-
-        long ticks() throws java.io.IOException {
-            return Long.parseLong(Files.readString(Path.of("/proc/" + pid() + "/stat")).split("\\) ")[1].split(" ")[19]);
-        }
-
-        @Override
-        public void close() {
-            end();
-        }
-
-        void end() {
-            process.destroyForcibly().onExit().join();
-        }
     }
 }

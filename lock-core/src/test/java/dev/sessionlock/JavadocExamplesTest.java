@@ -14,13 +14,11 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The examples of the Javadoc, so that they compile and do what they say. Change both together. */
-@Timeout(30)
 class JavadocExamplesTest {
     private static final Logger log = LoggerFactory.getLogger(JavadocExamplesTest.class);
 

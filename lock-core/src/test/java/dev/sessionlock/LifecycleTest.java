@@ -5,35 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Future;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What a {@code SessionLocks} leaves behind when it is closed: nothing, once the last handle is. */
-@Timeout(40)
-class LifecycleTest {
-    @TempDir
-    Path dir;
-    private final SessionLocks locks = SessionLocks.create();
-    private final List<Actor> actors = new ArrayList<>();
-
-    @AfterEach
-    void close() {
-        actors.forEach(Actor::close);
-        locks.close();
-        Patience.untilLetGo(dir);
-    }
-
-    private Path session() {
-        return dir.resolve("session.jsonl");
-    }
-
+class LifecycleTest extends LocksFixture {
     private static boolean keeperRuns() {
         return Thread.getAllStackTraces().keySet().stream().anyMatch(thread -> thread.getName().equals("sessionlock-keeper"));
     }
@@ -88,7 +67,7 @@ class LifecycleTest {
         assertThat(Kernel.seatsHeldIn(dir)).isEqualTo(1);
 
         lock.close();
-        await().atMost(Duration.ofSeconds(15)).untilAsserted(() -> {
+        await().untilAsserted(() -> {
             assertThat(keeperRuns()).isFalse();
             assertThat(Kernel.openFilesIn(dir)).isZero();
         });
@@ -110,7 +89,7 @@ class LifecycleTest {
             }
         }
         locks.close();
-        await().atMost(Duration.ofSeconds(15)).until(() -> !keeperRuns() && Kernel.openFilesIn(dir) == 0);
+        await().until(() -> !keeperRuns() && Kernel.openFilesIn(dir) == 0);
         assertThat(Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().equals("sessionlock-keeper"))).isEmpty();
     }
 

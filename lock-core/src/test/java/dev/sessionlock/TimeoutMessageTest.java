@@ -12,32 +12,14 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What a person reads when the lock was not to be had in time. */
-@Timeout(30)
-class TimeoutMessageTest {
+class TimeoutMessageTest extends LocksFixture {
     private static final LockOptions BRIEF = LockOptions.defaults().withTimeout(Duration.ofMillis(120));
     private static final String TIME = "\\d\\d:\\d\\d:\\d\\d";
 
-    @TempDir
-    Path dir;
-    private final SessionLocks locks = SessionLocks.create();
-    private final Actor holder = new Actor("compactor-1");
-
-    @AfterEach
-    void close() {
-        holder.close();
-        locks.close();
-        Patience.untilLetGo(dir);
-    }
-
-    private Path session() {
-        return dir.resolve("session.jsonl");
-    }
+    private final Actor holder = actor("compactor-1");
 
     private LockTimeoutException timeout(Path target) {
         LockTimeoutException e = catchThrowableOfType(LockTimeoutException.class, () -> locks.acquire(target, BRIEF));
@@ -65,15 +47,16 @@ class TimeoutMessageTest {
 
     @Test
     void aThreadOfThisJvmIsShownWithWhatItDoes() throws Exception {
+        CountDownLatch begun = new CountDownLatch(1);
         CountDownLatch end = new CountDownLatch(1);
         Future<Void> hanging = holder.begin(() -> {
             try (SessionLock lock = locks.acquire(session())) {
-                hangInTheMiddleOfACompaction(end);
+                hangInTheMiddleOfACompaction(begun, end);
                 lock.ensureHeld();
             }
             return null;
         });
-        Patience.await().until(() -> locks.stats().held() == 1);
+        begun.await();
         LockTimeoutException e = timeout(session());
         end.countDown();
         Actor.end(hanging);
@@ -85,7 +68,8 @@ class TimeoutMessageTest {
         assertThat(e.waited()).isGreaterThanOrEqualTo(Duration.ofMillis(120));
     }
 
-    private static void hangInTheMiddleOfACompaction(CountDownLatch end) throws InterruptedException {
+    private static void hangInTheMiddleOfACompaction(CountDownLatch begun, CountDownLatch end) throws InterruptedException {
+        begun.countDown();
         end.await();
     }
 
@@ -100,42 +84,37 @@ class TimeoutMessageTest {
 
     @Test
     void aStrangersLockIsNamed() throws Exception {
-        Process stranger = new ProcessBuilder("sleep", "60").start();
-        try {
-            Files.writeString(dir.resolve("session.jsonl.lock"),
-                    "{\"pid\":" + stranger.pid() + ",\"createdAt\":\"2026-02-09T06:32:23.123Z\",\"maxHoldMs\":300000}");
+        try (OtherProcess stranger = new OtherProcess()) {
+            Files.writeString(lockFile(), OtherProcess.strangersLock(stranger.pid()).replace("}", ",\"maxHoldMs\":300000}"));
             LockTimeoutException e = timeout(session());
             assertThat(e.getMessage()).containsPattern("^session file locked \\(timeout 120ms\\): pid=" + stranger.pid() + " alive=true ageMs=\\d{8,} ");
             assertThat(e.report().state()).isEqualTo(LockReport.State.FOREIGN);
             assertThat(e).hasMessageContaining("another program's lock");
-            assertThat(dir.resolve("session.jsonl.lock")).exists();
-        } finally {
-            stranger.destroyForcibly().waitFor();
+            assertThat(lockFile()).exists();
         }
     }
 
     @Test
     void aDeadStrangersLockThatMayNotBeTakenIsNotCalledAlive() throws Exception {
-        Process stranger = new ProcessBuilder("true").start();
-        stranger.waitFor();
-        Files.writeString(dir.resolve("session.jsonl.lock"), "{\"pid\":" + stranger.pid() + ",\"createdAt\":\"2026-02-09T06:32:23.123Z\"}");
+        long dead = OtherProcess.ended();
+        Files.writeString(lockFile(), OtherProcess.strangersLock(dead));
         try (SessionLocks careful = SessionLocks.builder().takeStrangers(false).build()) {
             LockTimeoutException e = catchThrowableOfType(LockTimeoutException.class, () -> careful.acquire(session(), BRIEF));
-            assertThat(e.getMessage()).startsWith("session file locked (timeout 120ms): pid=" + stranger.pid() + " alive=false ");
+            assertThat(e.getMessage()).startsWith("session file locked (timeout 120ms): pid=" + dead + " alive=false ");
             assertThat(e).hasMessageContaining("does not exist");
         }
-        assertThat(dir.resolve("session.jsonl.lock")).exists();
+        assertThat(lockFile()).exists();
         locks.acquire(session(), BRIEF).close();
-        assertThat(dir.resolve("session.jsonl.lock")).doesNotExist();
+        assertThat(lockFile()).doesNotExist();
     }
 
     @Test
     void aFreshTornLockIsWaitedForAndSaidToBeTorn() throws Exception {
-        Files.writeString(dir.resolve("session.jsonl.lock"), "{\"pid\":305");
+        Files.writeString(lockFile(), "{\"pid\":305");
         LockTimeoutException e = timeout(session());
         assertThat(e.getMessage()).startsWith("session file locked (timeout 120ms): pid=unknown ");
         assertThat(e.report().state()).isEqualTo(LockReport.State.TORN);
-        assertThat(dir.resolve("session.jsonl.lock")).hasContent("{\"pid\":305");
+        assertThat(lockFile()).hasContent("{\"pid\":305");
     }
 
     @Test

@@ -14,11 +14,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Virtual threads, on one carrier: whoever pinned it while he waits would stop all. */
-@Timeout(60)
 class VirtualThreadsTest {
     private static final int FEATURE = Runtime.version().feature();
 
@@ -69,7 +67,7 @@ class VirtualThreadsTest {
 
     private void join(List<Thread> threads) throws InterruptedException {
         for (Thread thread : threads) {
-            thread.join(Duration.ofSeconds(40).toMillis());
+            thread.join(Patience.LIMIT.toMillis());
             assertThat(thread.isAlive()).as(thread.getName() + " has come through").isFalse();
         }
         assertThat(failed).isEmpty();

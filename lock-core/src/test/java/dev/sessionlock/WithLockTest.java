@@ -7,30 +7,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** An action under the lock: what it throws comes out as it is. */
-@Timeout(30)
-class WithLockTest {
-    @TempDir
-    Path dir;
-    private final SessionLocks locks = SessionLocks.create();
-
-    @AfterEach
-    void close() {
-        locks.close();
-        Patience.untilLetGo(dir);
-    }
-
-    private Path session() {
-        return dir.resolve("session.jsonl");
-    }
-
+class WithLockTest extends LocksFixture {
     private static final class Checked extends Exception {
         private static final long serialVersionUID = 1L;
     }
@@ -75,7 +56,7 @@ class WithLockTest {
             await().until(() -> !lock.isHeld());
             return "done";
         })).isInstanceOf(LockLostException.class);
-        assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 1, 1, 0));
+        await().until(() -> locks.stats().equals(new LockStats(0, 0, 1, 1, 0)));
     }
 
     @Test

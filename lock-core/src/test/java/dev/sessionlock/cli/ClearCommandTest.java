@@ -12,10 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-@Timeout(120)
 class ClearCommandTest {
     private static final String DEAD_STRANGER = "{\"pid\":4000000000,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}";
 

@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -18,11 +16,9 @@ class DemoCommandTest {
 
     @Test
     void outageIsReplayedAndNoLineIsLostTornOrDoubled() throws Exception {
-        long start = System.nanoTime();
         try (ToolProcess demo = ToolProcess.start(scratch, "demo", "--dir", directory.toString())) {
             assertThat(demo.exitCode()).as(demo.toString()).isZero();
 
-            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(40));
             assertThat(demo.out()).contains("kill -9 of the compaction job", "in the middle of a line",
                     "forgets to close its handle", "kill -STOP",
                     "kill -CONT: its late write of line ", "found the line there, and only counted it", "rm session.jsonl.lock");
@@ -48,8 +44,7 @@ class DemoCommandTest {
         try (ToolProcess demo = ToolProcess.start(scratch, "demo", "--dir", directory.toString())) {
             demo.awaitOut("all are at work").signal("TERM"); // as Ctrl-C; SIGINT may be ignored here
             assertThat(demo.exitCode()).isEqualTo(128 + 15);
-            List<ProcessHandle> left = demo.living();
-            assertThat(left).isEmpty();
+            await().atMost(ToolProcess.PATIENCE).until(() -> demo.living().isEmpty());
         }
         assertThat(directory).isEmptyDirectory();
     }

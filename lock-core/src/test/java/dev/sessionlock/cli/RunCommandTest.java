@@ -19,7 +19,6 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -147,8 +146,12 @@ class RunCommandTest {
     void whatTheJobLeftInTheBackgroundKeepsTheLock() throws Exception {
         Path log = scratch.resolve("log");
         assumeThereIs("setsid", "a job's daemon");
-        try (ToolProcess tool = run("setsid sh -c 'sleep 1.7; echo daemon-ended > " + log + "' & echo started; exit 4")) {
-            tool.awaitOut("started");
+        Path end = scratch.resolve("end");
+        String daemon = "while [ ! -e " + end + " ]; do sleep 0.05; done; sleep 0.2; echo daemon-ended > " + log;
+        try (ToolProcess tool = run("setsid sh -c '" + daemon + "' & echo started; exit 4")) {
+            tool.awaitOut("started").awaitErr("runs on");
+            assertThat(isLocked()).isTrue();
+            Files.createFile(end);
             try (SessionLock mine = locks.acquire(session(), PATIENT)) {
                 assertThat(log).as("written by the daemon before another process got the lock").hasContent("daemon-ended");
                 assertThat(mine.isHeld()).isTrue();
@@ -197,7 +200,7 @@ class RunCommandTest {
     private void killAndExpectNothingLeft(ToolProcess tool) throws Exception {
         assertThat(tool.living()).hasSizeGreaterThanOrEqualTo(4); // the tool, the job, what it started, our helpers
         tool.signal("KILL");
-        await("the end of the job and what it started").atMost(Duration.ofSeconds(10)).until(() -> tool.living().isEmpty());
+        await("the end of the job and what it started").atMost(ToolProcess.PATIENCE).until(() -> tool.living().isEmpty());
         assertThat(isLocked()).isFalse();
     }
 
@@ -230,14 +233,13 @@ class RunCommandTest {
         try (ToolProcess tool = run("echo ready; sleep 1000", "--max-hold", "300ms")) {
             assertThat(tool.exitCode()).isEqualTo(76);
             assertThat(tool.err()).contains("maxHold");
-            assertThat(tool.living()).isEmpty();
+            await().atMost(ToolProcess.PATIENCE).until(() -> tool.living().isEmpty());
         }
     }
 
     @Test
     void toolThatWasFrozenPastItsLeaseFindsItLostAndEndsTheJob() throws Exception {
-        try (ToolProcess tool = run("echo ready; sleep 1000", "--lease", "1s")) {
-            tool.awaitOut("ready").signal("STOP");
+        try (ToolProcess tool = ToolProcess.startFrozen(scratch, session(), "1s")) {
             try (SessionLock mine = locks.acquire(session(), PATIENT)) {
                 tool.signal("CONT");
                 assertThat(tool.exitCode()).isEqualTo(76);
@@ -247,7 +249,6 @@ class RunCommandTest {
     }
 
     @Test
-    @Timeout(60)
     void jobThatIgnoresSigtermIsKilled() throws Exception {
         Job job = new Job(List.of("sh", "-c", "trap '' TERM; sleep 1000 & wait; sleep 1000"),
                 Map.of("SESSIONLOCK_TEST_JOB", scratch.toString()), Duration.ofMillis(300));
@@ -262,7 +263,7 @@ class RunCommandTest {
         runner.start();
         await().atMost(ToolProcess.PATIENCE).until(job::isRunning);
         job.end();
-        assertThat(exitCode.get(30, TimeUnit.SECONDS)).isIn(128 + 9, 128 + 15); // 15 if it had not yet come to its trap
+        assertThat(exitCode.get(60, TimeUnit.SECONDS)).isIn(128 + 9, 128 + 15); // 15 if it had not yet come to its trap
     }
 
     @Test

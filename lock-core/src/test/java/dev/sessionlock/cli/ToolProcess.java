@@ -11,13 +11,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
 /** The tool in a JVM of its own, as its user starts it. Closing it kills it, and what it started and what bears its mark. */
 final class ToolProcess implements AutoCloseable {
-    /** Generous: the machine is busy. */
-    static final Duration PATIENCE = Duration.ofSeconds(30);
+    /** A guard against hanging, and no measure: the machine is busy. */
+    static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final String MARK = "SESSIONLOCK_TEST_RUN";
 
     private final Process process;
@@ -37,6 +38,19 @@ final class ToolProcess implements AutoCloseable {
     /** Starts the tool; what it says goes to files in {@code scratch}. */
     static ToolProcess start(Path scratch, String... args) throws IOException {
         return new ToolProcess(new ProcessBuilder(command(args)), scratch);
+    }
+
+    /** Has the tool run a job under a lease that runs out from now on: it is frozen. The job has said "runs", and sleeps. */
+    static ToolProcess startFrozen(Path scratch, Path session, String lease) throws IOException {
+        while (true) {
+            ToolProcess tool = start(scratch, "run", "--lease", lease, session.toString(), "--", "sh", "-c", "echo runs; sleep 1000");
+            await().atMost(PATIENCE).until(() -> tool.out().contains("runs") || !tool.isAlive());
+            tool.signal("STOP");
+            if (tool.isAlive() && tool.err().isEmpty()) {
+                return tool;
+            }
+            tool.close(); // the machine stood still for a lease, and the tool has noticed
+        }
     }
 
     /** Starts the tool with another search path for programs. */
@@ -95,13 +109,22 @@ final class ToolProcess implements AutoCloseable {
 
     /** Waits until it, or its job, has said this. */
     ToolProcess awaitOut(String text) {
+        return awaitSaid(text, this::out);
+    }
+
+    /** Waits until it, or its job, has said this on the standard error output. */
+    ToolProcess awaitErr(String text) {
+        return awaitSaid(text, this::err);
+    }
+
+    private ToolProcess awaitSaid(String text, Callable<String> said) {
         await("the tool to say '" + text + "'").atMost(PATIENCE).pollInterval(Duration.ofMillis(20))
                 .failFast(() -> {
-                    if (!process.isAlive() && !out().contains(text)) {
+                    if (!process.isAlive() && !said.call().contains(text)) {
                         throw new AssertionError("the tool has ended: " + this);
                     }
                 })
-                .until(() -> out().contains(text));
+                .until(() -> said.call().contains(text));
         return this;
     }
 

@@ -161,10 +161,8 @@ class WatchCommandTest {
             assertThat(lines.get(3)).contains("held     session.jsonl  pid " + ProcessHandle.current().pid()).contains("flush");
             assertThat(watch.out()).contains(ENTER, "\u001b[1;31m!! ");
 
-            long typed = System.nanoTime();
             watch.type("\u0003");
             watch.awaitOut("after ");
-            assertThat(Duration.ofNanos(System.nanoTime() - typed)).isLessThan(Duration.ofSeconds(5));
             assertThat(watch.exitCode()).isZero();
             String out = watch.out();
             assertThat(out).contains(LEAVE, "code 0");
@@ -221,13 +219,19 @@ class WatchCommandTest {
         Path session = directory.resolve("session.jsonl");
         Needs.check(Files.isReadable(Path.of("/proc/locks")), "no /proc/locks on this system");
         try (ToolProcess holder = holder("session.jsonl").awaitOut("holds"); SessionLocks locks = SessionLocks.create()) {
-            assertThatThrownBy(() -> locks.acquire(session, LockOptions.defaults().withTimeout(Duration.ofMillis(300))))
-                    .isInstanceOf(LockTimeoutException.class);
+            await().atMost(ToolProcess.PATIENCE).until(() -> { // on a busy machine it may give up before it has come to wait in the kernel
+                assertThatThrownBy(() -> locks.acquire(session, LockOptions.defaults().withTimeout(Duration.ofMillis(300))))
+                        .isInstanceOf(LockTimeoutException.class);
+                return thisProcessWaitsInTheKernel();
+            });
             await().atMost(ToolProcess.PATIENCE).until(() -> waiters("session.jsonl").isEmpty());
-            await().atMost(ToolProcess.PATIENCE).untilAsserted(() -> assertThat(Files.readString(Path.of("/proc/locks")))
-                    .contains("-> POSIX  ADVISORY  WRITE " + ProcessHandle.current().pid() + " "));
+            await().atMost(ToolProcess.PATIENCE).until(WatchCommandTest::thisProcessWaitsInTheKernel);
             assertThat(holder.isAlive()).isTrue();
         }
+    }
+
+    private static boolean thisProcessWaitsInTheKernel() throws IOException {
+        return Files.readString(Path.of("/proc/locks")).contains("-> POSIX  ADVISORY  WRITE " + ProcessHandle.current().pid() + " ");
     }
 
     private List<Long> waiters(String name) throws IOException {

@@ -343,7 +343,8 @@ public abstract class LockEngineContract {
             holder.mustBe("held", "a");
             holder.tell("close", "a");
             check(holder.tell("standing", "a").equals("closed"), "a handle that was closed is still good");
-            check(other.tell("inspect", lock).startsWith(State.FREE.name()), "inspect says %s", other.tell("inspect", lock));
+            // One who gave up may be given it in the kernel after all, and frees it at once.
+            await("inspect says that it is free", () -> other.tell("inspect", lock).startsWith(State.FREE.name()));
             check(other.tryAcquire("b", lock, oneTry()), "a lock that is free was refused");
         }
     }
@@ -431,7 +432,8 @@ public abstract class LockEngineContract {
                 Party next = crew.member(1);
                 long token = victim.acquire("a", lock, patient().withLease(lease()).withTakeover(takeover));
                 Contender.Call waiting = next.beginAcquire("b" + takeover, lock, patient());
-                next.awaitWaiting(1);
+                // A machine that stands still for a lease ends the hold by itself: then nobody waits any more.
+                await("another waits", () -> next.tell("waiting").equals("1") || !victim.tell("standing", "a").equals("held"));
                 if (!takeover) {
                     victim.contender.freeze();
                 }

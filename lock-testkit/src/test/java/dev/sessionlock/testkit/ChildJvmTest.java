@@ -29,7 +29,7 @@ class ChildJvmTest {
 
     @Test
     void talksBothWays() throws Exception {
-        try (ChildJvm child = ChildJvm.of(Echo.class).args("one", "two").jvmArgs("-Dcolour=red").jvmArgs(Puppet.SMALL)
+        try (ChildJvm child = ChildJvm.of(Echo.class).args("one", "two").jvmArgs("-Dcolour=red").jvmArgs(SmallJvm.FLAGS)
                 .environment("SHAPE", "round").directory(java.nio.file.Path.of("/tmp")).start()) {
             child.send("first");
             child.send("zweite Zeile, ä€");
@@ -56,7 +56,7 @@ class ChildJvmTest {
 
     @Test
     void runsAMainMethod() throws Exception {
-        try (ChildJvm child = ChildJvm.of(Program.class).args("x").jvmArgs(Puppet.SMALL).start()) {
+        try (ChildJvm child = ChildJvm.of(Program.class).args("x").jvmArgs(SmallJvm.FLAGS).start()) {
             assertThat(child.awaitMark("main", SOON).number(0)).isEqualTo(1);
             assertThat(child.awaitExit(SOON)).isEqualTo(7);
         }
@@ -69,7 +69,7 @@ class ChildJvmTest {
         try (ChildJvm child = ChildJvm.running(parent -> {
             parent.mark("values", word, number, parent.args().get(0), ProcessHandle.current().pid());
             throw new IllegalStateException("and failed");
-        }).args("argument").jvmArgs(Puppet.SMALL).start()) {
+        }).args("argument").jvmArgs(SmallJvm.FLAGS).start()) {
             assertThat(child.awaitMark("values", SOON).details()).containsExactly("captured", "42", "argument", Long.toString(child.pid()));
             assertThat(child.awaitExit(SOON)).isOne();
             assertThat(child.output()).contains("and failed");
@@ -86,7 +86,7 @@ class ChildJvmTest {
 
     @Test
     void exitsInGoodOrderWithTheStatusThatIsAskedFor() throws Exception {
-        try (ChildJvm child = ChildJvm.of(Ticking.class).jvmArgs(Puppet.SMALL).start()) {
+        try (ChildJvm child = ChildJvm.of(Ticking.class).jvmArgs(SmallJvm.FLAGS).start()) {
             child.awaitMark("tick", SOON);
             child.exit(5);
             assertThat(child.awaitExit(SOON)).isEqualTo(5);
@@ -110,7 +110,7 @@ class ChildJvmTest {
 
     @Test
     void findsWhatItHasLeaked() throws Exception {
-        try (ChildJvm child = ChildJvm.of(Leaking.class).jvmArgs(Puppet.SMALL).start()) {
+        try (ChildJvm child = ChildJvm.of(Leaking.class).jvmArgs(SmallJvm.FLAGS).start()) {
             child.awaitMark("leaked", SOON);
             child.collectGarbage();
             child.awaitMark("found", SOON);
@@ -128,7 +128,7 @@ class ChildJvmTest {
 
     @Test
     void whatTheChildHasStartedLivesOnAfterAKillAndEndsWithTheClosing() throws Exception {
-        ChildJvm child = ChildJvm.of(Starting.class).jvmArgs(Puppet.SMALL).start();
+        ChildJvm child = ChildJvm.of(Starting.class).jvmArgs(SmallJvm.FLAGS).start();
         ChildJvm.Mark started = child.awaitMark("started-one", SOON);
         ProcessHandle grandchild = ProcessHandle.of(started.number(0)).orElseThrow();
         assertThat(child.pid()).as("however soon it has started another").isEqualTo(started.number(1));
@@ -149,7 +149,7 @@ class ChildJvmTest {
 
     @Test
     void failuresShowWhatTheChildSaid() throws Exception {
-        try (ChildJvm child = ChildJvm.of(Failing.class).jvmArgs(Puppet.SMALL).start()) {
+        try (ChildJvm child = ChildJvm.of(Failing.class).jvmArgs(SmallJvm.FLAGS).start()) {
             assertThatThrownBy(() -> child.awaitMark("never", SOON)).isInstanceOf(AssertionError.class)
                     .hasMessageContaining("never").hasMessageContaining("what it said before").hasMessageContaining("why it failed");
             assertThat(child.awaitExit(SOON)).isEqualTo(1);
@@ -160,7 +160,8 @@ class ChildJvmTest {
         }
         assertThatThrownBy(() -> ChildJvm.of(Echo.class).jvmArgs("-Xnonsense").start()).isInstanceOf(AssertionError.class)
                 .hasMessageContaining("-Xnonsense");
-        try (ChildJvm child = ChildJvm.of(Echo.class).jvmArgs(Puppet.SMALL).start()) {
+        try (ChildJvm child = ChildJvm.of(Echo.class).jvmArgs(SmallJvm.FLAGS).start()) {
+            child.awaitMark("property", SOON);
             assertThatThrownBy(() -> child.awaitMark("never", A_MOMENT)).isInstanceOf(AssertionError.class)
                     .hasMessageContaining("within 100 ms").hasMessageContaining("args");
             assertThatThrownBy(() -> child.awaitExit(A_MOMENT)).isInstanceOf(AssertionError.class);
@@ -181,18 +182,19 @@ class ChildJvmTest {
 
     @Test
     void freezesWakesAndKills() throws Exception {
-        ChildJvm child = ChildJvm.of(Ticking.class).jvmArgs(Puppet.SMALL).start();
+        ChildJvm child = ChildJvm.of(Ticking.class).jvmArgs(SmallJvm.FLAGS).start();
         try (child) {
             child.awaitMark("tick", SOON);
             child.freeze();
             assertThat(child.isFrozen()).isTrue();
             assertThat(child.isAlive()).isTrue();
-            Thread.sleep(200);
-            while (child.pollMark("tick").isPresent()) {
-                // what it had said before
-            }
-            Thread.sleep(100);
-            assertThat(child.pollMark("tick")).isEmpty();
+            await("it says no more, once all is heard that it had said before").atMost(SOON).until(() -> {
+                while (child.pollMark("tick").isPresent()) {
+                    // what it had said before
+                }
+                Thread.sleep(200);
+                return child.pollMark("tick").isEmpty();
+            });
             child.wake();
             child.awaitMark("tick", SOON);
             assertThat(child.isFrozen()).isFalse();
@@ -202,7 +204,7 @@ class ChildJvmTest {
             assertThat(child.awaitExit(SOON)).isEqualTo(128 + 9);
             assertThat(child.pollMark("hook")).isEmpty();
         }
-        try (ChildJvm ended = ChildJvm.of(Ticking.class).jvmArgs(Puppet.SMALL).start()) {
+        try (ChildJvm ended = ChildJvm.of(Ticking.class).jvmArgs(SmallJvm.FLAGS).start()) {
             ended.awaitMark("tick", SOON); // its hook is there
             ended.terminate();
             ended.awaitMark("hook", SOON);
@@ -212,9 +214,9 @@ class ChildJvmTest {
 
     @Test
     void closeLeavesNothingBehind() throws Exception {
-        ChildJvm running = ChildJvm.of(Ticking.class).jvmArgs(Puppet.SMALL).start();
-        ChildJvm frozen = ChildJvm.of(Ticking.class).jvmArgs(Puppet.SMALL).start();
-        ChildJvm wrapped = ChildJvm.of(Ticking.class).jvmArgs(Puppet.SMALL).wrappedBy("/bin/sh", "-c", "\"$@\"; true", "sh").start();
+        ChildJvm running = ChildJvm.of(Ticking.class).jvmArgs(SmallJvm.FLAGS).start();
+        ChildJvm frozen = ChildJvm.of(Ticking.class).jvmArgs(SmallJvm.FLAGS).start();
+        ChildJvm wrapped = ChildJvm.of(Ticking.class).jvmArgs(SmallJvm.FLAGS).wrappedBy("/bin/sh", "-c", "\"$@\"; true", "sh").start();
         List<ProcessHandle> before = new ArrayList<>();
         for (ChildJvm each : List.of(running, frozen, wrapped)) {
             ProcessHandle.of(each.pid()).ifPresent(before::add);
@@ -235,10 +237,10 @@ class ChildJvmTest {
     static final class TestJvm implements ChildScenario {
         @Override
         public void run(ParentJvm parent) throws Exception {
-            ChildJvm running = ChildJvm.of(Ticking.class).jvmArgs(Puppet.SMALL).start();
-            ChildJvm frozen = ChildJvm.of(Ticking.class).jvmArgs(Puppet.SMALL).start();
+            ChildJvm running = ChildJvm.of(Ticking.class).jvmArgs(SmallJvm.FLAGS).start();
+            ChildJvm frozen = ChildJvm.of(Ticking.class).jvmArgs(SmallJvm.FLAGS).start();
             frozen.freeze();
-            ChildJvm starting = ChildJvm.of(Starting.class).jvmArgs(Puppet.SMALL).start();
+            ChildJvm starting = ChildJvm.of(Starting.class).jvmArgs(SmallJvm.FLAGS).start();
             parent.mark("children", running.pid(), frozen.pid(), starting.pid(), starting.awaitMark("started-one", SOON).number(0));
             parent.awaitLine();
         }
@@ -246,7 +248,7 @@ class ChildJvmTest {
 
     @Test
     void childrenDoNotOutliveTheTestJvmFrozenOrNot() throws Exception {
-        try (ChildJvm test = ChildJvm.of(TestJvm.class).jvmArgs(Puppet.SMALL).start()) {
+        try (ChildJvm test = ChildJvm.of(TestJvm.class).jvmArgs(SmallJvm.FLAGS).start()) {
             ChildJvm.Mark children = test.awaitMark("children", SOON);
             List<ProcessHandle> all = children.details().stream().map(pid -> ProcessHandle.of(Long.parseLong(pid)).orElseThrow()).toList();
             assertThat(all).hasSize(4);

@@ -22,7 +22,8 @@ class EndedHolderTest {
             assertThat(dir.resolve("session.jsonl.lock")).exists();
             assertThat(other.tell("inspect", file).text()).isEqualTo("STALE");
 
-            assertThat(other.acquire("b", file, "timeout=1000").token()).isGreaterThan(before.token());
+            // The lease is 30 s.
+            assertThat(other.acquire("b", file, "timeout=20000").token()).isGreaterThan(before.token());
             assertThat(Files.readString(dir.resolve("session.jsonl.lock"))).contains("\"pid\":" + other.jvm().pid() + ",");
             assertThat(other.verify("b")).isEqualTo("held");
             other.close("b");
@@ -48,7 +49,7 @@ class EndedHolderTest {
 
             ending.begin("hookMayEnd"); // it may end before it can answer
             assertThat(ending.jvm().awaitExit(Puppet.PATIENCE)).isEqualTo(3);
-            other.acquire("b", file, "timeout=5000");
+            other.acquire("b", file, "timeout=20000");
             assertThat(other.ensure("b")).isEqualTo("held");
         }
     }
@@ -56,7 +57,7 @@ class EndedHolderTest {
     @Test
     void endOfTheJvmWaitsForHandlesThatAreClosedInTime() throws Exception {
         Path file = dir.resolve("session.jsonl");
-        try (Puppet ending = Puppet.start()) {
+        try (Puppet ending = Puppet.start(Puppet.child().jvmArgs("-D" + Puppet.SHUTDOWN_GRACE + "=60"))) { // time enough on any machine
             ending.acquire("a", file);
             ending.tell("hook");
             ending.tell("exit", 0);

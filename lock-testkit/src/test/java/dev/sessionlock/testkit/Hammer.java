@@ -20,7 +20,7 @@ final class Hammer implements ChildScenario {
         WitnessedHolder me = WitnessedHolder.connect(args.get(0), args.get(1));
         Path file = Path.of(args.get(2));
         int threads = Integer.parseInt(args.get(3));
-        LockOptions options = LockOptions.defaults().withLinger(Duration.ofMillis(Long.parseLong(args.get(4))));
+        LockOptions options = LockOptions.defaults().withTimeout(Puppet.PATIENCE).withLinger(Duration.ofMillis(Long.parseLong(args.get(4))));
         AtomicLong count = new AtomicLong();
         List<Thread> all = new ArrayList<>();
         try (SessionLocks locks = SessionLocks.create()) {
@@ -30,10 +30,13 @@ final class Hammer implements ChildScenario {
             parent.mark("ready");
             parent.awaitLine("go");
             all.forEach(Thread::start);
-            parent.awaitLine("count");
-            count.set(0); // both have warmed up
-            parent.awaitLine("stop");
-            parent.mark("count", count);
+            for (String line = parent.awaitLine(); !line.equals("stop"); line = parent.awaitLine()) {
+                switch (line) {
+                    case "count" -> count.set(0);
+                    case "say" -> parent.mark("count", count);
+                    default -> throw new IllegalArgumentException(line);
+                }
+            }
             stopped = true;
             for (Thread thread : all) {
                 thread.join();

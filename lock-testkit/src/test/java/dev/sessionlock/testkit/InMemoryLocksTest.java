@@ -31,12 +31,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-@Timeout(60)
 class InMemoryLocksTest {
     private static final Path SESSION = Path.of("no", "such", "directory", "session.jsonl");
     private static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
@@ -61,12 +59,12 @@ class InMemoryLocksTest {
                 throw new java.util.concurrent.CompletionException(e);
             }
         }, task -> new Thread(task, "waits").start());
-        await().pollInterval(Duration.ofMillis(1)).until(() -> locks.stats().waiting() > before || acquisition.isDone());
+        await().atMost(Puppet.PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> locks.stats().waiting() > before || acquisition.isDone());
         return acquisition;
     }
 
     private static <T> T end(CompletableFuture<T> future) throws Exception {
-        return future.get(20, TimeUnit.SECONDS);
+        return future.get(60, TimeUnit.SECONDS);
     }
 
     // ---- within one process ----
@@ -152,11 +150,11 @@ class InMemoryLocksTest {
         Object forgotten = locks.acquire(SESSION).detach();
         Reference.reachabilityFence(forgotten);
         forgotten = null;
-        await().until(() -> {
+        await().atMost(Puppet.PATIENCE).until(() -> {
             System.gc();
             return lost.contains(Reason.LEAKED);
         });
-        await().until(() -> other.locks().tryAcquire(SESSION).isPresent());
+        await().atMost(Puppet.PATIENCE).until(() -> other.locks().tryAcquire(SESSION).isPresent());
     }
 
     @Test
@@ -192,7 +190,7 @@ class InMemoryLocksTest {
         clock.advance(Duration.ofSeconds(1));
         assertThatThrownBy(lock::ensureHeld).isInstanceOf(LockLostException.class)
                 .extracting(e -> ((LockLostException) e).reason()).isEqualTo(Reason.MAX_HOLD);
-        await().until(() -> told.equals(List.of(Reason.MAX_HOLD)));
+        await().atMost(Puppet.PATIENCE).until(() -> told.equals(List.of(Reason.MAX_HOLD)));
         assertThat(other.locks().tryAcquire(SESSION)).as("within the grace").isEmpty();
         clock.advance(Duration.ofSeconds(2));
         assertThat(other.locks().tryAcquire(SESSION)).as("after it").isPresent();
@@ -361,7 +359,7 @@ class InMemoryLocksTest {
         try (SessionLock lock = listening.acquire(SESSION, ONE_TRY)) {
             lock.verifyHeld();
         }
-        await().until(() -> evidence.equals(List.of("pid " + other.pid() + " does not exist")));
+        await().atMost(Puppet.PATIENCE).until(() -> evidence.equals(List.of("pid " + other.pid() + " does not exist")));
     }
 
     /** Each takes turns with the others, and never two are in. */
@@ -402,7 +400,7 @@ class InMemoryLocksTest {
         mine.loseLock(SESSION, reason);
         assertThatThrownBy(lock::ensureHeld).isInstanceOf(LockLostException.class).hasMessageContaining("lost the lock " + SESSION)
                 .extracting(e -> ((LockLostException) e).reason()).isEqualTo(reason);
-        await().until(() -> told.equals(List.of(reason)));
+        await().atMost(Puppet.PATIENCE).until(() -> told.equals(List.of(reason)));
         boolean atOnce = Set.of(Reason.LEASE_EXPIRED, Reason.KERNEL_LOCK_LOST).contains(reason);
         assertThat(other.locks().tryAcquire(SESSION).isPresent()).isEqualTo(atOnce);
         if (!atOnce) {
@@ -509,9 +507,9 @@ class InMemoryLocksTest {
         second.close();
         assertThatThrownBy(lock::ensureHeld).isInstanceOf(LockLostException.class)
                 .extracting(e -> ((LockLostException) e).reason()).isEqualTo(Reason.SHUTDOWN);
-        await().until(() -> waiting.isDone() || alsoWaiting.isDone());
+        await().atMost(Puppet.PATIENCE).until(() -> waiting.isDone() || alsoWaiting.isDone());
         memory.close();
-        await().until(() -> waiting.isDone() && alsoWaiting.isDone());
+        await().atMost(Puppet.PATIENCE).until(() -> waiting.isDone() && alsoWaiting.isDone());
         assertThat(memory.locks().stats().held() + third.locks().stats().held()).isZero();
         assertThatThrownBy(() -> memory.locks().acquire(SESSION)).isInstanceOf(IllegalStateException.class);
         memory.close();

@@ -20,13 +20,11 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The examples of the Javadoc and of the README, so that they compile and do what they say. Change both together. */
-@Timeout(60)
 class JavadocExamplesTest {
     @TempDir
     Path dir;

@@ -81,7 +81,7 @@ class LockFilesTest {
             }
         }
         // One who was passed over keeps his successor's record from being deleted until he is gone.
-        await().until(() -> !Files.exists(dir.resolve("session.jsonl.lock")));
+        await().atMost(Puppet.PATIENCE).until(() -> !Files.exists(dir.resolve("session.jsonl.lock")));
     }
 
     @Test
@@ -114,7 +114,7 @@ class LockFilesTest {
                 process = ProcessHandle.of(files.make(kind).pid()).orElseThrow();
                 assertThat(process.isAlive()).isTrue();
             }
-            await().until(() -> !process.isAlive());
+            await().atMost(Puppet.PATIENCE).until(() -> !process.isAlive());
             assertThat(locks.inspect(session).state()).isEqualTo(State.FREE);
         }
     }

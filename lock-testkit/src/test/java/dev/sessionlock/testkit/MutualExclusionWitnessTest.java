@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class MutualExclusionWitnessTest {
-    private static final Duration SOON = Duration.ofSeconds(30);
+    private static final Duration SOON = Duration.ofSeconds(60);
     private static final WitnessedHolder.Check<RuntimeException> HELD = () -> { };
 
     private MutualExclusionWitness witness;
@@ -169,7 +169,7 @@ class MutualExclusionWitnessTest {
         one.entered("a", 1, HELD).leaving();
         two.entered("b", 1, HELD).leaving();
         two.entered("a", 2, HELD).leaving();
-        await().until(() -> witness.visits() == 3);
+        await().atMost(SOON).until(() -> witness.visits() == 3);
         witness.verify();
         assertThat(file).doesNotExist();
         one.entered("a", 2, HELD);
@@ -212,7 +212,7 @@ class MutualExclusionWitnessTest {
         assertThat(threadsOf(port)).isNotEmpty();
         witness.close();
         witness.close();
-        await().until(() -> threadsOf(port).isEmpty());
+        await().atMost(SOON).until(() -> threadsOf(port).isEmpty());
     }
 
     private static List<String> threadsOf(String port) {

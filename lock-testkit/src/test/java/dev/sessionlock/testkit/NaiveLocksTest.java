@@ -211,7 +211,7 @@ class NaiveLocksTest {
     }
 
     private ChildJvm hammer(Naive naive, MutualExclusionWitness witness) throws IOException, InterruptedException {
-        ChildJvm jvm = ChildJvm.of(Hammering.class).name(naive.toString()).jvmArgs(Puppet.SMALL)
+        ChildJvm jvm = SmallJvm.of(Hammering.class).name(naive.toString())
                 .args(naive.name(), witness.address(), dir.resolve("naive.lock").toString()).start();
         jvm.awaitMark("ready", Puppet.PATIENCE);
         return jvm;

@@ -43,7 +43,7 @@ final class OtherUser implements AutoCloseable {
 
     /** Starts one, by a command that becomes the other user. */
     Puppet puppet(String... wrapper) throws IOException, InterruptedException {
-        return Puppet.start(ChildJvm.of(Puppet.Strings.class).classPath(classPath).directory(copy).wrappedBy(wrapper));
+        return Puppet.start(ChildJvm.of(Puppet.Strings.class).jvmArgs(SmallJvm.FLAGS).classPath(classPath).directory(copy).wrappedBy(wrapper));
     }
 
     @Override

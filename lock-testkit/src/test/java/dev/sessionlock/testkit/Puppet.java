@@ -26,9 +26,9 @@ import java.util.stream.Stream;
 public final class Puppet implements AutoCloseable {
     /** Far beyond what anything takes that works: the machine is noisy. */
     public static final Duration PATIENCE = Duration.ofSeconds(60);
-    /** What makes a JVM start fast and stay small. */
-    public static final String[] SMALL = {"-Xmx64m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
-        "-Dorg.slf4j.simpleLogger.showDateTime=true"};
+
+    /** A system property: for how many seconds the JVM's end waits for handles to be closed. */
+    static final String SHUTDOWN_GRACE = "puppet.shutdownGrace";
 
     private final ChildJvm jvm;
     private final AtomicLong calls = new AtomicLong();
@@ -38,20 +38,20 @@ public final class Puppet implements AutoCloseable {
     }
 
     public static Puppet start() throws IOException, InterruptedException {
-        return start(ChildJvm.of(Strings.class));
+        return start(child());
     }
 
     /** {@return a puppet to be described further, and then {@linkplain #start(ChildJvm.Builder) started}} */
     public static ChildJvm.Builder child() {
-        return ChildJvm.of(Strings.class);
+        return SmallJvm.of(Strings.class);
     }
 
     public static Puppet wrappedBy(String... wrapper) throws IOException, InterruptedException {
-        return start(ChildJvm.of(Strings.class).wrappedBy(wrapper));
+        return start(child().wrappedBy(wrapper));
     }
 
     public static Puppet start(ChildJvm.Builder builder) throws IOException, InterruptedException {
-        return new Puppet(builder.name("puppet").jvmArgs(SMALL).start());
+        return new Puppet(builder.name("puppet").start());
     }
 
     public ChildJvm jvm() {
@@ -170,6 +170,22 @@ public final class Puppet implements AutoCloseable {
         return tell("verify", handle).text();
     }
 
+    /**
+     * Acquires, and is frozen with the lock: it was not lost before, as by a machine that stands still for a whole lease. Then once more.
+     */
+    public Held acquireAndFreeze(String handle, Path file, String... options) throws IOException, InterruptedException {
+        while (true) {
+            Held held = acquire(handle, file, options);
+            jvm.freeze();
+            if (!KernelTruth.seats(file.getParent(), jvm.pid()).isEmpty()) {
+                return held;
+            }
+            jvm.wake();
+            awaitLost(handle);
+            close(handle);
+        }
+    }
+
     public void close(String handle) throws InterruptedException {
         tell("close", handle);
     }
@@ -203,7 +219,7 @@ public final class Puppet implements AutoCloseable {
 
     /** What the puppet hangs on. */
     static final class Strings implements ChildScenario {
-        private final SessionLocks locks = SessionLocks.create();
+        private final SessionLocks locks = SessionLocks.builder().shutdownGrace(Duration.ofSeconds(Long.getLong(SHUTDOWN_GRACE, 1))).build();
         private final Map<String, SessionLock> handles = new ConcurrentHashMap<>();
         private final CountDownLatch hooksMayEnd = new CountDownLatch(1);
         private ParentJvm parent;

@@ -62,7 +62,7 @@ class ReplacedDirectoryTest {
     void holderWhoseDirectoryIsRemovedAndMadeAgainFindsItsHandleLostAndHarmsNothingInTheNewOne() throws Exception {
         try (Puppet old = Puppet.start(); Puppet fresh = Puppet.start()) {
             for (int i = 0; i < 3; i++) {
-                old.acquire("a" + i, file, "lease=4000 grace=200");
+                old.acquire("a" + i, file, "grace=200");
                 remove(dir);
                 Files.createDirectory(dir);
                 Puppet.Held held = fresh.acquire("b" + i, file, PATIENT);
@@ -83,7 +83,7 @@ class ReplacedDirectoryTest {
     @Test
     void waiterWhoseDirectoryIsRemovedAndMadeAgainGetsTheLockOfTheNewOne() throws Exception {
         try (Puppet old = Puppet.start(); Puppet waiter = Puppet.start()) {
-            old.acquire("a", file, "lease=4000 grace=200");
+            old.acquire("a", file, "grace=200");
             Puppet.Call waiting = waiter.beginAcquire("b", file, PATIENT);
             Thread.sleep(300);
             remove(dir);

@@ -10,7 +10,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A lock that is taken away: its record removed by hand, its holder asked to let go, its time over. */
 class RevokedHolderTest {
-    private static final long GRACE = 1_000;
+    private static final long GRACE = 500;
+    private static final long MAX_HOLD = 3_000;
     private static final String PATIENT = "timeout=30000";
 
     @TempDir
@@ -20,20 +21,31 @@ class RevokedHolderTest {
     void removalByHandRevokesTheHolderAndNobodyGetsInBeforeItsGraceIsOver() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
-            Puppet.Held before = holder.acquire("a", file, "grace=" + GRACE);
+            Puppet.Held before = holder.acquire("a", file, "grace=60000");
             Puppet.Call waiting = other.beginAcquire("b", file, PATIENT);
             Files.delete(dir.resolve("session.jsonl.lock"));
-            long removedAt = System.nanoTime();
-
-            ChildJvm.Mark lost = holder.awaitLost("a");
-            assertThat(lost.detail(0)).isEqualTo("REMOVED_BY_HAND");
-            assertThat((lost.number(1) - removedAt) / 1_000_000).as("ms until the holder knew").isLessThan(5_000);
+            assertThat(holder.awaitLost("a").detail(0)).isEqualTo("REMOVED_BY_HAND");
             assertThat(holder.ensure("a")).isEqualTo("lost REMOVED_BY_HAND");
+            Thread.sleep(500);
+            assertThat(KernelTruth.seats(dir, holder.jvm().pid())).as("its byte within the grace").hasSize(1);
+            assertThat(waiting.isDone()).as("in within the grace").isFalse();
 
-            Puppet.Held after = Puppet.held(waiting); // and the holder never closes
-            assertThat(after.token()).isGreaterThan(before.token());
-            assertThat((after.nanos() - lost.number(1)) / 1_000_000).as("ms from the loss to the next holder")
-                    .isBetween(GRACE - 100, GRACE + 10_000);
+            holder.close("a");
+            assertThat(Puppet.held(waiting).token()).isGreaterThan(before.token());
+            assertThat(other.verify("b")).isEqualTo("held");
+            assertThat(dir.resolve("session.jsonl.lock")).exists();
+        }
+    }
+
+    @Test
+    void afterTheGraceOthersAreInThoughTheHolderNeverCloses() throws Exception {
+        Path file = dir.resolve("session.jsonl");
+        try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
+            holder.acquire("a", file, "grace=" + GRACE);
+            Puppet.Call waiting = other.beginAcquire("b", file, PATIENT);
+            long removedAt = System.nanoTime();
+            Files.delete(dir.resolve("session.jsonl.lock"));
+            assertThat((Puppet.held(waiting).nanos() - removedAt) / 1_000_000).as("ms from the removal").isGreaterThanOrEqualTo(GRACE);
             holder.close("a");
             assertThat(other.verify("b")).isEqualTo("held");
             assertThat(dir.resolve("session.jsonl.lock")).exists();
@@ -105,7 +117,7 @@ class RevokedHolderTest {
         Path file = dir.resolve("session.jsonl");
         Path inner = dir.resolve(".session-locks");
         try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
-            Puppet.Held held = holder.acquire("a", file, "lease=4000 grace=300");
+            Puppet.Held held = holder.acquire("a", file, "grace=300");
             Files.createFile(inner.resolve("release-" + (held.token() - 1)));
             Files.createFile(inner.resolve("release-" + (held.token() + 1)));
             Thread.sleep(1_500); // a tick is one second
@@ -122,20 +134,40 @@ class RevokedHolderTest {
 
     @Test
     void hangingHolderIsRevokedAtMaxHoldAndOneThatMakesProgressIsNot() throws Exception {
-        Path hanging = dir.resolve("hanging.jsonl");
-        Path busy = dir.resolve("busy.jsonl");
+        boolean inTime = false;
+        for (int tries = 0; tries < 3 && !inTime; tries++) { // a machine that stands still makes no progress
+            inTime = onlyOneMakesProgress(tries);
+        }
+        assertThat(inTime).as("renewed all the time").isTrue();
+    }
+
+    /** {@return whether it was in time with its progress, all the time} */
+    private boolean onlyOneMakesProgress(int tries) throws Exception {
+        Path hanging = dir.resolve("hanging-" + tries + ".jsonl");
+        Path busy = dir.resolve("busy-" + tries + ".jsonl");
         try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
-            holder.acquire("hanging", hanging, "maxHold=4000 grace=300");
-            holder.acquire("busy", busy, "maxHold=4000 grace=300");
+            holder.acquire("hanging", hanging, "maxHold=" + MAX_HOLD + " grace=300");
+            holder.acquire("busy", busy, "maxHold=" + MAX_HOLD + " grace=300");
             Puppet.Call waiting = other.beginAcquire("b", hanging, PATIENT);
-            await().atMost(Puppet.PATIENCE).until(() -> {
-                holder.tell("renew", "busy");
-                return holder.jvm().pollMark("lost-hanging").isPresent();
-            });
+            long longestPause = 0;
+            for (long renewed = System.nanoTime(); holder.jvm().pollMark("lost-hanging").isEmpty(); ) {
+                Puppet.Reply reply = holder.ask("renew", "busy");
+                longestPause = Math.max(longestPause, System.nanoTime() - renewed);
+                renewed = System.nanoTime();
+                if (!reply.ok()) {
+                    assertThat(longestPause / 1_000_000).as("ms between two renewals, of which the later was refused").isGreaterThan(MAX_HOLD / 2);
+                    return false;
+                }
+                Thread.sleep(100);
+            }
             assertThat(holder.ensure("hanging")).isEqualTo("lost MAX_HOLD");
             Puppet.held(waiting);
+            if (!holder.ask("renew", "busy").ok()) {
+                return false;
+            }
             assertThat(holder.verify("busy")).isEqualTo("held");
             assertThat(other.tryAcquire("c", busy)).isFalse();
+            return true;
         }
     }
 }

@@ -28,12 +28,13 @@ import org.junit.jupiter.api.parallel.Isolated;
 class StormTest {
     private static final int JVMS = 6;
     private static final int MOST_FROZEN = 2;
+    private static final int LEAST_VISITS = 100;
     private static final Duration LONGEST_FREEZE = Duration.ofMillis(2_500);
     /**
      * A holder that is frozen is passed over after its lease and grace. A compaction is waited for until it wakes, and so are an owner
-     * and its successor that are frozen at once. The rest is for a machine that is busy with all this.
+     * and its successor that are frozen at once. The rest is for a machine that is busy with all this, and may stand still for a moment.
      */
-    private static final Duration LONGEST_PAUSE = LONGEST_FREEZE.plus(StormWriters.LEASE).plusMillis(100).plusSeconds(4);
+    private static final Duration LONGEST_PAUSE = LONGEST_FREEZE.plus(StormWriters.LEASE).plusMillis(100).plusSeconds(10);
 
     @TempDir
     Path dir;
@@ -62,13 +63,10 @@ class StormTest {
             assertThat(witness.longestPause(StormWriters.LOCK)).as("the longest time in which nobody got in; seed %s", seed)
                     .isLessThan(LONGEST_PAUSE);
             assertNoCountedLineIsLost(seed);
-            assertThat(storm.kills).isPositive();
-            assertThat(storm.freezes).isPositive();
-            assertThat(storm.removals).isPositive();
-            assertThat(witness.visits()).isGreaterThan(100);
+            assertThat(storm.isStorm()).as("%s, %d visits", storm, witness.visits()).isTrue();
         }
         try (SessionLocks locks = SessionLocks.create();
-                SessionLock after = locks.acquire(dir.resolve("session.jsonl"), LockOptions.defaults().withTimeout(Duration.ofSeconds(10)))) {
+                SessionLock after = locks.acquire(dir.resolve("session.jsonl"), LockOptions.defaults().withTimeout(Puppet.PATIENCE))) {
             after.verifyHeld();
         }
     }
@@ -117,7 +115,7 @@ class StormTest {
 
         private Writer start() throws IOException, InterruptedException {
             String name = "w" + ++started;
-            ChildJvm jvm = ChildJvm.of(StormWriters.class).name(name).jvmArgs(Puppet.SMALL)
+            ChildJvm jvm = SmallJvm.of(StormWriters.class).name(name)
                     .args(name, witness.address(), dir.resolve("session.jsonl").toString(), dir.resolve("counted-" + name).toString(),
                             Long.toString(random.nextLong()))
                     .start();
@@ -125,8 +123,8 @@ class StormTest {
         }
 
         void rage(Duration length) throws IOException, InterruptedException {
-            long end = System.nanoTime() + length.toNanos();
-            while (System.nanoTime() < end) {
+            long start = System.nanoTime();
+            while (System.nanoTime() - start < length.toNanos() || !isStorm() && System.nanoTime() - start < Puppet.PATIENCE.toNanos()) {
                 wakeSome();
                 int which = random.nextInt(JVMS);
                 int what = random.nextInt(100);
@@ -140,6 +138,11 @@ class StormTest {
                 }
                 Thread.sleep(random.nextInt(120));
             }
+        }
+
+        /** {@return whether each kind of blow has fallen, and enough were in between} */
+        private boolean isStorm() {
+            return kills > 0 && freezes > 0 && removals > 0 && witness.visits() > LEAST_VISITS;
         }
 
         private void kill(int which) throws IOException, InterruptedException {

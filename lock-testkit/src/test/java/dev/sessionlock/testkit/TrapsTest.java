@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -39,8 +40,7 @@ class TrapsTest {
         try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
             holder.acquire("a", file);
             assertThat(KernelTruth.seats(dir, holder.jvm().pid())).hasSize(1);
-            holder.tell("walk", dir);
-            assertThat(KernelTruth.seats(dir)).as("what the kernel has after a backup: else this test shows nothing").isEmpty();
+            backUp(holder);
 
             assertThat(other.tryAcquire("b", file)).as("in though the holder's record says it lives").isFalse();
             await("the keeper takes the byte again").atMost(Puppet.PATIENCE).until(() -> {
@@ -59,6 +59,14 @@ class TrapsTest {
         }
     }
 
+    /** After it the kernel has nothing: else the test shows nothing. The keeper may just have taken its byte again, when it looks. */
+    private void backUp(Puppet holder) {
+        await("the bytes are gone").atMost(Puppet.PATIENCE).pollInterval(Duration.ofMillis(10)).until(() -> {
+            holder.tell("walk", dir);
+            return KernelTruth.seats(dir).isEmpty();
+        });
+    }
+
     @Test
     void backupThatOpensTheGuardsOfAContendedLockLetsNobodyIn() throws Exception {
         Path file = dir.resolve("session.jsonl");
@@ -71,15 +79,14 @@ class TrapsTest {
             while (System.nanoTime() < end && !waiting.isDone()) {
                 Thread.sleep(20);
             }
-            if (waiting.isDone()) { // the waiter may have been faster at the byte; then the holder has to know
-                assertThat(holder.ensure("a")).isEqualTo("lost KERNEL_LOCK_LOST");
-                assertThat(Puppet.held(waiting).nanos()).isGreaterThan(holder.heldTo("a"));
-            } else {
-                assertThat(holder.verify("a")).isEqualTo("held");
+            String said = holder.verify("a");
+            if (said.equals("held")) {
                 assertThat(KernelTruth.seats(dir, holder.jvm().pid())).hasSize(1);
                 holder.close("a");
-                Puppet.held(waiting);
+            } else { // the waiter may have been faster at the byte, or the machine may have stood still; then the holder has to know
+                assertThat(said).isIn("lost KERNEL_LOCK_LOST", "lost LEASE_EXPIRED");
             }
+            assertThat(Puppet.held(waiting).nanos()).isGreaterThan(holder.heldTo("a"));
             assertThat(other.verify("b")).isEqualTo("held");
         }
     }
@@ -201,7 +208,7 @@ class TrapsTest {
         Path file = dir.resolve("session.jsonl");
         try (Puppet one = inAPidNamespace(); Puppet two = inAPidNamespace()) {
             assertThat(one.shell("ps -o pid= -C java || true").strip()).isEqualTo(two.shell("ps -o pid= -C java || true").strip());
-            one.acquire("a", file, "lease=4000");
+            one.acquire("a", file, "lease=8000"); // a stall of some seconds does not end it
             assertThat(two.tryAcquire("b", file)).isFalse();
             Path record = dir.resolve("session.jsonl.lock");
             assertThat(Files.readString(record)).contains("\"pid\":1,");
@@ -262,8 +269,7 @@ class TrapsTest {
             holder.acquire("a", file);
             assertThat(blind.shell("test -e /proc/" + holder.jvm().pid() + " && echo seen || echo hidden"))
                     .as("else this test shows nothing").isEqualTo("hidden");
-            holder.tell("walk", dir); // its byte is gone: the record alone speaks for it
-            assertThat(KernelTruth.seats(dir)).isEmpty();
+            backUp(holder); // the record alone speaks for it
             assertThat(blind.tryAcquire("b", file)).isFalse();
             assertThat(blind.tell("inspect", file).text()).isNotEqualTo("STALE");
         }
@@ -305,11 +311,12 @@ class TrapsTest {
             assertThat(here.verify("a")).isEqualTo("held");
             here.close("a");
 
-            ahead.acquire("b", file, "lease=4000", PATIENT);
+            ahead.acquire("b", file, PATIENT);
             assertThat(here.ask("acquire", "a", file, "timeout=500").words().get(0)).isEqualTo("LockTimeoutException");
             assertThat(ahead.verify("b")).isEqualTo("held");
-            ahead.jvm().freeze();
-            assertThat(here.ask("acquire", "a", file, "timeout=6000").words().get(0))
+            ahead.close("b");
+            ahead.acquireAndFreeze("c", file, "lease=1000", PATIENT);
+            assertThat(here.ask("acquire", "a", file, "timeout=3000").words().get(0))
                     .as("nobody knows when the lease of another clock is over").isEqualTo("LockTimeoutException");
             ahead.jvm().kill();
             here.acquire("a", file, PATIENT);

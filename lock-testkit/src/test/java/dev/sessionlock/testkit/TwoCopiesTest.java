@@ -15,7 +15,7 @@ class TwoCopiesTest {
     void oneCopyDoesNotGetInBesideTheOtherAndItsEndDropsNothingOfTheOthers() throws Exception {
         Path first = dir.resolve("session.jsonl");
         Path second = TrapsTest.sameGuard(first); // both bytes in one file: whoever closes it drops both
-        try (ChildJvm both = ChildJvm.of(TwoCopies.class).jvmArgs(Puppet.SMALL).start(); Puppet other = Puppet.start()) {
+        try (ChildJvm both = SmallJvm.of(TwoCopies.class).start(); Puppet other = Puppet.start()) {
             assertThat(tell(both, "acquire one " + first)).isEqualTo("held");
             assertThat(tell(both, "try two " + first)).isEqualTo("busy");
             assertThat(KernelTruth.seats(dir, both.pid())).hasSize(1);
@@ -40,7 +40,7 @@ class TwoCopiesTest {
     @Test
     void copiesThatHammerOneLockTakeTurns() throws Exception {
         try (MutualExclusionWitness witness = MutualExclusionWitness.open();
-                ChildJvm both = ChildJvm.of(TwoCopies.class).jvmArgs(Puppet.SMALL).start()) {
+                ChildJvm both = SmallJvm.of(TwoCopies.class).start()) {
             both.send("hammer both " + witness.address() + " " + dir.resolve("session.jsonl"));
             ChildJvm.Mark hammered = both.awaitMark("hammered", Puppet.PATIENCE);
             witness.awaitAllLeft(Puppet.PATIENCE);

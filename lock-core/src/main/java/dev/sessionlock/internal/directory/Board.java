@@ -421,11 +421,6 @@ final class Board {
         }
 
         @Override
-        public void publish(int seat, long until) {
-            set(page, offset + UNTIL + 8 * seat, until);
-        }
-
-        @Override
         public boolean says(int seat, long until) {
             return until(seat) == until;
         }

@@ -17,11 +17,6 @@ final class HeapLine implements Line {
     }
 
     @Override
-    public void publish(int seat, long value) {
-        until.set(seat, value);
-    }
-
-    @Override
     public boolean says(int seat, long value) {
         return until.get(seat) == value;
     }

@@ -2,7 +2,7 @@ package dev.sessionlock.internal.directory;
 
 /**
  * One lock's line of the board: the words that all processes share. Every read is a {@code getVolatile} and every write a
- * {@code setVolatile}: rule 3 (publish, then look) needs the full fence between a write of one's own word and the read of
+ * {@code setVolatile} or {@code compareAndSet}: rule 3 (publish, then look) needs the full fence between a write of one's own word and the read of
  * another's, or both could miss each other.
  */
 public interface Line {
@@ -13,15 +13,12 @@ public interface Line {
     /** {@return until when seat {@code seat} is held, in monotonic nanoseconds; 0 if by nobody} */
     long until(int seat);
 
-    /** Publishes until when seat {@code seat} is held. Only the holder of that seat's byte may call this. */
-    void publish(int seat, long until);
-
     /** {@return whether a seat's word still is what was published} If not, somebody else has had the seat's byte since. */
     boolean says(int seat, long until);
 
     /**
-     * Publishes anew, or with 0 withdraws, if a seat's word still is what was published: one whose byte the kernel has dropped
-     * unnoticed must not overwrite the word of the next.
+     * Publishes until when a seat is held, or with 0 withdraws, if its word still is what was read or published before: one whose
+     * byte the kernel has dropped unnoticed must not overwrite the word of the next. Only for the holder of the seat's byte.
      *
      * @return whether it still was
      */

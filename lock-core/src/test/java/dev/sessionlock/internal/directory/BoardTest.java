@@ -97,8 +97,8 @@ class BoardTest {
 
         assertThat(one.find(h)).isNull();
         Line line = claim(one, h);
-        line.publish(0, 42);
-        line.publish(1, 43);
+        Lines.publish(line, 0, 42);
+        Lines.publish(line, 1, 43);
 
         for (Board board : List.of(one, other, open())) {
             assertThat(board.find(h).until(0)).isEqualTo(42);
@@ -118,7 +118,7 @@ class BoardTest {
             long h = LockName.hash("session-" + i + ".jsonl");
             bytes.inUse.add(h); // they are all held, so none is idle
             Line line = claim(i % 2 == 0 ? one : other, h);
-            line.publish(0, i + 1);
+            Lines.publish(line, 0, i + 1);
             line.drawToken(WALL);
             written.put(h, i + 1L);
         }
@@ -145,7 +145,7 @@ class BoardTest {
                         long h = LockName.hash("n" + i);
                         bytes.inUse.add(h);
                         Line line = claim(board, h);
-                        line.publish(0, h);
+                        Lines.publish(line, 0, h);
                         lines.put(h, line.toString());
                     }
                     return null;
@@ -206,7 +206,7 @@ class BoardTest {
         assertThat(all).hasSize(Board.WINDOW - 1);
 
         // Its line is cleared, then claimed for it anew: the floor remembers.
-        other.find(h(0, 0)).publish(0, 0);
+        Lines.publish(other.find(h(0, 0)), 0, 0);
         assertThat(clearAllIdle(other)).contains(h(0, 0));
         assertThat(claim(board, h(0, 0)).drawToken(0)).isGreaterThan(before + 1);
     }
@@ -242,7 +242,7 @@ class BoardTest {
             public boolean holdingBoth(long h, Runnable clear) throws IOException {
                 if (newcomer[0] == null) { // another process clears and claims it between our look and our having the bytes
                     newcomer[0] = open().findOrClaim(h(0, 77), WALL, mode, bytes);
-                    newcomer[0].publish(0, 777);
+                    Lines.publish(newcomer[0], 0, 777);
                 }
                 if (h == h(0, 77)) {
                     return false; // it is in use
@@ -286,7 +286,7 @@ class BoardTest {
     private void fillWindowOf(Board board, int place, long token) throws IOException {
         for (int i = 0; i < Board.WINDOW; i++) {
             Line line = claim(board, h(place, i));
-            line.publish(0, i + 1);
+            Lines.publish(line, 0, i + 1);
             line.raiseToken(token);
         }
     }
@@ -357,8 +357,8 @@ class BoardTest {
             long h = LockName.hash("n" + i);
             bytes.inUse.add(h);
             Line line = claim(before, h);
-            line.publish(0, Line.NEVER);
-            line.publish(1, 99);
+            Lines.publish(line, 0, Line.NEVER);
+            Lines.publish(line, 1, 99);
             line.raiseHand(7);
             token = line.drawToken(WALL);
         }
@@ -376,7 +376,7 @@ class BoardTest {
         }
         assertThat(after.find(LockName.hash("n699")).drawToken(0)).isGreaterThan(token);
         assertThat(Board.openIfReady(dir, later)).isNotNull();
-        after.find(LockName.hash("n3")).publish(0, 5);
+        Lines.publish(after.find(LockName.hash("n3")), 0, 5);
         assertThat(Board.openForUse(dir, mode, later).find(LockName.hash("n3")).until(0)).as("only the first one clears").isEqualTo(5);
     }
 
@@ -394,12 +394,12 @@ class BoardTest {
     @Test
     void whereABootIsNotKnownNothingIsCleared() throws IOException {
         long h = LockName.hash("session.jsonl");
-        claim(open(), h).publish(0, 42);
+        Lines.publish(claim(open(), h), 0, 42);
         assertThat(Board.openIfReady(dir, identity(null, "4026531834"))).isNotNull();
         assertThat(Board.openForUse(dir, mode, identity(null, "4026531834")).find(h).until(0)).as("it does not know its own boot").isEqualTo(42);
 
         Files.delete(dir.resolve(Board.FILE));
-        claim(Board.openForUse(dir, mode, identity(null, null)), h).publish(0, 43);
+        Lines.publish(claim(Board.openForUse(dir, mode, identity(null, null)), h), 0, 43);
         assertThat(Board.openIfReady(dir, SELF)).isNotNull();
         assertThat(open().find(h).until(0)).as("the board does not name its boot").isEqualTo(43);
     }
@@ -407,7 +407,7 @@ class BoardTest {
     @Test
     void bootIdsThatAreNoUuidsAreToldApartToo() throws IOException {
         long h = LockName.hash("session.jsonl");
-        claim(Board.openForUse(dir, mode, identity("boot-1", "ns-1")), h).publish(0, 42);
+        Lines.publish(claim(Board.openForUse(dir, mode, identity("boot-1", "ns-1")), h), 0, 42);
 
         assertThat(Board.openIfReady(dir, identity("boot-1", "ns-1")).comparable()).isTrue();
         assertThat(Board.openIfReady(dir, identity("boot-1", "ns-2")).comparable()).isFalse();
@@ -437,7 +437,7 @@ class BoardTest {
 
     @Test
     void anotherTimeNamespaceOfTheSameBootReadsTheUntilsButMustNotCompareThem() throws IOException {
-        claim(open(), 64).publish(0, 99);
+        Lines.publish(claim(open(), 64), 0, 99);
         ProcessIdentity contained = identity(SELF.boot(), "4026532999");
 
         Board board = Board.openForUse(dir, mode, contained);
@@ -489,7 +489,7 @@ class BoardTest {
             Files.write(file, Arrays.copyOf(whole, length));
             assertThat(Board.openIfReady(dir, SELF)).as("cut to " + length).isNull();
             Line line = claim(open(), 64);
-            line.publish(0, 5);
+            Lines.publish(line, 0, 5);
             assertThat(open().find(64).until(0)).isEqualTo(5);
         }
         byte[] withoutMagic = whole.clone();
@@ -522,7 +522,7 @@ class BoardTest {
     void bytesThatAHandAppendedDoNotMoveAnyLine() throws IOException {
         Board early = open();
         for (int i = 0; i < 100; i++) {
-            claim(early, LockName.hash("n" + i)).publish(0, i + 1);
+            Lines.publish(claim(early, LockName.hash("n" + i)), 0, i + 1);
         }
         Files.write(dir.resolve(Board.FILE), new byte[64 * 64], java.nio.file.StandardOpenOption.APPEND);
 
@@ -599,7 +599,7 @@ class BoardTest {
         assertThat(Board.openToLook(dir, SELF)).isNull();
         assertThat(dir).isEmptyDirectory();
 
-        claim(open(), 64).publish(0, 9);
+        Lines.publish(claim(open(), 64), 0, 9);
         assertThat(Board.openToLook(dir, SELF).find(64).until(0)).isEqualTo(9);
     }
 
@@ -607,7 +607,7 @@ class BoardTest {
     void anInterruptedThreadOpensItAsAnyOther() throws IOException {
         Thread.currentThread().interrupt();
         try {
-            claim(open(), 64).publish(0, 9);
+            Lines.publish(claim(open(), 64), 0, 9);
             assertThat(Board.openIfReady(dir, SELF).find(64).until(0)).isEqualTo(9);
         } finally {
             assertThat(Thread.interrupted()).as("the interrupt is not swallowed").isTrue();

@@ -19,11 +19,9 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Spare record files: reused while they are nobody's, never while they may be linked somewhere, and swept when their process is gone. */
-@Timeout(30)
 class ClaimsTest {
     private static final byte[] ONE = "one".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
     private static final byte[] TWO = "two".getBytes(java.nio.charset.StandardCharsets.US_ASCII);

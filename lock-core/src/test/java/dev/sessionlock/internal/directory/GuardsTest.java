@@ -18,11 +18,9 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The files that carry the kernel's bytes. What is held is asked of the kernel. */
-@Timeout(30)
 class GuardsTest {
     @TempDir
     Path dir;
@@ -133,7 +131,7 @@ class GuardsTest {
             } catch (IOException e) {
                 throw new AssertionError(e);
             }
-        }).get(10, TimeUnit.SECONDS);
+        }).get(60, TimeUnit.SECONDS);
         assertThat(held(9)).hasSize(1);
         assertThat(guards.trySeat(9, 0)).isNull();
         got.release();

@@ -24,6 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * The model of the protocol, {@code src/test/spin/seats.pml}, searched whole by the Spin model checker; and each rule broken, which
  * it must see. Skipped where there is no {@code spin} or no C compiler ({@code apt-get install spin gcc}).
  */
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class ModelTest {
     private static final Path MODEL = Path.of("src/test/spin/seats.pml").toAbsolutePath();
     private static final Pattern ERRORS = Pattern.compile("errors: (\\d+)");
@@ -53,14 +54,12 @@ class ModelTest {
 
     @Test
     @Tag("soak")
-    @Timeout(value = 15, unit = TimeUnit.MINUTES)
     void recordsMakeNoDifferenceToThat() throws Exception {
         assertSound("-DNP=3 -DRECORDS -DGAP");
     }
 
     @Test
     @Tag("soak")
-    @Timeout(value = 15, unit = TimeUnit.MINUTES)
     void neverTwoOfTwoThoughBothLoseTheirBytes() throws Exception {
         assertSound("-DNP=2 -DLOSSY=2");
     }
@@ -93,7 +92,6 @@ class ModelTest {
 
     @ParameterizedTest
     @Tag("soak")
-    @Timeout(value = 15, unit = TimeUnit.MINUTES)
     @ValueSource(strings = {"PLAINWITHDRAW", "PLAINPUBLISH", "PLAINRETAKE"})
     void brokenRuleIsSeenWhereThreeMeet(String broken) throws Exception {
         assertBroken("-DNP=3 -DLOSSY=1 -DCR=0 -D" + broken);

@@ -8,10 +8,12 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** The real engine on a simulated machine, over many schedules. A failing one is replayed with {@code -Dsim.seed=…}. */
 class SeatSimulationTest {
@@ -29,6 +31,7 @@ class SeatSimulationTest {
 
     @Test
     @Tag("soak")
+    @Timeout(value = 3, unit = TimeUnit.HOURS)
     void neverTwoHoldersAndNothingStuckOverMillionsOfSchedules() {
         simulate(Long.getLong("sim.soak.schedules", 5_000_000));
     }

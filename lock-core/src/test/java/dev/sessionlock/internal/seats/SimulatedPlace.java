@@ -281,16 +281,6 @@ class SimulatedPlace implements LockPlace {
         }
 
         @Override
-        public void publish(int seat, long value) {
-            journal.safely(Op.PUBLISH, () -> {
-                writeUntil(seat, value);
-                meant[seat] = value;
-                written[seat] = directory.until[seat];
-                return null;
-            });
-        }
-
-        @Override
         public boolean says(int seat, long value) {
             return journal.safely(Op.SAYS, () -> isStill(seat, value));
         }

@@ -10,6 +10,7 @@ import java.io.RandomAccessFile;
 import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -72,7 +73,7 @@ class KernelLocksTest {
         try (RandomAccessFile open = new RandomAccessFile(file.toFile(), "rw");
                 FileLock lock = open.getChannel().lock((1L << 61) + 6, 1, false)) {
             assertThat(lock.isShared()).isFalse();
-            await("a reading that does not miss it, as one beside busy processes may").untilAsserted(() -> assertThat(new KernelLocks()
+            await("a reading that does not miss it, as one beside busy processes may").atMost(Duration.ofSeconds(60)).untilAsserted(() -> assertThat(new KernelLocks()
                     .read(i -> i == inode)).hasValueSatisfying(entries -> assertThat(entries).containsExactly(new Entry(ProcessHandle.current().pid(), inode, (1L << 61) + 6, (1L << 61) + 6, false))));
         }
         assertThat(new KernelLocks().read(i -> i == inode)).contains(List.of());

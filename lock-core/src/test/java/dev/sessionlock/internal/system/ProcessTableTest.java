@@ -212,7 +212,7 @@ class ProcessTableTest {
 
     private static long endedPid() throws IOException, InterruptedException {
         Process process = new ProcessBuilder("true").start();
-        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         return process.pid();
     }
 }

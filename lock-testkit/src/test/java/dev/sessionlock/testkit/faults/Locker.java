@@ -8,6 +8,7 @@ import dev.sessionlock.testkit.ChildJvm;
 import dev.sessionlock.testkit.ChildScenario;
 import dev.sessionlock.testkit.ParentJvm;
 import dev.sessionlock.testkit.Puppet;
+import dev.sessionlock.testkit.SmallJvm;
 import dev.sessionlock.testkit.WitnessedHolder;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -37,7 +38,7 @@ final class Locker implements AutoCloseable {
     }
 
     static Locker start(String name, String witness) throws IOException, InterruptedException {
-        return new Locker(ChildJvm.of(Scenario.class).name(name).args(name, witness).jvmArgs(Puppet.SMALL).start());
+        return new Locker(SmallJvm.of(Scenario.class).name(name).args(name, witness).start());
     }
 
     ChildJvm jvm() {

@@ -7,6 +7,7 @@ import dev.sessionlock.SessionLocks;
 import dev.sessionlock.testkit.ChildJvm;
 import dev.sessionlock.testkit.ChildScenario;
 import dev.sessionlock.testkit.ParentJvm;
+import dev.sessionlock.testkit.SmallJvm;
 import java.io.IOException;
 import java.net.URLDecoder;
 import java.net.URLEncoder;
@@ -30,7 +31,6 @@ public final class OurProcess implements AutoCloseable {
     public static final String MARKED = "-Dsessionlock.owner=/openclaw";
     /** Far beyond what anything takes that works: the machine is noisy. */
     public static final Duration PATIENCE = Duration.ofSeconds(90);
-    private static final String[] SMALL = {"-Xmx64m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"};
 
     private final ChildJvm jvm;
     private final AtomicLong calls = new AtomicLong();
@@ -51,7 +51,7 @@ public final class OurProcess implements AutoCloseable {
 
     /** {@return the description of one} */
     public static ChildJvm.Builder builder() {
-        return ChildJvm.of(Life.class).name("ours").jvmArgs(SMALL);
+        return SmallJvm.of(Life.class).name("ours");
     }
 
     public ChildJvm jvm() {
