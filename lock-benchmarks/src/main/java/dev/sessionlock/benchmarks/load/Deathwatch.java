@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
@@ -70,13 +71,17 @@ public record Deathwatch(double waiterShare, List<OptionalLong> inAfterKill) {
         return (double) used / (System.nanoTime() - from);
     }
 
-    private static OptionalLong killAndWait(ChildJvm holder, ChildJvm waiter) throws InterruptedException {
+    private static OptionalLong killAndWait(ChildJvm holder, ChildJvm waiter) throws IOException, InterruptedException {
         long killedAt = System.nanoTime();
         holder.kill();
-        try {
-            return OptionalLong.of(waiter.awaitMark("in", PATIENCE).number(1) - killedAt);
-        } catch (AssertionError notIn) {
-            return OptionalLong.empty();
+        Optional<ChildJvm.Mark> in = Optional.empty();
+        while (in.isEmpty() && System.nanoTime() - killedAt < PATIENCE.toNanos()) {
+            Thread.sleep(1); // the waiter says itself when it came in
+            in = waiter.pollMark("in");
         }
+        if (in.isPresent() && in.get().detail(0).equals("failed")) {
+            throw new IOException(in.get().text());
+        }
+        return in.isPresent() ? OptionalLong.of(in.get().number(1) - killedAt) : OptionalLong.empty();
     }
 }

@@ -1,0 +1,73 @@
+package dev.sessionlock.benchmarks.report;
+
+import dev.sessionlock.benchmarks.load.LoadResult;
+import dev.sessionlock.benchmarks.peers.Peer;
+import java.awt.Color;
+import java.awt.Font;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import org.knowm.xchart.CategoryChart;
+import org.knowm.xchart.CategoryChartBuilder;
+import org.knowm.xchart.ChartEncoder;
+import org.knowm.xchart.style.Styler;
+
+/** Cycles a second of each peer, as bars. */
+final class Chart {
+    private static final int WIDTH = 960;
+    private static final int HEIGHT = 460;
+    private static final double NANOS = 1e9;
+    private static final Color[] COLOURS = {new Color(0x1F6FB4), new Color(0x2CA089), new Color(0xE08214)};
+
+    private final Findings findings;
+
+    Chart(Findings findings) {
+        this.findings = findings;
+    }
+
+    /**
+     * Draws it.
+     *
+     * @param svg the file to write, in an existing directory
+     * @throws IOException if the disk refuses, or this JVM has no fonts to measure texts with
+     */
+    void write(Path svg) throws IOException {
+        System.setProperty("java.awt.headless", "true");
+        try (OutputStream out = Files.newOutputStream(svg)) {
+            ChartEncoder.saveChart(chart(), out, "svg");
+        } catch (LinkageError | InternalError e) {
+            throw new IOException("the chart needs fonts, which this machine has not (apt-get install fontconfig fonts-dejavu-core): " + e, e);
+        }
+    }
+
+    private CategoryChart chart() {
+        CategoryChart chart = new CategoryChartBuilder().width(WIDTH).height(HEIGHT)
+                .title("Cycles a second (logarithmic; more is better)").build();
+        List<Peer> peers = List.of(Peer.values()).stream().filter(peer -> peer != Peer.NOTHING).toList();
+        List<String> names = peers.stream().map(Peer::title).toList();
+        add(chart, "1 thread", names, peers, peer -> findings.cycleNanos.containsKey(peer) ? NANOS / findings.cycleNanos.get(peer).median() : null);
+        add(chart, "8 threads of 1 JVM", names, peers, peer -> rate(Scene.EIGHT_THREADS, peer));
+        add(chart, "2 JVMs", names, peers, peer -> rate(Scene.TWO_JVMS, peer));
+        Font font = new Font(Font.SANS_SERIF, Font.PLAIN, 12);
+        chart.getStyler().setYAxisLogarithmic(true).setYAxisDecimalPattern("#,###").setXAxisLabelRotation(30)
+                .setAxisTickLabelsFont(font).setChartBackgroundColor(Color.WHITE).setSeriesColors(COLOURS)
+                .setLegendPosition(Styler.LegendPosition.InsideNW).setLegendFont(font);
+        chart.getStyler().setAvailableSpaceFill(0.8);
+        return chart;
+    }
+
+    private void add(CategoryChart chart, String title, List<String> names, List<Peer> peers, Function<Peer, Double> figure) {
+        List<Double> values = new ArrayList<>();
+        peers.forEach(peer -> values.add(figure.apply(peer)));
+        chart.addSeries(title, names, values);
+    }
+
+    private Double rate(Scene scene, Peer peer) {
+        Rounds rounds = findings.rounds(scene, peer, LoadResult::perSecond);
+        return rounds.isEmpty() || findings.fails(peer) ? null : rounds.median();
+    }
+}
