@@ -52,7 +52,7 @@ final class Campaign {
     }
 
     /** {@return all that was measured} */
-    Findings run() throws IOException, InterruptedException {
+    Findings run() throws InterruptedException {
         cycles();
         for (int jvms : List.of(1, 2)) {
             loads(jvms);
@@ -136,21 +136,27 @@ final class Campaign {
     // ---- by crews ----
 
     /** All crews of a size are there at once, and those idle that do not have their turn. */
-    private void loads(int jvms) throws IOException, InterruptedException {
-        List<Scene> scenes = List.of(Scene.values()).stream().filter(scene -> scene.jvms == jvms).toList();
+    private void loads(int jvms) throws InterruptedException {
         Map<Peer, Crew> crews = new EnumMap<>(Peer.class);
         try {
-            say("starting " + jvms + (jvms == 1 ? " JVM" : " JVMs") + " for each peer");
-            for (Peer peer : EnumSet.allOf(Peer.class)) {
-                if (scenes.stream().anyMatch(scene -> scene.peers.contains(peer))) {
-                    start(crews, peer, jvms);
+            for (Scene scene : Scene.values()) {
+                if (scene.jvms == jvms) {
+                    assemble(scene, crews);
+                    loads(scene, crews);
                 }
-            }
-            for (Scene scene : scenes) {
-                loads(scene, crews);
             }
         } finally {
             crews.values().forEach(Crew::close);
+        }
+    }
+
+    /** Starts the crews that are missing: all, or those that have failed in the scene before. */
+    private void assemble(Scene scene, Map<Peer, Crew> crews) throws InterruptedException {
+        for (Peer peer : scene.peers) {
+            if (!crews.containsKey(peer)) {
+                say("starting " + scene.jvms + (scene.jvms == 1 ? " JVM: " : " JVMs: ") + peer.title());
+                start(crews, peer, scene.jvms);
+            }
         }
     }
 

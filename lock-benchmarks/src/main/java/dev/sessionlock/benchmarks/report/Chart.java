@@ -2,15 +2,18 @@ package dev.sessionlock.benchmarks.report;
 
 import dev.sessionlock.benchmarks.load.LoadResult;
 import dev.sessionlock.benchmarks.peers.Peer;
+import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategoryChartBuilder;
 import org.knowm.xchart.ChartEncoder;
@@ -21,6 +24,9 @@ final class Chart {
     private static final int WIDTH = 960;
     private static final int HEIGHT = 460;
     private static final double NANOS = 1e9;
+    /** Where the axis begins: a bar of this height is none. Nobody is as slow. */
+    private static final double LEAST = 100;
+    private static final Pattern MORE_THAN_HUNDREDTHS = Pattern.compile("(\\.\\d\\d)\\d+");
     private static final Color[] COLOURS = {new Color(0x1F6FB4), new Color(0x2CA089), new Color(0xE08214)};
 
     private final Findings findings;
@@ -37,8 +43,11 @@ final class Chart {
      */
     void write(Path svg) throws IOException {
         System.setProperty("java.awt.headless", "true");
-        try (OutputStream out = Files.newOutputStream(svg)) {
-            ChartEncoder.saveChart(chart(), out, "svg");
+        ByteArrayOutputStream drawn = new ByteArrayOutputStream();
+        try {
+            ChartEncoder.saveChart(chart(), drawn, "svg");
+            // Texts are outlines of letters: to a hundredth of a pixel they are half as long.
+            Files.writeString(svg, MORE_THAN_HUNDREDTHS.matcher(drawn.toString(StandardCharsets.UTF_8)).replaceAll("$1"));
         } catch (LinkageError | InternalError e) {
             throw new IOException("the chart needs fonts, which this machine has not (apt-get install fontconfig fonts-dejavu-core): " + e, e);
         }
@@ -49,25 +58,32 @@ final class Chart {
                 .title("Cycles a second (logarithmic; more is better)").build();
         List<Peer> peers = List.of(Peer.values()).stream().filter(peer -> peer != Peer.NOTHING).toList();
         List<String> names = peers.stream().map(Peer::title).toList();
-        add(chart, "1 thread", names, peers, peer -> findings.cycleNanos.containsKey(peer) ? NANOS / findings.cycleNanos.get(peer).median() : null);
+        add(chart, "1 thread", names, peers, peer -> findings.cycleNanos.containsKey(peer) ? NANOS / findings.cycleNanos.get(peer).median() : LEAST);
         add(chart, "8 threads of 1 JVM", names, peers, peer -> rate(Scene.EIGHT_THREADS, peer));
         add(chart, "2 JVMs", names, peers, peer -> rate(Scene.TWO_JVMS, peer));
         Font font = new Font(Font.SANS_SERIF, Font.PLAIN, 12);
-        chart.getStyler().setYAxisLogarithmic(true).setYAxisDecimalPattern("#,###").setXAxisLabelRotation(30)
+        chart.getStyler().setYAxisLogarithmic(true).setYAxisMin(LEAST).setXAxisLabelRotation(30)
                 .setAxisTickLabelsFont(font).setChartBackgroundColor(Color.WHITE).setSeriesColors(COLOURS)
-                .setLegendPosition(Styler.LegendPosition.InsideNW).setLegendFont(font);
+                .setLegendPosition(Styler.LegendPosition.OutsideS)
+                .setLegendLayout(Styler.LegendLayout.Horizontal).setLegendFont(font);
+        // Dashes and the lines between the powers of ten would make up nine tenths of the file.
+        chart.getStyler().setPlotGridLinesStroke(new BasicStroke(0.5f)).setPlotGridVerticalLinesVisible(false)
+                .setYAxisTickLabelsFormattingFunction(value -> isPowerOfTen(value) ? String.format(Locale.ROOT, "%,.0f", value) : "");
         chart.getStyler().setAvailableSpaceFill(0.8);
         return chart;
     }
 
-    private void add(CategoryChart chart, String title, List<String> names, List<Peer> peers, Function<Peer, Double> figure) {
-        List<Double> values = new ArrayList<>();
-        peers.forEach(peer -> values.add(figure.apply(peer)));
-        chart.addSeries(title, names, values);
+    private static boolean isPowerOfTen(double value) {
+        double digits = Math.log10(value);
+        return Math.abs(digits - Math.rint(digits)) < 1e-6;
     }
 
-    private Double rate(Scene scene, Peer peer) {
+    private void add(CategoryChart chart, String title, List<String> names, List<Peer> peers, Function<Peer, Double> figure) {
+        chart.addSeries(title, names, peers.stream().map(figure).map(value -> Math.max(LEAST, value)).toList());
+    }
+
+    private double rate(Scene scene, Peer peer) {
         Rounds rounds = findings.rounds(scene, peer, LoadResult::perSecond);
-        return rounds.isEmpty() || findings.fails(peer) ? null : rounds.median();
+        return rounds.isEmpty() || findings.fails(peer) ? LEAST : rounds.median();
     }
 }
