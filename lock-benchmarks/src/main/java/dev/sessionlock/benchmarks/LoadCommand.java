@@ -88,7 +88,7 @@ final class LoadCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         int exit = 0;
         try (Workplace place = directory == null ? Workplace.create() : Workplace.in(directory)) {
-            out.printf(FORMAT, "on " + place.fileSystem(), "cycles/s", "JVMs", "threads", "wait p50", "p99", "longest", "handover p50", "p99",
+            out.printf(FORMAT, place.fileSystem(), "cycles/s", "JVMs", "threads", "wait p50", "p99", "longest", "handover p50", "p99",
                     "double holders");
             for (Peer peer : peers) {
                 LoadResult result = run(peer, load, place);

@@ -65,7 +65,7 @@ public final class Main implements Callable<Integer> {
                 .setUsageHelpWidth(HELP_WIDTH)
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler((e, args) -> say(e.getCommandLine(),
-                        e.getMessage() + " (help: " + e.getCommandLine().getCommandSpec().name() + " --help)"))
+                        e.getMessage() + " (help: " + e.getCommandLine().getCommandSpec().qualifiedName() + " --help)"))
                 .setExecutionExceptionHandler(Main::failed);
     }
 

@@ -8,8 +8,10 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -17,6 +19,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
+import java.util.zip.DataFormatException;
 import org.HdrHistogram.Histogram;
 
 /**
@@ -101,7 +104,7 @@ final class Worker implements ChildScenario {
         try {
             parent.mark(mark, "ok", task.run());
         } catch (Exception e) {
-            parent.mark(mark, "failed", e.toString());
+            parent.mark(mark, "failed", e.getClass() == IOException.class ? e.getMessage() : e.toString());
         }
     }
 
@@ -119,6 +122,8 @@ final class Worker implements ChildScenario {
                 tallies.add(tally.get());
             }
             return text(tallies);
+        } catch (ExecutionException e) {
+            throw new IOException(e.getCause().toString(), e);
         } finally {
             executor.shutdownNow();
         }
@@ -186,14 +191,14 @@ final class Worker implements ChildScenario {
     private static String text(Histogram histogram) {
         ByteBuffer buffer = ByteBuffer.allocate(histogram.getNeededByteBufferCapacity());
         int length = histogram.encodeIntoCompressedByteBuffer(buffer);
-        return Base64.getEncoder().encodeToString(java.util.Arrays.copyOf(buffer.array(), length));
+        return Base64.getEncoder().encodeToString(Arrays.copyOf(buffer.array(), length));
     }
 
     /** {@return what {@link #text(Histogram)} has written} */
     static Histogram histogram(String text) {
         try {
             return Histogram.decodeFromCompressedByteBuffer(ByteBuffer.wrap(Base64.getDecoder().decode(text)), 0);
-        } catch (java.util.zip.DataFormatException e) {
+        } catch (DataFormatException e) {
             throw new IllegalArgumentException(e);
         }
     }

@@ -7,6 +7,7 @@ import dev.sessionlock.benchmarks.peers.Peer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.HdrHistogram.Histogram;
@@ -154,7 +155,7 @@ final class Bar {
 
     /** {@return the median in milliseconds; infinite if a waiter was not let in} */
     static double inAfterKill(Deathwatch watch) {
-        boolean all = watch.inAfterKill().stream().allMatch(java.util.OptionalLong::isPresent);
+        boolean all = watch.inAfterKill().stream().allMatch(OptionalLong::isPresent);
         return all ? Rounds.of(watch.inAfterKill().stream().mapToDouble(in -> millis(in.getAsLong())).toArray()).median()
                 : Double.POSITIVE_INFINITY;
     }

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class ReadmeSectionTest {
     private static final String BEFORE = "# A title\n\nText with trailing blanks  \n\tand ümlauts\r\n";
-    private static final String AFTER = "\n\n## More\n```\n$1 \\0 code\n```\nno newline at the end";
+    private static final String AFTER = "\n\n## More\n```\n$1 \\0 code\n```\nblanks and no newline at the end  ";
 
     @TempDir
     private Path directory;
