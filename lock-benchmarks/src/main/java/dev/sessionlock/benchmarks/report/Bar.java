@@ -39,15 +39,22 @@ final class Bar {
         }
 
         private String wanted() {
-            return text((atMost ? "≤ " : "≥ ") + number(limit));
+            return labelled((atMost ? "≤ " : "≥ ") + number(limit) + suffix());
         }
 
         private String found() {
-            return Double.isNaN(measured) ? text(NOT_MEASURED) : text(number(measured));
+            if (Double.isNaN(measured)) {
+                return labelled(NOT_MEASURED);
+            }
+            return labelled(number(measured) + (Double.isInfinite(measured) ? "" : suffix()));
         }
 
-        private String text(String number) {
-            return (label.isEmpty() ? "" : label + " ") + number + (unit.isEmpty() || number.equals(NOT_MEASURED) ? "" : " " + unit);
+        private String labelled(String figure) {
+            return label.isEmpty() ? figure : label + " " + figure;
+        }
+
+        private String suffix() {
+            return unit.isEmpty() ? "" : " " + unit;
         }
     }
 
