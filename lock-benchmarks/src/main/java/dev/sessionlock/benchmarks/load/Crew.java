@@ -111,9 +111,9 @@ public final class Crew implements Closeable {
             handovers = sum(handovers, Worker.histogram(told.get(3)));
         }
         double seconds = load.time().toNanos() / (double) TimeUnit.SECONDS.toNanos(1);
-        long counted = witness.visits() - visitsBefore;
-        LoadResult unsettled = new LoadResult(cycles, seconds, doubles, 0, waits, handovers);
-        return new LoadResult(cycles, seconds, doubles, unsettled.total() - counted, waits, handovers);
+        long visits = cycles.stream().flatMap(List::stream).mapToLong(Long::longValue).sum();
+        long lost = visits - (witness.visits() - visitsBefore);
+        return new LoadResult(cycles, seconds, doubles, lost, waits, handovers);
     }
 
     private static Histogram sum(Histogram one, Histogram other) {

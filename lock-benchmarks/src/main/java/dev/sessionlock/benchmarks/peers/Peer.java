@@ -2,6 +2,8 @@ package dev.sessionlock.benchmarks.peers;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.Set;
 
 /**
  * What is measured beside what. A peer is used as its own documentation says; where it cannot wait by itself, it is tried again every
@@ -81,6 +83,13 @@ public enum Peer {
     /** {@return whom it is supposed to keep out} */
     public Reach reach() {
         return reach;
+    }
+
+    /** {@return those that are supposed to keep out other processes, in their order} */
+    public static Set<Peer> betweenProcesses() {
+        Set<Peer> peers = EnumSet.allOf(Peer.class);
+        peers.removeIf(peer -> peer.reach != Reach.PROCESSES);
+        return peers;
     }
 
     /** {@return what it is and how it is used, one line of Markdown} */

@@ -34,6 +34,8 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 final class Campaign {
     /** As JMH's GC profiler calls the bytes allocated for each operation. */
     private static final String ALLOCATED = "gc.alloc.rate.norm";
+    /** A peer that hangs ends its own measurement, not ours. */
+    private static final TimeValue PATIENCE = TimeValue.seconds(30);
     private static final Set<Peer> MANY = EnumSet.of(Peer.STRICT, Peer.WARM, Peer.LUCENE, Peer.CHANNEL_KEPT);
 
     private final Effort effort;
@@ -115,6 +117,7 @@ final class Campaign {
                 .warmupIterations(1).warmupTime(TimeValue.milliseconds(effort.jmhWarmUp().toMillis()))
                 .measurementIterations(Effort.JMH_ITERATIONS)
                 .measurementTime(TimeValue.milliseconds(effort.jmhMeasured().toMillis() / Effort.JMH_ITERATIONS))
+                .timeout(PATIENCE)
                 .addProfiler(GCProfiler.class)
                 .shouldFailOnError(true)
                 .verbosity(VerboseMode.SILENT)
@@ -198,7 +201,7 @@ final class Campaign {
     }
 
     private void deathwatches() throws InterruptedException {
-        for (Peer peer : Scene.TURNS.peers) {
+        for (Peer peer : Peer.betweenProcesses()) {
             say("a waiter, and the death of the holder: " + peer.title());
             try {
                 findings.deathwatches.put(peer, Deathwatch.of(peer, place, effort.watched(), effort.kills()));

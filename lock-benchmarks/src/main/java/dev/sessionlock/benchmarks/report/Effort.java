@@ -29,7 +29,7 @@ record Effort(int rounds, Duration jmhWarmUp, Duration jmhMeasured, Duration loa
 
     /** {@return enough to compare versions, in some ten minutes} */
     static Effort full() {
-        return new Effort(7, Duration.ofSeconds(1), Duration.ofMillis(1_500), Duration.ofSeconds(1), Duration.ofSeconds(1),
+        return new Effort(5, Duration.ofSeconds(1), Duration.ofMillis(1_500), Duration.ofSeconds(1), Duration.ofSeconds(1),
                 Duration.ofSeconds(6), Duration.ofSeconds(5), 7, Duration.ofSeconds(20));
     }
 }

@@ -114,7 +114,7 @@ final class MarkdownReport {
                 + "return of `acquire` in the other; a waiter's use of a core while the lock is held for long; and how soon it is in after the "
                 + "holder's SIGKILL:");
         header("", "handover p50", "p99", "longest", "handovers", "waiter, % of a core", "in after SIGKILL, ms");
-        for (Peer peer : Scene.TURNS.peers) {
+        for (Peer peer : Peer.betweenProcesses()) {
             Histogram handovers = findings.handovers(Scene.TURNS, peer);
             boolean any = handovers.getTotalCount() > 0;
             Deathwatch watch = findings.deathwatches.get(peer);
