@@ -8,8 +8,6 @@ import java.awt.Font;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
@@ -36,26 +34,25 @@ final class Chart {
     }
 
     /**
-     * Draws it.
+     * {@return the picture, an SVG document}
      *
-     * @param svg the file to write, in an existing directory
-     * @throws IOException if the disk refuses, or this JVM has no fonts to measure texts with
+     * @throws IOException if this JVM has no fonts to measure texts with; the message is for people
      */
-    void write(Path svg) throws IOException {
+    String svg() throws IOException {
         System.setProperty("java.awt.headless", "true");
         ByteArrayOutputStream drawn = new ByteArrayOutputStream();
         try {
             ChartEncoder.saveChart(chart(), drawn, "svg");
-            // Texts are outlines of letters: to a hundredth of a pixel they are half as long.
-            Files.writeString(svg, MORE_THAN_HUNDREDTHS.matcher(drawn.toString(StandardCharsets.UTF_8)).replaceAll("$1"));
         } catch (LinkageError | InternalError e) {
             throw new IOException("the chart needs fonts, which this machine has not (apt-get install fontconfig fonts-dejavu-core): " + e, e);
         }
+        // Texts are outlines of letters: to a hundredth of a pixel they are half as long.
+        return MORE_THAN_HUNDREDTHS.matcher(drawn.toString(StandardCharsets.UTF_8)).replaceAll("$1");
     }
 
     private CategoryChart chart() {
         CategoryChart chart = new CategoryChartBuilder().width(WIDTH).height(HEIGHT)
-                .title("Cycles a second (logarithmic; more is better)").build();
+                .title("Cycles a second (logarithmic; no bar under load: it let two in at once)").build();
         List<Peer> peers = List.of(Peer.values()).stream().filter(peer -> peer != Peer.NOTHING).toList();
         List<String> names = peers.stream().map(Peer::title).toList();
         add(chart, "1 thread", names, peers, peer -> findings.cycleNanos.containsKey(peer) ? NANOS / findings.cycleNanos.get(peer).median() : LEAST);

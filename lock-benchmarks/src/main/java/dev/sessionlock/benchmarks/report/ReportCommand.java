@@ -54,11 +54,7 @@ public final class ReportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        ReadmeSection section = print ? null : ReadmeSection.of(readme); // not known only after ten minutes
-        Path chart = readme.resolveSibling(CHART);
-        if (!print && !Files.isDirectory(chart.getParent())) {
-            throw new IOException("there is no " + chart.getParent() + " for the chart; the README must be the repository's");
-        }
+        ReadmeSection section = print ? null : writable();
         Findings findings;
         String text;
         try (Workplace place = directory == null ? Workplace.create() : Workplace.in(directory)) {
@@ -69,10 +65,24 @@ public final class ReportCommand implements Callable<Integer> {
         if (section == null) {
             spec.commandLine().getOut().println(text);
         } else {
-            new Chart(findings).write(chart);
+            Files.writeString(chart(), new Chart(findings).svg());
             section.write(text);
         }
         return findings.fails(Peer.STRICT) || findings.fails(Peer.WARM) ? Main.NOT_EXCLUSIVE : 0;
+    }
+
+    /** {@return the section} Whatever would stop us from writing it should not do so after ten minutes. */
+    private ReadmeSection writable() throws IOException {
+        ReadmeSection section = ReadmeSection.of(readme);
+        if (!Files.isDirectory(chart().getParent())) {
+            throw new IOException("there is no " + chart().getParent() + " for the chart; the README must be the repository's");
+        }
+        new Chart(new Findings()).svg();
+        return section;
+    }
+
+    private Path chart() {
+        return readme.resolveSibling(CHART);
     }
 
     private String command() {
