@@ -21,6 +21,8 @@ public final class ManyHeld {
     private static final Duration WARM_UP = Duration.ofMillis(800);
     private static final Duration WINDOW = Duration.ofMillis(200);
     private static final int WINDOWS = 5;
+    /** After their release, some stay held for a second: that is no cycle alone. */
+    private static final Duration LINGERS = Duration.ofSeconds(2);
     private static final int COLLECTIONS = 4;
     private static final Duration PATIENCE = Duration.ofSeconds(120);
 
@@ -84,6 +86,7 @@ public final class ManyHeld {
             double keeper = keeperShare(watchMillis);
             measure(one, beside, 0);
             release();
+            Thread.sleep(LINGERS.toMillis());
             measure(one, alone, WINDOWS);
             return new Figures(median(alone), median(beside), (double) heap / count, (double) descriptors / count, keeper).text();
         }
