@@ -1,0 +1,142 @@
+package dev.sessionlock.benchmarks;
+
+import dev.sessionlock.benchmarks.load.Crew;
+import dev.sessionlock.benchmarks.load.Load;
+import dev.sessionlock.benchmarks.load.LoadResult;
+import dev.sessionlock.benchmarks.peers.Peer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import org.HdrHistogram.Histogram;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** One load of some peers, as the user wants it. */
+@Command(
+        name = "load",
+        header = "Lets several JVMs with several threads each take locks, and looks whether two are ever in at once.",
+        optionListHeading = "%nOptions:%n",
+        footer = {
+            "",
+            "Prints for each peer: cycles a second of all together; the cycles of the least served divided by those of the most served "
+                    + "JVM and thread; how long a thread waited; how long the lock took from the beginning of its release in one JVM to a "
+                    + "waiter in another one; and how often one came in while another one was there.",
+            "",
+            "Exit code: 0; 1 if one of our own locks let two in at once; 2 bad usage, or the disk refused.",
+            "",
+            "Examples:",
+            "  java -jar benchmarks.jar load STRICT",
+            "  java -jar benchmarks.jar load --jvms 4 --threads 2 --locks 100 --seconds 10 STRICT WARM LUCENE",
+            "  java -jar benchmarks.jar load --hold 2 --pause 1 STRICT CHANNEL_KEPT"
+        })
+final class LoadCommand implements Callable<Integer> {
+    private static final Set<Peer> OURS = EnumSet.of(Peer.STRICT, Peer.WARM);
+    private static final Duration WARM_UP = Duration.ofMillis(500);
+    private static final String FORMAT = "%-29s %10s %9s %9s %10s %10s %10s %12s %12s  %s%n";
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--help", usageHelp = true, description = "Show this help.")
+    private boolean help;
+
+    @Option(names = "--jvms", paramLabel = "N", defaultValue = "2", description = "How many JVMs. Default: ${DEFAULT-VALUE}.")
+    private int jvms;
+
+    @Option(names = "--threads", paramLabel = "N", defaultValue = "1", description = "Threads of each. Default: ${DEFAULT-VALUE}.")
+    private int threads;
+
+    @Option(names = "--locks", paramLabel = "N", defaultValue = "1", description = "How many locks. Default: ${DEFAULT-VALUE}.")
+    private int locks;
+
+    @Option(names = "--seconds", paramLabel = "S", defaultValue = "3", description = "For how long. Default: ${DEFAULT-VALUE}.")
+    private double seconds;
+
+    @Option(names = "--hold", paramLabel = "MS", defaultValue = "0", description = "How long each hold is, in ms. Default: ${DEFAULT-VALUE}.")
+    private double hold;
+
+    @Option(names = "--pause", paramLabel = "MS", defaultValue = "0", description = "How long a thread stays away, in ms. Default: ${DEFAULT-VALUE}.")
+    private double pause;
+
+    @Option(names = "--dir", paramLabel = "DIR", description = "Where to work. Default: a temporary directory on a disk.")
+    private Path directory;
+
+    @Parameters(paramLabel = "PEER", arity = "1..*", description = "One or more of ${COMPLETION-CANDIDATES}.")
+    private List<Peer> peers = new ArrayList<>();
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        within("--jvms", jvms, 1, 64);
+        within("--threads", threads, 1, 256);
+        within("--locks", locks, 1, 10_000);
+        within("--seconds", seconds, 0.01, 3_600);
+        within("--hold", hold, 0, 60_000);
+        within("--pause", pause, 0, 60_000);
+        Load load = new Load(threads, locks, millis(1_000 * seconds), millis(hold), millis(pause));
+        PrintWriter out = spec.commandLine().getOut();
+        int exit = 0;
+        try (Workplace place = directory == null ? Workplace.create() : Workplace.in(directory)) {
+            out.printf(FORMAT, place.fileSystem(), "cycles/s", "JVMs", "threads", "wait p50", "p99", "longest", "handover p50", "p99",
+                    "double holders");
+            for (Peer peer : peers) {
+                LoadResult result = run(peer, load, place);
+                print(out, peer, result);
+                exit = !result.excluded() && OURS.contains(peer) ? Main.NOT_EXCLUSIVE : exit;
+            }
+        }
+        return exit;
+    }
+
+    private void within(String option, double value, double least, double most) {
+        if (!(value >= least && value <= most)) {
+            throw new ParameterException(spec.commandLine(),
+                    String.format(Locale.ROOT, "%s must be from %s to %s", option, number(least), number(most)));
+        }
+    }
+
+    private static String number(double value) {
+        return value == Math.rint(value) ? Long.toString((long) value) : Double.toString(value);
+    }
+
+    private static Duration millis(double millis) {
+        return Duration.ofNanos(Math.round(millis * TimeUnit.MILLISECONDS.toNanos(1)));
+    }
+
+    private LoadResult run(Peer peer, Load load, Workplace place) throws IOException, InterruptedException {
+        try (Crew crew = Crew.start(peer, place.directory("load"), jvms, locks)) {
+            crew.load(new Load(threads, locks, WARM_UP, load.hold(), load.pause()));
+            return crew.load(load);
+        } catch (IOException e) {
+            throw new IOException(peer.title() + ": " + e.getMessage(), e);
+        }
+    }
+
+    private void print(PrintWriter out, Peer peer, LoadResult result) {
+        Histogram handovers = result.handovers();
+        out.printf(Locale.ROOT, FORMAT, peer.title(), String.format(Locale.ROOT, "%,.0f", result.perSecond()),
+                jvms == 1 ? "-" : String.format(Locale.ROOT, "%.2f", result.fairnessOfProcesses()),
+                String.format(Locale.ROOT, "%.2f", result.fairnessOfThreads()),
+                micros(result.waits().getValueAtPercentile(50)), micros(result.waits().getValueAtPercentile(99)),
+                micros(result.waits().getMaxValue()),
+                handovers.getTotalCount() == 0 ? "-" : micros(handovers.getValueAtPercentile(50)),
+                handovers.getTotalCount() == 0 ? "-" : micros(handovers.getValueAtPercentile(99)),
+                result.excluded() ? "0" : "FAILING: " + result.doubles() + " (and " + result.lostVisits() + " updates lost)");
+        out.flush();
+    }
+
+    private static String micros(long nanos) {
+        return String.format(Locale.ROOT, "%,.1f us", nanos / 1e3);
+    }
+}

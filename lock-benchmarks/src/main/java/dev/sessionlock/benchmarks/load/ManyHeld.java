@@ -1,0 +1,167 @@
+package dev.sessionlock.benchmarks.load;
+
+import dev.sessionlock.benchmarks.Workplace;
+import dev.sessionlock.benchmarks.peers.Peer;
+import dev.sessionlock.benchmarks.peers.PeerLock;
+import dev.sessionlock.testkit.ChildJvm;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/** What it costs one JVM to hold many locks of one directory. */
+public final class ManyHeld {
+    private static final Duration WARM_UP = Duration.ofMillis(800);
+    private static final Duration WINDOW = Duration.ofMillis(200);
+    private static final int WINDOWS = 5;
+    /** After their release, some stay held for a second: that is no cycle alone. */
+    private static final Duration LINGERS = Duration.ofSeconds(2);
+    private static final int COLLECTIONS = 4;
+    private static final Duration PATIENCE = Duration.ofSeconds(120);
+
+    private final Peer peer;
+    private final Path directory;
+    private final List<PeerLock> locks = new ArrayList<>();
+    private final List<AutoCloseable> holds = new ArrayList<>();
+
+    /**
+     * What was measured.
+     *
+     * @param aloneNanos a cycle of one more lock while no other is held, before and after
+     * @param besideNanos the same while they are held
+     * @param heapBytes for each held lock, all that the peer and its user keep for it
+     * @param descriptors for each held lock
+     * @param keeperShare of a core that the keeper's thread uses while they are held; 0 where there is none
+     */
+    public record Figures(double aloneNanos, double besideNanos, double heapBytes, double descriptors, double keeperShare) {
+        private static Figures parse(List<String> words) {
+            double[] all = words.stream().mapToDouble(Double::parseDouble).toArray();
+            return new Figures(all[0], all[1], all[2], all[3], all[4]);
+        }
+
+        private String text() {
+            return aloneNanos + " " + besideNanos + " " + heapBytes + " " + descriptors + " " + keeperShare;
+        }
+    }
+
+    ManyHeld(Peer peer, Path directory) {
+        this.peer = peer;
+        this.directory = directory;
+    }
+
+    /**
+     * Measures in a JVM of its own.
+     *
+     * @param count how many are held
+     * @param watched for how long the keeper is watched; our locks are renewed every 10 s, so less than that misses the renewals
+     * @throws IOException if the peer has thrown something, or has no more descriptors
+     */
+    public static Figures of(Peer peer, Workplace place, int count, Duration watched) throws IOException, InterruptedException {
+        try (Crew crew = Crew.start(peer, place.directory("many"), 1, 1)) {
+            ChildJvm worker = crew.workers().get(0);
+            worker.send("hold " + count + " " + watched.toMillis());
+            return Figures.parse(Crew.answer(worker, "holds", PATIENCE.plus(watched)));
+        }
+    }
+
+    /** Measures in this JVM. {@return the figures, as text} */
+    String measure(int count, long watchMillis) throws Exception {
+        try (PeerLock one = peer.open(directory, "one.jsonl")) {
+            cycle(one, WARM_UP);
+            double[] alone = new double[2 * WINDOWS];
+            double[] beside = new double[WINDOWS];
+            measure(one, alone, 0);
+            long heap = heap();
+            long descriptors = descriptors();
+            hold(count);
+            heap = heap() - heap;
+            descriptors = descriptors() - descriptors;
+            double keeper = keeperShare(watchMillis);
+            measure(one, beside, 0);
+            release();
+            Thread.sleep(LINGERS.toMillis());
+            measure(one, alone, WINDOWS);
+            return new Figures(median(alone), median(beside), (double) heap / count, (double) descriptors / count, keeper).text();
+        }
+    }
+
+    private static void measure(PeerLock lock, double[] into, int from) throws Exception {
+        for (int i = from; i < from + WINDOWS; i++) {
+            into[i] = cycle(lock, WINDOW);
+        }
+    }
+
+    /** {@return nanoseconds a cycle} */
+    private static double cycle(PeerLock lock, Duration time) throws Exception {
+        long from = System.nanoTime();
+        long cycles = 0;
+        long now;
+        do {
+            lock.acquire().close();
+            cycles++;
+            now = System.nanoTime();
+        } while (now - from < time.toNanos());
+        return (double) (now - from) / cycles;
+    }
+
+    private void hold(int count) throws Exception {
+        for (int i = 0; i < count; i++) {
+            PeerLock lock = peer.open(directory, "held-" + i + ".jsonl");
+            locks.add(lock);
+            holds.add(lock.acquire());
+        }
+    }
+
+    private void release() throws Exception {
+        for (AutoCloseable hold : holds) {
+            hold.close();
+        }
+        for (PeerLock lock : locks) {
+            lock.close();
+        }
+    }
+
+    private static long heap() {
+        for (int i = 0; i < COLLECTIONS; i++) {
+            System.gc();
+        }
+        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
+    }
+
+    private static long descriptors() throws IOException {
+        Path own = Path.of("/proc/self/fd");
+        if (!Files.isDirectory(own)) {
+            own = Path.of("/dev/fd");
+        }
+        try (Stream<Path> all = Files.list(own)) {
+            return all.count();
+        }
+    }
+
+    private static double keeperShare(long watchMillis) throws InterruptedException {
+        ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+        long keeper = Arrays.stream(threads.getThreadInfo(threads.getAllThreadIds()))
+                .filter(thread -> thread != null && thread.getThreadName().equals("sessionlock-keeper"))
+                .mapToLong(thread -> thread.getThreadId()).findFirst().orElse(-1);
+        if (keeper < 0) {
+            return 0;
+        }
+        long used = threads.getThreadCpuTime(keeper);
+        Thread.sleep(watchMillis);
+        return (threads.getThreadCpuTime(keeper) - used) / (double) TimeUnit.MILLISECONDS.toNanos(watchMillis);
+    }
+
+    private static double median(double[] all) {
+        double[] sorted = all.clone();
+        Arrays.sort(sorted);
+        int middle = sorted.length / 2;
+        return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+    }
+}

@@ -1,0 +1,123 @@
+package dev.sessionlock.benchmarks.peers;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.nio.MappedByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * What our strict mode asks of the kernel and of the board, in its order, and nothing else: no queue, no keeper, no handles, no judgement of
+ * what it finds. Whatever strict mode costs above it is ours to save.
+ */
+final class BareSketch implements PeerLock {
+    /** As long as a record of the protocol. */
+    static final byte[] RECORD = " ".repeat(1_024).getBytes(StandardCharsets.US_ASCII);
+
+    private static final VarHandle WORDS = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
+    /** Offsets in the line: until of our seat and of the other, token. */
+    private static final int UNTIL = 0;
+    private static final int OTHER_UNTIL = 8;
+    private static final int TOKEN = 16;
+    private static final int LINE = 64;
+    private static final long BYTE = 1L << 61;
+    private static final long LEASE_NANOS = 33_000_000_000L;
+
+    private final ReentrantLock threads = new ReentrantLock();
+    private final Path record;
+    private final Path claim;
+    private final RandomAccessFile guard;
+    private final RandomAccessFile claimFile;
+    private final MappedByteBuffer line;
+    private final Object claimKey;
+
+    BareSketch(Path directory, String name) throws IOException {
+        record = directory.resolve(name + ".lock");
+        claim = directory.resolve("claim-" + ProcessHandle.current().pid() + "-" + name);
+        guard = new RandomAccessFile(directory.resolve("guard-" + name).toFile(), "rw");
+        claimFile = new RandomAccessFile(claim.toFile(), "rw");
+        try (RandomAccessFile board = new RandomAccessFile(directory.resolve("board-" + name).toFile(), "rw")) {
+            line = board.getChannel().map(FileChannel.MapMode.READ_WRITE, 0, LINE);
+        }
+        claimKey = inode(claim);
+    }
+
+    @Override
+    public AutoCloseable acquire() throws Exception {
+        threads.lockInterruptibly();
+        try {
+            FileLock kernel = guard.getChannel().tryLock(BYTE, 1, false);
+            if (kernel == null) {
+                kernel = guard.getChannel().lock(BYTE, 1, false);
+            }
+            publishAndLook();
+            drawToken();
+            link();
+            FileLock held = kernel;
+            return () -> release(held);
+        } catch (Throwable e) {
+            threads.unlock();
+            throw e;
+        }
+    }
+
+    private void publishAndLook() {
+        WORDS.setVolatile(line, UNTIL, System.nanoTime() + LEASE_NANOS);
+        if ((long) WORDS.getVolatile(line, OTHER_UNTIL) != 0) {
+            throw new IllegalStateException("nobody writes there");
+        }
+    }
+
+    private void drawToken() {
+        long last = (long) WORDS.getVolatile(line, TOKEN);
+        WORDS.compareAndSet(line, TOKEN, last, Math.max(System.currentTimeMillis() * 1_000, last + 1));
+    }
+
+    private void link() throws IOException {
+        claimFile.seek(0);
+        claimFile.write(RECORD);
+        try {
+            Files.createLink(record, claim);
+        } catch (FileAlreadyExistsException killedHolders) {
+            Files.delete(record);
+            Files.createLink(record, claim);
+        }
+    }
+
+    private void release(FileLock kernel) throws IOException {
+        try {
+            if (inode(record).equals(claimKey)) {
+                Files.delete(record);
+            }
+            WORDS.setVolatile(line, UNTIL, 0L);
+            kernel.release();
+        } finally {
+            threads.unlock();
+        }
+    }
+
+    private static Object inode(Path file) throws IOException {
+        Object key = Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS).fileKey();
+        if (key == null) {
+            throw new NoSuchFileException(file.toString(), null, "its file system has no inodes");
+        }
+        return key;
+    }
+
+    @Override
+    public void close() throws IOException {
+        claimFile.close();
+        guard.close();
+    }
+}

@@ -1,0 +1,111 @@
+package dev.sessionlock.benchmarks.peers;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.Set;
+
+/**
+ * What is measured beside what. A peer is used as its own documentation says; where it cannot wait by itself, it is tried again every
+ * {@link Polling#PAUSE} until it is had, the same for all.
+ */
+public enum Peer {
+    /** Our library as it comes: after {@code close()} nothing is left. */
+    STRICT("sessionlock, strict", Reach.PROCESSES, "this library with its defaults", SessionPeer::strict),
+
+    /** Our library, lingering: the next acquisition of the same JVM is cheap. */
+    WARM("sessionlock, warm", Reach.PROCESSES, "this library, `withLinger(1 s)`", SessionPeer::warm),
+
+    /** The system calls of our strict mode and nothing around them. */
+    BARE_SKETCH("bare sketch", Reach.PROCESSES,
+            "the floor of the strict mode: its system calls alone (kernel byte, write, link, look, inode check, unlink)", BareSketch::new),
+
+    /** A kernel lock on a file that stays open. */
+    CHANNEL_KEPT("FileChannel, kept open", Reach.PROCESSES,
+            "`FileChannel.lock()` behind a `ReentrantLock`, opened once; no record, no lease; read the file anywhere in the JVM and it is gone",
+            ChannelPeer::kept),
+
+    /** A kernel lock on a file that is opened for it. */
+    CHANNEL_OPENED("FileChannel, opened each time", Reach.PROCESSES,
+            "as most examples have it: open, `lock()`, close; with several threads a JVM drops its own locks", ChannelPeer::openedEachTime),
+
+    /** The lock file of most programs. */
+    CREATE_DELETE("create, write, delete", Reach.PROCESSES, "`CREATE_NEW`, a record, delete; stays after a crash", CreateDeletePeer::new),
+
+    /** The lock of Lucene's index writers. */
+    LUCENE("Lucene NativeFSLockFactory", Reach.PROCESSES, "the lock of Lucene's index writers; no wait, no record", LucenePeer::new),
+
+    /** The lock of JGit. */
+    JGIT("JGit LockFile", Reach.PROCESSES, "the lock of JGit's refs and index; no wait, stays after a crash", JGitPeer::new),
+
+    /** The file locks of Maven. */
+    RESOLVER("Maven Resolver file-lock", Reach.THREADS,
+            "`FileLockNamedLockFactory` with its defaults; on Linux it deletes the file at open and so excludes no other process", ResolverPeer::new),
+
+    /** The floor of everything: no other process is asked. */
+    REENTRANT_LOCK("ReentrantLock", Reach.THREADS, "the floor: memory of one JVM", ReentrantLockPeer::new),
+
+    /** The control: if the witness finds nothing here, it is blind. */
+    NOTHING("no lock at all", Reach.NOBODY, "the control: shows that the witness sees double holders", (directory, name) -> new NoLock());
+
+    /** Whom a peer keeps out, by its own documentation; what it does is for the witness to say. */
+    public enum Reach {
+        /** Nobody. */
+        NOBODY,
+        /** The threads of its JVM. */
+        THREADS,
+        /** All threads of all processes. */
+        PROCESSES
+    }
+
+    /** Opens a lock. */
+    interface Opener {
+        PeerLock open(Path directory, String name) throws IOException;
+    }
+
+    private final String title;
+    private final Reach reach;
+    private final String note;
+    private final Opener opener;
+
+    Peer(String title, Reach reach, String note, Opener opener) {
+        this.title = title;
+        this.reach = reach;
+        this.note = note;
+        this.opener = opener;
+    }
+
+    /** {@return its name for people} */
+    public String title() {
+        return title;
+    }
+
+    /** {@return whom it is supposed to keep out} */
+    public Reach reach() {
+        return reach;
+    }
+
+    /** {@return those that are supposed to keep out other processes, in their order} */
+    public static Set<Peer> betweenProcesses() {
+        Set<Peer> peers = EnumSet.allOf(Peer.class);
+        peers.removeIf(peer -> peer.reach != Reach.PROCESSES);
+        return peers;
+    }
+
+    /** {@return what it is and how it is used, one line of Markdown} */
+    public String note() {
+        return note;
+    }
+
+    /**
+     * Opens a lock of this peer.
+     *
+     * @param directory an existing directory on the disk to be measured, for this peer alone
+     * @param name of a file in it
+     * @return the lock, to be closed
+     * @throws IOException if the disk refuses
+     */
+    public PeerLock open(Path directory, String name) throws IOException {
+        return opener.open(directory, name);
+    }
+}

@@ -1,0 +1,203 @@
+package dev.sessionlock.benchmarks.report;
+
+import dev.sessionlock.benchmarks.load.Deathwatch;
+import dev.sessionlock.benchmarks.load.LoadResult;
+import dev.sessionlock.benchmarks.load.ManyHeld;
+import dev.sessionlock.benchmarks.peers.Peer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalLong;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.HdrHistogram.Histogram;
+
+/** What we want to reach, and whether we have: each line has one or more figures, with a limit for each. */
+final class Bar {
+    /** What stands for a figure that was not measured. */
+    static final String NOT_MEASURED = "not measured";
+
+    /**
+     * One figure and its limit.
+     *
+     * @param label what it is, empty if the line says so
+     * @param measured NaN if it was not
+     * @param unit after the number, empty for a ratio
+     */
+    record Check(String label, double measured, boolean atMost, double limit, String unit) {
+        static Check atMost(String label, double measured, double limit, String unit) {
+            return new Check(label, measured, true, limit, unit);
+        }
+
+        static Check atLeast(String label, double measured, double limit, String unit) {
+            return new Check(label, measured, false, limit, unit);
+        }
+
+        /** {@return whether it is within the limit; not so if it was not measured} */
+        boolean met() {
+            return atMost ? measured <= limit : measured >= limit;
+        }
+
+        private String wanted() {
+            return labelled((atMost ? "≤ " : "≥ ") + number(limit) + suffix());
+        }
+
+        private String found() {
+            if (Double.isNaN(measured)) {
+                return labelled(NOT_MEASURED);
+            }
+            return labelled(number(measured) + (Double.isInfinite(measured) ? "" : suffix()));
+        }
+
+        private String labelled(String figure) {
+            return label.isEmpty() ? figure : label + " " + figure;
+        }
+
+        private String suffix() {
+            return unit.isEmpty() ? "" : " " + unit;
+        }
+    }
+
+    /** One line of the bar. */
+    record Line(String title, List<Check> checks) {
+        Line(String title, Check... checks) {
+            this(title, List.of(checks));
+        }
+
+        /** {@return whether all its figures are within their limits} */
+        boolean met() {
+            return checks.stream().allMatch(Check::met);
+        }
+
+        /** {@return what is wanted, for people} */
+        String wanted() {
+            return checks.stream().map(Check::wanted).collect(Collectors.joining("; "));
+        }
+
+        /** {@return what was measured, for people} */
+        String measured() {
+            return checks.stream().map(Check::found).collect(Collectors.joining("; "));
+        }
+    }
+
+    private final Findings findings;
+
+    private Bar(Findings findings) {
+        this.findings = findings;
+    }
+
+    /** {@return the lines of the bar, with what was found} */
+    static List<Line> lines(Findings findings) {
+        Bar bar = new Bar(findings);
+        List<Line> lines = new ArrayList<>();
+        lines.addAll(bar.cycles());
+        lines.addAll(bar.crowds());
+        lines.addAll(bar.waiting());
+        lines.addAll(bar.many());
+        return lines;
+    }
+
+    private List<Line> cycles() {
+        return List.of(
+                new Line("strict cycle / bare sketch", Check.atMost("", cycle(Peer.STRICT, Peer.BARE_SKETCH), 1.15, "")),
+                new Line("strict cycle / Lucene; / create, write, delete",
+                        Check.atMost("", cycle(Peer.STRICT, Peer.LUCENE), 0.9, ""),
+                        Check.atMost("", cycle(Peer.STRICT, Peer.CREATE_DELETE), 0.65, "")),
+                new Line("warm cycle / uncontended `ReentrantLock`; allocation",
+                        Check.atMost("", cycle(Peer.WARM, Peer.REENTRANT_LOCK), 10, "×"),
+                        Check.atMost("", findings.cycleBytes.getOrDefault(Peer.WARM, new Rounds()).median(), 96, "B/op")),
+                new Line("`ensureHeld()`; allocation",
+                        Check.atMost("", findings.ensureHeldNanos.median(), 40, "ns"),
+                        // JMH counts what the whole JVM allocates: some thousandths of a byte are its own
+                        Check.atMost("", whole(findings.ensureHeldBytes.median()), 0, "B/op")));
+    }
+
+    private static double whole(double bytes) {
+        return Double.isNaN(bytes) ? bytes : Math.rint(bytes);
+    }
+
+    private double cycle(Peer peer, Peer other) {
+        return findings.cycleNanos.getOrDefault(peer, new Rounds()).ratioTo(findings.cycleNanos.getOrDefault(other, new Rounds()));
+    }
+
+    private List<Line> crowds() {
+        return List.of(
+                new Line("8 threads, 1 JVM: strict / Lucene; least/most served",
+                        Check.atLeast("", rate(Scene.EIGHT_THREADS, Peer.STRICT, Peer.LUCENE), 1.5, "×"),
+                        Check.atLeast("", findings.rounds(Scene.EIGHT_THREADS, Peer.STRICT, LoadResult::fairnessOfThreads).median(), 0.8, "")),
+                new Line("2 JVMs: strict / Lucene; least/most served; longest wait",
+                        Check.atLeast("", rate(Scene.TWO_JVMS, Peer.STRICT, Peer.LUCENE), 1.2, "×"),
+                        Check.atLeast("", fairness(Peer.STRICT), 0.9, ""),
+                        Check.atMost("", longestWait(Peer.STRICT), 50, "ms")),
+                new Line("2 JVMs: warm / `FileChannel` kept open; least/most served; longest wait",
+                        Check.atLeast("", rate(Scene.TWO_JVMS, Peer.WARM, Peer.CHANNEL_KEPT), 0.8, "×"),
+                        Check.atLeast("", fairness(Peer.WARM), 0.8, ""),
+                        Check.atMost("", longestWait(Peer.WARM), 100, "ms")));
+    }
+
+    private double rate(Scene scene, Peer peer, Peer other) {
+        return findings.rounds(scene, peer, LoadResult::perSecond).ratioTo(findings.rounds(scene, other, LoadResult::perSecond));
+    }
+
+    private double fairness(Peer peer) {
+        return findings.rounds(Scene.TWO_JVMS, peer, LoadResult::fairnessOfProcesses).median();
+    }
+
+    /** The median of the rounds' longest: a machine that is taken away for a moment is no fault of the lock's. */
+    private double longestWait(Peer peer) {
+        return findings.rounds(Scene.TWO_JVMS, peer, result -> millis(result.waits().getMaxValue())).median();
+    }
+
+    private List<Line> waiting() {
+        Histogram handovers = findings.handovers(Scene.TURNS, Peer.STRICT);
+        boolean any = handovers.getTotalCount() > 0;
+        Deathwatch watch = findings.deathwatches.get(Peer.STRICT);
+        return List.of(
+                new Line("handover to a process that waits; the waiter's use of a core",
+                        Check.atMost("p50", any ? micros(handovers.getValueAtPercentile(50)) : Double.NaN, 300, "µs"),
+                        Check.atMost("p99", any ? millis(handovers.getValueAtPercentile(99)) : Double.NaN, 5, "ms"),
+                        Check.atMost("", watch == null ? Double.NaN : 100 * watch.waiterShare(), 1, "%")),
+                new Line("in after the holder's SIGKILL", Check.atMost("", watch == null ? Double.NaN : inAfterKill(watch), 20, "ms")));
+    }
+
+    /** {@return the median in milliseconds; infinite if a waiter was not let in} */
+    static double inAfterKill(Deathwatch watch) {
+        boolean all = watch.inAfterKill().stream().allMatch(OptionalLong::isPresent);
+        return all ? Rounds.of(watch.inAfterKill().stream().mapToDouble(in -> millis(in.getAsLong())).toArray()).median()
+                : Double.POSITIVE_INFINITY;
+    }
+
+    private List<Line> many() {
+        ManyHeld.Figures figures = findings.many.get(Peer.STRICT);
+        boolean any = figures != null;
+        return List.of(
+                new Line("a cycle beside 10,000 locks held / alone; for each held lock",
+                        Check.atMost("", any ? figures.besideNanos() / figures.aloneNanos() : Double.NaN, 2, "×"),
+                        Check.atMost("", any ? figures.heapBytes() : Double.NaN, 1_024, "B of heap"),
+                        // 64 guards and the board are for all of them
+                        Check.atMost("", any ? Math.floor(100 * figures.descriptors()) / 100 : Double.NaN, 0, "descriptors")),
+                new Line("the keeper, 10,000 locks held", Check.atMost("", any ? 100 * figures.keeperShare() : Double.NaN, 3, "% of a core")));
+    }
+
+    static double millis(double nanos) {
+        return nanos / TimeUnit.MILLISECONDS.toNanos(1);
+    }
+
+    static double micros(double nanos) {
+        return nanos / TimeUnit.MICROSECONDS.toNanos(1);
+    }
+
+    /** {@return a number with three digits that say something, or all before the point} */
+    static String number(double value) {
+        if (Double.isNaN(value)) {
+            return "–";
+        } else if (Double.isInfinite(value)) {
+            return "never";
+        }
+        double size = Math.abs(value);
+        if (value == Math.rint(value) || size >= 100) {
+            return String.format(Locale.ROOT, "%,.0f", value);
+        }
+        return String.format(Locale.ROOT, size >= 10 ? "%.1f" : "%.2f", value);
+    }
+}

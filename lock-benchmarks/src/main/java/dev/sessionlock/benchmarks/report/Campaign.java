@@ -1,0 +1,230 @@
+package dev.sessionlock.benchmarks.report;
+
+import dev.sessionlock.benchmarks.CycleBenchmark;
+import dev.sessionlock.benchmarks.HeldBenchmark;
+import dev.sessionlock.benchmarks.Workplace;
+import dev.sessionlock.benchmarks.load.Crew;
+import dev.sessionlock.benchmarks.load.Deathwatch;
+import dev.sessionlock.benchmarks.load.Load;
+import dev.sessionlock.benchmarks.load.ManyHeld;
+import dev.sessionlock.benchmarks.peers.Peer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.openjdk.jmh.profile.GCProfiler;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.runner.options.TimeValue;
+import org.openjdk.jmh.runner.options.VerboseMode;
+
+/**
+ * Measures everything, on one machine, in one go. In each round the peers take turns, so that what disturbs the machine meets them alike;
+ * every second round goes backwards, so that nobody always follows the same one. A peer that fails is noted, and the others go on.
+ */
+final class Campaign {
+    /** As JMH's GC profiler calls the bytes allocated for each operation. */
+    private static final String ALLOCATED = "gc.alloc.rate.norm";
+    /** A peer that hangs ends its own measurement, not ours. */
+    private static final TimeValue PATIENCE = TimeValue.seconds(30);
+    private static final Set<Peer> MANY = EnumSet.of(Peer.STRICT, Peer.WARM, Peer.LUCENE, Peer.CHANNEL_KEPT);
+
+    private final Effort effort;
+    private final Workplace place;
+    private final PrintWriter progress;
+    private final Findings findings = new Findings();
+
+    /**
+     * @param place to work in; stays the caller's
+     * @param progress a line for each step
+     */
+    Campaign(Effort effort, Workplace place, PrintWriter progress) {
+        this.effort = effort;
+        this.place = place;
+        this.progress = progress;
+    }
+
+    /** {@return all that was measured} */
+    Findings run() throws InterruptedException {
+        cycles();
+        for (int jvms : List.of(1, 2)) {
+            loads(jvms);
+        }
+        deathwatches();
+        many();
+        return findings;
+    }
+
+    private void say(String step) {
+        progress.println("benchmarks: " + step);
+        progress.flush();
+    }
+
+    private static List<Peer> order(Collection<Peer> peers, int round) {
+        List<Peer> order = new ArrayList<>(peers);
+        if (round % 2 == 1) {
+            Collections.reverse(order);
+        }
+        return order;
+    }
+
+    // ---- by JMH ----
+
+    private void cycles() {
+        for (int round = 0; round < effort.rounds(); round++) {
+            say("cycles of one thread (JMH), round " + (round + 1) + " of " + effort.rounds());
+            for (Peer peer : order(EnumSet.complementOf(EnumSet.of(Peer.NOTHING)), round)) {
+                cycle(peer);
+            }
+            held();
+        }
+    }
+
+    private void cycle(Peer peer) {
+        try {
+            RunResult result = jmh(CycleBenchmark.class, "cycle", peer);
+            findings.cycleNanos.computeIfAbsent(peer, p -> new Rounds()).add(nanos(result));
+            findings.cycleBytes.computeIfAbsent(peer, p -> new Rounds()).add(bytes(result));
+        } catch (RunnerException e) {
+            failed(peer, "a cycle of one thread", e);
+        }
+    }
+
+    private void held() {
+        try {
+            RunResult ensure = jmh(HeldBenchmark.class, "ensureHeld", null);
+            findings.ensureHeldNanos.add(nanos(ensure));
+            findings.ensureHeldBytes.add(bytes(ensure));
+            findings.isHeldNanos.add(nanos(jmh(HeldBenchmark.class, "isHeld", null)));
+        } catch (RunnerException e) {
+            failed(Peer.STRICT, "ensureHeld", e);
+        }
+    }
+
+    private RunResult jmh(Class<?> benchmarks, String method, Peer peer) throws RunnerException {
+        ChainedOptionsBuilder options = new OptionsBuilder()
+                .include("^" + benchmarks.getName().replace(".", "\\.") + "\\." + method + "$")
+                .forks(1)
+                .warmupIterations(1).warmupTime(TimeValue.milliseconds(effort.jmhWarmUp().toMillis()))
+                .measurementIterations(Effort.JMH_ITERATIONS)
+                .measurementTime(TimeValue.milliseconds(effort.jmhMeasured().toMillis() / Effort.JMH_ITERATIONS))
+                .timeout(PATIENCE)
+                .addProfiler(GCProfiler.class)
+                .shouldFailOnError(true)
+                .verbosity(VerboseMode.SILENT)
+                .jvmArgsAppend("-D" + Workplace.PROPERTY + "=" + place.path());
+        if (peer != null) {
+            options.param("peer", peer.name());
+        }
+        return new Runner(options.build()).run().iterator().next();
+    }
+
+    private static double nanos(RunResult result) {
+        return result.getPrimaryResult().getScore();
+    }
+
+    private static double bytes(RunResult result) {
+        return result.getSecondaryResults().get(ALLOCATED).getScore();
+    }
+
+    // ---- by crews ----
+
+    /** All crews of a size are there at once, and those idle that do not have their turn. */
+    private void loads(int jvms) throws InterruptedException {
+        Map<Peer, Crew> crews = new EnumMap<>(Peer.class);
+        try {
+            for (Scene scene : Scene.values()) {
+                if (scene.jvms == jvms) {
+                    assemble(scene, crews);
+                    loads(scene, crews);
+                }
+            }
+        } finally {
+            crews.values().forEach(Crew::close);
+        }
+    }
+
+    /** Starts the crews that are missing: all, or those that have failed in the scene before. */
+    private void assemble(Scene scene, Map<Peer, Crew> crews) throws InterruptedException {
+        for (Peer peer : scene.peers) {
+            if (!crews.containsKey(peer)) {
+                say("starting " + scene.jvms + (scene.jvms == 1 ? " JVM: " : " JVMs: ") + peer.title());
+                start(crews, peer, scene.jvms);
+            }
+        }
+    }
+
+    private void start(Map<Peer, Crew> crews, Peer peer, int jvms) throws InterruptedException {
+        try {
+            Crew crew = Crew.start(peer, place.directory("crew"), jvms, Scene.LOCKS);
+            crews.put(peer, crew);
+            crew.load(Load.onOneLock(1, effort.loadWarmUp()));
+        } catch (IOException e) {
+            lost(crews, peer, "its start", e);
+        }
+    }
+
+    private void loads(Scene scene, Map<Peer, Crew> crews) throws InterruptedException {
+        boolean turns = scene == Scene.TURNS; // one long load: a percentile wants many handovers, not many rounds
+        int rounds = turns ? 1 : effort.rounds();
+        for (int round = 0; round < rounds; round++) {
+            say(scene.title + ", round " + (round + 1) + " of " + rounds);
+            for (Peer peer : order(scene.peers, round)) {
+                Crew crew = crews.get(peer);
+                if (crew == null) {
+                    continue;
+                }
+                try {
+                    findings.add(scene, peer, crew.load(scene.load(turns ? effort.turns() : effort.loaded())));
+                } catch (IOException e) {
+                    lost(crews, peer, scene.title, e);
+                }
+            }
+        }
+    }
+
+    private void lost(Map<Peer, Crew> crews, Peer peer, String what, IOException e) {
+        failed(peer, what, e);
+        Crew crew = crews.remove(peer);
+        if (crew != null) {
+            crew.close();
+        }
+    }
+
+    private void deathwatches() throws InterruptedException {
+        for (Peer peer : Peer.betweenProcesses()) {
+            say("a waiter, and the death of the holder: " + peer.title());
+            try {
+                findings.deathwatches.put(peer, Deathwatch.of(peer, place, effort.watched(), effort.kills()));
+            } catch (IOException e) {
+                failed(peer, "the death of a holder", e);
+            }
+        }
+    }
+
+    private void many() throws InterruptedException {
+        for (Peer peer : MANY) {
+            say(Effort.MANY + " locks held by one JVM: " + peer.title());
+            try {
+                findings.many.put(peer, ManyHeld.of(peer, place, Effort.MANY, effort.keeperWatched()));
+            } catch (IOException e) {
+                failed(peer, Effort.MANY + " locks held", e);
+            }
+        }
+    }
+
+    private void failed(Peer peer, String what, Exception e) {
+        String why = String.valueOf(e.getMessage()).lines().findFirst().orElse(e.toString()).trim();
+        findings.failures.put(peer.title() + ": " + what, why);
+        say(peer.title() + " failed: " + what + ": " + why);
+    }
+}

@@ -1,0 +1,35 @@
+package dev.sessionlock.benchmarks.report;
+
+import java.time.Duration;
+
+/**
+ * How much time a campaign takes.
+ *
+ * @param rounds in which the peers take turns
+ * @param jmhWarmUp of a JVM before it is measured by JMH
+ * @param jmhMeasured for how long it is measured, in {@value #JMH_ITERATIONS} parts
+ * @param loadWarmUp of a crew, once
+ * @param loaded how long each load of each round is
+ * @param turns how long two processes take turns, for the handover
+ * @param watched how long a waiter's use of the processor is measured
+ * @param kills how many holders are killed for each peer
+ * @param keeperWatched how long the keeper of {@value #MANY} locks is watched
+ */
+record Effort(int rounds, Duration jmhWarmUp, Duration jmhMeasured, Duration loadWarmUp, Duration loaded, Duration turns, Duration watched,
+        int kills, Duration keeperWatched) {
+    static final int JMH_ITERATIONS = 3;
+    /** How many locks are held at once. */
+    static final int MANY = 10_000;
+
+    /** {@return enough to see what is what, in two or three minutes} */
+    static Effort quick() {
+        return new Effort(3, Duration.ofMillis(500), Duration.ofMillis(450), Duration.ofMillis(400), Duration.ofMillis(400),
+                Duration.ofMillis(1_500), Duration.ofMillis(1_500), 3, Duration.ofSeconds(10));
+    }
+
+    /** {@return enough to compare versions, in some ten minutes} */
+    static Effort full() {
+        return new Effort(5, Duration.ofSeconds(1), Duration.ofMillis(1_500), Duration.ofSeconds(1), Duration.ofSeconds(1),
+                Duration.ofSeconds(6), Duration.ofSeconds(5), 7, Duration.ofSeconds(20));
+    }
+}

@@ -1,0 +1,69 @@
+package dev.sessionlock.benchmarks.report;
+
+import dev.sessionlock.benchmarks.load.Load;
+import dev.sessionlock.benchmarks.peers.Peer;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.Set;
+
+/** Who wants which locks at once. */
+enum Scene {
+    /** The threads of one gateway. */
+    EIGHT_THREADS("8 threads of one JVM, one lock", 1, EnumSet.allOf(Peer.class)) {
+        @Override
+        Load load(Duration time) {
+            return Load.onOneLock(8, time);
+        }
+    },
+
+    /** Two programs. */
+    TWO_JVMS("2 JVMs with a thread each, one lock", 2, EnumSet.complementOf(EnumSet.of(Peer.REENTRANT_LOCK))) {
+        @Override
+        Load load(Duration time) {
+            return Load.onOneLock(1, time);
+        }
+    },
+
+    /** Both. */
+    TWO_BY_FOUR("2 JVMs with 4 threads each, one lock", 2, EnumSet.complementOf(EnumSet.of(Peer.REENTRANT_LOCK))) {
+        @Override
+        Load load(Duration time) {
+            return Load.onOneLock(4, time);
+        }
+    },
+
+    /** Many sessions: they seldom meet. */
+    MANY_LOCKS("2 JVMs with 4 threads each, " + Scene.LOCKS + " locks", 2, EnumSet.complementOf(EnumSet.of(Peer.REENTRANT_LOCK))) {
+        @Override
+        Load load(Duration time) {
+            return Load.onManyLocks(4, LOCKS, time);
+        }
+    },
+
+    /**
+     * One holds, the other one waits: what a release costs until the other is in. A hold is long enough here that whoever does not wait is
+     * sure to be seen, however busy the machine.
+     */
+    TURNS("2 JVMs take turns: each holds for 2 ms and stays away for 1 ms", 2, EnumSet.complementOf(EnumSet.of(Peer.REENTRANT_LOCK))) {
+        @Override
+        Load load(Duration time) {
+            return Load.takingTurns(time);
+        }
+    };
+
+    /** Of {@link #MANY_LOCKS}. */
+    static final int LOCKS = 64;
+
+    final String title;
+    final int jvms;
+    final Set<Peer> peers;
+
+    Scene(String title, int jvms, Set<Peer> peers) {
+        this.title = title;
+        this.jvms = jvms;
+        this.peers = peers;
+    }
+
+    /** {@return what each JVM does} */
+    abstract Load load(Duration time);
+}

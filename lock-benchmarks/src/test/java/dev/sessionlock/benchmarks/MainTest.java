@@ -1,0 +1,54 @@
+package dev.sessionlock.benchmarks;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+class MainTest {
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    @TempDir
+    private Path directory;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "load", "load NO_SUCH_PEER", "load --jvms 0 STRICT", "load --seconds NaN STRICT", "load --dir /no/such STRICT",
+        "report --no-such-option", "report --readme /no/such/README.md", "report --quick --print --dir /no/such"})
+    void badUsageIsOneLineAndStatus2(String line) {
+        assertThat(run(line.isEmpty() ? new String[0] : line.split(" "))).isEqualTo(2);
+        assertThat(err.toString()).startsWith("benchmarks: ").hasLineCount(1);
+        assertThat(out.toString()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--help", "load --help", "report --help"})
+    void helpHasExamplesAndExitCodes(String line) {
+        assertThat(run(line.split(" "))).isZero();
+        assertThat(out.toString()).contains("Examples:").contains("java -jar").contains("Exit code");
+    }
+
+    @Test
+    void aLoadLeavesNothingInItsDirectory() throws IOException {
+        assertThat(run("load", "--jvms", "1", "--seconds", "0.05", "--dir", directory.toString(), "STRICT")).isZero();
+        assertThat(out.toString()).contains("cycles/s").contains("sessionlock, strict").doesNotContain("FAILING");
+        try (Stream<Path> left = Files.list(directory)) {
+            assertThat(left).isEmpty();
+        }
+    }
+
+    private int run(String... args) {
+        CommandLine main = Main.commandLine();
+        main.setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
+        return main.execute(args);
+    }
+}

@@ -1,0 +1,47 @@
+package dev.sessionlock.benchmarks.load;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sessionlock.benchmarks.peers.Peer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CrewTest {
+    private static final Duration A_MOMENT = Duration.ofMillis(250);
+
+    @TempDir
+    private Path temporary;
+
+    @Test
+    void countsTheCyclesOfALockThatKeepsOthersOut() throws Exception {
+        try (Crew crew = crew(Peer.STRICT)) {
+            LoadResult result = crew.load(Load.onOneLock(2, A_MOMENT));
+
+            assertThat(result.cycles()).hasSize(2).allSatisfy(threads -> assertThat(threads).hasSize(2));
+            assertThat(result.total()).isPositive();
+            assertThat(result.waits().getTotalCount()).isEqualTo(result.total());
+            assertThat(result.excluded()).isTrue();
+        }
+    }
+
+    @Test
+    void findsOutThatThereIsNoLockAndLeavesNoProcessBehind() throws Exception {
+        List<ProcessHandle> workers;
+        try (Crew crew = crew(Peer.NOTHING)) {
+            workers = crew.workers().stream().map(worker -> ProcessHandle.of(worker.pid()).orElseThrow()).toList();
+            LoadResult result = crew.load(Load.onOneLock(4, A_MOMENT));
+
+            assertThat(result.doubles()).isPositive();
+            assertThat(result.excluded()).isFalse();
+        }
+        assertThat(workers).hasSize(2).noneMatch(ProcessHandle::isAlive);
+    }
+
+    private Crew crew(Peer peer) throws Exception {
+        return Crew.start(peer, Files.createDirectory(temporary.resolve("locks")), 2, 1);
+    }
+}

@@ -1,0 +1,101 @@
+package dev.sessionlock.benchmarks.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sessionlock.benchmarks.load.Deathwatch;
+import dev.sessionlock.benchmarks.load.LoadResult;
+import dev.sessionlock.benchmarks.load.ManyHeld;
+import dev.sessionlock.benchmarks.peers.Peer;
+import java.io.IOException;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.stream.LongStream;
+import org.HdrHistogram.Histogram;
+import org.junit.jupiter.api.Test;
+
+class MarkdownReportTest {
+    private final Findings findings = new Findings();
+
+    @Test
+    void saysOfEachLineOfTheBarWhetherItIsMet() {
+        findings.cycleNanos.put(Peer.STRICT, Rounds.of(110, 330, 120));
+        findings.cycleNanos.put(Peer.BARE_SKETCH, Rounds.of(100, 300, 100));
+        findings.cycleNanos.put(Peer.LUCENE, Rounds.of(110, 330, 120));
+
+        assertThat(report()).contains("| strict cycle / bare sketch | ≤ 1.15 | 1.10 | yes |")
+                .contains("| strict cycle / Lucene; / create, write, delete | ≤ 0.90; ≤ 0.65 | 1; not measured | **no** |");
+    }
+
+    @Test
+    void whatWasNotMeasuredIsNotMet() {
+        assertThat(Bar.lines(findings)).isNotEmpty().noneMatch(Bar.Line::met);
+        assertThat(report()).doesNotContain("NaN");
+    }
+
+    @Test
+    void theFairnessAndTheWaitsAreOfTheScenesThatTheBarNames() {
+        findings.add(Scene.TWO_JVMS, Peer.STRICT, result(List.of(List.of(95L), List.of(100L)), 0, 40_000_000));
+        findings.add(Scene.TWO_JVMS, Peer.LUCENE, result(List.of(List.of(50L), List.of(50L)), 0, 1_000));
+        findings.add(Scene.EIGHT_THREADS, Peer.STRICT, result(List.of(List.of(10L, 20L)), 0, 1_000));
+        findings.add(Scene.EIGHT_THREADS, Peer.LUCENE, result(List.of(List.of(10L, 10L)), 0, 1_000));
+
+        assertThat(report())
+                .contains("| 2 JVMs: strict / Lucene; least/most served; longest wait | ≥ 1.20 ×; ≥ 0.90; ≤ 50 ms | 1.95 ×; 0.95; 40.0 ms | yes |")
+                .contains("| 8 threads, 1 JVM: strict / Lucene; least/most served | ≥ 1.50 ×; ≥ 0.80 | 1.50 ×; 0.50 | **no** |");
+    }
+
+    @Test
+    void aWaiterThatIsNotLetInIsNeverIn() {
+        findings.deathwatches.put(Peer.STRICT, new Deathwatch(0.002, List.of(OptionalLong.of(9_000_000), OptionalLong.empty())));
+        findings.deathwatches.put(Peer.JGIT, new Deathwatch(0.05, List.of(OptionalLong.empty())));
+
+        assertThat(report()).contains("| in after the holder's SIGKILL | ≤ 20 ms | never | **no** |").contains("| JGit LockFile | – | – | – | 0 | 5 | never |");
+    }
+
+    @Test
+    void theFilesThatAllLocksShareAreNoDescriptorsOfALock() {
+        findings.many.put(Peer.STRICT, new ManyHeld.Figures(100, 150, 700, 70 / 10_000.0, 0.01));
+
+        assertThat(report()).contains("| 1.50 ×; 700 B of heap; 0 descriptors | yes |").contains("| the keeper, 10,000 locks held | ≤ 3 % of a core | 1 % of a core | yes |");
+    }
+
+    @Test
+    void aPeerThatLetsTwoInIsShownAsFailing() {
+        findings.add(Scene.TWO_JVMS, Peer.RESOLVER, result(List.of(List.of(500L), List.of(500L)), 1_234, 1_000));
+
+        assertThat(findings.fails(Peer.RESOLVER)).isTrue();
+        assertThat(report()).contains("**FAILING**: 1,234 double holders in 1,000").contains("| **1,234** |");
+    }
+
+    @Test
+    void namesTheMachineTheCommandAndWhatFailed() {
+        findings.failures.put("JGit LockFile: its start", "no more files");
+
+        assertThat(report()).startsWith("`java -jar x`  \na machine\n").contains("](x.svg)").contains("* JGit LockFile: its start: no more files");
+    }
+
+    @Test
+    void drawsAChart() throws IOException {
+        findings.cycleNanos.put(Peer.STRICT, Rounds.of(15_000));
+        findings.add(Scene.TWO_JVMS, Peer.STRICT, result(List.of(List.of(500L), List.of(500L)), 0, 1_000));
+
+        assertThat(new Chart(findings).svg()).startsWith("<?xml").contains("<svg").endsWith("</svg>\n").doesNotContain("NaN")
+                .contains("rgb(31,111,180)"); // a bar's colour
+    }
+
+    /** So it is tried before anything is measured. */
+    @Test
+    void drawsAChartOfNothing() throws IOException {
+        assertThat(new Chart(findings).svg()).contains("<svg");
+    }
+
+    private static LoadResult result(List<List<Long>> cycles, long doubles, long... waits) {
+        Histogram histogram = new Histogram(3);
+        LongStream.of(waits).forEach(histogram::recordValue);
+        return new LoadResult(cycles, 1, doubles, 0, histogram, new Histogram(3));
+    }
+
+    private String report() {
+        return MarkdownReport.of(findings, "a machine", "java -jar x", "x.svg");
+    }
+}
