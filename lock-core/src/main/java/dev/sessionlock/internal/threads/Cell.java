@@ -39,18 +39,18 @@ final class Cell {
 
     /** A raised hand older than this is nobody's; who waits raises it again at half of it. */
     private static final long HAND_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-    /** So often the lock is handed on within this JVM while another process waits, before it gets its turn. */
-    private static final int HANDOVERS_WHILE_OTHERS_WAIT = 4;
-    /** How long this JVM stays away then: freeing alone does not help, since the local head would take it again. */
+    /** How long this JVM stays away when it is another process's turn: freeing alone does not help, since it would take it again at once. */
     private static final long AWAY_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     /** So many jittered tries, before a thread is spent on waiting in the kernel. */
     private static final int QUICK_TRIES = 3;
     private static final long FIRST_PAUSE_NANOS = TimeUnit.MICROSECONDS.toNanos(60);
     private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    /** So long this JVM may go on while another process waits: a turn for each of many brief users would cost far more than they do. */
+    private static final long SLICE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
     /** A user that has held a lock for longer than this does not run in a loop: others who wait get it as soon as it is closed. */
     private static final long BRIEF_NANOS = TimeUnit.MICROSECONDS.toNanos(100);
-    /** So long a loop of brief users may go on while another process waits: a turn for each of them would cost more than it. */
-    private static final long SLICE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+    /** One who takes a lock again within this has not left it to others: they need longer to wake. */
+    private static final long LEFT_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
     /** So often the keeper glances at what lingers; seldomer at what nobody has used for a while. */
     private static final long GLANCE_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
@@ -95,9 +95,10 @@ final class Cell {
 
     // guarded by the turn
     private boolean untidy;
-    private int handovers;
+    /** When it was given back, if nobody else is known to have had it since, monotonic nanoseconds. */
+    private long leftAt = Long.MIN_VALUE / 2;
 
-    /** Since when this JVM has had the lock without giving it back, monotonic nanoseconds. Written in turn. */
+    /** Since when this JVM has had the lock without leaving it to others, monotonic nanoseconds. Written in turn. */
     private volatile long hereSince;
 
     /** By the machine's clock, whatever clock leases run by: it is a matter of letting others have the CPU. */
@@ -254,7 +255,7 @@ final class Cell {
     private Taken take(Terms terms) throws IOException {
         Grant warm = stopLingering();
         if (warm != null) {
-            if (isOthersTurn(warm.hold())) {
+            if (isOthersTurn(warm)) {
                 giveBack(warm.hold(), true);
                 return new Busy(Busy.NOTHING, clock.nanos() + AWAY_NANOS, "it is another process's turn");
             }
@@ -265,8 +266,13 @@ final class Cell {
         }
         Taken taken = null;
         try {
-            hereSince = clock.nanos();
+            long now = clock.nanos();
             taken = engine.take(terms);
+            if (!(taken instanceof Hold)) {
+                leftAt = Long.MIN_VALUE / 2; // somebody else has it
+            } else if (now - leftAt > LEFT_NANOS) {
+                hereSince = now;
+            }
             return taken;
         } finally {
             untidy |= !(taken instanceof Hold);
@@ -605,17 +611,25 @@ final class Cell {
         if (!held.mayLinger() || head() != null || held.audience().isClosed() || cells.isEnding()) {
             return false;
         }
-        return !othersWait(held.hold()) || clock.nanos() - held.acquiredNanos() < BRIEF_NANOS && !isOthersTurn(held.hold());
+        return !isOthersTurn(held);
     }
+
+    // ---- turns between processes ----
 
     private boolean othersWait(Hold hold) {
         return engine.othersWait(hold, HAND_NANOS);
     }
 
-    /** {@return whether another process waits, and this JVM has had the lock for long enough} */
-    private boolean isOthersTurn(Hold hold) {
-        return othersWait(hold) && clock.nanos() - hereSince >= SLICE_NANOS;
+    /** {@return whether another process waits for what a user here has closed, and is to have it now} */
+    private boolean isOthersTurn(Grant closed) {
+        return othersWait(closed.hold()) && (clock.nanos() - closed.acquiredNanos() >= BRIEF_NANOS || isSliceOver());
     }
+
+    private boolean isSliceOver() {
+        return clock.nanos() - hereSince >= SLICE_NANOS;
+    }
+
+    // ---- ending ----
 
     private boolean isLast(Handle.Ref ref) {
         mutex.lock();
@@ -646,12 +660,12 @@ final class Cell {
         }
         held.over = true;
         Hold hold = held.hold();
-        boolean othersWait = othersWait(hold);
-        if (held.lost() == null && held.isValid(clock.nanos()) && !(othersWait && handovers >= HANDOVERS_WHILE_OTHERS_WAIT)) {
+        boolean othersTurn = isOthersTurn(held);
+        if (held.lost() == null && held.isValid(clock.nanos()) && !(othersTurn && isSliceOver())) {
             hold = handOver(hold);
         }
         if (hold != null) {
-            giveBack(hold, othersWait);
+            giveBack(hold, othersTurn);
         }
     }
 
@@ -679,7 +693,6 @@ final class Cell {
                 return hold;
             }
             if (give(hold, next)) {
-                handovers++;
                 return null;
             }
         }
@@ -743,7 +756,7 @@ final class Cell {
     private void endLingering() {
         Grant warm = stopLingering();
         if (warm != null) {
-            giveBack(warm.hold(), othersWait(warm.hold()));
+            giveBack(warm.hold(), isOthersTurn(warm));
         }
     }
 
@@ -762,7 +775,7 @@ final class Cell {
                 cells.glanceNoMore(this);
                 return Long.MAX_VALUE;
             }
-            due = warm.lingers && (warm.hasLingered(now) || warm.audience().isClosed() || othersWait(warm.hold()));
+            due = warm.lingers && (warm.hasLingered(now) || warm.audience().isClosed() || isOthersTurn(warm));
             pause = Math.max(GLANCE_NANOS, Math.min(warm.idleNanos(now) / 8, 10 * GLANCE_NANOS));
         } finally {
             mutex.unlock();
@@ -777,11 +790,11 @@ final class Cell {
         return pause;
     }
 
-    private void giveBack(Hold hold, boolean othersWait) {
+    private void giveBack(Hold hold, boolean othersTurn) {
         engine.release(hold);
-        handovers = 0;
+        leftAt = clock.nanos();
         untidy = !engine.tidy();
-        if (othersWait) {
+        if (othersTurn) {
             awayUntil = System.nanoTime() + AWAY_NANOS + ThreadLocalRandom.current().nextLong(AWAY_NANOS);
         }
         mutex.lock();
