@@ -118,16 +118,41 @@ class ReplacedDirectoryTest {
         removedUnderAHolder(() -> remove(dir.resolve(".session-locks")));
     }
 
+    /** So many that the records of most can be rewritten by their paths alone, which are gone. */
+    @Test
+    void sessionLocksDirectoryThatIsRemovedWhileManyLocksAreHeldLetsNobodyIn() throws Exception {
+        removedUnderAHolder(40, () -> remove(dir.resolve(".session-locks")));
+    }
+
+    @Test
+    void whatLiesInTheSessionLocksDirectoryAndIsRemovedWhileManyLocksAreHeldLetsNobodyIn() throws Exception {
+        removedUnderAHolder(40, () -> {
+            try (var all = Files.newDirectoryStream(dir.resolve(".session-locks"))) {
+                for (Path each : all) {
+                    Files.delete(each);
+                }
+            }
+        });
+    }
+
     private interface Hand {
         void run() throws IOException;
     }
 
     /** With one that knew the directory before, and one that comes later. */
     private void removedUnderAHolder(Hand hand) throws Exception {
+        removedUnderAHolder(0, hand);
+    }
+
+    private void removedUnderAHolder(int others, Hand hand) throws Exception {
         try (Puppet holder = Puppet.start(); Puppet known = Puppet.start(); Puppet late = Puppet.start()) {
             known.acquire("warm", file);
             known.close("warm");
-            Puppet.Held held = holder.acquire("a", file, "lease=4000 grace=300");
+            for (int i = 0; i < others; i++) {
+                holder.acquire("other-" + i, dir.resolve("other-" + i));
+            }
+            // If many are held: shorter than the keeper needs to see by itself what a hand has done.
+            Puppet.Held held = holder.acquire("a", file, others > 0 ? "lease=1500" : "lease=4000", "grace=300");
             holder.watch("a");
             hand.run();
             takeTurns(holder, held, new Waiting(known, "b", file), new Waiting(late, "c", file));

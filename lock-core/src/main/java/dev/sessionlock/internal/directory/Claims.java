@@ -33,6 +33,8 @@ final class Claims {
     private static final int PROCESS_BITS = 52;
     /** So many lie ready, and so many are kept open while they are in use: a held lock costs no descriptor. */
     private static final int SPARE = 32;
+    /** So many of them may be of locks that are held for long; the others are for those that come and go. */
+    private static final int OPEN_FOR_LONG = SPARE / 2;
 
     private final Path dir;
     private final FileMode mode;
@@ -111,6 +113,12 @@ final class Claims {
 
         /** Lets the descriptor go, of one that will be in use for long: so those that come and go find room among the few that are open. */
         void restForLong() throws IOException {
+            if (file != null && mayClose(OPEN_FOR_LONG)) {
+                closeFile();
+            }
+        }
+
+        private void close() throws IOException {
             if (file != null && mayClose(0)) {
                 closeFile();
             }
@@ -205,7 +213,7 @@ final class Claims {
 
     /** Gives a claim up that may still be linked somewhere: writing another lock's record into it would write it there as well. */
     void retire(Claim claim) throws IOException {
-        claim.restForLong();
+        claim.close();
         Files.deleteIfExists(claim.path());
     }
 

@@ -542,6 +542,11 @@ final class FilePlace implements LockPlace {
     }
 
     @Override
+    public void lookAround() throws IOException {
+        directory.verifyUnlessLately();
+    }
+
+    @Override
     public @Nullable Boolean kernelHasByte(int seat) {
         return directory.kernelHas(Guards.guardOf(h), Guards.positionOf(h, seat), takenAt[seat]);
     }

@@ -41,6 +41,7 @@ public final class LockDirectory {
     /** One reading in three missed a lock, beside a process that takes and frees locks as fast as it can. */
     private static final int LOOKS_FOR_A_MISSING_BYTE = 20;
     private static final long OLD_REQUEST_MILLIS = TimeUnit.MINUTES.toMillis(10);
+    private static final long LATELY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
     private static final long REQUESTS_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** Longer than any file system's time stamps are coarse. */
     private static final long MODIFIED_LATELY_MILLIS = 3_000;
@@ -56,6 +57,7 @@ public final class LockDirectory {
     private final ReentrantLock setup = new ReentrantLock();
     private final ReentrantLock verifying = new ReentrantLock();
     private boolean wasIncomplete;
+    private long verifiedAt = Long.MIN_VALUE / 2;
     private final Map<String, Line> heapLines = new ConcurrentHashMap<>();
     private volatile @Nullable Board board;
     private volatile boolean hardLinks = true;
@@ -260,7 +262,20 @@ public final class LockDirectory {
         }
     }
 
+    /** Verifies, unless that was done a moment ago: thousands of locks may ask for it at once. */
+    void verifyUnlessLately() throws IOException {
+        verifying.lock();
+        try {
+            if (Clock.SYSTEM.nanos() - verifiedAt > LATELY_NANOS) {
+                verifyAlone();
+            }
+        } finally {
+            verifying.unlock();
+        }
+    }
+
     private boolean verifyAlone() throws IOException {
+        verifiedAt = Clock.SYSTEM.nanos();
         if (!isInPlace()) {
             return false;
         }

@@ -151,6 +151,10 @@ public interface LockPlace {
     /** {@return what can be seen of this lock without touching it} */
     Glance glance() throws IOException;
 
+    /** Has {@link #displaced} tell what is so now, or was a moment ago; less dear than {@link #lookAfresh} if it is asked for many locks. */
+    default void lookAround() throws IOException {
+    }
+
     /** {@return what is no longer what it was - the directory, a guard, the board; null if all is in place} */
     @Nullable String displaced();
 }

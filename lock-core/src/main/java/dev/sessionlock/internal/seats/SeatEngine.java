@@ -438,6 +438,10 @@ public final class SeatEngine implements LockEngine {
             if (pass || !place.shared()) {
                 throw e; // on a network file system the record is all that other machines see of a renewal
             }
+            if (isDisplaced()) { // others stand on other guards by now, and let the record's lease alone keep them out
+                hold.byteLost = true;
+                return null;
+            }
             log.warn("could not renew the record {}; the lock itself is renewed", place.lockFile(), e);
         }
         if (now() >= oldDeadline) {
@@ -450,6 +454,15 @@ public final class SeatEngine implements LockEngine {
         }
         hold.renewed(now, deadline);
         return hold;
+    }
+
+    private boolean isDisplaced() throws IOException {
+        place.lookAround();
+        String displaced = place.displaced();
+        if (displaced != null) {
+            log.warn("{}: {}", place.lockFile(), displaced);
+        }
+        return displaced != null;
     }
 
     /** False if another has our byte: the line tells it before the keeper asks the kernel. */

@@ -43,6 +43,8 @@ final class Cell {
     private static final long AWAY_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     /** So many jittered tries, before a thread is spent on waiting in the kernel. */
     private static final int QUICK_TRIES = 3;
+    /** While a bell is to ring, the head tries itself once in so many times, a second or so, and else only raises its hand. */
+    private static final int TRIES_A_RING = 20;
     private static final long FIRST_PAUSE_NANOS = TimeUnit.MICROSECONDS.toNanos(60);
     private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** So long this JVM may go on while another process waits: a turn for each of many brief users would cost far more than they do. */
@@ -335,6 +337,7 @@ final class Cell {
         Busy busy = null;
         boolean told = false;
         for (int tries = 0; ; ) {
+            boolean woken = waiter.woken;
             waiter.woken = false;
             long now = clock.nanos();
             Handle given = given(waiter);
@@ -346,7 +349,8 @@ final class Cell {
             if (isHeadOfFree(waiter)) {
                 pause = awayUntil - System.nanoTime();
                 if (pause <= 0) {
-                    Taken taken = tryAsHead(waiter);
+                    boolean again = woken || busy == null || tries % TRIES_A_RING == 0;
+                    Taken taken = tryAsHead(waiter, again ? null : busy);
                     if (taken == null) {
                         continue; // it was given to us, or the head is another by now
                     } else if (taken instanceof Hold) {
@@ -404,12 +408,22 @@ final class Cell {
         }
     }
 
-    /** {@return a hold (then the waiter has its handle), what was in the way, or null if it is not this waiter's turn} */
-    private @Nullable Taken tryAsHead(Waiter waiter) throws IOException {
+    /**
+     * One try of the head.
+     *
+     * @param busy what was in its way a moment ago; while a bell is to ring when that is over, and it cannot be over by time, only the hand
+     *     is raised once more
+     * @return a hold (then the waiter has its handle), what was in the way, or null if it is not this waiter's turn
+     */
+    private @Nullable Taken tryAsHead(Waiter waiter, @Nullable Busy busy) throws IOException {
         turn.lock();
         try {
             if (!isHeadOfFree(waiter)) {
                 return null;
+            }
+            if (busy != null && isArmed(busy.waitFor()) && clock.nanos() < busy.retryAt()) {
+                engine.raiseHand();
+                return busy;
             }
             Taken taken = take(waiter.request.terms(waiter.thread));
             if (taken instanceof Hold hold) {
@@ -462,6 +476,15 @@ final class Cell {
             }
             bells[what] = cells.ring(() -> waitInKernel(what));
             return bells[what];
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    private boolean isArmed(int what) {
+        mutex.lock();
+        try {
+            return what != Busy.NOTHING && bells[what];
         } finally {
             mutex.unlock();
         }
