@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
@@ -38,7 +39,7 @@ final class Grant {
     private volatile long acquiredNanos;
     private final AtomicReference<Loss> loss = new AtomicReference<>();
     private volatile @Nullable Thread owner;
-    private volatile long progressAt;
+    private final AtomicLong progressAt;
 
     /** The engine has let go of the hold. Guarded by the cell's turn. */
     boolean over;
@@ -66,7 +67,7 @@ final class Grant {
         this.firstNanos = clock.nanos();
         this.firstAt = clock.instant();
         this.acquiredNanos = firstNanos;
-        this.progressAt = firstNanos;
+        this.progressAt = new AtomicLong(firstNanos);
         this.hold = hold;
         this.request = request;
         this.owner = owner;
@@ -145,7 +146,7 @@ final class Grant {
         }
         lingers = true;
         owner = null;
-        progressAt = NOBODYS;
+        progressAt.set(NOBODYS);
         return unknown;
     }
 
@@ -164,7 +165,7 @@ final class Grant {
         }
         lingers = false;
         acquiredNanos = now;
-        progressAt = now;
+        progressAt.set(now);
         owner = thread;
         return new Handle(this, forgotten);
     }
@@ -213,18 +214,28 @@ final class Grant {
 
     /** {@return whether it holds at {@code now}; memory only} */
     boolean isValid(long now) {
-        return now < hold.deadline() && now - progressAt < maxHoldNanos && loss.get() == null;
+        return now < hold.deadline() && now - progressAt.get() < maxHoldNanos && loss.get() == null;
     }
 
     /** {@return for how many nanoseconds it may still be held; {@link Long#MAX_VALUE} if without limit} */
     long holdLeft(long now) {
-        long since = progressAt;
+        long since = progressAt.get();
         return maxHoldNanos == Long.MAX_VALUE || since == NOBODYS ? maxHoldNanos : maxHoldNanos - (now - since);
     }
 
-    /** Its user makes progress: {@code maxHold} starts anew. The clock was read before the look that found it valid. */
-    void progressed(long now) {
-        progressAt = now;
+    /** {@return when its user last made progress, monotonic nanoseconds} */
+    long progressAt() {
+        return progressAt.get();
+    }
+
+    /**
+     * Its user makes progress: {@code maxHold} starts anew. Unless it has been closed since: then it is another's.
+     *
+     * @param last what {@link #progressAt} was before the look that found it valid
+     * @param now the clock, read before that look
+     */
+    void progressed(long last, long now) {
+        progressAt.compareAndSet(last, now);
     }
 
     /** {@return the wall-clock time at which it ends unless its user makes progress; negative if never} */
