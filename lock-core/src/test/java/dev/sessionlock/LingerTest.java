@@ -360,6 +360,39 @@ class LingerTest {
     }
 
     @Test
+    void listenersAreToldOfOneUserAfterTheOther() throws Exception {
+        ConcurrentLinkedQueue<String> told = new ConcurrentLinkedQueue<>();
+        locks.close();
+        locks = SessionLocks.builder().listener(new LockListener() {
+            @Override
+            public void acquired(Event event) {
+                told.add("acquired");
+            }
+
+            @Override
+            public void released(Event event) {
+                told.add("released");
+            }
+        }).build();
+        int rounds = 5_000;
+        Future<Integer> theirs = other.begin(() -> rounds(rounds));
+        rounds(rounds);
+        Actor.end(theirs);
+        await().until(() -> told.size() == 4 * rounds);
+        List<String> inOrder = new ArrayList<>(told);
+        for (int i = 0; i < inOrder.size(); i++) {
+            assertThat(inOrder.get(i)).as("event %d", i).isEqualTo(i % 2 == 0 ? "acquired" : "released");
+        }
+    }
+
+    private int rounds(int rounds) throws Exception {
+        for (int i = 0; i < rounds; i++) {
+            locks.acquire(session(), WARM.withTimeout(Duration.ofMinutes(1))).close();
+        }
+        return rounds;
+    }
+
+    @Test
     void threadsExcludeEachOtherAndTokensGrowWhateverTheyAskFor() throws Exception {
         AtomicLong inside = new AtomicLong();
         AtomicLong lastToken = new AtomicLong();

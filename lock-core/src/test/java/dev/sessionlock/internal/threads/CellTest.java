@@ -24,6 +24,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -192,7 +193,7 @@ class CellTest {
                 }
             });
             warm.start();
-            for (int i = 0; i < 500; i++) {
+            for (int i = 0; i < 20_000; i++) {
                 locks.tryAcquire(session(), WARM.withPurpose("on other terms")).ifPresent(SessionLock::close);
             }
             over.set(true);
@@ -236,6 +237,28 @@ class CellTest {
             head.join();
             assertThat(got).hasValue(true);
             assertThat(calls).contains("decline").doesNotContain("accept");
+        }
+    }
+
+    /** Giving back is work for the disk; how long it takes says nothing of how often the keeper may look for others who wait. */
+    @Test
+    void slowGivingBackOfOneLockDoesNotKeepTheKeeperFromGlancingAtAnother() throws Exception {
+        List<String> calls = new CopyOnWriteArrayList<>();
+        try (SessionLocks locks = locks()) {
+            locks.acquire(session(), WARM).close();
+            int glances = 0;
+            for (int tries = 0; tries < 3 && glances < 3; tries++) { // the keeper may be just about to look
+                interludes.put("release", () -> {
+                    Thread.sleep(60);
+                    calls.clear();
+                    called = calls::add;
+                });
+                locks.acquire(dir.resolve("slow.jsonl"), WARM.withLinger(Duration.ofMillis(1))).close();
+                Awaitility.await().pollInterval(Duration.ofMillis(4)).atMost(Duration.ofSeconds(20)).until(() -> calls.contains("check"));
+                glances = Collections.frequency(calls.subList(0, calls.indexOf("check")), "othersWait");
+                called = name -> { };
+            }
+            assertThat(glances).as("glances between the giving back and the next look").isGreaterThanOrEqualTo(3);
         }
     }
 
