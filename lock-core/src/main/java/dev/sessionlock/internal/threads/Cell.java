@@ -208,6 +208,9 @@ final class Cell {
                 return null;
             }
             Taken taken = take(request.terms(Thread.currentThread()));
+            if (taken instanceof Busy busy && busy.waitFor() != Busy.NOTHING) {
+                engine.raiseHand(); // one that only lingers there is given back for it: who but tries now and then would never find it free
+            }
             return taken instanceof Hold hold ? grant(hold, request, Thread.currentThread(), since) : null;
         } finally {
             turn.unlock();

@@ -240,6 +240,18 @@ class CellTest {
         }
     }
 
+    @Test
+    void oneTryTellsTheOtherProcessThatItsLockIsWanted() throws Exception {
+        List<String> calls = new CopyOnWriteArrayList<>();
+        called = calls::add;
+        try (SessionLocks locks = locks()) {
+            busy.set(new Busy(0, Long.MAX_VALUE, "another process holds it"));
+            assertThat(locks.tryAcquire(session(), WARM)).isEmpty();
+            busy.set(null);
+        }
+        assertThat(calls).containsSubsequence("take", "raiseHand");
+    }
+
     /** Giving back is work for the disk; how long it takes says nothing of how often the keeper may look for others who wait. */
     @Test
     void slowGivingBackOfOneLockDoesNotKeepTheKeeperFromGlancingAtAnother() throws Exception {
