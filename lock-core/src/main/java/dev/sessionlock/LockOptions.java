@@ -194,8 +194,8 @@ public final class LockOptions {
      * acquisition of the same file by the same {@link SessionLocks} with equal options touches neither kernel nor disk, some hundred times
      * faster. For a writer that takes the lock for every message.
      *
-     * <p>Nobody has a lock that lingers: it is given back as soon as another process waits for it (some milliseconds), when
-     * this {@code SessionLocks} is closed, when somebody removes its file or asks for it (a second), and when the JVM ends. While it lingers,
+     * <p>Nobody has a lock that lingers: it is given back as soon as another process waits for it, or has tried for it (some
+     * milliseconds), when this {@code SessionLocks} is closed, when somebody removes its file or asks for it (a second), and when the JVM ends. While it lingers,
      * others see it held, by the thread that had it last. If its process is frozen meanwhile, others wait for the lease as for any holder's.
      *
      * <p>A lock that may not be passed over ({@link #withTakeover} false) does not linger, nor does one on a network file system, nor one that

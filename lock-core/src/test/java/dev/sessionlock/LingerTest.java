@@ -237,7 +237,9 @@ class LingerTest {
     void maxHoldRunsForEachUserAndNotWhileNobodyHasIt() throws Exception {
         LockOptions brief = WARM.withMaxHold(Duration.ofMillis(400)).withRevokeGrace(Duration.ofMinutes(5));
         locks.acquire(session(), brief).close();
-        Thread.sleep(1_200); // the keeper has looked
+        String first = record();
+        await().until(() -> !record().equals(first)); // strangers, who know maxHold alone, must not find it overdue
+        Thread.sleep(500); // longer than maxHold
         assertThat(lockFile()).as("it lingers on").exists();
         assertThat(locks.stats().lost()).isZero();
         try (SessionLock lock = locks.acquire(session(), brief)) {
@@ -371,6 +373,39 @@ class LingerTest {
         }
         await().until(() -> told.size() == 6);
         assertThat(told).containsExactlyElementsOf(expected);
+    }
+
+    @Test
+    void listenersAreToldOfOneUserAfterTheOther() throws Exception {
+        ConcurrentLinkedQueue<String> told = new ConcurrentLinkedQueue<>();
+        locks.close();
+        locks = SessionLocks.builder().listener(new LockListener() {
+            @Override
+            public void acquired(Event event) {
+                told.add("acquired");
+            }
+
+            @Override
+            public void released(Event event) {
+                told.add("released");
+            }
+        }).build();
+        int rounds = 5_000;
+        Future<Integer> theirs = other.begin(() -> rounds(rounds));
+        rounds(rounds);
+        Actor.end(theirs);
+        await().until(() -> told.size() == 4 * rounds);
+        List<String> inOrder = new ArrayList<>(told);
+        for (int i = 0; i < inOrder.size(); i++) {
+            assertThat(inOrder.get(i)).as("event %d", i).isEqualTo(i % 2 == 0 ? "acquired" : "released");
+        }
+    }
+
+    private int rounds(int rounds) throws Exception {
+        for (int i = 0; i < rounds; i++) {
+            locks.acquire(session(), WARM.withTimeout(Duration.ofMinutes(1))).close();
+        }
+        return rounds;
     }
 
     @Test

@@ -33,6 +33,21 @@ class LingeringHolderTest {
     }
 
     @Test
+    void whoTriesTwiceGetsItLongBeforeTheLingerIsOver() throws Exception {
+        Path file = dir.resolve("session.jsonl");
+        try (Puppet one = Puppet.start(); Puppet two = Puppet.start()) {
+            one.acquire("a", file, WARM);
+            one.close("a");
+            long start = System.nanoTime();
+            while (!two.tryAcquire("b", file)) {
+                assertThat(System.nanoTime() - start).as("nanoseconds").isLessThan(50_000_000_000L);
+                Thread.sleep(2);
+            }
+            assertThat(two.verify("b")).isEqualTo("held");
+        }
+    }
+
+    @Test
     void whatAKilledProcessHadWarmStandsInNobodysWay() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet killed = Puppet.start(); Puppet other = Puppet.start()) {

@@ -515,8 +515,9 @@ public final class SeatEngine implements LockEngine {
     public Standing check(Hold held, boolean deeply) throws IOException {
         SeatHold hold = (SeatHold) held;
         place.rest(hold.slip);
-        if (place.releaseRequested(hold.token())) {
-            place.dropReleaseRequest(hold.token());
+        long token = hold.token(); // once: reuse() may draw another meanwhile
+        if (place.releaseRequested(token)) {
+            place.dropReleaseRequest(token);
             return Standing.REQUESTED;
         }
         if (deeply && !isKept(hold)) {

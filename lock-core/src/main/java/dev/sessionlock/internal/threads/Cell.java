@@ -54,7 +54,7 @@ final class Cell {
     /** One who takes a lock again within this has not left it to others: they need longer to wake. */
     private static final long LEFT_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
     /** So often the keeper glances at what lingers; seldomer at what nobody has used for a while. */
-    private static final long GLANCE_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+    static final long GLANCE_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
     /** A thread in the queue. */
     private static final class Waiter {
@@ -219,6 +219,9 @@ final class Cell {
                 return null;
             }
             Taken taken = take(request.terms(Thread.currentThread()));
+            if (taken instanceof Busy busy && busy.waitFor() != Busy.NOTHING) {
+                engine.raiseHand(); // one that only lingers there is given back for it: who but tries now and then would never find it free
+            }
             return taken instanceof Hold hold ? grant(hold, request, Thread.currentThread(), since) : null;
         } finally {
             turn.unlock();
@@ -265,6 +268,8 @@ final class Cell {
             if (passed != null) {
                 return passed;
             }
+        } else if (isHeld()) {
+            return new Busy(Busy.NOTHING, clock.nanos(), "a thread of this JVM has just taken it again");
         }
         Taken taken = null;
         try {
@@ -308,12 +313,14 @@ final class Cell {
     /** {@return a further handle, if this thread has the lock already and may have it twice; null if it has it not} */
     private @Nullable Handle again(Request request) throws LockLostException {
         Grant held;
+        long token;
         mutex.lock();
         try {
             held = grant;
             if (held == null || held.owner() != Thread.currentThread() || !held.isOpen()) {
                 return null;
             }
+            token = held.token();
             boolean valid = held.isValid(clock.nanos());
             if (!request.options().reentrant()) {
                 if (!valid) {
@@ -330,7 +337,11 @@ final class Cell {
         } finally {
             mutex.unlock();
         }
-        throw expired(held); // what shares a lock that is lost would be lost from the beginning
+        LockLostException lost = expired(held, token);
+        if (lost != null) {
+            throw lost; // what shares a lock that is lost would be lost from the beginning
+        }
+        return null; // another thread has closed it meanwhile
     }
 
     private Handle await(Waiter waiter) throws IOException, InterruptedException {
@@ -428,7 +439,7 @@ final class Cell {
             Taken taken = take(waiter.request.terms(waiter.thread));
             if (taken instanceof Hold hold) {
                 waiter.given = grant(hold, waiter.request, waiter.thread, waiter.since);
-            } else {
+            } else if (((Busy) taken).waitFor() != Busy.NOTHING) { // else perhaps it is another's turn, whose hand it would hide
                 engine.raiseHand();
             }
             return taken;
@@ -505,7 +516,7 @@ final class Cell {
             mutex.lock();
             try {
                 bells[what] = false;
-                head = isFree() ? head() : null;
+                head = grant == null ? head() : null; // for one that lingers the head needs no byte: rule 3, never both
             } finally {
                 mutex.unlock();
             }
@@ -574,13 +585,11 @@ final class Cell {
     /** A handle was closed by its user. */
     void close(Handle.Ref ref) {
         Grant held = ref.grant();
-        long token = held.token(); // both may be another user's once this one has let go
-        long since = held.acquiredNanos();
         Left left = letGo(ref);
         switch (left) {
             case OTHERS_REMAIN -> held.audience().releasedOne();
-            case LAST, LINGERS, LINGERS_UNKNOWN -> held.audience().released(this, token, since);
-            case LOST, LOST_LAST -> { }
+            case LAST -> released(held);
+            case LINGERS, LINGERS_UNKNOWN, LOST, LOST_LAST -> { }
         }
         if (left == Left.LAST || left == Left.LOST_LAST) {
             end(held);
@@ -623,7 +632,24 @@ final class Cell {
             } else if (!mayLinger(held)) {
                 return Left.LAST;
             }
+            released(held); // under the mutex: before the next user, who may come at once, is told of
             return held.linger() ? Left.LINGERS_UNKNOWN : Left.LINGERS;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    private void released(Grant held) {
+        held.audience().released(this, held.token(), held.acquiredNanos());
+    }
+
+    /** A handle is no longer bound to its thread; of one that was closed meanwhile the grant may be another user's. */
+    void detach(Handle.Ref ref) {
+        mutex.lock();
+        try {
+            if (ref.grant().has(ref)) {
+                ref.grant().detach();
+            }
         } finally {
             mutex.unlock();
         }
@@ -764,7 +790,7 @@ final class Cell {
     private @Nullable Hold passOn(Grant warm, Terms terms) {
         Hold hold = warm.hold();
         try {
-            Hold passed = clock.nanos() < hold.deadline() ? engine.handOver(hold, terms) : null;
+            Hold passed = warm.isValid(clock.nanos()) ? engine.handOver(hold, terms) : null;
             if (passed != null) {
                 return passed;
             }
@@ -784,13 +810,12 @@ final class Cell {
     }
 
     /**
-     * The keeper's glance, memory only unless something is over: gives back what has lingered for long enough, or is wanted elsewhere.
+     * The keeper's glance, memory only.
      *
-     * @return in how many nanoseconds it should glance here again; {@link Long#MAX_VALUE} if nothing here will linger any more
+     * @return in how many nanoseconds it should glance here again; 0 if what lingers here is {@linkplain #endLingeringIfIdle to be given
+     *     back}, since it has lingered for long enough, or is wanted elsewhere; {@link Long#MAX_VALUE} if nothing here will linger any more
      */
     long glance(long now) {
-        long pause;
-        boolean due;
         mutex.lock();
         try {
             Grant warm = grant;
@@ -798,19 +823,22 @@ final class Cell {
                 cells.glanceNoMore(this);
                 return Long.MAX_VALUE;
             }
-            due = warm.lingers && (warm.hasLingered(now) || warm.audience().isClosed() || isOthersTurn(warm));
-            pause = Math.max(GLANCE_NANOS, Math.min(warm.idleNanos(now) / 8, 10 * GLANCE_NANOS));
+            boolean due = warm.lingers && (warm.hasLingered(now) || warm.audience().isClosed() || isOthersTurn(warm));
+            return due ? 0 : Math.max(GLANCE_NANOS, Math.min(warm.idleNanos(now) / 8, 10 * GLANCE_NANOS));
         } finally {
             mutex.unlock();
         }
-        if (due && turn.tryLock()) {
+    }
+
+    /** Gives back what lingers here, unless somebody is at it. */
+    void endLingeringIfIdle() {
+        if (turn.tryLock()) {
             try {
                 endLingering();
             } finally {
                 turn.unlock();
             }
         }
-        return pause;
     }
 
     private void giveBack(Hold hold, boolean othersTurn) {
@@ -836,17 +864,19 @@ final class Cell {
     // ---- losing ----
 
     private void lose(Grant held, Reason reason) {
-        lose(held, reason, inWords(reason));
+        lose(held, held.token(), reason, inWords(reason));
     }
 
-    private void lose(Grant held, Reason reason, String how) {
-        String text = "lost the lock " + engine + " (token " + held.token() + ", held by thread \""
-                + held.hold().thread() + "\" since " + held.acquiredAt() + "): " + how
-                + ". Nothing may be written under it any more; acquire it again and look at what was written since";
-        LockLostException why = new LockLostException(reason, clock.instant(), text);
+    /** @param token that of the user who was judged; another may have it by now */
+    private void lose(Grant held, long token, Reason reason, String how) {
+        LockLostException why;
         List<Handle.Ref> told;
         mutex.lock(); // so that a handle that is being closed is counted either as released or as lost
         try {
+            if (held.token() != token && isForOneUser(reason)) {
+                return; // he has closed it meanwhile, and it is the next one's
+            }
+            why = new LockLostException(reason, clock.instant(), lossOf(held, how));
             if (!held.lose(why) || held.lingers) {
                 return; // it was lost before, or nobody has it, and nobody is told
             }
@@ -864,13 +894,29 @@ final class Cell {
         cells.wakeKeeper();
     }
 
-    /** A user found that its grant does not hold. {@return why, with the stack of who asks} */
-    LockLostException expired(Grant held) {
+    private String lossOf(Grant held, String how) {
+        return "lost the lock " + engine + " (token " + held.token() + ", held by thread \""
+                + held.hold().thread() + "\" since " + held.acquiredAt() + "): " + how
+                + ". Nothing may be written under it any more; acquire it again and look at what was written since";
+    }
+
+    /** {@return whether what is judged is what one user did, and not what became of the lock itself} */
+    private static boolean isForOneUser(Reason reason) {
+        return reason == Reason.MAX_HOLD || reason == Reason.RELEASE_REQUESTED;
+    }
+
+    /**
+     * A user found that its grant does not hold.
+     *
+     * @param token that user's
+     * @return why, with the stack of who asks; null if it was closed meanwhile, and is another's
+     */
+    @Nullable LockLostException expired(Grant held, long token) {
         if (held.lost() == null) {
-            loseToTime(held, clock.nanos());
+            loseToTime(held, token, clock.nanos());
         }
         LockLostException lost = held.lost();
-        return new LockLostException(lost.reason(), lost.since(), lost.getMessage());
+        return lost == null ? null : new LockLostException(lost.reason(), lost.since(), lost.getMessage());
     }
 
     /** Takes it away from whoever has it here, as if it had come about by itself. {@return whether anybody had it} */
@@ -905,16 +951,17 @@ final class Cell {
         };
     }
 
-    private void loseToTime(Grant held, long now) {
-        lose(held, held.expiry(now));
+    private void loseToTime(Grant held, long token, long now) {
+        Reason reason = held.expiry(now);
+        lose(held, token, reason, inWords(reason));
     }
 
     /** A renewal came too late, or found that somebody else has had our bytes. */
-    private void loseToRenewal(Grant held, long now) {
+    private void loseToRenewal(Grant held, long token, long now) {
         if (held.isValid(now)) {
-            lose(held, Reason.KERNEL_LOCK_LOST, "the kernel had lost its lock, and another process has had it since");
+            lose(held, token, Reason.KERNEL_LOCK_LOST, "the kernel had lost its lock, and another process has had it since");
         } else {
-            loseToTime(held, now);
+            loseToTime(held, token, now);
         }
     }
 
@@ -948,9 +995,10 @@ final class Cell {
     }
 
     private void tend(Grant held, boolean deeply) throws IOException {
+        long token = held.token(); // before it is judged
         long now = clock.nanos();
         if (held.lost() == null && !held.isValid(now)) {
-            loseToTime(held, now);
+            loseToTime(held, token, now);
         }
         if (held.lost() == null) {
             revokeUnlessIntact(held, deeply);
@@ -960,9 +1008,9 @@ final class Cell {
             return;
         }
         // Also one that was revoked: until its grace is over others must not come in by the other seat.
-        boolean due = now - held.hold().renewedAt() >= held.hold().terms().leaseNanos() / 3 || !held.hold().isRecorded();
+        boolean due = now - held.hold().renewedAt() >= held.renewEvery() || !held.hold().isRecorded();
         if (due && !engine.renew(held.hold(), held.holdUntilMillis(now))) {
-            loseToRenewal(held, clock.nanos());
+            loseToRenewal(held, token, clock.nanos());
             endInTurn(held);
         }
     }
@@ -983,15 +1031,16 @@ final class Cell {
     }
 
     private void revokeUnlessIntact(Grant held, boolean deeply) throws IOException {
+        long token = held.token(); // before it is judged
         LockEngine.Standing standing = engine.check(held.hold(), deeply);
         long now = clock.nanos();
         if (standing != LockEngine.Standing.INTACT && !held.isValid(now)) {
-            loseToTime(held, now); // frozen since the last look: it was a successor who put its record in place of ours
+            loseToTime(held, token, now); // frozen since the last look: it was a successor who put its record in place of ours
             return;
         }
         switch (standing) {
             case REMOVED -> lose(held, Reason.REMOVED_BY_HAND);
-            case REQUESTED -> lose(held, Reason.RELEASE_REQUESTED);
+            case REQUESTED -> lose(held, token, Reason.RELEASE_REQUESTED, inWords(Reason.RELEASE_REQUESTED));
             case LOST -> lose(held, Reason.KERNEL_LOCK_LOST);
             case INTACT -> { }
         }
@@ -1029,7 +1078,7 @@ final class Cell {
             return Long.MAX_VALUE;
         }
         long grace = held.lost() == null ? Long.MAX_VALUE : held.revokedAt() + held.options().revokeGrace().toNanos() - now;
-        return Math.min(held.hold().terms().leaseNanos() / 4, Math.min(held.lost() == null ? held.holdLeft(now) : Long.MAX_VALUE, grace));
+        return Math.min(Math.min(held.hold().terms().leaseNanos() / 4, held.renewEvery()), Math.min(held.lost() == null ? held.holdLeft(now) : Long.MAX_VALUE, grace));
     }
 
     // ---- when the clock is moved by hand ----

@@ -15,8 +15,10 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -332,10 +334,17 @@ public final class Cells {
         }
         long start = clock.nanos();
         long pause = Long.MAX_VALUE;
+        List<Cell> due = new ArrayList<>();
         for (Cell cell : lingering) {
-            pause = Math.min(pause, cell.glance(start));
+            long within = cell.glance(start);
+            if (within == 0) {
+                due.add(cell);
+            }
+            pause = Math.min(pause, Math.max(within, Cell.GLANCE_NANOS));
         }
-        return Math.max(pause, (clock.nanos() - start) * GLANCES_SHARE); // thousands of them must not cost a core
+        long spent = clock.nanos() - start; // without the giving back, which is work for the disk: who waits for another lock must not pay for it
+        due.forEach(Cell::endLingeringIfIdle);
+        return Math.max(pause, spent * GLANCES_SHARE); // thousands of them must not cost a core
     }
 
     Collection<Cell> all() {

@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLongFieldUpdater;
 import org.jetbrains.annotations.Nullable;
 
 /**
@@ -19,6 +20,7 @@ import org.jetbrains.annotations.Nullable;
  * <p>With {@code linger} it stays when its user has gone, and is given to the next one who asks on the same terms.
  */
 final class Grant {
+    private static final AtomicLongFieldUpdater<Grant> PROGRESS_AT = AtomicLongFieldUpdater.newUpdater(Grant.class, "progressAt");
     /** A time of progress as of one who never needs to make any: while nobody has it {@code maxHold} does not run. */
     private static final long NOBODYS = Long.MAX_VALUE / 2;
     private static final long LONG_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
@@ -122,6 +124,15 @@ final class Grant {
         return Math.min(options.lease().toNanos() / 4, maxHoldNanos);
     }
 
+    /**
+     * {@return how often it is renewed, nanoseconds} More often than for the lease's sake while nobody has it: strangers, who know {@code maxHold}
+     * alone, must not find its record overdue.
+     */
+    long renewEvery() {
+        long lease = hold.terms().leaseNanos() / 3;
+        return progressAt == NOBODYS ? Math.min(lease, maxHoldNanos / 4) : lease;
+    }
+
     // ---- handles; under the cell's mutex ----
 
     /** Adds an open handle. */
@@ -142,6 +153,11 @@ final class Grant {
             others.remove(closed);
         }
         return handle == null;
+    }
+
+    /** {@return whether a handle is among the open ones} */
+    boolean has(Handle.Ref one) {
+        return handle == one || others != null && others.contains(one);
     }
 
     /** {@return whether any handle is open} */
@@ -256,9 +272,19 @@ final class Grant {
         return maxHoldNanos == Long.MAX_VALUE || since == NOBODYS ? maxHoldNanos : maxHoldNanos - (now - since);
     }
 
-    /** Its user makes progress: {@code maxHold} starts anew. The clock was read before the look that found it valid. */
-    void progressed(long now) {
-        progressAt = now;
+    /** {@return when its user last made progress, monotonic nanoseconds} */
+    long progressAt() {
+        return progressAt;
+    }
+
+    /**
+     * Its user makes progress: {@code maxHold} starts anew. Unless it has been closed since: then it is another's.
+     *
+     * @param last what {@link #progressAt} was before the look that found it valid
+     * @param now the clock, read before that look
+     */
+    void progressed(long last, long now) {
+        PROGRESS_AT.compareAndSet(this, last, now);
     }
 
     /** {@return the wall-clock time at which it ends unless its user makes progress; negative if never} */

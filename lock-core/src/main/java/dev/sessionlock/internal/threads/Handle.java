@@ -135,26 +135,26 @@ public final class Handle implements Held {
     }
 
     private LockLostException notHeld() {
-        if (ref.isClosed()) {
+        LockLostException lost = ref.isClosed() ? null : grant.cell().expired(grant, token);
+        if (lost == null) {
             throw new IllegalStateException("the handle of " + grant.cell().engine() + " was closed by its user; acquire the lock again");
         }
-        return grant.cell().expired(grant);
+        return lost;
     }
 
     @Override
     public void renew() throws LockLostException {
+        long last = grant.progressAt(); // before it is known to be ours: once it is closed, it is another user's
         long now = grant.clock().nanos();
         if (ref.isClosed() || !grant.isValid(now)) {
             throw notHeld();
         }
-        grant.progressed(now);
+        grant.progressed(last, now);
     }
 
     @Override
     public void detach() {
-        if (!ref.isClosed()) { // with linger it may be another user's by now
-            grant.detach();
-        }
+        grant.cell().detach(ref);
     }
 
     @Override

@@ -1,13 +1,17 @@
 package dev.sessionlock.internal.threads;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockStats;
+import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.seats.Busy;
 import dev.sessionlock.internal.seats.Engines;
 import dev.sessionlock.internal.seats.FileEngines;
 import dev.sessionlock.internal.seats.LockEngine;
@@ -18,17 +22,28 @@ import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a process makes of it that it was frozen in the middle of something. */
 class CellTest {
+    private static final LockOptions WARM = LockOptions.defaults().withLinger(Duration.ofMinutes(1));
+
     @TempDir
     Path dir;
 
@@ -36,8 +51,26 @@ class CellTest {
     /** What happens while this process stands still, just before the engine is called for something. */
     private final Map<String, Interlude> interludes = new ConcurrentHashMap<>();
 
+    /** What the engine answers next instead. */
+    private final Map<String, Answer> answers = new ConcurrentHashMap<>();
+    /** One for each, so that equal ones stay equal: all that is asked for there must come to one cell. */
+    private final Map<Engines.Site, Engines.Site> sites = new ConcurrentHashMap<>();
+    private volatile Consumer<String> called = name -> { };
+    /** What is in the way of the lock; null if nothing is. */
+    private final AtomicReference<Busy> busy = new AtomicReference<>();
+    /** Whoever waits in the kernel waits for this; if null, for the kernel. */
+    private volatile CountDownLatch awaited;
+
     private interface Interlude {
         void play() throws Exception;
+    }
+
+    private interface Answer {
+        Object of(Object real) throws Exception;
+    }
+
+    private Path session() {
+        return dir.resolve("session.jsonl");
     }
 
     @Test
@@ -63,10 +96,8 @@ class CellTest {
 
     @Test
     void whatLingeredIsGivenBackByOneThatSleptPastItsLeaseJustBeforeItTookItAgain() throws Exception {
-        LockOptions warm = LockOptions.defaults().withLinger(Duration.ofMinutes(1));
-        Path session = dir.resolve("session.jsonl");
         try (SessionLocks locks = locks()) {
-            locks.acquire(session, warm).close();
+            locks.acquire(session(), WARM).close();
             List<String> calls = new CopyOnWriteArrayList<>();
             interludes.put("reuse", () -> {
                 calls.add("reuse");
@@ -76,11 +107,177 @@ class CellTest {
                 calls.add("release");
                 slept.set(0); // what is acquired anew is so by the engine's own clock, which did not sleep
             });
-            try (SessionLock lock = locks.acquire(session, warm)) {
+            try (SessionLock lock = locks.acquire(session(), WARM)) {
                 assertThat(calls).containsExactly("reuse", "release");
                 lock.verifyHeld();
             }
         }
+    }
+
+    // ---- what is judged of one user, when the next one has it by then ----
+
+    @Test
+    void requestToTheLastUserIsNotHeardByTheNextOne() throws Exception {
+        try (SessionLocks locks = locks(); SessionLock first = locks.acquire(session(), WARM)) {
+            List<SessionLock> next = new ArrayList<>();
+            answers.put("check", real -> {
+                next.add(closedAndTakenAgain(locks, first, WARM));
+                return LockEngine.Standing.REQUESTED;
+            });
+            assertThatThrownBy(first::verifyHeld).isInstanceOf(IllegalStateException.class).hasMessageContaining("closed by its user");
+            next.get(0).ensureHeld();
+            next.get(0).close();
+            assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 2, 0, 0));
+        }
+    }
+
+    @Test
+    void maxHoldOfTheLastUserDoesNotEndTheNextOne() throws Exception {
+        LockOptions brief = WARM.withLease(LockOptions.MAX_LEASE).withMaxHold(Duration.ofMinutes(1));
+        try (SessionLocks locks = locks(); SessionLock first = locks.acquire(session(), brief)) {
+            List<SessionLock> next = new ArrayList<>();
+            String clock = "nanos in " + Thread.currentThread().getName();
+            interludes.put(clock, () -> {
+                slept.addAndGet(TimeUnit.MINUTES.toNanos(2));
+                interludes.put(clock, () -> next.add(closedAndTakenAgain(locks, first, brief))); // when it is about to be told why
+            });
+            assertThatThrownBy(first::ensureHeld).isInstanceOf(IllegalStateException.class).hasMessageContaining("closed by its user");
+            next.get(0).ensureHeld();
+            next.get(0).close();
+            assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 2, 0, 0));
+        }
+    }
+
+    private SessionLock closedAndTakenAgain(SessionLocks locks, SessionLock lock, LockOptions options) throws Exception {
+        lock.close();
+        return locks.acquire(session(), options);
+    }
+
+    // ---- what lingers, and the engine ----
+
+    @Test
+    void whatTheKernelHasLostIsNotPassedOnThoughItLingered() throws Exception {
+        try (SessionLocks locks = locks()) {
+            SessionLock first = locks.acquire(session(), WARM);
+            answers.put("check", real -> {
+                first.close();
+                return LockEngine.Standing.LOST;
+            });
+            assertThatThrownBy(first::verifyHeld).isInstanceOf(IllegalStateException.class);
+            List<String> calls = new CopyOnWriteArrayList<>();
+            called = calls::add;
+            try (SessionLock next = locks.acquire(session(), WARM.withPurpose("on other terms"))) {
+                next.verifyHeld();
+            }
+            assertThat(calls).containsSubsequence("release", "take").doesNotContain("handOver");
+        }
+    }
+
+    @Test
+    void engineIsNotAskedForWhatAThreadHasTakenAgainInMemory() throws Exception {
+        AtomicBoolean has = new AtomicBoolean();
+        AtomicBoolean over = new AtomicBoolean();
+        AtomicInteger asked = new AtomicInteger();
+        called = name -> asked.addAndGet(name.equals("take") && has.get() ? 1 : 0);
+        try (SessionLocks locks = locks()) {
+            Thread warm = new Thread(() -> {
+                try {
+                    while (!over.get()) {
+                        try (SessionLock lock = locks.acquire(session(), WARM)) {
+                            has.set(lock.isHeld());
+                            has.set(false);
+                        }
+                    }
+                } catch (Exception e) {
+                    asked.addAndGet(1_000_000);
+                }
+            });
+            warm.start();
+            for (int i = 0; i < 20_000; i++) {
+                locks.tryAcquire(session(), WARM.withPurpose("on other terms")).ifPresent(SessionLock::close);
+            }
+            over.set(true);
+            warm.join();
+        }
+        assertThat(asked).hasValue(0);
+    }
+
+    /** Rule 3: frozen with both bytes in hand, this process would stop everybody. */
+    @Test
+    void byteThatAThreadGotForWhoNeedsItNoMoreIsGivenBackThoughTheLockLingers() throws Exception {
+        CountDownLatch kernelGives = new CountDownLatch(1);
+        CountDownLatch keeperLooks = new CountDownLatch(1);
+        CountDownLatch keeperGoesOn = new CountDownLatch(1);
+        List<String> calls = new CopyOnWriteArrayList<>();
+        try (SessionLocks locks = locks()) {
+            busy.set(new Busy(1, Long.MAX_VALUE, "a successor holds it"));
+            awaited = kernelGives;
+            assertThatThrownBy(() -> locks.acquire(session(), WARM.withTimeout(Duration.ofMillis(300)))).isInstanceOf(LockTimeoutException.class);
+            busy.set(null);
+            locks.acquire(session(), WARM).close();
+            interludes.put("check", () -> {
+                keeperLooks.countDown();
+                keeperGoesOn.await();
+            });
+            keeperLooks.await(); // it has the turn
+            called = calls::add;
+            kernelGives.countDown();
+            untilParked("sessionlock-waits-in-kernel");
+            AtomicReference<Object> got = new AtomicReference<>();
+            Thread head = new Thread(() -> {
+                try (SessionLock lock = locks.acquire(session(), WARM.withPurpose("on other terms"))) {
+                    got.set(lock.isHeld());
+                } catch (Exception e) {
+                    got.set(e);
+                }
+            }, "head");
+            head.start();
+            untilParked("head");
+            keeperGoesOn.countDown();
+            head.join();
+            assertThat(got).hasValue(true);
+            assertThat(calls).contains("decline").doesNotContain("accept");
+        }
+    }
+
+    @Test
+    void oneTryTellsTheOtherProcessThatItsLockIsWanted() throws Exception {
+        List<String> calls = new CopyOnWriteArrayList<>();
+        called = calls::add;
+        try (SessionLocks locks = locks()) {
+            busy.set(new Busy(0, Long.MAX_VALUE, "another process holds it"));
+            assertThat(locks.tryAcquire(session(), WARM)).isEmpty();
+            busy.set(null);
+        }
+        assertThat(calls).containsSubsequence("take", "raiseHand");
+    }
+
+    /** Giving back is work for the disk; how long it takes says nothing of how often the keeper may look for others who wait. */
+    @Test
+    void slowGivingBackOfOneLockDoesNotKeepTheKeeperFromGlancingAtAnother() throws Exception {
+        List<String> calls = new CopyOnWriteArrayList<>();
+        try (SessionLocks locks = locks()) {
+            locks.acquire(session(), WARM).close();
+            int glances = 0;
+            for (int tries = 0; tries < 3 && glances < 3; tries++) { // the keeper may be just about to look
+                interludes.put("release", () -> {
+                    Thread.sleep(60);
+                    calls.clear();
+                    called = calls::add;
+                });
+                locks.acquire(dir.resolve("slow.jsonl"), WARM.withLinger(Duration.ofMillis(1))).close();
+                Awaitility.await().pollInterval(Duration.ofMillis(4)).atMost(Duration.ofSeconds(20)).until(() -> calls.contains("check"));
+                glances = Collections.frequency(calls.subList(0, calls.indexOf("check")), "othersWait");
+                called = name -> { };
+            }
+            assertThat(glances).as("glances between the giving back and the next look").isGreaterThanOrEqualTo(3);
+        }
+    }
+
+    private static void untilParked(String thread) {
+        Awaitility.await().pollInterval(Duration.ofMillis(4)).atMost(Duration.ofSeconds(20)).until(() -> Thread.getAllStackTraces().entrySet().stream().anyMatch(one -> one.getKey().getName().equals(thread)
+                && Arrays.stream(one.getValue()).anyMatch(frame -> frame.getMethodName().equals("lock"))
+                && one.getKey().getState() == Thread.State.WAITING));
     }
 
     /** Locks on files, but for the clock, and for what happens meanwhile. */
@@ -88,6 +285,7 @@ class CellTest {
         Clock clock = new Clock() {
             @Override
             public long nanos() {
+                play("nanos in " + Thread.currentThread().getName());
                 return SYSTEM.nanos() + slept.get();
             }
 
@@ -98,11 +296,24 @@ class CellTest {
         };
         Engines engines = between(Engines.class, FileEngines.OF_THIS_PROCESS, (method, result) -> switch (method) {
             case "clock" -> clock;
-            case "pin" -> between(Engines.Site.class, (Engines.Site) result, (of, engine) ->
-                    of.equals("engine") ? between(LockEngine.class, (LockEngine) engine, (name, answer) -> answer) : engine);
+            case "pin" -> sites.computeIfAbsent((Engines.Site) result, site -> between(Engines.Site.class, site, (of, engine) ->
+                    of.equals("engine") ? between(LockEngine.class, (LockEngine) engine, (name, answer) -> answer) : engine));
             default -> result;
         });
         return SessionLocks.builder().over(new Cells(engines)).build();
+    }
+
+    private boolean play(String name) {
+        Interlude now = interludes.remove(name);
+        if (now == null) {
+            return false;
+        }
+        try {
+            now.play();
+            return true;
+        } catch (Exception e) {
+            throw new AssertionError(name, e);
+        }
     }
 
     private interface Change {
@@ -111,14 +322,20 @@ class CellTest {
 
     private <T> T between(Class<T> type, T real, Change change) {
         InvocationHandler handler = (proxy, method, args) -> {
-            Interlude now = interludes.remove(method.getName());
-            if (now != null) {
-                now.play();
-            } else if (method.getName().equals("equals")) {
+            String name = method.getName();
+            called.accept(name);
+            if (!play(name) && name.equals("equals")) {
                 return proxy == args[0];
+            } else if (name.equals("take") && busy.get() != null) {
+                return busy.get();
+            } else if (name.equals("await") && awaited != null) {
+                awaited.await();
+                return null;
             }
             try {
-                return change.of(method.getName(), method.invoke(real, args));
+                Object result = change.of(name, method.invoke(real, args));
+                Answer other = answers.remove(name);
+                return other == null ? result : other.of(result);
             } catch (InvocationTargetException e) {
                 throw e.getCause();
             }
