@@ -885,8 +885,9 @@ public final class SeatEngine implements LockEngine {
         return until >= (Line.NEVER & ~HAND_BITS);
     }
 
-    private static long momentAfter(long until) {
-        return isNever(until) ? Long.MAX_VALUE : until + A_MOMENT_NANOS;
+    /** {@return when to look again} Of one whose clock does not compare, its until says nothing: it may be past, and we would look without a pause. */
+    private long momentAfter(long until) {
+        return isNever(until) || !place.comparable() ? Long.MAX_VALUE : until + A_MOMENT_NANOS;
     }
 
     private static Spot spotOf(int seat) {

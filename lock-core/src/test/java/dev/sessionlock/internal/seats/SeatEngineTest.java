@@ -46,7 +46,12 @@ class SeatEngineTest {
         private boolean cannotUnlink;
 
         Party(long pid) {
-            super(SeatEngineTest.this.directory, new Journal(op -> { }), process(pid, pid, "pids-1", "time-1"), 0);
+            this(pid, 0);
+        }
+
+        /** @param clockOffset other than 0 for one of another time namespace */
+        Party(long pid, long clockOffset) {
+            super(SeatEngineTest.this.directory, new Journal(op -> { }), process(pid, pid, "pids-1", "time-1"), clockOffset);
             engine = new SeatEngine(this, pid);
             directory.processes.put(pid, pid);
         }
@@ -197,6 +202,12 @@ class SeatEngineTest {
             directory.pass(100 * LEASE);
 
             assertBusy(two.busy(), 0, Long.MAX_VALUE, "another process holds it");
+        }
+
+        @Test
+        void isToldThatOnlyTheBellWillHelpIfItsClockDoesNotCompare() throws IOException {
+            one.take();
+            assertBusy(new Party(103, 1_000 * LEASE).busy(), 0, Long.MAX_VALUE, "another process holds it");
         }
 
         @Test
