@@ -1,6 +1,7 @@
 package dev.sessionlock;
 
 import dev.sessionlock.internal.threads.Handle;
+import dev.sessionlock.spi.Hold;
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
@@ -15,6 +16,7 @@ import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jetbrains.annotations.NotNull;
@@ -131,7 +133,7 @@ public final class SessionLock implements AutoCloseable {
             } catch (LockException e) {
                 throw e;
             } catch (IOException e) {
-                throw new LockException("could not look at the lock " + part.lockFile() + ": " + e, e);
+                throw new LockException("could not look at the lock " + (part.lockFile() == null ? part.name() : part.lockFile()) + ": " + e, e);
             }
         }
     }
@@ -168,7 +170,7 @@ public final class SessionLock implements AutoCloseable {
      * @param newContent an ordinary file on the same file system as the target, best beside it; it is gone afterwards
      * @throws LockLostException if the lock was lost; then the target is as it was
      * @throws LockException if the disk refuses, in which case the target is as it was unless the message says otherwise
-     * @throws IllegalStateException if it was closed, or stands for several locks
+     * @throws IllegalStateException if it was closed, stands for several locks, or was acquired by a name
      */
     public void replace(@NotNull Path newContent) throws LockException {
         Objects.requireNonNull(newContent, "newContent");
@@ -176,6 +178,9 @@ public final class SessionLock implements AutoCloseable {
             throw new IllegalStateException("this handle stands for " + parts.length + " locks; say which: lock.parts().get(i).replace(...)");
         }
         Path target = parts[0].target();
+        if (target == null) {
+            throw new IllegalStateException("this lock is not a file's but that of the name " + name() + ", so there is nothing to replace");
+        }
         requireOrdinary(newContent, target);
         try {
             force(newContent);
@@ -286,6 +291,16 @@ public final class SessionLock implements AutoCloseable {
         for (int i = parts.length - 1; i >= 0; i--) {
             parts[i].close();
         }
+    }
+
+    /**
+     * What the engine itself has of this lock, for code that belongs to an engine.
+     *
+     * @param type what it is expected to be, a subclass of {@link dev.sessionlock.spi.Hold}
+     * @return it; empty if it is of another engine, or if this handle stands for several locks
+     */
+    public <T extends Hold> @NotNull Optional<T> unwrap(@NotNull Class<T> type) {
+        return parts.length == 1 && type.isInstance(parts[0].hold()) ? Optional.of(type.cast(parts[0].hold())) : Optional.empty();
     }
 
     /** {@return the lock's name, its token, and whether it is held} */

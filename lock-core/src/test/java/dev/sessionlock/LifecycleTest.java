@@ -140,7 +140,7 @@ class LifecycleTest {
         assertThatIllegalArgumentException().isThrownBy(() -> SessionLocks.builder().shutdownGrace(Duration.ofSeconds(61)));
         assertThatIllegalArgumentException().isThrownBy(() -> SessionLocks.builder().shutdownGrace(Duration.ofSeconds(Long.MAX_VALUE)));
         assertThatThrownBy(() -> SessionLocks.builder().defaults(null)).isInstanceOf(NullPointerException.class);
-        assertThatThrownBy(() -> locks.acquire(null)).isInstanceOf(NullPointerException.class);
+        assertThatThrownBy(() -> locks.acquire((Path) null)).isInstanceOf(NullPointerException.class);
         assertThatThrownBy(() -> locks.acquire(session(), null)).isInstanceOf(NullPointerException.class);
         assertThatThrownBy(() -> locks.withLock(session(), null)).isInstanceOf(NullPointerException.class);
         assertThat(dir).isEmptyDirectory();

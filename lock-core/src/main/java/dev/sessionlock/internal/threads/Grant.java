@@ -3,8 +3,8 @@ package dev.sessionlock.internal.threads;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
-import dev.sessionlock.internal.seats.Hold;
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.Hold;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -111,7 +111,7 @@ final class Grant {
 
     /** {@return whether it holds at {@code now}; memory only} */
     boolean isValid(long now) {
-        return now < hold.deadline() && now - progressAt < maxHoldNanos && loss.get() == null;
+        return hold.isValid(now) && now - progressAt < maxHoldNanos && loss.get() == null;
     }
 
     /** {@return for how many nanoseconds it may still be held; {@link Long#MAX_VALUE} if without limit} */
@@ -132,7 +132,7 @@ final class Grant {
 
     /** Why it does not hold any more, though nobody has taken it away. */
     Reason expiry(long now) {
-        return now >= hold.deadline() ? Reason.LEASE_EXPIRED : Reason.MAX_HOLD;
+        return !hold.isValid(now) ? Reason.LEASE_EXPIRED : Reason.MAX_HOLD;
     }
 
     /** Takes it away, under the cell's mutex. False if that has been done before. */

@@ -1,8 +1,9 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException;
-import dev.sessionlock.internal.seats.LockEngine;
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Hold;
 import java.io.IOException;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
@@ -67,9 +68,10 @@ public final class Handle {
         return grant.cell().engine().name();
     }
 
-    /** {@return what is locked} */
-    public Path target() {
-        return grant.cell().engine().target();
+    /** {@return the file that is locked, or that the lock stands for; null if it is a name alone} */
+    public @Nullable Path target() {
+        Path target = grant.cell().engine().target();
+        return target != null ? target : grant.request().target();
     }
 
     /** {@return where the record lies; null if the engine has no files} */
@@ -176,8 +178,13 @@ public final class Handle {
         }
     }
 
+    /** {@return what the engine has of it} */
+    public Hold hold() {
+        return grant.hold();
+    }
+
     /** {@return what the engine knows of the lock} */
-    LockEngine engine() {
+    EngineLock engine() {
         return grant.cell().engine();
     }
 }

@@ -1,7 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException;
-import dev.sessionlock.internal.seats.LockEngine;
+import dev.sessionlock.spi.EngineLock;
 import jdk.jfr.Category;
 import jdk.jfr.Event;
 import jdk.jfr.Label;
@@ -21,31 +21,31 @@ final class LockEvents {
     private LockEvents() {
     }
 
-    static void contended(LockEngine lock) {
+    static void contended(EngineLock lock) {
         if (THERE) {
             Recorder.contended(lock);
         }
     }
 
-    static void acquired(LockEngine lock, long token, long waited) {
+    static void acquired(EngineLock lock, long token, long waited) {
         if (THERE) {
             Recorder.acquired(lock, token, waited);
         }
     }
 
-    static void released(LockEngine lock, long token, long held) {
+    static void released(EngineLock lock, long token, long held) {
         if (THERE) {
             Recorder.released(lock, token, held);
         }
     }
 
-    static void lost(LockEngine lock, long token, long held, LockLostException why) {
+    static void lost(EngineLock lock, long token, long held, LockLostException why) {
         if (THERE) {
             Recorder.lost(lock, token, held, why.reason().name());
         }
     }
 
-    static void reclaimed(LockEngine lock, long token, String evidence) {
+    static void reclaimed(EngineLock lock, long token, String evidence) {
         if (THERE) {
             Recorder.reclaimed(lock, token, evidence);
         }
@@ -60,27 +60,27 @@ final class LockEvents {
         private Recorder() {
         }
 
-        static void contended(LockEngine lock) {
+        static void contended(EngineLock lock) {
             commit(new Recorded.Contended(), lock, 0, 0, null);
         }
 
-        static void acquired(LockEngine lock, long token, long waited) {
+        static void acquired(EngineLock lock, long token, long waited) {
             commit(new Recorded.Acquired(), lock, token, waited, null);
         }
 
-        static void released(LockEngine lock, long token, long held) {
+        static void released(EngineLock lock, long token, long held) {
             commit(new Recorded.Released(), lock, token, held, null);
         }
 
-        static void lost(LockEngine lock, long token, long held, String why) {
+        static void lost(EngineLock lock, long token, long held, String why) {
             commit(new Recorded.Lost(), lock, token, held, why);
         }
 
-        static void reclaimed(LockEngine lock, long token, String evidence) {
+        static void reclaimed(EngineLock lock, long token, String evidence) {
             commit(new Recorded.Reclaimed(), lock, token, 0, evidence);
         }
 
-        private static void commit(Recorded event, LockEngine lock, long token, long elapsed, @Nullable String why) {
+        private static void commit(Recorded event, EngineLock lock, long token, long elapsed, @Nullable String why) {
             if (event.shouldCommit()) {
                 event.lockFile = lock.lockFile() == null ? lock.name() : lock.lockFile().toString();
                 event.token = token;

@@ -2,9 +2,9 @@ package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
-import dev.sessionlock.internal.seats.Busy;
 import dev.sessionlock.internal.seats.Inspector;
 import dev.sessionlock.internal.system.Span;
+import dev.sessionlock.spi.Busy;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;

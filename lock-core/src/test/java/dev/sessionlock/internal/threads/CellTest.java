@@ -7,10 +7,10 @@ import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
-import dev.sessionlock.internal.seats.Engines;
-import dev.sessionlock.internal.seats.FileEngines;
-import dev.sessionlock.internal.seats.LockEngine;
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.internal.seats.FileEngine;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.LockEngine;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -68,13 +68,13 @@ class CellTest {
                 return SYSTEM.wallMicros();
             }
         };
-        Engines engines = between(Engines.class, FileEngines.OF_THIS_PROCESS, (method, result) -> switch (method) {
+        LockEngine engines = between(LockEngine.class, FileEngine.OF_THIS_PROCESS, (method, result) -> switch (method) {
             case "clock" -> clock;
-            case "pin" -> between(Engines.Site.class, (Engines.Site) result, (of, engine) ->
-                    of.equals("engine") ? between(LockEngine.class, (LockEngine) engine, (name, answer) -> answer) : engine);
+            case "pin" -> between(LockEngine.Site.class, (LockEngine.Site) result, (of, engine) ->
+                    of.equals("lock") ? between(EngineLock.class, (EngineLock) engine, (name, answer) -> answer) : engine);
             default -> result;
         });
-        return SessionLocks.builder().over(new Cells(engines)).build();
+        return SessionLocks.builder().over(engines).build();
     }
 
     private interface Change {
