@@ -450,16 +450,17 @@ final class Cell {
         Grant held = grant();
         Thread holder = held == null ? null : held.owner();
         Duration waited = Duration.ofNanos(clock.nanos() - waiter.since);
+        String locked = waiter.request.shown() + (engine.target() == null ? "" : ".lock");
         try {
             if (busy != null && busy.trouble() != null) {
                 throw busy.trouble();
             }
             LockReport report = engine.look();
-            return new LockTimeoutException(TimeoutText.of(waiter.request, report, holder, busy, clock.instant()), report, waited, null);
+            return new LockTimeoutException(TimeoutText.of(waiter.request, locked, report, holder, busy, clock.instant()), report, waited, null);
         } catch (IOException e) {
             LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,
                     List.of("who holds it cannot be told: " + e), "");
-            return new LockTimeoutException(TimeoutText.of(waiter.request, unknown, holder, busy, clock.instant()), unknown, waited, e);
+            return new LockTimeoutException(TimeoutText.of(waiter.request, locked, unknown, holder, busy, clock.instant()), unknown, waited, e);
         }
     }
 

@@ -1,0 +1,101 @@
+package dev.sessionlock.jdbc;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
+import javax.sql.DataSource;
+import org.postgresql.ds.PGSimpleDataSource;
+
+/**
+ * The server of all tests of this JVM: one that is unpacked from a jar, started at first use and ended with the JVM, or the one that the
+ * environment names in DATABASE_URL ({@code postgres://user:password@host:port/database}, or a JDBC URL).
+ */
+final class PostgresServer {
+    private static final AtomicInteger SCHEMAS = new AtomicInteger();
+
+    private PostgresServer() {
+    }
+
+    private static final class Running {
+        private static final String URL = start();
+
+        private static String start() {
+            String given = System.getenv("DATABASE_URL");
+            if (given != null && !given.isBlank()) {
+                return jdbc(given);
+            }
+            try {
+                return embedded().start().getJdbcUrl("postgres", "postgres");
+            } catch (IOException e) {
+                throw new UncheckedIOException("the embedded server does not start", e);
+            }
+        }
+    }
+
+    /** An embedded server as production has it: what was committed is on the disk. */
+    static EmbeddedPostgres.Builder embedded() {
+        return EmbeddedPostgres.builder().setServerConfig("synchronous_commit", "on").setServerConfig("fsync", "on")
+                .setPGStartupWait(Duration.ofSeconds(120));
+    }
+
+    private static String jdbc(String url) {
+        if (url.startsWith("jdbc:")) {
+            return url;
+        }
+        URI uri = URI.create(url);
+        String[] user = uri.getUserInfo() == null ? new String[0] : uri.getUserInfo().split(":", 2);
+        return "jdbc:postgresql://" + uri.getHost() + ":" + (uri.getPort() < 0 ? 5432 : uri.getPort()) + uri.getPath()
+                + (user.length > 0 ? "?user=" + user[0] : "") + (user.length > 1 ? "&password=" + user[1] : "");
+    }
+
+    /** {@return the address of the server, with user and password} */
+    static String url() {
+        return Running.URL;
+    }
+
+    /** {@return a name that no other test of this server uses} */
+    static String newSchema() {
+        return "t" + ProcessHandle.current().pid() + "_" + Long.toString(System.nanoTime(), 36) + "_" + SCHEMAS.incrementAndGet();
+    }
+
+    /** {@return a connection for each statement} */
+    static PGSimpleDataSource plain(String url) {
+        PGSimpleDataSource source = new PGSimpleDataSource();
+        source.setURL(url);
+        return source;
+    }
+
+    /** {@return a pool, to be closed} */
+    static HikariDataSource pool(String url, int size) {
+        HikariConfig config = new HikariConfig();
+        config.setDataSource(plain(url));
+        config.setMaximumPoolSize(size);
+        config.setMinimumIdle(1);
+        config.setConnectionTimeout(5_000);
+        config.setInitializationFailTimeout(-1);
+        return new HikariDataSource(config);
+    }
+
+    static void execute(DataSource source, String sql) throws SQLException {
+        try (Connection connection = source.getConnection(); Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    /** {@return the first value of the first row, as text; null if there is none} */
+    static String ask(DataSource source, String sql) throws SQLException {
+        try (Connection connection = source.getConnection(); Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            return row.next() ? row.getString(1) : null;
+        }
+    }
+}
