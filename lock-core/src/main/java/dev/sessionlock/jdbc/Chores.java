@@ -239,6 +239,7 @@ final class Chores {
         }
         Moment sent = Moment.now(clock);
         Duration within = within(holds);
+        holds.forEach(JdbcHold::asked);
         try {
             Set<UUID> renewed = table.renew(holds, within);
             List<JdbcHold> left = new ArrayList<>();

@@ -27,6 +27,8 @@ final class JdbcHold extends Hold {
     private volatile @Nullable String trouble;
     /** Why it is no longer ours, by what the table says; null if it is. */
     private volatile @Nullable String gone;
+    /** Since when a renewal has been under way; {@link Long#MIN_VALUE} if none is. */
+    private volatile long askedAt = Long.MIN_VALUE;
     private volatile boolean requested;
     private volatile long holdUntilMillis;
 
@@ -65,8 +67,14 @@ final class JdbcHold extends Hold {
         return super.isValid(now) && gone == null && clock.wallMillis() < wallDeadlineMillis;
     }
 
+    /** A renewal is begun. */
+    void asked() {
+        askedAt = clock.nanos();
+    }
+
     /** The server has renewed it. Counts only if it had not ended before: a loss is for ever. */
     void renewed(Moment sent) {
+        askedAt = Long.MIN_VALUE;
         if (isValid(clock.nanos())) {
             trouble = null;
             wallDeadlineMillis = sent.wallMillis() + leaseMillis(terms());
@@ -86,6 +94,7 @@ final class JdbcHold extends Hold {
     }
 
     void failed(String why) {
+        askedAt = Long.MIN_VALUE;
         trouble = why;
     }
 
@@ -114,9 +123,12 @@ final class JdbcHold extends Hold {
         } else if (gone != null) {
             return gone;
         }
-        return trouble == null
-                ? "its process did not run for a whole lease (frozen, suspended, or starved) or could not renew it in time, so others may have "
-                + "taken it over"
-                : "it could not be renewed for a whole lease, so others may have taken it over: " + trouble;
+        String why = trouble;
+        long asked = askedAt;
+        if (why == null && asked != Long.MIN_VALUE) {
+            why = "the database could not be reached: for " + TimeUnit.NANOSECONDS.toMillis(clock.nanos() - asked)
+                    + " ms the data source has given no connection, or the server no answer";
+        }
+        return why == null ? null : "it could not be renewed for a whole lease, so others may have taken it over: " + why;
     }
 }
