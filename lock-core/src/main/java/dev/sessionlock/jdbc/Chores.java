@@ -254,8 +254,8 @@ final class Chores {
                 judge(left, within);
             }
         } catch (SQLException e) {
-            String why = Database.explain(e, "the lease could not be renewed", table.sqlName()).getMessage();
-            log.warn("{} lock(s): {}; trying again", holds.size(), why);
+            String why = Database.inWords(e, table.sqlName());
+            log.warn("could not renew the leases of {} lock(s) in {}: {}; trying again", holds.size(), table.sqlName(), why);
             holds.forEach(hold -> hold.failed(why));
         }
     }

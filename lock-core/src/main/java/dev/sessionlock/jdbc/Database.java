@@ -178,8 +178,13 @@ final class Database {
 
     /** Puts a refusal into words for the person who has to act. */
     static LockException explain(SQLException e, String cannot, String table) {
+        return new LockException(cannot + ": " + inWords(e, table), e);
+    }
+
+    /** {@return what a refusal means, and what to do} */
+    static String inWords(SQLException e, String table) {
         String said = oneLine(String.valueOf(e.getMessage()));
-        String what = switch (String.valueOf(e.getSQLState())) {
+        return switch (String.valueOf(e.getSQLState())) {
             case "42P01", "3F000" -> "there is no table " + table + ": call createSchema() of the JdbcLockEngine once, or run postgresql.sql "
                     + "(in the jar, dev/sessionlock/jdbc) as a user who may create tables (" + said + ")";
             case "42703", "42883", "42804" -> "the table " + table + " is not the one that this version makes, or the server is older than "
@@ -191,10 +196,9 @@ final class Database {
             case "0A000", "3D000" -> said;
             default -> mayPass(e) ? "the database could not be reached or did not answer: " + said : "the database refused: " + said;
         };
-        return new LockException(cannot + ": " + what, e);
     }
 
     private static String oneLine(String text) {
-        return text.replaceAll("\\s*\\R\\s*", "; ");
+        return text.strip().replaceAll("\\s*\\R\\s*", "; ").replaceAll("\\.+$", "");
     }
 }
