@@ -319,7 +319,7 @@ class JdbcLocksTest {
 
     @Test
     void serializableConnectionsDoNotDisturb() throws Exception {
-        try (HikariDataSource strict = PostgresServer.pool(PostgresServer.url() + "&options=-c%20default_transaction_isolation=serializable", 4)) {
+        try (HikariDataSource strict = PostgresServer.pool(PostgresServer.url("options=-c%20default_transaction_isolation=serializable"), 4)) {
             SessionLocks one = SessionLocks.over(JdbcLockEngine.postgresql(strict).withSchema(schema));
             ExecutorService pool = Executors.newFixedThreadPool(4);
             List<Future<?>> all = new ArrayList<>();
@@ -377,7 +377,7 @@ class JdbcLocksTest {
         String user = "u" + schema;
         PostgresServer.execute(source, "CREATE ROLE " + user);
         PostgresServer.execute(source, "GRANT USAGE ON SCHEMA " + schema + " TO " + user);
-        try (HikariDataSource poor = PostgresServer.pool(PostgresServer.url() + "&options=-c%20role=" + user, 1)) {
+        try (HikariDataSource poor = PostgresServer.pool(PostgresServer.url("options=-c%20role=" + user), 1)) {
             JdbcLockEngine theirs = JdbcLockEngine.postgresql(poor).withSchema(schema);
             assertThatThrownBy(() -> SessionLocks.over(theirs).acquire("a")).isInstanceOf(LockException.class)
                     .hasMessageContaining("GRANT SELECT, INSERT, UPDATE ON \"" + schema + "\".\"session_lock\"");
@@ -408,7 +408,7 @@ class JdbcLocksTest {
 
     @Test
     void readOnlyServerIsRefusedInWords() throws Exception {
-        try (HikariDataSource replica = PostgresServer.pool(PostgresServer.url() + "&options=-c%20default_transaction_read_only=on", 1)) {
+        try (HikariDataSource replica = PostgresServer.pool(PostgresServer.url("options=-c%20default_transaction_read_only=on"), 1)) {
             assertThatThrownBy(() -> SessionLocks.over(JdbcLockEngine.postgresql(replica).withSchema(schema)).acquire("a"))
                     .isInstanceOf(LockException.class).hasMessageContaining("connect to the primary");
         }

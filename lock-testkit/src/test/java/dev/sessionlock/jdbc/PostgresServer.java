@@ -19,7 +19,7 @@ import org.postgresql.ds.PGSimpleDataSource;
  * The server of all tests of this JVM: one that is unpacked from a jar, started at first use and ended with the JVM, or the one that the
  * environment names in DATABASE_URL ({@code postgres://user:password@host:port/database}, or a JDBC URL).
  */
-final class PostgresServer {
+public final class PostgresServer {
     private static final AtomicInteger SCHEMAS = new AtomicInteger();
 
     private PostgresServer() {
@@ -58,17 +58,22 @@ final class PostgresServer {
     }
 
     /** {@return the address of the server, with user and password} */
-    static String url() {
+    public static String url() {
         return Running.URL;
     }
 
+    /** {@return the address of the server with further parameters} */
+    static String url(String parameters) {
+        return url() + (url().contains("?") ? "&" : "?") + parameters;
+    }
+
     /** {@return a name that no other test of this server uses} */
-    static String newSchema() {
+    public static String newSchema() {
         return "t" + ProcessHandle.current().pid() + "_" + Long.toString(System.nanoTime(), 36) + "_" + SCHEMAS.incrementAndGet();
     }
 
     /** {@return a connection for each statement} */
-    static PGSimpleDataSource plain(String url) {
+    public static PGSimpleDataSource plain(String url) {
         PGSimpleDataSource source = new PGSimpleDataSource();
         source.setURL(url);
         return source;
@@ -85,14 +90,14 @@ final class PostgresServer {
         return new HikariDataSource(config);
     }
 
-    static void execute(DataSource source, String sql) throws SQLException {
+    public static void execute(DataSource source, String sql) throws SQLException {
         try (Connection connection = source.getConnection(); Statement statement = connection.createStatement()) {
             statement.execute(sql);
         }
     }
 
     /** {@return the first value of the first row, as text; null if there is none} */
-    static String ask(DataSource source, String sql) throws SQLException {
+    public static String ask(DataSource source, String sql) throws SQLException {
         try (Connection connection = source.getConnection(); Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery(sql)) {
             return row.next() ? row.getString(1) : null;
