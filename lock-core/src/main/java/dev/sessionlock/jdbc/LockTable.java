@@ -51,6 +51,9 @@ final class LockTable {
     private static final String ENDS_IF_FROZEN = "(SELECT CASE WHEN current_setting('idle_in_transaction_session_timeout')::interval "
             + "BETWEEN interval '1 millisecond' AND ?::bigint * interval '1 millisecond' THEN '' "
             + "ELSE set_config('idle_in_transaction_session_timeout', ?::bigint::text, true) END) IS NOT NULL";
+    /** Nobody but a person, or a program that is not ours, keeps a row locked for so long. */
+    private static final String IMPATIENT = "(SELECT set_config('lock_timeout', '100ms', true)) IS NOT NULL";
+    private static final String LOCK_TIMEOUT = "55P03";
     private static final String NEXT_TOKEN = "greatest(l.token + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
     private static final String OWNER = "process, pid, host, boot, pid_namespace, time_namespace, start_ticks, process_start";
     private static final String OWNER_VALUES = "?::uuid, ?::bigint, ?::text, ?::text, ?::text, ?::text, ?::bigint, ?::timestamptz";
@@ -66,6 +69,7 @@ final class LockTable {
     private final String takeSql;
     private final String handOverSql;
     private final String renewSql;
+    private final String renewUnlockedSql;
     private final UUID process = UUID.randomUUID();
 
     /**
@@ -80,13 +84,15 @@ final class LockTable {
                 + "(" + TERMS + ") = ROW (" + TERMS_VALUES + ") "
                 + "WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? AND s.holder = ? "
                 + "AND s.lease_until > clock_timestamp() AND " + DURABLE + " FOR UPDATE SKIP LOCKED) RETURNING " + Row.COLUMNS;
-        this.renewSql = "WITH r AS (SELECT * FROM unnest(?::text[], ?::uuid[], ?::bigint[], ?::bigint[]) AS r (name, holder, lease, hold)), "
-                + "ours AS MATERIALIZED (SELECT l.name, r.lease, r.hold FROM " + table + " l JOIN r ON l.name = r.name AND l.holder = r.holder "
-                + "WHERE l.lease_until > clock_timestamp() AND " + DURABLE + " FOR NO KEY UPDATE OF l SKIP LOCKED) "
-                + "UPDATE " + table + " l SET renewed_at = clock_timestamp(), "
-                + "lease_until = clock_timestamp() + ours.lease * interval '1 millisecond', "
-                + "hold_until = clock_timestamp() + nullif(ours.hold, -1) * interval '1 millisecond' "
-                + "FROM ours WHERE l.name = ours.name RETURNING l.holder";
+        String renewed = "UPDATE " + table + " l SET renewed_at = clock_timestamp(), "
+                + "lease_until = clock_timestamp() + r.lease * interval '1 millisecond', "
+                + "hold_until = clock_timestamp() + nullif(r.hold, -1) * interval '1 millisecond' ";
+        String held = "unnest(?::text[], ?::uuid[], ?::bigint[], ?::bigint[]) AS r (name, holder, lease, hold) ";
+        this.renewSql = renewed + "FROM " + held + "WHERE l.name = r.name AND l.holder = r.holder AND l.lease_until > clock_timestamp() AND "
+                + DURABLE + " AND " + IMPATIENT + " RETURNING l.holder";
+        this.renewUnlockedSql = "WITH r AS MATERIALIZED (SELECT l.name, r.lease, r.hold FROM " + table + " l JOIN " + held
+                + "ON l.name = r.name AND l.holder = r.holder WHERE l.lease_until > clock_timestamp() AND " + DURABLE
+                + " FOR NO KEY UPDATE OF l SKIP LOCKED) " + renewed + "FROM r WHERE l.name = r.name RETURNING l.holder";
     }
 
     private static String quoted(String what, String name) {
@@ -211,8 +217,24 @@ final class LockTable {
 
     // ---- holding ----
 
-    /** {@return those of these holds whose leases have begun anew} */
+    /**
+     * {@return those of these holds whose leases have begun anew}
+     *
+     * <p>One row that somebody keeps locked must not keep the others from it: then those that are locked are left out, which takes longer,
+     * since each row is written twice.
+     */
     Set<UUID> renew(List<JdbcHold> holds, Duration limit) throws SQLException {
+        try {
+            return renew(renewSql, holds, limit);
+        } catch (SQLException e) {
+            if (!LOCK_TIMEOUT.equals(e.getSQLState())) {
+                throw e;
+            }
+            return renew(renewUnlockedSql, holds, limit);
+        }
+    }
+
+    private Set<UUID> renew(String sql, List<JdbcHold> holds, Duration limit) throws SQLException {
         return database.run(limit, connection -> {
             Object[] names = new Object[holds.size()];
             Object[] ids = new Object[holds.size()];
@@ -225,7 +247,7 @@ final class LockTable {
                 leases[i] = JdbcHold.leaseAndGraceMillis(hold.terms());
                 ends[i] = hold.holdLeftMillis();
             }
-            try (PreparedStatement renew = connection.prepareStatement(renewSql)) {
+            try (PreparedStatement renew = connection.prepareStatement(sql)) {
                 arrays(connection, renew, names, ids);
                 renew.setArray(3, connection.createArrayOf("bigint", leases));
                 renew.setArray(4, connection.createArrayOf("bigint", ends));

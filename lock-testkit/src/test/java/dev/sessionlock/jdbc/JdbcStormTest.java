@@ -209,20 +209,30 @@ class JdbcStormTest {
     private static final class Server implements AutoCloseable {
         private final Path data;
         private final String synchronousCommit;
-        private EmbeddedPostgres postgres;
-        private int port;
+        private final EmbeddedPostgres postgres;
+        private final List<String> command = new ArrayList<>();
 
         Server(Path dir, String synchronousCommit) throws IOException {
             this.data = dir.resolve("data");
             this.synchronousCommit = synchronousCommit;
-            start();
+            this.postgres = PostgresServer.embedded().setServerConfig("synchronous_commit", synchronousCommit).setServerConfig("wal_writer_delay", "10s")
+                    .setDataDirectory(data).setCleanDataDirectory(false).setRegisterShutdownHook(false).start();
+            String binary = postmaster().info().command().orElseThrow();
+            if (binary.endsWith("postgres") && "root".equals(System.getProperty("user.name"))) {
+                command.addAll(List.of("unshare", "-U")); // the server will not run as root
+            }
+            command.addAll(List.of(Path.of(binary).resolveSibling("pg_ctl").toString(), "-D", data.toString(), "-w", "-t", "60", "-l",
+                    dir.resolve("log").toString(), "-o", "-p " + postgres.getPort() + " -c max_connections=100 -c wal_writer_delay=10s "
+                    + "-c synchronous_commit=" + synchronousCommit, "start"));
         }
 
-        void start() throws IOException {
-            EmbeddedPostgres.Builder builder = PostgresServer.embedded().setServerConfig("synchronous_commit", synchronousCommit)
-                    .setServerConfig("wal_writer_delay", "10s").setDataDirectory(data).setCleanDataDirectory(false).setRegisterShutdownHook(false);
-            postgres = (port == 0 ? builder : builder.setPort(port)).start();
-            port = postgres.getPort();
+        private ProcessHandle postmaster() throws IOException {
+            return ProcessHandle.of(Long.parseLong(Files.readAllLines(data.resolve("postmaster.pid")).get(0).trim())).orElseThrow();
+        }
+
+        void start() throws IOException, InterruptedException {
+            Process start = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+            assertThat(start.waitFor()).as("%s", command).isZero();
         }
 
         String url() {
@@ -230,33 +240,24 @@ class JdbcStormTest {
         }
 
         /** The server and all its processes, at once: what it had not written is gone. */
-        void kill() throws IOException, InterruptedException {
-            long pid = Long.parseLong(Files.readAllLines(data.resolve("postmaster.pid")).get(0).trim());
-            ProcessHandle postmaster = ProcessHandle.of(pid).orElseThrow();
+        void kill() throws IOException {
+            ProcessHandle postmaster = postmaster();
             List<ProcessHandle> all = new ArrayList<>(List.of(postmaster));
             postmaster.descendants().forEach(all::add);
             all.forEach(ProcessHandle::destroyForcibly);
             for (ProcessHandle one : all) {
                 await().atMost(PATIENCE).until(() -> !one.isAlive());
             }
-            forget();
+            Files.deleteIfExists(data.resolve("postmaster.pid"));
         }
 
-        /** It would keep its data directory locked. */
-        private void forget() {
+        @Override
+        public void close() throws IOException {
+            kill();
             try {
                 postgres.close();
             } catch (IOException | RuntimeException e) {
                 // It was killed, and cannot be stopped once more.
-            }
-        }
-
-        @Override
-        public void close() {
-            try {
-                kill();
-            } catch (InterruptedException | IOException e) {
-                throw new IllegalStateException(e);
             }
         }
     }
