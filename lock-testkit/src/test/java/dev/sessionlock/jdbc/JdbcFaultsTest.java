@@ -20,6 +20,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -125,6 +126,7 @@ class JdbcFaultsTest {
 
     @ParameterizedTest
     @EnumSource
+    @Tag("soak")
     void renewalThatGoesWrongIsTriedAgainInTime(Fault fault) throws Exception {
         try (SessionLock lock = locks.acquire("a", LONG.withLease(Duration.ofSeconds(9)))) {
             String before = PostgresServer.ask(otherSource, renewedAt());
@@ -209,7 +211,7 @@ class JdbcFaultsTest {
         for (long ahead : new long[] {3_600_000, -3_600_000, 3_600_000}) {
             SessionLocks client = SessionLocks.over(new JdbcLockEngine(otherSource, schema, "session_lock", Duration.ofSeconds(5),
                     clock(new AtomicLong(ahead))));
-            try (SessionLock lock = client.acquire("a", SHORT)) {
+            try (SessionLock lock = client.acquire("a", SHORT.withLease(Duration.ofSeconds(4)))) {
                 assertThat(lock.token()).isGreaterThan(last);
                 last = lock.token();
                 assertThat(locks.tryAcquire("a", SHORT)).isEmpty();

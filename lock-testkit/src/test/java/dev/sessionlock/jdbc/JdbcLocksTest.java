@@ -446,7 +446,7 @@ class JdbcLocksTest {
 
     @Test
     void rowThatIsLockedByAPersonKeepsNoOtherLeaseFromBeingRenewed() throws Exception {
-        LockOptions brief = PATIENT.withLease(Duration.ofSeconds(3));
+        LockOptions brief = PATIENT.withLease(Duration.ofSeconds(4));
         try (SessionLock one = locks.acquire("a", brief); SessionLock two = locks.acquire("b", brief);
                 Connection person = source.getConnection()) {
             person.setAutoCommit(false);
