@@ -48,7 +48,7 @@ public final class SessionLock implements AutoCloseable {
         this.parts = parts;
     }
 
-    /** {@return the lock's name, the target's file name; of several, all of them, separated by commas} */
+    /** {@return the lock's name, the target's file name, or the name that was locked; of several, all of them, separated by commas} */
     public @NotNull String name() {
         return parts.length == 1 ? parts[0].name() : Arrays.stream(parts).map(Handle::name).collect(Collectors.joining(", "));
     }
@@ -120,11 +120,11 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /**
-     * Makes sure that it holds now, and looks at the disk and at what the kernel says too.
+     * Makes sure that it holds now, and looks at the disk and at what the kernel says too; or at what the database says.
      *
      * @throws LockLostException if it was lost
      * @throws IllegalStateException if it was closed
-     * @throws LockException if the disk cannot be read
+     * @throws LockException if the disk cannot be read, or the database cannot be reached
      */
     public void verifyHeld() throws LockException {
         for (Handle part : parts) {

@@ -38,7 +38,8 @@ import org.jetbrains.annotations.Nullable;
  * <p>The lock of {@code x} is the record {@code x.lock} beside it, for people and for other programs, and a byte that the kernel locks
  * in {@code .session-locks}, which is what excludes. It is advisory: who does not ask is not stopped. The same file is the same lock
  * by whatever path its <em>directory</em> is named (relative, {@code ..}, symbolic links); a symbolic or hard link <em>to the file</em>
- * is another lock, since a compaction renames over the name. Network file systems are refused.
+ * is another lock, since a compaction renames over the name. Network file systems are refused. For many machines there is
+ * {@link #over another engine}, which locks names.
  *
  * <p>Which errors are what: a lock that was not to be had in time is a {@link LockTimeoutException}; something else in the lock's
  * place, a {@link NotALockFileException}; a directory that is missing, read-only or full, a {@link LockException} that says so; a

@@ -62,11 +62,24 @@ final class Chores {
     private @Nullable Thread thread;
     private long hearAt;
 
+    /** When a statement last failed that may succeed later. */
+    private volatile long failedAt;
+
     /** @param limit how long the server may keep a statement waiting */
     Chores(LockTable table, Clock clock, Duration limit) {
         this.table = table;
         this.clock = clock;
         this.limit = limit;
+        this.failedAt = clock.nanos() - TimeUnit.MINUTES.toNanos(1);
+    }
+
+    void failed() {
+        failedAt = clock.nanos();
+    }
+
+    /** {@return whether the database has been found away of late} */
+    boolean isAway() {
+        return clock.nanos() - failedAt < limit.toNanos();
     }
 
     /** From now on it is listened for who asks this hold to let go. */
@@ -256,6 +269,7 @@ final class Chores {
         } catch (SQLException e) {
             String why = Database.inWords(e, table.sqlName());
             log.warn("could not renew the leases of {} lock(s) in {}: {}; trying again", holds.size(), table.sqlName(), why);
+            failed();
             holds.forEach(hold -> hold.failed(why));
         }
     }

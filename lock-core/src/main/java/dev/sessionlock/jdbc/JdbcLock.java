@@ -281,12 +281,13 @@ final class JdbcLock implements EngineLock {
     public void abandon(Hold hold) {
         JdbcHold ours = (JdbcHold) hold;
         forget(ours);
-        if (!ours.isValid(clock.nanos())) {
-            return;
+        if (!ours.isValid(clock.nanos()) || chores.isAway()) {
+            return; // the end of the JVM must not wait for a database that is away, one lock after the other
         }
         try {
             table.abandon(ours, ours.terms().takeover() ? LAST_MOMENTS : Duration.ofNanos(ours.terms().leaseNanos()), limit);
         } catch (SQLException e) {
+            chores.failed();
             log.debug("could not shorten the lease of {}; it runs out", this, e);
         }
     }

@@ -31,6 +31,7 @@ public final class PostgresServer {
         private static String start() {
             String given = System.getenv("DATABASE_URL");
             if (given != null && !given.isBlank()) {
+                Runtime.getRuntime().addShutdownHook(new Thread(() -> sweep(jdbc(given))));
                 return jdbc(given);
             }
             try {
@@ -38,6 +39,17 @@ public final class PostgresServer {
             } catch (IOException e) {
                 throw new UncheckedIOException("the embedded server does not start", e);
             }
+        }
+    }
+
+    /** What tests have left on a server that goes on. */
+    private static void sweep(String url) {
+        String mine = "t" + ProcessHandle.current().pid() + "\\_%";
+        try {
+            execute(plain(url), "DO $$ DECLARE s text; BEGIN FOR s IN SELECT nspname FROM pg_namespace WHERE nspname LIKE '" + mine
+                    + "' LOOP EXECUTE 'DROP SCHEMA ' || quote_ident(s) || ' CASCADE'; END LOOP; END $$");
+        } catch (SQLException e) {
+            System.err.println("could not remove the schemas " + mine + ": " + e);
         }
     }
 
