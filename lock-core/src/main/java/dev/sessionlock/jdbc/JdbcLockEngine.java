@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.regex.Matcher;
 import javax.sql.DataSource;
 import org.jetbrains.annotations.NotNull;
@@ -68,6 +69,9 @@ import org.jetbrains.annotations.Nullable;
 public final class JdbcLockEngine implements LockEngine {
     private static final int LONGEST_NAME = 1024;
     private static final Duration STATEMENT_TIMEOUT = Duration.ofSeconds(5);
+    private static final int CREATE_TRIES = 5;
+    /** A name that is there already, in three ways. */
+    private static final Set<String> MADE_BY_ANOTHER = Set.of("23505", "42P06", "42P07");
     private static final long SCHEMA_LOCK = 0x5e5510_10c4L;
 
     private final DataSource source;
@@ -146,8 +150,14 @@ public final class JdbcLockEngine implements LockEngine {
      */
     public void createSchema() throws LockException {
         try {
-            if (!exists()) {
-                table.database().inTransaction(statementTimeout, this::create);
+            for (int tries = 1; !exists(); tries++) {
+                try {
+                    table.database().inTransaction(statementTimeout, this::create);
+                } catch (SQLException e) {
+                    if (tries == CREATE_TRIES || !MADE_BY_ANOTHER.contains(String.valueOf(e.getSQLState()))) {
+                        throw e;
+                    }
+                }
             }
         } catch (SQLException e) {
             throw Database.explain(e, "cannot make the table " + table.sqlName(), table.sqlName());
@@ -165,7 +175,10 @@ public final class JdbcLockEngine implements LockEngine {
         });
     }
 
-    /** One after the other: two that do it at once would fail on each other's catalogue entries, IF NOT EXISTS or not. */
+    /**
+     * One after the other: two that do it at once would fail on each other's catalogue entries, IF NOT EXISTS or not. Who has waited may
+     * still have the catalogue in mind as it was before, and has to try again in another transaction.
+     */
     private boolean create(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             statement.execute("SELECT pg_advisory_xact_lock(" + SCHEMA_LOCK + ")");
