@@ -226,7 +226,8 @@ public final class JdbcLockEngine implements LockEngine {
      * connection.commit();
      * }</pre>
      *
-     * @param connection with a transaction of the user's, in the database that the lock is in; it stays open
+     * @param connection with a transaction of the user's, in the database that the lock is in, and with a search path that finds the same
+     *     table unless the engine's was named with its {@linkplain #withSchema schema}; it stays open
      * @param lock the lock; if it stands for several, all of them
      * @throws LockLostException if it was lost; the transaction should be rolled back
      * @throws SQLException if the database refuses
