@@ -194,6 +194,16 @@ class JdbcLocksTest {
         lock.close();
     }
 
+    /** It does not know yet that its lock is another's. */
+    @Test
+    void releaseFreesNobodyElsesLock() throws Exception {
+        SessionLock lock = locks.acquire("a", PATIENT);
+        PostgresServer.execute(source, "UPDATE " + schema + ".session_lock SET holder = gen_random_uuid(), token = token + 1");
+        lock.close();
+        assertThat(others.tryAcquire("a")).isEmpty();
+        assertThat(PostgresServer.ask(source, "SELECT holder IS NOT NULL FROM " + schema + ".session_lock")).isEqualTo("t");
+    }
+
     @Test
     void tokensGrowThoughTheRowWasDeleted() throws Exception {
         SessionLock lock = locks.acquire("a");
