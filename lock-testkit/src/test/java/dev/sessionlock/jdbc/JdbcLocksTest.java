@@ -205,6 +205,17 @@ class JdbcLocksTest {
     }
 
     @Test
+    void renewalExtendsNobodyElsesLease() throws Exception {
+        SessionLock lock = locks.acquire("a", PATIENT.withLease(Duration.ofSeconds(1)));
+        AtomicReference<LockLostException> told = new AtomicReference<>();
+        lock.onLost(told::set);
+        PostgresServer.execute(source, "UPDATE " + schema + ".session_lock SET holder = gen_random_uuid(), renewed_at = 'yesterday'");
+        await().atMost(PATIENCE).until(() -> told.get() != null);
+        assertThat(PostgresServer.ask(source, "SELECT renewed_at = 'yesterday' FROM " + schema + ".session_lock")).isEqualTo("t");
+        lock.close();
+    }
+
+    @Test
     void tokensGrowThoughTheRowWasDeleted() throws Exception {
         SessionLock lock = locks.acquire("a");
         lock.close();
