@@ -4,10 +4,13 @@
 module dev.sessionlock {
     requires org.slf4j;
     requires static org.jetbrains.annotations;
+    requires static java.sql;
     requires static jdk.jfr;
     requires static info.picocli;
 
     exports dev.sessionlock;
+    exports dev.sessionlock.spi;
+    exports dev.sessionlock.jdbc;
     exports dev.sessionlock.internal.system to dev.sessionlock.testkit;
     exports dev.sessionlock.internal.directory to dev.sessionlock.testkit;
     exports dev.sessionlock.internal.seats to dev.sessionlock.testkit;

@@ -2,13 +2,13 @@ package dev.sessionlock;
 
 import dev.sessionlock.ClearReport.Outcome;
 import dev.sessionlock.LockReport.State;
-import dev.sessionlock.internal.seats.Engines;
-import dev.sessionlock.internal.seats.Engines.Whereabouts;
 import dev.sessionlock.internal.seats.Inspector;
-import dev.sessionlock.internal.seats.LockEngine;
-import dev.sessionlock.internal.seats.Sight;
 import dev.sessionlock.internal.threads.Audience;
 import dev.sessionlock.internal.threads.Cells;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.LockEngine.Whereabouts;
+import dev.sessionlock.spi.Sight;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,9 +38,9 @@ final class Clearing {
     }
 
     /** {@return what can be seen of all locks of a directory} */
-    static List<Sight> looks(Engines engines, Path directory) throws LockException {
+    static List<Sight> looks(LockEngine engine, Path directory) throws LockException {
         try {
-            return engines.lookAll(directory);
+            return engine.lookAll(directory);
         } catch (LockException e) {
             throw e;
         } catch (IOException e) {
@@ -56,9 +56,14 @@ final class Clearing {
         if (options.token().isPresent()) {
             throw new IllegalArgumentException("a token is one lock's: name its file, not the directory " + directory);
         }
+        return all(looks(cells.engine(), directory));
+    }
+
+    /** Of those that were seen. */
+    List<ClearReport> all(List<Sight> sights) throws InterruptedException {
         List<ClearReport> done = new ArrayList<>();
-        for (Sight seen : looks(cells.engines(), directory)) {
-            ClearReport report = oneOfMany(seen, seen.target());
+        for (Sight seen : sights) {
+            ClearReport report = oneOfMany(seen);
             if (report != null) {
                 done.add(report);
             }
@@ -67,29 +72,32 @@ final class Clearing {
     }
 
     /** What fails for one of many, a permission perhaps, must not keep the others from being cleared. */
-    private @Nullable ClearReport oneOfMany(Sight seen, Path target) throws InterruptedException {
+    private @Nullable ClearReport oneOfMany(Sight seen) throws InterruptedException {
+        Path parent = seen.where().parent();
+        Whereabouts where = new Whereabouts(parent, seen.where().name(), networkAllowed);
+        Path file = parent == null ? null : parent.resolve(where.name());
         try {
-            return clear(seen, target, new Whereabouts(target.getParent(), target.getFileName().toString(), networkAllowed), true);
+            return clear(seen, new Subject(where, file == null ? where.name() : file.toString(), file), true);
         } catch (LockException e) {
             return refused(seen.report(), "nothing was done: " + e.getMessage(), seen.report().advice());
         }
     }
 
-    List<ClearReport> one(Path target, Whereabouts where) throws LockException, InterruptedException {
-        ClearReport report = clear(look(target, where), target, where, false);
+    List<ClearReport> one(Subject subject) throws LockException, InterruptedException {
+        ClearReport report = clear(look(subject), subject, false);
         return report == null ? List.of() : List.of(report);
     }
 
-    private Sight look(Path target, Whereabouts where) throws LockException {
+    private Sight look(Subject subject) throws LockException {
         try {
-            return cells.engines().look(where);
+            return cells.engine().look(subject.where());
         } catch (IOException e) {
-            throw Trouble.explain(e, "look at", target);
+            throw Trouble.explain(e, "look at", subject.shown(), subject.file());
         }
     }
 
     /** {@return what has become of it; null if there was no lock} */
-    private @Nullable ClearReport clear(Sight seen, Path target, Whereabouts where, boolean oneOfMany)
+    private @Nullable ClearReport clear(Sight seen, Subject subject, boolean oneOfMany)
             throws LockException, InterruptedException {
         LockReport report = seen.report();
         Long token = report.owner() == null ? null : report.owner().token();
@@ -100,16 +108,16 @@ final class Clearing {
                     + (token == null ? "" : " any more, but of token " + token), report.advice());
         }
         return switch (report.state()) {
-            case STALE, FREE -> dead(report, target, where);
-            case TORN -> seen.isComplete() ? dead(report, target, where)
+            case STALE, FREE -> dead(report, subject);
+            case TORN -> seen.isComplete() ? dead(report, subject)
                     : refused(report, "nothing was done: it may still be being written", report.advice());
-            case FOREIGN -> foreign(seen, report, target, where, oneOfMany);
-            case HELD, EXPIRED -> living(report, target, where);
+            case FOREIGN -> foreign(seen, report, subject, oneOfMany);
+            case HELD, EXPIRED -> living(report, subject);
             case NOT_A_LOCK -> refused(report, "nothing was done: it is not a lock", report.advice());
         };
     }
 
-    private ClearReport foreign(Sight seen, LockReport report, Path target, Whereabouts where, boolean oneOfMany) throws LockException {
+    private ClearReport foreign(Sight seen, LockReport report, Subject subject, boolean oneOfMany) throws LockException {
         if (!Inspector.ownerIsGone(report)) {
             return refused(report, "nothing was done: its owner is not proven dead, and another program cannot be asked to let go",
                     report.advice());
@@ -119,28 +127,28 @@ final class Clearing {
             return refused(report, "nothing was done: it holds but a pid, and there is no " + report.name() + " that it could be the lock of",
                     "if it is a lock all the same, clear it by its own name");
         }
-        return dead(report, target, where);
+        return dead(report, subject);
     }
 
     // ---- the dead ----
 
-    private ClearReport dead(LockReport report, Path target, Whereabouts where) throws LockException {
+    private ClearReport dead(LockReport report, Subject subject) throws LockException {
         if (options.isDryRun()) {
             return new ClearReport(told(report, "it would be removed: "
                             + (report.state() == State.TORN ? "it never became whole" : "its owner is gone"), report.advice()),
                     Outcome.WOULD_CLEAR);
         }
-        LockEngine.Cleared cleared;
+        EngineLock.Cleared cleared;
         try {
-            cleared = cells.clear(where, audience);
+            cleared = cells.clear(subject.where(), audience);
         } catch (IOException e) {
-            throw Trouble.explain(e, "clear", target);
+            throw Trouble.explain(e, "clear", subject.shown(), subject.file());
         }
         return switch (cleared.outcome()) {
             case REMOVED -> new ClearReport(told(report, "it was removed: " + cleared.why(), ""), Outcome.CLEARED);
             case NOTHING -> new ClearReport(told(report, "it had gone by itself: " + cleared.why(), ""), Outcome.CLEARED);
             case KEPT -> {
-                LockReport now = look(target, where).report();
+                LockReport now = look(subject).report();
                 yield refused(now, "nothing was done: " + cleared.why(), now.advice());
             }
         };
@@ -148,7 +156,7 @@ final class Clearing {
 
     // ---- the living ----
 
-    private ClearReport living(LockReport report, Path target, Whereabouts where) throws LockException, InterruptedException {
+    private ClearReport living(LockReport report, Subject subject) throws LockException, InterruptedException {
         LockOwner holder = report.owner();
         if (holder == null || holder.token() == null) {
             return refused(report, "nothing was done: it is held, and without a record its holder cannot be asked to let go", report.advice());
@@ -163,32 +171,32 @@ final class Clearing {
         long start = cells.clock().nanos();
         boolean unheard = false;
         try {
-            cells.askForRelease(where, audience, token);
+            cells.askForRelease(subject.where(), audience, token);
             try {
-                LockReport now = await(target, where, token, start);
+                LockReport now = await(subject, token, start);
                 if (now == null) {
                     return new ClearReport(told(report, "pid " + holder.pid() + " was asked, and let go after "
                             + seconds(Duration.ofNanos(cells.clock().nanos() - start)), ""), Outcome.RELEASED);
                 } else if (now.state() == State.STALE) {
-                    return dead(now, target, where);
+                    return dead(now, subject);
                 }
                 report = now;
             } finally {
-                unheard = cells.withdrawAsking(where, audience, token);
+                unheard = cells.withdrawAsking(subject.where(), audience, token);
             }
         } catch (LockException e) {
             throw e;
         } catch (IOException e) {
-            throw Trouble.explain(e, "clear", target);
+            throw Trouble.explain(e, "clear", subject.shown(), subject.file());
         }
         return unheard ? unanswered(report) : refused(report, "its holder has been told and has stopped, but has not closed its lock within "
                 + seconds(options.timeout()) + "; it is let go when its revokeGrace is over", "wait, and look again");
     }
 
     /** {@return null once the hold of this token is over; what is known of it if it is dead, or at the end of the patience} */
-    private @Nullable LockReport await(Path target, Whereabouts where, long token, long start) throws LockException, InterruptedException {
+    private @Nullable LockReport await(Subject subject, long token, long start) throws LockException, InterruptedException {
         while (true) {
-            LockReport now = look(target, where).report();
+            LockReport now = look(subject).report();
             boolean over = now.owner() == null || now.owner().token() == null || now.owner().token() != token;
             if (over) {
                 return null;

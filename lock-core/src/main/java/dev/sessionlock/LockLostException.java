@@ -24,7 +24,10 @@ public final class LockLostException extends LockException {
 
     /** Why a lock was lost. */
     public enum Reason {
-        /** The process was frozen or starved for longer than its lease; somebody else may hold the lock by now. */
+        /**
+         * The process was frozen or starved for longer than its lease, or the database that the lock is in was away for so long, or says
+         * that it is no longer ours; somebody else may hold the lock by now.
+         */
         LEASE_EXPIRED,
         /** Held for longer than {@link LockOptions#maxHold()} without {@link SessionLock#renew()}. */
         MAX_HOLD,

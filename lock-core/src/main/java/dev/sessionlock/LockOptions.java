@@ -155,7 +155,8 @@ public final class LockOptions {
      * Whether others may pass over this holder when its process has been frozen for longer than its lease.
      *
      * @param takeover false: nobody gets in while this process lives, frozen or not. Right for a job whose late write would do
-     *     harm, such as a compaction that renames over the whole file
+     *     harm, such as a compaction that renames over the whole file. Over a database nobody can tell whether a process on another
+     *     machine lives, and it means the longest lease there is, {@link #MAX_LEASE}
      */
     public @NotNull LockOptions withTakeover(boolean takeover) {
         Values copy = values.copy();

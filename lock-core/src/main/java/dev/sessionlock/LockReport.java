@@ -17,8 +17,8 @@ import org.jetbrains.annotations.Nullable;
  * }
  * }</pre>
  *
- * @param name the lock's name: the target's file name
- * @param lockFile where the record lies or would lie
+ * @param name the lock's name: the target's file name, or the name that is locked
+ * @param lockFile where the record lies or would lie; null if the engine has no files
  * @param state the verdict
  * @param owner who holds it or left it behind; null if nobody, or if the file does not say
  * @param evidence the facts behind the verdict, in words, the weightiest first

@@ -2,6 +2,7 @@ package dev.sessionlock;
 
 import dev.sessionlock.internal.threads.Handle;
 import dev.sessionlock.internal.threads.Held;
+import dev.sessionlock.spi.Hold;
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
@@ -15,6 +16,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
@@ -45,7 +47,7 @@ public final class SessionLock implements AutoCloseable {
         this.held = held;
     }
 
-    /** {@return the lock's name, the target's file name; of several, all of them, separated by commas} */
+    /** {@return the lock's name, the target's file name, or the name that was locked; of several, all of them, separated by commas} */
     public @NotNull String name() {
         return held.name();
     }
@@ -104,11 +106,11 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /**
-     * Makes sure that it holds now, and looks at the disk and at what the kernel says too.
+     * Makes sure that it holds now, and looks at the disk and at what the kernel says too; or at what the database says.
      *
      * @throws LockLostException if it was lost
      * @throws IllegalStateException if it was closed
-     * @throws LockException if the disk cannot be read
+     * @throws LockException if the disk cannot be read, or the database cannot be reached
      */
     public void verifyHeld() throws LockException {
         for (Handle part : held.parts()) {
@@ -117,7 +119,7 @@ public final class SessionLock implements AutoCloseable {
             } catch (LockException e) {
                 throw e;
             } catch (IOException e) {
-                throw new LockException("could not look at the lock " + part.lockFile() + ": " + e, e);
+                throw new LockException("could not look at the lock " + (part.lockFile() == null ? part.name() : part.lockFile()) + ": " + e, e);
             }
         }
     }
@@ -152,7 +154,7 @@ public final class SessionLock implements AutoCloseable {
      * @param newContent an ordinary file on the same file system as the target, best beside it; it is gone afterwards
      * @throws LockLostException if the lock was lost; then the target is as it was
      * @throws LockException if the disk refuses, in which case the target is as it was unless the message says otherwise
-     * @throws IllegalStateException if it was closed, or stands for several locks
+     * @throws IllegalStateException if it was closed, stands for several locks, or was acquired by a name
      */
     public void replace(@NotNull Path newContent) throws LockException {
         Objects.requireNonNull(newContent, "newContent");
@@ -161,6 +163,9 @@ public final class SessionLock implements AutoCloseable {
             throw new IllegalStateException("this handle stands for " + parts.size() + " locks; say which: lock.parts().get(i).replace(...)");
         }
         Path target = parts.get(0).target();
+        if (target == null) {
+            throw new IllegalStateException("this lock is not a file's but that of the name " + name() + ", so there is nothing to replace");
+        }
         requireOrdinary(newContent, target);
         try {
             force(newContent);
@@ -246,6 +251,17 @@ public final class SessionLock implements AutoCloseable {
     @Override
     public void close() {
         held.close();
+    }
+
+    /**
+     * What the engine itself has of this lock, for code that belongs to an engine.
+     *
+     * @param type what it is expected to be, a subclass of {@link dev.sessionlock.spi.Hold}
+     * @return it; empty if it is of another engine, or if this handle stands for several locks
+     */
+    public <T extends Hold> @NotNull Optional<T> unwrap(@NotNull Class<T> type) {
+        List<Handle> parts = held.parts();
+        return parts.size() == 1 && type.isInstance(parts.get(0).hold()) ? Optional.of(type.cast(parts.get(0).hold())) : Optional.empty();
     }
 
     /** {@return the lock's name, its token, and whether it is held} */

@@ -1,13 +1,16 @@
 package dev.sessionlock;
 
-import dev.sessionlock.internal.seats.Engines.Whereabouts;
-import dev.sessionlock.internal.seats.Sight;
+import dev.sessionlock.internal.seats.FileEngine;
 import dev.sessionlock.internal.threads.Audience;
 import dev.sessionlock.internal.threads.Cells;
 import dev.sessionlock.internal.threads.Handle;
 import dev.sessionlock.internal.threads.Handles;
 import dev.sessionlock.internal.threads.Request;
+import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.LockEngine.Whereabouts;
+import dev.sessionlock.spi.Sight;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -36,7 +39,8 @@ import org.jetbrains.annotations.Nullable;
  * <p>The lock of {@code x} is the record {@code x.lock} beside it, for people and for other programs, and a byte that the kernel locks
  * in {@code .session-locks}, which is what excludes. It is advisory: who does not ask is not stopped. The same file is the same lock
  * by whatever path its <em>directory</em> is named (relative, {@code ..}, symbolic links); a symbolic or hard link <em>to the file</em>
- * is another lock, since a compaction renames over the name. Network file systems are refused.
+ * is another lock, since a compaction renames over the name. Network file systems are refused. For many machines there is
+ * {@link #over another engine}, which locks names.
  *
  * <p>Which errors are what: a lock that was not to be had in time is a {@link LockTimeoutException}; something else in the lock's
  * place, a {@link NotALockFileException}; a directory that is missing, read-only or full, a {@link LockException} that says so; a
@@ -46,12 +50,12 @@ public final class SessionLocks implements AutoCloseable {
     private final Cells cells;
     private final LockOptions defaults;
     private final Audience audience;
-    private final boolean networkAllowed;
+    private final Subject.Naming naming;
 
     private SessionLocks(Builder builder) {
-        this.cells = builder.cells;
+        this.cells = Cells.of(builder.engine);
         this.defaults = builder.defaults;
-        this.networkAllowed = builder.allowNetworkFileSystem;
+        this.naming = new Subject.Naming(builder.engine, builder.root, builder.allowNetworkFileSystem);
         this.audience = new Audience(builder.listener, builder.executor, builder.takeStrangers);
         cells.moveIn(builder.shutdownGrace);
     }
@@ -59,6 +63,23 @@ public final class SessionLocks implements AutoCloseable {
     /** {@return one with the default options} */
     public static @NotNull SessionLocks create() {
         return builder().build();
+    }
+
+    /**
+     * Gives out locks of another engine than the files of this machine, with the default options.
+     *
+     * <pre>{@code
+     * SessionLocks locks = SessionLocks.over(JdbcLockEngine.postgresql(dataSource));
+     * try (SessionLock lock = locks.acquire("session-4711")) {
+     *     ...
+     * }
+     * }</pre>
+     *
+     * @param engine where the locks come from; one object for all in this JVM that are to meet
+     * @return those locks
+     */
+    public static @NotNull SessionLocks over(@NotNull LockEngine engine) {
+        return builder().over(engine).build();
     }
 
     /** {@return a builder} */
@@ -85,17 +106,18 @@ public final class SessionLocks implements AutoCloseable {
 
     /** As {@link #acquire(Path)}, with these options. */
     public @NotNull SessionLock acquire(@NotNull Path target, @NotNull LockOptions options) throws LockException, InterruptedException {
+        requireOptions(options);
         if (Thread.interrupted()) {
             throw new InterruptedException();
         }
         Handle warm = lingers(target, options);
-        return new SessionLock(warm != null ? warm : remembered(target, acquire(target, request(target, options), patience(options))));
+        return new SessionLock(warm != null ? warm : remembered(target, acquire(naming.of(target), options, patience(options))));
     }
 
     /** Takes it again if it lingers here. {@return null if it is to be acquired in the ordinary way} */
     private @Nullable Handle lingers(Path target, LockOptions options) {
         Objects.requireNonNull(target, "target");
-        return Objects.requireNonNull(options, "options").linger().isZero() ? null : cells.tryAgain(target, audience, options);
+        return options.linger().isZero() ? null : cells.tryAgain(target, audience, options);
     }
 
     private Handle remembered(Path target, Handle handle) {
@@ -105,11 +127,27 @@ public final class SessionLocks implements AutoCloseable {
         return handle;
     }
 
-    private Handle acquire(Path target, Request request, long patience) throws LockException, InterruptedException {
+    /**
+     * Waits for the lock of a name, with the default options. Otherwise as {@link #acquire(Path)}.
+     *
+     * @param name what to lock, on an engine that locks names; on one that locks files, the path of the file
+     * @return the lock, to be closed
+     */
+    public @NotNull SessionLock acquire(@NotNull String name) throws LockException, InterruptedException {
+        return acquire(name, defaults);
+    }
+
+    /** As {@link #acquire(String)}, with these options. */
+    public @NotNull SessionLock acquire(@NotNull String name, @NotNull LockOptions options) throws LockException, InterruptedException {
+        requireOptions(options);
+        return new SessionLock(acquire(naming.of(name), options, patience(options)));
+    }
+
+    private Handle acquire(Subject subject, LockOptions options, long patience) throws LockException, InterruptedException {
         try {
-            return cells.acquire(whereabouts(target), request, patience);
+            return cells.acquire(subject.where(), request(subject, options), patience);
         } catch (IOException e) {
-            throw Trouble.explain(e, target);
+            throw Trouble.explain(e, subject);
         }
     }
 
@@ -130,15 +168,28 @@ public final class SessionLocks implements AutoCloseable {
 
     /** As {@link #tryAcquire(Path)}, with these options; their timeout does not matter. */
     public @NotNull Optional<SessionLock> tryAcquire(@NotNull Path target, @NotNull LockOptions options) throws LockException {
+        requireOptions(options);
         Handle warm = lingers(target, options);
-        if (warm != null) {
-            return Optional.of(new SessionLock(warm));
-        }
-        Request request = request(target, options);
+        return warm != null ? Optional.of(new SessionLock(warm))
+                : tryAcquire(naming.of(target), options).map(handle -> new SessionLock(remembered(target, handle)));
+    }
+
+    /** As {@link #tryAcquire(Path)}, for a name: see {@link #acquire(String)}. */
+    public @NotNull Optional<SessionLock> tryAcquire(@NotNull String name) throws LockException {
+        return tryAcquire(name, defaults);
+    }
+
+    /** As {@link #tryAcquire(String)}, with these options; their timeout does not matter. */
+    public @NotNull Optional<SessionLock> tryAcquire(@NotNull String name, @NotNull LockOptions options) throws LockException {
+        requireOptions(options);
+        return tryAcquire(naming.of(name), options).map(SessionLock::new);
+    }
+
+    private Optional<Handle> tryAcquire(Subject subject, LockOptions options) throws LockException {
         try {
-            return Optional.ofNullable(cells.tryAcquire(whereabouts(target), request)).map(handle -> new SessionLock(remembered(target, handle)));
+            return Optional.ofNullable(cells.tryAcquire(subject.where(), request(subject, options)));
         } catch (IOException e) {
-            throw Trouble.explain(e, target);
+            throw Trouble.explain(e, subject);
         }
     }
 
@@ -162,29 +213,53 @@ public final class SessionLocks implements AutoCloseable {
         if (targets.isEmpty()) {
             throw new IllegalArgumentException("no files to lock");
         }
-        Map<Path, Path> inOrder = new TreeMap<>();
+        requireOptions(options);
+        Map<Whereabouts, Subject> inOrder = new TreeMap<>();
         for (Path target : targets) {
-            Whereabouts where = whereabouts(target);
-            inOrder.putIfAbsent(rank(where, target), target);
+            add(naming.of(target), inOrder);
         }
+        return acquireInOrder(inOrder.values(), options);
+    }
+
+    /**
+     * Waits for the locks of several names, all or none, in the order of the names. Otherwise as {@link #acquireAll(Collection)}.
+     *
+     * @param names what to lock, at least one: see {@link #acquire(String)}
+     * @param options how
+     * @return one handle for all
+     */
+    public @NotNull SessionLock acquireAllNamed(@NotNull Collection<String> names, @NotNull LockOptions options)
+            throws LockException, InterruptedException {
+        if (names.isEmpty()) {
+            throw new IllegalArgumentException("no names to lock");
+        }
+        requireOptions(options);
+        Map<Whereabouts, Subject> inOrder = new TreeMap<>();
+        for (String name : names) {
+            add(naming.of(name), inOrder);
+        }
+        return acquireInOrder(inOrder.values(), options);
+    }
+
+    private void add(Subject subject, Map<Whereabouts, Subject> inOrder) throws LockException {
+        try {
+            inOrder.putIfAbsent(cells.engine().canonical(subject.where()), subject);
+        } catch (IOException e) {
+            throw Trouble.explain(e, subject);
+        }
+    }
+
+    private SessionLock acquireInOrder(Collection<Subject> inOrder, LockOptions options) throws LockException, InterruptedException {
         long end = cells.clock().nanos() + Math.min(patience(options), Long.MAX_VALUE / 2);
         List<Handle> taken = new ArrayList<>();
         try {
-            for (Path target : inOrder.values()) {
-                taken.add(acquire(target, request(target, options), end - cells.clock().nanos()));
+            for (Subject subject : inOrder) {
+                taken.add(acquire(subject, options, end - cells.clock().nanos()));
             }
             return new SessionLock(taken.size() == 1 ? taken.get(0) : new Handles(taken));
         } catch (LockException | InterruptedException | RuntimeException e) {
             taken.forEach(Handle::close);
             throw e;
-        }
-    }
-
-    private Path rank(Whereabouts where, Path target) throws LockException {
-        try {
-            return cells.engines().rank(where);
-        } catch (IOException e) {
-            throw Trouble.explain(e, target);
         }
     }
 
@@ -213,7 +288,24 @@ public final class SessionLocks implements AutoCloseable {
     public <T, X extends Exception> T withLock(@NotNull Path target, @NotNull LockOptions options, @NotNull LockedAction<T, X> action)
             throws X, LockException, InterruptedException {
         Objects.requireNonNull(action, "action");
-        try (SessionLock lock = acquire(target, options)) {
+        return run(action, acquire(target, options));
+    }
+
+    /** As {@link #withLock(Path, LockedAction)}, for a name: see {@link #acquire(String)}. */
+    public <T, X extends Exception> T withLock(@NotNull String name, @NotNull LockedAction<T, X> action)
+            throws X, LockException, InterruptedException {
+        return withLock(name, defaults, action);
+    }
+
+    /** As {@link #withLock(String, LockedAction)}, with these options. */
+    public <T, X extends Exception> T withLock(@NotNull String name, @NotNull LockOptions options, @NotNull LockedAction<T, X> action)
+            throws X, LockException, InterruptedException {
+        Objects.requireNonNull(action, "action");
+        return run(action, acquire(name, options));
+    }
+
+    private static <T, X extends Exception> T run(LockedAction<T, X> action, SessionLock acquired) throws X, LockException {
+        try (SessionLock lock = acquired) {
             T result = action.run(lock);
             lock.ensureHeld();
             return result;
@@ -228,11 +320,19 @@ public final class SessionLocks implements AutoCloseable {
      * @throws LockException if the directory is missing or cannot be read
      */
     public @NotNull LockReport inspect(@NotNull Path target) throws LockException {
-        Whereabouts where = whereabouts(target);
+        return inspect(naming.of(target));
+    }
+
+    /** As {@link #inspect(Path)}, for a name: see {@link #acquire(String)}. */
+    public @NotNull LockReport inspect(@NotNull String name) throws LockException {
+        return inspect(naming.of(name));
+    }
+
+    private LockReport inspect(Subject subject) throws LockException {
         try {
-            return cells.engines().look(where).report();
+            return cells.engine().look(subject.where()).report();
         } catch (IOException e) {
-            throw Trouble.explain(e, "look at", target);
+            throw Trouble.explain(e, "look at", subject.shown(), subject.file());
         }
     }
 
@@ -253,8 +353,39 @@ public final class SessionLocks implements AutoCloseable {
      * @throws LockException if the directory is missing or cannot be read
      */
     public @NotNull Stream<LockReport> list(@NotNull Path directory) throws LockException {
-        return Clearing.looks(cells.engines(), directory).stream().map(Sight::report)
-                .filter(report -> report.state() != LockReport.State.FREE);
+        return reports(looks(directory));
+    }
+
+    /**
+     * Looks at all locks whose names begin alike, on an engine that locks names; on one that locks files, at those of a directory.
+     * Otherwise as {@link #list(Path)}.
+     *
+     * @param prefix how the names begin; empty for all
+     * @return what is known of each lock, by name
+     */
+    public @NotNull Stream<LockReport> list(@NotNull String prefix) throws LockException {
+        return cells.engine().locksFiles() ? list(Path.of(prefix)) : reports(looks(prefix));
+    }
+
+    private static Stream<LockReport> reports(List<Sight> sights) {
+        return sights.stream().map(Sight::report).filter(report -> report.state() != LockReport.State.FREE);
+    }
+
+    private List<Sight> looks(Path directory) throws LockException {
+        Objects.requireNonNull(directory, "directory");
+        if (cells.engine().locksFiles()) {
+            return Clearing.looks(cells.engine(), directory);
+        }
+        String prefix = naming.prefix(directory);
+        return looks(prefix).stream().filter(seen -> seen.where().name().indexOf('/', prefix.length()) < 0).toList();
+    }
+
+    private List<Sight> looks(String prefix) throws LockException {
+        try {
+            return cells.engine().lookAll(prefix);
+        } catch (IOException e) {
+            throw Trouble.explain(e, "look at", prefix.isEmpty() ? "the locks" : prefix, null);
+        }
     }
 
     /** As {@link #clear(Path, ClearOptions)}, dry: says what would be cleared, and writes nothing. */
@@ -282,10 +413,22 @@ public final class SessionLocks implements AutoCloseable {
      * @throws IllegalStateException if this {@code SessionLocks} was closed
      */
     public @NotNull List<ClearReport> clear(@NotNull Path target, @NotNull ClearOptions options) throws LockException, InterruptedException {
+        Clearing clearing = clearing(options);
+        if (cells.engine().locksFiles()) {
+            return cells.engine().isDirectory(target) ? clearing.all(target) : clearing.one(naming.of(target));
+        }
+        return Files.isDirectory(target) && options.token().isEmpty() ? clearing.all(looks(target)) : clearing.one(naming.of(target));
+    }
+
+    /** As {@link #clear(Path, ClearOptions)}, for the lock of one name: see {@link #acquire(String)}. */
+    public @NotNull List<ClearReport> clear(@NotNull String name, @NotNull ClearOptions options) throws LockException, InterruptedException {
+        return cells.engine().locksFiles() ? clear(Path.of(name), options) : clearing(options).one(naming.of(name));
+    }
+
+    private Clearing clearing(ClearOptions options) {
         Objects.requireNonNull(options, "options");
         cells.ensureOpen(audience);
-        Clearing clearing = new Clearing(cells, audience, options, networkAllowed);
-        return cells.engines().isDirectory(target) ? clearing.all(target) : clearing.one(target, whereabouts(target));
+        return new Clearing(cells, audience, options, naming.networkAllowed());
     }
 
     /** {@return the counters} */
@@ -304,26 +447,23 @@ public final class SessionLocks implements AutoCloseable {
         }
     }
 
-    private Request request(Path target, LockOptions options) {
+    private static void requireOptions(LockOptions options) {
         Objects.requireNonNull(options, "options");
-        return new Request(audience, options, Objects.requireNonNull(target, "target").toString());
+    }
+
+    private Request request(Subject subject, LockOptions options) {
+        Path file = subject.file() == null || naming.engine().locksFiles() ? null : subject.file().toAbsolutePath();
+        return new Request(audience, options, subject.shown(), file);
     }
 
     private static long patience(LockOptions options) {
         return options.timeout().toNanos();
     }
 
-    private Whereabouts whereabouts(Path target) throws LockException {
-        try {
-            return cells.engines().whereabouts(target, networkAllowed);
-        } catch (IOException e) {
-            throw Trouble.explain(e, target);
-        }
-    }
-
     /** Builds a {@link SessionLocks}. Not thread-safe. */
     public static final class Builder {
-        private Cells cells = Cells.OF_THIS_PROCESS;
+        private LockEngine engine = FileEngine.OF_THIS_PROCESS;
+        private @Nullable Path root;
         private LockOptions defaults = LockOptions.defaults();
         private @Nullable LockListener listener;
         private @Nullable Executor executor;
@@ -387,18 +527,38 @@ public final class SessionLocks implements AutoCloseable {
         }
 
         /**
-         * For engines, not for users, to whom the type of its parameter is closed: gives out other locks than those on files of this
-         * machine.
+         * Gives out locks of another engine than the files of this machine.
          *
-         * @param cells the locks of this JVM on that engine, one object for all that are to meet
+         * @param engine where the locks come from; one object for all in this JVM that are to meet
          */
-        public @NotNull Builder over(@NotNull Cells cells) {
-            this.cells = Objects.requireNonNull(cells, "cells");
+        public @NotNull Builder over(@NotNull LockEngine engine) {
+            this.engine = Objects.requireNonNull(engine, "engine");
             return this;
         }
 
-        /** {@return what was built} */
+        /**
+         * On an engine that locks names: lets paths name locks, too. A path below {@code root} means the lock of its name from there on,
+         * with {@code /} between directories, so that {@code /srv/a/session.jsonl} here and {@code /mnt/b/session.jsonl} there are one
+         * lock, if {@code /srv/a} and {@code /mnt/b} are the roots. It goes by the letters: {@code .} and {@code ..} are resolved,
+         * symbolic links are not, and nothing need exist.
+         *
+         * @param root the directory, as it is called on this machine; null if paths name nothing
+         */
+        public @NotNull Builder root(@Nullable Path root) {
+            this.root = root;
+            return this;
+        }
+
+        /**
+         * {@return what was built}
+         *
+         * @throws IllegalStateException if there is a {@link #root} and the engine locks files, which have their places already
+         */
         public @NotNull SessionLocks build() {
+            if (root != null && engine.locksFiles()) {
+                throw new IllegalStateException("root(" + root + ") is for engines that lock names, such as JdbcLockEngine: locks on files "
+                        + "lie beside them");
+            }
             return new SessionLocks(this);
         }
     }

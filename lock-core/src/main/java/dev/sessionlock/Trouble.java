@@ -9,24 +9,33 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.Locale;
+import org.jetbrains.annotations.Nullable;
 
 /** Puts what the system said into words for the person who has to act. */
 final class Trouble {
     private Trouble() {
     }
 
-    static LockException explain(IOException e, Path target) {
-        return explain(e, "lock", target);
+    static LockException explain(IOException e, Subject subject) {
+        return explain(e, "lock", subject.shown(), subject.file());
+    }
+
+    static LockException explain(IOException e, String what, Path target) {
+        return explain(e, what, target.toString(), target);
     }
 
     /**
      * Puts a refusal into words.
      *
-     * @param what what cannot be done with the target
+     * @param what what cannot be done with it
+     * @param shown what it is called
+     * @param target the file that is meant; null if it is a name
      */
-    static LockException explain(IOException e, String what, Path target) {
+    static LockException explain(IOException e, String what, String shown, @Nullable Path target) {
         if (e instanceof LockException known) {
             return known;
+        } else if (target == null) {
+            return new LockException("cannot " + what + " " + shown + ": " + (e.getMessage() == null ? e : e.getMessage()), e);
         }
         Path parent = target.toAbsolutePath().getParent();
         String cannot = "cannot " + what + " " + target + ": ";

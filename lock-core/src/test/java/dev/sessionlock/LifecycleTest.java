@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -119,7 +120,7 @@ class LifecycleTest extends LocksFixture {
         assertThatIllegalArgumentException().isThrownBy(() -> SessionLocks.builder().shutdownGrace(Duration.ofSeconds(61)));
         assertThatIllegalArgumentException().isThrownBy(() -> SessionLocks.builder().shutdownGrace(Duration.ofSeconds(Long.MAX_VALUE)));
         assertThatThrownBy(() -> SessionLocks.builder().defaults(null)).isInstanceOf(NullPointerException.class);
-        assertThatThrownBy(() -> locks.acquire(null)).isInstanceOf(NullPointerException.class);
+        assertThatThrownBy(() -> locks.acquire((Path) null)).isInstanceOf(NullPointerException.class);
         assertThatThrownBy(() -> locks.acquire(session(), null)).isInstanceOf(NullPointerException.class);
         assertThatThrownBy(() -> locks.withLock(session(), null)).isInstanceOf(NullPointerException.class);
         assertThat(dir).isEmptyDirectory();

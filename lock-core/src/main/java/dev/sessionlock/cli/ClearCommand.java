@@ -31,7 +31,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "clear",
         header = "Removes the locks of dead owners; asks a living one to let go. Dry unless --yes.",
-        customSynopsis = {"sessionlock clear [--token N [--timeout D]] [--yes] [--json] FILE|DIR"},
+        customSynopsis = {"sessionlock clear [--token N [--timeout D]] [--yes] [--json] [--jdbc URL] FILE|DIR"},
         description = {
             "Removes what is provably dead, and nothing else: the lock of FILE, or all dead locks of DIR. Each is judged again with the "
                     + "kernel's lock in hand, so that a living holder's is never removed. A living holder is asked to let go, if its token "
@@ -41,7 +41,7 @@ import picocli.CommandLine.Spec;
         optionListHeading = "%nOptions:%n",
         footer = {
             "",
-            "FILE is the file that is locked; its lock file (FILE.lock) will do, too. D is a whole number with its unit: 500ms, 10s, 5m.",
+            "FILE is the file that is locked; its lock file (FILE.lock) will do, too. With --jdbc, the name of one lock. D is a whole number with its unit: 500ms, 10s, 5m.",
             "Without --yes nothing at all is written.",
             "",
             "Exit code: 0 done, or would be; 1 something was refused; 2 bad usage, or the directory cannot be read or written.",
@@ -59,6 +59,9 @@ final class ClearCommand implements Callable<Integer> {
 
     @Mixin
     private HelpOption help;
+
+    @Mixin
+    private JdbcOption jdbc;
 
     @Option(names = "--token", paramLabel = "N",
             description = "The token of the hold that is meant, as status shows it: if its holder is alive, it is asked to let go.")
@@ -80,15 +83,15 @@ final class ClearCommand implements Callable<Integer> {
     @Override
     public Integer call() throws LockException, InterruptedException {
         ClearOptions options = options();
-        boolean directory = Files.isDirectory(path);
+        boolean directory = !jdbc.isGiven() && Files.isDirectory(path);
         if (directory && token != null) {
             throw new ParameterException(spec.commandLine(), "--token is one lock's: name its file, not the directory " + path);
         }
         Path target = path;
         List<ClearReport> done;
-        try (SessionLocks locks = SessionLocks.create()) {
-            target = directory ? path : StatusCommand.targetOf(locks, path);
-            done = locks.clear(target, options);
+        try (SessionLocks locks = jdbc.builder().build()) {
+            target = directory || jdbc.isGiven() ? path : StatusCommand.targetOf(locks, path);
+            done = jdbc.isGiven() ? locks.clear(jdbc.name(), options) : locks.clear(target, options);
         }
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
@@ -96,7 +99,7 @@ final class ClearCommand implements Callable<Integer> {
         } else if (directory) {
             printAll(out, done);
         } else {
-            out.println(done.isEmpty() ? Finding.printable(target.toString()) + ": free; there is nothing to clear" : text(target, done.get(0)));
+            out.println(done.isEmpty() ? Finding.printable(jdbc.isGiven() ? jdbc.name() : target.toString()) + ": free; there is nothing to clear" : text(target, done.get(0)));
             if (!yes && !done.isEmpty() && done.get(0).outcome() == Outcome.WOULD_CLEAR) {
                 out.println(dryRun());
             }
@@ -118,7 +121,7 @@ final class ClearCommand implements Callable<Integer> {
     // ---- for a person ----
 
     private static String text(Path target, ClearReport report) {
-        StringBuilder text = new StringBuilder(Finding.printable(target.toString()) + ": " + styled(report, word(report)));
+        StringBuilder text = new StringBuilder(Finding.printable(report.lock().lockFile() == null ? report.lock().name() : target.toString()) + ": " + styled(report, word(report)));
         String label = "because";
         for (String fact : report.lock().evidence()) {
             text.append(System.lineSeparator()).append(Finding.line(label, fact));

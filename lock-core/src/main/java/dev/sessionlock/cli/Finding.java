@@ -42,6 +42,11 @@ record Finding(Path target, LockReport report, Instant at) {
         return lock ? target : target.resolveSibling(report.lockFile().getFileName());
     }
 
+    /** {@return what to call it before a person; a lock without a file has its name alone} */
+    String named() {
+        return report.lockFile() == null ? report.name() : shown().toString();
+    }
+
     /** {@return for how long it has been held; null if that is not known} */
     @Nullable Duration age() {
         Instant since = report.owner() == null ? null : report.owner().since();
@@ -53,7 +58,7 @@ record Finding(Path target, LockReport report, Instant at) {
     /** {@return a headline with the verdict, and below it, aligned, what is known} */
     String text(Ansi ansi) {
         List<String> lines = new ArrayList<>();
-        lines.add(printable(target.toString()) + ": " + styled(ansi, verdict()));
+        lines.add(printable(report.lockFile() == null ? report.name() : target.toString()) + ": " + styled(ansi, verdict()));
         if (report.owner() != null) {
             owner(lines, report.owner());
         }
@@ -145,7 +150,7 @@ record Finding(Path target, LockReport report, Instant at) {
         LockOwner owner = report.owner();
         Duration age = age();
         return json.member("lock", report.lockFile())
-                .member("target", report.lockFile() == null ? target : report.lockFile().resolveSibling(report.name()))
+                .member("target", report.lockFile() == null ? report.name() : report.lockFile().resolveSibling(report.name()).toString())
                 .member("state", report.state())
                 .member("pid", owner == null ? null : owner.pid())
                 .member("host", owner == null ? null : owner.host())

@@ -29,6 +29,7 @@ import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -36,7 +37,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "list",
         header = "Lists the locks of a directory, and what to do about those that need a person.",
-        customSynopsis = {"sessionlock list [--recursive] [--older-than D] [--json] DIR"},
+        customSynopsis = {"sessionlock list [--recursive] [--older-than D] [--json] DIR|--jdbc URL [PREFIX]"},
         description = {
             "Lists what is locked in DIR: by whom, since when, and for those that will not get well by themselves what to do. "
                     + "It only looks: holders and waiters do not notice. Files that nobody has locked are not listed.",
@@ -65,6 +66,9 @@ final class ListCommand implements Callable<Integer> {
     @Mixin
     private HelpOption help;
 
+    @Mixin
+    private JdbcOption jdbc;
+
     @Option(names = {"-r", "--recursive"}, description = "Look into the directories below DIR, too; links are not followed.")
     private boolean recursive;
 
@@ -75,15 +79,19 @@ final class ListCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print one JSON document.")
     private boolean json;
 
-    @Parameters(paramLabel = "DIR", converter = FileConverter.class, description = "The directory of the locked files.")
-    private Path directory;
+    @Parameters(paramLabel = "DIR", arity = "0..1", converter = FileConverter.class,
+            description = "The directory of the locked files; with --jdbc, how the names of the locks begin (default: all).")
+    private @Nullable Path directory;
 
     /** Directories below that could not be looked at. */
     private final List<String> troubles = new ArrayList<>();
 
     @Override
     public Integer call() throws IOException {
-        List<Finding> all = look();
+        if (directory == null && !jdbc.isGiven()) {
+            throw new ParameterException(spec.commandLine(), "Missing required parameter: 'DIR'");
+        }
+        List<Finding> all = jdbc.isGiven() ? lookAtTable() : look();
         List<Finding> shown = olderThan == null ? all : all.stream().filter(this::isAlarming).toList();
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
@@ -105,6 +113,14 @@ final class ListCommand implements Callable<Integer> {
     }
 
     // ---- looking ----
+
+    private List<Finding> lookAtTable() throws LockException {
+        try (SessionLocks locks = jdbc.builder().build()) {
+            List<LockReport> reports = locks.list(jdbc.name()).toList();
+            Instant now = Instant.now();
+            return reports.stream().map(report -> new Finding(Path.of("."), report, now)).toList();
+        }
+    }
 
     private List<Finding> look() throws IOException {
         try (SessionLocks locks = SessionLocks.create()) {
@@ -188,7 +204,7 @@ final class ListCommand implements Callable<Integer> {
         String by = owner == null ? "-" : "pid " + owner.pid() + (owner.host() == null ? "" : " on " + owner.host());
         String purpose = owner == null || owner.purpose() == null ? "" : "   \"" + owner.purpose() + "\"";
         String age = finding.age() == null ? "-" : Span.inWords(finding.age());
-        return new String[] {finding.verdict(), age, Finding.printable(by), Finding.printable(shortened(finding.shown()) + purpose)};
+        return new String[] {finding.verdict(), age, Finding.printable(by), Finding.printable((jdbc.isGiven() ? finding.named() : shortened(finding.shown())) + purpose)};
     }
 
     private Path shortened(Path target) {
@@ -215,7 +231,8 @@ final class ListCommand implements Callable<Integer> {
     }
 
     private String summary(List<Finding> shown) {
-        String where = Finding.printable(directory.toString()) + (recursive ? " and below" : "");
+        String where = jdbc.isGiven() ? "the database" + (jdbc.name().isEmpty() ? "" : " that begin with " + Finding.printable(jdbc.name()))
+                : Finding.printable(directory.toString()) + (recursive ? " and below" : "");
         if (shown.isEmpty()) {
             return "no locks in " + where;
         }

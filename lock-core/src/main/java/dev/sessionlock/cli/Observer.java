@@ -20,7 +20,7 @@ import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
 /** Looks at the locks of a directory again and again, and remembers since when who waits. It only looks. */
-final class Observer {
+final class Observer implements View {
     private final Path directory;
     private final boolean recursive;
     private final Duration longFrom;
@@ -54,7 +54,8 @@ final class Observer {
      *
      * @throws IOException if the directory is no longer there, or cannot be read
      */
-    Snapshot look() throws IOException {
+    @Override
+    public Snapshot look() throws IOException {
         Map<Wait, Instant> waiting = new HashMap<>();
         List<Sighting> seen = new ArrayList<>();
         List<Path> unreadable = new ArrayList<>();

@@ -24,13 +24,16 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "run",
         header = "Runs a job under the lock of a file.",
-        customSynopsis = {"sessionlock run [--timeout D] [--lease D] [--max-hold D] [--no-takeover] [--purpose T] FILE -- CMD..."},
+        customSynopsis = {
+            "sessionlock run [--timeout D] [--lease D] [--max-hold D] [--no-takeover] [--purpose T]",
+            "                [--jdbc URL] FILE -- CMD..."},
         description = {
             "CMD has our streams, and SESSIONLOCK_TOKEN and SESSIONLOCK_FILE in its environment. Signals (SIGHUP, SIGINT, SIGTERM) go on "
                     + "to it and what it started; the lock is kept until all of that has ended, also what it left in the background. "
                     + "If this tool is killed, CMD and what it started are, too.",
             "If the lock is lost (removed by hand, asked to let go, --max-hold, frozen for longer than the lease), CMD and what it "
-                    + "started get SIGTERM, after 10 s SIGKILL; nobody else gets in before they have ended, unless we were frozen.",
+                    + "started get SIGTERM, after 10 s SIGKILL; nobody else gets in before they have ended, unless we were frozen, or cut off from "
+                    + "the database of --jdbc.",
             ""
         },
         optionListHeading = "%nOptions:%n",
@@ -44,6 +47,7 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  java -jar sessionlock.jar run session.jsonl -- ./compact.sh session.jsonl",
             "  java -jar sessionlock.jar run --timeout 0 --purpose nightly session.jsonl -- ./backup.sh",
+            "  java -jar sessionlock.jar run --jdbc 'jdbc:postgresql://db/gateway?user=ops' session-4711 -- ./compact.sh",
             "  java -jar sessionlock.jar run --no-takeover --max-hold 20m session.jsonl -- python3 rewrite.py"
         })
 final class RunCommand implements Callable<Integer> {
@@ -57,6 +61,9 @@ final class RunCommand implements Callable<Integer> {
 
     @Mixin
     private HelpOption help;
+
+    @Mixin
+    private JdbcOption jdbc;
 
     @Option(names = "--timeout", paramLabel = "D", converter = DurationConverter.class,
             description = "How long to wait for the lock; 0 means one try. Default: 10s.")
@@ -98,8 +105,8 @@ final class RunCommand implements Callable<Integer> {
         if (program.exitCode() != 0) {
             return Main.say(spec.commandLine(), program.problem(), program.exitCode());
         }
-        try (SessionLocks locks = SessionLocks.builder().shutdownGrace(Duration.ofMinutes(1)).build();
-                SessionLock lock = locks.acquire(file, options)) {
+        try (SessionLocks locks = jdbc.builder().shutdownGrace(Duration.ofMinutes(1)).build();
+                SessionLock lock = jdbc.isGiven() ? locks.acquire(jdbc.name(), options) : locks.acquire(file, options)) {
             return run(job, lock);
         }
     }
@@ -121,7 +128,7 @@ final class RunCommand implements Callable<Integer> {
     private int run(List<String> command, SessionLock lock) throws InterruptedException {
         Map<String, String> mark = new LinkedHashMap<>();
         mark.put("SESSIONLOCK_TOKEN", Long.toString(lock.token()));
-        mark.put("SESSIONLOCK_FILE", file.toAbsolutePath().toString());
+        mark.put("SESSIONLOCK_FILE", jdbc.isGiven() ? jdbc.name() : file.toAbsolutePath().toString());
         Job job = new Job(command, mark, KILL_AFTER);
         listenForSignals(job);
         lock.onLost(why -> lost(job, why));

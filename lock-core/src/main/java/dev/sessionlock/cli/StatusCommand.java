@@ -20,7 +20,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "status",
         header = "Says who holds the lock of a file, since when, and what to do.",
-        customSynopsis = {"sessionlock status [--json] FILE"},
+        customSynopsis = {"sessionlock status [--json] [--jdbc URL] FILE"},
         description = {
             "Says whether FILE is locked, by whom, since when, why it is judged so, and what to do. It only looks: holders and "
                     + "waiters do not notice.",
@@ -36,6 +36,7 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  java -jar sessionlock.jar status session.jsonl",
+            "  java -jar sessionlock.jar status --jdbc 'jdbc:postgresql://db/gateway?user=ops' session-4711",
             "  java -jar sessionlock.jar status --json session.jsonl | jq -r '.locks[0].state'"
         })
 final class StatusCommand implements Callable<Integer> {
@@ -47,6 +48,9 @@ final class StatusCommand implements Callable<Integer> {
 
     @Mixin
     private HelpOption help;
+
+    @Mixin
+    private JdbcOption jdbc;
 
     @Option(names = "--json", description = "Print one JSON document.")
     private boolean json;
@@ -64,7 +68,10 @@ final class StatusCommand implements Callable<Integer> {
     }
 
     private Finding look() throws LockException {
-        try (SessionLocks locks = SessionLocks.create()) {
+        try (SessionLocks locks = jdbc.builder().build()) {
+            if (jdbc.isGiven()) {
+                return new Finding(file, locks.inspect(jdbc.name()), Instant.now());
+            }
             Path target = targetOf(locks, file);
             return new Finding(target, locks.inspect(target), Instant.now());
         }

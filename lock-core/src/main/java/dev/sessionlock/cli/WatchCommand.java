@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "watch",
         header = "Shows what is locked or waited for in a directory, live.",
-        customSynopsis = {"sessionlock watch [--recursive] [--interval D] [--older-than D] DIR"},
+        customSynopsis = {"sessionlock watch [--recursive] [--interval D] [--older-than D] DIR|--jdbc URL [PREFIX]"},
         description = {
             "On a terminal: a table of the locks of DIR that are held, left behind or waited for. What needs a person (!!) comes "
                     + "first, then what is held or waited for long (!), each the oldest first. q or Ctrl-C ends it.",
@@ -68,6 +68,9 @@ final class WatchCommand implements Callable<Integer> {
     @Mixin
     private HelpOption help;
 
+    @Mixin
+    private JdbcOption jdbc;
+
     @Option(names = {"-r", "--recursive"}, description = "Also the directories below DIR; links are not followed.")
     private boolean recursive;
 
@@ -79,8 +82,9 @@ final class WatchCommand implements Callable<Integer> {
             description = "From which age on a hold is long. Default: ${DEFAULT-VALUE}.")
     private Duration longFrom;
 
-    @Parameters(paramLabel = "DIR", converter = FileConverter.class, description = "The directory of the sessions.")
-    private Path directory;
+    @Parameters(paramLabel = "DIR", arity = "0..1", converter = FileConverter.class,
+            description = "The directory of the sessions; with --jdbc, how the names of the locks begin (default: all).")
+    private @Nullable Path directory;
 
     private final BlockingQueue<String> events = new LinkedBlockingQueue<>();
 
@@ -89,20 +93,28 @@ final class WatchCommand implements Callable<Integer> {
         if (interval.compareTo(SHORTEST) < 0 || interval.compareTo(LONGEST) > 0) {
             throw new ParameterException(spec.commandLine(), "--interval must be from 100ms to 1h");
         }
-        Path real = DoctorCommand.there(directory);
-        SignalHooks.install(events::add);
-        try (SessionLocks locks = SessionLocks.create()) {
-            Observer observer = new Observer(real, recursive, longFrom, place -> locks.list(place).toList());
-            return Terminal.isOnStdout() ? onTerminal(observer) : inLines(observer);
+        if (directory == null && !jdbc.isGiven()) {
+            throw new ParameterException(spec.commandLine(), "Missing required parameter: 'DIR'");
         }
+        Path real = jdbc.isGiven() ? null : DoctorCommand.there(directory);
+        SignalHooks.install(events::add);
+        try (SessionLocks locks = jdbc.builder().build()) {
+            View view = jdbc.isGiven() ? new TableView(locks, jdbc.name(), longFrom)
+                    : new Observer(real, recursive, longFrom, place -> locks.list(place).toList());
+            return Terminal.isOnStdout() ? onTerminal(view) : inLines(view);
+        }
+    }
+
+    private String watched() {
+        return jdbc.isGiven() ? jdbc.name().isEmpty() ? "the database" : jdbc.name() : directory.toString();
     }
 
     // ---- on a terminal ----
 
-    private int onTerminal(Observer observer) throws IOException, InterruptedException {
+    private int onTerminal(View view) throws IOException, InterruptedException {
         Charset charset = Terminal.charsetOfStdout();
         String noColour = System.getenv("NO_COLOR");
-        Screen screen = new Screen(directory.toString(), noColour == null || noColour.isEmpty(), charset);
+        Screen screen = new Screen(watched(), noColour == null || noColour.isEmpty(), charset);
         boolean toldOfResizing = SignalHooks.install(List.of(RESIZED), events::add);
         try (Terminal terminal = Terminal.takeOver(charset)) {
             terminal.listen(key -> {
@@ -113,7 +125,7 @@ final class WatchCommand implements Callable<Integer> {
             Screen.Size size = terminal.size();
             while (true) {
                 long start = System.nanoTime();
-                Snapshot snapshot = observer.look();
+                Snapshot snapshot = view.look();
                 long next = start + pause(System.nanoTime() - start);
                 if (!toldOfResizing) {
                     size = terminal.size();
@@ -146,7 +158,7 @@ final class WatchCommand implements Callable<Integer> {
 
     // ---- elsewhere ----
 
-    private int inLines(Observer observer) throws IOException, InterruptedException {
+    private int inLines(View view) throws IOException, InterruptedException {
         ChangeLog changes = new ChangeLog(ZoneId.systemDefault());
         Charset charset = Terminal.charsetOfStdout();
         FileOutputStream out = new FileOutputStream(FileDescriptor.out);
@@ -154,7 +166,7 @@ final class WatchCommand implements Callable<Integer> {
         try {
             while (true) {
                 long start = System.nanoTime();
-                List<String> lines = changes.lines(observer.look());
+                List<String> lines = changes.lines(view.look());
                 if (!lines.isEmpty() && !printed(out, (String.join("\n", lines) + "\n").getBytes(charset))) {
                     return 0;
                 }

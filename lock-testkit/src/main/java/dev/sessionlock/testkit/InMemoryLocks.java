@@ -96,7 +96,7 @@ public final class InMemoryLocks implements AutoCloseable {
 
     /** {@return a builder of further ones in this process, with other options, a listener, an executor} */
     public @NotNull SessionLocks.Builder builder() {
-        return SessionLocks.builder().over(process.cells());
+        return SessionLocks.builder().over(process);
     }
 
     /**
@@ -199,7 +199,7 @@ public final class InMemoryLocks implements AutoCloseable {
         private final MemoryMachine.StrangersLock its;
 
         private Stranger(Path target) throws LockException {
-            Path path = process.rank(process.whereabouts(target, false));
+            Path path = MemoryProcess.path(process.whereabouts(target, false));
             MemoryMachine machine = process.machine;
             machine.mutex.lock();
             try {

@@ -77,7 +77,8 @@ public abstract class LockEngineContract {
         @NotNull SessionLocks open(@NotNull List<String> arguments) throws Exception;
 
         /**
-         * {@return what to lock by this name; the same in every JVM}
+         * {@return what to lock by this name; the same in every JVM} An engine that locks names is opened with a
+         * {@link SessionLocks.Builder#root root}, and this is a path below it.
          *
          * @param arguments what the test has given
          * @param name the name of a lock: letters, digits and hyphens

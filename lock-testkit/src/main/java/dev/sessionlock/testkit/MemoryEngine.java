@@ -3,11 +3,11 @@ package dev.sessionlock.testkit;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
-import dev.sessionlock.internal.seats.Busy;
-import dev.sessionlock.internal.seats.Hold;
-import dev.sessionlock.internal.seats.LockEngine;
-import dev.sessionlock.internal.seats.Taken;
-import dev.sessionlock.internal.seats.Terms;
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.Terms;
 import dev.sessionlock.testkit.MemoryMachine.Slot;
 import dev.sessionlock.testkit.MemoryMachine.StrangersLock;
 import java.nio.file.Path;
@@ -24,7 +24,7 @@ import org.jetbrains.annotations.Nullable;
  * One lock in memory, as one process has it. Nothing can go wrong half-way here: every step is one look at the slot under the machine's
  * mutex, and what frees a lock is the same as on a disk: its release, the death of its process, the end of its lease and grace.
  */
-final class MemoryEngine implements LockEngine {
+final class MemoryEngine implements EngineLock {
     private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneOffset.UTC);
 

@@ -1,7 +1,7 @@
 package dev.sessionlock.testkit;
 
-import dev.sessionlock.internal.seats.Hold;
-import dev.sessionlock.internal.seats.Terms;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.Terms;
 import org.jetbrains.annotations.Nullable;
 
 /** A lock that a process of {@link InMemoryLocks} holds. */

@@ -1,6 +1,6 @@
 package dev.sessionlock.testkit;
 
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.spi.Clock;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;

@@ -2,18 +2,18 @@ package dev.sessionlock.testkit;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException.Reason;
-import dev.sessionlock.internal.seats.Engines;
-import dev.sessionlock.internal.seats.LockEngine;
 import dev.sessionlock.internal.seats.Names;
-import dev.sessionlock.internal.seats.Sight;
-import dev.sessionlock.internal.system.Clock;
 import dev.sessionlock.internal.threads.Cells;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.Sight;
 import java.nio.file.Path;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
 /** A process that there is not: it has its own threads' floor, above the memory that it shares with the others of its machine. */
-final class MemoryProcess implements Engines {
+final class MemoryProcess implements LockEngine {
     final MemoryMachine machine;
     final long pid;
     private final OwnClock clock = new OwnClock();
@@ -30,7 +30,7 @@ final class MemoryProcess implements Engines {
         } finally {
             machine.mutex.unlock();
         }
-        this.cells = new Cells(this);
+        this.cells = Cells.of(this);
         machine.clock.follow(clock);
     }
 
@@ -146,6 +146,11 @@ final class MemoryProcess implements Engines {
     }
 
     @Override
+    public boolean locksFiles() {
+        return true;
+    }
+
+    @Override
     public boolean outliveTheProcess() {
         return false;
     }
@@ -160,12 +165,7 @@ final class MemoryProcess implements Engines {
         return new Whereabouts(absolute.getParent(), absolute.getFileName().toString(), networkAllowed);
     }
 
-    @Override
-    public Path rank(Whereabouts where) {
-        return path(where);
-    }
-
-    private static Path path(Whereabouts where) {
+    static Path path(Whereabouts where) {
         return where.parent().resolve(where.name());
     }
 
@@ -178,28 +178,8 @@ final class MemoryProcess implements Engines {
     /** Nothing has to be opened. */
     private record Directory(MemoryProcess process, Path parent) implements Site {
         @Override
-        public String key(String name) {
-            return name;
-        }
-
-        @Override
-        public LockEngine engine(String name) {
+        public EngineLock lock(String name) {
             return new MemoryEngine(process, parent.resolve(name));
-        }
-
-        @Override
-        public void pinAgain() {
-            // It is open for ever.
-        }
-
-        @Override
-        public void unpin() {
-            // It is open for ever.
-        }
-
-        @Override
-        public void suspect() {
-            // Nobody can replace it.
         }
     }
 
@@ -232,17 +212,7 @@ final class MemoryProcess implements Engines {
     }
 
     private Sight sight(Path target) {
-        return new Sight(target, new MemoryEngine(this, target).look(), false, false, false);
-    }
-
-    @Override
-    public void verify() {
-        // Nothing can have happened to it.
-    }
-
-    @Override
-    public void sweep() {
-        // Nothing lies about.
+        return new Sight(new Whereabouts(target.getParent(), target.getFileName().toString(), false), new MemoryEngine(this, target).look());
     }
 
     @Override

@@ -1,6 +1,6 @@
 package dev.sessionlock.testkit;
 
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.spi.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;

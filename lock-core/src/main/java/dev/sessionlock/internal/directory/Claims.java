@@ -1,6 +1,6 @@
 package dev.sessionlock.internal.directory;
 
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.channels.FileLock;
@@ -12,8 +12,8 @@ import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.Set;
-import java.util.function.BiFunction;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiFunction;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;

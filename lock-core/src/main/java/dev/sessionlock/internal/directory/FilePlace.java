@@ -1,8 +1,8 @@
 package dev.sessionlock.internal.directory;
 
-import dev.sessionlock.internal.system.Clock;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Vitality;
+import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.channels.ClosedChannelException;

@@ -1,9 +1,9 @@
 package dev.sessionlock.internal.directory;
 
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.spi.Clock;
 import java.io.IOException;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.Files;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -1,9 +1,9 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.directory.LockPlace.Found;
-import dev.sessionlock.internal.system.Clock;
 import dev.sessionlock.internal.system.KernelLocks;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.spi.Clock;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;

@@ -1,8 +1,8 @@
 package dev.sessionlock.internal.directory;
 
-import dev.sessionlock.internal.system.Clock;
 import dev.sessionlock.internal.system.KernelLocks;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;

@@ -31,7 +31,7 @@ public final class Names {
     }
 
     /** A path that this JVM cannot write down: what we make of it would lie at another one, and two such files would share it. */
-    static void requireText(Path absolute, Path target) throws LockException {
+    public static void requireText(Path absolute, Path target) throws LockException {
         String text = absolute.toString();
         if (text.indexOf('\ufffd') >= 0 && !Path.of(text).equals(absolute)) {
             throw new LockException("cannot lock " + target + ": its name or that of a directory above it is not text in the encoding that "

@@ -5,6 +5,7 @@ import dev.sessionlock.internal.directory.LockPlace;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Vitality;
+import dev.sessionlock.spi.Terms;
 import java.time.Instant;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;

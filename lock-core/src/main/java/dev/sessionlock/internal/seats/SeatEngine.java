@@ -12,6 +12,11 @@ import dev.sessionlock.internal.directory.LockPlace.Slip;
 import dev.sessionlock.internal.directory.LockPlace.Spot;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,7 +30,7 @@ import org.slf4j.LoggerFactory;
  * The two-seat protocol (PROTOCOL.md, section 3; the numbers of the rules in the comments are its). Written against
  * {@link LockPlace} alone, so that the same code runs on a real directory and on a simulated one.
  */
-public final class SeatEngine implements LockEngine {
+public final class SeatEngine implements EngineLock {
     private static final Logger log = LoggerFactory.getLogger(SeatEngine.class);
 
     /** Further away than any lease and its grace: such a time was left by another boot of a machine without boot ids. */
@@ -414,7 +419,7 @@ public final class SeatEngine implements LockEngine {
         if (publishAnew(hold, hold.terms().of(hold.thread()), token, hold.createdAtMillis, holdUntilMillis, false) == null) {
             return false;
         }
-        hold.recorded(token);
+        hold.recordTells(token);
         return true;
     }
 
@@ -452,7 +457,7 @@ public final class SeatEngine implements LockEngine {
             passed.published = hold.published;
             return passed;
         }
-        hold.renewed(now, deadline);
+        hold.leaseBegins(now, deadline);
         return hold;
     }
 
@@ -506,7 +511,7 @@ public final class SeatEngine implements LockEngine {
         if (!isReusable(hold) || !hold.line.stands()) {
             return false;
         }
-        hold.reused(hold.line.drawToken(0), thread); // rule 4: before the clock is read
+        hold.usedBy(thread, hold.line.drawToken(0)); // rule 4: before the clock is read
         // And before the word is: whoever has our byte, if the kernel has lost it, has drawn an older token, and will come in with it.
         return hold.line.says(hold.seat, hold.published);
     }

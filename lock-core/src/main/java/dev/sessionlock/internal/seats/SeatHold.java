@@ -2,6 +2,8 @@ package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.internal.directory.Line;
 import dev.sessionlock.internal.directory.LockPlace;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.Terms;
 import org.jetbrains.annotations.Nullable;
 
 /** A lock that this process holds on one of its two seats. */
@@ -25,5 +27,17 @@ final class SeatHold extends Hold {
         this.line = line;
         this.slip = slip;
         this.createdAtMillis = createdAtMillis;
+    }
+
+    void leaseBegins(long now, long until) {
+        renewed(now, until);
+    }
+
+    void usedBy(String thread, long token) {
+        reused(token, thread);
+    }
+
+    void recordTells(long token) {
+        recorded(token);
     }
 }

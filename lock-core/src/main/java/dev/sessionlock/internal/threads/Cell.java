@@ -6,12 +6,12 @@ import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReentryException;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockTimeoutException;
-import dev.sessionlock.internal.seats.Busy;
-import dev.sessionlock.internal.seats.Hold;
-import dev.sessionlock.internal.seats.LockEngine;
-import dev.sessionlock.internal.seats.Taken;
-import dev.sessionlock.internal.seats.Terms;
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -81,7 +81,7 @@ final class Cell {
     }
 
     private final Cells cells;
-    private final LockEngine engine;
+    private final EngineLock engine;
     private final Clock clock;
     private final ReentrantLock turn = new ReentrantLock();
     private final ReentrantLock mutex = new ReentrantLock();
@@ -106,13 +106,13 @@ final class Cell {
     /** By the machine's clock, whatever clock leases run by: it is a matter of letting others have the CPU. */
     private volatile long awayUntil;
 
-    Cell(Cells cells, LockEngine engine) {
+    Cell(Cells cells, EngineLock engine) {
         this.cells = cells;
         this.engine = engine;
         this.clock = cells.clock();
     }
 
-    LockEngine engine() {
+    EngineLock engine() {
         return engine;
     }
 
@@ -177,7 +177,7 @@ final class Cell {
         if (Thread.interrupted()) {
             throw new InterruptedException();
         }
-        Handle handle = tryAcquire(request, since);
+        Handle handle = tryOnce(request, since, true);
         return handle != null ? handle : waitFor(new Waiter(request, patience, since));
     }
 
@@ -207,6 +207,11 @@ final class Cell {
      * @return null if the lock was not to be had
      */
     @Nullable Handle tryAcquire(Request request, long since) throws IOException {
+        return tryOnce(request, since, false);
+    }
+
+    /** @param patient whether trouble that will pass by itself is waited out */
+    private @Nullable Handle tryOnce(Request request, long since, boolean patient) throws IOException {
         Handle again = again(request);
         if (again != null) {
             return again;
@@ -219,10 +224,17 @@ final class Cell {
                 return null;
             }
             Taken taken = take(request.terms(Thread.currentThread()));
-            if (taken instanceof Busy busy && busy.waitFor() != Busy.NOTHING) {
+            if (taken instanceof Hold hold) {
+                return grant(hold, request, Thread.currentThread(), since);
+            }
+            Busy busy = (Busy) taken;
+            if (busy.waitFor() != Busy.NOTHING) {
                 engine.raiseHand(); // one that only lingers there is given back for it: who but tries now and then would never find it free
             }
-            return taken instanceof Hold hold ? grant(hold, request, Thread.currentThread(), since) : null;
+            if (!patient && busy.trouble() != null) {
+                throw busy.trouble();
+            }
+            return null;
         } finally {
             turn.unlock();
         }
@@ -468,6 +480,9 @@ final class Cell {
     /** How long the head sleeps before it tries again, unless a bell wakes it. */
     private long pauseAfter(Busy busy, int tries) {
         long now = clock.nanos();
+        if (busy.waitFor() == Busy.PACED) {
+            return Math.max(busy.retryAt() - now, FIRST_PAUSE_NANOS);
+        }
         long untilRetry = Math.max(busy.retryAt() - now, 0) + 10_000;
         long jittered = FIRST_PAUSE_NANOS + ThreadLocalRandom.current().nextLong(FIRST_PAUSE_NANOS);
         if (tries < QUICK_TRIES) {
@@ -570,13 +585,17 @@ final class Cell {
         Grant held = grant();
         Thread holder = held == null ? null : held.owner();
         Duration waited = Duration.ofNanos(clock.nanos() - waiter.since);
+        String locked = waiter.request.shown() + (engine.target() == null ? "" : ".lock");
         try {
+            if (busy != null && busy.trouble() != null) {
+                throw busy.trouble();
+            }
             LockReport report = engine.look();
-            return new LockTimeoutException(TimeoutText.of(waiter.request, report, holder, busy, clock.instant()), report, waited, null);
+            return new LockTimeoutException(TimeoutText.of(waiter.request, locked, report, holder, busy, clock.instant()), report, waited, null);
         } catch (IOException e) {
             LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,
                     List.of("who holds it cannot be told: " + e), "");
-            return new LockTimeoutException(TimeoutText.of(waiter.request, unknown, holder, busy, clock.instant()), unknown, waited, e);
+            return new LockTimeoutException(TimeoutText.of(waiter.request, locked, unknown, holder, busy, clock.instant()), unknown, waited, e);
         }
     }
 
@@ -842,7 +861,11 @@ final class Cell {
     }
 
     private void giveBack(Hold hold, boolean othersTurn) {
-        engine.release(hold);
+        if (cells.isKeeper()) {
+            engine.releaseSoon(hold);
+        } else {
+            engine.release(hold);
+        }
         leftAt = clock.nanos();
         untidy = !engine.tidy();
         if (othersTurn) {
@@ -864,7 +887,8 @@ final class Cell {
     // ---- losing ----
 
     private void lose(Grant held, Reason reason) {
-        lose(held, held.token(), reason, inWords(reason));
+        String engines = held.hold().lossInWords(reason);
+        lose(held, held.token(), reason, engines != null ? engines : inWords(reason));
     }
 
     /** @param token that of the user who was judged; another may have it by now */
@@ -1032,9 +1056,9 @@ final class Cell {
 
     private void revokeUnlessIntact(Grant held, boolean deeply) throws IOException {
         long token = held.token(); // before it is judged
-        LockEngine.Standing standing = engine.check(held.hold(), deeply);
+        EngineLock.Standing standing = engine.check(held.hold(), deeply);
         long now = clock.nanos();
-        if (standing != LockEngine.Standing.INTACT && !held.isValid(now)) {
+        if (standing != EngineLock.Standing.INTACT && !held.isValid(now)) {
             loseToTime(held, token, now); // frozen since the last look: it was a successor who put its record in place of ours
             return;
         }
@@ -1060,12 +1084,12 @@ final class Cell {
     }
 
     /** Takes away what a dead owner has left; in turn, so that it meets no acquisition of this JVM half-way. */
-    LockEngine.Cleared clear(boolean takeStrangers) throws IOException {
+    EngineLock.Cleared clear(boolean takeStrangers) throws IOException {
         turn.lock();
         try {
             endLingering();
             return grant() == null ? engine.clear(takeStrangers)
-                    : new LockEngine.Cleared(LockEngine.Outcome.KEPT, "a thread of this JVM holds it");
+                    : new EngineLock.Cleared(EngineLock.Outcome.KEPT, "a thread of this JVM holds it");
         } finally {
             turn.unlock();
         }

@@ -2,15 +2,16 @@ package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
-import dev.sessionlock.internal.seats.Engines;
-import dev.sessionlock.internal.seats.Engines.Site;
-import dev.sessionlock.internal.seats.Engines.Whereabouts;
-import dev.sessionlock.internal.seats.FileEngines;
-import dev.sessionlock.internal.seats.LockEngine;
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.internal.seats.FileEngine;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.LockEngine.Site;
+import dev.sessionlock.spi.LockEngine.Whereabouts;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.lang.ref.ReferenceQueue;
+import java.lang.ref.WeakReference;
 import java.nio.channels.ClosedChannelException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -21,6 +22,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.SynchronousQueue;
@@ -28,6 +30,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
 
 /**
@@ -36,7 +39,14 @@ import org.jetbrains.annotations.Nullable;
  */
 public final class Cells {
     /** The locks on files of this process. */
-    public static final Cells OF_THIS_PROCESS = new Cells(FileEngines.OF_THIS_PROCESS);
+    public static final Cells OF_THIS_PROCESS = new Cells(FileEngine.OF_THIS_PROCESS);
+
+    /**
+     * The others, by engine, so that two {@code SessionLocks} over one engine meet. Whoever holds or waits, and their keeper, refer to
+     * theirs strongly; one that nobody refers to has nothing to remember.
+     */
+    private static final Map<LockEngine, WeakReference<Cells>> BY_ENGINE = new WeakHashMap<>();
+    private static final ReentrantLock BY_ENGINE_MUTEX = new ReentrantLock();
 
     /** So many threads may wait in the kernel; heads beyond them poll. */
     private static final int MOST_BELLS = 16;
@@ -51,7 +61,7 @@ public final class Cells {
     private record Key(Site site, String name) {
     }
 
-    private final Engines engines;
+    private final LockEngine engine;
     private final Clock clock;
     private final Map<Key, Cell> cells = new ConcurrentHashMap<>();
     private final ReferenceQueue<Handle> forgotten = new ReferenceQueue<>();
@@ -65,16 +75,35 @@ public final class Cells {
     private volatile boolean ending;
     private volatile long shutdownGraceNanos;
 
-    /** @param engines where the locks come from */
-    public Cells(Engines engines) {
-        this.engines = engines;
-        this.clock = engines.clock();
+    /** {@return the locks of this JVM on an engine} */
+    public static Cells of(LockEngine engine) {
+        if (engine == FileEngine.OF_THIS_PROCESS) {
+            return OF_THIS_PROCESS;
+        }
+        BY_ENGINE_MUTEX.lock();
+        try {
+            WeakReference<Cells> known = BY_ENGINE.get(engine);
+            Cells cells = known == null ? null : known.get();
+            if (cells == null) {
+                cells = new Cells(engine);
+                BY_ENGINE.put(engine, new WeakReference<>(cells));
+            }
+            return cells;
+        } finally {
+            BY_ENGINE_MUTEX.unlock();
+        }
+    }
+
+    /** @param engine where the locks come from */
+    private Cells(LockEngine engine) {
+        this.engine = engine;
+        this.clock = engine.clock();
         clock.follow(new Follower());
     }
 
     /** {@return where the locks come from} */
-    public Engines engines() {
-        return engines;
+    public LockEngine engine() {
+        return engine;
     }
 
     /** {@return the clock that leases run by, and that threads wait by} */
@@ -149,7 +178,7 @@ public final class Cells {
     // ---- freeing ----
 
     /** Takes away what a dead owner has left of a lock, and nothing else. */
-    public LockEngine.Cleared clear(Whereabouts where, Audience audience) throws IOException {
+    public EngineLock.Cleared clear(Whereabouts where, Audience audience) throws IOException {
         return atEngine(where, audience, cell -> cell.clear(audience.takeStrangers()));
     }
 
@@ -193,7 +222,7 @@ public final class Cells {
     }
 
     private <T> T atSite(Whereabouts where, Wish<T> wish) throws IOException, InterruptedException {
-        Site site = engines.pin(where);
+        Site site = engine.pin(where);
         Cell cell = null;
         try {
             cell = enter(site, where.name());
@@ -226,7 +255,7 @@ public final class Cells {
 
     private Cell open(Site site, String name) {
         site.pinAgain();
-        return new Cell(this, site.engine(name));
+        return new Cell(this, site.lock(name));
     }
 
     /** Refuses those who were closed, and everybody once the JVM's end has come. */
@@ -255,7 +284,7 @@ public final class Cells {
      * @return whether anybody had it
      */
     public boolean lose(Whereabouts where, Reason reason) throws IOException {
-        Site site = engines.pin(where);
+        Site site = engine.pin(where);
         try {
             Cell cell = cells.get(new Key(site, site.key(where.name())));
             return cell != null && cell.loseNow(reason);
@@ -309,6 +338,11 @@ public final class Cells {
 
     void glanceNoMore(Cell cell) {
         lingering.remove(cell);
+    }
+
+    /** {@return whether the keeper asks} */
+    boolean isKeeper() {
+        return keeper.isMe();
     }
 
     void wakeKeeper() {

@@ -3,9 +3,10 @@ package dev.sessionlock.internal.threads;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
-import dev.sessionlock.internal.seats.Hold;
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.Hold;
 import java.lang.ref.ReferenceQueue;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +30,7 @@ final class Grant {
     private final Hold hold;
     private final Audience audience;
     private final LockOptions options;
+    private final @Nullable Path target;
     private final long maxHoldNanos;
     /** When its first user acquired it, by both clocks: the wall-clock times of all are told from here, and so never differ. */
     private final long firstNanos;
@@ -66,6 +68,7 @@ final class Grant {
         this.hold = hold;
         this.audience = request.audience();
         this.options = request.options();
+        this.target = request.target();
         this.owner = owner;
         this.maxHoldNanos = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
     }
@@ -84,6 +87,11 @@ final class Grant {
 
     LockOptions options() {
         return options;
+    }
+
+    /** {@return the file that the lock's name stands for; null if it is a name alone, or if the engine knows its file} */
+    @Nullable Path target() {
+        return target;
     }
 
     long token() {
@@ -263,7 +271,7 @@ final class Grant {
 
     /** {@return whether it holds at {@code now}; memory only} */
     boolean isValid(long now) {
-        return now < hold.deadline() && now - progressAt < maxHoldNanos && loss == null;
+        return hold.isValid(now) && now - progressAt < maxHoldNanos && loss == null;
     }
 
     /** {@return for how many nanoseconds it may still be held; {@link Long#MAX_VALUE} if without limit} */
@@ -295,7 +303,7 @@ final class Grant {
 
     /** Why it does not hold any more, though nobody has taken it away. */
     Reason expiry(long now) {
-        return now >= hold.deadline() ? Reason.LEASE_EXPIRED : Reason.MAX_HOLD;
+        return !hold.isValid(now) ? Reason.LEASE_EXPIRED : Reason.MAX_HOLD;
     }
 
     /** Takes it away, under the cell's mutex. False if that has been done before. */

@@ -1,7 +1,8 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException;
-import dev.sessionlock.internal.seats.LockEngine;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Hold;
 import java.io.IOException;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -89,9 +90,10 @@ public final class Handle implements Held {
         return grant.cell().engine().name();
     }
 
-    /** {@return what is locked} */
-    public Path target() {
-        return grant.cell().engine().target();
+    /** {@return the file that is locked, or that the lock stands for; null if it is a name alone} */
+    public @Nullable Path target() {
+        Path target = grant.cell().engine().target();
+        return target != null ? target : grant.target();
     }
 
     @Override
@@ -200,8 +202,13 @@ public final class Handle implements Held {
         }
     }
 
+    /** {@return what the engine has of it} */
+    public Hold hold() {
+        return grant.hold();
+    }
+
     /** {@return what the engine knows of the lock} */
-    LockEngine engine() {
+    EngineLock engine() {
         return grant.cell().engine();
     }
 

@@ -25,7 +25,7 @@ final class Keeper {
     private final Cells cells;
     private final ReferenceQueue<Handle> forgotten;
     private final ReentrantLock starting = new ReentrantLock();
-    private @Nullable Thread thread;
+    private volatile @Nullable Thread thread;
     private boolean hooked;
     private volatile long nextLook = Long.MAX_VALUE;
     private volatile Alarm alarm;
@@ -66,7 +66,7 @@ final class Keeper {
     }
 
     private void hookShutdown() {
-        if (hooked || !cells.engines().outliveTheProcess()) {
+        if (hooked || !cells.engine().outliveTheProcess()) {
             return;
         }
         hooked = true;
@@ -75,6 +75,10 @@ final class Keeper {
         } catch (IllegalStateException e) {
             log.debug("the JVM is shutting down already", e);
         }
+    }
+
+    boolean isMe() {
+        return Thread.currentThread() == thread;
     }
 
     /** Makes sure that the keeper looks within so many nanoseconds. */
@@ -155,19 +159,19 @@ final class Keeper {
         boolean deeply = now - deepAt >= DEEP_NANOS;
         if (deeply) {
             deepAt = now;
-            cells.engines().verify();
+            cells.engine().verify();
         }
         for (Cell cell : cells.all()) {
             cell.tend(deeply);
         }
         if (now - sweptAt >= SWEEP_NANOS) {
             sweptAt = now;
-            cells.engines().sweep();
+            cells.engine().sweep();
         }
         boolean leaving = !cells.hasTenants();
         cells.glance(); // what nobody may take again any more is given back before the rest is closed
         cells.retireIdle(leaving ? 0 : CELL_IDLE_NANOS);
-        nothingOpen = cells.engines().closeIdle(leaving);
+        nothingOpen = cells.engine().closeIdle(leaving);
     }
 
     private boolean mayEnd() {

@@ -1,7 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException;
-import dev.sessionlock.internal.seats.LockEngine;
+import dev.sessionlock.spi.EngineLock;
 import jdk.jfr.Category;
 import jdk.jfr.Event;
 import jdk.jfr.Label;
@@ -21,13 +21,13 @@ final class LockEvents {
     private LockEvents() {
     }
 
-    static void contended(LockEngine lock) {
+    static void contended(EngineLock lock) {
         if (THERE) {
             Recorder.contended(lock);
         }
     }
 
-    static void acquired(LockEngine lock, long token, long waited) {
+    static void acquired(EngineLock lock, long token, long waited) {
         if (THERE) {
             Recorder.acquired(lock, token, waited);
         }
@@ -45,7 +45,7 @@ final class LockEvents {
         }
     }
 
-    static void reclaimed(LockEngine lock, long token, String evidence) {
+    static void reclaimed(EngineLock lock, long token, String evidence) {
         if (THERE) {
             Recorder.reclaimed(lock, token, evidence);
         }
@@ -60,11 +60,11 @@ final class LockEvents {
         private Recorder() {
         }
 
-        static void contended(LockEngine lock) {
+        static void contended(EngineLock lock) {
             commit(new Recorded.Contended(), lock, 0, 0, null);
         }
 
-        static void acquired(LockEngine lock, long token, long waited) {
+        static void acquired(EngineLock lock, long token, long waited) {
             commit(new Recorded.Acquired(), lock, token, waited, null);
         }
 
@@ -76,7 +76,7 @@ final class LockEvents {
             commitSince(new Recorded.Lost(), lock, token, since, why);
         }
 
-        static void reclaimed(LockEngine lock, long token, String evidence) {
+        static void reclaimed(EngineLock lock, long token, String evidence) {
             commit(new Recorded.Reclaimed(), lock, token, 0, evidence);
         }
 
@@ -87,7 +87,7 @@ final class LockEvents {
             }
         }
 
-        private static void commit(Recorded event, LockEngine lock, long token, long elapsed, @Nullable String why) {
+        private static void commit(Recorded event, EngineLock lock, long token, long elapsed, @Nullable String why) {
             if (event.shouldCommit()) {
                 event.lockFile = lock.lockFile() == null ? lock.name() : lock.lockFile().toString();
                 event.token = token;

@@ -1,16 +1,19 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockOptions;
-import dev.sessionlock.internal.seats.Terms;
+import dev.sessionlock.spi.Terms;
+import java.nio.file.Path;
+import org.jetbrains.annotations.Nullable;
 
 /**
  * One wish for a lock.
  *
  * @param audience on whose behalf
  * @param options how
- * @param shown the target as its user wrote it, for messages
+ * @param shown what is to be locked as its user wrote it, for messages
+ * @param target the file that a name stands for; null if the name was given, or if the engine knows its file
  */
-public record Request(Audience audience, LockOptions options, String shown) {
+public record Request(Audience audience, LockOptions options, String shown, @Nullable Path target) {
 
     Terms terms(Thread thread) {
         long maxHold = options.maxHold().equals(LockOptions.UNLIMITED) ? -1 : options.maxHold().toMillis();

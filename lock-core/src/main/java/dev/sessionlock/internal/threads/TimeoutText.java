@@ -2,9 +2,9 @@ package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
-import dev.sessionlock.internal.seats.Busy;
 import dev.sessionlock.internal.seats.Inspector;
 import dev.sessionlock.internal.system.Span;
+import dev.sessionlock.spi.Busy;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
@@ -23,9 +23,9 @@ final class TimeoutText {
     private TimeoutText() {
     }
 
-    static String of(Request request, LockReport report, @Nullable Thread holder, @Nullable Busy busy, Instant now) {
+    static String of(Request request, String locked, LockReport report, @Nullable Thread holder, @Nullable Busy busy, Instant now) {
         List<String> lines = new ArrayList<>();
-        lines.add(headline(request, report, now));
+        lines.add(headline(request, locked, report, now));
         if (report.owner() != null) {
             lines.add("  held by   " + heldBy(report.owner(), now));
         }
@@ -58,12 +58,12 @@ final class TimeoutText {
     }
 
     /** Greppable by those who know OpenClaw's own message. */
-    private static String headline(Request request, LockReport report, Instant now) {
+    private static String headline(Request request, String locked, LockReport report, Instant now) {
         LockOwner owner = report.owner();
         boolean dead = Inspector.ownerIsGone(report);
         String who = owner == null ? "pid=unknown" : "pid=" + owner.pid() + " alive=" + !dead
                 + (owner.since() == null ? "" : " ageMs=" + Math.max(0, Duration.between(owner.since(), now).toMillis()));
-        return "session file locked (timeout " + request.options().timeout().toMillis() + "ms): " + who + " " + request.shown() + ".lock";
+        return "session file locked (timeout " + request.options().timeout().toMillis() + "ms): " + who + " " + locked;
     }
 
     private static String heldBy(LockOwner owner, Instant now) {

@@ -3,7 +3,7 @@ package dev.sessionlock.internal.directory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileLock;

@@ -4,6 +4,8 @@ import dev.sessionlock.internal.seats.Schedule.Breed;
 import dev.sessionlock.internal.seats.Schedule.Promise;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Vitality;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Hold;
 import java.util.EnumSet;
 import java.util.Set;
 
@@ -307,7 +309,7 @@ enum BrokenProtocol {
         }
 
         @Override
-        LockEngine engine(SimulatedPlace place, long process) {
+        EngineLock engine(SimulatedPlace place, long process) {
             return new StealingEngine(place);
         }
     };
@@ -358,7 +360,7 @@ enum BrokenProtocol {
 
     abstract SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset);
 
-    LockEngine engine(SimulatedPlace place, long process) {
+    EngineLock engine(SimulatedPlace place, long process) {
         return new SeatEngine(place, process);
     }
 
@@ -370,7 +372,7 @@ enum BrokenProtocol {
             }
 
             @Override
-            public LockEngine engine(SimulatedPlace place, long process) {
+            public EngineLock engine(SimulatedPlace place, long process) {
                 return BrokenProtocol.this.engine(place, process);
             }
         };

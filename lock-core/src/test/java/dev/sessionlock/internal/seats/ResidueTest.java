@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.seats;
 
+import dev.sessionlock.spi.Terms;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sessionlock.internal.directory.LockContent;

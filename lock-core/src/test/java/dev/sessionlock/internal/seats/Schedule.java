@@ -3,6 +3,9 @@ package dev.sessionlock.internal.seats;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockPlace.Spot;
 import dev.sessionlock.internal.seats.Journal.Op;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -61,7 +64,7 @@ final class Schedule {
     interface Breed {
         SimulatedPlace place(SimulatedDirectory directory, Journal journal, dev.sessionlock.internal.system.ProcessIdentity self, long clockOffset);
 
-        default LockEngine engine(SimulatedPlace place, long process) {
+        default EngineLock engine(SimulatedPlace place, long process) {
             return new SeatEngine(place, process);
         }
     }

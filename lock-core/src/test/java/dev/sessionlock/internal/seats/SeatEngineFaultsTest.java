@@ -1,5 +1,8 @@
 package dev.sessionlock.internal.seats;
 
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.Terms;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -8,7 +11,7 @@ import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockPlace.Spot;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.seats.Journal.Op;
-import dev.sessionlock.internal.seats.LockEngine.Standing;
+import dev.sessionlock.spi.EngineLock.Standing;
 import java.io.IOException;
 import java.util.EnumSet;
 import java.util.Set;

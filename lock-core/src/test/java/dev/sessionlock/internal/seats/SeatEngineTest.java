@@ -1,14 +1,17 @@
 package dev.sessionlock.internal.seats;
 
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.Terms;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockPlace.Spot;
 import dev.sessionlock.internal.directory.LockRecord;
-import dev.sessionlock.internal.seats.LockEngine.Cleared;
-import dev.sessionlock.internal.seats.LockEngine.Outcome;
-import dev.sessionlock.internal.seats.LockEngine.Standing;
+import dev.sessionlock.spi.EngineLock.Cleared;
+import dev.sessionlock.spi.EngineLock.Outcome;
+import dev.sessionlock.spi.EngineLock.Standing;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Nested;

@@ -2,8 +2,12 @@ package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.internal.directory.LockPlace.Spot;
-import dev.sessionlock.internal.seats.LockEngine.Standing;
 import dev.sessionlock.internal.seats.SimulatedPlace.SimulatedSlip;
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.EngineLock.Standing;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
@@ -24,7 +28,7 @@ final class SimulatedProcess {
     private final SplittableRandom random;
     final SimulatedPlace place;
     final Journal journal;
-    final LockEngine engine;
+    final EngineLock engine;
     final Terms terms;
 
     private Call call;
@@ -45,7 +49,7 @@ final class SimulatedProcess {
     boolean frozen;
     boolean dead;
 
-    SimulatedProcess(Schedule world, SplittableRandom random, SimulatedPlace place, Journal journal, LockEngine engine, Terms terms, int wishes) {
+    SimulatedProcess(Schedule world, SplittableRandom random, SimulatedPlace place, Journal journal, EngineLock engine, Terms terms, int wishes) {
         this.world = world;
         this.random = random;
         this.place = place;

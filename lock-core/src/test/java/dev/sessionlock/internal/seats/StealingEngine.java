@@ -8,6 +8,11 @@ import dev.sessionlock.internal.directory.LockPlace.Slip;
 import dev.sessionlock.internal.directory.LockPlace.Spot;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.system.Vitality;
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -15,7 +20,7 @@ import java.nio.file.Path;
  * The lock that everybody writes first, and that this library replaces: create the file; if it is there, look whether the process
  * that it names lives, and if not, remove it and begin anew. Between the look and the removal another may have come in.
  */
-final class StealingEngine implements LockEngine {
+final class StealingEngine implements EngineLock {
     private final LockPlace place;
 
     StealingEngine(LockPlace place) {

@@ -11,11 +11,11 @@ import dev.sessionlock.LockStats;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
-import dev.sessionlock.internal.seats.Busy;
-import dev.sessionlock.internal.seats.Engines;
-import dev.sessionlock.internal.seats.FileEngines;
-import dev.sessionlock.internal.seats.LockEngine;
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.internal.seats.FileEngine;
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.LockEngine;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -54,7 +54,7 @@ class CellTest {
     /** What the engine answers next instead. */
     private final Map<String, Answer> answers = new ConcurrentHashMap<>();
     /** One for each, so that equal ones stay equal: all that is asked for there must come to one cell. */
-    private final Map<Engines.Site, Engines.Site> sites = new ConcurrentHashMap<>();
+    private final Map<LockEngine.Site, LockEngine.Site> sites = new ConcurrentHashMap<>();
     private volatile Consumer<String> called = name -> { };
     /** What is in the way of the lock; null if nothing is. */
     private final AtomicReference<Busy> busy = new AtomicReference<>();
@@ -122,7 +122,7 @@ class CellTest {
             List<SessionLock> next = new ArrayList<>();
             answers.put("check", real -> {
                 next.add(closedAndTakenAgain(locks, first, WARM));
-                return LockEngine.Standing.REQUESTED;
+                return EngineLock.Standing.REQUESTED;
             });
             assertThatThrownBy(first::verifyHeld).isInstanceOf(IllegalStateException.class).hasMessageContaining("closed by its user");
             next.get(0).ensureHeld();
@@ -161,7 +161,7 @@ class CellTest {
             SessionLock first = locks.acquire(session(), WARM);
             answers.put("check", real -> {
                 first.close();
-                return LockEngine.Standing.LOST;
+                return EngineLock.Standing.LOST;
             });
             assertThatThrownBy(first::verifyHeld).isInstanceOf(IllegalStateException.class);
             List<String> calls = new CopyOnWriteArrayList<>();
@@ -294,13 +294,13 @@ class CellTest {
                 return SYSTEM.wallMicros();
             }
         };
-        Engines engines = between(Engines.class, FileEngines.OF_THIS_PROCESS, (method, result) -> switch (method) {
+        LockEngine engines = between(LockEngine.class, FileEngine.OF_THIS_PROCESS, (method, result) -> switch (method) {
             case "clock" -> clock;
-            case "pin" -> sites.computeIfAbsent((Engines.Site) result, site -> between(Engines.Site.class, site, (of, engine) ->
-                    of.equals("engine") ? between(LockEngine.class, (LockEngine) engine, (name, answer) -> answer) : engine));
+            case "pin" -> sites.computeIfAbsent((LockEngine.Site) result, site -> between(LockEngine.Site.class, site, (of, engine) ->
+                    of.equals("lock") ? between(EngineLock.class, (EngineLock) engine, (name, answer) -> answer) : engine));
             default -> result;
         });
-        return SessionLocks.builder().over(new Cells(engines)).build();
+        return SessionLocks.builder().over(engines).build();
     }
 
     private boolean play(String name) {

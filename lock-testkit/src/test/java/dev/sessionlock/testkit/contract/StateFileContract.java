@@ -1,7 +1,6 @@
 package dev.sessionlock.testkit.contract;
 
 import dev.sessionlock.SessionLocks;
-import dev.sessionlock.internal.threads.Cells;
 import dev.sessionlock.testkit.Contender;
 import dev.sessionlock.testkit.LockEngineContract;
 import dev.sessionlock.testkit.contract.StateFileEngines.Fault;
@@ -51,7 +50,7 @@ abstract class StateFileContract extends LockEngineContract {
     static final class OnRows implements Opener {
         @Override
         public SessionLocks open(List<String> arguments) {
-            return SessionLocks.builder().over(new Cells(new StateFileEngines(Fault.valueOf(arguments.get(1))))).build();
+            return SessionLocks.builder().over(new StateFileEngines(Fault.valueOf(arguments.get(1)))).build();
         }
 
         @Override

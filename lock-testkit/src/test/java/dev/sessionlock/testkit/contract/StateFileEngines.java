@@ -3,14 +3,14 @@ package dev.sessionlock.testkit.contract;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
-import dev.sessionlock.internal.seats.Busy;
-import dev.sessionlock.internal.seats.Engines;
-import dev.sessionlock.internal.seats.Hold;
-import dev.sessionlock.internal.seats.LockEngine;
-import dev.sessionlock.internal.seats.Sight;
-import dev.sessionlock.internal.seats.Taken;
-import dev.sessionlock.internal.seats.Terms;
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.Sight;
+import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.io.StringReader;
 import java.io.StringWriter;
@@ -29,7 +29,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * A small engine of another kind, as one over a database would be: the state of each lock is a row, here a file, and each step a
  * transaction, here under a file lock. It is right, unless it is given a fault.
  */
-final class StateFileEngines implements Engines {
+final class StateFileEngines implements LockEngine {
     /** What can be wrong with it. */
     enum Fault {
         NONE, TOKEN_STANDS_STILL, RELEASED_BY_ANYONE, NEVER_PASSED_OVER, ALWAYS_PASSED_OVER, HOLDER_DOES_NOT_KNOW_ITS_LEASE,
@@ -46,12 +46,7 @@ final class StateFileEngines implements Engines {
     }
 
     @Override
-    public Clock clock() {
-        return Clock.SYSTEM;
-    }
-
-    @Override
-    public boolean outliveTheProcess() {
+    public boolean locksFiles() {
         return true;
     }
 
@@ -62,61 +57,20 @@ final class StateFileEngines implements Engines {
     }
 
     @Override
-    public Path rank(Whereabouts where) {
-        return where.parent().resolve(where.name());
-    }
-
-    @Override
     public Site pin(Whereabouts where) {
         return new Table(where.parent(), fault);
     }
 
     private record Table(Path directory, Fault fault) implements Site {
         @Override
-        public String key(String name) {
-            return name;
-        }
-
-        @Override
-        public LockEngine engine(String name) {
+        public EngineLock lock(String name) {
             return new Engine(directory.resolve(name), fault);
-        }
-
-        @Override
-        public void pinAgain() {
-        }
-
-        @Override
-        public void unpin() {
-        }
-
-        @Override
-        public void suspect() {
         }
     }
 
     @Override
     public Sight look(Whereabouts where) throws IOException {
-        Path target = rank(where);
-        return new Sight(target, new Engine(target, fault).look(), false, false, false);
-    }
-
-    @Override
-    public boolean isDirectory(Path target) {
-        return false;
-    }
-
-    @Override
-    public List<Sight> lookAll(Path directory) {
-        return List.of();
-    }
-
-    @Override
-    public void verify() {
-    }
-
-    @Override
-    public void sweep() {
+        return new Sight(where, new Engine(where.parent().resolve(where.name()), fault).look());
     }
 
     @Override
@@ -155,7 +109,7 @@ final class StateFileEngines implements Engines {
         T in(Row row);
     }
 
-    private static final class Engine implements LockEngine {
+    private static final class Engine implements EngineLock {
         private final Path target;
         private final Fault fault;
         private final long pid = ProcessHandle.current().pid();

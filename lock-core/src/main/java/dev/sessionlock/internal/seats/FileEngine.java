@@ -5,7 +5,9 @@ import dev.sessionlock.internal.directory.Glance;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.OpenDirectories;
-import dev.sessionlock.internal.system.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.Sight;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
@@ -16,26 +18,21 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The locks on files of this machine: two seats each, in the directory of the file. */
-public final class FileEngines implements Engines {
+public final class FileEngine implements LockEngine {
     /** Those of this process: the kernel knows the process alone. */
-    public static final FileEngines OF_THIS_PROCESS = new FileEngines();
+    public static final FileEngine OF_THIS_PROCESS = new FileEngine();
 
-    private static final Logger log = LoggerFactory.getLogger(FileEngines.class);
+    private static final Logger log = LoggerFactory.getLogger(FileEngine.class);
 
     private final OpenDirectories directories = OpenDirectories.OF_THIS_PROCESS;
     /** Tells this process's raised hands from others'. */
     private final long hand = ThreadLocalRandom.current().nextLong();
 
-    private FileEngines() {
+    private FileEngine() {
     }
 
     @Override
-    public Clock clock() {
-        return Clock.SYSTEM;
-    }
-
-    @Override
-    public boolean outliveTheProcess() {
+    public boolean locksFiles() {
         return true;
     }
 
@@ -58,8 +55,8 @@ public final class FileEngines implements Engines {
     }
 
     @Override
-    public Path rank(Whereabouts where) throws IOException {
-        return where.parent().toRealPath().resolve(where.name());
+    public Whereabouts canonical(Whereabouts where) throws IOException {
+        return new Whereabouts(where.parent().toRealPath(), where.name(), where.networkAllowed());
     }
 
     @Override
@@ -81,7 +78,7 @@ public final class FileEngines implements Engines {
         }
 
         @Override
-        public LockEngine engine(String name) {
+        public EngineLock lock(String name) {
             return new SeatEngine(directory.place(name), hand);
         }
 
@@ -128,13 +125,14 @@ public final class FileEngines implements Engines {
     @Override
     public List<Sight> lookAll(Path directory) throws IOException {
         Names.requireDefaultFileSystem(directory);
-        return Glance.atAll(directory.toRealPath()).stream().map(FileEngines::sight).toList();
+        return Glance.atAll(directory.toRealPath()).stream().map(FileEngine::sight).toList();
     }
 
     private static Sight sight(Glance seen) {
         boolean complete = seen.record() != null && Inspector.isOldEnough(seen.record());
         boolean bare = seen.record() != null && seen.record().content() instanceof LockContent.Stranger it && it.createdAt() == null;
-        return new Sight(seen.target(), Inspector.report(seen), seen.takeover() != null, complete, bare && !seen.targetExists());
+        Whereabouts where = new Whereabouts(seen.target().getParent(), seen.target().getFileName().toString(), false);
+        return new Sight(where, Inspector.report(seen), seen.takeover() != null, complete, bare && !seen.targetExists());
     }
 
     // ---- the keeper's ----

@@ -1,4 +1,4 @@
-package dev.sessionlock.internal.seats;
+package dev.sessionlock.spi;
 
 import org.jetbrains.annotations.Nullable;
 
@@ -10,7 +10,7 @@ import org.jetbrains.annotations.Nullable;
  * @param maxHoldMillis how long it may be held; negative if for ever
  * @param thread the taker's name
  * @param purpose what for; null if not said
- * @param takeStrangers whether another program's lock may be replaced when its process is gone
+ * @param takeStrangers for locks on files: whether another program's lock may be replaced when its process is gone
  */
 public record Terms(
         long leaseNanos, boolean takeover, long maxHoldMillis, @Nullable String thread, @Nullable String purpose, boolean takeStrangers) {
@@ -20,12 +20,21 @@ public record Terms(
         return grace(leaseNanos);
     }
 
-    /** {@return the same, of another thread} */
-    Terms of(@Nullable String otherThread) {
+    /**
+     * {@return the same, of another thread}
+     *
+     * @param otherThread its name; null if not said
+     */
+    public Terms of(@Nullable String otherThread) {
         return new Terms(leaseNanos, takeover, maxHoldMillis, otherThread, purpose, takeStrangers);
     }
 
-    static long grace(long leaseNanos) {
+    /**
+     * {@return how much longer than a lease others wait}
+     *
+     * @param leaseNanos the lease
+     */
+    public static long grace(long leaseNanos) {
         return Math.max(50_000_000, leaseNanos / 10);
     }
 }

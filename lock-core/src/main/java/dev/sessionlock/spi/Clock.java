@@ -1,4 +1,4 @@
-package dev.sessionlock.internal.system;
+package dev.sessionlock.spi;
 
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;

@@ -1,6 +1,6 @@
-package dev.sessionlock.internal.seats;
+package dev.sessionlock.spi;
 
-import dev.sessionlock.internal.directory.Line;
+import dev.sessionlock.LockLostException;
 import org.jetbrains.annotations.Nullable;
 
 /**
@@ -9,7 +9,7 @@ import org.jetbrains.annotations.Nullable;
  */
 public abstract non-sealed class Hold implements Taken {
     /** A deadline that never comes: nobody may pass this holder over. */
-    public static final long NEVER = Line.NEVER;
+    public static final long NEVER = Long.MAX_VALUE;
 
     private final Terms terms;
     private volatile long token;
@@ -47,6 +47,24 @@ public abstract non-sealed class Hold implements Taken {
         return deadline;
     }
 
+    /**
+     * {@return whether it is valid, as far as clocks tell; memory only, since users ask before every write}
+     *
+     * @param now the monotonic clock, nanoseconds
+     */
+    public boolean isValid(long now) {
+        return now < deadline;
+    }
+
+    /**
+     * {@return why it was lost, in the engine's own words; null for the usual ones}
+     *
+     * @param reason the reason that its user will be told
+     */
+    public @Nullable String lossInWords(LockLostException.Reason reason) {
+        return null;
+    }
+
     /** {@return when the lease was last renewed, monotonic nanoseconds} */
     public final long renewedAt() {
         return renewedAt;
@@ -72,18 +90,32 @@ public abstract non-sealed class Hold implements Taken {
         return reclaimed;
     }
 
-    /** A further user has it, on the same terms; the record does not tell yet. */
+    /**
+     * A further user has it, on the same terms; the record does not tell yet.
+     *
+     * @param newToken the further user's token
+     * @param newThread the name of its thread
+     */
     protected final void reused(long newToken, String newThread) {
         thread = newThread;
         token = newToken;
     }
 
-    /** The record tells this token. */
+    /**
+     * The record tells of the user who has this token.
+     *
+     * @param recordedToken that token
+     */
     protected final void recorded(long recordedToken) {
         recorded = recordedToken;
     }
 
-    /** The lease begins anew. */
+    /**
+     * The lease begins anew.
+     *
+     * @param at when, monotonic nanoseconds
+     * @param newDeadline until when it is valid now
+     */
     protected final void renewed(long at, long newDeadline) {
         renewedAt = at;
         deadline = newDeadline;

@@ -1,4 +1,4 @@
-package dev.sessionlock.internal.seats;
+package dev.sessionlock.spi;
 
 import dev.sessionlock.LockReport;
 import java.io.IOException;
@@ -10,13 +10,13 @@ import org.jetbrains.annotations.Nullable;
  * call one method at a time, but for {@link #look} and those that are memory only, which any thread may call, and {@link #await}, which
  * blocks one of its own.
  */
-public interface LockEngine {
+public interface EngineLock {
 
     /** {@return the lock's name} */
     String name();
 
-    /** {@return what is locked} */
-    Path target();
+    /** {@return the file that is locked; null if what is locked is a name} */
+    @Nullable Path target();
 
     /** {@return where the record lies while the lock is held; null if the engine has no files} */
     @Nullable Path lockFile();
@@ -25,7 +25,7 @@ public interface LockEngine {
      * One try to take the lock; never waits. Nothing is left behind by one that fails.
      *
      * @throws dev.sessionlock.NotALockFileException if what lies in the lock's place will never make room
-     * @throws IOException if the disk or the kernel refuses
+     * @throws IOException if whatever keeps the lock refuses for good; what will pass by itself is a {@link Busy#trouble}
      */
     Taken take(Terms terms) throws IOException;
 
@@ -57,7 +57,8 @@ public interface LockEngine {
     }
 
     /**
-     * Extends the lease of a hold from now, and has the record tell who has it.
+     * Extends the lease of a hold from now, and has the record tell who has it. The keeper calls it, for one hold after the other, and must
+     * not be kept waiting: what may take long is begun here, and done by a thread of the engine's own.
      *
      * @param holdUntilMillis when it ends at the latest unless its user makes progress, wall clock; negative if never
      * @return false if it came too late: the lease had run out, and somebody else may hold the lock
@@ -77,7 +78,7 @@ public interface LockEngine {
     }
 
     /**
-     * Looks at what hands have done to a hold, and mends what can be mended.
+     * Looks at what hands have done to a hold, and mends what can be mended. Like {@link #renew}, it must not keep the keeper waiting.
      *
      * @param deeply also at what the kernel says, as far as it was read of late
      */
@@ -90,7 +91,12 @@ public interface LockEngine {
     /** Gives a hold back. Never fails: what could not be deleted or freed is tried again by {@link #tidy}. */
     void release(Hold hold);
 
-    /** Marks a hold as over but keeps others out, for the last moments of the process: its record goes, the kernel lock stays. */
+    /** As {@link #release}, for the keeper, whom nothing may keep waiting: at the engine's leisure, but soon. */
+    default void releaseSoon(Hold hold) {
+        release(hold);
+    }
+
+    /** Marks a hold as over but keeps others out, for the last moments of the process. */
     void abandon(Hold hold);
 
     /** Retries what {@link #release} could not delete or free. {@return whether nothing is left to retry} */
@@ -137,10 +143,13 @@ public interface LockEngine {
     // ---- waiting ----
 
     /** Tells other processes that this one waits. */
-    void raiseHand();
+    default void raiseHand() {
+    }
 
     /** {@return whether another process said within the last {@code nanos} that it waits for what is held} Memory only, any thread. */
-    boolean othersWait(Hold hold, long nanos);
+    default boolean othersWait(Hold hold, long nanos) {
+        return false;
+    }
 
     /**
      * Blocks until what {@link Busy#waitFor} named is free, and holds it then for {@link #accept} or {@link #decline}. Cannot be
@@ -149,14 +158,19 @@ public interface LockEngine {
      * @throws IOException if the kernel refuses, as it does when it sees a deadlock between processes (EDEADLK), which it judges
      *     without knowing of threads
      */
-    void await(int what) throws IOException;
+    default void await(int what) throws IOException {
+        throw new UnsupportedOperationException("nothing rings here");
+    }
 
     /** Keeps what {@link #await} got for the next {@link #take}. */
-    void accept(int what);
+    default void accept(int what) {
+    }
 
     /** Gives back what {@link #await} got. */
-    void decline(int what);
+    default void decline(int what) {
+    }
 
     /** Gives back what {@link #accept} kept, if no {@link #take} has used it. */
-    void putBack();
+    default void putBack() {
+    }
 }

@@ -1,4 +1,4 @@
-package dev.sessionlock.internal.seats;
+package dev.sessionlock.spi;
 
 /** What a try to take a lock has come to. */
 public sealed interface Taken permits Hold, Busy {

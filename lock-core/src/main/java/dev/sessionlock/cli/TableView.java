@@ -1,0 +1,50 @@
+package dev.sessionlock.cli;
+
+import dev.sessionlock.LockException;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.SessionLocks;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** Looks at the locks of a database. Of those who wait the table knows one, whose turn is next. */
+final class TableView implements View {
+    private static final String WAITS = "another process waits for it";
+
+    private final SessionLocks locks;
+    private final String prefix;
+    private final Duration longFrom;
+    /** Since when somebody has been seen to wait for a lock, at the last look. */
+    private Map<String, Instant> waits = new TreeMap<>();
+
+    TableView(SessionLocks locks, String prefix, Duration longFrom) {
+        this.locks = locks;
+        this.prefix = prefix;
+        this.longFrom = longFrom;
+    }
+
+    @Override
+    public Snapshot look() throws LockException {
+        List<LockReport> all = locks.list(prefix).toList();
+        Instant now = Instant.now();
+        Map<String, Instant> waiting = new TreeMap<>();
+        List<Sighting> seen = new ArrayList<>();
+        for (LockReport report : all) {
+            Finding finding = new Finding(Path.of("."), report, now);
+            Duration waited = null;
+            if (report.evidence().contains(WAITS)) {
+                Instant since = waits.getOrDefault(report.name(), now);
+                waiting.put(report.name(), since);
+                waited = Duration.between(since, now);
+            }
+            seen.add(new Sighting(Finding.printable(report.name()), finding, finding.needsPerson(), waited == null ? 0 : 1, waited, longFrom));
+        }
+        waits = waiting;
+        seen.sort(Sighting.WORST_FIRST);
+        return new Snapshot(seen, 0, now);
+    }
+}

@@ -1,0 +1,204 @@
+package dev.sessionlock.jdbc;
+
+import dev.sessionlock.LockException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.SQLFeatureNotSupportedException;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import javax.sql.DataSource;
+import org.jetbrains.annotations.Nullable;
+
+/** The user's data source, and what its refusals mean. A connection is had for one statement, and given back as it came. */
+final class Database {
+    private static final String PRODUCT = "PostgreSQL";
+    private static final int TRIES = 5;
+    /** Two transactions met: one of them is to try again. */
+    private static final Set<String> CONFLICTS = Set.of("40001", "40P01");
+
+    private final DataSource source;
+    private volatile boolean known;
+
+    Database(DataSource source) {
+        this.source = source;
+    }
+
+    /** A statement, or a few. */
+    interface Work<T> {
+        T on(Connection connection) throws SQLException;
+    }
+
+    /** No connection was to be had, so nothing can have been done. */
+    static final class NotConnectedException extends SQLException {
+        private static final long serialVersionUID = 1L;
+
+        private NotConnectedException(SQLException cause) {
+            super(cause.getMessage(), cause.getSQLState(), cause.getErrorCode(), cause);
+        }
+    }
+
+    /**
+     * Does something that is one transaction, and tries again where the server asks for that. An interrupt waits until it is done: half-way
+     * nobody could tell what has become of it.
+     *
+     * @param limit how long the server may keep us waiting
+     */
+    <T> T run(Duration limit, Work<T> work) throws SQLException {
+        boolean interrupted = Thread.interrupted();
+        try {
+            for (int tries = 1; ; tries++) {
+                try {
+                    return once(limit, true, work);
+                } catch (SQLException e) {
+                    if (tries == TRIES || !CONFLICTS.contains(String.valueOf(e.getSQLState()))) {
+                        throw e;
+                    }
+                    LockSupport.parkNanos(ThreadLocalRandom.current().nextLong(TimeUnit.MILLISECONDS.toNanos(5)));
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** Does several things in one transaction. */
+    <T> T inTransaction(Duration limit, Work<T> work) throws SQLException {
+        return once(limit, false, connection -> {
+            try {
+                T result = work.on(connection);
+                connection.commit();
+                return result;
+            } catch (SQLException | RuntimeException e) {
+                connection.rollback();
+                throw e;
+            }
+        });
+    }
+
+    private <T> T once(Duration limit, boolean autoCommit, Work<T> work) throws SQLException {
+        Connection connection;
+        try {
+            connection = source.getConnection();
+        } catch (SQLException e) {
+            throw new NotConnectedException(e);
+        }
+        Manners its = null;
+        try {
+            its = Manners.change(connection, limit, autoCommit);
+            requireProduct(connection);
+            return work.on(connection);
+        } finally {
+            giveBack(connection, its);
+        }
+    }
+
+    private static void giveBack(Connection connection, @Nullable Manners its) {
+        try {
+            if (its != null) {
+                its.restore(connection);
+            }
+        } catch (SQLException e) {
+            // It is broken, and its pool will find that out. What was done is done.
+        }
+        try {
+            connection.close();
+        } catch (SQLException e) {
+            // As above.
+        }
+    }
+
+    /** How a connection came from its pool, and is to go back. */
+    private record Manners(boolean autoCommit, boolean readOnly, int networkTimeout) {
+        private static final int UNSUPPORTED = -1;
+
+        static Manners change(Connection connection, Duration limit, boolean autoCommit) throws SQLException {
+            Manners came = new Manners(connection.getAutoCommit(), connection.isReadOnly(), networkTimeout(connection, limit));
+            if (came.autoCommit && came.readOnly) {
+                connection.setReadOnly(false);
+            } else if (came.readOnly) {
+                connection.rollback(); // ends a transaction in which it could not be changed; there was nothing in it yet
+                connection.setReadOnly(false);
+            }
+            if (came.autoCommit != autoCommit) {
+                connection.setAutoCommit(autoCommit);
+            }
+            return came;
+        }
+
+        /** A server that has gone silent, or the network before it, must not keep a thread for longer than this. */
+        private static int networkTimeout(Connection connection, Duration limit) throws SQLException {
+            try {
+                int before = connection.getNetworkTimeout();
+                int millis = Math.toIntExact(limit.toMillis());
+                connection.setNetworkTimeout(Runnable::run, before > 0 ? Math.min(before, millis) : millis);
+                return before;
+            } catch (SQLFeatureNotSupportedException e) {
+                return UNSUPPORTED;
+            }
+        }
+
+        void restore(Connection connection) throws SQLException {
+            if (connection.getAutoCommit() != autoCommit) {
+                connection.setAutoCommit(autoCommit);
+            }
+            if (readOnly) {
+                connection.setReadOnly(true);
+            }
+            if (networkTimeout != UNSUPPORTED) {
+                connection.setNetworkTimeout(Runnable::run, networkTimeout);
+            }
+        }
+    }
+
+    private void requireProduct(Connection connection) throws SQLException {
+        if (known) {
+            return;
+        }
+        String product = connection.getMetaData().getDatabaseProductName();
+        if (!PRODUCT.equals(product)) {
+            throw new SQLException("the data source leads to " + product + ", and JdbcLockEngine.postgresql() speaks " + PRODUCT + " only",
+                    "0A000");
+        }
+        known = true;
+    }
+
+    // ---- refusals ----
+
+    /** {@return whether it may pass by itself, as a server that is restarted} Else somebody has to act. */
+    static boolean mayPass(SQLException e) {
+        String state = String.valueOf(e.getSQLState());
+        return !(state.startsWith("42") || state.startsWith("28") || state.startsWith("22") || state.startsWith("0A") || state.equals("3D000")
+                || state.equals("3F000") || state.equals("25006"));
+    }
+
+    /** Puts a refusal into words for the person who has to act. */
+    static LockException explain(SQLException e, String cannot, String table) {
+        return new LockException(cannot + ": " + inWords(e, table), e);
+    }
+
+    /** {@return what a refusal means, and what to do} */
+    static String inWords(SQLException e, String table) {
+        String said = oneLine(String.valueOf(e.getMessage()));
+        return switch (String.valueOf(e.getSQLState())) {
+            case "42P01", "3F000" -> "there is no table " + table + ": call createSchema() of the JdbcLockEngine once, or run postgresql.sql "
+                    + "(in the jar, dev/sessionlock/jdbc) as a user who may create tables (" + said + ")";
+            case "42703", "42883", "42804" -> "the table " + table + " is not the one that this version makes, or the server is older than "
+                    + "PostgreSQL 12: compare it with postgresql.sql in the jar (" + said + ")";
+            case "42501" -> "no permission: GRANT SELECT, INSERT, UPDATE ON " + table + " TO this user; to look, SELECT is enough (" + said + ")";
+            case "25006" -> "the server only lets us read (a replica, or default_transaction_read_only), and a lock must be written: connect to "
+                    + "the primary (" + said + ")";
+            case "28P01", "28000" -> "the database does not let us in: " + said;
+            case "0A000", "3D000" -> said;
+            default -> mayPass(e) ? "the database could not be reached or did not answer: " + said : "the database refused: " + said;
+        };
+    }
+
+    private static String oneLine(String text) {
+        return text.strip().replaceAll("\\s*\\R\\s*", "; ").replaceAll("\\.+$", "");
+    }
+}

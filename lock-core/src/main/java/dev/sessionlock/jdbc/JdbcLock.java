@@ -1,0 +1,391 @@
+package dev.sessionlock.jdbc;
+
+import dev.sessionlock.LockException;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.internal.system.Vitality;
+import dev.sessionlock.jdbc.JdbcHold.Moment;
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.Terms;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import org.jetbrains.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One lock in the table. */
+final class JdbcLock implements EngineLock {
+    static final String OVER = "by the database's clock its lease was over, or somebody took it away there, so that others may have it";
+    static final String DELETED = "somebody deleted its row from the table, so that others may have it";
+
+    private static final Logger log = LoggerFactory.getLogger(JdbcLock.class);
+
+    private static final long FIRST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(8);
+    private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
+    /** Who has not tried for so long begins with short pauses again. */
+    private static final long FRESH_NANOS = TimeUnit.SECONDS.toNanos(2);
+    /** Whoever has not closed its lock when the JVM ends keeps it so long: what other hooks and the halt take. */
+    private static final Duration LAST_MOMENTS = Duration.ofSeconds(5);
+
+    private final LockTable table;
+    private final Chores chores;
+    private final Clock clock;
+    private final Duration limit;
+    private final String name;
+
+    // Guarded by the caller, who calls one method at a time.
+    private @Nullable JdbcHold current;
+    private @Nullable Row seen;
+    private long pause = FIRST_PAUSE_NANOS;
+    private long triedAt;
+    private volatile long handSeenAt;
+
+    JdbcLock(LockTable table, Chores chores, Clock clock, Duration limit, String name) {
+        this.table = table;
+        this.chores = chores;
+        this.clock = clock;
+        this.limit = limit;
+        this.name = name;
+        this.handSeenAt = clock.nanos() - FRESH_NANOS;
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public @Nullable Path target() {
+        return null;
+    }
+
+    @Override
+    public @Nullable Path lockFile() {
+        return null;
+    }
+
+    // ---- taking ----
+
+    @Override
+    public Taken take(Terms terms) throws IOException {
+        seen = null;
+        Taken taken = take(terms, null);
+        Row row = seen;
+        if (taken instanceof Hold || row == null || !row.isHeld() || row.process().equals(table.process())) {
+            return taken;
+        }
+        Vitality vitality = row.vitality();
+        return vitality.verdict() == Vitality.Verdict.DEAD ? take(terms, row) : taken;
+    }
+
+    /** @param dead the row of an owner who is dead by evidence; null if the lease alone counts */
+    private Taken take(Terms terms, @Nullable Row dead) throws IOException {
+        UUID id = UUID.randomUUID();
+        Moment sent = Moment.now(clock);
+        LockTable.Attempt attempt;
+        try {
+            attempt = table.take(name, id, terms, dead == null ? null : dead.holder(), limit);
+        } catch (SQLException e) {
+            return notTaken(id, terms, e);
+        }
+        Row before = attempt.before();
+        if (attempt.token() == null) {
+            seen = before;
+            return busy(before);
+        }
+        JdbcHold hold = new JdbcHold(table, name, id, terms, attempt.token(), sent, clock, reclaimed(before, dead));
+        if (!hold.isValid(clock.nanos())) {
+            giveBackSoon(hold);
+            return new Busy(Busy.PACED, clock.nanos() + nextPause(), "the answer of the database took longer than the lease");
+        }
+        notice(before);
+        pause = FIRST_PAUSE_NANOS;
+        begin(hold);
+        return hold;
+    }
+
+    private void begin(JdbcHold hold) {
+        current = hold;
+        hold.endsAt(hold.terms().maxHoldMillis() < 0 ? -1 : clock.wallMillis() + hold.terms().maxHoldMillis());
+        chores.begin(hold);
+    }
+
+    private static @Nullable String reclaimed(@Nullable Row before, @Nullable Row dead) {
+        if (before == null || !before.isHeld()) {
+            return null;
+        } else if (dead != null && before.holder().equals(dead.holder())) {
+            return dead.vitality().evidence();
+        }
+        boolean over = before.left().isNegative() || before.left().isZero();
+        return over ? "the lease of pid " + before.pid() + " on " + before.host() + " ran out " + before.left().negated().toMillis() + " ms ago"
+                : null; // given back between the look and the take
+    }
+
+    /** The statement may have been carried out all the same, or may be yet: then it is undone, or its lease runs out. */
+    private Taken notTaken(UUID id, Terms terms, SQLException e) throws LockException {
+        undo(id, terms, e);
+        LockException why = explain("lock", e);
+        if (!Database.mayPass(e)) {
+            throw why;
+        }
+        log.debug("{}", why.getMessage(), e);
+        return new Busy(Busy.PACED, clock.nanos() + nextPause(), why.getMessage(), why);
+    }
+
+    private void undo(UUID id, Terms terms, SQLException e) {
+        if (Database.mayPass(e) && !(e instanceof Database.NotConnectedException)) {
+            chores.releaseSoon(name, id, clock.nanos() + limit.toNanos()
+                    + TimeUnit.MILLISECONDS.toNanos(JdbcHold.leaseAndGraceMillis(terms)));
+        }
+    }
+
+    private LockException explain(String what, SQLException e) {
+        return Database.explain(e, "cannot " + what + " " + name, table.sqlName());
+    }
+
+    private Busy busy(@Nullable Row row) {
+        long now = clock.nanos();
+        long sleep = nextPause();
+        if (row == null) {
+            return new Busy(Busy.PACED, now + sleep, "another process has taken it just now");
+        } else if (!row.isHeld()) {
+            return new Busy(Busy.PACED, now + sleep, "it is free, and kept for the process that has waited longest, or a fencing transaction of "
+                    + "its last holder has not ended");
+        } else if (row.left().isNegative() || row.left().isZero()) {
+            return new Busy(Busy.PACED, now + sleep, "its lease is over, but a fencing transaction of its holder has not ended");
+        }
+        long left = row.left().toNanos() + ThreadLocalRandom.current().nextLong(FIRST_PAUSE_NANOS);
+        return new Busy(Busy.PACED, now + Math.min(sleep, left),
+                row.process().equals(table.process()) ? "this process holds it" : "pid " + row.pid() + " on " + row.host() + " holds it");
+    }
+
+    /** Longer from try to try, and never the same for two, so that those who wait do not come in step. */
+    private long nextPause() {
+        long now = clock.nanos();
+        pause = now - triedAt > FRESH_NANOS ? FIRST_PAUSE_NANOS : Math.min(LONGEST_PAUSE_NANOS, pause * 8 / 5);
+        triedAt = now;
+        return pause / 2 + ThreadLocalRandom.current().nextLong(pause / 2);
+    }
+
+    @Override
+    public @Nullable Hold handOver(Hold from, Terms terms) throws IOException {
+        JdbcHold old = (JdbcHold) from;
+        UUID id = UUID.randomUUID();
+        Moment sent = Moment.now(clock);
+        Row row;
+        try {
+            row = table.handOver(old, id, terms, limit);
+        } catch (SQLException e) {
+            undo(id, terms, e);
+            throw explain("hand over", e);
+        }
+        if (row == null) {
+            return null;
+        }
+        JdbcHold hold = new JdbcHold(table, name, id, terms, row.token(), sent, clock, null);
+        chores.end(old);
+        if (!hold.isValid(clock.nanos())) {
+            giveBackSoon(hold);
+            return null;
+        }
+        notice(row);
+        begin(hold);
+        return hold;
+    }
+
+    // ---- holding ----
+
+    /** Only begins it: the leases of all holds are renewed in one statement. */
+    @Override
+    public boolean renew(Hold hold, long holdUntilMillis) {
+        JdbcHold ours = (JdbcHold) hold;
+        ours.endsAt(holdUntilMillis);
+        boolean valid = ours.isValid(clock.nanos());
+        if (valid) {
+            chores.renewSoon(ours);
+        }
+        return valid;
+    }
+
+    @Override
+    public Standing check(Hold hold, boolean deeply) {
+        JdbcHold ours = (JdbcHold) hold;
+        return ours.isGone() ? Standing.LOST : ours.isRequested() ? Standing.REQUESTED : Standing.INTACT;
+    }
+
+    @Override
+    public void lookAfresh() throws IOException {
+        JdbcHold ours = current;
+        if (ours == null) {
+            return;
+        }
+        try {
+            LockTable.Verdict verdict = table.judge(List.of(ours), limit).get(0);
+            if (verdict != LockTable.Verdict.OURS) {
+                ours.gone(verdict == LockTable.Verdict.OVER ? OVER : DELETED);
+            }
+        } catch (SQLException e) {
+            throw explain("verify the lock", e);
+        }
+    }
+
+    // ---- giving back ----
+
+    @Override
+    public void release(Hold hold) {
+        JdbcHold ours = (JdbcHold) hold;
+        if (!ours.isValid(clock.nanos())) {
+            releaseSoon(ours); // the database is away, perhaps: who closes need not wait for it
+            return;
+        }
+        forget(ours);
+        try {
+            table.release(name, ours.id, limit);
+        } catch (SQLException e) {
+            log.warn("could not give back {} (token {}); it is tried again until its lease is over", this, ours.token(), e);
+            giveBackSoon(ours);
+        }
+    }
+
+    @Override
+    public void releaseSoon(Hold hold) {
+        JdbcHold ours = (JdbcHold) hold;
+        forget(ours);
+        if (!ours.isGone()) {
+            giveBackSoon(ours);
+        }
+    }
+
+    private void forget(JdbcHold hold) {
+        chores.end(hold);
+        if (current == hold) {
+            current = null;
+        }
+    }
+
+    private void giveBackSoon(JdbcHold hold) {
+        chores.releaseSoon(name, hold.id, hold.renewedAt() + limit.toNanos()
+                + TimeUnit.MILLISECONDS.toNanos(JdbcHold.leaseAndGraceMillis(hold.terms())));
+    }
+
+    @Override
+    public void abandon(Hold hold) {
+        JdbcHold ours = (JdbcHold) hold;
+        forget(ours);
+        if (!ours.isValid(clock.nanos()) || chores.isAway()) {
+            return; // the end of the JVM must not wait for a database that is away, one lock after the other
+        }
+        try {
+            table.abandon(ours, ours.terms().takeover() ? LAST_MOMENTS : Duration.ofNanos(ours.terms().leaseNanos()), limit);
+        } catch (SQLException e) {
+            chores.failed();
+            log.debug("could not shorten the lease of {}; it runs out", this, e);
+        }
+    }
+
+    /** What is left to do the chores do. */
+    @Override
+    public boolean tidy() {
+        return true;
+    }
+
+    // ---- looking ----
+
+    @Override
+    public LockReport look() throws IOException {
+        return Verdicts.of(name, row());
+    }
+
+    private @Nullable Row row() throws IOException {
+        try {
+            return table.look(name, limit);
+        } catch (SQLException e) {
+            throw explain("look at", e);
+        }
+    }
+
+    // ---- for a person who wants it free ----
+
+    @Override
+    public Cleared clear(boolean takeStrangers) throws IOException {
+        Row row = row();
+        if (row == null || !row.isHeld()) {
+            return new Cleared(Outcome.NOTHING, "nobody has it any more");
+        }
+        Vitality vitality = row.vitality();
+        if (vitality.verdict() != Vitality.Verdict.DEAD) {
+            return new Cleared(Outcome.KEPT, vitality.evidence());
+        }
+        try {
+            return table.clear(name, row.holder(), limit) ? new Cleared(Outcome.REMOVED, vitality.evidence())
+                    : new Cleared(Outcome.KEPT, "it is another's by now, or a fencing transaction of its holder has not ended");
+        } catch (SQLException e) {
+            throw explain("clear", e);
+        }
+    }
+
+    @Override
+    public void askForRelease(long token) throws IOException {
+        try {
+            table.request(name, token, limit);
+        } catch (SQLException e) {
+            throw explain("clear", e);
+        }
+    }
+
+    @Override
+    public boolean withdrawAsking(long token) throws IOException {
+        try {
+            return table.withdrawRequest(name, token, limit);
+        } catch (SQLException e) {
+            throw explain("clear", e);
+        }
+    }
+
+    // ---- waiting ----
+
+    @Override
+    public void raiseHand() {
+        Row row = seen;
+        boolean another = row != null && row.isHeld() && !row.process().equals(table.process());
+        if (!another || row.isWaitedForByOthersThan(table.process())) {
+            return;
+        }
+        boolean ours = table.process().equals(row.hand()) && row.handAge() != null && row.handAge().toMillis() < LockTable.HAND_LASTS_MS / 2;
+        if (ours) {
+            return;
+        }
+        try {
+            table.raiseHand(name, limit);
+        } catch (SQLException e) {
+            log.debug("could not tell other processes that we wait for {}", this, e);
+        }
+    }
+
+    private void notice(@Nullable Row row) {
+        if (row != null && row.isWaitedForByOthersThan(table.process())) {
+            handSeenAt = clock.nanos();
+        }
+    }
+
+    /** As far as the last statement has told; how long a hand counts is the table's matter. */
+    @Override
+    public boolean othersWait(Hold hold, long nanos) {
+        return clock.nanos() - handSeenAt < TimeUnit.MILLISECONDS.toNanos(LockTable.HAND_LASTS_MS);
+    }
+
+    /** {@return the name and where it is, for the log} */
+    @Override
+    public String toString() {
+        return name + " in " + table.sqlName();
+    }
+}

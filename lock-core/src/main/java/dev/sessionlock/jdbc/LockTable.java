@@ -1,0 +1,447 @@
+package dev.sessionlock.jdbc;
+
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.spi.Terms;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Timestamp;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.regex.Pattern;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * The statements, each of them a transaction by itself. All go by the server's clock, and all that change a row are conditional on what
+ * the row says of its holder, so that it does not matter how late one arrives, or whether its answer does.
+ *
+ * <p>Three things of PostgreSQL carry it:
+ * <ul>
+ * <li>Who gives the lock to another (takes it, hands it over, clears it) locks the row {@code FOR UPDATE}, which waits for nobody here
+ *     ({@code SKIP LOCKED}): a fencing transaction has locked it {@code FOR KEY SHARE}, and as long as that lasts the lock is busy. Renewing
+ *     and releasing lock it less, and go on beside a fence.
+ * <li>A condition is tested again on the newest version of a row once that is locked (read committed). Where a pool gives out stricter
+ *     connections, the statement fails instead, and is tried again.
+ * <li>What was answered is on the disk, whatever {@code synchronous_commit} the session has: a take or a renewal that a crash of the server
+ *     undid would give the lock away under its holder. Releases and raised hands need not be; a release that is undone ends with its lease.
+ * </ul>
+ */
+final class LockTable {
+    static final String DEFAULT_NAME = "session_lock";
+    /** A raised hand older than this is nobody's; who waits raises it again at half of it. */
+    static final int HAND_LASTS_MS = 1_000;
+    /** So long a lock that was given back is kept for the process whose hand was up: longer than its longest pause. */
+    static final int RESERVED_MS = 400;
+
+    private static final Pattern IDENTIFIER = Pattern.compile("[A-Za-z_][A-Za-z0-9_$]{0,62}");
+    private static final String DURABLE = "(SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') "
+            + "THEN set_config('synchronous_commit', 'on', true) ELSE '' END) IS NOT NULL";
+    private static final String NOT_DURABLE = "(SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL";
+    /**
+     * A client that is frozen within its transaction would keep its fence, and so the lock, until it wakes: the server ends a transaction
+     * that has been idle for a whole lease, unless it would do so sooner.
+     */
+    private static final String ENDS_IF_FROZEN = "(SELECT CASE WHEN current_setting('idle_in_transaction_session_timeout')::interval "
+            + "BETWEEN interval '1 millisecond' AND ?::bigint * interval '1 millisecond' THEN '' "
+            + "ELSE set_config('idle_in_transaction_session_timeout', ?::bigint::text, true) END) IS NOT NULL";
+    /** Nobody but a person, or a program that is not ours, keeps a row locked for so long. */
+    private static final String IMPATIENT = "(SELECT set_config('lock_timeout', '100ms', true)) IS NOT NULL";
+    private static final String LOCK_TIMEOUT = "55P03";
+    private static final String NEXT_TOKEN = "greatest(l.token + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
+    private static final String OWNER = "process, pid, host, boot, pid_namespace, time_namespace, start_ticks, process_start";
+    private static final String OWNER_VALUES = "?::uuid, ?::bigint, ?::text, ?::text, ?::text, ?::text, ?::bigint, ?::timestamptz";
+    private static final String TERMS = "thread, purpose, lease_ms, takeover, lease_until, hold_until, since, renewed_at";
+    private static final String TERMS_VALUES = "?::text, ?::text, ?::bigint, ?::boolean, clock_timestamp() + ?::bigint * interval '1 millisecond', "
+            + "clock_timestamp() + ?::bigint * interval '1 millisecond', clock_timestamp(), clock_timestamp()";
+    private static final String NOBODYS = "holder = NULL, lease_until = NULL, release_requested = false, reserved_until = CASE "
+            + "WHEN l.hand <> l.process AND l.hand_at > clock_timestamp() - interval '" + HAND_LASTS_MS + " milliseconds' "
+            + "THEN clock_timestamp() + interval '" + RESERVED_MS + " milliseconds' END";
+
+    private final Database database;
+    private final String table;
+    private final String takeSql;
+    private final String handOverSql;
+    private final String renewSql;
+    private final String renewUnlockedSql;
+    private final UUID process = UUID.randomUUID();
+
+    /**
+     * @param schema where it is; null for wherever the connections' search path finds it
+     * @throws IllegalArgumentException if that is no plain name of a schema
+     */
+    LockTable(Database database, @Nullable String schema, String name) {
+        this.database = database;
+        this.table = (schema == null ? "" : quoted("schema", schema) + ".") + quoted("table", name);
+        this.takeSql = takeSql();
+        this.handOverSql = "UPDATE " + table + " l SET token = " + NEXT_TOKEN + ", holder = ?::uuid, release_requested = false, "
+                + "(" + TERMS + ") = ROW (" + TERMS_VALUES + ") "
+                + "WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? AND s.holder = ? "
+                + "AND s.lease_until > clock_timestamp() AND " + DURABLE + " FOR UPDATE SKIP LOCKED) RETURNING " + Row.COLUMNS;
+        String renewed = "UPDATE " + table + " l SET renewed_at = clock_timestamp(), "
+                + "lease_until = clock_timestamp() + r.lease * interval '1 millisecond', "
+                + "hold_until = clock_timestamp() + nullif(r.hold, -1) * interval '1 millisecond' ";
+        String held = "unnest(?::text[], ?::uuid[], ?::bigint[], ?::bigint[]) AS r (name, holder, lease, hold) ";
+        this.renewSql = renewed + "FROM " + held + "WHERE l.name = r.name AND l.holder = r.holder AND l.lease_until > clock_timestamp() AND "
+                + DURABLE + " AND " + IMPATIENT + " RETURNING l.holder";
+        this.renewUnlockedSql = "WITH r AS MATERIALIZED (SELECT l.name, r.lease, r.hold FROM " + table + " l JOIN " + held
+                + "ON l.name = r.name AND l.holder = r.holder WHERE l.lease_until > clock_timestamp() AND " + DURABLE
+                + " FOR NO KEY UPDATE OF l SKIP LOCKED) " + renewed + "FROM r WHERE l.name = r.name RETURNING l.holder";
+    }
+
+    private static String quoted(String what, String name) {
+        if (!IDENTIFIER.matcher(name).matches()) {
+            throw new IllegalArgumentException("\"" + name + "\" cannot be the name of a " + what
+                    + ": letters, digits, _ and $ are allowed, 63 at most, and no digit first");
+        }
+        return '"' + name + '"';
+    }
+
+    /** {@return what the table is called in SQL} */
+    String sqlName() {
+        return table;
+    }
+
+    /** {@return what tells this process, or rather this engine in it, from others} */
+    UUID process() {
+        return process;
+    }
+
+    Database database() {
+        return database;
+    }
+
+    // ---- taking ----
+
+    private String takeSql() {
+        return "WITH seat AS MATERIALIZED (SELECT l.name FROM " + table + " l WHERE l.name = ? "
+                + "AND (l.holder IS NULL OR l.lease_until <= clock_timestamp() OR l.holder = ?::uuid) "
+                + "AND (l.reserved_until IS NULL OR l.reserved_until <= clock_timestamp() OR l.hand = ?::uuid) AND " + DURABLE
+                + " FOR UPDATE SKIP LOCKED), "
+                + "retaken AS (UPDATE " + table + " l SET token = " + NEXT_TOKEN + ", holder = ?::uuid, release_requested = false, "
+                + "hand = nullif(l.hand, ?::uuid), reserved_until = NULL, "
+                + "(" + OWNER + ") = ROW (" + OWNER_VALUES + "), (" + TERMS + ") = ROW (" + TERMS_VALUES + ") "
+                + "FROM seat WHERE l.name = seat.name RETURNING l.token AS taken), "
+                + "made AS (INSERT INTO " + table + " AS l (name, token, holder, " + OWNER + ", " + TERMS + ") "
+                + "SELECT ?::text, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, ?::uuid, " + OWNER_VALUES + ", " + TERMS_VALUES + " "
+                + "WHERE NOT EXISTS (SELECT 1 FROM " + table + " WHERE name = ?) AND " + DURABLE
+                + " ON CONFLICT (name) DO NOTHING RETURNING l.token AS taken), "
+                + "done AS (SELECT taken FROM retaken UNION ALL SELECT taken FROM made) "
+                + "SELECT done.taken, " + Row.COLUMNS + " FROM done FULL JOIN (SELECT * FROM " + table + " WHERE name = ?) l ON true";
+    }
+
+    /**
+     * What a try to take a lock has come to.
+     *
+     * @param token the token, if it was taken; else null
+     * @param before what the row said before; null if there was none, or it was made by another just now
+     */
+    record Attempt(@Nullable Long token, @Nullable Row before) {
+    }
+
+    /**
+     * One try.
+     *
+     * @param id of the new hold
+     * @param dead the hold of an owner who is dead by evidence and does not count; null if there is none
+     */
+    Attempt take(String name, UUID id, Terms terms, @Nullable UUID dead, Duration limit) throws SQLException {
+        return database.run(limit, connection -> {
+            try (PreparedStatement take = connection.prepareStatement(takeSql)) {
+                Binder binder = new Binder(take);
+                binder.add(name, dead, process, id, process);
+                owner(binder);
+                terms(binder, terms);
+                binder.add(name, id);
+                owner(binder);
+                terms(binder, terms);
+                binder.add(name, name);
+                try (ResultSet found = take.executeQuery()) {
+                    if (!found.next()) {
+                        return new Attempt(null, null);
+                    }
+                    long taken = found.getLong("taken");
+                    Long token = found.wasNull() ? null : taken;
+                    return new Attempt(token, found.getString("name") == null ? null : Row.read(found));
+                }
+            }
+        });
+    }
+
+    private void owner(Binder binder) throws SQLException {
+        ProcessIdentity self = ProcessIdentity.current();
+        binder.add(process, self.pid(), text(self.host()), text(self.boot()), text(self.pidNamespace()), text(self.timeNamespace()),
+                self.startTicks(), self.started() == null ? null : Timestamp.from(self.started()));
+    }
+
+    private static void terms(Binder binder, Terms terms) throws SQLException {
+        Long maxHold = terms.maxHoldMillis() < 0 ? null : terms.maxHoldMillis();
+        binder.add(text(terms.thread()), text(terms.purpose()), JdbcHold.leaseMillis(terms), terms.takeover(),
+                JdbcHold.leaseAndGraceMillis(terms), maxHold);
+    }
+
+    /** PostgreSQL stores no NUL, and no half of a character; names of threads and purposes are for people. */
+    private static @Nullable String text(@Nullable String text) {
+        if (text == null) {
+            return null;
+        }
+        StringBuilder clean = new StringBuilder(text.length());
+        text.codePoints().forEach(point -> clean.appendCodePoint(point == 0 || point >= 0xd800 && point <= 0xdfff ? '?' : point));
+        return clean.toString();
+    }
+
+    /**
+     * Passes a hold on within this process.
+     *
+     * @return the row as it is now; null if the hold is over, or a fence keeps it
+     */
+    @Nullable Row handOver(JdbcHold from, UUID id, Terms terms, Duration limit) throws SQLException {
+        return database.run(limit, connection -> {
+            try (PreparedStatement handOver = connection.prepareStatement(handOverSql)) {
+                Binder binder = new Binder(handOver);
+                binder.add(id);
+                terms(binder, terms);
+                binder.add(from.name, from.id);
+                try (ResultSet passed = handOver.executeQuery()) {
+                    return passed.next() ? Row.read(passed) : null;
+                }
+            }
+        });
+    }
+
+    // ---- holding ----
+
+    /**
+     * {@return those of these holds whose leases have begun anew}
+     *
+     * <p>One row that somebody keeps locked must not keep the others from it: then those that are locked are left out, which takes longer,
+     * since each row is written twice.
+     */
+    Set<UUID> renew(List<JdbcHold> holds, Duration limit) throws SQLException {
+        try {
+            return renew(renewSql, holds, limit);
+        } catch (SQLException e) {
+            if (!LOCK_TIMEOUT.equals(e.getSQLState())) {
+                throw e;
+            }
+            return renew(renewUnlockedSql, holds, limit);
+        }
+    }
+
+    private Set<UUID> renew(String sql, List<JdbcHold> holds, Duration limit) throws SQLException {
+        return database.run(limit, connection -> {
+            Object[] names = new Object[holds.size()];
+            Object[] ids = new Object[holds.size()];
+            Object[] leases = new Object[holds.size()];
+            Object[] ends = new Object[holds.size()];
+            for (int i = 0; i < holds.size(); i++) {
+                JdbcHold hold = holds.get(i);
+                names[i] = hold.name;
+                ids[i] = hold.id;
+                leases[i] = JdbcHold.leaseAndGraceMillis(hold.terms());
+                ends[i] = hold.holdLeftMillis();
+            }
+            try (PreparedStatement renew = connection.prepareStatement(sql)) {
+                arrays(connection, renew, names, ids);
+                renew.setArray(3, connection.createArrayOf("bigint", leases));
+                renew.setArray(4, connection.createArrayOf("bigint", ends));
+                return ids(renew);
+            }
+        });
+    }
+
+    /** What the table says of a hold. */
+    enum Verdict {
+        /** It still is its. */
+        OURS,
+        /** Its lease is over, or another has it. */
+        OVER,
+        /** There is no such row any more. */
+        DELETED
+    }
+
+    /** {@return what the table says of these holds, in their order} It only looks. */
+    List<Verdict> judge(List<JdbcHold> holds, Duration limit) throws SQLException {
+        String sql = "SELECT CASE WHEN l.name IS NULL THEN 'DELETED' "
+                + "WHEN l.holder = r.holder AND l.lease_until > clock_timestamp() THEN 'OURS' ELSE 'OVER' END "
+                + "FROM unnest(?::text[], ?::uuid[]) WITH ORDINALITY AS r (name, holder, i) LEFT JOIN " + table + " l ON l.name = r.name "
+                + "ORDER BY r.i";
+        return database.run(limit, connection -> {
+            try (PreparedStatement judge = connection.prepareStatement(sql)) {
+                arrays(connection, judge, holds.stream().map(hold -> hold.name).toArray(), holds.stream().map(hold -> hold.id).toArray());
+                List<Verdict> verdicts = new ArrayList<>();
+                try (ResultSet rows = judge.executeQuery()) {
+                    while (rows.next()) {
+                        verdicts.add(Verdict.valueOf(rows.getString(1)));
+                    }
+                }
+                return verdicts;
+            }
+        });
+    }
+
+    private static void arrays(Connection connection, PreparedStatement statement, Object[] names, Object[] ids) throws SQLException {
+        Array nameArray = connection.createArrayOf("text", names);
+        statement.setArray(1, nameArray);
+        statement.setArray(2, connection.createArrayOf("uuid", ids));
+    }
+
+    private static Set<UUID> ids(PreparedStatement statement) throws SQLException {
+        Set<UUID> ids = new HashSet<>();
+        try (ResultSet rows = statement.executeQuery()) {
+            while (rows.next()) {
+                ids.add(rows.getObject(1, UUID.class));
+            }
+        }
+        return ids;
+    }
+
+    // ---- giving back ----
+
+    /** Gives a hold back, if it still is its. */
+    void release(String name, UUID id, Duration limit) throws SQLException {
+        update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = ? AND l.holder = ? AND " + NOT_DURABLE, limit, name, id);
+    }
+
+    /** Gives those back that still are ours and that nobody has locked. {@return which} */
+    Set<UUID> release(Collection<String> names, Collection<UUID> ids, Duration limit) throws SQLException {
+        String sql = "WITH ended AS MATERIALIZED (SELECT s.name, s.holder FROM " + table + " s "
+                + "JOIN unnest(?::text[], ?::uuid[]) AS r (name, holder) ON s.name = r.name AND s.holder = r.holder "
+                + "WHERE " + NOT_DURABLE + " FOR NO KEY UPDATE OF s SKIP LOCKED) "
+                + "UPDATE " + table + " l SET " + NOBODYS + " FROM ended WHERE l.name = ended.name RETURNING ended.holder";
+        return database.run(limit, connection -> {
+            try (PreparedStatement release = connection.prepareStatement(sql)) {
+                arrays(connection, release, names.toArray(), ids.toArray());
+                return ids(release);
+            }
+        });
+    }
+
+    /** Has a lease end soon that is not renewed any more. */
+    void abandon(JdbcHold hold, Duration within, Duration limit) throws SQLException {
+        update("UPDATE " + table + " l SET lease_until = least(l.lease_until, clock_timestamp() + ? * interval '1 millisecond') "
+                + "WHERE l.name = ? AND l.holder = ?", limit, within.toMillis(), hold.name, hold.id);
+    }
+
+    /** Takes it from a holder who is dead by evidence. {@return whether it was his, and no fence of his lasts} */
+    boolean clear(String name, UUID dead, Duration limit) throws SQLException {
+        return update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? "
+                + "AND s.holder = ? FOR UPDATE SKIP LOCKED)", limit, name, dead) > 0;
+    }
+
+    // ---- asking and waiting ----
+
+    void request(String name, long token, Duration limit) throws SQLException {
+        update("UPDATE " + table + " l SET release_requested = true WHERE l.name = ? AND l.token = ? AND l.holder IS NOT NULL", limit, name,
+                token);
+    }
+
+    /** {@return whether it was still there} */
+    boolean withdrawRequest(String name, long token, Duration limit) throws SQLException {
+        return update("UPDATE " + table + " l SET release_requested = false WHERE l.name = ? AND l.token = ? AND l.release_requested", limit,
+                name, token) > 0;
+    }
+
+    /** {@return the holds of this process that somebody has asked to let go} */
+    Set<UUID> requests(Duration limit) throws SQLException {
+        return database.run(limit, connection -> {
+            try (PreparedStatement requests = connection.prepareStatement("SELECT l.holder FROM " + table + " l "
+                    + "WHERE l.release_requested AND l.process = ? AND l.holder IS NOT NULL")) {
+                requests.setObject(1, process);
+                return ids(requests);
+            }
+        });
+    }
+
+    /** Says that these have been heard: whoever asked is told so by {@link #withdrawRequest}. */
+    void heard(Set<UUID> holds, Duration limit) throws SQLException {
+        database.run(limit, connection -> {
+            try (PreparedStatement heard = connection.prepareStatement("UPDATE " + table + " l SET release_requested = false "
+                    + "WHERE l.release_requested AND l.holder = ANY (?::uuid[])")) {
+                heard.setArray(1, connection.createArrayOf("uuid", holds.toArray()));
+                return heard.executeUpdate();
+            }
+        });
+    }
+
+    /** Says that this process waits, unless another's hand is up. */
+    void raiseHand(String name, Duration limit) throws SQLException {
+        update("UPDATE " + table + " l SET hand = ?, hand_at = clock_timestamp() WHERE l.name = (SELECT s.name FROM " + table + " s "
+                + "WHERE s.name = ? AND s.holder IS NOT NULL AND s.process <> ? AND (s.hand IS NULL OR s.hand = ? OR s.hand_at < "
+                + "clock_timestamp() - interval '" + HAND_LASTS_MS + " milliseconds') AND " + NOT_DURABLE + " FOR NO KEY UPDATE SKIP LOCKED)",
+                limit, process, name, process, process);
+    }
+
+    private int update(String sql, Duration limit, Object... values) throws SQLException {
+        return database.run(limit, connection -> {
+            try (PreparedStatement statement = connection.prepareStatement(sql)) {
+                new Binder(statement).add(values);
+                return statement.executeUpdate();
+            }
+        });
+    }
+
+    // ---- looking ----
+
+    @Nullable Row look(String name, Duration limit) throws SQLException {
+        List<Row> rows = rows("SELECT " + Row.COLUMNS + " FROM " + table + " l WHERE l.name = ?", limit, name);
+        return rows.isEmpty() ? null : rows.get(0);
+    }
+
+    /** {@return those that are held, or whose leases are over, by name} */
+    List<Row> lookAll(String prefix, Duration limit) throws SQLException {
+        return rows("SELECT " + Row.COLUMNS + " FROM " + table + " l WHERE l.holder IS NOT NULL AND starts_with(l.name, ?) ORDER BY l.name",
+                limit, prefix);
+    }
+
+    private List<Row> rows(String sql, Duration limit, Object... values) throws SQLException {
+        return database.run(limit, connection -> {
+            try (PreparedStatement look = connection.prepareStatement(sql)) {
+                new Binder(look).add(values);
+                List<Row> rows = new ArrayList<>();
+                try (ResultSet found = look.executeQuery()) {
+                    while (found.next()) {
+                        rows.add(Row.read(found));
+                    }
+                }
+                return rows;
+            }
+        });
+    }
+
+    // ---- fencing ----
+
+    /** Within the user's transaction. {@return whether the hold still is its; then nobody else gets it before that transaction ends} */
+    boolean fence(Connection connection, JdbcHold hold) throws SQLException {
+        long lease = JdbcHold.leaseMillis(hold.terms());
+        try (PreparedStatement fence = connection.prepareStatement("SELECT l.token FROM " + table + " l WHERE l.name = ? AND l.holder = ? "
+                + "AND l.token = ? AND l.lease_until > clock_timestamp() AND " + ENDS_IF_FROZEN + " FOR KEY SHARE")) {
+            new Binder(fence).add(hold.name, hold.id, hold.token(), lease, lease);
+            try (ResultSet held = fence.executeQuery()) {
+                return held.next();
+            }
+        }
+    }
+
+    /** Sets the parameters of a statement one after the other. */
+    private static final class Binder {
+        private final PreparedStatement statement;
+        private int last;
+
+        private Binder(PreparedStatement statement) {
+            this.statement = statement;
+        }
+
+        private void add(@Nullable Object... values) throws SQLException {
+            for (Object value : values) {
+                statement.setObject(++last, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+package dev.sessionlock.jdbc;
+
+import dev.sessionlock.LockOwner;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.ProcessTable;
+import dev.sessionlock.internal.system.Vitality;
+import dev.sessionlock.spi.Terms;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Timestamp;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Objects;
+import java.util.UUID;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * A lock's row, as it was read.
+ *
+ * @param holder which hold it is; null if nobody has it
+ * @param leaseUntil from when on others may take it
+ * @param now the server's clock when it was read
+ * @param handAge how long ago another process than the holder's has said that it waits; null if none did
+ */
+record Row(
+        String name, long token, @Nullable UUID holder, @Nullable Instant leaseUntil, UUID process, long pid, String host,
+        @Nullable String boot, @Nullable String pidNamespace, @Nullable String timeNamespace, long startTicks, @Nullable Instant processStart,
+        @Nullable String thread, @Nullable String purpose, Instant since, Instant renewedAt, Duration lease, boolean takeover,
+        @Nullable Instant holdUntil, boolean releaseRequested, @Nullable UUID hand, @Nullable Duration handAge, Instant now) {
+    static final String COLUMNS = "l.name, l.token, l.holder, l.lease_until, l.process, l.pid, l.host, l.boot, l.pid_namespace, "
+            + "l.time_namespace, l.start_ticks, l.process_start, l.thread, l.purpose, l.since, l.renewed_at, l.lease_ms, l.takeover, "
+            + "l.hold_until, l.release_requested, l.hand, clock_timestamp() AS now, "
+            + "(extract(epoch FROM clock_timestamp() - l.hand_at) * 1000)::bigint AS hand_age_ms";
+
+    static Row read(ResultSet row) throws SQLException {
+        Instant now = instant(row, "now");
+        long handAge = row.getLong("hand_age_ms");
+        Duration hand = row.wasNull() ? null : Duration.ofMillis(handAge);
+        return new Row(row.getString("name"), row.getLong("token"), row.getObject("holder", UUID.class), instant(row, "lease_until"),
+                row.getObject("process", UUID.class), row.getLong("pid"), row.getString("host"), row.getString("boot"),
+                row.getString("pid_namespace"), row.getString("time_namespace"), row.getLong("start_ticks"), instant(row, "process_start"),
+                row.getString("thread"), row.getString("purpose"), instant(row, "since"), instant(row, "renewed_at"),
+                Duration.ofMillis(row.getLong("lease_ms")), row.getBoolean("takeover"), instant(row, "hold_until"),
+                row.getBoolean("release_requested"), row.getObject("hand", UUID.class), hand, now);
+    }
+
+    private static @Nullable Instant instant(ResultSet row, String column) throws SQLException {
+        Timestamp at = row.getTimestamp(column);
+        return at == null ? null : at.toInstant();
+    }
+
+    boolean isHeld() {
+        return holder != null;
+    }
+
+    /** {@return how long its lease still keeps others out; not positive if it is over} */
+    Duration left() {
+        return leaseUntil == null ? Duration.ZERO : Duration.between(now, leaseUntil);
+    }
+
+    /** {@return whether a process other than {@code me} has said of late that it waits} */
+    boolean isWaitedForByOthersThan(UUID me) {
+        return hand != null && !hand.equals(me) && handAge != null && handAge.toMillis() < LockTable.HAND_LASTS_MS;
+    }
+
+    LockOwner owner() {
+        Instant ends = leaseUntil == null ? null : leaseUntil.minusNanos(Terms.grace(lease.toNanos()));
+        return new LockOwner(pid, host, processStart, since, thread, purpose, token, ends);
+    }
+
+    /**
+     * Whether the process of the last holder lives, which only its own machine can tell: the same boot, the same namespaces. A host's
+     * name proves nothing; it is compared as well since two clones of a running machine have one boot id.
+     */
+    Vitality vitality() {
+        ProcessIdentity self = ProcessIdentity.current();
+        if (boot == null || !boot.equals(self.boot()) || !host.equals(self.host())) {
+            return new Vitality(Vitality.Verdict.UNKNOWN, "pid " + pid + " is of another machine (" + host + "), so it cannot be seen from here");
+        } else if (!Objects.equals(pidNamespace, self.pidNamespace()) || !Objects.equals(timeNamespace, self.timeNamespace())) {
+            return new Vitality(Vitality.Verdict.UNKNOWN, "pid " + pid + " is of another pid namespace, so it cannot be seen");
+        }
+        return new ProcessTable().judge(pid, startTicks, processStart);
+    }
+}

@@ -1,0 +1,161 @@
+package dev.sessionlock.spi;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * Where the locks of a process come from: the directories of this machine, a table of a database, or whatever else can exclude others.
+ * To be given to {@link dev.sessionlock.SessionLocks#over}. One object is enough for a process, and those who are to meet in one JVM
+ * must use the same one: reentry and the queue of waiting threads end where the engine ends. Thread-safe.
+ *
+ * <p>It locks either files, which are named by paths, or names. Which of the two methods that find a lock it has to have,
+ * {@link #whereabouts} or {@link #named}, follows from that.
+ */
+public interface LockEngine {
+
+    /** {@return the clocks that leases run by, and that threads wait by} */
+    default @NotNull Clock clock() {
+        return Clock.SYSTEM;
+    }
+
+    /**
+     * {@return whether other processes see these locks, so that the end of this one must give them back in good order}
+     */
+    default boolean outliveTheProcess() {
+        return true;
+    }
+
+    /**
+     * Which lock is meant.
+     *
+     * @param parent of a file's lock, the absolute path of the file's directory; null if what is locked is a name
+     * @param name the file's name in it, or the name
+     * @param networkAllowed for locks on files: whether a network file system is accepted
+     */
+    record Whereabouts(@Nullable Path parent, @NotNull String name, boolean networkAllowed) implements Comparable<Whereabouts> {
+
+        /** Refuses a null name. */
+        public Whereabouts {
+            Objects.requireNonNull(name, "name");
+        }
+
+        /** The order in which several locks are taken: the same for all processes, once they are {@linkplain #canonical canonical}. */
+        @Override
+        public int compareTo(@NotNull Whereabouts other) {
+            return parent == null || other.parent == null ? name.compareTo(other.name)
+                    : parent.resolve(name).compareTo(other.parent.resolve(other.name));
+        }
+    }
+
+    /** {@return whether its locks are those of files, so that a path names one} Else a name does. */
+    default boolean locksFiles() {
+        return false;
+    }
+
+    /**
+     * Finds where the lock of a file is, in whatever way its user named it. Nothing is opened yet.
+     *
+     * @param target what is to be locked
+     * @param networkAllowed whether a network file system is accepted
+     * @throws dev.sessionlock.LockException if nothing of that name can be locked
+     * @throws UnsupportedOperationException if the engine does not {@linkplain #locksFiles lock files}
+     */
+    default @NotNull Whereabouts whereabouts(@NotNull Path target, boolean networkAllowed) throws IOException {
+        throw new UnsupportedOperationException(this + " locks names, not files");
+    }
+
+    /**
+     * Finds the lock of a name. Nothing is asked of anybody yet.
+     *
+     * @param name the name
+     * @throws dev.sessionlock.LockException if nothing of that name can be locked
+     * @throws UnsupportedOperationException if the engine {@linkplain #locksFiles locks files}
+     */
+    default @NotNull Whereabouts named(@NotNull String name) throws IOException {
+        throw new UnsupportedOperationException(this + " locks files, not names");
+    }
+
+    /** {@return the one form of it that is the same however its user named it} */
+    default @NotNull Whereabouts canonical(@NotNull Whereabouts where) throws IOException {
+        return where;
+    }
+
+    // ---- locking ----
+
+    /** Opens where a lock is, and keeps it open until {@link Site#unpin}. */
+    @NotNull Site pin(@NotNull Whereabouts where) throws IOException;
+
+    /** A place that holds locks, open. One of the same place equals it. */
+    interface Site {
+        /** {@return the form of a name under which the lock is known here: who finds an equal one means the same lock} */
+        default @NotNull String key(@NotNull String name) {
+            return name;
+        }
+
+        /** {@return a new object for the lock of that name} Only while it is pinned. */
+        @NotNull EngineLock lock(@NotNull String name);
+
+        /** Pins it once more. */
+        default void pinAgain() {
+        }
+
+        /** Takes back one pin. */
+        default void unpin() {
+        }
+
+        /** Something failed as it does where a place was removed or replaced: looks, and if so the next {@link #pin} gets the new one. */
+        default void suspect() throws IOException {
+        }
+    }
+
+    // ---- looking ----
+
+    /** Looks at a lock without disturbing it. */
+    @NotNull Sight look(@NotNull Whereabouts where) throws IOException;
+
+    /** {@return whether a path means all locks in it rather than one} Only of an engine that locks files. */
+    default boolean isDirectory(@NotNull Path target) {
+        return false;
+    }
+
+    /**
+     * Looks at all locks of a directory without disturbing them. Only of an engine that locks files.
+     *
+     * @return what can be seen, by name
+     */
+    default @NotNull List<Sight> lookAll(@NotNull Path directory) throws IOException {
+        throw new UnsupportedOperationException(this + " locks names, not files");
+    }
+
+    /**
+     * Looks at all locks whose names begin alike without disturbing them. Only of an engine that locks names.
+     *
+     * @param prefix how they begin; empty for all
+     * @return what can be seen, by name
+     */
+    default @NotNull List<Sight> lookAll(@NotNull String prefix) throws IOException {
+        throw new UnsupportedOperationException(this + " locks files, not names");
+    }
+
+    // ---- what the keeper does, besides looking after what is held: it must not be kept waiting ----
+
+    /** A few times a minute: looks whether what is open still is what it was. */
+    default void verify() {
+    }
+
+    /** Now and then: sweeps what others have left. */
+    default void sweep() {
+    }
+
+    /**
+     * Closes what nobody has used for a while.
+     *
+     * @param atOnce without waiting for it: nobody locks anything any more
+     * @return whether nothing is open any more
+     */
+    boolean closeIdle(boolean atOnce);
+}

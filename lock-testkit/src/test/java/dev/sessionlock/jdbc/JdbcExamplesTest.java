@@ -1,0 +1,64 @@
+package dev.sessionlock.jdbc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.zaxxer.hikari.HikariDataSource;
+import dev.sessionlock.LockException;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.util.List;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.Test;
+
+/** The README's worked example of many machines, word for word. */
+class JdbcExamplesTest {
+
+    // README begins
+    record MessageStore(DataSource database, SessionLocks locks) {
+
+        void append(String session, List<String> lines) throws LockException, InterruptedException, SQLException {
+            try (SessionLock lock = locks.acquire(session); Connection connection = database.getConnection()) {
+                connection.setAutoCommit(false);
+                try (PreparedStatement insert = connection.prepareStatement("INSERT INTO message (session, line) VALUES (?, ?)")) {
+                    JdbcLockEngine.fence(connection, lock);        // first; from here to the commit nobody else gets the lock
+                    for (String line : lines) {
+                        insert.setString(1, session);
+                        insert.setString(2, line);
+                        insert.executeUpdate();
+                    }
+                    connection.commit();
+                } catch (LockException | SQLException e) {
+                    connection.rollback();                         // nothing of it was written
+                    throw e;
+                }
+            }
+        }
+    }
+    // README ends
+
+    @Test
+    void messagesAreAppendedUnderTheFence() throws Exception {
+        String schema = PostgresServer.newSchema();
+        JdbcLockEngine engine = JdbcLockEngine.postgresql(PostgresServer.plain(PostgresServer.url())).withSchema(schema);
+        engine.createSchema();
+        try (HikariDataSource source = PostgresServer.pool(PostgresServer.url("currentSchema=" + schema), 3);
+                SessionLocks locks = SessionLocks.over(JdbcLockEngine.postgresql(source))) {
+            PostgresServer.execute(source, "CREATE TABLE message (session text, line text)");
+            new MessageStore(source, locks).append("session-4711", List.of("one", "two"));
+            assertThat(PostgresServer.ask(source, "SELECT string_agg(line, ',' ORDER BY line) FROM message")).isEqualTo("one,two");
+        }
+    }
+
+    @Test
+    void readmeHasIt() throws Exception {
+        String source = Files.readString(Path.of("src/test/java/dev/sessionlock/jdbc/JdbcExamplesTest.java"), StandardCharsets.UTF_8);
+        String example = source.substring(source.indexOf("// README begins\n") + "// README begins\n".length(), source.indexOf("    // README ends"));
+        assertThat(Files.readString(Path.of("..", "README.md"), StandardCharsets.UTF_8)).contains(example.stripTrailing().stripIndent().strip());
+    }
+}

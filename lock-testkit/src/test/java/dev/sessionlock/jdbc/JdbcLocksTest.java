@@ -1,0 +1,487 @@
+package dev.sessionlock.jdbc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
+
+import com.zaxxer.hikari.HikariDataSource;
+import dev.sessionlock.ClearOptions;
+import dev.sessionlock.ClearReport;
+import dev.sessionlock.LockException;
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockReentryException;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.State;
+import dev.sessionlock.LockTimeoutException;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import dev.sessionlock.testkit.ChildJvm;
+import dev.sessionlock.testkit.ChildScenario;
+import dev.sessionlock.testkit.ParentJvm;
+import java.lang.reflect.Proxy;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DatabaseMetaData;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The locks in a table as their users see them. */
+class JdbcLocksTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final LockOptions PATIENT = LockOptions.defaults().withTimeout(PATIENCE);
+    private static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
+
+    private final String schema = PostgresServer.newSchema();
+    private HikariDataSource source;
+    private JdbcLockEngine engine;
+    private SessionLocks locks;
+    private SessionLocks others;
+
+    @BeforeEach
+    void open() throws Exception {
+        source = PostgresServer.pool(PostgresServer.url(), 4);
+        engine = JdbcLockEngine.postgresql(source).withSchema(schema);
+        engine.createSchema();
+        locks = SessionLocks.over(engine);
+        others = SessionLocks.over(JdbcLockEngine.postgresql(source).withSchema(schema));
+    }
+
+    @AfterEach
+    void close() {
+        locks.close();
+        others.close();
+        source.close();
+    }
+
+    @Test
+    void lockIsHeldAndGivenBackUnderItsName() throws Exception {
+        long token;
+        try (SessionLock lock = locks.acquire("session-4711")) {
+            token = lock.token();
+            assertThat(lock.name()).isEqualTo("session-4711");
+            assertThat(lock.lockFile()).isNull();
+            lock.verifyHeld();
+            assertThat(others.tryAcquire("session-4711")).isEmpty();
+            assertThatThrownBy(() -> lock.replace(Path.of("x"))).isInstanceOf(IllegalStateException.class).hasMessageContaining("session-4711");
+        }
+        assertThat(locks.inspect("session-4711").state()).isEqualTo(State.FREE);
+        try (SessionLock lock = others.acquire("session-4711")) {
+            assertThat(lock.token()).isGreaterThan(token);
+        }
+        assertThat(locks.<Integer, RuntimeException>withLock("session-4711", lock -> 42)).isEqualTo(42);
+    }
+
+    @Test
+    void reportAndTimeoutTellWhoHoldsIt() throws Exception {
+        LockOptions options = PATIENT.withPurpose("a \0 purpose \ud800 \u20ac").withMaxHold(Duration.ofMinutes(9));
+        try (SessionLock lock = locks.acquire("it's \"a\" name; -- \\ \u20ac", options)) {
+            LockReport report = others.inspect(lock.name());
+            assertThat(report.state()).isEqualTo(State.HELD);
+            assertThat(report.lockFile()).isNull();
+            assertThat(report.owner().pid()).isEqualTo(ProcessHandle.current().pid());
+            assertThat(report.owner().token()).isEqualTo(lock.token());
+            assertThat(report.owner().purpose()).isEqualTo("a ? purpose ? \u20ac");
+            assertThat(report.owner().thread()).isEqualTo(Thread.currentThread().getName());
+            assertThat(report.evidence()).anyMatch(fact -> fact.endsWith(": alive")).anyMatch(fact -> fact.startsWith("lease renewed")
+                    && fact.contains("(maxHold)"));
+            assertThat(report.advice()).contains("--token " + lock.token()).contains("'it'\\''s");
+            assertThat(others.list("it's").toList()).hasSize(1);
+            assertThat(others.list("other").toList()).isEmpty();
+            LockTimeoutException timeout = catchThrowableOfType(LockTimeoutException.class, () -> others.acquire(lock.name(), ONE_TRY));
+            assertThat(timeout.getMessage().lines().findFirst()).hasValueSatisfying(first -> assertThat(first)
+                    .startsWith("session file locked (timeout 0ms): pid=" + ProcessHandle.current().pid() + " alive=true ageMs=")
+                    .endsWith(" " + lock.name()));
+            assertThat(timeout).hasMessageContaining("  held by   pid ").hasMessageContaining("  to free   java -jar sessionlock.jar clear --jdbc URL");
+        }
+    }
+
+    @Test
+    void threadThatAsksForWhatItHoldsIsTold() throws Exception {
+        try (SessionLock outer = locks.acquire("a")) {
+            assertThatThrownBy(() -> locks.acquire("a")).isInstanceOf(LockReentryException.class);
+            try (SessionLock inner = SessionLocks.over(engine).acquire("a", PATIENT.withReentrant(true))) {
+                assertThat(inner.token()).isEqualTo(outer.token());
+            }
+        }
+    }
+
+    @Test
+    void pathBelowTheRootIsTheSameLockOnEveryMachine() throws Exception {
+        SessionLocks here = SessionLocks.builder().over(engine).root(Path.of("/srv/a")).build();
+        SessionLocks there = SessionLocks.builder().over(JdbcLockEngine.postgresql(source).withSchema(schema)).root(Path.of("/mnt/b/")).build();
+        try (SessionLock lock = here.acquire(Path.of("/srv/a/x/../sessions/./s.jsonl"))) {
+            assertThat(lock.name()).isEqualTo("sessions/s.jsonl");
+            assertThat(there.tryAcquire(Path.of("/mnt/b/sessions/s.jsonl"))).isEmpty();
+            assertThat(there.list(Path.of("/mnt/b/sessions")).map(LockReport::name)).containsExactly("sessions/s.jsonl");
+            assertThat(there.list(Path.of("/mnt/b")).toList()).isEmpty();
+            assertThat(catchThrowableOfType(LockTimeoutException.class, () -> there.acquire(Path.of("/mnt/b/sessions/s.jsonl"), ONE_TRY)))
+                    .hasMessageContaining("/mnt/b/sessions/s.jsonl");
+        }
+        assertThatThrownBy(() -> here.acquire(Path.of("/srv/ab/s.jsonl"))).isInstanceOf(LockException.class)
+                .hasMessageContaining("not below the root /srv/a");
+        assertThatThrownBy(() -> here.acquire(Path.of("/srv/a"))).isInstanceOf(LockException.class);
+        assertThatThrownBy(() -> locks.acquire(Path.of("s.jsonl"))).isInstanceOf(LockException.class).hasMessageContaining("builder().root(dir)");
+        assertThatThrownBy(() -> SessionLocks.builder().root(Path.of("/srv")).build()).isInstanceOf(IllegalStateException.class);
+        here.close();
+        there.close();
+    }
+
+    @Test
+    void fileBelowTheRootIsReplacedUnderItsLock(@TempDir Path root) throws Exception {
+        try (SessionLocks rooted = SessionLocks.builder().over(engine).root(root).build();
+                SessionLock lock = rooted.acquire(root.resolve("s.jsonl"))) {
+            lock.replace(Files.writeString(root.resolve("new"), "compacted"));
+        }
+        assertThat(root.resolve("s.jsonl")).hasContent("compacted");
+    }
+
+    @Test
+    void severalAreTakenInTheOrderOfTheirNames() throws Exception {
+        try (SessionLock all = locks.acquireAllNamed(List.of("b", "a//c", "a/c", "b"), PATIENT)) {
+            assertThat(all.parts()).extracting(SessionLock::name).containsExactly("a//c", "a/c", "b");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "a\nb", "a\0b", "\ud800"})
+    void nameThatNoRowCanHaveIsRefused(String name) {
+        assertThatThrownBy(() -> locks.acquire(name)).isInstanceOf(LockException.class).hasMessageContaining("name");
+    }
+
+    @Test
+    void longNamesAreOtherLocksUpToTheLimit() throws Exception {
+        String name = "\u20ac".repeat(341);
+        try (SessionLock one = locks.acquire(name + "1"); SessionLock other = locks.acquire(name + "2")) {
+            assertThat(one.isHeld() && other.isHeld()).isTrue();
+        }
+        assertThatThrownBy(() -> locks.acquire(name + "12")).isInstanceOf(LockException.class).hasMessageContaining("1025 bytes");
+    }
+
+    // ---- losing and clearing ----
+
+    @Test
+    void rowThatIsDeletedOrTakenAwayByHandIsALoss() throws Exception {
+        for (String hand : List.of("DELETE FROM " + schema + ".session_lock", "UPDATE " + schema + ".session_lock SET holder = NULL")) {
+            SessionLock lock = locks.acquire("a", PATIENT.withLease(Duration.ofSeconds(1)));
+            AtomicReference<LockLostException> told = new AtomicReference<>();
+            lock.onLost(told::set);
+            PostgresServer.execute(source, hand);
+            await().atMost(PATIENCE).until(() -> told.get() != null);
+            assertThat(told.get()).hasMessageContaining(hand.startsWith("DELETE") ? "deleted its row" : "by the database's clock");
+            lock.close();
+        }
+        SessionLock lock = locks.acquire("a", PATIENT);
+        PostgresServer.execute(source, "DELETE FROM " + schema + ".session_lock");
+        assertThatThrownBy(lock::verifyHeld).isInstanceOf(LockLostException.class);
+        lock.close();
+    }
+
+    /** It does not know yet that its lock is another's. */
+    @Test
+    void releaseFreesNobodyElsesLock() throws Exception {
+        SessionLock lock = locks.acquire("a", PATIENT);
+        PostgresServer.execute(source, "UPDATE " + schema + ".session_lock SET holder = gen_random_uuid(), token = token + 1");
+        lock.close();
+        assertThat(others.tryAcquire("a")).isEmpty();
+        assertThat(PostgresServer.ask(source, "SELECT holder IS NOT NULL FROM " + schema + ".session_lock")).isEqualTo("t");
+    }
+
+    @Test
+    void renewalExtendsNobodyElsesLease() throws Exception {
+        SessionLock lock = locks.acquire("a", PATIENT.withLease(Duration.ofSeconds(1)));
+        AtomicReference<LockLostException> told = new AtomicReference<>();
+        lock.onLost(told::set);
+        PostgresServer.execute(source, "UPDATE " + schema + ".session_lock SET holder = gen_random_uuid(), renewed_at = 'yesterday'");
+        await().atMost(PATIENCE).until(() -> told.get() != null);
+        assertThat(PostgresServer.ask(source, "SELECT renewed_at = 'yesterday' FROM " + schema + ".session_lock")).isEqualTo("t");
+        lock.close();
+    }
+
+    @Test
+    void tokensGrowThoughTheRowWasDeleted() throws Exception {
+        SessionLock lock = locks.acquire("a");
+        lock.close();
+        PostgresServer.execute(source, "DELETE FROM " + schema + ".session_lock");
+        try (SessionLock next = locks.acquire("a")) {
+            assertThat(next.token()).isGreaterThan(lock.token());
+        }
+    }
+
+    @Test
+    void holderThatDiedOnThisMachineIsPassedOverAtOnceAndCleared() throws Exception {
+        for (boolean cleared : List.of(true, false)) {
+            long token;
+            try (ChildJvm child = ChildJvm.of(Holder.class).args(PostgresServer.url(), schema).start()) {
+                token = child.awaitMark("held", PATIENCE).number(0);
+                List<ClearReport> refused = locks.clear("a", ClearOptions.forReal());
+                assertThat(refused).extracting(ClearReport::outcome).containsExactly(ClearReport.Outcome.REFUSED);
+                child.kill();
+            }
+            await().atMost(PATIENCE).until(() -> locks.inspect("a").state() == State.STALE);
+            if (cleared) {
+                List<ClearReport> done = locks.clear("a", ClearOptions.forReal());
+                assertThat(done).extracting(ClearReport::outcome).containsExactly(ClearReport.Outcome.CLEARED);
+                assertThat(locks.inspect("a").state()).isEqualTo(State.FREE);
+            }
+            try (SessionLock next = locks.acquire("a", PATIENT)) {
+                assertThat(next.token()).isGreaterThan(token);
+                assertThat(locks.stats().reclaimed()).isEqualTo(cleared ? 0 : 1);
+            }
+        }
+    }
+
+    static final class Holder implements ChildScenario {
+        @Override
+        public void run(ParentJvm parent) throws Exception {
+            JdbcLockEngine engine = JdbcLockEngine.postgresql(PostgresServer.plain(parent.args().get(0))).withSchema(parent.args().get(1));
+            LockOptions options = PATIENT.withLease(LockOptions.MAX_LEASE).withTakeover(false);
+            try (SessionLock lock = SessionLocks.over(engine).acquire("a", options)) {
+                parent.mark("held", lock.token());
+                parent.awaitLine("never");
+            }
+        }
+    }
+
+    // ---- waiting ----
+
+    @Test
+    void whoWaitsLongestElsewhereGetsItsTurnThoughThreadsHereWantItToo() throws Exception {
+        ExecutorService pool = Executors.newFixedThreadPool(3);
+        CompletableFuture<Void> enough = new CompletableFuture<>();
+        List<Future<?>> here = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            here.add(pool.submit(() -> {
+                while (!enough.isDone()) {
+                    locks.acquire("a", PATIENT).close();
+                }
+                return null;
+            }));
+        }
+        try {
+            for (int i = 0; i < 3; i++) {
+                others.acquire("a", PATIENT).close();
+            }
+        } finally {
+            enough.complete(null);
+            pool.shutdown();
+        }
+        for (Future<?> one : here) {
+            one.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        }
+    }
+
+    @Test
+    void noConnectionIsHeldWhileHoldingOrWaiting() throws Exception {
+        try (HikariDataSource one = PostgresServer.pool(PostgresServer.url(), 1)) {
+            SessionLocks poor = SessionLocks.over(JdbcLockEngine.postgresql(one).withSchema(schema));
+            SessionLock lock = poor.acquire("a", PATIENT);
+            CompletableFuture<Long> waiter = CompletableFuture.supplyAsync(() -> {
+                try (SessionLock next = poor.acquire("a", PATIENT)) {
+                    return next.token();
+                } catch (Exception e) {
+                    throw new IllegalStateException(e);
+                }
+            }, task -> new Thread(task).start());
+            await().atMost(PATIENCE).until(() -> poor.stats().waiting() == 1);
+            try (SessionLock second = poor.acquire("b", PATIENT); Connection users = one.getConnection()) {
+                assertThat(users.isValid(5)).isTrue();
+                assertThat(second.isHeld()).isTrue();
+            }
+            lock.close();
+            assertThat(waiter.get(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isGreaterThan(lock.token());
+            poor.close();
+        }
+    }
+
+    // ---- connections and tables that are not as one would wish ----
+
+    @Test
+    void connectionsGoBackAsTheyCame() throws Exception {
+        try (Connection connection = PostgresServer.plain(PostgresServer.url()).getConnection()) {
+            connection.setAutoCommit(false);
+            connection.setReadOnly(true);
+            connection.setTransactionIsolation(Connection.TRANSACTION_SERIALIZABLE);
+            connection.setNetworkTimeout(Runnable::run, 77_000);
+            DataSource same = (DataSource) Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {DataSource.class},
+                    (proxy, method, args) -> unclosed(connection));
+            SessionLocks on = SessionLocks.over(JdbcLockEngine.postgresql(same).withSchema(schema));
+            on.acquire("a", PATIENT).close();
+            assertThat(connection.getAutoCommit()).isFalse();
+            assertThat(connection.isReadOnly()).isTrue();
+            assertThat(connection.getTransactionIsolation()).isEqualTo(Connection.TRANSACTION_SERIALIZABLE);
+            assertThat(connection.getNetworkTimeout()).isEqualTo(77_000);
+            on.close();
+        }
+        assertThat(PostgresServer.ask(source, "SELECT holder IS NULL FROM " + schema + ".session_lock WHERE name = 'a'")).isEqualTo("t");
+    }
+
+    private static Connection unclosed(Connection connection) {
+        return (Connection) Proxy.newProxyInstance(JdbcLocksTest.class.getClassLoader(), new Class<?>[] {Connection.class},
+                (proxy, method, args) -> method.getName().equals("close") ? null : method.invoke(connection, args));
+    }
+
+    @Test
+    void serializableConnectionsDoNotDisturb() throws Exception {
+        try (HikariDataSource strict = PostgresServer.pool(PostgresServer.url("options=-c%20default_transaction_isolation=serializable"), 4)) {
+            SessionLocks one = SessionLocks.over(JdbcLockEngine.postgresql(strict).withSchema(schema));
+            ExecutorService pool = Executors.newFixedThreadPool(4);
+            List<Future<?>> all = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                SessionLocks mine = i % 2 == 0 ? one : locks;
+                all.add(pool.submit(() -> {
+                    for (int n = 0; n < 15; n++) {
+                        mine.acquire("a", PATIENT).close();
+                    }
+                    return null;
+                }));
+            }
+            pool.shutdown();
+            for (Future<?> each : all) {
+                each.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+            }
+            one.close();
+        }
+    }
+
+    @Test
+    void schemaIsMadeByManyAtOnceAndAgain() throws Exception {
+        JdbcLockEngine fresh = JdbcLockEngine.postgresql(source).withSchema(PostgresServer.newSchema()).withTable("Locks");
+        ExecutorService pool = Executors.newFixedThreadPool(4);
+        List<Future<?>> all = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            all.add(pool.submit(() -> {
+                fresh.createSchema();
+                return null;
+            }));
+        }
+        pool.shutdown();
+        for (Future<?> each : all) {
+            each.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        }
+        try (SessionLocks on = SessionLocks.over(fresh); SessionLock lock = on.acquire("a")) {
+            assertThat(lock.isHeld()).isTrue();
+        }
+    }
+
+    @Test
+    void tableThatIsMissingOrAnotherIsSaidWithWhatToDo() throws Exception {
+        SessionLocks none = SessionLocks.over(engine.withTable("nowhere"));
+        assertThatThrownBy(() -> none.acquire("a")).isInstanceOf(LockException.class).isNotInstanceOf(LockTimeoutException.class)
+                .hasMessageContaining("createSchema()").hasMessageContaining("postgresql.sql");
+        assertThatThrownBy(() -> none.inspect("a")).hasMessageContaining("createSchema()");
+        assertThatThrownBy(() -> SessionLocks.over(engine.withSchema("nowhere")).acquire("a")).hasMessageContaining("createSchema()");
+        PostgresServer.execute(source, "CREATE TABLE " + schema + ".theirs (name text)");
+        assertThatThrownBy(() -> SessionLocks.over(engine.withTable("theirs")).acquire("a")).hasMessageContaining("is not the one");
+        none.close();
+    }
+
+    @Test
+    void userWithoutPermissionIsToldWhichOneIsMissing() throws Exception {
+        String user = "u" + schema;
+        PostgresServer.execute(source, "CREATE ROLE " + user);
+        PostgresServer.execute(source, "GRANT USAGE ON SCHEMA " + schema + " TO " + user);
+        try (HikariDataSource poor = PostgresServer.pool(PostgresServer.url("options=-c%20role=" + user), 1)) {
+            JdbcLockEngine theirs = JdbcLockEngine.postgresql(poor).withSchema(schema);
+            assertThatThrownBy(() -> SessionLocks.over(theirs).acquire("a")).isInstanceOf(LockException.class)
+                    .hasMessageContaining("GRANT SELECT, INSERT, UPDATE ON \"" + schema + "\".\"session_lock\"");
+            theirs.createSchema(); // it is there
+            assertThatThrownBy(() -> theirs.withTable("another").createSchema()).isInstanceOf(LockException.class)
+                    .hasMessageContaining("no permission");
+            PostgresServer.execute(source, "GRANT SELECT, INSERT, UPDATE ON " + schema + ".session_lock TO " + user);
+            SessionLocks.over(theirs).acquire("a").close();
+        } finally {
+            PostgresServer.execute(source, "DROP OWNED BY " + user);
+            PostgresServer.execute(source, "DROP ROLE " + user);
+        }
+    }
+
+    @Test
+    void otherProductsAreRefused() {
+        DatabaseMetaData oracle = (DatabaseMetaData) Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {DatabaseMetaData.class},
+                (proxy, method, args) -> "Oracle");
+        DataSource data = (DataSource) Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {DataSource.class},
+                (proxy, method, args) -> {
+                    Connection real = source.getConnection();
+                    return Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {Connection.class},
+                            (it, asked, with) -> asked.getName().equals("getMetaData") ? oracle : asked.invoke(real, with));
+                });
+        assertThatThrownBy(() -> SessionLocks.over(JdbcLockEngine.postgresql(data)).acquire("a")).isInstanceOf(LockException.class)
+                .hasMessageContaining("leads to Oracle");
+    }
+
+    @Test
+    void readOnlyServerIsRefusedInWords() throws Exception {
+        try (HikariDataSource replica = PostgresServer.pool(PostgresServer.url("options=-c%20default_transaction_read_only=on"), 1)) {
+            assertThatThrownBy(() -> SessionLocks.over(JdbcLockEngine.postgresql(replica).withSchema(schema)).acquire("a"))
+                    .isInstanceOf(LockException.class).hasMessageContaining("connect to the primary");
+        }
+    }
+
+    @Test
+    void nonsenseIsRefusedAtOnce() {
+        assertThatIllegalArgumentException().isThrownBy(() -> engine.withSchema("a\"; DROP TABLE x; --"));
+        assertThatIllegalArgumentException().isThrownBy(() -> engine.withTable("1a"));
+        assertThatIllegalArgumentException().isThrownBy(() -> engine.withStatementTimeout(Duration.ZERO));
+    }
+
+    @Test
+    void dataSourceThatThrowsNoSqlExceptionHarmsNobodyElse() throws Exception {
+        AtomicReference<RuntimeException> trouble = new AtomicReference<>();
+        DataSource moody = (DataSource) Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {DataSource.class},
+                (proxy, method, args) -> {
+                    if (trouble.get() != null) {
+                        throw trouble.get();
+                    }
+                    return source.getConnection();
+                });
+        SessionLocks on = SessionLocks.over(JdbcLockEngine.postgresql(moody).withSchema(schema));
+        SessionLock lock = on.acquire("a", PATIENT.withLease(Duration.ofSeconds(6)));
+        trouble.set(new IllegalStateException("pool is closed"));
+        assertThatThrownBy(() -> on.acquire("b")).hasMessageContaining("pool is closed");
+        Thread.sleep(2_500); // a renewal fails meanwhile
+        trouble.set(null);
+        String before = PostgresServer.ask(source, "SELECT renewed_at FROM " + schema + ".session_lock WHERE name = 'a'");
+        await().atMost(PATIENCE).until(() -> !before.equals(PostgresServer.ask(source,
+                "SELECT renewed_at FROM " + schema + ".session_lock WHERE name = 'a'")));
+        lock.close();
+        on.close();
+    }
+
+    @Test
+    void rowThatIsLockedByAPersonKeepsNoOtherLeaseFromBeingRenewed() throws Exception {
+        LockOptions brief = PATIENT.withLease(Duration.ofSeconds(4));
+        try (SessionLock one = locks.acquire("a", brief); SessionLock two = locks.acquire("b", brief);
+                Connection person = source.getConnection()) {
+            person.setAutoCommit(false);
+            try (java.sql.Statement statement = person.createStatement()) {
+                statement.execute("SELECT 1 FROM " + schema + ".session_lock WHERE name = 'a' FOR UPDATE");
+            }
+            AtomicReference<LockLostException> told = new AtomicReference<>();
+            one.onLost(told::set);
+            await().atMost(PATIENCE).until(() -> told.get() != null);
+            assertThat(told.get()).hasMessageContaining("its row is locked by another transaction");
+            assertThat(two.isHeld()).isTrue();
+            assertThat(others.tryAcquire("a")).isEmpty();
+            person.rollback();
+        }
+        others.acquire("a", PATIENT).close();
+    }
+}
