@@ -208,7 +208,7 @@ class JdbcFaultsTest {
     @Test
     void clientsWhoseClocksAreAnHourOffExcludeEachOtherAndTokensGrow() throws Exception {
         long last = 0;
-        for (long ahead : new long[] {3_600_000, -3_600_000, 3_600_000}) {
+        for (long ahead : new long[] {3_600_000, -3_600_000}) {
             SessionLocks client = SessionLocks.over(new JdbcLockEngine(otherSource, schema, "session_lock", Duration.ofSeconds(5),
                     clock(new AtomicLong(ahead))));
             try (SessionLock lock = client.acquire("a", SHORT.withLease(Duration.ofSeconds(4)))) {

@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -79,9 +80,18 @@ class JdbcFenceTest {
     }
 
     /** Its lease is over by the server's clock, and still nobody gets in before the transaction ends. */
-    @ParameterizedTest
-    @ValueSource(booleans = {true, false})
-    void nobodyGetsInBetweenTheFenceAndTheEndOfItsTransactionHoweverLateItComes(boolean commits) throws Exception {
+    @Test
+    void nobodyGetsInBetweenTheFenceAndTheCommitHoweverLateThatComes() throws Exception {
+        staysOutUntilTheEnd(true);
+    }
+
+    @Test
+    @Tag("soak")
+    void nobodyGetsInBetweenTheFenceAndTheRollbackHoweverLateThatComes() throws Exception {
+        staysOutUntilTheEnd(false);
+    }
+
+    private void staysOutUntilTheEnd(boolean commits) throws Exception {
         SessionLocks cutOff;
         SessionLock lock;
         try (FaultyProxy proxy = FaultyProxy.before(PostgresServer.url()); HikariDataSource behind = PostgresServer.pool(proxy.url(), 2);

@@ -38,6 +38,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -443,6 +444,7 @@ class JdbcLocksTest {
     }
 
     @Test
+    @Tag("soak")
     void dataSourceThatThrowsNoSqlExceptionHarmsNobodyElse() throws Exception {
         AtomicReference<RuntimeException> trouble = new AtomicReference<>();
         DataSource moody = (DataSource) Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {DataSource.class},
@@ -466,6 +468,7 @@ class JdbcLocksTest {
     }
 
     @Test
+    @Tag("soak")
     void rowThatIsLockedByAPersonKeepsNoOtherLeaseFromBeingRenewed() throws Exception {
         LockOptions brief = PATIENT.withLease(Duration.ofSeconds(4));
         try (SessionLock one = locks.acquire("a", brief); SessionLock two = locks.acquire("b", brief);
