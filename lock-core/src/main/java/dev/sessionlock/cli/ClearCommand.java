@@ -41,7 +41,8 @@ import picocli.CommandLine.Spec;
         optionListHeading = "%nOptions:%n",
         footer = {
             "",
-            "FILE is the file that is locked; its lock file (FILE.lock) will do, too. With --jdbc, the name of one lock. D is a whole number with its unit: 500ms, 10s, 5m.",
+            "FILE is the file that is locked; its lock file (FILE.lock) will do, too. With --jdbc, the name of one lock.",
+            "D is a whole number with its unit: 500ms, 10s, 5m.",
             "Without --yes nothing at all is written.",
             "",
             "Exit code: 0 done, or would be; 1 something was refused; 2 bad usage, or the directory cannot be read or written.",
@@ -99,7 +100,8 @@ final class ClearCommand implements Callable<Integer> {
         } else if (directory) {
             printAll(out, done);
         } else {
-            out.println(done.isEmpty() ? Finding.printable(jdbc.isGiven() ? jdbc.name() : target.toString()) + ": free; there is nothing to clear" : text(target, done.get(0)));
+            String named = jdbc.isGiven() ? jdbc.name() : target.toString();
+            out.println(done.isEmpty() ? Finding.printable(named) + ": free; there is nothing to clear" : text(named, done.get(0)));
             if (!yes && !done.isEmpty() && done.get(0).outcome() == Outcome.WOULD_CLEAR) {
                 out.println(dryRun());
             }
@@ -120,8 +122,8 @@ final class ClearCommand implements Callable<Integer> {
 
     // ---- for a person ----
 
-    private static String text(Path target, ClearReport report) {
-        StringBuilder text = new StringBuilder(Finding.printable(report.lock().lockFile() == null ? report.lock().name() : target.toString()) + ": " + styled(report, word(report)));
+    private static String text(String named, ClearReport report) {
+        StringBuilder text = new StringBuilder(Finding.printable(named) + ": " + styled(report, word(report)));
         String label = "because";
         for (String fact : report.lock().evidence()) {
             text.append(System.lineSeparator()).append(Finding.line(label, fact));

@@ -204,7 +204,8 @@ final class ListCommand implements Callable<Integer> {
         String by = owner == null ? "-" : "pid " + owner.pid() + (owner.host() == null ? "" : " on " + owner.host());
         String purpose = owner == null || owner.purpose() == null ? "" : "   \"" + owner.purpose() + "\"";
         String age = finding.age() == null ? "-" : Span.inWords(finding.age());
-        return new String[] {finding.verdict(), age, Finding.printable(by), Finding.printable((jdbc.isGiven() ? finding.named() : shortened(finding.shown())) + purpose)};
+        String file = jdbc.isGiven() ? finding.named() : shortened(finding.shown()).toString();
+        return new String[] {finding.verdict(), age, Finding.printable(by), Finding.printable(file + purpose)};
     }
 
     private Path shortened(Path target) {
