@@ -354,7 +354,10 @@ final class JdbcLock implements EngineLock {
     // ---- waiting ----
 
     @Override
-    public void raiseHand() {
+    public void raiseHand(boolean waits) {
+        if (!waits) {
+            return; // nothing lingers in a table
+        }
         Row row = seen;
         boolean another = row != null && row.isHeld() && !row.process().equals(table.process());
         if (!another || row.isWaitedForByOthersThan(table.process())) {

@@ -142,8 +142,20 @@ public interface EngineLock {
 
     // ---- waiting ----
 
-    /** Tells other processes that this one waits. */
-    default void raiseHand() {
+    /**
+     * Tells other processes that this one wants the lock.
+     *
+     * @param waits whether it waits for it; else it has but tried once
+     */
+    default void raiseHand(boolean waits) {
+    }
+
+    /**
+     * {@return whether another process said within the last {@code nanos} that it wants what is held, if only by trying once} So what nobody
+     * uses is given back. Memory only, any thread.
+     */
+    default boolean othersWant(Hold hold, long nanos) {
+        return othersWait(hold, nanos);
     }
 
     /** {@return whether another process said within the last {@code nanos} that it waits for what is held} Memory only, any thread. */

@@ -200,8 +200,10 @@ final class MemoryEngine implements EngineLock {
     // ---- waiting ----
 
     @Override
-    public void raiseHand() {
-        at(slot -> slot.hands.put(process, System.nanoTime()));
+    public void raiseHand(boolean waits) {
+        if (waits) {
+            at(slot -> slot.hands.put(process, System.nanoTime()));
+        }
     }
 
     @Override

@@ -51,6 +51,9 @@ public final class SeatEngine implements EngineLock {
      * has lost its byte would take back the next one's for its own.
      */
     private static final long HAND_BITS = 0xffff;
+    /** On a raised hand: its process does not wait, it has but tried. */
+    private static final long TRIED = HAND_BITS + 1;
+    private static final long HAND_LASTS_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
     private final LockPlace place;
     private final Residue residue;
@@ -805,11 +808,11 @@ public final class SeatEngine implements EngineLock {
     }
 
     @Override
-    public void raiseHand() {
+    public void raiseHand(boolean waits) {
         try {
             Line line = place.findLine();
-            if (line != null) {
-                line.raiseHand(now() & ~HAND_BITS | hand);
+            if (line != null && (waits || !isRaised(line.waiterSeen(), HAND_LASTS_NANOS))) { // who but tries hides nobody who waits
+                line.raiseHand(now() & ~HAND_BITS & ~TRIED | (waits ? 0 : TRIED) | hand);
             }
         } catch (IOException e) {
             log.debug("could not tell other processes that we wait for {}", place.lockFile(), e);
@@ -819,10 +822,19 @@ public final class SeatEngine implements EngineLock {
     @Override
     public boolean othersWait(Hold held, long nanos) {
         long mark = ((SeatHold) held).line.waiterSeen();
+        return (mark & TRIED) == 0 && isRaised(mark, nanos);
+    }
+
+    @Override
+    public boolean othersWant(Hold held, long nanos) {
+        return isRaised(((SeatHold) held).line.waiterSeen(), nanos);
+    }
+
+    private boolean isRaised(long mark, long nanos) {
         if (mark == 0 || (mark & HAND_BITS) == hand) {
             return false;
         }
-        long age = now() - (mark & ~HAND_BITS);
+        long age = now() - (mark & ~HAND_BITS & ~TRIED);
         return age >= 0 && age < nanos; // one from the future is of another time namespace
     }
 

@@ -229,7 +229,7 @@ final class Cell {
             }
             Busy busy = (Busy) taken;
             if (busy.waitFor() != Busy.NOTHING) {
-                engine.raiseHand(); // one that only lingers there is given back for it: who but tries now and then would never find it free
+                engine.raiseHand(false); // one that only lingers there is given back for it: who but tries now and then would never find it free
             }
             if (!patient && busy.trouble() != null) {
                 throw busy.trouble();
@@ -445,14 +445,14 @@ final class Cell {
                 return null;
             }
             if (busy != null && isArmed(busy.waitFor()) && clock.nanos() < busy.retryAt()) {
-                engine.raiseHand();
+                engine.raiseHand(true);
                 return busy;
             }
             Taken taken = take(waiter.request.terms(waiter.thread));
             if (taken instanceof Hold hold) {
                 waiter.given = grant(hold, waiter.request, waiter.thread, waiter.since);
             } else if (((Busy) taken).waitFor() != Busy.NOTHING) { // else perhaps it is another's turn, whose hand it would hide
-                engine.raiseHand();
+                engine.raiseHand(true);
             }
             return taken;
         } finally {
@@ -679,7 +679,7 @@ final class Cell {
         if (!held.mayLinger() || head() != null || held.audience().isClosed() || cells.isEnding()) {
             return false;
         }
-        return !isOthersTurn(held);
+        return !isWanted(held);
     }
 
     // ---- turns between processes ----
@@ -690,7 +690,16 @@ final class Cell {
 
     /** {@return whether another process waits for what a user here has closed, and is to have it now} */
     private boolean isOthersTurn(Grant closed) {
-        return othersWait(closed.hold()) && (clock.nanos() - closed.acquiredNanos() >= BRIEF_NANOS || isSliceOver());
+        return othersWait(closed.hold()) && !mayGoOn(closed);
+    }
+
+    /** {@return whether another process wants what a user here has closed, if only by trying once, and is to find it free} */
+    private boolean isWanted(Grant closed) {
+        return engine.othersWant(closed.hold(), HAND_NANOS) && !mayGoOn(closed);
+    }
+
+    private boolean mayGoOn(Grant closed) {
+        return clock.nanos() - closed.acquiredNanos() < BRIEF_NANOS && !isSliceOver();
     }
 
     private boolean isSliceOver() {
@@ -842,7 +851,7 @@ final class Cell {
                 cells.glanceNoMore(this);
                 return Long.MAX_VALUE;
             }
-            boolean due = warm.lingers && (warm.hasLingered(now) || warm.audience().isClosed() || isOthersTurn(warm));
+            boolean due = warm.lingers && (warm.hasLingered(now) || warm.audience().isClosed() || isWanted(warm));
             return due ? 0 : Math.max(GLANCE_NANOS, Math.min(warm.idleNanos(now) / 8, 10 * GLANCE_NANOS));
         } finally {
             mutex.unlock();

@@ -1019,9 +1019,9 @@ class SeatEngineTest {
     void aRaisedHandIsSeenByTheHolderForAWhile() throws IOException {
         SeatHold hold = two.take();
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).as("nobody has raised one").isFalse();
-        two.engine.raiseHand();
+        two.engine.raiseHand(true);
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).as("its own").isFalse();
-        one.engine.raiseHand();
+        one.engine.raiseHand(true);
 
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
         directory.pass(99 * MILLI);
@@ -1033,9 +1033,25 @@ class SeatEngineTest {
     }
 
     @Test
+    void whoButTriesIsSeenAsSuchAndHidesNobodyWhoWaits() throws IOException {
+        SeatHold hold = two.take();
+        one.engine.raiseHand(false);
+        assertThat(two.engine.othersWant(hold, 100 * MILLI)).isTrue();
+        assertThat(two.engine.othersWait(hold, 100 * MILLI)).isFalse();
+        one.engine.raiseHand(true);
+        assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
+        three.engine.raiseHand(false);
+        assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
+        directory.pass(100 * MILLI);
+        assertThat(two.engine.othersWant(hold, 100 * MILLI)).isFalse();
+        three.engine.raiseHand(false);
+        assertThat(two.engine.othersWant(hold, 100 * MILLI)).isTrue();
+    }
+
+    @Test
     void aHandIsSeenToTheLastNanosecond() throws IOException {
         SeatHold hold = two.take();
-        one.engine.raiseHand();
+        one.engine.raiseHand(true);
         long raised = directory.waiterSeen & ~HAND_BITS;
         directory.nanos = raised;
         assertThat(two.engine.othersWait(hold, 10)).as("from this very moment").isTrue();
@@ -1047,10 +1063,10 @@ class SeatEngineTest {
 
     @Test
     void whereThereIsNoLineNoHandIsRaised() {
-        one.engine.raiseHand();
+        one.engine.raiseHand(true);
         assertThat(directory.waiterSeen).as("nobody has ever taken it").isZero();
         one.cannotFindItsLine = true;
-        one.engine.raiseHand();
+        one.engine.raiseHand(true);
     }
 
     @Test

@@ -218,7 +218,7 @@ final class SimulatedProcess {
                 engine.putBack();
                 return null;
             case RAISE_HAND:
-                engine.raiseHand();
+                engine.raiseHand(true);
                 return null;
             case TIDY:
                 return engine.tidy();

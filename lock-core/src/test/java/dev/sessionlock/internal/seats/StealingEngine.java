@@ -121,7 +121,7 @@ final class StealingEngine implements EngineLock {
     }
 
     @Override
-    public void raiseHand() {
+    public void raiseHand(boolean waits) {
         // Nobody looks.
     }
 

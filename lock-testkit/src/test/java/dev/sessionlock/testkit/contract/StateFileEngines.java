@@ -290,7 +290,7 @@ final class StateFileEngines implements LockEngine {
         }
 
         @Override
-        public void raiseHand() {
+        public void raiseHand(boolean waits) {
             try {
                 transaction(row -> {
                     row.set("hand-" + pid, now());
