@@ -588,7 +588,9 @@ public final class SeatEngine implements EngineLock {
         if (!quietly(hold, () -> removeRecord(hold))) {
             undeleted.add(new Undeleted(hold.slip, spotOf(hold.seat)));
         }
-        quietly(hold, () -> standUp(hold.seat, hold.byteLost ? null : hold.line, hold.published));
+        // A word that still is ours goes even if the byte is lost, or whoever has the byte by now and is frozen would stand behind it. But not on
+        // seat 1, where it says that a record lies there.
+        quietly(hold, () -> standUp(hold.seat, hold.byteLost && hold.seat == 1 ? null : hold.line, hold.published));
         quietly(hold, () -> tidySeats(hold));
     }
 

@@ -713,6 +713,17 @@ class SeatEngineTest {
     class GivingBack {
 
         @Test
+        void clearsAWordThatStillIsItsOwnThoughTheByteIsLost() throws IOException {
+            SeatHold hold = (SeatHold) one.engine.take(NOT_TO_BE_PASSED_OVER);
+            one.loseBytes();
+            directory.owner[0] = two; // who is frozen before it publishes
+            one.engine.lookAfresh();
+            assertThat(one.engine.check(hold, true)).isEqualTo(Standing.LOST);
+            one.engine.release(hold);
+            assertThat(directory.until[0]).as("others would take the frozen one for one who is not to be passed over").isZero();
+        }
+
+        @Test
         void leavesASuccessorsRecordAtTheLockThatHoldsNobodyUp() throws IOException {
             one.take();
             directory.pass(LEASE + GRACE + MILLI);
