@@ -398,7 +398,7 @@ class InMemoryLocksTest {
         SessionLock lock = mine.locks().acquire(SESSION);
         lock.onLost(why -> told.add(why.reason()));
         mine.loseLock(SESSION, reason);
-        assertThatThrownBy(lock::ensureHeld).isInstanceOf(LockLostException.class).hasMessageContaining("lost the lock " + SESSION)
+        assertThatThrownBy(lock::ensureHeld).isInstanceOf(LockLostException.class).hasMessageContainingAll("lost the lock ", SESSION.toString())
                 .extracting(e -> ((LockLostException) e).reason()).isEqualTo(reason);
         await().atMost(Puppet.PATIENCE).until(() -> told.equals(List.of(reason)));
         boolean atOnce = Set.of(Reason.LEASE_EXPIRED, Reason.KERNEL_LOCK_LOST).contains(reason);

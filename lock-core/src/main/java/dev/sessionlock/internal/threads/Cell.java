@@ -510,7 +510,7 @@ final class Cell {
     private boolean isArmed(int what) {
         mutex.lock();
         try {
-            return what != Busy.NOTHING && bells[what];
+            return what >= 0 && bells[what];
         } finally {
             mutex.unlock();
         }
@@ -896,8 +896,12 @@ final class Cell {
     // ---- losing ----
 
     private void lose(Grant held, Reason reason) {
+        lose(held, held.token(), reason);
+    }
+
+    private void lose(Grant held, long token, Reason reason) {
         String engines = held.hold().lossInWords(reason);
-        lose(held, held.token(), reason, engines != null ? engines : inWords(reason));
+        lose(held, token, reason, engines != null ? engines : inWords(reason));
     }
 
     /** @param token that of the user who was judged; another may have it by now */
@@ -985,8 +989,7 @@ final class Cell {
     }
 
     private void loseToTime(Grant held, long token, long now) {
-        Reason reason = held.expiry(now);
-        lose(held, token, reason, inWords(reason));
+        lose(held, token, held.expiry(now));
     }
 
     /** A renewal came too late, or found that somebody else has had our bytes. */
@@ -1073,7 +1076,7 @@ final class Cell {
         }
         switch (standing) {
             case REMOVED -> lose(held, Reason.REMOVED_BY_HAND);
-            case REQUESTED -> lose(held, token, Reason.RELEASE_REQUESTED, inWords(Reason.RELEASE_REQUESTED));
+            case REQUESTED -> lose(held, token, Reason.RELEASE_REQUESTED);
             case LOST -> lose(held, Reason.KERNEL_LOCK_LOST);
             case INTACT -> { }
         }
