@@ -48,6 +48,9 @@ final class FilePlace implements LockPlace {
     private record Sighting(@Nullable LockContent content, long since) {
     }
 
+    /** As which version of the directory's names our record was seen at {@link Spot#LOCK}. */
+    private long thereSince = LockDirectory.UNSETTLED;
+
     /** The {@code .reclaim} of another that was met last, and since when. */
     private @Nullable Object reclaimSeen;
     private long reclaimSeenSince;
@@ -253,6 +256,7 @@ final class FilePlace implements LockPlace {
 
     @Override
     public boolean link(Slip slip, Spot spot) throws IOException {
+        thereSince = LockDirectory.UNSETTLED;
         if (!(slip instanceof Claims.Claim claim)) {
             Unlinked mine = (Unlinked) slip;
             return mine.key == null && create(mine, at(spot)); // one file cannot lie at two spots without links
@@ -335,6 +339,17 @@ final class FilePlace implements LockPlace {
         } catch (NoSuchFileException e) {
             return false;
         }
+    }
+
+    @Override
+    public boolean isStillAt(Slip slip, Spot spot) throws IOException {
+        long version = spot == Spot.LOCK && shared() ? directory.namesVersion() : LockDirectory.UNSETTLED; // before the look
+        if (version != LockDirectory.UNSETTLED && version == thereSince) {
+            return true;
+        }
+        boolean there = isAt(slip, spot);
+        thereSince = there ? version : LockDirectory.UNSETTLED;
+        return there;
     }
 
     @Override
@@ -533,6 +548,11 @@ final class FilePlace implements LockPlace {
 
     private Path request(long token) {
         return directory.inner().resolve("release-" + token);
+    }
+
+    @Override
+    public void lookAtKernel() {
+        directory.lookAtKernel();
     }
 
     @Override

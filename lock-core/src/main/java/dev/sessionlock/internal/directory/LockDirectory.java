@@ -42,7 +42,8 @@ public final class LockDirectory {
     private static final int LOOKS_FOR_A_MISSING_BYTE = 20;
     private static final long OLD_REQUEST_MILLIS = TimeUnit.MINUTES.toMillis(10);
     private static final long LATELY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
-    private static final long REQUESTS_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    /** So long one look at a directory's time of modification counts. */
+    private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** Longer than any file system's time stamps are coarse. */
     private static final long MODIFIED_LATELY_MILLIS = 3_000;
 
@@ -63,6 +64,7 @@ public final class LockDirectory {
     private volatile boolean hardLinks = true;
     private volatile @Nullable KernelView kernelView;
     private volatile Requests requests = Requests.UNKNOWN;
+    private volatile Names names = new Names(0, null, false, Long.MIN_VALUE / 2);
 
     /** Cells, waiting threads and acquisitions that use this directory; negative once it is closed. Guarded by OpenDirectories. */
     int pins;
@@ -336,6 +338,11 @@ public final class LockDirectory {
         }).orElse(null);
     }
 
+    /** Reads anew what {@link #kernelHas} answers from. */
+    void lookAtKernel() {
+        kernelView = readKernelView();
+    }
+
     /**
      * Whether the kernel has a byte for us. It shows its locks a page at a time, and between two pages locks of others come and go: one
      * that stays may be missed. So what is not seen is looked for again, since giving up a byte that we have would be worse.
@@ -375,7 +382,7 @@ public final class LockDirectory {
     boolean hasRequests() throws IOException {
         Requests known = requests;
         long now = Clock.SYSTEM.nanos();
-        if (now - known.seenAt() < REQUESTS_NANOS) {
+        if (now - known.seenAt() < LOOK_NANOS) {
             return known.any();
         }
         FileTime modified = Files.getLastModifiedTime(inner);
@@ -390,6 +397,30 @@ public final class LockDirectory {
         boolean settled = Math.abs(System.currentTimeMillis() - modified.toMillis()) > MODIFIED_LATELY_MILLIS;
         requests = new Requests(any, now, settled ? modified : null);
         return any;
+    }
+
+    /** Nothing can be said of the names: they may be changed once more at the time that the directory tells as that of its last change. */
+    static final long UNSETTLED = -1;
+
+    /** What was seen of the directory's names: a number for each change, and when that was seen. */
+    private record Names(long version, @Nullable FileTime modified, boolean settled, long seenAt) {
+    }
+
+    /**
+     * {@return a number that is the same as long as no name in the directory of the records was made, moved or removed, as far as was seen
+     * within the last twentieth of a second; {@link #UNSETTLED} if there were changes of late} One look serves all records there: the keeper
+     * of ten thousand locks has no time to look at each once a second.
+     */
+    long namesVersion() throws IOException {
+        Names known = names;
+        long now = Clock.SYSTEM.nanos();
+        if (now - known.seenAt() >= LOOK_NANOS) {
+            FileTime modified = Files.getLastModifiedTime(home);
+            boolean settled = Math.abs(System.currentTimeMillis() - modified.toMillis()) > MODIFIED_LATELY_MILLIS;
+            known = new Names(modified.equals(known.modified()) ? known.version() : known.version() + 1, modified, settled, now);
+            names = known;
+        }
+        return known.settled() ? known.version() : UNSETTLED;
     }
 
     /** The next {@link #hasRequests} looks anew. */

@@ -105,6 +105,11 @@ public interface LockPlace {
     /** {@return whether the very record lies at a spot: the inode, not only the name} */
     boolean isAt(Slip slip, Spot spot) throws IOException;
 
+    /** As {@link #isAt}, for one who asks again and again: need not look where nothing can have changed since it was there. */
+    default boolean isStillAt(Slip slip, Spot spot) throws IOException {
+        return isAt(slip, spot);
+    }
+
     /** Deletes what lies at a spot, if it has this key. */
     void delete(Spot spot, Object key) throws IOException;
 
@@ -137,6 +142,11 @@ public interface LockPlace {
 
     /** Takes a request to let go away, once it has been followed. */
     void dropReleaseRequest(long token);
+
+    /** Reads anew what {@link #kernelHasByte} answers from. */
+    default void lookAtKernel() throws IOException {
+        lookAfresh();
+    }
 
     /** Reads anew what {@link #kernelHasByte} and {@link #displaced} answer from. */
     default void lookAfresh() throws IOException {

@@ -278,7 +278,7 @@ public final class SeatEngine implements EngineLock {
     private boolean publishOnSeat0(Line line, long until) throws IOException {
         long word = line.until(0);
         if (word != 0) {
-            place.lookAfresh();
+            place.lookAtKernel();
             if (Boolean.FALSE.equals(place.kernelHasByte(0))) {
                 return false;
             }
@@ -533,7 +533,8 @@ public final class SeatEngine implements EngineLock {
             return Standing.LOST;
         }
         coverLock(hold);
-        boolean there = place.isAt(hold.slip, spotOf(hold.seat)) && (!hold.atLock || place.isAt(hold.slip, Spot.LOCK));
+        boolean there = deeply ? place.isAt(hold.slip, spotOf(hold.seat)) : place.isStillAt(hold.slip, spotOf(hold.seat));
+        there = there && (!hold.atLock || place.isAt(hold.slip, Spot.LOCK));
         return there ? Standing.INTACT : Standing.REMOVED;
     }
 

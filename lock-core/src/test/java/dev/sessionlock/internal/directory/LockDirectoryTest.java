@@ -11,10 +11,12 @@ import java.nio.file.Files;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -64,6 +66,32 @@ class LockDirectoryTest {
         assertThat(again).isNotSameAs(directory);
         directory = again;
         directory.guards().trySeat(1, 0).release();
+    }
+
+    @Test
+    void aRecordIsLookedAtAgainOnceANameHasChangedThereAndNotBefore() throws Exception {
+        LockPlace place = directory.place("s.jsonl");
+        LockPlace.Slip slip = place.write(
+                new LockRecord(1, 0, -1, -1, "s.jsonl", 7, null, -1, null, null, null, null, null, true, 1000, 0, 0));
+        place.link(slip, LockPlace.Spot.LOCK);
+        FileTime longAgo = FileTime.from(Instant.now().minusSeconds(3_600));
+        Files.setLastModifiedTime(dir, longAgo);
+        Thread.sleep(60); // longer than one look at the directory counts
+        assertThat(place.isStillAt(slip, LockPlace.Spot.LOCK)).isTrue();
+
+        Path moved = Files.move(place.lockFile(), temp.resolve("moved"));
+        Files.setLastModifiedTime(dir, longAgo); // as if nothing had happened
+        Thread.sleep(60);
+        assertThat(place.isStillAt(slip, LockPlace.Spot.LOCK)).as("it was not looked at").isTrue();
+        assertThat(place.isAt(slip, LockPlace.Spot.LOCK)).isFalse();
+
+        Files.createFile(dir.resolve("any-name"));
+        Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> !place.isStillAt(slip, LockPlace.Spot.LOCK));
+        Files.move(moved, place.lockFile());
+        assertThat(place.isStillAt(slip, LockPlace.Spot.LOCK)).as("changed of late, and looked at each time").isTrue();
+        Files.delete(place.lockFile());
+        assertThat(place.isStillAt(slip, LockPlace.Spot.LOCK)).isFalse();
+        place.retire(slip);
     }
 
     @Test
