@@ -127,6 +127,10 @@ final class Guards {
         return (open != null ? open : openOnce(guard)).file.getChannel();
     }
 
+    boolean isOpen(int guard) {
+        return guards.get(guard) != null;
+    }
+
     private Guard openOnce(int guard) throws IOException {
         opening.lock();
         try {

@@ -324,7 +324,9 @@ public final class LockDirectory {
         }
         Map<Long, Integer> inodes = new HashMap<>();
         for (int guard = 0; guard < Guards.COUNT; guard++) {
-            inodes.put(Guards.inode(inner, guard), guard);
+            if (guards.isOpen(guard)) { // else no byte of it can be ours
+                inodes.put(Guards.inode(inner, guard), guard);
+            }
         }
         inodes.remove(-1L);
         return new KernelLocks().read(inodes::containsKey).map(entries -> {

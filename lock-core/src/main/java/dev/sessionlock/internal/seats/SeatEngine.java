@@ -53,7 +53,7 @@ public final class SeatEngine implements EngineLock {
     private static final long HAND_BITS = 0xffff;
     /** On a raised hand: its process does not wait, it has but tried. */
     private static final long TRIED = HAND_BITS + 1;
-    private static final long HAND_LASTS_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final long HAND_LASTS_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
     private final LockPlace place;
     private final Residue residue;

@@ -38,13 +38,13 @@ final class Cell {
     private static final Logger log = LoggerFactory.getLogger(Cell.class);
 
     /** A raised hand older than this is nobody's; who waits raises it again at half of it. */
-    private static final long HAND_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final long HAND_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
     /** How long this JVM stays away when it is another process's turn: freeing alone does not help, since it would take it again at once. */
     private static final long AWAY_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     /** So many jittered tries, before a thread is spent on waiting in the kernel. */
     private static final int QUICK_TRIES = 3;
     /** While a bell is to ring, the head tries itself once in so many times, a second or so, and else only raises its hand. */
-    private static final int TRIES_A_RING = 20;
+    private static final int TRIES_A_RING = 10;
     private static final long FIRST_PAUSE_NANOS = TimeUnit.MICROSECONDS.toNanos(60);
     private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** So long this JVM may go on while another process waits: a turn for each of many brief users would cost far more than they do. */

@@ -1053,7 +1053,7 @@ class SeatEngineTest {
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
         three.engine.raiseHand(false);
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
-        directory.pass(100 * MILLI);
+        directory.pass(200 * MILLI);
         assertThat(two.engine.othersWant(hold, 100 * MILLI)).isFalse();
         three.engine.raiseHand(false);
         assertThat(two.engine.othersWant(hold, 100 * MILLI)).isTrue();
