@@ -495,6 +495,10 @@ public final class SeatEngine implements EngineLock {
         if (from.seat != 0 || now() >= from.deadline() || !place.isAt(from.slip, Spot.LOCK)) {
             return null; // passed over, or removed by hand: that is a wish to see it free
         }
+        boolean sameTerms = terms.equals(from.terms().of(terms.thread()));
+        if (sameTerms && reuse(from, terms.thread() == null ? "" : terms.thread()) && now() < from.deadline()) { // the clock last: rule 4
+            return from; // in memory: the record tells of it at the keeper's next tick
+        }
         long token = from.line.drawToken(place.clock().wallMicros());
         long createdAt = place.clock().wallMillis();
         long holdUntil = terms.maxHoldMillis() < 0 ? -1 : createdAt + terms.maxHoldMillis();

@@ -547,6 +547,23 @@ class SeatEngineTest {
         }
 
         @Test
+        void onTheSameTermsIsDoneInMemoryAndToldOfAtTheNextRenewal() throws IOException {
+            SeatHold hold = one.take();
+            long first = hold.token();
+            LockRecord before = recordAt(Spot.LOCK);
+
+            assertThat(one.engine.handOver(hold, TERMS.of("writer-2"))).isSameAs(hold);
+
+            assertThat(hold.token()).isGreaterThan(first);
+            assertThat(recordAt(Spot.LOCK)).isEqualTo(before);
+            one.engine.renew(hold, -1);
+            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(hold.token());
+            assertThat(recordAt(Spot.LOCK).thread()).isEqualTo("writer-2");
+            directory.pass(LEASE);
+            assertThat(one.engine.handOver(hold, TERMS)).isNull();
+        }
+
+        @Test
         void ofAHoldWithoutLimitOrWithoutTimeIsWrittenAsSuch() throws IOException {
             SeatHold hold = (SeatHold) one.engine.handOver(one.take(), TERMS);
             assertThat(recordAt(Spot.LOCK).maxHoldMs()).isNegative();
