@@ -33,6 +33,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
@@ -321,21 +322,32 @@ class JdbcLocksTest {
             connection.setReadOnly(true);
             connection.setTransactionIsolation(Connection.TRANSACTION_SERIALIZABLE);
             connection.setNetworkTimeout(Runnable::run, 77_000);
+            Semaphore free = new Semaphore(1); // as a pool of one: the engine's own thread gives back, and must not meet ours
             DataSource same = (DataSource) Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {DataSource.class},
-                    (proxy, method, args) -> unclosed(connection));
+                    (proxy, method, args) -> lent(connection, free));
             SessionLocks on = SessionLocks.over(JdbcLockEngine.postgresql(same).withSchema(schema));
             on.acquire("a", PATIENT).close();
             on.close();
-            // What is given back is so by a thread of the engine's own, which has the connection until it is done.
-            await().atMost(PATIENCE).until(() -> PostgresServer.ask(source, "SELECT holder IS NULL FROM " + schema + ".session_lock WHERE name = 'a'")
-                    .equals("t") && !connection.getAutoCommit() && connection.isReadOnly() && connection.getNetworkTimeout() == 77_000);
+            await().atMost(PATIENCE).until(() -> PostgresServer.ask(source, "SELECT holder IS NULL FROM " + schema
+                    + ".session_lock WHERE name = 'a'").equals("t"));
+            assertThat(free.tryAcquire(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+            assertThat(connection.getAutoCommit()).isFalse();
+            assertThat(connection.isReadOnly()).isTrue();
             assertThat(connection.getTransactionIsolation()).isEqualTo(Connection.TRANSACTION_SERIALIZABLE);
+            assertThat(connection.getNetworkTimeout()).isEqualTo(77_000);
         }
     }
 
-    private static Connection unclosed(Connection connection) {
+    private static Connection lent(Connection connection, Semaphore free) throws InterruptedException {
+        free.acquire();
         return (Connection) Proxy.newProxyInstance(JdbcLocksTest.class.getClassLoader(), new Class<?>[] {Connection.class},
-                (proxy, method, args) -> method.getName().equals("close") ? null : method.invoke(connection, args));
+                (proxy, method, args) -> {
+                    if (method.getName().equals("close")) {
+                        free.release();
+                        return null;
+                    }
+                    return method.invoke(connection, args);
+                });
     }
 
     @Test
