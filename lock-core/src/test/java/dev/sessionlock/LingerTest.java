@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.ClearReport.Outcome;
 import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.internal.directory.LockRecords;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -270,6 +271,18 @@ class LingerTest {
         lock.close();
         await().until(() -> record().contains("\"token\":" + lock.token() + ","));
         assertThat(record()).containsPattern("\"maxHoldMs\":(300|299)\\d{3},");
+    }
+
+    @Test
+    void whoPassedADeadOneOverIsToldOfItAndNotHisSuccessors() throws Exception {
+        Files.write(lockFile(), LockRecords.of(999_999_999, 1, Duration.ofSeconds(30), true));
+        locks.acquire(session(), WARM).close();
+        locks.acquire(session(), WARM).close();
+        try (SessionLocks others = SessionLocks.create()) {
+            others.acquire(session(), WARM).close();
+            assertThat(others.stats().reclaimed()).isZero();
+        }
+        assertThat(locks.stats().reclaimed()).isEqualTo(1);
     }
 
     @Test

@@ -16,7 +16,7 @@ public abstract non-sealed class Hold implements Taken {
     private volatile @Nullable String thread;
     /** The token that the record tells. */
     private volatile long recorded;
-    private final @Nullable String reclaimed;
+    private volatile @Nullable String reclaimed;
     private volatile long deadline;
     private volatile long renewedAt;
 
@@ -99,6 +99,7 @@ public abstract non-sealed class Hold implements Taken {
     protected final void reused(long newToken, String newThread) {
         thread = newThread;
         token = newToken;
+        reclaimed = null; // it was his predecessor who passed somebody over
     }
 
     /**
