@@ -164,14 +164,26 @@ final class Claims {
     Claim take() throws IOException {
         pool.lock();
         try {
-            Claim spare = idle.pollLast();
-            if (spare != null && spare.file == null) {
-                spare.file = spare.reopen();
-                open++;
+            Claim spare = idle.peekLast();
+            if (spare != null && spare.file == null && !isOpenedAgain(spare)) {
+                dropSpares(); // a hand has swept it, and so the others, most likely
             }
+            spare = idle.pollLast();
             return spare != null ? spare : create();
         } finally {
             pool.unlock();
+        }
+    }
+
+    /** Under the pool's lock. {@return false if its file is gone} One that cannot be opened for another reason stays where it is. */
+    private boolean isOpenedAgain(Claim spare) throws IOException {
+        try {
+            spare.file = spare.reopen();
+            open++;
+            return true;
+        } catch (NoSuchFileException e) {
+            log.debug("{} was removed", spare, e);
+            return false;
         }
     }
 

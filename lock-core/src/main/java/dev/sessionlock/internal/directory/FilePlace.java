@@ -17,6 +17,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -48,8 +49,8 @@ final class FilePlace implements LockPlace {
     private record Sighting(@Nullable LockContent content, long since) {
     }
 
-    /** As which version of the directory's names our record was seen at {@link Spot#LOCK}. */
-    private long thereSince = LockDirectory.UNSETTLED;
+    /** When the directory's names had last been changed as our record was seen at {@link Spot#LOCK}; null if that told nothing. */
+    private @Nullable FileTime thereSince;
 
     /** The {@code .reclaim} of another that was met last, and since when. */
     private @Nullable Object reclaimSeen;
@@ -256,7 +257,7 @@ final class FilePlace implements LockPlace {
 
     @Override
     public boolean link(Slip slip, Spot spot) throws IOException {
-        thereSince = LockDirectory.UNSETTLED;
+        thereSince = null;
         if (!(slip instanceof Claims.Claim claim)) {
             Unlinked mine = (Unlinked) slip;
             return mine.key == null && create(mine, at(spot)); // one file cannot lie at two spots without links
@@ -343,12 +344,12 @@ final class FilePlace implements LockPlace {
 
     @Override
     public boolean isStillAt(Slip slip, Spot spot) throws IOException {
-        long version = spot == Spot.LOCK && shared() ? directory.namesVersion() : LockDirectory.UNSETTLED; // before the look
-        if (version != LockDirectory.UNSETTLED && version == thereSince) {
+        FileTime changed = spot == Spot.LOCK && shared() ? directory.namesChanged() : null; // before the look
+        if (changed != null && changed.equals(thereSince)) {
             return true;
         }
         boolean there = isAt(slip, spot);
-        thereSince = there ? version : LockDirectory.UNSETTLED;
+        thereSince = there ? changed : null;
         return there;
     }
 

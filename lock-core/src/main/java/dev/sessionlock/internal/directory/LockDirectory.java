@@ -64,7 +64,7 @@ public final class LockDirectory {
     private volatile boolean hardLinks = true;
     private volatile @Nullable KernelView kernelView;
     private volatile Requests requests = Requests.UNKNOWN;
-    private volatile Names names = new Names(0, null, false, Long.MIN_VALUE / 2);
+    private volatile Names names = new Names(null, Long.MIN_VALUE / 2);
 
     /** Cells, waiting threads and acquisitions that use this directory; negative once it is closed. Guarded by OpenDirectories. */
     int pins;
@@ -396,33 +396,36 @@ public final class LockDirectory {
                 throw e.getCause();
             }
         }
-        boolean settled = Math.abs(System.currentTimeMillis() - modified.toMillis()) > MODIFIED_LATELY_MILLIS;
-        requests = new Requests(any, now, settled ? modified : null);
+        requests = new Requests(any, now, settled(modified));
         return any;
     }
 
-    /** Nothing can be said of the names: they may be changed once more at the time that the directory tells as that of its last change. */
-    static final long UNSETTLED = -1;
-
-    /** What was seen of the directory's names: a number for each change, and when that was seen. */
-    private record Names(long version, @Nullable FileTime modified, boolean settled, long seenAt) {
+    /**
+     * When the names in the directory of the records were changed last, as of a moment.
+     *
+     * @param changed null if it was so lately that they may be changed once more at the same time
+     * @param seenAt when that was seen, monotonic nanoseconds
+     */
+    private record Names(@Nullable FileTime changed, long seenAt) {
     }
 
     /**
-     * {@return a number that is the same as long as no name in the directory of the records was made, moved or removed, as far as was seen
-     * within the last twentieth of a second; {@link #UNSETTLED} if there were changes of late} One look serves all records there: the keeper
-     * of ten thousand locks has no time to look at each once a second.
+     * {@return when a name in the directory of the records was made, moved or removed last, as far as was seen within the last twentieth of a
+     * second; null if that was a moment ago} As long as it stays the same, so do the names. One look serves all records there: the keeper of ten
+     * thousand locks has no time to look at each once a second.
      */
-    long namesVersion() throws IOException {
+    @Nullable FileTime namesChanged() throws IOException {
         Names known = names;
         long now = Clock.SYSTEM.nanos();
         if (now - known.seenAt() >= LOOK_NANOS) {
-            FileTime modified = Files.getLastModifiedTime(home);
-            boolean settled = Math.abs(System.currentTimeMillis() - modified.toMillis()) > MODIFIED_LATELY_MILLIS;
-            known = new Names(modified.equals(known.modified()) ? known.version() : known.version() + 1, modified, settled, now);
+            known = new Names(settled(Files.getLastModifiedTime(home)), now);
             names = known;
         }
-        return known.settled() ? known.version() : UNSETTLED;
+        return known.changed();
+    }
+
+    private static @Nullable FileTime settled(FileTime modified) {
+        return Math.abs(System.currentTimeMillis() - modified.toMillis()) > MODIFIED_LATELY_MILLIS ? modified : null;
     }
 
     /** The next {@link #hasRequests} looks anew. */
