@@ -11,6 +11,8 @@ import org.jetbrains.annotations.Nullable;
  * blocks one of its own.
  */
 public interface EngineLock {
+    /** A raised hand older than this is nobody's, nanoseconds; who waits raises it again at half of it. */
+    long HAND_NANOS = 200_000_000;
 
     /** {@return the lock's name} */
     String name();

@@ -21,13 +21,13 @@ record Effort(int rounds, Duration jmhWarmUp, Duration jmhMeasured, Duration loa
     /** How many locks are held at once. */
     static final int MANY = 10_000;
 
-    /** {@return enough to see what is what, in two or three minutes} */
+    /** {@return enough to see what is what, in some four minutes} */
     static Effort quick() {
         return new Effort(3, Duration.ofMillis(500), Duration.ofMillis(450), Duration.ofMillis(400), Duration.ofMillis(400),
                 Duration.ofMillis(1_500), Duration.ofMillis(1_500), 3, Duration.ofSeconds(10));
     }
 
-    /** {@return enough to compare versions, in some ten minutes} */
+    /** {@return enough to compare versions, in some eleven minutes} */
     static Effort full() {
         return new Effort(5, Duration.ofSeconds(1), Duration.ofMillis(1_500), Duration.ofSeconds(1), Duration.ofSeconds(1),
                 Duration.ofSeconds(6), Duration.ofSeconds(5), 7, Duration.ofSeconds(20));

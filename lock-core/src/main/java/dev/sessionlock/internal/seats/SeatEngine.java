@@ -53,7 +53,6 @@ public final class SeatEngine implements EngineLock {
     private static final long HAND_BITS = 0xffff;
     /** On a raised hand: its process does not wait, it has but tried. */
     private static final long TRIED = HAND_BITS + 1;
-    private static final long HAND_LASTS_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
     private final LockPlace place;
     private final Residue residue;
@@ -818,7 +817,7 @@ public final class SeatEngine implements EngineLock {
     public void raiseHand(boolean waits) {
         try {
             Line line = place.findLine();
-            if (line != null && (waits || !isRaised(line.waiterSeen(), HAND_LASTS_NANOS))) { // who but tries hides nobody who waits
+            if (line != null && (waits || !isRaised(line.waiterSeen(), HAND_NANOS))) { // who but tries hides nobody who waits
                 line.raiseHand(now() & ~HAND_BITS & ~TRIED | (waits ? 0 : TRIED) | hand);
             }
         } catch (IOException e) {

@@ -37,8 +37,6 @@ import org.slf4j.LoggerFactory;
 final class Cell {
     private static final Logger log = LoggerFactory.getLogger(Cell.class);
 
-    /** A raised hand older than this is nobody's; who waits raises it again at half of it. */
-    private static final long HAND_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
     /** How long this JVM stays away when it is another process's turn: freeing alone does not help, since it would take it again at once. */
     private static final long AWAY_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     /** So many jittered tries, before a thread is spent on waiting in the kernel. */
@@ -489,7 +487,7 @@ final class Cell {
             return Math.min(untilRetry, jittered << tries);
         }
         boolean rings = busy.waitFor() != Busy.NOTHING && armBell(busy.waitFor());
-        long longest = rings ? HAND_NANOS / 2 : Math.min(LONGEST_PAUSE_NANOS, jittered << Math.min(tries, 10));
+        long longest = rings ? EngineLock.HAND_NANOS / 2 : Math.min(LONGEST_PAUSE_NANOS, jittered << Math.min(tries, 10));
         return Math.min(busy.waitFor() == Busy.NOTHING ? Math.max(untilRetry, jittered) : untilRetry, longest);
     }
 
@@ -685,7 +683,7 @@ final class Cell {
     // ---- turns between processes ----
 
     private boolean othersWait(Hold hold) {
-        return engine.othersWait(hold, HAND_NANOS);
+        return engine.othersWait(hold, EngineLock.HAND_NANOS);
     }
 
     /** {@return whether another process waits for what a user here has closed, and is to have it now} */
@@ -695,7 +693,7 @@ final class Cell {
 
     /** {@return whether another process wants what a user here has closed, if only by trying once, and is to find it free} */
     private boolean isWanted(Grant closed) {
-        return engine.othersWant(closed.hold(), HAND_NANOS) && !mayGoOn(closed);
+        return engine.othersWant(closed.hold(), EngineLock.HAND_NANOS) && !mayGoOn(closed);
     }
 
     private boolean mayGoOn(Grant closed) {
@@ -1114,7 +1112,8 @@ final class Cell {
             return Long.MAX_VALUE;
         }
         long grace = held.lost() == null ? Long.MAX_VALUE : held.revokedAt() + held.options().revokeGrace().toNanos() - now;
-        return Math.min(Math.min(held.hold().terms().leaseNanos() / 4, held.renewEvery()), Math.min(held.lost() == null ? held.holdLeft(now) : Long.MAX_VALUE, grace));
+        long hold = held.lost() == null ? held.holdLeft(now) : Long.MAX_VALUE;
+        return Math.min(Math.min(held.hold().terms().leaseNanos() / 4, held.renewEvery()), Math.min(hold, grace));
     }
 
     // ---- when the clock is moved by hand ----
