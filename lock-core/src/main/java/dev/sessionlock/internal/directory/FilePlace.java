@@ -32,12 +32,16 @@ final class FilePlace implements LockPlace {
     private final LockDirectory directory;
     private final String name;
     private final long h;
-    private final Path lockFile;
-    private final FileLock[] bytes = new FileLock[2];
+    /** Not kept while the record {@linkplain #rest rests}: ten thousand held locks would keep as many paths. */
+    private @Nullable Path lockFile;
+    private @Nullable Taken byte0;
+    private @Nullable Taken byte1;
     /** Those that could not be given back: the kernel still keeps others out for us. Null if there never were any. */
     private FileLock @Nullable [] owed;
-    /** When they were taken: what was read of the kernel before then says nothing about them. */
-    private final long[] takenAt = new long[2];
+
+    /** A byte that is ours, and since when: what was read of the kernel before then says nothing about it. */
+    private record Taken(FileLock lock, long at) {
+    }
 
     /** The line and the board that it was found on: a board that was replaced by hand is not ours any more. */
     private @Nullable Line line;
@@ -60,7 +64,6 @@ final class FilePlace implements LockPlace {
         this.directory = directory;
         this.name = name;
         this.h = h;
-        this.lockFile = directory.home().resolve(name + ".lock");
     }
 
     @Override
@@ -75,11 +78,16 @@ final class FilePlace implements LockPlace {
 
     @Override
     public Path lockFile() {
-        return lockFile;
+        Path known = lockFile;
+        if (known == null) {
+            known = directory.home().resolve(name + ".lock");
+            lockFile = known;
+        }
+        return known;
     }
 
     private Path at(Spot spot) {
-        return spot == Spot.LOCK ? lockFile : directory.inner().resolve("takeover-" + name);
+        return spot == Spot.LOCK ? lockFile() : directory.inner().resolve("takeover-" + name);
     }
 
     @Override
@@ -130,24 +138,35 @@ final class FilePlace implements LockPlace {
     }
 
     private void keep(int seat, FileLock lock) {
-        bytes[seat] = lock;
-        takenAt[seat] = clock().nanos();
+        set(seat, new Taken(lock, clock().nanos()));
+    }
+
+    private @Nullable Taken taken(int seat) {
+        return seat == 0 ? byte0 : byte1;
+    }
+
+    private void set(int seat, @Nullable Taken taken) {
+        if (seat == 0) {
+            byte0 = taken;
+        } else {
+            byte1 = taken;
+        }
     }
 
     @Override
     public void freeByte(int seat) throws IOException {
-        FileLock lock = bytes[seat];
-        bytes[seat] = null;
-        if (lock == null) {
+        Taken taken = taken(seat);
+        set(seat, null);
+        if (taken == null) {
             return;
         }
         try {
-            lock.release();
+            taken.lock().release();
         } catch (ClosedChannelException e) {
             throw e; // and with the channel, the byte is gone
         } catch (IOException e) {
             owed = owed == null ? new FileLock[2] : owed;
-            owed[seat] = lock;
+            owed[seat] = taken.lock();
             throw e;
         }
     }
@@ -283,13 +302,13 @@ final class FilePlace implements LockPlace {
 
     @Override
     public boolean cover(Slip slip, Object key) throws IOException {
-        if (!(slip instanceof Claims.Claim claim) || !key.equals(FileKey.ofOrNull(lockFile))) {
+        if (!(slip instanceof Claims.Claim claim) || !key.equals(FileKey.ofOrNull(lockFile()))) {
             return false;
         }
         Path cover = directory.inner().resolve("cover-" + Long.toHexString(h)); // whoever was killed here has left his
         Files.deleteIfExists(cover);
         Files.createLink(cover, claim.path());
-        Files.move(cover, lockFile, StandardCopyOption.ATOMIC_MOVE);
+        Files.move(cover, lockFile(), StandardCopyOption.ATOMIC_MOVE);
         return true;
     }
 
@@ -330,6 +349,7 @@ final class FilePlace implements LockPlace {
         if (slip instanceof Claims.Claim claim) {
             claim.restForLong();
         }
+        lockFile = null;
     }
 
     @Override
@@ -552,12 +572,8 @@ final class FilePlace implements LockPlace {
     }
 
     @Override
-    public void lookAtKernel() {
-        directory.lookAtKernel();
-    }
-
-    @Override
     public void lookAfresh() throws IOException {
+        thereSince = null;
         directory.forgetRequests();
         directory.verify(); // what it finds, displaced() says
     }
@@ -565,11 +581,13 @@ final class FilePlace implements LockPlace {
     @Override
     public void lookAround() throws IOException {
         directory.verifyUnlessLately();
+        directory.isInPlace(); // this one is looked at in any case, and displaced() says what was found
     }
 
     @Override
     public @Nullable Boolean kernelHasByte(int seat) {
-        return directory.kernelHas(Guards.guardOf(h), Guards.positionOf(h, seat), takenAt[seat]);
+        Taken taken = taken(seat); // who asks without having it has lost it
+        return directory.kernelHas(Guards.guardOf(h), Guards.positionOf(h, seat), taken == null ? Long.MIN_VALUE : taken.at());
     }
 
     @Override
@@ -585,12 +603,13 @@ final class FilePlace implements LockPlace {
 
     @Override
     public @Nullable String displaced() {
-        for (FileLock lock : bytes) {
-            if (lock != null && !directory.guards().isCurrent(h, lock)) {
+        for (int seat = 0; seat < 2; seat++) {
+            Taken taken = taken(seat);
+            if (taken != null && !directory.guards().isCurrent(h, taken.lock())) {
                 return "the guard files of " + directory.inner() + " were replaced";
             }
         }
-        if (!directory.isInPlace()) {
+        if (directory.isDisplaced()) {
             return directory.inner() + " was replaced";
         }
         return lineOf != null && lineOf != directory.board() ? "the board of " + directory.inner() + " was replaced" : null;
@@ -598,6 +617,6 @@ final class FilePlace implements LockPlace {
 
     @Override
     public String toString() {
-        return lockFile.toString();
+        return lockFile().toString();
     }
 }

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.directory;
 
 import java.time.Instant;
+import java.util.Arrays;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
@@ -9,6 +10,16 @@ public sealed interface LockContent {
 
     /** A record of ours, whole: its checksum is right. */
     record Ours(@NotNull LockRecord record) implements LockContent {
+        /** As they are written. The JDK makes what a record would have of its own at its first use: 20 ms, just as somebody has died. */
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Ours that && Arrays.equals(record.bytes(), that.record.bytes());
+        }
+
+        @Override
+        public int hashCode() {
+            return Arrays.hashCode(record.bytes());
+        }
     }
 
     /**

@@ -19,8 +19,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
@@ -42,10 +44,10 @@ public final class LockDirectory {
     private static final int LOOKS_FOR_A_MISSING_BYTE = 20;
     private static final long OLD_REQUEST_MILLIS = TimeUnit.MINUTES.toMillis(10);
     private static final long LATELY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
-    /** So long one look at a directory's time of modification counts. */
+    /** So long one look at a directory's time of change counts. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** Longer than any file system's time stamps are coarse. */
-    private static final long MODIFIED_LATELY_MILLIS = 3_000;
+    private static final long CHANGED_LATELY_MILLIS = 3_000;
 
     private final Path home;
     private final Path inner;
@@ -57,7 +59,9 @@ public final class LockDirectory {
     private final ProcessTable processes = new ProcessTable();
     private final ReentrantLock setup = new ReentrantLock();
     private final ReentrantLock verifying = new ReentrantLock();
+    private final AtomicReference<@Nullable Object> view = new AtomicReference<>();
     private boolean wasIncomplete;
+    private volatile boolean displaced;
     private long verifiedAt = Long.MIN_VALUE / 2;
     private final Map<String, Line> heapLines = new ConcurrentHashMap<>();
     private volatile @Nullable Board board;
@@ -127,6 +131,18 @@ public final class LockDirectory {
     /** {@return the board; null on a network file system, where mapped pages are not shared by all} */
     @Nullable Board board() {
         return board;
+    }
+
+    /**
+     * {@return what the floor above makes of this directory, the same for as long as it is open}
+     *
+     * @param make run at the first call; if several are the first at once, all get what one of them has made
+     */
+    public <T> T view(Class<T> type, Function<LockDirectory, T> make) {
+        if (view.get() == null) {
+            view.compareAndSet(null, make.apply(this));
+        }
+        return type.cast(view.get());
     }
 
     /**
@@ -247,7 +263,21 @@ public final class LockDirectory {
 
     /** {@return whether the directory at its name still is this one} */
     boolean isInPlace() {
-        return innerKey.equals(FileKey.ofOrNull(inner));
+        boolean inPlace = innerKey.equals(FileKey.ofOrNull(inner));
+        if (!inPlace) {
+            displaced = true;
+        }
+        return inPlace;
+    }
+
+    /** {@return whether it was seen, at the last {@link #verify} or since, that another lies at its name} Once so, it stays so: others have come in there. */
+    boolean isDisplaced() {
+        return displaced;
+    }
+
+    /** Somebody else has this directory under another path now, or another at this one. */
+    void displace() {
+        displaced = true;
     }
 
     /**
@@ -340,11 +370,6 @@ public final class LockDirectory {
         }).orElse(null);
     }
 
-    /** Reads anew what {@link #kernelHas} answers from. */
-    void lookAtKernel() {
-        kernelView = readKernelView();
-    }
-
     /**
      * Whether the kernel has a byte for us. It shows its locks a page at a time, and between two pages locks of others come and go: one
      * that stays may be missed. So what is not seen is looked for again, since giving up a byte that we have would be worse.
@@ -370,10 +395,9 @@ public final class LockDirectory {
      * Whether anybody was asked to let go, as of a moment.
      *
      * @param seenAt when that was seen, monotonic nanoseconds
-     * @param modified when the directory was last modified by then; null if that tells nothing, since it may be modified once more at the
-     *     same time
+     * @param changed when the directory had last changed by then; null if that tells nothing, since it may change once more at the same time
      */
-    private record Requests(boolean any, long seenAt, @Nullable FileTime modified) {
+    private record Requests(boolean any, long seenAt, @Nullable FileTime changed) {
         private static final Requests UNKNOWN = new Requests(true, Long.MIN_VALUE / 2, null);
     }
 
@@ -387,16 +411,16 @@ public final class LockDirectory {
         if (now - known.seenAt() < LOOK_NANOS) {
             return known.any();
         }
-        FileTime modified = Files.getLastModifiedTime(inner);
+        FileTime changed = changeOf(inner);
         boolean any = known.any();
-        if (!modified.equals(known.modified())) {
+        if (!changed.equals(known.changed())) {
             try (DirectoryStream<Path> all = Files.newDirectoryStream(inner, "release-*")) {
                 any = all.iterator().hasNext();
             } catch (DirectoryIteratorException e) {
                 throw e.getCause();
             }
         }
-        requests = new Requests(any, now, settled(modified));
+        requests = new Requests(any, now, settled(changed));
         return any;
     }
 
@@ -418,14 +442,23 @@ public final class LockDirectory {
         Names known = names;
         long now = Clock.SYSTEM.nanos();
         if (now - known.seenAt() >= LOOK_NANOS) {
-            known = new Names(settled(Files.getLastModifiedTime(home)), now);
+            known = new Names(settled(changeOf(home)), now);
             names = known;
         }
         return known.changed();
     }
 
-    private static @Nullable FileTime settled(FileTime modified) {
-        return Math.abs(System.currentTimeMillis() - modified.toMillis()) > MODIFIED_LATELY_MILLIS ? modified : null;
+    /** Not when it was modified, where the system tells the two apart: rsync and tar set that back to what it was before they replaced a file there. */
+    private static FileTime changeOf(Path directory) throws IOException {
+        try {
+            return (FileTime) Files.getAttribute(directory, "unix:ctime");
+        } catch (UnsupportedOperationException | IllegalArgumentException e) {
+            return Files.getLastModifiedTime(directory);
+        }
+    }
+
+    private static @Nullable FileTime settled(FileTime changed) {
+        return Math.abs(System.currentTimeMillis() - changed.toMillis()) > CHANGED_LATELY_MILLIS ? changed : null;
     }
 
     /** The next {@link #hasRequests} looks anew. */

@@ -105,7 +105,7 @@ public interface LockPlace {
     /** {@return whether the very record lies at a spot: the inode, not only the name} */
     boolean isAt(Slip slip, Spot spot) throws IOException;
 
-    /** As {@link #isAt}, for one who asks again and again: need not look where nothing can have changed since it was there. */
+    /** As {@link #isAt}, for one who asks again and again: need not look where, since the last {@link #lookAfresh}, nothing can have changed. */
     default boolean isStillAt(Slip slip, Spot spot) throws IOException {
         return isAt(slip, spot);
     }
@@ -143,11 +143,6 @@ public interface LockPlace {
     /** Takes a request to let go away, once it has been followed. */
     void dropReleaseRequest(long token);
 
-    /** Reads anew what {@link #kernelHasByte} answers from. */
-    default void lookAtKernel() throws IOException {
-        lookAfresh();
-    }
-
     /** Reads anew what {@link #kernelHasByte} and {@link #displaced} answer from. */
     default void lookAfresh() throws IOException {
     }
@@ -161,10 +156,13 @@ public interface LockPlace {
     /** {@return what can be seen of this lock without touching it} */
     Glance glance() throws IOException;
 
-    /** Has {@link #displaced} tell what is so now, or was a moment ago; less dear than {@link #lookAfresh} if it is asked for many locks. */
+    /**
+     * Has {@link #displaced} tell what is so now: of guards and board, what was so a moment ago. Less dear than {@link #lookAfresh} if it is asked
+     * for many locks.
+     */
     default void lookAround() throws IOException {
     }
 
-    /** {@return what is no longer what it was - the directory, a guard, the board; null if all is in place} */
+    /** {@return what is no longer what it was as of the last look afresh or around - the directory, a guard, the board; null if all is in place} */
     @Nullable String displaced();
 }

@@ -144,6 +144,7 @@ public final class OpenDirectories {
 
     /** Forgets a directory that was replaced: who asks for its path from now on gets what lies there now. */
     public void forget(LockDirectory directory) {
+        directory.displace();
         byRealPath.values().removeIf(directory::equals);
         lock.lock();
         try {

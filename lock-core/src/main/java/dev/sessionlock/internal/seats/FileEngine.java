@@ -61,7 +61,7 @@ public final class FileEngine implements LockEngine {
 
     @Override
     public Site pin(Whereabouts where) throws IOException {
-        return new OpenDirectory(directories.pin(where.parent(), where.networkAllowed()));
+        return directories.pin(where.parent(), where.networkAllowed()).view(OpenDirectory.class, OpenDirectory::new);
     }
 
     /** A directory, as it is open in this process. */
@@ -97,16 +97,6 @@ public final class FileEngine implements LockEngine {
             if (!directory.verify()) {
                 directories.forget(directory);
             }
-        }
-
-        @Override
-        public boolean equals(Object other) {
-            return other instanceof OpenDirectory that && directory == that.directory;
-        }
-
-        @Override
-        public int hashCode() {
-            return System.identityHashCode(directory);
         }
     }
 

@@ -19,9 +19,9 @@ import dev.sessionlock.spi.Taken;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -55,18 +55,18 @@ public final class SeatEngine implements EngineLock {
     private static final long TRIED = HAND_BITS + 1;
 
     private final LockPlace place;
-    private final Residue residue;
     /** Low bits of what this process writes on the line. */
     private final long hand;
 
     /** Since when seat 0's until was past at every look; 0 if it was not at the last one. */
     private long pastSince;
-    /** Bytes that a waiting thread got for the next take. */
-    private final boolean[] gift = new boolean[2];
-    /** What seat 1's until was before its byte was asked for. */
+    /** The bytes that a waiting thread got for the next take, a bit for each seat. */
+    private int gifts;
+    /** What the seats' untils were before their bytes were asked for. */
+    private long wordOfSeat0;
     private long wordOfSeat1;
-    /** Records that could not be deleted where they lie, and so wait for the byte that it takes. */
-    private final List<Undeleted> undeleted = new ArrayList<>(0);
+    /** Records that could not be deleted where they lie, and so wait for the byte that it takes. Hardly ever any: none keeps a list. */
+    private List<Undeleted> undeleted = List.of();
 
     private record Undeleted(Slip slip, Spot spot) {
     }
@@ -77,7 +77,6 @@ public final class SeatEngine implements EngineLock {
      */
     public SeatEngine(LockPlace place, long process) {
         this.place = place;
-        this.residue = new Residue(place);
         this.hand = process & HAND_BITS;
     }
 
@@ -119,16 +118,15 @@ public final class SeatEngine implements EngineLock {
 
     /** One pass; null: something was cleared away, start over. */
     private @Nullable Taken tryOnce(Terms terms) throws IOException {
-        if (gift[1]) { // its owner has gone, or has lost its byte
+        if (hasGift(1)) { // its owner has gone, or has lost its byte
             decline(1);
             if (tryByte1()) {
                 clearSeat1();
             }
         }
-        if (gift[0] || place.tryByte(0)) {
-            gift[0] = false;
+        if (tryByte0()) {
             pastSince = 0;
-            Taken taken = sit(0, terms, 0);
+            Taken taken = sit(0, terms);
             // Rule 3. Only now, with byte 0 given back: who froze with both in hand would stop everybody.
             if (taken instanceof Busy busy && busy.waitFor() == 1 && tryByte1()) {
                 String objection = clearSeat1();
@@ -138,6 +136,10 @@ public final class SeatEngine implements EngineLock {
         }
         Busy busy = waitForSeat0();
         return busy != null ? busy : passOverSeat0(terms);
+    }
+
+    private Residue residue() {
+        return new Residue(place); // seldom asked: not kept
     }
 
     /** Rule 2. {@return null if seat 1 may be tried} */
@@ -167,8 +169,20 @@ public final class SeatEngine implements EngineLock {
             long again = line == null ? now() + LOOK_AGAIN_NANOS : Math.max(momentAfter(line.until(1)), now() + LOOK_AGAIN_NANOS);
             return new Busy(1, again, "its holder is frozen, and a successor holds it");
         }
-        Taken taken = sit(1, terms, wordOfSeat1);
+        Taken taken = sit(1, terms);
         return taken instanceof SeatHold hold ? covered(hold) : taken;
+    }
+
+    /** As {@link #tryByte1}. One that a waiting thread got is given back and asked for once more, if there is a word: it was not read before. */
+    private boolean tryByte0() throws IOException {
+        wordOfSeat0 = wordOf(0);
+        if (hasGift(0) && wordOfSeat0 == 0) {
+            forgetGift(0);
+            return true;
+        } else if (hasGift(0)) {
+            decline(0);
+        }
+        return place.tryByte(0);
     }
 
     /**
@@ -176,9 +190,13 @@ public final class SeatEngine implements EngineLock {
      * byte, since the kernel has dropped it, has written another.
      */
     private boolean tryByte1() throws IOException {
-        Line line = place.findLine();
-        wordOfSeat1 = line == null ? 0 : line.until(1);
+        wordOfSeat1 = wordOf(1);
         return place.tryByte(1);
+    }
+
+    private long wordOf(int seat) throws IOException {
+        Line line = place.findLine();
+        return line == null ? 0 : line.until(seat);
     }
 
     private Taken covered(SeatHold hold) {
@@ -217,7 +235,7 @@ public final class SeatEngine implements EngineLock {
      */
     private @Nullable String takeAwayTakeover() throws IOException {
         Found left = place.find(Spot.TAKEOVER);
-        String objection = residue.objection(left);
+        String objection = residue().objection(left);
         if (left != null && objection == null) {
             place.delete(Spot.TAKEOVER, left.key());
         }
@@ -226,10 +244,8 @@ public final class SeatEngine implements EngineLock {
 
     /**
      * Holding a seat's byte: publish, look, and enter. Gives the seat up again unless it comes to a hold.
-     *
-     * @param word on seat 1, what its until was before the byte was asked for
      */
-    private Taken sit(int seat, Terms terms, long word) throws IOException {
+    private Taken sit(int seat, Terms terms) throws IOException {
         Line line = null;
         long published = 0;
         Taken taken = null;
@@ -244,7 +260,7 @@ public final class SeatEngine implements EngineLock {
                 taken = new Busy(0, now() + LOOK_AGAIN_NANOS, "the lock has no line to pass its owner over");
             } else {
                 published = now();
-                taken = publishAndLook(seat, line, terms, published, word);
+                taken = publishAndLook(seat, line, terms, published);
             }
             return taken;
         } finally {
@@ -255,10 +271,10 @@ public final class SeatEngine implements EngineLock {
     }
 
     /** Rule 3. */
-    private Taken publishAndLook(int seat, Line line, Terms terms, long published, long word) throws IOException {
+    private Taken publishAndLook(int seat, Line line, Terms terms, long published) throws IOException {
         if (seat == 0 && !publishOnSeat0(line, untilOf(terms, published))) {
             return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "the kernel lost our lock while we took it, and another has had it since");
-        } else if (seat == 1 && !line.replace(1, word, untilOf(terms, published))) {
+        } else if (seat == 1 && !line.replace(1, wordOfSeat1, untilOf(terms, published))) {
             return new Busy(1, now() + LOOK_AGAIN_NANOS, "another has sat on the second seat since"); // and if the kernel lost our byte, sits there
         }
         long now = now(); // rule 7: before the until
@@ -266,23 +282,20 @@ public final class SeatEngine implements EngineLock {
         if (!isPast(other, now)) {
             return new Busy(1 - seat, momentAfter(other), seat == 0 ? "a successor holds it" : "its holder has woken");
         }
-        String objection = seat == 0 ? null : residue.objection(place.find(Spot.LOCK));
+        String objection = seat == 0 ? null : residue().objection(place.find(Spot.LOCK));
         return objection != null ? new Busy(0, now + LOOK_AGAIN_NANOS * 5, objection) : enter(seat, line, terms, published);
     }
 
     /**
-     * Over what the dead left, and over nobody who lives: the kernel may have lost our byte, one that was waited for most of all, and
-     * another sit here by now. {@return false if so}
+     * Over what the dead left, and over nobody who lives: the kernel may have lost our byte, and another sit here by now, who has written
+     * another word. The kernel itself is not asked: for a reader of {@code /proc/locks} it first waits for all processors, some
+     * eight milliseconds.
+     *
+     * @return false if so
      */
-    private boolean publishOnSeat0(Line line, long until) throws IOException {
-        long word = line.until(0);
-        if (word != 0) {
-            place.lookAtKernel();
-            if (Boolean.FALSE.equals(place.kernelHasByte(0))) {
-                return false;
-            }
-        }
-        return line.replace(0, word, until);
+    private boolean publishOnSeat0(Line line, long until) {
+        long word = place.shared() ? wordOfSeat0 : line.until(0); // a line that is not shared, nobody else writes on
+        return line.replace(0, word, until) || word != 0 && line.replace(0, 0, until); // to 0 it was set by whoever gave the lock back
     }
 
     private void standUp(int seat, @Nullable Line line, long until) throws IOException {
@@ -357,7 +370,7 @@ public final class SeatEngine implements EngineLock {
                 place.unlink(slip, spot);
             }
         } catch (IOException e) {
-            undeleted.add(new Undeleted(slip, spot));
+            deleteLater(slip, spot);
             giveUp(slip, terms, token, createdAt);
             throw e;
         }
@@ -377,7 +390,7 @@ public final class SeatEngine implements EngineLock {
         if (found == null) {
             return null;
         }
-        Residue.Judgement judgement = residue.judge(found, terms);
+        Residue.Judgement judgement = residue().judge(found, terms);
         if (judgement instanceof Residue.Refuse refuse) {
             throw new NotALockFileException(place.lockFile() + " is not a lock file but " + refuse.what()
                     + ". It was not touched. If nobody needs it, move it away; else choose another name for " + place.name());
@@ -525,7 +538,14 @@ public final class SeatEngine implements EngineLock {
     @Override
     public Standing check(Hold held, boolean deeply) throws IOException {
         SeatHold hold = (SeatHold) held;
-        place.rest(hold.slip);
+        try {
+            return standingOf(hold, deeply);
+        } finally {
+            place.rest(hold.slip); // last: what the look has made is let go, too
+        }
+    }
+
+    private Standing standingOf(SeatHold hold, boolean deeply) throws IOException {
         long token = hold.token(); // once: reuse() may draw another meanwhile
         if (place.releaseRequested(token)) {
             place.dropReleaseRequest(token);
@@ -536,7 +556,7 @@ public final class SeatEngine implements EngineLock {
             return Standing.LOST;
         }
         coverLock(hold);
-        boolean there = deeply ? place.isAt(hold.slip, spotOf(hold.seat)) : place.isStillAt(hold.slip, spotOf(hold.seat));
+        boolean there = place.isStillAt(hold.slip, spotOf(hold.seat));
         there = there && (!hold.atLock || place.isAt(hold.slip, Spot.LOCK));
         return there ? Standing.INTACT : Standing.REMOVED;
     }
@@ -590,7 +610,7 @@ public final class SeatEngine implements EngineLock {
     public void release(Hold held) {
         SeatHold hold = (SeatHold) held;
         if (!quietly(hold, () -> removeRecord(hold))) {
-            undeleted.add(new Undeleted(hold.slip, spotOf(hold.seat)));
+            deleteLater(hold.slip, spotOf(hold.seat));
         }
         // A word that still is ours goes even if the byte is lost, or whoever has the byte by now and is frozen would stand behind it. But not on
         // seat 1, where it says that a record lies there.
@@ -601,14 +621,14 @@ public final class SeatEngine implements EngineLock {
     private void removeRecord(SeatHold hold) throws IOException {
         Spot spot = spotOf(hold.seat);
         if (hold.byteLost) {
-            undeleted.add(new Undeleted(hold.slip, spot)); // to delete it takes the byte
+            deleteLater(hold.slip, spot); // to delete it takes the byte
             if (hold.atLock) {
-                undeleted.add(new Undeleted(hold.slip, Spot.LOCK));
+                deleteLater(hold.slip, Spot.LOCK);
             }
             giveUp(hold);
         } else if (hold.atLock) {
             // Deleting x.lock takes byte 0, which is not ours yet. Until then our record must not look like a living one.
-            undeleted.add(new Undeleted(hold.slip, Spot.LOCK));
+            deleteLater(hold.slip, Spot.LOCK);
             giveUp(hold);
             if (place.isAt(hold.slip, spot)) {
                 place.unlink(hold.slip, spot);
@@ -667,7 +687,7 @@ public final class SeatEngine implements EngineLock {
         try {
             place.settle();
             for (int seat = 0; seat < 2 && !undeleted.isEmpty(); seat++) {
-                if (!gift[1 - seat]) { // rule 3: never both bytes
+                if (!hasGift(1 - seat)) { // rule 3: never both bytes
                     deleteUndeleted(seat);
                 }
             }
@@ -683,7 +703,7 @@ public final class SeatEngine implements EngineLock {
             return;
         }
         try {
-            for (Undeleted left : List.copyOf(undeleted)) {
+            for (Undeleted left : undeleted) {
                 if (left.spot() == spotOf(seat)) {
                     deleteAtLast(left);
                 }
@@ -693,11 +713,15 @@ public final class SeatEngine implements EngineLock {
         }
     }
 
+    private void deleteLater(Slip slip, Spot spot) {
+        undeleted = Stream.concat(undeleted.stream(), Stream.of(new Undeleted(slip, spot))).toList();
+    }
+
     private void deleteAtLast(Undeleted left) throws IOException {
         if (place.isAt(left.slip(), left.spot())) {
             place.unlink(left.slip(), left.spot());
         }
-        undeleted.remove(left);
+        undeleted = undeleted.stream().filter(other -> other != left).toList();
         if (undeleted.stream().noneMatch(other -> other.slip() == left.slip())) {
             place.retire(left.slip());
         }
@@ -733,7 +757,7 @@ public final class SeatEngine implements EngineLock {
     }
 
     private Cleared clearLock(Terms terms) throws IOException {
-        if (!place.tryByte(0)) {
+        if (!tryByte0()) {
             return new Cleared(Outcome.KEPT, "the kernel lock is held: a process has it now, or is just taking it");
         }
         Line line = null;
@@ -743,7 +767,7 @@ public final class SeatEngine implements EngineLock {
             if (found == null) {
                 return NOTHING;
             }
-            Residue.Judgement judgement = residue.judgeDead(found, terms.takeStrangers());
+            Residue.Judgement judgement = residue().judgeDead(found, terms.takeStrangers());
             if (!(judgement instanceof Residue.Replace gone)) {
                 return new Cleared(Outcome.KEPT, judgement instanceof Residue.Wait wait ? wait.why() : ((Residue.Refuse) judgement).what());
             }
@@ -781,7 +805,7 @@ public final class SeatEngine implements EngineLock {
         boolean cleared = false;
         try {
             Found left = place.find(Spot.TAKEOVER);
-            if (left != null && residue.judgeDead(left, false) instanceof Residue.Replace gone) {
+            if (left != null && residue().judgeDead(left, false) instanceof Residue.Replace gone) {
                 cleared = true; // and the byte is given back by it
                 clearSeat1();
                 return new Cleared(Outcome.REMOVED, gone.evidence());
@@ -851,15 +875,23 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public void accept(int what) {
-        gift[what] = true;
-        if (gift[0] && gift[1]) { // rule 3: never both bytes
+        gifts |= 1 << what;
+        if (hasGift(0) && hasGift(1)) { // rule 3: never both bytes
             decline(1);
         }
     }
 
+    private boolean hasGift(int seat) {
+        return (gifts & 1 << seat) != 0;
+    }
+
+    private void forgetGift(int seat) {
+        gifts &= ~(1 << seat);
+    }
+
     @Override
     public void decline(int what) {
-        gift[what] = false;
+        forgetGift(what);
         try {
             place.freeByte(what);
         } catch (IOException e) {
@@ -869,8 +901,8 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public void putBack() {
-        for (int what = 0; what < gift.length; what++) {
-            if (gift[what]) {
+        for (int what = 0; what < 2; what++) {
+            if (hasGift(what)) {
                 decline(what);
             }
         }

@@ -2,7 +2,9 @@ package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockListener;
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockStats;
+import dev.sessionlock.spi.Terms;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.concurrent.Executor;
@@ -32,6 +34,7 @@ public final class Audience {
     private final Executor courier = ownThreads();
     private final boolean takeStrangers;
     private final AtomicBoolean closed = new AtomicBoolean();
+    private volatile @Nullable Agreed agreed;
 
     private final AtomicLong held = new AtomicLong();
     private final AtomicLong waiting = new AtomicLong();
@@ -66,6 +69,22 @@ public final class Audience {
     /** {@return whether other programs' locks may be replaced when their process is gone} */
     public boolean takeStrangers() {
         return takeStrangers;
+    }
+
+    /** The terms that were asked for last, and by what options. */
+    private record Agreed(LockOptions options, Terms terms) {
+    }
+
+    /** {@return on what terms a thread asks} One object for as long as the same thread asks for the same: each held lock keeps its terms. */
+    Terms terms(LockOptions options, String thread) {
+        Agreed last = agreed;
+        if (last == null || last.options() != options || !thread.equals(last.terms().thread())) {
+            long maxHold = options.maxHold().equals(LockOptions.UNLIMITED) ? -1 : options.maxHold().toMillis();
+            last = new Agreed(options,
+                    new Terms(options.lease().toNanos(), options.takeover(), maxHold, thread, options.purpose(), takeStrangers));
+            agreed = last;
+        }
+        return last.terms();
     }
 
     /** From now on no lock is given out to it. {@return false if that was so already} */

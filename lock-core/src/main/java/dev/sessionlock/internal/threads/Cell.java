@@ -80,7 +80,6 @@ final class Cell {
 
     private final Cells cells;
     private final EngineLock engine;
-    private final Clock clock;
     private final ReentrantLock turn = new ReentrantLock();
     private final ReentrantLock mutex = new ReentrantLock();
 
@@ -91,7 +90,8 @@ final class Cell {
     private int users;
     private boolean retired;
     private long usedAt = System.nanoTime();
-    private final boolean[] bells = new boolean[2];
+    /** For which of the engine's two waits a thread waits in the kernel, a bit each. */
+    private int bells;
 
     // guarded by the turn
     private boolean untidy;
@@ -107,7 +107,6 @@ final class Cell {
     Cell(Cells cells, EngineLock engine) {
         this.cells = cells;
         this.engine = engine;
-        this.clock = cells.clock();
     }
 
     EngineLock engine() {
@@ -120,12 +119,12 @@ final class Cell {
     }
 
     Clock clock() {
-        return clock;
+        return cells.clock();
     }
 
     /** {@return for how long since a moment} */
     Duration since(long nanos) {
-        return Duration.ofNanos(clock.nanos() - nanos);
+        return Duration.ofNanos(clock().nanos() - nanos);
     }
 
     // ---- acquiring ----
@@ -272,18 +271,18 @@ final class Cell {
         if (warm != null) {
             if (isOthersTurn(warm)) {
                 giveBack(warm.hold(), true);
-                return new Busy(Busy.NOTHING, clock.nanos() + AWAY_NANOS, "it is another process's turn");
+                return new Busy(Busy.NOTHING, clock().nanos() + AWAY_NANOS, "it is another process's turn");
             }
             Hold passed = passOn(warm, terms);
             if (passed != null) {
                 return passed;
             }
         } else if (isHeld()) {
-            return new Busy(Busy.NOTHING, clock.nanos(), "a thread of this JVM has just taken it again");
+            return new Busy(Busy.NOTHING, clock().nanos(), "a thread of this JVM has just taken it again");
         }
         Taken taken = null;
         try {
-            long now = clock.nanos();
+            long now = clock().nanos();
             taken = engine.take(terms);
             if (!(taken instanceof Hold)) {
                 leftAt = Long.MIN_VALUE / 2; // somebody else has it
@@ -331,7 +330,7 @@ final class Cell {
                 return null;
             }
             token = held.token();
-            boolean valid = held.isValid(clock.nanos());
+            boolean valid = held.isValid(clock().nanos());
             if (!request.options().reentrant()) {
                 if (!valid) {
                     return null; // it has lost it, and waits like any other until its grace is over
@@ -360,7 +359,7 @@ final class Cell {
         for (int tries = 0; ; ) {
             boolean woken = waiter.woken;
             waiter.woken = false;
-            long now = clock.nanos();
+            long now = clock().nanos();
             Handle given = given(waiter);
             if (given != null) {
                 return given;
@@ -385,7 +384,7 @@ final class Cell {
                 told = true;
                 waiter.request.audience().contended(this);
             }
-            long left = waiter.patience - (clock.nanos() - waiter.since);
+            long left = waiter.patience - (clock().nanos() - waiter.since);
             if (left <= 0) {
                 throw timeout(waiter, busy);
             }
@@ -442,7 +441,7 @@ final class Cell {
             if (!isHeadOfFree(waiter)) {
                 return null;
             }
-            if (busy != null && isArmed(busy.waitFor()) && clock.nanos() < busy.retryAt()) {
+            if (busy != null && isArmed(busy.waitFor()) && clock().nanos() < busy.retryAt()) {
                 engine.raiseHand(true);
                 return busy;
             }
@@ -467,7 +466,7 @@ final class Cell {
         } finally {
             mutex.unlock();
         }
-        request.audience().acquired(fresh, clock.nanos() - since);
+        request.audience().acquired(fresh, clock().nanos() - since);
         if (hold.reclaimed() != null) {
             request.audience().reclaimed(fresh, hold.reclaimed());
         }
@@ -477,7 +476,7 @@ final class Cell {
 
     /** How long the head sleeps before it tries again, unless a bell wakes it. */
     private long pauseAfter(Busy busy, int tries) {
-        long now = clock.nanos();
+        long now = clock().nanos();
         if (busy.waitFor() == Busy.PACED) {
             return Math.max(busy.retryAt() - now, FIRST_PAUSE_NANOS);
         }
@@ -495,20 +494,31 @@ final class Cell {
     private boolean armBell(int what) {
         mutex.lock();
         try {
-            if (bells[what]) {
+            if (isBell(what)) {
                 return true;
             }
-            bells[what] = cells.ring(() -> waitInKernel(what));
-            return bells[what];
+            boolean rings = cells.ring(() -> waitInKernel(what));
+            setBell(what, rings);
+            return rings;
         } finally {
             mutex.unlock();
         }
     }
 
+    /** Under the mutex. */
+    private boolean isBell(int what) {
+        return (bells & 1 << what) != 0;
+    }
+
+    /** Under the mutex. */
+    private void setBell(int what, boolean rings) {
+        bells = rings ? bells | 1 << what : bells & ~(1 << what);
+    }
+
     private boolean isArmed(int what) {
         mutex.lock();
         try {
-            return what >= 0 && bells[what];
+            return what >= 0 && isBell(what);
         } finally {
             mutex.unlock();
         }
@@ -528,7 +538,7 @@ final class Cell {
             Waiter head;
             mutex.lock();
             try {
-                bells[what] = false;
+                setBell(what, false);
                 head = grant == null ? head() : null; // for one that lingers the head needs no byte: rule 3, never both
             } finally {
                 mutex.unlock();
@@ -582,18 +592,18 @@ final class Cell {
     private LockTimeoutException timeout(Waiter waiter, @Nullable Busy busy) {
         Grant held = grant();
         Thread holder = held == null ? null : held.owner();
-        Duration waited = Duration.ofNanos(clock.nanos() - waiter.since);
+        Duration waited = Duration.ofNanos(clock().nanos() - waiter.since);
         String locked = waiter.request.shown() + (engine.target() == null ? "" : ".lock");
         try {
             if (busy != null && busy.trouble() != null) {
                 throw busy.trouble();
             }
             LockReport report = engine.look();
-            return new LockTimeoutException(TimeoutText.of(waiter.request, locked, report, holder, busy, clock.instant()), report, waited, null);
+            return new LockTimeoutException(TimeoutText.of(waiter.request, locked, report, holder, busy, clock().instant()), report, waited, null);
         } catch (IOException e) {
             LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,
                     List.of("who holds it cannot be told: " + e), "");
-            return new LockTimeoutException(TimeoutText.of(waiter.request, locked, unknown, holder, busy, clock.instant()), unknown, waited, e);
+            return new LockTimeoutException(TimeoutText.of(waiter.request, locked, unknown, holder, busy, clock().instant()), unknown, waited, e);
         }
     }
 
@@ -697,11 +707,11 @@ final class Cell {
     }
 
     private boolean mayGoOn(Grant closed) {
-        return clock.nanos() - closed.acquiredNanos() < BRIEF_NANOS && !isSliceOver();
+        return clock().nanos() - closed.acquiredNanos() < BRIEF_NANOS && !isSliceOver();
     }
 
     private boolean isSliceOver() {
-        return clock.nanos() - hereSince >= SLICE_NANOS;
+        return clock().nanos() - hereSince >= SLICE_NANOS;
     }
 
     // ---- ending ----
@@ -736,7 +746,7 @@ final class Cell {
         held.over = true;
         Hold hold = held.hold();
         boolean othersTurn = isOthersTurn(held);
-        if (held.lost() == null && held.isValid(clock.nanos()) && !(othersTurn && isSliceOver())) {
+        if (held.lost() == null && held.isValid(clock().nanos()) && !(othersTurn && isSliceOver())) {
             hold = handOver(hold);
         }
         if (hold != null) {
@@ -788,7 +798,7 @@ final class Cell {
         } finally {
             mutex.unlock();
         }
-        next.request.audience().acquired(fresh, clock.nanos() - next.since);
+        next.request.audience().acquired(fresh, clock().nanos() - next.since);
         cells.heed(fresh.withinNanos());
         next.wake();
         return true;
@@ -816,7 +826,7 @@ final class Cell {
     private @Nullable Hold passOn(Grant warm, Terms terms) {
         Hold hold = warm.hold();
         try {
-            Hold passed = warm.isValid(clock.nanos()) ? engine.handOver(hold, terms) : null;
+            Hold passed = warm.isValid(clock().nanos()) ? engine.handOver(hold, terms) : null;
             if (passed != null) {
                 return passed;
             }
@@ -873,7 +883,7 @@ final class Cell {
         } else {
             engine.release(hold);
         }
-        leftAt = clock.nanos();
+        leftAt = clock().nanos();
         untidy = !engine.tidy();
         if (othersTurn) {
             awayUntil = System.nanoTime() + AWAY_NANOS + ThreadLocalRandom.current().nextLong(AWAY_NANOS);
@@ -911,7 +921,7 @@ final class Cell {
             if (held.token() != token && isForOneUser(reason)) {
                 return; // he has closed it meanwhile, and it is the next one's
             }
-            why = new LockLostException(reason, clock.instant(), lossOf(held, how));
+            why = new LockLostException(reason, clock().instant(), lossOf(held, how));
             if (!held.lose(why) || held.lingers) {
                 return; // it was lost before, or nobody has it, and nobody is told
             }
@@ -948,7 +958,7 @@ final class Cell {
      */
     @Nullable LockLostException expired(Grant held, long token) {
         if (held.lost() == null) {
-            loseToTime(held, token, clock.nanos());
+            loseToTime(held, token, clock().nanos());
         }
         LockLostException lost = held.lost();
         return lost == null ? null : new LockLostException(lost.reason(), lost.since(), lost.getMessage());
@@ -1030,7 +1040,7 @@ final class Cell {
 
     private void tend(Grant held, boolean deeply) throws IOException {
         long token = held.token(); // before it is judged
-        long now = clock.nanos();
+        long now = clock().nanos();
         if (held.lost() == null && !held.isValid(now)) {
             loseToTime(held, token, now);
         }
@@ -1044,7 +1054,7 @@ final class Cell {
         // Also one that was revoked: until its grace is over others must not come in by the other seat.
         boolean due = now - held.hold().renewedAt() >= held.renewEvery() || !held.hold().isRecorded();
         if (due && !engine.renew(held.hold(), held.holdUntilMillis(now))) {
-            loseToRenewal(held, token, clock.nanos());
+            loseToRenewal(held, token, clock().nanos());
             endInTurn(held);
         }
     }
@@ -1052,7 +1062,7 @@ final class Cell {
     private boolean isOver(Grant held) {
         LockLostException lost = held.lost();
         boolean noGrace = lost.reason() == Reason.LEASE_EXPIRED || lost.reason() == Reason.KERNEL_LOCK_LOST;
-        return noGrace || isNobodys(held) || clock.nanos() - held.revokedAt() >= held.options().revokeGrace().toNanos();
+        return noGrace || isNobodys(held) || clock().nanos() - held.revokedAt() >= held.options().revokeGrace().toNanos();
     }
 
     private boolean isNobodys(Grant held) {
@@ -1067,7 +1077,7 @@ final class Cell {
     private void revokeUnlessIntact(Grant held, boolean deeply) throws IOException {
         long token = held.token(); // before it is judged
         EngineLock.Standing standing = engine.check(held.hold(), deeply);
-        long now = clock.nanos();
+        long now = clock().nanos();
         if (standing != EngineLock.Standing.INTACT && !held.isValid(now)) {
             loseToTime(held, token, now); // frozen since the last look: it was a successor who put its record in place of ours
             return;
@@ -1207,7 +1217,7 @@ final class Cell {
     boolean retire(long idleNanos) {
         mutex.lock();
         try {
-            boolean used = users > 0 || grant != null || bells[0] || bells[1];
+            boolean used = users > 0 || grant != null || bells != 0;
             if (!retired && !used && !untidy && System.nanoTime() - usedAt >= idleNanos) {
                 retired = true;
             }

@@ -32,9 +32,8 @@ final class Grant {
     private final LockOptions options;
     private final @Nullable Path target;
     private final long maxHoldNanos;
-    /** When its first user acquired it, by both clocks: the wall-clock times of all are told from here, and so never differ. */
-    private final long firstNanos;
-    private final long firstMicros;
+    /** Wall clock less monotonic clock as its first user acquired it, microseconds: the times of all are told by it, and so never differ. */
+    private final long wallAheadMicros;
     private volatile long acquiredNanos;
     private volatile @Nullable Loss loss;
     private volatile @Nullable Thread owner;
@@ -51,9 +50,12 @@ final class Grant {
     boolean lingers;
     /** The keeper knows that it lingers now and then. Guarded by the cell's mutex. */
     private boolean glancedAt;
-    /** What the keeper saw when it last glanced here, and since when that has been so. Guarded by the cell's mutex. */
-    private long idleToken;
-    private long idleSince;
+    /** What the keeper saw when it last glanced here; null before that. Guarded by the cell's mutex. */
+    private @Nullable Idle idle;
+
+    /** Whose the lock was last, and since when nobody else's, monotonic nanoseconds. */
+    private record Idle(long token, long since) {
+    }
 
     /** Why and when it was taken away: one reference, so that nobody sees the one without the other. */
     private record Loss(LockLostException why, long atNanos) {
@@ -61,10 +63,10 @@ final class Grant {
 
     Grant(Cell cell, Hold hold, Request request, Thread owner) {
         this.cell = cell;
-        this.firstNanos = cell.clock().nanos();
-        this.firstMicros = cell.clock().wallMicros();
-        this.acquiredNanos = firstNanos;
-        this.progressAt = firstNanos;
+        long now = cell.clock().nanos();
+        this.wallAheadMicros = cell.clock().wallMicros() - Math.floorDiv(now, 1_000);
+        this.acquiredNanos = now;
+        this.progressAt = now;
         this.hold = hold;
         this.audience = request.audience();
         this.options = request.options();
@@ -114,7 +116,7 @@ final class Grant {
 
     /** {@return the wall-clock time of a moment since it was acquired} */
     Instant at(long nanos) {
-        long micros = firstMicros + (nanos - firstNanos) / 1_000;
+        long micros = wallAheadMicros + Math.floorDiv(nanos, 1_000);
         return Instant.ofEpochSecond(Math.floorDiv(micros, 1_000_000), Math.floorMod(micros, 1_000_000) * 1_000L);
     }
 
@@ -199,7 +201,7 @@ final class Grant {
         boolean unknown = !glancedAt;
         if (unknown) {
             glancedAt = true;
-            idleToken = 0;
+            idle = null;
         }
         lingers = true;
         owner = null;
@@ -233,11 +235,10 @@ final class Grant {
      * @return for how many nanoseconds nobody has had it, as far as was seen at these glances; 0 if somebody has
      */
     long idleNanos(long now) {
-        if (!lingers || idleToken != hold.token()) {
-            idleToken = hold.token();
-            idleSince = now;
+        if (!lingers || idle == null || idle.token() != hold.token()) {
+            idle = new Idle(hold.token(), now);
         }
-        return now - idleSince;
+        return now - idle.since();
     }
 
     /** {@return whether nobody has had it for as long as it may linger} */

@@ -16,7 +16,6 @@ import org.jetbrains.annotations.Nullable;
 public record Request(Audience audience, LockOptions options, String shown, @Nullable Path target) {
 
     Terms terms(Thread thread) {
-        long maxHold = options.maxHold().equals(LockOptions.UNLIMITED) ? -1 : options.maxHold().toMillis();
-        return new Terms(options.lease().toNanos(), options.takeover(), maxHold, thread.getName(), options.purpose(), audience.takeStrangers());
+        return audience.terms(options, thread.getName());
     }
 }

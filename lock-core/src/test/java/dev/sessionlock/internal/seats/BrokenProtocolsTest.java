@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class BrokenProtocolsTest {
     private static final long FIRST_SEED = 1;
-    private static final int MOST_SCHEDULES = 10_000;
+    private static final int MOST_SCHEDULES = 40_000;
 
     @ParameterizedTest
     @EnumSource

@@ -2,7 +2,6 @@ package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.internal.directory.Line;
 import dev.sessionlock.internal.directory.LockPlace;
-import java.lang.reflect.Array;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.util.ArrayList;
@@ -17,7 +16,7 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class Remembered {
     private static final Set<Class<?>> SIMULATED =
-            Set.of(String.class, LockPlace.class, LockPlace.Slip.class, Line.class, Residue.class);
+            Set.of(String.class, LockPlace.class, LockPlace.Slip.class, Line.class);
     private static final Map<Class<?>, Field[]> FIELDS = new ConcurrentHashMap<>();
 
     private final Object object;
@@ -58,33 +57,17 @@ final class Remembered {
 
     private static Object copy(Object value) {
         if (value instanceof List<?> list) {
-            return list.isEmpty() ? List.of() : new ArrayList<>(list);
-        } else if (value instanceof boolean[] array) {
-            return array.clone();
-        } else if (value instanceof long[] array) {
-            return array.clone();
+            return List.copyOf(list);
         } else if (value == null || value instanceof Number || value instanceof Boolean || value instanceof String || value instanceof Enum) {
             return value;
         }
         throw new AssertionError("the simulation does not know how to set back a " + value.getClass());
     }
 
-    @SuppressWarnings("unchecked")
     void setBack() {
         try {
             for (int i = 0; i < fields.length; i++) {
-                Object value = values[i];
-                if (value instanceof List<?> list) {
-                    List<Object> now = (List<Object>) fields[i].get(object);
-                    if (!now.isEmpty() || !list.isEmpty()) {
-                        now.clear();
-                        now.addAll(list);
-                    }
-                } else if (value != null && value.getClass().isArray()) {
-                    System.arraycopy(value, 0, fields[i].get(object), 0, Array.getLength(value));
-                } else {
-                    fields[i].set(object, value);
-                }
+                fields[i].set(object, values[i]);
             }
         } catch (IllegalAccessException e) {
             throw new AssertionError(e);

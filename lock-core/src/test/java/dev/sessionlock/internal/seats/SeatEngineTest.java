@@ -14,6 +14,7 @@ import dev.sessionlock.spi.EngineLock.Outcome;
 import dev.sessionlock.spi.EngineLock.Standing;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
@@ -418,6 +419,41 @@ class SeatEngineTest {
             assertBusy(two.busy(), Busy.NOTHING, directory.nanos, "the kernel lost our lock while we took it");
             assertThat(directory.at(Spot.TAKEOVER)).isNull();
             assertThat(two.slips).isEmpty();
+        }
+
+        @Test
+        void onSeat0LeavesTheWordOfOneWhoHasGotTheByteThatItLost() throws IOException {
+            directory.lined = true;
+            directory.until[0] = directory.nanos; // of the dead
+            AtomicReference<SeatHold> next = new AtomicReference<>();
+            two.afterByte = () -> {
+                two.loseBytes();
+                next.set(three.take());
+            };
+
+            assertBusy(two.busy(), Busy.NOTHING, inMillis(4), "another has had it since");
+            assertThat(directory.until[0]).isEqualTo(next.get().published);
+            assertThat(two.slips).isEmpty();
+        }
+
+        @Test
+        void asksOnceMoreForAByteThatItsWaitingThreadGotIfThereIsAWord() throws IOException {
+            directory.lined = true;
+            directory.until[0] = directory.nanos; // of the dead
+            two.accept(0);
+            two.loseBytes();
+            SeatHold next = three.take();
+
+            assertBusy(two.busy(), 0, next.published + MILLI, "another process holds it");
+            assertThat(directory.until[0]).isEqualTo(next.published);
+
+            three.engine.release(next);
+            directory.until[0] = directory.nanos;
+            two.accept(0);
+            SeatHold hold = two.take();
+            assertThat(directory.owner).containsExactly(two, null);
+            two.engine.release(hold);
+            assertNothingHeld();
         }
 
         @Test
