@@ -36,9 +36,9 @@ public final class ManyHeld {
      *
      * @param aloneNanos a cycle of one more lock while no other is held, before and after
      * @param besideNanos the same while they are held
-     * @param heapBytes for each held lock, all that the peer and its user keep for it
+     * @param heapBytes for each held lock, when it has been held for a while: all that the peer keeps for it, and the hold that its user has
      * @param descriptors for each held lock
-     * @param keeperShare of a core that the keeper's thread uses while they are held; 0 where there is none
+     * @param keeperShare of a core that the keeper's thread uses while they are held, once it has run for a while; 0 where there is none
      */
     public record Figures(double aloneNanos, double besideNanos, double heapBytes, double descriptors, double keeperShare) {
         private static Figures parse(List<String> words) {
@@ -60,7 +60,7 @@ public final class ManyHeld {
      * Measures in a JVM of its own.
      *
      * @param count how many are held
-     * @param watched for how long the keeper is watched; our locks are renewed every 10 s, so less than that misses the renewals
+     * @param watched for how long the keeper is watched, after half as long again; our locks are renewed every 10 s, so less misses the renewals
      * @throws IOException if the peer has thrown something, or has no more descriptors
      */
     public static Figures of(Peer peer, Workplace place, int count, Duration watched) throws IOException, InterruptedException {
@@ -81,9 +81,9 @@ public final class ManyHeld {
             long heap = heap();
             long descriptors = descriptors();
             hold(count);
-            heap = heap() - heap;
             descriptors = descriptors() - descriptors;
             double keeper = keeperShare(watchMillis);
+            heap = heap() - heap;
             measure(one, beside, 0);
             release();
             Thread.sleep(LINGERS.toMillis());
@@ -114,7 +114,9 @@ public final class ManyHeld {
     private void hold(int count) throws Exception {
         for (int i = 0; i < count; i++) {
             PeerLock lock = peer.open(directory, "held-" + i + ".jsonl");
-            locks.add(lock);
+            if (lock.staysOpen()) {
+                locks.add(lock);
+            }
             holds.add(lock.acquire());
         }
     }
@@ -153,6 +155,7 @@ public final class ManyHeld {
         if (keeper < 0) {
             return 0;
         }
+        Thread.sleep(watchMillis / 2); // as everything here is measured when it is warm
         long used = threads.getThreadCpuTime(keeper);
         Thread.sleep(watchMillis);
         return (threads.getThreadCpuTime(keeper) - used) / (double) TimeUnit.MILLISECONDS.toNanos(watchMillis);

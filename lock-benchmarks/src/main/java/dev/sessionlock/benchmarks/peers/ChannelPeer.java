@@ -65,8 +65,13 @@ final class ChannelPeer {
             }
 
             @Override
+            public boolean staysOpen() {
+                return false;
+            }
+
+            @Override
             public void close() {
-                // Nothing is open between two holds.
+                // Nothing is open.
             }
         };
     }

@@ -27,7 +27,12 @@ final class CreateDeletePeer implements PeerLock {
     }
 
     @Override
+    public boolean staysOpen() {
+        return false;
+    }
+
+    @Override
     public void close() throws IOException {
-        // Nothing is open between two holds.
+        // Nothing is open.
     }
 }

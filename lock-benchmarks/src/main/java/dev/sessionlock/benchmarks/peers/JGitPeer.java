@@ -23,7 +23,12 @@ final class JGitPeer implements PeerLock {
     }
 
     @Override
+    public boolean staysOpen() {
+        return false;
+    }
+
+    @Override
     public void close() {
-        // Nothing is open between two holds.
+        // Nothing is open.
     }
 }

@@ -11,4 +11,9 @@ public interface PeerLock extends Closeable {
      * @throws Exception whatever the peer throws: the run of this peer is over then
      */
     AutoCloseable acquire() throws Exception;
+
+    /** {@return whether anything is open between two holds; if not, it is but a name, and need not be closed} */
+    default boolean staysOpen() {
+        return true;
+    }
 }

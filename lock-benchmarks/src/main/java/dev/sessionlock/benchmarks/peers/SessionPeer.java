@@ -39,7 +39,12 @@ final class SessionPeer implements PeerLock {
     }
 
     @Override
+    public boolean staysOpen() {
+        return false;
+    }
+
+    @Override
     public void close() {
-        // Nothing is open between two holds.
+        // Nothing is open.
     }
 }
