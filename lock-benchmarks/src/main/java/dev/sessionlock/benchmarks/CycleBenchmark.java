@@ -36,7 +36,7 @@ public class CycleBenchmark {
     private static final int THREADS = 8;
 
     @Param({"STRICT", "WARM", "BARE_SKETCH", "CHANNEL_KEPT", "CHANNEL_OPENED", "CREATE_DELETE", "LUCENE", "JGIT", "RESOLVER",
-        "REENTRANT_LOCK"})
+        "REENTRANT_LOCK", "FAIR_LOCK"})
     private Peer peer;
 
     private Workplace place;

@@ -51,6 +51,12 @@ public class HeldBenchmark {
         held.ensureHeld();
     }
 
+    /** The floor of both, and of a warm cycle: what the clock costs that tells whether a lease is over. */
+    @Benchmark
+    public long clock() {
+        return System.nanoTime();
+    }
+
     /** Says whether. */
     @Benchmark
     public boolean isHeld() {

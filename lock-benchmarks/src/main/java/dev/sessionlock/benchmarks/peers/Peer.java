@@ -43,7 +43,11 @@ public enum Peer {
             "`FileLockNamedLockFactory` with its defaults; on Linux it deletes the file at open and so excludes no other process", ResolverPeer::new),
 
     /** The floor of everything: no other process is asked. */
-    REENTRANT_LOCK("ReentrantLock", Reach.THREADS, "the floor: memory of one JVM", ReentrantLockPeer::new),
+    REENTRANT_LOCK("ReentrantLock", Reach.THREADS, "the floor: memory of one JVM", (directory, name) -> new ReentrantLockPeer(false)),
+
+    /** The floor of whoever serves threads in the order in which they came, as we do. */
+    FAIR_LOCK("ReentrantLock, fair", Reach.THREADS, "the floor of a queue that serves in the order of arrival: another thread runs for each cycle",
+            (directory, name) -> new ReentrantLockPeer(true)),
 
     /** The control: if the witness finds nothing here, it is blind. */
     NOTHING("no lock at all", Reach.NOBODY, "the control: shows that the witness sees double holders", (directory, name) -> new NoLock());

@@ -1,14 +1,16 @@
 package dev.sessionlock.benchmarks.peers;
 
-import java.nio.file.Path;
 import java.util.concurrent.locks.ReentrantLock;
 
 /** No file at all: what a lock costs that only threads of one JVM see. */
 final class ReentrantLockPeer implements PeerLock {
-    private final ReentrantLock lock = new ReentrantLock();
-    private final AutoCloseable hold = lock::unlock;
+    private final ReentrantLock lock;
+    private final AutoCloseable hold;
 
-    ReentrantLockPeer(Path directory, String name) {
+    /** @param fair whether those who wait are served in the order in which they came */
+    ReentrantLockPeer(boolean fair) {
+        lock = new ReentrantLock(fair);
+        hold = lock::unlock;
     }
 
     @Override

@@ -58,10 +58,19 @@ final class Bar {
         }
     }
 
-    /** One line of the bar. */
-    record Line(String title, List<Check> checks) {
+    /**
+     * One line of the bar.
+     *
+     * @param floor what the first of its figures was, in the same run, of something that does a part of ours and nothing else; empty if that is
+     *     not known
+     */
+    record Line(String title, List<Check> checks, String floor) {
         Line(String title, Check... checks) {
-            this(title, List.of(checks));
+            this(title, List.of(checks), "");
+        }
+
+        private Line above(double measured, String what) {
+            return new Line(title, checks, Double.isNaN(measured) ? "" : number(measured) + checks.get(0).suffix() + ": " + what);
         }
 
         /** {@return whether all its figures are within their limits} */
@@ -105,7 +114,9 @@ final class Bar {
                         Check.atMost("", cycle(Peer.STRICT, Peer.CREATE_DELETE), 0.65, "")),
                 new Line("warm cycle / uncontended `ReentrantLock`; allocation",
                         Check.atMost("", cycle(Peer.WARM, Peer.REENTRANT_LOCK), 10, "×"),
-                        Check.atMost("", findings.cycleBytes.getOrDefault(Peer.WARM, new Rounds()).median(), 96, "B/op")),
+                        Check.atMost("", findings.cycleBytes.getOrDefault(Peer.WARM, new Rounds()).median(), 96, "B/op"))
+                        .above(findings.clockNanos.ratioTo(findings.cycleNanos.getOrDefault(Peer.REENTRANT_LOCK, new Rounds())),
+                                "`System.nanoTime()`, once"),
                 new Line("`ensureHeld()`; allocation",
                         Check.atMost("", findings.ensureHeldNanos.median(), 40, "ns"),
                         // JMH counts what the whole JVM allocates: some thousandths of a byte are its own
@@ -124,11 +135,13 @@ final class Bar {
         return List.of(
                 new Line("8 threads, 1 JVM: strict / Lucene; least/most served",
                         Check.atLeast("", rate(Scene.EIGHT_THREADS, Peer.STRICT, Peer.LUCENE), 1.5, "×"),
-                        Check.atLeast("", findings.rounds(Scene.EIGHT_THREADS, Peer.STRICT, LoadResult::fairnessOfThreads).median(), 0.8, "")),
+                        Check.atLeast("", findings.rounds(Scene.EIGHT_THREADS, Peer.STRICT, LoadResult::fairnessOfThreads).median(), 0.8, ""))
+                        .above(rate(Scene.EIGHT_THREADS, Peer.FAIR_LOCK, Peer.LUCENE), "a fair `ReentrantLock`"),
                 new Line("2 JVMs: strict / Lucene; least/most served; longest wait",
                         Check.atLeast("", rate(Scene.TWO_JVMS, Peer.STRICT, Peer.LUCENE), 1.2, "×"),
                         Check.atLeast("", fairness(Peer.STRICT), 0.9, ""),
-                        Check.atMost("", longestWait(Peer.STRICT), 50, "ms")),
+                        Check.atMost("", longestWait(Peer.STRICT), 50, "ms"))
+                        .above(rate(Scene.TWO_JVMS, Peer.BARE_SKETCH, Peer.LUCENE), "the bare sketch"),
                 new Line("2 JVMs: warm / `FileChannel` kept open; least/most served; longest wait",
                         Check.atLeast("", rate(Scene.TWO_JVMS, Peer.WARM, Peer.CHANNEL_KEPT), 0.8, "×"),
                         Check.atLeast("", fairness(Peer.WARM), 0.8, ""),

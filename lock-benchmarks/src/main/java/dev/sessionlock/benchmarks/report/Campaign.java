@@ -105,6 +105,7 @@ final class Campaign {
             findings.ensureHeldNanos.add(nanos(ensure));
             findings.ensureHeldBytes.add(bytes(ensure));
             findings.isHeldNanos.add(nanos(jmh(HeldBenchmark.class, "isHeld", null)));
+            findings.clockNanos.add(nanos(jmh(HeldBenchmark.class, "clock", null)));
         } catch (RunnerException e) {
             failed(Peer.STRICT, "ensureHeld", e);
         }

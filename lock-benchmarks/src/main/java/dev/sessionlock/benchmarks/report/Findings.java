@@ -21,6 +21,8 @@ final class Findings {
     final Rounds ensureHeldNanos = new Rounds();
     final Rounds ensureHeldBytes = new Rounds();
     final Rounds isHeldNanos = new Rounds();
+    /** One reading of the monotonic clock. */
+    final Rounds clockNanos = new Rounds();
 
     /** By crews: a result for each round. */
     final Map<Scene, Map<Peer, List<LoadResult>>> loads = new EnumMap<>(Scene.class);

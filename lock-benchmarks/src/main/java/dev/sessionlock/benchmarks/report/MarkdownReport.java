@@ -61,9 +61,9 @@ final class MarkdownReport {
     }
 
     private void bar() {
-        header("the bar", "wanted", "measured", "met");
+        header("the bar", "wanted", "measured", "met", "floor in the same run");
         for (Bar.Line line : Bar.lines(findings)) {
-            row(line.title(), line.wanted(), line.measured(), line.met() ? "yes" : "**no**");
+            row(line.title(), line.wanted(), line.measured(), line.met() ? "yes" : "**no**", line.floor());
         }
         text.append('\n');
     }

@@ -17,7 +17,7 @@ enum Scene {
     },
 
     /** Two programs. */
-    TWO_JVMS("2 JVMs with a thread each, one lock", 2, EnumSet.complementOf(EnumSet.of(Peer.REENTRANT_LOCK))) {
+    TWO_JVMS("2 JVMs with a thread each, one lock", 2, Seen.BY_OTHER_JVMS) {
         @Override
         Load load(Duration time) {
             return Load.onOneLock(1, time);
@@ -25,7 +25,7 @@ enum Scene {
     },
 
     /** Both. */
-    TWO_BY_FOUR("2 JVMs with 4 threads each, one lock", 2, EnumSet.complementOf(EnumSet.of(Peer.REENTRANT_LOCK))) {
+    TWO_BY_FOUR("2 JVMs with 4 threads each, one lock", 2, Seen.BY_OTHER_JVMS) {
         @Override
         Load load(Duration time) {
             return Load.onOneLock(4, time);
@@ -33,7 +33,7 @@ enum Scene {
     },
 
     /** Many sessions: they seldom meet. */
-    MANY_LOCKS("2 JVMs with 4 threads each, " + Scene.LOCKS + " locks", 2, EnumSet.complementOf(EnumSet.of(Peer.REENTRANT_LOCK))) {
+    MANY_LOCKS("2 JVMs with 4 threads each, " + Scene.LOCKS + " locks", 2, Seen.BY_OTHER_JVMS) {
         @Override
         Load load(Duration time) {
             return Load.onManyLocks(4, LOCKS, time);
@@ -44,7 +44,7 @@ enum Scene {
      * One holds, the other one waits: what a release costs until the other is in. A hold is long enough here that whoever does not wait is
      * sure to be seen, however busy the machine.
      */
-    TURNS("2 JVMs take turns: each holds for 2 ms and stays away for 1 ms", 2, EnumSet.complementOf(EnumSet.of(Peer.REENTRANT_LOCK))) {
+    TURNS("2 JVMs take turns: each holds for 2 ms and stays away for 1 ms", 2, Seen.BY_OTHER_JVMS) {
         @Override
         Load load(Duration time) {
             return Load.takingTurns(time);
@@ -53,6 +53,11 @@ enum Scene {
 
     /** Of {@link #MANY_LOCKS}. */
     static final int LOCKS = 64;
+
+    /** The peers that another JVM has anything to do with. */
+    private static final class Seen {
+        static final Set<Peer> BY_OTHER_JVMS = EnumSet.complementOf(EnumSet.of(Peer.REENTRANT_LOCK, Peer.FAIR_LOCK));
+    }
 
     final String title;
     final int jvms;

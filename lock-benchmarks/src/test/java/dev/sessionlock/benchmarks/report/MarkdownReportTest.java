@@ -27,6 +27,19 @@ class MarkdownReportTest {
     }
 
     @Test
+    void aLineTellsWhatBoundsItWhereThatWasMeasured() {
+        findings.clockNanos.add(24);
+        findings.cycleNanos.put(Peer.REENTRANT_LOCK, Rounds.of(4));
+        findings.cycleNanos.put(Peer.WARM, Rounds.of(72));
+        findings.add(Scene.EIGHT_THREADS, Peer.FAIR_LOCK, result(List.of(List.of(10L, 20L)), 0, 1_000));
+        findings.add(Scene.EIGHT_THREADS, Peer.LUCENE, result(List.of(List.of(10L, 10L)), 0, 1_000));
+
+        assertThat(report()).contains("| 18 ×; not measured | **no** | 6 ×: `System.nanoTime()`, once |")
+                .contains("| **no** | 1.50 ×: a fair `ReentrantLock` |").contains("| 2 JVMs: strict / Lucene; least/most served; longest wait | ")
+                .doesNotContain("the bare sketch |");
+    }
+
+    @Test
     void whatWasNotMeasuredIsNotMet() {
         assertThat(Bar.lines(findings)).isNotEmpty().noneMatch(Bar.Line::met);
         assertThat(report()).doesNotContain("NaN");
