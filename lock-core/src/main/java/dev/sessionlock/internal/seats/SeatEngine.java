@@ -242,9 +242,7 @@ public final class SeatEngine implements EngineLock {
         return objection;
     }
 
-    /**
-     * Holding a seat's byte: publish, look, and enter. Gives the seat up again unless it comes to a hold.
-     */
+    /** Holding a seat's byte: publish, look, and enter. Gives the seat up again unless it comes to a hold. */
     private Taken sit(int seat, Terms terms) throws IOException {
         Line line = null;
         long published = 0;
@@ -273,9 +271,9 @@ public final class SeatEngine implements EngineLock {
     /** Rule 3. */
     private Taken publishAndLook(int seat, Line line, Terms terms, long published) throws IOException {
         if (seat == 0 && !publishOnSeat0(line, untilOf(terms, published))) {
-            return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "the kernel lost our lock while we took it, and another has had it since");
+            return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "another has sat on the seat since"); // and if the kernel lost our byte, sits there
         } else if (seat == 1 && !line.replace(1, wordOfSeat1, untilOf(terms, published))) {
-            return new Busy(1, now() + LOOK_AGAIN_NANOS, "another has sat on the second seat since"); // and if the kernel lost our byte, sits there
+            return new Busy(1, now() + LOOK_AGAIN_NANOS, "another has sat on the second seat since");
         }
         long now = now(); // rule 7: before the until
         long other = line.until(1 - seat);

@@ -113,6 +113,7 @@ final class Schedule {
         this.meanOperations = 1 << random.nextInt(5);
         directory.refusesLinks = random.nextInt(8) == 0;
         directory.hidesProcesses = !lostBytes && random.nextInt(10) == 0;
+        directory.looksAndActsAtOnce = lostBytes;
         int many = 2 + random.nextInt(3);
         long lease = SECOND;
         for (int i = 0; i < many; i++) {

@@ -431,7 +431,7 @@ class SeatEngineTest {
                 next.set(three.take());
             };
 
-            assertBusy(two.busy(), Busy.NOTHING, inMillis(4), "another has had it since");
+            assertBusy(two.busy(), Busy.NOTHING, inMillis(4), "another has sat on the seat since");
             assertThat(directory.until[0]).isEqualTo(next.get().published);
             assertThat(two.slips).isEmpty();
         }

@@ -47,6 +47,11 @@ final class SimulatedDirectory {
     /** The start ticks of each living process. */
     final Map<Long, Long> processes = new HashMap<>();
     boolean hidesProcesses;
+    /**
+     * Nobody is stopped between his last look at a record and his deleting or covering it. Where bytes are lost, the record is the second witness
+     * against that one fault, and not against two at once (PROTOCOL.md, section 1).
+     */
+    boolean looksAndActsAtOnce;
 
     Inode at(Spot spot) {
         return spots[spot.ordinal()];

@@ -19,6 +19,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 
 /**
  * A lock's place as one simulated process has it. Every operation is a step of its {@link Journal}, at which the process may be
@@ -389,9 +390,17 @@ class SimulatedPlace implements LockPlace {
             return false;
         }
         return journal.step(Op.LINK, () -> {
-            directory.put(Spot.LOCK, mine.file);
-            return true;
+            boolean there = isStill(directory.at(Spot.LOCK) == key);
+            if (there) {
+                directory.put(Spot.LOCK, mine.file);
+            }
+            return there;
         });
+    }
+
+    /** {@return whether a record that was seen a moment ago is taken for being there still} */
+    private boolean isStill(boolean there) {
+        return there || !directory.looksAndActsAtOnce;
     }
 
     /** Without hard links: first the file, then what it says. */
@@ -427,18 +436,20 @@ class SimulatedPlace implements LockPlace {
     public void delete(Spot spot, Object key) throws IOException {
         boolean there = journal.step(Op.IS_AT, () -> directory.at(spot) == key);
         if (there) {
-            remove(Op.DELETE, spot);
+            remove(Op.DELETE, spot, () -> directory.at(spot) == key);
         }
     }
 
     @Override
     public void unlink(Slip slip, Spot spot) throws IOException {
-        remove(Op.UNLINK, spot);
+        remove(Op.UNLINK, spot, () -> directory.at(spot) == ((SimulatedSlip) slip).file);
     }
 
-    private void remove(Op op, Spot spot) throws IOException {
+    private void remove(Op op, Spot spot, BooleanSupplier isThere) throws IOException {
         journal.step(op, () -> {
-            directory.put(spot, null);
+            if (isStill(isThere.getAsBoolean())) {
+                directory.put(spot, null);
+            }
             return null;
         });
     }
