@@ -160,6 +160,20 @@ class LossTest extends LocksFixture {
     }
 
     @Test
+    void aDirectoryOfOursThatWasAwayAndIsBackCostsWhatWasHeldAndNotWhatComesAfterIt() throws Exception {
+        SessionLock lock = locks.acquire(session());
+        Path inner = dir.resolve(".session-locks");
+        Path aside = Files.move(inner, dir.resolve("aside"));
+        assertThatThrownBy(lock::verifyHeld).isInstanceOfSatisfying(LockLostException.class,
+                e -> assertThat(e.reason()).isEqualTo(Reason.KERNEL_LOCK_LOST));
+        Files.move(aside, inner);
+        lock.close();
+        try (SessionLock next = locks.acquire(session(), PATIENT)) {
+            next.verifyHeld();
+        }
+    }
+
+    @Test
     void aFileThatAStrangerPutThereAfterARemovalIsNotDeletedAtClose() throws Exception {
         SessionLock lock = locks.acquire(session());
         Files.delete(lock.lockFile());

@@ -261,16 +261,18 @@ public final class LockDirectory {
 
     // ---- what hands, backups and killed processes do to it ----
 
-    /** {@return whether the directory at its name still is this one} */
+    /**
+     * Looks. {@return whether the directory at its name still is this one, and has been at every look} If it was away and is back, others may
+     * have come in meanwhile: what is held here is lost, and whoever comes now opens it anew.
+     */
     boolean isInPlace() {
-        boolean inPlace = innerKey.equals(FileKey.ofOrNull(inner));
-        if (!inPlace) {
+        if (!innerKey.equals(FileKey.ofOrNull(inner))) {
             displaced = true;
         }
-        return inPlace;
+        return !displaced;
     }
 
-    /** {@return whether it was seen, at the last {@link #verify} or since, that another lies at its name} Once so, it stays so: others have come in there. */
+    /** {@return whether it was seen, at the last {@link #verify} or since, that another lies at its name} Once so, it stays so. */
     boolean isDisplaced() {
         return displaced;
     }
@@ -283,7 +285,7 @@ public final class LockDirectory {
     /**
      * The keeper's look at the floor itself, a few times a minute: guards and board by inode, and what the kernel says that it has.
      *
-     * @return whether the directory is still the one at its name
+     * @return whether the directory is still the one at its name, as at every look before
      */
     public boolean verify() throws IOException {
         verifying.lock(); // two at once would each map a new board, and one of them would look replaced to the other's holders

@@ -69,7 +69,7 @@ public final class OpenDirectories {
     private boolean tryPin(LockDirectory directory, boolean networkAllowed) throws IOException {
         lock.lock();
         try {
-            if (directory.pins < 0) {
+            if (directory.pins < 0 || directory.isDisplaced()) {
                 return false;
             }
             directory.traits().refuseNetwork(directory.home(), networkAllowed);

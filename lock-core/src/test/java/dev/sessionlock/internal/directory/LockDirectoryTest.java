@@ -114,6 +114,28 @@ class LockDirectoryTest {
     }
 
     @Test
+    void oneThatWasAwayAtALookIsOpenedAnewThoughItIsBack() throws IOException {
+        Path inner = dir.resolve(".session-locks");
+        Path aside = Files.move(inner, temp.resolve("aside"));
+        directory.place("s.jsonl").lookAfresh(); // as a user's verifyHeld does
+        Files.move(aside, inner);
+        assertThat(directory.verify()).as("others may have come in meanwhile").isFalse();
+
+        LockDirectory again = OPEN.pin(dir, false);
+        try {
+            assertThat(again.guards()).as("the same files may not be opened twice").isSameAs(directory.guards());
+            assertThat(again.verify()).isTrue();
+            LockPlace place = again.place("s.jsonl");
+            assertThat(place.tryByte(0)).isTrue();
+            place.lookAfresh();
+            assertThat(place.displaced()).as("or each lock that is taken here would be lost at the keeper's next look").isNull();
+            place.freeByte(0);
+        } finally {
+            OPEN.unpin(again);
+        }
+    }
+
+    @Test
     void oneThatWasMovedKeepsItsBytesUnderItsNewPath() throws IOException {
         FileLock held = directory.guards().trySeat(1, 0);
         Path moved = Files.move(dir, temp.resolve("moved"));
