@@ -536,11 +536,10 @@ public final class SeatEngine implements EngineLock {
     @Override
     public Standing check(Hold held, boolean deeply) throws IOException {
         SeatHold hold = (SeatHold) held;
-        try {
-            return standingOf(hold, deeply);
-        } finally {
-            place.rest(hold.slip); // last: what the look has made is let go, too
-        }
+        Standing standing = standingOf(hold, deeply);
+        // Last: what the look has made is let go, too. And quietly: who was asked to let go is not asked again.
+        quietly(hold, () -> place.rest(hold.slip));
+        return standing;
     }
 
     private Standing standingOf(SeatHold hold, boolean deeply) throws IOException {

@@ -48,6 +48,7 @@ class SeatEngineTest {
         private boolean wordsStay;
         private boolean cannotFindItsLine;
         private boolean cannotUnlink;
+        private boolean cannotRest;
 
         Party(long pid) {
             this(pid, 0);
@@ -65,6 +66,13 @@ class SeatEngineTest {
             Event event = afterLink;
             afterLink = NOTHING;
             happens(event);
+        }
+
+        @Override
+        public void rest(Slip slip) throws IOException {
+            if (cannotRest) {
+                throw new IOException("could not be closed");
+            }
         }
 
         @Override
@@ -1066,6 +1074,16 @@ class SeatEngineTest {
     }
 
     // ---- asking and waiting ----
+
+    @Test
+    void whatALookFoundIsToldThoughItsRecordsFileCannotBeClosed() throws IOException {
+        SeatHold hold = one.take();
+        two.engine.askForRelease(hold.token());
+        one.cannotRest = true;
+        assertThat(one.engine.check(hold, false)).as("else nobody is asked any more, and nobody has heard it").isEqualTo(Standing.REQUESTED);
+        one.displaced = "somebody replaced it";
+        assertThat(one.engine.check(hold, true)).isEqualTo(Standing.LOST);
+    }
 
     @Test
     void whoIsAskedToLetGoHearsItUnlessItIsTakenBack() throws IOException {
