@@ -19,6 +19,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jetbrains.annotations.Nullable;
@@ -54,7 +55,7 @@ final class FilePlace implements LockPlace {
     }
 
     /** When the directory's names had last been changed as our record was seen at {@link Spot#LOCK}; null if that told nothing. */
-    private @Nullable FileTime thereSince;
+    private @Nullable List<FileTime> thereSince;
 
     /** The {@code .reclaim} of another that was met last, and since when. */
     private @Nullable Object reclaimSeen;
@@ -364,7 +365,7 @@ final class FilePlace implements LockPlace {
 
     @Override
     public boolean isStillAt(Slip slip, Spot spot) throws IOException {
-        FileTime changed = spot == Spot.LOCK && shared() ? directory.namesChanged() : null; // before the look
+        List<FileTime> changed = spot == Spot.LOCK && shared() ? directory.namesChanged() : null; // before the look
         if (changed != null && changed.equals(thereSince)) {
             return true;
         }

@@ -44,7 +44,7 @@ public final class LockDirectory {
     private static final int LOOKS_FOR_A_MISSING_BYTE = 20;
     private static final long OLD_REQUEST_MILLIS = TimeUnit.MINUTES.toMillis(10);
     private static final long LATELY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
-    /** So long one look at a directory's time of change counts. */
+    /** So long one look at a directory's times counts. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** Longer than any file system's time stamps are coarse. */
     private static final long CHANGED_LATELY_MILLIS = 3_000;
@@ -399,7 +399,7 @@ public final class LockDirectory {
      * @param seenAt when that was seen, monotonic nanoseconds
      * @param changed when the directory had last changed by then; null if that tells nothing, since it may change once more at the same time
      */
-    private record Requests(boolean any, long seenAt, @Nullable FileTime changed) {
+    private record Requests(boolean any, long seenAt, @Nullable List<FileTime> changed) {
         private static final Requests UNKNOWN = new Requests(true, Long.MIN_VALUE / 2, null);
     }
 
@@ -413,7 +413,7 @@ public final class LockDirectory {
         if (now - known.seenAt() < LOOK_NANOS) {
             return known.any();
         }
-        FileTime changed = changeOf(inner);
+        List<FileTime> changed = changesOf(inner);
         boolean any = known.any();
         if (!changed.equals(known.changed())) {
             try (DirectoryStream<Path> all = Files.newDirectoryStream(inner, "release-*")) {
@@ -432,35 +432,46 @@ public final class LockDirectory {
      * @param changed null if it was so lately that they may be changed once more at the same time
      * @param seenAt when that was seen, monotonic nanoseconds
      */
-    private record Names(@Nullable FileTime changed, long seenAt) {
+    private record Names(@Nullable List<FileTime> changed, long seenAt) {
     }
 
     /**
-     * {@return when a name in the directory of the records was made, moved or removed last, as far as was seen within the last twentieth of a
-     * second; null if that was a moment ago} As long as it stays the same, so do the names. One look serves all records there: the keeper of ten
+     * {@return when a name in the directory of the records was made, moved or removed last, by its times, as far as was seen within the last
+     * twentieth of a second; null if that was a moment ago} As long as they stay the same, so do the names. One look serves all records there: the keeper of ten
      * thousand locks has no time to look at each once a second.
      */
-    @Nullable FileTime namesChanged() throws IOException {
+    @Nullable List<FileTime> namesChanged() throws IOException {
         Names known = names;
         long now = Clock.SYSTEM.nanos();
         if (now - known.seenAt() >= LOOK_NANOS) {
-            known = new Names(settled(changeOf(home)), now);
+            known = new Names(settled(changesOf(home)), now);
             names = known;
         }
         return known.changed();
     }
 
-    /** Not when it was modified, where the system tells the two apart: rsync and tar set that back to what it was before they replaced a file there. */
-    private static FileTime changeOf(Path directory) throws IOException {
+    /**
+     * {@return when the names in a directory were changed last, by each of its times that tell} That of modification is set back by rsync and tar
+     * to what it was before they replaced a file there; that of change stays as it is when a name is removed on exFAT and FAT of older Linux
+     * kernels.
+     */
+    static List<FileTime> changesOf(Path directory) throws IOException {
         try {
-            return (FileTime) Files.getAttribute(directory, "unix:ctime");
+            Map<String, Object> times = Files.readAttributes(directory, "unix:ctime,lastModifiedTime");
+            return List.of((FileTime) times.get("ctime"), (FileTime) times.get("lastModifiedTime"));
         } catch (UnsupportedOperationException | IllegalArgumentException e) {
-            return Files.getLastModifiedTime(directory);
+            return List.of(Files.getLastModifiedTime(directory));
         }
     }
 
-    private static @Nullable FileTime settled(FileTime changed) {
-        return Math.abs(System.currentTimeMillis() - changed.toMillis()) > CHANGED_LATELY_MILLIS ? changed : null;
+    private static @Nullable List<FileTime> settled(List<FileTime> changed) {
+        long now = System.currentTimeMillis();
+        for (FileTime time : changed) {
+            if (Math.abs(now - time.toMillis()) <= CHANGED_LATELY_MILLIS) {
+                return null;
+            }
+        }
+        return changed;
     }
 
     /** The next {@link #hasRequests} looks anew. */

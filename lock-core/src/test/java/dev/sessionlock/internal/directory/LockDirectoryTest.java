@@ -89,6 +89,15 @@ class LockDirectoryTest {
         place.retire(slip);
     }
 
+    @Test
+    void namesChangeByBothTimesOfADirectorySinceEachOfThemIsBlindSomewhere() throws Exception {
+        FileTime longAgo = FileTime.from(Instant.now().minusSeconds(3_600));
+        Files.setLastModifiedTime(dir, longAgo); // which tells of no change of names
+        FileTime changed = (FileTime) Files.getAttribute(dir, "unix:ctime");
+        assertThat(LockDirectory.changesOf(dir)).containsExactlyInAnyOrder(changed, longAgo);
+        assertThat(directory.namesChanged()).as("changed a moment ago, whatever the other one says").isNull();
+    }
+
     /** A look at the directory counts for a moment: a record that is away for less than that is not missed, unless it is looked at. */
     private static boolean isNotLookedAt(LockPlace place, LockPlace.Slip slip, Path moved) throws IOException {
         if (!place.isStillAt(slip, LockPlace.Spot.LOCK)) {
