@@ -56,6 +56,17 @@ class LockContentTest {
         assertThat(parse(text)).isEqualTo(new Stranger(30522, null, -1, -1));
     }
 
+    // ---- ours ----
+
+    @Test
+    void aRecordThatWasRenewedIsAnotherSoThatItsHolderIsSeenToLive() {
+        LockRecord record = new LockRecord(5, 0, -1, -1, "s.jsonl", 7, "moss", -1, "boot", null, null, "main", null, true, 1_000, 2_000, 3_000);
+        LockRecord renewed = new LockRecord(5, 0, -1, -1, "s.jsonl", 7, "moss", -1, "boot", null, null, "main", null, true, 1_000, 2_000, 3_001);
+        LockContent seen = LockContent.parse(record.bytes());
+        assertThat(seen).isEqualTo(LockContent.parse(record.bytes())).hasSameHashCodeAs(new LockContent.Ours(record))
+                .isNotEqualTo(LockContent.parse(renewed.bytes())).isNotEqualTo(new Empty());
+    }
+
     // ---- not a lock ----
 
     @ParameterizedTest

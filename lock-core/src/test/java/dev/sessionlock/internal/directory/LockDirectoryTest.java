@@ -84,8 +84,6 @@ class LockDirectoryTest {
         Files.move(place.lockFile(), moved);
         Files.setLastModifiedTime(dir, FileTime.from(Instant.now().minusSeconds(3_600))); // as tar and rsync do, having changed names there
         Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> !place.isStillAt(slip, LockPlace.Spot.LOCK));
-        place.lookAfresh();
-        assertThat(place.isStillAt(slip, LockPlace.Spot.LOCK)).isFalse();
         place.retire(slip);
     }
 
@@ -105,6 +103,8 @@ class LockDirectoryTest {
         }
         Files.move(place.lockFile(), moved);
         boolean missed = !place.isStillAt(slip, LockPlace.Spot.LOCK);
+        place.lookAfresh();
+        assertThat(place.isStillAt(slip, LockPlace.Spot.LOCK)).as("who looks afresh looks in any case").isFalse();
         Files.move(moved, place.lockFile());
         return !missed;
     }
@@ -142,6 +142,35 @@ class LockDirectoryTest {
         } finally {
             OPEN.unpin(again);
         }
+    }
+
+    @Test
+    void oneThatIsAwayIsMissedByALookAroundThoughAllWasLookedAtAMomentAgo() throws IOException {
+        LockPlace place = directory.place("s.jsonl");
+        place.lookAround();
+        assertThat(place.displaced()).isNull();
+        Files.move(dir.resolve(".session-locks"), temp.resolve("aside"));
+        place.lookAround();
+        assertThat(place.displaced()).contains("was replaced");
+    }
+
+    @Test
+    void oneThatIsForgottenSaysSoToWhoeverStillHoldsALockThere() {
+        LockPlace place = directory.place("s.jsonl");
+        OPEN.forget(directory);
+        assertThat(place.displaced()).as("another of the same inode number may lie there by now").contains("was replaced");
+    }
+
+    @Test
+    void aByteThatWasGivenBackIsNotTakenForOurs() throws IOException {
+        LockPlace place = directory.place("s.jsonl");
+        assertThat(place.tryByte(0)).isTrue();
+        assertThat(place.kernelHasByte(0)).as("not asked yet").isNull();
+        place.lookAfresh();
+        assertThat(place.kernelHasByte(0)).isTrue();
+        place.freeByte(0);
+        place.lookAfresh();
+        assertThat(place.kernelHasByte(0)).isFalse();
     }
 
     @Test

@@ -43,6 +43,7 @@ class SeatEngineTest {
         private final SeatEngine engine;
         private Event afterLink = NOTHING;
         private Event afterRewrite = NOTHING;
+        private Event beforeByte = NOTHING;
         private Event afterByte = NOTHING;
         private Event afterReclaimMark = NOTHING;
         private boolean wordsStay;
@@ -84,6 +85,13 @@ class SeatEngineTest {
 
         @Override
         boolean kernelGives(int seat) {
+            Event event = beforeByte;
+            beforeByte = NOTHING;
+            happens(event);
+            return gives(seat);
+        }
+
+        private boolean gives(int seat) {
             boolean gives = super.kernelGives(seat);
             if (gives) {
                 Event event = afterByte;
@@ -442,6 +450,28 @@ class SeatEngineTest {
             assertBusy(two.busy(), Busy.NOTHING, inMillis(4), "another has sat on the seat since");
             assertThat(directory.until[0]).isEqualTo(next.get().published);
             assertThat(two.slips).isEmpty();
+        }
+
+        @Test
+        void onSeat0ComesInAtOnceAfterOneWhoHasGivenItBackBetweenTheLookAtItsWordAndTheAskingForItsByte() throws IOException {
+            SeatHold before = one.take();
+            two.beforeByte = () -> one.engine.release(before);
+
+            SeatHold hold = two.take();
+            assertThat(hold.token()).isGreaterThan(before.token());
+            two.engine.release(hold);
+            assertNothingHeld();
+        }
+
+        @Test
+        void onSeat0WritesOverWhateverALineSaysThatNoOtherProcessSees() throws IOException {
+            directory.shared = false;
+            directory.until[0] = 7; // of our own, however it was left
+
+            SeatHold hold = two.take();
+            assertThat(directory.until[0]).isEqualTo(hold.published);
+            two.engine.release(hold);
+            assertNothingHeld();
         }
 
         @Test
