@@ -241,6 +241,24 @@ class CellTest {
     }
 
     @Test
+    void headThatWasWokenInVainHasTheKernelWakeItAgain() throws Exception {
+        AtomicInteger waits = new AtomicInteger();
+        called = name -> waits.addAndGet(name.equals("await") ? 1 : 0);
+        awaited = new CountDownLatch(0);
+        busy.set(new Busy(0, Long.MAX_VALUE, "another process was faster"));
+        try (SessionLocks locks = locks()) {
+            AtomicReference<Throwable> end = new AtomicReference<>();
+            Thread head = new Thread(() -> end.set(catchThrowableOfType(InterruptedException.class,
+                    () -> locks.acquire(session(), WARM.withTimeout(Duration.ofMinutes(5))))), "head");
+            head.start();
+            Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> waits.get() > 2);
+            head.interrupt();
+            head.join();
+            assertThat(end.get()).isInstanceOf(InterruptedException.class);
+        }
+    }
+
+    @Test
     void oneTryTellsTheOtherProcessThatItsLockIsWanted() throws Exception {
         List<String> calls = new CopyOnWriteArrayList<>();
         called = calls::add;
