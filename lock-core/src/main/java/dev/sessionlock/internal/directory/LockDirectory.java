@@ -437,8 +437,8 @@ public final class LockDirectory {
 
     /**
      * {@return when a name in the directory of the records was made, moved or removed last, by its times, as far as was seen within the last
-     * twentieth of a second; null if that was a moment ago} As long as they stay the same, so do the names. One look serves all records there: the keeper of ten
-     * thousand locks has no time to look at each once a second.
+     * twentieth of a second; null if that was a moment ago} As long as they stay the same, so do the names. One look serves all records there: the
+     * keeper of ten thousand locks has no time to look at each once a second.
      */
     @Nullable List<FileTime> namesChanged() throws IOException {
         Names known = names;
