@@ -220,14 +220,11 @@ final class Cell {
             if (isClaimed()) {
                 return null;
             }
-            Taken taken = take(request.terms(Thread.currentThread()));
+            Taken taken = take(request.terms(Thread.currentThread()), false);
             if (taken instanceof Hold hold) {
                 return grant(hold, request, Thread.currentThread(), since);
             }
             Busy busy = (Busy) taken;
-            if (busy.waitFor() != Busy.NOTHING) {
-                engine.raiseHand(false); // one that only lingers there is given back for it: who but tries now and then would never find it free
-            }
             if (!patient && busy.trouble() != null) {
                 throw busy.trouble();
             }
@@ -265,8 +262,13 @@ final class Cell {
     /**
      * One try, in turn. What lingers here is handed over on the new terms, or given back first. One that comes to nothing may have left
      * something behind, which the keeper then tries to tidy up.
+     *
+     * <p>If another process has it, the hand is raised. Not while it is another's turn, whose own hand that would hide from us.
+     *
+     * @param waits whether this is more than one try: what only lingers there is given back for that, too, or who tries now and then would never
+     *     find it free
      */
-    private Taken take(Terms terms) throws IOException {
+    private Taken take(Terms terms, boolean waits) throws IOException {
         Grant warm = stopLingering();
         if (warm != null) {
             if (isOthersTurn(warm)) {
@@ -286,6 +288,7 @@ final class Cell {
             taken = engine.take(terms);
             if (!(taken instanceof Hold)) {
                 leftAt = Long.MIN_VALUE / 2; // somebody else has it
+                engine.raiseHand(waits);
             } else if (now - leftAt > LEFT_NANOS) {
                 hereSince = now;
             }
@@ -445,11 +448,9 @@ final class Cell {
                 engine.raiseHand(true);
                 return busy;
             }
-            Taken taken = take(waiter.request.terms(waiter.thread));
+            Taken taken = take(waiter.request.terms(waiter.thread), true);
             if (taken instanceof Hold hold) {
                 waiter.given = grant(hold, waiter.request, waiter.thread, waiter.since);
-            } else if (((Busy) taken).waitFor() != Busy.NOTHING) { // else perhaps it is another's turn, whose hand it would hide
-                engine.raiseHand(true);
             }
             return taken;
         } finally {
