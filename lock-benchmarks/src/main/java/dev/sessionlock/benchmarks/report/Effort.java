@@ -6,7 +6,7 @@ import java.time.Duration;
  * How much time a campaign takes.
  *
  * @param rounds in which the peers take turns
- * @param jmhWarmUp of a JVM before it is measured by JMH
+ * @param jmhWarmUp of a JVM before it is measured by JMH; the compiler needs 3 s for all of a strict cycle, which is 10 % slower before
  * @param jmhMeasured for how long it is measured, in {@value #JMH_ITERATIONS} parts
  * @param loadWarmUp of a crew, once
  * @param loaded how long each load of each round is
@@ -21,15 +21,15 @@ record Effort(int rounds, Duration jmhWarmUp, Duration jmhMeasured, Duration loa
     /** How many locks are held at once. */
     static final int MANY = 10_000;
 
-    /** {@return enough to see what is what, in some four minutes} */
+    /** {@return enough to see what is what, in some five minutes} */
     static Effort quick() {
-        return new Effort(3, Duration.ofMillis(500), Duration.ofMillis(450), Duration.ofMillis(400), Duration.ofMillis(400),
+        return new Effort(3, Duration.ofMillis(1_500), Duration.ofMillis(450), Duration.ofMillis(400), Duration.ofMillis(400),
                 Duration.ofMillis(1_500), Duration.ofMillis(1_500), 3, Duration.ofSeconds(10));
     }
 
-    /** {@return enough to compare versions, in some eleven minutes} */
+    /** {@return enough to compare versions, in some fourteen minutes} */
     static Effort full() {
-        return new Effort(5, Duration.ofSeconds(1), Duration.ofMillis(1_500), Duration.ofSeconds(1), Duration.ofSeconds(1),
+        return new Effort(5, Duration.ofSeconds(3), Duration.ofMillis(1_500), Duration.ofSeconds(1), Duration.ofSeconds(1),
                 Duration.ofSeconds(6), Duration.ofSeconds(5), 7, Duration.ofSeconds(20));
     }
 }
