@@ -83,7 +83,7 @@ public final class ManyHeld {
             hold(count);
             descriptors = descriptors() - descriptors;
             double keeper = keeperShare(watchMillis);
-            heap = heap() - heap;
+            heap = heap() - heap; // only now: what has just been taken still keeps what it needed for that
             measure(one, beside, 0);
             release();
             Thread.sleep(LINGERS.toMillis());
@@ -155,7 +155,7 @@ public final class ManyHeld {
         if (keeper < 0) {
             return 0;
         }
-        Thread.sleep(watchMillis / 2); // as everything here is measured when it is warm
+        Thread.sleep(watchMillis / 2); // until it is compiled: in its first seconds it uses twice as much
         long used = threads.getThreadCpuTime(keeper);
         Thread.sleep(watchMillis);
         return (threads.getThreadCpuTime(keeper) - used) / (double) TimeUnit.MILLISECONDS.toNanos(watchMillis);

@@ -459,7 +459,7 @@ public final class LockDirectory {
         try {
             Map<String, Object> times = Files.readAttributes(directory, "unix:ctime,lastModifiedTime");
             return List.of((FileTime) times.get("ctime"), (FileTime) times.get("lastModifiedTime"));
-        } catch (UnsupportedOperationException | IllegalArgumentException e) {
+        } catch (UnsupportedOperationException e) { // not a Unix
             return List.of(Files.getLastModifiedTime(directory));
         }
     }

@@ -265,8 +265,8 @@ final class Cell {
      *
      * <p>If another process has it, the hand is raised. Not while it is another's turn, whose own hand that would hide from us.
      *
-     * @param waits whether this is more than one try: what only lingers there is given back for that, too, or who tries now and then would never
-     *     find it free
+     * @param waits false for a single try: its hand frees what merely lingers there, which who tries now and then would never find free, and
+     *     keeps nobody away
      */
     private Taken take(Terms terms, boolean waits) throws IOException {
         Grant warm = stopLingering();

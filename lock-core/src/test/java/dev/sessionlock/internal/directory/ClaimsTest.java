@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.sessionlock.Kernel;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileLock;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -100,17 +100,17 @@ class ClaimsTest {
 
     @Test
     void thoseThatAreHeldForLongLeaveTheirDescriptorsToThoseThatComeAndGo() throws IOException {
-        long before = descriptors();
+        long before = Kernel.openFilesIn(dir);
         List<Claims.Claim> held = takeMany(40);
         for (Claims.Claim claim : held) {
             claim.rest();
             claim.restForLong();
         }
-        assertThat(descriptors() - before).as("half of them, and guard 0, with the byte of the process").isLessThanOrEqualTo(16 + 1);
+        assertThat(Kernel.openFilesIn(dir) - before).as("half of them, and guard 0, with the byte of the process").isLessThanOrEqualTo(16 + 1);
         Claims.Claim claim = claims.take();
         claim.write(ONE);
         claim.rest();
-        assertThat(descriptors() - before).isLessThanOrEqualTo(16 + 2);
+        assertThat(Kernel.openFilesIn(dir) - before).isLessThanOrEqualTo(16 + 2);
         claims.recycle(claim);
         assertThat(claims.take().path()).as("none is made anew for each").isEqualTo(claim.path());
 
@@ -152,11 +152,11 @@ class ClaimsTest {
 
     @Test
     void thoseThatAreGivenUpAreClosedAndCountNoMore() throws IOException {
-        long before = descriptors();
+        long before = Kernel.openFilesIn(dir);
         for (Claims.Claim claim : takeMany(40)) {
             claims.retire(claim);
         }
-        assertThat(descriptors() - before).as("guard 0, with the byte of the process").isLessThanOrEqualTo(1);
+        assertThat(Kernel.openFilesIn(dir) - before).as("guard 0, with the byte of the process").isLessThanOrEqualTo(1);
         Claims.Claim claim = claims.take();
         claim.rest();
         claims.recycle(claim);
@@ -229,39 +229,24 @@ class ClaimsTest {
     @Test
     void manyInUseCostNoDescriptorEachAndAreStillWritten() throws IOException {
         List<Claims.Claim> all = new ArrayList<>();
-        long before = descriptors();
+        long before = Kernel.openFilesIn(dir);
         for (int i = 0; i < 200; i++) {
             Claims.Claim claim = claims.take();
             claim.write(ONE);
             claim.rest();
             all.add(claim);
         }
-        assertThat(descriptors() - before).isLessThanOrEqualTo(32 + 2);
+        assertThat(Kernel.openFilesIn(dir) - before).isLessThanOrEqualTo(32 + 2);
         for (Claims.Claim claim : all) {
             claim.write(TWO);
             assertThat(claim.path()).hasBinaryContent(TWO);
         }
-        assertThat(descriptors() - before).isLessThanOrEqualTo(32 + 2);
+        assertThat(Kernel.openFilesIn(dir) - before).isLessThanOrEqualTo(32 + 2);
         for (Claims.Claim claim : all) {
             claims.recycle(claim);
         }
         assertThat(files()).as("the spare ones").hasSizeLessThanOrEqualTo(32);
-        assertThat(descriptors() - before).isLessThanOrEqualTo(32 + 2);
-    }
-
-    /** Of files in this directory alone: the JVM opens others as it likes. */
-    private long descriptors() throws IOException {
-        long open = 0;
-        try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
-            for (Path fd : all) {
-                try {
-                    open += Files.readSymbolicLink(fd).startsWith(dir.toRealPath()) ? 1 : 0;
-                } catch (NoSuchFileException e) {
-                    continue; // closed meanwhile
-                }
-            }
-        }
-        return open;
+        assertThat(Kernel.openFilesIn(dir) - before).isLessThanOrEqualTo(32 + 2);
     }
 
     @Test

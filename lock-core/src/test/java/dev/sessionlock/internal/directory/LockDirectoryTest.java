@@ -7,6 +7,8 @@ import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileLock;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
@@ -15,6 +17,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -94,6 +97,14 @@ class LockDirectoryTest {
         FileTime changed = (FileTime) Files.getAttribute(dir, "unix:ctime");
         assertThat(LockDirectory.changesOf(dir)).containsExactlyInAnyOrder(changed, longAgo);
         assertThat(directory.namesChanged()).as("changed a moment ago, whatever the other one says").isNull();
+    }
+
+    @Test
+    void whereASystemHasNoTimeOfChangeThatOfModificationCountsAlone() throws IOException {
+        try (FileSystem zip = FileSystems.newFileSystem(temp.resolve("other.zip"), Map.of("create", "true"))) {
+            Path elsewhere = Files.createDirectory(zip.getPath("/sessions"));
+            assertThat(LockDirectory.changesOf(elsewhere)).containsExactly(Files.getLastModifiedTime(elsewhere));
+        }
     }
 
     /** A look at the directory counts for a moment: a record that is away for less than that is not missed, unless it is looked at. */
