@@ -3,10 +3,7 @@ package dev.sessionlock.internal.directory;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import java.nio.MappedByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -56,8 +53,6 @@ final class Board {
     private static final int HEAD_TIMENS = 48;
     private static final int HEAD_FLOOR = 56;
 
-    private static final VarHandle WORD = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
-
     /** The kernel bytes that a change of the board's own shape asks for. */
     interface Bytes {
         /** Runs {@code clear} while both bytes of {@code h} are held; false if they are not to be had at once. */
@@ -76,13 +71,13 @@ final class Board {
     private final Object key;
     private final long timeNamespace;
     private final ReentrantLock growing = new ReentrantLock();
-    private volatile MappedByteBuffer[] pages;
+    private volatile TableWords[] pages;
 
-    private Board(Path dir, Object key, MappedByteBuffer first, ProcessIdentity self) {
+    private Board(Path dir, Object key, TableWords first, ProcessIdentity self) {
         this.dir = dir;
         this.key = key;
         this.timeNamespace = number(self.timeNamespace());
-        this.pages = new MappedByteBuffer[] {first};
+        this.pages = new TableWords[] {first};
     }
 
     /**
@@ -94,9 +89,9 @@ final class Board {
         if (!isWhole(file, FIRST_LINES)) {
             write(file, FIRST_LINES, mode, self);
         }
-        MappedByteBuffer first = map(file, FIRST_LINES, FileChannel.MapMode.READ_WRITE);
-        if (get(first, HEAD_VERSION) != VERSION) {
-            throw new IOException(file + " was made by another version of sessionlock (format " + get(first, HEAD_VERSION)
+        TableWords first = map(file, FIRST_LINES, FileChannel.MapMode.READ_WRITE);
+        if (first.get(HEAD_VERSION) != VERSION) {
+            throw new IOException(file + " was made by another version of sessionlock (format " + first.get(HEAD_VERSION)
                     + ", this one reads " + VERSION + "): let all processes of this directory use one version");
         }
         Board board = new Board(dir, FileKey.of(file), first, self);
@@ -120,8 +115,8 @@ final class Board {
             return null;
         }
         Object key = FileKey.of(file);
-        MappedByteBuffer first = map(file, FIRST_LINES, how);
-        boolean ready = get(first, 0) == MAGIC && get(first, HEAD_VERSION) == VERSION && isOfThisBoot(first, self);
+        TableWords first = map(file, FIRST_LINES, how);
+        boolean ready = first.get(0) == MAGIC && first.get(HEAD_VERSION) == VERSION && isOfThisBoot(first, self);
         return ready && key.equals(FileKey.ofOrNull(file)) ? new Board(dir, key, first, self) : null;
     }
 
@@ -132,18 +127,18 @@ final class Board {
 
     /** {@return whether the untils on the board can be compared with this process's clock: it shares its time namespace} */
     boolean comparable() {
-        return get(pages[0], HEAD_TIMENS) == timeNamespace;
+        return pages[0].get(HEAD_TIMENS) == timeNamespace;
     }
 
     /** {@return the line of {@code h}; null if it has none} */
     @Nullable Line find(long h) throws IOException {
         int known = 0;
         do {
-            MappedByteBuffer[] all = pages;
+            TableWords[] all = pages;
             for (; known < all.length; known++) {
                 int offset = search(all[known], h);
                 if (offset >= 0) {
-                    return new MappedLine(all, known, offset, h);
+                    return new TableLine(all, known, offset, h);
                 }
             }
         } while (mapFurther());
@@ -167,12 +162,12 @@ final class Board {
     }
 
     private @Nullable Line claimFree(long h) {
-        MappedByteBuffer[] all = pages;
+        TableWords[] all = pages;
         for (int board = 0; board < all.length; board++) {
             for (int i = 0; i < WINDOW; i++) {
                 int offset = slot(all[board], h, i);
-                if (get(all[board], offset) == 0 && WORD.compareAndSet(all[board], offset, 0L, h)) {
-                    return new MappedLine(all, board, offset, h);
+                if (all[board].get(offset) == 0 && all[board].replace(offset, 0L, h)) {
+                    return new TableLine(all, board, offset, h);
                 }
             }
         }
@@ -181,12 +176,12 @@ final class Board {
 
     /** Clears one idle line of the windows of {@code h}; its token lives on in the floor. */
     private boolean clearIdle(long h, long unusedSince, Bytes bytes) throws IOException {
-        MappedByteBuffer[] all = pages;
-        for (MappedByteBuffer page : all) {
+        TableWords[] all = pages;
+        for (TableWords page : all) {
             for (int i = 0; i < WINDOW; i++) {
                 int offset = slot(page, h, i);
-                long idle = get(page, offset);
-                boolean old = get(page, offset + TOKEN) < unusedSince;
+                long idle = page.get(offset);
+                boolean old = page.get(offset + TOKEN) < unusedSince;
                 if (idle != 0 && idle != h && old && bytes.holdingBoth(idle, () -> clear(all[0], page, offset, idle))) {
                     return true;
                 }
@@ -195,15 +190,15 @@ final class Board {
         return false;
     }
 
-    private static void clear(MappedByteBuffer first, MappedByteBuffer page, int offset, long h) {
-        if (get(page, offset) != h) {
+    private static void clear(TableWords first, TableWords page, int offset, long h) {
+        if (page.get(offset) != h) {
             return; // cleared by another before we had its bytes, and perhaps claimed for another lock since
         }
-        raise(first, HEAD_FLOOR, get(page, offset + TOKEN));
+        first.raise(HEAD_FLOOR, page.get(offset + TOKEN));
         for (int word = UNTIL; word <= WAITER; word += 8) {
-            set(page, offset + word, 0);
+            page.set(offset + word, 0);
         }
-        set(page, offset, 0);
+        page.set(offset, 0);
     }
 
     /** Adds a board twice as large as the last. False if there are as many as there may be. */
@@ -219,7 +214,7 @@ final class Board {
                     return false;
                 }
                 write(file(next), FIRST_LINES << next, mode, null);
-                set(pages[0], HEAD_BOARDS, next + 1L);
+                pages[0].set(HEAD_BOARDS, next + 1L);
                 return mapFurther();
             });
         } finally {
@@ -238,7 +233,7 @@ final class Board {
             if (boards <= pages.length) {
                 return true; // another thread was faster
             }
-            MappedByteBuffer[] more = java.util.Arrays.copyOf(pages, boards);
+            TableWords[] more = java.util.Arrays.copyOf(pages, boards);
             for (int i = pages.length; i < boards; i++) {
                 if (!isWhole(file(i), FIRST_LINES << i)) {
                     throw new IOException(file(i) + " is missing or cut short; remove " + dir + " when nobody uses its locks");
@@ -253,54 +248,54 @@ final class Board {
     }
 
     private int boards() {
-        return (int) Math.min(get(pages[0], HEAD_BOARDS), MOST_BOARDS);
+        return (int) Math.min(pages[0].get(HEAD_BOARDS), MOST_BOARDS);
     }
 
     private Path file(int board) {
         return dir.resolve(board == 0 ? FILE : FILE + "-" + board);
     }
 
-    private static int search(MappedByteBuffer page, long h) {
+    private static int search(TableWords page, long h) {
         for (int i = 0; i < WINDOW; i++) {
             int offset = slot(page, h, i);
-            if (get(page, offset) == h) {
+            if (page.get(offset) == h) {
                 return offset;
             }
         }
         return -1;
     }
 
-    private static int slot(MappedByteBuffer page, long h, int i) {
-        int lines = page.capacity() / LINE - 1;
+    private static int slot(TableWords page, long h, int i) {
+        int lines = page.size() / LINE - 1;
         int from = (int) Long.remainderUnsigned(h >>> 6, lines); // the low six bits chose the guard
         return LINE + (from + i) % lines * LINE;
     }
 
     private void clearAfterBoot(ProcessIdentity self) throws IOException {
-        MappedByteBuffer first = pages[0];
+        TableWords first = pages[0];
         if (isOfThisBoot(first, self)) {
             return;
         }
         mapFurther();
-        for (MappedByteBuffer page : pages) {
-            for (int offset = LINE; offset < page.capacity(); offset += LINE) {
-                set(page, offset + UNTIL, 0);
-                set(page, offset + UNTIL + 8, 0);
-                set(page, offset + WAITER, 0);
+        for (TableWords page : pages) {
+            for (int offset = LINE; offset < page.size(); offset += LINE) {
+                page.set(offset + UNTIL, 0);
+                page.set(offset + UNTIL + 8, 0);
+                page.set(offset + WAITER, 0);
             }
         }
-        set(first, HEAD_TIMENS, number(self.timeNamespace()));
-        set(first, HEAD_BOOT, bootWord(self, true));
-        set(first, HEAD_BOOT + 8, bootWord(self, false));
+        first.set(HEAD_TIMENS, number(self.timeNamespace()));
+        first.set(HEAD_BOOT, bootWord(self, true));
+        first.set(HEAD_BOOT + 8, bootWord(self, false));
     }
 
     /**
      * A board that names no boot, or a process that does not know its own (no {@code /proc}), cannot say that it is of another one.
      * To clear the untils of the living would be two holders; what the dead of another boot left there only costs a wait.
      */
-    private static boolean isOfThisBoot(MappedByteBuffer first, ProcessIdentity self) {
-        long most = get(first, HEAD_BOOT);
-        long least = get(first, HEAD_BOOT + 8);
+    private static boolean isOfThisBoot(TableWords first, ProcessIdentity self) {
+        long most = first.get(HEAD_BOOT);
+        long least = first.get(HEAD_BOOT + 8);
         return self.boot() == null || most == 0 && least == 0 || most == bootWord(self, true) && least == bootWord(self, false);
     }
 
@@ -369,12 +364,12 @@ final class Board {
      * Maps a file, also on an interrupted thread: mapping is channel I/O, which an interrupt would break off. Only as much of it as
      * a board is: the place of a line follows from the number of lines, which must be the same for all.
      */
-    private static MappedByteBuffer map(Path file, int lines, FileChannel.MapMode how) throws IOException {
+    private static TableWords map(Path file, int lines, FileChannel.MapMode how) throws IOException {
         boolean interrupted = Thread.interrupted();
         try {
             while (true) {
                 try (RandomAccessFile f = new RandomAccessFile(file.toFile(), how == FileChannel.MapMode.READ_ONLY ? "r" : "rw")) {
-                    return f.getChannel().map(how, 0, (lines + 1L) * LINE);
+                    return new MappedWords(f.getChannel().map(how, 0, (lines + 1L) * LINE));
                 } catch (ClosedByInterruptException e) {
                     interrupted |= Thread.interrupted();
                 }
@@ -386,29 +381,14 @@ final class Board {
         }
     }
 
-    private static long get(MappedByteBuffer page, int offset) {
-        return (long) WORD.getVolatile(page, offset);
-    }
-
-    private static void set(MappedByteBuffer page, int offset, long value) {
-        WORD.setVolatile(page, offset, value);
-    }
-
-    private static void raise(MappedByteBuffer page, int offset, long least) {
-        long last = get(page, offset);
-        while (last < least && !WORD.compareAndSet(page, offset, last, least)) {
-            last = get(page, offset);
-        }
-    }
-
-    /** A line where it lies in the mapped page. */
-    private static final class MappedLine implements Line {
-        private final MappedByteBuffer first;
-        private final MappedByteBuffer page;
+    /** A line where it lies in the table. */
+    private static final class TableLine implements Line {
+        private final TableWords first;
+        private final TableWords page;
         private final int offset;
         private final long h;
 
-        MappedLine(MappedByteBuffer[] all, int board, int offset, long h) {
+        TableLine(TableWords[] all, int board, int offset, long h) {
             this.first = all[0];
             this.page = all[board];
             this.offset = offset;
@@ -417,7 +397,7 @@ final class Board {
 
         @Override
         public long until(int seat) {
-            return get(page, offset + UNTIL + 8 * seat);
+            return page.get(offset + UNTIL + 8 * seat);
         }
 
         @Override
@@ -427,15 +407,15 @@ final class Board {
 
         @Override
         public boolean replace(int seat, long published, long until) {
-            return WORD.compareAndSet(page, offset + UNTIL + 8 * seat, published, until);
+            return page.replace(offset + UNTIL + 8 * seat, published, until);
         }
 
         @Override
         public long drawToken(long wallMicros) {
             while (true) {
-                long last = get(page, offset + TOKEN);
-                long next = Math.max(wallMicros, Math.max(last, get(first, HEAD_FLOOR)) + 1);
-                if (WORD.compareAndSet(page, offset + TOKEN, last, next)) {
+                long last = page.get(offset + TOKEN);
+                long next = Math.max(wallMicros, Math.max(last, first.get(HEAD_FLOOR)) + 1);
+                if (page.replace(offset + TOKEN, last, next)) {
                     return next;
                 }
             }
@@ -443,27 +423,27 @@ final class Board {
 
         @Override
         public void raiseToken(long token) {
-            raise(page, offset + TOKEN, token);
+            page.raise(offset + TOKEN, token);
         }
 
         @Override
         public long waiterSeen() {
-            return get(page, offset + WAITER);
+            return page.get(offset + WAITER);
         }
 
         @Override
         public void raiseHand(long mark) {
-            set(page, offset + WAITER, mark);
+            page.set(offset + WAITER, mark);
         }
 
         @Override
         public boolean stands() {
-            return get(page, offset) == h;
+            return page.get(offset) == h;
         }
 
         @Override
         public @NotNull String toString() {
-            return "line at " + offset + " [until " + until(0) + ", " + until(1) + ", token " + get(page, offset + TOKEN) + "]";
+            return "line at " + offset + " [until " + until(0) + ", " + until(1) + ", token " + page.get(offset + TOKEN) + "]";
         }
     }
 }

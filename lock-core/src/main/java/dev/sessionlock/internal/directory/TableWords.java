@@ -1,0 +1,31 @@
+package dev.sessionlock.internal.directory;
+
+/**
+ * The 64-bit words of one file of the shared table, by byte offset. Every access is as strong as a volatile one, across processes: a process that
+ * writes its own word and then reads another's must not miss what the other wrote before it looked (PROTOCOL.md, rule 3).
+ */
+interface TableWords {
+
+    /** {@return the word at an offset} */
+    long get(int offset);
+
+    /** Writes a word that nobody else writes. */
+    void set(int offset, long value);
+
+    /** Writes a word if it still is what was read before. {@return whether it was} */
+    boolean replace(int offset, long expected, long value);
+
+    /** {@return the number of bytes} */
+    int size();
+
+    /** {@return whether words can only be read} */
+    boolean isReadOnly();
+
+    /** Raises a word that only grows, and that others may raise too. */
+    default void raise(int offset, long least) {
+        long last = get(offset);
+        while (last < least && !replace(offset, last, least)) {
+            last = get(offset);
+        }
+    }
+}
