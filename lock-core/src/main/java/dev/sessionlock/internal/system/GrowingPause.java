@@ -1,0 +1,40 @@
+package dev.sessionlock.internal.system;
+
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * How long a loop rests after a round that failed, so that one that fails at once, again and again, does not burn a processor: 10 ms
+ * after the first failure, twice as long after each further one, up to a second. A round that succeeds starts it anew. For one thread.
+ */
+public final class GrowingPause {
+    private static final long FIRST_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+    private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private long next = FIRST_NANOS;
+
+    /** A round succeeded. */
+    public void reset() {
+        next = FIRST_NANOS;
+    }
+
+    /** {@return how long to rest after a round that failed, nanoseconds} Each call counts as one more failure. */
+    public long grow() {
+        long pause = next;
+        next = Math.min(LONGEST_NANOS, 2 * pause);
+        return pause;
+    }
+
+    /** A round failed: rests. Nothing cuts it short, neither an interrupt, which is left as it is, nor an unpark. Allocates nothing. */
+    public void rest() {
+        long until = System.nanoTime() + grow();
+        boolean interrupted = false;
+        for (long left = until - System.nanoTime(); left > 0; left = until - System.nanoTime()) {
+            LockSupport.parkNanos(this, left);
+            interrupted |= Thread.interrupted(); // or the next park would return at once
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
