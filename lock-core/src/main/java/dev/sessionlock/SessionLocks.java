@@ -6,6 +6,7 @@ import dev.sessionlock.internal.threads.Cells;
 import dev.sessionlock.internal.threads.Handle;
 import dev.sessionlock.internal.threads.Handles;
 import dev.sessionlock.internal.threads.Request;
+import dev.sessionlock.internal.threads.StackRoom;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.LockEngine.Whereabouts;
 import dev.sessionlock.spi.Sight;
@@ -111,20 +112,36 @@ public final class SessionLocks implements AutoCloseable {
             throw new InterruptedException();
         }
         Handle warm = lingers(target, options);
-        return new SessionLock(warm != null ? warm : remembered(target, acquire(naming.of(target), options, patience(options))));
+        return warm != null ? opened(warm) : opened(target, acquire(naming.of(target), options, patience(options)));
     }
 
     /** Takes it again if it lingers here. {@return null if it is to be acquired in the ordinary way} */
     private @Nullable Handle lingers(Path target, LockOptions options) {
         Objects.requireNonNull(target, "target");
+        StackRoom.requireWhileCold();
         return options.linger().isZero() ? null : cells.tryAgain(target, audience, options);
     }
 
-    private Handle remembered(Path target, Handle handle) {
-        if (handle.mayLinger()) {
-            cells.remember(target, handle);
+    private SessionLock opened(Path target, Handle handle) {
+        try {
+            if (handle.mayLinger()) {
+                cells.remember(target, handle);
+            }
+        } catch (RuntimeException | Error e) {
+            handle.close();
+            throw e;
         }
-        return handle;
+        return opened(handle);
+    }
+
+    /** What the user gets. If there is no memory for it, the lock is given back: nobody could close it. */
+    private static SessionLock opened(Handle handle) {
+        try {
+            return new SessionLock(handle);
+        } catch (OutOfMemoryError e) {
+            handle.close();
+            throw e;
+        }
     }
 
     /**
@@ -140,10 +157,11 @@ public final class SessionLocks implements AutoCloseable {
     /** As {@link #acquire(String)}, with these options. */
     public @NotNull SessionLock acquire(@NotNull String name, @NotNull LockOptions options) throws LockException, InterruptedException {
         requireOptions(options);
-        return new SessionLock(acquire(naming.of(name), options, patience(options)));
+        return opened(acquire(naming.of(name), options, patience(options)));
     }
 
     private Handle acquire(Subject subject, LockOptions options, long patience) throws LockException, InterruptedException {
+        StackRoom.require();
         try {
             return cells.acquire(subject.where(), request(subject, options), patience);
         } catch (IOException e) {
@@ -170,8 +188,7 @@ public final class SessionLocks implements AutoCloseable {
     public @NotNull Optional<SessionLock> tryAcquire(@NotNull Path target, @NotNull LockOptions options) throws LockException {
         requireOptions(options);
         Handle warm = lingers(target, options);
-        return warm != null ? Optional.of(new SessionLock(warm))
-                : tryAcquire(naming.of(target), options).map(handle -> new SessionLock(remembered(target, handle)));
+        return warm != null ? Optional.of(opened(warm)) : tryAcquire(naming.of(target), options).map(handle -> opened(target, handle));
     }
 
     /** As {@link #tryAcquire(Path)}, for a name: see {@link #acquire(String)}. */
@@ -182,10 +199,11 @@ public final class SessionLocks implements AutoCloseable {
     /** As {@link #tryAcquire(String)}, with these options; their timeout does not matter. */
     public @NotNull Optional<SessionLock> tryAcquire(@NotNull String name, @NotNull LockOptions options) throws LockException {
         requireOptions(options);
-        return tryAcquire(naming.of(name), options).map(SessionLock::new);
+        return tryAcquire(naming.of(name), options).map(SessionLocks::opened);
     }
 
     private Optional<Handle> tryAcquire(Subject subject, LockOptions options) throws LockException {
+        StackRoom.require();
         try {
             return Optional.ofNullable(cells.tryAcquire(subject.where(), request(subject, options)));
         } catch (IOException e) {
@@ -257,7 +275,7 @@ public final class SessionLocks implements AutoCloseable {
                 taken.add(acquire(subject, options, end - cells.clock().nanos()));
             }
             return new SessionLock(taken.size() == 1 ? taken.get(0) : new Handles(taken));
-        } catch (LockException | InterruptedException | RuntimeException e) {
+        } catch (LockException | InterruptedException | RuntimeException | Error e) {
             taken.forEach(Handle::close);
             throw e;
         }

@@ -4,6 +4,7 @@ import dev.sessionlock.LockListener;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockStats;
+import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Terms;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -14,7 +15,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,6 +26,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Audience {
     private static final Logger log = LoggerFactory.getLogger(Audience.class);
+    private static final RareLog trouble = new RareLog(log, "something about a lock could not be told");
     private static final Duration NONE = Duration.ZERO;
 
     private final @Nullable LockListener listener;
@@ -42,7 +43,7 @@ public final class Audience {
     private final LongAdder lost = new LongAdder();
     private final LongAdder reclaimed = new LongAdder();
 
-    private final ReentrantLock mailbox = new ReentrantLock();
+    private final MemoryLock mailbox = new MemoryLock();
     private final ArrayDeque<Runnable> mail = new ArrayDeque<>();
     private boolean delivering;
 
@@ -102,7 +103,7 @@ public final class Audience {
         return new LockStats(held.get(), waiting.get(), acquired.sum(), lost.sum(), reclaimed.sum());
     }
 
-    // ---- what the cells tell ----
+    // ---- what the cells tell; nothing is thrown here: the lock is acquired, or given back, whoever could not be told of it ----
 
     void waits() {
         waiting.incrementAndGet();
@@ -113,37 +114,53 @@ public final class Audience {
     }
 
     void contended(Cell cell) {
-        LockEvents.contended(cell.engine());
-        if (listener != null) {
-            LockListener.Event event = event(cell, 0, NONE);
-            post(() -> listener.contended(event));
+        try {
+            LockEvents.contended(cell.engine());
+            if (listener != null) {
+                LockListener.Event event = event(cell, 0, NONE);
+                post(() -> listener.contended(event));
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
         }
     }
 
     void acquired(Grant grant, long waitedNanos) {
         acquiredAgain();
-        LockEvents.acquired(grant.cell().engine(), grant.token(), waitedNanos);
-        if (listener != null) {
-            LockListener.Event event = event(grant.cell(), grant.token(), Duration.ofNanos(waitedNanos));
-            post(() -> listener.acquired(event));
+        try {
+            LockEvents.acquired(grant.cell().engine(), grant.token(), waitedNanos);
+            if (listener != null) {
+                LockListener.Event event = event(grant.cell(), grant.token(), Duration.ofNanos(waitedNanos));
+                post(() -> listener.acquired(event));
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
         }
     }
 
     /** Somebody was passed over for it. */
     void reclaimed(Grant grant, String evidence) {
-        reclaimed.increment();
-        LockEvents.reclaimed(grant.cell().engine(), grant.token(), evidence);
-        log.info("took over {} (token {}): {}", grant.cell().engine(), grant.token(), evidence);
-        if (listener != null) {
-            LockListener.Event event = event(grant.cell(), grant.token(), NONE);
-            post(() -> listener.reclaimed(event, evidence));
+        try {
+            reclaimed.increment();
+            LockEvents.reclaimed(grant.cell().engine(), grant.token(), evidence);
+            log.info("took over {} (token {}): {}", grant.cell().engine(), grant.token(), evidence);
+            if (listener != null) {
+                LockListener.Event event = event(grant.cell(), grant.token(), NONE);
+                post(() -> listener.reclaimed(event, evidence));
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
         }
     }
 
     /** A further handle of a thread that holds the lock already. */
     void acquiredAgain() {
         held.incrementAndGet();
-        acquired.increment();
+        try {
+            acquired.increment();
+        } catch (OutOfMemoryError e) { // a counter that many threads use grows
+            untold(e);
+        }
     }
 
     /** One of several handles was closed. */
@@ -159,23 +176,35 @@ public final class Audience {
      */
     void released(Cell cell, long token, long since) {
         releasedOne();
-        LockEvents.released(cell, token, since);
-        if (listener != null) {
-            LockListener.Event event = event(cell, token, cell.since(since));
-            post(() -> listener.released(event));
+        try {
+            LockEvents.released(cell, token, since);
+            if (listener != null) {
+                LockListener.Event event = event(cell, token, cell.since(since));
+                post(() -> listener.released(event));
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
         }
     }
 
     /** So many handles of one grant were lost. */
     void lost(Grant grant, LockLostException why, int handles) {
         held.addAndGet(-handles);
-        lost.add(handles);
-        LockEvents.lost(grant.cell(), grant.token(), grant.acquiredNanos(), why);
-        log.warn("{}", why.getMessage());
-        if (listener != null) {
-            LockListener.Event event = event(grant.cell(), grant.token(), grant.cell().since(grant.acquiredNanos()));
-            post(() -> listener.lost(event, why));
+        try {
+            lost.add(handles);
+            LockEvents.lost(grant.cell(), grant.token(), grant.acquiredNanos(), why);
+            log.warn("{}", why.getMessage());
+            if (listener != null) {
+                LockListener.Event event = event(grant.cell(), grant.token(), grant.cell().since(grant.acquiredNanos()));
+                post(() -> listener.lost(event, why));
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
         }
+    }
+
+    private static void untold(Throwable why) {
+        trouble.warn("a listener, a counter or the log was not told", why);
     }
 
     private static LockListener.Event event(Cell cell, long token, Duration elapsed) {
@@ -184,12 +213,16 @@ public final class Audience {
 
     // ---- user code ----
 
-    /** Runs user code by itself. */
+    /** Runs user code by itself. Never throws. */
     void run(Runnable userCode) {
-        courier.execute(() -> pass(userCode));
+        try {
+            courier.execute(() -> pass(userCode));
+        } catch (RuntimeException | Error e) { // no thread, no memory
+            untold(e);
+        }
     }
 
-    /** Runs user code after all that was posted before it. */
+    /** Runs user code after all that was posted before it. If there is no thread for it, it waits for the next one to be posted. */
     private void post(Runnable userCode) {
         mailbox.lock();
         try {
@@ -201,7 +234,24 @@ public final class Audience {
         } finally {
             mailbox.unlock();
         }
-        courier.execute(this::deliver);
+        boolean begun = false;
+        try {
+            courier.execute(this::deliver);
+            begun = true;
+        } finally {
+            if (!begun) {
+                delivering(false);
+            }
+        }
+    }
+
+    private void delivering(boolean now) {
+        mailbox.lock();
+        try {
+            delivering = now;
+        } finally {
+            mailbox.unlock();
+        }
     }
 
     private void deliver() {

@@ -6,10 +6,13 @@ import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReentryException;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockTimeoutException;
+import dev.sessionlock.internal.system.GrowingPause;
+import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.LockEngine.Site;
 import dev.sessionlock.spi.Taken;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
@@ -36,6 +39,8 @@ import org.slf4j.LoggerFactory;
  */
 final class Cell {
     private static final Logger log = LoggerFactory.getLogger(Cell.class);
+    /** For all locks together: what fails for one mostly fails for thousands. */
+    private static final RareLog trouble = new RareLog(log, "a lock could not be dealt with, and is tried again");
 
     /** How long this JVM stays away when it is another process's turn: freeing alone does not help, since it would take it again at once. */
     private static final long AWAY_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
@@ -51,6 +56,10 @@ final class Cell {
     private static final long BRIEF_NANOS = TimeUnit.MICROSECONDS.toNanos(100);
     /** One who takes a lock again within this has not left it to others: they need longer to wake. */
     private static final long LEFT_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
+    /** So long the end of the JVM waits for a thread that is at a lock's engine: its disk may not answer. */
+    private static final long ABANDON_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+    /** The keeper tries so often to give back what is ending. */
+    private static final long ENDING_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** So often the keeper glances at what lingers; seldomer at what nobody has used for a while. */
     static final long GLANCE_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
@@ -63,6 +72,8 @@ final class Cell {
         /** Its handle, once it has one; guarded by the mutex. */
         private @Nullable Handle given;
         private volatile boolean woken;
+        /** It waits no more, whatever ended its waiting; whoever finds it in the queue takes it out. */
+        private volatile boolean gone;
         /** By when it has seen whatever there was to see, and sleeps. */
         private volatile long settledAt = Long.MIN_VALUE;
 
@@ -80,8 +91,9 @@ final class Cell {
 
     private final Cells cells;
     private final EngineLock engine;
+    private final Site site;
     private final ReentrantLock turn = new ReentrantLock();
-    private final ReentrantLock mutex = new ReentrantLock();
+    private final MemoryLock mutex = new MemoryLock();
 
     // guarded by the mutex
     /** Null before anybody has waited here: most locks are never waited for. */
@@ -94,7 +106,13 @@ final class Cell {
     private int bells;
 
     // guarded by the turn
-    private boolean untidy;
+    /**
+     * What the engine has given and not yet got back. Set by the very assignment that makes the call, so that whatever is thrown after it, the
+     * keeper finds a hold that no grant stands for, and gives it back.
+     */
+    private @Nullable Hold owned;
+    /** The engine may have something left to tidy up: a call may have failed half-way. Also read out of turn. */
+    private volatile boolean untidy;
     /** When it was given back, if nobody else is known to have had it since, monotonic nanoseconds. */
     private long leftAt = Long.MIN_VALUE / 2;
 
@@ -104,9 +122,15 @@ final class Cell {
     /** By the machine's clock, whatever clock leases run by: it is a matter of letting others have the CPU. */
     private volatile long awayUntil;
 
-    Cell(Cells cells, EngineLock engine) {
+    /** @param site where the lock is, pinned for as long as the cell is known */
+    Cell(Cells cells, EngineLock engine, Site site) {
         this.cells = cells;
         this.engine = engine;
+        this.site = site;
+    }
+
+    Site site() {
+        return site;
     }
 
     EngineLock engine() {
@@ -114,7 +138,7 @@ final class Cell {
     }
 
     /** {@return the lock that guards what is in memory only; see above} */
-    ReentrantLock mutex() {
+    MemoryLock mutex() {
         return mutex;
     }
 
@@ -192,6 +216,7 @@ final class Cell {
             handle = await(waiter);
             return handle;
         } finally {
+            waiter.gone = true;
             waiter.request.audience().waitsNoMore();
             leave(waiter, handle);
         }
@@ -220,12 +245,10 @@ final class Cell {
             if (isClaimed()) {
                 return null;
             }
-            Taken taken = take(request.terms(Thread.currentThread()), false);
-            if (taken instanceof Hold hold) {
-                return grant(hold, request, Thread.currentThread(), since);
-            }
-            Busy busy = (Busy) taken;
-            if (!patient && busy.trouble() != null) {
+            Busy busy = take(request.terms(Thread.currentThread()), false);
+            if (busy == null) {
+                return grant(request, Thread.currentThread(), since);
+            } else if (!patient && busy.trouble() != null) {
                 throw busy.trouble();
             }
             return null;
@@ -245,7 +268,7 @@ final class Cell {
         mutex.lock();
         try {
             warm = grant;
-            if (warm == null || !warm.lingers || head() != null || warm.audience() != audience || !warm.options().equals(options)) {
+            if (warm == null || !warm.lingers() || head() != null || warm.audience() != audience || !warm.options().equals(options)) {
                 return null;
             }
             handle = warm.reuse(Thread.currentThread(), cells.forgotten());
@@ -267,35 +290,36 @@ final class Cell {
      *
      * @param waits false for a single try: its hand frees what merely lingers there, which who tries now and then would never find free, and
      *     keeps nobody away
+     * @return what is in the way; null if the lock is ours, and {@link #owned} for a grant
      */
-    private Taken take(Terms terms, boolean waits) throws IOException {
+    private @Nullable Busy take(Terms terms, boolean waits) throws IOException {
         Grant warm = stopLingering();
         if (warm != null) {
             if (isOthersTurn(warm)) {
-                giveBack(warm.hold(), true);
+                giveBack(true);
                 return new Busy(Busy.NOTHING, clock().nanos() + AWAY_NANOS, "it is another process's turn");
             }
-            Hold passed = passOn(warm, terms);
-            if (passed != null) {
-                return passed;
+            if (passOn(warm, terms)) {
+                return null;
             }
         } else if (isHeld()) {
             return new Busy(Busy.NOTHING, clock().nanos(), "a thread of this JVM has just taken it again");
+        } else if (owned != null) {
+            giveBack(false); // what one got to whom something was thrown before it had its grant
         }
-        Taken taken = null;
-        try {
-            long now = clock().nanos();
-            taken = engine.take(terms);
-            if (!(taken instanceof Hold)) {
-                leftAt = Long.MIN_VALUE / 2; // somebody else has it
-                engine.raiseHand(waits);
-            } else if (now - leftAt > LEFT_NANOS) {
+        untidy = true; // until it is given back in good order
+        long now = clock().nanos();
+        Taken taken = engine.take(terms);
+        if (taken instanceof Hold hold) {
+            owned = hold;
+            if (now - leftAt > LEFT_NANOS) {
                 hereSince = now;
             }
-            return taken;
-        } finally {
-            untidy |= !(taken instanceof Hold);
+            return null;
         }
+        leftAt = Long.MIN_VALUE / 2; // somebody else has it
+        engine.raiseHand(waits);
+        return (Busy) taken;
     }
 
     private boolean isClaimed() {
@@ -309,7 +333,12 @@ final class Cell {
 
     /** Under the mutex. {@return who has waited longest; null if nobody waits} */
     private @Nullable Waiter head() {
-        return queue == null ? null : queue.peekFirst();
+        Waiter head = queue == null ? null : queue.peekFirst();
+        while (head != null && head.gone) {
+            queue.pollFirst();
+            head = queue.peekFirst();
+        }
+        return head;
     }
 
     /** Under the mutex. */
@@ -319,7 +348,7 @@ final class Cell {
 
     /** Under the mutex. {@return whether nobody here has it} */
     private boolean isFree() {
-        return grant == null || grant.lingers;
+        return grant == null || grant.lingers();
     }
 
     /** {@return a further handle, if this thread has the lock already and may have it twice; null if it has it not} */
@@ -343,8 +372,9 @@ final class Cell {
                         + ": waiting for itself would never end. Close the outer handle first, or ask with withReentrant(true)");
             }
             if (valid) {
+                Handle handle = new Handle(held, cells.forgotten());
                 request.audience().acquiredAgain();
-                return new Handle(held, cells.forgotten());
+                return handle;
             }
         } finally {
             mutex.unlock();
@@ -373,13 +403,11 @@ final class Cell {
                 pause = awayUntil - System.nanoTime();
                 if (pause <= 0) {
                     boolean again = woken || busy == null || tries % TRIES_A_RING == 0;
-                    Taken taken = tryAsHead(waiter, again ? null : busy);
-                    if (taken == null) {
-                        continue; // it was given to us, or the head is another by now
-                    } else if (taken instanceof Hold) {
-                        return given(waiter);
+                    Busy found = tryAsHead(waiter, again ? null : busy);
+                    if (found == null) {
+                        continue; // it is ours, or the head is another by now
                     }
-                    busy = (Busy) taken;
+                    busy = found;
                     pause = pauseAfter(busy, tries++);
                 }
             }
@@ -436,9 +464,9 @@ final class Cell {
      *
      * @param busy what was in its way a moment ago; while a bell is to ring when that is over, and it cannot be over by time, only the hand
      *     is raised once more
-     * @return a hold (then the waiter has its handle), what was in the way, or null if it is not this waiter's turn
+     * @return what was in the way; null if the waiter has its handle, or if it is another's turn
      */
-    private @Nullable Taken tryAsHead(Waiter waiter, @Nullable Busy busy) throws IOException {
+    private @Nullable Busy tryAsHead(Waiter waiter, @Nullable Busy busy) throws IOException {
         turn.lock();
         try {
             if (!isHeadOfFree(waiter)) {
@@ -448,31 +476,42 @@ final class Cell {
                 engine.raiseHand(true);
                 return busy;
             }
-            Taken taken = take(waiter.request.terms(waiter.thread), true);
-            if (taken instanceof Hold hold) {
-                waiter.given = grant(hold, waiter.request, waiter.thread, waiter.since);
+            Busy found = take(waiter.request.terms(waiter.thread), true);
+            if (found == null) {
+                waiter.given = grant(waiter.request, waiter.thread, waiter.since);
             }
-            return taken;
+            return found;
         } finally {
             turn.unlock();
         }
     }
 
-    private Handle grant(Hold hold, Request request, Thread thread, long since) {
-        Grant fresh = new Grant(this, hold, request, thread);
+    /** In turn: makes a grant of what is {@link #owned}. Once it is there, nothing is thrown any more: nobody would have its handle. */
+    private Handle grant(Request request, Thread thread, long since) {
+        Grant fresh = new Grant(this, owned, request, thread);
         Handle handle = new Handle(fresh, cells.forgotten());
+        long waited = clock().nanos() - since;
         mutex.lock();
         try {
-            grant = fresh;
+            replaceGrant(fresh);
         } finally {
             mutex.unlock();
         }
-        request.audience().acquired(fresh, clock().nanos() - since);
-        if (hold.reclaimed() != null) {
-            request.audience().reclaimed(fresh, hold.reclaimed());
+        request.audience().acquired(fresh, waited);
+        if (fresh.reclaimed() != null) {
+            request.audience().reclaimed(fresh, fresh.reclaimed());
         }
         cells.heed(fresh.withinNanos());
         return handle;
+    }
+
+    /** In turn and under the mutex: the grant that was here, if any, has ended with this. */
+    private void replaceGrant(@Nullable Grant next) {
+        Grant before = grant;
+        if (before != null) {
+            before.ended();
+        }
+        grant = next;
     }
 
     /** How long the head sleeps before it tries again, unless a bell wakes it. */
@@ -531,25 +570,37 @@ final class Cell {
         try {
             engine.await(what);
             got = true;
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             log.debug("{}: the kernel will not let us wait (it sees a deadlock between processes, or the directory is gone); polling", engine, e);
         }
+        GrowingPause pause = new GrowingPause();
+        while (!isDelivered(what, got)) {
+            pause.rest();
+        }
+    }
+
+    /** {@return false if something was thrown: then it is to be tried again, or the byte would be nobody's} */
+    private boolean isDelivered(int what, boolean got) {
         turn.lock();
         try {
             Waiter head;
             mutex.lock();
             try {
                 setBell(what, false);
-                head = grant == null ? head() : null; // for one that lingers the head needs no byte: rule 3, never both
+                head = grant == null && owned == null ? head() : null; // for one that lingers the head needs no byte: rule 3, never both
             } finally {
                 mutex.unlock();
             }
             if (got && head != null) {
                 engine.accept(what);
                 head.wake();
-            } else if (got) {
-                engine.decline(what);
+            } else if (got || owned == null) {
+                engine.decline(what); // also if waiting failed: the byte may be ours all the same
             }
+            return true;
+        } catch (RuntimeException | Error e) {
+            trouble.warn(engine + ": what was waited for in the kernel could not be passed on", e);
+            return false;
         } finally {
             turn.unlock();
         }
@@ -563,10 +614,8 @@ final class Cell {
         try {
             queue.remove(waiter);
             late = taken == null ? waiter.given : null;
-            empty = queue.isEmpty();
-            if (isFree() && !empty) {
-                queue.peekFirst().wake();
-            }
+            empty = head() == null;
+            wakeHeadOfFree();
         } finally {
             mutex.unlock();
         }
@@ -580,6 +629,7 @@ final class Cell {
 
     /** A byte that a waiting thread got for a head that has gone. */
     private void putBackGifts() {
+        untidy = true; // if this fails, the keeper tries it again
         turn.lock();
         try {
             if (!isClaimed()) {
@@ -587,6 +637,14 @@ final class Cell {
             }
         } finally {
             turn.unlock();
+        }
+    }
+
+    /** Under the mutex. */
+    private void wakeHeadOfFree() {
+        Waiter head = isFree() ? head() : null;
+        if (head != null) {
+            head.wake();
         }
     }
 
@@ -601,7 +659,7 @@ final class Cell {
             }
             LockReport report = engine.look();
             return new LockTimeoutException(TimeoutText.of(waiter.request, locked, report, holder, busy, clock().instant()), report, waited, null);
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,
                     List.of("who holds it cannot be told: " + e), "");
             return new LockTimeoutException(TimeoutText.of(waiter.request, locked, unknown, holder, busy, clock().instant()), unknown, waited, e);
@@ -617,10 +675,10 @@ final class Cell {
         switch (left) {
             case OTHERS_REMAIN -> held.audience().releasedOne();
             case LAST -> released(held);
-            case LINGERS, LINGERS_UNKNOWN, LOST, LOST_LAST -> { }
+            case LINGERS, LINGERS_UNKNOWN, LOST, LOST_LAST, BEFORE -> { }
         }
         if (left == Left.LAST || left == Left.LOST_LAST) {
-            end(held);
+            endForUser(held);
         } else if (left == Left.LINGERS_UNKNOWN) {
             cells.glanceAt(this);
         }
@@ -645,19 +703,25 @@ final class Cell {
 
     /** How a handle left its grant. */
     private enum Left {
-        OTHERS_REMAIN, LAST, LINGERS, LINGERS_UNKNOWN, LOST, LOST_LAST
+        OTHERS_REMAIN, LAST, LINGERS, LINGERS_UNKNOWN, LOST, LOST_LAST,
+        /** The keeper had closed it on its user's behalf. */
+        BEFORE
     }
 
     private Left letGo(Handle.Ref ref) {
         Grant held = ref.grant();
         mutex.lock();
         try {
+            if (!held.has(ref)) {
+                return Left.BEFORE;
+            }
             boolean last = held.remove(ref);
             if (held.lost() != null) {
-                return last ? Left.LOST_LAST : Left.LOST;
+                return last && held.beginEnding() ? Left.LOST_LAST : Left.LOST;
             } else if (!last) {
                 return Left.OTHERS_REMAIN;
             } else if (!mayLinger(held)) {
+                held.beginEnding(); // at once: if giving it back fails, the keeper sees it
                 return Left.LAST;
             }
             released(held); // under the mutex: before the next user, who may come at once, is told of
@@ -683,12 +747,14 @@ final class Cell {
         }
     }
 
-    /** Under the mutex: whether a lock that its last user here has closed stays for the next one. */
+    /** Under the mutex: whether a lock that its last user here has closed stays for the next one. Never throws: it has no handle any more. */
     private boolean mayLinger(Grant held) {
-        if (!held.mayLinger() || head() != null || held.audience().isClosed() || cells.isEnding()) {
+        try {
+            return held.mayLinger() && head() == null && !held.audience().isClosed() && !cells.isEnding() && !isWanted(held);
+        } catch (RuntimeException | Error e) {
+            trouble.warn(engine + ": it does not linger", e);
             return false;
         }
-        return !isWanted(held);
     }
 
     // ---- turns between processes ----
@@ -730,6 +796,16 @@ final class Cell {
         return held.hold().terms().purpose() == null ? "" : " for \"" + held.hold().terms().purpose() + "\"";
     }
 
+    /** As {@link #end}. What goes wrong is none of the user's business, who has closed it: the keeper tries it again. */
+    private void endForUser(Grant held) {
+        try {
+            end(held);
+        } catch (RuntimeException e) {
+            trouble.warn(engine + ": could not be given back", e);
+            cells.wakeKeeper();
+        }
+    }
+
     /** Nobody has a handle of this grant any more, or its time to close them is over. */
     private void end(Grant held) {
         turn.lock();
@@ -740,23 +816,29 @@ final class Cell {
         }
     }
 
+    /** Gives it back, or hands it over. Whatever is thrown, it can be called again, and goes on where it was. */
     private void endInTurn(Grant held) {
-        if (held.over || held.abandoned) {
+        if (!beginEnding(held)) {
             return;
         }
-        held.over = true;
-        Hold hold = held.hold();
         boolean othersTurn = isOthersTurn(held);
-        if (held.lost() == null && held.isValid(clock().nanos()) && !(othersTurn && isSliceOver())) {
-            hold = handOver(hold);
-        }
-        if (hold != null) {
-            giveBack(hold, othersTurn);
+        boolean passable = owned != null && held.lost() == null && held.isValid(clock().nanos()) && !(othersTurn && isSliceOver());
+        if (!passable || !handOver()) {
+            giveBack(othersTurn);
         }
     }
 
-    /** {@return null if another thread of this JVM has it now; else what is to be given back} */
-    private @Nullable Hold handOver(Hold hold) {
+    private boolean beginEnding(Grant held) {
+        mutex.lock();
+        try {
+            return held == grant && held.beginEnding();
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** In turn. {@return whether another thread of this JVM has it now; else it is to be given back} */
+    private boolean handOver() {
         while (true) {
             Waiter next;
             mutex.lock();
@@ -766,27 +848,27 @@ final class Cell {
                 mutex.unlock();
             }
             if (next == null || next.request.audience().isClosed()) {
-                return hold;
+                return false;
             }
             try {
-                Hold passed = engine.handOver(hold, next.request.terms(next.thread));
+                Hold passed = engine.handOver(owned, next.request.terms(next.thread));
                 if (passed == null) {
-                    return hold;
+                    return false;
                 }
-                hold = passed;
+                owned = passed;
             } catch (IOException e) {
                 log.warn("could not hand {} on within this JVM; it is given back instead", engine, e);
-                return hold;
+                return false;
             }
-            if (give(hold, next)) {
-                return null;
+            if (give(next)) {
+                return true;
             }
         }
     }
 
     /** False if it has left meanwhile. */
-    private boolean give(Hold hold, Waiter next) {
-        Grant fresh = new Grant(this, hold, next.request, next.thread);
+    private boolean give(Waiter next) {
+        Grant fresh = new Grant(this, owned, next.request, next.thread);
         Handle handle = new Handle(fresh, cells.forgotten());
         mutex.lock();
         try {
@@ -794,7 +876,7 @@ final class Cell {
                 return false;
             }
             queue.pollFirst();
-            grant = fresh;
+            replaceGrant(fresh);
             next.given = handle;
         } finally {
             mutex.unlock();
@@ -812,37 +894,32 @@ final class Cell {
         mutex.lock();
         try {
             Grant warm = grant;
-            if (warm == null || !warm.lingers) {
-                return null;
-            }
-            warm.lingers = false;
-            warm.over = true;
-            return warm;
+            return warm != null && warm.lingers() && warm.beginEnding() ? warm : null;
         } finally {
             mutex.unlock();
         }
     }
 
-    /** In turn. {@return a hold on new terms; null if what lingered had to be given back} */
-    private @Nullable Hold passOn(Grant warm, Terms terms) {
-        Hold hold = warm.hold();
+    /** In turn. {@return whether what lingered is {@link #owned} on new terms; else it was given back} */
+    private boolean passOn(Grant warm, Terms terms) {
         try {
-            Hold passed = warm.isValid(clock().nanos()) ? engine.handOver(hold, terms) : null;
+            Hold passed = warm.isValid(clock().nanos()) ? engine.handOver(owned, terms) : null;
             if (passed != null) {
-                return passed;
+                owned = passed;
+                return true;
             }
         } catch (IOException e) {
             log.warn("could not take {} again within this JVM; it is given back instead", engine, e);
         }
-        giveBack(hold, false);
-        return null;
+        giveBack(false);
+        return false;
     }
 
     /** In turn: gives back what lingers here. */
     private void endLingering() {
         Grant warm = stopLingering();
         if (warm != null) {
-            giveBack(warm.hold(), isOthersTurn(warm));
+            giveBack(isOthersTurn(warm));
         }
     }
 
@@ -860,7 +937,7 @@ final class Cell {
                 cells.glanceNoMore(this);
                 return Long.MAX_VALUE;
             }
-            boolean due = warm.lingers && (warm.hasLingered(now) || warm.audience().isClosed() || isWanted(warm));
+            boolean due = warm.lingers() && (warm.hasLingered(now) || warm.audience().isClosed() || isWanted(warm));
             return due ? 0 : Math.max(GLANCE_NANOS, Math.min(warm.idleNanos(now) / 8, 10 * GLANCE_NANOS));
         } finally {
             mutex.unlock();
@@ -878,28 +955,31 @@ final class Cell {
         }
     }
 
-    private void giveBack(Hold hold, boolean othersTurn) {
-        if (cells.isKeeper()) {
-            engine.releaseSoon(hold);
-        } else {
-            engine.release(hold);
+    /** In turn: the engine gets back what is {@link #owned}. If it throws, nothing has changed here, and this can be called again. */
+    private void giveBack(boolean othersTurn) {
+        Hold hold = owned;
+        if (hold != null) {
+            if (cells.isKeeper()) {
+                engine.releaseSoon(hold);
+            } else {
+                engine.release(hold);
+            }
+            owned = null;
         }
+        untidy = true;
         leftAt = clock().nanos();
-        untidy = !engine.tidy();
         if (othersTurn) {
             awayUntil = System.nanoTime() + AWAY_NANOS + ThreadLocalRandom.current().nextLong(AWAY_NANOS);
         }
         mutex.lock();
         try {
-            grant = null;
+            replaceGrant(null);
             usedAt = System.nanoTime();
-            Waiter next = head();
-            if (next != null) {
-                next.wake();
-            }
+            wakeHeadOfFree();
         } finally {
             mutex.unlock();
         }
+        untidy = !engine.tidy();
     }
 
     // ---- losing ----
@@ -910,7 +990,9 @@ final class Cell {
 
     private void lose(Grant held, long token, Reason reason) {
         String engines = held.hold().lossInWords(reason);
-        lose(held, token, reason, engines != null ? engines : inWords(reason));
+        Throwable renewing = reason == Reason.LEASE_EXPIRED ? held.renewalTrouble : null;
+        lose(held, token, reason, engines != null ? engines
+                : renewing != null ? "its lease could not be renewed, and has run out: " + renewing : inWords(reason));
     }
 
     /** @param token that of the user who was judged; another may have it by now */
@@ -923,7 +1005,7 @@ final class Cell {
                 return; // he has closed it meanwhile, and it is the next one's
             }
             why = new LockLostException(reason, clock().instant(), lossOf(held, how));
-            if (!held.lose(why) || held.lingers) {
+            if (!held.lose(why) || held.lingers()) {
                 return; // it was lost before, or nobody has it, and nobody is told
             }
             told = held.handles();
@@ -971,7 +1053,7 @@ final class Cell {
         try {
             Grant held = grant();
             endLingering();
-            boolean had = held != null && !held.over && !held.abandoned && held.lost() == null;
+            boolean had = held != null && held.isLive() && held.lost() == null;
             if (had) {
                 lose(held, reason);
                 if (isOver(held)) {
@@ -1012,10 +1094,10 @@ final class Cell {
 
     // ---- what the keeper and verifyHeld do ----
 
-    /** Looks after what is held here. Never waits long for the turn: a missed look comes again. */
+    /** Looks after what is held here, and finishes what is ending. Never waits for the turn: a missed look comes again. */
     void tend(boolean deeply) {
         Grant held = grant();
-        if (held == null && !untidy) {
+        if (held == null && !untidy && !isWaitedFor()) {
             return;
         }
         if (turn.tryLock()) {
@@ -1023,38 +1105,104 @@ final class Cell {
         }
     }
 
-    /** Having got the turn, which is given back. */
+    private boolean isWaitedFor() {
+        mutex.lock();
+        try {
+            return head() != null;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** Having got the turn, which is given back. Never throws: whatever it is, the other locks' leases must not run out for it. */
     private void tendInTurn(boolean deeply) {
         try {
             Grant held = grant();
             if (held == null) {
-                untidy = untidy && !engine.tidy();
-            } else if (!held.over && !held.abandoned) {
-                tend(held, deeply);
+                tendFree();
+                return;
             }
-        } catch (IOException | RuntimeException e) { // whatever it is, the other locks' leases must not run out for it
-            log.warn("could not look after the lock {}; trying again", engine, e);
+            closeHalfClosed(held);
+            switch (held.state()) {
+                case HELD, LINGERING -> tend(held, deeply);
+                case ENDING -> endInTurn(held);
+                case ENDED, ABANDONED -> { }
+            }
+        } catch (IOException | RuntimeException | Error e) {
+            trouble.warn(engine + ": could not be looked after", e);
         } finally {
             turn.unlock();
         }
     }
 
+    /** Nobody has it. What one had got to whom something was thrown goes back, and if somebody waits, he is not forgotten. */
+    private void tendFree() {
+        if (owned != null) {
+            giveBack(false);
+        } else if (untidy) {
+            if (!isClaimed()) {
+                engine.putBack();
+            }
+            untidy = !engine.tidy();
+        }
+        mutex.lock();
+        try {
+            wakeHeadOfFree();
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** A handle whose closing was broken off is closed on its user's behalf; what has no handle at all is to end. */
+    private void closeHalfClosed(Grant held) {
+        Handle.Ref halfClosed;
+        mutex.lock();
+        try {
+            halfClosed = held.halfClosed();
+            if (held.state() == Grant.State.HELD && !held.isOpen()) {
+                held.beginEnding();
+            }
+        } finally {
+            mutex.unlock();
+        }
+        if (halfClosed != null) {
+            close(halfClosed);
+        }
+    }
+
+    /** Renews before it looks: renewing takes no descriptor, and must not fail because looking does. */
     private void tend(Grant held, boolean deeply) throws IOException {
         long token = held.token(); // before it is judged
         long now = clock().nanos();
         if (held.lost() == null && !held.isValid(now)) {
             loseToTime(held, token, now);
         }
+        if (held.lost() == null || !isOver(held)) {
+            renewIfDue(held, token, now);
+        }
         if (held.lost() == null) {
             revokeUnlessIntact(held, deeply);
         }
         if (held.lost() != null && isOver(held)) {
             endInTurn(held);
+        }
+    }
+
+    /** Also one that was revoked: until its grace is over others must not come in by the other seat. */
+    private void renewIfDue(Grant held, long token, long now) {
+        if (now - held.hold().renewedAt() < held.renewEvery() && held.hold().isRecorded()) {
             return;
         }
-        // Also one that was revoked: until its grace is over others must not come in by the other seat.
-        boolean due = now - held.hold().renewedAt() >= held.renewEvery() || !held.hold().isRecorded();
-        if (due && !engine.renew(held.hold(), held.holdUntilMillis(now))) {
+        boolean renewed;
+        try {
+            renewed = engine.renew(held.hold(), held.holdUntilMillis(now));
+        } catch (IOException | RuntimeException | Error e) {
+            held.renewalTrouble = e;
+            trouble.warn(engine + ": its lease could not be renewed", e);
+            return;
+        }
+        held.renewalTrouble = null;
+        if (!renewed) {
             loseToRenewal(held, token, clock().nanos());
             endInTurn(held);
         }
@@ -1069,7 +1217,7 @@ final class Cell {
     private boolean isNobodys(Grant held) {
         mutex.lock();
         try {
-            return held.lingers;
+            return held.lingers();
         } finally {
             mutex.unlock();
         }
@@ -1095,7 +1243,7 @@ final class Cell {
     void verify(Grant held) throws IOException {
         turn.lock();
         try {
-            if (!held.over && held.lost() == null) {
+            if (held.isLive() && held.lost() == null) {
                 engine.lookAfresh();
                 revokeUnlessIntact(held, true);
             }
@@ -1121,6 +1269,8 @@ final class Cell {
         Grant held = grant();
         if (held == null) {
             return Long.MAX_VALUE;
+        } else if (held.state() == Grant.State.ENDING) {
+            return ENDING_AGAIN_NANOS;
         }
         long grace = held.lost() == null ? Long.MAX_VALUE : held.revokedAt() + held.options().revokeGrace().toNanos() - now;
         long hold = held.lost() == null ? held.holdLeft(now) : Long.MAX_VALUE;
@@ -1188,19 +1338,39 @@ final class Cell {
         return held != null && held.lost() == null && !isNobodys(held);
     }
 
-    /** The JVM ends: the handle is lost and its record goes; the kernel lock stays until the process is gone. */
+    /**
+     * The JVM ends: the handle is lost and its record goes; the kernel lock stays until the process is gone. Never throws, and never waits for
+     * one who is stuck in the engine.
+     */
     void abandon() {
-        turn.lock();
+        boolean mine = false;
         try {
-            endLingering();
-            Grant held = grant();
-            if (held != null && !held.over) {
-                held.abandoned = true;
-                lose(held, Reason.SHUTDOWN);
-                engine.abandon(held.hold());
+            mine = turn.tryLock() || turn.tryLock(ABANDON_PATIENCE_NANOS, TimeUnit.NANOSECONDS);
+            if (mine) {
+                endLingering();
             }
+            Grant held = grant();
+            if (held != null && isAbandoned(held)) {
+                lose(held, Reason.SHUTDOWN);
+                if (mine) {
+                    engine.abandon(held.hold());
+                }
+            }
+        } catch (InterruptedException | RuntimeException | Error e) {
+            trouble.warn(engine + ": could not be given up in good order as the JVM ends", e);
         } finally {
-            turn.unlock();
+            if (mine) {
+                turn.unlock();
+            }
+        }
+    }
+
+    private boolean isAbandoned(Grant held) {
+        mutex.lock();
+        try {
+            return held.abandon();
+        } finally {
+            mutex.unlock();
         }
     }
 
@@ -1218,7 +1388,7 @@ final class Cell {
     boolean retire(long idleNanos) {
         mutex.lock();
         try {
-            boolean used = users > 0 || grant != null || bells != 0;
+            boolean used = users > 0 || grant != null || owned != null || bells != 0;
             if (!retired && !used && !untidy && System.nanoTime() - usedAt >= idleNanos) {
                 retired = true;
             }

@@ -3,6 +3,7 @@ package dev.sessionlock.internal.threads;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.internal.seats.FileEngine;
+import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
@@ -18,7 +19,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -32,6 +32,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
+import org.slf4j.LoggerFactory;
 
 /**
  * All locks of one kind of this JVM. Of those on files there is one of these a process (and class loader), since the kernel knows the
@@ -47,6 +48,8 @@ public final class Cells {
      */
     private static final Map<LockEngine, WeakReference<Cells>> BY_ENGINE = new WeakHashMap<>();
     private static final ReentrantLock BY_ENGINE_MUTEX = new ReentrantLock();
+
+    private static final RareLog trouble = new RareLog(LoggerFactory.getLogger(Cells.class), "something failed on the way, and the locks go on");
 
     /** So many threads may wait in the kernel; heads beyond them poll. */
     private static final int MOST_BELLS = 16;
@@ -234,28 +237,48 @@ public final class Cells {
             if (cell != null) {
                 cell.exit();
             }
-            site.unpin();
+            unpin(site);
         }
     }
 
-    private Cell enter(Site site, String name) {
+    /** Never throws: what was acquired must come to its user all the same. */
+    private static void unpin(Site site) {
+        try {
+            site.unpin();
+        } catch (RuntimeException | Error e) {
+            trouble.warn(site + " could not be let go: it stays open", e);
+        }
+    }
+
+    private Cell enter(Site site, String name) throws IOException {
         Key key = new Key(site, site.key(name));
         while (true) {
             Cell cell = cells.get(key);
             if (cell == null) {
                 cell = cells.computeIfAbsent(key, k -> open(k.site(), name));
-                keeper.start();
             }
+            keeper.ensureRuns(); // after the cell is there to be seen
             if (cell.enter()) {
                 return cell;
             }
-            cells.remove(key, cell);
+            drop(key, cell);
         }
     }
 
+    /** The site of a cell is pinned for as long as the cell is known here. */
     private Cell open(Site site, String name) {
-        site.pinAgain();
-        return new Cell(this, site.lock(name));
+        Cell cell = new Cell(this, site.lock(name), site);
+        site.pinAgain(); // last: if it throws, nothing is left
+        return cell;
+    }
+
+    /** Forgets a retired cell, and lets its site go. {@return false if somebody else has done so} */
+    private boolean drop(Key key, Cell cell) {
+        boolean dropped = cells.remove(key, cell);
+        if (dropped) {
+            unpin(cell.site());
+        }
+        return dropped;
     }
 
     /** Refuses those who were closed, and everybody once the JVM's end has come. */
@@ -289,7 +312,7 @@ public final class Cells {
             Cell cell = cells.get(new Key(site, site.key(where.name())));
             return cell != null && cell.loseNow(reason);
         } finally {
-            site.unpin();
+            unpin(site);
         }
     }
 
@@ -325,7 +348,7 @@ public final class Cells {
         return ending;
     }
 
-    /** A lock was given out: the keeper must look within so many nanoseconds. */
+    /** A lock was given out: the keeper must look within so many nanoseconds. Never throws. */
     void heed(long within) {
         keeper.heed(within);
     }
@@ -356,6 +379,9 @@ public final class Cells {
             return true;
         } catch (RejectedExecutionException e) {
             return false;
+        } catch (OutOfMemoryError e) { // "unable to create native thread"
+            trouble.warn("no thread to wait in the kernel; polling", e);
+            return false;
         }
     }
 
@@ -377,7 +403,13 @@ public final class Cells {
             pause = Math.min(pause, Math.max(within, Cell.GLANCE_NANOS));
         }
         long spent = clock.nanos() - start; // without the giving back, which is work for the disk: who waits for another lock must not pay for it
-        due.forEach(Cell::endLingeringIfIdle);
+        for (Cell cell : due) {
+            try {
+                cell.endLingeringIfIdle();
+            } catch (RuntimeException | Error e) {
+                trouble.warn(cell.engine() + ": could not be given back; it is tried again", e);
+            }
+        }
         return Math.max(pause, spent * GLANCES_SHARE); // thousands of them must not cost a core
     }
 
@@ -388,12 +420,8 @@ public final class Cells {
     /** Drops the cells that nobody has used for a while. */
     void retireIdle(long idleNanos) {
         boolean any = false;
-        for (Iterator<Map.Entry<Key, Cell>> i = cells.entrySet().iterator(); i.hasNext(); ) {
-            Map.Entry<Key, Cell> entry = i.next();
-            if (entry.getValue().retire(idleNanos) && cells.remove(entry.getKey(), entry.getValue())) {
-                entry.getKey().site().unpin();
-                any = true;
-            }
+        for (Map.Entry<Key, Cell> entry : cells.entrySet()) {
+            any |= entry.getValue().retire(idleNanos) && drop(entry.getKey(), entry.getValue());
         }
         if (any) {
             warm.values().removeIf(Cell::isRetired);

@@ -39,15 +39,38 @@ final class Grant {
     private volatile @Nullable Thread owner;
     private volatile long progressAt;
 
-    /** The engine has let go of the hold. Guarded by the cell's turn. */
-    boolean over;
-    /** The process is about to end: the kernel lock stays as it is. Guarded by the cell's turn. */
-    boolean abandoned;
+    /**
+     * What becomes of a grant.
+     *
+     * <pre>
+     * HELD ---> ENDING ---> ENDED
+     *  | ^        ^
+     *  v |        |
+     * LINGERING --+          HELD ---> ABANDONED
+     * </pre>
+     */
+    enum State {
+        /** It has users, or had one a moment ago who is about to say so. */
+        HELD,
+        /** Nobody has it, and whoever asks for it on its terms may. */
+        LINGERING,
+        /** Nobody may have it any more, and it is to be given back. If that fails, whatever was thrown, the keeper tries it again. */
+        ENDING,
+        /** It was given back, or passed on. */
+        ENDED,
+        /** The process is about to end: the kernel lock stays as it is. */
+        ABANDONED
+    }
+
+    /** Written under the cell's mutex. What leads to {@link State#ENDED} and {@link State#ABANDONED} is done in turn, too. */
+    private volatile State state = State.HELD;
+    /** Why it could not be renewed the last time; null if it could. Guarded by the cell's turn. */
+    @Nullable Throwable renewalTrouble;
     /** Its open handle, or one of them; then the others are in a list of their own, since hardly any grant has more. The mutex guards both. */
     private Handle.@Nullable Ref handle;
     private @Nullable List<Handle.Ref> others;
-    /** Nobody has it, and whoever asks for it may. Guarded by the cell's mutex. */
-    boolean lingers;
+    /** A handle that was found closed, and still counted as open, at the keeper's last look. Guarded by the cell's mutex. */
+    private Handle.@Nullable Ref halfClosed;
     /** The keeper knows that it lingers now and then. Guarded by the cell's mutex. */
     private boolean glancedAt;
     /** What the keeper saw when it last glanced here; null before that. Guarded by the cell's mutex. */
@@ -129,6 +152,46 @@ final class Grant {
         owner = null;
     }
 
+    // ---- its life ----
+
+    State state() {
+        return state;
+    }
+
+    /** {@return whether it is not ending, nor has ended} */
+    boolean isLive() {
+        State now = state;
+        return now == State.HELD || now == State.LINGERING;
+    }
+
+    /** Under the mutex. */
+    boolean lingers() {
+        return state == State.LINGERING;
+    }
+
+    /** Under the mutex: nobody may have it any more. {@return false if it has ended, or never will} */
+    boolean beginEnding() {
+        if (state == State.ENDED || state == State.ABANDONED) {
+            return false;
+        }
+        state = State.ENDING;
+        return true;
+    }
+
+    /** Under the mutex. */
+    void ended() {
+        state = State.ENDED;
+    }
+
+    /** Under the mutex. {@return false if it is ending or has ended} */
+    boolean abandon() {
+        boolean live = isLive();
+        if (live) {
+            state = State.ABANDONED;
+        }
+        return live;
+    }
+
     /** {@return within how many nanoseconds of its acquisition the keeper must look after it} */
     long withinNanos() {
         return Math.min(options.lease().toNanos() / 4, maxHoldNanos);
@@ -175,6 +238,19 @@ final class Grant {
         return handle != null;
     }
 
+    /**
+     * {@return a handle whose closing was broken off by a throwable} It is closed and still counts as open, at this look of the keeper as at the
+     * one before; null if there is none.
+     */
+    Handle.@Nullable Ref halfClosed() {
+        Handle.Ref before = halfClosed;
+        halfClosed = handle != null && handle.isClosed() ? handle : null;
+        for (int i = 0; halfClosed == null && others != null && i < others.size(); i++) {
+            halfClosed = others.get(i).isClosed() ? others.get(i) : null;
+        }
+        return halfClosed == before ? halfClosed : null;
+    }
+
     /** {@return whether this is its only open handle} */
     boolean isLast(Handle.Ref open) {
         return handle == open && (others == null || others.isEmpty());
@@ -203,7 +279,7 @@ final class Grant {
             glancedAt = true;
             idle = null;
         }
-        lingers = true;
+        state = State.LINGERING;
         owner = null;
         progressAt = NOBODYS;
         return unknown;
@@ -222,11 +298,12 @@ final class Grant {
         if (now >= hold.deadline()) {
             return null;
         }
-        lingers = false;
         acquiredNanos = now;
+        Handle handle = new Handle(this, forgotten); // if there is no memory for it, it goes on lingering
         progressAt = now;
         owner = thread;
-        return new Handle(this, forgotten);
+        state = State.HELD;
+        return handle;
     }
 
     /**
@@ -235,7 +312,7 @@ final class Grant {
      * @return for how many nanoseconds nobody has had it, as far as was seen at these glances; 0 if somebody has
      */
     long idleNanos(long now) {
-        if (!lingers || idle == null || idle.token() != hold.token()) {
+        if (!lingers() || idle == null || idle.token() != hold.token()) {
             idle = new Idle(hold.token(), now);
         }
         return now - idle.since();
@@ -243,12 +320,12 @@ final class Grant {
 
     /** {@return whether nobody has had it for as long as it may linger} */
     boolean hasLingered(long now) {
-        return lingers && idleNanos(now) >= options.linger().toNanos();
+        return lingers() && idleNanos(now) >= options.linger().toNanos();
     }
 
     /** {@return whether the keeper goes on glancing at it} Not if somebody holds it for long: then it is told when he has gone. */
     boolean isGlancedAt(long now) {
-        glancedAt &= lingers || now - acquiredNanos < LONG_NANOS;
+        glancedAt &= lingers() || now - acquiredNanos < LONG_NANOS;
         return glancedAt;
     }
 

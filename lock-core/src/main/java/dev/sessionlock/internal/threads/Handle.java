@@ -132,6 +132,7 @@ public final class Handle implements Held {
     /** As {@link #ensureHeld}, after a look at the disk and the kernel. */
     public void verifyHeld() throws IOException {
         ensureHeld();
+        StackRoom.require();
         grant.cell().verify(grant);
         ensureHeld();
     }
@@ -197,6 +198,12 @@ public final class Handle implements Held {
 
     @Override
     public void close() {
+        // Before anything has happened: who meets an overflow here may close once more.
+        if (grant.options().linger().isZero()) {
+            StackRoom.require();
+        } else {
+            StackRoom.requireWhileCold();
+        }
         if (ref.close()) {
             grant.cell().close(ref);
         }

@@ -81,10 +81,19 @@ public record Handles(List<Handle> parts) implements Held {
         parts.forEach(part -> part.onLost(once));
     }
 
+    /** Closes all of them, whatever is thrown: the first throwable is passed on. */
     @Override
     public void close() {
-        for (int i = parts.size() - 1; i >= 0; i--) {
-            parts.get(i).close();
+        closeFrom(parts.size() - 1);
+    }
+
+    private void closeFrom(int last) {
+        if (last >= 0) {
+            try {
+                parts.get(last).close();
+            } finally {
+                closeFrom(last - 1);
+            }
         }
     }
 }

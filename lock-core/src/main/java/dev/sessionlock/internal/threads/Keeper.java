@@ -1,5 +1,8 @@
 package dev.sessionlock.internal.threads;
 
+import dev.sessionlock.internal.system.GrowingPause;
+import dev.sessionlock.internal.system.RareLog;
+import java.io.IOException;
 import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
@@ -17,6 +20,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Keeper {
     private static final Logger log = LoggerFactory.getLogger(Keeper.class);
+    private static final RareLog trouble = new RareLog(log, "the keeper of the locks stumbled; it goes on");
     private static final long TICK_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long DEEP_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long SWEEP_NANOS = TimeUnit.SECONDS.toNanos(30);
@@ -26,7 +30,8 @@ final class Keeper {
     private final ReferenceQueue<Handle> forgotten;
     private final ReentrantLock starting = new ReentrantLock();
     private volatile @Nullable Thread thread;
-    private boolean hooked;
+    /** Guarded by starting. */
+    private @Nullable Thread hook;
     private volatile long nextLook = Long.MAX_VALUE;
     private volatile Alarm alarm;
     /** Somebody wants it to look now, and not only to glance at what lingers. */
@@ -50,30 +55,65 @@ final class Keeper {
         this.alarm = new Alarm(forgotten);
     }
 
-    /** Starts the thread unless it runs. */
-    void start() {
-        starting.lock(); // always: the thread may be just about to end, having seen no cell
+    /**
+     * Starts the thread unless it runs. Called whenever a lock is asked for, once its cell can be seen: so a keeper that could not be started, or was just
+     * about to end, runs before the lock is taken.
+     *
+     * @throws IOException if no thread can be started: a lock without a keeper would be lost with its lease
+     */
+    void ensureRuns() throws IOException {
+        if (thread == null) {
+            start();
+        }
+    }
+
+    private void start() throws IOException {
+        starting.lock();
         try {
             if (thread == null) {
                 hookShutdown();
                 Thread fresh = Cells.daemon(this::run, "sessionlock-keeper");
-                thread = fresh;
-                fresh.start();
+                thread = fresh; // before it runs, since it asks whether it is the one
+                boolean started = false;
+                try {
+                    fresh.start();
+                    started = true;
+                } finally {
+                    if (!started) {
+                        thread = null;
+                    }
+                }
             }
+        } catch (OutOfMemoryError e) {
+            throw new IOException("the thread that renews leases could not be started (" + e.getMessage() + "): this process or its user has as many "
+                    + "threads as it may (ulimit -u, the container's pids.max), or no memory for one more", e);
         } finally {
             starting.unlock();
         }
     }
 
     private void hookShutdown() {
-        if (hooked || !cells.engine().outliveTheProcess()) {
+        if (hook != null || !cells.engine().outliveTheProcess()) {
             return;
         }
-        hooked = true;
+        Thread fresh = new Thread(cells::shutDown, "sessionlock-shutdown");
         try {
-            Runtime.getRuntime().addShutdownHook(new Thread(cells::shutDown, "sessionlock-shutdown"));
+            Runtime.getRuntime().addShutdownHook(fresh);
+            hook = fresh;
         } catch (IllegalStateException e) {
             log.debug("the JVM is shutting down already", e);
+        }
+    }
+
+    /** Nothing is held any more. A hook that stays would keep the class loader of a web application that is long gone. */
+    private void unhookShutdown() {
+        if (hook != null) {
+            try {
+                Runtime.getRuntime().removeShutdownHook(hook);
+            } catch (IllegalStateException e) {
+                log.debug("the JVM is shutting down", e);
+            }
+            hook = null;
         }
     }
 
@@ -91,17 +131,27 @@ final class Keeper {
     /** Makes the keeper look now. */
     void wake() {
         lookNow = true;
-        alarm.enqueue();
+        ring();
     }
 
     /** Makes sure that the keeper glances at what lingers, having been given something new to glance at. */
     void glanceSoon() {
         if (!glances) {
+            ring();
+        }
+    }
+
+    /** Never throws: who has acquired a lock must get it. */
+    private void ring() {
+        try {
             alarm.enqueue();
+        } catch (RuntimeException | Error e) {
+            trouble.error(e); // it looks by itself within a second
         }
     }
 
     private void run() {
+        GrowingPause pause = new GrowingPause();
         while (true) {
             try {
                 // From here on whoever gets a lock rings, until it is known how long the sleep may be.
@@ -113,10 +163,10 @@ final class Keeper {
                 }
                 untilNextLook();
                 glanceUntilNextLook();
-            } catch (InterruptedException e) {
-                log.debug("somebody interrupted the keeper; it goes on", e);
-            } catch (RuntimeException | Error e) {
-                log.error("the keeper stumbled; it goes on", e); // if it stopped, every lock would be lost with its lease
+                pause.reset();
+            } catch (InterruptedException | RuntimeException | Error e) {
+                trouble.error(e); // if it stopped, every lock would be lost with its lease
+                pause.rest();
             }
         }
     }
@@ -147,43 +197,86 @@ final class Keeper {
         long millis = Math.max(1, TimeUnit.NANOSECONDS.toMillis(nanos));
         for (Reference<?> woken = forgotten.remove(millis); woken != null; woken = forgotten.poll()) {
             if (woken instanceof Handle.Ref ref) {
-                ref.grant().cell().forgotten(ref);
+                close(ref);
             } else {
                 alarm = new Alarm(forgotten);
             }
         }
     }
 
+    /** A leak. If it cannot be closed now, its cell finds it half closed at the next looks. */
+    private static void close(Handle.Ref leaked) {
+        try {
+            leaked.grant().cell().forgotten(leaked);
+        } catch (RuntimeException | Error e) {
+            trouble.error(e);
+        }
+    }
+
+    /** Nothing that fails here keeps the keeper from the rest. */
     private void tick() {
         long now = System.nanoTime();
         boolean deeply = now - deepAt >= DEEP_NANOS;
         if (deeply) {
             deepAt = now;
-            cells.engine().verify();
+            attempt(DEEP_LOOK);
         }
         for (Cell cell : cells.all()) {
             cell.tend(deeply);
         }
         if (now - sweptAt >= SWEEP_NANOS) {
             sweptAt = now;
-            cells.engine().sweep();
+            attempt(SWEEP);
         }
+        attempt(CLOSE_IDLE);
+    }
+
+    /** A part of the keeper's work, of which a failure must not keep it from the others. */
+    private interface Part {
+        void run(Keeper keeper);
+    }
+
+    private static final Part DEEP_LOOK = keeper -> keeper.cells.engine().verify();
+    private static final Part SWEEP = keeper -> keeper.cells.engine().sweep();
+    private static final Part CLOSE_IDLE = Keeper::closeIdle;
+
+    private void attempt(Part part) {
+        try {
+            part.run(this);
+        } catch (RuntimeException | Error e) {
+            trouble.error(e);
+        }
+    }
+
+    private void closeIdle() {
+        nothingOpen = false;
         boolean leaving = !cells.hasTenants();
         cells.glance(); // what nobody may take again any more is given back before the rest is closed
         cells.retireIdle(leaving ? 0 : CELL_IDLE_NANOS);
         nothingOpen = cells.engine().closeIdle(leaving);
     }
 
+    /** One who asks for a lock shows its cell first, and then looks whether the thread runs; here it is the other way round, so that one of both sees the other. */
     private boolean mayEnd() {
+        if (!nothingOpen || isAnyCell()) {
+            return false;
+        }
         starting.lock();
         try {
-            boolean idle = nothingOpen && !cells.all().iterator().hasNext();
-            if (idle) {
-                thread = null;
+            Thread me = thread;
+            thread = null;
+            if (isAnyCell()) {
+                thread = me;
+                return false;
             }
-            return idle;
+            unhookShutdown();
+            return true;
         } finally {
             starting.unlock();
         }
+    }
+
+    private boolean isAnyCell() {
+        return !cells.all().isEmpty();
     }
 }

@@ -1,0 +1,121 @@
+package dev.sessionlock;
+
+import dev.sessionlock.internal.seats.FileEngine;
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.LockEngine;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * The engine of the locks on files, one call to which throws: an error before anything was done, or after all was done. It counts its calls, so
+ * that a test can make each of them fail in turn.
+ */
+final class FailingEngine {
+    /** What is thrown. Not an exception that anybody expects. */
+    static final class Injected extends Error {
+        private static final long serialVersionUID = 1;
+
+        Injected(String call) {
+            super("injected into " + call);
+        }
+    }
+
+    /**
+     * Which call fails.
+     *
+     * @param method its name
+     * @param call which call of that method, from 1
+     * @param after whether it throws after its work is done
+     */
+    record Fault(String method, int call, boolean after) {
+        @Override
+        public String toString() {
+            return (after ? "after " : "before ") + method + " no. " + call;
+        }
+    }
+
+    /** What {@link Object} has, and what reads a constant. */
+    private static final Set<String> NEVER_FAILS = Set.of("equals", "hashCode", "toString", "clock", "locksFiles", "outliveTheProcess", "name", "target",
+            "lockFile", "whereabouts", "canonical");
+
+    private final @Nullable Fault fault;
+    private final Map<String, AtomicInteger> calls = new ConcurrentHashMap<>();
+    private final AtomicInteger busyTakes = new AtomicInteger();
+    /** One for each, so that equal sites stay equal. */
+    private final Map<LockEngine.Site, LockEngine.Site> sites = new ConcurrentHashMap<>();
+    private volatile boolean failed;
+    private volatile boolean disarmed;
+
+    /** @param fault which call fails; null for none */
+    FailingEngine(@Nullable Fault fault) {
+        this.fault = fault;
+    }
+
+    /** The next takes find the lock busy, and have the kernel tell when it is free. */
+    void beBusy(int takes) {
+        busyTakes.set(takes);
+    }
+
+    /** Nothing fails from now on, and nothing is busy. */
+    void disarm() {
+        disarmed = true;
+        busyTakes.set(0);
+    }
+
+    Map<String, AtomicInteger> calls() {
+        return calls;
+    }
+
+    /** {@return whether the call that was to fail has come} */
+    boolean hasFailed() {
+        return failed;
+    }
+
+    SessionLocks locks() {
+        return SessionLocks.builder().over(between(LockEngine.class, FileEngine.OF_THIS_PROCESS)).build();
+    }
+
+    private <T> T between(Class<T> type, T real) {
+        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type},
+                (proxy, method, args) -> method.getName().equals("equals") ? proxy == args[0] : call(real, method, args)));
+    }
+
+    private Object call(Object real, Method method, Object[] args) throws Throwable {
+        String name = method.getName();
+        boolean fails = false;
+        if (!NEVER_FAILS.contains(name)) {
+            int call = calls.computeIfAbsent(name, n -> new AtomicInteger()).incrementAndGet();
+            fails = fault != null && !disarmed && name.equals(fault.method()) && call == fault.call();
+        }
+        if (fails) {
+            failed = true;
+            if (!fault.after()) {
+                throw new Injected(fault.toString());
+            }
+        }
+        Object result = name.equals("take") && busyTakes.getAndUpdate(left -> Math.max(0, left - 1)) > 0
+                ? new Busy(0, Long.MAX_VALUE, "another process holds it") : invoke(real, method, args);
+        if (fails) {
+            throw new Injected(fault.toString());
+        }
+        if (result instanceof LockEngine.Site site) {
+            return sites.computeIfAbsent(site, one -> between(LockEngine.Site.class, one));
+        }
+        return result instanceof EngineLock lock ? between(EngineLock.class, lock) : result;
+    }
+
+    private static Object invoke(Object real, Method method, Object[] args) throws Throwable {
+        try {
+            return method.invoke(real, args);
+        } catch (InvocationTargetException e) {
+            throw e.getCause();
+        }
+    }
+}
