@@ -17,7 +17,7 @@ import org.jetbrains.annotations.Nullable;
  * The engine of the locks on files, one call to which throws: an error before anything was done, or after all was done. It counts its calls, so
  * that a test can make each of them fail in turn.
  */
-final class FailingEngine {
+public final class FailingEngine {
     /** What is thrown. Not an exception that anybody expects. */
     static final class Injected extends Error {
         private static final long serialVersionUID = 1;
@@ -34,7 +34,7 @@ final class FailingEngine {
      * @param call which call of that method, from 1
      * @param after whether it throws after its work is done
      */
-    record Fault(String method, int call, boolean after) {
+    public record Fault(String method, int call, boolean after) {
         @Override
         public String toString() {
             return (after ? "after " : "before ") + method + " no. " + call;
@@ -52,9 +52,10 @@ final class FailingEngine {
     private final Map<LockEngine.Site, LockEngine.Site> sites = new ConcurrentHashMap<>();
     private volatile boolean failed;
     private volatile boolean disarmed;
+    private volatile Set<String> failing = Set.of();
 
     /** @param fault which call fails; null for none */
-    FailingEngine(@Nullable Fault fault) {
+    public FailingEngine(@Nullable Fault fault) {
         this.fault = fault;
     }
 
@@ -63,13 +64,19 @@ final class FailingEngine {
         busyTakes.set(takes);
     }
 
+    /** Each call of these fails, from now on. */
+    public void failAlways(String... methods) {
+        failing = Set.of(methods);
+    }
+
     /** Nothing fails from now on, and nothing is busy. */
-    void disarm() {
+    public void disarm() {
+        failing = Set.of();
         disarmed = true;
         busyTakes.set(0);
     }
 
-    Map<String, AtomicInteger> calls() {
+    public Map<String, AtomicInteger> calls() {
         return calls;
     }
 
@@ -78,8 +85,13 @@ final class FailingEngine {
         return failed;
     }
 
-    SessionLocks locks() {
-        return SessionLocks.builder().over(between(LockEngine.class, FileEngine.OF_THIS_PROCESS)).build();
+    public SessionLocks locks() {
+        return SessionLocks.builder().over(engine()).build();
+    }
+
+    /** {@return an engine; each is another, with a keeper of its own} */
+    public LockEngine engine() {
+        return between(LockEngine.class, FileEngine.OF_THIS_PROCESS);
     }
 
     private <T> T between(Class<T> type, T real) {
@@ -89,6 +101,10 @@ final class FailingEngine {
 
     private Object call(Object real, Method method, Object[] args) throws Throwable {
         String name = method.getName();
+        if (failing.contains(name)) {
+            calls.computeIfAbsent(name, n -> new AtomicInteger()).incrementAndGet();
+            throw new Injected(name);
+        }
         boolean fails = false;
         if (!NEVER_FAILS.contains(name)) {
             int call = calls.computeIfAbsent(name, n -> new AtomicInteger()).incrementAndGet();

@@ -26,6 +26,7 @@ import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -68,7 +69,7 @@ public final class Cells {
     private final Clock clock;
     private final Map<Key, Cell> cells = new ConcurrentHashMap<>();
     private final ReferenceQueue<Handle> forgotten = new ReferenceQueue<>();
-    private final Keeper keeper = new Keeper(this, forgotten);
+    private final Keeper keeper;
     private final AtomicInteger tenants = new AtomicInteger();
     private final ThreadPoolExecutor bells = new ThreadPoolExecutor(0, MOST_BELLS, 5, TimeUnit.SECONDS, new SynchronousQueue<>(),
             task -> daemon(task, "sessionlock-waits-in-kernel"));
@@ -97,9 +98,17 @@ public final class Cells {
         }
     }
 
-    /** @param engine where the locks come from */
     private Cells(LockEngine engine) {
+        this(engine, task -> daemon(task, "sessionlock-keeper"));
+    }
+
+    /**
+     * @param engine where the locks come from
+     * @param keepers makes the keeper's thread
+     */
+    Cells(LockEngine engine, ThreadFactory keepers) {
         this.engine = engine;
+        this.keeper = new Keeper(this, forgotten, keepers);
         this.clock = engine.clock();
         clock.follow(new Follower());
     }

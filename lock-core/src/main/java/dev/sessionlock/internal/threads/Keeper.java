@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
@@ -28,6 +29,7 @@ final class Keeper {
 
     private final Cells cells;
     private final ReferenceQueue<Handle> forgotten;
+    private final ThreadFactory threads;
     private final ReentrantLock starting = new ReentrantLock();
     private volatile @Nullable Thread thread;
     /** Guarded by starting. */
@@ -49,8 +51,10 @@ final class Keeper {
         }
     }
 
-    Keeper(Cells cells, ReferenceQueue<Handle> forgotten) {
+    /** @param threads makes the thread that this runs on; the thread may fail to start */
+    Keeper(Cells cells, ReferenceQueue<Handle> forgotten, ThreadFactory threads) {
         this.cells = cells;
+        this.threads = threads;
         this.forgotten = forgotten;
         this.alarm = new Alarm(forgotten);
     }
@@ -72,7 +76,7 @@ final class Keeper {
         try {
             if (thread == null) {
                 hookShutdown();
-                Thread fresh = Cells.daemon(this::run, "sessionlock-keeper");
+                Thread fresh = threads.newThread(this::run);
                 thread = fresh; // before it runs, since it asks whether it is the one
                 boolean started = false;
                 try {

@@ -1,0 +1,132 @@
+package dev.sessionlock.internal.threads;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sessionlock.FailingEngine;
+import dev.sessionlock.Kernel;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.spi.LockEngine;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The one thread that renews, bounds and cleans up: what if it cannot be had, or stumbles. */
+class KeeperTest {
+    private static final LockOptions BRIEF = LockOptions.defaults().withLease(Duration.ofSeconds(6));
+
+    @TempDir
+    Path dir;
+
+    private final Audience audience = new Audience(null, null, true);
+    private final FailingEngine failing = new FailingEngine(null);
+    private Cells cells;
+
+    @AfterEach
+    void close() {
+        failing.disarm();
+        if (cells != null) {
+            cells.moveOut();
+            Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> Kernel.openFilesIn(dir) == 0);
+        }
+    }
+
+    private Handle acquire(String name, LockOptions options) throws Exception {
+        LockEngine.Whereabouts where = cells.engine().whereabouts(dir.resolve(name), false);
+        return cells.acquire(where, new Request(audience, options, name, null), TimeUnit.SECONDS.toNanos(30));
+    }
+
+    @Nested
+    class WithoutAThread {
+        /** As a JVM does that has as many threads as it may. */
+        private final class FailsAtFirst implements ThreadFactory {
+            private final AtomicInteger left;
+
+            FailsAtFirst(int times) {
+                this.left = new AtomicInteger(times);
+            }
+
+            @Override
+            public Thread newThread(Runnable task) {
+                boolean fails = left.getAndDecrement() > 0;
+                Thread thread = new Thread(task, "sessionlock-keeper") {
+                    @Override
+                    public void start() {
+                        if (fails) {
+                            throw new OutOfMemoryError("unable to create native thread: possibly out of memory or process/resource limits reached");
+                        }
+                        super.start();
+                    }
+                };
+                thread.setDaemon(true);
+                return thread;
+            }
+        }
+
+        @Test
+        void noLockIsGivenOutThatNobodyWouldRenew() throws Exception {
+            cells = new Cells(failing.engine(), new FailsAtFirst(3));
+            cells.moveIn(Duration.ZERO);
+            for (int i = 0; i < 3; i++) {
+                assertThatThrownBy(() -> acquire("session.jsonl", BRIEF)).isInstanceOf(IOException.class).hasMessageContaining("ulimit -u");
+            }
+            Handle handle = acquire("session.jsonl", BRIEF);
+            long acquiredUntil = handle.hold().deadline();
+            Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> handle.hold().deadline() > acquiredUntil);
+            handle.close();
+        }
+    }
+
+    @Nested
+    class ThatStumbles {
+        @Test
+        void renewsTheOtherLocks() throws Exception {
+            failing.failAlways("verify", "sweep", "closeIdle");
+            cells = new Cells(failing.engine(), task -> Cells.daemon(task, "sessionlock-keeper"));
+            cells.moveIn(Duration.ZERO);
+            Handle handle = acquire("session.jsonl", BRIEF);
+            long acquiredUntil = handle.hold().deadline();
+            Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> handle.hold().deadline() > acquiredUntil);
+            handle.close();
+        }
+
+        @Test
+        void doesNotTryAgainWithoutAPause() throws Exception {
+            failing.failAlways("closeIdle");
+            cells = new Cells(failing.engine(), task -> Cells.daemon(task, "sessionlock-keeper"));
+            cells.moveIn(Duration.ZERO);
+            acquire("session.jsonl", LockOptions.defaults()).close();
+            long start = System.nanoTime();
+            Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> System.nanoTime() - start > TimeUnit.SECONDS.toNanos(2));
+            assertThat(failing.calls().get("closeIdle").get()).as("rounds of a keeper that ticks once a second").isLessThan(40);
+        }
+    }
+
+    @Nested
+    class ThatRetiresCells {
+        private int calls(String method) {
+            return failing.calls().getOrDefault(method, new AtomicInteger()).get();
+        }
+
+        /** A retired cell that is still known is replaced by the next who asks; the keeper never sees it again. */
+        @Test
+        void aCellThatIsReplacedLetsItsDirectoryGo() throws Exception {
+            cells = new Cells(failing.engine(), task -> Cells.daemon(task, "sessionlock-keeper"));
+            cells.moveIn(Duration.ZERO);
+            acquire("session.jsonl", BRIEF).close();
+            Cell retired = cells.all().iterator().next();
+            Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> retired.retire(0));
+            acquire("session.jsonl", BRIEF).close();
+            assertThat(cells.all()).hasSize(1).doesNotContain(retired);
+            assertThat(calls("unpin")).isEqualTo(calls("pin") + calls("pinAgain") - 1);
+        }
+    }
+}
