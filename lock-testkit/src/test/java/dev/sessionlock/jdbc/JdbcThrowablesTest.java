@@ -25,6 +25,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -399,6 +400,65 @@ class JdbcThrowablesTest {
     private void wakeChores() throws Exception {
         EngineLock bell = lock(engine, "bell-" + bells++);
         bell.releaseSoon(take(bell));
+    }
+
+    /** A stack that overflows does so anywhere: within our own code, too, and within the locks that it takes. */
+    @Nested
+    class OnANearlyUsedUpStack {
+        private static final int ENOUGH = 5;
+        private final List<Throwable> met = new ArrayList<>();
+        private final List<Hold> held = new ArrayList<>();
+        private int taken;
+
+        @Test
+        void nothingIsLeftBehindHoweverDeepItIs() throws Throwable {
+            EngineLock lock = lock(engine, "deep");
+            release(lock, take(lock)); // what has yet to be loaded would be spoiled for ever
+            Throwable[] failed = new Throwable[1];
+            Thread thread = new Thread(null, () -> {
+                try {
+                    dive(lock);
+                } catch (Throwable e) {
+                    failed[0] = e;
+                }
+            }, "deep", 512 << 10);
+            thread.start();
+            thread.join(PATIENCE.toMillis());
+            assertThat(thread.isAlive()).as("the thread at %s", (Object) thread.getStackTrace()).isFalse();
+            assertThat(failed[0]).isNull();
+            assertThat(taken).isEqualTo(ENOUGH);
+            assertThat(met).isNotEmpty();
+            held.forEach(hold -> release(lock, hold));
+            tidy(lock);
+            isFree("deep", "a stack overflow");
+        }
+
+        private void dive(EngineLock lock) {
+            try {
+                dive(lock);
+            } catch (StackOverflowError e) {
+                // from here on back up
+            }
+            if (taken < ENOUGH) {
+                attempt(lock);
+            }
+        }
+
+        private void attempt(EngineLock lock) {
+            Hold hold = null;
+            try {
+                hold = lock.take(TERMS) instanceof Hold ours ? ours : null;
+                if (hold != null) {
+                    lock.release(hold);
+                    taken++;
+                }
+            } catch (Throwable e) {
+                met.add(e);
+                if (hold != null) {
+                    held.add(hold);
+                }
+            }
+        }
     }
 
     /** As users meet it. */
