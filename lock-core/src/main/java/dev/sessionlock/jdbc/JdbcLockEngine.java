@@ -66,7 +66,8 @@ import org.jetbrains.annotations.Nullable;
  * <p><b>When the database is away</b>: who waits goes on until its timeout, whose message has the cause; a single try fails with a
  * {@link LockException}; a holder loses its lock before the server would let others in, and its {@link LockLostException} says why. A
  * statement that gets no answer is given up after 5 s ({@link #withStatementTimeout}), so that a timeout may come later by as much, and
- * by as long as the data source takes to give a connection.
+ * by as long as the data source takes to give a connection. Whatever else the data source or the driver throws, also an {@code Error}, is
+ * thrown on to whoever called; the lock is nobody's then, within a second or two, or once the database is back.
  *
  * <p>Names are any text of 1 to 1,024 bytes in UTF-8 without control characters. The same name is the same lock, whoever uses it. One
  * engine is enough for a JVM. Thread-safe.

@@ -16,6 +16,7 @@ import dev.sessionlock.spi.Taken;
 import dev.sessionlock.spi.Terms;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -422,9 +423,10 @@ class JdbcThrowablesTest {
                     failed[0] = e;
                 }
             }, "deep", 512 << 10);
+            thread.setDaemon(true);
             thread.start();
             thread.join(PATIENCE.toMillis());
-            assertThat(thread.isAlive()).as("the thread at %s", (Object) thread.getStackTrace()).isFalse();
+            assertThat(thread.isAlive()).as("the thread at %s", Arrays.toString(thread.getStackTrace())).isFalse();
             assertThat(failed[0]).isNull();
             assertThat(taken).isEqualTo(ENOUGH);
             assertThat(met).isNotEmpty();
