@@ -146,7 +146,12 @@ final class Chores {
     void took(JdbcHold hold, @Nullable JdbcHold before) {
         lock();
         try {
+            boolean isFirst = live.isEmpty();
             live.put(hold.id(), hold);
+            if (isFirst) {
+                hearAt = clock.nanos() + HEAR_NANOS; // nobody can have asked yet
+                changed.signalAll(); // the thread sleeps for longer while nothing is held
+            }
             hold.attempt.held();
             attempts.remove(hold.id());
             if (before != null) {
