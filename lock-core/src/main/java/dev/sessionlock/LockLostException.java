@@ -26,7 +26,8 @@ public final class LockLostException extends LockException {
     public enum Reason {
         /**
          * The process was frozen or starved for longer than its lease, or the database that the lock is in was away for so long, or says
-         * that it is no longer ours; somebody else may hold the lock by now.
+         * that it is no longer ours; somebody else may hold the lock by now. Of a lock in a database also: the machine slept for so long, or
+         * its wall clock was set ahead by as much, which looks the same from within. The message says which of these it was.
          */
         LEASE_EXPIRED,
         /** Held for longer than {@link LockOptions#maxHold()} without {@link SessionLock#renew()}. */

@@ -1,16 +1,21 @@
 package dev.sessionlock.jdbc;
 
+import dev.sessionlock.LockException;
+import dev.sessionlock.internal.system.GrowingPause;
+import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.internal.system.StackRoom;
 import dev.sessionlock.jdbc.JdbcHold.Moment;
 import dev.sessionlock.spi.Clock;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -22,6 +27,9 @@ import org.slf4j.LoggerFactory;
  * What is done behind the holders' backs, by one thread that a database which has gone silent may keep waiting: it renews all holds of
  * this process in one statement, gives back what could not be given back at once, and hears who is asked to let go. The keeper, who ends
  * what is over, waits for nobody.
+ *
+ * <p>Nothing ends the thread but having nothing to do: neither what the user's data source throws nor an {@code Error} of its own. If the
+ * system gives it no thread, nothing new is begun, and whatever comes next (an acquisition, the keeper's next look) tries to start it again.
  */
 final class Chores {
     private static final Logger log = LoggerFactory.getLogger(Chores.class);
@@ -32,45 +40,66 @@ final class Chores {
     /** So many rows in one statement; more would keep the first ones waiting. */
     private static final int BATCH = 10_000;
     private static final Duration SHORTEST_LIMIT = Duration.ofMillis(500);
-
-    /** A hold that is to be given back, or one of which nobody knows whether it came about. */
-    private static final class Leftover {
-        private final String name;
-        private final UUID id;
-        /** From then on the server lets others in anyway. */
-        private final long until;
-        private long tryAt;
-
-        private Leftover(String name, UUID id, long until, long tryAt) {
-            this.name = name;
-            this.id = id;
-            this.until = until;
-            this.tryAt = tryAt;
-        }
-    }
+    private static final String NO_THREAD = "no thread could be started to look after it: the user, the process or its container has as many "
+            + "as it may (ulimit -u, pids.max of the cgroup), or no memory is left for a stack";
 
     private final LockTable table;
     private final Clock clock;
     private final Duration limit;
+    private final ThreadFactory threads;
+    private final RareLog startTrouble;
+    private final RareLog renewalTrouble;
+    private final RareLog releaseTrouble;
+    private final RareLog hearingTrouble;
+    private final RareLog trouble;
     private final ReentrantLock mutex = new ReentrantLock();
     private final Condition changed = mutex.newCondition();
 
     // guarded by the mutex
     private final Map<UUID, JdbcHold> live = new HashMap<>();
     private Map<UUID, JdbcHold> due = new HashMap<>();
-    private final Map<UUID, Leftover> leftovers = new HashMap<>();
+    /** Those that are under way, and those that were given up. */
+    private final Map<UUID, Attempt> attempts = new HashMap<>();
     private @Nullable Thread thread;
     private long hearAt;
+
+    /** Used by the thread alone. */
+    private final GrowingPause pause = new GrowingPause();
 
     /** When a statement last failed that may succeed later. */
     private volatile long failedAt;
 
-    /** @param limit how long the server may keep a statement waiting */
-    Chores(LockTable table, Clock clock, Duration limit) {
+    /**
+     * @param limit how long the server may keep a statement waiting
+     * @param threads makes the thread, not yet started
+     */
+    Chores(LockTable table, Clock clock, Duration limit, ThreadFactory threads) {
         this.table = table;
         this.clock = clock;
         this.limit = limit;
+        this.threads = threads;
         this.failedAt = clock.nanos() - TimeUnit.MINUTES.toNanos(1);
+        String where = table.sqlName();
+        this.startTrouble = new RareLog(log, "the locks in " + where + " are not renewed: no thread could be started; trying again");
+        this.renewalTrouble = new RareLog(log, "could not renew the leases of locks in " + where + "; trying again");
+        this.releaseTrouble = new RareLog(log, "could not give back locks in " + where + "; trying again until their leases are over");
+        this.hearingTrouble = new RareLog(log, "could not look who is asked to let go of a lock in " + where + "; trying again");
+        this.trouble = new RareLog(log, "the thread that renews the locks in " + where + " stumbled; it goes on");
+    }
+
+    /**
+     * {@return the thread that does them} Of the topmost group, since an application server may interrupt all threads of its own one; and
+     * with the library's class loader, by which a pool may look for its driver.
+     */
+    static Thread daemon(Runnable chores) {
+        ThreadGroup top = Thread.currentThread().getThreadGroup();
+        while (top.getParent() != null) {
+            top = top.getParent();
+        }
+        Thread thread = new Thread(top, chores, "sessionlock-jdbc", 0, false);
+        thread.setContextClassLoader(Chores.class.getClassLoader());
+        thread.setDaemon(true);
+        return thread;
     }
 
     void failed() {
@@ -82,33 +111,83 @@ final class Chores {
         return clock.nanos() - failedAt < limit.toNanos();
     }
 
-    /** From now on it is listened for who asks this hold to let go. */
-    void begin(JdbcHold hold) {
+    /** Takes the mutex, if there is room on the stack for whatever follows. */
+    private void lock() {
+        StackRoom.require();
         mutex.lock();
+    }
+
+    // ---- attempts ----
+
+    /**
+     * An attempt is about to be made. From now on the thread runs, so that what comes of it is looked after.
+     *
+     * @throws LockException if no thread can be started; then it must not be made
+     */
+    void begin(Attempt attempt) throws LockException {
+        lock();
         try {
-            live.put(hold.id, hold);
+            attempts.put(attempt.id, attempt);
             start();
+        } catch (NoThreadException e) {
+            forget(attempt);
+            attempt.over();
+            throw new LockException("cannot lock " + attempt.name + ": " + NO_THREAD, e.getCause());
         } finally {
             mutex.unlock();
         }
     }
 
-    /** It is over, whatever is still to be done about it. */
-    void end(JdbcHold hold) {
-        mutex.lock();
+    /**
+     * A hold has come of an attempt: from now on it is renewed, and it is listened for who asks it to let go.
+     *
+     * @param before the hold that was handed over, which is over; null if none was
+     */
+    void took(JdbcHold hold, @Nullable JdbcHold before) {
+        lock();
         try {
-            live.remove(hold.id);
-            due.remove(hold.id);
+            boolean isFirst = live.isEmpty();
+            live.put(hold.id(), hold);
+            if (isFirst) {
+                hearAt = clock.nanos() + HEAR_NANOS; // nobody can have asked yet
+                changed.signalAll(); // the thread sleeps for longer while nothing is held
+            }
+            hold.attempt.held();
+            attempts.remove(hold.id());
+            if (before != null) {
+                forget(before.attempt);
+                before.attempt.over();
+            }
         } finally {
             mutex.unlock();
         }
     }
 
-    void renewSoon(JdbcHold hold) {
-        mutex.lock();
+    /** Nothing has come of an attempt, or of its hold nothing is left in the table. */
+    void over(Attempt attempt) {
+        lock();
         try {
-            if (live.containsKey(hold.id) && due.put(hold.id, hold) == null) {
-                start();
+            forget(attempt);
+            attempt.over();
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /**
+     * Nobody uses an attempt any more, nor its hold. If its row may be ours, or may become so when the statement arrives, it is given back.
+     * May be said again, and should be, if it was not over by then: whatever kept it from being given back may have passed.
+     */
+    void giveUp(Attempt attempt) {
+        lock();
+        try {
+            boolean news = attempt.giveUp(clock.nanos());
+            forget(attempt);
+            if (!attempt.isOver()) {
+                news |= attempts.put(attempt.id, attempt) == null;
+                startQuietly();
+            }
+            if (news) {
                 changed.signalAll();
             }
         } finally {
@@ -116,78 +195,146 @@ final class Chores {
         }
     }
 
-    /**
-     * Has a hold given back.
-     *
-     * @param id which; it may never have come about, or only come about when its statement arrives
-     * @param until when, monotonic nanoseconds, the server lets others in anyway
-     */
-    void releaseSoon(String name, UUID id, long until) {
-        mutex.lock();
+    /** Under the mutex. */
+    private void forget(Attempt attempt) {
+        live.remove(attempt.id);
+        due.remove(attempt.id);
+        if (attempt.state() != Attempt.State.GIVEN_UP) {
+            attempts.remove(attempt.id);
+        }
+    }
+
+    // ---- holds ----
+
+    /** It is over, whatever is still to be done about it. */
+    void end(JdbcHold hold) {
+        lock();
         try {
-            leftovers.put(id, new Leftover(name, id, until, clock.nanos()));
-            start();
-            changed.signalAll();
+            live.remove(hold.id());
+            due.remove(hold.id());
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    void renewSoon(JdbcHold hold) {
+        lock();
+        try {
+            if (!live.containsKey(hold.id())) {
+                return;
+            }
+            if (due.put(hold.id(), hold) == null) {
+                changed.signalAll();
+            }
+            if (!startQuietly()) {
+                hold.failed(NO_THREAD);
+            }
         } finally {
             mutex.unlock();
         }
     }
 
     boolean isIdle() {
-        mutex.lock();
+        lock();
         try {
-            return live.isEmpty() && leftovers.isEmpty();
+            return live.isEmpty() && attempts.isEmpty();
         } finally {
             mutex.unlock();
         }
     }
 
-    /** Under the mutex. */
-    private void start() {
-        if (thread == null) {
-            thread = new Thread(null, this::run, "sessionlock-jdbc", 0, false);
-            thread.setContextClassLoader(Chores.class.getClassLoader()); // the pool may look for its driver by it
-            thread.setDaemon(true);
-            thread.start();
+    // ---- the thread ----
+
+    /** The system gives no thread. */
+    private static final class NoThreadException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        private NoThreadException(Throwable cause) {
+            super(cause);
+        }
+    }
+
+    /** Under the mutex. Starts the thread unless it runs. */
+    private void start() throws NoThreadException {
+        if (thread != null && thread.isAlive()) {
+            return;
+        }
+        try {
+            Thread fresh = threads.newThread(this::run);
+            fresh.start();
+            thread = fresh; // only now: one that did not start must not be taken for one that runs
+        } catch (RuntimeException | Error e) {
+            throw new NoThreadException(e);
+        }
+    }
+
+    /** Under the mutex. {@return whether it runs} */
+    private boolean startQuietly() {
+        try {
+            start();
+            return true;
+        } catch (NoThreadException e) {
+            startTrouble.error(e.getCause());
+            return false;
         }
     }
 
     /** What is to be done in one round. */
-    private record Round(List<JdbcHold> renewals, List<Leftover> leftovers, boolean hear) {
+    private record Round(List<JdbcHold> renewals, List<Attempt> givenUp, boolean hear) {
     }
 
     private void run() {
         while (true) {
-            Round round = await();
-            if (round == null) {
-                return;
-            }
             try {
-                renew(round.renewals);
-                release(round.leftovers);
-                if (round.hear) {
-                    hear();
+                Round round = await();
+                if (round == null) {
+                    return;
+                } else if (isDone(round)) {
+                    pause.reset();
+                } else {
+                    pause.rest();
                 }
-            } catch (RuntimeException | Error e) { // of the user's data source, perhaps: if this ended, every lock would be lost
-                round.renewals.forEach(hold -> hold.failed(e.toString()));
-                log.error("could not renew the locks of {}; trying again", table.sqlName(), e);
+            } catch (RuntimeException | Error e) { // if this ended, every lock would be lost with its lease
+                trouble.error(e);
+                pause.rest();
             }
+        }
+    }
+
+    /** Each part by itself: what the data source throws in one must not keep the others from being done. {@return whether it threw nothing} */
+    private boolean isDone(Round round) {
+        boolean renewed = isDone(() -> renew(round.renewals), renewalTrouble);
+        boolean released = isDone(() -> release(round.givenUp), releaseTrouble);
+        boolean heard = !round.hear || isDone(this::hear, hearingTrouble);
+        return renewed && released && heard;
+    }
+
+    private boolean isDone(Runnable part, RareLog ifNot) {
+        try {
+            part.run();
+            return true;
+        } catch (RuntimeException | Error e) {
+            ifNot.error(e);
+            failed();
+            return false;
         }
     }
 
     /** {@return null when there has been nothing to do for a while: then the thread is no more} */
     private @Nullable Round await() {
-        mutex.lock();
+        lock();
         try {
             long idleAt = clock.nanos() + IDLE_NANOS;
             while (true) {
                 long now = clock.nanos();
-                List<Leftover> ready = ready(now);
+                List<Attempt> ready = ready(now);
                 boolean hear = !live.isEmpty() && hearAt - now <= 0;
                 if (!due.isEmpty() || !ready.isEmpty() || hear) {
                     hearAt = hear ? now + HEAR_NANOS : hearAt;
                     return new Round(renewals(), ready, hear);
-                } else if (live.isEmpty() && leftovers.isEmpty() && now - idleAt >= 0) {
+                } else if (!live.isEmpty() || !attempts.isEmpty()) {
+                    idleAt = now + IDLE_NANOS;
+                } else if (now - idleAt >= 0) {
                     thread = null;
                     return null;
                 }
@@ -203,8 +350,10 @@ final class Chores {
         if (!live.isEmpty()) {
             until = Math.min(until, hearAt);
         }
-        for (Leftover leftover : leftovers.values()) {
-            until = Math.min(until, leftover.tryAt);
+        for (Attempt attempt : attempts.values()) {
+            if (attempt.state() == Attempt.State.GIVEN_UP) {
+                until = Math.min(until, attempt.dueAt());
+            }
         }
         try {
             changed.awaitNanos(Math.max(until - now, 1));
@@ -225,17 +374,22 @@ final class Chores {
                 batch.add(hold);
             }
         }
-        batch.forEach(hold -> due.remove(hold.id));
+        batch.forEach(hold -> due.remove(hold.id()));
         return batch;
     }
 
-    private List<Leftover> ready(long now) {
-        leftovers.values().removeIf(leftover -> leftover.until - now <= 0);
-        List<Leftover> ready = new ArrayList<>();
-        for (Leftover leftover : leftovers.values()) {
-            if (leftover.tryAt - now <= 0 && ready.size() < BATCH) {
-                leftover.tryAt = now + TRY_AGAIN_NANOS;
-                ready.add(leftover);
+    private List<Attempt> ready(long now) {
+        List<Attempt> ready = new ArrayList<>();
+        for (Iterator<Attempt> i = attempts.values().iterator(); i.hasNext(); ) {
+            Attempt attempt = i.next();
+            if (attempt.state() != Attempt.State.GIVEN_UP) {
+                continue;
+            } else if (attempt.hasRunOut(now)) {
+                attempt.over();
+                i.remove();
+            } else if (attempt.isDue(now) && ready.size() < BATCH) {
+                ready.add(attempt);
+                attempt.tryAgainAt(now + TRY_AGAIN_NANOS);
             }
         }
         return ready;
@@ -257,7 +411,7 @@ final class Chores {
             Set<UUID> renewed = table.renew(holds, within);
             List<JdbcHold> left = new ArrayList<>();
             for (JdbcHold hold : holds) {
-                if (renewed.contains(hold.id)) {
+                if (renewed.contains(hold.id())) {
                     hold.renewed(sent);
                 } else {
                     left.add(hold);
@@ -268,9 +422,12 @@ final class Chores {
             }
         } catch (SQLException e) {
             String why = Database.inWords(e, table.sqlName());
-            log.warn("could not renew the leases of {} lock(s) in {}: {}; trying again", holds.size(), table.sqlName(), why);
-            failed();
             holds.forEach(hold -> hold.failed(why));
+            failed();
+            renewalTrouble.warn(why, null);
+        } catch (RuntimeException | Error e) { // of the user's data source, mostly
+            holds.forEach(hold -> hold.failed(String.valueOf(e)));
+            throw e;
         }
     }
 
@@ -294,16 +451,19 @@ final class Chores {
 
     // ---- the rest ----
 
-    private void release(List<Leftover> ready) {
+    private void release(List<Attempt> ready) {
         if (ready.isEmpty()) {
             return;
         }
         try {
-            Set<UUID> released = table.release(ready.stream().map(leftover -> leftover.name).toList(),
-                    ready.stream().map(leftover -> leftover.id).toList(), limit);
-            mutex.lock();
+            Set<UUID> released = table.release(ready.stream().map(attempt -> attempt.name).toList(),
+                    ready.stream().map(attempt -> attempt.id).toList(), limit);
+            lock();
             try {
-                leftovers.keySet().removeAll(new HashSet<>(released));
+                ready.stream().filter(attempt -> released.contains(attempt.id)).forEach(attempt -> {
+                    attempts.remove(attempt.id);
+                    attempt.over();
+                });
             } finally {
                 mutex.unlock();
             }
@@ -314,7 +474,7 @@ final class Chores {
 
     private void hear() {
         List<JdbcHold> holds;
-        mutex.lock();
+        lock();
         try {
             holds = List.copyOf(live.values());
         } finally {
@@ -323,7 +483,7 @@ final class Chores {
         Duration within = within(holds);
         try {
             Set<UUID> asked = table.requests(within);
-            holds.stream().filter(hold -> asked.contains(hold.id)).forEach(JdbcHold::requested);
+            holds.stream().filter(hold -> asked.contains(hold.id())).forEach(JdbcHold::requested);
             if (!asked.isEmpty()) {
                 table.heard(asked, within);
             }

@@ -1,6 +1,8 @@
 package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.internal.system.StackRoom;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
@@ -10,10 +12,14 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
-import org.jetbrains.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The user's data source, and what its refusals mean. A connection is had for one statement, and given back as it came. */
 final class Database {
+    private static final Logger log = LoggerFactory.getLogger(Database.class);
+    private static final RareLog TROUBLE = new RareLog(log, "could not give a connection back as it came");
+
     private static final String PRODUCT = "PostgreSQL";
     private static final int TRIES = 5;
     /** Two transactions met: one of them is to try again. */
@@ -29,15 +35,6 @@ final class Database {
     /** A statement, or a few. */
     interface Work<T> {
         T on(Connection connection) throws SQLException;
-    }
-
-    /** No connection was to be had, so nothing can have been done. */
-    static final class NotConnectedException extends SQLException {
-        private static final long serialVersionUID = 1L;
-
-        private NotConnectedException(SQLException cause) {
-            super(cause.getMessage(), cause.getSQLState(), cause.getErrorCode(), cause);
-        }
     }
 
     /**
@@ -69,46 +66,59 @@ final class Database {
     /** Does several things in one transaction. */
     <T> T inTransaction(Duration limit, Work<T> work) throws SQLException {
         return once(limit, false, connection -> {
+            boolean committed = false;
             try {
                 T result = work.on(connection);
                 connection.commit();
+                committed = true;
                 return result;
-            } catch (SQLException | RuntimeException e) {
-                connection.rollback();
-                throw e;
+            } finally {
+                if (!committed) {
+                    insist(connection::rollback); // else the return to auto-commit would commit half of it
+                }
             }
         });
     }
 
     private <T> T once(Duration limit, boolean autoCommit, Work<T> work) throws SQLException {
-        Connection connection;
+        StackRoom.require(); // a connection that is had must be given back
+        Connection connection = source.getConnection();
+        Manners came = null;
         try {
-            connection = source.getConnection();
-        } catch (SQLException e) {
-            throw new NotConnectedException(e);
-        }
-        Manners its = null;
-        try {
-            its = Manners.change(connection, limit, autoCommit);
+            came = Manners.of(connection);
+            came.change(connection, limit, autoCommit);
             requireProduct(connection);
             return work.on(connection);
         } finally {
-            giveBack(connection, its);
+            try {
+                if (came != null) {
+                    came.restore(connection);
+                }
+            } finally {
+                insist(connection::close);
+            }
         }
     }
 
-    private static void giveBack(Connection connection, @Nullable Manners its) {
+    private interface Step {
+        void run() throws SQLException;
+    }
+
+    /**
+     * Does what has to be done whatever was thrown before, and is tried once more if it throws itself. If that is in vain, the connection
+     * is broken, and its pool will find that out; what was done with it is done, so nobody is told but the log.
+     */
+    private static void insist(Step step) {
         try {
-            if (its != null) {
-                its.restore(connection);
+            step.run();
+        } catch (SQLException | RuntimeException | Error first) {
+            try {
+                step.run();
+            } catch (SQLException e) {
+                log.debug("a connection is broken", e);
+            } catch (RuntimeException | Error e) {
+                TROUBLE.error(e);
             }
-        } catch (SQLException e) {
-            // It is broken, and its pool will find that out. What was done is done.
-        }
-        try {
-            connection.close();
-        } catch (SQLException e) {
-            // As above.
         }
     }
 
@@ -116,41 +126,44 @@ final class Database {
     private record Manners(boolean autoCommit, boolean readOnly, int networkTimeout) {
         private static final int UNSUPPORTED = -1;
 
-        static Manners change(Connection connection, Duration limit, boolean autoCommit) throws SQLException {
-            Manners came = new Manners(connection.getAutoCommit(), connection.isReadOnly(), networkTimeout(connection, limit));
-            if (came.autoCommit && came.readOnly) {
-                connection.setReadOnly(false);
-            } else if (came.readOnly) {
-                connection.rollback(); // ends a transaction in which it could not be changed; there was nothing in it yet
-                connection.setReadOnly(false);
-            }
-            if (came.autoCommit != autoCommit) {
-                connection.setAutoCommit(autoCommit);
-            }
-            return came;
+        /** Only looks: what throws has changed nothing yet. */
+        static Manners of(Connection connection) throws SQLException {
+            return new Manners(connection.getAutoCommit(), connection.isReadOnly(), networkTimeout(connection));
         }
 
-        /** A server that has gone silent, or the network before it, must not keep a thread for longer than this. */
-        private static int networkTimeout(Connection connection, Duration limit) throws SQLException {
+        private static int networkTimeout(Connection connection) throws SQLException {
             try {
-                int before = connection.getNetworkTimeout();
-                int millis = Math.toIntExact(limit.toMillis());
-                connection.setNetworkTimeout(Runnable::run, before > 0 ? Math.min(before, millis) : millis);
-                return before;
+                return connection.getNetworkTimeout();
             } catch (SQLFeatureNotSupportedException e) {
                 return UNSUPPORTED;
             }
         }
 
-        void restore(Connection connection) throws SQLException {
-            if (connection.getAutoCommit() != autoCommit) {
-                connection.setAutoCommit(autoCommit);
+        void change(Connection connection, Duration limit, boolean wantedAutoCommit) throws SQLException {
+            if (networkTimeout != UNSUPPORTED) {
+                // A server that has gone silent, or the network before it, must not keep a thread for longer than this.
+                int millis = Math.toIntExact(limit.toMillis());
+                connection.setNetworkTimeout(Runnable::run, networkTimeout > 0 ? Math.min(networkTimeout, millis) : millis);
             }
             if (readOnly) {
-                connection.setReadOnly(true);
+                if (!autoCommit) {
+                    connection.rollback(); // ends a transaction in which it could not be changed; there was nothing in it yet
+                }
+                connection.setReadOnly(false);
+            }
+            if (autoCommit != wantedAutoCommit) {
+                connection.setAutoCommit(wantedAutoCommit);
+            }
+        }
+
+        /** Each by itself, whatever became of the others, and whether or not it was changed: a call that threw may have changed it. */
+        void restore(Connection connection) {
+            insist(() -> connection.setAutoCommit(autoCommit));
+            if (readOnly) {
+                insist(() -> connection.setReadOnly(true));
             }
             if (networkTimeout != UNSUPPORTED) {
-                connection.setNetworkTimeout(Runnable::run, networkTimeout);
+                insist(() -> connection.setNetworkTimeout(Runnable::run, networkTimeout));
             }
         }
     }

@@ -14,8 +14,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
@@ -44,6 +44,11 @@ final class JdbcLock implements EngineLock {
 
     // Guarded by the caller, who calls one method at a time.
     private @Nullable JdbcHold current;
+    /**
+     * What was begun here and has come to no end yet: each attempt from before it is made until it has come to a hold or to nothing, or
+     * until its row was given back. One of which nobody knows by a call that returned is one whose call threw.
+     */
+    private final List<Attempt> unsettled = new ArrayList<>(2);
     private @Nullable Row seen;
     private long pause = FIRST_PAUSE_NANOS;
     private long triedAt;
@@ -89,34 +94,86 @@ final class JdbcLock implements EngineLock {
 
     /** @param dead the row of an owner who is dead by evidence; null if the lease alone counts */
     private Taken take(Terms terms, @Nullable Row dead) throws IOException {
-        UUID id = UUID.randomUUID();
-        Moment sent = Moment.now(clock);
-        LockTable.Attempt attempt;
+        Attempt attempt = begin(terms);
         try {
-            attempt = table.take(name, id, terms, dead == null ? null : dead.holder(), limit);
+            return take(attempt, terms, dead);
         } catch (SQLException e) {
-            return notTaken(id, terms, e);
+            return notTaken(attempt, e);
+        } catch (RuntimeException | Error e) {
+            giveUpBecauseOf(e, attempt);
+            throw e;
         }
-        Row before = attempt.before();
-        if (attempt.token() == null) {
+    }
+
+    private Taken take(Attempt attempt, Terms terms, @Nullable Row dead) throws SQLException {
+        Moment sent = Moment.now(clock);
+        LockTable.Answer answer = table.take(attempt, terms, dead == null ? null : dead.holder(), limit);
+        Row before = answer.before();
+        if (answer.token() == null) {
+            over(attempt);
             seen = before;
             return busy(before);
         }
-        JdbcHold hold = new JdbcHold(table, name, id, terms, attempt.token(), sent, clock, reclaimed(before, dead));
+        JdbcHold hold = new JdbcHold(table, attempt, terms, answer.token(), sent, clock, reclaimed(before, dead));
         if (!hold.isValid(clock.nanos())) {
-            giveBackSoon(hold);
+            giveUp(attempt);
             return new Busy(Busy.PACED, clock.nanos() + nextPause(), "the answer of the database took longer than the lease");
         }
         notice(before);
         pause = FIRST_PAUSE_NANOS;
-        begin(hold);
+        return begin(hold, null);
+    }
+
+    /** Remembers that something may come of what is about to be sent. What has come of nothing before is settled first. */
+    private Attempt begin(Terms terms) throws LockException {
+        settle();
+        Attempt attempt = new Attempt(name, terms, limit);
+        unsettled.add(attempt);
+        chores.begin(attempt);
+        return attempt;
+    }
+
+    /** From here on its caller has it, and nothing may throw. */
+    private JdbcHold begin(JdbcHold hold, @Nullable JdbcHold before) {
+        hold.endsAt(hold.terms().maxHoldMillis() < 0 ? -1 : clock.wallMillis() + hold.terms().maxHoldMillis());
+        chores.took(hold, before);
+        unsettled.remove(hold.attempt);
+        current = hold;
         return hold;
     }
 
-    private void begin(JdbcHold hold) {
-        current = hold;
-        hold.endsAt(hold.terms().maxHoldMillis() < 0 ? -1 : clock.wallMillis() + hold.terms().maxHoldMillis());
-        chores.begin(hold);
+    /** Nothing is left of it. */
+    private void over(Attempt attempt) {
+        chores.over(attempt);
+        unsettled.remove(attempt);
+    }
+
+    /** Its row, if that may be ours, is given back soon; {@link #tidy} says when it is. */
+    private void giveUp(Attempt attempt) {
+        if (!attempt.isOver() && !unsettled.contains(attempt)) {
+            unsettled.add(attempt);
+        }
+        chores.giveUp(attempt);
+    }
+
+    /** @param trouble is about to be thrown on, and is not to be hidden by what follows from it */
+    private void giveUpBecauseOf(Throwable trouble, Attempt attempt) {
+        try {
+            giveUp(attempt);
+        } catch (RuntimeException | Error e) {
+            log.debug("{} cannot be given back now, for what caused this: {}; it will be by tidy()", attempt.name, trouble, e);
+        }
+    }
+
+    /** Gives up what a call has left that threw: nobody is in one now. Has those given back that still are to be. */
+    private void settle() {
+        for (int i = unsettled.size() - 1; i >= 0; i--) {
+            Attempt attempt = unsettled.get(i);
+            chores.giveUp(attempt);
+            if (attempt.isOver()) {
+                unsettled.remove(i);
+            }
+        }
     }
 
     private static @Nullable String reclaimed(@Nullable Row before, @Nullable Row dead) {
@@ -131,21 +188,18 @@ final class JdbcLock implements EngineLock {
     }
 
     /** The statement may have been carried out all the same, or may be yet: then it is undone, or its lease runs out. */
-    private Taken notTaken(UUID id, Terms terms, SQLException e) throws LockException {
-        undo(id, terms, e);
+    private Taken notTaken(Attempt attempt, SQLException e) throws LockException {
+        boolean mayPass = Database.mayPass(e);
+        if (!mayPass) {
+            attempt.refused();
+        }
+        giveUp(attempt);
         LockException why = explain("lock", e);
-        if (!Database.mayPass(e)) {
+        if (!mayPass) {
             throw why;
         }
         log.debug("{}", why.getMessage(), e);
         return new Busy(Busy.PACED, clock.nanos() + nextPause(), why.getMessage(), why);
-    }
-
-    private void undo(UUID id, Terms terms, SQLException e) {
-        if (Database.mayPass(e) && !(e instanceof Database.NotConnectedException)) {
-            chores.releaseSoon(name, id, clock.nanos() + limit.toNanos()
-                    + TimeUnit.MILLISECONDS.toNanos(JdbcHold.leaseAndGraceMillis(terms)));
-        }
     }
 
     private LockException explain(String what, SQLException e) {
@@ -179,27 +233,44 @@ final class JdbcLock implements EngineLock {
     @Override
     public @Nullable Hold handOver(Hold from, Terms terms) throws IOException {
         JdbcHold old = (JdbcHold) from;
-        UUID id = UUID.randomUUID();
-        Moment sent = Moment.now(clock);
-        Row row;
+        Attempt attempt = begin(terms);
+        old.passedOn(attempt); // until it is known whose the row is, the old hold does not count, and both are given back
         try {
-            row = table.handOver(old, id, terms, limit);
+            return handOver(old, attempt, terms);
         } catch (SQLException e) {
-            undo(id, terms, e);
+            if (!Database.mayPass(e)) {
+                attempt.refused();
+            }
+            notHandedOver(old, attempt, e);
             throw explain("hand over", e);
+        } catch (RuntimeException | Error e) {
+            notHandedOver(old, attempt, e);
+            throw e;
         }
+    }
+
+    private @Nullable Hold handOver(JdbcHold old, Attempt attempt, Terms terms) throws SQLException {
+        Moment sent = Moment.now(clock);
+        Row row = table.handOver(old, attempt, terms, limit);
         if (row == null) {
+            over(attempt);
+            old.passedOn(null);
             return null;
         }
-        JdbcHold hold = new JdbcHold(table, name, id, terms, row.token(), sent, clock, null);
-        chores.end(old);
+        JdbcHold hold = new JdbcHold(table, attempt, terms, row.token(), sent, clock, null);
         if (!hold.isValid(clock.nanos())) {
-            giveBackSoon(hold);
+            giveUp(attempt);
             return null;
         }
         notice(row);
-        begin(hold);
-        return hold;
+        return begin(hold, old);
+    }
+
+    private void notHandedOver(JdbcHold old, Attempt attempt, Throwable trouble) {
+        if (attempt.state() == Attempt.State.PREPARED) {
+            old.passedOn(null); // nothing was done, and it is as it was
+        }
+        giveUpBecauseOf(trouble, attempt);
     }
 
     // ---- holding ----
@@ -243,16 +314,22 @@ final class JdbcLock implements EngineLock {
     @Override
     public void release(Hold hold) {
         JdbcHold ours = (JdbcHold) hold;
-        if (!ours.isValid(clock.nanos())) {
+        forget(ours);
+        if (ours.attempt.state() != Attempt.State.HELD) {
+            return; // it was released before, and if that is not done yet, it is under way
+        } else if (!ours.isValid(clock.nanos())) {
             releaseSoon(ours); // the database is away, perhaps: who closes need not wait for it
             return;
         }
-        forget(ours);
         try {
-            table.release(name, ours.id, limit);
-        } catch (SQLException e) {
+            table.release(name, ours.id(), limit);
+            over(ours.attempt);
+        } catch (SQLException | RuntimeException e) {
+            giveUp(ours.attempt);
             log.warn("could not give back {} (token {}); it is tried again until its lease is over", this, ours.token(), e);
-            giveBackSoon(ours);
+        } catch (Error e) {
+            giveUpBecauseOf(e, ours.attempt);
+            throw e;
         }
     }
 
@@ -260,8 +337,17 @@ final class JdbcLock implements EngineLock {
     public void releaseSoon(Hold hold) {
         JdbcHold ours = (JdbcHold) hold;
         forget(ours);
-        if (!ours.isGone()) {
-            giveBackSoon(ours);
+        if (ours.attempt.state() != Attempt.State.HELD) {
+            return; // as above; and if it was handed over, the row is another's of this JVM
+        }
+        Attempt next = ours.passedOn();
+        if (next != null) {
+            giveUp(next);
+        }
+        if (ours.isGone()) {
+            over(ours.attempt);
+        } else {
+            giveUp(ours.attempt);
         }
     }
 
@@ -270,11 +356,6 @@ final class JdbcLock implements EngineLock {
         if (current == hold) {
             current = null;
         }
-    }
-
-    private void giveBackSoon(JdbcHold hold) {
-        chores.releaseSoon(name, hold.id, hold.renewedAt() + limit.toNanos()
-                + TimeUnit.MILLISECONDS.toNanos(JdbcHold.leaseAndGraceMillis(hold.terms())));
     }
 
     @Override
@@ -286,16 +367,17 @@ final class JdbcLock implements EngineLock {
         }
         try {
             table.abandon(ours, ours.terms().takeover() ? LAST_MOMENTS : Duration.ofNanos(ours.terms().leaseNanos()), limit);
-        } catch (SQLException e) {
+        } catch (SQLException | RuntimeException e) {
             chores.failed();
             log.debug("could not shorten the lease of {}; it runs out", this, e);
         }
     }
 
-    /** What is left to do the chores do. */
+    /** Memory only: the chores do it. */
     @Override
     public boolean tidy() {
-        return true;
+        settle();
+        return unsettled.isEmpty();
     }
 
     // ---- looking ----
@@ -369,7 +451,7 @@ final class JdbcLock implements EngineLock {
         }
         try {
             table.raiseHand(name, limit);
-        } catch (SQLException e) {
+        } catch (SQLException | RuntimeException e) {
             log.debug("could not tell other processes that we wait for {}", this, e);
         }
     }

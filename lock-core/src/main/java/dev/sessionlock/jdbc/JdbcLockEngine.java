@@ -20,6 +20,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.ThreadFactory;
 import java.util.regex.Matcher;
 import javax.sql.DataSource;
 import org.jetbrains.annotations.NotNull;
@@ -44,8 +45,12 @@ import org.jetbrains.annotations.Nullable;
  *
  * <p><b>What is relied upon</b>: the server's clock, its transactions, its durability. A server whose clock is set forward gives locks
  * away under their holders, as does a fail-over to a replica that had not got the last commits ({@code synchronous_commit} with a
- * synchronous standby keeps it from that); {@link #fence} does not depend on any clock, but on the one database. The clocks of the
- * machines that lock do not matter.
+ * synchronous standby keeps it from that); {@link #fence} does not depend on any clock, but on the one database.
+ *
+ * <p><b>The clocks of the machines that lock</b> may be wrong, by hours, and the locks exclude each other all the same. But a holder whose
+ * wall clock is set <em>ahead</em> while it holds, by more than is left of its lease (20 to 30 s of the 30 s that are the default), loses
+ * its lock: a machine that has slept looks the same, and there others may have the lock by now. The {@link LockLostException} says so, and
+ * by how much the clock jumped. A clock that is set back changes nothing.
  *
  * <p><b>How long a lock can be stuck</b>: a holder that was killed, is frozen, or is cut off from the database, for its lease and a grace
  * (the greater of 50 ms and a tenth of the lease) since its last renewal; that of a process that died on the same machine, not at all,
@@ -61,7 +66,8 @@ import org.jetbrains.annotations.Nullable;
  * <p><b>When the database is away</b>: who waits goes on until its timeout, whose message has the cause; a single try fails with a
  * {@link LockException}; a holder loses its lock before the server would let others in, and its {@link LockLostException} says why. A
  * statement that gets no answer is given up after 5 s ({@link #withStatementTimeout}), so that a timeout may come later by as much, and
- * by as long as the data source takes to give a connection.
+ * by as long as the data source takes to give a connection. Whatever else the data source or the driver throws, also an {@code Error}, is
+ * thrown on to whoever called; the lock is nobody's then, within a second or two, or once the database is back.
  *
  * <p>Names are any text of 1 to 1,024 bytes in UTF-8 without control characters. The same name is the same lock, whoever uses it. One
  * engine is enough for a JVM. Thread-safe.
@@ -84,13 +90,19 @@ public final class JdbcLockEngine implements LockEngine {
     private final Site site = new Rows();
 
     JdbcLockEngine(DataSource source, @Nullable String schema, String tableName, Duration statementTimeout, Clock clock) {
+        this(source, schema, tableName, statementTimeout, clock, Chores::daemon);
+    }
+
+    /** @param threads makes the thread that renews */
+    JdbcLockEngine(DataSource source, @Nullable String schema, String tableName, Duration statementTimeout, Clock clock,
+            ThreadFactory threads) {
         this.source = source;
         this.schema = schema;
         this.tableName = tableName;
         this.statementTimeout = statementTimeout;
         this.clock = clock;
         this.table = new LockTable(new Database(source), schema, tableName);
-        this.chores = new Chores(table, clock, statementTimeout);
+        this.chores = new Chores(table, clock, statementTimeout, threads);
     }
 
     /**

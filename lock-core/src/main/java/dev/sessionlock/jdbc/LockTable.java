@@ -137,38 +137,40 @@ final class LockTable {
     }
 
     /**
-     * What a try to take a lock has come to.
+     * What the server has answered to a try to take a lock.
      *
      * @param token the token, if it was taken; else null
      * @param before what the row said before; null if there was none, or it was made by another just now
      */
-    record Attempt(@Nullable Long token, @Nullable Row before) {
+    record Answer(@Nullable Long token, @Nullable Row before) {
     }
 
     /**
      * One try.
      *
-     * @param id of the new hold
+     * @param attempt is told when it is sent and when it is answered
      * @param dead the hold of an owner who is dead by evidence and does not count; null if there is none
      */
-    Attempt take(String name, UUID id, Terms terms, @Nullable UUID dead, Duration limit) throws SQLException {
+    Answer take(Attempt attempt, Terms terms, @Nullable UUID dead, Duration limit) throws SQLException {
         return database.run(limit, connection -> {
             try (PreparedStatement take = connection.prepareStatement(takeSql)) {
                 Binder binder = new Binder(take);
-                binder.add(name, dead, process, id, process);
+                binder.add(attempt.name, dead, process, attempt.id, process);
                 owner(binder);
                 terms(binder, terms);
-                binder.add(name, id);
+                binder.add(attempt.name, attempt.id);
                 owner(binder);
                 terms(binder, terms);
-                binder.add(name, name);
+                binder.add(attempt.name, attempt.name);
+                attempt.sent();
                 try (ResultSet found = take.executeQuery()) {
+                    attempt.answered();
                     if (!found.next()) {
-                        return new Attempt(null, null);
+                        return new Answer(null, null);
                     }
                     long taken = found.getLong("taken");
                     Long token = found.wasNull() ? null : taken;
-                    return new Attempt(token, found.getString("name") == null ? null : Row.read(found));
+                    return new Answer(token, found.getString("name") == null ? null : Row.read(found));
                 }
             }
         });
@@ -199,16 +201,19 @@ final class LockTable {
     /**
      * Passes a hold on within this process.
      *
+     * @param attempt is told when it is sent and when it is answered
      * @return the row as it is now; null if the hold is over, or a fence keeps it
      */
-    @Nullable Row handOver(JdbcHold from, UUID id, Terms terms, Duration limit) throws SQLException {
+    @Nullable Row handOver(JdbcHold from, Attempt attempt, Terms terms, Duration limit) throws SQLException {
         return database.run(limit, connection -> {
             try (PreparedStatement handOver = connection.prepareStatement(handOverSql)) {
                 Binder binder = new Binder(handOver);
-                binder.add(id);
+                binder.add(attempt.id);
                 terms(binder, terms);
-                binder.add(from.name, from.id);
+                binder.add(from.name(), from.id());
+                attempt.sent();
                 try (ResultSet passed = handOver.executeQuery()) {
+                    attempt.answered();
                     return passed.next() ? Row.read(passed) : null;
                 }
             }
@@ -242,8 +247,8 @@ final class LockTable {
             Object[] ends = new Object[holds.size()];
             for (int i = 0; i < holds.size(); i++) {
                 JdbcHold hold = holds.get(i);
-                names[i] = hold.name;
-                ids[i] = hold.id;
+                names[i] = hold.name();
+                ids[i] = hold.id();
                 leases[i] = JdbcHold.leaseAndGraceMillis(hold.terms());
                 ends[i] = hold.holdLeftMillis();
             }
@@ -274,7 +279,7 @@ final class LockTable {
                 + "ORDER BY r.i";
         return database.run(limit, connection -> {
             try (PreparedStatement judge = connection.prepareStatement(sql)) {
-                arrays(connection, judge, holds.stream().map(hold -> hold.name).toArray(), holds.stream().map(hold -> hold.id).toArray());
+                arrays(connection, judge, holds.stream().map(hold -> hold.name()).toArray(), holds.stream().map(hold -> hold.id()).toArray());
                 List<Verdict> verdicts = new ArrayList<>();
                 try (ResultSet rows = judge.executeQuery()) {
                     while (rows.next()) {
@@ -326,7 +331,7 @@ final class LockTable {
     /** Has a lease end soon that is not renewed any more. */
     void abandon(JdbcHold hold, Duration within, Duration limit) throws SQLException {
         update("UPDATE " + table + " l SET lease_until = least(l.lease_until, clock_timestamp() + ? * interval '1 millisecond') "
-                + "WHERE l.name = ? AND l.holder = ?", limit, within.toMillis(), hold.name, hold.id);
+                + "WHERE l.name = ? AND l.holder = ?", limit, within.toMillis(), hold.name(), hold.id());
     }
 
     /** Takes it from a holder who is dead by evidence. {@return whether it was his, and no fence of his lasts} */
@@ -422,7 +427,7 @@ final class LockTable {
         long lease = JdbcHold.leaseMillis(hold.terms());
         try (PreparedStatement fence = connection.prepareStatement("SELECT l.token FROM " + table + " l WHERE l.name = ? AND l.holder = ? "
                 + "AND l.token = ? AND l.lease_until > clock_timestamp() AND " + ENDS_IF_FROZEN + " FOR KEY SHARE")) {
-            new Binder(fence).add(hold.name, hold.id, hold.token(), lease, lease);
+            new Binder(fence).add(hold.name(), hold.id(), hold.token(), lease, lease);
             try (ResultSet held = fence.executeQuery()) {
                 return held.next();
             }

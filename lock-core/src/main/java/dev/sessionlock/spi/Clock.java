@@ -3,7 +3,11 @@ package dev.sessionlock.spi;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 
-/** The two clocks. Leases run on the monotonic one; the wall clock is for people and for fencing tokens, and may be stepped. */
+/**
+ * The two clocks. Leases run on the monotonic one; the wall clock is for people and for fencing tokens, and may be stepped. Where others'
+ * clocks go on while this machine sleeps, as a database server's does, it also tells that the machine has slept, since the monotonic one
+ * stands still meanwhile.
+ */
 public interface Clock {
     /** The machine's own. */
     Clock SYSTEM = new Clock() {

@@ -1,0 +1,513 @@
+package dev.sessionlock.jdbc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.zaxxer.hikari.HikariDataSource;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import dev.sessionlock.jdbc.ThrowingSource.When;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.Terms;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * A data source and its driver may throw anything, from any call. Whatever the call, whether it had been carried out or not, and whatever
+ * is thrown: the caller does what the contract of {@link EngineLock} asks of it, and then another engine gets the lock at once. No lease is
+ * over before the test is.
+ */
+class JdbcThrowablesTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final Terms TERMS = new Terms(LockOptions.MAX_LEASE.toNanos(), true, -1, "test", null, true);
+    private static final LockOptions OPTIONS = LockOptions.defaults().withLease(LockOptions.MAX_LEASE).withTimeout(PATIENCE);
+    private static final Predicate<Thread> OURS = thread -> thread == Thread.currentThread() && !isChores(thread);
+    private static final Predicate<Thread> CHORES = JdbcThrowablesTest::isChores;
+    /** A pid that nobody has. */
+    private static final int DEAD = 4_194_303;
+    /** More than any operation makes. */
+    private static final int MANY_CALLS = 300;
+
+    private final String schema = PostgresServer.newSchema();
+    private final AtomicLong ahead = new AtomicLong();
+    private final List<String> names = new ArrayList<>();
+    private int bells;
+    private HikariDataSource pool;
+    private ThrowingSource source;
+    private LockEngine engine;
+    private LockEngine others;
+
+    private static boolean isChores(Thread thread) {
+        return thread.getName().equals("sessionlock-jdbc");
+    }
+
+    /** What is thrown: an error that no SQL exception is, or one that takes even less notice of who catches it. */
+    static Stream<Arguments> faults() {
+        Supplier<Throwable> exception = () -> new IllegalStateException("on purpose");
+        Supplier<Throwable> error = () -> new OutOfMemoryError("on purpose");
+        return Stream.of(Arguments.of(When.BEFORE, exception), Arguments.of(When.AFTER, exception), Arguments.of(When.AFTER, error),
+                Arguments.of(When.FROM_THEN_ON, error));
+    }
+
+    @BeforeEach
+    void open() throws Exception {
+        pool = PostgresServer.pool(PostgresServer.url(), 5);
+        JdbcLockEngine.postgresql(pool).withSchema(schema).createSchema();
+        source = new ThrowingSource(pool);
+        Clock clock = new Clock() {
+            @Override
+            public long nanos() {
+                return SYSTEM.nanos() + ahead.get();
+            }
+
+            @Override
+            public long wallMicros() {
+                return SYSTEM.wallMicros() + ahead.get() / 1_000;
+            }
+        };
+        engine = new JdbcLockEngine(source.asDataSource(), schema, LockTable.DEFAULT_NAME, Duration.ofSeconds(5), clock);
+        others = JdbcLockEngine.postgresql(pool).withSchema(schema);
+    }
+
+    @AfterEach
+    void close() {
+        pool.close();
+    }
+
+    // ---- what a caller does ----
+
+    private static EngineLock lock(LockEngine of, String name) throws Exception {
+        return of.pin(of.named(name)).lock(name);
+    }
+
+    private static Hold take(EngineLock lock) throws Exception {
+        Taken taken = lock.take(TERMS);
+        assertThat(taken).isInstanceOf(Hold.class);
+        return (Hold) taken;
+    }
+
+    /** Releases again and again until it throws nothing, and once more. */
+    private static void release(EngineLock lock, Hold hold) {
+        await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> {
+            try {
+                lock.release(hold);
+                return true;
+            } catch (Throwable e) {
+                return false;
+            }
+        });
+        lock.release(hold);
+    }
+
+    /**
+     * Tidies up until nothing is left. Where nobody has it, a statement of ours may still be under way, as far as the engine can know: then
+     * it goes on trying to undo it until it would have run out.
+     */
+    private void tidy(EngineLock lock) {
+        await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> lock.tidy() || isNobodys(lock.name()));
+        if (!lock.tidy()) {
+            ahead.addAndGet(2 * TERMS.leaseNanos());
+            await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> {
+                wakeChores();
+                return lock.tidy();
+            });
+        }
+    }
+
+    private boolean isNobodys(String name) throws Exception {
+        return PostgresServer.ask(pool, "SELECT 1 FROM " + schema + ".session_lock WHERE holder IS NOT NULL AND pid <> " + DEAD
+                + " AND name = '" + name + "'") == null;
+    }
+
+    /** Another engine gets it at the first try, and our connections are back as they came. */
+    private void isFree(String name, String after) throws Exception {
+        EngineLock theirs = lock(others, name);
+        Taken taken = theirs.take(TERMS);
+        assertThat(taken).as("another's try after the throwable in %s", after).isInstanceOf(Hold.class);
+        theirs.release((Hold) taken);
+        await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).untilAsserted(() -> assertThat(source.lent()).as("lent after %s", after).isZero());
+        assertThat(source.spoiled()).as("connections that came back otherwise than they were lent, after %s", after).isEmpty();
+    }
+
+    private interface Step {
+        void run() throws Throwable;
+    }
+
+    /** One round of a test: its call number k throws. {@return which call that was; null if there was no k-th} */
+    private interface Round {
+        String run(int k, String name) throws Throwable;
+    }
+
+    private void forEachCall(Round round) throws Throwable {
+        for (int k = 1; k < MANY_CALLS; k++) {
+            String name = "lock-" + k;
+            String thrown = round.run(k, name);
+            if (thrown == null) {
+                assertThat(names).as("calls that threw").hasSizeGreaterThan(8);
+                return;
+            }
+            names.add(thrown);
+        }
+        throw new AssertionError("no operation makes so many calls: " + names);
+    }
+
+    /** Runs it with a fault in its k-th call. {@return which call threw; null if it made fewer} */
+    private String faulty(int k, When when, Supplier<Throwable> what, Step step) {
+        source.arm(k, when, what, OURS);
+        try {
+            step.run();
+        } catch (Throwable e) {
+            assertThat(source.hasThrown()).as("it throws only what was thrown: %s", e).isTrue();
+        }
+        return source.disarm();
+    }
+
+    @Nested
+    class WhileTaking {
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void lockIsNobodysOrTheCallers(When when, Supplier<Throwable> what) throws Throwable {
+            forEachCall((k, name) -> takes(k, name, when, what));
+        }
+
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void lockOfADeadOwnerIsNobodysOrTheCallers(When when, Supplier<Throwable> what) throws Throwable {
+            forEachCall((k, name) -> {
+                leftByADeadOwner(name);
+                return takes(k, name, when, what);
+            });
+        }
+
+        private String takes(int k, String name, When when, Supplier<Throwable> what) throws Throwable {
+            EngineLock lock = lock(engine, name);
+            Taken[] taken = new Taken[1];
+            String thrown = faulty(k, when, what, () -> taken[0] = lock.take(TERMS));
+            if (taken[0] instanceof Hold hold) {
+                assertThat(hold.isValid(engine.clock().nanos())).isTrue();
+                assertThat(lock(others, name).take(TERMS)).isNotInstanceOf(Hold.class);
+                release(lock, hold);
+            }
+            tidy(lock);
+            isFree(name, thrown);
+            return thrown;
+        }
+
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void callerMayTakeItAgainInsteadOfTidyingUp(When when, Supplier<Throwable> what) throws Throwable {
+            forEachCall((k, name) -> {
+                EngineLock lock = lock(engine, name);
+                String thrown = faulty(k, when, what, () -> release(lock, (Hold) lock.take(TERMS)));
+                Taken[] again = new Taken[1];
+                await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> (again[0] = lock.take(TERMS)) instanceof Hold);
+                Hold hold = (Hold) again[0];
+                lock.tidy();
+                wakeChores();
+                lock.lookAfresh(); // what is tidied up is what the first try has left, not this
+                assertThat(lock.check(hold, true)).isEqualTo(EngineLock.Standing.INTACT);
+                release(lock, hold);
+                tidy(lock);
+                isFree(name, thrown);
+                return thrown;
+            });
+        }
+
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void raisedHandThatFailsHarmsNobody(When when, Supplier<Throwable> what) throws Throwable {
+            forEachCall((k, name) -> {
+                EngineLock theirs = lock(others, name);
+                Hold hold = take(theirs);
+                EngineLock lock = lock(engine, name);
+                assertThat(lock.take(TERMS)).isNotInstanceOf(Hold.class);
+                String thrown = faulty(k, when, what, () -> lock.raiseHand(true));
+                theirs.release(hold);
+                release(lock, take(lock));
+                tidy(lock);
+                isFree(name, thrown);
+                return thrown;
+            });
+        }
+    }
+
+    @Nested
+    class WhileHolding {
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void handOverLeavesTheHoldAsItWasOrLost(When when, Supplier<Throwable> what) throws Throwable {
+            forEachCall((k, name) -> {
+                EngineLock lock = lock(engine, name);
+                Hold[] hold = {take(lock)};
+                String thrown = faulty(k, when, what, () -> {
+                    Hold next = lock.handOver(hold[0], TERMS.of("next"));
+                    hold[0] = next == null ? hold[0] : next;
+                });
+                boolean valid = hold[0].isValid(engine.clock().nanos());
+                if (valid) {
+                    lock.lookAfresh();
+                    assertThat(lock.check(hold[0], true)).as("after the throwable in %s", thrown).isEqualTo(EngineLock.Standing.INTACT);
+                }
+                release(lock, hold[0]);
+                tidy(lock);
+                isFree(name, thrown);
+                return thrown;
+            });
+        }
+
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void renewalThatFailsIsMadeByTheNextOne(When when, Supplier<Throwable> what) throws Throwable {
+            forEachCall((k, name) -> {
+                EngineLock lock = lock(engine, name);
+                Hold hold = take(lock);
+                ahead.addAndGet(TERMS.leaseNanos() / 3);
+                source.arm(k, when, what, CHORES);
+                String thrown = awaitOrRenewed(lock, hold);
+                long before = hold.renewedAt();
+                ahead.addAndGet(TERMS.leaseNanos() / 3);
+                assertThat(lock.renew(hold, -1)).isTrue();
+                await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> hold.renewedAt() > before);
+                assertThat(lock(others, name).take(TERMS)).isNotInstanceOf(Hold.class);
+                release(lock, hold);
+                tidy(lock);
+                isFree(name, thrown);
+                return thrown;
+            });
+        }
+
+        private String awaitOrRenewed(EngineLock lock, Hold hold) throws Exception {
+            long before = hold.renewedAt();
+            assertThat(lock.renew(hold, -1)).isTrue();
+            await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> source.hasThrown() || hold.renewedAt() > before);
+            await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> source.lent() == 0);
+            return source.disarm();
+        }
+
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void lookThatFailsLeavesTheHoldAsItWas(When when, Supplier<Throwable> what) throws Throwable {
+            forEachCall((k, name) -> {
+                EngineLock lock = lock(engine, name);
+                Hold hold = take(lock);
+                String thrown = faulty(k, when, what, lock::lookAfresh);
+                assertThat(hold.isValid(engine.clock().nanos())).isTrue();
+                assertThat(lock.check(hold, true)).isEqualTo(EngineLock.Standing.INTACT);
+                release(lock, hold);
+                tidy(lock);
+                isFree(name, thrown);
+                return thrown;
+            });
+        }
+
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void requestToLetGoIsHeardTheNextTime(When when, Supplier<Throwable> what) throws Throwable {
+            forEachCall((k, name) -> {
+                EngineLock lock = lock(engine, name);
+                Hold hold = take(lock);
+                lock(others, name).askForRelease(hold.token());
+                ahead.addAndGet(TimeUnit.SECONDS.toNanos(2));
+                source.arm(k, when, what, CHORES);
+                wakeChores();
+                await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> source.hasThrown()
+                        || lock.check(hold, false) == EngineLock.Standing.REQUESTED && source.lent() == 0);
+                String thrown = source.disarm();
+                ahead.addAndGet(TimeUnit.SECONDS.toNanos(2));
+                wakeChores();
+                await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> lock.check(hold, false) == EngineLock.Standing.REQUESTED);
+                release(lock, hold);
+                tidy(lock);
+                isFree(name, thrown);
+                return thrown;
+            });
+        }
+    }
+
+    @Nested
+    class WhileGivingBack {
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void releaseThatFailsIsMadeGood(When when, Supplier<Throwable> what) throws Throwable {
+            forEachCall((k, name) -> {
+                EngineLock lock = lock(engine, name);
+                Hold hold = take(lock);
+                String thrown = faulty(k, when, what, () -> lock.release(hold));
+                release(lock, hold);
+                tidy(lock);
+                isFree(name, thrown);
+                return thrown;
+            });
+        }
+
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void releaseByTheThreadThatDoesSoForTheKeeperIsMadeGood(When when, Supplier<Throwable> what) throws Throwable {
+            forEachCall((k, name) -> {
+                EngineLock lock = lock(engine, name);
+                Hold hold = take(lock);
+                source.arm(k, when, what, CHORES);
+                lock.releaseSoon(hold);
+                await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> source.hasThrown() || lock.tidy() && source.lent() == 0);
+                String thrown = source.disarm();
+                ahead.addAndGet(TimeUnit.SECONDS.toNanos(2));
+                wakeChores();
+                tidy(lock);
+                isFree(name, thrown);
+                return thrown;
+            });
+        }
+
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void clearingThatFailsCanBeRepeated(When when, Supplier<Throwable> what) throws Throwable {
+            forEachCall((k, name) -> {
+                leftByADeadOwner(name);
+                EngineLock lock = lock(engine, name);
+                String thrown = faulty(k, when, what, () -> lock.clear(true));
+                assertThat(lock.clear(true).outcome()).isIn(EngineLock.Outcome.REMOVED, EngineLock.Outcome.NOTHING);
+                isFree(name, thrown);
+                return thrown;
+            });
+        }
+    }
+
+    /** A hold of a third engine, of a process that the row says is one that nobody has. */
+    private void leftByADeadOwner(String name) throws Exception {
+        take(lock(JdbcLockEngine.postgresql(pool).withSchema(schema), name));
+        PostgresServer.execute(pool, "UPDATE " + schema + ".session_lock SET pid = " + DEAD + ", start_ticks = 1 WHERE name = '" + name + "'");
+    }
+
+    /** The thread looks at the clock, which was moved by hand. */
+    private void wakeChores() throws Exception {
+        EngineLock bell = lock(engine, "bell-" + bells++);
+        bell.releaseSoon(take(bell));
+    }
+
+    /** A stack that overflows does so anywhere: within our own code, too, and within the locks that it takes. */
+    @Nested
+    class OnANearlyUsedUpStack {
+        private static final int ENOUGH = 5;
+        private final List<Throwable> met = new ArrayList<>();
+        private final List<Hold> held = new ArrayList<>();
+        private int taken;
+
+        @Test
+        void nothingIsLeftBehindHoweverDeepItIs() throws Throwable {
+            EngineLock lock = lock(engine, "deep");
+            release(lock, take(lock)); // what has yet to be loaded would be spoiled for ever
+            Throwable[] failed = new Throwable[1];
+            Thread thread = new Thread(null, () -> {
+                try {
+                    dive(lock);
+                } catch (Throwable e) {
+                    failed[0] = e;
+                }
+            }, "deep", 512 << 10);
+            thread.setDaemon(true);
+            thread.start();
+            thread.join(PATIENCE.toMillis());
+            assertThat(thread.isAlive()).as("the thread at %s", Arrays.toString(thread.getStackTrace())).isFalse();
+            assertThat(failed[0]).isNull();
+            assertThat(taken).isEqualTo(ENOUGH);
+            assertThat(met).isNotEmpty();
+            held.forEach(hold -> release(lock, hold));
+            tidy(lock);
+            isFree("deep", "a stack overflow");
+        }
+
+        private void dive(EngineLock lock) {
+            try {
+                dive(lock);
+            } catch (StackOverflowError e) {
+                // from here on back up
+            }
+            if (taken < ENOUGH) {
+                attempt(lock);
+            }
+        }
+
+        private void attempt(EngineLock lock) {
+            Hold hold = null;
+            try {
+                hold = lock.take(TERMS) instanceof Hold ours ? ours : null;
+                if (hold != null) {
+                    lock.release(hold);
+                    taken++;
+                }
+            } catch (Throwable e) {
+                met.add(e);
+                if (hold != null) {
+                    held.add(hold);
+                }
+            }
+        }
+    }
+
+    /** As users meet it. */
+    @Nested
+    class ThroughSessionLocks {
+        private final List<SessionLocks> open = new ArrayList<>();
+
+        @AfterEach
+        void closeThem() {
+            open.forEach(SessionLocks::close);
+        }
+
+        private SessionLocks locks(LockEngine over) {
+            SessionLocks locks = SessionLocks.over(over);
+            open.add(locks);
+            return locks;
+        }
+
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void acquisitionWhoseAnswerIsLostStandsInNobodysWay(When when, Supplier<Throwable> what) throws Throwable {
+            SessionLocks locks = locks(engine);
+            SessionLocks others = locks(JdbcThrowablesTest.this.others);
+            for (int k = 4; k < MANY_CALLS; k += 7) {
+                String name = "lock-" + k;
+                String thrown = faulty(k, when, what, () -> locks.tryAcquire(name, OPTIONS).orElseThrow().close());
+                others.acquire(name, OPTIONS).close();
+                if (thrown == null) {
+                    return;
+                }
+            }
+        }
+
+        @ParameterizedTest
+        @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
+        void lockWhoseClosingFailsIsFreeForOthers(When when, Supplier<Throwable> what) throws Throwable {
+            SessionLocks locks = locks(engine);
+            SessionLocks others = locks(JdbcThrowablesTest.this.others);
+            for (int k = 1; k < MANY_CALLS; k += 3) {
+                String name = "lock-" + k;
+                SessionLock lock = locks.acquire(name, OPTIONS);
+                String thrown = faulty(k, when, what, lock::close);
+                others.acquire(name, OPTIONS).close();
+                if (thrown == null) {
+                    return;
+                }
+            }
+        }
+    }
+}
