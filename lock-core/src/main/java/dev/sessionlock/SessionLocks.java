@@ -1,12 +1,12 @@
 package dev.sessionlock;
 
 import dev.sessionlock.internal.seats.FileEngine;
+import dev.sessionlock.internal.system.StackRoom;
 import dev.sessionlock.internal.threads.Audience;
 import dev.sessionlock.internal.threads.Cells;
 import dev.sessionlock.internal.threads.Handle;
 import dev.sessionlock.internal.threads.Handles;
 import dev.sessionlock.internal.threads.Request;
-import dev.sessionlock.internal.threads.StackRoom;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.LockEngine.Whereabouts;
 import dev.sessionlock.spi.Sight;

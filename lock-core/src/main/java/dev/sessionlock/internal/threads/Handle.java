@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.internal.system.StackRoom;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import java.io.IOException;
