@@ -1,0 +1,121 @@
+package dev.sessionlock.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The lines of the board: one for each lock, and it is not taken from a living holder. */
+class BoardLinesTest {
+    private static final String PATIENT = "timeout=30000";
+    private static final int TOKEN = 3;
+
+    @TempDir
+    Path dir;
+    private Path file;
+    private long h;
+    private BoardFile board;
+
+    @BeforeEach
+    void name() {
+        file = dir.resolve("session.jsonl");
+        h = BoardFile.hash(file);
+        board = new BoardFile(dir);
+    }
+
+    /** Versions before 1.1 left such: processes that had lost their bytes each claimed a line. */
+    @Nested
+    class TwoLinesOfOneLock {
+
+        @Test
+        void becomeOneAndTokensGoOn() throws Exception {
+            try (Puppet one = Puppet.start(); Puppet two = Puppet.start()) {
+                one.acquire("a", file);
+                one.close("a");
+                long later = board.word(BoardFile.slot(h, 0), TOKEN) + 1_000_000_000;
+                board.write(BoardFile.slot(h, 3), h, 0, 0, later, 0);
+
+                Puppet.Held held = two.acquire("b", file);
+                assertThat(held.token()).isGreaterThan(later);
+                assertThat(one.tryAcquire("a", file)).isFalse();
+                two.close("b");
+                assertThat(one.acquire("a", file).token()).isGreaterThan(held.token());
+                assertThat(board.linesOf(h)).hasSize(1);
+            }
+        }
+
+        /** The other line says that nobody holds the lock. With the record gone there is no second witness. */
+        @Test
+        void letNobodyInBesideAHolder() throws Exception {
+            try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
+                holder.acquire("a", file);
+                holder.close("a");
+                int first = BoardFile.slot(h, 0);
+                board.write(BoardFile.slot(h, 1), h, 0, 0, board.word(first, TOKEN), 0);
+                board.writeWord(first, 0, 12_345); // another lock's
+                holder.acquire("a", file); // on the second place, and from now on it knows its line
+                assertThat(board.word(BoardFile.slot(h, 1), 1)).isNotZero();
+                board.write(first, h, 0, 0, 0, 0);
+                holder.watch("a");
+
+                Files.delete(dir.resolve("session.jsonl.lock"));
+                Puppet.Held held = other.acquire("b", file, PATIENT);
+
+                holder.awaitLost("a");
+                assertThat(held.nanos()).isGreaterThan(holder.heldTo("a"));
+                assertThat(board.linesOf(h)).hasSize(1);
+            }
+        }
+
+        @Test
+        void thatAreBothInUseLetNobodyInUntilOneIsNot() throws Exception {
+            try (Puppet one = Puppet.start()) {
+                one.acquire("a", file);
+                one.close("a");
+                long until = System.nanoTime() + 3_000_000_000L;
+                board.write(BoardFile.slot(h, 0), h, until, 0, 1, 0);
+                board.write(BoardFile.slot(h, 2), h, until, 0, 1, 0);
+            }
+            try (Puppet other = Puppet.start()) {
+                boolean inTime = System.nanoTime() < board.word(BoardFile.slot(h, 0), 1) - 500_000_000L;
+                if (inTime) {
+                    assertThat(other.tryAcquire("b", file)).isFalse();
+                }
+                other.acquire("b", file, PATIENT);
+                assertThat(board.linesOf(h)).hasSize(1);
+            }
+        }
+    }
+
+    @Nested
+    class LineOfALivingHolder {
+
+        /** Another lock needs room, and whoever reads guards in the holder's JVM has dropped its bytes. */
+        @Test
+        void isNotClearedThoughItsBytesAreLost() throws Exception {
+            Path neighbour = BoardFile.neighbour(file);
+            try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
+                holder.acquire("a", file);
+                int mine = board.linesOf(h).get(0);
+                for (int i = 0; i < BoardFile.WINDOW; i++) {
+                    if (BoardFile.slot(h, i) != mine) {
+                        board.write(BoardFile.slot(h, i), 1_000 + i, 0, 0, Long.MAX_VALUE / 2, 0);
+                    }
+                }
+                board.writeWord(mine, TOKEN, 1); // as if it had been taken long ago
+                holder.tell("walk", dir);
+
+                other.acquire("b", neighbour);
+
+                assertThat(board.linesOf(h)).isEqualTo(List.of(mine));
+                assertThat(board.word(mine, 1)).isGreaterThan(System.nanoTime());
+                assertThat(holder.verify("a")).isEqualTo("held");
+            }
+        }
+    }
+}
