@@ -94,6 +94,7 @@ final class Board {
 
     private final Path dir;
     private final Object key;
+    private final ProcessIdentity self;
     private final long timeNamespace;
     private final ReentrantLock growing = new ReentrantLock();
     /** One thread of a process clears at a time: the mark on a slot names the process alone. */
@@ -105,6 +106,7 @@ final class Board {
     private Board(Path dir, Object key, TableWords first, ProcessIdentity self) {
         this.dir = dir;
         this.key = key;
+        this.self = self;
         this.timeNamespace = number(self.timeNamespace());
         this.pages = new TableWords[] {first};
     }
@@ -170,6 +172,39 @@ final class Board {
     /** {@return whether the untils on the board can be compared with this process's clock: it shares its time namespace} */
     boolean comparable() {
         return pages[0].get(HEAD_TIMENS) == timeNamespace;
+    }
+
+    /** {@return whether the header names our time namespace, and the boot, if we know it} */
+    boolean isOfOurWorld() {
+        TableWords first = pages[0];
+        return comparable() && (self.boot() == null || first.get(HEAD_BOOT) != 0 || first.get(HEAD_BOOT + 8) != 0);
+    }
+
+    /** {@return our time namespace as the header would name it; 0 if it is unknown} */
+    long timeNamespace() {
+        return timeNamespace;
+    }
+
+    /** {@return a process's time namespace as the header would name it; 0 if it is unknown} */
+    static long timeNamespaceOf(ProcessIdentity process) {
+        return number(process.timeNamespace());
+    }
+
+    /**
+     * Names our time namespace and boot in the header. The caller holds the setup byte, and no process of another time namespace lives here: from now
+     * on untils compare among those that do.
+     *
+     * <p>Nothing is cleared. Untils of the living of our namespace are by our clock, or never. What the dead of another one left there is a word of
+     * the dead like any other: whoever gets the seat's byte writes over it, and else it costs a wait of a lease at most, since what is further away
+     * counts as past.
+     */
+    void nameOurWorld() {
+        TableWords first = pages[0];
+        if (self.boot() != null) {
+            first.set(HEAD_BOOT, bootWord(self, true));
+            first.set(HEAD_BOOT + 8, bootWord(self, false));
+        }
+        first.set(HEAD_TIMENS, timeNamespace);
     }
 
     /** {@return the line of {@code h}, the first one if it has several; null if it has none} */

@@ -104,6 +104,11 @@ final class FilePlace implements LockPlace {
     }
 
     @Override
+    public long mark() {
+        return directory.mark();
+    }
+
+    @Override
     public Vitality judge(long pid, long startTicks, @Nullable Instant started) {
         return directory.processes().judge(pid, startTicks, started);
     }

@@ -55,6 +55,9 @@ public interface LockPlace {
     /** {@return who we are} */
     ProcessIdentity self();
 
+    /** {@return the low bits by which others know what this process writes on the line: {@link Line#MARK_BITS}} */
+    long mark();
+
     /** {@return whether a process lives} */
     Vitality judge(long pid, long startTicks, @Nullable Instant started);
 

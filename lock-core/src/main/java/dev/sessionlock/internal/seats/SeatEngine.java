@@ -51,8 +51,8 @@ public final class SeatEngine implements EngineLock {
     private static final long TRIED = HAND_BITS + 1;
 
     private final LockPlace place;
-    /** Low bits of what this process writes on the line. */
-    private final long hand;
+    /** Low bits of what this process writes on the line. One and the same from the publishing of a word to its withdrawing. */
+    private volatile long hand;
 
     /** Since when seat 0's until was past at every look; 0 if it was not at the last one. */
     private long pastSince;
@@ -67,13 +67,10 @@ public final class SeatEngine implements EngineLock {
     private record Undeleted(Slip slip, Spot spot) {
     }
 
-    /**
-     * @param place the lock's place
-     * @param process a number that tells this process from others, as well as a few bits can
-     */
-    public SeatEngine(LockPlace place, long process) {
+    /** @param place the lock's place */
+    public SeatEngine(LockPlace place) {
         this.place = place;
-        this.hand = process & HAND_BITS;
+        this.hand = place.mark() & HAND_BITS;
     }
 
     @Override
@@ -95,6 +92,7 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public Taken take(Terms terms) throws IOException {
+        hand = place.mark() & HAND_BITS; // it may have been drawn anew
         if (!undeleted.isEmpty()) {
             tidy(); // our own record in our own way
         }
@@ -491,6 +489,12 @@ public final class SeatEngine implements EngineLock {
                 hold.byteLost = true;
                 return false;
             }
+            hold.published = until;
+            long now = now(); // rule 7
+            if (!isPast(hold.line.until(1 - hold.seat), now)) { // rule 3: while our word was not there, another may have come in
+                log.warn("{}: what this process had published on the board was overwritten, and another process has come in", place.lockFile());
+                return false;
+            }
         }
         hold.published = until;
         hold.byteLost = !hold.line.stands(); // published, then looked: the line was cleared while the kernel had lost our byte
@@ -550,10 +554,26 @@ public final class SeatEngine implements EngineLock {
             hold.byteLost = true;
             return Standing.LOST;
         }
+        if (!hold.line.says(hold.seat, hold.published) && !isPublishedAgain(hold)) {
+            return Standing.LOST;
+        }
         coverLock(hold);
         boolean there = place.isStillAt(hold.slip, spotOf(hold.seat));
         there = there && (!hold.atLock || place.isAt(hold.slip, Spot.LOCK));
         return there ? Standing.INTACT : Standing.REMOVED;
+    }
+
+    /**
+     * Somebody has written over our word: one who got the byte that the kernel has lost, or a backup that was restored over the board in use. That
+     * overwrites the record, too, so that no witness is left: the sooner the word is there again, the better.
+     */
+    private boolean isPublishedAgain(SeatHold hold) throws IOException {
+        if (!publishAgain(hold, untilOf(hold.terms(), hold.renewedAt()))) {
+            return false;
+        }
+        log.warn("{}: what this process had published on the board was overwritten; it is published again", place.lockFile());
+        hold.recordTells(0); // it is written anew, at this very look
+        return true;
     }
 
     /**
