@@ -74,19 +74,15 @@ class BoardLinesTest {
 
         @Test
         void thatAreBothInUseLetNobodyInUntilOneIsNot() throws Exception {
-            try (Puppet one = Puppet.start()) {
-                one.acquire("a", file);
-                one.close("a");
-                long until = System.nanoTime() + 3_000_000_000L;
-                board.write(BoardFile.slot(h, 0), h, until, 0, 1, 0);
-                board.write(BoardFile.slot(h, 2), h, until, 0, 1, 0);
-            }
             try (Puppet other = Puppet.start()) {
-                boolean inTime = System.nanoTime() < board.word(BoardFile.slot(h, 0), 1) - 500_000_000L;
-                if (inTime) {
-                    assertThat(other.tryAcquire("b", file)).isFalse();
-                }
-                other.acquire("b", file, PATIENT);
+                other.acquire("warm", file);
+                other.close("warm");
+                long until = System.nanoTime() + 2_000_000_000L;
+                board.write(BoardFile.slot(h, 0), 12_345, 0, 0, 1, 0);
+                board.write(BoardFile.slot(h, 1), h, until, 0, 1, 0);
+                board.write(BoardFile.slot(h, 2), h, until, 0, 1, 0);
+                Puppet.Held held = other.acquire("b", file, PATIENT);
+                assertThat(held.nanos()).isGreaterThan(until);
                 assertThat(board.linesOf(h)).hasSize(1);
             }
         }
@@ -115,6 +111,84 @@ class BoardLinesTest {
                 assertThat(board.linesOf(h)).isEqualTo(List.of(mine));
                 assertThat(board.word(mine, 1)).isGreaterThan(System.nanoTime());
                 assertThat(holder.verify("a")).isEqualTo("held");
+            }
+        }
+    }
+
+    /** Both witnesses, the board and the record, are overwritten in place by what they were a while ago. */
+    @Nested
+    class RestoredBackup {
+
+        @Test
+        void isNoticedAtTheNextTickAndNotAtTheNextRenewal() throws Exception {
+            Path backup = Files.createDirectory(dir.resolve("backup"));
+            Path live = Files.createDirectory(dir.resolve("live"));
+            Path session = live.resolve("session.jsonl");
+            try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
+                other.acquire("warm", live.resolve("warm.jsonl"));
+                holder.acquire("before", session, "lease=1000", PATIENT);
+                holder.shell("cp -a '" + live + "/.' '" + backup + "/'");
+                holder.close("before");
+                Thread.sleep(1_200); // the lease that the backup tells of is over
+                holder.acquire("a", session, "lease=60000"); // renewed every 20 s
+                holder.watch("a");
+
+                holder.shell("cp -a '" + backup + "/.' '" + live + "/'");
+                Puppet.Reply reply = other.ask("acquire", "b", session, "timeout=10000");
+
+                if (reply.ok()) { // it was faster than the tick: then the holder has to know soon
+                    holder.awaitLost("a");
+                    assertThat(holder.heldTo("a") - reply.number(1)).as("two valid holders, nanoseconds").isLessThan(10_000_000_000L);
+                    assertThat(other.verify("b")).isEqualTo("held");
+                } else {
+                    assertThat(holder.verify("a")).isEqualTo("held");
+                }
+            }
+        }
+    }
+
+    /** Who comes first must not decide for those who live later how they may judge each other. */
+    @Nested
+    class HeaderOfTheBoard {
+
+        @Test
+        void namesTheTimeNamespaceOfThoseWhoLiveOnceTheOtherIsGone() throws Exception {
+            Tools.require("a time namespace of its own", "unshare", "--time", "--monotonic", "100000", "true");
+            frozenHolderIsPassedOverOnceTheFirstUserIsGone("true", "unshare", "--time", "--monotonic", "100000");
+        }
+
+        @Test
+        void namesBootAndNamespaceThoughTheFirstUserKnewNeither() throws Exception {
+            Tools.require("a process without /proc", "unshare", "--mount", "/bin/sh", "-c", "mount -t tmpfs tmpfs /proc");
+            frozenHolderIsPassedOverOnceTheFirstUserIsGone("mount -t tmpfs tmpfs /proc", "unshare", "--mount"); // a JVM does not start without it
+            assertThat(board.word(0, BoardFile.BOOT)).as("or nothing is cleared after the next boot").isNotZero();
+        }
+
+        private void frozenHolderIsPassedOverOnceTheFirstUserIsGone(String before, String... wrapper) throws Exception {
+            try (Puppet other = Puppet.start()) {
+                Puppet holder;
+                try (Puppet first = Puppet.wrappedBy(wrapper)) {
+                    first.shell(before);
+                    first.acquire("x", dir.resolve("first.jsonl"));
+                    holder = Puppet.start();
+                    holder.acquire("early", dir.resolve("early.jsonl"));
+                    other.acquire("o", dir.resolve("other.jsonl"));
+                    assertThat(first.verify("x")).isEqualTo("held");
+                    long named = board.word(0, BoardFile.TIME_NAMESPACE);
+                    Thread.sleep(6_000); // the keeper's deep look
+                    assertThat(board.word(0, BoardFile.TIME_NAMESPACE)).as("while the first one lives").isEqualTo(named);
+                    assertThat(first.verify("x")).isEqualTo("held");
+                }
+                try (holder) {
+                    org.awaitility.Awaitility.await().atMost(Puppet.PATIENCE).until(
+                            () -> board.word(0, BoardFile.TIME_NAMESPACE) == Long.parseLong(holder.shell("readlink /proc/self/ns/time | tr -dc 0-9")));
+                    holder.acquireAndFreeze("a", file, "lease=2000", PATIENT);
+                    Puppet.Held held = other.acquire("b", file, "timeout=15000");
+                    assertThat(held.token()).isPositive();
+                    holder.jvm().wake();
+                    holder.awaitLost("a");
+                    assertThat(other.verify("b")).isEqualTo("held");
+                }
             }
         }
     }
