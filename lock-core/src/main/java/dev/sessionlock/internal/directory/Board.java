@@ -64,7 +64,7 @@ final class Board {
     /** Others claim and clear at the same time, in a full window: so often it is tried again. */
     private static final int TRIES = 64;
     /** A slot that is being cleared says {@code h ^ CLEARING}, but for the low bits: they say who clears it. */
-    private static final long CLEARING = 0x6c65_6172_696e_0000L;
+    static final long CLEARING = 0x6c65_6172_696e_0000L;
 
     private static final int H = 0;
     private static final int UNTIL = 8;
