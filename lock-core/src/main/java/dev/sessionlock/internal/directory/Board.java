@@ -207,10 +207,19 @@ final class Board {
         first.set(HEAD_TIMENS, timeNamespace);
     }
 
-    /** {@return the line of {@code h}, the first one if it has several; null if it has none} */
+    /** {@return the line of {@code h}, of several one that is in use; null if it has none} */
     @Nullable Line find(long h) throws IOException {
         List<TableLine> found = linesOf(h);
-        return found.isEmpty() ? null : found.get(0);
+        return found.isEmpty() ? null : inUseOrFirst(found);
+    }
+
+    private TableLine inUseOrFirst(List<TableLine> found) {
+        for (int i = 0; found.size() > 1 && i < found.size(); i++) {
+            if (!isIdle(found.get(i))) {
+                return found.get(i);
+            }
+        }
+        return found.get(0);
     }
 
     /**
@@ -262,13 +271,7 @@ final class Board {
 
     /** Clears all lines of one lock but one: that which is in use, or the first. {@return false if two are in use} */
     private boolean heal(List<TableLine> found) {
-        TableLine kept = found.get(0);
-        for (TableLine line : found) {
-            if (!isIdle(line)) {
-                kept = line;
-                break;
-            }
-        }
+        TableLine kept = inUseOrFirst(found);
         boolean healed = true;
         for (TableLine line : found) {
             healed &= line.equals(kept) || clear(line);

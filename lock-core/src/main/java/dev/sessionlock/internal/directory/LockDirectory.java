@@ -193,10 +193,9 @@ public final class LockDirectory {
      * could compare untils, and nobody would be taken over by time. Waits for nobody: the keeper tries it again.
      */
     private void nameOurWorld(Board mapped) throws IOException {
-        if (mapped.isOfOurWorld()) {
+        if (mapped.isOfOurWorld() || !setup.tryLock()) {
             return;
         }
-        setup.lock();
         try (FileLock held = guards.trySetup()) {
             if (held != null && guards.holdingOtherWorlds(Guards.worldOf(mapped.timeNamespace()), mapped::nameOurWorld)) {
                 log.info("the board of {} is of this time namespace from now on: no process of another one uses it any more", inner);
