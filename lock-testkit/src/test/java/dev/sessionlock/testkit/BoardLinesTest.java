@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -96,6 +98,7 @@ class BoardLinesTest {
         void isNotClearedThoughItsBytesAreLost() throws Exception {
             Path neighbour = BoardFile.neighbour(file);
             try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
+                other.acquire("warm", dir.resolve("warm.jsonl")); // from here on it is faster than the keeper
                 holder.acquire("a", file);
                 int mine = board.linesOf(h).get(0);
                 for (int i = 0; i < BoardFile.WINDOW; i++) {
@@ -119,30 +122,50 @@ class BoardLinesTest {
     @Nested
     class RestoredBackup {
 
+        private Path session;
+        private BoardFile restored;
+
         @Test
         void isNoticedAtTheNextTickAndNotAtTheNextRenewal() throws Exception {
-            Path backup = Files.createDirectory(dir.resolve("backup"));
-            Path live = Files.createDirectory(dir.resolve("live"));
-            Path session = live.resolve("session.jsonl");
             try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
-                other.acquire("warm", live.resolve("warm.jsonl"));
-                holder.acquire("before", session, "lease=1000", PATIENT);
-                holder.shell("cp -a '" + live + "/.' '" + backup + "/'");
-                holder.close("before");
-                Thread.sleep(1_200); // the lease that the backup tells of is over
-                holder.acquire("a", session, "lease=60000"); // renewed every 20 s
-                holder.watch("a");
+                restoreUnder(holder, other);
+                Awaitility.await().atMost(Duration.ofSeconds(15)).until(
+                        () -> restored.word(restored.linesOf(BoardFile.hash(session)).get(0), 1) > System.nanoTime());
+                assertThat(other.tryAcquire("b", session)).isFalse();
+                assertThat(holder.verify("a")).isEqualTo("held");
+            }
+        }
 
-                holder.shell("cp -a '" + backup + "/.' '" + live + "/'");
+        @Test
+        void costsTheHolderItsLockIfAnotherWasFaster() throws Exception {
+            try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
+                restoreUnder(holder, other);
                 Puppet.Reply reply = other.ask("acquire", "b", session, "timeout=10000");
-
-                if (reply.ok()) { // it was faster than the tick: then the holder has to know soon
+                if (reply.ok()) { // it was faster than the tick
                     holder.awaitLost("a");
                     assertThat(holder.heldTo("a") - reply.number(1)).as("two valid holders, nanoseconds").isLessThan(10_000_000_000L);
                     assertThat(other.verify("b")).isEqualTo("held");
                 } else {
                     assertThat(holder.verify("a")).isEqualTo("held");
                 }
+            }
+        }
+
+        /** The holder renews every 20 s. */
+        private void restoreUnder(Puppet holder, Puppet other) throws Exception {
+            Path backup = Files.createDirectory(dir.resolve("backup"));
+            Path live = Files.createDirectory(dir.resolve("live"));
+            session = live.resolve("session.jsonl");
+            restored = new BoardFile(live);
+            other.acquire("warm", live.resolve("warm.jsonl"));
+            holder.acquire("before", session, "lease=1000", PATIENT);
+            holder.shell("cp -a '" + live + "/.' '" + backup + "/'");
+            holder.close("before");
+            Thread.sleep(1_200); // the lease that the backup tells of is over
+            holder.acquire("a", session, "lease=60000");
+            holder.watch("a");
+            for (String each : List.of("session.jsonl.lock", ".session-locks/board")) { // as rsync --inplace does: cp would cut the files first
+                holder.shell("dd status=none conv=notrunc if='" + backup.resolve(each) + "' of='" + live.resolve(each) + "'");
             }
         }
     }
@@ -180,7 +203,7 @@ class BoardLinesTest {
                     assertThat(first.verify("x")).isEqualTo("held");
                 }
                 try (holder) {
-                    org.awaitility.Awaitility.await().atMost(Puppet.PATIENCE).until(
+                    Awaitility.await().atMost(Puppet.PATIENCE).until(
                             () -> board.word(0, BoardFile.TIME_NAMESPACE) == Long.parseLong(holder.shell("readlink /proc/self/ns/time | tr -dc 0-9")));
                     holder.acquireAndFreeze("a", file, "lease=2000", PATIENT);
                     Puppet.Held held = other.acquire("b", file, "timeout=15000");
