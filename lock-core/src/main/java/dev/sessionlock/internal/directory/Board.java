@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteOrder;
@@ -9,8 +10,11 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
@@ -28,6 +32,23 @@ import org.jetbrains.annotations.Nullable;
  * When no window has room, a line that nobody has used for a minute is cleared, or another board twice as large is added
  * ({@code board-1}, {@code board-2}, ...; the first one's header counts them). A line is never moved.
  *
+ * <p><b>One lock, one line.</b> The holder of byte 0 claims the line, but the kernel may have dropped a byte unnoticed (PROTOCOL.md, trap 1). So
+ * nothing here relies on the bytes:
+ * <ul>
+ * <li>Whoever has claimed a line looks at all windows once more. If there is another line of the same lock, it gives its own up. Of two processes
+ *     that claim at once, the later one sees the line of the other, whatever each believed before.
+ * <li>A line is cleared in three steps: its slot says that it is <em>being cleared</em>; its untils are looked at; the slot becomes free. An owner
+ *     publishes its until first and then looks whether its line {@linkplain Line#stands() stands}. So either the clearer sees the until and leaves
+ *     the line, or the owner sees the mark and takes the line back. A slot that is being cleared still counts as a line of its lock: nobody claims
+ *     another one beside it. The mark names the process that clears, so that one which was frozen there cannot free the slot later, when the line
+ *     is in use again. Anybody may undo it: it may be of a process that was killed.
+ * <li>Two lines of one lock are left by a process that was killed between claiming and looking, and by versions before 1.1. Whoever meets them clears
+ *     those whose untils are past. While two are in use, nobody gets in.
+ * </ul>
+ * Whoever claims a slot that was freed may find an old token and waiter mark there: tokens only grow, and a waiter mark counts for a fifth of a second. A
+ * late write of a former owner may stand there, too; it is withdrawn when its process sees that the line is gone, and until then, or if that process is
+ * killed, it is a word like any other that the dead leave behind.
+ *
  * <p>Words are in the byte order of the machine: the file is shared by the processes of one machine only.
  */
 final class Board {
@@ -40,6 +61,10 @@ final class Board {
     private static final int FIRST_LINES = 256;
     private static final int MOST_BOARDS = 13; // two million locks, 128 MiB
     private static final long IDLE_MICROS = 60_000_000;
+    /** Others claim and clear at the same time, in a full window: so often it is tried again. */
+    private static final int TRIES = 64;
+    /** A slot that is being cleared says {@code h ^ CLEARING}, but for the low bits: they say who clears it. */
+    static final long CLEARING = 0x6c65_6172_696e_0000L;
 
     private static final int H = 0;
     private static final int UNTIL = 8;
@@ -69,15 +94,34 @@ final class Board {
 
     private final Path dir;
     private final Object key;
+    private final ProcessIdentity self;
     private final long timeNamespace;
     private final ReentrantLock growing = new ReentrantLock();
+    /** One thread of a process clears at a time: the mark on a slot names the process alone. */
+    private final ReentrantLock clearing = new ReentrantLock();
     private volatile TableWords[] pages;
+    private Clock clock = Clock.SYSTEM;
+    private LongSupplier mark = () -> 1;
 
     private Board(Path dir, Object key, TableWords first, ProcessIdentity self) {
         this.dir = dir;
         this.key = key;
+        this.self = self;
         this.timeNamespace = number(self.timeNamespace());
         this.pages = new TableWords[] {first};
+    }
+
+    /** For tests: a board whose pages lie elsewhere than in files. They are filled with zeros but for what {@code self} says in the header. */
+    Board(TableWords[] pages, ProcessIdentity self, Clock clock) {
+        this(Path.of("."), pages, pages[0], self);
+        this.pages = pages;
+        this.clock = clock;
+    }
+
+    /** {@return this board, told by which mark others know this process} */
+    Board markedBy(LongSupplier ours) {
+        mark = ours;
+        return this;
     }
 
     /**
@@ -130,75 +174,207 @@ final class Board {
         return pages[0].get(HEAD_TIMENS) == timeNamespace;
     }
 
-    /** {@return the line of {@code h}; null if it has none} */
+    /** {@return whether the header names our time namespace, and the boot, if we know it} */
+    boolean isOfOurWorld() {
+        TableWords first = pages[0];
+        return comparable() && (self.boot() == null || first.get(HEAD_BOOT) != 0 || first.get(HEAD_BOOT + 8) != 0);
+    }
+
+    /** {@return our time namespace as the header would name it; 0 if it is unknown} */
+    long timeNamespace() {
+        return timeNamespace;
+    }
+
+    /** {@return a process's time namespace as the header would name it; 0 if it is unknown} */
+    static long timeNamespaceOf(ProcessIdentity process) {
+        return number(process.timeNamespace());
+    }
+
+    /**
+     * Names our time namespace and boot in the header. The caller holds the setup byte, and no process of another time namespace lives here: from now
+     * on untils compare among those that do.
+     *
+     * <p>Nothing is cleared. Untils of the living of our namespace are by our clock, or never. What the dead of another one left there is a word of
+     * the dead like any other: whoever gets the seat's byte writes over it, and else it costs a wait of a lease at most, since what is further away
+     * counts as past.
+     */
+    void nameOurWorld() {
+        TableWords first = pages[0];
+        if (self.boot() != null) {
+            first.set(HEAD_BOOT, bootWord(self, true));
+            first.set(HEAD_BOOT + 8, bootWord(self, false));
+        }
+        first.set(HEAD_TIMENS, timeNamespace);
+    }
+
+    /** {@return the line of {@code h}, of several one that is in use; null if it has none} */
     @Nullable Line find(long h) throws IOException {
-        int known = 0;
-        do {
-            TableWords[] all = pages;
-            for (; known < all.length; known++) {
-                int offset = search(all[known], h);
-                if (offset >= 0) {
-                    return new TableLine(all, known, offset, h);
-                }
+        List<TableLine> found = linesOf(h);
+        return found.isEmpty() ? null : inUseOrFirst(found);
+    }
+
+    private TableLine inUseOrFirst(List<TableLine> found) {
+        for (int i = 0; found.size() > 1 && i < found.size(); i++) {
+            if (!isIdle(found.get(i))) {
+                return found.get(i);
             }
-        } while (mapFurther());
+        }
+        return found.get(0);
+    }
+
+    /**
+     * {@return the only line of {@code h}, claimed if it has none; null while two are in use, or others claim and clear too fast} The caller holds
+     * byte 0 of {@code h}, or believes so.
+     */
+    @Nullable Line findOrClaim(long h, long wallMicros, FileMode mode, Bytes bytes) throws IOException {
+        for (int tries = 0; tries < TRIES; tries++) {
+            List<TableLine> found = linesOf(h);
+            if (found.isEmpty()) {
+                TableLine claimed = claimFree(h);
+                if (claimed == null) {
+                    if (!makeRoom(h, wallMicros, mode, bytes)) {
+                        throw new IOException(dir + " has no room for another lock: " + pages.length + " boards are full of locks in use");
+                    }
+                } else if (linesOf(h).equals(List.of(claimed)) && claimed.stands()) {
+                    return claimed; // published, then looked: nobody else has one, and whoever claims one later sees this
+                } else {
+                    clear(claimed);
+                }
+            } else if (found.size() == 1 && found.get(0).stands()) {
+                return found.get(0);
+            } else if (found.size() > 1 && !heal(found)) {
+                return null;
+            }
+        }
         return null;
     }
 
-    /** {@return the line of {@code h}, claimed if it has none. The caller holds byte 0 of {@code h}} */
-    Line findOrClaim(long h, long wallMicros, FileMode mode, Bytes bytes) throws IOException {
-        Line found = find(h);
-        while (found == null) {
-            found = claimFree(h);
-            if (found == null && !makeRoom(h, wallMicros, mode, bytes)) {
-                throw new IOException(dir + " has no room for another lock: " + pages.length + " boards are full of locks in use");
-            }
+    /** {@return the only line of {@code h}, as of now; null if it has none, or more than one that is in use} Of several, those that are not are cleared. */
+    @Nullable Line findOnly(long h) throws IOException {
+        List<TableLine> found = linesOf(h);
+        if (found.size() > 1 && heal(found)) {
+            found = linesOf(h);
         }
-        return found;
+        return found.size() == 1 && found.get(0).stands() ? found.get(0) : null;
+    }
+
+    /** {@return whether a line in use is the only one of its lock} Others that are not in use are cleared. */
+    boolean isOnly(Line line) throws IOException {
+        TableLine mine = (TableLine) line;
+        List<TableLine> found = linesOf(mine.h);
+        boolean only = true;
+        for (TableLine other : found) {
+            only &= other.equals(mine) || clear(other);
+        }
+        return only;
+    }
+
+    /** Clears all lines of one lock but one: that which is in use, or the first. {@return false if two are in use} */
+    private boolean heal(List<TableLine> found) {
+        TableLine kept = inUseOrFirst(found);
+        boolean healed = true;
+        for (TableLine line : found) {
+            healed &= line.equals(kept) || clear(line);
+        }
+        return healed;
     }
 
     private boolean makeRoom(long h, long wallMicros, FileMode mode, Bytes bytes) throws IOException {
         return clearIdle(h, wallMicros - IDLE_MICROS, bytes) || grow(mode, bytes) || clearIdle(h, Long.MAX_VALUE, bytes);
     }
 
-    private @Nullable Line claimFree(long h) {
+    /** Claims the first free slot. Those that are taken meanwhile are looked at again: perhaps it was for the same lock. Null if there is none. */
+    private @Nullable TableLine claimFree(long h) {
         TableWords[] all = pages;
         for (int board = 0; board < all.length; board++) {
             for (int i = 0; i < WINDOW; i++) {
                 int offset = slot(all[board], h, i);
-                if (all[board].get(offset) == 0 && all[board].replace(offset, 0L, h)) {
-                    return new TableLine(all, board, offset, h);
+                TableLine line = new TableLine(all, board, offset, h);
+                if (line.isOfItsLock() || all[board].get(offset) == 0 && (all[board].replace(offset, 0L, h) || line.isOfItsLock())) {
+                    return line;
                 }
             }
         }
         return null;
     }
 
-    /** Clears one idle line of the windows of {@code h}; its token lives on in the floor. */
+    /** Clears one idle line of the windows of {@code h}; its token lives on in the floor. With both bytes of its lock, so that nobody is about to use it. */
     private boolean clearIdle(long h, long unusedSince, Bytes bytes) throws IOException {
         TableWords[] all = pages;
-        for (TableWords page : all) {
-            for (int i = 0; i < WINDOW; i++) {
-                int offset = slot(page, h, i);
-                long idle = page.get(offset);
-                boolean old = page.get(offset + TOKEN) < unusedSince;
-                if (idle != 0 && idle != h && old && bytes.holdingBoth(idle, () -> clear(all[0], page, offset, idle))) {
-                    return true;
+        boolean[] cleared = new boolean[1];
+        for (int board = 0; board < all.length; board++) {
+            for (int i = 0; i < WINDOW && !cleared[0]; i++) {
+                int offset = slot(all[board], h, i);
+                long idle = all[board].get(offset);
+                if (idle != 0 && idle != h && all[board].get(offset + TOKEN) < unusedSince) {
+                    TableLine line = new TableLine(all, board, offset, idle);
+                    bytes.holdingBoth(idle, () -> cleared[0] = clear(line));
                 }
             }
         }
-        return false;
+        return cleared[0];
     }
 
-    private static void clear(TableWords first, TableWords page, int offset, long h) {
-        if (page.get(offset) != h) {
-            return; // cleared by another before we had its bytes, and perhaps claimed for another lock since
+    /**
+     * Frees the slot of a line that nobody uses. Whoever publishes an until there meanwhile keeps it: see above.
+     *
+     * @return whether it is no line of its lock any more; false if it is in use
+     */
+    private boolean clear(TableLine line) {
+        clearing.lock();
+        try {
+            TableWords page = line.page;
+            long said = page.get(line.offset);
+            if (!isOf(line.h, said)) {
+                return true; // cleared by another, and perhaps claimed for another lock since
+            }
+            long mine = beingCleared(line.h) | mark.getAsLong() & Line.MARK_BITS;
+            if (!isIdle(line) || !page.replace(line.offset, said, mine)) {
+                return false;
+            }
+            if (!withdrawPast(line)) {
+                page.replace(line.offset, mine, line.h);
+                return false;
+            }
+            line.first.raise(HEAD_FLOOR, page.get(line.offset + TOKEN)); // before the slot is free: tokens only grow
+            return page.replace(line.offset, mine, 0);
+        } finally {
+            clearing.unlock();
         }
-        first.raise(HEAD_FLOOR, page.get(offset + TOKEN));
-        for (int word = UNTIL; word <= WAITER; word += 8) {
-            page.set(offset + word, 0);
+    }
+
+    private boolean isIdle(TableLine line) {
+        long now = clock.nanos(); // rule 7: before the untils
+        return isPast(line.until(0), now) && isPast(line.until(1), now);
+    }
+
+    /** Sets the untils of a line to 0. {@return false if one is not past} */
+    private boolean withdrawPast(TableLine line) {
+        long now = clock.nanos(); // rule 7
+        for (int seat = 0; seat < 2; seat++) {
+            long until = line.until(seat);
+            if (!isPast(until, now) || until != 0 && !line.replace(seat, until, 0)) {
+                return false;
+            }
         }
-        page.set(offset, 0);
+        return true;
+    }
+
+    private boolean isPast(long until, long now) {
+        return Line.isPast(until, now, comparable());
+    }
+
+    private static long beingCleared(long h) {
+        return (h ^ CLEARING) & ~Line.MARK_BITS;
+    }
+
+    /** {@return whether a slot belongs to a lock: its line stands there, or is being cleared} */
+    private static boolean isOf(long h, long slot) {
+        return slot == h || isBeingCleared(h, slot);
+    }
+
+    private static boolean isBeingCleared(long h, long slot) {
+        return slot != 0 && (slot & ~Line.MARK_BITS) == beingCleared(h);
     }
 
     /** Adds a board twice as large as the last. False if there are as many as there may be. */
@@ -255,14 +431,22 @@ final class Board {
         return dir.resolve(board == 0 ? FILE : FILE + "-" + board);
     }
 
-    private static int search(TableWords page, long h) {
-        for (int i = 0; i < WINDOW; i++) {
-            int offset = slot(page, h, i);
-            if (page.get(offset) == h) {
-                return offset;
+    /** {@return all lines of {@code h}, in the order in which everybody looks: one, unless something went wrong} */
+    private List<TableLine> linesOf(long h) throws IOException {
+        List<TableLine> found = new ArrayList<>(1);
+        int known = 0;
+        do {
+            TableWords[] all = pages;
+            for (; known < all.length; known++) {
+                for (int i = 0; i < WINDOW; i++) {
+                    int offset = slot(all[known], h, i);
+                    if (isOf(h, all[known].get(offset))) {
+                        found.add(new TableLine(all, known, offset, h));
+                    }
+                }
             }
-        }
-        return -1;
+        } while (mapFurther());
+        return found;
     }
 
     private static int slot(TableWords page, long h, int i) {
@@ -395,6 +579,20 @@ final class Board {
             this.h = h;
         }
 
+        boolean isOfItsLock() {
+            return isOf(h, page.get(offset));
+        }
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof TableLine line && line.page == page && line.offset == offset && line.h == h;
+        }
+
+        @Override
+        public int hashCode() {
+            return Long.hashCode(h) + offset;
+        }
+
         @Override
         public long until(int seat) {
             return page.get(offset + UNTIL + 8 * seat);
@@ -438,7 +636,9 @@ final class Board {
 
         @Override
         public boolean stands() {
-            return page.get(offset) == h;
+            long slot = page.get(offset);
+            // Whoever marked it looks at the untils after that, or has been killed. Its own next step fails by this.
+            return slot == h || isBeingCleared(h, slot) && page.replace(offset, slot, h);
         }
 
         @Override

@@ -12,6 +12,8 @@ import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiFunction;
 import org.jetbrains.annotations.NotNull;
@@ -30,7 +32,8 @@ import org.slf4j.LoggerFactory;
 final class Claims {
     private static final Logger log = LoggerFactory.getLogger(Claims.class);
     private static final String PREFIX = "claim-";
-    private static final int PROCESS_BITS = 52;
+    private static final int PROCESS_BITS = Guards.PROCESS_BITS;
+    private static final long ENLIST_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
     /** So many lie ready, and so many are kept open while they are in use: a held lock costs no descriptor. */
     private static final int SPARE = 32;
     /** So many of them may be of locks that are held for long; the others are for those that come and go. */
@@ -41,16 +44,25 @@ final class Claims {
     private final Guards guards;
     private final ReentrantLock pool = new ReentrantLock();
     private final ArrayDeque<Claim> idle = new ArrayDeque<>();
-    private long process = drawProcess();
+    /** The high bits of this process's number. */
+    private final long world;
+    private long process;
     private @Nullable FileLock alive;
     private long aliveSince;
     private int open;
     private long next;
 
     Claims(Path dir, FileMode mode, Guards guards) {
+        this(dir, mode, guards, 0);
+    }
+
+    /** @param world what tells our time namespace from others: {@link Guards#worldOf} */
+    Claims(Path dir, FileMode mode, Guards guards, long world) {
         this.dir = dir;
         this.mode = mode;
         this.guards = guards;
+        this.world = world;
+        this.process = drawProcess();
     }
 
     /** One spare record file. Used by one thread at a time: that which holds the cell's lock. */
@@ -139,8 +151,31 @@ final class Claims {
         }
     }
 
-    private static long drawProcess() {
-        return new SecureRandom().nextLong() >>> (64 - PROCESS_BITS);
+    private long drawProcess() {
+        return world << Guards.RANDOM_BITS | new SecureRandom().nextLong() >>> (64 - Guards.RANDOM_BITS);
+    }
+
+    /** Has others see that this process lives, and in which time namespace. */
+    void enlist() throws IOException {
+        pool.lock();
+        try {
+            long start = Clock.SYSTEM.nanos();
+            while (alive == null) {
+                alive = guards.tryProcess(process);
+                aliveSince = Clock.SYSTEM.nanos();
+                if (alive != null) {
+                    return;
+                }
+                process = drawProcess(); // another process has this number, or has our byte since we lost it
+                // Or one of another time namespace looks whether there is any of ours, for a moment.
+                if (aliveSince - start > ENLIST_PATIENCE_NANOS) {
+                    throw new IOException("another process has been setting up " + dir + " for 5 s; is it frozen? (kill -CONT wakes it)");
+                }
+                LockSupport.parkNanos(500_000);
+            }
+        } finally {
+            pool.unlock();
+        }
     }
 
     private Path pathOf(long owner, long number) {
@@ -188,13 +223,7 @@ final class Claims {
     }
 
     private Claim create() throws IOException {
-        while (alive == null) {
-            alive = guards.tryProcess(process);
-            aliveSince = Clock.SYSTEM.nanos();
-            if (alive == null) {
-                process = drawProcess(); // another process has this number, or has our byte since we lost it
-            }
-        }
+        enlist();
         long number = next++;
         Path path = pathOf(process, number);
         Files.createFile(path);
@@ -243,6 +272,7 @@ final class Claims {
                 alive = guards.tryProcess(process);
                 aliveSince = Clock.SYSTEM.nanos();
                 dropSpares();
+                enlist();
             }
         } finally {
             pool.unlock();

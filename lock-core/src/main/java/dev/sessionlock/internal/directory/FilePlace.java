@@ -47,6 +47,8 @@ final class FilePlace implements LockPlace {
     /** The line and the board that it was found on: a board that was replaced by hand is not ours any more. */
     private @Nullable Line line;
     private @Nullable Board lineOf;
+    /** It was seen to be the only line of this lock: whoever claims another one sees it, and gives his own up. */
+    private boolean onlyLine;
 
     /** What was seen last at each spot by {@link #find}, and since when it has been just so. Null before the first look. */
     private @Nullable Sighting @Nullable [] seen;
@@ -99,6 +101,11 @@ final class FilePlace implements LockPlace {
     @Override
     public ProcessIdentity self() {
         return ProcessIdentity.current();
+    }
+
+    @Override
+    public long mark() {
+        return directory.mark();
     }
 
     @Override
@@ -197,24 +204,42 @@ final class FilePlace implements LockPlace {
         if (board == null) {
             return null;
         }
-        if (line == null || lineOf != board || !line.stands()) {
-            line = board.find(h);
-            lineOf = board;
+        if (!isKnown(board)) {
+            know(board, board.find(h), false);
         }
         return line;
     }
 
     @Override
-    public Line claimLine() throws IOException {
+    public @Nullable Line claimLine() throws IOException {
         Board board = directory.board();
         if (board == null) {
             return directory.heapLine(name);
         }
-        if (line == null || lineOf != board || !line.stands()) {
-            line = board.findOrClaim(h, clock().wallMicros(), directory.mode(), directory.bytes());
-            lineOf = board;
+        if (!isKnown(board) || !onlyLine) {
+            know(board, board.findOrClaim(h, clock().wallMicros(), directory.mode(), directory.bytes()), true);
         }
         return line;
+    }
+
+    @Override
+    public @Nullable Line findOnlyLine() throws IOException {
+        Board board = directory.board();
+        if (board == null) {
+            return null;
+        }
+        know(board, board.findOnly(h), true);
+        return line;
+    }
+
+    private boolean isKnown(Board board) {
+        return line != null && lineOf == board && line.stands();
+    }
+
+    private void know(Board board, @Nullable Line found, boolean only) {
+        line = found;
+        lineOf = board;
+        onlyLine = only;
     }
 
     // ---- records ----
@@ -613,7 +638,21 @@ final class FilePlace implements LockPlace {
         if (directory.isDisplaced()) {
             return directory.inner() + " was replaced";
         }
-        return lineOf != null && lineOf != directory.board() ? "the board of " + directory.inner() + " was replaced" : null;
+        if (lineOf != null && lineOf != directory.board()) {
+            return "the board of " + directory.inner() + " was replaced";
+        }
+        return hasAnotherLine() ? "the lock has another line on the board of " + directory.inner() + ", which is in use" : null;
+    }
+
+    private boolean hasAnotherLine() {
+        Line known = line;
+        Board board = lineOf;
+        try {
+            return board != null && known != null && !board.isOnly(known);
+        } catch (IOException e) {
+            directory.log().debug("could not look for further lines of {}", this, e);
+            return false;
+        }
     }
 
     @Override

@@ -26,7 +26,8 @@ import org.jetbrains.annotations.Nullable;
  *
  * <pre>
  * byte                        what it says
- * 2^60 + process              this process lives (guard 0)
+ * 2^59 + mark                 a living process writes this mark into its words on the board (guard 0)
+ * 2^60 + process              this process lives (guard 0); the high 16 of 52 bits tell its time namespace
  * 2^61 - 1                    this process makes or reshapes the board (guard 0)
  * 2^61 + (h >>> 6) * 2 + s    seat s of lock h is taken (guard h & 63)
  * </pre>
@@ -34,6 +35,11 @@ import org.jetbrains.annotations.Nullable;
 final class Guards {
     static final int COUNT = 64;
 
+    /** A process's number: 16 bits of its time namespace, then random ones. */
+    static final int PROCESS_BITS = 52;
+    static final int RANDOM_BITS = 36;
+
+    private static final long MARKS = 1L << 59;
     private static final long PROCESSES = 1L << 60;
     private static final long SEATS = 1L << 61;
     private static final long SETUP = SEATS - 1;
@@ -110,13 +116,58 @@ final class Guards {
         return PROCESSES + process;
     }
 
+    @Nullable FileLock tryMark(long mark) throws IOException {
+        return tryLock(0, positionOfMark(mark));
+    }
+
+    /** {@return the byte that says, in guard 0, that a living process has a mark} */
+    static long positionOfMark(long mark) {
+        return MARKS + mark;
+    }
+
+    /**
+     * {@return the 16 bits of a process's number that tell its time namespace; 0 if that is unknown} Numbers of namespaces are given one after the
+     * other, so that two of them differ here.
+     */
+    static long worldOf(long timeNamespace) {
+        return timeNamespace == 0 ? 0 : 1 + Long.remainderUnsigned(timeNamespace, 0xffff);
+    }
+
+    /**
+     * Runs a step while no process of another time namespace than ours can begin to live here, if none does now. The bytes of our own namespace,
+     * ours among them, are in neither of the two ranges that are locked for it: to lock and free them would drop ours.
+     *
+     * @return false if another lives
+     */
+    boolean holdingOtherWorlds(long world, Runnable step) throws IOException {
+        long from = PROCESSES + (world << RANDOM_BITS);
+        long to = from + (1L << RANDOM_BITS);
+        long end = PROCESSES + (1L << PROCESS_BITS);
+        try (FileLock below = from == PROCESSES ? null : tryLock(0, PROCESSES, from - PROCESSES)) {
+            if (below == null && from != PROCESSES) {
+                return false;
+            }
+            try (FileLock above = to == end ? null : tryLock(0, to, end - to)) {
+                if (above == null && to != end) {
+                    return false;
+                }
+                step.run();
+                return true;
+            }
+        }
+    }
+
     @Nullable FileLock trySetup() throws IOException {
         return tryLock(0, SETUP);
     }
 
     private @Nullable FileLock tryLock(int guard, long position) throws IOException {
+        return tryLock(guard, position, 1);
+    }
+
+    private @Nullable FileLock tryLock(int guard, long position, long bytes) throws IOException {
         try {
-            return open(guard).tryLock(position, 1, false);
+            return open(guard).tryLock(position, bytes, false);
         } catch (OverlappingFileLockException e) {
             return null; // another copy of the library in this JVM, or a thread of ours that waits for this byte
         }

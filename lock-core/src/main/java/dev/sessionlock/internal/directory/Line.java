@@ -1,5 +1,8 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.spi.Terms;
+
 /**
  * One lock's line of the board: the words that all processes share. Every read is a {@code getVolatile} and every write a
  * {@code setVolatile} or {@code compareAndSet}: rule 3 (publish, then look) needs the full fence between a write of one's own word and the read of
@@ -9,6 +12,30 @@ public interface Line {
 
     /** An {@code until} that never passes, give or take the low bits that tell whose it is: its holder asked not to be taken over. */
     long NEVER = Long.MAX_VALUE;
+
+    /** The low bits of an until and of a waiter mark say which process wrote it: 65 microseconds of the clock are given up for that. */
+    long MARK_BITS = 0xffff;
+
+    /** Further away than any lease and its grace: such a time was left by another boot of a machine without boot ids. */
+    long LONGEST_NANOS = LockOptions.MAX_LEASE.toNanos() + Terms.grace(LockOptions.MAX_LEASE.toNanos()) + 1_000_000_000L;
+
+    /** {@return whether an until never passes} */
+    static boolean isNever(long until) {
+        return until >= (NEVER & ~MARK_BITS);
+    }
+
+    /**
+     * {@return whether an until is past}
+     *
+     * @param now our clock, read before the until was (rule 7)
+     * @param comparable whether its clock is ours
+     */
+    static boolean isPast(long until, long now, boolean comparable) {
+        if (until == 0) {
+            return true; // its owner is between taking the byte and publishing, or between giving up and freeing it
+        }
+        return comparable && !isNever(until) && (until <= now || until - now > LONGEST_NANOS);
+    }
 
     /** {@return until when seat {@code seat} is held, in monotonic nanoseconds; 0 if by nobody} */
     long until(int seat);
@@ -36,6 +63,9 @@ public interface Line {
     /** Says that a process waits here; {@code mark} carries the time and a sign of the process. */
     void raiseHand(long mark);
 
-    /** {@return whether this still is the line of the lock that it was found for; sure only while one of its bytes is held} */
+    /**
+     * {@return whether this still is the line of the lock that it was found for} For certain only after an until was published here that is not past:
+     * from then on nobody clears the line. One that was being cleared is taken back by the question.
+     */
     boolean stands();
 }

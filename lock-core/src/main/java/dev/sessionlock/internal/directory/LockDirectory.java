@@ -56,6 +56,7 @@ public final class LockDirectory {
     private final FileMode mode;
     private final Guards guards;
     private final Claims claims;
+    private final ProcessMark mark;
     private final ProcessTable processes = new ProcessTable();
     private final ReentrantLock setup = new ReentrantLock();
     private final ReentrantLock verifying = new ReentrantLock();
@@ -82,11 +83,13 @@ public final class LockDirectory {
         this.traits = traits;
         this.mode = mode;
         this.guards = guards;
-        this.claims = new Claims(inner, mode, guards);
+        this.claims = new Claims(inner, mode, guards, Guards.worldOf(Board.timeNamespaceOf(ProcessIdentity.current())));
+        this.mark = new ProcessMark(guards);
         guards.enter(inner);
         try {
-            this.board = traits.network() == null ? openBoard() : null;
+            this.board = traits.network() == null ? openBoardAlive() : null;
         } catch (IOException | RuntimeException e) {
+            letGoOfBytes();
             guards.leave();
             throw e;
         }
@@ -159,11 +162,52 @@ public final class LockDirectory {
         return traits.foldsNames() ? LockName.fold(name) : name;
     }
 
+    /** {@return by which low bits others know what this process writes on the board} */
+    long mark() {
+        return mark.value();
+    }
+
     // ---- the board, made and reshaped under the setup byte ----
+
+    /** Others must see that this process lives before it depends on what the board's header says: see {@link #nameOurWorld}. */
+    private Board openBoardAlive() throws IOException {
+        claims.enlist();
+        mark.take();
+        Board opened = openBoard();
+        nameOurWorld(opened);
+        return opened;
+    }
+
+    /** Of a directory that could not be opened: the guards may stay open, for others that use them. */
+    private void letGoOfBytes() {
+        try {
+            claims.close();
+            mark.free();
+        } catch (IOException e) {
+            log.debug("could not let go of the bytes of this process in {}", inner, e);
+        }
+    }
+
+    /**
+     * The board's header may name a time namespace whose processes are all gone, or none, if the first one here had no {@code /proc}: then nobody
+     * could compare untils, and nobody would be taken over by time. Waits for nobody: the keeper tries it again.
+     */
+    private void nameOurWorld(Board mapped) throws IOException {
+        if (mapped.isOfOurWorld() || !setup.tryLock()) {
+            return;
+        }
+        try (FileLock held = guards.trySetup()) {
+            if (held != null && guards.holdingOtherWorlds(Guards.worldOf(mapped.timeNamespace()), mapped::nameOurWorld)) {
+                log.info("the board of {} is of this time namespace from now on: no process of another one uses it any more", inner);
+            }
+        } finally {
+            setup.unlock();
+        }
+    }
 
     private Board openBoard() throws IOException {
         Board ready = Board.openIfReady(inner, ProcessIdentity.current());
-        return ready != null ? ready : holdingSetup(() -> Board.openForUse(inner, mode, ProcessIdentity.current()));
+        return (ready != null ? ready : holdingSetup(() -> Board.openForUse(inner, mode, ProcessIdentity.current()))).markedBy(mark::value);
     }
 
     private <T> T holdingSetup(Board.Bytes.Step<T> step) throws IOException {
@@ -329,6 +373,11 @@ public final class LockDirectory {
             board = openBoard();
         }
         claims.verify((position, takenAt) -> kernelHas(0, position, takenAt));
+        mark.verify((position, takenAt) -> kernelHas(0, position, takenAt));
+        mapped = board;
+        if (mapped != null) {
+            nameOurWorld(mapped);
+        }
         return true;
     }
 
@@ -509,6 +558,7 @@ public final class LockDirectory {
     boolean close(Runnable guardsClosed) throws IOException {
         return Copies.closeIfAlone(() -> {
             claims.close();
+            mark.free();
             if (guards.leave()) {
                 guardsClosed.run();
             }

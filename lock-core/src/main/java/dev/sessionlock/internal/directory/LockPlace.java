@@ -55,6 +55,9 @@ public interface LockPlace {
     /** {@return who we are} */
     ProcessIdentity self();
 
+    /** {@return the low bits by which others know what this process writes on the line: {@link Line#MARK_BITS}} */
+    long mark();
+
     /** {@return whether a process lives} */
     Vitality judge(long pid, long startTicks, @Nullable Instant started);
 
@@ -80,8 +83,13 @@ public interface LockPlace {
     /** {@return the line of this lock; null if it has none. Wholly sure only with one of its bytes in hand} */
     @Nullable Line findLine() throws IOException;
 
-    /** {@return the line of this lock, claimed if it had none. With byte 0 in hand} */
-    Line claimLine() throws IOException;
+    /** {@return the only line of this lock, claimed if it had none; null while it has two that are in use. With byte 0 in hand} */
+    @Nullable Line claimLine() throws IOException;
+
+    /** {@return the only line of this lock, looked for afresh; null if it has none, or two that are in use} */
+    default @Nullable Line findOnlyLine() throws IOException {
+        return findLine();
+    }
 
     /** Writes a record where nobody sees it yet. */
     Slip write(LockRecord record) throws IOException;

@@ -13,7 +13,6 @@ import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.ThreadLocalRandom;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,8 +24,6 @@ public final class FileEngine implements LockEngine {
     private static final Logger log = LoggerFactory.getLogger(FileEngine.class);
 
     private final OpenDirectories directories = OpenDirectories.OF_THIS_PROCESS;
-    /** Tells this process's raised hands from others'. */
-    private final long hand = ThreadLocalRandom.current().nextLong();
 
     private FileEngine() {
     }
@@ -79,7 +76,7 @@ public final class FileEngine implements LockEngine {
 
         @Override
         public EngineLock lock(String name) {
-            return new SeatEngine(directory.place(name), hand);
+            return new SeatEngine(directory.place(name));
         }
 
         @Override

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.seats;
 
+import dev.sessionlock.internal.directory.Line;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockPlace;
 import dev.sessionlock.internal.directory.LockRecord;
@@ -152,7 +153,7 @@ final class Residue {
             return watchedLeft(found, record);
         }
         long left = record.leaseUntilNanos() + grace(record) - place.clock().nanos();
-        return left > SeatEngine.LONGEST_NANOS ? 0 : left; // further away than any lease: not of this boot
+        return left > Line.LONGEST_NANOS ? 0 : left; // further away than any lease: not of this boot
     }
 
     private static long watchedLeft(LockPlace.Found found, LockRecord record) {

@@ -1,6 +1,5 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.NotALockFileException;
 import dev.sessionlock.internal.directory.Line;
@@ -33,9 +32,6 @@ import org.slf4j.LoggerFactory;
 public final class SeatEngine implements EngineLock {
     private static final Logger log = LoggerFactory.getLogger(SeatEngine.class);
 
-    /** Further away than any lease and its grace: such a time was left by another boot of a machine without boot ids. */
-    static final long LONGEST_NANOS = LockOptions.MAX_LEASE.toNanos() + Terms.grace(LockOptions.MAX_LEASE.toNanos()) + 1_000_000_000L;
-
     /** Rule 2: so long seat 0's until must be past at every look before seat 1 is tried. */
     static final long SEAT_1_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
     private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(4);
@@ -50,13 +46,13 @@ public final class SeatEngine implements EngineLock {
      * 65 microseconds of the clock are given up to tell whose hand it is, and whose until: were the words of two owners alike, one who
      * has lost its byte would take back the next one's for its own.
      */
-    private static final long HAND_BITS = 0xffff;
+    private static final long HAND_BITS = Line.MARK_BITS;
     /** On a raised hand: its process does not wait, it has but tried. */
     private static final long TRIED = HAND_BITS + 1;
 
     private final LockPlace place;
-    /** Low bits of what this process writes on the line. */
-    private final long hand;
+    /** Low bits of what this process writes on the line. One and the same from the publishing of a word to its withdrawing. */
+    private volatile long hand;
 
     /** Since when seat 0's until was past at every look; 0 if it was not at the last one. */
     private long pastSince;
@@ -71,13 +67,10 @@ public final class SeatEngine implements EngineLock {
     private record Undeleted(Slip slip, Spot spot) {
     }
 
-    /**
-     * @param place the lock's place
-     * @param process a number that tells this process from others, as well as a few bits can
-     */
-    public SeatEngine(LockPlace place, long process) {
+    /** @param place the lock's place */
+    public SeatEngine(LockPlace place) {
         this.place = place;
-        this.hand = process & HAND_BITS;
+        this.hand = place.mark() & HAND_BITS;
     }
 
     @Override
@@ -99,6 +92,7 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public Taken take(Terms terms) throws IOException {
+        hand = place.mark() & HAND_BITS; // it may have been drawn anew
         if (!undeleted.isEmpty()) {
             tidy(); // our own record in our own way
         }
@@ -253,9 +247,10 @@ public final class SeatEngine implements EngineLock {
             if (objection != null) {
                 return taken = new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS * 5, objection);
             }
-            line = seat == 0 ? place.claimLine() : place.findLine();
+            line = seat == 0 ? place.claimLine() : place.findOnlyLine();
             if (line == null) {
-                taken = new Busy(0, now() + LOOK_AGAIN_NANOS, "the lock has no line to pass its owner over");
+                taken = new Busy(seat == 0 ? Busy.NOTHING : 0, now() + LOOK_AGAIN_NANOS,
+                        seat == 0 ? "it has two lines on the board, which are both in use" : "it has no line of its own to pass its owner over");
             } else {
                 published = now();
                 taken = publishAndLook(seat, line, terms, published);
@@ -332,7 +327,7 @@ public final class SeatEngine implements EngineLock {
                 }
             }
             long until = untilOf(terms, published);
-            if (!isKeptWhileTaking(seat) || !line.says(seat, until)) {
+            if (!isKeptWhileTaking(seat) || !line.says(seat, until) || !line.stands()) {
                 return taken = new Busy(Busy.NOTHING, now(), "the kernel lost our lock while we took it, and another has had it since");
             }
             long deadline = deadlineOf(terms, published);
@@ -494,9 +489,16 @@ public final class SeatEngine implements EngineLock {
                 hold.byteLost = true;
                 return false;
             }
+            hold.published = until;
+            long now = now(); // rule 7
+            if (!isPast(hold.line.until(1 - hold.seat), now)) { // rule 3: while our word was not there, another may have come in
+                log.warn("{}: what this process had published on the board was overwritten, and another process has come in", place.lockFile());
+                return false;
+            }
         }
         hold.published = until;
-        return true;
+        hold.byteLost = !hold.line.stands(); // published, then looked: the line was cleared while the kernel had lost our byte
+        return !hold.byteLost;
     }
 
     @Override
@@ -525,12 +527,12 @@ public final class SeatEngine implements EngineLock {
     @Override
     public boolean reuse(Hold held, String thread) {
         SeatHold hold = (SeatHold) held;
-        if (!isReusable(hold) || !hold.line.stands()) {
+        if (!isReusable(hold)) {
             return false;
         }
         hold.usedBy(thread, hold.line.drawToken(0)); // rule 4: before the clock is read
         // And before the word is: whoever has our byte, if the kernel has lost it, has drawn an older token, and will come in with it.
-        return hold.line.says(hold.seat, hold.published);
+        return hold.line.says(hold.seat, hold.published) && hold.line.stands();
     }
 
     @Override
@@ -552,10 +554,26 @@ public final class SeatEngine implements EngineLock {
             hold.byteLost = true;
             return Standing.LOST;
         }
+        if (!hold.line.says(hold.seat, hold.published) && !isPublishedAgain(hold)) {
+            return Standing.LOST;
+        }
         coverLock(hold);
         boolean there = place.isStillAt(hold.slip, spotOf(hold.seat));
         there = there && (!hold.atLock || place.isAt(hold.slip, Spot.LOCK));
         return there ? Standing.INTACT : Standing.REMOVED;
+    }
+
+    /**
+     * Somebody has written over our word: one who got the byte that the kernel has lost, or a backup that was restored over the board in use. That
+     * overwrites the record, too, so that no witness is left: the sooner the word is there again, the better.
+     */
+    private boolean isPublishedAgain(SeatHold hold) throws IOException {
+        if (!publishAgain(hold, untilOf(hold.terms(), hold.renewedAt()))) {
+            return false;
+        }
+        log.warn("{}: what this process had published on the board was overwritten; it is published again", place.lockFile());
+        hold.recordTells(0); // it is written anew, at this very look
+        return true;
     }
 
     /**
@@ -586,6 +604,10 @@ public final class SeatEngine implements EngineLock {
             log.warn("{}: {}", place.lockFile(), displaced);
             return false;
         }
+        if (!hold.line.stands()) {
+            log.warn("{}: its line on the board was cleared, since the kernel had lost our lock", place.lockFile());
+            return false;
+        }
         if (!Boolean.FALSE.equals(place.kernelHasByte(hold.seat))) {
             return true;
         }
@@ -593,11 +615,12 @@ public final class SeatEngine implements EngineLock {
         long until = untilOf(hold.terms(), hold.renewedAt());
         // To 0 it was set by one who had our byte meanwhile, and has withdrawn at the sight of our record.
         boolean back = place.retakeByte(hold.seat) && (hold.line.replace(hold.seat, word, until) || hold.line.replace(hold.seat, 0, until));
-        log.warn("{}: the kernel had lost our lock (some code of this JVM opened and closed a file in {}); {}", place.lockFile(),
-                ".session-locks", back ? "it was taken again in time" : "another process has it");
         if (back) {
             hold.published = until;
+            back = hold.line.stands(); // published, then looked
         }
+        log.warn("{}: the kernel had lost our lock (some code of this JVM opened and closed a file in {}); {}", place.lockFile(),
+                ".session-locks", back ? "it was taken again in time" : "another process has it");
         return back;
     }
 
@@ -770,6 +793,9 @@ public final class SeatEngine implements EngineLock {
             }
             // Publish, then look, as rule 3 says: a successor puts its record in place of the dead one's, and we would delete it.
             line = place.claimLine();
+            if (line == null) {
+                return new Cleared(Outcome.KEPT, "it has two lines on the board, which are both in use");
+            }
             until = untilOf(terms, now());
             if (!publishOnSeat0(line, until)) {
                 return new Cleared(Outcome.KEPT, "another process has taken it just now");
@@ -924,22 +950,12 @@ public final class SeatEngine implements EngineLock {
     }
 
     private boolean isPast(long until, long now) {
-        if (until == 0) {
-            return true; // its owner is between taking the byte and publishing, or between giving up and freeing it
-        }
-        if (isNever(until) || !place.comparable()) {
-            return false;
-        }
-        return until <= now || until - now > LONGEST_NANOS;
-    }
-
-    private static boolean isNever(long until) {
-        return until >= (Line.NEVER & ~HAND_BITS);
+        return Line.isPast(until, now, place.comparable());
     }
 
     /** {@return when to look again} Of one whose clock does not compare, its until says nothing: it may be past, and we would look without a pause. */
     private long momentAfter(long until) {
-        return isNever(until) || !place.comparable() ? Long.MAX_VALUE : until + A_MOMENT_NANOS;
+        return Line.isNever(until) || !place.comparable() ? Long.MAX_VALUE : until + A_MOMENT_NANOS;
     }
 
     private static Spot spotOf(int seat) {

@@ -361,7 +361,7 @@ enum BrokenProtocol {
     abstract SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset);
 
     EngineLock engine(SimulatedPlace place, long process) {
-        return new SeatEngine(place, process);
+        return new SeatEngine(place);
     }
 
     Breed breed() {

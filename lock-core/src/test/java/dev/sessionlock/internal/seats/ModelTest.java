@@ -21,12 +21,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The model of the protocol, {@code src/test/spin/seats.pml}, searched whole by the Spin model checker; and each rule broken, which
+ * The models of the protocol, {@code src/test/spin/seats.pml} and of the board's lines, {@code lines.pml}, searched whole by the Spin model checker; and each rule broken, which
  * it must see. Skipped where there is no {@code spin} or no C compiler ({@code apt-get install spin gcc}).
  */
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 class ModelTest {
-    private static final Path MODEL = Path.of("src/test/spin/seats.pml").toAbsolutePath();
+    private static final Path SEATS = Path.of("src/test/spin/seats.pml").toAbsolutePath();
+    private static final Path LINES = Path.of("src/test/spin/lines.pml").toAbsolutePath();
     private static final Pattern ERRORS = Pattern.compile("errors: (\\d+)");
     private static final Pattern STATES = Pattern.compile("(\\S+) states, stored");
 
@@ -74,7 +75,26 @@ class ModelTest {
         assertSound("-DNP=3 -DLOSSY=1 -DCR=0");
     }
 
+    /** Whoever loses its bytes and whenever. */
+    @Test
+    void oneLineOfALockForTwoWhateverIsFrozenOrLost() throws Exception {
+        assertThat(errors(LINES, "-DNP=2 -DCR=0")).as("what the model checker finds; its output is above").isZero();
+    }
+
+    @Test
+    @Tag("soak")
+    void oneLineOfALockForTwoWhateverIsKilled() throws Exception {
+        assertThat(errors(LINES, "-DNP=2")).as("what the model checker finds; its output is above").isZero();
+    }
+
     // ---- each rule broken ----
+
+    @ParameterizedTest
+    @Tag("soak")
+    @ValueSource(strings = {"NOSECONDLOOK", "SKIPOCCUPIED", "ANYUNTIL", "NOLOOKAGAIN", "NOSTANDS", "NOMARK", "NOHEAL"})
+    void brokenRuleOfTheLinesIsSeen(String broken) throws Exception {
+        assertThat(errors(LINES, "-DNP=2 -DCR=1 -D" + broken)).as("what the model checker finds with %s: it has gone blind", broken).isPositive();
+    }
 
     @ParameterizedTest
     @Tag("soak")
@@ -107,25 +127,25 @@ class ModelTest {
     // ---- running it ----
 
     private void assertSound(String switches) throws Exception {
-        assertThat(errors(switches)).as("what the model checker finds with %s; its output is above", switches).isZero();
+        assertThat(errors(SEATS, switches)).as("what the model checker finds with %s; its output is above", switches).isZero();
     }
 
     private void assertBroken(String switches) throws Exception {
-        assertThat(errors(switches)).as("what the model checker finds with %s: it has gone blind", switches).isPositive();
+        assertThat(errors(SEATS, switches)).as("what the model checker finds with %s: it has gone blind", switches).isPositive();
     }
 
-    private int errors(String switches) throws Exception {
+    private int errors(Path model, String switches) throws Exception {
         long start = System.nanoTime();
         List<String> spin = new ArrayList<>(List.of("spin", "-a"));
         spin.addAll(List.of(switches.split(" ")));
-        spin.add(MODEL.toString());
+        spin.add(model.toString());
         run(spin);
-        boolean large = switches.startsWith("-DNP=3 ") || switches.contains("LOSSY=2");
+        boolean large = model.equals(LINES) || switches.startsWith("-DNP=3 ") || switches.contains("LOSSY=2");
         // A small one is searched in less time than an optimising compiler takes.
         run(List.of("gcc", large ? "-O2" : "-O0", "-DSAFETY", "-DCOLLAPSE", "-DMEMLIM=8000", "-o", "pan", "pan.c"));
         String found = run(List.of("./pan", "-E", large ? "-m20000000" : "-m1000000", large ? "-w26" : "-w20"));
         assertThat(found).as("a whole search").doesNotContain("max search depth too small").doesNotContain("out of memory");
-        System.out.println("seats.pml " + switches + ": " + first(STATES, found) + " states in " + (System.nanoTime() - start) / 1_000_000
+        System.out.println(model.getFileName() + " " + switches + ": " + first(STATES, found) + " states in " + (System.nanoTime() - start) / 1_000_000
                 + " ms, errors: " + first(ERRORS, found));
         return Integer.parseInt(first(ERRORS, found));
     }

@@ -65,7 +65,7 @@ final class Schedule {
         SimulatedPlace place(SimulatedDirectory directory, Journal journal, dev.sessionlock.internal.system.ProcessIdentity self, long clockOffset);
 
         default EngineLock engine(SimulatedPlace place, long process) {
-            return new SeatEngine(place, process);
+            return new SeatEngine(place);
         }
     }
 

@@ -41,7 +41,7 @@ class SeatEngineFaultsTest {
 
         Process(long pid) {
             place = new SimulatedPlace(directory, journal, SimulatedPlace.process(pid, pid, "pids-1", "time-1"), 0);
-            engine = new SeatEngine(place, pid);
+            engine = new SeatEngine(place);
             directory.processes.put(pid, pid);
         }
 
@@ -146,7 +146,7 @@ class SeatEngineFaultsTest {
                 directory.pass(2 * LEASE);
             }
         };
-        SeatEngine engine = new SeatEngine(sleepy, 100);
+        SeatEngine engine = new SeatEngine(sleepy);
 
         assertThatThrownBy(() -> engine.take(TERMS)).hasMessage("no UNLINK");
 

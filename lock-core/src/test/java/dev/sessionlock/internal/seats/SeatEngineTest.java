@@ -58,7 +58,7 @@ class SeatEngineTest {
         /** @param clockOffset other than 0 for one of another time namespace */
         Party(long pid, long clockOffset) {
             super(SeatEngineTest.this.directory, new Journal(op -> { }), process(pid, pid, "pids-1", "time-1"), clockOffset);
-            engine = new SeatEngine(this, pid);
+            engine = new SeatEngine(this);
             directory.processes.put(pid, pid);
         }
 

@@ -171,6 +171,11 @@ class SimulatedPlace implements LockPlace {
     }
 
     @Override
+    public long mark() {
+        return self.pid() & Line.MARK_BITS;
+    }
+
+    @Override
     public boolean comparable() {
         return comparable;
     }

@@ -1,0 +1,92 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.spi.Clock;
+import java.io.IOException;
+import java.nio.channels.FileLock;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiFunction;
+import java.util.function.LongSupplier;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * The mark by which the words on a board tell which process wrote them: the low 16 bits of untils and waiter marks. No two living processes have the
+ * same one in a directory, since each holds the byte of its own in guard 0. With equal marks, a process would take the other's waiter mark for its own and never
+ * let it in.
+ */
+final class ProcessMark {
+    private static final int TRIES = 256;
+
+    private final Guards guards;
+    private final LongSupplier random;
+    private final ReentrantLock taking = new ReentrantLock();
+    private @Nullable FileLock held;
+    private long heldSince;
+    private volatile long mark;
+
+    ProcessMark(Guards guards) {
+        this(guards, () -> ThreadLocalRandom.current().nextLong());
+    }
+
+    /** For tests: draws as {@code random} says. */
+    ProcessMark(Guards guards, LongSupplier random) {
+        this.guards = guards;
+        this.random = random;
+        this.mark = draw();
+    }
+
+    /** {@return the mark; never 0} It may change, if the kernel has lost its byte. */
+    long value() {
+        return mark;
+    }
+
+    private long draw() {
+        long drawn = random.getAsLong() & Line.MARK_BITS;
+        return drawn == 0 ? 1 : drawn;
+    }
+
+    /** Takes a mark that no other living process has. With thousands of processes beside this one it may stay a random one, as it is without a board. */
+    void take() throws IOException {
+        taking.lock();
+        try {
+            for (int tries = 0; held == null && tries < TRIES; tries++) {
+                long drawn = draw();
+                held = guards.tryMark(drawn);
+                heldSince = Clock.SYSTEM.nanos();
+                mark = drawn;
+            }
+        } finally {
+            taking.unlock();
+        }
+    }
+
+    /** Takes the byte again if the kernel has lost it, or another one if it is another's by now. Words that were published keep the mark that they have. */
+    void verify(BiFunction<Long, Long, @Nullable Boolean> kernelHas) throws IOException {
+        taking.lock();
+        try {
+            FileLock lost = held;
+            if (lost != null && Boolean.FALSE.equals(kernelHas.apply(Guards.positionOfMark(mark), heldSince))) {
+                held = null;
+                lost.release();
+                held = guards.tryMark(mark);
+                heldSince = Clock.SYSTEM.nanos();
+                take();
+            }
+        } finally {
+            taking.unlock();
+        }
+    }
+
+    void free() throws IOException {
+        taking.lock();
+        try {
+            FileLock own = held;
+            held = null;
+            if (own != null) {
+                own.release();
+            }
+        } finally {
+            taking.unlock();
+        }
+    }
+}

@@ -1,0 +1,95 @@
+package dev.sessionlock.internal.directory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.channels.FileLock;
+import java.nio.file.Path;
+import java.util.PrimitiveIterator;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The marks of those who share a board: no two living ones have the same. */
+class ProcessMarkTest {
+    @TempDir
+    Path dir;
+    private Guards guards;
+
+    @BeforeEach
+    void open() throws IOException {
+        guards = new Guards(dir, FileMode.of(dir));
+        guards.enter(dir);
+    }
+
+    @AfterEach
+    void close() throws IOException {
+        guards.leave();
+    }
+
+    private ProcessMark drawing(long... draws) {
+        PrimitiveIterator.OfLong all = LongStream.concat(LongStream.of(draws), LongStream.iterate(1_000, last -> last + 1)).iterator();
+        return new ProcessMark(guards, all::nextLong);
+    }
+
+    @Test
+    void twoThatDrawTheSameDoNotKeepTheSame() throws IOException {
+        ProcessMark one = drawing(7, 7);
+        ProcessMark other = drawing(7, 7, 7, 9);
+        one.take();
+        other.take();
+        assertThat(one.value()).isEqualTo(7);
+        assertThat(other.value()).isEqualTo(9);
+
+        one.free();
+        ProcessMark late = drawing(7, 9, 7);
+        late.take();
+        assertThat(late.value()).as("free again").isEqualTo(7);
+    }
+
+    @Test
+    void zeroIsNobodys() throws IOException {
+        ProcessMark mark = drawing(0, 1L << 16);
+        mark.take();
+        assertThat(mark.value()).isEqualTo(1);
+    }
+
+    @Test
+    void thatWasLostIsTakenAgainOrDrawnAnew() throws IOException {
+        ProcessMark mark = drawing(7, 7, 8);
+        mark.take();
+        mark.verify((position, takenAt) -> true);
+        mark.verify((position, takenAt) -> null);
+        assertThat(mark.value()).isEqualTo(7);
+        mark.verify((position, takenAt) -> false);
+        assertThat(mark.value()).as("nobody else had it").isEqualTo(7);
+
+        FileLock[] thief = new FileLock[1];
+        mark.free();
+        mark.take();
+        assertThat(mark.value()).isEqualTo(8);
+        mark.verify((position, takenAt) -> {
+            assertThat(position).isEqualTo(Guards.positionOfMark(8));
+            return true;
+        });
+        mark.free();
+        thief[0] = guards.tryMark(8);
+        ProcessMark robbed = drawing(8, 8, 11);
+        robbed.take();
+        assertThat(robbed.value()).isEqualTo(11);
+        thief[0].release();
+    }
+
+    @Test
+    void whereAllAreTakenAnyWillDo() throws IOException {
+        ProcessMark first = new ProcessMark(guards, () -> 5);
+        ProcessMark second = new ProcessMark(guards, () -> 5);
+        first.take();
+        second.take();
+        assertThat(second.value()).isEqualTo(5);
+        second.free();
+        assertThat(guards.tryMark(5)).as("the first one's").isNull();
+    }
+}
