@@ -186,7 +186,7 @@ public final class Inspector {
     private Vitality living(LockRecord record) {
         Vitality vitality = isOfOurNamespace(record)
                 ? judge(record)
-                : new Vitality(Vitality.Verdict.UNKNOWN, "pid " + record.pid() + " is of another pid namespace, so it cannot be seen");
+                : Residue.ofOtherPids(record, seen.self());
         owner = vitality;
         evidence.add(vitality.inWords());
         return vitality;
@@ -198,7 +198,7 @@ public final class Inspector {
     }
 
     private boolean isOfOurNamespace(LockRecord record) {
-        return !differ(record.pidns(), seen.self().pidNamespace());
+        return Residue.hasOurPids(record, seen.self());
     }
 
     private void age(long sinceMillis) {

@@ -104,6 +104,16 @@ class InspectorTest {
     }
 
     @Test
+    void notStaleIfItsRecordNamesNoPidNamespace() {
+        record = ours(NO_SUCH_PID, self.boot(), self.host(), null, self.timeNamespace(), 20, true);
+
+        LockReport report = report();
+
+        assertThat(report.state()).isEqualTo(State.HELD);
+        assertThat(evidence(report)).contains("cannot be seen: unknown");
+    }
+
+    @Test
     void heldWithoutALockFileIfTheKernelSaysSo() {
         owners = List.of(List.of(4711L), NOBODY);
 
