@@ -319,6 +319,10 @@ public final class Inspector {
         } else if (owner != null && owner.isStopped() && holder != null) {
             return "kill -CONT " + holder.pid() + "   # the program that made it is stopped";
         }
+        if (owner != null && owner.verdict() == Vitality.Verdict.UNKNOWN && holder != null) {
+            return "look where /proc shows its process, mostly on the host: ps -p " + holder.pid() + "; if that is not the program that made it: rm "
+                    + quoted(seen.target() + ".lock");
+        }
         String who = holder == null ? "" : " (pid " + holder.pid() + (holder.host() == null ? "" : " on " + holder.host()) + ")";
         return "ask the program that made it" + who + "; a dead one's is replaced by the next acquisition, or " + clear;
     }
