@@ -170,6 +170,11 @@ public final class Inspector {
 
     private LockReport torn(String what) {
         evidence.add(what);
+        if (seen.owners() != null && isHeld(0)) { // edited while it is held, or somebody is just replacing it
+            kernel(0);
+            Long pid = kernelOwner(0);
+            return verdict(State.HELD, pid == null ? null : unnamed(pid));
+        }
         long age = seen.record() == null ? 0 : seen.record().ageMillis();
         evidence.add("written " + Span.inWords(Duration.ofMillis(age)) + " ago; the next acquisition replaces it once it is " + Residue.TORN_MILLIS / 1000 + " s old");
         return verdict(State.TORN, null);
