@@ -75,7 +75,8 @@ public final class Inspector {
         if (successor != null && isHeld(1)) {
             living(successor);
             kernel(1);
-            evidence.add("it sits on the second seat: the holder before it is frozen past its lease");
+            evidence.add(seen.until().get(0) != 0 ? "it sits on the second seat: the holder before it is frozen past its lease"
+                    : "it sits on the second seat: another process has the first one's kernel lock without holding the lock");
             lease(successor);
             age(successor.createdAt());
             return verdict(State.HELD, owner(successor));

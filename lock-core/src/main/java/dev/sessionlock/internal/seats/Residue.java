@@ -226,6 +226,17 @@ final class Residue {
         return kept || leaseLeft(found, ours.record()) > 0 ? "its record says that its lease runs" : null;
     }
 
+    /** {@return in words why an owner without an objection is passed over, though its byte is held: one that has died since had it before} */
+    String whyPassedOver(LockPlace.@Nullable Found found) {
+        if (found != null && found.content() instanceof LockContent.Ours ours && !otherBoot(ours.record())) {
+            Vitality vitality = vitality(ours.record());
+            if (vitality.verdict() == Vitality.Verdict.DEAD) {
+                return vitality.evidence();
+            }
+        }
+        return "its holder is frozen past its lease";
+    }
+
     private boolean otherBoot(LockRecord record) {
         return record.boot() != null && place.self().boot() != null && !record.boot().equals(place.self().boot());
     }
