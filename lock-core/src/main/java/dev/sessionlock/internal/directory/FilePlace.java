@@ -521,6 +521,17 @@ final class FilePlace implements LockPlace {
     }
 
     @Override
+    public boolean wasTaken() {
+        try {
+            Line known = findLine();
+            return known != null && known.lastToken() != 0;
+        } catch (IOException e) {
+            directory.log().debug("cannot tell whether {} was ever taken", this, e);
+            return false;
+        }
+    }
+
+    @Override
     public boolean beginReclaim() throws IOException {
         Path reclaim = reclaim();
         for (int tries = 0; tries < 2; tries++) {

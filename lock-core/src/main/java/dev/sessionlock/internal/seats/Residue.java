@@ -55,7 +55,7 @@ final class Residue {
         } else if (content instanceof LockContent.Torn torn) {
             return torn(found, "a torn lock record (" + torn.why() + ")");
         } else if (content instanceof LockContent.Empty) {
-            return place.targetExists() ? torn(found, "an empty lock file") : emptyAlone(found);
+            return place.targetExists() || place.wasTaken() ? torn(found, "an empty lock file") : emptyAlone(found);
         }
         return new Refuse(((LockContent.Other) content).what());
     }
@@ -200,7 +200,7 @@ final class Residue {
     private Judgement emptyAlone(LockPlace.Found found) {
         return Math.max(found.ageMillis(), found.watchedMillis()) < YOUNG_MILLIS
                 ? new Wait("a new and empty file, perhaps a lock that is being written", LOOK_AGAIN_NANOS)
-                : new Refuse("an empty file, and no " + place.name() + " beside it");
+                : new Refuse("an empty file, and no " + place.name() + " beside it (another program's, or a lock that a power cut has emptied)");
     }
 
     /**

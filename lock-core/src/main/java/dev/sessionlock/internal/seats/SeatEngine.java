@@ -321,6 +321,17 @@ public final class SeatEngine implements EngineLock {
      * @param passedOver why whoever sat on the other seat is passed over; null if nobody is
      */
     private Taken enter(int seat, Line line, Terms terms, long published, @Nullable String passedOver) throws IOException {
+        String reclaimed = passedOver;
+        if (line.lastToken() == 0 && seat == 0) {
+            // A token tells from now on that the lock was taken here, and so that an empty file in its place is ours. First see what lies there now.
+            Object obstacle = clear(Spot.LOCK, terms);
+            if (obstacle instanceof Busy busy) {
+                return busy;
+            } else if (obstacle instanceof Residue.Replace gone) {
+                reclaimed = gone.evidence();
+                line.raiseToken(gone.token());
+            }
+        }
         long drawnAt = place.clock().wallMicros();
         long token = line.drawToken(drawnAt);
         long createdAt = place.clock().wallMillis();
@@ -328,7 +339,6 @@ public final class SeatEngine implements EngineLock {
         Spot spot = spotOf(seat);
         Taken taken = null;
         try {
-            String reclaimed = passedOver;
             boolean late = false;
             while (!place.link(slip, spot)) {
                 late = true;

@@ -275,6 +275,16 @@ class ResidueTest {
         }
 
         @Test
+        void emptyWithoutATargetIsReplacedOnceItIsOldIfTheLockWasTakenHereBefore() {
+            directory.targetExists = false;
+            directory.token = 1;
+
+            assertThat(judge(new LockContent.Empty(), 29_999, 29_999)).isInstanceOf(Wait.class);
+            assertThat(judge(new LockContent.Empty(), 30_000, 0)).isInstanceOf(Replace.class);
+            assertThat(residue.judgeDead(found(new LockContent.Empty(), 0, 30_000), true)).isInstanceOf(Replace.class);
+        }
+
+        @Test
         void emptyWithoutATargetIsWaitedForWhileItIsYoung() {
             directory.targetExists = false;
 

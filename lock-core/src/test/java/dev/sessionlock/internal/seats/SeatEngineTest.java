@@ -15,6 +15,7 @@ import dev.sessionlock.spi.EngineLock.Standing;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
@@ -538,8 +539,24 @@ class SeatEngineTest {
             assertThat(directory.at(Spot.LOCK).content).isEqualTo(living);
         }
 
+        /** A token says that the lock was taken here: were one drawn, the second try would take the file for a record that a power cut has emptied. */
+        @Test
+        void drawsNoTokenForALockThatWasNeverTakenWhileAnotherProgramsFileLiesInItsPlace() throws IOException {
+            directory.targetExists = false;
+            directory.leave(Spot.LOCK, new LockContent.Empty());
+            assertThat(one.busy().why()).contains("new and empty");
+            directory.pass(3_600_000 * MILLI);
+            for (int i = 0; i < 3; i++) {
+                assertThatThrownBy(one::take).isInstanceOf(dev.sessionlock.NotALockFileException.class).hasMessageContaining("power cut");
+            }
+            assertThat(directory.token).isZero();
+            assertThat(directory.at(Spot.LOCK)).isNotNull();
+            assertNothingHeld();
+        }
+
         @Test
         void drawsItsTokenOnceMoreAfterADeadOnesRecordWasInItsWay() throws IOException {
+            directory.token = 1; // it was taken here before
             directory.leave(Spot.LOCK, ofTheDead(directory.wallMicros - 1));
             assertThat(one.take().token()).as("the second one of this microsecond").isEqualTo(directory.wallMicros + 1);
             assertThat(recordAt(Spot.LOCK).token()).isEqualTo(directory.token);
@@ -609,6 +626,11 @@ class SeatEngineTest {
         private final Terms others = new Terms(2 * LEASE, true, -1, "writer-2", null, true);
         private final SimulatedDirectory replacement = new SimulatedDirectory(directory);
         private final Party late = new Party(70_400, 0, replacement);
+
+        @BeforeEach
+        void lockWasTakenThereBefore() {
+            replacement.token = 1; // else it looks at what lies at x.lock before it draws
+        }
 
         private void pass(long nanos) {
             directory.pass(nanos);
