@@ -42,6 +42,8 @@ public final class SeatEngine implements EngineLock {
     private static final long RECLAIM_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long A_MOMENT_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final int TRIES = 16;
+    /** In less, nobody links a record, uses the lock and unlinks the record again. */
+    private static final long LATE_MICROS = 10;
     /** As the lease of one who but clears: frozen in the middle of it, it holds nobody up for longer. */
     private static final long CLEARING_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final Cleared NOTHING = new Cleared(Outcome.NOTHING, "nothing lies there any more");
@@ -350,7 +352,7 @@ public final class SeatEngine implements EngineLock {
                     line.raiseToken(gone.token()); // the table may have been made anew since, and the wall clock set back
                 }
             }
-            if (late || hasTakenLong(published, drawnAt)) {
+            if (late || hasTakenLong(drawnAt)) {
                 token = line.drawToken(place.clock().wallMicros());
                 place.rewrite(slip, record(terms, token, createdAt, terms.maxHoldMillis(), published));
             }
@@ -375,10 +377,10 @@ public final class SeatEngine implements EngineLock {
     /**
      * {@return whether so much time has passed before the record was linked that its token is drawn once more} Where {@code .session-locks} was
      * replaced, those on the old one draw from another table, and only the record at x.lock keeps them out. So whoever was there before us may have
-     * drawn its token after ours. Now that our record is there, it cannot draw another.
+     * drawn its token after ours. Now that our record is there, nobody can.
      */
-    private boolean hasTakenLong(long published, long drawnAt) {
-        return now() - published > A_MOMENT_NANOS || Math.abs(place.clock().wallMicros() - drawnAt) > A_MOMENT_NANOS / 1_000;
+    private boolean hasTakenLong(long drawnAt) {
+        return Math.abs(place.clock().wallMicros() - drawnAt) > LATE_MICROS;
     }
 
     /**

@@ -41,6 +41,11 @@ public final class ProcessTable {
         this.linux = linux;
     }
 
+    /** {@return whether other processes cannot be seen at all, by nobody in this JVM: on Linux there is no source but {@code /proc}} */
+    public static boolean isHidden() {
+        return LINUX && !Files.isDirectory(Path.of("/proc/self"));
+    }
+
     /**
      * Judges one process.
      *
