@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
-import java.time.Duration;
 import java.time.Instant;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.BeforeEach;
@@ -95,9 +94,9 @@ class EditedRecordTest {
     @EnumSource
     void recordIsWholeAgainAfterTheNextRenewal(Edit edit) throws Exception {
         try (Puppet holder = Puppet.start(); Puppet next = Puppet.start()) {
-            Puppet.Held held = holder.acquire("a", file, "lease=3000", SOON);
+            Puppet.Held held = holder.acquire("a", file, "lease=9000", SOON);
             edit.apply(lockFile);
-            Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> Files.size(lockFile) == RECORD);
+            Awaitility.await().atMost(Puppet.PATIENCE).ignoreExceptions().until(() -> Files.size(lockFile) == RECORD);
             assertThat(Files.readString(lockFile)).contains("\"token\":" + held.token() + ",").endsWith("}\n");
             assertThat(holder.verify("a")).isEqualTo("held");
             assertThat(next.tell("inspect", file).text()).isEqualTo("HELD");

@@ -67,7 +67,7 @@ class ReclaimedTest {
     void lockOfAKilledHolderIsAndItIsNotCalledFrozenThoughAnotherIsSlowToPublish() throws Exception {
         try (Puppet holder = Puppet.start(); Puppet taker = Puppet.start()) {
             KernelTruth.Seat seat = firstSeat(taker);
-            holder.acquire("a", file, "lease=1000", PATIENT);
+            holder.acquire("a", file, "lease=6000", PATIENT); // longer than this machine stands still
             holder.jvm().kill();
             try (FileChannel slow = FileChannel.open(dir.resolve(".session-locks").resolve(seat.guard()), StandardOpenOption.WRITE);
                     var lock = slow.lock(seat.position(), 1, false)) {
