@@ -110,7 +110,7 @@ final class Clearing {
         return switch (report.state()) {
             case STALE, FREE -> dead(report, subject);
             case TORN -> seen.isComplete() ? dead(report, subject)
-                    : refused(report, "nothing was done: it may still be being written", report.advice());
+                    : refused(report, "nothing was done: it may still be being written, or be another program's", report.advice());
             case FOREIGN -> foreign(seen, report, subject, oneOfMany);
             case HELD, EXPIRED -> living(report, subject);
             case NOT_A_LOCK -> refused(report, "nothing was done: it is not a lock", report.advice());

@@ -44,7 +44,10 @@ public record LockReport(
         STALE,
         /** Another program's lock, or another machine's, whatever its health. */
         FOREIGN,
-        /** The torn beginning of a lock record, or an empty file beside its target. */
+        /**
+         * The torn beginning of a lock record, or an empty file where locks are taken: the next acquisition replaces it once it is old enough, if it
+         * is known to be a lock, and else a person has to look.
+         */
         TORN,
         /** Something that is not a lock lies in its place, such as {@code yarn.lock}. It is never touched. */
         NOT_A_LOCK

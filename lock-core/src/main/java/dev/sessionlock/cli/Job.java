@@ -84,7 +84,7 @@ final class Job {
             builder.environment().putAll(mark);
             witness = first;
             process = builder.start();
-            kin = new Kin(process.toHandle(), mark);
+            kin = new Kin(process, mark);
             return 0;
         } finally {
             mutex.unlock();

@@ -26,6 +26,7 @@ final class Kin {
     /** How this JVM writes names of files, and what it puts into an environment. */
     private static final Charset NATIVE = Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"));
 
+    private final Process first;
     private final List<String> mark;
     private final ProcessTable table = new ProcessTable();
     private final Map<Long, ProcessHandle> known = new HashMap<>();
@@ -34,9 +35,10 @@ final class Kin {
      * @param first the first of them
      * @param mark what was put into its environment
      */
-    Kin(ProcessHandle first, Map<String, String> mark) {
+    Kin(Process first, Map<String, String> mark) {
+        this.first = first;
         this.mark = mark.entrySet().stream().map(entry -> bytesAsText("\0" + entry.getKey() + "=" + entry.getValue() + "\0")).toList();
-        known.put(first.pid(), first);
+        known.put(first.pid(), first.toHandle());
     }
 
     /** Remembers the children that there are now, so that they are known when they are orphans. */
@@ -64,9 +66,14 @@ final class Kin {
         }
     }
 
-    /** A zombie has ended; {@code isAlive} says that it lives, and nobody may ever reap it. */
+    /**
+     * A zombie has ended; {@code isAlive} says that it lives, and nobody may ever reap it. Where there is no {@code /proc}, a handle says of everybody
+     * that it has ended; of our own child we know.
+     */
     private boolean hasEnded(ProcessHandle process) {
-        return !process.isAlive() || table.judge(process.pid(), -1, null).verdict() == Vitality.Verdict.DEAD;
+        Vitality.Verdict verdict = table.judge(process.pid(), -1, null).verdict();
+        boolean child = process.pid() == first.pid();
+        return verdict == Vitality.Verdict.DEAD || (verdict == Vitality.Verdict.UNKNOWN && child ? !first.isAlive() : !process.isAlive());
     }
 
     private List<ProcessHandle> marked() {
@@ -132,7 +139,7 @@ final class Kin {
         if (processes.isEmpty()) {
             return;
         }
-        switch (name) {
+        switch (ProcessTable.isHidden() ? "" : name) { // a handle that cannot see its process again does not signal it
             case "TERM" -> processes.forEach(ProcessHandle::destroy);
             case "KILL" -> processes.forEach(ProcessHandle::destroyForcibly);
             default -> kill(name, processes.stream().map(process -> Long.toString(process.pid())).collect(Collectors.toList()));

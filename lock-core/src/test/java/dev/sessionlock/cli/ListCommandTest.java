@@ -63,6 +63,28 @@ class ListCommandTest {
         }
     }
 
+    /** It may be the lock of a session that was about to be made when the power was cut: then nobody can ever make that session. */
+    @Test
+    void emptyFileOfWhichNothingTellsWhoseItIsIsNamedToCron() throws Exception {
+        Path empty = Files.createFile(directory.resolve("new.jsonl.lock"));
+        Files.setLastModifiedTime(empty, java.nio.file.attribute.FileTime.fromMillis(System.currentTimeMillis() - 3_600_000));
+        assertThat(list("--older-than", "1h")).as("nothing was ever locked here").isEqualTo(new Outcome(0, "", ""));
+        try (SessionLocks locks = SessionLocks.create()) {
+            locks.acquire(directory.resolve("other")).close();
+        }
+        Outcome alarm = list("--older-than", "1h");
+        assertThat(alarm.exitCode()).isEqualTo(1);
+        assertThat(alarm.out()).contains("new.jsonl", "nobody can lock new.jsonl", "rm " + empty);
+        assertThat(list().exitCode()).isEqualTo(1);
+        Outcome status = Outcome.of("status", directory.resolve("new.jsonl").toString());
+        assertThat(status.exitCode()).isEqualTo(1);
+        assertThat(status.out()).contains("rm " + empty);
+        Outcome cleared = Outcome.of("clear", "--yes", directory.resolve("new.jsonl").toString());
+        assertThat(cleared.exitCode()).isEqualTo(1);
+        assertThat(cleared.out()).contains("refused", "rm " + empty);
+        assertThat(empty).exists();
+    }
+
     @Test
     void whatIsOlderIsNamedAndOneAndAllElseIsSilent() throws Exception {
         Files.writeString(directory.resolve("yarn.lock"), "# yarn lockfile v1\n"); // holds nothing: no alarm

@@ -237,6 +237,21 @@ class RunCommandTest {
         }
     }
 
+    /** The JDK finds no process there, not even its own child. */
+    @Test
+    void jobThatTakesTooLongIsEndedAlsoWhereThereIsNoProc() throws Exception {
+        String hide = "mount -t tmpfs none /proc";
+        Needs.program("unshare");
+        Needs.check(new ProcessBuilder("unshare", "-m", "sh", "-c", hide).start().waitFor() == 0, "/proc cannot be hidden here");
+        String lib = System.getProperty("java.home") + "/lib"; // whose place the launcher and the linker learn from /proc
+        String tool = "LD_LIBRARY_PATH=" + lib + ":" + lib + "/server exec "
+                + ToolProcess.quoted("run", "--max-hold", "300ms", session().toString(), "--", "sleep", "1000");
+        try (ToolProcess blind = ToolProcess.startScript(scratch, "exec unshare -m sh -c '" + hide + " && " + tool.replace("'", "'\\''") + "'")) {
+            assertThat(blind.exitCode()).as("%s", blind).isEqualTo(76);
+            await().atMost(ToolProcess.PATIENCE).until(() -> blind.living().isEmpty());
+        }
+    }
+
     @Test
     void toolThatWasFrozenPastItsLeaseFindsItLostAndEndsTheJob() throws Exception {
         try (ToolProcess tool = ToolProcess.startFrozen(scratch, session(), "1s")) {

@@ -32,7 +32,7 @@ final class ToolProcess implements AutoCloseable {
         this.err = Files.createTempFile(directory, "tool", ".err");
         builder.environment().putAll(mark);
         this.process = builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
-        this.kin = new Kin(process.toHandle(), mark);
+        this.kin = new Kin(process, mark);
     }
 
     /** Starts the tool; what it says goes to files in {@code scratch}. */

@@ -110,6 +110,23 @@ class CrashedHolderTest {
         }).powerCutAtEveryStep();
     }
 
+    /** The session's file does not exist yet, and would be made under the lock. */
+    static final class FirstLockOfANewSession implements CrashScenario {
+        @Override
+        public void run(Path directory) throws Exception {
+            try (SessionLocks locks = SessionLocks.create()) {
+                try (SessionLock lock = locks.acquire(session(directory))) {
+                    lock.ensureHeld();
+                }
+            }
+        }
+    }
+
+    @CrashTest
+    void aPowerCutInTheFirstLockOfANewSessionIsInNobodysWay(CrashLab lab) throws Exception {
+        lab.scenario(FirstLockOfANewSession.class).stepsMayVary().check((directory, run) -> othersGetIn(directory)).powerCutAtEveryStep();
+    }
+
     @CrashTest
     @Tag("soak")
     void aHolderThatMeetsAnErrorOfTheDiskIsInNobodysWay(CrashLab lab) throws Exception {

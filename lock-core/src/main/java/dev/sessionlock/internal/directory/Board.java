@@ -620,6 +620,11 @@ final class Board {
         }
 
         @Override
+        public long lastToken() {
+            return page.get(offset + TOKEN);
+        }
+
+        @Override
         public void raiseToken(long token) {
             page.raise(offset + TOKEN, token);
         }

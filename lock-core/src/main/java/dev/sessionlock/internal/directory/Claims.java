@@ -4,9 +4,13 @@ import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.channels.FileLock;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayDeque;
@@ -32,6 +36,8 @@ import org.slf4j.LoggerFactory;
 final class Claims {
     private static final Logger log = LoggerFactory.getLogger(Claims.class);
     private static final String PREFIX = "claim-";
+    /** Ends the name of a further link to a claim, made for a moment to find out whether links are refused. */
+    static final String LINK_PROBE = ".link";
     private static final int PROCESS_BITS = Guards.PROCESS_BITS;
     private static final long ENLIST_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
     /** So many lie ready, and so many are kept open while they are in use: a held lock costs no descriptor. */
@@ -72,6 +78,7 @@ final class Claims {
         private final Object key;
         private @Nullable RandomAccessFile file;
         private @Nullable Path path;
+        private boolean mayBeLonger;
 
         private Claim(long owner, long number, Object key, RandomAccessFile file) {
             this.owner = owner;
@@ -95,17 +102,33 @@ final class Claims {
             return key;
         }
 
-        /** Writes the record, from the first byte on, with one write. */
+        /** Writes the record, from the first byte on, with one write; and cuts what lies behind it, if anything may. */
         void write(byte[] record) throws IOException {
             RandomAccessFile f = file;
             if (f != null) {
                 f.seek(0);
-                f.write(record);
+                write(f, record);
                 return;
             }
             try (RandomAccessFile again = reopen()) {
-                again.write(record);
+                write(again, record);
             }
+        }
+
+        private void write(RandomAccessFile file, byte[] record) throws IOException {
+            file.write(record);
+            if (mayBeLonger && file.length() > record.length) {
+                file.setLength(record.length);
+            }
+            mayBeLonger = false;
+        }
+
+        /**
+         * Somebody may have appended something to the file, through its other name: the next write looks. Not every write does, since that would
+         * be a system call more for each acquisition.
+         */
+        void mayBeLonger() {
+            mayBeLonger = true;
         }
 
         private RandomAccessFile reopen() throws IOException {
@@ -291,32 +314,68 @@ final class Claims {
         }
     }
 
-    /** Deletes the claims of processes that are gone. */
+    /** Deletes the claims of processes that are gone, but for those that are still linked in a lock's place. */
     void sweep() throws IOException {
-        Set<Long> living = new HashSet<>();
+        Set<Long> seen = new HashSet<>();
         try (DirectoryStream<Path> all = Files.newDirectoryStream(dir, PREFIX + "*")) {
             for (Path path : all) {
                 long owner = processOf(path);
-                if (owner >= 0 && !living.contains(owner) && !sweep(owner)) {
-                    living.add(owner);
+                if (owner >= 0 && seen.add(owner)) {
+                    sweep(owner);
                 }
             }
         }
     }
 
-    /** Deletes the claims of one process, under its byte; false if it lives. */
-    private boolean sweep(long owner) throws IOException {
+    /** Deletes the claims of one process, under its byte, unless it lives. */
+    private void sweep(long owner) throws IOException {
         try (FileLock gone = guards.tryProcess(owner)) {
             if (gone == null) {
-                return false;
+                return;
             }
             try (DirectoryStream<Path> litter = Files.newDirectoryStream(dir, PREFIX + Long.toHexString(owner) + "-*")) {
                 for (Path path : litter) {
-                    Files.deleteIfExists(path);
+                    if (path.toString().endsWith(LINK_PROBE) || links(path) < 2) {
+                        Files.deleteIfExists(path);
+                    }
                 }
             }
             log.debug("swept the claims of a process that is gone from {}", dir);
-            return true;
+        }
+    }
+
+    /**
+     * {@return whether a file is one of the record files in a folder, by its inode} A record of ours keeps its first name there for as long as it
+     * lies in a lock's place, also after its process has died.
+     *
+     * @param dir the folder
+     * @param path the file
+     * @param key its inode, as Java tells it
+     */
+    static boolean contains(Path dir, Path path, Object key) throws IOException {
+        if (links(path) < 2) {
+            return false;
+        }
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(dir, PREFIX + "*")) {
+            for (Path claim : all) {
+                if (key.equals(FileKey.ofOrNull(claim))) {
+                    return true;
+                }
+            }
+            return false;
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
+        } catch (NoSuchFileException | NotDirectoryException | AccessDeniedException e) {
+            return false;
+        }
+    }
+
+    /** {@return how many names a file has; 0 if it is gone, or if that cannot be told here} */
+    private static int links(Path path) throws IOException {
+        try {
+            return (int) Files.getAttribute(path, "unix:nlink", LinkOption.NOFOLLOW_LINKS);
+        } catch (NoSuchFileException | UnsupportedOperationException e) {
+            return 0;
         }
     }
 

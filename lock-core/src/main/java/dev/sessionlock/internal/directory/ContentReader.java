@@ -23,7 +23,8 @@ final class ContentReader {
     private ContentReader() {
     }
 
-    static LockContent read(byte[] bytes) {
+    static LockContent read(byte[] all) {
+        byte[] bytes = withoutTail(all);
         int length = withoutZeros(bytes);
         if (length == 0 && bytes.length > 0) {
             return new LockContent.Torn("nothing but zero bytes, as a power cut leaves them");
@@ -37,6 +38,16 @@ final class ContentReader {
             return json(bytes, text);
         }
         return new LockContent.Other("a file that does not read like a lock");
+    }
+
+    /** What somebody appended to a whole record takes nothing away from it. */
+    private static byte[] withoutTail(byte[] bytes) {
+        if (bytes.length <= RecordCodec.SIZE) {
+            return bytes;
+        }
+        byte[] record = Arrays.copyOf(bytes, RecordCodec.SIZE);
+        int end = endOfChecked(record);
+        return end >= 0 && isChecksumRight(record, end) ? record : bytes;
     }
 
     /** A write that was never forced may leave zeros behind its beginning. */
@@ -90,8 +101,7 @@ final class ContentReader {
         if (end < 0) {
             return new LockContent.Torn("a record of another length or form");
         }
-        if (!Arrays.equals(RecordCodec.digits(RecordCodec.checksum(bytes, end)), 0, RecordCodec.CRC_DIGITS,
-                bytes, end + CRC.length, end + CRC.length + RecordCodec.CRC_DIGITS)) {
+        if (!isChecksumRight(bytes, end)) {
             return new LockContent.Torn("its checksum is wrong");
         }
         Long pid = number(members, "pid");
@@ -101,6 +111,11 @@ final class ContentReader {
         }
         LockRecord record = record(members);
         return record == null ? new LockContent.Torn("it lacks what a record must say") : new LockContent.Ours(record);
+    }
+
+    private static boolean isChecksumRight(byte[] bytes, int end) {
+        return Arrays.equals(RecordCodec.digits(RecordCodec.checksum(bytes, end)), 0, RecordCodec.CRC_DIGITS,
+                bytes, end + CRC.length, end + CRC.length + RecordCodec.CRC_DIGITS);
     }
 
     /** {@return where the checked part of a record ends; negative if these bytes do not have the form of one} */

@@ -288,6 +288,7 @@ final class FilePlace implements LockPlace {
     public void rewrite(Slip slip, LockRecord record) throws IOException {
         byte[] bytes = RecordCodec.encode(record);
         if (slip instanceof Claims.Claim claim) {
+            claim.mayBeLonger();
             claim.write(bytes);
             return;
         }
@@ -380,12 +381,15 @@ final class FilePlace implements LockPlace {
 
     @Override
     public boolean isAt(Slip slip, Spot spot) throws IOException {
-        try {
-            Object key = keyOf(slip);
-            return key != null && key.equals(FileKey.of(at(spot)));
-        } catch (NoSuchFileException e) {
+        Object key = keyOf(slip);
+        BasicFileAttributes attributes = key == null ? null : attributesOf(at(spot));
+        if (attributes == null || !key.equals(FileKey.of(at(spot), attributes))) {
             return false;
         }
+        if (attributes.size() != RecordCodec.SIZE && slip instanceof Claims.Claim claim) {
+            claim.mayBeLonger();
+        }
+        return true;
     }
 
     @Override
@@ -478,9 +482,32 @@ final class FilePlace implements LockPlace {
         if (content == null) {
             return null;
         }
-        String neighbour = content instanceof LockContent.Ours ? null : Neighbours.at(path);
+        Object key = FileKey.of(path, attributes);
         long age = System.currentTimeMillis() - attributes.lastModifiedTime().toMillis();
-        return new Found(neighbour == null ? content : new LockContent.Other(neighbour), FileKey.of(path, attributes), Math.max(0, age), 0);
+        return new Found(told(content, path, key), key, Math.max(0, age), 0);
+    }
+
+    /**
+     * {@return what the content is, where its text alone does not tell} A power cut may leave nothing of a record but an empty file, and somebody may
+     * have edited one: that the file is ours is then told by its other name, that of the spare record file. Otherwise a session whose file does
+     * not exist yet could never be locked again.
+     */
+    private static LockContent told(LockContent content, Path path, Object key) throws IOException {
+        if (content instanceof LockContent.Ours) {
+            return content;
+        }
+        boolean explained = content instanceof LockContent.Torn || content instanceof LockContent.Stranger stranger && stranger.createdAt() != null;
+        if (!explained && Claims.contains(innerOf(path), path, key)) {
+            return new LockContent.Torn(content instanceof LockContent.Empty ? "it is one of our record files and empty, as a power cut leaves it"
+                    : "it is one of our record files and holds something else: somebody edited it");
+        }
+        String neighbour = Neighbours.at(path);
+        return neighbour == null ? content : new LockContent.Other(neighbour);
+    }
+
+    private static Path innerOf(Path record) {
+        Path parent = record.getParent();
+        return parent.endsWith(LockDirectory.INNER) ? parent : parent.resolve(LockDirectory.INNER);
     }
 
     private static @Nullable LockContent contentOf(Path path, BasicFileAttributes attributes) throws IOException {
@@ -488,13 +515,12 @@ final class FilePlace implements LockPlace {
             return new LockContent.Other(attributes.isDirectory() ? "a directory"
                     : attributes.isSymbolicLink() ? "a symbolic link" : "a FIFO, socket or device");
         }
-        if (attributes.size() > MOST_BYTES) {
-            return new LockContent.Other("a file of " + attributes.size() + " bytes");
-        }
+        boolean huge = attributes.size() > MOST_BYTES;
         try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "r")) {
-            byte[] bytes = new byte[(int) Math.min(file.length(), MOST_BYTES)];
+            byte[] bytes = new byte[huge ? RecordCodec.SIZE : (int) Math.min(file.length(), MOST_BYTES)];
             file.readFully(bytes);
-            return LockContent.parse(bytes);
+            LockContent content = LockContent.parse(bytes);
+            return !huge || content instanceof LockContent.Ours ? content : new LockContent.Other("a file of " + attributes.size() + " bytes");
         } catch (java.io.EOFException e) {
             return new LockContent.Torn("it shrank while it was read");
         } catch (java.io.FileNotFoundException e) {
@@ -517,6 +543,17 @@ final class FilePlace implements LockPlace {
     @Override
     public boolean targetExists() {
         return Files.exists(target(), LinkOption.NOFOLLOW_LINKS);
+    }
+
+    @Override
+    public boolean wasTaken() {
+        try {
+            Line known = findLine();
+            return known != null && known.lastToken() != 0;
+        } catch (IOException e) {
+            directory.log().debug("cannot tell whether {} was ever taken", this, e);
+            return false;
+        }
     }
 
     @Override

@@ -22,6 +22,8 @@ import org.jetbrains.annotations.Nullable;
  * @param until the line's words for both seats; zeros if the lock has no line
  * @param comparable whether the untils and leases can be compared with {@code now}
  * @param targetExists whether the target exists
+ * @param used whether any lock was ever taken in its directory
+ * @param wasTaken whether this one was, as far as the table knows
  * @param now the monotonic clock, read before everything else
  * @param self who looks
  */
@@ -33,6 +35,8 @@ public record Glance(
         List<Long> until,
         boolean comparable,
         boolean targetExists,
+        boolean used,
+        boolean wasTaken,
         long now,
         ProcessIdentity self) {
 

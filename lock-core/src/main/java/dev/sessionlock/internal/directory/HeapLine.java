@@ -32,6 +32,11 @@ final class HeapLine implements Line {
     }
 
     @Override
+    public long lastToken() {
+        return token.get();
+    }
+
+    @Override
     public void raiseToken(long least) {
         token.accumulateAndGet(least, Math::max);
     }

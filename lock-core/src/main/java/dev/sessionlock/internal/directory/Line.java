@@ -54,6 +54,9 @@ public interface Line {
     /** {@return a fencing token greater than all drawn for this lock before, and not below the wall clock's microseconds} */
     long drawToken(long wallMicros);
 
+    /** {@return the token that was drawn last for this lock; 0 if none ever was, as far as is known} */
+    long lastToken();
+
     /** Makes sure that no token up to {@code token} is drawn from here again. */
     void raiseToken(long token);
 

@@ -288,7 +288,7 @@ public final class LockDirectory {
 
     /** A link was refused: is it this one, or a disk that takes no new names now, or does the file system refuse all links? */
     void noteLinkRefused(Path claim, Exception refusal) throws IOException {
-        Path probe = inner.resolve(claim.getFileName() + ".link");
+        Path probe = inner.resolve(claim.getFileName() + Claims.LINK_PROBE);
         Files.createFile(probe);
         Files.delete(probe);
         try {

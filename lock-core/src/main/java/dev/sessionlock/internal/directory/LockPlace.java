@@ -136,6 +136,12 @@ public interface LockPlace {
     /** {@return whether the target exists} */
     boolean targetExists();
 
+    /**
+     * {@return whether this lock was taken here before, as far as the table knows} Then an empty file in its place is a record of ours whose content a
+     * power cut has taken, and not another program's.
+     */
+    boolean wasTaken();
+
     /** Announces, as OpenClaw's locks expect it, that a dead lock is about to be replaced. False while another does so. */
     boolean beginReclaim() throws IOException;
 

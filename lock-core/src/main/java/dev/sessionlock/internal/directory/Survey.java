@@ -240,6 +240,8 @@ final class Survey {
                 line == null ? List.of(0L, 0L) : List.of(line.until(0), line.until(1)),
                 board == null || board.comparable(),
                 files == null ? Files.exists(home.resolve(name), LinkOption.NOFOLLOW_LINKS) : files.contains(name),
+                used,
+                line != null && line.lastToken() != 0,
                 now,
                 self);
     }

@@ -116,7 +116,7 @@ public final class FileEngine implements LockEngine {
     }
 
     private static Sight sight(Glance seen) {
-        boolean complete = seen.record() != null && Inspector.isOldEnough(seen.record());
+        boolean complete = Inspector.isReplaceableNow(seen);
         boolean bare = seen.record() != null && seen.record().content() instanceof LockContent.Stranger it && it.createdAt() == null;
         Whereabouts where = new Whereabouts(seen.target().getParent(), seen.target().getFileName().toString(), false);
         return new Sight(where, Inspector.report(seen), seen.takeover() != null, complete, bare && !seen.targetExists());

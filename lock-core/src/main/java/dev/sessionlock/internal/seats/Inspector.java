@@ -60,9 +60,16 @@ public final class Inspector {
         return report.evidence().stream().anyMatch(fact -> fact.contains(" is stopped ") && fact.endsWith(": alive"));
     }
 
-    /** {@return whether what lies there and is torn is old enough to be replaced} */
-    public static boolean isOldEnough(Found torn) {
-        return Math.max(torn.ageMillis(), torn.watchedMillis()) >= Residue.TORN_MILLIS;
+    /** {@return whether what lies there is torn, and old enough to be replaced} */
+    static boolean isReplaceableNow(Glance seen) {
+        Found torn = seen.record();
+        return torn != null && isReplaceable(seen) && Math.max(torn.ageMillis(), torn.watchedMillis()) >= Residue.TORN_MILLIS;
+    }
+
+    /** {@return whether what lies there is torn, and known to be a lock, so that it is replaced once it is old enough} */
+    private static boolean isReplaceable(Glance seen) {
+        LockContent content = seen.record() == null ? null : seen.record().content();
+        return content instanceof LockContent.Torn || content instanceof LockContent.Empty && (seen.targetExists() || seen.wasTaken());
     }
 
     /** As {@link Vitality#inWords} ends; what a record says stands in no fact's end. */
@@ -75,7 +82,8 @@ public final class Inspector {
         if (successor != null && isHeld(1)) {
             living(successor);
             kernel(1);
-            evidence.add("it sits on the second seat: the holder before it is frozen past its lease");
+            evidence.add(seen.until().get(0) != 0 ? "it sits on the second seat: the holder before it is frozen past its lease"
+                    : "it sits on the second seat: another process has the first one's kernel lock without holding the lock");
             lease(successor);
             age(successor.createdAt());
             return verdict(State.HELD, owner(successor));
@@ -90,7 +98,7 @@ public final class Inspector {
         } else if (content instanceof LockContent.Torn torn) {
             return torn("the lock file holds a torn record: " + torn.why());
         } else if (content instanceof LockContent.Empty) {
-            return seen.targetExists() ? torn("the lock file is empty") : notALock("an empty file without a target beside it");
+            return isReplaceable(seen) ? torn("the lock file is empty") : seen.used() ? unexplained() : notALock("an empty file without a target beside it");
         }
         return notALock(((LockContent.Other) content).what());
     }
@@ -170,8 +178,22 @@ public final class Inspector {
 
     private LockReport torn(String what) {
         evidence.add(what);
+        if (seen.owners() != null && isHeld(0)) { // edited while it is held, or somebody is just replacing it
+            kernel(0);
+            Long pid = kernelOwner(0);
+            return verdict(State.HELD, pid == null ? null : unnamed(pid));
+        }
         long age = seen.record() == null ? 0 : seen.record().ageMillis();
         evidence.add("written " + Span.inWords(Duration.ofMillis(age)) + " ago; the next acquisition replaces it once it is " + Residue.TORN_MILLIS / 1000 + " s old");
+        return verdict(State.TORN, null);
+    }
+
+    /** Perhaps a lock that a power cut has emptied, in a directory that was lost with it; perhaps a program's that locks its own empty file. */
+    private LockReport unexplained() {
+        Path target = seen.target().getFileName();
+        evidence.add("the lock file is empty, and nothing tells whose it is: no " + target + " lies beside it, none of our record files is linked to it, "
+                + "and this lock was never taken here");
+        evidence.add("as long as it lies there, nobody can lock " + target);
         return verdict(State.TORN, null);
     }
 
@@ -186,7 +208,7 @@ public final class Inspector {
     private Vitality living(LockRecord record) {
         Vitality vitality = isOfOurNamespace(record)
                 ? judge(record)
-                : new Vitality(Vitality.Verdict.UNKNOWN, "pid " + record.pid() + " is of another pid namespace, so it cannot be seen");
+                : Residue.ofOtherPids(record, seen.self());
         owner = vitality;
         evidence.add(vitality.inWords());
         return vitality;
@@ -198,7 +220,7 @@ public final class Inspector {
     }
 
     private boolean isOfOurNamespace(LockRecord record) {
-        return !differ(record.pidns(), seen.self().pidNamespace());
+        return Residue.hasOurPids(record, seen.self());
     }
 
     private void age(long sinceMillis) {
@@ -290,7 +312,8 @@ public final class Inspector {
             case EXPIRED -> holder == null ? "" : expired(holder.pid(), "; others pass it over" + (token.isEmpty() ? "" : ", or: " + letGo));
             case STALE -> TOOL + " clear --yes " + file + "   # or nothing: the next acquisition replaces it";
             case FOREIGN -> foreign(holder, TOOL + " clear --yes " + file);
-            case TORN -> "nothing: the next acquisition replaces it once it is old enough";
+            case TORN -> isReplaceable(seen) ? "nothing: the next acquisition replaces it once it is old enough"
+                    : "if no program needs it: rm " + quoted(seen.target() + ".lock");
             case NOT_A_LOCK -> "nothing touches it; move it away if nobody needs it";
         };
     }
@@ -318,6 +341,10 @@ public final class Inspector {
             return clear + "   # or nothing: the next acquisition replaces it";
         } else if (owner != null && owner.isStopped() && holder != null) {
             return "kill -CONT " + holder.pid() + "   # the program that made it is stopped";
+        }
+        if (owner != null && owner.verdict() == Vitality.Verdict.UNKNOWN && holder != null) {
+            return "look where /proc shows its process, mostly on the host: ps -p " + holder.pid() + "; if that is not the program that made it: rm "
+                    + quoted(seen.target() + ".lock");
         }
         String who = holder == null ? "" : " (pid " + holder.pid() + (holder.host() == null ? "" : " on " + holder.host()) + ")";
         return "ask the program that made it" + who + "; a dead one's is replaced by the next acquisition, or " + clear;

@@ -56,7 +56,7 @@ final class Residue {
         } else if (content instanceof LockContent.Torn torn) {
             return torn(found, "a torn lock record (" + torn.why() + ")");
         } else if (content instanceof LockContent.Empty) {
-            return place.targetExists() ? torn(found, "an empty lock file") : emptyAlone(found);
+            return place.targetExists() || place.wasTaken() ? torn(found, "an empty lock file") : emptyAlone(found);
         }
         return new Refuse(((LockContent.Other) content).what());
     }
@@ -120,14 +120,29 @@ final class Residue {
                 : new Wait("another machine's record, " + record.host() + ", whose lease may run", Math.min(left, LOOK_AGAIN_NANOS * 5));
     }
 
-    /** {@return whether the process of a record of this boot lives; unknown if its pid is of another namespace} */
+    /** {@return whether the process of a record of this boot lives; unknown if its pid is not known to be of our namespace} */
     private Vitality vitality(LockRecord record) {
-        String mine = place.self().pidNamespace();
-        if (mine != null && record.pidns() != null && !mine.equals(record.pidns())) {
-            return new Vitality(Vitality.Verdict.UNKNOWN, "pid " + record.pid() + " is of another pid namespace, so it cannot be seen");
+        if (!hasOurPids(record, place.self())) {
+            return ofOtherPids(record, place.self());
         }
         return hasOurTimes(record, place.self()) ? place.judge(record.pid(), record.starttime(), started(record))
                 : ofAnotherClock(place.judge(record.pid(), -1, null));
+    }
+
+    /**
+     * {@return whether a record's pid means the same process here} Only equal namespaces do. One that is not known is not equal: its process had no
+     * {@code /proc}, as in a container, or we have none. Both are unknown only where there are no namespaces.
+     */
+    static boolean hasOurPids(LockRecord record, ProcessIdentity self) {
+        return Objects.equals(self.pidNamespace(), record.pidns());
+    }
+
+    /** {@return that a record's process cannot be judged, and why} */
+    static Vitality ofOtherPids(LockRecord record, ProcessIdentity self) {
+        String why = self.pidNamespace() == null ? "cannot be seen, since our own pid namespace is not known (no /proc)"
+                : record.pidns() == null ? "is of an unknown pid namespace (its process has no /proc), so it cannot be seen"
+                : "is of another pid namespace, so it cannot be seen";
+        return new Vitality(Vitality.Verdict.UNKNOWN, "pid " + record.pid() + " " + why);
     }
 
     /** {@return whether start times can be compared} /proc shows them as the time namespace of the one who looks has them. */
@@ -186,7 +201,7 @@ final class Residue {
     private Judgement emptyAlone(LockPlace.Found found) {
         return Math.max(found.ageMillis(), found.watchedMillis()) < YOUNG_MILLIS
                 ? new Wait("a new and empty file, perhaps a lock that is being written", LOOK_AGAIN_NANOS)
-                : new Refuse("an empty file, and no " + place.name() + " beside it");
+                : new Refuse("an empty file, and no " + place.name() + " beside it (another program's, or a lock that a power cut has emptied)");
     }
 
     /**
@@ -210,6 +225,17 @@ final class Residue {
         }
         boolean kept = vitality.verdict() == Vitality.Verdict.ALIVE && !ours.record().takeover();
         return kept || leaseLeft(found, ours.record()) > 0 ? "its record says that its lease runs" : null;
+    }
+
+    /** {@return in words why an owner without an objection is passed over, though its byte is held: one that has died since had it before} */
+    String whyPassedOver(LockPlace.@Nullable Found found) {
+        if (found != null && found.content() instanceof LockContent.Ours ours && !otherBoot(ours.record())) {
+            Vitality vitality = vitality(ours.record());
+            if (vitality.verdict() == Vitality.Verdict.DEAD) {
+                return vitality.evidence();
+            }
+        }
+        return "its holder is frozen past its lease";
     }
 
     private boolean otherBoot(LockRecord record) {

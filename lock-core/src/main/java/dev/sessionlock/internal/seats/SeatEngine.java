@@ -38,6 +38,8 @@ public final class SeatEngine implements EngineLock {
     private static final long RECLAIM_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long A_MOMENT_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final int TRIES = 16;
+    /** In less, nobody links a record, uses the lock and unlinks the record again. */
+    private static final long LATE_MICROS = 10;
     /** As the lease of one who but clears: frozen in the middle of it, it holds nobody up for longer. */
     private static final long CLEARING_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final Cleared NOTHING = new Cleared(Outcome.NOTHING, "nothing lies there any more");
@@ -161,7 +163,7 @@ public final class SeatEngine implements EngineLock {
         if (!tryByte1()) {
             Line line = place.findLine();
             long again = line == null ? now() + LOOK_AGAIN_NANOS : Math.max(momentAfter(line.until(1)), now() + LOOK_AGAIN_NANOS);
-            return new Busy(1, again, "its holder is frozen, and a successor holds it");
+            return new Busy(1, again, "a successor holds it, from the second seat");
         }
         Taken taken = sit(1, terms);
         return taken instanceof SeatHold hold ? covered(hold) : taken;
@@ -275,8 +277,16 @@ public final class SeatEngine implements EngineLock {
         if (!isPast(other, now)) {
             return new Busy(1 - seat, momentAfter(other), seat == 0 ? "a successor holds it" : "its holder has woken");
         }
-        String objection = seat == 0 ? null : residue().objection(place.find(Spot.LOCK));
-        return objection != null ? new Busy(0, now + LOOK_AGAIN_NANOS * 5, objection) : enter(seat, line, terms, published);
+        if (seat == 0) {
+            return enter(seat, line, terms, published, null);
+        }
+        Found ofSeat0 = place.find(Spot.LOCK);
+        String objection = residue().objection(ofSeat0);
+        if (objection != null) {
+            return new Busy(0, now + LOOK_AGAIN_NANOS * 5, objection);
+        }
+        // 0 is nobody's: the other is just taking the lock or giving it back, and nothing was taken away from anybody.
+        return enter(seat, line, terms, published, other == 0 ? null : residue().whyPassedOver(ofSeat0));
     }
 
     /**
@@ -304,27 +314,42 @@ public final class SeatEngine implements EngineLock {
     /**
      * Rule 4: draw the token, link the record, and last of all read the clock again. A token drawn before the look could be older
      * than that of a successor who came in while this process slept.
+     *
+     * @param passedOver why whoever sat on the other seat is passed over; null if nobody is
      */
-    private Taken enter(int seat, Line line, Terms terms, long published) throws IOException {
-        long token = line.drawToken(place.clock().wallMicros());
+    private Taken enter(int seat, Line line, Terms terms, long published, @Nullable String passedOver) throws IOException {
+        String reclaimed = passedOver;
+        if (line.lastToken() == 0 && seat == 0) {
+            // A token tells from now on that the lock was taken here, and so that an empty file in its place is ours. First see what lies there now.
+            Object obstacle = clear(Spot.LOCK, terms);
+            if (obstacle instanceof Busy busy) {
+                return busy;
+            } else if (obstacle instanceof Residue.Replace gone) {
+                reclaimed = gone.evidence();
+                line.raiseToken(gone.token());
+            }
+        }
+        long drawnAt = place.clock().wallMicros();
+        long token = line.drawToken(drawnAt);
         long createdAt = place.clock().wallMillis();
         Slip slip = place.write(record(terms, token, createdAt, terms.maxHoldMillis(), published));
         Spot spot = spotOf(seat);
         Taken taken = null;
         try {
-            String reclaimed = seat == 0 ? null : "its holder is frozen past its lease";
+            boolean late = false;
             while (!place.link(slip, spot)) {
+                late = true;
                 Object obstacle = clear(spot, terms);
                 if (obstacle instanceof Busy busy) {
                     return taken = busy;
                 } else if (obstacle instanceof Residue.Replace gone) {
                     reclaimed = gone.evidence();
-                    if (gone.token() >= token) { // the board was made anew since, and the wall clock was set back
-                        line.raiseToken(gone.token());
-                        token = line.drawToken(place.clock().wallMicros());
-                        place.rewrite(slip, record(terms, token, createdAt, terms.maxHoldMillis(), published));
-                    }
+                    line.raiseToken(gone.token()); // the table may have been made anew since, and the wall clock set back
                 }
+            }
+            if (late || hasTakenLong(drawnAt)) {
+                token = line.drawToken(place.clock().wallMicros());
+                place.rewrite(slip, record(terms, token, createdAt, terms.maxHoldMillis(), published));
             }
             long until = untilOf(terms, published);
             if (!isKeptWhileTaking(seat) || !line.says(seat, until) || !line.stands()) {
@@ -342,6 +367,15 @@ public final class SeatEngine implements EngineLock {
                 takeBack(slip, spot, terms, token, createdAt);
             }
         }
+    }
+
+    /**
+     * {@return whether so much time has passed before the record was linked that its token is drawn once more} Where {@code .session-locks} was
+     * replaced, those on the old one draw from another table, and only the record at x.lock keeps them out. So whoever was there before us may have
+     * drawn its token after ours. Now that our record is there, nobody can.
+     */
+    private boolean hasTakenLong(long drawnAt) {
+        return Math.abs(place.clock().wallMicros() - drawnAt) > LATE_MICROS;
     }
 
     /**
@@ -511,7 +545,9 @@ public final class SeatEngine implements EngineLock {
         if (sameTerms && reuse(from, terms.thread() == null ? "" : terms.thread()) && now() < from.deadline()) { // the clock last: rule 4
             return from; // in memory: the record tells of it at the keeper's next tick
         }
-        long token = from.line.drawToken(place.clock().wallMicros());
+        // Not from the wall clock, so that it stays near the time at which this JVM got the byte: who comes in after us over a replaced table draws
+        // from the wall clock, perhaps a moment before we end.
+        long token = from.line.drawToken(0);
         long createdAt = place.clock().wallMillis();
         long holdUntil = terms.maxHoldMillis() < 0 ? -1 : createdAt + terms.maxHoldMillis();
         return publishAnew(from, terms, token, createdAt, holdUntil, true);

@@ -19,21 +19,31 @@ public final class ProcessTable {
     /** Start times by wall clock differ by as much between two readings, where there are no ticks to compare. */
     private static final Duration START_TOLERANCE = Duration.ofSeconds(2);
 
+    private static final boolean LINUX = System.getProperty("os.name", "").startsWith("Linux");
+
     private final Path proc;
     private final boolean ours;
+    private final boolean linux;
 
     /** The table of this machine. */
     public ProcessTable() {
-        this(Path.of("/proc"), ProcessIdentity.current().seesItselfInProc());
+        this(Path.of("/proc"), ProcessIdentity.current().seesItselfInProc(), LINUX);
     }
 
     /**
      * @param proc where the proc file system is
      * @param ours whether it shows our own pid namespace
+     * @param linux whether {@link ProcessHandle} has no other source than {@code /proc}
      */
-    ProcessTable(Path proc, boolean ours) {
+    ProcessTable(Path proc, boolean ours, boolean linux) {
         this.proc = proc;
         this.ours = ours;
+        this.linux = linux;
+    }
+
+    /** {@return whether other processes cannot be seen at all, by nobody in this JVM: on Linux there is no source but {@code /proc}} */
+    public static boolean isHidden() {
+        return LINUX && !Files.isDirectory(Path.of("/proc/self"));
     }
 
     /**
@@ -50,9 +60,10 @@ public final class ProcessTable {
         if (ours) {
             return judgeByProc(pid, startTicks);
         }
-        return Files.isDirectory(proc.resolve("self"))
-                ? Vitality.unknown("/proc shows another pid namespace, so pid " + pid + " cannot be looked up")
-                : judgeByHandle(pid, started);
+        if (Files.isDirectory(proc.resolve("self"))) {
+            return Vitality.unknown("/proc shows another pid namespace, so pid " + pid + " cannot be looked up");
+        }
+        return linux ? withoutProc(pid) : judgeByHandle(pid, started);
     }
 
     private Vitality judgeByProc(long pid, long startTicks) {
@@ -75,8 +86,16 @@ public final class ProcessTable {
         }
     }
 
-    /** With hidepid the living look absent as well; then process 1 does, too. */
+    /** The JDK's {@link ProcessHandle} reads {@code /proc} as well on Linux: there it finds nobody, and that is no evidence. */
+    private static Vitality withoutProc(long pid) {
+        return Vitality.unknown("pid " + pid + " cannot be looked up: there is no /proc here");
+    }
+
+    /** With hidepid the living look absent as well; then process 1 does, too. And {@code /proc} may have been hidden since we saw ourselves there. */
     private Vitality absent(long pid) {
+        if (!Files.exists(proc.resolve("self"))) {
+            return withoutProc(pid);
+        }
         return Files.exists(proc.resolve("1/stat"))
                 ? Vitality.dead("pid " + pid + " does not exist")
                 : Vitality.unknown("pid " + pid + " is not to be seen, but /proc hides other users' processes (hidepid)");

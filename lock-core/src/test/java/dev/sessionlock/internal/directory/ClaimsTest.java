@@ -309,6 +309,45 @@ class ClaimsTest {
         other.leave();
     }
 
+    /** A power cut may take what it says: then its two names are all that tells that it is a lock of ours. */
+    @Test
+    void theRecordOfOneThatIsGoneKeepsItsFirstNameAsLongAsItLiesInALocksPlace() throws IOException {
+        Path record = Files.createFile(dir.resolve("claim-abc-0"));
+        Path lock = Files.createLink(dir.resolve("session.jsonl.lock"), record);
+        Files.createFile(dir.resolve("claim-abc-1"));
+        Files.createLink(dir.resolve("claim-abc-1.link"), dir.resolve("claim-abc-1")); // killed while it found out whether links are refused
+
+        claims.sweep();
+
+        assertThat(files()).contains("claim-abc-0").doesNotContain("claim-abc-1.link");
+        assertThat(Claims.contains(dir, lock, FileKey.of(lock))).isTrue();
+        Files.delete(lock);
+        claims.sweep();
+        assertThat(files()).doesNotContain("claim-abc-0", "claim-abc-1");
+    }
+
+    @Test
+    void aFileOfAnotherInodeIsNoneOfThemWhateverNamesItHas() throws IOException {
+        Claims.Claim claim = claims.take();
+        Path other = Files.createFile(dir.resolve("other"));
+        assertThat(Claims.contains(dir, other, FileKey.of(other))).isFalse();
+        Path twice = Files.createLink(dir.resolve("twice"), other);
+        assertThat(Claims.contains(dir, twice, FileKey.of(twice))).isFalse();
+        assertThat(Claims.contains(dir.resolve("missing"), twice, FileKey.of(twice))).isFalse();
+        claims.retire(claim);
+    }
+
+    @Test
+    void whatSomebodyAppendedGoesWithTheNextWriteThatKnowsOfIt() throws IOException {
+        Claims.Claim claim = claims.take();
+        claim.write(TWO);
+        Files.writeString(claim.path(), "more", java.nio.file.StandardOpenOption.APPEND);
+        claim.mayBeLonger();
+        claim.write(TWO);
+        assertThat(claim.path()).hasBinaryContent(TWO);
+        claims.retire(claim);
+    }
+
     @Test
     void aSweepLeavesTheClaimsOfItsOwnProcessAloneAlsoBeforeTheFirst() throws IOException {
         claims.sweep();

@@ -153,6 +153,18 @@ class LockContentTest {
         assertThat(parse("{\"version\":")).isInstanceOf(Other.class);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"\n", "# seen by me\n", "{\"pid\":1}", "\0\0", "30522"})
+    void whatIsAppendedToARecordTakesNothingAwayFromIt(String tail) {
+        LockRecord record = new LockRecord(77, SINCE.toEpochMilli(), 1000, 5, "x", 1, "moss", -1, null, null, null, "t", null, true, 1000, 0, 0);
+        byte[] bytes = RecordCodec.encode(record);
+        String whole = new String(bytes, StandardCharsets.UTF_8);
+
+        assertThat(parse(whole + tail)).isEqualTo(new LockContent.Ours(record));
+        assertThat(parse(whole + tail.repeat(1_000))).isEqualTo(new LockContent.Ours(record));
+        assertThat(parse(whole.replace("\"token\":1", "\"token\":2") + tail)).as("a wrong checksum").isNotInstanceOf(LockContent.Ours.class);
+    }
+
     @Test
     void aRecordOfALaterVersionIsHonouredAsAStrangersIs() {
         LockRecord record = new LockRecord(77, SINCE.toEpochMilli(), 1000, 5, "x", 1, "moss", -1, null, null, null, "t", null, true, 1000, 0, 0);

@@ -41,6 +41,8 @@ class InspectorTest {
     private List<Long> until = List.of(0L, 0L);
     private boolean comparable = true;
     private boolean targetExists = true;
+    private boolean used = true;
+    private boolean wasTaken;
     private long ageMillis = 12_000;
     private long createdAt = 1_000;
     private long maxHold = 60_000;
@@ -48,7 +50,7 @@ class InspectorTest {
 
     private LockReport report() {
         return Inspector.report(new Glance(Path.of("/sessions/a.jsonl"), found(record), found(takeover), owners, until, comparable, targetExists,
-                NOW, self));
+                used, wasTaken, NOW, self));
     }
 
     private Found found(LockContent content) {
@@ -101,6 +103,16 @@ class InspectorTest {
         assertThat(evidence(report)).contains("kernel lock is held by pid " + self.pid(), "lease renewed 10 s ago", "it runs out in 20 s", "(maxHold)");
         assertThat(report.advice()).isEqualTo("java -jar sessionlock.jar clear --token 42 --yes /sessions/a.jsonl"
                 + "   # asks it to let go; what it is busy with: jstack " + self.pid());
+    }
+
+    @Test
+    void notStaleIfItsRecordNamesNoPidNamespace() {
+        record = ours(NO_SUCH_PID, self.boot(), self.host(), null, self.timeNamespace(), 20, true);
+
+        LockReport report = report();
+
+        assertThat(report.state()).isEqualTo(State.HELD);
+        assertThat(evidence(report)).contains("cannot be seen: unknown");
     }
 
     @Test
@@ -267,12 +279,37 @@ class InspectorTest {
     }
 
     @Test
-    void tornIfEmptyBesideItsTargetAndNoLockWithoutOne() {
+    void tornIfEmptyBesideItsTargetOrTakenBeforeAndNoLockWhereNoneEverWas() {
         record = new LockContent.Empty();
 
         assertThat(report().state()).isEqualTo(State.TORN);
         targetExists = false;
+        wasTaken = true;
+        assertThat(report().state()).isEqualTo(State.TORN);
+        assertThat(report().advice()).contains("the next acquisition replaces it");
+        wasTaken = false;
+        used = false;
         assertThat(report().state()).isEqualTo(State.NOT_A_LOCK);
+    }
+
+    /** It may be a lock that a power cut has emptied: a person has to look, and cron has to say so. */
+    @Test
+    void tornWithAdviceForAPersonIfEmptyWhereLocksAreTakenAndNothingTellsWhoseItIs() {
+        record = new LockContent.Empty();
+        targetExists = false;
+
+        assertThat(report().state()).isEqualTo(State.TORN);
+        assertThat(evidence(report())).contains("nobody can lock a.jsonl");
+        assertThat(report().advice()).isEqualTo("if no program needs it: rm /sessions/a.jsonl.lock");
+    }
+
+    @Test
+    void heldIfItsRecordWasEditedWhileItIsHeld() {
+        record = new LockContent.Torn("cut");
+        owners = List.of(List.of(4711L), NOBODY);
+
+        assertThat(report().state()).isEqualTo(State.HELD);
+        assertThat(evidence(report())).contains("torn record: cut", "the kernel lock is held by pid 4711");
     }
 
     private LockContent givenBack() {
@@ -516,10 +553,21 @@ class InspectorTest {
     }
 
     @Test
-    void tornIsOldEnoughByItsAgeOrByHowLongItWasWatched() {
-        assertThat(Inspector.isOldEnough(new Found(new LockContent.Empty(), new Object(), 29_999, 29_999))).isFalse();
-        assertThat(Inspector.isOldEnough(new Found(new LockContent.Empty(), new Object(), 30_000, 0))).isTrue();
-        assertThat(Inspector.isOldEnough(new Found(new LockContent.Empty(), new Object(), 0, 30_000))).isTrue();
+    void tornIsReplaceableByItsAgeOrByHowLongItWasWatched() {
+        assertThat(isReplaceable(new LockContent.Empty(), 29_999, 29_999)).isFalse();
+        assertThat(isReplaceable(new LockContent.Empty(), 30_000, 0)).isTrue();
+        assertThat(isReplaceable(new LockContent.Empty(), 0, 30_000)).isTrue();
+        assertThat(isReplaceable(new LockContent.Torn("cut"), 30_000, 0)).isTrue();
+        assertThat(isReplaceable(new LockContent.Other("a FIFO"), 30_000, 0)).isFalse();
+        targetExists = false;
+        assertThat(isReplaceable(new LockContent.Empty(), 30_000, 0)).isFalse();
+        wasTaken = true;
+        assertThat(isReplaceable(new LockContent.Empty(), 30_000, 0)).isTrue();
+    }
+
+    private boolean isReplaceable(LockContent content, long ageMillis, long watchedMillis) {
+        return Inspector.isReplaceableNow(new Glance(Path.of("/sessions/a.jsonl"), new Found(content, new Object(), ageMillis, watchedMillis), null, owners,
+                until, comparable, targetExists, used, wasTaken, NOW, self));
     }
 
     @Test
@@ -535,6 +583,6 @@ class InspectorTest {
     @Test
     void quotesWhatAShellWouldTakeApart() {
         assertThat(Inspector.report(new Glance(Path.of("/my sessions/it's.jsonl"), found(new LockContent.Stranger(self.pid(), null, -1, -1)), null,
-                owners, until, true, true, NOW, self)).advice()).endsWith("clear --yes '/my sessions/it'\\''s.jsonl'");
+                owners, until, true, true, true, true, NOW, self)).advice()).endsWith("clear --yes '/my sessions/it'\\''s.jsonl'");
     }
 }

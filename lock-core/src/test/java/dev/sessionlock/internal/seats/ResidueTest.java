@@ -130,6 +130,31 @@ class ResidueTest {
             assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-2", "time-1", false, -GRACE_MS))).isInstanceOf(Replace.class);
         }
 
+        /** Whoever wrote it had no {@code /proc}: its pid may be of any namespace, and we would look up another process, or nobody. */
+        @Test
+        void thatNamesNoPidNamespaceCountsUntilItsLeaseIsOver() {
+            assertThat(judge(ours(SimulatedDirectory.BOOT, null, "time-1", true, 1)))
+                    .isInstanceOfSatisfying(Wait.class, wait -> assertThat(wait.why()).contains("pid 200", "cannot be seen"));
+            assertThat(judge(ours(SimulatedDirectory.BOOT, null, "time-1", true, -GRACE_MS))).isInstanceOf(Replace.class);
+            assertThat(residue.judgeDead(found(ours(SimulatedDirectory.BOOT, null, "time-1", true, -GRACE_MS), 0, 0), true)).isInstanceOf(Wait.class);
+            assertThat(residue.objection(found(ours(SimulatedDirectory.BOOT, null, "time-1", true, 1), 0, 0))).isNotNull();
+        }
+
+        @Test
+        void isNotJudgedByOneWhoDoesNotKnowItsOwnPidNamespace() {
+            Residue blind = new Residue(new SimulatedPlace(directory, new Journal(op -> { }), SimulatedPlace.process(100, 1, null, "time-1"), 0));
+
+            assertThat(blind.judge(found(ours(LEASE_MS), 0, 0), terms(true))).isInstanceOf(Wait.class);
+            assertThat(blind.judgeDead(found(ours(LEASE_MS), 0, 0), true)).isInstanceOf(Wait.class);
+        }
+
+        @Test
+        void isJudgedByItsPidWhereThereAreNoPidNamespaces() {
+            Residue there = new Residue(new SimulatedPlace(directory, new Journal(op -> { }), SimulatedPlace.process(100, 1, null, "time-1"), 0));
+
+            assertThat(there.judge(found(ours(SimulatedDirectory.BOOT, null, "time-1", true, LEASE_MS), 0, 0), terms(true))).isInstanceOf(Replace.class);
+        }
+
         @Test
         void whoseProcessCannotBeSeenCountsUntilItsLeaseIsOver() {
             directory.hidesProcesses = true;
@@ -247,6 +272,16 @@ class ResidueTest {
             directory.targetExists = false;
 
             assertThat(judge(new LockContent.Empty(), 90_000, 90_000)).isInstanceOf(Refuse.class);
+        }
+
+        @Test
+        void emptyWithoutATargetIsReplacedOnceItIsOldIfTheLockWasTakenHereBefore() {
+            directory.targetExists = false;
+            directory.token = 1;
+
+            assertThat(judge(new LockContent.Empty(), 29_999, 29_999)).isInstanceOf(Wait.class);
+            assertThat(judge(new LockContent.Empty(), 30_000, 0)).isInstanceOf(Replace.class);
+            assertThat(residue.judgeDead(found(new LockContent.Empty(), 0, 30_000), true)).isInstanceOf(Replace.class);
         }
 
         @Test

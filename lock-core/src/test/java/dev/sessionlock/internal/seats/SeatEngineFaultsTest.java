@@ -48,7 +48,7 @@ class SeatEngineFaultsTest {
         @Override
         public void before(Op op) throws IOException {
             boolean canFail = op != Op.CLOCK && op != Op.WALL && op != Op.UNTIL && op != Op.REPLACE && op != Op.SAYS
-                    && op != Op.DRAW_TOKEN && op != Op.RAISE_TOKEN && op != Op.STANDS && op != Op.JUDGE && op != Op.TARGET
+                    && op != Op.DRAW_TOKEN && op != Op.RAISE_TOKEN && op != Op.LAST_TOKEN && op != Op.STANDS && op != Op.JUDGE && op != Op.TARGET
                     && op != Op.REQUESTED && op != Op.DROP_REQUEST && op != Op.DISPLACED && op != Op.KERNEL && op != Op.FREE_BYTE;
             if (canFail && (failing.contains(op) || done++ == failingAt)) {
                 failed = true;

@@ -15,6 +15,7 @@ import dev.sessionlock.spi.EngineLock.Standing;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
@@ -46,6 +47,7 @@ class SeatEngineTest {
         private Event beforeByte = NOTHING;
         private Event afterByte = NOTHING;
         private Event afterReclaimMark = NOTHING;
+        private Event afterDraw = NOTHING;
         private boolean wordsStay;
         private boolean cannotFindItsLine;
         private boolean cannotUnlink;
@@ -57,7 +59,11 @@ class SeatEngineTest {
 
         /** @param clockOffset other than 0 for one of another time namespace */
         Party(long pid, long clockOffset) {
-            super(SeatEngineTest.this.directory, new Journal(op -> { }), process(pid, pid, "pids-1", "time-1"), clockOffset);
+            this(pid, clockOffset, SeatEngineTest.this.directory);
+        }
+
+        Party(long pid, long clockOffset, SimulatedDirectory directory) {
+            super(directory, new Journal(op -> { }), process(pid, pid, "pids-1", "time-1"), clockOffset);
             engine = new SeatEngine(this);
             directory.processes.put(pid, pid);
         }
@@ -89,6 +95,15 @@ class SeatEngineTest {
             beforeByte = NOTHING;
             happens(event);
             return gives(seat);
+        }
+
+        @Override
+        long draw(long wallMicros) {
+            long token = super.draw(wallMicros);
+            Event event = afterDraw;
+            afterDraw = NOTHING;
+            happens(event);
+            return token;
         }
 
         private boolean gives(int seat) {
@@ -524,18 +539,173 @@ class SeatEngineTest {
             assertThat(directory.at(Spot.LOCK).content).isEqualTo(living);
         }
 
+        /** A token says that the lock was taken here: were one drawn, the second try would take the file for a record that a power cut has emptied. */
         @Test
-        void keepsItsTokenIfThatIsGreaterThanTheDeadOnes() throws IOException {
+        void drawsNoTokenForALockThatWasNeverTakenWhileAnotherProgramsFileLiesInItsPlace() throws IOException {
+            directory.targetExists = false;
+            directory.leave(Spot.LOCK, new LockContent.Empty());
+            assertThat(one.busy().why()).contains("new and empty");
+            directory.pass(3_600_000 * MILLI);
+            for (int i = 0; i < 3; i++) {
+                assertThatThrownBy(one::take).isInstanceOf(dev.sessionlock.NotALockFileException.class).hasMessageContaining("power cut");
+            }
+            assertThat(directory.token).isZero();
+            assertThat(directory.at(Spot.LOCK)).isNotNull();
+            assertNothingHeld();
+        }
+
+        @Test
+        void drawsItsTokenOnceMoreAfterADeadOnesRecordWasInItsWay() throws IOException {
+            directory.token = 1; // it was taken here before
             directory.leave(Spot.LOCK, ofTheDead(directory.wallMicros - 1));
-            assertThat(one.take().token()).isEqualTo(directory.wallMicros);
+            assertThat(one.take().token()).as("the second one of this microsecond").isEqualTo(directory.wallMicros + 1);
+            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(directory.token);
 
             one.gone();
-            directory.leave(Spot.LOCK, ofTheDead(directory.wallMicros + 1));
-            assertThat(two.take().token()).as("equal to the one it had drawn").isEqualTo(directory.wallMicros + 2);
+            directory.leave(Spot.LOCK, ofTheDead(directory.wallMicros + 9));
+            assertThat(two.take().token()).as("after the dead one's").isEqualTo(directory.wallMicros + 10);
+            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(directory.token);
         }
     }
 
     // ---- holding ----
+
+    /** What a successor says of the one before it: the log, the count of reclaimed locks and the listeners tell it to people. */
+    @Nested
+    class WhyItWasReclaimed {
+
+        private SeatHold comeInFromTheSecondSeat() throws IOException {
+            two.busy();
+            directory.pass(20 * MILLI);
+            return two.take();
+        }
+
+        @Test
+        void isNothingIfTheOtherIsJustTakingTheLockOrGivingItBack() throws IOException {
+            two.engine.release(two.take());
+            directory.owner[0] = one; // between its byte and its word, on a busy machine
+
+            SeatHold hold = comeInFromTheSecondSeat();
+
+            assertThat(hold.seat).isOne();
+            assertThat(hold.reclaimed()).isNull();
+        }
+
+        @Test
+        void isThatItsHolderIsFrozenIfItsLeaseIsOver() throws IOException {
+            one.take();
+
+            assertThat(takeOver().reclaimed()).isEqualTo("its holder is frozen past its lease");
+        }
+
+        @Test
+        void isThatItsHolderIsDeadIfItsProcessIs() throws IOException {
+            one.take();
+            one.gone();
+            directory.pass(LEASE + GRACE + MILLI);
+            directory.owner[0] = three; // which has not come to publishing anything
+
+            assertThat(comeInFromTheSecondSeat().reclaimed()).isEqualTo("pid 70100 does not exist");
+        }
+
+        @Test
+        void isThatItsHolderIsFrozenIfItsRecordWasRemoved() throws IOException {
+            one.take();
+            directory.put(Spot.LOCK, null);
+
+            assertThat(takeOver().reclaimed()).isEqualTo("its holder is frozen past its lease");
+        }
+    }
+
+    /**
+     * Somebody has removed {@code .session-locks}: who held or knew the lock goes on with its bytes and its table, who comes later makes new ones. The
+     * record alone keeps them apart, and no table says what token the other has drawn last.
+     */
+    @Nested
+    class TokensOverAReplacedDirectory {
+        private final Terms others = new Terms(2 * LEASE, true, -1, "writer-2", null, true);
+        private final SimulatedDirectory replacement = new SimulatedDirectory(directory);
+        private final Party late = new Party(70_400, 0, replacement);
+
+        @BeforeEach
+        void lockWasTakenThereBefore() {
+            replacement.token = 1; // else it looks at what lies at x.lock before it draws
+        }
+
+        private void pass(long nanos) {
+            directory.pass(nanos);
+            replacement.pass(nanos);
+        }
+
+        private void assertLateComesInWithAGreaterToken(Event meanwhile) throws IOException {
+            late.afterDraw = () -> {
+                meanwhile.happen();
+                pass(1_000); // that much it takes
+            };
+            SeatHold hold = late.take();
+            assertThat(hold.token()).isGreaterThan(directory.token);
+            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(hold.token());
+            assertThat(replacement.token).isEqualTo(hold.token());
+        }
+
+        @Test
+        void growThoughTheOldHolderHandsItOnBetweenTheDrawingAndTheLinking() throws IOException {
+            SeatHold old = one.take();
+            pass(MILLI);
+
+            assertLateComesInWithAGreaterToken(() -> {
+                pass(MILLI / 2);
+                one.engine.release(one.engine.handOver(old, others));
+            });
+        }
+
+        @Test
+        void growThoughTheOldHolderHandsItOnFor260Milliseconds() throws IOException {
+            SeatHold old = one.take();
+
+            assertLateComesInWithAGreaterToken(() -> {
+                Hold last = old;
+                for (int i = 0; i < 26; i++) {
+                    pass(10 * MILLI);
+                    last = one.engine.handOver(last, i % 2 == 0 ? others : TERMS);
+                }
+                one.engine.release(last);
+            });
+        }
+
+        @Test
+        void growThoughAnotherComesAndGoesOnTheOldBytesMeanwhile() throws IOException {
+            assertLateComesInWithAGreaterToken(() -> {
+                pass(2 * MILLI);
+                one.engine.release(one.take());
+            });
+        }
+
+        @Test
+        void growThoughTheMachineWasSuspendedMeanwhile() throws IOException {
+            assertLateComesInWithAGreaterToken(() -> {
+                directory.wallMicros += 5_000_000; // its monotonic clock stood still
+                replacement.wallMicros += 5_000_000;
+                one.engine.release(one.take());
+            });
+        }
+
+        @Test
+        void growThoughADeadOnesRecordWasInTheWay() throws IOException {
+            directory.leave(Spot.LOCK, ofTheDead(7));
+            SeatHold hold = late.take();
+
+            assertThat(hold.token()).isEqualTo(recordAt(Spot.LOCK).token()).isEqualTo(replacement.token);
+        }
+
+        @Test
+        void areDrawnOnceOnTheGoodPath() throws IOException {
+            long before = replacement.token;
+            SeatHold hold = late.take();
+
+            assertThat(hold.token()).isEqualTo(replacement.wallMicros).isNotEqualTo(before);
+        }
+    }
 
     @Nested
     class Renewing {

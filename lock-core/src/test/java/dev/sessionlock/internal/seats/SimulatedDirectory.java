@@ -34,7 +34,23 @@ final class SimulatedDirectory {
     long token;
     long waiterSeen;
 
-    private final Inode[] spots = new Inode[2];
+    private final Inode[] spots;
+
+    SimulatedDirectory() {
+        this.spots = new Inode[2];
+    }
+
+    /**
+     * What lies beside the targets of the other stays; bytes and table are new, as after {@code rm -rf .session-locks}. Those who have the old ones
+     * open go on with them.
+     */
+    SimulatedDirectory(SimulatedDirectory replaced) {
+        this.spots = replaced.spots;
+        this.nanos = replaced.nanos;
+        this.wallMicros = replaced.wallMicros;
+        this.processes.putAll(replaced.processes);
+    }
+
     boolean reclaiming;
     long reclaimingSince;
     final Set<Long> requests = new HashSet<>();

@@ -315,6 +315,11 @@ class SimulatedPlace implements LockPlace {
         }
 
         @Override
+        public long lastToken() {
+            return journal.safely(Op.LAST_TOKEN, () -> directory.token);
+        }
+
+        @Override
         public void raiseToken(long least) {
             journal.safely(Op.RAISE_TOKEN, () -> directory.token = Math.max(directory.token, least));
         }
@@ -506,6 +511,11 @@ class SimulatedPlace implements LockPlace {
     }
 
     @Override
+    public boolean wasTaken() {
+        return journal.safely(Op.LAST_TOKEN, () -> directory.token != 0);
+    }
+
+    @Override
     public boolean beginReclaim() throws IOException {
         return journal.step(Op.BEGIN_RECLAIM, () -> {
             if (directory.reclaiming && directory.wallMicros - directory.reclaimingSince < OLD_RECLAIM_MICROS) {
@@ -572,7 +582,7 @@ class SimulatedPlace implements LockPlace {
     @Override
     public Glance glance() {
         return new Glance(target(), found(Spot.LOCK), found(Spot.TAKEOVER), null, List.of(directory.until[0], directory.until[1]), comparable,
-                directory.targetExists, ownNow(), self);
+                directory.targetExists, directory.lined, directory.token != 0, ownNow(), self);
     }
 
     private Found found(Spot spot) {

@@ -26,7 +26,8 @@ class ProcessTableTest {
     @BeforeEach
     void aProcThatShowsProcess1() throws IOException {
         process(1, 'S', 3);
-        table = new ProcessTable(proc, true);
+        Files.createDirectories(proc.resolve("self"));
+        table = new ProcessTable(proc, true, true);
     }
 
     private Path process(long pid, char state, long ticks) throws IOException {
@@ -132,7 +133,7 @@ class ProcessTableTest {
     void aProcOfAnotherPidNamespaceSaysNothing() throws IOException {
         Files.createDirectories(proc.resolve("self"));
         process(30522, 'Z', TICKS);
-        ProcessTable foreign = new ProcessTable(proc, false);
+        ProcessTable foreign = new ProcessTable(proc, false, true);
 
         assertThat(foreign.judge(30522, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
         assertThat(foreign.judge(30599, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
@@ -146,8 +147,8 @@ class ProcessTableTest {
     }
 
     @Test
-    void withoutProcTheStartTimeTellsByTheWallClock() throws IOException, InterruptedException {
-        ProcessTable none = new ProcessTable(proc.resolve("missing"), false);
+    void whereProcessesAreNotLookedUpInProcTheStartTimeTellsByTheWallClock() throws IOException, InterruptedException {
+        ProcessTable none = new ProcessTable(proc.resolve("missing"), false, false);
         ProcessHandle self = ProcessHandle.current();
         Instant started = self.info().startInstant().orElseThrow();
 
@@ -156,6 +157,27 @@ class ProcessTableTest {
         assertThat(none.judge(self.pid(), -1, null).verdict()).isEqualTo(Verdict.ALIVE);
         assertThat(none.judge(self.pid(), -1, started.minusSeconds(60)).verdict()).isEqualTo(Verdict.DEAD);
         assertThat(none.judge(endedPid(), -1, null).verdict()).isEqualTo(Verdict.DEAD);
+    }
+
+    /** The JDK's own table of processes reads {@code /proc} there, too: what it does not find may live. */
+    @Test
+    void onLinuxWithoutProcNobodyIsKnownToBeDead() throws IOException, InterruptedException {
+        ProcessTable hidden = new ProcessTable(proc.resolve("missing"), false, true);
+        ProcessHandle self = ProcessHandle.current();
+
+        assertThat(hidden.judge(endedPid(), -1, null).verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(hidden.judge(self.pid(), -1, self.info().startInstant().orElseThrow().minusSeconds(60)).verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(hidden.judge(self.pid(), -1, null).verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(hidden.judge(self.pid(), -1, null).evidence()).contains("no /proc");
+    }
+
+    @Test
+    void onLinuxNobodyIsKnownToBeDeadOnceProcIsHidden() throws IOException {
+        process(30522, 'S', TICKS);
+        ProcessTable later = new ProcessTable(proc.resolve("hidden"), true, true); // it showed us before
+
+        assertThat(later.judge(30522, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(later.judge(30522, TICKS, null).evidence()).contains("no /proc");
     }
 
     // ---- the real one ----

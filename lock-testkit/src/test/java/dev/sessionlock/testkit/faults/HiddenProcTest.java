@@ -1,0 +1,162 @@
+package dev.sessionlock.testkit.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sessionlock.testkit.Puppet;
+import dev.sessionlock.testkit.Tools;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Processes without {@code /proc}, as in a chroot and in some containers: nobody counts as dead there, and locks work. */
+class HiddenProcTest {
+    private static final String PATIENT = "timeout=30000";
+    private static final String HIDE = "mount -t tmpfs none /proc";
+
+    @TempDir
+    Path dir;
+    private Path file;
+    private Process openClaw;
+
+    @BeforeEach
+    void startAProcessThatHoldsAnotherProgramsLock() throws IOException, InterruptedException {
+        Tools.require("hiding /proc in a mount namespace", "unshare", "-m", "sh", "-c", HIDE);
+        file = dir.resolve("session.jsonl");
+        openClaw = new ProcessBuilder("sleep", "600").start();
+    }
+
+    @AfterEach
+    void endIt() throws InterruptedException {
+        if (openClaw != null) {
+            openClaw.destroyForcibly().waitFor();
+        }
+    }
+
+    /** Its launcher and its dynamic linker need {@code /proc/self/exe} to find the JDK's libraries. */
+    private static Puppet withoutProc() throws IOException, InterruptedException {
+        String lib = System.getProperty("java.home") + "/lib";
+        return Puppet.wrappedBy("unshare", "-m", "env", "LD_LIBRARY_PATH=" + lib + ":" + lib + "/server", "sh", "-c", HIDE + " && exec \"$@\"", "sh");
+    }
+
+    /** It has used the library before. */
+    private static Puppet whoseProcIsHiddenLater(Path elsewhere) throws IOException, InterruptedException {
+        Puppet puppet = Puppet.wrappedBy("unshare", "-m");
+        puppet.acquire("warm", elsewhere, PATIENT);
+        puppet.close("warm");
+        puppet.shell(HIDE);
+        return puppet;
+    }
+
+    private Path lockFile() {
+        return dir.resolve("session.jsonl.lock");
+    }
+
+    private String openClawsRecord() {
+        return "{\"pid\":" + openClaw.pid() + ",\"createdAt\":\"" + Instant.now() + "\",\"maxHoldMs\":300000}";
+    }
+
+    private void leavesALivingProgramsLockAlone(Puppet puppet) throws Exception {
+        String record = openClawsRecord();
+        Files.writeString(lockFile(), record);
+
+        Puppet.Reply reply = puppet.ask("acquire", "a", file, "timeout=600");
+
+        assertThat(reply.words().get(0)).isEqualTo("LockTimeoutException");
+        assertThat(reply.text()).contains("pid " + openClaw.pid() + " cannot be looked up: there is no /proc here", "ps -p " + openClaw.pid(),
+                "rm " + lockFile());
+        assertThat(lockFile()).hasContent(record);
+    }
+
+    @Nested
+    class HiddenFromTheBeginning {
+
+        @Test
+        void leavesALivingProgramsLockAlone() throws Exception {
+            try (Puppet blind = withoutProc()) {
+                HiddenProcTest.this.leavesALivingProgramsLockAlone(blind);
+            }
+        }
+
+        @Test
+        void locksExcludeEachOtherAndOneWhoSees() throws Exception {
+            try (Puppet blind = withoutProc(); Puppet second = withoutProc(); Puppet seeing = Puppet.start()) {
+                Puppet.Held first = blind.acquire("a", file, PATIENT);
+                assertThat(blind.verify("a")).isEqualTo("held");
+                assertThat(second.tryAcquire("b", file)).isFalse();
+                assertThat(seeing.tryAcquire("c", file)).isFalse();
+                Puppet.Call waiting = second.beginAcquire("b", file, PATIENT);
+                blind.close("a");
+                Puppet.Held next = Puppet.held(waiting);
+                assertThat(next.token()).isGreaterThan(first.token());
+                second.close("b");
+                assertThat(seeing.acquire("c", file, PATIENT).token()).isGreaterThan(next.token());
+            }
+        }
+
+        /** And a hand, or a backup in its JVM, has taken its bytes: its record alone speaks for it. */
+        @Test
+        void holderWhoseBytesAreLostIsKeptByItsRecordFromEitherSide() throws Exception {
+            try (Puppet blind = withoutProc(); Puppet second = withoutProc(); Puppet seeing = Puppet.start()) {
+                blind.acquire("a", file, "lease=20000", PATIENT);
+                blind.tell("walk", dir);
+                assertThat(second.tryAcquire("b", file)).isFalse();
+                assertThat(seeing.tryAcquire("c", file)).isFalse();
+                assertThat(blind.ensure("a")).isEqualTo("held");
+                blind.close("a");
+
+                seeing.acquire("a", file, "lease=20000", PATIENT);
+                seeing.tell("walk", dir);
+                assertThat(blind.tryAcquire("b", file)).isFalse();
+                assertThat(seeing.ensure("a")).isEqualTo("held");
+            }
+        }
+
+        @Test
+        void killedHolderIsFollowedAfterItsLease() throws Exception {
+            try (Puppet second = withoutProc(); Puppet seeing = Puppet.start()) {
+                try (Puppet blind = withoutProc()) {
+                    blind.acquire("a", file, "lease=1500", "takeover=false", PATIENT);
+                    blind.jvm().kill();
+                }
+                second.acquire("b", file, PATIENT);
+                second.close("b");
+                try (Puppet blind = withoutProc()) {
+                    blind.acquire("a", file, "lease=1500", PATIENT);
+                    blind.jvm().kill();
+                }
+                seeing.acquire("c", file, PATIENT);
+            }
+        }
+    }
+
+    @Nested
+    class HiddenLater {
+
+        @Test
+        void leavesALivingProgramsLockAlone() throws Exception {
+            try (Puppet blinded = whoseProcIsHiddenLater(dir.resolve("other"))) {
+                HiddenProcTest.this.leavesALivingProgramsLockAlone(blinded);
+            }
+        }
+
+        @Test
+        void locksExcludeEachOther() throws Exception {
+            try (Puppet blinded = whoseProcIsHiddenLater(dir.resolve("other")); Puppet seeing = Puppet.start()) {
+                blinded.acquire("a", file, PATIENT);
+                assertThat(blinded.verify("a")).isEqualTo("held");
+                assertThat(seeing.tryAcquire("b", file)).isFalse();
+                blinded.close("a");
+                seeing.acquire("b", file, PATIENT);
+                seeing.tell("walk", dir); // and its record is left as the only witness
+                assertThat(blinded.tryAcquire("a", file)).isFalse();
+                assertThat(seeing.ensure("b")).isEqualTo("held");
+            }
+        }
+    }
+}
