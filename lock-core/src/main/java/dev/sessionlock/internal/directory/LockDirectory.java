@@ -1,11 +1,11 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.KernelLocks;
+import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
-import java.nio.channels.FileLock;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -21,7 +21,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -57,8 +56,8 @@ public final class LockDirectory {
     private final Guards guards;
     private final Claims claims;
     private final ProcessTable processes = new ProcessTable();
-    private final ReentrantLock setup = new ReentrantLock();
-    private final ReentrantLock verifying = new ReentrantLock();
+    private final Mutex setup = new Mutex();
+    private final Mutex verifying = new Mutex();
     private final AtomicReference<@Nullable Object> view = new AtomicReference<>();
     private boolean wasIncomplete;
     private volatile boolean displaced;
@@ -84,11 +83,14 @@ public final class LockDirectory {
         this.guards = guards;
         this.claims = new Claims(inner, mode, guards);
         guards.enter(inner);
+        boolean opened = false;
         try {
             this.board = traits.network() == null ? openBoard() : null;
-        } catch (IOException | RuntimeException e) {
-            guards.leave();
-            throw e;
+            opened = true;
+        } finally {
+            if (!opened) {
+                guards.leave();
+            }
         }
     }
 
@@ -167,26 +169,20 @@ public final class LockDirectory {
     }
 
     private <T> T holdingSetup(Board.Bytes.Step<T> step) throws IOException {
-        setup.lock(); // a second thread of ours would find the byte taken by ourselves
-        try {
-            FileLock held = awaitSetup();
-            try {
+        return setup.holding(() -> { // a second thread of ours would find the byte taken by ourselves
+            try (Guards.Loan held = guards.lend()) {
+                awaitSetup(held);
                 return step.run();
-            } finally {
-                held.release();
             }
-        } finally {
-            setup.unlock();
-        }
+        });
     }
 
-    private FileLock awaitSetup() throws IOException {
+    private void awaitSetup(Guards.Loan held) throws IOException {
         boolean interrupted = false;
         try {
             for (long start = Clock.SYSTEM.nanos(); ; ) {
-                FileLock lock = guards.trySetup();
-                if (lock != null) {
-                    return lock;
+                if (held.trySetup()) {
+                    return;
                 }
                 if (Clock.SYSTEM.nanos() - start > SETUP_PATIENCE_NANOS) {
                     throw new IOException("another process has been setting up " + inner + " for 5 s; is it frozen? (kill -CONT wakes it)");
@@ -206,16 +202,12 @@ public final class LockDirectory {
         return new Board.Bytes() {
             @Override
             public boolean holdingBoth(long h, Runnable clear) throws IOException {
-                try (FileLock first = guards.trySeat(h, 0)) {
-                    if (first == null) {
-                        return false;
+                try (Guards.Loan first = guards.lend(); Guards.Loan second = guards.lend()) {
+                    boolean both = first.trySeat(h, 0) && second.trySeat(h, 1);
+                    if (both) {
+                        clear.run();
                     }
-                    try (FileLock second = guards.trySeat(h, 1)) {
-                        if (second != null) {
-                            clear.run();
-                        }
-                        return second != null;
-                    }
+                    return both;
                 }
             }
 
@@ -288,24 +280,16 @@ public final class LockDirectory {
      * @return whether the directory is still the one at its name, as at every look before
      */
     public boolean verify() throws IOException {
-        verifying.lock(); // two at once would each map a new board, and one of them would look replaced to the other's holders
-        try {
-            return verifyAlone();
-        } finally {
-            verifying.unlock();
-        }
+        return verifying.holding(this::verifyAlone); // two at once would each map a new board, and one of them would look replaced to the other's holders
     }
 
     /** Verifies, unless that was done a moment ago: thousands of locks may ask for it at once. */
     void verifyUnlessLately() throws IOException {
-        verifying.lock();
-        try {
+        verifying.locked(() -> {
             if (Clock.SYSTEM.nanos() - verifiedAt > LATELY_NANOS) {
                 verifyAlone();
             }
-        } finally {
-            verifying.unlock();
-        }
+        });
     }
 
     private boolean verifyAlone() throws IOException {
@@ -313,6 +297,8 @@ public final class LockDirectory {
         if (!isInPlace()) {
             return false;
         }
+        guards.reopenClosed();
+        guards.settle();
         if (guards.putDisplacedAside()) {
             log.warn("somebody removed guard files of {} while locks were in use; they are made anew", inner);
         }

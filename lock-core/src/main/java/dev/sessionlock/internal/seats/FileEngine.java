@@ -129,15 +129,17 @@ public final class FileEngine implements LockEngine {
 
     @Override
     public void verify() {
-        for (LockDirectory directory : directories.all()) {
-            try {
-                if (!directory.verify()) {
-                    directories.forget(directory);
-                }
-            } catch (IOException e) {
-                log.warn("could not look after {}; trying again", directory, e);
-            }
-        }
+        directories.verify();
+    }
+
+    @Override
+    public boolean isSuspect() {
+        return directories.isSuspect();
+    }
+
+    @Override
+    public void onSuspicion(Runnable wake) {
+        directories.onSuspicion(wake);
     }
 
     @Override
