@@ -156,7 +156,7 @@ final class Keeper {
 
     private void tick() {
         long now = System.nanoTime();
-        boolean deeply = now - deepAt >= DEEP_NANOS;
+        boolean deeply = cells.engine().isSuspect() || now - deepAt >= DEEP_NANOS;
         if (deeply) {
             deepAt = now;
             cells.engine().verify();
