@@ -221,6 +221,7 @@ public final class Puppet implements AutoCloseable {
     static final class Strings implements ChildScenario {
         private final SessionLocks locks = SessionLocks.builder().shutdownGrace(Duration.ofSeconds(Long.getLong(SHUTDOWN_GRACE, 1))).build();
         private final Map<String, SessionLock> handles = new ConcurrentHashMap<>();
+        private final List<InputStream> filling = new ArrayList<>();
         private final ThreadGroup users = new ThreadGroup("users");
         private final CountDownLatch hooksMayEnd = new CountDownLatch(1);
         private ParentJvm parent;
@@ -296,6 +297,15 @@ public final class Puppet implements AutoCloseable {
                 case "cpu" -> {
                     return List.of(ProcessHandle.current().info().totalCpuDuration().orElseThrow().toMillis());
                 }
+                case "useUpDescriptors" -> {
+                    return List.of(useUpDescriptors());
+                }
+                case "closeDescriptors" -> {
+                    for (InputStream in : filling) {
+                        in.close();
+                    }
+                    filling.clear();
+                }
                 case "interruptGroup" -> users.interrupt();
                 case "interruptWaiters" -> Thread.getAllStackTraces().keySet().stream()
                         .filter(thread -> thread.getName().contains("waits-in-kernel")).forEach(Thread::interrupt);
@@ -352,6 +362,17 @@ public final class Puppet implements AutoCloseable {
                 return "lost " + e.reason();
             } catch (IllegalStateException e) {
                 return "closed";
+            }
+        }
+
+        /** Opens files until no more can be opened. */
+        private int useUpDescriptors() {
+            try {
+                while (true) {
+                    filling.add(new java.io.FileInputStream("/dev/null"));
+                }
+            } catch (IOException e) {
+                return filling.size();
             }
         }
 

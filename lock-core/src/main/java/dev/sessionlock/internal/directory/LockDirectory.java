@@ -8,9 +8,11 @@ import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
@@ -406,6 +408,10 @@ public final class LockDirectory {
                 any = all.iterator().hasNext();
             } catch (DirectoryIteratorException e) {
                 throw e.getCause();
+            } catch (NoSuchFileException | NotDirectoryException e) {
+                throw e;
+            } catch (FileSystemException e) {
+                return true; // out of descriptors: each looks for its own request, which costs none
             }
         }
         requests = new Requests(any, now, settled(changed));

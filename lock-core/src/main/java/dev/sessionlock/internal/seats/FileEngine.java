@@ -5,6 +5,7 @@ import dev.sessionlock.internal.directory.Glance;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.OpenDirectories;
+import dev.sessionlock.internal.system.OpenFiles;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.Sight;
@@ -29,6 +30,7 @@ public final class FileEngine implements LockEngine {
     private final long hand = ThreadLocalRandom.current().nextLong();
 
     private FileEngine() {
+        OpenFiles.limit(); // while it can be read
     }
 
     @Override
