@@ -52,7 +52,7 @@ final class Guards {
 
     private static final Logger log = LoggerFactory.getLogger(Guards.class);
     /** So long a byte may be nobody's by our books and taken by the JDK's, until the guard is opened anew for it. */
-    private static final long PHANTOM_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final long PHANTOM_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final FileMode mode;
     private final Runnable suspicion;
@@ -129,8 +129,7 @@ final class Guards {
 
     /**
      * As {@link #trySeat}, by one whose earlier call was broken off by a throwable, so that the JDK may count the byte as taken though nobody has it. It
-     * knows its locks by weak references: what was broken off is forgotten at the next garbage collection, so that is asked for. If that does not
-     * help, the guard is opened anew.
+     * does so for as long as the channel is open; so after a while the guard is opened anew, and what was held through it is taken again.
      *
      * @throws IOException if it is still so
      */
@@ -144,8 +143,7 @@ final class Guards {
             long now = Clock.SYSTEM.nanos();
             long since = phantomSince;
             if (since == 0) {
-                phantomSince = now;
-                System.gc();
+                phantomSince = now; // it may be the same lock's under the path that its directory had before
             } else if (now - since > PHANTOM_PATIENCE_NANOS && Copies.isAlone()) {
                 phantomSince = 0;
                 log.warn("the JDK counts a byte of {} as taken, which an error has left; it is opened anew", file(dir, guard));
