@@ -230,12 +230,17 @@ final class FilePlace implements LockPlace {
     }
 
     /** Gives up the record file of a writing that failed, or that a throwable broke off. */
-    private void retireDrawn() throws IOException {
+    private void retireDrawn() {
         Claims.Claim claim = drawn;
-        if (claim != null) {
-            directory.claims().retire(claim);
-            drawn = null;
+        if (claim == null) {
+            return;
         }
+        try {
+            directory.claims().retire(claim);
+        } catch (IOException e) {
+            directory.log().debug("{} stays; it is swept when this process has ended", claim, e);
+        }
+        drawn = null;
     }
 
     @Override

@@ -106,9 +106,12 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public Taken take(Terms terms) throws IOException {
-        settleQuietly();
         if (unsettled) {
-            return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "what an earlier try of this process has left cannot be taken back yet");
+            try {
+                settle();
+            } catch (IOException e) { // it passes by itself, mostly
+                return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "what an earlier try of this process has left cannot be taken back yet", e);
+            }
         }
         if (!undeleted.isEmpty()) {
             tidy(); // our own record in our own way

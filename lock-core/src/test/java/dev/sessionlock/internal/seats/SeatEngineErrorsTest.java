@@ -167,6 +167,7 @@ class SeatEngineErrorsTest {
         for (int seat = 0; seat < 2; seat++) {
             assertThat(directory.owner[seat]).as("owner of byte %d", seat).isNotEqualTo(one.place);
             assertThat(one.place.jvm[seat]).as("byte %d in the JVM's eyes", seat).isFalse();
+            assertThat(directory.until[seat] & 0xffff).as("whose word %d is", seat).isNotEqualTo(one.place.self().pid());
         }
         assertThat(one.place.slips).as("records that are neither spare nor given up").isEmpty();
         assertThat(directory.reclaiming).as("the mark of a reclaim").isFalse();
@@ -376,7 +377,7 @@ class SeatEngineErrorsTest {
             for (int calls = 0; ; calls++) {
                 assertThat(calls).isLessThan(MOST_CALLS);
                 try {
-                    boolean begun = hold.retaking; // then it is known without a deep look
+                    boolean begun = !one.place.jvm[0]; // the byte was being taken again: that is known without a deep look
                     Standing standing = one.engine.check(hold, !begun);
                     assertThat(standing == Standing.LOST || directory.owner[0] == one.place && directory.until[0] != 0)
                             .as("%s, byte of %s, word %d", standing, directory.owner[0], directory.until[0]).isTrue();
