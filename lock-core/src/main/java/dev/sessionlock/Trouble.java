@@ -1,5 +1,6 @@
 package dev.sessionlock;
 
+import dev.sessionlock.internal.system.OpenFiles;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
@@ -54,11 +55,21 @@ final class Trouble {
         return e instanceof FileNotFoundException && String.valueOf(e.getMessage()).contains("(Permission denied)");
     }
 
+    private static String usedUp(IOException e) {
+        long limit = OpenFiles.limit();
+        return "too many open files: this process has used up its " + (limit < 0 ? "" : limit + " ") + "descriptors (ulimit -n) and could not open "
+                + e.getMessage() + ". What it holds stays held. See what it has open (ls -l /proc/" + ProcessHandle.current().pid()
+                + "/fd), close what leaks, or raise the limit (ulimit -n, or LimitNOFILE= of its service)";
+    }
+
     private static Object file(IOException e, Path parent) {
         return e instanceof FileSystemException known && known.getFile() != null ? known.getFile() : parent;
     }
 
     private static String reason(IOException e, Path parent) {
+        if (OpenFiles.ranOut(e)) {
+            return usedUp(e);
+        }
         String said = String.valueOf(e.getMessage()).toLowerCase(Locale.ROOT);
         if (said.contains("no space left")) {
             return "the disk of " + parent + " is full (space or inodes); free some and try again";

@@ -9,6 +9,21 @@ import org.jetbrains.annotations.Nullable;
  * One lock, as whatever excludes other processes knows it: take, renew, release, look. The threads of this JVM stand above it and
  * call one method at a time, but for {@link #look} and those that are memory only, which any thread may call, and {@link #await}, which
  * blocks one of its own.
+ *
+ * <p><b>When a throwable comes out.</b> Any method may throw anything: a {@link StackOverflowError}, an {@link OutOfMemoryError}, the
+ * {@link RuntimeException} of a driver. Nothing may be left behind then that nobody finishes. So the caller goes on, one method at a time as always:
+ * <ul>
+ *   <li>after {@link #take}: it has no hold, and calls {@link #tidy} until that returns true, or {@code take} again;
+ *   <li>after {@link #handOver}, {@link #renew} or {@link #check}: the hold that was given is as it was, or is lost; {@link #release} of it gives back all
+ *       that was taken for it;
+ *   <li>after {@link #release}: the same call again. A further one, after one that has succeeded, does nothing: what belonged to the hold may serve another
+ *       by then;
+ *   <li>after {@link #accept}, {@link #decline} or {@link #putBack}: the same call again; after {@link #await}: nothing was got, and {@link #tidy} gives
+ *       back what may have been;
+ *   <li>after {@link #clear} or {@link #tidy}: {@code tidy} until it returns true.
+ * </ul>
+ * When {@code tidy} returns true and no hold is out, this process has nothing of the lock any more: others can take it. What {@link #await} got stays until
+ * it is accepted or declined, what was accepted until it is used or put back.
  */
 public interface EngineLock {
     /** A raised hand older than this is nobody's, nanoseconds; who waits raises it again at half of it. */
@@ -90,7 +105,10 @@ public interface EngineLock {
     default void lookAfresh() throws IOException {
     }
 
-    /** Gives a hold back. Never fails: what could not be deleted or freed is tried again by {@link #tidy}. */
+    /**
+     * Gives a hold back. What could not be deleted or freed is no failure: it is tried again by {@link #tidy}. A hold that has been given back already is
+     * left alone.
+     */
     void release(Hold hold);
 
     /** As {@link #release}, for the keeper, whom nothing may keep waiting: at the engine's leisure, but soon. */
@@ -101,7 +119,7 @@ public interface EngineLock {
     /** Marks a hold as over but keeps others out, for the last moments of the process. */
     void abandon(Hold hold);
 
-    /** Retries what {@link #release} could not delete or free. {@return whether nothing is left to retry} */
+    /** Retries what {@link #release} could not delete or free, and ends what a throwable broke off. {@return whether nothing is left to retry} */
     boolean tidy();
 
     /** {@return what can be seen of the lock; disturbs nobody} */

@@ -147,6 +147,23 @@ public interface LockEngine {
     default void verify() {
     }
 
+    /**
+     * {@return whether something was seen since the last {@link #verify} for which all that is held should be {@linkplain EngineLock#check looked at}
+     * deeply now, and not only at the next round} Memory only, any thread.
+     */
+    default boolean isSuspect() {
+        return false;
+    }
+
+    /**
+     * Has something run whenever it becomes {@linkplain #isSuspect suspect}. The engine runs it on whatever thread sees it, perhaps one that has just been
+     * interrupted.
+     *
+     * @param wake what to run; brief, and memory only
+     */
+    default void onSuspicion(@NotNull Runnable wake) {
+    }
+
     /** Now and then: sweeps what others have left. */
     default void sweep() {
     }

@@ -221,6 +221,8 @@ public final class Puppet implements AutoCloseable {
     static final class Strings implements ChildScenario {
         private final SessionLocks locks = SessionLocks.builder().shutdownGrace(Duration.ofSeconds(Long.getLong(SHUTDOWN_GRACE, 1))).build();
         private final Map<String, SessionLock> handles = new ConcurrentHashMap<>();
+        private final List<InputStream> filling = new ArrayList<>();
+        private final ThreadGroup users = new ThreadGroup("users");
         private final CountDownLatch hooksMayEnd = new CountDownLatch(1);
         private ParentJvm parent;
 
@@ -234,7 +236,7 @@ public final class Puppet implements AutoCloseable {
                 if (words.get(1).equals("return")) {
                     return;
                 }
-                Thread thread = new Thread(() -> obey(id, words.get(1), words.subList(2, words.size())), words.get(1) + "-" + id);
+                Thread thread = new Thread(users, () -> obey(id, words.get(1), words.subList(2, words.size())), words.get(1) + "-" + id);
                 thread.setDaemon(true);
                 thread.start();
             }
@@ -295,6 +297,22 @@ public final class Puppet implements AutoCloseable {
                 case "cpu" -> {
                     return List.of(ProcessHandle.current().info().totalCpuDuration().orElseThrow().toMillis());
                 }
+                case "useUpDescriptors" -> {
+                    return List.of(useUpDescriptors());
+                }
+                case "closeDescriptors" -> {
+                    for (InputStream in : filling) {
+                        in.close();
+                    }
+                    filling.clear();
+                }
+                case "interruptGroup" -> users.interrupt();
+                case "interruptWaiters" -> Thread.getAllStackTraces().keySet().stream()
+                        .filter(thread -> thread.getName().contains("waits-in-kernel")).forEach(Thread::interrupt);
+                case "groups" -> {
+                    return Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().startsWith("sessionlock-"))
+                            .map(thread -> thread.getThreadGroup().getName()).distinct().sorted().toList();
+                }
                 case "interrupts" -> {
                     return List.of(new InterruptStorm(locks).rage(Path.of(args.get(0)), Long.parseLong(args.get(1))));
                 }
@@ -344,6 +362,17 @@ public final class Puppet implements AutoCloseable {
                 return "lost " + e.reason();
             } catch (IllegalStateException e) {
                 return "closed";
+            }
+        }
+
+        /** Opens files until no more can be opened. */
+        private int useUpDescriptors() {
+            try {
+                while (true) {
+                    filling.add(new java.io.FileInputStream("/dev/null"));
+                }
+            } catch (IOException e) {
+                return filling.size();
             }
         }
 

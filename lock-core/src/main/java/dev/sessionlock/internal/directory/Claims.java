@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -18,7 +19,6 @@ import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiFunction;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
@@ -48,8 +48,8 @@ final class Claims {
     private final Path dir;
     private final FileMode mode;
     private final Guards guards;
-    private final ReentrantLock pool = new ReentrantLock();
-    private final ArrayDeque<Claim> idle = new ArrayDeque<>();
+    private final Mutex pool = new Mutex();
+    private final ArrayDeque<Claim> idle = new ArrayDeque<>(SPARE + 1); // so that it never grows, and fails half-way
     /** The high bits of this process's number. */
     private final long world;
     private long process;
@@ -79,12 +79,25 @@ final class Claims {
         private @Nullable RandomAccessFile file;
         private @Nullable Path path;
         private boolean mayBeLonger;
+        /** Recycled or retired: the file may serve another lock by now, as another one of these. */
+        private volatile boolean letGo;
+
+        /** The next use of a spare one's file. */
+        private Claim(Claim spare) {
+            this(spare.owner, spare.number, spare.key, spare.file);
+            this.path = spare.path;
+        }
 
         private Claim(long owner, long number, Object key, RandomAccessFile file) {
             this.owner = owner;
             this.number = number;
             this.key = key;
             this.file = file;
+        }
+
+        /** {@return whether it was given back, and its file is not its own any more} */
+        boolean isLetGo() {
+            return letGo;
         }
 
         /** Not kept while the file is closed: ten thousand held locks would keep as many paths. */
@@ -104,6 +117,9 @@ final class Claims {
 
         /** Writes the record, from the first byte on, with one write; and cuts what lies behind it, if anything may. */
         void write(byte[] record) throws IOException {
+            if (letGo) {
+                return; // it is only asked for where a throwable broke off the giving back
+            }
             RandomAccessFile f = file;
             if (f != null) {
                 f.seek(0);
@@ -141,14 +157,14 @@ final class Claims {
 
         /** Lets the descriptor go while the claim is in use, if many are open. */
         void rest() throws IOException {
-            if (file != null && mayClose(SPARE)) {
+            if (file != null && !letGo && mayClose(SPARE)) {
                 closeFile();
             }
         }
 
         /** Lets the descriptor go, of one that will be in use for long: so those that come and go find room among the few that are open. */
         void restForLong() throws IOException {
-            if (file != null && mayClose(OPEN_FOR_LONG)) {
+            if (file != null && !letGo && mayClose(OPEN_FOR_LONG)) {
                 closeFile();
             }
         }
@@ -180,8 +196,7 @@ final class Claims {
 
     /** Has others see that this process lives, and in which time namespace. */
     void enlist() throws IOException {
-        pool.lock();
-        try {
+        pool.locked(() -> {
             long start = Clock.SYSTEM.nanos();
             while (alive == null) {
                 alive = guards.tryProcess(process);
@@ -196,9 +211,7 @@ final class Claims {
                 }
                 LockSupport.parkNanos(500_000);
             }
-        } finally {
-            pool.unlock();
-        }
+        });
     }
 
     private Path pathOf(long owner, long number) {
@@ -206,31 +219,30 @@ final class Claims {
     }
 
     private boolean mayClose(int ifMoreThan) {
-        pool.lock();
-        try {
+        return pool.holding(() -> {
             if (open <= ifMoreThan) {
                 return false;
             }
             open--;
             return true;
-        } finally {
-            pool.unlock();
-        }
+        });
     }
 
     /** {@return a claim for one lock, from the pool or new} */
     Claim take() throws IOException {
-        pool.lock();
-        try {
+        return pool.holding(() -> {
             Claim spare = idle.peekLast();
             if (spare != null && spare.file == null && !isOpenedAgain(spare)) {
                 dropSpares(); // a hand has swept it, and so the others, most likely
             }
-            spare = idle.pollLast();
-            return spare != null ? spare : create();
-        } finally {
-            pool.unlock();
-        }
+            spare = idle.peekLast();
+            if (spare == null) {
+                return create();
+            }
+            Claim next = new Claim(spare); // before it leaves the pool
+            idle.pollLast();
+            return next;
+        });
     }
 
     /** Under the pool's lock. {@return false if its file is gone} One that cannot be opened for another reason stays where it is. */
@@ -263,22 +275,26 @@ final class Claims {
 
     /** Takes a claim back whose link is gone. */
     void recycle(Claim claim) throws IOException {
-        pool.lock();
-        try {
-            if (idle.size() < SPARE) {
+        pool.locked(() -> {
+            if (!claim.letGo && idle.size() < SPARE) {
                 idle.addLast(claim);
-                return;
+                claim.letGo = true;
             }
-        } finally {
-            pool.unlock();
-        }
-        retire(claim);
+        });
+        retire(claim); // if there was no room
     }
 
     /** Gives a claim up that may still be linked somewhere: writing another lock's record into it would write it there as well. */
     void retire(Claim claim) throws IOException {
+        if (!claim.letGo) {
+            retireFile(claim);
+        }
+    }
+
+    private void retireFile(Claim claim) throws IOException {
         claim.close();
         Files.deleteIfExists(claim.path());
+        claim.letGo = true;
     }
 
     /**
@@ -288,30 +304,28 @@ final class Claims {
      * @param kernelHas asked with the byte and when it was taken, says whether the kernel has it; null if it does not say
      */
     void verify(BiFunction<Long, Long, @Nullable Boolean> kernelHas) throws IOException {
-        pool.lock();
-        try {
-            if (alive != null && Boolean.FALSE.equals(kernelHas.apply(Guards.positionOf(process), aliveSince))) {
-                alive.release();
+        pool.locked(() -> {
+            FileLock had = alive;
+            boolean closed = had != null && !had.acquiredBy().isOpen();
+            if (had != null && (closed || Boolean.FALSE.equals(kernelHas.apply(Guards.positionOf(process), aliveSince)))) {
+                if (!closed) {
+                    had.release();
+                }
                 alive = guards.tryProcess(process);
                 aliveSince = Clock.SYSTEM.nanos();
                 dropSpares();
                 enlist();
             }
-        } finally {
-            pool.unlock();
-        }
+        });
     }
 
     /** Gives up the spare claims: somebody removed their files. */
     void dropSpares() throws IOException {
-        pool.lock();
-        try {
+        pool.locked(() -> {
             for (Claim claim = idle.poll(); claim != null; claim = idle.poll()) {
-                retire(claim);
+                retireFile(claim);
             }
-        } finally {
-            pool.unlock();
-        }
+        });
     }
 
     /** Deletes the claims of processes that are gone, but for those that are still linked in a lock's place. */
@@ -329,8 +343,8 @@ final class Claims {
 
     /** Deletes the claims of one process, under its byte, unless it lives. */
     private void sweep(long owner) throws IOException {
-        try (FileLock gone = guards.tryProcess(owner)) {
-            if (gone == null) {
+        try (Guards.Loan gone = guards.lend()) {
+            if (!gone.tryProcess(owner)) {
                 return;
             }
             try (DirectoryStream<Path> litter = Files.newDirectoryStream(dir, PREFIX + Long.toHexString(owner) + "-*")) {
@@ -392,15 +406,15 @@ final class Claims {
 
     /** Deletes the spare claims; when no lock is held. */
     void close() throws IOException {
-        pool.lock();
-        try {
+        pool.locked(() -> {
             dropSpares();
-            if (alive != null) {
-                alive.release();
+            FileLock had = alive;
+            if (had != null) {
+                if (had.acquiredBy().isOpen()) {
+                    had.release();
+                }
                 alive = null;
             }
-        } finally {
-            pool.unlock();
-        }
+        });
     }
 }

@@ -51,6 +51,11 @@ final class Copies {
         });
     }
 
+    /** {@return whether there is no other copy of the library in this JVM} */
+    static boolean isAlone() {
+        return count() <= 1;
+    }
+
     /** One object for all class loaders. A copy that comes in between the look and the closing waits here. */
     private static Object mutex() {
         return ("monitor of " + PROPERTY).intern();

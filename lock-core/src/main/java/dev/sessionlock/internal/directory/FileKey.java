@@ -23,6 +23,11 @@ final class FileKey {
         return key != null ? key : path;
     }
 
+    /** {@return whether both are known, and the same} */
+    static boolean equal(@Nullable Object one, @Nullable Object other) {
+        return one != null && one.equals(other);
+    }
+
     /** {@return the key of what lies there; null if nothing does, or if it cannot be told} */
     static @Nullable Object ofOrNull(Path path) {
         try {

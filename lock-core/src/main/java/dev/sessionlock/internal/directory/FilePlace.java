@@ -5,7 +5,6 @@ import dev.sessionlock.internal.system.Vitality;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileLock;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryNotEmptyException;
@@ -35,14 +34,8 @@ final class FilePlace implements LockPlace {
     private final long h;
     /** Not kept while the record {@linkplain #rest rests}: ten thousand held locks would keep as many paths. */
     private @Nullable Path lockFile;
-    private @Nullable Taken byte0;
-    private @Nullable Taken byte1;
-    /** Those that could not be given back: the kernel still keeps others out for us. Null if there never were any. */
-    private FileLock @Nullable [] owed;
-
-    /** A byte that is ours, and since when: what was read of the kernel before then says nothing about it. */
-    private record Taken(FileLock lock, long at) {
-    }
+    private final KernelByte byte0;
+    private final KernelByte byte1;
 
     /** The line and the board that it was found on: a board that was replaced by hand is not ours any more. */
     private @Nullable Line line;
@@ -59,6 +52,11 @@ final class FilePlace implements LockPlace {
     /** When the directory's names had last been changed as our record was seen at {@link Spot#LOCK}; null if that told nothing. */
     private @Nullable List<FileTime> thereSince;
 
+    /** The record file that is just being written, and that nobody has yet. */
+    private Claims.@Nullable Claim drawn;
+
+    /** The {@code .reclaim} that lies there is ours. */
+    private boolean reclaims;
     /** The {@code .reclaim} of another that was met last, and since when. */
     private @Nullable Object reclaimSeen;
     private long reclaimSeenSince;
@@ -67,6 +65,8 @@ final class FilePlace implements LockPlace {
         this.directory = directory;
         this.name = name;
         this.h = h;
+        this.byte0 = new KernelByte(directory, h, 0);
+        this.byte1 = new KernelByte(directory, h, 1);
     }
 
     @Override
@@ -124,78 +124,45 @@ final class FilePlace implements LockPlace {
         return directory.board() != null;
     }
 
+    private KernelByte byteOf(int seat) {
+        return seat == 0 ? byte0 : byte1;
+    }
+
     @Override
     public boolean tryByte(int seat) throws IOException {
-        settle(seat);
-        FileLock lock = directory.guards().trySeat(h, seat);
-        if (lock == null) {
-            return false;
-        }
-        keep(seat, lock);
-        return true;
+        return byteOf(seat).tryTake();
     }
 
     @Override
     public void awaitByte(int seat) throws IOException {
-        FileLock lock = directory.guards().awaitSeat(h, seat);
-        if (!directory.guards().isCurrent(h, lock)) {
-            lock.release();
-            throw new NoSuchFileException(Guards.file(directory.inner(), Guards.guardOf(h)).toString(), null, "it was replaced meanwhile");
-        }
-        keep(seat, lock);
+        byteOf(seat).await();
     }
 
-    private void keep(int seat, FileLock lock) {
-        set(seat, new Taken(lock, clock().nanos()));
+    @Override
+    public boolean acceptByte(int seat) {
+        return byteOf(seat).accept();
     }
 
-    private @Nullable Taken taken(int seat) {
-        return seat == 0 ? byte0 : byte1;
-    }
-
-    private void set(int seat, @Nullable Taken taken) {
-        if (seat == 0) {
-            byte0 = taken;
-        } else {
-            byte1 = taken;
-        }
+    @Override
+    public void declineByte(int seat) throws IOException {
+        byteOf(seat).decline();
     }
 
     @Override
     public void freeByte(int seat) throws IOException {
-        Taken taken = taken(seat);
-        set(seat, null);
-        if (taken == null) {
-            return;
-        }
-        try {
-            taken.lock().release();
-        } catch (ClosedChannelException e) {
-            throw e; // and with the channel, the byte is gone
-        } catch (IOException e) {
-            owed = owed == null ? new FileLock[2] : owed;
-            owed[seat] = taken.lock();
-            throw e;
-        }
+        byteOf(seat).free();
     }
 
     @Override
     public void settle() throws IOException {
-        settle(0);
-        settle(1);
+        byte0.settle();
+        byte1.settle();
+        retireDrawn();
     }
 
-    private void settle(int seat) throws IOException {
-        FileLock lock = owed == null ? null : owed[seat];
-        if (lock != null) {
-            try {
-                lock.release();
-                owed[seat] = null;
-            } catch (ClosedChannelException e) {
-                owed[seat] = null; // and with the channel, the byte is gone
-                throw e;
-            }
-        }
+    @Override
+    public boolean knowsByteLost(int seat) {
+        return byteOf(seat).isKnownToBeLost();
     }
 
     @Override
@@ -265,7 +232,7 @@ final class FilePlace implements LockPlace {
     }
 
     private static @Nullable Object keyOf(Slip slip) {
-        return slip instanceof Claims.Claim claim ? claim.key() : ((Unlinked) slip).key;
+        return slip instanceof Claims.Claim claim ? claim.isLetGo() ? null : claim.key() : ((Unlinked) slip).key;
     }
 
     @Override
@@ -274,14 +241,31 @@ final class FilePlace implements LockPlace {
         if (!directory.hardLinks()) {
             return new Unlinked(bytes);
         }
-        Claims.Claim claim = directory.claims().take();
+        retireDrawn();
+        drawn = directory.claims().take();
+        Claims.Claim claim = drawn;
         try {
             claim.write(bytes);
         } catch (IOException | RuntimeException e) {
-            directory.claims().retire(claim);
+            retireDrawn();
             throw e;
         }
+        drawn = null;
         return claim;
+    }
+
+    /** Gives up the record file of a writing that failed, or that a throwable broke off. */
+    private void retireDrawn() {
+        Claims.Claim claim = drawn;
+        if (claim == null) {
+            return;
+        }
+        try {
+            directory.claims().retire(claim);
+        } catch (IOException e) {
+            directory.log().debug("{} stays; it is swept when this process has ended", claim, e);
+        }
+        drawn = null;
     }
 
     @Override
@@ -334,8 +318,16 @@ final class FilePlace implements LockPlace {
         }
         Path cover = directory.inner().resolve("cover-" + Long.toHexString(h)); // whoever was killed here has left his
         Files.deleteIfExists(cover);
-        Files.createLink(cover, claim.path());
-        Files.move(cover, lockFile(), StandardCopyOption.ATOMIC_MOVE);
+        boolean covered = false;
+        try {
+            Files.createLink(cover, claim.path());
+            Files.move(cover, lockFile(), StandardCopyOption.ATOMIC_MOVE);
+            covered = true;
+        } finally {
+            if (!covered) {
+                Files.deleteIfExists(cover);
+            }
+        }
         return true;
     }
 
@@ -352,15 +344,18 @@ final class FilePlace implements LockPlace {
         } catch (FileAlreadyExistsException e) {
             return false;
         }
+        boolean whole = false;
         try {
             slip.pin = new RandomAccessFile(path.toFile(), "rw");
             slip.key = FileKey.of(path);
             slip.pin.write(slip.record);
             directory.mode().applyToFile(path);
-        } catch (IOException | RuntimeException e) {
-            slip.unpin();
-            Files.deleteIfExists(path);
-            throw e;
+            whole = true;
+        } finally {
+            if (!whole) {
+                slip.unpin();
+                Files.deleteIfExists(path);
+            }
         }
         return true;
     }
@@ -562,6 +557,7 @@ final class FilePlace implements LockPlace {
         for (int tries = 0; tries < 2; tries++) {
             try {
                 Files.createDirectory(reclaim);
+                reclaims = true;
                 return true;
             } catch (FileAlreadyExistsException e) {
                 if (!sweepOld(reclaim)) {
@@ -597,7 +593,10 @@ final class FilePlace implements LockPlace {
 
     @Override
     public void endReclaim() throws IOException {
-        Files.deleteIfExists(reclaim());
+        if (reclaims) {
+            Files.deleteIfExists(reclaim());
+            reclaims = false;
+        }
     }
 
     private Path reclaim() {
@@ -649,8 +648,8 @@ final class FilePlace implements LockPlace {
 
     @Override
     public @Nullable Boolean kernelHasByte(int seat) {
-        Taken taken = taken(seat); // who asks without having it has lost it
-        return directory.kernelHas(Guards.guardOf(h), Guards.positionOf(h, seat), taken == null ? Long.MIN_VALUE : taken.at());
+        return knowsByteLost(seat) ? Boolean.FALSE
+                : directory.kernelHas(Guards.guardOf(h), Guards.positionOf(h, seat), byteOf(seat).takenAt());
     }
 
     @Override
@@ -667,8 +666,8 @@ final class FilePlace implements LockPlace {
     @Override
     public @Nullable String displaced() {
         for (int seat = 0; seat < 2; seat++) {
-            Taken taken = taken(seat);
-            if (taken != null && !directory.guards().isCurrent(h, taken.lock())) {
+            FileLock lock = byteOf(seat).lock();
+            if (lock != null && !directory.guards().isOfThisFile(h, lock)) {
                 return "the guard files of " + directory.inner() + " were replaced";
             }
         }

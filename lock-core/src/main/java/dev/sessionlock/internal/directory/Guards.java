@@ -1,7 +1,11 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Mutex;
+import dev.sessionlock.spi.Clock;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.channels.Channel;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -12,9 +16,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.WeakHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReferenceArray;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The guard files of one directory, which carry the kernel's byte locks, far beyond any content.
@@ -23,6 +32,9 @@ import org.jetbrains.annotations.Nullable;
  * it</em> (POSIX.1-2017, fcntl; reproduced on JDK 17 and 25). So each guard is opened once a process and stays open, and
  * nobody but the library opens it. They are {@link RandomAccessFile}s, which an interrupted thread cannot close under us, and
  * they stay strongly reachable: a collected channel takes its locks with it.
+ *
+ * <p>A channel may be closed all the same: by an interrupt of the thread that waits in the kernel. Then the kernel has dropped every byte of that file.
+ * Whoever meets a closed channel opens the file again, and raises a suspicion, so that what was held through it is taken again at once.
  *
  * <pre>
  * byte                        what it says
@@ -44,20 +56,37 @@ final class Guards {
     private static final long SEATS = 1L << 61;
     private static final long SETUP = SEATS - 1;
 
+    private static final Logger log = LoggerFactory.getLogger(Guards.class);
+    /** So long a byte may be nobody's by our books and taken by the JDK's, until the guard is opened anew for it. */
+    private static final long PHANTOM_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
     private final FileMode mode;
+    private final Runnable suspicion;
     /** Open for as long as the guards are, so that no other directory can be given its inode number meanwhile; null if refused. */
     private final @Nullable FileChannel pin;
     private final AtomicReferenceArray<Guard> guards = new AtomicReferenceArray<>(COUNT);
     private final List<Guard> displaced = new ArrayList<>();
-    private final ReentrantLock opening = new ReentrantLock();
+    /** What was taken for a moment only, so that nothing thrown leaves it taken. */
+    private final ConcurrentLinkedQueue<Loan> loans = new ConcurrentLinkedQueue<>();
+    private final Mutex opening = new Mutex();
+    /** Of channels that were closed under us: which file they were open on. For as long as anybody has a lock of theirs. */
+    private final Map<Channel, Object> closedChannels = new WeakHashMap<>();
     /** Where they lie now: somebody may have moved the whole directory. */
     private volatile Path dir;
     private int users;
-    private boolean closed;
+    private volatile boolean closed;
+    /** When a byte was first seen that the JDK counts as taken, and we do not; 0 if none. */
+    private volatile long phantomSince;
 
     Guards(Path dir, FileMode mode) {
+        this(dir, mode, () -> { });
+    }
+
+    /** @param suspicion run, on any thread, when the kernel has dropped bytes */
+    Guards(Path dir, FileMode mode, Runnable suspicion) {
         this.dir = dir;
         this.mode = mode;
+        this.suspicion = suspicion;
         this.pin = pin(dir);
     }
 
@@ -71,13 +100,15 @@ final class Guards {
 
     /** Counts a user in, who knows the directory by this path. */
     void enter(Path path) {
-        opening.lock();
-        try {
+        opening.locked(() -> {
             users++;
             dir = path;
-        } finally {
-            opening.unlock();
-        }
+        });
+    }
+
+    /** {@return whether the last user has left} */
+    boolean isClosed() {
+        return closed;
     }
 
     static int guardOf(long h) {
@@ -102,9 +133,51 @@ final class Guards {
         return tryLock(guardOf(h), positionOf(h, seat));
     }
 
-    /** Waits for a seat's byte. Cannot be broken off: an interrupt would close the channel and drop every byte of the guard. */
+    /**
+     * As {@link #trySeat}, by one whose earlier call was broken off by a throwable, so that the JDK may count the byte as taken though nobody has it. It
+     * does so for as long as the channel is open; so after a while the guard is opened anew, and what was held through it is taken again.
+     *
+     * @throws IOException if it is still so
+     */
+    @Nullable FileLock trySeatAgain(long h, int seat) throws IOException {
+        int guard = guardOf(h);
+        try {
+            FileLock lock = channel(guard).tryLock(positionOf(h, seat), 1, false);
+            phantomSince = 0;
+            return lock;
+        } catch (OverlappingFileLockException e) {
+            long now = Clock.SYSTEM.nanos();
+            long since = phantomSince;
+            if (since == 0) {
+                phantomSince = now; // it may be the same lock's under the path that its directory had before
+            } else if (now - since > PHANTOM_PATIENCE_NANOS && Copies.isAlone()) {
+                phantomSince = 0;
+                log.warn("the JDK counts a byte of {} as taken, which an error has left; it is opened anew", file(dir, guard));
+                channel(guard).close();
+                reopen(guard);
+            }
+            throw new IOException("an error in this JVM has left a byte of " + file(dir, guard) + " behind; it is freed soon", e);
+        }
+    }
+
+    /** Waits for a seat's byte. Cannot be broken off: an interrupt closes the channel, and drops every byte of the guard. */
     FileLock awaitSeat(long h, int seat) throws IOException {
-        return open(guardOf(h)).lock(positionOf(h, seat), 1, false);
+        int guard = guardOf(h);
+        FileChannel channel = channel(guard);
+        boolean got = false;
+        try {
+            Thread.interrupted(); // one that came before would close the channel as well
+            FileLock lock = channel.lock(positionOf(h, seat), 1, false);
+            got = true;
+            return lock;
+        } catch (ClosedChannelException e) {
+            Thread.interrupted(); // it has done its work; the thread serves other locks
+            throw e;
+        } finally {
+            if (!got && !channel.isOpen()) {
+                reopen(guard);
+            }
+        }
     }
 
     @Nullable FileLock tryProcess(long process) throws IOException {
@@ -166,51 +239,122 @@ final class Guards {
     }
 
     private @Nullable FileLock tryLock(int guard, long position, long bytes) throws IOException {
-        try {
-            return open(guard).tryLock(position, bytes, false);
-        } catch (OverlappingFileLockException e) {
-            return null; // another copy of the library in this JVM, or a thread of ours that waits for this byte
+        for (boolean again = false; ; again = true) {
+            FileChannel channel = channel(guard);
+            try {
+                return channel.tryLock(position, bytes, false);
+            } catch (OverlappingFileLockException e) {
+                return null; // another copy of the library in this JVM, or a thread of ours that waits for this byte
+            } catch (ClosedChannelException e) {
+                if (again || closed) {
+                    throw e;
+                }
+                reopen(guard); // it was closed this very moment
+            }
         }
     }
 
-    private FileChannel open(int guard) throws IOException {
+    private FileChannel channel(int guard) throws IOException {
         Guard open = guards.get(guard);
-        return (open != null ? open : openOnce(guard)).file.getChannel();
+        RandomAccessFile file = open == null ? null : open.file;
+        FileChannel channel = file == null ? null : file.getChannel();
+        if (channel == null) {
+            return openOnce(guard);
+        } else if (!channel.isOpen()) {
+            return reopen(guard);
+        }
+        return channel;
     }
 
     boolean isOpen(int guard) {
-        return guards.get(guard) != null;
+        Guard open = guards.get(guard);
+        return open != null && open.file != null;
     }
 
-    private Guard openOnce(int guard) throws IOException {
-        opening.lock();
-        try {
+    private FileChannel openOnce(int guard) throws IOException {
+        return opening.holding(() -> {
             if (closed) {
                 throw new ClosedChannelException();
             }
             Guard open = guards.get(guard);
             if (open == null) {
-                open = Copies.oneAtATime(() -> create(file(dir, guard)));
-                guards.set(guard, open);
+                open = new Guard();
+                guards.set(guard, open); // before it has a file: collected, that would be closed, and drop the bytes of the next one
             }
-            return open;
+            Guard opened = open;
+            RandomAccessFile file = open.file;
+            if (file == null) {
+                file = Copies.oneAtATime(() -> opened.open(file(dir, guard), mode));
+            }
+            return file.getChannel();
+        });
+    }
+
+    /**
+     * Opens a guard again whose channel was closed under us. With that the kernel has dropped all bytes that this process had in the file: what was held
+     * through it has to be taken again, and whoever is to see to that is told.
+     */
+    private FileChannel reopen(int guard) throws IOException {
+        boolean[] found = new boolean[1];
+        try {
+            return opening.holding(() -> {
+                Guard old = guards.get(guard);
+                RandomAccessFile file = old == null ? null : old.file;
+                if (closed || old == null || file == null) {
+                    return openOnce(guard);
+                }
+                FileChannel channel = file.getChannel();
+                if (channel.isOpen()) {
+                    return channel; // another thread was faster
+                }
+                found[0] = true;
+                // Waits until the one who closes it is done: its close(2) would drop what we take through a new descriptor.
+                channel.close();
+                file.close();
+                closedChannels.put(channel, old.key);
+                log.warn("{} was closed under us, as an interrupt of the thread that waits in the kernel does; it is opened again, and what was "
+                        + "held through it is taken again", file(dir, guard));
+                guards.set(guard, null);
+                return openOnce(guard);
+            });
         } finally {
-            opening.unlock();
+            if (found[0]) {
+                suspicion.run();
+            }
         }
     }
 
-    /** Making a file closes it once: another copy of the library must not lock bytes in it before that. */
-    private Guard create(Path path) throws IOException {
-        mode.createIfMissing(path);
-        // The key before the file: if it is replaced in between, the keeper sees two that differ.
-        Object key = FileKey.of(path);
-        return new Guard(key, new RandomAccessFile(path.toFile(), "rw"));
+    /** Opens those again whose channel was closed under us, so that it is noticed even where nobody uses them. */
+    void reopenClosed() throws IOException {
+        for (int guard = 0; guard < COUNT; guard++) {
+            Guard open = guards.get(guard);
+            RandomAccessFile file = open == null ? null : open.file;
+            if (file != null && !file.getChannel().isOpen()) {
+                reopen(guard);
+            }
+        }
+    }
+
+    /**
+     * {@return whether a lock is on the file that its guard is now} Though perhaps not on the channel that is open now: if that was closed under us, the
+     * byte can be taken again, and nobody stands on another file.
+     */
+    boolean isOfThisFile(long h, FileLock lock) {
+        int guard = guardOf(h);
+        Guard open = guards.get(guard);
+        RandomAccessFile file = open == null ? null : open.file;
+        if (file != null && file.getChannel() == lock.acquiredBy()) {
+            return true;
+        }
+        Object key = file == null ? FileKey.ofOrNull(file(dir, guard)) : open.key; // it may not have been opened again yet
+        return FileKey.equal(key, opening.holding(() -> closedChannels.get(lock.acquiredBy())));
     }
 
     /** {@return whether a lock is on the guard that is open now, and not on one that was displaced} */
     boolean isCurrent(long h, FileLock lock) {
         Guard open = guards.get(guardOf(h));
-        return open != null && open.file.getChannel() == lock.acquiredBy();
+        RandomAccessFile file = open == null ? null : open.file;
+        return file != null && file.getChannel() == lock.acquiredBy() && lock.acquiredBy().isOpen();
     }
 
     /**
@@ -223,7 +367,7 @@ final class Guards {
         boolean any = false;
         for (int guard = 0; guard < COUNT; guard++) {
             Guard open = guards.get(guard);
-            if (open != null && !open.key.equals(FileKey.ofOrNull(file(dir, guard)))) {
+            if (open != null && open.file != null && !FileKey.equal(open.key, FileKey.ofOrNull(file(dir, guard)))) {
                 putAside(guard, open);
                 any = true;
             }
@@ -232,14 +376,12 @@ final class Guards {
     }
 
     private void putAside(int guard, Guard open) {
-        opening.lock();
-        try {
-            if (guards.compareAndSet(guard, open, null)) {
-                displaced.add(open); // strongly held: collected, it would be closed, and drop the bytes of whoever has it open too
+        opening.locked(() -> {
+            if (guards.get(guard) == open) {
+                displaced.add(open); // first, and strongly held: collected, it would be closed, and drop the bytes of whoever has it open too
+                guards.set(guard, null);
             }
-        } finally {
-            opening.unlock();
-        }
+        });
     }
 
     /** {@return the inode of a guard, for a look into {@code /proc/locks}; negative if there is none} */
@@ -257,30 +399,99 @@ final class Guards {
      * @return whether that was the last one
      */
     boolean leave() throws IOException {
-        opening.lock();
-        try {
-            if (--users > 0) {
+        return opening.holding(() -> {
+            if (users > 1) {
+                users--;
                 return false;
             }
-            closed = true;
             if (pin != null) {
                 pin.close();
             }
             for (int guard = 0; guard < COUNT; guard++) {
-                Guard open = guards.getAndSet(guard, null);
+                Guard open = guards.get(guard);
                 if (open != null) {
-                    open.file.close();
+                    open.close();
+                    guards.set(guard, null);
                 }
             }
             for (Guard old : displaced) {
-                old.file.close();
+                old.close();
             }
+            users = 0;
+            closed = true; // last: what a throwable breaks off here is done again by the next call
             return true;
-        } finally {
-            opening.unlock();
+        });
+    }
+
+    /** One guard file. It is in the list of guards before it has its file open, and as long as it has. */
+    private static final class Guard {
+        private volatile @Nullable Object key;
+        private volatile @Nullable RandomAccessFile file;
+
+        /** Making a file closes it once: another copy of the library must not lock bytes in it before that. */
+        private RandomAccessFile open(Path path, FileMode mode) throws IOException {
+            mode.createIfMissing(path);
+            key = FileKey.of(path); // before the file: if it is replaced in between, the keeper sees two that differ
+            RandomAccessFile opened = new RandomAccessFile(path.toFile(), "rw");
+            file = opened;
+            return opened;
+        }
+
+        private void close() throws IOException {
+            RandomAccessFile open = file;
+            if (open != null) {
+                open.close();
+            }
         }
     }
 
-    private record Guard(Object key, RandomAccessFile file) {
+    // ---- bytes that are taken for a moment ----
+
+    /** {@return a place for a byte that is given back when this is closed, or soon after if a throwable breaks that off} */
+    Loan lend() {
+        Loan loan = new Loan();
+        loans.add(loan);
+        return loan;
+    }
+
+    /** Gives back the bytes of those whose giving back was broken off. */
+    void settle() throws IOException {
+        for (Loan loan : loans) {
+            if (loan.over) {
+                loan.close();
+            }
+        }
+    }
+
+    /** A byte that is taken for a moment. */
+    final class Loan implements Closeable {
+        private volatile @Nullable FileLock lock;
+        private volatile boolean over;
+
+        boolean trySeat(long h, int seat) throws IOException {
+            lock = Guards.this.trySeat(h, seat);
+            return lock != null;
+        }
+
+        boolean trySetup() throws IOException {
+            lock = Guards.this.trySetup();
+            return lock != null;
+        }
+
+        boolean tryProcess(long process) throws IOException {
+            lock = Guards.this.tryProcess(process);
+            return lock != null;
+        }
+
+        @Override
+        public void close() throws IOException {
+            over = true; // first: the keeper ends it if this is broken off
+            FileLock taken = lock;
+            if (taken != null && taken.acquiredBy().isOpen()) {
+                taken.release();
+            }
+            lock = null;
+            loans.remove(this);
+        }
     }
 }

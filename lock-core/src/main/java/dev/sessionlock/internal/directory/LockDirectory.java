@@ -1,16 +1,18 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.KernelLocks;
+import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
-import java.nio.channels.FileLock;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
@@ -21,7 +23,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -58,8 +59,8 @@ public final class LockDirectory {
     private final Claims claims;
     private final ProcessMark mark;
     private final ProcessTable processes = new ProcessTable();
-    private final ReentrantLock setup = new ReentrantLock();
-    private final ReentrantLock verifying = new ReentrantLock();
+    private final Mutex setup = new Mutex();
+    private final Mutex verifying = new Mutex();
     private final AtomicReference<@Nullable Object> view = new AtomicReference<>();
     private boolean wasIncomplete;
     private volatile boolean displaced;
@@ -86,12 +87,15 @@ public final class LockDirectory {
         this.claims = new Claims(inner, mode, guards, Guards.worldOf(Board.timeNamespaceOf(ProcessIdentity.current())));
         this.mark = new ProcessMark(guards);
         guards.enter(inner);
+        boolean opened = false;
         try {
             this.board = traits.network() == null ? openBoardAlive() : null;
-        } catch (IOException | RuntimeException e) {
-            letGoOfBytes();
-            guards.leave();
-            throw e;
+            opened = true;
+        } finally {
+            if (!opened) {
+                letGoOfBytes();
+                guards.leave();
+            }
         }
     }
 
@@ -193,16 +197,16 @@ public final class LockDirectory {
      * could compare untils, and nobody would be taken over by time. Waits for nobody: the keeper tries it again.
      */
     private void nameOurWorld(Board mapped) throws IOException {
-        if (mapped.isOfOurWorld() || !setup.tryLock()) {
+        if (mapped.isOfOurWorld()) {
             return;
         }
-        try (FileLock held = guards.trySetup()) {
-            if (held != null && guards.holdingOtherWorlds(Guards.worldOf(mapped.timeNamespace()), mapped::nameOurWorld)) {
-                log.info("the board of {} is of this time namespace from now on: no process of another one uses it any more", inner);
+        setup.tryLocked(() -> {
+            try (Guards.Loan held = guards.lend()) {
+                if (held.trySetup() && guards.holdingOtherWorlds(Guards.worldOf(mapped.timeNamespace()), mapped::nameOurWorld)) {
+                    log.info("the board of {} is of this time namespace from now on: no process of another one uses it any more", inner);
+                }
             }
-        } finally {
-            setup.unlock();
-        }
+        });
     }
 
     private Board openBoard() throws IOException {
@@ -211,26 +215,20 @@ public final class LockDirectory {
     }
 
     private <T> T holdingSetup(Board.Bytes.Step<T> step) throws IOException {
-        setup.lock(); // a second thread of ours would find the byte taken by ourselves
-        try {
-            FileLock held = awaitSetup();
-            try {
+        return setup.holding(() -> { // a second thread of ours would find the byte taken by ourselves
+            try (Guards.Loan held = guards.lend()) {
+                awaitSetup(held);
                 return step.run();
-            } finally {
-                held.release();
             }
-        } finally {
-            setup.unlock();
-        }
+        });
     }
 
-    private FileLock awaitSetup() throws IOException {
+    private void awaitSetup(Guards.Loan held) throws IOException {
         boolean interrupted = false;
         try {
             for (long start = Clock.SYSTEM.nanos(); ; ) {
-                FileLock lock = guards.trySetup();
-                if (lock != null) {
-                    return lock;
+                if (held.trySetup()) {
+                    return;
                 }
                 if (Clock.SYSTEM.nanos() - start > SETUP_PATIENCE_NANOS) {
                     throw new IOException("another process has been setting up " + inner + " for 5 s; is it frozen? (kill -CONT wakes it)");
@@ -250,16 +248,12 @@ public final class LockDirectory {
         return new Board.Bytes() {
             @Override
             public boolean holdingBoth(long h, Runnable clear) throws IOException {
-                try (FileLock first = guards.trySeat(h, 0)) {
-                    if (first == null) {
-                        return false;
+                try (Guards.Loan first = guards.lend(); Guards.Loan second = guards.lend()) {
+                    boolean both = first.trySeat(h, 0) && second.trySeat(h, 1);
+                    if (both) {
+                        clear.run();
                     }
-                    try (FileLock second = guards.trySeat(h, 1)) {
-                        if (second != null) {
-                            clear.run();
-                        }
-                        return second != null;
-                    }
+                    return both;
                 }
             }
 
@@ -332,24 +326,16 @@ public final class LockDirectory {
      * @return whether the directory is still the one at its name, as at every look before
      */
     public boolean verify() throws IOException {
-        verifying.lock(); // two at once would each map a new board, and one of them would look replaced to the other's holders
-        try {
-            return verifyAlone();
-        } finally {
-            verifying.unlock();
-        }
+        return verifying.holding(this::verifyAlone); // two at once would each map a new board, and one of them would look replaced to the other's holders
     }
 
     /** Verifies, unless that was done a moment ago: thousands of locks may ask for it at once. */
     void verifyUnlessLately() throws IOException {
-        verifying.lock();
-        try {
+        verifying.locked(() -> {
             if (Clock.SYSTEM.nanos() - verifiedAt > LATELY_NANOS) {
                 verifyAlone();
             }
-        } finally {
-            verifying.unlock();
-        }
+        });
     }
 
     private boolean verifyAlone() throws IOException {
@@ -357,6 +343,8 @@ public final class LockDirectory {
         if (!isInPlace()) {
             return false;
         }
+        guards.reopenClosed();
+        guards.settle();
         if (guards.putDisplacedAside()) {
             log.warn("somebody removed guard files of {} while locks were in use; they are made anew", inner);
         }
@@ -469,6 +457,10 @@ public final class LockDirectory {
                 any = all.iterator().hasNext();
             } catch (DirectoryIteratorException e) {
                 throw e.getCause();
+            } catch (NoSuchFileException | NotDirectoryException e) {
+                throw e;
+            } catch (FileSystemException e) {
+                return true; // out of descriptors: each looks for its own request, which costs none
             }
         }
         requests = new Requests(any, now, settled(changed));

@@ -70,14 +70,31 @@ public interface LockPlace {
     /** Takes a seat's byte. False if another process has it, or a thread of this one waits for it. */
     boolean tryByte(int seat) throws IOException;
 
-    /** Waits until this process has a seat's byte. Cannot be broken off. */
+    /**
+     * Waits until this process has a seat's byte. Cannot be broken off. The byte is nobody's until {@link #acceptByte} or {@link #declineByte}: neither
+     * {@link #tryByte} nor {@link #freeByte} touches it.
+     */
     void awaitByte(int seat) throws IOException;
 
-    /** Gives a seat's byte back. If that fails, {@link #settle} tries it again. */
+    /** Makes the byte that {@link #awaitByte} got one as {@link #tryByte} takes it. {@return false if there is none} */
+    boolean acceptByte(int seat);
+
+    /** Gives back the byte that {@link #awaitByte} got, if there is one. */
+    void declineByte(int seat) throws IOException;
+
+    /** Gives a seat's byte back, if it is ours. If that fails, {@link #settle} tries it again. */
     void freeByte(int seat) throws IOException;
 
-    /** Gives back what {@link #freeByte} could not, and fails if it still cannot. */
+    /** Gives back what {@link #freeByte} could not, and what a throwable broke off, and fails if it still cannot. */
     default void settle() throws IOException {
+    }
+
+    /**
+     * {@return whether it is known without asking the kernel that our byte of this seat is gone: what it was taken through has been closed} Memory only,
+     * any thread.
+     */
+    default boolean knowsByteLost(int seat) {
+        return false;
     }
 
     /** {@return the line of this lock; null if it has none. Wholly sure only with one of its bytes in hand} */
@@ -124,10 +141,10 @@ public interface LockPlace {
     /** Deletes our record from a spot, having seen that it is there. */
     void unlink(Slip slip, Spot spot) throws IOException;
 
-    /** Lets go of a record that is linked nowhere. */
+    /** Lets go of a record that is linked nowhere. One that has been let go of already is left alone: it may be another lock's. */
     void recycle(Slip slip) throws IOException;
 
-    /** Lets go of a record that may still be linked somewhere. */
+    /** Lets go of a record that may still be linked somewhere. One that has been let go of already is left alone: it may be another lock's. */
     void retire(Slip slip) throws IOException;
 
     /** {@return what lies at a spot; null if nothing does} */
@@ -145,7 +162,7 @@ public interface LockPlace {
     /** Announces, as OpenClaw's locks expect it, that a dead lock is about to be replaced. False while another does so. */
     boolean beginReclaim() throws IOException;
 
-    /** Ends what {@link #beginReclaim} began. */
+    /** Ends what {@link #beginReclaim} began, if it did. */
     void endReclaim() throws IOException;
 
     /** {@return whether somebody asked the holder of this token to let go} */

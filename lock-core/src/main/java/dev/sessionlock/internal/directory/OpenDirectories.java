@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -11,7 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,8 +27,10 @@ public final class OpenDirectories {
 
     private static final Logger log = LoggerFactory.getLogger(OpenDirectories.class);
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(60);
+    /** A look misses the locks that somebody just deals with. */
+    private static final int LOOKS_AFTER_A_SUSPICION = 3;
 
-    private final ReentrantLock lock = new ReentrantLock();
+    private final Mutex lock = new Mutex();
     private final Map<Object, LockDirectory> byKey = new HashMap<>();
     /**
      * The guards that are open, by the inode of their directory, for as long as anybody uses them: a directory that was moved is
@@ -39,6 +43,9 @@ public final class OpenDirectories {
      * seen at once, while a real directory that is replaced is told by its claims, which are not in the new one.
      */
     private final Map<Path, LockDirectory> byRealPath = new ConcurrentHashMap<>();
+
+    private final AtomicInteger suspicions = new AtomicInteger();
+    private volatile @Nullable Runnable woken;
 
     private OpenDirectories() {
         Copies.countIn();
@@ -67,23 +74,19 @@ public final class OpenDirectories {
     }
 
     private boolean tryPin(LockDirectory directory, boolean networkAllowed) throws IOException {
-        lock.lock();
-        try {
+        return lock.holding(() -> {
             if (directory.pins < 0 || directory.isDisplaced()) {
                 return false;
             }
             directory.traits().refuseNetwork(directory.home(), networkAllowed);
             directory.pins++;
             return true;
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     private LockDirectory open(Path home, boolean networkAllowed) throws IOException {
         Path inner = home.resolve(LockDirectory.INNER);
-        lock.lock();
-        try {
+        return lock.holding(() -> {
             LockDirectory directory = byKey.get(FileKey.ofOrNull(inner));
             if (directory == null || !directory.isInPlace()) {
                 directory = openAnew(home, inner, networkAllowed);
@@ -91,9 +94,7 @@ public final class OpenDirectories {
             directory.traits().refuseNetwork(home, networkAllowed);
             directory.pins++;
             return directory;
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     private LockDirectory openAnew(Path home, Path inner, boolean networkAllowed) throws IOException {
@@ -102,13 +103,17 @@ public final class OpenDirectories {
         mode.createDirectoryIfMissing(inner);
         Object key = FileKey.of(inner);
         Guards guards = guardsByKey.get(key);
-        boolean fresh = guards == null;
-        if (fresh) {
-            guards = new Guards(inner, mode);
+        if (guards == null) {
+            guards = new Guards(inner, mode, this::suspect);
+            guardsByKey.put(key, guards); // before it has any file open: collected, those would be closed, and drop the bytes of the next one
         }
-        LockDirectory directory = new LockDirectory(home, key, Traits.of(home), mode, guards);
-        if (fresh) {
-            guardsByKey.put(key, guards);
+        LockDirectory directory;
+        try {
+            directory = new LockDirectory(home, key, Traits.of(home), mode, guards);
+        } finally {
+            if (guards.isClosed()) {
+                guardsByKey.remove(key, guards);
+            }
         }
         LockDirectory moved = byKey.put(key, directory);
         if (moved != null) {
@@ -119,50 +124,34 @@ public final class OpenDirectories {
 
     /** Pins a directory that is pinned already. */
     public void pinAgain(LockDirectory directory) {
-        lock.lock();
-        try {
-            directory.pins++;
-        } finally {
-            lock.unlock();
-        }
+        lock.holding(() -> directory.pins++);
     }
 
     /** Takes back one pin. */
     public void unpin(LockDirectory directory) {
-        lock.lock();
-        try {
+        lock.locked(() -> {
             if (--directory.pins == 0) {
                 directory.idleSince = Clock.SYSTEM.nanos();
                 if (byKey.get(directory.innerKey()) != directory) {
                     closeIfUnused(directory); // it was replaced; nobody will ask for it again
                 }
             }
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     /** Forgets a directory that was replaced: who asks for its path from now on gets what lies there now. */
     public void forget(LockDirectory directory) {
         directory.displace();
         byRealPath.values().removeIf(directory::equals);
-        lock.lock();
-        try {
+        lock.locked(() -> {
             byKey.remove(directory.innerKey(), directory);
             closeIfUnused(directory);
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     /** {@return those that are open now} */
     public List<LockDirectory> all() {
-        lock.lock();
-        try {
-            return new ArrayList<>(byKey.values());
-        } finally {
-            lock.unlock();
-        }
+        return lock.holding(() -> new ArrayList<>(byKey.values()));
     }
 
     /**
@@ -171,16 +160,51 @@ public final class OpenDirectories {
      * @param atOnce without waiting for the minute: nobody locks anything any more
      */
     public void closeIdle(boolean atOnce) {
-        lock.lock();
-        try {
+        lock.locked(() -> {
             long now = Clock.SYSTEM.nanos();
             for (LockDirectory directory : new ArrayList<>(byKey.values())) {
                 if (directory.pins == 0 && (atOnce || now - directory.idleSince > IDLE_NANOS)) {
                     closeIfUnused(directory);
                 }
             }
-        } finally {
-            lock.unlock();
+        });
+    }
+
+    // ---- when bytes may be gone ----
+
+    /**
+     * Has something run, on whatever thread, whenever it is seen that the kernel may have dropped bytes. It must be brief.
+     *
+     * @param wake what to run
+     */
+    public void onSuspicion(Runnable wake) {
+        woken = wake;
+    }
+
+    /** {@return whether it was seen since the last two {@linkplain #verify looks} that the kernel may have dropped bytes} Memory only. */
+    public boolean isSuspect() {
+        return suspicions.get() > 0;
+    }
+
+    private void suspect() {
+        suspicions.set(LOOKS_AFTER_A_SUSPICION);
+        Runnable wake = woken;
+        if (wake != null) {
+            wake.run();
+        }
+    }
+
+    /** Looks at what is open, by inode and by what the kernel says; forgets what was replaced. */
+    public void verify() {
+        suspicions.updateAndGet(left -> Math.max(0, left - 1)); // before the look: what is seen during it counts for the next
+        for (LockDirectory directory : all()) {
+            try {
+                if (!directory.verify()) {
+                    forget(directory);
+                }
+            } catch (IOException e) {
+                log.warn("could not look after {}; trying again", directory, e);
+            }
         }
     }
 

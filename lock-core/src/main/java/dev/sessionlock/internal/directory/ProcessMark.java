@@ -1,10 +1,10 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.channels.FileLock;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiFunction;
 import java.util.function.LongSupplier;
 import org.jetbrains.annotations.Nullable;
@@ -19,7 +19,7 @@ final class ProcessMark {
 
     private final Guards guards;
     private final LongSupplier random;
-    private final ReentrantLock taking = new ReentrantLock();
+    private final Mutex taking = new Mutex();
     private @Nullable FileLock held;
     private long heldSince;
     private volatile long mark;
@@ -47,46 +47,40 @@ final class ProcessMark {
 
     /** Takes a mark that no other living process has. With thousands of processes beside this one it may stay a random one, as it is without a board. */
     void take() throws IOException {
-        taking.lock();
-        try {
+        taking.locked(() -> {
             for (int tries = 0; held == null && tries < TRIES; tries++) {
                 long drawn = draw();
                 held = guards.tryMark(drawn);
                 heldSince = Clock.SYSTEM.nanos();
                 mark = drawn;
             }
-        } finally {
-            taking.unlock();
-        }
+        });
     }
 
     /** Takes the byte again if the kernel has lost it, or another one if it is another's by now. Words that were published keep the mark that they have. */
     void verify(BiFunction<Long, Long, @Nullable Boolean> kernelHas) throws IOException {
-        taking.lock();
-        try {
+        taking.locked(() -> {
             FileLock lost = held;
-            if (lost != null && Boolean.FALSE.equals(kernelHas.apply(Guards.positionOfMark(mark), heldSince))) {
+            boolean closed = lost != null && !lost.acquiredBy().isOpen();
+            if (lost != null && (closed || Boolean.FALSE.equals(kernelHas.apply(Guards.positionOfMark(mark), heldSince)))) {
                 held = null;
-                lost.release();
+                if (!closed) {
+                    lost.release();
+                }
                 held = guards.tryMark(mark);
                 heldSince = Clock.SYSTEM.nanos();
                 take();
             }
-        } finally {
-            taking.unlock();
-        }
+        });
     }
 
     void free() throws IOException {
-        taking.lock();
-        try {
+        taking.locked(() -> {
             FileLock own = held;
             held = null;
-            if (own != null) {
+            if (own != null && own.acquiredBy().isOpen()) {
                 own.release();
             }
-        } finally {
-            taking.unlock();
-        }
+        });
     }
 }

@@ -5,6 +5,7 @@ import dev.sessionlock.internal.directory.Glance;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.OpenDirectories;
+import dev.sessionlock.internal.system.OpenFiles;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.Sight;
@@ -26,6 +27,7 @@ public final class FileEngine implements LockEngine {
     private final OpenDirectories directories = OpenDirectories.OF_THIS_PROCESS;
 
     private FileEngine() {
+        OpenFiles.limit(); // while it can be read
     }
 
     @Override
@@ -126,15 +128,17 @@ public final class FileEngine implements LockEngine {
 
     @Override
     public void verify() {
-        for (LockDirectory directory : directories.all()) {
-            try {
-                if (!directory.verify()) {
-                    directories.forget(directory);
-                }
-            } catch (IOException e) {
-                log.warn("could not look after {}; trying again", directory, e);
-            }
-        }
+        directories.verify();
+    }
+
+    @Override
+    public boolean isSuspect() {
+        return directories.isSuspect();
+    }
+
+    @Override
+    public void onSuspicion(Runnable wake) {
+        directories.onSuspicion(wake);
     }
 
     @Override

@@ -69,6 +69,13 @@ public final class SeatEngine implements EngineLock {
     private record Undeleted(Slip slip, Spot spot) {
     }
 
+    /** The hold that is out. Set as the last step of giving it, cleared once it has been given back. */
+    private @Nullable SeatHold out;
+    /** What the call that is under way has put on a seat, or one that a throwable has broken off. */
+    private @Nullable Attempt attempt;
+    /** A call is under way that takes bytes, or a throwable has broken one off: then some byte may be ours that belongs to nothing. */
+    private boolean unsettled;
+
     /** @param place the lock's place */
     public SeatEngine(LockPlace place) {
         this.place = place;
@@ -94,10 +101,28 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public Taken take(Terms terms) throws IOException {
+        if (unsettled) {
+            try {
+                settle();
+            } catch (IOException e) { // it passes by itself, mostly
+                return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "what an earlier try of this process has left cannot be taken back yet", e);
+            }
+        }
         hand = place.mark() & HAND_BITS; // it may have been drawn anew
         if (!undeleted.isEmpty()) {
             tidy(); // our own record in our own way
         }
+        unsettled = true;
+        Taken taken = tryUntilClear(terms);
+        unsettled = false;
+        if (taken instanceof SeatHold hold) {
+            attempt = null;
+            out = hold; // last: until here it is an attempt, which settle() takes back
+        }
+        return taken;
+    }
+
+    private Taken tryUntilClear(Terms terms) throws IOException {
         Taken taken = null;
         for (int tries = 0; taken == null; tries++) {
             if (tries == TRIES) {
@@ -115,7 +140,7 @@ public final class SeatEngine implements EngineLock {
     /** One pass; null: something was cleared away, start over. */
     private @Nullable Taken tryOnce(Terms terms) throws IOException {
         if (hasGift(1)) { // its owner has gone, or has lost its byte
-            decline(1);
+            giveBackGift(1);
             if (tryByte1()) {
                 clearSeat1();
             }
@@ -172,11 +197,11 @@ public final class SeatEngine implements EngineLock {
     /** As {@link #tryByte1}. One that a waiting thread got is given back and asked for once more, if there is a word: it was not read before. */
     private boolean tryByte0() throws IOException {
         wordOfSeat0 = wordOf(0);
-        if (hasGift(0) && wordOfSeat0 == 0) {
+        if (hasGift(0) && wordOfSeat0 == 0 && !place.knowsByteLost(0)) {
             forgetGift(0);
             return true;
         } else if (hasGift(0)) {
-            decline(0);
+            giveBackGift(0);
         }
         return place.tryByte(0);
     }
@@ -196,11 +221,16 @@ public final class SeatEngine implements EngineLock {
     }
 
     private Taken covered(SeatHold hold) {
+        if (attempt != null) {
+            attempt.covering = true;
+        }
         quietly(hold, () -> coverLock(hold));
         if (now() < hold.deadline()) { // last of all, as in rule 4
             return hold;
         }
-        release(hold);
+        giveBack(hold);
+        attempt = null;
+        tidySeatsQuietly(hold);
         return new Busy(Busy.NOTHING, now(), SLEPT);
     }
 
@@ -240,8 +270,8 @@ public final class SeatEngine implements EngineLock {
 
     /** Holding a seat's byte: publish, look, and enter. Gives the seat up again unless it comes to a hold. */
     private Taken sit(int seat, Terms terms) throws IOException {
-        Line line = null;
-        long published = 0;
+        Attempt mine = new Attempt(seat, terms);
+        attempt = mine;
         Taken taken = null;
         try {
             // Before anything is published there: his until must stay as it is if he lives.
@@ -249,18 +279,20 @@ public final class SeatEngine implements EngineLock {
             if (objection != null) {
                 return taken = new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS * 5, objection);
             }
-            line = seat == 0 ? place.claimLine() : place.findOnlyLine();
+            Line line = seat == 0 ? place.claimLine() : place.findOnlyLine();
             if (line == null) {
                 taken = new Busy(seat == 0 ? Busy.NOTHING : 0, now() + LOOK_AGAIN_NANOS,
                         seat == 0 ? "it has two lines on the board, which are both in use" : "it has no line of its own to pass its owner over");
             } else {
-                published = now();
+                long published = now();
+                mine.word = untilOf(terms, published);
+                mine.line = line;
                 taken = publishAndLook(seat, line, terms, published);
             }
             return taken;
         } finally {
             if (!(taken instanceof Hold)) {
-                standUp(seat, line, untilOf(terms, published));
+                takeBack(mine);
             }
         }
     }
@@ -301,13 +333,93 @@ public final class SeatEngine implements EngineLock {
         return line.replace(0, word, until) || word != 0 && line.replace(0, 0, until); // to 0 it was set by whoever gave the lock back
     }
 
-    private void standUp(int seat, @Nullable Line line, long until) throws IOException {
+    /**
+     * Takes back what an attempt has done: its record, then its word, then its byte. What a throwable breaks off in here is done by the next call:
+     * the byte is not given back before the record is gone, since that alone allows to delete it.
+     */
+    private void takeBack(Attempt mine) throws IOException {
+        Exception failure = null;
         try {
-            if (line != null) {
-                line.replace(seat, until, 0);
+            if (mine.reclaiming) {
+                place.endReclaim();
+                mine.reclaiming = false;
             }
-        } finally {
-            place.freeByte(seat);
+            takeBackRecord(mine);
+        } catch (IOException | RuntimeException e) { // not an error: after one it may not be known what was done
+            failure = e;
+        }
+        if (mine.line != null) {
+            mine.line.replace(mine.seat, mine.word, 0);
+        }
+        if (!hasGift(mine.seat)) {
+            place.freeByte(mine.seat);
+        }
+        attempt = null;
+        if (failure instanceof IOException e) {
+            throw e;
+        } else if (failure != null) {
+            throw (RuntimeException) failure;
+        }
+    }
+
+    /** The record of one who did not come in after all. */
+    private void takeBackRecord(Attempt mine) throws IOException {
+        Slip slip = mine.slip;
+        if (slip == null) {
+            return;
+        }
+        Spot spot = spotOf(mine.seat);
+        try {
+            if (mine.covering && place.isAt(slip, Spot.LOCK)) {
+                deleteLater(slip, Spot.LOCK); // it takes byte 0, which is not ours
+                giveUp(slip, mine.terms, mine.token, mine.createdAtMillis);
+            }
+            if (place.isAt(slip, spot)) {
+                place.unlink(slip, spot);
+            }
+        } catch (IOException | RuntimeException e) {
+            deleteLater(slip, spot);
+            mine.slip = null;
+            giveUp(slip, mine.terms, mine.token, mine.createdAtMillis);
+            throw e;
+        }
+        try {
+            if (undeleted.stream().noneMatch(left -> left.slip() == slip)) {
+                place.recycle(slip);
+            }
+            mine.slip = null;
+        } catch (IOException | RuntimeException e) {
+            mine.slip = null;
+            throw e;
+        }
+    }
+
+    /**
+     * Finishes what a throwable has broken off. Afterwards nothing of the lock is ours but the hold that is out, what waits in {@link #undeleted}, and
+     * gifts.
+     */
+    private void settle() throws IOException {
+        Attempt left = attempt;
+        if (left != null) {
+            log.warn("{}: an earlier call was broken off by an error; what it has left is taken back", place.lockFile());
+            takeBack(left);
+        }
+        for (int seat = 0; seat < 2; seat++) {
+            if (!hasGift(seat) && (out == null || out.seat != seat)) {
+                place.freeByte(seat);
+            }
+        }
+        place.settle();
+        unsettled = false;
+    }
+
+    private void settleQuietly() {
+        try {
+            if (unsettled) {
+                settle();
+            }
+        } catch (IOException | RuntimeException e) {
+            log.debug("still cannot clean up after the lock {}", place.lockFile(), e);
         }
     }
 
@@ -332,41 +444,38 @@ public final class SeatEngine implements EngineLock {
         long drawnAt = place.clock().wallMicros();
         long token = line.drawToken(drawnAt);
         long createdAt = place.clock().wallMillis();
-        Slip slip = place.write(record(terms, token, createdAt, terms.maxHoldMillis(), published));
+        Attempt mine = attempt; // what it has, sit() takes back unless it comes to a hold
+        mine.token = token;
+        mine.createdAtMillis = createdAt;
+        Slip slip = mine.slip = place.write(record(terms, token, createdAt, terms.maxHoldMillis(), published));
         Spot spot = spotOf(seat);
-        Taken taken = null;
-        try {
-            boolean late = false;
-            while (!place.link(slip, spot)) {
-                late = true;
-                Object obstacle = clear(spot, terms);
-                if (obstacle instanceof Busy busy) {
-                    return taken = busy;
-                } else if (obstacle instanceof Residue.Replace gone) {
-                    reclaimed = gone.evidence();
-                    line.raiseToken(gone.token()); // the table may have been made anew since, and the wall clock set back
-                }
-            }
-            if (late || hasTakenLong(drawnAt)) {
-                token = line.drawToken(place.clock().wallMicros());
-                place.rewrite(slip, record(terms, token, createdAt, terms.maxHoldMillis(), published));
-            }
-            long until = untilOf(terms, published);
-            if (!isKeptWhileTaking(seat) || !line.says(seat, until) || !line.stands()) {
-                return taken = new Busy(Busy.NOTHING, now(), "the kernel lost our lock while we took it, and another has had it since");
-            }
-            long deadline = deadlineOf(terms, published);
-            if (now() >= deadline) {
-                return taken = new Busy(Busy.NOTHING, now(), SLEPT);
-            }
-            SeatHold hold = new SeatHold(seat, line, slip, terms, token, createdAt, published, deadline, reclaimed);
-            hold.published = until;
-            return taken = hold;
-        } finally {
-            if (!(taken instanceof Hold)) {
-                takeBack(slip, spot, terms, token, createdAt);
+        boolean late = false;
+        while (!place.link(slip, spot)) {
+            late = true;
+            Object obstacle = clear(spot, terms);
+            if (obstacle instanceof Busy busy) {
+                return busy;
+            } else if (obstacle instanceof Residue.Replace gone) {
+                reclaimed = gone.evidence();
+                line.raiseToken(gone.token()); // the table may have been made anew since, and the wall clock set back
             }
         }
+        if (late || hasTakenLong(drawnAt)) {
+            token = line.drawToken(place.clock().wallMicros());
+            mine.token = token;
+            place.rewrite(slip, record(terms, token, createdAt, terms.maxHoldMillis(), published));
+        }
+        long until = untilOf(terms, published);
+        if (!isKeptWhileTaking(seat) || !line.says(seat, until) || !line.stands()) {
+            return new Busy(Busy.NOTHING, now(), "the kernel lost our lock while we took it, and another has had it since");
+        }
+        long deadline = deadlineOf(terms, published);
+        if (now() >= deadline) {
+            return new Busy(Busy.NOTHING, now(), SLEPT);
+        }
+        SeatHold hold = new SeatHold(seat, line, slip, terms, token, createdAt, published, deadline, reclaimed);
+        hold.says(until);
+        return hold;
     }
 
     /**
@@ -383,25 +492,13 @@ public final class SeatEngine implements EngineLock {
      * there. On seat 1 somebody who took our lost byte for a dead successor's may have looked for a record before there was one.
      */
     private boolean isKeptWhileTaking(int seat) throws IOException {
-        if (seat == 0) {
+        if (place.knowsByteLost(seat)) {
+            return false;
+        } else if (seat == 0) {
             return true;
         }
         place.lookAfresh();
         return !Boolean.FALSE.equals(place.kernelHasByte(seat));
-    }
-
-    /** The record of one who did not come in after all. */
-    private void takeBack(Slip slip, Spot spot, Terms terms, long token, long createdAt) throws IOException {
-        try {
-            if (place.isAt(slip, spot)) {
-                place.unlink(slip, spot);
-            }
-        } catch (IOException e) {
-            deleteLater(slip, spot);
-            giveUp(slip, terms, token, createdAt);
-            throw e;
-        }
-        place.recycle(slip);
     }
 
     /**
@@ -432,7 +529,11 @@ public final class SeatEngine implements EngineLock {
      * directory that they expect to see meanwhile.
      */
     private boolean reclaim(Found found) throws IOException {
-        if (!place.beginReclaim()) {
+        Attempt mine = attempt;
+        mine.reclaiming = true;
+        boolean begun = place.beginReclaim();
+        mine.reclaiming = begun;
+        if (!begun) {
             return false;
         }
         try {
@@ -443,6 +544,7 @@ public final class SeatEngine implements EngineLock {
             return true;
         } finally {
             place.endReclaim();
+            mine.reclaiming = false;
         }
     }
 
@@ -496,7 +598,7 @@ public final class SeatEngine implements EngineLock {
         }
         if (pass) {
             SeatHold passed = new SeatHold(hold.seat, hold.line, hold.slip, terms, token, createdAt, now, deadline, null);
-            passed.published = hold.published;
+            passed.says(hold.published);
             return passed;
         }
         hold.leaseBegins(now, deadline);
@@ -514,25 +616,47 @@ public final class SeatEngine implements EngineLock {
 
     /** False if another has our byte: the line tells it before the keeper asks the kernel. */
     private boolean publishAgain(SeatHold hold, long until) throws IOException {
+        settleWord(hold);
+        hold.intended = until;
         if (!hold.line.replace(hold.seat, hold.published, until)) {
             long word = hold.line.until(hold.seat);
             place.lookAfresh();
-            boolean ours = Boolean.TRUE.equals(place.kernelHasByte(hold.seat)) || place.retakeByte(hold.seat);
+            boolean ours = Boolean.TRUE.equals(place.kernelHasByte(hold.seat)) || retakeByte(hold);
             // Whoever had it has withdrawn at the sight of our record. If it was lost once more since, the next one has written.
             if (!ours || !hold.line.replace(hold.seat, word, until) && !hold.line.replace(hold.seat, 0, until)) {
                 hold.byteLost = true;
                 return false;
             }
-            hold.published = until;
+            hold.says(until);
             long now = now(); // rule 7
             if (!isPast(hold.line.until(1 - hold.seat), now)) { // rule 3: while our word was not there, another may have come in
                 log.warn("{}: what this process had published on the board was overwritten, and another process has come in", place.lockFile());
                 return false;
             }
         }
-        hold.published = until;
+        hold.says(until);
         hold.byteLost = !hold.line.stands(); // published, then looked: the line was cleared while the kernel had lost our byte
         return !hold.byteLost;
+    }
+
+    /** A throwable may have come between a publishing and the note of it. */
+    private static void settleWord(SeatHold hold) {
+        if (hold.intended != hold.published && hold.line.says(hold.seat, hold.intended)) {
+            hold.published = hold.intended;
+        }
+    }
+
+    /** If a throwable breaks it off, {@link #isMissing} says so. */
+    private boolean retakeByte(SeatHold hold) throws IOException {
+        hold.retaking = true;
+        boolean back = place.retakeByte(hold.seat);
+        hold.retaking = false;
+        return back;
+    }
+
+    /** {@return whether it is known, without asking the kernel, that our byte is gone} */
+    private boolean isMissing(SeatHold hold) {
+        return hold.retaking || place.knowsByteLost(hold.seat);
     }
 
     @Override
@@ -540,6 +664,10 @@ public final class SeatEngine implements EngineLock {
         SeatHold from = (SeatHold) held;
         if (from.seat != 0 || now() >= from.deadline() || !place.isAt(from.slip, Spot.LOCK)) {
             return null; // passed over, or removed by hand: that is a wish to see it free
+        }
+        if (isMissing(from) && !isKept(from)) {
+            from.byteLost = true;
+            return null;
         }
         boolean sameTerms = terms.equals(from.terms().of(terms.thread()));
         if (sameTerms && reuse(from, terms.thread() == null ? "" : terms.thread()) && now() < from.deadline()) { // the clock last: rule 4
@@ -550,7 +678,11 @@ public final class SeatEngine implements EngineLock {
         long token = from.line.drawToken(0);
         long createdAt = place.clock().wallMillis();
         long holdUntil = terms.maxHoldMillis() < 0 ? -1 : createdAt + terms.maxHoldMillis();
-        return publishAnew(from, terms, token, createdAt, holdUntil, true);
+        Hold passed = publishAnew(from, terms, token, createdAt, holdUntil, true);
+        if (passed != null) {
+            out = (SeatHold) passed; // last, as in take()
+        }
+        return passed;
     }
 
     /** One that is not to be passed over would stop everybody were its process frozen, though nobody has the lock. */
@@ -563,7 +695,7 @@ public final class SeatEngine implements EngineLock {
     @Override
     public boolean reuse(Hold held, String thread) {
         SeatHold hold = (SeatHold) held;
-        if (!isReusable(hold)) {
+        if (!isReusable(hold) || isMissing(hold)) {
             return false;
         }
         hold.usedBy(thread, hold.line.drawToken(0)); // rule 4: before the clock is read
@@ -586,7 +718,7 @@ public final class SeatEngine implements EngineLock {
             place.dropReleaseRequest(token);
             return Standing.REQUESTED;
         }
-        if (deeply && !isKept(hold)) {
+        if ((deeply || isMissing(hold)) && !isKept(hold)) {
             hold.byteLost = true;
             return Standing.LOST;
         }
@@ -618,10 +750,21 @@ public final class SeatEngine implements EngineLock {
      * for our until before it links anything.
      */
     private void coverLock(SeatHold hold) throws IOException {
-        if (hold.seat == 1 && !hold.atLock) {
+        if (hold.seat == 1 && !isAtLock(hold)) {
             Found there = place.find(Spot.LOCK);
+            hold.covering = true;
             hold.atLock = there == null ? place.link(hold.slip, Spot.LOCK) : isPassedOver(there, hold) && place.cover(hold.slip, there.key());
+            hold.covering = false;
         }
+    }
+
+    /** A throwable may have come between the covering and the note of it. */
+    private boolean isAtLock(SeatHold hold) throws IOException {
+        if (hold.covering && !hold.atLock) {
+            hold.atLock = place.isAt(hold.slip, Spot.LOCK);
+        }
+        hold.covering = false;
+        return hold.atLock;
     }
 
     private static boolean isPassedOver(Found there, SeatHold hold) {
@@ -644,15 +787,17 @@ public final class SeatEngine implements EngineLock {
             log.warn("{}: its line on the board was cleared, since the kernel had lost our lock", place.lockFile());
             return false;
         }
-        if (!Boolean.FALSE.equals(place.kernelHasByte(hold.seat))) {
+        if (!isMissing(hold) && !Boolean.FALSE.equals(place.kernelHasByte(hold.seat))) {
             return true;
         }
+        settleWord(hold);
         long word = hold.line.until(hold.seat); // before the byte is ours again, as in publishAgain
         long until = untilOf(hold.terms(), hold.renewedAt());
+        hold.intended = until;
         // To 0 it was set by one who had our byte meanwhile, and has withdrawn at the sight of our record.
-        boolean back = place.retakeByte(hold.seat) && (hold.line.replace(hold.seat, word, until) || hold.line.replace(hold.seat, 0, until));
+        boolean back = retakeByte(hold) && (hold.line.replace(hold.seat, word, until) || hold.line.replace(hold.seat, 0, until));
         if (back) {
-            hold.published = until;
+            hold.says(until);
             back = hold.line.stands(); // published, then looked
         }
         log.warn("{}: the kernel had lost our lock (some code of this JVM opened and closed a file in {}); {}", place.lockFile(),
@@ -665,17 +810,42 @@ public final class SeatEngine implements EngineLock {
     @Override
     public void release(Hold held) {
         SeatHold hold = (SeatHold) held;
-        if (!quietly(hold, () -> removeRecord(hold))) {
+        if (hold != out) {
+            return; // it has been given back: its record file and its byte may serve another by now
+        }
+        giveBack(hold);
+        out = null;
+        tidySeatsQuietly(hold);
+    }
+
+    /** Gives back all that belongs to a hold. What a throwable breaks off in here, the next call does. */
+    private void giveBack(SeatHold hold) {
+        hold.byteLost |= !hold.recordSettled && isMissing(hold);
+        if (!hold.recordSettled && !quietly(hold, () -> removeRecord(hold))) {
             deleteLater(hold.slip, spotOf(hold.seat));
         }
+        hold.recordSettled = true;
         // A word that still is ours goes even if the byte is lost, or whoever has the byte by now and is frozen would stand behind it. But not on
         // seat 1, where it says that a record lies there.
-        quietly(hold, () -> standUp(hold.seat, hold.byteLost && hold.seat == 1 ? null : hold.line, hold.published));
+        if (!hold.byteLost || hold.seat == 0) {
+            settleWord(hold);
+            hold.line.replace(hold.seat, hold.published, 0);
+        }
+        if (!hasGift(hold.seat)) {
+            quietly(hold, () -> place.freeByte(hold.seat));
+        }
+    }
+
+    private void tidySeatsQuietly(SeatHold hold) {
+        boolean before = unsettled;
+        unsettled = true;
         quietly(hold, () -> tidySeats(hold));
+        unsettled = before;
     }
 
     private void removeRecord(SeatHold hold) throws IOException {
         Spot spot = spotOf(hold.seat);
+        isAtLock(hold);
         if (hold.byteLost) {
             deleteLater(hold.slip, spot); // to delete it takes the byte
             if (hold.atLock) {
@@ -741,6 +911,9 @@ public final class SeatEngine implements EngineLock {
     @Override
     public boolean tidy() {
         try {
+            if (unsettled) {
+                settle();
+            }
             place.settle();
             for (int seat = 0; seat < 2 && !undeleted.isEmpty(); seat++) {
                 if (!hasGift(1 - seat)) { // rule 3: never both bytes
@@ -748,28 +921,36 @@ public final class SeatEngine implements EngineLock {
                 }
             }
             return undeleted.isEmpty();
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             log.debug("still cannot clean up after the lock {}", place.lockFile(), e);
             return false;
         }
     }
 
     private void deleteUndeleted(int seat) throws IOException {
-        if (undeleted.stream().noneMatch(left -> left.spot() == spotOf(seat)) || !place.tryByte(seat)) {
+        if (undeleted.stream().noneMatch(left -> left.spot() == spotOf(seat))) {
             return;
         }
-        try {
-            for (Undeleted left : undeleted) {
-                if (left.spot() == spotOf(seat)) {
-                    deleteAtLast(left);
+        boolean before = unsettled;
+        unsettled = true;
+        if (place.tryByte(seat)) {
+            try {
+                for (Undeleted left : undeleted) {
+                    if (left.spot() == spotOf(seat)) {
+                        deleteAtLast(left);
+                    }
                 }
+            } finally {
+                place.freeByte(seat);
             }
-        } finally {
-            place.freeByte(seat);
         }
+        unsettled = before;
     }
 
     private void deleteLater(Slip slip, Spot spot) {
+        if (undeleted.stream().anyMatch(left -> left.slip() == slip && left.spot() == spot)) {
+            return;
+        }
         undeleted = Stream.concat(undeleted.stream(), Stream.of(new Undeleted(slip, spot))).toList();
     }
 
@@ -777,10 +958,10 @@ public final class SeatEngine implements EngineLock {
         if (place.isAt(left.slip(), left.spot())) {
             place.unlink(left.slip(), left.spot());
         }
-        undeleted = undeleted.stream().filter(other -> other != left).toList();
-        if (undeleted.stream().noneMatch(other -> other.slip() == left.slip())) {
+        if (undeleted.stream().noneMatch(other -> other != left && other.slip() == left.slip())) {
             place.retire(left.slip());
         }
+        undeleted = undeleted.stream().filter(other -> other != left).toList(); // last: what a throwable breaks off is done again
     }
 
     private interface Step {
@@ -792,7 +973,7 @@ public final class SeatEngine implements EngineLock {
         try {
             step.run();
             return true;
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             log.warn("could not clean up after the lock {} (token {}); it is tried again", place.lockFile(), hold.token(), e);
             return false;
         }
@@ -806,9 +987,14 @@ public final class SeatEngine implements EngineLock {
      */
     @Override
     public Cleared clear(boolean takeStrangers) throws IOException {
+        if (unsettled) {
+            settle();
+        }
         putBack(); // what was got for the next take: with it in hand, the other byte must not be asked for
+        unsettled = true;
         Cleared successor = clearTakeover();
         Cleared lock = clearLock(new Terms(CLEARING_NANOS, true, 0, null, null, takeStrangers));
+        unsettled = false;
         return lock.outcome() == Outcome.NOTHING ? successor : lock;
     }
 
@@ -816,8 +1002,8 @@ public final class SeatEngine implements EngineLock {
         if (!tryByte0()) {
             return new Cleared(Outcome.KEPT, "the kernel lock is held: a process has it now, or is just taking it");
         }
-        Line line = null;
-        long until = 0;
+        Attempt mine = new Attempt(0, terms);
+        attempt = mine;
         try {
             Found found = place.find(Spot.LOCK);
             if (found == null) {
@@ -828,21 +1014,19 @@ public final class SeatEngine implements EngineLock {
                 return new Cleared(Outcome.KEPT, judgement instanceof Residue.Wait wait ? wait.why() : ((Residue.Refuse) judgement).what());
             }
             // Publish, then look, as rule 3 says: a successor puts its record in place of the dead one's, and we would delete it.
-            line = place.claimLine();
+            Line line = place.claimLine();
             if (line == null) {
                 return new Cleared(Outcome.KEPT, "it has two lines on the board, which are both in use");
             }
-            until = untilOf(terms, now());
-            if (!publishOnSeat0(line, until)) {
+            mine.word = untilOf(terms, now());
+            mine.line = line;
+            if (!publishOnSeat0(line, mine.word)) {
                 return new Cleared(Outcome.KEPT, "another process has taken it just now");
             }
             long now = now();
             return isPast(line.until(1), now) ? takeAway(found, gone, line) : new Cleared(Outcome.KEPT, "a successor holds it");
         } finally {
-            if (line != null) {
-                line.replace(0, until, 0);
-            }
-            place.freeByte(0);
+            takeBack(mine);
         }
     }
 
@@ -934,9 +1118,15 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public void accept(int what) {
-        gifts |= 1 << what;
+        settleQuietly();
+        boolean before = unsettled;
+        unsettled = true;
+        if (place.acceptByte(what)) { // else a throwable broke an earlier acceptance off, and the byte has been given back
+            gifts |= 1 << what;
+        }
+        unsettled = before;
         if (hasGift(0) && hasGift(1)) { // rule 3: never both bytes
-            decline(1);
+            giveBackGift(1);
         }
     }
 
@@ -948,11 +1138,22 @@ public final class SeatEngine implements EngineLock {
         gifts &= ~(1 << seat);
     }
 
+    private void giveBackGift(int seat) {
+        boolean before = unsettled;
+        unsettled = true;
+        forgetGift(seat); // first: a gift whose byte is not ours any more would serve a take
+        freeQuietly(() -> place.freeByte(seat));
+        unsettled = before;
+    }
+
     @Override
     public void decline(int what) {
-        forgetGift(what);
+        freeQuietly(() -> place.declineByte(what));
+    }
+
+    private void freeQuietly(Step free) {
         try {
-            place.freeByte(what);
+            free.run();
         } catch (IOException e) {
             log.warn("could not give back a kernel lock of {}", place.lockFile(), e);
         }
@@ -960,9 +1161,10 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public void putBack() {
+        settleQuietly();
         for (int what = 0; what < 2; what++) {
             if (hasGift(what)) {
-                decline(what);
+                giveBackGift(what);
             }
         }
     }

@@ -15,10 +15,18 @@ final class SeatHold extends Hold {
     long createdAtMillis;
     /** What the line says of the seat, if it is still ours. Read by {@link SeatEngine#reuse} on any thread. */
     volatile long published;
+    /** What it may say instead: the word of a publishing that a throwable broke off. */
+    long intended;
     /** The kernel has lost our byte, and another may have it: nothing of the seat is ours any more. */
     boolean byteLost;
+    /** Our byte is being taken again: as long as this is set, it may be anybody's. */
+    boolean retaking;
     /** Seat 1 only: our record also lies at x.lock, where the frozen owner's no longer was. */
     boolean atLock;
+    /** Seat 1 only: our record was about to be put at x.lock. */
+    boolean covering;
+    /** The record is deleted, or will be by {@link SeatEngine#tidy}. */
+    boolean recordSettled;
 
     SeatHold(int seat, Line line, LockPlace.Slip slip, Terms terms, long token, long createdAtMillis, long takenAt, long deadline,
             @Nullable String reclaimed) {
@@ -27,6 +35,12 @@ final class SeatHold extends Hold {
         this.line = line;
         this.slip = slip;
         this.createdAtMillis = createdAtMillis;
+    }
+
+    /** The line says of the seat what was published last. */
+    void says(long until) {
+        intended = until;
+        published = until;
     }
 
     void leaseBegins(long now, long until) {

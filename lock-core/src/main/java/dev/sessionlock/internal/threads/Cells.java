@@ -111,6 +111,7 @@ public final class Cells {
         this.keeper = new Keeper(this, forgotten, keepers);
         this.clock = engine.clock();
         clock.follow(new Follower());
+        engine.onSuspicion(keeper::wake);
     }
 
     /** {@return where the locks come from} */
@@ -300,12 +301,33 @@ public final class Cells {
         }
     }
 
-    /** {@return a daemon thread that keeps nothing of the thread that happens to start it: no class loader, no inherited values} */
+    /**
+     * {@return a daemon thread that keeps nothing of the thread that happens to start it: no class loader, no inherited values, no thread group} A user
+     * may interrupt a whole group, and the interrupt of a thread that waits in the kernel drops locks.
+     */
     static Thread daemon(Runnable task, String name) {
-        Thread thread = new Thread(null, task, name, 0, false);
+        Thread thread = new Thread(Group.OURS, task, name, 0, false);
         thread.setContextClassLoader(null);
         thread.setDaemon(true);
         return thread;
+    }
+
+    /** Made at first use. */
+    private static final class Group {
+        /** Below the root, beside the users' groups; null for the starting thread's, where a security manager forbids it. */
+        private static final @Nullable ThreadGroup OURS = make();
+
+        private static @Nullable ThreadGroup make() {
+            try {
+                ThreadGroup root = Thread.currentThread().getThreadGroup();
+                while (root.getParent() != null) {
+                    root = root.getParent();
+                }
+                return new ThreadGroup(root, "sessionlock");
+            } catch (SecurityException e) {
+                return null;
+            }
+        }
     }
 
     // ---- by hand ----

@@ -220,7 +220,7 @@ final class Keeper {
     /** Nothing that fails here keeps the keeper from the rest. */
     private void tick() {
         long now = System.nanoTime();
-        boolean deeply = now - deepAt >= DEEP_NANOS;
+        boolean deeply = cells.engine().isSuspect() || now - deepAt >= DEEP_NANOS;
         if (deeply) {
             deepAt = now;
             attempt(DEEP_LOOK);

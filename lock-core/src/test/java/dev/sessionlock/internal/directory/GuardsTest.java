@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -202,5 +204,103 @@ class GuardsTest {
         assertThat(guards.leave()).isTrue();
         assertThat(held(7)).isEmpty();
         assertThatThrownBy(() -> guards.trySeat(7, 0)).isInstanceOf(ClosedChannelException.class);
+    }
+
+    // ---- a channel that is closed under us ----
+
+    private static void interruptOneThatUsesIt(FileLock lock) throws Exception {
+        Thread thread = new Thread(() -> {
+            Thread.currentThread().interrupt();
+            try {
+                ((java.nio.channels.FileChannel) lock.acquiredBy()).position();
+            } catch (IOException e) {
+                assertThat(e).isInstanceOf(ClosedChannelException.class);
+            }
+        });
+        thread.start();
+        thread.join();
+        assertThat(lock.acquiredBy().isOpen()).as("else this test shows nothing").isFalse();
+    }
+
+    @Test
+    void aClosedChannelIsOpenedAgainAndSuspicionIsRaised() throws Exception {
+        AtomicInteger suspicions = new AtomicInteger();
+        Guards watched = new Guards(dir, FileMode.of(dir), suspicions::incrementAndGet);
+        watched.enter(dir);
+        FileLock lost = watched.trySeat(7, 0);
+        FileLock elsewhere = watched.trySeat(8, 0);
+        interruptOneThatUsesIt(lost);
+        assertThat(held(7)).isEmpty();
+        assertThat(watched.isOfThisFile(7, lost)).as("nobody replaced the file").isTrue();
+
+        FileLock neighbour = watched.trySeat(64 + 7, 0);
+        assertThat(neighbour).isNotNull();
+        assertThat(suspicions).hasValue(1);
+        assertThat(watched.isCurrent(7, lost)).isFalse();
+        assertThat(watched.isOfThisFile(7, lost)).isTrue();
+        FileLock again = watched.trySeat(7, 0);
+        assertThat(again).isNotNull();
+        assertThat(held(7)).containsExactlyInAnyOrder(Guards.positionOf(7, 0), Guards.positionOf(64 + 7, 0));
+        assertThat(held(8)).hasSize(1);
+        assertThat(watched.isCurrent(8, elsewhere)).isTrue();
+        watched.reopenClosed();
+        assertThat(suspicions).as("nothing more was closed").hasValue(1);
+        watched.leave();
+    }
+
+    @Test
+    void aClosedGuardThatNobodyUsesIsNoticedByTheKeepersLook() throws Exception {
+        AtomicInteger suspicions = new AtomicInteger();
+        Guards watched = new Guards(dir, FileMode.of(dir), suspicions::incrementAndGet);
+        watched.enter(dir);
+        FileLock lost = watched.trySeat(7, 0);
+        interruptOneThatUsesIt(lost);
+
+        watched.reopenClosed();
+
+        assertThat(suspicions).hasValue(1);
+        assertThat(watched.trySeat(7, 0)).isNotNull();
+        watched.leave();
+    }
+
+    @Test
+    void aGuardThatWasReplacedWhileItsChannelWasClosedIsAnotherFile() throws Exception {
+        FileLock lost = guards.trySeat(7, 0);
+        Path pinned = Files.createLink(dir.resolve("pinned"), Guards.file(dir, 7)); // so that its inode number is not given again
+        interruptOneThatUsesIt(lost);
+        Files.delete(Guards.file(dir, 7));
+
+        FileLock fresh = guards.trySeat(7, 0);
+
+        assertThat(fresh).isNotNull();
+        assertThat(guards.isOfThisFile(7, fresh)).isTrue();
+        assertThat(guards.isOfThisFile(7, lost)).isFalse();
+        Files.delete(pinned);
+        fresh.release();
+    }
+
+    // ---- what errors leave ----
+
+    @Test
+    void aByteThatWasLentIsGivenBackThoughClosingWasBrokenOff() throws IOException {
+        Guards.Loan loan = guards.lend();
+        assertThat(loan.trySeat(7, 0)).isTrue();
+        guards.settle();
+        assertThat(held(7)).as("it is in use").hasSize(1);
+        loan.close();
+        loan.close();
+        assertThat(held(7)).isEmpty();
+    }
+
+    @Test
+    void aByteThatTheJdkCountsAsTakenAndNobodyHasIsFreedByOpeningTheGuardAnew() throws Exception {
+        AtomicInteger suspicions = new AtomicInteger();
+        Guards watched = new Guards(dir, FileMode.of(dir), suspicions::incrementAndGet);
+        watched.enter(dir);
+        FileLock remembered = watched.trySeat(7, 0);
+        Awaitility.await().atMost(60, TimeUnit.SECONDS).ignoreException(IOException.class).until(() -> watched.trySeatAgain(7, 0) != null);
+        assertThat(suspicions).hasValue(1);
+        assertThat(remembered.acquiredBy().isOpen()).isFalse();
+        watched.leave();
     }
 }

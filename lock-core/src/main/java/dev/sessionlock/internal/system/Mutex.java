@@ -1,0 +1,97 @@
+package dev.sessionlock.internal.system;
+
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * A lock that no throwable leaves locked.
+ *
+ * <p>The usual {@code lock.lock(); try { ... } finally { lock.unlock(); }} does, at the end of a stack: {@link ReentrantLock#lock} may use the pages that
+ * the JVM keeps in reserve there (JEP 270), take the lock, and throw its {@link StackOverflowError} as it returns, which is before the {@code try};
+ * and {@code unlock} may overflow in its turn. A lock of the whole process would then be a dead thread's, and everybody would wait for ever.
+ * So here the taking is inside the {@code try}, what was taken is counted, and the giving back is tried again.
+ */
+public final class Mutex {
+    /** The first overflow opens further pages of the stack to its handlers, so the second try has room. More are for luck. */
+    private static final int TRIES = 8;
+
+    private final ReentrantLock lock = new ReentrantLock();
+
+    /**
+     * What is done while it is held.
+     *
+     * @param <T> what comes of it
+     * @param <E> what it may throw
+     */
+    public interface Step<T, E extends Exception> {
+        /** {@return what comes of it} */
+        T run() throws E;
+    }
+
+    /**
+     * What is done while it is held, and nothing comes of it.
+     *
+     * @param <E> what it may throw
+     */
+    public interface Action<E extends Exception> {
+        /** Does it. */
+        void run() throws E;
+    }
+
+    /** Waits for it, and does something while it is held. By a thread that holds it already, too. */
+    public <T, E extends Exception> T holding(Step<T, E> step) throws E {
+        int outer = lock.getHoldCount();
+        try {
+            lock.lock();
+            return step.run();
+        } finally {
+            giveBack(outer);
+        }
+    }
+
+    /** Does something while it is held, unless another thread holds it now. {@return whether it was done} */
+    public <E extends Exception> boolean tryLocked(Action<E> action) throws E {
+        int outer = lock.getHoldCount();
+        try {
+            boolean mine = lock.tryLock();
+            if (mine) {
+                action.run();
+            }
+            return mine;
+        } finally {
+            giveBack(outer);
+        }
+    }
+
+    /** Until it is held as often as before, whatever the taking has come to. */
+    private void giveBack(int outer) {
+        boolean again = false;
+        for (int tries = 0; tries < TRIES; tries++) {
+            try {
+                if (lock.getHoldCount() > outer || again && outer == 0 && lock.tryLock()) { // once more: it may have woken nobody
+                    lock.unlock();
+                }
+                return;
+            } catch (StackOverflowError e) {
+                again = true;
+            }
+        }
+    }
+
+    /** Waits for it, and does something while it is held. By a thread that holds it already, too. */
+    public <E extends Exception> void locked(Action<E> action) throws E {
+        holding(() -> {
+            action.run();
+            return true;
+        });
+    }
+
+    /** {@return whether the calling thread holds it} */
+    public boolean isHeldByMe() {
+        return lock.isHeldByCurrentThread();
+    }
+
+    /** {@return whether anybody holds it} */
+    public boolean isHeld() {
+        return lock.isLocked();
+    }
+}
