@@ -586,6 +586,11 @@ final class FilePlace implements LockPlace {
     }
 
     @Override
+    public void lineFailed() throws IOException {
+        directory.lookAtBoard();
+    }
+
+    @Override
     public @Nullable Boolean kernelHasByte(int seat) {
         Taken taken = taken(seat); // who asks without having it has lost it
         return directory.kernelHas(Guards.guardOf(h), Guards.positionOf(h, seat), taken == null ? Long.MIN_VALUE : taken.at());

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.seats;
 
+import dev.sessionlock.LockLostException;
 import dev.sessionlock.internal.directory.Line;
 import dev.sessionlock.internal.directory.LockPlace;
 import dev.sessionlock.spi.Hold;
@@ -19,6 +20,8 @@ final class SeatHold extends Hold {
     boolean byteLost;
     /** Seat 1 only: our record also lies at x.lock, where the frozen owner's no longer was. */
     boolean atLock;
+    /** What went wrong with its line when it was last read or written; null if nothing did. Written on any thread. */
+    volatile @Nullable String trouble;
 
     SeatHold(int seat, Line line, LockPlace.Slip slip, Terms terms, long token, long createdAtMillis, long takenAt, long deadline,
             @Nullable String reclaimed) {
@@ -27,6 +30,16 @@ final class SeatHold extends Hold {
         this.line = line;
         this.slip = slip;
         this.createdAtMillis = createdAtMillis;
+    }
+
+    @Override
+    public @Nullable String lossInWords(LockLostException.Reason reason) {
+        String why = trouble;
+        return why == null ? null : switch (reason) {
+            case LEASE_EXPIRED -> "its lease could not be renewed (" + why + "), so others may have taken it over";
+            case KERNEL_LOCK_LOST -> why;
+            default -> null;
+        };
     }
 
     void leaseBegins(long now, long until) {
