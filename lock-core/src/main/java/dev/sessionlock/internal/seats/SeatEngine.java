@@ -253,7 +253,7 @@ public final class SeatEngine implements EngineLock {
     /** Holding a seat's byte: publish, look, and enter. Gives the seat up again unless it comes to a hold. */
     private Taken sit(int seat, Terms terms) throws IOException {
         Line line = null;
-        long published = 0;
+        long until = 0;
         Taken taken = null;
         try {
             // Before anything is published there: his until must stay as it is if he lives.
@@ -265,13 +265,14 @@ public final class SeatEngine implements EngineLock {
             if (line == null) {
                 taken = new Busy(0, now() + LOOK_AGAIN_NANOS, "the lock has no line to pass its owner over");
             } else {
-                published = now();
+                long published = now();
+                until = untilOf(terms, published);
                 taken = publishAndLook(seat, line, terms, published);
             }
             return taken;
         } finally {
             if (!(taken instanceof Hold)) {
-                standUp(seat, line, untilOf(terms, published));
+                standUp(seat, line, until); // computed before: it reads the board, and if that failed here, the byte would stay
             }
         }
     }
