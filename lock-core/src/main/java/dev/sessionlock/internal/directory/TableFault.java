@@ -25,7 +25,7 @@ public final class TableFault extends UncheckedIOException {
     }
 
     /** {@return the fault of a file that is shorter than it was made} */
-    static TableFault cutShort(Path file) {
+    public static TableFault cutShort(Path file) {
         return new TableFault(new IOException(file + ", the shared table of the locks of this directory, was cut short; it is made anew at once: try "
                 + "again"));
     }
