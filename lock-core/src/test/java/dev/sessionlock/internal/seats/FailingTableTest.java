@@ -5,8 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.internal.directory.Line;
+import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.TableFault;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Taken;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
@@ -30,7 +34,7 @@ class FailingTableTest {
         private boolean isMadeAnew;
 
         Table() {
-            super(directory, new Journal(op -> { }), SimulatedPlace.process(100, 100, "pids-1", "time-1"), 0);
+            super(FailingTableTest.this.directory, new Journal(op -> { }), SimulatedPlace.process(100, 100, "pids-1", "time-1"), 0);
             directory.processes.put(100L, 100L);
         }
 
@@ -99,10 +103,10 @@ class FailingTableTest {
         do {
             place.failFrom(at++, false);
             try {
-                if (engine.take(TERMS) instanceof SeatHold hold) {
-                    engine.release(hold);
-                }
+                Taken taken = engine.take(TERMS);
+                assertThat(taken).isInstanceOf(SeatHold.class);
                 assertThat(place.failed).as("got it from a table that failed").isFalse();
+                engine.release((SeatHold) taken); // which may fail itself
             } catch (IOException e) {
                 assertThat(e).hasMessageContaining("board").hasMessageContaining("cut short");
             }
@@ -156,25 +160,21 @@ class FailingTableTest {
 
     @Test
     void clearingFailsAndGivesItsByteBack() throws IOException {
+        LockContent dead = new LockContent.Ours(new LockRecord(999, 0, -1, 1, "session.jsonl", 1, "moss", -1, SimulatedDirectory.BOOT, "pids-1", "time-1",
+                null, null, true, 1_000, 0, directory.nanos));
         for (int at = 0; at < 8; at++) {
-            SeatHold dead = (SeatHold) engine.take(TERMS);
-            assertThat(dead).isNotNull();
-            directory.owner[0] = null; // it died; a stranger's view of the same place
-            directory.processes.remove(100L);
-            Table other = new Table();
-            directory.processes.remove(100L);
-            SeatEngine clearer = new SeatEngine(other, 200);
-            other.failFrom(at, false);
+            directory.leave(Spot.LOCK, dead);
+            place.failFrom(at, false);
             try {
-                clearer.clear(true);
+                engine.clear(true);
             } catch (IOException e) {
                 assertThat(e).hasMessageContaining("cut short");
             }
             assertThat(directory.owner).containsOnlyNulls();
-            directory.put(Spot.LOCK, null);
+            place.works();
             directory.until[0] = 0;
             directory.reclaiming = false;
-            directory.processes.put(100L, 100L);
         }
+        assertThat(engine.clear(true).outcome()).isIn(EngineLock.Outcome.REMOVED, EngineLock.Outcome.NOTHING);
     }
 }
