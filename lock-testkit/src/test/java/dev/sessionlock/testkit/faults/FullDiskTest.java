@@ -104,7 +104,7 @@ class FullDiskTest {
                 assertThat(one.ensure("elsewhere")).as("a lock on another disk").isEqualTo("held");
             }
             if (!kind.equals("btrfs")) {
-                assertThat(one.ensure("held")).as("its renewals need no room").isEqualTo("held");
+                assertThat(one.ensure("held")).as(() -> "its renewals need no room: " + one.jvm().output()).isEqualTo("held");
             }
             assertThat(one.jvm().isAlive()).isTrue();
             assertThat(one.jvm().output()).doesNotContain("stumbled", "SIGBUS", "Exception in thread").hasSizeLessThan(400_000);
