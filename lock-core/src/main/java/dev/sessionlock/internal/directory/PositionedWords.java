@@ -27,7 +27,7 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p>A {@link RandomAccessFile}, since an interrupt closes a channel. It is closed when nobody refers to it any more.
  *
- * <p>A read takes about 1 µs, a replacement 1.5 µs.
+ * <p>A read takes about 1 µs, a replacement 2 µs; taking a lock that lingers and closing it, some 9 µs instead of 0.2 (measured on a busy machine).
  */
 final class PositionedWords implements TableWords {
     private static final int LINE = 64;
