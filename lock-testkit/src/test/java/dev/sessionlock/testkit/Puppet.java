@@ -273,8 +273,16 @@ public final class Puppet implements AutoCloseable {
                 case "verify" -> {
                     return List.of(standing(args.get(0), true));
                 }
+                case "cycle" -> {
+                    return cycle(Path.of(args.get(0)), options(args.get(1)), Long.parseLong(args.get(2)));
+                }
                 case "renew" -> handles.get(args.get(0)).renew();
-                case "close" -> handles.get(args.get(0)).close();
+                case "close" -> {
+                    SessionLock lock = handles.get(args.get(0));
+                    if (lock != null) {
+                        lock.close();
+                    }
+                }
                 case "forget" -> handles.remove(args.get(0));
                 case "gc" -> collectGarbage();
                 case "walk" -> {
@@ -319,6 +327,20 @@ public final class Puppet implements AutoCloseable {
                 default -> throw new IllegalArgumentException("no such command: " + command);
             }
             return List.of();
+        }
+
+        /** Acquires and closes for so many milliseconds, and until it has worked. {@return how often that worked, and how often it did not} */
+        private List<?> cycle(Path file, LockOptions options, long millis) throws InterruptedException {
+            long worked = 0;
+            long failed = 0;
+            for (long start = System.nanoTime(); worked == 0 || System.nanoTime() - start < millis * 1_000_000; ) {
+                try (SessionLock lock = locks.acquire(file, options)) {
+                    worked += lock.token() > 0 ? 1 : 0;
+                } catch (LockException e) {
+                    failed++;
+                }
+            }
+            return List.of(worked, failed);
         }
 
         private List<?> keep(String handle, SessionLock lock, long nanos) {

@@ -2,17 +2,21 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Clock;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.ClosedByInterruptException;
-import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 import org.jetbrains.annotations.NotNull;
@@ -24,7 +28,7 @@ import org.jetbrains.annotations.Nullable;
  * <pre>
  *            word 0    1         2         3         4          5          6       7
  * header     magic     version   lines     boards    boot msb   boot lsb   timens  token floor
- * line       h         until[0]  until[1]  token     waiterSeen -          -       -
+ * line       h         until[0]  until[1]  token     waiterSeen -          -       (see MappedWords)
  * line       ...
  * </pre>
  *
@@ -53,6 +57,8 @@ import org.jetbrains.annotations.Nullable;
  */
 final class Board {
     static final String FILE = "board";
+    /** In the name of a file that is still being written. */
+    private static final String UNFINISHED = ".new-";
     static final int WINDOW = 16;
 
     private static final long MAGIC = 0x5345_5353_4c4f_434bL; // "SESSLOCK"
@@ -102,6 +108,7 @@ final class Board {
     private volatile TableWords[] pages;
     private Clock clock = Clock.SYSTEM;
     private LongSupplier mark = () -> 1;
+    private TableFile.Opener files = MappedWords::open;
 
     private Board(Path dir, Object key, TableWords first, ProcessIdentity self) {
         this.dir = dir;
@@ -124,49 +131,77 @@ final class Board {
         return this;
     }
 
+    /** As {@link #openForUse(Path, FileMode, ProcessIdentity, TableFile.Opener)}, mapped. */
+    static Board openForUse(Path dir, FileMode mode, ProcessIdentity self) throws IOException {
+        return openForUse(dir, mode, self, MappedWords::open);
+    }
+
     /**
-     * Opens the board, making it first if it is not there or is unfinished, and clears it after a boot. The caller holds the
+     * Opens the board, making it first if it is not there or a part of it is missing, and clears it after a boot. The caller holds the
      * directory's setup byte, so nobody else does the same.
      */
-    static Board openForUse(Path dir, FileMode mode, ProcessIdentity self) throws IOException {
+    static Board openForUse(Path dir, FileMode mode, ProcessIdentity self, TableFile.Opener files) throws IOException {
         Path file = dir.resolve(FILE);
-        if (!isWhole(file, FIRST_LINES)) {
+        if (!isWhole(dir)) {
             write(file, FIRST_LINES, mode, self);
         }
-        TableWords first = map(file, FIRST_LINES, FileChannel.MapMode.READ_WRITE);
+        TableWords first = files.open(file, sizeOf(FIRST_LINES), false);
         if (first.get(HEAD_VERSION) != VERSION) {
             throw new IOException(file + " was made by another version of sessionlock (format " + first.get(HEAD_VERSION)
                     + ", this one reads " + VERSION + "): let all processes of this directory use one version");
         }
         Board board = new Board(dir, FileKey.of(file), first, self);
+        board.files = files;
         board.clearAfterBoot(self);
         return board;
     }
 
-    /** Opens a board that needs nothing done to it; null if it does: then the setup byte is wanted, and {@link #openForUse}. */
+    /** As {@link #openIfReady(Path, ProcessIdentity, TableFile.Opener)}, mapped. */
     static @Nullable Board openIfReady(Path dir, ProcessIdentity self) throws IOException {
-        return openIfReady(dir, self, FileChannel.MapMode.READ_WRITE);
+        return openIfReady(dir, self, MappedWords::open);
+    }
+
+    /** Opens a board that needs nothing done to it; null if it does: then the setup byte is wanted, and {@link #openForUse}. */
+    static @Nullable Board openIfReady(Path dir, ProcessIdentity self, TableFile.Opener files) throws IOException {
+        return openIfReady(dir, self, files, false);
     }
 
     /** Opens the board to read it, for {@code inspect}; null if there is none. Needs no right to write. */
     static @Nullable Board openToLook(Path dir, ProcessIdentity self) throws IOException {
-        return openIfReady(dir, self, FileChannel.MapMode.READ_ONLY);
+        return openIfReady(dir, self, MappedWords::open, true);
     }
 
-    private static @Nullable Board openIfReady(Path dir, ProcessIdentity self, FileChannel.MapMode how) throws IOException {
+    private static @Nullable Board openIfReady(Path dir, ProcessIdentity self, TableFile.Opener files, boolean readOnly) throws IOException {
         Path file = dir.resolve(FILE);
-        if (!isWhole(file, FIRST_LINES)) {
+        if (!isWhole(dir)) {
             return null;
         }
         Object key = FileKey.of(file);
-        TableWords first = map(file, FIRST_LINES, how);
+        TableWords first = files.open(file, sizeOf(FIRST_LINES), readOnly);
         boolean ready = first.get(0) == MAGIC && first.get(HEAD_VERSION) == VERSION && isOfThisBoot(first, self);
-        return ready && key.equals(FileKey.ofOrNull(file)) ? new Board(dir, key, first, self) : null;
+        if (!ready || !key.equals(FileKey.ofOrNull(file))) {
+            return null;
+        }
+        Board board = new Board(dir, key, first, self);
+        board.files = files;
+        return board;
     }
 
-    /** {@return whether the file at the board's name still is the one that is mapped here} */
+    /** {@return whether the files at the board's names still are those that are open here, whole, and not overwritten with something else} */
     boolean isInPlace() {
-        return key.equals(FileKey.ofOrNull(dir.resolve(FILE)));
+        if (!key.equals(FileKey.ofOrNull(dir.resolve(FILE)))) {
+            return false;
+        }
+        for (TableWords page : pages) {
+            if (!page.isInPlace()) {
+                return false;
+            }
+        }
+        try {
+            return pages[0].get(0) == MAGIC && isWhole(dir);
+        } catch (TableFault | IOException e) {
+            return false;
+        }
     }
 
     /** {@return whether the untils on the board can be compared with this process's clock: it shares its time namespace} */
@@ -412,9 +447,9 @@ final class Board {
             TableWords[] more = java.util.Arrays.copyOf(pages, boards);
             for (int i = pages.length; i < boards; i++) {
                 if (!isWhole(file(i), FIRST_LINES << i)) {
-                    throw new IOException(file(i) + " is missing or cut short; remove " + dir + " when nobody uses its locks");
+                    throw new IOException(file(i) + " is missing or cut short; the shared table of " + dir + " is made anew within seconds: try again");
                 }
-                more[i] = map(file(i), FIRST_LINES << i, pages[0].isReadOnly() ? FileChannel.MapMode.READ_ONLY : FileChannel.MapMode.READ_WRITE);
+                more[i] = files.open(file(i), sizeOf(FIRST_LINES << i), pages[0].isReadOnly());
             }
             pages = more;
             return true;
@@ -428,7 +463,15 @@ final class Board {
     }
 
     private Path file(int board) {
+        return file(dir, board);
+    }
+
+    private static Path file(Path dir, int board) {
         return dir.resolve(board == 0 ? FILE : FILE + "-" + board);
+    }
+
+    private static int sizeOf(int lines) {
+        return (lines + 1) * LINE;
     }
 
     /** {@return all lines of {@code h}, in the order in which everybody looks: one, unless something went wrong} */
@@ -504,65 +547,85 @@ final class Board {
     }
 
     /**
-     * Writes a board out in full before anyone maps it: touching a mapped page that has no block behind it, on a full disk,
-     * kills the JVM with SIGBUS. The magic number comes last, so that one left unfinished is told from a whole one.
+     * Makes a board, or replaces one that was cut short. Written out in full, since touching a mapped page that has no block behind it, on a full
+     * disk, is a fault; under another name, and then moved into place, so that nobody ever opens one that still grows, and so that the file that others
+     * may have mapped stays as it is. The caller holds the setup byte.
      */
     private static void write(Path file, int lines, FileMode mode, @Nullable ProcessIdentity self) throws IOException {
-        mode.createIfMissing(file);
-        try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
-            long size = (lines + 1L) * LINE;
-            if (out.length() > size) {
-                out.setLength(size);
-            }
-            byte[] zeros = new byte[(int) Math.min(64 * 1024, size)];
-            for (long left = size; left > 0; left -= zeros.length) {
-                out.write(zeros, 0, (int) Math.min(left, zeros.length));
-            }
-            out.seek(0);
-            java.nio.ByteBuffer head = java.nio.ByteBuffer.allocate(LINE).order(ByteOrder.nativeOrder());
-            head.putLong(HEAD_VERSION, VERSION).putLong(HEAD_LINES, lines).putLong(HEAD_BOARDS, 1);
-            if (self != null) {
-                head.putLong(HEAD_BOOT, bootWord(self, true)).putLong(HEAD_BOOT + 8, bootWord(self, false));
-                head.putLong(HEAD_TIMENS, number(self.timeNamespace()));
-            }
-            out.write(head.array());
-            out.seek(0);
-            head.putLong(0, MAGIC);
-            out.write(head.array(), 0, 8);
+        if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+            throw new IOException(file + " is not an ordinary file; somebody put it there: remove it");
         }
+        sweepUnfinished(file.getParent());
+        Path fresh = file.resolveSibling(file.getFileName() + UNFINISHED + Long.toHexString(ThreadLocalRandom.current().nextLong()));
+        try {
+            mode.createIfMissing(fresh);
+            try (RandomAccessFile out = new RandomAccessFile(fresh.toFile(), "rw")) {
+                out.write(header(lines, self));
+                byte[] zeros = new byte[Math.min(64 * 1024, lines * LINE)];
+                for (int left = lines * LINE; left > 0; left -= zeros.length) {
+                    out.write(zeros, 0, Math.min(left, zeros.length));
+                }
+            }
+            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException | RuntimeException e) {
+            Files.deleteIfExists(fresh);
+            throw e;
+        }
+    }
+
+    private static byte[] header(int lines, @Nullable ProcessIdentity self) {
+        ByteBuffer head = ByteBuffer.allocate(LINE).order(ByteOrder.nativeOrder());
+        head.putLong(0, MAGIC).putLong(HEAD_VERSION, VERSION).putLong(HEAD_LINES, lines).putLong(HEAD_BOARDS, 1);
+        if (self != null) {
+            head.putLong(HEAD_BOOT, bootWord(self, true)).putLong(HEAD_BOOT + 8, bootWord(self, false));
+            head.putLong(HEAD_TIMENS, number(self.timeNamespace()));
+        }
+        return head.array();
+    }
+
+    /** What was left by those who were killed while they made a board. */
+    private static void sweepUnfinished(Path dir) throws IOException {
+        try (DirectoryStream<Path> left = Files.newDirectoryStream(dir, FILE + "*" + UNFINISHED + "*")) {
+            for (Path path : left) {
+                Files.deleteIfExists(path);
+            }
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
+        }
+    }
+
+    /** {@return whether all boards that the first one counts are there, and as long as they were made} One of another version is left alone. */
+    private static boolean isWhole(Path dir) throws IOException {
+        ByteBuffer head = headOf(dir.resolve(FILE), FIRST_LINES);
+        if (head == null || head.getLong(HEAD_VERSION) != VERSION) {
+            return head != null;
+        }
+        long boards = Math.min(head.getLong(HEAD_BOARDS), MOST_BOARDS);
+        for (int i = 1; i < boards; i++) {
+            if (!isWhole(file(dir, i), FIRST_LINES << i)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static boolean isWhole(Path file, int lines) throws IOException {
-        if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) < (lines + 1L) * LINE) {
-            return false;
-        }
-        try (RandomAccessFile in = new RandomAccessFile(file.toFile(), "r")) {
-            byte[] head = new byte[LINE];
-            in.readFully(head);
-            java.nio.ByteBuffer words = java.nio.ByteBuffer.wrap(head).order(ByteOrder.nativeOrder());
-            return words.getLong(0) == MAGIC && words.getLong(HEAD_LINES) == lines;
-        }
+        return headOf(file, lines) != null;
     }
 
-    /**
-     * Maps a file, also on an interrupted thread: mapping is channel I/O, which an interrupt would break off. Only as much of it as
-     * a board is: the place of a line follows from the number of lines, which must be the same for all.
-     */
-    private static TableWords map(Path file, int lines, FileChannel.MapMode how) throws IOException {
-        boolean interrupted = Thread.interrupted();
-        try {
-            while (true) {
-                try (RandomAccessFile f = new RandomAccessFile(file.toFile(), how == FileChannel.MapMode.READ_ONLY ? "r" : "rw")) {
-                    return new MappedWords(f.getChannel().map(how, 0, (lines + 1L) * LINE));
-                } catch (ClosedByInterruptException e) {
-                    interrupted |= Thread.interrupted();
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+    /** {@return the header of a file of a board; null if it is none, or not as long as it was made} */
+    private static @Nullable ByteBuffer headOf(Path file, int lines) throws IOException {
+        if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) < sizeOf(lines)) {
+            return null;
         }
+        byte[] head = new byte[LINE];
+        try (RandomAccessFile in = new RandomAccessFile(file.toFile(), "r")) {
+            in.readFully(head);
+        } catch (EOFException e) {
+            return null; // it was cut short meanwhile
+        }
+        ByteBuffer words = ByteBuffer.wrap(head).order(ByteOrder.nativeOrder());
+        return words.getLong(0) == MAGIC && words.getLong(HEAD_LINES) == lines ? words : null;
     }
 
     /** A line where it lies in the table. */

@@ -647,6 +647,11 @@ final class FilePlace implements LockPlace {
     }
 
     @Override
+    public void lineFailed() throws IOException {
+        directory.lookAtBoard();
+    }
+
+    @Override
     public @Nullable Boolean kernelHasByte(int seat) {
         return knowsByteLost(seat) ? Boolean.FALSE
                 : directory.kernelHas(Guards.guardOf(h), Guards.positionOf(h, seat), byteOf(seat).takenAt());

@@ -210,12 +210,22 @@ public final class LockDirectory {
     }
 
     private Board openBoard() throws IOException {
-        Board ready = Board.openIfReady(inner, ProcessIdentity.current());
-        return (ready != null ? ready : holdingSetup(() -> Board.openForUse(inner, mode, ProcessIdentity.current()))).markedBy(mark::value);
+        TableFile.Opener files = Traits.copiesOnWrite(Traits.type(home)) ? PositionedWords.opener(bytes()) : MappedWords::open;
+        try {
+            Board ready = Board.openIfReady(inner, ProcessIdentity.current(), files);
+            Board opened = ready != null ? ready : holdingSetup(() -> Board.openForUse(inner, mode, ProcessIdentity.current(), files));
+            return opened.markedBy(mark::value);
+        } catch (TableFault e) {
+            throw e.getCause(); // somebody cuts it short just now
+        }
     }
 
     private <T> T holdingSetup(Board.Bytes.Step<T> step) throws IOException {
+        boolean has = setup.isHeldByMe(); // this thread has the byte already
         return setup.holding(() -> { // a second thread of ours would find the byte taken by ourselves
+            if (has) {
+                return step.run();
+            }
             try (Guards.Loan held = guards.lend()) {
                 awaitSetup(held);
                 return step.run();
@@ -355,18 +365,32 @@ public final class LockDirectory {
             return true; // perhaps somebody is just deleting it all: a file that we make now would be in the way of that
         }
         wasIncomplete = incomplete;
-        Board mapped = board;
-        if (mapped != null && !mapped.isInPlace()) {
-            log.warn("somebody removed the board of {} while locks were in use; it is made anew", inner);
-            board = openBoard();
-        }
+        replaceBoardUnlessInPlace();
         claims.verify((position, takenAt) -> kernelHas(0, position, takenAt));
         mark.verify((position, takenAt) -> kernelHas(0, position, takenAt));
-        mapped = board;
-        if (mapped != null) {
-            nameOurWorld(mapped);
+        Board open = board;
+        if (open != null) {
+            nameOurWorld(open);
         }
         return true;
+    }
+
+    /** What is held on the old one is lost: its owners see that they stand on another board (PROTOCOL.md, section 2). */
+    private void replaceBoardUnlessInPlace() throws IOException {
+        Board open = board;
+        if (open != null && !open.isInPlace()) {
+            log.warn("somebody removed, cut short or overwrote the board of {} while locks were in use; it is made anew", inner);
+            board = openBoard();
+        }
+    }
+
+    /** A word of the board could not be read or written: if it was cut short, it is made anew at once. */
+    void lookAtBoard() throws IOException {
+        verifying.locked(() -> {
+            if (isInPlace() && !isIncomplete()) {
+                replaceBoardUnlessInPlace();
+            }
+        });
     }
 
     private boolean isIncomplete() {

@@ -194,6 +194,10 @@ public interface LockPlace {
     default void lookAround() throws IOException {
     }
 
+    /** The lock's line could not be read or written: has the table made anew if it was cut short, and {@link #displaced} tell. */
+    default void lineFailed() throws IOException {
+    }
+
     /** {@return what is no longer what it was as of the last look afresh or around - the directory, a guard, the board; null if all is in place} */
     @Nullable String displaced();
 }

@@ -3,6 +3,8 @@ package dev.sessionlock.internal.directory;
 /**
  * The 64-bit words of one file of the shared table, by byte offset. Every access is as strong as a volatile one, across processes: a process that
  * writes its own word and then reads another's must not miss what the other wrote before it looked (PROTOCOL.md, rule 3).
+ *
+ * <p>An access that fails throws a {@link TableFault}, and never returns anything instead.
  */
 interface TableWords {
 
@@ -20,6 +22,11 @@ interface TableWords {
 
     /** {@return whether words can only be read} */
     boolean isReadOnly();
+
+    /** {@return whether the file at its name still is the one that was opened, and as long} */
+    default boolean isInPlace() {
+        return true;
+    }
 
     /** Raises a word that only grows, and that others may raise too. */
     default void raise(int offset, long least) {

@@ -22,6 +22,12 @@ public record Traits(@Nullable String network, boolean foldsNames) {
             "fuse", "acfs", "moosefs", "macfuse", "osxfuse");
 
     /**
+     * Types that write every change of a file to a new block. On a full disk they cannot change even a file that is there, whole. XFS does so for files
+     * that share blocks with a copy, for a first change only: there the table is a file of its own.
+     */
+    private static final Set<String> COPY_ON_WRITE = Set.of("btrfs", "zfs", "bcachefs", "nilfs2", "f2fs");
+
+    /**
      * {@return what the file system of a directory is like; whether it folds names is asked by the library's own folder there}
      *
      * @param home the real path of the directory
@@ -51,6 +57,11 @@ public record Traits(@Nullable String network, boolean foldsNames) {
         String known = type.toLowerCase(Locale.ROOT);
         // fuseblk is a local disk (ntfs-3g, exfat); fuse.<program> is whatever the program makes of it.
         return NETWORK.contains(known) || known.startsWith("fuse.");
+    }
+
+    /** {@return whether a file system of this type writes every change to a new block, and so may be unable to change a file on a full disk} */
+    static boolean copiesOnWrite(String type) {
+        return COPY_ON_WRITE.contains(type.toLowerCase(Locale.ROOT));
     }
 
     /**

@@ -105,8 +105,13 @@ public final class Waiters {
 
     /** {@return how long ago a process said that it waits; very long if none did} */
     private long sinceHand(long h) throws IOException {
-        Line line = board.find(h);
-        long mark = line == null ? 0 : line.waiterSeen();
+        long mark;
+        try {
+            Line line = board.find(h);
+            mark = line == null ? 0 : line.waiterSeen();
+        } catch (TableFault e) {
+            return Long.MAX_VALUE; // it was cut short just now
+        }
         long age = now - (mark & ~HAND_BITS);
         return mark == 0 ? Long.MAX_VALUE : Math.max(0, age);
     }

@@ -5,6 +5,7 @@ import dev.sessionlock.internal.directory.Glance;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.OpenDirectories;
+import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.system.OpenFiles;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
@@ -103,7 +104,11 @@ public final class FileEngine implements LockEngine {
 
     @Override
     public Sight look(Whereabouts where) throws IOException {
-        return sight(Glance.at(where.parent().toRealPath(), where.name()));
+        try {
+            return sight(Glance.at(where.parent().toRealPath(), where.name()));
+        } catch (TableFault e) {
+            throw e.getCause();
+        }
     }
 
     @Override
@@ -114,7 +119,11 @@ public final class FileEngine implements LockEngine {
     @Override
     public List<Sight> lookAll(Path directory) throws IOException {
         Names.requireDefaultFileSystem(directory);
-        return Glance.atAll(directory.toRealPath()).stream().map(FileEngine::sight).toList();
+        try {
+            return Glance.atAll(directory.toRealPath()).stream().map(FileEngine::sight).toList();
+        } catch (TableFault e) {
+            throw e.getCause();
+        }
     }
 
     private static Sight sight(Glance seen) {

@@ -10,6 +10,7 @@ import dev.sessionlock.internal.directory.LockPlace.Found;
 import dev.sessionlock.internal.directory.LockPlace.Slip;
 import dev.sessionlock.internal.directory.LockPlace.Spot;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
@@ -124,6 +125,7 @@ public final class SeatEngine implements EngineLock {
 
     private Taken tryUntilClear(Terms terms) throws IOException {
         Taken taken = null;
+        boolean failed = false;
         for (int tries = 0; taken == null; tries++) {
             if (tries == TRIES) {
                 return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "the lock changes hands too fast");
@@ -132,6 +134,12 @@ public final class SeatEngine implements EngineLock {
                 taken = tryOnce(terms);
             } catch (LinksRefusedException e) {
                 log.debug("trying again without hard links", e);
+            } catch (TableFault e) {
+                place.lineFailed();
+                if (failed) {
+                    throw e.getCause();
+                }
+                failed = true; // the table was cut short, and is made anew by now
             }
         }
         return taken;
@@ -348,8 +356,12 @@ public final class SeatEngine implements EngineLock {
         } catch (IOException | RuntimeException e) { // not an error: after one it may not be known what was done
             failure = e;
         }
-        if (mine.line != null) {
-            mine.line.replace(mine.seat, mine.word, 0);
+        try {
+            if (mine.line != null) {
+                mine.line.replace(mine.seat, mine.word, 0);
+            }
+        } catch (TableFault e) { // it is past by itself; the byte must not stay for it
+            failure = failure == null ? e : failure;
         }
         if (!hasGift(mine.seat)) {
             place.freeByte(mine.seat);
@@ -553,6 +565,25 @@ public final class SeatEngine implements EngineLock {
     @Override
     public boolean renew(Hold held, long holdUntilMillis) throws IOException {
         SeatHold hold = (SeatHold) held;
+        return ofItsLine(hold, () -> renewInTime(hold, holdUntilMillis));
+    }
+
+    private interface OfItsLine<T> {
+        T get() throws IOException;
+    }
+
+    /** Does something with the line of a hold. If that fails, the next {@link #check} looks closely, and the hold can tell what it is lost by. */
+    private <T> T ofItsLine(SeatHold hold, OfItsLine<T> step) throws IOException {
+        try {
+            return step.get();
+        } catch (TableFault e) {
+            hold.trouble = e.getMessage();
+            place.lineFailed();
+            throw e.getCause();
+        }
+    }
+
+    private boolean renewInTime(SeatHold hold, long holdUntilMillis) throws IOException {
         if (now() >= hold.deadline()) {
             return false;
         }
@@ -564,6 +595,7 @@ public final class SeatEngine implements EngineLock {
             return false;
         }
         hold.recordTells(token);
+        hold.trouble = null;
         return true;
     }
 
@@ -662,6 +694,10 @@ public final class SeatEngine implements EngineLock {
     @Override
     public @Nullable Hold handOver(Hold held, Terms terms) throws IOException {
         SeatHold from = (SeatHold) held;
+        return ofItsLine(from, () -> passOn(from, terms));
+    }
+
+    private @Nullable Hold passOn(SeatHold from, Terms terms) throws IOException {
         if (from.seat != 0 || now() >= from.deadline() || !place.isAt(from.slip, Spot.LOCK)) {
             return null; // passed over, or removed by hand: that is a wish to see it free
         }
@@ -695,18 +731,27 @@ public final class SeatEngine implements EngineLock {
     @Override
     public boolean reuse(Hold held, String thread) {
         SeatHold hold = (SeatHold) held;
-        if (!isReusable(hold) || isMissing(hold)) {
-            return false;
+        try {
+            if (!isReusable(hold) || isMissing(hold)) {
+                return false;
+            }
+            hold.usedBy(thread, hold.line.drawToken(0)); // rule 4: before the clock is read
+            // And before the word is: whoever has our byte, if the kernel has lost it, has drawn an older token, and will come in with it.
+            return hold.line.says(hold.seat, hold.published) && hold.line.stands();
+        } catch (TableFault e) {
+            hold.trouble = e.getMessage();
+            return false; // and whoever asks in the ordinary way has the table made anew
         }
-        hold.usedBy(thread, hold.line.drawToken(0)); // rule 4: before the clock is read
-        // And before the word is: whoever has our byte, if the kernel has lost it, has drawn an older token, and will come in with it.
-        return hold.line.says(hold.seat, hold.published) && hold.line.stands();
     }
 
     @Override
     public Standing check(Hold held, boolean deeply) throws IOException {
         SeatHold hold = (SeatHold) held;
-        Standing standing = standingOf(hold, deeply);
+        boolean failed = hold.trouble != null;
+        if (failed) {
+            place.lineFailed();
+        }
+        Standing standing = ofItsLine(hold, () -> standingOf(hold, deeply || failed));
         // Last: what the look has made is let go, too. And quietly: who was asked to let go is not asked again.
         quietly(hold, () -> place.rest(hold.slip));
         return standing;
@@ -992,10 +1037,15 @@ public final class SeatEngine implements EngineLock {
         }
         putBack(); // what was got for the next take: with it in hand, the other byte must not be asked for
         unsettled = true;
-        Cleared successor = clearTakeover();
-        Cleared lock = clearLock(new Terms(CLEARING_NANOS, true, 0, null, null, takeStrangers));
-        unsettled = false;
-        return lock.outcome() == Outcome.NOTHING ? successor : lock;
+        try {
+            Cleared successor = clearTakeover();
+            Cleared lock = clearLock(new Terms(CLEARING_NANOS, true, 0, null, null, takeStrangers));
+            unsettled = false;
+            return lock.outcome() == Outcome.NOTHING ? successor : lock;
+        } catch (TableFault e) {
+            place.lineFailed();
+            throw e.getCause();
+        }
     }
 
     private Cleared clearLock(Terms terms) throws IOException {
@@ -1077,7 +1127,11 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public LockReport look() throws IOException {
-        return Inspector.report(place.glance());
+        try {
+            return Inspector.report(place.glance());
+        } catch (TableFault e) {
+            throw e.getCause();
+        }
     }
 
     @Override
@@ -1087,20 +1141,30 @@ public final class SeatEngine implements EngineLock {
             if (line != null && (waits || !isRaised(line.waiterSeen(), HAND_NANOS))) { // who but tries hides nobody who waits
                 line.raiseHand(now() & ~HAND_BITS & ~TRIED | (waits ? 0 : TRIED) | hand);
             }
-        } catch (IOException e) {
+        } catch (IOException | TableFault e) {
             log.debug("could not tell other processes that we wait for {}", place.lockFile(), e);
         }
     }
 
     @Override
     public boolean othersWait(Hold held, long nanos) {
-        long mark = ((SeatHold) held).line.waiterSeen();
+        long mark = waiterSeen((SeatHold) held);
         return (mark & TRIED) == 0 && isRaised(mark, nanos);
     }
 
     @Override
     public boolean othersWant(Hold held, long nanos) {
-        return isRaised(((SeatHold) held).line.waiterSeen(), nanos);
+        return isRaised(waiterSeen((SeatHold) held), nanos);
+    }
+
+    /** {@return when a process last said that it waits; 0 if that cannot be read: then the hold ends, and who waits gets in} */
+    private static long waiterSeen(SeatHold hold) {
+        try {
+            return hold.line.waiterSeen();
+        } catch (TableFault e) {
+            hold.trouble = e.getMessage();
+            return 0;
+        }
     }
 
     private boolean isRaised(long mark, long nanos) {

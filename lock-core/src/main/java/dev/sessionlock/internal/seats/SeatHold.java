@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.seats;
 
+import dev.sessionlock.LockLostException;
 import dev.sessionlock.internal.directory.Line;
 import dev.sessionlock.internal.directory.LockPlace;
 import dev.sessionlock.spi.Hold;
@@ -27,6 +28,8 @@ final class SeatHold extends Hold {
     boolean covering;
     /** The record is deleted, or will be by {@link SeatEngine#tidy}. */
     boolean recordSettled;
+    /** What went wrong with its line when it was last read or written; null if nothing did. Written on any thread. */
+    volatile @Nullable String trouble;
 
     SeatHold(int seat, Line line, LockPlace.Slip slip, Terms terms, long token, long createdAtMillis, long takenAt, long deadline,
             @Nullable String reclaimed) {
@@ -41,6 +44,16 @@ final class SeatHold extends Hold {
     void says(long until) {
         intended = until;
         published = until;
+    }
+
+    @Override
+    public @Nullable String lossInWords(LockLostException.Reason reason) {
+        String why = trouble;
+        return why == null ? null : switch (reason) {
+            case LEASE_EXPIRED -> "its lease could not be renewed (" + why + "), so others may have taken it over";
+            case KERNEL_LOCK_LOST -> why;
+            default -> null;
+        };
     }
 
     void leaseBegins(long now, long until) {

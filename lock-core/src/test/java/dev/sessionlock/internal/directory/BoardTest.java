@@ -548,12 +548,70 @@ class BoardTest {
     }
 
     @Test
-    void aFurtherBoardThatIsMissingIsSaidSo() throws IOException {
-        open();
-        setWord(dir.resolve(Board.FILE), 24, 2);
+    void oneOfWhichAFurtherFileIsMissingOrCutShortIsMadeAnew() throws IOException {
+        for (long boards : new long[] {2, 5, Long.MAX_VALUE}) {
+            Board before = open();
+            setWord(dir.resolve(Board.FILE), 24, boards);
+            assertThatIOException().isThrownBy(() -> before.find(64)).withMessageContaining("board-1").withMessageContaining("missing or cut short");
+            assertThat(before.isInPlace()).isFalse();
+            assertThat(Board.openIfReady(dir, SELF)).isNull();
+            assertThat(open().find(64)).isNull();
+            assertThat(before.isInPlace()).isFalse();
+        }
+        Board grown = open();
+        for (int i = 0; !Files.exists(dir.resolve("board-2")); i++) {
+            bytes.inUse.add(LockName.hash("n" + i));
+            claim(grown, LockName.hash("n" + i));
+        }
+        assertThat(grown.isInPlace()).isTrue();
+        assertThat(Board.openIfReady(dir, SELF)).isNotNull();
+        cut(dir.resolve("board-1"), 4096);
+        assertThat(grown.isInPlace()).isFalse();
+        assertThat(Board.openIfReady(dir, SELF)).isNull();
+        Line line = claim(open(), 64);
+        Lines.publish(line, 0, 5);
+        assertThat(Board.openIfReady(dir, SELF).find(64).until(0)).isEqualTo(5);
+        assertThat(Files.size(dir.resolve("board-1"))).as("the old one, which others may have mapped").isEqualTo(4096);
+    }
 
+    @Test
+    void theFileThatOthersHaveMappedIsNeverWrittenToWhenItIsMadeAnew() throws IOException {
+        Board old = open();
+        Line line = claim(old, 64);
+        Path kept = Files.createLink(dir.resolve("kept"), dir.resolve(Board.FILE));
+        cut(kept, 4096);
+        byte[] before = Files.readAllBytes(kept);
+
+        assertThat(old.isInPlace()).isFalse();
+        Board fresh = open();
+        assertThat(fresh.find(64)).isNull();
+        claim(fresh, 128);
+        assertThat(Files.readAllBytes(kept)).isEqualTo(before);
+        assertThat(old.isInPlace()).isFalse();
+        assertThat(fresh.isInPlace()).isTrue();
+        assertThat(line.until(1)).as("what is left of it").isZero();
+    }
+
+    @Test
+    void oneThatWasOverwrittenInPlaceIsNotInPlace() throws IOException {
         Board board = open();
-        assertThatIOException().isThrownBy(() -> board.find(64)).withMessageContaining("board-1").withMessageContaining("missing");
+        try (RandomAccessFile out = new RandomAccessFile(dir.resolve(Board.FILE).toFile(), "rw")) {
+            out.write(new byte[64 * 257]);
+        }
+        assertThat(board.isInPlace()).isFalse();
+        assertThat(Board.openIfReady(dir, SELF)).isNull();
+        claim(open(), 64);
+        assertThat(board.find(64)).as("the old one is another file").isNull();
+    }
+
+    @Test
+    void whatIsLeftOfOneThatWasNeverFinishedIsSweptWithTheNext() throws IOException {
+        Path left = Files.write(dir.resolve("board-1.new-17"), new byte[100]);
+        open();
+        assertThat(left).doesNotExist();
+        try (java.util.stream.Stream<Path> all = Files.list(dir)) {
+            assertThat(all).containsExactly(dir.resolve(Board.FILE));
+        }
     }
 
     @Test
@@ -561,8 +619,12 @@ class BoardTest {
         open();
         setWord(dir.resolve(Board.FILE), 24, Long.MIN_VALUE);
         assertThat(open().find(64)).isNull();
-        setWord(dir.resolve(Board.FILE), 24, Long.MAX_VALUE);
-        assertThatIOException().isThrownBy(() -> open().find(64)).withMessageContaining("missing or cut short");
+    }
+
+    private static void cut(Path file, long length) throws IOException {
+        try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
+            out.setLength(length);
+        }
     }
 
     private static void setWord(Path file, int at, long value) throws IOException {

@@ -1,0 +1,180 @@
+package dev.sessionlock.internal.seats;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIOException;
+
+import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.internal.directory.Line;
+import dev.sessionlock.internal.directory.LockContent;
+import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.TableFault;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.Terms;
+import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+
+/** The shared table fails, from each access on in turn: an IOException for whoever needs it, and no byte stays. */
+class FailingTableTest {
+    private static final Terms TERMS = new Terms(1_000_000_000, true, -1, "main", null, true);
+    private static final Terms OTHER_TERMS = new Terms(2_000_000_000, true, -1, "other", null, true);
+
+    private final SimulatedDirectory directory = new SimulatedDirectory();
+    private final Table place = new Table();
+    private final SeatEngine engine = new SeatEngine(place);
+
+    /** A place whose table fails from some access on, until it is made anew, if it ever is. */
+    private final class Table extends SimulatedPlace {
+        private int accessesLeft = Integer.MAX_VALUE;
+        private boolean failed;
+        private boolean isMadeAnew;
+
+        Table() {
+            super(FailingTableTest.this.directory, new Journal(op -> { }), SimulatedPlace.process(100, 100, "pids-1", "time-1"), 0);
+            directory.processes.put(100L, 100L);
+        }
+
+        private void access() {
+            if (accessesLeft-- <= 0) {
+                accessesLeft = 0;
+                failed = true;
+                throw TableFault.cutShort(Path.of("board"));
+            }
+        }
+
+        void failFrom(int access, boolean madeAnew) {
+            accessesLeft = access;
+            failed = false;
+            isMadeAnew = madeAnew;
+        }
+
+        void works() {
+            accessesLeft = Integer.MAX_VALUE;
+        }
+
+        @Override
+        public void lineFailed() {
+            if (isMadeAnew) {
+                works();
+            }
+        }
+
+        @Override
+        public boolean comparable() {
+            access();
+            return super.comparable();
+        }
+
+        @Override
+        public Line findLine() throws IOException {
+            Line line = super.findLine();
+            return line == null ? null : failing(line);
+        }
+
+        @Override
+        public Line claimLine() throws IOException {
+            return failing(super.claimLine());
+        }
+
+        private Line failing(Line line) {
+            return (Line) Proxy.newProxyInstance(Line.class.getClassLoader(), new Class<?>[] {Line.class}, (proxy, method, args) -> {
+                access();
+                try {
+                    return method.invoke(line, args);
+                } catch (InvocationTargetException e) {
+                    throw e.getCause();
+                }
+            });
+        }
+    }
+
+    private void assertNobodyHasAByte() {
+        assertThat(directory.owner).containsOnlyNulls();
+        assertThat(directory.at(Spot.LOCK)).isNull();
+    }
+
+    @Test
+    void acquisitionFailsAndGivesItsByteBack() throws IOException {
+        int at = 0;
+        do {
+            place.failFrom(at++, false);
+            try {
+                Taken taken = engine.take(TERMS);
+                assertThat(taken).isInstanceOf(SeatHold.class);
+                assertThat(place.failed).as("got it from a table that failed").isFalse();
+                engine.release((SeatHold) taken); // which may fail itself
+            } catch (IOException e) {
+                assertThat(e).hasMessageContaining("board").hasMessageContaining("cut short");
+            }
+            boolean failed = place.failed;
+            place.works();
+            engine.tidy();
+            assertNobodyHasAByte();
+            directory.until[0] = 0; // what could not be withdrawn from a table that is gone
+            place.failed = failed;
+        } while (place.failed);
+        assertThat(at).as("accesses").isGreaterThan(8);
+    }
+
+    @Test
+    void acquisitionSucceedsIfTheTableIsMadeAnewMeanwhile() throws IOException {
+        int at = 0;
+        do {
+            directory.until[0] = 0;
+            place.failFrom(at++, true);
+            SeatHold hold = (SeatHold) engine.take(TERMS);
+            assertThat(directory.owner[0]).isNotNull();
+            boolean failed = place.failed;
+            place.works();
+            engine.release(hold);
+            assertNobodyHasAByte();
+            place.failed = failed;
+        } while (place.failed && at < 8); // beyond, it is the release that fails
+    }
+
+    @Test
+    void renewalFailsAndTheReleaseGivesEverythingBack() throws IOException {
+        for (int at = 0; at < 4; at++) {
+            SeatHold hold = (SeatHold) engine.take(TERMS);
+            place.failFrom(at, false);
+            if (at == 0) {
+                assertThatIOException().isThrownBy(() -> engine.renew(hold, -1)).withMessageContaining("cut short");
+                assertThat(hold.lossInWords(Reason.LEASE_EXPIRED)).contains("could not be renewed").contains("cut short");
+                assertThat(engine.othersWait(hold, 1_000)).isFalse();
+                assertThat(engine.othersWant(hold, 1_000)).isFalse();
+                assertThat(engine.reuse(hold, "next")).isFalse();
+                assertThatIOException().isThrownBy(() -> engine.handOver(hold, OTHER_TERMS));
+                engine.raiseHand(true);
+            }
+            engine.release(hold);
+            place.works();
+            engine.tidy();
+            assertNobodyHasAByte();
+            directory.until[0] = 0;
+        }
+    }
+
+    @Test
+    void clearingFailsAndGivesItsByteBack() throws IOException {
+        LockContent dead = new LockContent.Ours(new LockRecord(999, 0, -1, 1, "session.jsonl", 1, "moss", -1, SimulatedDirectory.BOOT, "pids-1", "time-1",
+                null, null, true, 1_000, 0, directory.nanos));
+        for (int at = 0; at < 8; at++) {
+            directory.leave(Spot.LOCK, dead);
+            place.failFrom(at, false);
+            try {
+                engine.clear(true);
+            } catch (IOException e) {
+                assertThat(e).hasMessageContaining("cut short");
+            }
+            assertThat(directory.owner).containsOnlyNulls();
+            place.works();
+            directory.until[0] = 0;
+            directory.reclaiming = false;
+        }
+        assertThat(engine.clear(true).outcome()).isIn(EngineLock.Outcome.REMOVED, EngineLock.Outcome.NOTHING);
+    }
+}
