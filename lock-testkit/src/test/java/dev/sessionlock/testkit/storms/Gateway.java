@@ -22,6 +22,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 
 /**
  * One JVM of a storm. Its threads take locks of one directory and tell the witness when they hold them: some for a moment, two of them
@@ -59,7 +60,7 @@ final class Gateway implements ChildScenario {
     /** Of which guard the new names are; -1 of any, {@link #NO_NEW_NAMES} if none are used. */
     private volatile int newNamesOf = NO_NEW_NAMES;
     private volatile List<String> hot = List.of();
-    /** When this JVM, or the machine, last stood still for a moment: a lease of a second may have been missed for that. */
+    /** When this JVM, or the machine or its disk, last stood still for a moment: a lease of a second may have been missed for that. */
     private volatile long stalledAt = System.nanoTime();
     private ParentJvm parent;
     private WitnessedHolder me;
@@ -91,6 +92,7 @@ final class Gateway implements ChildScenario {
         me = WitnessedHolder.connect(args.get(1), args.get(0));
         dir = Path.of(args.get(2));
         setting = Setting.of(args.get(4));
+        loadClasses();
         Random seeds = new Random(Long.parseLong(args.get(3)));
         // The library is first used by threads of the user's group, as in an application server: so its own threads may inherit it.
         ThreadGroup users = new ThreadGroup("users");
@@ -112,6 +114,21 @@ final class Gateway implements ChildScenario {
             Thread obeys = new Thread(() -> obey(words, harm, threads), "obeys-" + words[1]);
             obeys.setDaemon(true);
             obeys.start();
+        }
+    }
+
+    /** As from a jar, which stays open: to read a class takes no descriptor then, which an attack may have used up. */
+    private static void loadClasses() throws Exception {
+        Path classes = Path.of(SessionLocks.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+        if (Files.isDirectory(classes)) {
+            List<Path> all;
+            try (Stream<Path> files = Files.walk(classes.resolve("dev/sessionlock"))) {
+                all = files.filter(file -> file.toString().endsWith(".class") && !file.toString().contains("/cli/")).toList();
+            }
+            for (Path file : all) {
+                String name = classes.relativize(file).toString().replace('/', '.');
+                Class.forName(name.substring(0, name.length() - ".class".length()), false, Gateway.class.getClassLoader());
+            }
         }
     }
 
@@ -155,7 +172,7 @@ final class Gateway implements ChildScenario {
                 count("interrupted");
             } catch (LockException e) {
                 count("refused " + shape(e));
-            } catch (StackOverflowError | OutOfMemoryError e) {
+            } catch (VirtualMachineError | BootstrapMethodError e) {
                 countError(e);
             } catch (Throwable e) {
                 if (!stopped) {
@@ -313,6 +330,17 @@ final class Gateway implements ChildScenario {
         }
     }
 
+    /** Makes and removes a name, as locks do: a busy disk may hold that up, too. */
+    private void useDisk() {
+        Path name = dir.resolveSibling("pulse-" + ProcessHandle.current().pid());
+        try {
+            Files.createFile(name);
+            Files.delete(name);
+        } catch (IOException e) {
+            Thread.onSpinWait(); // no descriptor to be had
+        }
+    }
+
     private boolean isWithoutAStall() {
         return System.nanoTime() - stalledAt > STALL_COUNTS_NANOS;
     }
@@ -322,6 +350,7 @@ final class Gateway implements ChildScenario {
         while (true) {
             LockSupport.parkNanos(20_000_000);
             Thread.interrupted(); // an attack may interrupt all threads
+            useDisk();
             long now = System.nanoTime();
             if (now - last > STALL_NANOS) {
                 stalledAt = now;

@@ -24,6 +24,8 @@ final class Harm {
     private static final int KIB = 1024;
     private static final int BLOCK = 64 * KIB;
     private static final long SMALL_STACK = 256 * KIB;
+    private static final long MOST_OVERFLOWING_NANOS = TimeUnit.SECONDS.toNanos(8);
+    private static final int MOST_CRUMBS_LEFT = 60;
     private static final int MOST_FRAMES_LEFT = 120;
 
     private final SessionLocks locks;
@@ -98,7 +100,7 @@ final class Harm {
         int interrupts = 0;
         while (System.nanoTime() < end) {
             if (all) {
-                Thread.getAllStackTraces().keySet().stream().filter(thread -> thread != Thread.currentThread()).forEach(Thread::interrupt);
+                Thread.getAllStackTraces().keySet().stream().filter(this::mayBeInterrupted).forEach(Thread::interrupt);
             } else {
                 users.interrupt();
             }
@@ -108,37 +110,73 @@ final class Harm {
         return interrupts;
     }
 
+    /** All but those by which the parent talks to this JVM. */
+    private boolean mayBeInterrupted(Thread thread) {
+        return thread != Thread.currentThread() && !thread.getName().equals("main") && !thread.getName().startsWith("child-");
+    }
+
     // ---- no memory ----
 
-    /** Fills the heap, gives a little of it back, and fills it again; gives all of it back at the end. */
-    private int fillHeap(long end) {
-        List<byte[]> ballast = new ArrayList<>(10_000);
+    /** Fills the heap to the last bytes, leaves it so for a moment, gives a little of it back, and so on; all of it at the end. */
+    private int fillHeap(long end) throws InterruptedException {
+        List<byte[]> blocks = new ArrayList<>(10_000);
+        List<byte[]> crumbs = new ArrayList<>(200_000);
         int errors = 0;
         while (System.nanoTime() < end) {
-            try {
-                ballast.add(new byte[BLOCK]);
-            } catch (OutOfMemoryError e) {
-                errors++;
-                fillTheRest(ballast, end);
-                for (int i = 0; i < 1 + errors % 3 && !ballast.isEmpty(); i++) {
-                    ballast.remove(ballast.size() - 1);
-                }
+            addUntilFull(blocks, BLOCK, end);
+            addUntilFull(crumbs, KIB / 8, end);
+            for (int i = random.nextInt(MOST_CRUMBS_LEFT); i > 0 && !crumbs.isEmpty(); i--) {
+                crumbs.remove(crumbs.size() - 1);
+            }
+            errors += holdWithoutMemory();
+            Thread.sleep(random.nextInt(20));
+            if (random.nextInt(3) == 0 && !blocks.isEmpty()) {
+                blocks.remove(blocks.size() - 1);
             }
         }
-        ballast.clear();
         return errors;
     }
 
-    private static void fillTheRest(List<byte[]> ballast, long end) {
-        int size = ballast.size();
+    /** {@return how often there was no memory while it acquired, renewed and closed a lock} */
+    private int holdWithoutMemory() {
+        int errors = 0;
+        SessionLock[] had = new SessionLock[1];
         try {
-            while (System.nanoTime() < end) {
-                ballast.add(new byte[KIB / 8]);
+            Path target = target();
+            LockOptions options = options();
+            call(random.nextBoolean() ? () -> had[0] = locks.acquire(target, options) : () -> had[0] = locks.tryAcquire(target, options).orElse(null));
+            if (had[0] != null && random.nextBoolean()) {
+                call(had[0]::renew);
             }
         } catch (OutOfMemoryError e) {
-            while (ballast.size() > size + 20) {
-                ballast.remove(ballast.size() - 1);
+            errors++;
+        }
+        try {
+            if (had[0] != null) {
+                had[0].close(); // once: nobody does it again
             }
+        } catch (OutOfMemoryError e) {
+            errors++;
+        }
+        return errors;
+    }
+
+    private Path target() {
+        return dir.resolve(random.nextBoolean() ? "short-" + random.nextInt(Gateway.SHORT_NAMES) : "long-" + random.nextInt(Gateway.LONG_NAMES));
+    }
+
+    private LockOptions options() {
+        return LockOptions.defaults().withLease(Gateway.LEASE).withMaxHold(setting.maxHold()).withRevokeGrace(Gateway.REVOKE_GRACE)
+                .withTimeout(Duration.ofMillis(500)).withTakeover(random.nextInt(100) >= setting.patientShare());
+    }
+
+    private static void addUntilFull(List<byte[]> ballast, int size, long end) {
+        try {
+            while (System.nanoTime() < end) {
+                ballast.add(new byte[size]);
+            }
+        } catch (OutOfMemoryError e) {
+            Thread.onSpinWait(); // that was the last one of this size
         }
     }
 
@@ -153,7 +191,8 @@ final class Harm {
     private int overflow(int times) throws InterruptedException {
         int[] overflows = new int[1];
         Thread diver = new Thread(users, () -> {
-            for (int i = 0; i < times; i++) {
+            long end = System.nanoTime() + MOST_OVERFLOWING_NANOS; // what is stuck costs a timeout each time
+            for (int i = 0; i < times && System.nanoTime() < end; i++) {
                 overflows[0] += overflowOnce();
             }
         }, "overflows", SMALL_STACK);
@@ -165,9 +204,8 @@ final class Harm {
 
     /** In acquire and tryAcquire; or in renew or close of a lock that was acquired with room enough. */
     private int overflowOnce() {
-        Path target = dir.resolve(random.nextBoolean() ? "short-" + random.nextInt(Gateway.SHORT_NAMES) : "long-" + random.nextInt(Gateway.LONG_NAMES));
-        LockOptions options = LockOptions.defaults().withLease(Gateway.LEASE).withMaxHold(setting.maxHold()).withRevokeGrace(Gateway.REVOKE_GRACE)
-                .withTimeout(Duration.ofMillis(500)).withTakeover(random.nextInt(100) >= setting.patientShare());
+        Path target = target();
+        LockOptions options = options();
         SessionLock[] had = new SessionLock[1];
         Call acquire = random.nextBoolean() ? () -> had[0] = locks.acquire(target, options) : () -> had[0] = locks.tryAcquire(target, options).orElse(null);
         boolean whileAcquiring = random.nextBoolean();
