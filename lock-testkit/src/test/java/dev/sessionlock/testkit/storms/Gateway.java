@@ -33,6 +33,8 @@ import java.util.stream.Stream;
  */
 final class Gateway implements ChildScenario {
     static final Duration LEASE = Duration.ofSeconds(1);
+    /** Of what one JVM holds all the time: so that it is not lost for being renewed late before anything else can become of it. */
+    static final Duration LONG_LEASE = Duration.ofSeconds(20);
     static final Duration REVOKE_GRACE = Duration.ofSeconds(1);
     /** Nobody waits for so long in a storm, unless a lock is stuck. */
     static final Duration PATIENT = Duration.ofSeconds(20);
@@ -144,6 +146,8 @@ final class Gateway implements ChildScenario {
                 case "troubles" -> answer = troubles();
                 case "keep" -> answer = keep(Path.of(words[2]));
                 case "kept" -> answer = kept();
+                case "hold" -> answer = hold(List.of(words[2].split(",")));
+                case "held" -> answer = held();
                 default -> answer = harm.run(words);
             }
         } catch (Throwable e) {
@@ -172,6 +176,7 @@ final class Gateway implements ChildScenario {
                 count("interrupted");
             } catch (LockException e) {
                 count("refused " + shape(e));
+                LockSupport.parkNanos(3_000_000); // it is told so at once, again and again
             } catch (VirtualMachineError | BootstrapMethodError e) {
                 countError(e);
             } catch (Throwable e) {
@@ -377,6 +382,51 @@ final class Gateway implements ChildScenario {
     private String kept() {
         bystander.close();
         return bystanderLost;
+    }
+
+    // ---- locks that one JVM holds all the time ----
+
+    private final Map<String, SessionLock> held = new ConcurrentHashMap<>();
+
+    /** Until they are lost; the witness is told all the time. */
+    private String hold(List<String> names) throws Exception {
+        LockOptions options = LockOptions.defaults().withLease(LONG_LEASE).withMaxHold(LockOptions.UNLIMITED).withTimeout(PATIENT);
+        for (String name : names.stream().filter(name -> !held.containsKey(name)).toList()) {
+            SessionLock lock = locks.acquire(dir.resolve(name), options).detach();
+            WitnessedHolder.Visit<LockLostException> visit = me.entered(name, lock.token(), lock::ensureHeld);
+            held.put(name, lock);
+            Thread proves = new Thread(() -> prove(name, lock, visit), "holds-" + name);
+            proves.setDaemon(true);
+            proves.start();
+        }
+        return NONE;
+    }
+
+    private void prove(String name, SessionLock lock, WitnessedHolder.Visit<LockLostException> visit) {
+        try (lock) {
+            while (!stopped) {
+                visit.stillIn();
+                LockSupport.parkNanos(2_000_000);
+            }
+            visit.leaving();
+        } catch (LockLostException e) {
+            count("lost " + e.reason());
+        } catch (IOException e) {
+            trouble(e);
+        } finally {
+            held.remove(name);
+        }
+    }
+
+    /** {@return which of them it holds, as it says itself} */
+    private String held() {
+        List<String> names = new ArrayList<>();
+        held.forEach((name, lock) -> {
+            if (lock.isHeld()) {
+                names.add(name);
+            }
+        });
+        return names.isEmpty() ? NONE : String.join(",", names);
     }
 
     // ---- the end ----

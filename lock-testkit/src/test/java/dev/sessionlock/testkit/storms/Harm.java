@@ -25,7 +25,7 @@ final class Harm {
     private static final int BLOCK = 64 * KIB;
     private static final long SMALL_STACK = 256 * KIB;
     private static final long MOST_OVERFLOWING_NANOS = TimeUnit.SECONDS.toNanos(8);
-    private static final int MOST_CRUMBS_LEFT = 60;
+    private static final int MOST_PIECES_LEFT = 24;
     private static final int MOST_FRAMES_LEFT = 120;
 
     private final SessionLocks locks;
@@ -117,22 +117,21 @@ final class Harm {
 
     // ---- no memory ----
 
-    /** Fills the heap to the last bytes, leaves it so for a moment, gives a little of it back, and so on; all of it at the end. */
+    /** Fills the heap but for some bytes, holds a lock with what is left, and so on; gives all of it back at the end. */
     private int fillHeap(long end) throws InterruptedException {
-        List<byte[]> blocks = new ArrayList<>(10_000);
-        List<byte[]> crumbs = new ArrayList<>(200_000);
+        List<byte[]> blocks = new ArrayList<>(1_000);
+        List<byte[]> pieces = new ArrayList<>(20_000);
+        List<byte[]> crumbs = new ArrayList<>(2_000);
         int errors = 0;
+        addUntilFull(blocks, BLOCK, end);
         while (System.nanoTime() < end) {
-            addUntilFull(blocks, BLOCK, end);
-            addUntilFull(crumbs, KIB / 8, end);
-            for (int i = random.nextInt(MOST_CRUMBS_LEFT); i > 0 && !crumbs.isEmpty(); i--) {
-                crumbs.remove(crumbs.size() - 1);
+            addUntilFull(pieces, KIB, end);
+            addUntilFull(crumbs, KIB / 16, end);
+            for (int i = random.nextInt(MOST_PIECES_LEFT); i > 0 && !pieces.isEmpty(); i--) {
+                pieces.remove(pieces.size() - 1);
             }
             errors += holdWithoutMemory();
-            Thread.sleep(random.nextInt(20));
-            if (random.nextInt(3) == 0 && !blocks.isEmpty()) {
-                blocks.remove(blocks.size() - 1);
-            }
+            crumbs.clear();
         }
         return errors;
     }

@@ -74,7 +74,7 @@ final class Storm implements AutoCloseable {
      * @param wrapper starts each JVM
      * @param setting what the gateways do
      * @param bound how long a lock may be stuck after the storm, at most
-     * @param allowed what threads may meet: each line begins so. Besides what they always may
+     * @param allowed what threads may meet, besides what they always may: how it begins, regular expressions
      */
     record Plan(Path inside, Path outside, List<String> wrapper, List<String> jvmArgs, int jvms, Gateway.Setting setting, Duration bound,
             List<String> allowed, Removals removals) {
@@ -125,6 +125,8 @@ final class Storm implements AutoCloseable {
     private final List<ChildJvm> jvms = new ArrayList<>();
     private final Map<Promise, Set<String>> broken = new EnumMap<>(Promise.class);
     private final Map<String, Long> met = new TreeMap<>();
+    /** How often each command struck. */
+    private final Map<String, Long> harm = new TreeMap<>();
     private final Set<String> suspects = new LinkedHashSet<>();
     private final Thread remover = new Thread(this::removeMeanwhile, "removes-records");
     private volatile boolean over;
@@ -136,7 +138,7 @@ final class Storm implements AutoCloseable {
     Storm(String name, Plan plan, Path temp) throws IOException, InterruptedException {
         this.name = name;
         this.plan = plan;
-        witness = MutualExclusionWitness.open().historyOnFailure(temp.resolve("history.txt"));
+        witness = MutualExclusionWitness.open();
         bystanders = Files.createDirectories(temp.resolve("bystanders"));
         try {
             for (int i = 0; i < plan.jvms(); i++) {
@@ -190,10 +192,9 @@ final class Storm implements AutoCloseable {
         return tell(jvms, command, words);
     }
 
-    /** Tells one of them, any. */
-    String tellOne(String command, Object... words) throws IOException, InterruptedException {
-        List<String> answers = tell(List.of(jvms.get(random.nextInt(jvms.size()))), command, words);
-        return answers.isEmpty() ? Gateway.NONE : answers.get(0);
+    /** Tells the first of them. {@return its answer} */
+    String tellFirst(String command, Object... words) throws IOException, InterruptedException {
+        return tell(jvms.subList(0, 1), command, words).stream().findFirst().orElse(Gateway.NONE);
     }
 
     private List<String> tell(List<ChildJvm> some, String command, Object... words) throws IOException, InterruptedException {
@@ -208,7 +209,11 @@ final class Storm implements AutoCloseable {
         }
         for (Question question : questions) {
             try {
-                answers.add(question.jvm().awaitMark(question.mark(), ANSWER).text());
+                String answer = question.jvm().awaitMark(question.mark(), ANSWER).text();
+                answers.add(answer);
+                if (answer.matches("[0-9]+")) {
+                    harm.merge(command, Long.parseLong(answer), Long::sum);
+                }
             } catch (AssertionError e) {
                 replace(question.jvm(), "does not answer to " + command);
             }
@@ -241,7 +246,7 @@ final class Storm implements AutoCloseable {
         return "\n" + output.substring(Math.max(0, output.length() - LAST_OUTPUT)).indent(8);
     }
 
-    private void write(Promise promise, String finding) {
+    void write(Promise promise, String finding) {
         broken.computeIfAbsent(promise, p -> new LinkedHashSet<>()).add(finding);
     }
 
@@ -287,7 +292,7 @@ final class Storm implements AutoCloseable {
         }
     }
 
-    private void removeSome() throws IOException, InterruptedException {
+    void removeSome() throws IOException, InterruptedException {
         for (int i = 0; i < 4; i++) {
             removeOne();
             Thread.sleep(300);
@@ -411,7 +416,7 @@ final class Storm implements AutoCloseable {
             if (equals > 0) {
                 String what = count.substring(0, equals);
                 met.merge(what, Long.parseLong(count.substring(equals + 1)), Long::sum);
-                if (plan.allowed().stream().noneMatch(what::startsWith) && !isOrdinary(what)) {
+                if (plan.allowed().stream().noneMatch(allowed -> what.matches(allowed + ".*")) && !isOrdinary(what)) {
                     write(what.equals("timeout") ? Promise.NO_LOCK_STUCK : Promise.NOTHING_ELSE_LOST, what);
                 }
             }
@@ -465,7 +470,7 @@ final class Storm implements AutoCloseable {
 
     @Override
     public String toString() {
-        StringBuilder text = new StringBuilder(name + ", seed " + seed + ": " + witness.visits() + " visits, " + strikes + " strikes, " + removed
+        StringBuilder text = new StringBuilder(name + ", seed " + seed + ": " + witness.visits() + " visits, " + strikes + " strikes " + harm + ", " + removed
                 + " records removed; threads met " + met);
         broken.forEach((promise, findings) -> text.append("\n  broken: ").append(promise).append(", ").append(findings.size()).append(" times; first: ")
                 .append(findings.iterator().next().lines().limit(3).reduce((a, b) -> a + " |" + b).orElse("")));
