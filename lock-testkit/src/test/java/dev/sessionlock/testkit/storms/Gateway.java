@@ -52,7 +52,7 @@ final class Gateway implements ChildScenario {
     private static final int BUSY_THREADS = NEW_NAMES;
     private static final int LONG_THREADS = 2;
     private static final int MOST_THREADS_SHOWN = 12;
-    private static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(300);
+    private static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(120);
     private static final long STALL_COUNTS_NANOS = TimeUnit.SECONDS.toNanos(3);
 
     private final SessionLocks locks = SessionLocks.create();

@@ -423,7 +423,7 @@ final class Storm implements AutoCloseable {
         }
         String troubles = ask(jvm, "troubles");
         if (!troubles.equals(Gateway.NONE)) {
-            write(troubles.contains("Timeout") ? Promise.NO_LOCK_STUCK : Promise.NOTHING_ELSE_LOST, troubles);
+            write(troubles.contains("LockTimeoutException") ? Promise.NO_LOCK_STUCK : Promise.NOTHING_ELSE_LOST, troubles);
         }
         String kept = ask(jvm, "kept");
         if (!kept.equals(Gateway.NONE)) {
