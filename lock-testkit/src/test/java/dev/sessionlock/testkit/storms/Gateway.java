@@ -180,17 +180,27 @@ final class Gateway implements ChildScenario {
             } catch (VirtualMachineError | BootstrapMethodError e) {
                 countError(e);
             } catch (Throwable e) {
-                if (!stopped) {
+                if (isOneErrorTwice(e)) {
+                    count(OutOfMemoryError.class.getSimpleName());
+                } else if (!stopped) {
                     trouble(e);
                 }
             }
         }
     }
 
+    /** The JVM has but a few of these errors ready: what closes a lock in try-with-resources may throw the very one that is under way. */
+    private static boolean isOneErrorTwice(Throwable e) {
+        return e instanceof IllegalArgumentException && "Self-suppression not permitted".equals(e.getMessage());
+    }
+
     /** Nearly nothing: there may be no memory. */
     private void countError(Error e) {
         try {
             count(e.getClass().getSimpleName());
+            if (e instanceof InternalError) {
+                trouble(e); // the JVM's word for a page that has gone
+            }
         } catch (OutOfMemoryError again) {
             Thread.onSpinWait();
         }
