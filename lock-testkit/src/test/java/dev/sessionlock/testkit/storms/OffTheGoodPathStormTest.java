@@ -53,12 +53,15 @@ import org.junit.jupiter.params.provider.EnumSource;
  * <li>a restored backup: 7 times two holders, the longest beside one of 1.2 s;
  * <li>a board cut short: a JVM that died of SIGBUS, threads that hang, two JVMs that did not end on SIGTERM, 27,776
  *     {@code InternalError}s;
- * <li>no memory: a record that stayed, and a class of the library that could not be initialised for the rest of that JVM's life;
- * <li>no stack: acquisitions that waited for 20 s in vain, records that stayed; interpreted, a lock that nobody could take any more;
- * <li>no descriptors: 14 leases lost without a need, and the locks of other directories with them;
+ * <li>no memory: locks whose byte nobody freed, so that nobody could take them any more, records that stayed, and a class of the library
+ *     ({@code LockEvents}) that could not be initialised for the rest of that JVM's life;
+ * <li>no stack: acquisitions that waited for 20 s in vain, records that stayed, locks that nobody could take any more;
+ * <li>no descriptors: 14 leases lost without a need, and the locks of other directories with them; {@code TimeoutText} could not be
+ *     initialised, so that a timeout was told by a {@code NoClassDefFoundError} from then on;
  * <li>no blocks on btrfs: JVMs that died of SIGBUS, threads that hang, a JVM that did not end on SIGTERM.
  * </ul>
- * Nothing was found by the whole directory moved away and back, replaced by a new one, or by {@code .session-locks} removed alone.
+ * Nothing was found by the whole directory moved away and back, replaced by a new one, or by {@code .session-locks} removed, unless records
+ * were removed meanwhile.
  */
 @Isolated
 @Tag("soak")
