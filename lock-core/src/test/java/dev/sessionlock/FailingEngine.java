@@ -43,7 +43,7 @@ public final class FailingEngine {
 
     /** What {@link Object} has, and what reads a constant. */
     private static final Set<String> NEVER_FAILS = Set.of("equals", "hashCode", "toString", "clock", "locksFiles", "outliveTheProcess", "name", "target",
-            "lockFile", "whereabouts", "canonical");
+            "lockFile", "whereabouts", "canonical", "onSuspicion");
 
     private final @Nullable Fault fault;
     private final Map<String, AtomicInteger> calls = new ConcurrentHashMap<>();

@@ -18,8 +18,8 @@ import org.jetbrains.annotations.Nullable;
  *       that was taken for it;
  *   <li>after {@link #release}: the same call again. A further one, after one that has succeeded, does nothing: what belonged to the hold may serve another
  *       by then;
- *   <li>after {@link #accept}, {@link #decline} or {@link #putBack}: the same call again; after {@link #await}: nothing was got, and {@link #tidy} gives
- *       back what may have been;
+ *   <li>after {@link #accept}, {@link #decline} or {@link #putBack}: the same call again; after {@link #await}: {@link #decline}, and
+ *       then {@link #tidy};
  *   <li>after {@link #clear} or {@link #tidy}: {@code tidy} until it returns true.
  * </ul>
  * When {@code tidy} returns true and no hold is out, this process has nothing of the lock any more: others can take it. What {@link #await} got stays until
@@ -119,7 +119,11 @@ public interface EngineLock {
     /** Marks a hold as over but keeps others out, for the last moments of the process. */
     void abandon(Hold hold);
 
-    /** Retries what {@link #release} could not delete or free, and ends what a throwable broke off. {@return whether nothing is left to retry} */
+    /**
+     * Retries what {@link #release} could not delete or free, and ends what a throwable broke off. Called only by one who has no hold.
+     *
+     * @return whether nothing is left to retry
+     */
     boolean tidy();
 
     /** {@return what can be seen of the lock; disturbs nobody} */
@@ -198,7 +202,7 @@ public interface EngineLock {
     default void accept(int what) {
     }
 
-    /** Gives back what {@link #await} got. */
+    /** Gives back what {@link #await} got, if anything: it may have thrown and got it all the same. */
     default void decline(int what) {
     }
 

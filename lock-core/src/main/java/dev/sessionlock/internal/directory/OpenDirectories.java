@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.Mutex;
+import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -26,6 +27,7 @@ public final class OpenDirectories {
     public static final OpenDirectories OF_THIS_PROCESS = new OpenDirectories();
 
     private static final Logger log = LoggerFactory.getLogger(OpenDirectories.class);
+    private static final RareLog trouble = new RareLog(log, "a directory of locks could not be looked after, and is looked at again");
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(60);
     /** A look misses the locks that somebody just deals with. */
     private static final int LOOKS_AFTER_A_SUSPICION = 3;
@@ -202,8 +204,8 @@ public final class OpenDirectories {
                 if (!directory.verify()) {
                     forget(directory);
                 }
-            } catch (IOException e) {
-                log.warn("could not look after {}; trying again", directory, e);
+            } catch (IOException | RuntimeException e) { // whatever it is, the other directories are looked after
+                trouble.warn(directory.toString(), e);
             }
         }
     }

@@ -102,6 +102,7 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public Taken take(Terms terms) throws IOException {
+        releaseUnknown();
         if (unsettled) {
             try {
                 settle();
@@ -854,13 +855,21 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public void release(Hold held) {
-        SeatHold hold = (SeatHold) held;
-        if (hold != out) {
+        SeatHold hold = out;
+        if (hold == null || hold.slip != ((SeatHold) held).slip) {
             return; // it has been given back: its record file and its byte may serve another by now
         }
-        giveBack(hold);
+        giveBack(hold); // what is out, if that was handed over to: one who was not told of it may give back what he knows
         out = null;
         tidySeatsQuietly(hold);
+    }
+
+    /** Who asks for the lock, or for tidying up, has no hold: if one is out, something was thrown before the caller was told of it. */
+    private void releaseUnknown() {
+        SeatHold unknown = out;
+        if (unknown != null) {
+            release(unknown);
+        }
     }
 
     /** Gives back all that belongs to a hold. What a throwable breaks off in here, the next call does. */
@@ -873,11 +882,21 @@ public final class SeatEngine implements EngineLock {
         // A word that still is ours goes even if the byte is lost, or whoever has the byte by now and is frozen would stand behind it. But not on
         // seat 1, where it says that a record lies there.
         if (!hold.byteLost || hold.seat == 0) {
-            settleWord(hold);
-            hold.line.replace(hold.seat, hold.published, 0);
+            withdrawWord(hold);
         }
         if (!hasGift(hold.seat)) {
             quietly(hold, () -> place.freeByte(hold.seat));
+        }
+    }
+
+    /** If the table cannot be written, the word is past by itself: the byte must not stay for it. */
+    private void withdrawWord(SeatHold hold) {
+        try {
+            settleWord(hold);
+            hold.line.replace(hold.seat, hold.published, 0);
+        } catch (TableFault e) {
+            hold.trouble = e.getMessage();
+            log.debug("the lock {} is given back, though the table does not say so", place.lockFile(), e);
         }
     }
 
@@ -956,6 +975,7 @@ public final class SeatEngine implements EngineLock {
     @Override
     public boolean tidy() {
         try {
+            releaseUnknown();
             if (unsettled) {
                 settle();
             }

@@ -571,6 +571,7 @@ final class Cell {
             engine.await(what);
             got = true;
         } catch (IOException | RuntimeException | Error e) {
+            untidy = true; // it may be ours all the same
             log.debug("{}: the kernel will not let us wait (it sees a deadlock between processes, or the directory is gone); polling", engine, e);
         }
         GrowingPause pause = new GrowingPause();
@@ -594,7 +595,7 @@ final class Cell {
             if (got && head != null) {
                 engine.accept(what);
                 head.wake();
-            } else if (got || owned == null) {
+            } else {
                 engine.decline(what); // also if waiting failed: the byte may be ours all the same
             }
             return true;
