@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.ref.WeakReference;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -124,5 +127,35 @@ class LifecycleTest extends LocksFixture {
         assertThatThrownBy(() -> locks.acquire(session(), null)).isInstanceOf(NullPointerException.class);
         assertThatThrownBy(() -> locks.withLock(session(), null)).isInstanceOf(NullPointerException.class);
         assertThat(dir).isEmptyDirectory();
+    }
+
+    /** As an application server does with a web application that brings the library along: nothing may keep its class loader. */
+    @Test
+    void nothingKeepsItsClassLoaderOnceItIsClosed() throws Exception {
+        WeakReference<ClassLoader> loader = usedAndClosed();
+        await().until(() -> {
+            System.gc();
+            return loader.get() == null;
+        });
+    }
+
+    private WeakReference<ClassLoader> usedAndClosed() throws Exception {
+        URL classes = SessionLocks.class.getProtectionDomain().getCodeSource().getLocation();
+        ClassLoader loader = new URLClassLoader(new URL[] {classes}, getClass().getClassLoader()) {
+            @Override
+            protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+                synchronized (getClassLoadingLock(name)) {
+                    Class<?> known = findLoadedClass(name);
+                    return known != null ? known : name.startsWith("dev.sessionlock.") ? findClass(name) : super.loadClass(name, resolve);
+                }
+            }
+        };
+        Class<?> type = loader.loadClass(SessionLocks.class.getName());
+        assertThat(type).isNotSameAs(SessionLocks.class);
+        try (AutoCloseable other = (AutoCloseable) type.getMethod("create").invoke(null);
+                AutoCloseable lock = (AutoCloseable) type.getMethod("acquire", Path.class).invoke(other, session())) {
+            assertThat(lock.toString()).contains("held");
+        }
+        return new WeakReference<>(loader);
     }
 }

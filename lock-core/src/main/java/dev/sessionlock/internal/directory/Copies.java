@@ -5,27 +5,32 @@ import java.io.IOException;
 import java.util.Properties;
 
 /**
- * How many copies of the library live in this JVM (shaded, or in two class loaders). Closing a guard drops the bytes that
- * another copy holds in the same file, so with more than one nothing is ever closed.
+ * How many copies of the library use locks in this JVM (shaded, or in two class loaders). Closing a guard drops the bytes that another copy holds in the
+ * same file, so nothing is closed while another one has any lock in use. A copy that has none holds no byte but those that say that it lives:
+ * after a closing it takes them again before it locks anything.
  *
- * <p>The count is a system property, the one place that all copies share; its value is a String, since other objects in the
+ * <p>So of two web applications that follow one another, the one that has gone closes all that it had open, and nothing keeps its class loader.
+ *
+ * <p>The counts are system properties, the one place that all copies share; their values are Strings, since other objects in the
  * system properties break {@link Properties#store}.
  */
 final class Copies {
-    static final String PROPERTY = "dev.sessionlock.copies";
+    /** This copy among those of this JVM. */
+    static final Copies OF_THIS_JVM = new Copies("dev.sessionlock.copies");
 
-    static {
+    private final String inUse;
+    private final String closings;
+    /** Guarded by the monitor, as all is here. */
+    private boolean using;
+    private long closingsSeen;
+
+    /** @param property the name of the system property that counts the copies in use */
+    Copies(String property) {
+        this.inUse = property;
+        this.closings = property + ".closings";
         synchronized (mutex()) {
-            System.setProperty(PROPERTY, String.valueOf(count() + 1));
+            closingsSeen = count(closings);
         }
-    }
-
-    private Copies() {
-    }
-
-    /** Counts this copy in, once; it must come before the first guard is opened. */
-    static void countIn() {
-        // The static initializer has done it.
     }
 
     /** What opens or closes guards. */
@@ -33,37 +38,64 @@ final class Copies {
         T run() throws IOException;
     }
 
-    /** Runs something while no other copy of the library does such a thing. */
-    static <T> T oneAtATime(Step<T> step) throws IOException {
+    /** This copy uses locks from now on. {@return whether another copy has closed anything since this one last used any} */
+    boolean enter() {
+        synchronized (mutex()) {
+            if (!using) {
+                using = true;
+                System.setProperty(inUse, String.valueOf(count(inUse) + 1));
+            }
+            long seen = closingsSeen;
+            closingsSeen = count(closings);
+            return seen != closingsSeen;
+        }
+    }
+
+    /** This copy uses no lock any more. */
+    void leave() {
+        synchronized (mutex()) {
+            if (using) {
+                using = false;
+                System.setProperty(inUse, String.valueOf(Math.max(0, count(inUse) - 1)));
+            }
+        }
+    }
+
+    /** Runs something while no other copy of the library opens or closes anything. */
+    <T> T oneAtATime(Step<T> step) throws IOException {
         synchronized (mutex()) {
             return step.run();
         }
     }
 
-    /** Closes something unless another copy lives here; then says false. */
-    static boolean closeIfAlone(Closeable guards) throws IOException {
+    /** Closes something unless another copy uses locks here; then says false. */
+    boolean closeIfAlone(Closeable guards) throws IOException {
         return oneAtATime(() -> {
-            if (count() > 1) {
+            if (!isAlone()) {
                 return false;
             }
             guards.close();
+            closingsSeen = count(closings) + 1;
+            System.setProperty(closings, String.valueOf(closingsSeen));
             return true;
         });
     }
 
-    /** {@return whether there is no other copy of the library in this JVM} */
-    static boolean isAlone() {
-        return count() <= 1;
+    /** {@return whether no other copy uses any lock in this JVM} */
+    boolean isAlone() {
+        synchronized (mutex()) {
+            return count(inUse) <= (using ? 1 : 0);
+        }
     }
 
     /** One object for all class loaders. A copy that comes in between the look and the closing waits here. */
-    private static Object mutex() {
-        return ("monitor of " + PROPERTY).intern();
+    private Object mutex() {
+        return ("monitor of " + inUse).intern();
     }
 
-    private static int count() {
+    private static long count(String property) {
         try {
-            return Integer.parseInt(System.getProperty(PROPERTY, "0"));
+            return Long.parseLong(System.getProperty(property, "0"));
         } catch (NumberFormatException e) {
             return 1_000; // somebody else wrote there: count as many
         }

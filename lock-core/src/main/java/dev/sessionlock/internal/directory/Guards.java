@@ -150,7 +150,7 @@ final class Guards {
             long since = phantomSince;
             if (since == 0) {
                 phantomSince = now; // it may be the same lock's under the path that its directory had before
-            } else if (now - since > PHANTOM_PATIENCE_NANOS && Copies.isAlone()) {
+            } else if (now - since > PHANTOM_PATIENCE_NANOS && Copies.OF_THIS_JVM.isAlone()) {
                 phantomSince = 0;
                 log.warn("the JDK counts a byte of {} as taken, which an error has left; it is opened anew", file(dir, guard));
                 channel(guard).close();
@@ -284,7 +284,7 @@ final class Guards {
             Guard opened = open;
             RandomAccessFile file = open.file;
             if (file == null) {
-                file = Copies.oneAtATime(() -> opened.open(file(dir, guard), mode));
+                file = Copies.OF_THIS_JVM.oneAtATime(() -> opened.open(file(dir, guard), mode));
             }
             return file.getChannel();
         });

@@ -572,7 +572,7 @@ public final class LockDirectory {
      * @param guardsClosed run if they are closed by it
      */
     boolean close(Runnable guardsClosed) throws IOException {
-        return Copies.closeIfAlone(() -> {
+        return Copies.OF_THIS_JVM.closeIfAlone(() -> {
             claims.close();
             mark.free();
             if (guards.leave()) {

@@ -49,8 +49,10 @@ public final class OpenDirectories {
     private final AtomicInteger suspicions = new AtomicInteger();
     private volatile @Nullable Runnable woken;
 
+    /** Of all directories together. Guarded by the lock. */
+    private int pins;
+
     private OpenDirectories() {
-        Copies.countIn();
     }
 
     /**
@@ -81,7 +83,7 @@ public final class OpenDirectories {
                 return false;
             }
             directory.traits().refuseNetwork(directory.home(), networkAllowed);
-            directory.pins++;
+            pinned(directory);
             return true;
         });
     }
@@ -94,9 +96,20 @@ public final class OpenDirectories {
                 directory = openAnew(home, inner, networkAllowed);
             }
             directory.traits().refuseNetwork(home, networkAllowed);
-            directory.pins++;
+            pinned(directory);
             return directory;
         });
+    }
+
+    /** Under the lock. */
+    private void pinned(LockDirectory directory) throws IOException {
+        if (pins == 0 && Copies.OF_THIS_JVM.enter()) {
+            for (LockDirectory open : byKey.values()) {
+                open.verify(); // what says that this process lives was dropped by another copy's closing, perhaps
+            }
+        }
+        directory.pins++;
+        pins++;
     }
 
     private LockDirectory openAnew(Path home, Path inner, boolean networkAllowed) throws IOException {
@@ -126,12 +139,18 @@ public final class OpenDirectories {
 
     /** Pins a directory that is pinned already. */
     public void pinAgain(LockDirectory directory) {
-        lock.holding(() -> directory.pins++);
+        lock.locked(() -> {
+            directory.pins++;
+            pins++;
+        });
     }
 
     /** Takes back one pin. */
     public void unpin(LockDirectory directory) {
         lock.locked(() -> {
+            if (--pins == 0) {
+                Copies.OF_THIS_JVM.leave();
+            }
             if (--directory.pins == 0) {
                 directory.idleSince = Clock.SYSTEM.nanos();
                 if (byKey.get(directory.innerKey()) != directory) {

@@ -4,55 +4,79 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** With more than one copy of the library in a JVM no guard is ever closed. */
+/** While another copy of the library uses locks in a JVM, no guard is closed. */
 class CopiesTest {
-    private final AtomicInteger closed = new AtomicInteger();
-    private final String before;
+    private static final String PROPERTY = "dev.sessionlock.copies.of-the-test";
 
-    CopiesTest() {
-        Copies.countIn();
-        before = System.getProperty(Copies.PROPERTY);
-    }
+    private final AtomicInteger closed = new AtomicInteger();
+    private final Copies one = new Copies(PROPERTY);
+    private final Copies other = new Copies(PROPERTY);
 
     @AfterEach
-    void restore() {
-        System.setProperty(Copies.PROPERTY, before);
+    void forget() {
+        System.clearProperty(PROPERTY);
+        System.clearProperty(PROPERTY + ".closings");
     }
 
     private boolean close() throws IOException {
-        return Copies.closeIfAlone(closed::incrementAndGet);
+        return one.closeIfAlone(closed::incrementAndGet);
     }
 
     @Test
     void theOnlyCopyClosesItsGuards() throws IOException {
-        assertThat(before).isEqualTo("1");
-        Copies.countIn();
-        assertThat(System.getProperty(Copies.PROPERTY)).as("a copy counts once").isEqualTo("1");
+        one.enter();
+        one.enter();
+        assertThat(System.getProperty(PROPERTY)).as("a copy counts once").isEqualTo("1");
         assertThat(close()).isTrue();
-        assertThat(closed).hasValue(1);
+        one.leave();
+        assertThat(close()).isTrue();
+        assertThat(closed).hasValue(2);
     }
 
     @Test
-    void besideAnotherCopyNothingIsClosed() throws IOException {
-        System.setProperty(Copies.PROPERTY, "2");
+    void besideAnotherCopyThatIsInUseNothingIsClosed() throws IOException {
+        one.enter();
+        other.enter();
+        assertThat(close()).isFalse();
+        one.leave();
         assertThat(close()).isFalse();
         assertThat(closed).hasValue(0);
     }
 
     @Test
+    void besideAnotherCopyThatIsNotInUseTheGuardsAreClosed() throws IOException {
+        one.enter();
+        other.enter();
+        other.leave();
+        assertThat(close()).isTrue();
+    }
+
+    @Test
+    void aCopySeesThatAnotherHasClosedSomethingMeanwhile() throws IOException {
+        assertThat(other.enter()).isFalse();
+        other.leave();
+        assertThat(close()).isTrue();
+        assertThat(one.enter()).as("its own closing").isFalse();
+        assertThat(other.enter()).isTrue();
+        assertThat(other.enter()).as("once").isFalse();
+    }
+
+    @Test
     void whenTheCountCannotBeReadNothingIsClosed() throws IOException {
-        System.setProperty(Copies.PROPERTY, "nonsense");
+        System.setProperty(PROPERTY, "nonsense");
         assertThat(close()).isFalse();
     }
 
     @Test
     void theSystemPropertiesCanStillBeStored() throws IOException {
+        one.enter();
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         System.getProperties().store(out, null);
-        assertThat(out.toString(java.nio.charset.StandardCharsets.ISO_8859_1)).contains(Copies.PROPERTY + "=1");
+        assertThat(out.toString(StandardCharsets.ISO_8859_1)).contains(PROPERTY + "=1");
     }
 }
