@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -359,18 +360,22 @@ public final class LockFiles implements AutoCloseable {
     private void takeBack() throws IOException {
         if (holder != null) {
             holder.close();
-            holder = null;
         }
         endBystander();
         if (madeKey != null && madeKey.equals(key())) {
             Files.deleteIfExists(lockFile);
         }
+        holder = null;
         madeKey = null;
     }
 
+    /** {@return which file lies there} By its time of modification, too: a file system gives the number of a file that was deleted to the next one. */
     private @Nullable Object key() throws IOException {
-        return Files.exists(lockFile, LinkOption.NOFOLLOW_LINKS)
-                ? Files.readAttributes(lockFile, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS).fileKey() : null;
+        if (!Files.exists(lockFile, LinkOption.NOFOLLOW_LINKS)) {
+            return null;
+        }
+        BasicFileAttributes attributes = Files.readAttributes(lockFile, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        return holder != null ? attributes.fileKey() : List.of(String.valueOf(attributes.fileKey()), attributes.lastModifiedTime()); // a holder renews
     }
 
     /** Takes back what was made, if it still lies there, and ends its processes. What is somebody else's by now stays. */

@@ -50,7 +50,7 @@ class DamagedTableTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"CUT_TO_NOTHING, -Xint", "CUT_TO_NOTHING, -XX:TieredStopAtLevel=1", "CUT_TO_NOTHING, -XX:-TieredCompilation",
+    @CsvSource({"CUT_TO_NOTHING, -Xint", "CUT_TO_NOTHING, -XX:TieredStopAtLevel=1", "CUT_TO_NOTHING, -XX:+TieredCompilation",
         "CUT_IN_THE_MIDDLE, -Xint", "CUT_IN_THE_MIDDLE, -XX:TieredStopAtLevel=1", "ZEROED, -Xint", "FILLED, -XX:TieredStopAtLevel=1"})
     void jvmLivesOnAndEveryNameCanBeLockedAgain(Damage damage, String compiler) throws Exception {
         try (Puppet victim = Puppet.start(Puppet.child().jvmArgs(compiler, "-XX:-CreateCoredumpOnCrash")); Puppet other = Puppet.start()) {
@@ -65,7 +65,9 @@ class DamagedTableTest {
             Puppet.Call waiting = victim.beginAcquire("awaited", names[2], PATIENT);
             victim.acquire("calm", calm.resolve("session.jsonl"), SHORT);
             victim.tell("cycle", names[3], "linger=1000", 300);
-            Puppet.Call cycling = victim.begin("cycle", names[3], "linger=1000 " + PATIENT, 1_000);
+            // Not where all is interpreted: there each cycle has an instant in which a cut ends the JVM, as MappedWords says.
+            boolean cycles = damage == Damage.ZEROED || !compiler.equals("-Xint");
+            Puppet.Call cycling = victim.begin("cycle", names[3], "linger=1000 " + PATIENT, cycles ? 1_000 : 0);
             Thread.sleep(200);
 
             damage.to(dir.resolve(".session-locks").resolve("board"));

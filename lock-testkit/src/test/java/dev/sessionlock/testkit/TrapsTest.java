@@ -332,18 +332,27 @@ class TrapsTest {
             living.acquire("a", file);
             List<Path> ofTheLiving = claims();
             assertThat(ofTheLiving).isNotEmpty();
-            victim.acquire("v", dir.resolve("victim.jsonl"));
+            Path left = dir.resolve("victim.jsonl");
+            victim.acquire("v", left);
+            victim.acquire("spare", dir.resolve("spare.jsonl"));
+            victim.close("spare");
             List<Path> ofTheVictim = claims();
             ofTheVictim.removeAll(ofTheLiving);
-            assertThat(ofTheVictim).isNotEmpty();
+            assertThat(ofTheVictim).hasSizeGreaterThan(1);
             victim.jvm().kill();
 
             try (Puppet sweeper = Puppet.start()) { // its keeper sweeps at once when it starts
                 sweeper.acquire("s", dir.resolve("sweeper.jsonl"));
-                await("the claims of the killed one are swept").atMost(Puppet.PATIENCE)
-                        .until(() -> claims().stream().noneMatch(ofTheVictim::contains));
+                await("of the claims of the killed one, that in the place of its lock is left: it tells whose file that is").atMost(Puppet.PATIENCE)
+                        .until(() -> claims().stream().filter(ofTheVictim::contains).count() == 1);
                 assertThat(claims()).containsAll(ofTheLiving);
                 assertThat(living.verify("a")).isEqualTo("held");
+                sweeper.acquire("v", left); // takes it away
+            }
+            try (Puppet sweeper = Puppet.start()) {
+                sweeper.acquire("s", dir.resolve("sweeper.jsonl"));
+                await("all claims of the killed one are swept").atMost(Puppet.PATIENCE)
+                        .until(() -> claims().stream().noneMatch(ofTheVictim::contains));
             }
         }
     }

@@ -4,6 +4,7 @@ import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.NoSuchFileException;
 import org.jetbrains.annotations.Nullable;
 
@@ -79,6 +80,9 @@ final class KernelByte {
             awaited = directory.guards().awaitSeat(h, seat);
             waitBroken = false;
             got = awaited;
+        } catch (OverlappingFileLockException e) { // somebody else of this JVM has it, or waits for it: it is not ours
+            waitBroken = false;
+            throw new IOException("another copy of the library in this JVM, or the same directory under its former path, has the byte or waits for it", e);
         } catch (IOException e) {
             waitBroken = false;
             throw e;

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.MappedByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
@@ -33,7 +34,8 @@ import org.jetbrains.annotations.Nullable;
  * <li>Before a compare-and-set: a random number is written to a spare word of the same line and copied back. Only where that works, and so the page is there
  *     and takes writes, may the compare-and-set run. Afterwards its word is copied, too.
  * </ul>
- * What remains: a file that is cut short in the nanoseconds between that look and a compare-and-set in the interpreter ends the JVM. Where the disk
+ * What remains: a file that is cut short in the instant between that look and a compare-and-set in the interpreter ends the JVM. So {@link #replace} is
+ * compiled before it is used; a JVM that only interprets ({@code -Xint}), and takes and frees a lock without a pause, has that instant in each cycle. Where the disk
  * can make a page unwritable at any time, a file is not mapped for writing at all: see {@link PositionedWords}.
  *
  * <p>The cost, on a warm page: a read takes 9 ns more, a compare-and-set 16 ns more; taking a lock that lingers and closing it, with seven such accesses, 75 ns
@@ -51,6 +53,17 @@ final class MappedWords implements TableWords {
     /** Read at run time, so that no compiler takes the slow call out. */
     private static volatile int one = 1;
     private static volatile @Nullable Object garbage;
+
+    /** As many calls as it takes until C1 compiles a method. */
+    private static final int CALLS_UNTIL_COMPILED = 300;
+
+    static {
+        // A millisecond once a JVM, so that the first compare-and-sets are not interpreted for long.
+        MappedWords nowhere = new MappedWords((MappedByteBuffer) ByteBuffer.allocateDirect(2 * LINE), null);
+        for (int i = 0; i < CALLS_UNTIL_COMPILED; i++) {
+            nowhere.replace(LINE, i, i + 1L);
+        }
+    }
 
     private final MappedByteBuffer page;
     private final TableFile file;
