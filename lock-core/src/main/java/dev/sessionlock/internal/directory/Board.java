@@ -46,7 +46,7 @@ import org.jetbrains.annotations.Nullable;
  *     the line, or the owner sees the mark and takes the line back. A slot that is being cleared still counts as a line of its lock: nobody claims
  *     another one beside it. The mark names the process that clears, so that one which was frozen there cannot free the slot later, when the line
  *     is in use again. Anybody may undo it: it may be of a process that was killed.
- * <li>Two lines of one lock are left by a process that was killed between claiming and looking, and by versions before 1.1. Whoever meets them clears
+ * <li>Two lines of one lock are left by a process that was killed between claiming and looking, and by versions before November 2026. Whoever meets them clears
  *     those whose untils are past. While two are in use, nobody gets in.
  * </ul>
  * Whoever claims a slot that was freed may find an old token and waiter mark there: tokens only grow, and a waiter mark counts for a fifth of a second. A
