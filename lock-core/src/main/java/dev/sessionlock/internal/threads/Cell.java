@@ -63,6 +63,10 @@ final class Cell {
     /** So often the keeper glances at what lingers; seldomer at what nobody has used for a while. */
     static final long GLANCE_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
+    /** Made while there is memory: a class whose first use finds none is unusable for good, and these are used where a lock is given back. */
+    @SuppressWarnings("unused")
+    private static final List<Enum<?>> LOADED = List.of(Left.LAST, Grant.State.HELD, EngineLock.Standing.INTACT, Reason.LEAKED);
+
     /** A thread in the queue. */
     private static final class Waiter {
         private final Thread thread = Thread.currentThread();
@@ -659,11 +663,21 @@ final class Cell {
                 throw busy.trouble();
             }
             LockReport report = engine.look();
-            return new LockTimeoutException(TimeoutText.of(waiter.request, locked, report, holder, busy, clock().instant()), report, waited, null);
-        } catch (IOException | RuntimeException e) {
+            return new LockTimeoutException(text(waiter, locked, report, holder, busy), report, waited, null);
+        } catch (IOException | RuntimeException | Error e) {
             LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,
                     List.of("who holds it cannot be told: " + e), "");
-            return new LockTimeoutException(TimeoutText.of(waiter.request, locked, unknown, holder, busy, clock().instant()), unknown, waited, e);
+            return new LockTimeoutException(text(waiter, locked, unknown, holder, busy), unknown, waited, e);
+        }
+    }
+
+    /** A timeout is told as one, also where there is no memory, or no descriptor, for all that it could say. */
+    private String text(Waiter waiter, String locked, LockReport report, @Nullable Thread holder, @Nullable Busy busy) {
+        try {
+            return TimeoutText.of(waiter.request, locked, report, holder, busy, clock().instant());
+        } catch (RuntimeException | Error e) {
+            return "session file locked (timeout " + waiter.request.options().timeout().toMillis() + "ms): pid=unknown " + locked + " (more could not be said: "
+                    + e + ")";
         }
     }
 
@@ -673,10 +687,11 @@ final class Cell {
     void close(Handle.Ref ref) {
         Grant held = ref.grant();
         Left left = letGo(ref);
-        switch (left) {
-            case OTHERS_REMAIN -> held.audience().releasedOne();
-            case LAST -> released(held);
-            case LINGERS, LINGERS_UNKNOWN, LOST, LOST_LAST, BEFORE -> { }
+        // No switch in here: the class that the compiler makes of one over an enum would be unusable for good, were there no memory at its first use.
+        if (left == Left.OTHERS_REMAIN) {
+            held.audience().releasedOne();
+        } else if (left == Left.LAST) {
+            released(held);
         }
         if (left == Left.LAST || left == Left.LOST_LAST) {
             endForUser(held);
@@ -990,10 +1005,7 @@ final class Cell {
     }
 
     private void lose(Grant held, long token, Reason reason) {
-        String engines = held.hold().lossInWords(reason);
-        Throwable renewing = reason == Reason.LEASE_EXPIRED ? held.renewalTrouble : null;
-        lose(held, token, reason, engines != null ? engines
-                : renewing != null ? "its lease could not be renewed, and has run out: " + renewing : inWords(reason));
+        lose(held, token, reason, LossText.of(held, reason));
     }
 
     /** @param token that of the user who was judged; another may have it by now */
@@ -1067,19 +1079,6 @@ final class Cell {
         }
     }
 
-    private static String inWords(Reason reason) {
-        return switch (reason) {
-            case LEASE_EXPIRED -> "its process did not run for a whole lease (frozen, suspended, or starved), so others may have taken it "
-                    + "over";
-            case MAX_HOLD -> "it was held for longer than maxHold without renew()";
-            case REMOVED_BY_HAND -> "its lock file was removed by hand";
-            case RELEASE_REQUESTED -> "somebody asked this holder to let go (clear --token)";
-            case KERNEL_LOCK_LOST -> "the kernel no longer had its lock, or somebody replaced .session-locks";
-            case SHUTDOWN -> "the JVM is shutting down and it was not closed in time";
-            case LEAKED -> "its handle was never closed, and nobody refers to it any more";
-        };
-    }
-
     private void loseToTime(Grant held, long token, long now) {
         lose(held, token, held.expiry(now));
     }
@@ -1124,10 +1123,10 @@ final class Cell {
                 return;
             }
             closeHalfClosed(held);
-            switch (held.state()) {
-                case HELD, LINGERING -> tend(held, deeply);
-                case ENDING -> endInTurn(held);
-                case ENDED, ABANDONED -> { }
+            if (held.isLive()) {
+                tend(held, deeply);
+            } else if (held.state() == Grant.State.ENDING) {
+                endInTurn(held);
             }
         } catch (IOException | RuntimeException | Error e) {
             trouble.warn(engine + ": could not be looked after", e);
@@ -1232,11 +1231,12 @@ final class Cell {
             loseToTime(held, token, now); // frozen since the last look: it was a successor who put its record in place of ours
             return;
         }
-        switch (standing) {
-            case REMOVED -> lose(held, Reason.REMOVED_BY_HAND);
-            case REQUESTED -> lose(held, token, Reason.RELEASE_REQUESTED);
-            case LOST -> lose(held, Reason.KERNEL_LOCK_LOST);
-            case INTACT -> { }
+        if (standing == EngineLock.Standing.REMOVED) {
+            lose(held, Reason.REMOVED_BY_HAND);
+        } else if (standing == EngineLock.Standing.REQUESTED) {
+            lose(held, token, Reason.RELEASE_REQUESTED);
+        } else if (standing == EngineLock.Standing.LOST) {
+            lose(held, Reason.KERNEL_LOCK_LOST);
         }
     }
 

@@ -17,7 +17,6 @@ import org.jetbrains.annotations.Nullable;
 
 /** The message of a timeout: for the person who reads it in a log and has to act. */
 final class TimeoutText {
-    private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
     private static final int FRAMES = 12;
 
     private TimeoutText() {
@@ -72,7 +71,7 @@ final class TimeoutText {
             text.append(" on ").append(owner.host());
         }
         if (owner.processStart() != null) {
-            text.append(", process started ").append(TIME.format(owner.processStart()));
+            text.append(", process started ").append(time(owner.processStart()));
         }
         if (owner.thread() != null) {
             text.append(", thread \"").append(owner.thread()).append('"');
@@ -82,9 +81,14 @@ final class TimeoutText {
         }
         if (owner.since() != null) {
             String age = Span.inWords(Duration.between(owner.since(), now));
-            text.append(", since ").append(TIME.format(owner.since())).append(" (").append(age).append(')');
+            text.append(", since ").append(time(owner.since())).append(" (").append(age).append(')');
         }
         return text.toString();
+    }
+
+    /** The zone is asked for here and not in a constant: it reads files, and where that fails once, for want of descriptors, the class would be unusable. */
+    private static String time(Instant moment) {
+        return DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault()).format(moment);
     }
 
     private static List<String> stack(Thread holder) {

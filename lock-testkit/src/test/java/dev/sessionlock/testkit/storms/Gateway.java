@@ -214,7 +214,7 @@ final class Gateway implements ChildScenario {
     static String shape(Throwable e) {
         Throwable cause = e.getCause();
         String text = e.getClass().getSimpleName() + ": " + e.getMessage() + (cause == null ? "" : " / " + cause.getClass().getSimpleName());
-        return text.replaceAll("/\\S*", "…").replaceAll("[0-9]+", "n").replaceAll("\\s+", " ").strip();
+        return text.replaceAll("/\\S*", "…").replaceAll("[0-9]+", "n").replaceAll("[=,]", "").replaceAll("\\s+", " ").strip();
     }
 
     private void trouble(Throwable e) {
