@@ -625,6 +625,10 @@ public final class SeatEngine implements EngineLock {
                 return null;
             }
             log.warn("could not renew the record {}; the lock itself is renewed", place.lockFile(), e);
+        } catch (OutOfMemoryError e) {
+            if (pass || !place.shared()) {
+                throw e;
+            } // else the table says it, which takes no memory
         }
         if (now() >= oldDeadline) {
             return null;

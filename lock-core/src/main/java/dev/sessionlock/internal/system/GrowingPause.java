@@ -11,7 +11,18 @@ public final class GrowingPause {
     private static final long FIRST_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+    private final long longest;
     private long next = FIRST_NANOS;
+
+    /** One of up to a second. */
+    public GrowingPause() {
+        this(LONGEST_NANOS);
+    }
+
+    /** @param longestNanos how long it grows, nanoseconds */
+    public GrowingPause(long longestNanos) {
+        this.longest = longestNanos;
+    }
 
     /** A round succeeded. */
     public void reset() {
@@ -21,7 +32,7 @@ public final class GrowingPause {
     /** {@return how long to rest after a round that failed, nanoseconds} Each call counts as one more failure. */
     public long grow() {
         long pause = next;
-        next = Math.min(LONGEST_NANOS, 2 * pause);
+        next = Math.min(longest, 2 * pause);
         return pause;
     }
 

@@ -23,6 +23,8 @@ final class Keeper {
     private static final Logger log = LoggerFactory.getLogger(Keeper.class);
     private static final RareLog trouble = new RareLog(log, "the keeper of the locks stumbled; it goes on");
     private static final long TICK_NANOS = TimeUnit.SECONDS.toNanos(1);
+    /** After rounds that failed: well below the shortest lease. */
+    private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final long DEEP_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long SWEEP_NANOS = TimeUnit.SECONDS.toNanos(30);
     private static final long CELL_IDLE_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -155,7 +157,7 @@ final class Keeper {
     }
 
     private void run() {
-        GrowingPause pause = new GrowingPause();
+        GrowingPause pause = new GrowingPause(LONGEST_REST_NANOS);
         while (true) {
             try {
                 // From here on whoever gets a lock rings, until it is known how long the sleep may be.
