@@ -22,6 +22,7 @@ import org.slf4j.LoggerFactory;
 final class Keeper {
     private static final Logger log = LoggerFactory.getLogger(Keeper.class);
     private static final RareLog trouble = new RareLog(log, "the keeper of the locks stumbled; it goes on");
+    private static final RareLog interrupted = new RareLog(log, "the keeper of the locks was interrupted; it goes on");
     private static final long TICK_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** After rounds that failed: well below the shortest lease. */
     private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
@@ -160,6 +161,7 @@ final class Keeper {
         GrowingPause pause = new GrowingPause(LONGEST_REST_NANOS);
         while (true) {
             try {
+                Thread.interrupted(); // an error may have left it
                 // From here on whoever gets a lock rings, until it is known how long the sleep may be.
                 nextLook = Long.MAX_VALUE;
                 lookNow = false;
@@ -170,7 +172,9 @@ final class Keeper {
                 untilNextLook();
                 glanceUntilNextLook();
                 pause.reset();
-            } catch (InterruptedException | RuntimeException | Error e) {
+            } catch (InterruptedException e) {
+                interrupted.warn("somebody interrupts all threads", e); // no failure, and no reason to rest: leases run
+            } catch (RuntimeException | Error e) {
                 trouble.error(e); // if it stopped, every lock would be lost with its lease
                 pause.rest();
             }

@@ -10,6 +10,8 @@ import dev.sessionlock.spi.LockEngine;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -107,6 +109,33 @@ class KeeperTest {
             long start = System.nanoTime();
             Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> System.nanoTime() - start > TimeUnit.SECONDS.toNanos(2));
             assertThat(failing.calls().get("closeIdle").get()).as("rounds of a keeper that ticks once a second").isLessThan(40);
+        }
+    }
+
+    @Nested
+    class ThatIsInterrupted {
+        /** As a server does that interrupts all threads of a JVM, again and again. */
+        @Test
+        void goesOnRenewing() throws Exception {
+            List<Thread> keepers = new CopyOnWriteArrayList<>();
+            cells = new Cells(failing.engine(), task -> {
+                Thread keeper = Cells.daemon(task, "sessionlock-keeper");
+                keepers.add(keeper);
+                return keeper;
+            });
+            cells.moveIn(Duration.ZERO);
+            boolean held = false;
+            for (int tries = 0; tries < 3 && !held; tries++) { // the machine may stand still for a second, but not each time
+                Handle handle = acquire("session.jsonl", LockOptions.defaults().withLease(LockOptions.MIN_LEASE));
+                long start = System.nanoTime();
+                Awaitility.await().pollInterval(Duration.ofMillis(2)).atMost(Duration.ofSeconds(60)).until(() -> {
+                    keepers.forEach(Thread::interrupt);
+                    return System.nanoTime() - start > TimeUnit.SECONDS.toNanos(3);
+                });
+                held = handle.isHeld();
+                handle.close();
+            }
+            assertThat(held).as("three leases later").isTrue();
         }
     }
 
