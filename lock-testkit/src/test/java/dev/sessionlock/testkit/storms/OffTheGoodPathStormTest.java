@@ -178,7 +178,10 @@ class OffTheGoodPathStormTest {
         @ParameterizedTest
         @EnumSource
         void mayLoseItsFiles(Removals removals) throws Exception {
-            storm("rm guards and board", plan(removals), allAgainstOneFault(removals), storm -> {
+            // With records removed as well, a token may go back by less than a millisecond (PROTOCOL.md, section 7).
+            Set<Promise> promised = removals == Removals.NONE ? all() : EnumSet.complementOf(EnumSet.of(Promise.GROWING_TOKENS));
+            promised.retainAll(allAgainstOneFault(removals));
+            storm("rm guards and board", plan(removals), promised, storm -> {
                 shell("cd '" + dir + "/.session-locks' && rm -f guard-* board*");
                 Thread.sleep(500 + storm.random().nextInt(2_500));
             });
@@ -213,7 +216,9 @@ class OffTheGoodPathStormTest {
         @EnumSource
         void mayBeRestoredFromABackup(Removals removals) throws Exception {
             // What a backup has torn is replaced once it is 30 s old.
-            storm("cp -a of a backup", plan(removals).bound(Duration.ofSeconds(45)), allAgainstOneFault(removals), storm -> {
+            // And it overwrites both witnesses at once: another process may come in until the holder's keeper looks, within a tick (PROTOCOL.md, section 1).
+            Set<Promise> promised = EnumSet.complementOf(EnumSet.of(Promise.ONE_HOLDER, Promise.GROWING_TOKENS));
+            storm("cp -a of a backup", plan(removals).bound(Duration.ofSeconds(45)), promised, storm -> {
                 Path backup = temp.resolve("backup");
                 shell("rm -rf '" + backup + "' && cp -a '" + dir + "' '" + backup + "' || true"); // files come and go under it
                 Thread.sleep(500 + storm.random().nextInt(3_000));
