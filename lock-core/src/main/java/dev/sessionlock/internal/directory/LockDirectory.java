@@ -397,8 +397,30 @@ public final class LockDirectory {
         return board != null && !Files.exists(inner.resolve(Board.FILE)) || !Files.exists(Guards.file(inner, 0));
     }
 
-    /** What the kernel had locked for this process, by guard, at one moment: the first byte and the last, of each range. */
-    private record KernelView(long readAt, long[][] held) {
+    /**
+     * What the kernel had locked for this process.
+     *
+     * @param readAt when it was first asked
+     * @param readings how often it was asked since: each reading may have missed some
+     * @param held by guard, the first byte and the last of each range that was seen in any of them
+     */
+    private record KernelView(long readAt, int readings, long[][] held) {
+        /** {@return what either of two readings has seen} */
+        KernelView and(KernelView later) {
+            long[][] both = new long[held.length][];
+            for (int guard = 0; guard < held.length; guard++) {
+                LongStream.Builder more = LongStream.builder();
+                long[] ranges = later.held[guard];
+                for (int i = 0; i < ranges.length; i += 2) {
+                    if (!has(guard, ranges[i]) || !has(guard, ranges[i + 1])) {
+                        more.add(ranges[i]).add(ranges[i + 1]);
+                    }
+                }
+                both[guard] = LongStream.concat(LongStream.of(held[guard]), more.build()).toArray();
+            }
+            return new KernelView(readAt, readings + later.readings, both);
+        }
+
         boolean has(int guard, long position) {
             long[] ranges = held[guard];
             for (int i = 0; i < ranges.length; i += 2) {
@@ -429,7 +451,7 @@ public final class LockDirectory {
                     held.get(inodes.get(entry.inode())).add(entry.start()).add(entry.end());
                 }
             }
-            return new KernelView(now, held.stream().map(ranges -> ranges.build().toArray()).toArray(long[][]::new));
+            return new KernelView(now, 1, held.stream().map(ranges -> ranges.build().toArray()).toArray(long[][]::new));
         }).orElse(null);
     }
 
@@ -441,15 +463,16 @@ public final class LockDirectory {
      */
     @Nullable Boolean kernelHas(int guard, long position, long takenAt) {
         KernelView view = kernelView;
-        for (int look = 0; ; look++) {
+        while (true) {
             if (view == null || view.readAt() < takenAt) {
                 return null;
             } else if (view.has(guard, position)) {
                 return true;
-            } else if (look == LOOKS_FOR_A_MISSING_BYTE) {
+            } else if (view.readings() > LOOKS_FOR_A_MISSING_BYTE) {
                 return false;
             }
-            view = readKernelView();
+            KernelView again = readKernelView();
+            view = again == null ? null : view.and(again); // for the next byte that is missed, too: a reading takes some milliseconds
             kernelView = view;
         }
     }

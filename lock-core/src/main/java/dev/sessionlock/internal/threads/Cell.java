@@ -1114,6 +1114,26 @@ final class Cell {
         }
     }
 
+    /** Renews what is due, and nothing else: looking after many locks may take longer than a lease. Never waits, and never throws. */
+    void renewInTime() {
+        Grant held = grant();
+        if (held != null && held.isLive() && isRenewalDue(held, clock().nanos()) && turn.tryLock()) {
+            try {
+                if (held.isLive() && held.lost() == null) {
+                    renewIfDue(held, held.token(), clock().nanos());
+                }
+            } catch (RuntimeException | Error e) {
+                trouble.warn(engine + ": could not be looked after", e);
+            } finally {
+                turn.unlock();
+            }
+        }
+    }
+
+    private static boolean isRenewalDue(Grant held, long now) {
+        return now - held.hold().renewedAt() >= held.renewEvery() || !held.hold().isRecorded();
+    }
+
     /** Having got the turn, which is given back. Never throws: whatever it is, the other locks' leases must not run out for it. */
     private void tendInTurn(boolean deeply) {
         try {
@@ -1190,7 +1210,7 @@ final class Cell {
 
     /** Also one that was revoked: until its grace is over others must not come in by the other seat. */
     private void renewIfDue(Grant held, long token, long now) {
-        if (now - held.hold().renewedAt() < held.renewEvery() && held.hold().isRecorded()) {
+        if (!isRenewalDue(held, now)) {
             return;
         }
         boolean renewed;

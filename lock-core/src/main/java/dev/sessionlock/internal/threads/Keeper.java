@@ -26,6 +26,8 @@ final class Keeper {
     private static final long TICK_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** After rounds that failed: well below the shortest lease. */
     private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    /** While a round lasts, leases are renewed so often: well below a third of the shortest. */
+    private static final long RENEW_MEANWHILE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final long DEEP_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long SWEEP_NANOS = TimeUnit.SECONDS.toNanos(30);
     private static final long CELL_IDLE_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -231,8 +233,13 @@ final class Keeper {
             deepAt = now;
             attempt(DEEP_LOOK);
         }
+        long renewedAt = now;
         for (Cell cell : cells.all()) {
             cell.tend(deeply);
+            if (System.nanoTime() - renewedAt >= RENEW_MEANWHILE_NANOS) { // lost bytes are looked for at length, and disks may be slow
+                cells.all().forEach(Cell::renewInTime);
+                renewedAt = System.nanoTime();
+            }
         }
         if (now - sweptAt >= SWEEP_NANOS) {
             sweptAt = now;
