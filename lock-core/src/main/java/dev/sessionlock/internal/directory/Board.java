@@ -198,10 +198,24 @@ final class Board {
             }
         }
         try {
-            return pages[0].get(0) == MAGIC && isWhole(dir);
-        } catch (TableFault | IOException e) {
+            return pages[0].get(0) == MAGIC && areFurtherFilesThere();
+        } catch (TableFault e) {
             return false;
         }
+    }
+
+    /** Also those that this process has not opened yet. Opens none: a process that has used up its descriptors must not take its board for replaced. */
+    private boolean areFurtherFilesThere() {
+        for (int i = 1; i < boards(); i++) {
+            try {
+                if (Files.size(file(i)) < sizeOf(FIRST_LINES << i)) {
+                    return false;
+                }
+            } catch (IOException e) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** {@return whether the untils on the board can be compared with this process's clock: it shares its time namespace} */
