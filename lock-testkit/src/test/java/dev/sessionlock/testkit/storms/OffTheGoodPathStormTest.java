@@ -256,7 +256,9 @@ class OffTheGoodPathStormTest {
         @EnumSource
         void memory(Removals removals) throws Exception {
             Plan plan = Plan.in(dir).jvmArgs("-Xmx16m").setting(shortHold, 40, false).removals(removals)
-                    .allowing("OutOfMemoryError", "BootstrapMethodError", "InternalError", "lost LEASE_EXPIRED", "refused LockException: cannot lock");
+                    // The collector may stop a holder for a lease just as it unlinks its record, and then that is its successor's (PROTOCOL.md, section 1).
+                    .allowing("OutOfMemoryError", "BootstrapMethodError", "InternalError", "lost LEASE_EXPIRED", "lost REMOVED_BY_HAND",
+                            "refused LockException: cannot lock");
             // A JVM that has no memory for a whole lease, here a second, renews nothing, in no directory.
             Set<Promise> promised = EnumSet.complementOf(EnumSet.of(Promise.OTHER_DIRECTORIES_UNHARMED));
             storm("no memory", plan, promised, storm -> {
