@@ -13,6 +13,8 @@ final class LockName {
     /** Capital I with a dot is i with a dot in one table of Unicode, and plain i in another. */
     private static final Pattern DOTTED_I = Pattern.compile("i(\\p{M}*?)\u0307");
 
+    private static final char IOTA = '\u03b9';
+
     private LockName() {
     }
 
@@ -50,7 +52,35 @@ final class LockName {
                 .filter(c -> !isIgnorable(c))
                 .map(c -> c == 'ς' ? 'σ' : c)
                 .forEach(visible::appendCodePoint);
-        return DOTTED_I.matcher(visible).replaceAll("i$1");
+        return iotasLast(DOTTED_I.matcher(visible).replaceAll("i$1"));
+    }
+
+    /**
+     * The iota subscript is a mark, whose place among the marks of a letter says nothing; in upper case it is a letter, whose place does. So a name may
+     * have been folded before or after its marks were put in order: here each iota stands behind the marks that it stands among.
+     */
+    private static String iotasLast(String name) {
+        if (name.indexOf(IOTA) < 0) {
+            return name;
+        }
+        StringBuilder text = new StringBuilder(name.length());
+        StringBuilder iotas = new StringBuilder();
+        name.codePoints().forEach(c -> {
+            if (c == IOTA) {
+                iotas.append(IOTA);
+                return;
+            } else if (!isMark(c)) {
+                text.append(iotas);
+                iotas.setLength(0);
+            }
+            text.appendCodePoint(c);
+        });
+        return text.append(iotas).toString();
+    }
+
+    private static boolean isMark(int c) {
+        int type = Character.getType(c);
+        return type == Character.NON_SPACING_MARK || type == Character.COMBINING_SPACING_MARK || type == Character.ENCLOSING_MARK;
     }
 
     /** What file systems leave out when they compare names: Default_Ignorable_Code_Point of Unicode, and all format characters. */

@@ -28,7 +28,8 @@ class LockNameTest {
             "\u0131, I", "i, I", "\u0130, i\u0307", // dotless i, I with dot
             "\u00df, ss", "\u00df, SS", "\u1e9e, \u00df", "\u1e9e, ss", // sharp s
             "\ufb01, fi", "\u01c6, \u01c5", "\u01c4, \u01c6", // ligature, titlecase digraph
-            "\u0345, \u03b9", "\u1fb3, \u0391\u0399", "\u1e9b, \u1e61", "\u0149, \u02bcn",
+            "\u0345, \u03b9", "\u0345\u0300, \u0300\u0345", "\u0345\u0300, \u0399\u0300", "\u03b1\u0345\u0300, \u0391\u0300\u0399", // marks in any order
+            "\u1fb3, \u0391\u0399", "\u1e9b, \u1e61", "\u0149, \u02bcn",
             "\uab70, \u13a0", "\u10a0, \u2d00", "\u1c90, \u10d0", // Cherokee, Georgian
             "\uff21, a", "\u017f, s", "\u00b5, \u03bc"})
     void theyAreOneLockWhereNamesAreFolded(String one, String other) {
