@@ -41,7 +41,7 @@ class TakingTurnsTest {
             }
             witness.awaitAllLeft(Puppet.PATIENCE);
             witness.verify();
-            assertThat(third.tryAcquire("a", file)).isTrue();
+            third.acquire("a", file, "timeout=30000"); // what lingers in a process is given back a moment after its SessionLocks is closed
         }
     }
 
