@@ -7,11 +7,14 @@ package dev.sessionlock.internal.system;
  * overflow that comes here, at the entrance, has changed nothing.
  */
 public final class StackRoom {
-    /** Some 40 KB interpreted and 7 KB compiled: several times what an acquisition needs. A quarter of a microsecond. */
-    private static final int FRAMES = 400;
     /** Some 80 KB interpreted: classes are loaded and lambdas linked at the first calls. */
     private static final int COLD_FRAMES = 800;
     private static final int COLD_CALLS = 200;
+    /** Some 40 KB interpreted and 7 KB compiled. What is called may still be interpreted when this is compiled. */
+    private static final int WARM_FRAMES = 400;
+    private static final int WARM_CALLS = 50_000;
+    /** Some 4 KB compiled, as all is by then, or 20 KB: twice what an acquisition needs. A tenth of a microsecond. */
+    private static final int FRAMES = 200;
 
     /** How many calls there have been, about: threads may overwrite each other's counts. */
     private static int calls;
@@ -23,6 +26,9 @@ public final class StackRoom {
     public static void require() {
         if (calls < COLD_CALLS) {
             requireWhileCold();
+        } else if (calls < WARM_CALLS) {
+            require(WARM_FRAMES);
+            calls++;
         } else {
             require(FRAMES);
         }
