@@ -61,8 +61,20 @@ public final class Cells {
     /** So long, by the machine's clock, those who wait have to see that a clock was moved by hand. */
     private static final long SETTLE_NANOS = TimeUnit.SECONDS.toNanos(5);
 
-    /** A lock: its place, and its name as it is known there. */
+    /**
+     * A lock: its place, and its name as it is known there. It compares by itself: the comparing that the compiler gives a record is linked
+     * at run time, and the JDK remembers the types that it linked last, and their class loader with them.
+     */
     private record Key(Site site, String name) {
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Key key && site.equals(key.site) && name.equals(key.name);
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * site.hashCode() + name.hashCode();
+        }
     }
 
     private final LockEngine engine;
