@@ -7,6 +7,7 @@ import dev.sessionlock.internal.threads.Cells;
 import dev.sessionlock.internal.threads.Handle;
 import dev.sessionlock.internal.threads.Handles;
 import dev.sessionlock.internal.threads.Request;
+import dev.sessionlock.internal.threads.Shutdown;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.LockEngine.Whereabouts;
 import dev.sessionlock.spi.Sight;
@@ -57,8 +58,8 @@ public final class SessionLocks implements AutoCloseable {
         this.cells = Cells.of(builder.engine);
         this.defaults = builder.defaults;
         this.naming = new Subject.Naming(builder.engine, builder.root, builder.allowNetworkFileSystem);
-        this.audience = new Audience(builder.listener, builder.executor, builder.takeStrangers);
-        cells.moveIn(builder.shutdownGrace);
+        this.audience = new Audience(builder.listener, builder.executor, builder.takeStrangers, builder.shutdownGraceNanos);
+        cells.moveIn();
     }
 
     /** {@return one with the default options} */
@@ -95,7 +96,8 @@ public final class SessionLocks implements AutoCloseable {
      * @return the lock, to be closed
      * @throws LockTimeoutException if it was not to be had within {@link LockOptions#timeout()}
      * @throws NotALockFileException if something that is not a lock lies in its place
-     * @throws LockException if the directory or the disk refuses
+     * @throws LockException if the directory or the disk refuses, or the JVM ends and the time for that is over: see
+     *     {@link Builder#shutdownGrace}
      * @throws LockLostException if this thread holds it already, the options are reentrant, and it was lost meanwhile
      * @throws LockReentryException if this thread holds it already and the options are not reentrant
      * @throws InterruptedException if the thread is interrupted before or while it waits; nothing is left behind
@@ -116,7 +118,7 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /** Takes it again if it lingers here. {@return null if it is to be acquired in the ordinary way} */
-    private @Nullable Handle lingers(Path target, LockOptions options) {
+    private @Nullable Handle lingers(Path target, LockOptions options) throws LockException {
         Objects.requireNonNull(target, "target");
         StackRoom.requireWhileCold();
         return options.linger().isZero() ? null : cells.tryAgain(target, audience, options);
@@ -175,7 +177,8 @@ public final class SessionLocks implements AutoCloseable {
      * @param target the file to lock
      * @return the lock; empty if it is not to be had now
      * @throws NotALockFileException if something that is not a lock lies in its place
-     * @throws LockException if the directory or the disk refuses
+     * @throws LockException if the directory or the disk refuses, or the JVM ends and the time for that is over: see
+     *     {@link Builder#shutdownGrace}
      * @throws LockLostException if this thread holds it already, the options are reentrant, and it was lost meanwhile
      * @throws LockReentryException if this thread holds it already and the options are not reentrant
      * @throws IllegalStateException if this {@code SessionLocks} was closed
@@ -443,7 +446,7 @@ public final class SessionLocks implements AutoCloseable {
         return cells.engine().locksFiles() ? clear(Path.of(name), options) : clearing(options).one(naming.of(name));
     }
 
-    private Clearing clearing(ClearOptions options) {
+    private Clearing clearing(ClearOptions options) throws LockException {
         Objects.requireNonNull(options, "options");
         cells.ensureOpen(audience);
         return new Clearing(cells, audience, options, naming.networkAllowed());
@@ -485,7 +488,7 @@ public final class SessionLocks implements AutoCloseable {
         private LockOptions defaults = LockOptions.defaults();
         private @Nullable LockListener listener;
         private @Nullable Executor executor;
-        private Duration shutdownGrace = Duration.ofSeconds(1);
+        private long shutdownGraceNanos = Shutdown.WHILE_HOOKS_WORK;
         private boolean takeStrangers = true;
         private boolean allowNetworkFileSystem;
 
@@ -511,16 +514,33 @@ public final class SessionLocks implements AutoCloseable {
         }
 
         /**
-         * How long the end of the JVM waits for open handles to be closed by the hooks and threads that still work.
+         * How long locks can be taken and held once the JVM has begun to end (SIGTERM, Ctrl-C, {@link System#exit}, the end of the last thread
+         * that is no daemon). When it is over, what is still held is lost ({@link LockLostException.Reason#SHUTDOWN}), its record is removed,
+         * and who asks for a lock gets a {@link LockException}. The JVM does not end before its locks are closed or this is over. Zero: all
+         * that at once.
          *
-         * @param shutdownGrace 0 to 1 min; 1 s by default
+         * <p>Without this, the application has what time it takes: locks can be taken and held as long as any of its own shutdown hooks works
+         * (a server that serves what it has begun), and a second longer. Where it cannot be seen which hooks work (there is no {@code /proc}),
+         * the JVM waits up to 10 s for locks that are held. A lock that is taken after that ends with the process, as with {@code kill -9}.
+         *
+         * @param shutdownGrace 0 to 1 h
          * @throws IllegalArgumentException if it is outside
+         * @see #noShutdownHook()
          */
         public @NotNull Builder shutdownGrace(@NotNull Duration shutdownGrace) {
-            if (shutdownGrace.isNegative() || shutdownGrace.compareTo(Duration.ofMinutes(1)) > 0) {
-                throw new IllegalArgumentException("shutdownGrace must be from 0s to 1m, not " + shutdownGrace);
+            if (shutdownGrace.isNegative() || shutdownGrace.compareTo(Duration.ofHours(1)) > 0) {
+                throw new IllegalArgumentException("shutdownGrace must be from 0s to 1h, not " + shutdownGrace);
             }
-            this.shutdownGrace = shutdownGrace;
+            this.shutdownGraceNanos = shutdownGrace.toNanos();
+            return this;
+        }
+
+        /**
+         * Leaves the end of the JVM to the application, which closes its locks itself: nothing waits for them, none is refused or lost. What is
+         * held when the process ends ends with it, as with {@code kill -9}: others get in at once, and replace its record.
+         */
+        public @NotNull Builder noShutdownHook() {
+            this.shutdownGraceNanos = Shutdown.LEAVE_ALONE;
             return this;
         }
 

@@ -36,6 +36,7 @@ public final class Audience {
     /** Stands between us and the user's executor, which may be one that runs at once: user code must not run on our threads. */
     private final Executor courier = ownThreads();
     private final boolean takeStrangers;
+    private final long shutdownGraceNanos;
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile @Nullable Agreed agreed;
 
@@ -53,8 +54,11 @@ public final class Audience {
      * @param listener told of everything; null for none
      * @param executor where user code runs; null for daemon threads of our own
      * @param takeStrangers whether other programs' locks may be replaced when their process is gone
+     * @param shutdownGraceNanos how long the end of the JVM waits for its open handles: nanoseconds, {@link Shutdown#WHILE_HOOKS_WORK} or
+     *     {@link Shutdown#LEAVE_ALONE}
      */
-    public Audience(@Nullable LockListener listener, @Nullable Executor executor, boolean takeStrangers) {
+    public Audience(@Nullable LockListener listener, @Nullable Executor executor, boolean takeStrangers, long shutdownGraceNanos) {
+        this.shutdownGraceNanos = shutdownGraceNanos;
         this.listener = listener;
         this.executor = executor;
         this.takeStrangers = takeStrangers;
@@ -72,6 +76,11 @@ public final class Audience {
     /** {@return whether other programs' locks may be replaced when their process is gone} */
     public boolean takeStrangers() {
         return takeStrangers;
+    }
+
+    /** {@return how long the end of the JVM waits for its open handles} */
+    long shutdownGraceNanos() {
+        return shutdownGraceNanos;
     }
 
     /** The terms that were asked for last, and by what options. */

@@ -1105,7 +1105,8 @@ final class Cell {
         }
     }
 
-    private boolean isWaitedFor() {
+    /** {@return whether a thread of this JVM waits for it} */
+    boolean isWaitedFor() {
         mutex.lock();
         try {
             return head() != null;
@@ -1353,17 +1354,23 @@ final class Cell {
         return grant() != null;
     }
 
-    /** {@return whether it is held and its holder could still close it} */
-    boolean isOpen() {
+    /** {@return who holds it and could still close it; null if nobody} */
+    @Nullable Grant open() {
         Grant held = grant();
-        return held != null && held.lost() == null && !isNobodys(held);
+        return held != null && held.lost() == null && held.isLive() && !isNobodys(held) ? held : null;
     }
 
     /**
-     * The JVM ends: the handle is lost and its record goes; the kernel lock stays until the process is gone. Never throws, and never waits for
-     * one who is stuck in the engine.
+     * The JVM ends: what lingers is given back; the handle is lost and its record goes, while the kernel lock stays until the process is gone.
+     * Never throws, and never waits for one who is stuck in the engine.
+     *
+     * @param also whether a lock that somebody holds is taken away, too
      */
-    void abandon() {
+    void abandon(boolean also) {
+        Grant before = grant();
+        if (before == null || !also && !isNobodys(before)) {
+            return;
+        }
         boolean mine = false;
         try {
             mine = turn.tryLock() || turn.tryLock(ABANDON_PATIENCE_NANOS, TimeUnit.NANOSECONDS);
@@ -1371,7 +1378,7 @@ final class Cell {
                 endLingering();
             }
             Grant held = grant();
-            if (held != null && isAbandoned(held)) {
+            if (also && held != null && isAbandoned(held)) {
                 lose(held, Reason.SHUTDOWN);
                 if (mine) {
                     engine.abandon(held.hold());

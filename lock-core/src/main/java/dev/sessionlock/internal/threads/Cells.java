@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.threads;
 
+import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.internal.seats.FileEngine;
@@ -16,7 +17,6 @@ import java.lang.ref.WeakReference;
 import java.nio.channels.ClosedChannelException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -30,7 +30,6 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.LoggerFactory;
@@ -88,8 +87,7 @@ public final class Cells {
     /** The locks that linger now and then, by the names by which their users ask for them. */
     private final Map<Path, Cell> warm = new ConcurrentHashMap<>();
     private final Set<Cell> lingering = ConcurrentHashMap.newKeySet();
-    private volatile boolean ending;
-    private volatile long shutdownGraceNanos;
+    private final Shutdown shutdown = new Shutdown(this);
 
     /** {@return the locks of this JVM on an engine} */
     public static Cells of(LockEngine engine) {
@@ -136,14 +134,9 @@ public final class Cells {
         return clock;
     }
 
-    /**
-     * Counts a {@code SessionLocks} in.
-     *
-     * @param shutdownGrace how long the JVM's end waits for its open handles; the longest of all counts
-     */
-    public void moveIn(Duration shutdownGrace) {
+    /** Counts a {@code SessionLocks} in. */
+    public void moveIn() {
         tenants.incrementAndGet();
-        shutdownGraceNanos = Math.max(shutdownGraceNanos, shutdownGrace.toNanos());
     }
 
     /** Counts a {@code SessionLocks} out: its waiters give up, and with the last handle of all the threads and guards go. */
@@ -171,7 +164,7 @@ public final class Cells {
      *
      * @return null if it is to be asked for in the ordinary way
      */
-    public @Nullable Handle tryAgain(Path target, Audience audience, LockOptions options) {
+    public @Nullable Handle tryAgain(Path target, Audience audience, LockOptions options) throws LockException {
         Cell cell = warm.get(target);
         if (cell == null) {
             return null;
@@ -303,13 +296,19 @@ public final class Cells {
         return dropped;
     }
 
-    /** Refuses those who were closed, and everybody once the JVM's end has come. */
-    public void ensureOpen(Audience audience) {
+    /**
+     * Refuses those who were closed, and whom the end of the JVM leaves no time.
+     *
+     * @throws IllegalStateException if it was closed
+     * @throws LockException if the JVM ends
+     */
+    public void ensureOpen(Audience audience) throws LockException {
         if (audience.isClosed()) {
             throw new IllegalStateException("this SessionLocks was closed; it gives out no more locks");
         }
-        if (ending) {
-            throw new IllegalStateException("the JVM is shutting down; no more locks are given out");
+        if (shutdown.refuses(audience)) {
+            throw new LockException("the JVM is shutting down, and the time for that is over; no more locks are given out "
+                    + "(SessionLocks.Builder.shutdownGrace)");
         }
     }
 
@@ -387,8 +386,9 @@ public final class Cells {
         return forgotten;
     }
 
+    /** {@return whether the JVM has begun to end} */
     boolean isEnding() {
-        return ending;
+        return shutdown.hasBegun();
     }
 
     /** A lock was given out: the keeper must look within so many nanoseconds. Never throws. */
@@ -475,21 +475,8 @@ public final class Cells {
         return tenants.get() > 0;
     }
 
-    boolean isAnyOpen() {
-        return cells.values().stream().anyMatch(Cell::isOpen);
-    }
-
-    /**
-     * The JVM ends: waits for the handles that the hooks and threads which still work will close, then marks the rest lost and takes
-     * their records away. Their kernel locks stay until the process is gone.
-     */
-    void shutDown() {
-        long start = System.nanoTime();
-        while (isAnyOpen() && System.nanoTime() - start < shutdownGraceNanos) {
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
-        }
-        ending = true;
-        cells.values().forEach(Cell::wakeAll);
-        cells.values().forEach(Cell::abandon);
+    /** What one of the JVM's hooks does. */
+    Shutdown shutdown() {
+        return shutdown;
     }
 }

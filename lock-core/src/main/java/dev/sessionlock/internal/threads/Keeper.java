@@ -105,7 +105,7 @@ final class Keeper {
         if (hook != null || !cells.engine().outliveTheProcess()) {
             return;
         }
-        Thread fresh = new Thread(cells::shutDown, "sessionlock-shutdown");
+        Thread fresh = new Thread(cells.shutdown(), "sessionlock-shutdown");
         try {
             Runtime.getRuntime().addShutdownHook(fresh);
             hook = fresh;

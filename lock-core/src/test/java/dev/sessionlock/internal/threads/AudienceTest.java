@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 /** On what terms the locks of one {@code SessionLocks} are asked for. */
 class AudienceTest {
-    private final Audience audience = new Audience(null, null, false);
+    private final Audience audience = new Audience(null, null, false, Shutdown.WHILE_HOOKS_WORK);
 
     @Test
     void termsAreOneObjectForOneThreadAndItsOptionsAndNeverAnothers() {

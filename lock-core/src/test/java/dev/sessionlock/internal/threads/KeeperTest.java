@@ -28,7 +28,7 @@ class KeeperTest {
     @TempDir
     Path dir;
 
-    private final Audience audience = new Audience(null, null, true);
+    private final Audience audience = new Audience(null, null, true, Shutdown.WHILE_HOOKS_WORK);
     private final FailingEngine failing = new FailingEngine(null);
     private Cells cells;
 
@@ -76,7 +76,7 @@ class KeeperTest {
         @Test
         void noLockIsGivenOutThatNobodyWouldRenew() throws Exception {
             cells = new Cells(failing.engine(), new FailsAtFirst(3));
-            cells.moveIn(Duration.ZERO);
+            cells.moveIn();
             for (int i = 0; i < 3; i++) {
                 assertThatThrownBy(() -> acquire("session.jsonl", BRIEF)).isInstanceOf(IOException.class).hasMessageContaining("ulimit -u");
             }
@@ -93,7 +93,7 @@ class KeeperTest {
         void renewsTheOtherLocks() throws Exception {
             failing.failAlways("verify", "sweep", "closeIdle");
             cells = new Cells(failing.engine(), task -> Cells.daemon(task, "sessionlock-keeper"));
-            cells.moveIn(Duration.ZERO);
+            cells.moveIn();
             Handle handle = acquire("session.jsonl", BRIEF);
             long acquiredUntil = handle.hold().deadline();
             Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> handle.hold().deadline() > acquiredUntil);
@@ -104,7 +104,7 @@ class KeeperTest {
         void doesNotTryAgainWithoutAPause() throws Exception {
             failing.failAlways("closeIdle");
             cells = new Cells(failing.engine(), task -> Cells.daemon(task, "sessionlock-keeper"));
-            cells.moveIn(Duration.ZERO);
+            cells.moveIn();
             acquire("session.jsonl", LockOptions.defaults()).close();
             long start = System.nanoTime();
             Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> System.nanoTime() - start > TimeUnit.SECONDS.toNanos(2));
@@ -123,7 +123,7 @@ class KeeperTest {
                 keepers.add(keeper);
                 return keeper;
             });
-            cells.moveIn(Duration.ZERO);
+            cells.moveIn();
             boolean held = false;
             for (int tries = 0; tries < 3 && !held; tries++) { // the machine may stand still for a second, but not each time
                 Handle handle = acquire("session.jsonl", LockOptions.defaults().withLease(LockOptions.MIN_LEASE));
@@ -149,7 +149,7 @@ class KeeperTest {
         @Test
         void aCellThatIsReplacedLetsItsDirectoryGo() throws Exception {
             cells = new Cells(failing.engine(), task -> Cells.daemon(task, "sessionlock-keeper"));
-            cells.moveIn(Duration.ZERO);
+            cells.moveIn();
             acquire("session.jsonl", BRIEF).close();
             Cell retired = cells.all().iterator().next();
             Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> retired.retire(0));

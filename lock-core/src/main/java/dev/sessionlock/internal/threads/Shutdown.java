@@ -1,0 +1,157 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.internal.system.OtherHooks;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jetbrains.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The end of the JVM, as far as the locks of one engine are concerned; runs as one of its shutdown hooks.
+ *
+ * <p>While the application drains (a server finishes what it has begun), locks are taken and held as ever: the hook only waits for them to be
+ * closed. It leaves when none is open. What is still open when nothing of the application can close it any more, or when a grace that its user
+ * has set is over, is lost, and its record is removed; its kernel lock stays until the process is gone, so that a thread that has not noticed
+ * meets no successor. Whoever asks for a lock after that is refused.
+ *
+ * <p>The kernel gives all locks back when the process is gone: a hook that leaves too early costs a record that lies there until the next
+ * acquisition, one that ends a lock too early costs a message.
+ */
+public final class Shutdown implements Runnable {
+    /** A grace: for as long as a hook of the application works, and a moment longer. */
+    public static final long WHILE_HOOKS_WORK = -1;
+    /** A grace: the application closes its locks itself. */
+    public static final long LEAVE_ALONE = Long.MAX_VALUE;
+
+    private static final Logger log = LoggerFactory.getLogger(Shutdown.class);
+    private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+    /** So long threads that no hook waits for have to close what they hold. */
+    private static final long MOMENT_NANOS = TimeUnit.SECONDS.toNanos(1);
+    /** So long it is waited where nobody knows whether a hook works. */
+    private static final long UNKNOWN_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private final Cells cells;
+    /** By the machine's clock; null before the JVM ends. */
+    private volatile @Nullable Long begunAt;
+    /** What nobody has set a grace for was ended. */
+    private volatile boolean over;
+
+    // of the hook's thread alone
+    private @Nullable OtherHooks hooks;
+    private long lastWorkAt;
+    private boolean told;
+
+    Shutdown(Cells cells) {
+        this.cells = cells;
+    }
+
+    /** {@return whether the JVM has begun to end} */
+    boolean hasBegun() {
+        return begunAt != null;
+    }
+
+    /** {@return whether no lock is given out any more} */
+    boolean refuses(Audience audience) {
+        Long since = begunAt;
+        if (since == null) {
+            return false;
+        }
+        long grace = audience.shutdownGraceNanos();
+        return grace == WHILE_HOOKS_WORK ? over : grace != LEAVE_ALONE && System.nanoTime() - since >= grace;
+    }
+
+    @Override
+    public void run() {
+        long start = System.nanoTime();
+        begunAt = start;
+        lastWorkAt = start;
+        List<Cell> open = open();
+        while (!open.isEmpty()) {
+            long now = System.nanoTime();
+            end(open, now - start, now);
+            if (!told && now - start > MOMENT_NANOS) {
+                told = true;
+                tell(open);
+            }
+            LockSupport.parkNanos(LOOK_NANOS);
+            open = open();
+        }
+        cells.all().forEach(Cell::wakeAll); // who is refused by now
+        cells.all().forEach(cell -> cell.abandon(false));
+    }
+
+    /** {@return the locks that are held, and that are not left alone} */
+    private List<Cell> open() {
+        List<Cell> open = new ArrayList<>();
+        for (Cell cell : cells.all()) {
+            Grant held = cell.open();
+            if (held != null && held.audience().shutdownGraceNanos() != LEAVE_ALONE) {
+                open.add(cell);
+            }
+        }
+        return open;
+    }
+
+    private void end(List<Cell> open, long elapsed, long now) {
+        boolean ended = false;
+        boolean asked = false;
+        boolean idle = false;
+        for (Cell cell : open) {
+            Grant held = cell.open();
+            if (held == null) {
+                continue;
+            }
+            long grace = held.audience().shutdownGraceNanos();
+            if (grace == WHILE_HOOKS_WORK && !asked) {
+                asked = true;
+                idle = isApplicationIdle(open, now);
+                over |= idle;
+            }
+            if (grace == WHILE_HOOKS_WORK ? idle : elapsed >= grace) {
+                cell.abandon(true);
+                ended = true;
+            } else if (grace == WHILE_HOOKS_WORK && elapsed > MOMENT_NANOS && cell.isWaitedFor() && isStranded(held)) {
+                cell.loseNow(Reason.SHUTDOWN); // else its waiter, which may be a hook, waits for one who waits for all hooks
+            }
+        }
+        if (ended) {
+            cells.all().forEach(Cell::wakeAll);
+        }
+    }
+
+    /** {@return whether nothing of the application can close what is open} */
+    private boolean isApplicationIdle(List<Cell> open, long now) {
+        if (hooks == null) {
+            hooks = OtherHooks.ofThisHook();
+        }
+        if (hooks.anyWorks()) {
+            lastWorkAt = now;
+            return false;
+        }
+        long patience = hooks.areKnown() ? MOMENT_NANOS : UNKNOWN_NANOS;
+        return now - lastWorkAt >= patience || hooks.areKnown() && open.stream().allMatch(Shutdown::isStranded);
+    }
+
+    private static boolean isStranded(Cell cell) {
+        Grant held = cell.open();
+        return held == null || isStranded(held);
+    }
+
+    /** {@return whether its thread waits for the end of the JVM, and so will not close it} */
+    private static boolean isStranded(Grant held) {
+        Thread owner = held.owner();
+        return owner != null && OtherHooks.isExiting(owner);
+    }
+
+    private void tell(List<Cell> open) {
+        Grant first = open.get(0).open();
+        if (first != null) {
+            log.info("the JVM is shutting down, and waits for {} to be closed: {}, held by thread \"{}\" since {}",
+                    open.size() == 1 ? "a lock" : open.size() + " locks", open.get(0).engine(), first.hold().thread(), first.acquiredAt());
+        }
+    }
+}
