@@ -70,7 +70,10 @@ class ShutdownTest {
             String file = session().toString();
             try (ChildJvm jvm = ChildJvm.running(parent -> {
                 SessionLocks locks = SessionLocks.create();
-                locks.acquire(Path.of(file)).close(); // the library has its hook
+                new Thread(() -> work(locks, Path.of(file), "thread")).start();
+                while (locks.stats().held() == 0) {
+                    pause(1);
+                }
                 for (int i = 0; i < 3; i++) {
                     String line = "hook-" + i;
                     onExit(line, () -> work(locks, Path.of(file), line));
@@ -82,7 +85,7 @@ class ShutdownTest {
                 jvm.terminate();
                 assertThat(jvm.awaitExit(PATIENCE)).isEqualTo(128 + 15);
                 assertThat(jvm.pollMark("failed")).isEmpty();
-                assertThat(lines()).containsExactlyInAnyOrder("hook-0", "hook-1", "hook-2");
+                assertThat(lines()).containsExactlyInAnyOrder("thread", "hook-0", "hook-1", "hook-2");
                 assertThat(dir.resolve("session.jsonl.lock")).doesNotExist();
             }
         }
@@ -115,12 +118,10 @@ class ShutdownTest {
             try (ChildJvm jvm = ChildJvm.running(parent -> {
                 SessionLocks locks = SessionLocks.create();
                 ExecutorService workers = Executors.newFixedThreadPool(2);
-                CountDownLatch begun = new CountDownLatch(1);
-                workers.execute(() -> {
-                    begun.countDown();
-                    work(locks, Path.of(file), "one");
-                });
-                begun.await();
+                workers.execute(() -> work(locks, Path.of(file), "one"));
+                while (locks.stats().held() == 0) {
+                    pause(1);
+                }
                 workers.execute(() -> work(locks, Path.of(file), "two"));
                 onExit("server", () -> {
                     workers.shutdown();
