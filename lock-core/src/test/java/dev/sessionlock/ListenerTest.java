@@ -11,9 +11,13 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -201,7 +205,7 @@ class ListenerTest {
     }
 
     @Test
-    void anExecutorThatRefusesOrThrowsHarmsNothingAndIsAskedAgain() throws Exception {
+    void anExecutorThatRefusesOrThrowsIsAskedAgainAndNothingIsLost() throws Exception {
         List<String> asked = new CopyOnWriteArrayList<>();
         use(task -> {
             asked.add("");
@@ -213,11 +217,37 @@ class ListenerTest {
             task.run();
         });
         contendedRound();
-        await().until(() -> asked.size() == 5);
-        await().until(() -> ear.heard.size() == 3);
-        assertThat(ear.heard).containsExactly("released", "acquired", "released");
+        await().until(() -> ear.heard.size() == 5);
+        assertThat(ear.heard).containsExactly("acquired", "contended", "released", "acquired", "released");
         assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 2, 0, 0));
         assertThat(Kernel.seatsHeldIn(dir)).isZero();
+    }
+
+    @Test
+    void anExecutorOfManyThreadsTellsOneEventAfterTheOther() throws Exception {
+        ExecutorService pool = Executors.newFixedThreadPool(4);
+        try {
+            AtomicInteger within = new AtomicInteger();
+            AtomicInteger most = new AtomicInteger();
+            Ear slow = new Ear() {
+                @Override
+                void hear(String what, Event event) {
+                    most.accumulateAndGet(within.incrementAndGet(), Math::max);
+                    LockSupport.parkNanos(100_000);
+                    super.hear(what, event);
+                    within.decrementAndGet();
+                }
+            };
+            use(pool, slow);
+            for (int i = 0; i < 200; i++) {
+                locks.acquire(session()).close();
+            }
+            await().until(() -> slow.heard.size() == 400);
+            assertThat(most).hasValue(1);
+            assertThat(slow.events).extracting(LockListener.Event::token).isSorted();
+        } finally {
+            pool.shutdownNow();
+        }
     }
 
     @Test

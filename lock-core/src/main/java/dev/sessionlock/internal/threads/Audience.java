@@ -7,11 +7,7 @@ import dev.sessionlock.LockStats;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Terms;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.concurrent.Executor;
-import java.util.concurrent.SynchronousQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
@@ -21,8 +17,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Who is told what happens to the locks of one {@code SessionLocks}: its counters, its listener, its handles' {@code onLost}, and
- * the flight recorder. User code runs on the executor alone, never under a lock of ours: the listener's calls one after the other,
- * each {@code onLost} by itself, so that a slow listener cannot hold up the news of a loss.
+ * the flight recorder. The listener's calls come one after the other, each {@code onLost} by itself, so that a slow listener cannot hold up the
+ * news of a loss.
  */
 public final class Audience {
     private static final Logger log = LoggerFactory.getLogger(Audience.class);
@@ -32,9 +28,7 @@ public final class Audience {
     private static volatile boolean recorded = true;
 
     private final @Nullable LockListener listener;
-    private final @Nullable Executor executor;
-    /** Stands between us and the user's executor, which may be one that runs at once: user code must not run on our threads. */
-    private final Executor courier = ownThreads();
+    private final EventDispatcher dispatcher;
     private final boolean takeStrangers;
     private final long shutdownGraceNanos;
     private final AtomicBoolean closed = new AtomicBoolean();
@@ -46,10 +40,6 @@ public final class Audience {
     private final LongAdder lost = new LongAdder();
     private final LongAdder reclaimed = new LongAdder();
 
-    private final MemoryLock mailbox = new MemoryLock();
-    private final ArrayDeque<Runnable> mail = new ArrayDeque<>();
-    private boolean delivering;
-
     /**
      * @param listener told of everything; null for none
      * @param executor where user code runs; null for daemon threads of our own
@@ -60,17 +50,8 @@ public final class Audience {
     public Audience(@Nullable LockListener listener, @Nullable Executor executor, boolean takeStrangers, long shutdownGraceNanos) {
         this.shutdownGraceNanos = shutdownGraceNanos;
         this.listener = listener;
-        this.executor = executor;
+        this.dispatcher = new EventDispatcher(executor);
         this.takeStrangers = takeStrangers;
-    }
-
-    private static Executor ownThreads() {
-        return new ThreadPoolExecutor(0, Integer.MAX_VALUE, 5, TimeUnit.SECONDS, new SynchronousQueue<>(), task -> {
-            // The class loader of user code stays: its callbacks may need it.
-            Thread thread = new Thread(null, task, "sessionlock-callback", 0, false);
-            thread.setDaemon(true);
-            return thread;
-        });
     }
 
     /** {@return whether other programs' locks may be replaced when their process is gone} */
@@ -131,7 +112,7 @@ public final class Audience {
             }
             if (listener != null) {
                 LockListener.Event event = event(cell, 0, NONE);
-                post(() -> listener.contended(event));
+                dispatcher.post(() -> listener.contended(event), false);
             }
         } catch (RuntimeException | Error e) {
             untold(e);
@@ -146,7 +127,7 @@ public final class Audience {
             }
             if (listener != null) {
                 LockListener.Event event = event(grant.cell(), grant.token(), Duration.ofNanos(waitedNanos));
-                post(() -> listener.acquired(event));
+                dispatcher.post(() -> listener.acquired(event), false);
             }
         } catch (RuntimeException | Error e) {
             untold(e);
@@ -163,7 +144,7 @@ public final class Audience {
             log.info("took over {} (token {}): {}", grant.cell().engine(), grant.token(), evidence);
             if (listener != null) {
                 LockListener.Event event = event(grant.cell(), grant.token(), NONE);
-                post(() -> listener.reclaimed(event, evidence));
+                dispatcher.post(() -> listener.reclaimed(event, evidence), true);
             }
         } catch (RuntimeException | Error e) {
             untold(e);
@@ -199,7 +180,7 @@ public final class Audience {
             }
             if (listener != null) {
                 LockListener.Event event = event(cell, token, cell.since(since));
-                post(() -> listener.released(event));
+                dispatcher.post(() -> listener.released(event), false);
             }
         } catch (RuntimeException | Error e) {
             untold(e);
@@ -217,7 +198,7 @@ public final class Audience {
             log.warn("{}", why.getMessage());
             if (listener != null) {
                 LockListener.Event event = event(grant.cell(), grant.token(), grant.cell().since(grant.acquiredNanos()));
-                post(() -> listener.lost(event, why));
+                dispatcher.post(() -> listener.lost(event, why), true);
             }
         } catch (RuntimeException | Error e) {
             untold(e);
@@ -238,78 +219,9 @@ public final class Audience {
     /** Runs user code by itself. Never throws. */
     void run(Runnable userCode) {
         try {
-            courier.execute(() -> pass(userCode));
+            dispatcher.run(userCode);
         } catch (RuntimeException | Error e) { // no thread, no memory
             untold(e);
-        }
-    }
-
-    /** Runs user code after all that was posted before it. If there is no thread for it, it waits for the next one to be posted. */
-    private void post(Runnable userCode) {
-        mailbox.lock();
-        try {
-            mail.add(userCode);
-            if (delivering) {
-                return;
-            }
-            delivering = true;
-        } finally {
-            mailbox.unlock();
-        }
-        boolean begun = false;
-        try {
-            courier.execute(this::deliver);
-            begun = true;
-        } finally {
-            if (!begun) {
-                delivering(false);
-            }
-        }
-    }
-
-    private void delivering(boolean now) {
-        mailbox.lock();
-        try {
-            delivering = now;
-        } finally {
-            mailbox.unlock();
-        }
-    }
-
-    private void deliver() {
-        for (Runnable next = nextMail(); next != null; next = nextMail()) {
-            pass(next);
-        }
-    }
-
-    private @Nullable Runnable nextMail() {
-        mailbox.lock();
-        try {
-            Runnable next = mail.poll();
-            delivering = next != null;
-            return next;
-        } finally {
-            mailbox.unlock();
-        }
-    }
-
-    private void pass(Runnable userCode) {
-        if (executor == null) {
-            guarded(userCode);
-            return;
-        }
-        try {
-            executor.execute(() -> guarded(userCode));
-        } catch (RuntimeException | Error e) { // also an error, such as no more threads: it must not end the delivery of what comes after
-            log.warn("the executor for callbacks refused one", e);
-        }
-    }
-
-    private static void guarded(Runnable userCode) {
-        try {
-            userCode.run();
-        } catch (Throwable e) { // also an error of user code: it must not end the delivery of what comes after it
-            log.warn("a callback of a session lock's user failed", e);
         }
     }
 }
