@@ -22,7 +22,8 @@ import org.jetbrains.annotations.Nullable;
  * @param state the verdict
  * @param owner who holds it or left it behind; null if nobody, or if the file does not say
  * @param evidence the facts behind the verdict, in words, the weightiest first
- * @param advice the next command for a person to run, or what to do; empty if there is nothing to do
+ * @param advice the next command for a person to run, or what to do; empty if there is nothing to do, and beginning with {@code nothing}
+ *     if it gets well by itself
  */
 public record LockReport(
         @NotNull String name,

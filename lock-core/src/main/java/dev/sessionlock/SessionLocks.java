@@ -1,6 +1,7 @@
 package dev.sessionlock;
 
 import dev.sessionlock.internal.seats.FileEngine;
+import dev.sessionlock.internal.seats.Names;
 import dev.sessionlock.internal.system.StackRoom;
 import dev.sessionlock.internal.threads.Audience;
 import dev.sessionlock.internal.threads.Cells;
@@ -41,12 +42,14 @@ import org.jetbrains.annotations.Nullable;
  * <p>The lock of {@code x} is the record {@code x.lock} beside it, for people and for other programs, and a byte that the kernel locks
  * in {@code .session-locks}, which is what excludes. It is advisory: who does not ask is not stopped. The same file is the same lock
  * by whatever path its <em>directory</em> is named (relative, {@code ..}, symbolic links); a symbolic or hard link <em>to the file</em>
- * is another lock, since a compaction renames over the name. Network file systems are refused. For many machines there is
+ * is another lock, since a compaction renames over the name. Only files are locked, whether they exist or not: a directory or a device
+ * is refused when it is first asked for. (One that takes the place of a file later is not looked at again while the lock is in use: the name
+ * is what is locked.) Network file systems are refused. For many machines there is
  * {@link #over another engine}, which locks names.
  *
  * <p>Which errors are what: a lock that was not to be had in time is a {@link LockTimeoutException}; something else in the lock's
- * place, a {@link NotALockFileException}; a directory that is missing, read-only or full, a {@link LockException} that says so; a
- * thread that asks for what it holds, a {@link LockReentryException}.
+ * place, a {@link NotALockFileException}; a directory that is missing, read-only or full, or a path that names no file, a
+ * {@link LockException} that says so; a thread that asks for what it holds, a {@link LockReentryException}.
  */
 public final class SessionLocks implements AutoCloseable {
     private final Cells cells;
@@ -96,8 +99,8 @@ public final class SessionLocks implements AutoCloseable {
      * @return the lock, to be closed
      * @throws LockTimeoutException if it was not to be had within {@link LockOptions#timeout()}
      * @throws NotALockFileException if something that is not a lock lies in its place
-     * @throws LockException if the directory or the disk refuses, or the JVM ends and the time for that is over: see
-     *     {@link Builder#shutdownGrace}
+     * @throws LockException if the directory or the disk refuses, the path is empty or that of a directory or a device, or the JVM ends
+     *     and the time for that is over: see {@link Builder#shutdownGrace}
      * @throws LockLostException if this thread holds it already, the options are reentrant, and it was lost meanwhile
      * @throws LockReentryException if this thread holds it already and the options are not reentrant
      * @throws InterruptedException if the thread is interrupted before or while it waits; nothing is left behind
@@ -177,8 +180,8 @@ public final class SessionLocks implements AutoCloseable {
      * @param target the file to lock
      * @return the lock; empty if it is not to be had now
      * @throws NotALockFileException if something that is not a lock lies in its place
-     * @throws LockException if the directory or the disk refuses, or the JVM ends and the time for that is over: see
-     *     {@link Builder#shutdownGrace}
+     * @throws LockException if the directory or the disk refuses, the path is empty or that of a directory or a device, or the JVM ends
+     *     and the time for that is over: see {@link Builder#shutdownGrace}
      * @throws LockLostException if this thread holds it already, the options are reentrant, and it was lost meanwhile
      * @throws LockReentryException if this thread holds it already and the options are not reentrant
      * @throws IllegalStateException if this {@code SessionLocks} was closed
@@ -292,6 +295,19 @@ public final class SessionLocks implements AutoCloseable {
      * int lines = locks.withLock(session, lock -> compact(session, lock));
      * }</pre>
      *
+     * <p>What is inferred for X is one type. An action that throws two that have nothing in common, and returns something, is better written with
+     * {@link #acquire(Path)}:
+     *
+     * <pre>{@code
+     * int count(Path session) throws IOException, InterruptedException, SQLException {
+     *     try (SessionLock lock = locks.acquire(session)) {
+     *         int missing = inFile(session) - inDatabase(session);
+     *         lock.ensureHeld();                                    // what withLock does at the end
+     *         return missing;
+     *     }
+     * }
+     * }</pre>
+     *
      * @param target the file to lock
      * @param action what to run; the lock is closed after it
      * @return what the action returned
@@ -325,11 +341,64 @@ public final class SessionLocks implements AutoCloseable {
         return run(action, acquire(name, options));
     }
 
-    private static <T, X extends Exception> T run(LockedAction<T, X> action, SessionLock acquired) throws X, LockException {
+    private static <T, X extends Exception> T run(LockedAction<T, X> action, SessionLock acquired)
+            throws X, LockException, InterruptedException {
         try (SessionLock lock = acquired) {
             T result = action.run(lock);
             lock.ensureHeld();
             return result;
+        }
+    }
+
+    /**
+     * Runs an action that returns nothing under the lock of a file, with the default options. Otherwise as {@link #withLock(Path, LockedAction)}.
+     * (It has a name of its own, since {@code lock -> append(line)} could be either.)
+     *
+     * <pre>{@code
+     * void append(Path session, String line) throws IOException, InterruptedException, SQLException {
+     *     locks.runWithLock(session, lock -> {
+     *         Files.writeString(session, line, APPEND);             // IOException
+     *         index.add(line);                                      // SQLException
+     *     });
+     * }
+     * }</pre>
+     *
+     * @param target the file to lock
+     * @param action what to run; the lock is closed after it
+     * @throws X what the action threw
+     * @throws LockLostException if the action returned but the lock had been lost before
+     * @throws IOException what the action threw; a {@link LockException} as {@link #acquire(Path)}, and then the action was not run
+     * @throws InterruptedException what the action threw; or as {@link #acquire(Path)}, and then the action was not run
+     */
+    public <X extends Exception> void runWithLock(@NotNull Path target, @NotNull LockedRunnable<X> action)
+            throws X, IOException, InterruptedException {
+        runWithLock(target, defaults, action);
+    }
+
+    /** As {@link #runWithLock(Path, LockedRunnable)}, with these options. */
+    public <X extends Exception> void runWithLock(@NotNull Path target, @NotNull LockOptions options, @NotNull LockedRunnable<X> action)
+            throws X, IOException, InterruptedException {
+        Objects.requireNonNull(action, "action");
+        runUnder(action, acquire(target, options));
+    }
+
+    /** As {@link #runWithLock(Path, LockedRunnable)}, for a name: see {@link #acquire(String)}. */
+    public <X extends Exception> void runWithLock(@NotNull String name, @NotNull LockedRunnable<X> action)
+            throws X, IOException, InterruptedException {
+        runWithLock(name, defaults, action);
+    }
+
+    /** As {@link #runWithLock(String, LockedRunnable)}, with these options. */
+    public <X extends Exception> void runWithLock(@NotNull String name, @NotNull LockOptions options, @NotNull LockedRunnable<X> action)
+            throws X, IOException, InterruptedException {
+        Objects.requireNonNull(action, "action");
+        runUnder(action, acquire(name, options));
+    }
+
+    private static <X extends Exception> void runUnder(LockedRunnable<X> action, SessionLock acquired) throws X, IOException, InterruptedException {
+        try (SessionLock lock = acquired) {
+            action.run(lock);
+            lock.ensureHeld();
         }
     }
 
@@ -385,7 +454,7 @@ public final class SessionLocks implements AutoCloseable {
      * @return what is known of each lock, by name
      */
     public @NotNull Stream<LockReport> list(@NotNull String prefix) throws LockException {
-        return cells.engine().locksFiles() ? list(Path.of(prefix)) : reports(looks(prefix));
+        return cells.engine().locksFiles() ? list(Subject.Naming.path(prefix, "look at")) : reports(looks(prefix));
     }
 
     private static Stream<LockReport> reports(List<Sight> sights) {
@@ -435,6 +504,7 @@ public final class SessionLocks implements AutoCloseable {
      */
     public @NotNull List<ClearReport> clear(@NotNull Path target, @NotNull ClearOptions options) throws LockException, InterruptedException {
         Clearing clearing = clearing(options);
+        Names.requireNamed(target);
         if (cells.engine().locksFiles()) {
             return cells.engine().isDirectory(target) ? clearing.all(target) : clearing.one(naming.of(target));
         }
@@ -443,7 +513,7 @@ public final class SessionLocks implements AutoCloseable {
 
     /** As {@link #clear(Path, ClearOptions)}, for the lock of one name: see {@link #acquire(String)}. */
     public @NotNull List<ClearReport> clear(@NotNull String name, @NotNull ClearOptions options) throws LockException, InterruptedException {
-        return cells.engine().locksFiles() ? clear(Path.of(name), options) : clearing(options).one(naming.of(name));
+        return cells.engine().locksFiles() ? clear(Subject.Naming.path(name, "clear"), options) : clearing(options).one(naming.of(name));
     }
 
     private Clearing clearing(ClearOptions options) throws LockException {

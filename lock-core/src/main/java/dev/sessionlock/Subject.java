@@ -4,6 +4,7 @@ import dev.sessionlock.internal.seats.Names;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.LockEngine.Whereabouts;
 import java.io.IOException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.StringJoiner;
@@ -23,6 +24,7 @@ record Subject(Whereabouts where, String shown, @Nullable Path file) {
 
         Subject of(Path file) throws LockException {
             Objects.requireNonNull(file, "target");
+            Names.requireNamed(file);
             try {
                 Whereabouts where = engine.locksFiles() ? engine.whereabouts(file, networkAllowed) : engine.named(name(file));
                 return new Subject(where, file.toString(), file);
@@ -35,12 +37,22 @@ record Subject(Whereabouts where, String shown, @Nullable Path file) {
         Subject of(String name) throws LockException {
             Objects.requireNonNull(name, "name");
             if (engine.locksFiles()) {
-                return of(Path.of(name));
+                return of(path(name, "lock"));
             }
             try {
                 return new Subject(engine.named(name), name, null);
             } catch (IOException e) {
                 throw Trouble.explain(e, "lock", name, null);
+            }
+        }
+
+        /** {@return the path that a name is, where files are locked} */
+        static Path path(String name, String what) throws LockException {
+            try {
+                return Path.of(name);
+            } catch (InvalidPathException e) {
+                throw new LockException("cannot " + what + " " + name.replaceAll("\\p{Cntrl}", "?") + ": no file can have that name ("
+                        + e.getReason() + ")", e);
             }
         }
 

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.sessionlock.jdbc.JdbcLockEngine;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.reflect.Proxy;
 import java.net.URI;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
@@ -15,6 +17,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -99,21 +103,6 @@ class BadInputTest extends LocksFixture {
     }
 
     @Test
-    void aDirectoryIsLockedAsAnyFile() throws Exception {
-        Path folder = Files.createDirectory(dir.resolve("folder"));
-        assertThatItIsTheSameLock(folder, folder.resolve("."));
-        assertThatItIsTheSameLock(folder, folder.resolve("sub/.."), Files.createDirectory(folder.resolve("sub")));
-        try (SessionLock lock = locks.acquire(folder.resolve("."))) {
-            assertThat(lock.lockFile()).isEqualTo(dir.toRealPath().resolve("folder.lock"));
-        }
-    }
-
-    private void assertThatItIsTheSameLock(Path one, Path other, Path madeBefore) throws Exception {
-        assertThat(madeBefore).isDirectory();
-        assertThatItIsTheSameLock(one, other);
-    }
-
-    @Test
     void theRootCannotBeLocked() {
         for (String root : List.of("/", "/.", "/..", "//")) {
             assertThatThrownBy(() -> locks.acquire(Path.of(root))).isExactlyInstanceOf(LockException.class).hasMessageContaining("root");
@@ -129,6 +118,124 @@ class BadInputTest extends LocksFixture {
             assertThatThrownBy(() -> locks.tryAcquire(target)).isInstanceOf(LockException.class);
             assertThatThrownBy(() -> locks.inspect(target)).isInstanceOf(LockException.class);
             assertThat(Files.exists(inside.getPath("/.session-locks"))).isFalse();
+        }
+    }
+
+    // ---- what is there, and no file ----
+
+    @Nested
+    class WhatIsNoFile {
+        /** Not even the library's own folder is made. */
+        private void assertThatNothingIsMadeFor(Path target, String... words) throws IOException {
+            Path folder = dir.resolve(".session-locks");
+            boolean before = Files.exists(folder);
+            assertThatItIsRefused(target, LockException.class, words);
+            assertThatThrownBy(() -> locks.withLock(target, lock -> {
+                throw new AssertionError("it was run");
+            })).isExactlyInstanceOf(LockException.class).hasMessageContainingAll(words);
+            assertThatThrownBy(() -> locks.acquireAll(List.of(target))).isExactlyInstanceOf(LockException.class).hasMessageContainingAll(words);
+            assertThat(Files.exists(folder)).isEqualTo(before);
+        }
+
+        /** From now on it is open in this process, and has the library's folder. */
+        private void useDirectory() throws Exception {
+            try (SessionLocks others = SessionLocks.create()) {
+                others.acquire(session()).close();
+            }
+        }
+
+        @Test
+        void anEmptyPathNamesNothing() throws Exception {
+            Path working = Path.of("").toAbsolutePath();
+            assertThatNothingIsMadeFor(Path.of(""), "path is empty");
+            assertThatThrownBy(() -> locks.acquire("")).isExactlyInstanceOf(LockException.class).hasMessageContaining("empty");
+            assertThatThrownBy(() -> locks.inspect(Path.of(""))).isExactlyInstanceOf(LockException.class).hasMessageContaining("empty");
+            assertThatThrownBy(() -> locks.clear(Path.of(""), ClearOptions.forReal())).isExactlyInstanceOf(LockException.class)
+                    .hasMessageContaining("empty");
+            assertThat(working.resolveSibling(".session-locks")).doesNotExist();
+            assertThat(locks.list(Path.of(""))).as("there it is the working directory").isEmpty();
+            DataSource database = (DataSource) Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {DataSource.class},
+                    (proxy, method, args) -> {
+                        throw new AssertionError("the database was asked");
+                    });
+            try (SessionLocks named = SessionLocks.builder().over(JdbcLockEngine.postgresql(database)).root(working.getParent()).build()) {
+                assertThatThrownBy(() -> named.acquire(Path.of(""))).isExactlyInstanceOf(LockException.class).hasMessageContaining("empty");
+                assertThatThrownBy(() -> named.acquire("")).isExactlyInstanceOf(LockException.class).hasMessageContaining("empty");
+            }
+        }
+
+        @Test
+        void aDirectoryIsRefusedHoweverItIsNamedAndWhetherLocksAreThereOrNot() throws Exception {
+            Path folder = Files.createDirectory(dir.resolve("folder"));
+            Files.createDirectory(folder.resolve("sub"));
+            Path link = Files.createSymbolicLink(dir.resolve("link"), folder);
+            for (int round = 0; round < 2; round++) {
+                for (Path target : List.of(folder, Path.of(folder + "/"), folder.resolve("."), folder.resolve("sub/.."), folder.resolve(".."), link)) {
+                    assertThatNothingIsMadeFor(target, "is a directory", "lock a file in it");
+                }
+                useDirectory();
+            }
+            assertThat(locks.inspect(folder).state()).isEqualTo(LockReport.State.FREE);
+        }
+
+        @Test
+        void aDeviceOrFifoIsRefused() throws Exception {
+            Path device = Path.of("/dev/null");
+            boolean used = Files.exists(Path.of("/dev/.session-locks"));
+            assertThatNothingIsMadeFor(device, "FIFO, socket or device");
+            assertThat(locks.inspect(device).state()).isEqualTo(LockReport.State.FREE);
+            assertThat(locks.clear(device, ClearOptions.forReal())).isEmpty();
+            assertThat(Files.exists(Path.of("/dev/.session-locks"))).isEqualTo(used);
+            Path link = Files.createSymbolicLink(dir.resolve("link"), device);
+            assertThatNothingIsMadeFor(link, "FIFO, socket or device");
+            Files.delete(link);
+        }
+
+        @Test
+        void nothingInTheLibrarysOwnFolderIsLocked() throws Exception {
+            assertThatNothingIsMadeFor(dir.resolve(".session-locks"), ".session-locks");
+            useDirectory();
+            Path inner = dir.resolve(".session-locks");
+            Path link = Files.createSymbolicLink(dir.resolve("link"), inner);
+            for (Path target : List.of(inner, inner.resolve("board"), inner.resolve("x"), link.resolve("guard-00"))) {
+                assertThatNothingIsMadeFor(target, ".session-locks");
+            }
+            assertThat(inner.resolve(".session-locks")).doesNotExist();
+        }
+
+        /** The lock is the name's. Its place was looked at when it was first locked here, and is so again once nobody has used it for a while. */
+        @Test
+        void aFileThatBecomesADirectoryWhileItIsLockedStaysLocked() throws Exception {
+            try (SessionLock lock = locks.acquire(session())) {
+                Files.createDirectory(session());
+                lock.verifyHeld();
+                assertThat(locks.inspect(session()).state()).isEqualTo(LockReport.State.HELD);
+            }
+            try (SessionLocks others = SessionLocks.builder().over(new FailingEngine(null).engine()).build()) {
+                assertThatThrownBy(() -> others.acquire(session())).isExactlyInstanceOf(LockException.class).hasMessageContaining("is a directory");
+            }
+            assertThat(lockFile()).doesNotExist();
+        }
+
+        @Test
+        void whatADeadOneHasLeftOfADirectorysLockIsCleared() throws Exception {
+            Path folder = Files.createDirectory(dir.resolve("folder"));
+            Path left = Files.writeString(dir.resolve("folder.lock"), OtherProcess.strangersLock(OtherProcess.NOBODY));
+            assertThat(locks.clear(dir, ClearOptions.forReal())).extracting(ClearReport::outcome).containsExactly(ClearReport.Outcome.CLEARED);
+            assertThat(left).doesNotExist();
+            assertThatNothingIsMadeFor(folder, "is a directory");
+        }
+
+        @Test
+        void aNameThatNoFileCanHaveIsRefused() throws Exception {
+            for (String name : List.of(dir + "/a\0b", dir + "/" + "x/".repeat(3000))) {
+                assertThatThrownBy(() -> locks.acquire(name)).isExactlyInstanceOf(LockException.class).hasMessageContaining("cannot lock ");
+                assertThatThrownBy(() -> locks.tryAcquire(name)).isExactlyInstanceOf(LockException.class);
+                assertThatThrownBy(() -> locks.inspect(name)).isExactlyInstanceOf(LockException.class);
+                assertThatThrownBy(() -> locks.clear(name, ClearOptions.forReal())).isExactlyInstanceOf(LockException.class);
+                assertThatThrownBy(() -> locks.list(name)).isExactlyInstanceOf(LockException.class);
+            }
+            assertThat(dir).isEmptyDirectory();
         }
     }
 

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -56,6 +57,44 @@ class JavadocExamplesTest {
         try (SessionLocks locks = SessionLocks.create()) {
             int lines = locks.withLock(session, lock -> compact(session, lock));
             assertThat(lines).isEqualTo(2);
+        }
+    }
+
+    /** {@link SessionLocks#runWithLock(Path, LockedRunnable)}. */
+    private static void append(SessionLocks locks, Path session, String line) throws IOException, InterruptedException, SQLException {
+        locks.runWithLock(session, lock -> {
+            Files.writeString(session, line, APPEND);             // IOException
+            add(line);                                            // SQLException
+        });
+    }
+
+    private static void add(String line) throws SQLException {
+        if (line.isEmpty()) {
+            throw new SQLException("nothing to add");
+        }
+    }
+
+    /** {@link SessionLocks#withLock(Path, LockedAction)}. */
+    private static int count(SessionLocks locks, Path session) throws IOException, InterruptedException, SQLException {
+        try (SessionLock lock = locks.acquire(session)) {
+            int missing = Files.readAllLines(session).size() - inDatabase(session);
+            lock.ensureHeld();                                    // what withLock does at the end
+            return missing;
+        }
+    }
+
+    private static int inDatabase(Path session) throws SQLException {
+        if (!Files.exists(session)) {
+            throw new SQLException("no such session");
+        }
+        return 2;
+    }
+
+    @Test
+    void severalExceptions() throws Exception {
+        try (SessionLocks locks = SessionLocks.create()) {
+            append(locks, session, line);
+            assertThat(count(locks, session)).isEqualTo(1);
         }
     }
 

@@ -8,6 +8,9 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
 /** An action under the lock: what it throws comes out as it is. */
@@ -79,5 +82,97 @@ class WithLockTest extends LocksFixture {
         assertThatThrownBy(() -> locks.withLock(dir.resolve("missing/x"), lock -> {
             throw new AssertionError("it was run");
         })).isInstanceOf(LockException.class);
+    }
+
+    /** What is tested is that it compiles, without a cast, a type argument, {@code return null} or a try. */
+    @Nested
+    class WithoutNoise {
+        private static final class Other extends Exception {
+            private static final long serialVersionUID = 1L;
+        }
+
+        private final List<String> done = new ArrayList<>();
+
+        private void mayThrow() throws Checked {
+            done.add("other");
+        }
+
+        private void append(SessionLock lock) throws IOException {
+            lock.ensureHeld();
+            Files.writeString(session(), "x");
+        }
+
+        private int count(SessionLock lock) throws IOException {
+            append(lock);
+            return 1;
+        }
+
+        private void ioAndSleepAndAnother(SessionLock lock) throws IOException, InterruptedException, Checked {
+            append(lock);
+            Thread.sleep(0);
+            mayThrow();
+        }
+
+        /** The type of this method's exceptions is the point. */
+        private void nothingReturned() throws IOException, InterruptedException, Checked {
+            locks.runWithLock(session(), lock -> {
+                append(lock);
+                mayThrow();
+                Thread.sleep(0);
+            });
+            locks.runWithLock(session(), lock -> mayThrow());
+            locks.runWithLock(session(), ONE_TRY, this::ioAndSleepAndAnother);
+            locks.runWithLock(session().toString(), lock -> count(lock));
+            locks.runWithLock(session().toString(), ONE_TRY, this::count);
+            locks.runWithLock(session(), lock -> { });
+        }
+
+        private int somethingReturned() throws IOException, InterruptedException {
+            int one = locks.withLock(session(), lock -> {
+                Thread.sleep(0);
+                return count(lock);
+            });
+            return one + locks.withLock(session(), this::count) + locks.withLock(session(), lock -> count(lock));
+        }
+
+        private String onlyWhatLocksThrow() throws LockException, InterruptedException {
+            return locks.withLock(session(), lock -> {
+                lock.ensureHeld();
+                Thread.sleep(0);
+                return lock.name();
+            });
+        }
+
+        private int lossAndAnother() throws LockException, InterruptedException, Other {
+            return locks.withLock(session(), lock -> {
+                lock.ensureHeld();
+                if (!lock.isHeld()) {
+                    throw new Other();
+                }
+                return 1;
+            });
+        }
+
+        @Test
+        void actionsOfAllKindsRunUnderTheLock() throws Exception {
+            nothingReturned();
+            assertThat(done).hasSize(3);
+            assertThat(somethingReturned() + lossAndAnother()).isEqualTo(4);
+            assertThat(onlyWhatLocksThrow()).isEqualTo("session.jsonl");
+            assertThat(Kernel.seatsHeldIn(dir)).isZero();
+            assertThat(locks.stats().acquired()).isEqualTo(11);
+        }
+
+        @Test
+        void whatOneThatReturnsNothingThrowsComesOutAsItIsAndALossIsThrown() throws IOException {
+            Checked thrown = new Checked();
+            assertThatThrownBy(() -> locks.runWithLock(session(), lock -> {
+                throw thrown;
+            })).isSameAs(thrown);
+            assertThatThrownBy(() -> locks.runWithLock(session(), LockOptions.defaults().withMaxHold(Duration.ofMillis(100)),
+                    lock -> await().until(() -> !lock.isHeld()))).isInstanceOf(LockLostException.class);
+            assertThatThrownBy(() -> locks.runWithLock(session(), null)).isInstanceOf(NullPointerException.class);
+            assertThat(Kernel.seatsHeldIn(dir)).isZero();
+        }
     }
 }

@@ -30,9 +30,20 @@ record Finding(Path target, LockReport report, Instant at) {
     /** {@return whether it will not get well by itself} */
     boolean needsPerson() {
         return switch (report.state()) {
-            case FREE, HELD, STALE -> false; // a dead owner's is replaced by whoever wants the lock next
-            case EXPIRED, TORN, NOT_A_LOCK -> true;
-            case FOREIGN -> Inspector.ownerIsGone(report);
+            case FREE, STALE -> false;
+            case HELD -> Inspector.keepsOthersOutFrozen(report);
+            case FOREIGN -> Inspector.isStopped(report); // nobody passes it over while it lives
+            case EXPIRED, TORN, NOT_A_LOCK -> !report.advice().isEmpty() && !report.advice().startsWith("nothing");
+        };
+    }
+
+    /** {@return whether somebody has it} Else, if anything lies there at all, whoever wants the lock next replaces it, or a person must. */
+    boolean isHeld() {
+        return switch (report.state()) {
+            case HELD -> true;
+            case EXPIRED -> needsPerson();
+            case FOREIGN -> !Inspector.ownerIsGone(report);
+            case FREE, STALE, TORN, NOT_A_LOCK -> false;
         };
     }
 

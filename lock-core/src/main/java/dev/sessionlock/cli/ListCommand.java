@@ -48,8 +48,11 @@ import picocli.CommandLine.Spec;
             "",
             "D is a whole number with its unit: 500ms, 10s, 5m, 1h.",
             "",
-            "Exit code: 0 all well; 1 something needs a person (holder frozen past its lease, another program's lock whose process is dead, "
-                    + "torn, not a lock, or older than D); 2 bad usage, or a directory cannot be read.",
+            "What gets well by itself needs nobody: what the dead have left is replaced by whoever wants the lock next. Take a D longer than "
+                    + "the longest --max-hold (maxHold) that is in use.",
+            "",
+            "Exit code: 0 all well; 1 something needs a person (a frozen holder, or something in a lock's place that keeps others out), or is "
+                    + "held for longer than D; 2 bad usage, or a directory cannot be read.",
             "",
             "Examples:",
             "  java -jar sessionlock.jar list sessions",
@@ -73,7 +76,7 @@ final class ListCommand implements Callable<Integer> {
     private boolean recursive;
 
     @Option(names = "--older-than", paramLabel = "D", converter = DurationConverter.class,
-            description = "Show only what has been locked for longer than D, or is frozen, torn or dead; print nothing if all is well.")
+            description = "Show only what somebody has held for longer than D, or what needs a person; print nothing if all is well.")
     private @Nullable Duration olderThan;
 
     @Option(names = "--json", description = "Print one JSON document.")
@@ -105,11 +108,10 @@ final class ListCommand implements Callable<Integer> {
         return !troubles.isEmpty() ? Main.TROUBLE : well ? 0 : NEEDS_PERSON;
     }
 
-    /** What is not a lock holds nothing, so it is no alarm: a check that cries every minute over a yarn.lock is soon ignored. */
+    /** A check that cries every minute over what the next acquisition replaces, or over a yarn.lock, is soon ignored. */
     private boolean isAlarming(Finding finding) {
         Duration age = finding.age();
-        boolean needsPerson = finding.needsPerson() && finding.report().state() != State.NOT_A_LOCK;
-        return needsPerson || age != null && age.compareTo(olderThan) > 0;
+        return finding.needsPerson() || finding.isHeld() && age != null && age.compareTo(olderThan) > 0;
     }
 
     // ---- looking ----
@@ -192,7 +194,7 @@ final class ListCommand implements Callable<Integer> {
         }
         for (int i = 0; i < rows.size() && !shown.isEmpty(); i++) {
             out.println(aligned(rows.get(i), widths, i == 0 ? null : shown.get(i - 1), ansi));
-            if (i > 0 && (shown.get(i - 1).needsPerson() || olderThan != null)) {
+            if (i > 0 && isExplained(shown.get(i - 1))) {
                 toDo(out, shown.get(i - 1));
             }
         }
@@ -220,6 +222,11 @@ final class ListCommand implements Callable<Integer> {
             line.append(finding != null && column == 0 ? finding.styled(ansi, cell) : cell).append("   ");
         }
         return line.append(row[row.length - 1]).toString();
+    }
+
+    /** What is held, or left by one of ours, is plain. */
+    private boolean isExplained(Finding finding) {
+        return finding.needsPerson() || olderThan != null || !finding.isHeld() && finding.report().state() != State.STALE;
     }
 
     private static void toDo(PrintWriter out, Finding finding) {

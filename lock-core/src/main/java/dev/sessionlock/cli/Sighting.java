@@ -40,7 +40,7 @@ record Sighting(
     }
 
     boolean isLong() {
-        return isLocked() && finding.age() != null && finding.age().compareTo(longFrom) >= 0;
+        return finding.isHeld() && finding.age() != null && finding.age().compareTo(longFrom) >= 0;
     }
 
     boolean isLongWaitedFor() {

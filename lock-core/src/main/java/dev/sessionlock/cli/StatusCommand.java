@@ -31,8 +31,8 @@ import picocli.CommandLine.Spec;
             "",
             "FILE is the file that is locked. Its lock file (FILE.lock) will do, too, unless a lock of FILE.lock itself is known.",
             "",
-            "Exit code: 0 all well; 1 it needs a person (holder frozen past its lease, another program's lock whose process is dead, torn, "
-                    + "or not a lock); 2 bad usage, or the directory cannot be read.",
+            "Exit code: 0 all well, or it gets well by itself; 1 it needs a person (a frozen holder, or something in the lock's place that keeps "
+                    + "others out); 2 bad usage, or the directory cannot be read.",
             "",
             "Examples:",
             "  java -jar sessionlock.jar status session.jsonl",

@@ -86,6 +86,16 @@ public interface LockEngine {
 
     // ---- locking ----
 
+    /**
+     * Refuses what has a lock's name and yet cannot be locked, as a directory or a device in the place of a file. Asked whenever a lock is to
+     * be taken, before {@link #pin}, so that nothing is made for it. Once the place is in use, {@link Site#requireLockable} is asked instead: here
+     * it must cost next to nothing then.
+     *
+     * @throws dev.sessionlock.LockException if it cannot be locked
+     */
+    default void requireLockable(@NotNull Whereabouts where) throws IOException {
+    }
+
     /** Opens where a lock is, and keeps it open until {@link Site#unpin}. */
     @NotNull Site pin(@NotNull Whereabouts where) throws IOException;
 
@@ -94,6 +104,15 @@ public interface LockEngine {
         /** {@return the form of a name under which the lock is known here: who finds an equal one means the same lock} */
         default @NotNull String key(@NotNull String name) {
             return name;
+        }
+
+        /**
+         * As {@link LockEngine#requireLockable}, of a name here; asked when it is first to be taken, and again when nobody has used it for a
+         * while.
+         *
+         * @throws dev.sessionlock.LockException if it cannot be locked
+         */
+        default void requireLockable(@NotNull String name) throws IOException {
         }
 
         /** {@return a new object for the lock of that name} Only while it is pinned. */

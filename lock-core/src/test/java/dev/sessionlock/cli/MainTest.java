@@ -67,7 +67,12 @@ class MainTest {
         "clear --token x /tmp/y      | 'x' is not a long",
         "clear --token 5 --yes /tmp  | --token is one lock's: name its file, not the directory /tmp",
         "clear --timeout 9h /tmp/y   | timeout must be from 0s to 1h",
-        "run /no/such/file -- true   | the directory /no/such does not exist"})
+        "run /no/such/file -- true   | the directory /no/such does not exist",
+        "run /dev/null -- true       | cannot lock /dev/null: it is a FIFO, socket or device",
+        "run / -- true               | the root directory cannot be locked",
+        "run /proc/self -- true      | cannot lock /proc/self: it is a directory",
+        "run . -- true               | it is a directory",
+        "run .. -- true              | it is a directory"})
     void badUsageIsOneClearLineAndTwo(String line, String said) {
         Outcome outcome = Outcome.of(line == null ? new String[0] : line.split(" +"));
 

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The tool in a JVM of its own, as its user starts it. Closing it kills it, and what it started and what bears its mark. */
 final class ToolProcess implements AutoCloseable {
@@ -41,9 +42,11 @@ final class ToolProcess implements AutoCloseable {
     }
 
     /** Has the tool run a job under a lease that runs out from now on: it is frozen. The job has said "runs", and sleeps. */
-    static ToolProcess startFrozen(Path scratch, Path session, String lease) throws IOException {
+    static ToolProcess startFrozen(Path scratch, Path session, String lease, String... options) throws IOException {
+        String[] run = Stream.of(List.of("run", "--lease", lease), List.of(options),
+                List.of(session.toString(), "--", "sh", "-c", "echo runs; sleep 1000")).flatMap(List::stream).toArray(String[]::new);
         while (true) {
-            ToolProcess tool = start(scratch, "run", "--lease", lease, session.toString(), "--", "sh", "-c", "echo runs; sleep 1000");
+            ToolProcess tool = start(scratch, run);
             await().atMost(PATIENCE).until(() -> tool.out().contains("runs") || !tool.isAlive());
             tool.signal("STOP");
             if (tool.isAlive() && tool.err().isEmpty()) {

@@ -13,9 +13,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -30,6 +32,14 @@ class WatchCommandTest {
     private Path directory;
     @TempDir
     private Path scratch;
+    private final List<Process> stopped = new ArrayList<>();
+
+    @AfterEach
+    void endWhatWasStopped() throws InterruptedException {
+        for (Process process : stopped) {
+            process.destroyForcibly().waitFor();
+        }
+    }
 
     private String[] watch(String... more) {
         String[] args = new String[more.length + 4];
@@ -139,7 +149,10 @@ class WatchCommandTest {
     void tableOnATerminalShowsWhoHoldsAndWhoWaitsAndCtrlCRestoresTheTerminal() throws Exception {
         Needs.program("script");
         Needs.program("stty");
-        Files.writeString(directory.resolve("old.jsonl.lock"), DEAD);
+        Process stranger = new ProcessBuilder("sleep", "600").start();
+        stopped.add(stranger);
+        new ProcessBuilder("kill", "-STOP", String.valueOf(stranger.pid())).start().waitFor();
+        Files.writeString(directory.resolve("old.jsonl.lock"), DEAD.replace("4000000000", String.valueOf(stranger.pid())));
         Needs.check(new ProcessBuilder("env", "--default-signal=INT", "true").start().waitFor() == 0,
                 "no env --default-signal on this system");
         Path script = Files.writeString(scratch.resolve("script"), "trap : INT\nstty rows 12 cols 100\necho before $(stty -g)\n"

@@ -1,12 +1,12 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Loggers;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Map;
-import org.slf4j.LoggerFactory;
 
 /**
  * Whoever may write to the directory must be able to open what the library makes in it, so the modes of files follow the
@@ -84,7 +84,7 @@ final class FileMode {
             Files.setAttribute(path, "unix:gid", gid);
             Files.setAttribute(path, "unix:uid", uid);
         } catch (IOException e) {
-            LoggerFactory.getLogger(FileMode.class).debug("{} stays ours", path, e);
+            Loggers.LIBRARY.debug("{} stays ours", path, e);
         }
     }
 }

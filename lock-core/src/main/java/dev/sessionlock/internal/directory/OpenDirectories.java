@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Clock;
@@ -16,7 +17,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The directories that this process has open. There is one of these a process (and class loader), since POSIX binds the bytes of
@@ -26,7 +26,7 @@ public final class OpenDirectories {
     /** The one of this process. */
     public static final OpenDirectories OF_THIS_PROCESS = new OpenDirectories();
 
-    private static final Logger log = LoggerFactory.getLogger(OpenDirectories.class);
+    private static final Logger log = Loggers.LIBRARY;
     private static final RareLog trouble = new RareLog(log, "a directory of locks could not be looked after, and is looked at again");
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(60);
     /** A look misses the locks that somebody just deals with. */
@@ -75,6 +75,11 @@ public final class OpenDirectories {
             byRealPath.put(parent, directory);
         }
         return directory;
+    }
+
+    /** {@return whether a directory is open, and would be found by this path} Memory only. */
+    public boolean isOpen(Path parent) {
+        return byRealPath.containsKey(parent);
     }
 
     private boolean tryPin(LockDirectory directory, boolean networkAllowed) throws IOException {

@@ -6,6 +6,7 @@ import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.OpenDirectories;
 import dev.sessionlock.internal.directory.TableFault;
+import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.OpenFiles;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
@@ -13,17 +14,17 @@ import dev.sessionlock.spi.Sight;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
 import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** The locks on files of this machine: two seats each, in the directory of the file. */
 public final class FileEngine implements LockEngine {
     /** Those of this process: the kernel knows the process alone. */
     public static final FileEngine OF_THIS_PROCESS = new FileEngine();
 
-    private static final Logger log = LoggerFactory.getLogger(FileEngine.class);
+    private static final Logger log = Loggers.LIBRARY;
 
     private final OpenDirectories directories = OpenDirectories.OF_THIS_PROCESS;
 
@@ -59,6 +60,24 @@ public final class FileEngine implements LockEngine {
         return new Whereabouts(where.parent().toRealPath(), where.name(), where.networkAllowed());
     }
 
+    /** Looks only where our folder would be made for it: elsewhere {@link Site#requireLockable} is soon enough. */
+    @Override
+    public void requireLockable(Whereabouts where) throws LockException {
+        Path parent = where.parent();
+        if (!directories.isOpen(parent) && !Files.exists(parent.resolve(LockDirectory.INNER), LinkOption.NOFOLLOW_LINKS)) {
+            Names.requireFile(real(parent), where.name());
+        }
+    }
+
+    /** {@return the real path, or what was given if there is none: {@link #pin} says why} */
+    private static Path real(Path parent) {
+        try {
+            return parent.toRealPath();
+        } catch (IOException e) {
+            return parent;
+        }
+    }
+
     @Override
     public Site pin(Whereabouts where) throws IOException {
         return directories.pin(where.parent(), where.networkAllowed()).view(OpenDirectory.class, OpenDirectory::new);
@@ -75,6 +94,11 @@ public final class FileEngine implements LockEngine {
         @Override
         public String key(String name) {
             return directory.key(name);
+        }
+
+        @Override
+        public void requireLockable(String name) throws LockException {
+            Names.requireFile(directory.home(), name);
         }
 
         @Override

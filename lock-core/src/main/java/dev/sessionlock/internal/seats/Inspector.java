@@ -25,6 +25,8 @@ public final class Inspector {
     private static final String TOOL = "java -jar sessionlock.jar";
     /** Begins the remark on the command that asks a holder to let go. */
     private static final String ASKS = "   # asks it to let go";
+    /** Begins the fact that a lease is over. */
+    private static final String RAN_OUT = "lease ran out ";
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
 
     private final Glance seen;
@@ -58,6 +60,16 @@ public final class Inspector {
     /** {@return whether a report says that its holder is stopped} */
     public static boolean isStopped(LockReport report) {
         return report.evidence().stream().anyMatch(fact -> fact.contains(" is stopped ") && fact.endsWith(": alive"));
+    }
+
+    /**
+     * {@return whether a report's holder is frozen, and asked not to be passed over: others wait until somebody wakes or ends it} Such a one
+     * counts as held, whatever has become of its lease.
+     */
+    public static boolean keepsOthersOutFrozen(LockReport report) {
+        LockOwner holder = report.owner();
+        return report.state() == State.HELD && holder != null && holder.token() != null && holder.leaseUntil() == null
+                && (isStopped(report) || report.evidence().stream().anyMatch(fact -> fact.startsWith(RAN_OUT)));
     }
 
     /** {@return whether what lies there is torn, and old enough to be replaced} */
@@ -258,7 +270,7 @@ public final class Inspector {
         long left = record.leaseUntilNanos() - seen.now();
         String renewed = "lease renewed " + seconds(lease - left) + " ago";
         if (left <= 0) {
-            evidence.add("lease ran out " + seconds(-left) + " ago: the process " + condition() + kept(record));
+            evidence.add(RAN_OUT + seconds(-left) + " ago: the process " + condition() + kept(record));
             return true;
         }
         evidence.add(renewed + (record.takeover() ? "; if the process freezes it runs out in " + seconds(left) : kept(record)) + ending(record));
@@ -314,7 +326,9 @@ public final class Inspector {
             case FOREIGN -> foreign(holder, TOOL + " clear --yes " + file);
             case TORN -> isReplaceable(seen) ? "nothing: the next acquisition replaces it once it is old enough"
                     : "if no program needs it: rm " + quoted(seen.target() + ".lock");
-            case NOT_A_LOCK -> "nothing touches it; move it away if nobody needs it";
+            case NOT_A_LOCK -> seen.wasTaken()
+                    ? "move it away: as long as it lies there, nobody can lock " + seen.target().getFileName() + ", which was locked before"
+                    : "nothing, unless " + seen.target().getFileName() + " is to be locked: then move it away";
         };
     }
 

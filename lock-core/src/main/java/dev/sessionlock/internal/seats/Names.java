@@ -1,9 +1,13 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.internal.directory.LockDirectory;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystems;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 
 /** Which names can be locked. What is refused is refused in words for the person who has to choose another. */
 public final class Names {
@@ -20,6 +24,47 @@ public final class Names {
             throw new LockException("cannot lock " + target + ": its name is " + bytes + " bytes long, and with what the lock adds to it "
                     + "only " + LONGEST + " fit; choose a shorter name");
         }
+    }
+
+    /** An empty path is Java's name for the working directory, and mostly a setting that is missing. */
+    public static void requireNamed(Path target) throws LockException {
+        if (target.toString().isEmpty()) {
+            throw new LockException("the path is empty, so it names no file; is a setting missing?");
+        }
+    }
+
+    /**
+     * Refuses what is there and is no file, and what lies in our own folder. What cannot be looked at is left to whoever opens its directory: that
+     * says better why.
+     *
+     * @param parent the directory, its real path
+     * @param name the file's name in it
+     */
+    static void requireFile(Path parent, String name) throws LockException {
+        Path file = parent.resolve(name);
+        if (name.equals(LockDirectory.INNER) || isOurs(parent)) {
+            throw new LockException("cannot lock " + file + ": what lies in " + LockDirectory.INNER + " is the locks' own");
+        }
+        BasicFileAttributes found;
+        try {
+            found = Files.readAttributes(file, BasicFileAttributes.class);
+        } catch (IOException e) {
+            return; // absent, as a rule
+        }
+        if (found.isDirectory()) {
+            throw new LockException("cannot lock " + file + ": it is a directory; lock a file in it, which need not exist");
+        } else if (!found.isRegularFile()) {
+            throw new LockException("cannot lock " + file + ": it is a FIFO, socket or device, and only files can be locked");
+        }
+    }
+
+    private static boolean isOurs(Path parent) {
+        for (Path part : parent) {
+            if (part.toString().equals(LockDirectory.INNER)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** A path inside a zip file or in memory: the kernel has no locks there. */

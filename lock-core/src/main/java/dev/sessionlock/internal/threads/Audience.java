@@ -4,16 +4,17 @@ import dev.sessionlock.LockListener;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockStats;
+import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Terms;
 import java.time.Duration;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Who is told what happens to the locks of one {@code SessionLocks}: its counters, its listener, its handles' {@code onLost}, and
@@ -21,7 +22,8 @@ import org.slf4j.LoggerFactory;
  * news of a loss.
  */
 public final class Audience {
-    private static final Logger log = LoggerFactory.getLogger(Audience.class);
+    private static final Logger log = Loggers.LIBRARY;
+    private static final Logger events = Loggers.EVENTS;
     private static final RareLog trouble = new RareLog(log, "something about a lock could not be told");
     private static final Duration NONE = Duration.ZERO;
 
@@ -110,6 +112,7 @@ public final class Audience {
             if (recorded) {
                 LockEvents.contended(cell.engine());
             }
+            events.debug("waiting for {}", cell.engine());
             if (listener != null) {
                 LockListener.Event event = event(cell, 0, NONE);
                 dispatcher.post(() -> listener.contended(event), false);
@@ -124,6 +127,9 @@ public final class Audience {
         try {
             if (recorded) {
                 LockEvents.acquired(grant.cell().engine(), grant.token(), waitedNanos);
+            }
+            if (events.isDebugEnabled()) {
+                events.debug("acquired {} (token {}) after {} ms", grant.cell().engine(), grant.token(), TimeUnit.NANOSECONDS.toMillis(waitedNanos));
             }
             if (listener != null) {
                 LockListener.Event event = event(grant.cell(), grant.token(), Duration.ofNanos(waitedNanos));
@@ -141,7 +147,7 @@ public final class Audience {
             if (recorded) {
                 LockEvents.reclaimed(grant.cell().engine(), grant.token(), evidence);
             }
-            log.info("took over {} (token {}): {}", grant.cell().engine(), grant.token(), evidence);
+            events.info("took over {} (token {}): {}", grant.cell().engine(), grant.token(), evidence);
             if (listener != null) {
                 LockListener.Event event = event(grant.cell(), grant.token(), NONE);
                 dispatcher.post(() -> listener.reclaimed(event, evidence), true);
@@ -178,6 +184,9 @@ public final class Audience {
             if (recorded) {
                 LockEvents.released(cell, token, since);
             }
+            if (events.isDebugEnabled()) {
+                events.debug("released {} (token {}) after {} ms", cell.engine(), token, cell.since(since).toMillis());
+            }
             if (listener != null) {
                 LockListener.Event event = event(cell, token, cell.since(since));
                 dispatcher.post(() -> listener.released(event), false);
@@ -195,7 +204,7 @@ public final class Audience {
             if (recorded) {
                 LockEvents.lost(grant.cell(), grant.token(), grant.acquiredNanos(), why);
             }
-            log.warn("{}", why.getMessage());
+            events.warn("{}", why.getMessage());
             if (listener != null) {
                 LockListener.Event event = event(grant.cell(), grant.token(), grant.cell().since(grant.acquiredNanos()));
                 dispatcher.post(() -> listener.lost(event, why), true);

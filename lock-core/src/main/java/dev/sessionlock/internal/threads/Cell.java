@@ -7,6 +7,7 @@ import dev.sessionlock.LockReentryException;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.GrowingPause;
+import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
@@ -26,7 +27,6 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * One lock, in this JVM: a queue of the threads that want it, of which the head alone deals with the engine.
@@ -38,7 +38,7 @@ import org.slf4j.LoggerFactory;
  * under the mutex as it was.
  */
 final class Cell {
-    private static final Logger log = LoggerFactory.getLogger(Cell.class);
+    private static final Logger log = Loggers.LIBRARY;
     /** For all locks together: what fails for one mostly fails for thousands. */
     private static final RareLog trouble = new RareLog(log, "a lock could not be dealt with, and is tried again");
 
@@ -96,6 +96,8 @@ final class Cell {
     private final Cells cells;
     private final EngineLock engine;
     private final Site site;
+    /** Something that can be locked was there, or nothing, when it was first to be taken. */
+    private volatile boolean lockable;
     private final ReentrantLock turn = new ReentrantLock();
     private final MemoryLock mutex = new MemoryLock();
 
@@ -167,6 +169,14 @@ final class Cell {
             return !retired;
         } finally {
             mutex.unlock();
+        }
+    }
+
+    /** Looks, before it is first taken, whether there is something that cannot be locked. */
+    void requireLockable() throws IOException {
+        if (!lockable) {
+            site.requireLockable(engine.name());
+            lockable = true;
         }
     }
 
@@ -706,7 +716,7 @@ final class Cell {
             return;
         }
         Grant held = ref.grant();
-        log.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by thread \"{}\"{}; use try-with-resources",
+        Loggers.EVENTS.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by thread \"{}\"{}; use try-with-resources",
                 engine, held.acquiredAt(), held.hold().thread(), purpose(held));
         if (!isLast(ref)) {
             close(ref);

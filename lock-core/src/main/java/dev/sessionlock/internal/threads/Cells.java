@@ -4,6 +4,7 @@ import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.internal.seats.FileEngine;
+import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
@@ -32,7 +33,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.LoggerFactory;
 
 /**
  * All locks of one kind of this JVM. Of those on files there is one of these a process (and class loader), since the kernel knows the
@@ -49,7 +49,7 @@ public final class Cells {
     private static final Map<LockEngine, WeakReference<Cells>> BY_ENGINE = new WeakHashMap<>();
     private static final ReentrantLock BY_ENGINE_MUTEX = new ReentrantLock();
 
-    private static final RareLog trouble = new RareLog(LoggerFactory.getLogger(Cells.class), "something failed on the way, and the locks go on");
+    private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "something failed on the way, and the locks go on");
 
     /** So many threads may wait in the kernel; heads beyond them poll. */
     private static final int MOST_BELLS = 16;
@@ -156,7 +156,11 @@ public final class Cells {
      */
     public Handle acquire(Whereabouts where, Request request, long patience) throws IOException, InterruptedException {
         long since = clock.nanos();
-        return atCell(where, request.audience(), cell -> cell.acquire(request, patience, since));
+        engine.requireLockable(where);
+        return atCell(where, request.audience(), cell -> {
+            cell.requireLockable();
+            return cell.acquire(request, patience, since);
+        });
     }
 
     /**
@@ -187,7 +191,11 @@ public final class Cells {
     public @Nullable Handle tryAcquire(Whereabouts where, Request request) throws IOException {
         long since = clock.nanos();
         try {
-            return atCell(where, request.audience(), cell -> cell.tryAcquire(request, since));
+            engine.requireLockable(where);
+            return atCell(where, request.audience(), cell -> {
+                cell.requireLockable();
+                return cell.tryAcquire(request, since);
+            });
         } catch (InterruptedException e) {
             throw new AssertionError("one try does not wait", e);
         }

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.internal.system.GrowingPause;
+import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import java.util.ArrayDeque;
 import java.util.concurrent.Executor;
@@ -9,7 +10,6 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Runs user code: on the user's executor, or on threads of our own, never on a thread that locks, and never under a lock of ours.
@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
  * empty, {@code ASKED} after a batch.
  */
 final class EventDispatcher {
-    private static final Logger log = LoggerFactory.getLogger(EventDispatcher.class);
+    private static final Logger log = Loggers.LIBRARY;
 
     /** So many events wait at most; rare ones have as much room again, so that no flood of acquisitions displaces the news of a loss. */
     static final int CAPACITY = 4_096;
