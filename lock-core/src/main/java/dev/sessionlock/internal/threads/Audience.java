@@ -29,8 +29,6 @@ public final class Audience {
     private static final RareLog trouble = new RareLog(log, "something about a lock could not be told");
     private static final Duration NONE = Duration.ZERO;
 
-    private static volatile boolean recorded = true;
-
     private final @Nullable LockListener listener;
     private final @Nullable Executor executor;
     /** Stands between us and the user's executor, which may be one that runs at once: user code must not run on our threads. */
@@ -117,9 +115,7 @@ public final class Audience {
 
     void contended(Cell cell) {
         try {
-            if (recorded) {
-                LockEvents.contended(cell.engine());
-            }
+            LockEvents.contended(cell.engine());
             if (listener != null) {
                 LockListener.Event event = event(cell, 0, NONE);
                 post(() -> listener.contended(event));
@@ -132,9 +128,6 @@ public final class Audience {
     void acquired(Grant grant, long waitedNanos) {
         acquiredAgain();
         try {
-            if (recorded) {
-                LockEvents.acquired(grant.cell().engine(), grant.token(), waitedNanos);
-            }
             if (listener != null) {
                 LockListener.Event event = event(grant.cell(), grant.token(), Duration.ofNanos(waitedNanos));
                 post(() -> listener.acquired(event));
@@ -148,9 +141,7 @@ public final class Audience {
     void reclaimed(Grant grant, String evidence) {
         try {
             reclaimed.increment();
-            if (recorded) {
-                LockEvents.reclaimed(grant.cell().engine(), grant.token(), evidence);
-            }
+            LockEvents.reclaimed(grant.cell().engine(), grant.token(), evidence);
             log.info("took over {} (token {}): {}", grant.cell().engine(), grant.token(), evidence);
             if (listener != null) {
                 LockListener.Event event = event(grant.cell(), grant.token(), NONE);
@@ -185,9 +176,6 @@ public final class Audience {
     void released(Cell cell, long token, long since) {
         releasedOne();
         try {
-            if (recorded) {
-                LockEvents.released(cell, token, since);
-            }
             if (listener != null) {
                 LockListener.Event event = event(cell, token, cell.since(since));
                 post(() -> listener.released(event));
@@ -202,9 +190,7 @@ public final class Audience {
         held.addAndGet(-handles);
         try {
             lost.add(handles);
-            if (recorded) {
-                LockEvents.lost(grant.cell(), grant.token(), grant.acquiredNanos(), why);
-            }
+            LockEvents.lost(grant.cell(), grant.token(), grant.acquiredNanos(), why);
             log.warn("{}", why.getMessage());
             if (listener != null) {
                 LockListener.Event event = event(grant.cell(), grant.token(), grant.cell().since(grant.acquiredNanos()));
@@ -216,7 +202,6 @@ public final class Audience {
     }
 
     private static void untold(Throwable why) {
-        recorded &= !(why instanceof LinkageError); // the recorder's classes could not be loaded, once and for all
         trouble.warn("a listener, a counter or the log was not told", why);
     }
 

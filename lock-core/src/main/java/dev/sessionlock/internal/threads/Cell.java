@@ -251,7 +251,9 @@ final class Cell {
             }
             Busy busy = take(request.terms(Thread.currentThread()), false);
             if (busy == null) {
-                return grant(request, Thread.currentThread(), since);
+                Handle handle = grant(request, Thread.currentThread(), since);
+                LockEvents.acquired(request.asked(), this, handle.token(), since);
+                return handle;
             } else if (!patient && busy.trouble() != null) {
                 throw busy.trouble();
             }
@@ -269,6 +271,7 @@ final class Cell {
     @Nullable Handle tryAgain(Audience audience, LockOptions options) {
         Grant warm;
         Handle handle;
+        LockEvents.Timed asked = LockEvents.asked();
         mutex.lock();
         try {
             warm = grant;
@@ -281,6 +284,7 @@ final class Cell {
         }
         if (handle != null) {
             audience.acquired(warm, 0);
+            LockEvents.acquired(asked, this, handle.token(), warm.acquiredNanos());
             cells.heed(warm.withinNanos());
         }
         return handle;
@@ -399,6 +403,7 @@ final class Cell {
             long now = clock().nanos();
             Handle given = given(waiter);
             if (given != null) {
+                LockEvents.acquired(waiter.request.asked(), this, given.token(), waiter.since);
                 return given;
             }
             cells.ensureOpen(waiter.request.audience());
@@ -749,6 +754,7 @@ final class Cell {
 
     private void released(Grant held) {
         held.audience().released(this, held.token(), held.acquiredNanos());
+        LockEvents.released(held.held(), this, held.token(), held.acquiredNanos());
     }
 
     /** A handle is no longer bound to its thread; of one that was closed meanwhile the grant may be another user's. */

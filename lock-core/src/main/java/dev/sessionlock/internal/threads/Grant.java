@@ -38,6 +38,8 @@ final class Grant {
     private volatile @Nullable Loss loss;
     private volatile @Nullable Thread owner;
     private volatile long progressAt;
+    /** Since when its present user has it, for the flight recorder; null if nobody recorded then. Set before he has his handle. */
+    private LockEvents.@Nullable Timed held;
 
     /**
      * What becomes of a grant.
@@ -96,6 +98,7 @@ final class Grant {
         this.target = request.target();
         this.owner = owner;
         this.maxHoldNanos = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
+        this.held = LockEvents.held();
     }
 
     Cell cell() {
@@ -125,6 +128,11 @@ final class Grant {
 
     @Nullable String reclaimed() {
         return hold.reclaimed();
+    }
+
+    /** {@return since when its present user has it, for the flight recorder; null if nobody recorded then} */
+    LockEvents.@Nullable Timed held() {
+        return held;
     }
 
     /** {@return when its present user acquired it, monotonic nanoseconds} */
@@ -299,6 +307,7 @@ final class Grant {
             return null;
         }
         acquiredNanos = now;
+        held = LockEvents.held();
         Handle handle = new Handle(this, forgotten); // if there is no memory for it, it goes on lingering
         progressAt = now;
         owner = thread;
