@@ -16,7 +16,6 @@ import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -124,7 +123,7 @@ class FlightRecorderTest {
     /** As with {@code jcmd JFR.start} in a JVM that has used locks for days. */
     @Test
     void aRecordingThatBeginsWhileALockIsHeldSeesItReleased() throws Exception {
-        String said = fresh(LockThenRecord.class);
+        String said = FreshJvm.run(LockThenRecord.class, dir);
         assertThat(said).contains("event classes before: 0", "Acquired 1", "Released 2");
     }
 
@@ -150,28 +149,16 @@ class FlightRecorderTest {
         }
     }
 
-    @Nested
-    class WhoeverDoesNotRecord {
-        /** An event's class starts half of the flight recorder: that took longer than all else of a JVM's first acquisition. */
-        @Test
-        void paysForNoEvents() throws Exception {
-            List<String> said = fresh(OneLock.class, "-Xlog:class+load:stdout:none").lines().toList();
-            assertThat(said.stream().filter(line -> line.startsWith("acquired"))).containsExactly("acquired 1, held 0, flight recorder true");
-            assertThat(said.stream().map(line -> line.split(" ")[0]).filter(type -> type.startsWith("jdk.jfr.") || type.contains("LockEvents")))
-                    .containsExactlyInAnyOrder("dev.sessionlock.internal.threads.LockEvents", "dev.sessionlock.internal.threads.LockEvents$Timed",
-                            "jdk.jfr.FlightRecorder");
-        }
-
-        @Test
-        void needsNoFlightRecorder() throws Exception {
-            assertThat(fresh(OneLock.class, "--limit-modules", "java.base,java.logging")).contains("acquired 1, held 0, flight recorder false");
-        }
+    @Test
+    void withoutTheModuleThereAreNoEventsAndAllElseWorks() throws Exception {
+        assertThat(FreshJvm.run(OneLock.class, dir, "--limit-modules", "java.base,java.logging"))
+                .contains("acquired 1, held 0, flight recorder false");
     }
 
     @Test
     void aRecordingFromTheFirstMomentOnDisturbsNothing() throws Exception {
         Path file = dir.resolve("whole.jfr");
-        assertThat(fresh(OneLock.class, "-XX:StartFlightRecording:filename=" + file + ",+dev.sessionlock.Acquired#threshold=0ms,+dev.sessionlock.Released#threshold=0ms"))
+        assertThat(FreshJvm.run(OneLock.class, dir, "-XX:StartFlightRecording:filename=" + file + ",+dev.sessionlock.Acquired#threshold=0ms,+dev.sessionlock.Released#threshold=0ms"))
                 .contains("acquired 1, held 0, flight recorder true");
         List<RecordedEvent> events = RecordingFile.readAllEvents(file);
         assertThat(of(events, "Acquired")).hasSize(1);
@@ -186,22 +173,6 @@ class FlightRecorderTest {
     private List<RecordedEvent> recorded() throws IOException {
         return RecordingFile.readAllEvents(dir.resolve("recording.jfr")).stream()
                 .sorted(Comparator.comparing(RecordedEvent::getStartTime)).toList();
-    }
-
-    /** Runs a program in a JVM of its own. {@return what it said} */
-    private String fresh(Class<?> program, String... options) throws Exception {
-        List<String> command = new java.util.ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",
-                "-cp", System.getProperty("java.class.path")));
-        command.addAll(List.of(options));
-        command.addAll(List.of(program.getName(), dir.resolve("session.jsonl").toString()));
-        Path said = dir.resolve("said.txt");
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said.toFile()).start();
-        try {
-            assertThat(process.waitFor(Patience.LIMIT.toSeconds(), java.util.concurrent.TimeUnit.SECONDS)).as("it ended").isTrue();
-        } finally {
-            process.destroyForcibly();
-        }
-        return Files.readString(said);
     }
 
     private static List<RecordedEvent> of(List<RecordedEvent> events, String name) {

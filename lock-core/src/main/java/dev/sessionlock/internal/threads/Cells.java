@@ -63,6 +63,17 @@ public final class Cells {
 
     /** A lock: its place, and its name as it is known there. */
     private record Key(Site site, String name) {
+
+        // Not those of a record, which are linked at their first use: that takes as long as all of our classes.
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Key that && site.equals(that.site) && name.equals(that.name);
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * site.hashCode() + name.hashCode();
+        }
     }
 
     private final LockEngine engine;
