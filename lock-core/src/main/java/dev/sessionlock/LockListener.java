@@ -50,6 +50,15 @@ public interface LockListener {
     }
 
     /**
+     * An acquisition gave up at its timeout, and its caller is thrown the same exception. Not told of {@code tryAcquire}, which does not wait.
+     *
+     * @param event {@code elapsed}: how long it waited; no token
+     * @param why who held the lock then ({@link LockTimeoutException#report()}), and what to do
+     */
+    default void timedOut(@NotNull Event event, @NotNull LockTimeoutException why) {
+    }
+
+    /**
      * A handle that held to the end was closed.
      *
      * @param event {@code elapsed}: how long it was held

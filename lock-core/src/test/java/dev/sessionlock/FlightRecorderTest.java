@@ -2,6 +2,7 @@ package dev.sessionlock;
 
 import static dev.sessionlock.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -99,6 +100,27 @@ class FlightRecorderTest {
         assertThat(of(events, "Acquired")).allSatisfy(event -> assertThat(event.getDuration()).isGreaterThanOrEqualTo(THRESHOLD));
         assertThat(of(events, "Released")).allSatisfy(event -> assertThat(event.getDuration()).isGreaterThanOrEqualTo(THRESHOLD))
                 .anyMatch(event -> event.getLong("token") == slow);
+    }
+
+    @Test
+    void aTimeoutIsRecordedByDefault() throws Exception {
+        Path session = dir.resolve("session.jsonl");
+        try (Recording recording = new Recording(jdk.jfr.Configuration.getConfiguration("default")); SessionLocks locks = SessionLocks.create();
+                Actor other = new Actor("the one in vain")) {
+            recording.start();
+            try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withPurpose("compaction"))) {
+                assertThatThrownBy(() -> other.does(() -> locks.acquire(session, LockOptions.defaults().withTimeout(Duration.ofMillis(30)))))
+                        .isInstanceOf(LockTimeoutException.class);
+                lock.ensureHeld();
+            }
+            dump(recording);
+        }
+        assertThat(of(recorded(), "TimedOut")).singleElement().satisfies(event -> {
+            assertThat(event.getString("lockFile")).endsWith("session.jsonl.lock");
+            assertThat(event.getDuration("elapsed")).isGreaterThanOrEqualTo(Duration.ofMillis(30));
+            assertThat(event.getString("why")).startsWith("session file locked (timeout 30ms): pid=").contains("purpose \"compaction\"");
+            assertThat(event.getThread().getJavaName()).isEqualTo("the one in vain");
+        });
     }
 
     @Test

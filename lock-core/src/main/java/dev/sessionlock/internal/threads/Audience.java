@@ -4,6 +4,7 @@ import dev.sessionlock.LockListener;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockStats;
+import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Terms;
 import java.time.Duration;
@@ -42,6 +43,7 @@ public final class Audience {
     private final LongAdder acquired = new LongAdder();
     private final LongAdder lost = new LongAdder();
     private final LongAdder reclaimed = new LongAdder();
+    private final AtomicLong timedOut = new AtomicLong();
 
     private final MemoryLock mailbox = new MemoryLock();
     private final ArrayDeque<Runnable> mail = new ArrayDeque<>();
@@ -100,7 +102,7 @@ public final class Audience {
 
     /** {@return the counters} */
     public LockStats stats() {
-        return new LockStats(held.get(), waiting.get(), acquired.sum(), lost.sum(), reclaimed.sum());
+        return new LockStats(held.get(), waiting.get(), acquired.sum(), lost.sum(), reclaimed.sum(), timedOut.get());
     }
 
     // ---- what the cells tell; nothing is thrown here: the lock is acquired, or given back, whoever could not be told of it ----
@@ -119,6 +121,26 @@ public final class Audience {
             if (listener != null) {
                 LockListener.Event event = event(cell, 0, NONE);
                 post(() -> listener.contended(event));
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
+        }
+    }
+
+    /** An acquisition gave up, after the timeout that it had asked for. */
+    void timedOut(Cell cell, Request request, LockTimeoutException why) {
+        timedOut.incrementAndGet();
+        try {
+            String line = TimeoutText.inOneLine(request, cell.shown(request), why.report(), cell.clock().instant());
+            LockEvents.timedOut(cell.engine(), why.waited().toNanos(), line);
+            if (request.options().timeout().isZero()) {
+                log.debug("{}", line); // one try: to find it taken is what its caller is prepared for
+            } else {
+                cell.timeouts().warn(line, null); // no stack: its caller has the exception
+            }
+            if (listener != null) {
+                LockListener.Event event = event(cell, 0, why.waited());
+                post(() -> listener.timedOut(event, why));
             }
         } catch (RuntimeException | Error e) {
             untold(e);
@@ -191,7 +213,7 @@ public final class Audience {
         try {
             lost.add(handles);
             LockEvents.lost(grant.cell(), grant.token(), grant.acquiredNanos(), why);
-            log.warn("{}", why.getMessage());
+            log.warn("{}", why.getMessage(), why.getCause()); // without the keeper's stack, which tells nothing
             if (listener != null) {
                 LockListener.Event event = event(grant.cell(), grant.token(), grant.cell().since(grant.acquiredNanos()));
                 post(() -> listener.lost(event, why));

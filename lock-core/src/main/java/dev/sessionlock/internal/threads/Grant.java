@@ -32,6 +32,8 @@ final class Grant {
     private final LockOptions options;
     private final @Nullable Path target;
     private final long maxHoldNanos;
+    /** A user that has it for longer without progress may have forgotten it; 0 if nobody wants to know. */
+    private final long leakNanos;
     /** Wall clock less monotonic clock as its first user acquired it, microseconds: the times of all are told by it, and so never differ. */
     private final long wallAheadMicros;
     private volatile long acquiredNanos;
@@ -40,6 +42,8 @@ final class Grant {
     private volatile long progressAt;
     /** Since when its present user has it, for the flight recorder; null if nobody recorded then. Set before he has his handle. */
     private LockEvents.@Nullable Timed held;
+    /** It was said that its present user has it for long. Guarded by the cell's mutex. */
+    private boolean suspected;
 
     /**
      * What becomes of a grant.
@@ -98,6 +102,7 @@ final class Grant {
         this.target = request.target();
         this.owner = owner;
         this.maxHoldNanos = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
+        this.leakNanos = options.leakDetectionThreshold().toNanos();
         this.held = LockEvents.held();
     }
 
@@ -202,7 +207,8 @@ final class Grant {
 
     /** {@return within how many nanoseconds of its acquisition the keeper must look after it} */
     long withinNanos() {
-        return Math.min(options.lease().toNanos() / 4, maxHoldNanos);
+        long within = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
+        return leakNanos == 0 ? within : Math.min(within, leakNanos);
     }
 
     /**
@@ -273,6 +279,25 @@ final class Grant {
         return all;
     }
 
+    // ---- leaks; under the cell's mutex ----
+
+    /** {@return where its first open handle was acquired; null unless that is wanted, and if there is none} */
+    @Nullable AcquiredHere acquiredHere() {
+        return handle == null ? null : handle.acquiredHere();
+    }
+
+    /** {@return in how many nanoseconds it is to be said that its user has it for long; {@link Long#MAX_VALUE} if never} */
+    long untilSuspected(long now) {
+        return leakNanos == 0 || suspected || state != State.HELD || loss != null ? Long.MAX_VALUE : leakNanos - (now - progressAt);
+    }
+
+    /** {@return whether it is to be said now} It is said once of each user. */
+    boolean suspect(long now) {
+        boolean due = untilSuspected(now) <= 0;
+        suspected |= due;
+        return due;
+    }
+
     // ---- lingering; under the cell's mutex ----
 
     /** {@return whether it may stay when its user has gone} */
@@ -308,8 +333,9 @@ final class Grant {
         }
         acquiredNanos = now;
         held = LockEvents.held();
-        Handle handle = new Handle(this, forgotten); // if there is no memory for it, it goes on lingering
+        Handle handle = new Handle(this, forgotten, AcquiredHere.ifWanted(options)); // if there is no memory for it, it goes on lingering
         progressAt = now;
+        suspected = false;
         owner = thread;
         state = State.HELD;
         return handle;

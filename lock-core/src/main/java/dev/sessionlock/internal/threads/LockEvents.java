@@ -124,6 +124,20 @@ final class LockEvents {
         }
     }
 
+    /**
+     * @param waited for how long, nanoseconds
+     * @param why who holds it
+     */
+    static void timedOut(EngineLock lock, long waited, String why) {
+        try {
+            if (mayRecord()) {
+                Recorder.timedOut(lock, waited, why);
+            }
+        } catch (RuntimeException | Error e) {
+            failed(e);
+        }
+    }
+
     static void lost(Cell lock, long token, long since, LockLostException why) {
         try {
             if (mayRecord()) {
@@ -179,6 +193,10 @@ final class LockEvents {
 
         static void contended(EngineLock lock) {
             commit(new Recorded.Contended(), lock, 0, 0, null);
+        }
+
+        static void timedOut(EngineLock lock, long waited, String why) {
+            commit(new Recorded.TimedOut(), lock, 0, waited, why);
         }
 
         static void lost(Cell lock, long token, long since, String why) {
@@ -239,6 +257,12 @@ final class LockEvents {
         @Label("Lock released")
         @Threshold(THRESHOLD)
         static final class Released extends Recorded {
+        }
+
+        @Name("dev.sessionlock.TimedOut")
+        @Label("Lock acquisition timed out")
+        @StackTrace
+        static final class TimedOut extends Recorded {
         }
 
         @Name("dev.sessionlock.Lost")
