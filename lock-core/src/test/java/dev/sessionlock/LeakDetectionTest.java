@@ -116,12 +116,12 @@ class LeakDetectionTest extends LocksFixture {
         void namesWhoHoldsForLongOnceAndWhoForgot() throws Exception {
             List<String> said = FreshJvm.run(Careless.class, dir, PrintedLog.OPTION).lines().toList();
             List<String> suspicions = said.stream().filter(line -> line.contains(SUSPICION)).toList();
-            assertThat(suspicions).hasSize(2).allMatch(line -> line.startsWith("WARN ") && line.contains("by thread \"main\""));
+            assertThat(suspicions).hasSize(3).allMatch(line -> line.startsWith("WARN ") && line.contains("by thread \"main\""));
             assertThat(suspicions.get(0)).contains("long.jsonl").contains("for \"compaction\"");
-            assertThat(suspicions.get(1)).contains("again.jsonl");
+            assertThat(suspicions.subList(1, 3)).allMatch(line -> line.contains("again.jsonl"));
             assertThat(said.stream().filter(line -> line.startsWith("WARN lost the lock"))).singleElement().asString()
                     .contains("forgotten.jsonl").contains("its handle was never closed");
-            assertThat(said.stream().filter(line -> line.contains("acquiredByACareless"))).as("with a stack each").hasSize(3);
+            assertThat(said.stream().filter(line -> line.contains("acquiredByACareless"))).as("with a stack each").hasSize(4);
             assertThat(said).noneMatch(line -> line.contains("brief.jsonl") || line.contains("renewed.jsonl"));
         }
 
@@ -148,7 +148,7 @@ class LeakDetectionTest extends LocksFixture {
             try (SessionLocks locks = SessionLocks.create()) {
                 locks.acquire(session.resolveSibling("brief.jsonl"), IMPATIENT.withLeakDetectionThreshold(Duration.ofMinutes(10))).close();
                 try (SessionLock held = acquiredByACareless(locks, session.resolveSibling("long.jsonl"), IMPATIENT.withPurpose("compaction"))) {
-                    await().until(() -> PrintedLog.has("long.jsonl"));
+                    await().until(() -> PrintedLog.count("long.jsonl") == 1);
                     Thread.sleep(1_200); // a further round of the keeper: it is said once
                     held.ensureHeld();
                 }
@@ -158,14 +158,16 @@ class LeakDetectionTest extends LocksFixture {
                 }
                 Path again = session.resolveSibling("again.jsonl");
                 LockOptions warm = IMPATIENT.withLinger(Duration.ofSeconds(10));
-                locks.acquire(again, warm).close();
-                try (SessionLock held = acquiredByACareless(locks, again, warm)) {
-                    await().until(() -> PrintedLog.has("again.jsonl"));
-                    held.ensureHeld();
+                for (int user = 1; user <= 2; user++) { // the second one has the same grant
+                    int suspicions = user;
+                    try (SessionLock held = acquiredByACareless(locks, again, warm)) {
+                        await().until(() -> PrintedLog.count("again.jsonl") == suspicions);
+                        held.ensureHeld();
+                    }
                 }
                 forgetOne(locks, session.resolveSibling("forgotten.jsonl"), DETECTING);
                 untilLost(locks);
-                await().until(() -> PrintedLog.has("lost the lock")); // the counter is raised before it is logged
+                await().until(() -> PrintedLog.count("lost the lock") == 1); // the counter is raised before it is logged
             }
         }
     }

@@ -24,6 +24,10 @@ public final class PrintedLog implements SLF4JServiceProvider {
     private final IMarkerFactory markers = new BasicMarkerFactory();
     private final MDCAdapter mdc = new NOPMDCAdapter();
 
+    /** Made by SLF4J. */
+    public PrintedLog() {
+    }
+
     private static final class Printer extends AbstractLogger {
         private static final long serialVersionUID = 1L;
 
@@ -94,9 +98,9 @@ public final class PrintedLog implements SLF4JServiceProvider {
         }
     }
 
-    /** {@return whether a line with this text was printed, with its stack} */
-    static boolean has(String text) {
-        return PRINTED.stream().anyMatch(line -> line.contains(text));
+    /** {@return how many lines with this text were printed, with their stacks} */
+    static long count(String text) {
+        return PRINTED.stream().filter(line -> line.contains(text)).count();
     }
 
     @Override
