@@ -9,8 +9,9 @@ import org.jetbrains.annotations.Nullable;
  * Told what happens to the locks of a {@link SessionLocks}, for metrics and alerts. Every method does nothing by default.
  *
  * <p>Calls come on the {@linkplain SessionLocks.Builder#executor executor}, never under a lock of ours and never on the
- * keeper's thread, so a slow listener delays nobody; they may come from several threads at once and a moment late. One that
- * throws is logged and harms nothing.
+ * keeper's thread, so a slow listener delays nobody; they come one after the other, from changing threads and a moment late. One that
+ * throws is logged and harms nothing. One that is slower than its locks loses events: some 4,000 wait at most, and those of acquisitions and
+ * releases are dropped first; {@link LockStats#dropped} counts them. What an executor refuses is offered to it again for five seconds.
  *
  * <pre>{@code
  * SessionLocks locks = SessionLocks.builder().listener(new LockListener() {
@@ -47,6 +48,15 @@ public interface LockListener {
      * @param event {@code elapsed}: zero; no token
      */
     default void contended(@NotNull Event event) {
+    }
+
+    /**
+     * An acquisition gave up at its timeout, and its caller is thrown the same exception. Not told of {@code tryAcquire}, which does not wait.
+     *
+     * @param event {@code elapsed}: how long it waited; no token
+     * @param why who held the lock then ({@link LockTimeoutException#report()}), and what to do
+     */
+    default void timedOut(@NotNull Event event, @NotNull LockTimeoutException why) {
     }
 
     /**

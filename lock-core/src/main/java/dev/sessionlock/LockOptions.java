@@ -47,10 +47,11 @@ public final class LockOptions {
         private Duration revokeGrace = Duration.ofSeconds(2);
         private boolean reentrant;
         private Duration linger = Duration.ZERO;
+        private Duration leakDetectionThreshold = Duration.ZERO;
         private @Nullable String purpose;
 
         private List<Object> all() {
-            return Arrays.asList(timeout, lease, maxHold, takeover, revokeGrace, reentrant, linger, purpose);
+            return Arrays.asList(timeout, lease, maxHold, takeover, revokeGrace, reentrant, linger, leakDetectionThreshold, purpose);
         }
 
         private Values copy() {
@@ -68,7 +69,7 @@ public final class LockOptions {
         this.values = values;
     }
 
-    /** {@return the defaults: timeout 10 s, lease 30 s, maxHold 5 min, takeover, revokeGrace 2 s, not reentrant, no linger} */
+    /** {@return the defaults: timeout 10 s, lease 30 s, maxHold 5 min, takeover, revokeGrace 2 s, not reentrant, no linger, no leak detection} */
     public static @NotNull LockOptions defaults() {
         return DEFAULTS;
     }
@@ -106,6 +107,11 @@ public final class LockOptions {
     /** {@return for how long the lock may stay warm in this JVM after {@code close()}} */
     public @NotNull Duration linger() {
         return values.linger;
+    }
+
+    /** {@return for how long a handle may be open before it is suspected to be forgotten; zero if leaks are not looked for} */
+    public @NotNull Duration leakDetectionThreshold() {
+        return values.leakDetectionThreshold;
     }
 
     /** {@return what the lock is held for, shown to whoever has to wait; null if not said} */
@@ -213,6 +219,27 @@ public final class LockOptions {
     }
 
     /**
+     * Finds out who forgets to close handles. The stack of each acquisition is kept, and
+     * <ul>
+     * <li>a handle that is open for longer than this, since it was acquired or last {@linkplain SessionLock#renew() renewed}, is logged
+     *     once, as a warning with that stack; nothing else happens to it,
+     * <li>what is reported of a lock that is lost (the log, the listener, {@code onLost}, and what {@link SessionLock#ensureHeld()}
+     *     throws) has that stack as its {@linkplain Throwable#getCause() cause}, whether it was
+     *     {@linkplain LockLostException.Reason#LEAKED leaked} or lost otherwise.
+     * </ul>
+     * Off by default: a stack costs some microseconds at each acquisition.
+     *
+     * @param threshold 100 ms to 365 days; zero for none of this
+     * @throws IllegalArgumentException if it is neither
+     */
+    public @NotNull LockOptions withLeakDetectionThreshold(@NotNull Duration threshold) {
+        Values copy = values.copy();
+        copy.leakDetectionThreshold = Duration.ZERO.equals(threshold) ? threshold
+                : within("leakDetectionThreshold", threshold, Duration.ofMillis(100), A_YEAR);
+        return new LockOptions(copy);
+    }
+
+    /**
      * What the lock is held for, in words for whoever has to wait: it stands in the lock file, in reports and in timeouts.
      *
      * @param purpose any text, cut to {@value #MAX_PURPOSE} characters; null or blank for none
@@ -254,6 +281,7 @@ public final class LockOptions {
         return "LockOptions[timeout=" + values.timeout + ", lease=" + values.lease
                 + ", maxHold=" + (values.maxHold.equals(UNLIMITED) ? "unlimited" : values.maxHold)
                 + ", takeover=" + values.takeover + ", revokeGrace=" + values.revokeGrace + ", reentrant=" + values.reentrant
-                + ", linger=" + values.linger + ", purpose=" + (values.purpose == null ? "null" : '"' + values.purpose + '"') + "]";
+                + ", linger=" + values.linger
+                + (values.leakDetectionThreshold.isZero() ? "" : ", leakDetectionThreshold=" + values.leakDetectionThreshold) + ", purpose=" + (values.purpose == null ? "null" : '"' + values.purpose + '"') + "]";
     }
 }

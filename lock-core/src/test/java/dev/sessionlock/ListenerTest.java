@@ -3,6 +3,7 @@ package dev.sessionlock;
 import static dev.sessionlock.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,6 +50,11 @@ class ListenerTest {
         @Override
         public void contended(Event event) {
             hear("contended", event);
+        }
+
+        @Override
+        public void timedOut(Event event, LockTimeoutException why) {
+            hear("timed out: " + why.report().owner().purpose(), event);
         }
 
         @Override
@@ -121,14 +127,41 @@ class ListenerTest {
 
     @Test
     void aZeroTimeoutIsContendedAndATryIsNot() throws Exception {
-        try (SessionLock lock = locks.acquire(session())) {
+        try (SessionLock lock = locks.acquire(session(), LockOptions.defaults().withPurpose("flush"))) {
             assertThat(other.does(() -> locks.tryAcquire(session()))).isEmpty();
             assertThatThrownBy(() -> other.does(() -> locks.acquire(session(), LockOptions.defaults().withTimeout(Duration.ZERO))))
                     .isInstanceOf(LockTimeoutException.class);
             lock.ensureHeld();
         }
-        await().until(() -> ear.heard.size() >= 3);
-        assertThat(ear.heard).containsExactly("acquired", "contended", "released");
+        await().until(() -> ear.heard.size() >= 4);
+        assertThat(ear.heard).containsExactly("acquired", "contended", "timed out: flush", "released");
+        assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 1, 0, 0, 1, 0));
+    }
+
+    @Test
+    void aTimeoutIsToldWithHowLongItWaitedAndWhoHasTheLock() throws Exception {
+        Duration timeout = Duration.ofMillis(60);
+        List<LockTimeoutException> told = new CopyOnWriteArrayList<>();
+        use(null, new LockListener() {
+            @Override
+            public void timedOut(Event event, LockTimeoutException why) {
+                ear.timedOut(event, why);
+                told.add(why);
+            }
+        });
+        try (SessionLock lock = locks.acquire(session(), LockOptions.defaults().withPurpose("compaction"))) {
+            LockTimeoutException thrown = catchThrowableOfType(LockTimeoutException.class,
+                    () -> other.does(() -> locks.acquire(session(), LockOptions.defaults().withTimeout(timeout))));
+            await().until(() -> told.size() == 1);
+            assertThat(told).containsExactly(thrown);
+            assertThat(ear.heard).containsExactly("timed out: compaction");
+            assertThat(ear.events.get(0)).satisfies(event -> {
+                assertThat(event.lockFile()).isEqualTo(lock.lockFile());
+                assertThat(event.token()).isZero();
+                assertThat(event.elapsed()).isEqualTo(thrown.waited()).isGreaterThanOrEqualTo(timeout);
+            });
+            assertThat(locks.stats()).isEqualTo(new LockStats(1, 0, 1, 0, 0, 1, 0));
+        }
     }
 
     @Test

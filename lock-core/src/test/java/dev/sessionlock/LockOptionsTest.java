@@ -32,7 +32,9 @@ class LockOptionsTest {
                     LockOptions::withMaxHold),
             new Bounded("revokeGrace", Duration.ZERO, Duration.ofMinutes(10), "from 0s to 10m", LockOptions::revokeGrace,
                     LockOptions::withRevokeGrace),
-            new Bounded("linger", Duration.ZERO, Duration.ofMinutes(1), "from 0s to 1m", LockOptions::linger, LockOptions::withLinger));
+            new Bounded("linger", Duration.ZERO, Duration.ofMinutes(1), "from 0s to 1m", LockOptions::linger, LockOptions::withLinger),
+            new Bounded("leakDetectionThreshold", Duration.ofMillis(100), Duration.ofDays(365), "from 0.1s to 8760h",
+                    LockOptions::leakDetectionThreshold, LockOptions::withLeakDetectionThreshold));
 
     @Test
     void theDefaultsAreThoseOfTheManual() {
@@ -45,6 +47,7 @@ class LockOptionsTest {
         assertThat(defaults.revokeGrace()).isEqualTo(Duration.ofSeconds(2));
         assertThat(defaults.reentrant()).isFalse();
         assertThat(defaults.linger()).isZero();
+        assertThat(defaults.leakDetectionThreshold()).isZero();
         assertThat(defaults.purpose()).isNull();
         assertThat(defaults).hasToString("LockOptions[timeout=PT10S, lease=PT30S, maxHold=PT5M, takeover=true, revokeGrace=PT2S, "
                 + "reentrant=false, linger=PT0S, purpose=null]");
@@ -74,7 +77,8 @@ class LockOptionsTest {
             @ForAll("bounded") Bounded option, @ForAll("durations") Duration value, @ForAll("options") LockOptions before) {
         String was = before.toString();
         boolean unlimited = option.name().equals("maxHold") && value.equals(LockOptions.UNLIMITED);
-        boolean inside = unlimited || value.compareTo(option.least()) >= 0 && value.compareTo(option.most()) <= 0;
+        boolean off = option.name().equals("leakDetectionThreshold") && value.isZero();
+        boolean inside = unlimited || off || value.compareTo(option.least()) >= 0 && value.compareTo(option.most()) <= 0;
         if (inside) {
             LockOptions after = option.with().apply(before, value);
             assertThat(option.get().apply(after)).isEqualTo(value);
@@ -122,9 +126,12 @@ class LockOptionsTest {
         Arbitrary<Boolean> flag = Arbitraries.of(true, false);
         Arbitrary<String> purpose = Arbitraries.of("null", "a", "b", "pre-compaction flush").injectNull(0.3);
         Arbitrary<Duration> some = Arbitraries.of(Duration.ofSeconds(1), Duration.ofSeconds(7), Duration.ofMinutes(1));
-        return Combinators.combine(some, some, some, some, some, flag, flag, purpose)
-                .as((timeout, lease, maxHold, grace, linger, takeover, reentrant, text) -> LockOptions.defaults().withTimeout(timeout)
-                        .withLease(lease).withMaxHold(maxHold).withRevokeGrace(grace).withLinger(linger).withTakeover(takeover)
+        Arbitrary<Duration> leak = Arbitraries.of(Duration.ZERO, Duration.ofMillis(100));
+        Arbitrary<LockOptions> bounds = Combinators.combine(some, some, some, some, some, leak)
+                .as((timeout, lease, maxHold, grace, linger, threshold) -> LockOptions.defaults().withTimeout(timeout).withLease(lease)
+                        .withMaxHold(maxHold).withRevokeGrace(grace).withLinger(linger).withLeakDetectionThreshold(threshold));
+        return Combinators.combine(bounds, flag, flag, purpose)
+                .as((options, takeover, reentrant, text) -> options.withTakeover(takeover)
                         .withReentrant(reentrant).withPurpose(text));
     }
 
@@ -146,7 +153,7 @@ class LockOptionsTest {
 
     private static List<String> values(LockOptions options) {
         return List.of(options.timeout().toString(), options.lease().toString(), options.maxHold().toString(),
-                options.revokeGrace().toString(), options.linger().toString(), String.valueOf(options.takeover()),
+                options.revokeGrace().toString(), options.linger().toString(), options.leakDetectionThreshold().toString(), String.valueOf(options.takeover()),
                 String.valueOf(options.reentrant()), options.purpose() == null ? "none" : "\"" + options.purpose() + "\"");
     }
 }

@@ -122,9 +122,9 @@ class ReentryTest extends LocksFixture {
                 .hasMessageContaining("maxHold");
         assertThatThrownBy(() -> locks.tryAcquire(session(), REENTRANT)).isInstanceOf(LockLostException.class);
         assertThatThrownBy(() -> locks.acquire(session(), ONE_TRY)).as("it waits like any other").isInstanceOf(LockTimeoutException.class);
-        await().until(() -> locks.stats().equals(new LockStats(0, 0, 1, 1, 0)));
+        await().until(() -> locks.stats().equals(new LockStats(0, 0, 1, 1, 0, 1, 0)));
         outer.close();
-        assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 1, 1, 0));
+        assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 1, 1, 0, 1, 0));
         locks.acquire(session(), REENTRANT.withTimeout(Duration.ZERO)).close();
     }
 }

@@ -238,7 +238,7 @@ class WaitingTest extends LocksFixture {
             assertThat(waited).isGreaterThanOrEqualTo(Duration.ofMillis(150));
             return waited.toNanos();
         });
-        assertThat(locks.stats()).isEqualTo(new LockStats(1, 0, 1, 0, 0));
+        assertThat(locks.stats()).isEqualTo(new LockStats(1, 0, 1, 0, 0, 1, 0));
         lock.verifyHeld();
         lock.close();
         assertThat(Kernel.seatsHeldIn(dir)).isZero();

@@ -599,9 +599,11 @@ final class Board {
 
     /** What was left by those who were killed while they made a board. */
     private static void sweepUnfinished(Path dir) throws IOException {
-        try (DirectoryStream<Path> left = Files.newDirectoryStream(dir, FILE + "*" + UNFINISHED + "*")) {
+        try (DirectoryStream<Path> left = Files.newDirectoryStream(dir, new NamePrefix(FILE))) {
             for (Path path : left) {
-                Files.deleteIfExists(path);
+                if (path.getFileName().toString().contains(UNFINISHED)) {
+                    Files.deleteIfExists(path);
+                }
             }
         } catch (DirectoryIteratorException e) {
             throw e.getCause();

@@ -14,10 +14,10 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
-import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiFunction;
@@ -191,7 +191,7 @@ final class Claims {
     }
 
     private long drawProcess() {
-        return world << Guards.RANDOM_BITS | new SecureRandom().nextLong() >>> (64 - Guards.RANDOM_BITS);
+        return world << Guards.RANDOM_BITS | ThreadLocalRandom.current().nextLong() >>> (64 - Guards.RANDOM_BITS);
     }
 
     /** Has others see that this process lives, and in which time namespace. */
@@ -331,7 +331,7 @@ final class Claims {
     /** Deletes the claims of processes that are gone, but for those that are still linked in a lock's place. */
     void sweep() throws IOException {
         Set<Long> seen = new HashSet<>();
-        try (DirectoryStream<Path> all = Files.newDirectoryStream(dir, PREFIX + "*")) {
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(dir, new NamePrefix(PREFIX))) {
             for (Path path : all) {
                 long owner = processOf(path);
                 if (owner >= 0 && seen.add(owner)) {
@@ -347,7 +347,7 @@ final class Claims {
             if (!gone.tryProcess(owner)) {
                 return;
             }
-            try (DirectoryStream<Path> litter = Files.newDirectoryStream(dir, PREFIX + Long.toHexString(owner) + "-*")) {
+            try (DirectoryStream<Path> litter = Files.newDirectoryStream(dir, new NamePrefix(PREFIX + Long.toHexString(owner) + "-"))) {
                 for (Path path : litter) {
                     if (path.toString().endsWith(LINK_PROBE) || links(path) < 2) {
                         Files.deleteIfExists(path);
@@ -370,7 +370,7 @@ final class Claims {
         if (links(path) < 2) {
             return false;
         }
-        try (DirectoryStream<Path> all = Files.newDirectoryStream(dir, PREFIX + "*")) {
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(dir, new NamePrefix(PREFIX))) {
             for (Path claim : all) {
                 if (key.equals(FileKey.ofOrNull(claim))) {
                     return true;

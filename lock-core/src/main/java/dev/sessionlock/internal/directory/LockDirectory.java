@@ -501,7 +501,7 @@ public final class LockDirectory {
         List<FileTime> changed = changesOf(inner);
         boolean any = known.any();
         if (!changed.equals(known.changed())) {
-            try (DirectoryStream<Path> all = Files.newDirectoryStream(inner, "release-*")) {
+            try (DirectoryStream<Path> all = Files.newDirectoryStream(inner, new NamePrefix("release-"))) {
                 any = all.iterator().hasNext();
             } catch (DirectoryIteratorException e) {
                 throw e.getCause();
@@ -571,7 +571,7 @@ public final class LockDirectory {
     /** Sweeps what killed processes and unanswered requests have left. */
     public void sweep() throws IOException {
         claims.sweep();
-        try (DirectoryStream<Path> requests = Files.newDirectoryStream(inner, "release-*")) {
+        try (DirectoryStream<Path> requests = Files.newDirectoryStream(inner, new NamePrefix("release-"))) {
             for (Path request : requests) {
                 if (isOld(request)) {
                     Files.deleteIfExists(request);

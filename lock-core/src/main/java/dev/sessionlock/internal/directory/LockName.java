@@ -1,17 +1,16 @@
 package dev.sessionlock.internal.directory;
 
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.text.Normalizer;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
 /** A lock's name, as a number and as the file system folds it. */
 final class LockName {
-    /** Capital I with a dot is i with a dot in one table of Unicode, and plain i in another. */
-    private static final Pattern DOTTED_I = Pattern.compile("i(\\p{M}*?)\u0307");
+    /** Capital I with a dot is i with a dot in one table of Unicode, and plain i in another. Made where names are folded, which is seldom. */
+    private static final class DottedI {
+        private static final Pattern PATTERN = Pattern.compile("i(\\p{M}*?)\u0307");
+    }
 
     private static final char IOTA = '\u03b9';
 
@@ -20,13 +19,8 @@ final class LockName {
 
     /** {@return the first 8 bytes of the SHA-256 of the name in UTF-8; never 0, which means a free line} */
     static long hash(String name) {
-        try {
-            byte[] digest = MessageDigest.getInstance("SHA-256").digest(name.getBytes(StandardCharsets.UTF_8));
-            long h = ByteBuffer.wrap(digest).getLong();
-            return h != 0 ? h : 1;
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
-        }
+        long h = Sha256.head(name.getBytes(StandardCharsets.UTF_8));
+        return h != 0 ? h : 1;
     }
 
     /**
@@ -52,7 +46,7 @@ final class LockName {
                 .filter(c -> !isIgnorable(c))
                 .map(c -> c == 'ς' ? 'σ' : c)
                 .forEach(visible::appendCodePoint);
-        return iotasLast(DOTTED_I.matcher(visible).replaceAll("i$1"));
+        return iotasLast(DottedI.PATTERN.matcher(visible).replaceAll("i$1"));
     }
 
     /**

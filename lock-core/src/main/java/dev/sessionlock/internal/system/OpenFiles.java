@@ -24,7 +24,7 @@ public final class OpenFiles {
         try {
             for (String line : ProcFile.text(Path.of("/proc/self/limits")).split("\n")) {
                 if (line.startsWith(LIMITS_LINE)) {
-                    return Long.parseLong(line.substring(LIMITS_LINE.length()).trim().split("\\s+")[0]);
+                    return Long.parseLong(line.substring(LIMITS_LINE.length()).trim().split(" ")[0]);
                 }
             }
         } catch (IOException | NumberFormatException e) {

@@ -31,7 +31,7 @@ record ProcessStat(long pid, char state, long startTicks) {
         if (open < 1 || close < open) {
             return null;
         }
-        String[] fields = line.substring(close + 1).trim().split("\\s+");
+        String[] fields = line.substring(close + 1).trim().split(" "); // one space each, and no regular expression
         try {
             long pid = Long.parseLong(line.substring(0, open).trim());
             return new ProcessStat(pid, fields[0].charAt(0), Long.parseLong(fields[START_TIME - 3]));

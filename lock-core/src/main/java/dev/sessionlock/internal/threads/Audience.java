@@ -4,6 +4,7 @@ import dev.sessionlock.LockListener;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockStats;
+import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Terms;
@@ -27,8 +28,6 @@ public final class Audience {
     private static final RareLog trouble = new RareLog(log, "something about a lock could not be told");
     private static final Duration NONE = Duration.ZERO;
 
-    private static volatile boolean recorded = true;
-
     private final @Nullable LockListener listener;
     private final EventDispatcher dispatcher;
     private final boolean takeStrangers;
@@ -41,6 +40,7 @@ public final class Audience {
     private final LongAdder acquired = new LongAdder();
     private final LongAdder lost = new LongAdder();
     private final LongAdder reclaimed = new LongAdder();
+    private final AtomicLong timedOut = new AtomicLong();
 
     /**
      * @param listener told of everything; null for none
@@ -94,7 +94,7 @@ public final class Audience {
 
     /** {@return the counters} */
     public LockStats stats() {
-        return new LockStats(held.get(), waiting.get(), acquired.sum(), lost.sum(), reclaimed.sum());
+        return new LockStats(held.get(), waiting.get(), acquired.sum(), lost.sum(), reclaimed.sum(), timedOut.get(), dispatcher.dropped());
     }
 
     // ---- what the cells tell; nothing is thrown here: the lock is acquired, or given back, whoever could not be told of it ----
@@ -109,9 +109,7 @@ public final class Audience {
 
     void contended(Cell cell) {
         try {
-            if (recorded) {
-                LockEvents.contended(cell.engine());
-            }
+            LockEvents.contended(cell.engine());
             events.debug("waiting for {}", cell.engine());
             if (listener != null) {
                 LockListener.Event event = event(cell, 0, NONE);
@@ -122,12 +120,29 @@ public final class Audience {
         }
     }
 
+    /** An acquisition gave up, after the timeout that it had asked for. */
+    void timedOut(Cell cell, Request request, LockTimeoutException why) {
+        timedOut.incrementAndGet();
+        try {
+            String line = TimeoutText.inOneLine(request, cell.shown(request), why.report(), cell.clock().instant());
+            LockEvents.timedOut(cell.engine(), why.waited().toNanos(), line);
+            if (request.options().timeout().isZero()) {
+                events.debug("{}", line); // one try: to find it taken is what its caller is prepared for
+            } else {
+                cell.timeouts().warn(line, null); // no stack: its caller has the exception
+            }
+            if (listener != null) {
+                LockListener.Event event = event(cell, 0, why.waited());
+                dispatcher.post(() -> listener.timedOut(event, why), true);
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
+        }
+    }
+
     void acquired(Grant grant, long waitedNanos) {
         acquiredAgain();
         try {
-            if (recorded) {
-                LockEvents.acquired(grant.cell().engine(), grant.token(), waitedNanos);
-            }
             if (events.isDebugEnabled()) {
                 events.debug("acquired {} (token {}) after {} ms", grant.cell().engine(), grant.token(), TimeUnit.NANOSECONDS.toMillis(waitedNanos));
             }
@@ -144,9 +159,7 @@ public final class Audience {
     void reclaimed(Grant grant, String evidence) {
         try {
             reclaimed.increment();
-            if (recorded) {
-                LockEvents.reclaimed(grant.cell().engine(), grant.token(), evidence);
-            }
+            LockEvents.reclaimed(grant.cell().engine(), grant.token(), evidence);
             events.info("took over {} (token {}): {}", grant.cell().engine(), grant.token(), evidence);
             if (listener != null) {
                 LockListener.Event event = event(grant.cell(), grant.token(), NONE);
@@ -181,9 +194,6 @@ public final class Audience {
     void released(Cell cell, long token, long since) {
         releasedOne();
         try {
-            if (recorded) {
-                LockEvents.released(cell, token, since);
-            }
             if (events.isDebugEnabled()) {
                 events.debug("released {} (token {}) after {} ms", cell.engine(), token, cell.since(since).toMillis());
             }
@@ -201,10 +211,8 @@ public final class Audience {
         held.addAndGet(-handles);
         try {
             lost.add(handles);
-            if (recorded) {
-                LockEvents.lost(grant.cell(), grant.token(), grant.acquiredNanos(), why);
-            }
-            events.warn("{}", why.getMessage());
+            LockEvents.lost(grant.cell(), grant.token(), grant.acquiredNanos(), why);
+            events.warn("{}", why.getMessage(), why.getCause()); // without the keeper's stack, which tells nothing
             if (listener != null) {
                 LockListener.Event event = event(grant.cell(), grant.token(), grant.cell().since(grant.acquiredNanos()));
                 dispatcher.post(() -> listener.lost(event, why), true);
@@ -215,7 +223,6 @@ public final class Audience {
     }
 
     private static void untold(Throwable why) {
-        recorded &= !(why instanceof LinkageError); // the recorder's classes could not be loaded, once and for all
         trouble.warn("a listener, a counter or the log was not told", why);
     }
 

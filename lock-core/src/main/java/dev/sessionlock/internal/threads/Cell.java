@@ -106,6 +106,8 @@ final class Cell {
     private @Nullable ArrayDeque<Waiter> queue;
     private @Nullable Grant grant;
     private int users;
+    /** Null before anybody has waited in vain. One for each lock: that of one must not hide that of another. */
+    private @Nullable RareLog timeouts;
     private boolean retired;
     private long usedAt = System.nanoTime();
     /** For which of the engine's two waits a thread waits in the kernel, a bit each. */
@@ -261,7 +263,9 @@ final class Cell {
             }
             Busy busy = take(request.terms(Thread.currentThread()), false);
             if (busy == null) {
-                return grant(request, Thread.currentThread(), since);
+                Handle handle = grant(request, Thread.currentThread(), since);
+                LockEvents.acquired(request.asked(), this, handle.token(), since);
+                return handle;
             } else if (!patient && busy.trouble() != null) {
                 throw busy.trouble();
             }
@@ -279,6 +283,7 @@ final class Cell {
     @Nullable Handle tryAgain(Audience audience, LockOptions options) {
         Grant warm;
         Handle handle;
+        LockEvents.Timed asked = LockEvents.asked();
         mutex.lock();
         try {
             warm = grant;
@@ -291,6 +296,7 @@ final class Cell {
         }
         if (handle != null) {
             audience.acquired(warm, 0);
+            LockEvents.acquired(asked, this, handle.token(), warm.acquiredNanos());
             cells.heed(warm.withinNanos());
         }
         return handle;
@@ -386,7 +392,7 @@ final class Cell {
                         + ": waiting for itself would never end. Close the outer handle first, or ask with withReentrant(true)");
             }
             if (valid) {
-                Handle handle = new Handle(held, cells.forgotten());
+                Handle handle = new Handle(held, cells.forgotten(), request.acquiredHere());
                 request.audience().acquiredAgain();
                 return handle;
             }
@@ -409,6 +415,7 @@ final class Cell {
             long now = clock().nanos();
             Handle given = given(waiter);
             if (given != null) {
+                LockEvents.acquired(waiter.request.asked(), this, given.token(), waiter.since);
                 return given;
             }
             cells.ensureOpen(waiter.request.audience());
@@ -431,7 +438,9 @@ final class Cell {
             }
             long left = waiter.patience - (clock().nanos() - waiter.since);
             if (left <= 0) {
-                throw timeout(waiter, busy);
+                LockTimeoutException late = timeout(waiter, busy);
+                waiter.request.audience().timedOut(this, waiter.request, late);
+                throw late;
             }
             waiter.settledAt = now;
             park(waiter, Math.min(pause, left));
@@ -503,7 +512,7 @@ final class Cell {
     /** In turn: makes a grant of what is {@link #owned}. Once it is there, nothing is thrown any more: nobody would have its handle. */
     private Handle grant(Request request, Thread thread, long since) {
         Grant fresh = new Grant(this, owned, request, thread);
-        Handle handle = new Handle(fresh, cells.forgotten());
+        Handle handle = new Handle(fresh, cells.forgotten(), request.acquiredHere());
         long waited = clock().nanos() - since;
         mutex.lock();
         try {
@@ -663,11 +672,27 @@ final class Cell {
         }
     }
 
+    /** {@return what was to be locked, as its user wrote it} */
+    String shown(Request request) {
+        return request.shown() + (engine.target() == null ? "" : ".lock");
+    }
+
+    /** {@return where timeouts of this lock are logged, one in a while} */
+    RareLog timeouts() {
+        mutex.lock();
+        try {
+            timeouts = timeouts == null ? new RareLog(Loggers.EVENTS, "waited for a lock in vain") : timeouts;
+            return timeouts;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
     private LockTimeoutException timeout(Waiter waiter, @Nullable Busy busy) {
         Grant held = grant();
         Thread holder = held == null ? null : held.owner();
         Duration waited = Duration.ofNanos(clock().nanos() - waiter.since);
-        String locked = waiter.request.shown() + (engine.target() == null ? "" : ".lock");
+        String locked = shown(waiter.request);
         try {
             if (busy != null && busy.trouble() != null) {
                 throw busy.trouble();
@@ -716,9 +741,12 @@ final class Cell {
             return;
         }
         Grant held = ref.grant();
-        Loggers.EVENTS.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by thread \"{}\"{}; use try-with-resources",
-                engine, held.acquiredAt(), held.hold().thread(), purpose(held));
-        if (!isLast(ref)) {
+        boolean last = isLast(ref);
+        String advice = ref.acquiredHere() == null ? "use try-with-resources; LockOptions.withLeakDetectionThreshold tells where it was acquired"
+                : "use try-with-resources";
+        Loggers.EVENTS.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by thread \"{}\"{}; {}",
+                engine, held.acquiredAt(), held.hold().thread(), purpose(held), advice, last ? null : ref.acquiredHere()); // the last one's is told with the loss
+        if (!last) {
             close(ref);
             return;
         }
@@ -759,6 +787,7 @@ final class Cell {
 
     private void released(Grant held) {
         held.audience().released(this, held.token(), held.acquiredNanos());
+        LockEvents.released(held.held(), this, held.token(), held.acquiredNanos());
     }
 
     /** A handle is no longer bound to its thread; of one that was closed meanwhile the grant may be another user's. */
@@ -895,7 +924,7 @@ final class Cell {
     /** False if it has left meanwhile. */
     private boolean give(Waiter next) {
         Grant fresh = new Grant(this, owned, next.request, next.thread);
-        Handle handle = new Handle(fresh, cells.forgotten());
+        Handle handle = new Handle(fresh, cells.forgotten(), next.request.acquiredHere());
         mutex.lock();
         try {
             if (head() != next) {
@@ -1027,7 +1056,7 @@ final class Cell {
             if (held.token() != token && isForOneUser(reason)) {
                 return; // he has closed it meanwhile, and it is the next one's
             }
-            why = new LockLostException(reason, clock().instant(), lossOf(held, how));
+            why = because(new LockLostException(reason, clock().instant(), lossOf(held, how)), held.acquiredHere());
             if (!held.lose(why) || held.lingers()) {
                 return; // it was lost before, or nobody has it, and nobody is told
             }
@@ -1067,7 +1096,14 @@ final class Cell {
             loseToTime(held, token, clock().nanos());
         }
         LockLostException lost = held.lost();
-        return lost == null ? null : new LockLostException(lost.reason(), lost.since(), lost.getMessage());
+        return lost == null ? null : because(new LockLostException(lost.reason(), lost.since(), lost.getMessage()), lost.getCause());
+    }
+
+    private static LockLostException because(LockLostException lost, @Nullable Throwable acquiredHere) {
+        if (acquiredHere != null) {
+            lost.initCause(acquiredHere);
+        }
+        return lost;
     }
 
     /** Takes it away from whoever has it here, as if it had come about by itself. {@return whether anybody had it} */
@@ -1213,10 +1249,27 @@ final class Cell {
         }
         if (held.lost() == null) {
             revokeUnlessIntact(held, deeply);
+            warnOfLeak(held, now);
         }
         if (held.lost() != null && isOver(held)) {
             endInTurn(held);
         }
+    }
+
+    /** Says, once, that somebody may have forgotten to close it. */
+    private void warnOfLeak(Grant held, long now) {
+        Throwable acquiredHere;
+        mutex.lock();
+        try {
+            if (!held.suspect(now)) {
+                return;
+            }
+            acquiredHere = held.acquiredHere();
+        } finally {
+            mutex.unlock();
+        }
+        log.warn("{} is held for longer than leakDetectionThreshold ({} ms), since {} by thread \"{}\"{}: was it forgotten to be closed?", engine,
+                held.options().leakDetectionThreshold().toMillis(), held.acquiredAt(), held.hold().thread(), purpose(held), acquiredHere);
     }
 
     /** Also one that was revoked: until its grace is over others must not come in by the other seat. */
@@ -1305,8 +1358,17 @@ final class Cell {
             return ENDING_AGAIN_NANOS;
         }
         long grace = held.lost() == null ? Long.MAX_VALUE : held.revokedAt() + held.options().revokeGrace().toNanos() - now;
-        long hold = held.lost() == null ? held.holdLeft(now) : Long.MAX_VALUE;
+        long hold = held.lost() == null ? Math.min(held.holdLeft(now), untilSuspected(held, now)) : Long.MAX_VALUE;
         return Math.min(Math.min(held.hold().terms().leaseNanos() / 4, held.renewEvery()), Math.min(hold, grace));
+    }
+
+    private long untilSuspected(Grant held, long now) {
+        mutex.lock();
+        try {
+            return held.untilSuspected(now);
+        } finally {
+            mutex.unlock();
+        }
     }
 
     // ---- when the clock is moved by hand ----

@@ -62,7 +62,7 @@ public final class Cells {
 
     /**
      * A lock: its place, and its name as it is known there. It compares by itself: the comparing that the compiler gives a record is linked
-     * at run time, and the JDK remembers the types that it linked last, and their class loader with them.
+     * at its first use, which takes as long as all of our classes, and the JDK keeps the types that it linked, and their class loader.
      */
     private record Key(Site site, String name) {
         @Override

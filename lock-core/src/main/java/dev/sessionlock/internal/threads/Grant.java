@@ -32,12 +32,18 @@ final class Grant {
     private final LockOptions options;
     private final @Nullable Path target;
     private final long maxHoldNanos;
+    /** A user that has it for longer without progress may have forgotten it; 0 if nobody wants to know. */
+    private final long leakNanos;
     /** Wall clock less monotonic clock as its first user acquired it, microseconds: the times of all are told by it, and so never differ. */
     private final long wallAheadMicros;
     private volatile long acquiredNanos;
     private volatile @Nullable Loss loss;
     private volatile @Nullable Thread owner;
     private volatile long progressAt;
+    /** Since when its present user has it, for the flight recorder; null if nobody recorded then. Set before he has his handle. */
+    private LockEvents.@Nullable Timed held;
+    /** It was said that its present user has it for long. Guarded by the cell's mutex. */
+    private boolean suspected;
 
     /**
      * What becomes of a grant.
@@ -96,6 +102,8 @@ final class Grant {
         this.target = request.target();
         this.owner = owner;
         this.maxHoldNanos = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
+        this.leakNanos = options.leakDetectionThreshold().toNanos();
+        this.held = LockEvents.held();
     }
 
     Cell cell() {
@@ -125,6 +133,11 @@ final class Grant {
 
     @Nullable String reclaimed() {
         return hold.reclaimed();
+    }
+
+    /** {@return since when its present user has it, for the flight recorder; null if nobody recorded then} */
+    LockEvents.@Nullable Timed held() {
+        return held;
     }
 
     /** {@return when its present user acquired it, monotonic nanoseconds} */
@@ -194,7 +207,8 @@ final class Grant {
 
     /** {@return within how many nanoseconds of its acquisition the keeper must look after it} */
     long withinNanos() {
-        return Math.min(options.lease().toNanos() / 4, maxHoldNanos);
+        long within = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
+        return leakNanos == 0 ? within : Math.min(within, leakNanos);
     }
 
     /**
@@ -265,6 +279,25 @@ final class Grant {
         return all;
     }
 
+    // ---- leaks; under the cell's mutex ----
+
+    /** {@return where its first open handle was acquired; null unless that is wanted, and if there is none} */
+    @Nullable AcquiredHere acquiredHere() {
+        return handle == null ? null : handle.acquiredHere();
+    }
+
+    /** {@return in how many nanoseconds it is to be said that its user has it for long; {@link Long#MAX_VALUE} if never} */
+    long untilSuspected(long now) {
+        return leakNanos == 0 || suspected || state != State.HELD || loss != null ? Long.MAX_VALUE : leakNanos - (now - progressAt);
+    }
+
+    /** {@return whether it is to be said now} It is said once of each user. */
+    boolean suspect(long now) {
+        boolean due = untilSuspected(now) <= 0;
+        suspected |= due;
+        return due;
+    }
+
     // ---- lingering; under the cell's mutex ----
 
     /** {@return whether it may stay when its user has gone} */
@@ -299,8 +332,10 @@ final class Grant {
             return null;
         }
         acquiredNanos = now;
-        Handle handle = new Handle(this, forgotten); // if there is no memory for it, it goes on lingering
+        held = LockEvents.held();
+        Handle handle = new Handle(this, forgotten, AcquiredHere.ifWanted(options)); // if there is no memory for it, it goes on lingering
         progressAt = now;
+        suspected = false;
         owner = thread;
         state = State.HELD;
         return handle;

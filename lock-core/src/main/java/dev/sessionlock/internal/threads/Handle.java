@@ -35,12 +35,19 @@ public final class Handle implements Held {
         }
 
         private final Grant grant;
+        private final @Nullable AcquiredHere acquiredHere;
         /** Not an object of its own: a warm acquisition makes nothing but the handle, this, and what the user sees. */
         private volatile boolean closed;
 
-        Ref(Handle handle, Grant grant, ReferenceQueue<Handle> forgotten) {
+        Ref(Handle handle, Grant grant, ReferenceQueue<Handle> forgotten, @Nullable AcquiredHere acquiredHere) {
             super(handle, forgotten);
             this.grant = grant;
+            this.acquiredHere = acquiredHere;
+        }
+
+        /** {@return where it was acquired; null unless that is wanted} */
+        @Nullable AcquiredHere acquiredHere() {
+            return acquiredHere;
         }
 
         Grant grant() {
@@ -65,11 +72,12 @@ public final class Handle implements Held {
     /** Kept here and not in the grant: a listener that captures the user's handle must not keep it alive. */
     private @Nullable List<Consumer<LockLostException>> onLost;
 
-    Handle(Grant grant, ReferenceQueue<Handle> forgotten) {
+    /** @param acquiredHere where it is acquired; null unless that is wanted */
+    Handle(Grant grant, ReferenceQueue<Handle> forgotten, @Nullable AcquiredHere acquiredHere) {
         this.grant = grant;
         this.token = grant.token();
         this.acquiredNanos = grant.acquiredNanos();
-        this.ref = new Ref(this, grant, forgotten);
+        this.ref = new Ref(this, grant, forgotten, acquiredHere);
         grant.add(ref);
     }
 

@@ -12,8 +12,16 @@ import org.jetbrains.annotations.Nullable;
  * @param options how
  * @param shown what is to be locked as its user wrote it, for messages
  * @param target the file that a name stands for; null if the name was given, or if the engine knows its file
+ * @param acquiredHere where its user asks for it; null unless that is wanted
+ * @param asked since when, for the flight recorder; null if nobody records
  */
-public record Request(Audience audience, LockOptions options, String shown, @Nullable Path target) {
+public record Request(Audience audience, LockOptions options, String shown, @Nullable Path target, @Nullable AcquiredHere acquiredHere,
+        LockEvents.@Nullable Timed asked) {
+
+    /** A wish of this thread, that comes now. */
+    public Request(Audience audience, LockOptions options, String shown, @Nullable Path target) {
+        this(audience, options, shown, target, AcquiredHere.ifWanted(options), LockEvents.asked());
+    }
 
     Terms terms(Thread thread) {
         return audience.terms(options, thread.getName());

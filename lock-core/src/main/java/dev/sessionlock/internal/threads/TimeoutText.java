@@ -42,6 +42,12 @@ final class TimeoutText {
         return lines.stream().map(TimeoutText::oneLine).collect(Collectors.joining(System.lineSeparator()));
     }
 
+    /** {@return who holds it, and since when, for a log} */
+    static String inOneLine(Request request, String locked, LockReport report, Instant now) {
+        String held = report.owner() == null ? "state " + report.state() : "held by " + heldBy(report.owner(), now);
+        return oneLine(headline(request, locked, report, now) + ", " + held);
+    }
+
     /** Names of files and threads and purposes may hold line feeds, with which somebody could forge a line of a log. */
     private static String oneLine(String text) {
         StringBuilder visible = new StringBuilder(text.length());

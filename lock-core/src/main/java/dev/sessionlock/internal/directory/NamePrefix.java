@@ -1,0 +1,18 @@
+package dev.sessionlock.internal.directory;
+
+import java.nio.file.DirectoryStream;
+import java.nio.file.Path;
+
+/**
+ * Those files of a directory whose names begin with a prefix. Not a glob, which is a regular expression: that costs a JVM's first
+ * acquisition some milliseconds.
+ *
+ * @param prefix how the names begin
+ */
+record NamePrefix(String prefix) implements DirectoryStream.Filter<Path> {
+
+    @Override
+    public boolean accept(Path file) {
+        return file.getFileName().toString().startsWith(prefix);
+    }
+}

@@ -1,0 +1,47 @@
+package dev.sessionlock;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the first acquisition of a JVM does not do, since it would take longer than all else that it does. Told by the classes that are loaded. */
+class FirstAcquisitionTest {
+    @TempDir
+    static Path dir;
+
+    private static List<String> loaded;
+
+    @BeforeAll
+    static void lockOnce() throws Exception {
+        List<String> said = FreshJvm.run(OneLock.class, dir, "-Xlog:class+load:stdout:none").lines().toList();
+        assertThat(said.stream().filter(line -> line.startsWith("acquired"))).containsExactly("acquired 1, held 0, flight recorder true");
+        loaded = said.stream().filter(line -> line.contains(" source: ")).map(line -> line.split(" ")[0]).toList();
+        assertThat(loaded).as("it is the log").contains("dev.sessionlock.internal.threads.Cell");
+    }
+
+    /** An event's class starts half of the flight recorder. */
+    @Test
+    void loadsNoEventsOfTheFlightRecorder() {
+        assertThat(loaded.stream().filter(type -> type.startsWith("jdk.jfr.") || type.contains("LockEvents"))).containsExactlyInAnyOrder(
+                "dev.sessionlock.internal.threads.LockEvents", "dev.sessionlock.internal.threads.LockEvents$Timed", "jdk.jfr.FlightRecorder");
+    }
+
+    @Test
+    void linksNoMethodsOfRecords() {
+        assertThat(loaded.stream().filter(type -> type.startsWith("java.lang.runtime."))).isEmpty();
+    }
+
+    @Test
+    void asksNoSecurityProviders() {
+        assertThat(loaded.stream().filter(type -> type.startsWith("sun.security.provider.") || type.equals("java.security.SecureRandom"))).isEmpty();
+    }
+
+    @Test
+    void parsesNeitherTimesNorRegularExpressions() {
+        assertThat(loaded).doesNotContain("java.time.format.DateTimeFormatterBuilder", "java.util.regex.Matcher", "sun.nio.fs.Globs");
+    }
+}

@@ -1,0 +1,38 @@
+package dev.sessionlock;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** Runs a program in a JVM of its own, which has used no lock before. */
+final class FreshJvm {
+    private FreshJvm() {
+    }
+
+    /**
+     * Runs a program to its end.
+     *
+     * @param program whose {@code main} is run, with the path of a session's file as its argument
+     * @param dir where that file lies
+     * @param options of the JVM
+     * @return what it said
+     */
+    static String run(Class<?> program, Path dir, String... options) throws Exception {
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",
+                "-cp", System.getProperty("java.class.path")));
+        command.addAll(List.of(options));
+        command.addAll(List.of(program.getName(), dir.resolve("session.jsonl").toString()));
+        Path said = dir.resolve("said.txt");
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said.toFile()).start();
+        try {
+            assertThat(process.waitFor(Patience.LIMIT.toSeconds(), TimeUnit.SECONDS)).as("it ended").isTrue();
+        } finally {
+            process.destroyForcibly();
+        }
+        return Files.readString(said);
+    }
+}
