@@ -120,7 +120,7 @@ class LifecycleTest extends LocksFixture {
     void nonsenseIsRefusedWhenBuilt() {
         assertThatIllegalArgumentException().isThrownBy(() -> SessionLocks.builder().shutdownGrace(Duration.ofMillis(-1)))
                 .withMessageContaining("shutdownGrace");
-        assertThatIllegalArgumentException().isThrownBy(() -> SessionLocks.builder().shutdownGrace(Duration.ofSeconds(61)));
+        assertThatIllegalArgumentException().isThrownBy(() -> SessionLocks.builder().shutdownGrace(Duration.ofSeconds(3_601)));
         assertThatIllegalArgumentException().isThrownBy(() -> SessionLocks.builder().shutdownGrace(Duration.ofSeconds(Long.MAX_VALUE)));
         assertThatThrownBy(() -> SessionLocks.builder().defaults(null)).isInstanceOf(NullPointerException.class);
         assertThatThrownBy(() -> locks.acquire((Path) null)).isInstanceOf(NullPointerException.class);
