@@ -28,20 +28,29 @@ final class StormedWriters implements ChildScenario {
     private static final long COMPACT_EVERY_NANOS = 3_000_000_000L;
     private static final int LONG_EVERY = 200;
     private static final int LONG = 20_000;
-    private static final int BURST = 50;
+
+    /** A whole line that nobody counts. */
+    static final String FILLER = line("filler", 10);
 
     /** Who writes: what the documents show. */
     enum Kind {
-        TRUNCATING(TruncatingWriter::new, Promise.NONE, 4);
+        TRUNCATING(TruncatingWriter::new, Promise.NONE, 4, 50),
+        APPENDING(SessionWriter::new, Promise.AT_LEAST_ONCE, 2, 50),
+        SEVERAL_STEPS(SeveralStepsWriter::new, Promise.AT_LEAST_ONCE, 1, 50),
+        ONCE(OnceWriter::new, Promise.EXACTLY_ONCE, 1, 1),
+        REPLACING(ReplacingWriter::new, Promise.AT_LEAST_ONCE, 1, 1);
 
         private final BiFunction<Path, SessionLocks, Writer> writer;
         private final Promise promise;
         private final int sessions;
+        /** After so many lines it rests, and longer the more of the file it reads for each. */
+        private final int burst;
 
-        Kind(BiFunction<Path, SessionLocks, Writer> writer, Promise promise, int sessions) {
+        Kind(BiFunction<Path, SessionLocks, Writer> writer, Promise promise, int sessions, int burst) {
             this.writer = writer;
             this.promise = promise;
             this.sessions = sessions;
+            this.burst = burst;
         }
 
         Promise promise() {
@@ -121,8 +130,8 @@ final class StormedWriters implements ChildScenario {
                     compacted = System.nanoTime();
                 }
                 append(writer, id, line(id, random.nextInt(LONG_EVERY) == 0 ? random.nextInt(LONG) : random.nextInt(200)), notes);
-                if (n % BURST == 0) {
-                    LockSupport.parkNanos(random.nextInt(2_000_000));
+                if (n % kind.burst == 0) {
+                    LockSupport.parkNanos(random.nextInt(kind.burst == 1 ? 20_000_000 : 2_000_000));
                 }
             }
         } catch (Throwable e) {
