@@ -25,7 +25,7 @@ final class StormedWriters implements ChildScenario {
     static final LockOptions BRIEF = LockOptions.defaults().withLease(Duration.ofSeconds(1)).withTimeout(Duration.ofSeconds(60))
             .withLinger(Duration.ofMillis(100));
     private static final Pattern WHOLE = Pattern.compile("\\{\"id\":\"([^\"]+)\",\"text\":\"x*\",\"end\":\"([^\"]+)\"}");
-    private static final long COMPACT_EVERY_NANOS = 3_000_000_000L;
+    private static final long COMPACT_EVERY_NANOS = 15_000_000_000L;
     private static final int LONG_EVERY = 200;
     private static final int LONG = 20_000;
 
@@ -34,8 +34,8 @@ final class StormedWriters implements ChildScenario {
 
     /** Who writes: what the documents show. */
     enum Kind {
-        TRUNCATING(TruncatingWriter::new, Promise.NONE, 4, 50),
-        APPENDING(SessionWriter::new, Promise.AT_LEAST_ONCE, 2, 50),
+        TRUNCATING(TruncatingWriter::new, Promise.NONE, 3, 50),
+        APPENDING(SessionWriter::new, Promise.AT_LEAST_ONCE, 3, 50),
         SEVERAL_STEPS(SeveralStepsWriter::new, Promise.AT_LEAST_ONCE, 1, 50),
         ONCE(OnceWriter::new, Promise.EXACTLY_ONCE, 1, 1),
         REPLACING(ReplacingWriter::new, Promise.AT_LEAST_ONCE, 1, 1);
@@ -102,11 +102,13 @@ final class StormedWriters implements ChildScenario {
         Path directory = Path.of(parent.args().get(0));
         String name = parent.args().get(1);
         Random seeds = new Random(Long.parseLong(parent.args().get(2)));
+        int index = Integer.parseInt(parent.args().get(3));
         List<Thread> threads = new ArrayList<>();
         for (Kind kind : Kind.values()) {
             for (Path session : kind.sessions(directory)) {
                 Random random = new Random(seeds.nextLong());
-                threads.add(new Thread(() -> write(kind, session, name, random), session.getFileName().toString()));
+                boolean busy = threads.size() % FreezingStormTest.JVMS == index;
+                threads.add(new Thread(() -> write(kind, session, busy, name, random), session.getFileName().toString()));
             }
         }
         parent.mark("ready");
@@ -119,7 +121,8 @@ final class StormedWriters implements ChildScenario {
         parent.mark("stopped", lost.get());
     }
 
-    private void write(Kind kind, Path session, String name, Random random) {
+    /** @param busy whether it writes without a pause, so that a freeze meets it at work; others look in now and then */
+    private void write(Kind kind, Path session, boolean busy, String name, Random random) {
         Writer writer = kind.writer.apply(session, locks);
         try (FileOutputStream notes = new FileOutputStream(notes(session, name).toFile(), true)) {
             long compacted = System.nanoTime() - random.nextLong(COMPACT_EVERY_NANOS);
@@ -130,8 +133,10 @@ final class StormedWriters implements ChildScenario {
                     compacted = System.nanoTime();
                 }
                 append(writer, id, line(id, random.nextInt(LONG_EVERY) == 0 ? random.nextInt(LONG) : random.nextInt(200)), notes);
-                if (n % kind.burst == 0) {
-                    LockSupport.parkNanos(random.nextInt(kind.burst == 1 ? 20_000_000 : 2_000_000));
+                if (!busy) {
+                    LockSupport.parkNanos(random.nextInt(80_000_000));
+                } else if (n % kind.burst == 0) {
+                    LockSupport.parkNanos(random.nextInt(kind.burst == 1 ? 20_000_000 : 1_000_000));
                 }
             }
         } catch (Throwable e) {

@@ -14,13 +14,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * The writer that the README of November 2026 recommended. It survives every kill and every power cut, and still loses lines that
  * others have acknowledged: it cuts and writes at a position under a lock that may be taken over. Frozen between its look at the file
- * and its write, it does both late. {@link FreezingStormTest} must find that.
+ * and its write, it writes over what others have written since. {@link FreezingStormTest} must find that.
  */
 final class TruncatingWriter implements Writer {
+    private static final long MOMENT_NANOS = 200_000;
     private final SessionLocks locks;
     private final Path session;
 
@@ -36,6 +38,7 @@ final class TruncatingWriter implements Writer {
             file.truncate(endOfLastWholeLine(file));
             ByteBuffer bytes = ByteBuffer.wrap((line + "\n").getBytes(StandardCharsets.UTF_8));
             for (long end = file.size(); bytes.hasRemaining(); ) {
+                LockSupport.parkNanos(MOMENT_NANOS); // what a page fault or a collection takes, so that a freeze meets it here
                 end += file.write(bytes, end);
             }
             file.force(false);
