@@ -205,7 +205,7 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /** A file or a directory. It is forced as a channel, which an interrupt would close: so that is put off until it is forced. */
-    private static void force(Path path) throws IOException {
+    static void force(Path path) throws IOException {
         boolean interrupted = Thread.interrupted();
         try {
             while (true) {
@@ -262,6 +262,17 @@ public final class SessionLock implements AutoCloseable {
     public <T extends Hold> @NotNull Optional<T> unwrap(@NotNull Class<T> type) {
         List<Handle> parts = held.parts();
         return parts.size() == 1 && type.isInstance(parts.get(0).hold()) ? Optional.of(type.cast(parts.get(0).hold())) : Optional.empty();
+    }
+
+    /** {@return the file that it locks, or stands for; null if it locks a name, or several files} */
+    @Nullable Path target() {
+        List<Handle> parts = held.parts();
+        return parts.size() == 1 ? parts.get(0).target() : null;
+    }
+
+    /** {@return whether others may pass over its holder, or one of them, when its process freezes} */
+    boolean mayBeTakenOver() {
+        return held.parts().stream().anyMatch(Handle::mayBeTakenOver);
     }
 
     /** {@return the lock's name, its token, and whether it is held} */

@@ -522,6 +522,10 @@ public final class SessionLocks implements AutoCloseable {
         return new Clearing(cells, audience, options, naming.networkAllowed());
     }
 
+    LockOptions defaults() {
+        return defaults;
+    }
+
     /** {@return the counters} */
     public @NotNull LockStats stats() {
         return audience.stats();

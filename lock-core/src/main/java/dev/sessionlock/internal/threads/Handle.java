@@ -94,6 +94,11 @@ public final class Handle implements Held {
         return grant.mayLinger();
     }
 
+    /** {@return whether others may pass over this holder when its process freezes; of an inner handle, what the outermost one asked for} */
+    public boolean mayBeTakenOver() {
+        return grant.options().takeover();
+    }
+
     @Override
     public String name() {
         return grant.cell().engine().name();

@@ -1,0 +1,488 @@
+package dev.sessionlock;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * A session file: lines of text in UTF-8, such as JSON lines, that several threads and processes append to, read and compact.
+ * It takes the file's {@link SessionLock} for each change, and does in the right order all that keeps an acknowledged line safe:
+ * whatever becomes of this process and of others, killed, frozen past their lease and woken, or out of disk.
+ *
+ * <pre>{@code
+ * SessionFile session = SessionFile.of(Path.of("session.jsonl"), locks);
+ * session.append(line);                                       // when it returns, the line is there for good
+ *
+ * for (String each : session.lines()) {                       // whole lines only; needs no lock
+ *     System.out.println(each);
+ * }
+ * session.compact(lines -> lines.stream().filter(each -> !each.contains("\"done\"")).toList());
+ * }</pre>
+ *
+ * <p><b>A line is acknowledged</b> when the method that writes it returns: it was written whole, forced to the disk, and the lock was
+ * still held after that. If the method throws instead, the line may be there or not, unless the message says that nothing was
+ * written. Who appends it again may have it twice. Who must not, gives each line an id, and uses {@link #appendOnce}:
+ *
+ * <pre>{@code
+ * session.appendOnce(line, each -> id.equals(idOf(each)));    // also again, after an exception or a crash
+ * }</pre>
+ *
+ * <p><b>A torn line</b>, left by a writer that was killed while it wrote, or that met a full disk, is shown to no reader. The next
+ * append or compaction cuts it off. For that alone {@code append} takes the lock a second time, in a way that nobody may take it over.
+ *
+ * <p><b>Several steps under one lock</b>: {@link #withLock}, and in it {@link #append(SessionLock, List)} or {@link #lines()}. The other
+ * methods take the lock themselves, which the thread must not hold then ({@link LockReentryException}).
+ *
+ * <p><b>What it relies on.</b> All who change the file do so through this class, or append whole lines with one
+ * {@code write} at its end ({@code O_APPEND}). The file is on a local file system; over a network, appends of two machines may
+ * overwrite each other once a lock was taken over. A writer that is frozen past its lease, in the instant between its last look at
+ * the lock and its write, appends its line late. The line is whole, and not acknowledged. If another writer was killed in the
+ * middle of a line just before, and no other has come since, or if the late one is itself killed in its write, two lines that nobody
+ * acknowledged can become one that is garbled: readers skip what they cannot parse. Writers with
+ * {@link LockOptions#withTakeover withTakeover(false)} are never late; others wait for as long as such a writer is frozen.
+ *
+ * <p>Immutable and thread-safe; it keeps no file open. An interrupt ends the waiting for the lock; one that comes later is put off
+ * until the file is in order.
+ */
+public final class SessionFile {
+    private static final String FRESH = ".compacting-";
+    private static final int MOST_TRIES = 10;
+    private static final int CHUNK = 64 * 1024;
+
+    private final Path path;
+    private final SessionLocks locks;
+    private final LockOptions options;
+    private final boolean forced;
+    private final LineFile content;
+
+    /**
+     * What a compaction makes of the lines.
+     *
+     * @param <X> what it throws; inferred as {@link RuntimeException} if it throws nothing
+     */
+    @FunctionalInterface
+    public interface Rewrite<X extends Exception> {
+
+        /**
+         * Runs while the lock is held.
+         *
+         * @param lines all whole lines, without their ends; the caller's own list, which may be changed and returned
+         * @return the lines that are to be the file's new content
+         * @throws X as it likes; then the file is as it was
+         */
+        @NotNull List<String> rewrite(@NotNull List<String> lines) throws X;
+    }
+
+    /** Runs under the lock when the file ends with a whole line. */
+    private interface Step<T, X extends Exception> {
+        T run(SessionLock lock, long end) throws X, IOException;
+    }
+
+    private SessionFile(Path path, SessionLocks locks, LockOptions options, boolean forced) {
+        this.path = path;
+        this.locks = locks;
+        this.options = options;
+        this.forced = forced;
+        this.content = new LineFile(path);
+    }
+
+    /**
+     * A file whose lock is taken with the default options of {@code locks}. Does not touch the disk.
+     *
+     * @param path the file; it need not exist, its directory must
+     * @param locks where the locks come from
+     * @return that file
+     */
+    public static @NotNull SessionFile of(@NotNull Path path, @NotNull SessionLocks locks) {
+        return of(path, locks, locks.defaults());
+    }
+
+    /**
+     * A file whose lock is taken with these options. Does not touch the disk.
+     *
+     * @param path the file; it need not exist, its directory must
+     * @param locks where the locks come from
+     * @param options how the lock is taken, also for a compaction, which adds {@link LockOptions#withTakeover withTakeover(false)}
+     * @return that file
+     */
+    public static @NotNull SessionFile of(@NotNull Path path, @NotNull SessionLocks locks, @NotNull LockOptions options) {
+        return new SessionFile(Objects.requireNonNull(path, "path"), Objects.requireNonNull(locks, "locks"),
+                Objects.requireNonNull(options, "options"), true);
+    }
+
+    /**
+     * Whether lines are forced to the disk before they are acknowledged, which takes as long as the disk needs (milliseconds, as a rule).
+     * Without that, a power cut or a crash of the system may take away the lines of the last half minute, acknowledged ones among
+     * them; the end of a process takes none. Compactions are forced in any case.
+     *
+     * @param forced true by default
+     * @return a copy that does so
+     */
+    public @NotNull SessionFile withForce(boolean forced) {
+        return new SessionFile(path, locks, options, forced);
+    }
+
+    /** {@return the file} */
+    public @NotNull Path path() {
+        return path;
+    }
+
+    // ---- reading ----
+
+    /**
+     * Reads all whole lines, without a lock, as they are now: each that is acknowledged, and perhaps some that are not yet. A torn last
+     * line is left out. Whoever reads in {@link #withLock} sees what no other writer changes meanwhile.
+     *
+     * @return the lines in their order, without their ends; empty if there is no file. What is not UTF-8 is shown as U+FFFD
+     * @throws IOException if the file cannot be read
+     */
+    public @NotNull List<String> lines() throws IOException {
+        return content.lines(false);
+    }
+
+    // ---- appending ----
+
+    /**
+     * Appends a line; when this returns, it is acknowledged.
+     *
+     * @param line the line, without its end
+     * @throws IllegalArgumentException if it contains a line break or half of a surrogate pair; nothing is done then
+     * @throws LockTimeoutException if the lock was not to be had in time; nothing was written
+     * @throws LockLostException if the lock was lost before or after the write: the message says whether the line may be there
+     * @throws LockReentryException if this thread holds the lock already; see {@link #append(SessionLock, List)}
+     * @throws IOException if the disk refuses: the message says whether the line may be there
+     * @throws InterruptedException if the thread is interrupted before or while it waits for the lock; nothing was written
+     */
+    public void append(@NotNull String line) throws IOException, InterruptedException {
+        append(List.of(line));
+    }
+
+    /**
+     * Appends lines, in one write; when this returns, they are acknowledged. If the process is killed in the middle of the write, the
+     * first of them may be there and the others not. Otherwise as {@link #append(String)}.
+     *
+     * @param lines the lines, without their ends; nothing is done if there are none
+     */
+    public void append(@NotNull List<String> lines) throws IOException, InterruptedException {
+        byte[] bytes = LineFile.encode(lines);
+        if (bytes.length > 0) {
+            this.<Void, IOException>locked((lock, end) -> {
+                write(lock, end, bytes);
+                return null;
+            });
+        }
+    }
+
+    /**
+     * Appends lines under a lock that the caller holds, for instance in {@link #withLock}; when this returns, they are acknowledged.
+     *
+     * @param lock the lock of this file; stays open
+     * @param lines the lines, without their ends; nothing is done if there are none
+     * @throws IllegalArgumentException if the lock is another file's, or a line contains a line break or half of a surrogate pair
+     * @throws IllegalStateException if the lock was closed
+     * @throws LockLostException if the lock was lost before or after the write: the message says whether the lines may be there
+     * @throws IOException if the disk refuses: the message says whether the lines may be there. Or if the last line is torn and the
+     *     lock may be taken over, so that it must not be cut off under it: {@link #withLock} gives out its lock only after a repair
+     */
+    public void append(@NotNull SessionLock lock, @NotNull List<String> lines) throws IOException {
+        byte[] bytes = LineFile.encode(lines);
+        SessionLock own = own(lock);
+        if (bytes.length == 0) {
+            return;
+        }
+        long end = wholeEnd(own);
+        if (end < 0) {
+            throw new IOException("the last line of " + path + " is torn, and this lock may be taken over, so it cannot be cut off under it; "
+                    + "nothing was written. Close the lock and take it with SessionFile.withLock, which repairs first");
+        }
+        write(own, end, bytes);
+        lock.ensureHeld();
+    }
+
+    /**
+     * Appends a line unless it is there already; when this returns, it is acknowledged, and it is in the file once. For a line that may
+     * have been appended before, by a call that threw or by a process that died. If the lock is lost meanwhile, it looks and
+     * tries again. Reads the whole file for that, under the lock.
+     *
+     * <p>The line is there once if all that append it use this method, one process after the other. Two copies are possible if two
+     * processes append it at the same time and one of them is frozen meanwhile.
+     *
+     * @param line the line, without its end
+     * @param isTheLine tells the line from all others, also after a compaction has rewritten it, by its id as a rule; asked for each
+     *     line of the file while the lock is held. It must say no to what it cannot parse, and must not look for a part of the line alone:
+     *     a garbled line may contain one
+     * @throws IllegalArgumentException if {@code isTheLine} does not know the line, or as {@link #append(String)}
+     * @throws LockLostException if the lock was lost again and again
+     * @throws IOException as {@link #append(String)}; this method may be called again
+     * @throws InterruptedException as {@link #append(String)}; this method may be called again
+     */
+    public void appendOnce(@NotNull String line, @NotNull Predicate<String> isTheLine) throws IOException, InterruptedException {
+        byte[] bytes = LineFile.encode(List.of(line));
+        if (!isTheLine.test(line)) {
+            throw new IllegalArgumentException("isTheLine says no to the line itself, so it would never be found and be appended each time");
+        }
+        for (int tries = 1; ; tries++) {
+            try {
+                this.<Void, IOException>locked((lock, end) -> {
+                    if (content.has(isTheLine)) {
+                        acknowledge(lock); // its writer may have died before it came to that
+                    } else {
+                        write(lock, end, bytes);
+                    }
+                    return null;
+                });
+                return;
+            } catch (LockLostException e) {
+                if (tries == MOST_TRIES) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private void write(SessionLock lock, long end, byte[] bytes) throws IOException {
+        try {
+            content.append(bytes, end, lock);
+        } catch (LockLostException e) {
+            throw told(e, "Nothing was written to " + path + " after that");
+        }
+        acknowledge(lock);
+    }
+
+    /** What makes of lines that are there lines that stay. */
+    private void acknowledge(SessionLock lock) throws IOException {
+        if (forced) {
+            try {
+                SessionLock.force(path);
+                SessionLock.force(path.toAbsolutePath().getParent()); // else a new file may lose its name
+            } catch (IOException e) {
+                throw new IOException("the lines are in " + path + ", but could not be forced to the disk (" + e
+                        + "): they are not acknowledged, and a power cut may take them away", e);
+            }
+        }
+        try {
+            lock.ensureHeld();
+        } catch (LockLostException e) {
+            throw told(e, "What was being written to " + path + " may be there or not, and is not acknowledged: look for it under the next "
+                    + "lock (SessionFile.appendOnce does) before it is written again");
+        }
+    }
+
+    private static LockLostException told(LockLostException lost, String what) {
+        LockLostException told = new LockLostException(lost.reason(), lost.since(), lost.getMessage() + ". " + what);
+        told.initCause(lost);
+        return told;
+    }
+
+    // ---- the lock ----
+
+    /**
+     * Runs an action under the lock of this file, after the repair of a torn last line. In it the thread may use {@link #lines()},
+     * {@link #append(SessionLock, List)} and, if nobody may take the lock over, {@link #compact(SessionLock, Rewrite)}.
+     *
+     * <pre>{@code
+     * session.<Void, IOException>withLock(lock -> {
+     *     int number = session.lines().size() + 1;
+     *     session.append(lock, List.of("{\"number\":" + number + "}"));
+     *     return null;
+     * });
+     * }</pre>
+     *
+     * @param action what to run; the lock is closed after it
+     * @return what the action returned
+     * @throws X what the action threw
+     * @throws LockLostException if the action returned but the lock had been lost before
+     * @throws IOException if the lock was not to be had, or the disk refused a repair; then the action was not run
+     * @throws InterruptedException if the thread is interrupted before or while it waits for the lock; then the action was not run
+     */
+    public <T, X extends Exception> T withLock(@NotNull LockedAction<T, X> action) throws X, IOException, InterruptedException {
+        Objects.requireNonNull(action, "action");
+        return this.<T, X>locked((lock, end) -> action.run(lock));
+    }
+
+    private <T, X extends Exception> T locked(Step<T, X> step) throws X, IOException, InterruptedException {
+        while (true) {
+            try (SessionLock lock = locks.acquire(path, options)) {
+                long end = wholeEnd(lock);
+                if (end >= 0) {
+                    T result = step.run(lock, end);
+                    lock.ensureHeld();
+                    return result;
+                }
+            }
+            repair();
+        }
+    }
+
+    /** Under a lock of its own: a repair that comes late would cut off what others have appended since. */
+    private void repair() throws IOException, InterruptedException {
+        try (SessionLock lock = locks.acquire(path, options.withTakeover(false).withMaxHold(LockOptions.UNLIMITED))) {
+            requireNoTakeover(lock, "repaired");
+            wholeEnd(lock);
+            lock.ensureHeld();
+        }
+    }
+
+    /** {@return the file's length if its last line is whole, or could be made so under this lock; -1 if not} */
+    private long wholeEnd(SessionLock lock) throws IOException {
+        long end = content.wholeEnd();
+        if (end < 0 && !lock.mayBeTakenOver()) {
+            content.cutTail(lock);
+            end = content.wholeEnd();
+        }
+        return end;
+    }
+
+    private static void requireNoTakeover(SessionLock lock, String what) {
+        if (lock.mayBeTakenOver()) {
+            throw new IllegalStateException("the lock of " + lock.name() + " may be taken over, so the file must not be " + what
+                    + " under it: this would come late if the process froze. Take it with LockOptions.withTakeover(false)");
+        }
+    }
+
+    /** {@return the caller's lock, or that of its parts which is this file's} */
+    private SessionLock own(SessionLock lock) throws IOException {
+        Path absolute = path.toAbsolutePath();
+        for (SessionLock part : lock.parts()) {
+            Path target = part.target();
+            if (target != null && (target.equals(absolute) || target.getFileName().equals(absolute.getFileName())
+                    && Files.isSameFile(target.getParent(), absolute.getParent()))) {
+                return part;
+            }
+        }
+        throw new IllegalArgumentException("the lock of " + lock.name() + " is not the lock of " + path);
+    }
+
+    // ---- compacting ----
+
+    /**
+     * Writes the whole file anew, in one step: a reader finds all of the old lines or all of the new ones, also after a power cut. The
+     * new content is written beside the file, to {@code <name>.compacting-<token>}, forced to the disk, and renamed over it. Nobody
+     * takes the lock over meanwhile ({@link LockOptions#withTakeover}); {@link LockOptions#maxHold()} counts. A torn last line is left
+     * out. The new file has the old one's permissions, and its owner and group where this process may give them. If there is
+     * no file, nothing is done.
+     *
+     * @param rewrite makes the new lines of the old ones, while the lock is held
+     * @throws X what {@code rewrite} threw; the file is as it was
+     * @throws IllegalArgumentException if a new line contains a line break or half of a surrogate pair; the file is as it was
+     * @throws LockTimeoutException if the lock was not to be had in time
+     * @throws LockLostException if the lock was lost; the file is as it was, unless the loss came in the very instant of the rename
+     * @throws LockReentryException if this thread holds the lock already; see {@link #compact(SessionLock, Rewrite)}
+     * @throws IOException if the disk refuses, or a line is not UTF-8; the file is as it was unless the message says otherwise
+     * @throws InterruptedException if the thread is interrupted before or while it waits for the lock
+     */
+    public <X extends Exception> void compact(@NotNull Rewrite<X> rewrite) throws X, IOException, InterruptedException {
+        Objects.requireNonNull(rewrite, "rewrite");
+        try (SessionLock lock = locks.acquire(path, options.withTakeover(false))) {
+            compact(lock, rewrite);
+        }
+    }
+
+    /**
+     * As {@link #compact(Rewrite)}, under a lock that the caller holds.
+     *
+     * @param lock the lock of this file, acquired with {@link LockOptions#withTakeover withTakeover(false)}; stays open
+     * @throws IllegalStateException if the lock was closed, or may be taken over
+     * @throws IllegalArgumentException if the lock is another file's; or as {@link #compact(Rewrite)}
+     */
+    public <X extends Exception> void compact(@NotNull SessionLock lock, @NotNull Rewrite<X> rewrite) throws X, IOException {
+        Objects.requireNonNull(rewrite, "rewrite");
+        SessionLock own = own(lock);
+        requireNoTakeover(own, "rewritten");
+        lock.ensureHeld();
+        if (!Files.exists(path)) {
+            return;
+        }
+        removeLeftovers();
+        byte[] bytes = LineFile.encode(rewrite.rewrite(content.lines(true)));
+        // A name of its own: one who lost the lock in here, and does not know it yet, must not write into his successor's file.
+        Path fresh = path.resolveSibling(path.getFileName() + FRESH + own.token());
+        try {
+            writeFresh(fresh, bytes);
+            lock.ensureHeld();
+            own.replace(fresh);
+        } finally {
+            Files.deleteIfExists(fresh);
+        }
+        lock.ensureHeld();
+    }
+
+    /** What compactions that were killed have left. Nobody else compacts now. */
+    private void removeLeftovers() throws IOException {
+        String beginning = path.getFileName() + FRESH;
+        try (DirectoryStream<Path> left = Files.newDirectoryStream(path.toAbsolutePath().getParent(), entry -> {
+            String name = entry.getFileName().toString();
+            return name.startsWith(beginning) && name.substring(beginning.length()).chars().allMatch(c -> c >= '0' && c <= '9');
+        })) {
+            for (Path fresh : left) {
+                Files.deleteIfExists(fresh);
+            }
+        }
+    }
+
+    private void writeFresh(Path fresh, byte[] bytes) throws IOException {
+        @Nullable PosixFileAttributeView view = Files.getFileAttributeView(path, PosixFileAttributeView.class);
+        @Nullable PosixFileAttributes old = view == null ? null : view.readAttributes();
+        try {
+            LineFile.uninterrupted(() -> {
+                Files.deleteIfExists(fresh);
+                try (FileChannel out = create(fresh, old != null)) {
+                    for (ByteBuffer left = ByteBuffer.wrap(bytes); left.hasRemaining(); ) {
+                        out.write(left.slice(left.position(), Math.min(CHUNK, left.remaining())));
+                        left.position((int) out.position());
+                    }
+                }
+                return null;
+            });
+            if (old != null) {
+                giveAway(fresh, old);
+                Files.setPosixFilePermissions(fresh, old.permissions());
+            }
+        } catch (IOException e) {
+            throw new IOException("could not write the new content of " + path + " to " + fresh + " (" + e + "); the file is as it was", e);
+        }
+    }
+
+    /** Nobody else may read it before it has the permissions of the old one. */
+    private static FileChannel create(Path fresh, boolean posix) throws IOException {
+        Set<StandardOpenOption> options = EnumSet.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        Set<PosixFilePermission> own = EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
+        return posix ? FileChannel.open(fresh, options, PosixFilePermissions.asFileAttribute(own)) : FileChannel.open(fresh, options);
+    }
+
+    private static void giveAway(Path fresh, PosixFileAttributes old) {
+        try {
+            PosixFileAttributeView view = Files.getFileAttributeView(fresh, PosixFileAttributeView.class);
+            PosixFileAttributes now = view.readAttributes();
+            if (!now.group().equals(old.group())) {
+                view.setGroup(old.group());
+            }
+            if (!now.owner().equals(old.owner())) {
+                view.setOwner(old.owner());
+            }
+        } catch (IOException | UnsupportedOperationException e) {
+            // only root may give files away
+        }
+    }
+
+    /** {@return the file's path} */
+    @Override
+    public String toString() {
+        return "SessionFile[" + path + "]";
+    }
+}
