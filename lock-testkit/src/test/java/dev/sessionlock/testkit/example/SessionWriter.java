@@ -17,10 +17,15 @@ import java.util.List;
 
 /** The writer of the README that stands everything. */
 final class SessionWriter implements Writer {
-    private final SessionLocks locks = SessionLocks.create();
+    private final SessionLocks locks;
     private final Path session;
 
     SessionWriter(Path session) {
+        this(SessionLocks.create(), session);
+    }
+
+    SessionWriter(SessionLocks locks, Path session) {
+        this.locks = locks;
         this.session = session;
     }
 
