@@ -4,6 +4,7 @@
  */
 module dev.sessionlock.testkit {
     requires transitive dev.sessionlock;
+    requires java.management;
     requires static org.jetbrains.annotations;
     requires static org.junit.jupiter.api;
 

@@ -90,7 +90,7 @@ public final class SessionFile {
 
     /** Runs under the lock when the file ends with a whole line. */
     private interface Step<T, X extends Exception> {
-        T run(SessionLock lock, long end) throws X, IOException;
+        T run(SessionLock lock, long end) throws X, IOException, InterruptedException;
     }
 
     private SessionFile(Path path, SessionLocks locks, LockOptions options, boolean forced) {
@@ -296,10 +296,10 @@ public final class SessionFile {
      * {@link #append(SessionLock, List)} and, if nobody may take the lock over, {@link #compact(SessionLock, Rewrite)}.
      *
      * <pre>{@code
-     * session.<Void, IOException>withLock(lock -> {
-     *     int number = session.lines().size() + 1;
-     *     session.append(lock, List.of("{\"number\":" + number + "}"));
-     *     return null;
+     * int number = session.<Integer, IOException>withLock(lock -> {
+     *     int next = session.lines().size() + 1;
+     *     session.append(lock, List.of("{\"number\":" + next + "}"));
+     *     return next;
      * });
      * }</pre>
      *
@@ -313,6 +313,15 @@ public final class SessionFile {
     public <T, X extends Exception> T withLock(@NotNull LockedAction<T, X> action) throws X, IOException, InterruptedException {
         Objects.requireNonNull(action, "action");
         return this.<T, X>locked((lock, end) -> action.run(lock));
+    }
+
+    /** As {@link #withLock}, for an action that returns nothing. */
+    public <X extends Exception> void runWithLock(@NotNull LockedRunnable<X> action) throws X, IOException, InterruptedException {
+        Objects.requireNonNull(action, "action");
+        this.<Boolean, X>locked((lock, end) -> {
+            action.run(lock);
+            return true;
+        });
     }
 
     private <T, X extends Exception> T locked(Step<T, X> step) throws X, IOException, InterruptedException {

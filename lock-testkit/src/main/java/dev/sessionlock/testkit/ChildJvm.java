@@ -33,7 +33,7 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * A JVM that a test starts, talks to, and kills, freezes and wakes. It runs with the test's own class path; what it prints is
+ * A JVM that a test starts, talks to, and kills, freezes and wakes. It runs with the test's own classes; what it prints is
  * captured, and stands in the message of whatever fails.
  *
  * <pre>{@code
@@ -54,6 +54,9 @@ import org.jetbrains.annotations.Nullable;
  *
  * <p>Nothing is left behind: {@link #close} kills it, frozen or not, and what it has started; should the test's JVM die, the child
  * does the same by itself, and a frozen one is killed by a small shell that waits for just that.
+ *
+ * <p>It runs on the class path, also where the test runs on the module path: what it runs need not be exported or opened. So classes know
+ * no module there, and services are found that {@code META-INF/services} names, not those that a {@code module-info} alone provides.
  *
  * <p>For Unix systems: signals are sent with {@code kill}, by a shell. Thread-safe.
  */
@@ -229,6 +232,16 @@ public final class ChildJvm implements AutoCloseable {
         lock.lock();
         try {
             return Optional.ofNullable(take(mark));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** {@return whether the child has said this; not taken} */
+    boolean hasMark(String mark) {
+        lock.lock();
+        try {
+            return marks.stream().anyMatch(said -> said.name().equals(mark));
         } finally {
             lock.unlock();
         }
@@ -553,7 +566,7 @@ public final class ChildJvm implements AutoCloseable {
         private List<String> args = List.of();
         private List<String> wrapper = List.of();
         private String name;
-        private String classPath = System.getProperty("java.class.path");
+        private String classPath = TestClassPath.get();
         private Path java = Path.of(System.getProperty("java.home"), "bin", "java");
         private @Nullable Path directory;
 
@@ -586,7 +599,7 @@ public final class ChildJvm implements AutoCloseable {
             return this;
         }
 
-        /** Its class path; the test's own by default. */
+        /** Its class path; by default all that the test's own JVM loads classes from, be it by class path or module path. */
         public @NotNull Builder classPath(@NotNull String classPath) {
             this.classPath = Objects.requireNonNull(classPath, "classPath");
             return this;

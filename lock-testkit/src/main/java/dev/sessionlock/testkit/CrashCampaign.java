@@ -40,19 +40,31 @@ final class CrashCampaign {
     private static final int RUNS_WORTH_AN_ARCHIVE = 8;
     /** So many outcomes may wait for the check. */
     private static final int WAITING = 8;
+    /** So many processes may be frozen at once: they take memory, some 50 MB each, and no processor. */
+    private static final int FROZEN_AT_ONCE = 16;
+    /** A run in which the machine itself stalled a process past its lease is done so often. */
+    private static final int STARVED_TRIES = 4;
 
-    /** What is put to the test. */
-    record Subject(Class<? extends CrashScenario> scenario, CrashLab.Setup given, CrashLab.RunCheck check, Duration timeout,
-                   boolean stepsMayVary, List<String> jvmArgs) {
+    /**
+     * What is put to the test.
+     *
+     * @param meanwhile what another process does while the first is frozen; null if the same
+     */
+    record Subject(Class<? extends CrashScenario> scenario, @Nullable Class<? extends CrashScenario> meanwhile, CrashLab.Setup given,
+                   CrashLab.RunCheck check, Duration timeout, boolean stepsMayVary, boolean lockSteps, List<String> jvmArgs) {
+        Class<? extends CrashScenario> other() {
+            return meanwhile == null ? scenario : meanwhile;
+        }
+
         String name() {
-            return scenario.getName().substring(scenario.getPackageName().isEmpty() ? 0 : scenario.getPackageName().length() + 1)
-                    .replace('$', '.');
+            return CrashCampaign.name(scenario);
         }
     }
 
     private final CrashWorkshop workshop;
     private final Subject subject;
     private final Plan.Kind kind;
+    private final Duration freeze;
     private final String title;
     private final long start = System.nanoTime();
     private final List<CrashFinding> findings = new ArrayList<>();
@@ -61,12 +73,24 @@ final class CrashCampaign {
     private int runs;
     private int checked;
     private int notReached;
+    private int cameIn;
+    private int waited;
+    /** The first of those in which the other process came to no end for want of the lock. */
+    private @Nullable String lacking;
+    private int lacked;
     private List<Effect.Began> baseline = List.of();
 
-    CrashCampaign(CrashWorkshop workshop, Subject subject, Plan.Kind kind, String more) {
+    /**
+     * A walk.
+     *
+     * @param more about what befalls the runs, in words
+     * @param freeze for how long each is frozen, if they are
+     */
+    CrashCampaign(CrashWorkshop workshop, Subject subject, Plan.Kind kind, String more, Duration freeze) {
         this.workshop = workshop;
         this.subject = subject;
         this.kind = kind;
+        this.freeze = freeze;
         this.title = "CrashLab " + subject.name() + ", " + kind + more;
     }
 
@@ -78,7 +102,7 @@ final class CrashCampaign {
             return new CrashSummary(0, 0, 0, Duration.ZERO);
         }
         Path pristine = prepare();
-        ExecutorService runners = Executors.newFixedThreadPool(CrashWorkshop.AT_ONCE, work -> {
+        ExecutorService runners = Executors.newFixedThreadPool(atOnce(), work -> {
             Thread thread = new Thread(work, "crash-run");
             thread.setDaemon(true);
             return thread;
@@ -94,6 +118,10 @@ final class CrashCampaign {
             runners.awaitTermination(1, TimeUnit.MINUTES); // they let go of their JVMs
             CrashWorkshop.remove(pristine);
         }
+    }
+
+    private int atOnce() {
+        return kind == Plan.Kind.FREEZE ? FROZEN_AT_ONCE : CrashWorkshop.AT_ONCE;
     }
 
     private Path prepare() throws IOException {
@@ -113,16 +141,39 @@ final class CrashCampaign {
             throws IOException, InterruptedException {
         int times = subject.stepsMayVary ? 3 : 2;
         workshop.expect(times);
-        accept(workshop.run(subject, pristine, Plan.NOTHING));
+        accept(withoutStarving(() -> workshop.run(subject, pristine, Plan.NOTHING)));
         boolean train = plans.apply(baseline).size() >= RUNS_WORTH_AN_ARCHIVE;
         List<Future<CrashOutcome>> more = new ArrayList<>();
         for (int i = 1; i < times; i++) {
             boolean now = train && i == 1;
-            more.add(runners.submit(() -> now ? workshop.train(subject, pristine) : workshop.run(subject, pristine, Plan.NOTHING)));
+            more.add(runners.submit(() -> withoutStarving(
+                    () -> now ? workshop.train(subject, pristine) : workshop.run(subject, pristine, Plan.NOTHING))));
         }
         for (Future<CrashOutcome> one : more) {
             accept(get(one));
         }
+        if (kind == Plan.Kind.FREEZE && subject.meanwhile != null) {
+            acceptTheOther(withoutStarving(() -> workshop.runTheOther(subject, pristine)));
+        }
+    }
+
+    private void acceptTheOther(CrashOutcome outcome) {
+        runs++;
+        String reason = outcome.end() == CrashOutcome.End.HUNG ? hung(outcome.dump())
+                : outcome.end() == CrashOutcome.End.THREW ? "failed: " + outcome.thrown()
+                : outcome.differences().isEmpty() ? null : "went round java.nio.file: " + String.join("; ", outcome.differences());
+        if (reason != null) {
+            throw new AssertionError(title + ": " + name(subject.other()) + ", run alone, " + reason + printed(outcome.output()));
+        }
+        CrashWorkshop.remove(outcome.directory().getParent());
+    }
+
+    private String hung(String dump) {
+        return "did not end within " + subject.timeout.toMillis() + " ms; its threads:\n" + dump;
+    }
+
+    private static String printed(String output) {
+        return output.isEmpty() ? "" : "\n  it printed:\n" + output.indent(4);
     }
 
     private void accept(CrashOutcome outcome) throws IOException, InterruptedException {
@@ -136,10 +187,10 @@ final class CrashCampaign {
     }
 
     private void requireSound(CrashOutcome outcome) throws IOException, InterruptedException {
-        String output = outcome.output().isEmpty() ? "" : "\n  it printed:\n" + outcome.output().indent(4);
+        String output = printed(outcome.output());
         String reason = null;
         if (outcome.end() == CrashOutcome.End.HUNG) {
-            reason = "a run without a fault did not end within " + subject.timeout.toMillis() + " ms; its threads:\n" + outcome.dump();
+            reason = "a run without a fault " + hung(outcome.dump());
         } else if (outcome.end() == CrashOutcome.End.THREW) {
             reason = "a run without a fault failed: " + outcome.thrown();
         } else if (!outcome.differences().isEmpty()) {
@@ -169,6 +220,10 @@ final class CrashCampaign {
                 + "Use Files or FileChannel in what is to be tested";
     }
 
+    private static String name(Class<?> scenario) {
+        return scenario.getName().substring(scenario.getPackageName().isEmpty() ? 0 : scenario.getPackageName().length() + 1).replace('$', '.');
+    }
+
     private static List<Effect.Began> steps(List<Effect.Began> operations) {
         return operations.stream().filter(operation -> operation.act().isChange()).toList();
     }
@@ -196,13 +251,13 @@ final class CrashCampaign {
     // ---- with faults ----
 
     private void walk(Path pristine, List<Plan> plans, ExecutorService runners) throws IOException, InterruptedException {
-        workshop.expect(plans.size());
+        workshop.expect(kind == Plan.Kind.FREEZE ? 2 * plans.size() : plans.size());
         BlockingQueue<Future<CrashOutcome>> done = new LinkedBlockingQueue<>();
-        Semaphore room = new Semaphore(WAITING);
+        Semaphore room = new Semaphore(Math.max(WAITING, atOnce()));
         for (Plan plan : plans) {
             runners.execute(new FutureTask<>(() -> {
                 room.acquire();
-                return workshop.run(subject, pristine, plan);
+                return once(pristine, plan);
             }) {
                 @Override
                 protected void done() {
@@ -224,6 +279,25 @@ final class CrashCampaign {
         }
     }
 
+    private CrashOutcome once(Path pristine, Plan plan) throws IOException, InterruptedException {
+        return kind == Plan.Kind.FREEZE ? withoutStarving(() -> workshop.runFrozen(subject, pristine, plan, freeze))
+                : workshop.run(subject, pristine, plan);
+    }
+
+    private interface Run {
+        CrashOutcome go() throws IOException, InterruptedException;
+    }
+
+    /** One run, done again if the machine itself stalled a process past its lease. */
+    private static CrashOutcome withoutStarving(Run run) throws IOException, InterruptedException {
+        CrashOutcome outcome = run.go();
+        for (int tries = 1; tries < STARVED_TRIES && outcome.wasStarved(); tries++) {
+            CrashWorkshop.remove(outcome.directory().getParent());
+            outcome = run.go();
+        }
+        return outcome;
+    }
+
     private static CrashOutcome get(Future<CrashOutcome> future) throws IOException, InterruptedException {
         try {
             return future.get();
@@ -232,6 +306,8 @@ final class CrashCampaign {
                 throw io;
             } else if (e.getCause() instanceof AssertionError error) {
                 throw error;
+            } else if (e.getCause() instanceof InterruptedException) {
+                throw new IllegalStateException("this lab was closed while it ran", e.getCause());
             }
             throw new IllegalStateException(e.getCause());
         }
@@ -241,9 +317,11 @@ final class CrashCampaign {
         boolean atEnd = kind == Plan.Kind.POWER && outcome.befallen() == null;
         String event = event(outcome);
         int before = findings.size();
-        String reason = outcome.end() == CrashOutcome.End.HUNG
-                ? "it did not end within " + subject.timeout.toMillis() + " ms; its threads:\n" + outcome.dump()
+        String reason = outcome.end() == CrashOutcome.End.HUNG ? "it " + hung(outcome.dump())
                 : !outcome.differences().isEmpty() ? roundNio(outcome) : unsteady(outcome);
+        if (reason == null && outcome.meanwhile() != null) {
+            reason = wrongMeanwhile(outcome, outcome.meanwhile());
+        }
         if (reason != null) {
             found(outcome, outcome.plan(), event, outcome.directory(), reason, null);
         } else if (kind == Plan.Kind.POWER && (outcome.end() == CrashOutcome.End.STOPPED || atEnd)) {
@@ -279,6 +357,48 @@ final class CrashCampaign {
                 + "\" in a run without a fault. Let one thread write, and let no time decide; or accept it with stepsMayVary()";
     }
 
+    /** {@return what the other process may not have done; null if it did not} */
+    private @Nullable String wrongMeanwhile(CrashOutcome outcome, CrashOutcome.Meanwhile meanwhile) {
+        Set<String> both = new HashSet<>(outcome.acknowledged());
+        both.retainAll(meanwhile.acknowledged());
+        if (subject.meanwhile == null && !both.isEmpty()) {
+            throw new AssertionError(title + ": both processes acknowledged \"" + both.iterator().next() + "\", so no check can tell whose is "
+                    + "missing. Have each write something of its own, by CrashLab.process(), or give the other one a scenario of its own with "
+                    + "meanwhile(…), which may do the same on purpose");
+        }
+        if (meanwhile.waited()) {
+            waited++;
+        } else {
+            cameIn++;
+        }
+        if (meanwhile.end() == CrashOutcome.End.HUNG) {
+            return "the other process " + hung(meanwhile.dump());
+        } else if (meanwhile.lackedTheLock()) {
+            lacked++;
+            lacking = lacking == null ? meanwhile.thrown() : lacking;
+        } else if (meanwhile.thrown() != null) {
+            return "the other process failed, though nothing befell it: " + meanwhile.thrown();
+        }
+        return null;
+    }
+
+    private static String course(CrashOutcome outcome) {
+        CrashOutcome.Meanwhile meanwhile = outcome.meanwhile();
+        if (meanwhile == null) {
+            return "";
+        }
+        String others = meanwhile.thrown() != null ? "it failed: " + meanwhile.thrown() : meanwhile.end() == CrashOutcome.End.HUNG ? "it hung"
+                : "it ran to its end";
+        String acknowledged = meanwhile.acknowledged().isEmpty() ? ", and acknowledged nothing"
+                : ", and acknowledged: " + String.join(", ", meanwhile.acknowledged());
+        String own = outcome.thrown() != null ? "ended with: " + outcome.thrown() : outcome.end() == CrashOutcome.End.HUNG ? "hung"
+                : "returned as if all were well";
+        String after = outcome.acknowledged().isEmpty() ? "; all in all it acknowledged nothing"
+                : "; all in all it acknowledged: " + String.join(", ", outcome.acknowledged());
+        return (meanwhile.waited() ? "the other process waited for it; once the frozen one was woken, " : "meanwhile the other process worked: ")
+                + others + acknowledged + "\nwoken after " + meanwhile.frozenMillis() + " ms, it " + own + after + "\n";
+    }
+
     private String event(CrashOutcome outcome) {
         Plan plan = outcome.plan();
         String operation = outcome.befallen();
@@ -295,6 +415,7 @@ final class CrashCampaign {
             case POWER -> "the power was cut before " + step + ": " + operation;
             case FAIL -> failure(plan) + ": " + operation;
             case DELAY -> "late by " + plan.how() + " ms, " + step + ": " + operation;
+            case FREEZE -> "frozen " + plan.how() + " " + step + ": " + operation;
             case NONE -> "nothing";
         };
     }
@@ -342,10 +463,11 @@ final class CrashCampaign {
     private void found(CrashOutcome outcome, Plan plan, String event, Path directory, String why, @Nullable Throwable cause,
             String listing) {
         StringBuilder more = new StringBuilder();
-        if (!outcome.acknowledged().isEmpty()) {
+        boolean told = outcome.meanwhile() != null; // in the course of things
+        if (!outcome.acknowledged().isEmpty() && !told) {
             more.append("acknowledged: ").append(String.join(", ", outcome.acknowledged())).append('\n');
         }
-        if (outcome.thrown() != null) {
+        if (outcome.thrown() != null && !told) {
             more.append("the scenario ended with: ").append(outcome.thrown()).append('\n');
         } else if (kind == Plan.Kind.FAIL && outcome.end() == CrashOutcome.End.RETURNED) {
             more.append("the scenario returned as if all were well\n");
@@ -353,8 +475,11 @@ final class CrashCampaign {
         if (!outcome.output().isBlank()) {
             more.append("it printed:\n").append(outcome.output().indent(2));
         }
+        if (told && !outcome.meanwhile().output().isBlank()) {
+            more.append("the other printed:\n").append(outcome.meanwhile().output().indent(2));
+        }
         workshop.keep();
-        findings.add(new CrashFinding(plan, event, outcome.stack(), listing, directory, why, cause, more.toString()));
+        findings.add(new CrashFinding(plan, event, outcome.stack(), course(outcome), listing, directory, why, cause, more.toString()));
     }
 
     private void cutPower(CrashOutcome outcome, String event) throws IOException, InterruptedException {
@@ -385,7 +510,14 @@ final class CrashCampaign {
                 Duration.ofNanos(System.nanoTime() - start));
         String line = title + ": " + summary.line(findings.size()) + (notReached == 0 ? ""
                 : ", " + notReached + " runs ended before their step");
+        if (kind == Plan.Kind.FREEZE) {
+            line += ", the other came in " + cameIn + (cameIn == 1 ? " time" : " times") + " and waited " + waited;
+            line += lacked == 0 ? "" : "; without the lock it ended " + lacked + (lacked == 1 ? " time" : " times");
+        }
         System.out.println(line);
+        if (lacked > 0 && lacked == cameIn + waited) {
+            throw new AssertionError(line + ". It never did its work, so this says nothing. First: " + lacking);
+        }
         if (!findings.isEmpty()) {
             findings.sort(Comparator.<CrashFinding>comparingInt(finding -> finding.plan().step())
                     .thenComparingInt(finding -> plans.indexOf(finding.plan())));

@@ -1,5 +1,7 @@
 package dev.sessionlock.testkit;
 
+import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.threads.Cells;
 import dev.sessionlock.testkit.disk.Gate;
 import dev.sessionlock.testkit.disk.LabFileSystemProvider;
 import dev.sessionlock.testkit.disk.Plan;
@@ -12,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.spi.FileSystemProvider;
 import java.util.Base64;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import org.jetbrains.annotations.Nullable;
 
 /**
@@ -20,24 +23,45 @@ import org.jetbrains.annotations.Nullable;
  * befallen operation stack     the operation now fails, or is late
  * ack text                     the scenario acknowledges
  * event stopped operation stack      it stands where it is to be killed; every operation of every thread waits
+ * event frozen operation stack       it stands where it is to be frozen, likewise, and goes on when told to
  * event returned | threw stack       the scenario is over; the JVM now ends by itself
  * dump stacks                  when asked for
+ * waits true | false           when asked whether a thread of it waits for a lock
  * </pre>
  */
 final class CrashChild implements ChildScenario {
     private static final String NOTHING = "-";
-    private static volatile @Nullable ParentJvm lab;
+    /** Then something is still held: a handle that was never closed. */
+    private static final long TO_TIDY_MILLIS = 2_000;
+    static final String DUMP = "dump";
+    static final String WAITS = "waits";
+    static final String GO_ON = "go on";
 
-    /** What to run, and where: one line, sent to the child. */
-    record Order(String scenario, Path directory, Path journal, Plan plan) {
+    private static final CountDownLatch goOn = new CountDownLatch(1);
+    private static volatile @Nullable ParentJvm lab;
+    private static volatile String role = CrashLab.FIRST;
+
+    /**
+     * What to run, and where: one line, sent to the child.
+     *
+     * @param role which of the lab's processes it is
+     * @param locksCount whether to count what is done for locks
+     */
+    record Order(String scenario, String role, Path directory, Path journal, boolean locksCount, Plan plan) {
         String line() {
-            return String.join(" ", encode(scenario), encode(directory.toString()), encode(journal.toString()), encode(plan.toString()));
+            return String.join(" ", encode(scenario), encode(role), encode(directory.toString()), encode(journal.toString()),
+                    Boolean.toString(locksCount), encode(plan.toString()));
         }
 
         static Order parse(String line) {
             String[] parts = line.split(" ");
-            return new Order(decode(parts[0]), Path.of(decode(parts[1])), Path.of(decode(parts[2])), Plan.parse(decode(parts[3])));
+            return new Order(decode(parts[0]), decode(parts[1]), Path.of(decode(parts[2])), Path.of(decode(parts[3])),
+                    Boolean.parseBoolean(parts[4]), Plan.parse(decode(parts[5])));
         }
+    }
+
+    static String role() {
+        return role;
     }
 
     static String encode(String text) {
@@ -59,15 +83,35 @@ final class CrashChild implements ChildScenario {
     public void run(ParentJvm parent) throws Exception {
         Order order = Order.parse(parent.awaitLine());
         lab = parent;
+        role = order.role();
         answerFrom(parent);
         CrashScenario scenario = scenario(order.scenario());
         text(new Throwable().getStackTrace()); // a first run archives its classes: these are for those that come to be killed
         arm(parent, order);
         try {
             scenario.run(order.directory());
+            letTheLibraryEnd();
             parent.mark("event", "returned");
         } catch (Throwable e) {
             parent.mark("event", "threw", encode(text(e)));
+        }
+    }
+
+    /**
+     * Where all {@code SessionLocks} are closed, the library's thread tidies up and ends. It is waited for: else it would be for luck to decide
+     * how far it comes before the JVM has ended.
+     */
+    private static void letTheLibraryEnd() throws InterruptedException {
+        Thread[] threads = new Thread[Thread.activeCount() + 100];
+        ThreadGroup top = Thread.currentThread().getThreadGroup();
+        while (top.getParent() != null) {
+            top = top.getParent();
+        }
+        int count = top.enumerate(threads);
+        for (int i = 0; i < count; i++) {
+            if (threads[i].getName().equals("sessionlock-keeper") && !Cells.OF_THIS_PROCESS.hasTenants()) {
+                threads[i].join(TO_TIDY_MILLIS);
+            }
         }
     }
 
@@ -83,7 +127,7 @@ final class CrashChild implements ChildScenario {
             throw new IllegalStateException("the default file system provider of this JVM is " + provider.getClass().getName()
                     + " and not the lab's");
         }
-        ours.arm(order.directory(), order.plan(), new Gate.Lab() {
+        ours.arm(order.directory(), order.plan(), order.locksCount(), new Gate.Lab() {
             @Override
             public void stopped(String operation, StackTraceElement[] at) {
                 parent.mark("event", "stopped", encode(operation), encode(text(at)));
@@ -92,6 +136,23 @@ final class CrashChild implements ChildScenario {
             @Override
             public void befallen(String operation, StackTraceElement[] at) {
                 parent.mark("befallen", encode(operation), encode(text(at)));
+            }
+
+            @Override
+            public void frozen(String operation, StackTraceElement[] at) {
+                parent.mark("event", "frozen", encode(operation), encode(text(at)));
+                boolean interrupted = false;
+                while (true) {
+                    try {
+                        goOn.await();
+                        break;
+                    } catch (InterruptedException e) {
+                        interrupted = true; // a process that is frozen does not notice
+                    }
+                }
+                if (interrupted) {
+                    Thread.currentThread().interrupt();
+                }
             }
         }, new FileOutputStream(order.journal().toFile())); // not through NIO, which passes the gate
     }
@@ -131,13 +192,16 @@ final class CrashChild implements ChildScenario {
         return text.toString();
     }
 
-    /** Tells where all threads are, when the lab asks, since they hang. */
+    /** Tells where all threads are, when the lab asks, and lets the one go on that was frozen. */
     private static void answerFrom(ParentJvm parent) {
         Thread ear = new Thread(() -> {
             try {
                 while (true) {
-                    parent.awaitLine();
-                    parent.mark("dump", encode(dump()));
+                    switch (parent.awaitLine()) {
+                        case WAITS -> parent.mark(WAITS, waitsForALock());
+                        case GO_ON -> goOn.countDown();
+                        default -> parent.mark(DUMP, encode(dump()));
+                    }
                 }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
@@ -145,6 +209,20 @@ final class CrashChild implements ChildScenario {
         }, "lab-answers");
         ear.setDaemon(true);
         ear.start();
+    }
+
+    private static boolean waitsForALock() {
+        for (Map.Entry<Thread, StackTraceElement[]> thread : Thread.getAllStackTraces().entrySet()) {
+            Thread.State state = thread.getKey().getState();
+            if (state == Thread.State.WAITING || state == Thread.State.TIMED_WAITING) {
+                for (StackTraceElement frame : thread.getValue()) {
+                    if (frame.getClassName().equals(SessionLocks.class.getName())) {
+                        return true;
+                    }
+                }
+            }
+        }
+        return false;
     }
 
     private static String dump() {

@@ -18,13 +18,14 @@ import org.jetbrains.annotations.Nullable;
  * @param plan the run, as {@link CrashLab#ONLY} names it
  * @param title what befell it, in words
  * @param stack where the scenario was
+ * @param course what went on then; empty if it ended there
  * @param listing what the directory holds
  * @param directory where that lies
  * @param why what is wrong
  * @param cause what the check threw; null if it is the lab that is not content
  * @param more how the run ended, what it printed
  */
-record CrashFinding(Plan plan, String title, String stack, String listing, Path directory, String why, @Nullable Throwable cause,
+record CrashFinding(Plan plan, String title, String stack, String course, String listing, Path directory, String why, @Nullable Throwable cause,
                     String more) {
     private static final int MOST_ENTRIES = 30;
     private static final int MOST_FRAMES = 12;
@@ -37,6 +38,9 @@ record CrashFinding(Plan plan, String title, String stack, String listing, Path 
         StringBuilder text = new StringBuilder(title).append(System.lineSeparator());
         if (!stack.isEmpty()) {
             indent(text, shortened(stack), "     ", MOST_FRAMES);
+        }
+        if (!course.isEmpty()) {
+            indent(text, course, "   ", MOST_LINES);
         }
         text.append("   what is wrong: ");
         indent(text, why, "", MOST_LINES);

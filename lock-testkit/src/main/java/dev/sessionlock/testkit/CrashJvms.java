@@ -44,7 +44,7 @@ final class CrashJvms {
     private CrashJvms(Path home) throws IOException {
         this.home = home;
         this.provider = pack(home.resolve("provider.jar"), own(), PROVIDER);
-        this.classPath = packed(System.getProperty("java.class.path"));
+        this.classPath = packed(TestClassPath.get());
     }
 
     static synchronized CrashJvms get() throws IOException {

@@ -1,5 +1,6 @@
 package dev.sessionlock.testkit;
 
+import dev.sessionlock.LockOptions;
 import dev.sessionlock.testkit.disk.Act;
 import dev.sessionlock.testkit.disk.Disk;
 import dev.sessionlock.testkit.disk.Effect;
@@ -18,7 +19,8 @@ import org.jetbrains.annotations.Nullable;
 
 /**
  * Crash-tests code that writes files: runs it, unchanged, once for each file operation that it does, kills it there (or lets the
- * operation fail, or cuts the power), and has the directory checked that it leaves.
+ * operation fail, or cuts the power, or freezes it past its lease while another process works), and has the directory checked that it
+ * leaves.
  *
  * <pre>{@code
  * static final class Append implements CrashScenario {
@@ -41,6 +43,7 @@ import org.jetbrains.annotations.Nullable;
  * creating, writing, truncating, forcing, deleting, renaming, linking, setting attributes. {@link #killAtEveryStep} kills the JVM
  * (SIGKILL: no finally block, no hook) before each, after each, and within each write after one byte, half of it, and all but one byte;
  * all its other threads wait at their next operation meanwhile. {@link #failAtEveryStep} also counts opening, reading and listing.
+ * No steps are what the lock library does for its locks (see {@link #lockStepsToo}), nor anything that its own threads do.
  *
  * <p><b>Power cuts</b> undo what was never forced. The model is the weakest that POSIX and Linux promise: content is safe once its file
  * was forced after the write; a directory entry is safe once the <em>directory</em> was forced ({@code FileChannel.open(dir,
@@ -54,7 +57,7 @@ import org.jetbrains.annotations.Nullable;
  * processes go round it. They work, but are no steps; a run in which the directory changed without a step is an error. (Left out of
  * that: {@code .session-locks}, which the library writes through memory. What is written there round NIO counts as never forced.)
  *
- * <p>The scenario's JVM runs with the test's class path, its directories packed into jars; its default file system is ours. So there
+ * <p>The scenario's JVM runs with the test's classes, all on the class path, directories packed into jars; its default file system is ours. So there
  * {@code Path} is not of the JDK's own classes, channels are not the JDK's, and directory streams are not secure ones;
  * {@code FileChannel.map} into an {@code Arena}, Unix domain sockets and (in JDK 17) {@code Files.probeContentType} do not work. What
  * is reached by a symbolic link from outside of the directory is not seen.
@@ -105,12 +108,18 @@ public final class CrashLab implements AutoCloseable {
         void check(@NotNull Path directory, @NotNull CrashRun run) throws Exception;
     }
 
+    static final String FIRST = "first";
+    static final String OTHER = "other";
+
     private final CrashWorkshop workshop = new CrashWorkshop();
     private @Nullable Class<? extends CrashScenario> scenario;
     private Setup given = directory -> { };
     private @Nullable RunCheck check;
     private Duration timeout = Duration.ofSeconds(30);
+    private Duration freeze = Duration.ZERO;
+    private @Nullable Class<? extends CrashScenario> meanwhile;
     private boolean stepsMayVary;
+    private boolean lockSteps;
     private @Nullable String only = System.getProperty(ONLY);
     private final List<String> jvmArgs = new ArrayList<>();
 
@@ -130,6 +139,14 @@ public final class CrashLab implements AutoCloseable {
      */
     public static void acknowledge(@NotNull String what) {
         CrashChild.acknowledge(Objects.requireNonNull(what, "what"));
+    }
+
+    /**
+     * {@return which process of a lab this is: {@code "first"}, the one that something befalls, or {@code "other"}, which works while the
+     * first is frozen; {@code "first"} also where the code does not run in a lab} So one scenario can write what tells who has written it.
+     */
+    public static @NotNull String process() {
+        return CrashChild.role();
     }
 
     /**
@@ -198,6 +215,29 @@ public final class CrashLab implements AutoCloseable {
      */
     public @NotNull CrashLab stepsMayVary() {
         this.stepsMayVary = true;
+        return this;
+    }
+
+    /**
+     * What another process does while the first is frozen; by default the same as it. Only {@link #freezeAtEveryStep} has one.
+     *
+     * @param scenario a class with a constructor without parameters
+     * @return this
+     */
+    public @NotNull CrashLab meanwhile(@NotNull Class<? extends CrashScenario> scenario) {
+        this.meanwhile = Objects.requireNonNull(scenario, "scenario");
+        return this;
+    }
+
+    /**
+     * Counts as steps also what is done for session locks: in {@code .session-locks}, and to {@code .lock} files. Without this they are
+     * left out, since it is the library's own business, and tested there, what becomes of a lock whose holder is killed in the middle of taking
+     * it. For tests of the library itself, and scenarios that do nothing but take locks.
+     *
+     * @return this
+     */
+    public @NotNull CrashLab lockStepsToo() {
+        this.lockSteps = true;
         return this;
     }
 
@@ -327,6 +367,59 @@ public final class CrashLab implements AutoCloseable {
                 Step.changes(operations).stream().map(step -> new Plan(Plan.Kind.DELAY, step.number, millis)).toList());
     }
 
+    /**
+     * Freezes the scenario's process (SIGSTOP) before and after each of its steps, one run each, for longer than the lease of its lock; has
+     * another process work under the same lock meanwhile, until it has ended; then wakes the frozen one (SIGCONT), which goes on where it
+     * stood, and has the directory checked once it has ended, too. This finds writes that come late: of a holder that had looked whether it
+     * still holds, was frozen, was passed over, and woke.
+     *
+     * <p>Have the scenario ask for a short lease, since each run lasts as long as the freeze, though many are frozen at once:
+     * <pre>{@code
+     * static final class Append implements CrashScenario {
+     *     @Override public void run(Path directory) throws Exception {
+     *         LockOptions options = LockOptions.defaults().withLease(LockOptions.MIN_LEASE);    // 1 s
+     *         String line = "{\"id\":\"" + CrashLab.process() + "\"}";                          // each process has a line of its own
+     *         new SessionWriter(directory.resolve("session.jsonl"), options).append(line);
+     *         CrashLab.acknowledge(line);
+     *     }
+     * }
+     *
+     * @CrashTest
+     * void nothingIsLostToALateWrite(CrashLab lab) throws Exception {
+     *     lab.scenario(Append.class)
+     *        .check((dir, run) -> assertThat(Files.readAllLines(dir.resolve("session.jsonl"))).containsAll(run.acknowledged()))
+     *        .freezeAtEveryStep(Duration.ofMillis(1_500));
+     * }
+     * }</pre>
+     *
+     * <p>The frozen one may end as it likes: mostly it throws a {@link dev.sessionlock.LockLostException}, having acknowledged nothing.
+     * {@link CrashRun#acknowledged} has what either has acknowledged. The other process fails a run if it throws, unless it is because it
+     * did not get the lock or lost it. Where it waits for the lock although the lease is over, since the frozen one asked for
+     * {@code takeover(false)}, that one is woken, and then both go on at once.
+     *
+     * <p>No process is left behind, frozen or not, however this ends.
+     *
+     * @param pastTheLease for how long it is frozen: longer than the lease of each lock that it takes, and a tenth of that
+     * @return what was gone through
+     * @throws AssertionError if a check failed, or if the lab cannot be trusted with this scenario: a lease outlasts the freeze, say
+     * @throws IOException if the lab's own files or processes fail
+     * @throws InterruptedException if interrupted
+     */
+    public @NotNull CrashSummary freezeAtEveryStep(@NotNull Duration pastTheLease) throws IOException, InterruptedException {
+        if (pastTheLease.compareTo(LockOptions.MIN_LEASE) <= 0) {
+            throw new IllegalArgumentException("a freeze of " + pastTheLease + " is not past any lease; the shortest is " + LockOptions.MIN_LEASE);
+        }
+        this.freeze = pastTheLease;
+        return go(Plan.Kind.FREEZE, " for " + pastTheLease.toMillis() + " ms", operations -> {
+            List<Plan> plans = new ArrayList<>();
+            for (Step step : Step.changes(operations)) {
+                plans.add(new Plan(Plan.Kind.FREEZE, step.number, Plan.BEFORE));
+                plans.add(new Plan(Plan.Kind.FREEZE, step.number, Plan.AFTER));
+            }
+            return plans;
+        });
+    }
+
     /** Draws up what is to befall the runs, from what one did. */
     private interface Plans {
         List<Plan> of(List<Effect.Began> operations);
@@ -354,8 +447,9 @@ public final class CrashLab implements AutoCloseable {
             throw new IllegalStateException("the lab lacks a " + (scenario == null ? "scenario: lab.scenario(Append.class)"
                     : "check: lab.check(dir -> …)"));
         }
-        CrashCampaign.Subject subject = new CrashCampaign.Subject(scenario, given, check, timeout, stepsMayVary, List.copyOf(jvmArgs));
-        return new CrashCampaign(workshop, subject, kind, more).run(only, plans::of);
+        CrashCampaign.Subject subject = new CrashCampaign.Subject(scenario, meanwhile, given, check, timeout, stepsMayVary, lockSteps,
+                List.copyOf(jvmArgs));
+        return new CrashCampaign(workshop, subject, kind, more, freeze).run(only, plans::of);
     }
 
     /** Ends what still runs, and removes the lab's directories, apart from those that a failure has named. */

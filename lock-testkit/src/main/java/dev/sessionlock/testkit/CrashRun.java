@@ -9,7 +9,8 @@ import org.jetbrains.annotations.Nullable;
  *
  * @param event what befell it, in words; "nothing" for the run without a fault
  * @param step the number of the operation that it befell, from 1; 0 for the run without a fault
- * @param acknowledged what the scenario had {@linkplain CrashLab#acknowledge acknowledged} until then, in order
+ * @param acknowledged what the scenario had {@linkplain CrashLab#acknowledge acknowledged} until then, in order; after it, in a run in which it
+ *     was frozen, what the other process had
  * @param returned whether the scenario came to its end; not if it was killed, or threw
  * @param thrown the exception that it ended with, with its stack; null if with none
  */

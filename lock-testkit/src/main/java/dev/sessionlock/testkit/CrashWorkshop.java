@@ -26,7 +26,9 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
 
 /** Where the runs of one lab take place: its temporary directory, and its JVMs, some of which are started ahead. */
@@ -103,8 +105,8 @@ final class CrashWorkshop implements AutoCloseable {
     }
 
     private void discard() {
-        ready.forEach(child -> child.thenAccept(ChildJvm::close));
-        ready.forEach(child -> child.exceptionally(e -> null).join());
+        List<CompletableFuture<Void>> closed = ready.stream().map(child -> child.thenAccept(ChildJvm::close)).toList();
+        closed.forEach(closing -> closing.exceptionally(e -> null).join()); // not just the starting, which may come before it
         ready.clear();
     }
 
@@ -112,7 +114,7 @@ final class CrashWorkshop implements AutoCloseable {
 
     /** Runs a scenario once, in a copy of a directory. */
     CrashOutcome run(CrashCampaign.Subject subject, Path pristine, Plan plan) throws IOException, InterruptedException {
-        return run(subject, pristine, plan, next(subject));
+        return run(subject, pristine, plan, () -> next(subject));
     }
 
     /** Runs a scenario without a fault, and archives the classes that it needs for the runs to come. */
@@ -122,26 +124,103 @@ final class CrashWorkshop implements AutoCloseable {
             return run(subject, pristine, Plan.NOTHING);
         }
         Path archive = jvms.newArchive();
-        CrashOutcome outcome = run(subject, pristine, Plan.NOTHING, start(subject, archive));
+        CrashOutcome outcome = run(subject, pristine, Plan.NOTHING, () -> start(subject, archive));
         jvms.trained(subject, archive);
         discardReady(); // they were started without it
         return outcome;
     }
 
-    private CrashOutcome run(CrashCampaign.Subject subject, Path pristine, Plan plan, CompletableFuture<ChildJvm> starting)
+    /** @param starting asked only when it is to run: whoever has a child closes it, however this ends */
+    private CrashOutcome run(CrashCampaign.Subject subject, Path pristine, Plan plan, Supplier<CompletableFuture<ChildJvm>> starting)
             throws IOException, InterruptedException {
         RUNNING.acquire();
-        try (ChildJvm child = started(starting)) {
-            Path place = Files.createDirectory(home().resolve(runs.incrementAndGet() + "-" + plan.toString().replace(':', '-')));
-            Path directory = place.resolve("directory");
-            copy(pristine, directory);
-            Disk disk = Disk.of(directory);
-            Path journal = place.resolve("journal");
-            child.send(new CrashChild.Order(subject.scenario().getName(), directory, journal, plan).line());
-            return outcome(subject, plan, directory, disk, journal, child);
+        try (ChildJvm child = started(starting.get())) {
+            Place place = place(pristine, plan);
+            child.send(place.order(subject, subject.scenario(), CrashLab.FIRST, place.journal, plan));
+            return place.outcome(plan, await(subject, child), null);
         } finally {
             RUNNING.release();
         }
+    }
+
+    /** Runs the other scenario alone, without a fault. */
+    CrashOutcome runTheOther(CrashCampaign.Subject subject, Path pristine) throws IOException, InterruptedException {
+        RUNNING.acquire();
+        try (ChildJvm child = started(next(subject))) {
+            Place place = place(pristine, Plan.NOTHING);
+            child.send(place.order(subject, subject.other(), CrashLab.OTHER, place.journal, Plan.NOTHING));
+            return place.outcome(Plan.NOTHING, await(subject, child), null);
+        } finally {
+            RUNNING.release();
+        }
+    }
+
+    /**
+     * Runs a scenario, has it frozen where that is planned, and another process work meanwhile. One that is frozen takes no processor: only
+     * what comes before and after it is done by few at once.
+     *
+     * @throws AssertionError if it was not frozen for long enough to be passed over
+     */
+    CrashOutcome runFrozen(CrashCampaign.Subject subject, Path pristine, Plan plan, Duration freeze) throws IOException, InterruptedException {
+        RUNNING.acquire();
+        boolean running = true;
+        try (ChildJvm child = started(next(subject))) {
+            Place place = place(pristine, plan);
+            child.send(place.order(subject, subject.scenario(), CrashLab.FIRST, place.journal, plan));
+            Ended ended = await(subject, child);
+            if (ended.end != CrashOutcome.End.FROZEN) {
+                return place.outcome(plan, ended, null);
+            }
+            child.freeze();
+            long since = System.nanoTime();
+            running = false;
+            RUNNING.release();
+            TimeUnit.NANOSECONDS.sleep(freeze.toNanos());
+            new FrozenLocks(place.directory, child.pid()).awaitTheirEnd(freeze);
+            RUNNING.acquire();
+            running = true;
+            try (ChildJvm other = started(next(subject))) {
+                Path notes = place.journal.resolveSibling("journal-of-the-other");
+                other.send(place.order(subject, subject.other(), CrashLab.OTHER, notes, Plan.NOTHING));
+                boolean waited = !new Passing(other, subject.timeout()).comesThrough();
+                long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - since);
+                child.send(CrashChild.GO_ON);
+                child.wake();
+                Ended after = await(subject, child).at(ended.event);
+                Ended others = await(subject, other);
+                return place.outcome(plan, after, new CrashOutcome.Meanwhile(millis, waited, others.end, others.acknowledged, others.thrown,
+                        others.dump, others.output));
+            }
+        } finally {
+            if (running) {
+                RUNNING.release();
+            }
+        }
+    }
+
+    /** Where one run takes place. */
+    private record Place(Path directory, Path journal, Disk disk) {
+        String order(CrashCampaign.Subject subject, Class<? extends CrashScenario> scenario, String role, Path notes, Plan plan) {
+            return new CrashChild.Order(scenario.getName(), role, directory, notes, subject.lockSteps(), plan).line();
+        }
+
+        CrashOutcome outcome(Plan plan, Ended ended, CrashOutcome.@Nullable Meanwhile meanwhile) throws IOException {
+            List<Effect> effects = Files.exists(journal) ? Effect.readAll(journal) : List.of();
+            effects.forEach(disk::apply);
+            List<Effect.Began> operations = effects.stream().filter(Effect.Began.class::isInstance).map(Effect.Began.class::cast)
+                    .filter(Effect.Began::counts).toList();
+            ChildJvm.Mark event = ended.event;
+            return new CrashOutcome(plan, directory, disk, operations, ended.end, event == null ? null : CrashChild.decode(ended.detail(0)),
+                    event == null ? "" : CrashChild.decode(ended.detail(1)), ended.acknowledged, ended.thrown, ended.dump, ended.output,
+                    meanwhile == null ? disk.differences(directory) : List.of(), meanwhile); // two processes changed it
+        }
+    }
+
+    private Place place(Path pristine, Plan plan) throws IOException {
+        Path place = Files.createDirectory(home().resolve(runs.incrementAndGet() + "-" + plan.toString().replace(':', '-')));
+        Path directory = place.resolve("directory");
+        copy(pristine, directory);
+        return new Place(directory, place.resolve("journal"), Disk.of(directory));
     }
 
     private static ChildJvm started(CompletableFuture<ChildJvm> starting) throws IOException {
@@ -157,8 +236,24 @@ final class CrashWorkshop implements AutoCloseable {
         }
     }
 
-    private static CrashOutcome outcome(CrashCampaign.Subject subject, Plan plan, Path directory, Disk disk, Path journal, ChildJvm child)
-            throws IOException, InterruptedException {
+    /**
+     * How a child ended, or that it stands where it is to be frozen.
+     *
+     * @param event the operation that something befell, with the stack; null if nothing did
+     */
+    private record Ended(CrashOutcome.End end, ChildJvm.@Nullable Mark event, @Nullable String thrown, String dump, List<String> acknowledged,
+                         String output) {
+        /** {@return part of the event, without what kind of one it is} */
+        String detail(int index) {
+            return event.detail(event.name().equals("event") ? index + 1 : index);
+        }
+
+        Ended at(ChildJvm.@Nullable Mark frozen) {
+            return new Ended(end, frozen, thrown, dump, acknowledged, output);
+        }
+    }
+
+    private static Ended await(CrashCampaign.Subject subject, ChildJvm child) throws InterruptedException {
         CrashOutcome.End end;
         String thrown = null;
         String dump = "";
@@ -167,7 +262,9 @@ final class CrashWorkshop implements AutoCloseable {
         try {
             event = child.awaitMark("event", subject.timeout());
             end = CrashOutcome.End.valueOf(event.detail(0).toUpperCase(Locale.ROOT));
-            if (end == CrashOutcome.End.STOPPED) {
+            if (end == CrashOutcome.End.FROZEN) {
+                return new Ended(end, event, null, "", List.of(), "");
+            } else if (end == CrashOutcome.End.STOPPED) {
                 child.kill();
             } else {
                 thrown = end == CrashOutcome.End.THREW ? CrashChild.decode(event.detail(1)) : null;
@@ -189,22 +286,14 @@ final class CrashWorkshop implements AutoCloseable {
         for (Optional<ChildJvm.Mark> ack = child.pollMark("ack"); ack.isPresent(); ack = child.pollMark("ack")) {
             acknowledged.add(CrashChild.decode(ack.get().detail(0)));
         }
-        boolean stopped = end == CrashOutcome.End.STOPPED;
-        ChildJvm.Mark befallen = stopped ? event : child.pollMark("befallen").orElse(null);
-        int first = stopped ? 1 : 0;
-        List<Effect> effects = Files.exists(journal) ? Effect.readAll(journal) : List.of();
-        effects.forEach(disk::apply);
-        List<Effect.Began> operations = effects.stream().filter(Effect.Began.class::isInstance).map(Effect.Began.class::cast).toList();
-        return new CrashOutcome(plan, directory, disk, operations, end, befallen == null ? null : CrashChild.decode(befallen.detail(first)),
-                befallen == null ? "" : CrashChild.decode(befallen.detail(first + 1)), List.copyOf(acknowledged), thrown, dump,
-                child.output(),
-                disk.differences(directory));
+        return new Ended(end, end == CrashOutcome.End.STOPPED ? event : child.pollMark("befallen").orElse(null), thrown, dump,
+                List.copyOf(acknowledged), child.output());
     }
 
     private static String dump(ChildJvm child) throws InterruptedException {
         try {
-            child.send("dump");
-            return CrashChild.decode(child.awaitMark("dump", TO_DUMP).detail(0));
+            child.send(CrashChild.DUMP);
+            return CrashChild.decode(child.awaitMark(CrashChild.DUMP, TO_DUMP).detail(0));
         } catch (AssertionError e) {
             return "(it did not tell where its threads are)";
         }

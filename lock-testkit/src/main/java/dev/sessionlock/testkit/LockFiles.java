@@ -6,6 +6,7 @@ import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.spi.Internals;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -52,6 +53,10 @@ import org.jetbrains.annotations.Nullable;
  * should the test's JVM die, they end by themselves. For Unix systems. Not thread-safe.
  */
 public final class LockFiles implements AutoCloseable {
+    static {
+        Internals.exportTo(LockFiles.class.getModule());
+    }
+
     /** As long as a lease can be, so that no machine is too slow for it. */
     private static final Duration RUNNING = LockOptions.MAX_LEASE;
     /** Torn records are left alone until they are 30 s old. */

@@ -6,6 +6,7 @@ import dev.sessionlock.internal.seats.Names;
 import dev.sessionlock.internal.threads.Cells;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Internals;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.Sight;
 import java.nio.file.Path;
@@ -14,6 +15,10 @@ import org.jetbrains.annotations.Nullable;
 
 /** A process that there is not: it has its own threads' floor, above the memory that it shares with the others of its machine. */
 final class MemoryProcess implements LockEngine {
+    static {
+        Internals.exportTo(MemoryProcess.class.getModule());
+    }
+
     final MemoryMachine machine;
     final long pid;
     private final OwnClock clock = new OwnClock();

@@ -4,7 +4,8 @@
  * crashes and other programs leave behind. Between processes: {@link dev.sessionlock.testkit.ChildJvm} starts a JVM that can be killed,
  * frozen and woken, {@link dev.sessionlock.testkit.MutualExclusionWitness} tells whether two of them ever held one lock at once, and
  * {@link dev.sessionlock.testkit.LockEngineContract} is what every engine must pass. At every step of code that writes files:
- * {@link dev.sessionlock.testkit.CrashLab} kills it, lets the step fail, or cuts the power, and has checked what is left. But for the
+ * {@link dev.sessionlock.testkit.CrashLab} kills it, lets the step fail, cuts the power, or freezes it past its lease, and has checked what is
+ * left. But for the
  * contract and {@link dev.sessionlock.testkit.CrashTest}, none depends on a test framework: what goes wrong is an {@link AssertionError}
  * with the child's output, or the history, in its message.
  */

@@ -17,8 +17,7 @@ import org.junit.jupiter.api.Tag;
 
 /**
  * Our own lock in the lab: its holder is killed at every file operation of acquire, append, replace and release, or the operation
- * fails; then others get in at once, nothing is left, and no line is lost that was acknowledged. The last step may be missing: the
- * keeper removes the spare claim when the last handle was closed, if the JVM lives so long.
+ * fails; then others get in at once, nothing is left, and no line is lost that was acknowledged.
  */
 class CrashedHolderTest {
     private static final String FIRST = "{\"id\":1}\n";
@@ -83,7 +82,7 @@ class CrashedHolderTest {
     @Tag("soak") // the README's example does much the same in the default build
     @CrashTest
     void aKilledHolderIsInNobodysWay(CrashLab lab) throws Exception {
-        lab.scenario(LockedAppend.class).stepsMayVary().given(CrashedHolderTest::given).check((directory, run) -> {
+        lab.scenario(LockedAppend.class).lockStepsToo().given(CrashedHolderTest::given).check((directory, run) -> {
             assertThat(Files.readString(session(directory))).startsWith(FIRST);
             whatWasAcknowledgedIsThere(directory, run);
             othersGetIn(directory);
@@ -93,7 +92,7 @@ class CrashedHolderTest {
     @Tag("soak") // the README's example does much the same in the default build
     @CrashTest
     void aKilledCompactionLeavesTheOldOrTheNew(CrashLab lab) throws Exception {
-        lab.scenario(LockedCompaction.class).stepsMayVary().given(CrashedHolderTest::given).check((directory, run) -> {
+        lab.scenario(LockedCompaction.class).lockStepsToo().given(CrashedHolderTest::given).check((directory, run) -> {
             assertThat(Files.readString(session(directory))).isIn(FIRST, SECOND);
             whatWasAcknowledgedIsThere(directory, run);
             othersGetIn(directory);
@@ -103,7 +102,7 @@ class CrashedHolderTest {
     @Tag("soak") // the README's example does much the same in the default build
     @CrashTest
     void aCompactionSurvivesAPowerCut(CrashLab lab) throws Exception {
-        lab.scenario(LockedCompaction.class).stepsMayVary().given(CrashedHolderTest::given).check((directory, run) -> {
+        lab.scenario(LockedCompaction.class).lockStepsToo().given(CrashedHolderTest::given).check((directory, run) -> {
             assertThat(Files.readString(session(directory))).isIn(FIRST, SECOND);
             whatWasAcknowledgedIsThere(directory, run);
             othersGetIn(directory);
@@ -124,7 +123,7 @@ class CrashedHolderTest {
 
     @CrashTest
     void aPowerCutInTheFirstLockOfANewSessionIsInNobodysWay(CrashLab lab) throws Exception {
-        lab.scenario(FirstLockOfANewSession.class).stepsMayVary().check((directory, run) -> othersGetIn(directory)).powerCutAtEveryStep();
+        lab.scenario(FirstLockOfANewSession.class).lockStepsToo().check((directory, run) -> othersGetIn(directory)).powerCutAtEveryStep();
     }
 
     @CrashTest
@@ -140,7 +139,7 @@ class CrashedHolderTest {
     }
 
     private static void failing(CrashLab lab, CrashFault... faults) throws Exception {
-        lab.scenario(LockedAppend.class).stepsMayVary().given(CrashedHolderTest::given).check((directory, run) -> {
+        lab.scenario(LockedAppend.class).lockStepsToo().given(CrashedHolderTest::given).check((directory, run) -> {
             assertThat(Files.readString(session(directory))).startsWith(FIRST);
             whatWasAcknowledgedIsThere(directory, run);
             othersGetIn(directory);

@@ -479,7 +479,8 @@ public final class Cells {
         }
     }
 
-    boolean hasTenants() {
+    /** {@return whether any {@code SessionLocks} is open} */
+    public boolean hasTenants() {
         return tenants.get() > 0;
     }
 

@@ -14,8 +14,13 @@ import java.util.List;
 /** What an operation did to the disk. Names are relative to the lab's directory, files are told by inode. */
 public sealed interface Effect {
 
-    /** An operation begins, which the effects after this one belong to; {@code length} is how much it writes. */
-    record Began(Act act, int length, String text) implements Effect {
+    /**
+     * An operation begins, which the effects after this one belong to.
+     *
+     * @param counts false if it is done by a thread whose operations are not counted
+     * @param length how much it writes
+     */
+    record Began(Act act, boolean counts, int length, String text) implements Effect {
     }
 
     /** A new file, directory or symbolic link ({@code f}, {@code d}, {@code l}; {@code target} is where a link points). */
@@ -48,6 +53,7 @@ public sealed interface Effect {
         if (this instanceof Began e) {
             out.writeByte('o');
             out.writeByte(e.act.ordinal());
+            out.writeBoolean(e.counts);
             out.writeInt(e.length);
             text(out, e.text);
         } else if (this instanceof Made e) {
@@ -100,7 +106,7 @@ public sealed interface Effect {
 
     private static Effect read(DataInputStream in, int tag) throws IOException {
         return switch (tag) {
-            case 'o' -> new Began(Act.values()[in.readByte()], in.readInt(), text(in));
+            case 'o' -> new Began(Act.values()[in.readByte()], in.readBoolean(), in.readInt(), text(in));
             case 'm' -> new Made(text(in), in.readLong(), in.readChar(), text(in), in.readInt());
             case 'l' -> new Linked(text(in), in.readLong());
             case 'x' -> new Removed(text(in));

@@ -1,10 +1,12 @@
 package dev.sessionlock.testkit.disk;
 
+import dev.sessionlock.internal.directory.LockDirectory;
 import java.io.BufferedOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
@@ -12,8 +14,15 @@ import org.jetbrains.annotations.Nullable;
 /**
  * Where every file operation beneath the lab's directory passes: one at a time, so that they have an order, and so that no other
  * thread changes anything once the run has been stopped. Here it befalls them what was planned.
+ *
+ * <p>What the lock library does for itself is written down, but does not count: a step is named by its number, and how much the library
+ * has to do for a lock depends on what its own thread has come to meanwhile.
  */
 public final class Gate {
+    /** The library's threads that run none of its users' code. */
+    private static final Set<String> LIBRARYS_OWN = Set.of("sessionlock-keeper", "sessionlock-waits-in-kernel", "sessionlock-shutdown",
+            "sessionlock-jdbc");
+
     /** What the gate tells the lab. */
     public interface Lab {
         /**
@@ -26,10 +35,14 @@ public final class Gate {
 
         /** An operation is made to fail, or to be late. */
         void befallen(String operation, StackTraceElement[] at);
+
+        /** The run has come to where its process is to be frozen. Returns when it has been, and was woken. */
+        void frozen(String operation, StackTraceElement[] at);
     }
 
     private final Path root;
     private final Plan plan;
+    private final boolean locksCount;
     private final Lab lab;
     private final DataOutputStream journal;
     private final ReentrantLock lock = new ReentrantLock();
@@ -50,12 +63,14 @@ public final class Gate {
      *
      * @param root the lab's directory, its real path, of the system's own provider
      * @param plan what is to befall the run
+     * @param locksCount whether to count, too, what a thread of the program does for its locks
      * @param lab who is told
      * @param journal where it writes what was done
      */
-    Gate(Path root, Plan plan, Lab lab, OutputStream journal) {
+    Gate(Path root, Plan plan, boolean locksCount, Lab lab, OutputStream journal) {
         this.root = root;
         this.plan = plan;
+        this.locksCount = locksCount;
         this.lab = lab;
         this.journal = new DataOutputStream(new BufferedOutputStream(journal));
     }
@@ -152,8 +167,9 @@ public final class Gate {
     }
 
     private int begin(Operation operation) throws IOException {
-        record(new Effect.Began(operation.act(), (int) Math.min(Integer.MAX_VALUE, operation.length()), operation.describe(root)));
-        if (!operation.act().isChange()) {
+        boolean counts = counts(operation);
+        record(new Effect.Began(operation.act(), counts, (int) Math.min(Integer.MAX_VALUE, operation.length()), operation.describe(root)));
+        if (!operation.act().isChange() || !counts) {
             return 0;
         }
         steps++;
@@ -162,6 +178,37 @@ public final class Gate {
             lab.befallen(operation.describe(root), new Throwable().getStackTrace());
         }
         return steps;
+    }
+
+    private boolean counts(Operation operation) {
+        return !LIBRARYS_OWN.contains(Thread.currentThread().getName()) && (locksCount || !isForALock(operation));
+    }
+
+    private static boolean isForALock(Operation operation) {
+        Path other = operation.other();
+        return isInner(operation.path()) && (other == null || isInner(other))
+                || (isRecord(operation.path()) || other != null && isRecord(other)) && comesFromTheLibrary();
+    }
+
+    private static boolean isInner(Path path) {
+        for (Path name : path) {
+            if (name.toString().equals(LockDirectory.INNER)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean isRecord(Path path) {
+        String name = String.valueOf(path.getFileName());
+        return name.endsWith(".lock") || name.endsWith(".lock.reclaim");
+    }
+
+    /** A program may well have files of such names that are its own. */
+    private static boolean comesFromTheLibrary() {
+        return StackWalker.getInstance().walk(frames -> frames.map(StackWalker.StackFrame::getClassName)
+                .filter(name -> !name.startsWith("java.") && !name.startsWith("sun.") && !name.startsWith(Gate.class.getPackageName()))
+                .findFirst().orElse("").startsWith("dev.sessionlock.internal."));
     }
 
     /** Leaves the gate; a late operation is done and its thread kept, while the others go on. */
@@ -188,6 +235,9 @@ public final class Gate {
     private void stop(Operation operation, int step, String where) throws IOException {
         if (step > 0 && plan.stops(step, where)) {
             stopHere(operation.describe(root));
+        } else if (step > 0 && plan.freezes(step, where)) {
+            journal.flush();
+            lab.frozen(operation.describe(root), new Throwable().getStackTrace()); // nobody else gets through the gate meanwhile
         }
     }
 
@@ -227,7 +277,7 @@ public final class Gate {
     }
 
     private boolean failsNow(Operation operation) {
-        if (plan.kind() != Plan.Kind.FAIL || !operation.act().mayFailWith(plan.errno())) {
+        if (plan.kind() != Plan.Kind.FAIL || !operation.act().mayFailWith(plan.errno()) || !counts(operation)) {
             return false;
         }
         boolean now = ++fallible == plan.step();

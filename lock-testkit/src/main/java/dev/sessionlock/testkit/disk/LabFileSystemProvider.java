@@ -67,13 +67,14 @@ public final class LabFileSystemProvider extends FileSystemProvider {
      *
      * @param directory the directory; one of our paths
      * @param plan what is to befall them
+     * @param locksCount whether to count, too, what a thread of the program does for its locks
      * @param lab who is told
      * @param journal where they are noted
      * @throws IOException if the directory is not there
      */
-    public void arm(@NotNull Path directory, @NotNull Plan plan, @NotNull Gate.Lab lab, @NotNull OutputStream journal)
+    public void arm(@NotNull Path directory, @NotNull Plan plan, boolean locksCount, @NotNull Gate.Lab lab, @NotNull OutputStream journal)
             throws IOException {
-        gate = new Gate(LabPath.real(directory).toRealPath(), plan, lab, journal);
+        gate = new Gate(LabPath.real(directory).toRealPath(), plan, locksCount, lab, journal);
     }
 
     /** Where an operation takes place, beneath the lab's directory. */

@@ -36,7 +36,9 @@ public record Plan(@NotNull Kind kind, int step, @NotNull String how) {
         /** An operation fails. */
         FAIL,
         /** An operation is late. */
-        DELAY;
+        DELAY,
+        /** The whole process is frozen, and woken later. */
+        FREEZE;
 
         @Override
         public String toString() {
@@ -56,7 +58,7 @@ public record Plan(@NotNull Kind kind, int step, @NotNull String how) {
             return new Plan(Kind.valueOf(parts[0].toUpperCase(Locale.ROOT)), step, parts[2]);
         } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException e) {
             throw new IllegalArgumentException("\"" + text + "\" names no run of a lab; it should read like kill:17:half, power:17:0+none, "
-                    + "fail:17:ENOSPC-once or delay:17:500", e);
+                    + "fail:17:ENOSPC-once, delay:17:500 or freeze:17:before", e);
         }
     }
 
@@ -66,6 +68,10 @@ public record Plan(@NotNull Kind kind, int step, @NotNull String how) {
 
     boolean stops(int number, String where) {
         return step == number && (kind == Kind.KILL && how.equals(where) || kind == Kind.POWER && where.equals(BEFORE));
+    }
+
+    boolean freezes(int number, String where) {
+        return kind == Kind.FREEZE && step == number && how.equals(where);
     }
 
     /** {@return after how many bytes of a write of this length it stops within it; negative if it does not} */

@@ -79,7 +79,7 @@ class LabFileSystemProviderTest {
         Path under = fill(temp.resolve("labs"));
         provider = new LabFileSystemProvider(FileSystems.getDefault().provider());
         lab = provider.getPath(under.toUri());
-        provider.arm(lab, Plan.NOTHING, new Gate.Lab() {
+        provider.arm(lab, Plan.NOTHING, true, new Gate.Lab() {
             @Override
             public void stopped(String operation, StackTraceElement[] at) {
                 throw new AssertionError(operation);
@@ -87,6 +87,11 @@ class LabFileSystemProviderTest {
 
             @Override
             public void befallen(String operation, StackTraceElement[] at) {
+                throw new AssertionError(operation);
+            }
+
+            @Override
+            public void frozen(String operation, StackTraceElement[] at) {
                 throw new AssertionError(operation);
             }
         }, journal);

@@ -13,10 +13,15 @@ import java.util.List;
 
 /** The writer of the README that the lab takes apart. */
 final class NaiveWriter implements Writer {
-    private final SessionLocks locks = SessionLocks.create();
+    private final SessionLocks locks;
     private final Path session;
 
     NaiveWriter(Path session) {
+        this(SessionLocks.create(), session);
+    }
+
+    NaiveWriter(SessionLocks locks, Path session) {
+        this.locks = locks;
         this.session = session;
     }
 

@@ -20,10 +20,9 @@ final class SeveralStepsWriter implements Writer {
 
     @Override
     public void append(String line) throws IOException, InterruptedException {
-        session.<Void, IOException>withLock(lock -> {
+        session.runWithLock(lock -> {
             session.append(lock, List.of(StormedWriters.FILLER, line));
             session.append(lock, List.of(StormedWriters.FILLER));
-            return null;
         });
     }
 
