@@ -9,13 +9,11 @@ import org.jetbrains.annotations.NotNull;
  * acquire again, and look at what the next holder did.
  *
  * <pre>{@code
- * try (SessionLock lock = locks.acquire(session)) {
- *     for (String line : lines) {
- *         lock.ensureHeld();
- *         Files.writeString(session, line, APPEND);
- *     }
+ * try {
+ *     session.append(line);
  * } catch (LockLostException lost) {
- *     log.warn("stopped writing: {} (since {})", lost.getMessage(), lost.since());
+ *     log.warn("not acknowledged: {} (since {})", lost.getMessage(), lost.since());
+ *     session.appendOnce(line, each -> id.equals(idOf(each)));
  * }
  * }</pre>
  */

@@ -22,12 +22,13 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * A lock that is held: what {@link SessionLocks#acquire} gives, to be closed with try-with-resources.
+ * A lock that is held: what {@link SessionLocks#acquire} gives, to be closed with try-with-resources. For
+ * files of lines there is {@link SessionFile}, which uses it in the right way.
  *
  * <pre>{@code
- * try (SessionLock lock = locks.acquire(session)) {
- *     lock.ensureHeld();                                // before each write that must not come late
- *     Files.writeString(session, line, APPEND);
+ * try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withTakeover(false))) {
+ *     Path changed = Files.writeString(session.resolveSibling("session.new"), change(session));
+ *     lock.replace(changed);                            // if it is still held
  * }
  * }</pre>
  *

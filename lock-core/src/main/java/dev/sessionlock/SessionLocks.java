@@ -33,9 +33,10 @@ import org.jetbrains.annotations.Nullable;
  *
  * <pre>{@code
  * SessionLocks locks = SessionLocks.create();
- * try (SessionLock lock = locks.acquire(Path.of("session.jsonl"))) { // waits, 10 s by default
- *     lock.ensureHeld();                                            // before each write that must not come late
- *     Files.writeString(session, line, APPEND);
+ * SessionFile.of(Path.of("session.jsonl"), locks).append(line);      // lines of text: SessionFile does the rest
+ *
+ * try (SessionLock lock = locks.acquire(Path.of("session.bin"))) {   // waits, 10 s by default
+ *     lock.ensureHeld();                                            // before each step that must not come late
  * }
  * }</pre>
  *

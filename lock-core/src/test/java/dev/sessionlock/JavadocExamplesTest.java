@@ -1,8 +1,6 @@
 package dev.sessionlock;
 
 import static dev.sessionlock.Patience.await;
-import static java.nio.file.StandardOpenOption.APPEND;
-import static java.nio.file.StandardOpenOption.CREATE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -39,16 +37,62 @@ class JavadocExamplesTest {
         session = Files.writeString(dir.resolve("session.jsonl"), line + line);
     }
 
-    /** {@link SessionLocks}, {@link SessionLock}. */
+    /** {@link SessionLocks}. */
     @Test
-    void appending() throws Exception {
+    void takingLocks() throws Exception {
+        Path other = dir.resolve("session.bin");
+        String line = "{\"role\":\"user\"}";
         SessionLocks locks = SessionLocks.create();
-        try (SessionLock lock = locks.acquire(session)) { // waits, 10 s by default
-            lock.ensureHeld();                            // before each write that must not come late
-            Files.writeString(session, line, APPEND);
+        SessionFile.of(session, locks).append(line);      // lines of text: SessionFile does the rest
+
+        try (SessionLock lock = locks.acquire(other)) {   // waits, 10 s by default
+            lock.ensureHeld();                            // before each step that must not come late
         }
-        assertThat(session).hasContent(line + line + line);
+        assertThat(session).hasContent(this.line.repeat(3));
         locks.close();
+    }
+
+    /** {@link SessionLock}. */
+    @Test
+    void changing() throws Exception {
+        try (SessionLocks locks = SessionLocks.create()) {
+            try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withTakeover(false))) {
+                Path changed = Files.writeString(session.resolveSibling("session.new"), compact(session));
+                lock.replace(changed);                            // if it is still held
+            }
+        }
+        assertThat(session).hasContent(line);
+    }
+
+    /** {@link SessionFile}, {@link SessionFile#withLock}, and the README. */
+    @Test
+    void appendingReadingAndCompacting() throws Exception {
+        Path path = dir.resolve("fresh.jsonl");
+        String line = "{\"id\":\"1\"}";
+        String id = "1";
+        try (SessionLocks locks = SessionLocks.create()) {
+            SessionFile session = SessionFile.of(path, locks);
+            session.append(line);                                       // when it returns, the line is there for good
+
+            for (String each : session.lines()) {                       // whole lines only; needs no lock
+                System.out.println(each);
+            }
+            session.appendOnce(line, each -> id.equals(idOf(each)));    // also again, after an exception or a crash
+            assertThat(path).hasContent(line + "\n");
+
+            session.<Void, IOException>withLock(lock -> {
+                int number = session.lines().size() + 1;
+                session.append(lock, List.of("{\"number\":" + number + "}"));
+                return null;
+            });
+            session.append(List.of("{\"done\":1}", "{\"done\":2}"));
+            session.compact(lines -> lines.stream().filter(each -> !each.contains("\"done\"")).toList());
+        }
+        assertThat(path).hasContent(line + "\n{\"number\":2}\n");
+    }
+
+    private static String idOf(String line) {
+        return line.matches("\\{\"id\":\"[^\"]*\".*}") ? line.substring(7, line.indexOf('"', 7)) : "";
     }
 
     /** {@link SessionLocks#withLock(Path, LockedAction)}. */
@@ -132,23 +176,23 @@ class JavadocExamplesTest {
 
     /** {@link LockLostException}. */
     @Test
-    void stoppingAfterALoss() throws Exception {
-        List<String> lines = List.of(line, line, line);
+    void afterALoss() throws Exception {
+        String line = "{\"id\":\"7\"}";
+        String id = "7";
+        LockLostException seen = null;
         try (SessionLocks locks = SessionLocks.create()) {
-            LockLostException seen = null;
-            try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withMaxHold(Duration.ofMillis(100)))) {
+            SessionFile session = SessionFile.of(this.session, locks);
+            try (SessionLock lock = locks.acquire(this.session, LockOptions.defaults().withMaxHold(Duration.ofMillis(100)))) {
                 await().until(() -> !lock.isHeld());
-                for (String line : lines) {
-                    lock.ensureHeld();
-                    Files.writeString(session, line, APPEND);
-                }
+                session.append(lock, List.of(line));
             } catch (LockLostException lost) {
-                log.warn("stopped writing: {} (since {})", lost.getMessage(), lost.since());
+                log.warn("not acknowledged: {} (since {})", lost.getMessage(), lost.since());
+                session.appendOnce(line, each -> id.equals(idOf(each)));
                 seen = lost;
             }
-            assertThat(seen).isNotNull();
         }
-        assertThat(session).hasContent(line + line);
+        assertThat(seen).isNotNull();
+        assertThat(session).hasContent(this.line + this.line + line + "\n");
     }
 
     /** {@link LockReport}. */
@@ -179,16 +223,5 @@ class JavadocExamplesTest {
         await().until(() -> alerts.contains("lost session.jsonl: MAX_HOLD"));
         lock.close();
         locks.close();
-    }
-
-    /** The ten lines of the README. */
-    @Test
-    void aLogThatIsMade() throws Exception {
-        Path fresh = dir.resolve("fresh.jsonl");
-        try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(fresh)) {
-            lock.ensureHeld();
-            Files.writeString(fresh, line, CREATE, APPEND);
-        }
-        assertThat(fresh).hasContent(line);
     }
 }

@@ -1,6 +1,5 @@
 package dev.sessionlock.testkit.example;
 
-import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import java.io.IOException;
@@ -28,7 +27,7 @@ final class ReplacingWriter implements Writer {
     }
 
     private void change(String more) throws IOException, InterruptedException {
-        try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withTakeover(false))) {
+        try (SessionLock lock = locks.acquire(session, StormedWriters.BRIEF.withTakeover(false))) {
             String before = Files.exists(session) ? Files.readString(session) : "";
             Path changed = Files.writeString(session.resolveSibling(session.getFileName() + ".new"), before + more);
             lock.replace(changed);

@@ -1,6 +1,5 @@
 package dev.sessionlock.testkit.example;
 
-import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionFile;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
@@ -28,7 +27,7 @@ final class SeveralStepsWriter implements Writer {
 
     @Override
     public void compact() throws IOException, InterruptedException {
-        try (SessionLock lock = locks.acquire(session.path(), LockOptions.defaults().withTakeover(false))) {
+        try (SessionLock lock = locks.acquire(session.path(), StormedWriters.BRIEF.withTakeover(false))) {
             session.compact(lock, lines -> lines.stream().filter(line -> !line.equals(StormedWriters.FILLER)).toList());
             session.append(lock, List.of(StormedWriters.FILLER));
         }

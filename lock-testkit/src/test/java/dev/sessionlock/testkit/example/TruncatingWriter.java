@@ -4,7 +4,6 @@ import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
-import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import java.io.IOException;
@@ -48,7 +47,7 @@ final class TruncatingWriter implements Writer {
 
     @Override
     public void compact() throws IOException, InterruptedException {
-        try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withTakeover(false))) {
+        try (SessionLock lock = locks.acquire(session, StormedWriters.BRIEF.withTakeover(false))) {
             List<String> kept = Files.readAllLines(session).stream().filter(line -> !line.contains("\"done\"")).toList();
             lock.replace(Files.write(session.resolveSibling(session.getFileName() + ".new"), kept));
         }
