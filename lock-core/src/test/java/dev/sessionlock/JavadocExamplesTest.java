@@ -1,5 +1,6 @@
 package dev.sessionlock;
 
+import static java.nio.file.StandardOpenOption.APPEND;
 import static dev.sessionlock.Patience.await;
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -126,6 +126,7 @@ class SessionFileTest {
             try (SessionLock other = locks.acquire(path).detach()) {
                 SessionFile impatient = SessionFile.of(path, locks, LockOptions.defaults().withTimeout(Duration.ZERO));
                 assertThatThrownBy(() -> impatient.append("one")).isInstanceOf(LockTimeoutException.class);
+                other.ensureHeld();
             }
             assertThat(path).doesNotExist();
         }
@@ -136,6 +137,7 @@ class SessionFileTest {
                     SessionLock other = locks.acquire(path).detach()) {
                 assertThatThrownBy(() -> SessionFile.of(path, brief).append("one")).isInstanceOf(LockTimeoutException.class);
                 assertThatThrownBy(() -> SessionFile.of(path, brief).compact(lines -> lines)).isInstanceOf(LockTimeoutException.class);
+                other.ensureHeld();
             }
         }
     }
