@@ -13,6 +13,7 @@ import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.LockEngine.Site;
+import dev.sessionlock.spi.Maintainable;
 import dev.sessionlock.spi.Taken;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
@@ -60,6 +61,7 @@ final class Cell {
     private static final long ABANDON_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
     /** The keeper tries so often to give back what is ending. */
     private static final long ENDING_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    private static final long LONG_ENDING_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
     /** So often the keeper glances at what lingers; seldomer at what nobody has used for a while. */
     static final long GLANCE_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
@@ -96,6 +98,7 @@ final class Cell {
     private final Cells cells;
     private final EngineLock engine;
     private final Site site;
+    private final String key;
     private final ReentrantLock turn = new ReentrantLock();
     private final MemoryLock mutex = new MemoryLock();
 
@@ -126,15 +129,29 @@ final class Cell {
     /** By the machine's clock, whatever clock leases run by: it is a matter of letting others have the CPU. */
     private volatile long awayUntil;
 
-    /** @param site where the lock is, pinned for as long as the cell is known */
-    Cell(Cells cells, EngineLock engine, Site site) {
+    /**
+     * @param site where the lock is, pinned for as long as the cell is known
+     * @param key the form of its name under which it is known there
+     */
+    Cell(Cells cells, EngineLock engine, Site site, String key) {
         this.cells = cells;
         this.engine = engine;
         this.site = site;
+        this.key = key;
     }
 
     Site site() {
         return site;
+    }
+
+    /** {@return the form of its name under which it is known at its site} */
+    String key() {
+        return key;
+    }
+
+    /** {@return what it is looked after together with} */
+    Maintainable part() {
+        return site instanceof Maintainable part ? part : cells.engine();
     }
 
     EngineLock engine() {
@@ -700,7 +717,7 @@ final class Cell {
         }
     }
 
-    /** A handle was found unreachable, and it had not been closed. */
+    /** A handle was found unreachable, and it had not been closed. The keeper calls it: memory only. */
     void forgotten(Handle.Ref ref) {
         if (!ref.close()) {
             return;
@@ -708,13 +725,18 @@ final class Cell {
         Grant held = ref.grant();
         log.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by thread \"{}\"{}; use try-with-resources",
                 engine, held.acquiredAt(), held.hold().thread(), purpose(held));
-        if (!isLast(ref)) {
-            close(ref);
-            return;
+        if (isLast(ref)) {
+            lose(held, Reason.LEAKED);
         }
-        lose(held, Reason.LEAKED);
-        letGo(ref);
-        end(held);
+        Left left = letGo(ref);
+        if (left == Left.OTHERS_REMAIN) {
+            held.audience().releasedOne();
+        } else if (left == Left.LAST) {
+            released(held); // the others were closed this moment
+        } else if (left == Left.LINGERS_UNKNOWN) {
+            cells.glanceAt(this);
+        }
+        cells.wakeKeeper(); // what has no handle any more is ending, and given back at the next look
     }
 
     /** How a handle left its grant. */
@@ -960,6 +982,13 @@ final class Cell {
         }
     }
 
+    /** As {@link #endLingeringIfIdle}, if that is due. */
+    void endLingeringIfDue() {
+        if (glance(clock().nanos()) == 0) {
+            endLingeringIfIdle();
+        }
+    }
+
     /** Gives back what lingers here, unless somebody is at it. */
     void endLingeringIfIdle() {
         if (turn.tryLock()) {
@@ -1093,6 +1122,23 @@ final class Cell {
     }
 
     // ---- what the keeper and verifyHeld do ----
+
+    /** Takes away what its holder may not have any longer, by the clock. Memory only, and never throws. */
+    void loseIfOver() {
+        Grant held = grant();
+        if (held == null || held.lost() != null) {
+            return;
+        }
+        try {
+            long token = held.token(); // before it is judged
+            long now = clock().nanos();
+            if (held.isLive() && !held.isValid(now)) {
+                loseToTime(held, token, now);
+            }
+        } catch (RuntimeException | Error e) {
+            trouble.warn(engine + ": could not be taken away", e);
+        }
+    }
 
     /** Looks after what is held here, and finishes what is ending. Never waits for the turn: a missed look comes again. */
     void tend(boolean deeply) {
@@ -1291,11 +1337,19 @@ final class Cell {
         if (held == null) {
             return Long.MAX_VALUE;
         } else if (held.state() == Grant.State.ENDING) {
-            return ENDING_AGAIN_NANOS;
+            return endAgain();
         }
         long grace = held.lost() == null ? Long.MAX_VALUE : held.revokedAt() + held.options().revokeGrace().toNanos() - now;
+        if (grace <= 0) {
+            return endAgain();
+        }
         long hold = held.lost() == null ? held.holdLeft(now) : Long.MAX_VALUE;
         return Math.min(Math.min(held.hold().terms().leaseNanos() / 4, held.renewEvery()), Math.min(hold, grace));
+    }
+
+    /** Seldomer while somebody is at it: perhaps its disk does not answer. */
+    private long endAgain() {
+        return turn.isLocked() ? LONG_ENDING_AGAIN_NANOS : ENDING_AGAIN_NANOS;
     }
 
     // ---- when the clock is moved by hand ----

@@ -17,7 +17,6 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +31,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 
@@ -63,6 +63,16 @@ public final class Cells {
 
     /** A lock: its place, and its name as it is known there. */
     private record Key(Site site, String name) {
+        /** By hand: the JDK keeps the class loader of a record whose own method has compared objects (JDK 17, {@code ObjectMethods.OBJECT_EQ}). */
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Key key && site.equals(key.site) && name.equals(key.name);
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * site.hashCode() + name.hashCode();
+        }
     }
 
     private final LockEngine engine;
@@ -265,7 +275,7 @@ public final class Cells {
         while (true) {
             Cell cell = cells.get(key);
             if (cell == null) {
-                cell = cells.computeIfAbsent(key, k -> open(k.site(), name));
+                cell = cells.computeIfAbsent(key, k -> open(k, name));
             }
             keeper.ensureRuns(); // after the cell is there to be seen
             if (cell.enter()) {
@@ -276,9 +286,9 @@ public final class Cells {
     }
 
     /** The site of a cell is pinned for as long as the cell is known here. */
-    private Cell open(Site site, String name) {
-        Cell cell = new Cell(this, site.lock(name), site);
-        site.pinAgain(); // last: if it throws, nothing is left
+    private Cell open(Key key, String name) {
+        Cell cell = new Cell(this, key.site().lock(name), key.site(), key.name());
+        key.site().pinAgain(); // last: if it throws, nothing is left
         return cell;
     }
 
@@ -418,29 +428,26 @@ public final class Cells {
 
     // ---- for the keeper ----
 
-    /** Glances at what lingers. {@return in how many nanoseconds it should do so again} */
-    long glance() {
+    /**
+     * Glances at what lingers, in memory only.
+     *
+     * @param due told of each lock that is to be given back
+     * @return in how many nanoseconds it should be done again
+     */
+    long glance(Consumer<Cell> due) {
         if (lingering.isEmpty()) {
             return Long.MAX_VALUE;
         }
         long start = clock.nanos();
         long pause = Long.MAX_VALUE;
-        List<Cell> due = new ArrayList<>();
         for (Cell cell : lingering) {
             long within = cell.glance(start);
             if (within == 0) {
-                due.add(cell);
+                due.accept(cell);
             }
             pause = Math.min(pause, Math.max(within, Cell.GLANCE_NANOS));
         }
-        long spent = clock.nanos() - start; // without the giving back, which is work for the disk: who waits for another lock must not pay for it
-        for (Cell cell : due) {
-            try {
-                cell.endLingeringIfIdle();
-            } catch (RuntimeException | Error e) {
-                trouble.warn(cell.engine() + ": could not be given back; it is tried again", e);
-            }
-        }
+        long spent = clock.nanos() - start;
         return Math.max(pause, spent * GLANCES_SHARE); // thousands of them must not cost a core
     }
 
@@ -448,11 +455,11 @@ public final class Cells {
         return cells.values();
     }
 
-    /** Drops the cells that nobody has used for a while. */
-    void retireIdle(long idleNanos) {
+    /** Drops those cells, of some, that nobody has used for a while. */
+    void retireIdle(List<Cell> some, long idleNanos) {
         boolean any = false;
-        for (Map.Entry<Key, Cell> entry : cells.entrySet()) {
-            any |= entry.getValue().retire(idleNanos) && drop(entry.getKey(), entry.getValue());
+        for (Cell cell : some) {
+            any |= cell.retire(idleNanos) && drop(new Key(cell.site(), cell.key()), cell);
         }
         if (any) {
             warm.values().removeIf(Cell::isRetired);
