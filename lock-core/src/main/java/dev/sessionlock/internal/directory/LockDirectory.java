@@ -410,6 +410,7 @@ public final class LockDirectory {
         if (open != null && !open.isInPlace()) {
             log.warn("somebody removed, cut short or overwrote the board of {} while locks were in use; it is made anew", inner);
             board = openBoard();
+            open.close();
         }
     }
 
@@ -631,6 +632,10 @@ public final class LockDirectory {
         return Copies.OF_THIS_JVM.closeIfAlone(() -> {
             claims.close();
             mark.free();
+            Board open = board;
+            if (open != null) {
+                open.close();
+            }
             if (guards.leave()) {
                 guardsClosed.run();
             }

@@ -968,7 +968,9 @@ final class Cell {
      *     back}, since it has lingered for long enough, or is wanted elsewhere; {@link Long#MAX_VALUE} if nothing here will linger any more
      */
     long glance(long now) {
-        mutex.lock();
+        if (!mutex.tryLock()) {
+            return 10 * GLANCE_NANOS; // its disk does not answer
+        }
         try {
             Grant warm = grant;
             if (warm == null || !warm.isGlancedAt(now)) {
@@ -1125,7 +1127,7 @@ final class Cell {
 
     /** Takes away what its holder may not have any longer, by the clock. Memory only, and never throws. */
     void loseIfOver() {
-        Grant held = grant();
+        Grant held = grantIfAtOnce();
         if (held == null || held.lost() != null) {
             return;
         }
@@ -1333,7 +1335,7 @@ final class Cell {
 
     /** {@return in how many nanoseconds the keeper should look again, for the sake of what is held here} */
     long nextLook(long now) {
-        Grant held = grant();
+        Grant held = grantIfAtOnce();
         if (held == null) {
             return Long.MAX_VALUE;
         } else if (held.state() == Grant.State.ENDING) {
@@ -1395,6 +1397,18 @@ final class Cell {
 
     private @Nullable Grant grant() {
         mutex.lock();
+        try {
+            return grant;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** For the keeper, who waits for nobody. {@return what is here; null if nothing is, or if somebody keeps the mutex for long} */
+    private @Nullable Grant grantIfAtOnce() {
+        if (!mutex.tryLock()) {
+            return null;
+        }
         try {
             return grant;
         } finally {

@@ -72,7 +72,10 @@ class StalledDiskTest {
         puppet.acquire("there", disk.resolve("held.jsonl"), "lease=2000");
         puppet.acquire("too long", disk.resolve("too-long.jsonl"), "maxHold=3000");
         puppet.acquire("held", elsewhere("held"), "lease=3000");
+        puppet.acquire("warm", disk.resolve("warm.jsonl"), "linger=60000");
+        puppet.close("warm");
         freeze();
+        puppet.beginAcquire("warm", disk.resolve("warm.jsonl"), "linger=60000"); // draws its token by a store
         long start = System.nanoTime();
         long longest = 0;
         for (int i = 0; System.nanoTime() - start < TimeUnit.SECONDS.toNanos(FROZEN_SECONDS - 2); i++) {
