@@ -29,7 +29,7 @@ final class Workers {
     /** So many disks may be stuck at once before the keeper itself depends on the next one. */
     private static final int MOST = 64;
     /** Nothing was begun for so long: who has begun something is stuck, or slow. Well below a third of the shortest lease. */
-    private static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** Longer than the keeper's tick. */
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(3);
 
