@@ -9,6 +9,7 @@ import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.LockEngine.Site;
 import dev.sessionlock.spi.LockEngine.Whereabouts;
+import dev.sessionlock.spi.Maintainable;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.lang.ref.ReferenceQueue;
@@ -23,6 +24,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadFactory;
@@ -32,6 +34,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 
@@ -57,6 +60,9 @@ public final class Cells {
     private static final int RESOLVES = 4;
     /** The keeper spends one part in so many on glancing at what lingers. */
     private static final int GLANCES_SHARE = 50;
+
+    /** So long the JVM's end waits for disks at the most; the kernel locks end with the process all the same. */
+    private static final long ABANDON_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(3);
 
     /** So long, by the machine's clock, those who wait have to see that a clock was moved by hand. */
     private static final long SETTLE_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -485,6 +491,30 @@ public final class Cells {
         }
         ending = true;
         cells.values().forEach(Cell::wakeAll);
-        cells.values().forEach(Cell::abandon);
+        abandonAll();
+    }
+
+    /** Each part on a thread of its own: a disk that does not answer keeps neither the records of others nor the end of the process. */
+    private void abandonAll() {
+        Map<Maintainable, List<Cell>> parts = cells.values().stream().collect(Collectors.groupingBy(Cell::part));
+        CountDownLatch left = new CountDownLatch(parts.size());
+        for (List<Cell> part : parts.values()) {
+            Runnable task = () -> {
+                part.forEach(Cell::abandon);
+                left.countDown();
+            };
+            try {
+                daemon(task, "sessionlock-abandons").start();
+            } catch (OutOfMemoryError e) { // "unable to create native thread"
+                task.run();
+            }
+        }
+        try {
+            if (!left.await(ABANDON_PATIENCE_NANOS, TimeUnit.NANOSECONDS)) {
+                trouble.warn("not all records could be taken away as the JVM ends: a disk does not answer", null);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

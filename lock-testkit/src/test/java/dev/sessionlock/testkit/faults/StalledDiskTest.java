@@ -97,4 +97,20 @@ class StalledDiskTest {
         puppet.jvm().terminate();
         assertThat(puppet.jvm().awaitExit(Duration.ofSeconds(60))).isEqualTo(143);
     }
+
+    /** Threads in the kernel keep the process until the disk answers; what it held elsewhere is in order long before. */
+    @Test
+    void theEndOfTheProcessTakesAwayItsRecordsOnOtherDisks() throws Exception {
+        puppet.acquire("there", disk.resolve("held.jsonl"));
+        Path held = elsewhere("held");
+        puppet.acquire("held", held);
+        freeze();
+        puppet.jvm().terminate();
+        Path record = held.resolveSibling("session.jsonl.lock");
+        for (int i = 0; i < 500 && Files.exists(record); i++) {
+            Thread.sleep(10);
+        }
+        assertThat(record).doesNotExist();
+        assertThat(freezing.isAlive()).as("it was frozen all the while").isTrue();
+    }
 }
