@@ -20,7 +20,7 @@ public final class Kernel {
     private static final int READINGS = 6;
 
     /** How many seats of the locks of a directory this process holds, by /proc/locks. */
-    static int seatsHeldIn(Path home) throws IOException {
+    public static int seatsHeldIn(Path home) throws IOException {
         Set<String> held = new HashSet<>();
         for (int reading = 0; reading < READINGS; reading++) {
             held.addAll(read(home));

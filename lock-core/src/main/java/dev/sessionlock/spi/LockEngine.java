@@ -15,7 +15,7 @@ import org.jetbrains.annotations.Nullable;
  * <p>It locks either files, which are named by paths, or names. Which of the two methods that find a lock it has to have,
  * {@link #whereabouts} or {@link #named}, follows from that.
  */
-public interface LockEngine {
+public interface LockEngine extends Maintainable {
 
     /** {@return the clocks that leases run by, and that threads wait by} */
     default @NotNull Clock clock() {
@@ -160,38 +160,23 @@ public interface LockEngine {
         throw new UnsupportedOperationException(this + " locks files, not names");
     }
 
-    // ---- what the keeper does, besides looking after what is held: it must not be kept waiting ----
-
-    /** A few times a minute: looks whether what is open still is what it was. */
-    default void verify() {
-    }
+    // ---- what the keeper does, besides looking after what is held ----
 
     /**
-     * {@return whether something was seen since the last {@link #verify} for which all that is held should be {@linkplain EngineLock#check looked at}
-     * deeply now, and not only at the next round} Memory only, any thread.
+     * {@return what is open now and to be maintained part by part, so that one that blocks does not hold up the others} By default the engine is one
+     * part. A {@link Site} that is {@link Maintainable} is maintained together with the locks in it; the locks of other sites are, together with the engine. Memory
+     * only, any thread.
      */
-    default boolean isSuspect() {
-        return false;
+    default @NotNull List<? extends Maintainable> parts() {
+        return List.of(this);
     }
 
     /**
-     * Has something run whenever it becomes {@linkplain #isSuspect suspect}. The engine runs it on whatever thread sees it, perhaps one that has just been
+     * Has something run whenever a part becomes {@linkplain #isSuspect suspect}. The engine runs it on whatever thread sees it, perhaps one that has just been
      * interrupted.
      *
      * @param wake what to run; brief, and memory only
      */
     default void onSuspicion(@NotNull Runnable wake) {
     }
-
-    /** Now and then: sweeps what others have left. */
-    default void sweep() {
-    }
-
-    /**
-     * Closes what nobody has used for a while.
-     *
-     * @param atOnce without waiting for it: nobody locks anything any more
-     * @return whether nothing is open any more
-     */
-    boolean closeIdle(boolean atOnce);
 }

@@ -187,6 +187,13 @@ final class Board {
         return board;
     }
 
+    /** Lets go of what is open for it. */
+    void close() throws IOException {
+        for (TableWords page : pages) {
+            page.close();
+        }
+    }
+
     /** {@return whether the files at the board's names still are those that are open here, whole, and not overwritten with something else} */
     boolean isInPlace() {
         if (!key.equals(FileKey.ofOrNull(dir.resolve(FILE)))) {

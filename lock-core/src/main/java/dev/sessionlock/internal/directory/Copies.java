@@ -61,16 +61,20 @@ final class Copies {
         }
     }
 
-    /** Runs something while no other copy of the library opens or closes anything. */
-    <T> T oneAtATime(Step<T> step) throws IOException {
-        synchronized (mutex()) {
+    /**
+     * Opens something while no other copy of the library opens anything in the same directory. Not under the monitor of all copies: its disk may not answer.
+     *
+     * @param directory its inode, as Java tells it
+     */
+    <T> T oneAtATime(Object directory, Step<T> step) throws IOException {
+        synchronized (("monitor of " + inUse + " in " + directory).intern()) {
             return step.run();
         }
     }
 
-    /** Closes something unless another copy uses locks here; then says false. */
+    /** Closes something unless another copy uses locks here; then says false. What closes it must not wait for a disk: all copies wait for it. */
     boolean closeIfAlone(Closeable guards) throws IOException {
-        return oneAtATime(() -> {
+        synchronized (mutex()) {
             if (!isAlone()) {
                 return false;
             }
@@ -78,7 +82,7 @@ final class Copies {
             closingsSeen = count(closings) + 1;
             System.setProperty(closings, String.valueOf(closingsSeen));
             return true;
-        });
+        }
     }
 
     /** {@return whether no other copy uses any lock in this JVM} */

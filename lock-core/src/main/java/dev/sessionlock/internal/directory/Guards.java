@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
@@ -59,9 +60,12 @@ final class Guards {
     private static final Logger log = Loggers.LIBRARY;
     /** So long a byte may be nobody's by our books and taken by the JDK's, until the guard is opened anew for it. */
     private static final long PHANTOM_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(1);
+    /** A look misses the locks that somebody just deals with. */
+    private static final int LOOKS_AFTER_A_SUSPICION = 3;
 
     private final FileMode mode;
     private final Runnable suspicion;
+    private final AtomicInteger suspicions = new AtomicInteger();
     /** Open for as long as the guards are, so that no other directory can be given its inode number meanwhile; null if refused. */
     private final @Nullable FileChannel pin;
     private final AtomicReferenceArray<Guard> guards = new AtomicReferenceArray<>(COUNT);
@@ -73,7 +77,8 @@ final class Guards {
     private final Map<Channel, Object> closedChannels = new WeakHashMap<>();
     /** Where they lie now: somebody may have moved the whole directory. */
     private volatile Path dir;
-    private int users;
+    /** Written while {@link #opening} is held. */
+    private volatile int users;
     private volatile boolean closed;
     /** When a byte was first seen that the JDK counts as taken, and we do not; 0 if none. */
     private volatile long phantomSince;
@@ -284,7 +289,7 @@ final class Guards {
             Guard opened = open;
             RandomAccessFile file = open.file;
             if (file == null) {
-                file = Copies.OF_THIS_JVM.oneAtATime(() -> opened.open(file(dir, guard), mode));
+                file = Copies.OF_THIS_JVM.oneAtATime(FileKey.of(dir), () -> opened.open(file(dir, guard), mode));
             }
             return file.getChannel();
         });
@@ -319,9 +324,20 @@ final class Guards {
             });
         } finally {
             if (found[0]) {
+                suspicions.set(LOOKS_AFTER_A_SUSPICION * Math.max(1, users)); // each user looks
                 suspicion.run();
             }
         }
+    }
+
+    /** {@return whether the kernel may have dropped bytes since the last looks at what is held} Memory only. */
+    boolean isSuspect() {
+        return suspicions.get() > 0;
+    }
+
+    /** A look at what is held begins: what is suspected from now on counts for the next. */
+    void isLookedAt() {
+        suspicions.updateAndGet(left -> Math.max(0, left - 1));
     }
 
     /** Opens those again whose channel was closed under us, so that it is noticed even where nobody uses them. */

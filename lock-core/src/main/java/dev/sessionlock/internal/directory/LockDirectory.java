@@ -72,9 +72,14 @@ public final class LockDirectory {
     private volatile Requests requests = Requests.UNKNOWN;
     private volatile Names names = new Names(null, Long.MIN_VALUE / 2);
 
-    /** Cells, waiting threads and acquisitions that use this directory; negative once it is closed. Guarded by OpenDirectories. */
+    /** Cells, waiting threads and acquisitions that use this directory; negative once it is closed, or about to be. Guarded by OpenDirectories. */
     int pins;
+    /** Guarded by OpenDirectories. */
     long idleSince;
+    /** How often another copy of the library may have dropped our bytes. Written by OpenDirectories. */
+    private volatile int doubts;
+    /** How many of them there were before the last look that they asked for. */
+    private volatile int doubtsSettled;
 
     /** Counts itself in at the guards, which it may share with the same directory under the path that it had before. */
     LockDirectory(Path home, Object innerKey, Traits traits, FileMode mode, Guards guards) throws IOException {
@@ -340,6 +345,29 @@ public final class LockDirectory {
         return verifying.holding(this::verifyAlone); // two at once would each map a new board, and one of them would look replaced to the other's holders
     }
 
+    /** Another copy of the library has closed guards, perhaps these: whoever uses them next looks first. */
+    void doubt() {
+        doubts++;
+    }
+
+    /** Verifies, if nobody has since the last {@linkplain #doubt doubt}. Whoever comes meanwhile waits. */
+    void verifyIfDoubted() throws IOException {
+        if (doubts != doubtsSettled) {
+            verifying.locked(() -> {
+                int now = doubts;
+                if (now != doubtsSettled) {
+                    verifyAlone();
+                    doubtsSettled = now;
+                }
+            });
+        }
+    }
+
+    /** {@return whether it was seen since the last two {@linkplain #verify looks} that the kernel may have dropped bytes} Memory only. */
+    public boolean isSuspect() {
+        return guards.isSuspect();
+    }
+
     /** Verifies, unless that was done a moment ago: thousands of locks may ask for it at once. */
     void verifyUnlessLately() throws IOException {
         verifying.locked(() -> {
@@ -351,6 +379,7 @@ public final class LockDirectory {
 
     private boolean verifyAlone() throws IOException {
         verifiedAt = Clock.SYSTEM.nanos();
+        guards.isLookedAt();
         if (!isInPlace()) {
             return false;
         }
@@ -382,6 +411,7 @@ public final class LockDirectory {
         if (open != null && !open.isInPlace()) {
             log.warn("somebody removed, cut short or overwrote the board of {} while locks were in use; it is made anew", inner);
             board = openBoard();
+            open.close();
         }
     }
 
@@ -596,9 +626,17 @@ public final class LockDirectory {
      * @param guardsClosed run if they are closed by it
      */
     boolean close(Runnable guardsClosed) throws IOException {
+        if (!Copies.OF_THIS_JVM.isAlone()) {
+            return false;
+        }
+        claims.dropSpares(); // a disk that does not answer keeps nobody of the other directories and copies waiting
         return Copies.OF_THIS_JVM.closeIfAlone(() -> {
             claims.close();
             mark.free();
+            Board open = board;
+            if (open != null) {
+                open.close();
+            }
             if (guards.leave()) {
                 guardsClosed.run();
             }

@@ -1,5 +1,7 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.Mutex;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.invoke.MethodHandles;
@@ -10,8 +12,10 @@ import java.nio.MappedByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jetbrains.annotations.Nullable;
+import org.slf4j.Logger;
 
 /**
  * Words in a mapped file: memory that all processes share. In the byte order of the machine, since all of them run on it.
@@ -38,10 +42,17 @@ import org.jetbrains.annotations.Nullable;
  * compiled before it is used; a JVM that only interprets ({@code -Xint}), and takes and frees a lock without a pause, has that instant in each cycle. Where the disk
  * can make a page unwritable at any time, a file is not mapped for writing at all: see {@link PositionedWords}.
  *
+ * <p><b>When the disk does not answer.</b> A store to a page that the kernel has written back since the last one is a fault, in which the file system may wait for
+ * its disk. A thread that waits there is in Java code, to the JVM, and the next collection of garbage waits for it, and with it every thread of the
+ * process. So before a store the spare word is written by a system call, which may wait for as long as it likes, unless that was done within the last
+ * {@value #TOUCHED_MILLIS} ms: the page is dirty then, and the store no fault that waits. What remains: a disk that stops answering, and a page that was written back, within
+ * these.
+ *
  * <p>The cost, on a warm page: a read takes 9 ns more, a compare-and-set 16 ns more; taking a lock that lingers and closing it, with seven such accesses, 75 ns
  * more (260 instead of 185). What a strict cycle of some 11 µs takes more is lost in noise.
  */
 final class MappedWords implements TableWords {
+    private static final Logger log = Loggers.LIBRARY;
     private static final VarHandle WORD = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
     private static final VarHandle COPIED = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.nativeOrder());
     /** What an array holds before something is copied into it. That this is what is copied is as good as impossible, and costs but a closer look. */
@@ -53,6 +64,9 @@ final class MappedWords implements TableWords {
     /** Read at run time, so that no compiler takes the slow call out. */
     private static volatile int one = 1;
     private static volatile @Nullable Object garbage;
+
+    private static final long TOUCHED_MILLIS = 10;
+    private static final int PAGE_BITS = 12; // larger pages are touched more often than needed
 
     /** As many calls as it takes until C1 compiles a method. */
     private static final int CALLS_UNTIL_COMPILED = 300;
@@ -67,10 +81,19 @@ final class MappedWords implements TableWords {
 
     private final MappedByteBuffer page;
     private final TableFile file;
+    /** When each page was written last by a system call, monotonic nanoseconds; threads may write over each other. */
+    private final long[] touchedAt;
+    private final Mutex touching = new Mutex();
+    /** Opened at need. Guarded by {@link #touching}. */
+    private @Nullable RandomAccessFile open;
+    /** Guarded by {@link #touching}. */
+    private boolean closed;
 
     private MappedWords(MappedByteBuffer page, TableFile file) {
         this.page = page;
         this.file = file;
+        this.touchedAt = new long[(page.capacity() >>> PAGE_BITS) + 1];
+        Arrays.fill(touchedAt, Long.MIN_VALUE / 2);
     }
 
     /**
@@ -114,6 +137,7 @@ final class MappedWords implements TableWords {
 
     @Override
     public void set(int offset, long value) {
+        touch(offset);
         try {
             WORD.setVolatile(page, offset, value);
             if (copy(offset, ~value) != value) { // it failed, or another process has written since
@@ -126,6 +150,7 @@ final class MappedWords implements TableWords {
 
     @Override
     public boolean replace(int offset, long expected, long value) {
+        touch(offset);
         try {
             requireWritable(offset);
             boolean replaced = WORD.compareAndSet(page, offset, expected, value);
@@ -139,9 +164,52 @@ final class MappedWords implements TableWords {
         }
     }
 
+    private void touch(int offset) {
+        if (System.nanoTime() - touchedAt[offset >>> PAGE_BITS] >= TOUCHED_MILLIS * 1_000_000 && file != null) {
+            touchByCall(offset);
+        }
+    }
+
+    /** Waits here, and not at the store that follows, if the disk does not answer. What fails here fails there as well, or does no harm. */
+    private void touchByCall(int offset) {
+        try {
+            touching.locked(() -> write(spareOf(offset)));
+        } catch (IOException e) {
+            log.debug("{} could not be written", file, e);
+        }
+        touchedAt[offset >>> PAGE_BITS] = System.nanoTime();
+    }
+
+    private void write(int spare) throws IOException {
+        if (open == null && !closed && file.isInPlace()) {
+            open = new RandomAccessFile(file.path().toFile(), "rw");
+        }
+        RandomAccessFile out = open;
+        if (out != null && out.length() >= file.size()) { // else the write would extend it
+            byte[] number = new byte[Long.BYTES];
+            COPIED.set(number, 0, ThreadLocalRandom.current().nextLong());
+            out.seek(spare);
+            out.write(number);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        touching.locked(() -> {
+            closed = true;
+            if (open != null) {
+                open.close();
+            }
+        });
+    }
+
+    private static int spareOf(int offset) {
+        return Math.max(offset & -LINE, LINE) + SPARE;
+    }
+
     /** Fails unless the page of a word is there and takes writes. Several may do this at once: who reads another's number looks closer. */
     private void requireWritable(int offset) {
-        int spare = Math.max(offset & -LINE, LINE) + SPARE;
+        int spare = spareOf(offset);
         long number = ThreadLocalRandom.current().nextLong();
         WORD.setOpaque(page, spare, number);
         if (copy(spare, ~number) != number) {

@@ -2,43 +2,43 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
-import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
 
 /**
  * The directories that this process has open. There is one of these a process (and class loader), since POSIX binds the bytes of
  * a file to the process: two objects that opened one guard would drop each other's.
+ *
+ * <p>A disk may not answer for minutes, and the directories of other disks are used meanwhile. So what touches a disk is done under the lock of its own
+ * {@link Folder} alone. The registry's lock guards what is in memory, and is taken last.
  */
 public final class OpenDirectories {
     /** The one of this process. */
     public static final OpenDirectories OF_THIS_PROCESS = new OpenDirectories();
 
     private static final Logger log = Loggers.LIBRARY;
-    private static final RareLog trouble = new RareLog(log, "a directory of locks could not be looked after, and is looked at again");
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(60);
-    /** A look misses the locks that somebody just deals with. */
-    private static final int LOOKS_AFTER_A_SUSPICION = 3;
+    /** So often it is looked anew which folder lies there, if others replace it. */
+    private static final int LOOKS = 4;
 
     private final Mutex lock = new Mutex();
-    private final Map<Object, LockDirectory> byKey = new HashMap<>();
-    /**
-     * The guards that are open, by the inode of their directory, for as long as anybody uses them: a directory that was moved is
-     * another {@link LockDirectory} at its new path, but its guard files are the same, and may not be opened twice.
-     */
-    private final Map<Object, Guards> guardsByKey = new HashMap<>();
+    private final Map<Object, Folder> folders = new HashMap<>();
+    /** Also those that were replaced, and are to be closed once nobody uses them. */
+    private final Set<LockDirectory> open = new LinkedHashSet<>();
 
     /**
      * Parents whose own path is their real path. Only such are remembered: a symbolic link that is pointed elsewhere must be
@@ -46,13 +46,32 @@ public final class OpenDirectories {
      */
     private final Map<Path, LockDirectory> byRealPath = new ConcurrentHashMap<>();
 
-    private final AtomicInteger suspicions = new AtomicInteger();
     private volatile @Nullable Runnable woken;
 
     /** Of all directories together. Guarded by the lock. */
     private int pins;
 
     private OpenDirectories() {
+    }
+
+    /**
+     * One {@code .session-locks}, by its inode: a directory that was moved is another {@link LockDirectory} at its new path, but its guard files are the
+     * same, and may not be opened twice.
+     */
+    private static final class Folder {
+        private final Object key;
+        /** Held while it is opened or closed. */
+        private final Mutex opening = new Mutex();
+        /** Who opens or closes it, and what is open of it. Guarded by the registry's lock. */
+        private int users;
+        /** What those get who ask for its path. Guarded by the registry's lock. */
+        private @Nullable LockDirectory directory;
+        /** For as long as anybody uses them. Written while it is opened or closed. */
+        private volatile @Nullable Guards guards;
+
+        private Folder(Object key) {
+            this.key = key;
+        }
     }
 
     /**
@@ -64,13 +83,13 @@ public final class OpenDirectories {
     public LockDirectory pin(Path parent, boolean networkAllowed) throws IOException {
         LockDirectory known = byRealPath.get(parent);
         if (known != null && tryPin(known, networkAllowed)) {
-            return known;
+            return trusted(known);
         }
         Path home = parent.toRealPath();
         if (!Files.isDirectory(home)) {
             throw new NotDirectoryException(home.toString());
         }
-        LockDirectory directory = open(home, networkAllowed);
+        LockDirectory directory = trusted(open(home, networkAllowed));
         if (home.equals(parent)) {
             byRealPath.put(parent, directory);
         }
@@ -93,53 +112,113 @@ public final class OpenDirectories {
         });
     }
 
-    private LockDirectory open(Path home, boolean networkAllowed) throws IOException {
-        Path inner = home.resolve(LockDirectory.INNER);
-        return lock.holding(() -> {
-            LockDirectory directory = byKey.get(FileKey.ofOrNull(inner));
-            if (directory == null || !directory.isInPlace()) {
-                directory = openAnew(home, inner, networkAllowed);
-            }
-            directory.traits().refuseNetwork(home, networkAllowed);
-            pinned(directory);
+    /** Of one that was just pinned. */
+    private LockDirectory trusted(LockDirectory directory) throws IOException {
+        boolean trusted = false;
+        try {
+            directory.verifyIfDoubted();
+            trusted = true;
             return directory;
-        });
-    }
-
-    /** Under the lock. */
-    private void pinned(LockDirectory directory) throws IOException {
-        if (pins == 0 && Copies.OF_THIS_JVM.enter()) {
-            for (LockDirectory open : byKey.values()) {
-                open.verify(); // what says that this process lives was dropped by another copy's closing, perhaps
+        } finally {
+            if (!trusted) {
+                unpin(directory);
             }
         }
-        directory.pins++;
-        pins++;
     }
 
-    private LockDirectory openAnew(Path home, Path inner, boolean networkAllowed) throws IOException {
-        Traits.of(home).refuseNetwork(home, networkAllowed); // before anything is made there
+    /** {@return what lies at a path, open and pinned} */
+    private LockDirectory open(Path home, boolean networkAllowed) throws IOException {
+        Path inner = home.resolve(LockDirectory.INNER);
+        for (int looks = 0; looks < LOOKS; looks++) {
+            Object key = FileKey.ofOrNull(inner);
+            if (key == null) {
+                Traits.of(home).refuseNetwork(home, networkAllowed); // before anything is made there
+                FileMode.of(home).createDirectoryIfMissing(inner);
+                key = FileKey.of(inner);
+            }
+            Folder folder = enter(key);
+            try {
+                LockDirectory directory = folder.opening.holding(() -> openAlone(folder, home, inner, networkAllowed));
+                if (directory != null) {
+                    return directory;
+                }
+            } finally {
+                leave(folder);
+            }
+        }
+        throw new NoSuchFileException(inner.toString(), null, "others replace it again and again");
+    }
+
+    /** {@return null if another folder lies there by now} */
+    private @Nullable LockDirectory openAlone(Folder folder, Path home, Path inner, boolean networkAllowed) throws IOException {
+        if (!folder.key.equals(FileKey.ofOrNull(inner))) {
+            return null;
+        }
+        LockDirectory known = lock.holding(() -> folder.directory);
+        if (known != null && lock.holding(() -> known.pins < 0)) {
+            closeAlone(folder, known); // an error broke it off
+        }
+        LockDirectory found = lock.holding(() -> folder.directory);
+        LockDirectory directory = found != null && found.isInPlace() ? found : openAnew(folder, home, inner, networkAllowed);
+        directory.traits().refuseNetwork(home, networkAllowed);
+        lock.locked(() -> pinned(directory));
+        return directory;
+    }
+
+    private LockDirectory openAnew(Folder folder, Path home, Path inner, boolean networkAllowed) throws IOException {
+        Traits traits = Traits.of(home);
+        traits.refuseNetwork(home, networkAllowed);
         FileMode mode = FileMode.of(home);
-        mode.createDirectoryIfMissing(inner);
-        Object key = FileKey.of(inner);
-        Guards guards = guardsByKey.get(key);
+        mode.createDirectoryIfMissing(inner); // says what is wrong if that is no directory
+        Guards guards = folder.guards;
         if (guards == null) {
-            guards = new Guards(inner, mode, this::suspect);
-            guardsByKey.put(key, guards); // before it has any file open: collected, those would be closed, and drop the bytes of the next one
+            guards = new Guards(inner, mode, this::wake);
+            folder.guards = guards; // before it has any file open: collected, those would be closed, and drop the bytes of the next one
         }
         LockDirectory directory;
         try {
-            directory = new LockDirectory(home, key, Traits.of(home), mode, guards);
+            directory = new LockDirectory(home, folder.key, traits, mode, guards);
         } finally {
             if (guards.isClosed()) {
-                guardsByKey.remove(key, guards);
+                folder.guards = null;
             }
         }
-        LockDirectory moved = byKey.put(key, directory);
+        LockDirectory moved = lock.holding(() -> {
+            LockDirectory before = folder.directory;
+            open.add(directory);
+            folder.users++;
+            folder.directory = directory;
+            return before;
+        });
         if (moved != null) {
             forget(moved);
         }
         return directory;
+    }
+
+    private Folder enter(Object key) {
+        return lock.holding(() -> {
+            Folder folder = folders.computeIfAbsent(key, Folder::new);
+            folder.users++;
+            return folder;
+        });
+    }
+
+    private void leave(Folder folder) {
+        lock.locked(() -> {
+            if (--folder.users == 0 && folder.guards == null) {
+                folders.remove(folder.key, folder);
+            }
+        });
+    }
+
+    /** Under the lock. */
+    private void pinned(LockDirectory directory) {
+        if (pins == 0 && Copies.OF_THIS_JVM.enter()) {
+            open.forEach(LockDirectory::doubt); // what says that this process lives was dropped by another copy's closing, perhaps
+        }
+        directory.pins++;
+        pins++;
     }
 
     /** Pins a directory that is pinned already. */
@@ -150,7 +229,7 @@ public final class OpenDirectories {
         });
     }
 
-    /** Takes back one pin. */
+    /** Takes back one pin. Memory only. */
     public void unpin(LockDirectory directory) {
         lock.locked(() -> {
             if (--pins == 0) {
@@ -158,42 +237,88 @@ public final class OpenDirectories {
             }
             if (--directory.pins == 0) {
                 directory.idleSince = Clock.SYSTEM.nanos();
-                if (byKey.get(directory.innerKey()) != directory) {
-                    closeIfUnused(directory); // it was replaced; nobody will ask for it again
-                }
             }
         });
     }
 
-    /** Forgets a directory that was replaced: who asks for its path from now on gets what lies there now. */
+    /** Forgets a directory that was replaced: who asks for its path from now on gets what lies there now. Memory only. */
     public void forget(LockDirectory directory) {
         directory.displace();
         byRealPath.values().removeIf(directory::equals);
         lock.locked(() -> {
-            byKey.remove(directory.innerKey(), directory);
-            closeIfUnused(directory);
+            Folder folder = folders.get(directory.innerKey());
+            if (folder != null && folder.directory == directory) {
+                folder.directory = null;
+            }
         });
     }
 
-    /** {@return those that are open now} */
+    /** {@return those that are open now} Memory only. */
     public List<LockDirectory> all() {
-        return lock.holding(() -> new ArrayList<>(byKey.values()));
+        return lock.holding(() -> new ArrayList<>(open));
+    }
+
+    /** As {@link #closeIfIdle}, all of them. */
+    public void closeIdle(boolean atOnce) {
+        all().forEach(directory -> closeIfIdle(directory, atOnce));
     }
 
     /**
-     * Closes what has been idle for a minute.
+     * Closes a directory that has been idle for a minute, or was replaced and is not used any more.
      *
      * @param atOnce without waiting for the minute: nobody locks anything any more
+     * @return whether it is closed
      */
-    public void closeIdle(boolean atOnce) {
-        lock.locked(() -> {
-            long now = Clock.SYSTEM.nanos();
-            for (LockDirectory directory : new ArrayList<>(byKey.values())) {
-                if (directory.pins == 0 && (atOnce || now - directory.idleSince > IDLE_NANOS)) {
-                    closeIfUnused(directory);
-                }
+    public boolean closeIfIdle(LockDirectory directory, boolean atOnce) {
+        Folder folder = lock.holding(() -> isIdle(directory, atOnce) ? enter(directory.innerKey()) : null);
+        if (folder != null) {
+            try {
+                folder.opening.locked(() -> {
+                    if (lock.holding(() -> isIdle(directory, atOnce))) {
+                        closeAlone(folder, directory);
+                    }
+                });
+            } finally {
+                leave(folder);
             }
+        }
+        return lock.holding(() -> !open.contains(directory));
+    }
+
+    /** Under the lock. */
+    private boolean isIdle(LockDirectory directory, boolean atOnce) {
+        return directory.pins <= 0 && open.contains(directory)
+                && (atOnce || directory.isDisplaced() || Clock.SYSTEM.nanos() - directory.idleSince > IDLE_NANOS);
+    }
+
+    /** Unless somebody pins it, or another copy of the library could lose bytes by it. While its folder is held. */
+    private void closeAlone(Folder folder, LockDirectory directory) {
+        boolean unused = lock.holding(() -> {
+            if (directory.pins > 0) {
+                return false;
+            }
+            directory.pins = -1; // from now on nobody finds it by its path
+            return true;
         });
+        if (!unused) {
+            return;
+        }
+        boolean[] closed = new boolean[1];
+        try {
+            closed[0] = directory.close(() -> folder.guards = null);
+        } catch (IOException e) {
+            log.warn("could not close the guards of {}", directory, e);
+        } finally {
+            lock.locked(() -> {
+                if (!closed[0]) {
+                    directory.pins = 0;
+                } else if (open.remove(directory)) {
+                    folder.users--;
+                    folder.directory = folder.directory == directory ? null : folder.directory;
+                    byRealPath.values().removeIf(directory::equals);
+                }
+            });
+        }
     }
 
     // ---- when bytes may be gone ----
@@ -207,45 +332,17 @@ public final class OpenDirectories {
         woken = wake;
     }
 
-    /** {@return whether it was seen since the last two {@linkplain #verify looks} that the kernel may have dropped bytes} Memory only. */
-    public boolean isSuspect() {
-        return suspicions.get() > 0;
-    }
-
-    private void suspect() {
-        suspicions.set(LOOKS_AFTER_A_SUSPICION);
+    private void wake() {
         Runnable wake = woken;
         if (wake != null) {
             wake.run();
         }
     }
 
-    /** Looks at what is open, by inode and by what the kernel says; forgets what was replaced. */
-    public void verify() {
-        suspicions.updateAndGet(left -> Math.max(0, left - 1)); // before the look: what is seen during it counts for the next
-        for (LockDirectory directory : all()) {
-            try {
-                if (!directory.verify()) {
-                    forget(directory);
-                }
-            } catch (IOException | RuntimeException e) { // whatever it is, the other directories are looked after
-                trouble.warn(directory.toString(), e);
-            }
-        }
-    }
-
-    private void closeIfUnused(LockDirectory directory) {
-        if (directory.pins != 0) {
-            return;
-        }
-        try {
-            if (directory.close(() -> guardsByKey.remove(directory.innerKey()))) {
-                directory.pins = -1;
-                byKey.remove(directory.innerKey(), directory);
-                byRealPath.values().removeIf(directory::equals);
-            }
-        } catch (IOException e) {
-            log.warn("could not close the guards of {}", directory, e);
+    /** Looks at a directory, by inode and by what the kernel says, and forgets it if it was replaced. */
+    public void verify(LockDirectory directory) throws IOException {
+        if (!directory.verify()) {
+            forget(directory);
         }
     }
 }

@@ -1,5 +1,7 @@
 package dev.sessionlock.internal.directory;
 
+import java.io.IOException;
+
 /**
  * The 64-bit words of one file of the shared table, by byte offset. Every access is as strong as a volatile one, across processes: a process that
  * writes its own word and then reads another's must not miss what the other wrote before it looked (PROTOCOL.md, rule 3).
@@ -26,6 +28,10 @@ interface TableWords {
     /** {@return whether the file at its name still is the one that was opened, and as long} */
     default boolean isInPlace() {
         return true;
+    }
+
+    /** Lets go of what is open for it. Words can be read and written all the same, by those who still do. */
+    default void close() throws IOException {
     }
 
     /** Raises a word that only grows, and that others may raise too. */

@@ -8,8 +8,10 @@ import dev.sessionlock.internal.directory.OpenDirectories;
 import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.OpenFiles;
+import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.Maintainable;
 import dev.sessionlock.spi.Sight;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
@@ -25,6 +27,7 @@ public final class FileEngine implements LockEngine {
     public static final FileEngine OF_THIS_PROCESS = new FileEngine();
 
     private static final Logger log = Loggers.LIBRARY;
+    private static final RareLog trouble = new RareLog(log, "a directory of locks could not be looked after, and is looked at again");
 
     private final OpenDirectories directories = OpenDirectories.OF_THIS_PROCESS;
 
@@ -80,11 +83,15 @@ public final class FileEngine implements LockEngine {
 
     @Override
     public Site pin(Whereabouts where) throws IOException {
-        return directories.pin(where.parent(), where.networkAllowed()).view(OpenDirectory.class, OpenDirectory::new);
+        return viewOf(directories.pin(where.parent(), where.networkAllowed()));
     }
 
-    /** A directory, as it is open in this process. */
-    private final class OpenDirectory implements Site {
+    private OpenDirectory viewOf(LockDirectory directory) {
+        return directory.view(OpenDirectory.class, OpenDirectory::new);
+    }
+
+    /** A directory, as it is open in this process. Each may be on a disk of its own. */
+    private final class OpenDirectory implements Site, Maintainable {
         private final LockDirectory directory;
 
         private OpenDirectory(LockDirectory directory) {
@@ -118,9 +125,40 @@ public final class FileEngine implements LockEngine {
 
         @Override
         public void suspect() throws IOException {
-            if (!directory.verify()) {
-                directories.forget(directory);
+            directories.verify(directory);
+        }
+
+        @Override
+        public void verify() {
+            try {
+                directories.verify(directory);
+            } catch (IOException e) {
+                trouble.warn(directory.toString(), e);
             }
+        }
+
+        @Override
+        public boolean isSuspect() {
+            return directory.isSuspect();
+        }
+
+        @Override
+        public void sweep() {
+            try {
+                directory.sweep();
+            } catch (IOException | DirectoryIteratorException e) {
+                log.debug("could not sweep {}; trying again", directory, e);
+            }
+        }
+
+        @Override
+        public boolean closeIdle(boolean atOnce) {
+            return directories.closeIfIdle(directory, atOnce);
+        }
+
+        @Override
+        public String toString() {
+            return directory.toString();
         }
     }
 
@@ -160,13 +198,8 @@ public final class FileEngine implements LockEngine {
     // ---- the keeper's ----
 
     @Override
-    public void verify() {
-        directories.verify();
-    }
-
-    @Override
-    public boolean isSuspect() {
-        return directories.isSuspect();
+    public List<? extends Maintainable> parts() {
+        return directories.all().stream().map(this::viewOf).toList();
     }
 
     @Override
@@ -174,20 +207,9 @@ public final class FileEngine implements LockEngine {
         directories.onSuspicion(wake);
     }
 
-    @Override
-    public void sweep() {
-        for (LockDirectory directory : directories.all()) {
-            try {
-                directory.sweep();
-            } catch (IOException | DirectoryIteratorException e) {
-                log.debug("could not sweep {}; trying again", directory, e);
-            }
-        }
-    }
-
+    /** The directories are closed each by itself. */
     @Override
     public boolean closeIdle(boolean atOnce) {
-        directories.closeIdle(atOnce);
         return directories.all().isEmpty();
     }
 }

@@ -14,6 +14,7 @@ import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.LockEngine.Site;
+import dev.sessionlock.spi.Maintainable;
 import dev.sessionlock.spi.Taken;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
@@ -60,6 +61,7 @@ final class Cell {
     private static final long ABANDON_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
     /** The keeper tries so often to give back what is ending. */
     private static final long ENDING_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    private static final long LONG_ENDING_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
     /** So often the keeper glances at what lingers; seldomer at what nobody has used for a while. */
     static final long GLANCE_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
@@ -98,6 +100,7 @@ final class Cell {
     private final Site site;
     /** Something that can be locked was there, or nothing, when it was first to be taken. */
     private volatile boolean lockable;
+    private final String key;
     private final ReentrantLock turn = new ReentrantLock();
     private final MemoryLock mutex = new MemoryLock();
 
@@ -130,15 +133,29 @@ final class Cell {
     /** By the machine's clock, whatever clock leases run by: it is a matter of letting others have the CPU. */
     private volatile long awayUntil;
 
-    /** @param site where the lock is, pinned for as long as the cell is known */
-    Cell(Cells cells, EngineLock engine, Site site) {
+    /**
+     * @param site where the lock is, pinned for as long as the cell is known
+     * @param key the form of its name under which it is known there
+     */
+    Cell(Cells cells, EngineLock engine, Site site, String key) {
         this.cells = cells;
         this.engine = engine;
         this.site = site;
+        this.key = key;
     }
 
     Site site() {
         return site;
+    }
+
+    /** {@return the form of its name under which it is known at its site} */
+    String key() {
+        return key;
+    }
+
+    /** {@return what it is looked after together with} */
+    Maintainable part() {
+        return site instanceof Maintainable part ? part : cells.engine();
     }
 
     EngineLock engine() {
@@ -735,7 +752,7 @@ final class Cell {
         }
     }
 
-    /** A handle was found unreachable, and it had not been closed. */
+    /** A handle was found unreachable, and it had not been closed. The keeper calls it: memory only. */
     void forgotten(Handle.Ref ref) {
         if (!ref.close()) {
             return;
@@ -746,13 +763,18 @@ final class Cell {
                 : "use try-with-resources";
         Loggers.EVENTS.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by thread \"{}\"{}; {}",
                 engine, held.acquiredAt(), held.hold().thread(), purpose(held), advice, last ? null : ref.acquiredHere()); // the last one's is told with the loss
-        if (!last) {
-            close(ref);
-            return;
+        if (last) {
+            lose(held, Reason.LEAKED);
         }
-        lose(held, Reason.LEAKED);
-        letGo(ref);
-        end(held);
+        Left left = letGo(ref);
+        if (left == Left.OTHERS_REMAIN) {
+            held.audience().releasedOne();
+        } else if (left == Left.LAST) {
+            released(held); // the others were closed this moment
+        } else if (left == Left.LINGERS_UNKNOWN) {
+            cells.glanceAt(this);
+        }
+        cells.wakeKeeper(); // what has no handle any more is ending, and given back at the next look
     }
 
     /** How a handle left its grant. */
@@ -985,7 +1007,9 @@ final class Cell {
      *     back}, since it has lingered for long enough, or is wanted elsewhere; {@link Long#MAX_VALUE} if nothing here will linger any more
      */
     long glance(long now) {
-        mutex.lock();
+        if (!mutex.tryLock()) {
+            return 10 * GLANCE_NANOS; // its disk does not answer
+        }
         try {
             Grant warm = grant;
             if (warm == null || !warm.isGlancedAt(now)) {
@@ -996,6 +1020,13 @@ final class Cell {
             return due ? 0 : Math.max(GLANCE_NANOS, Math.min(warm.idleNanos(now) / 8, 10 * GLANCE_NANOS));
         } finally {
             mutex.unlock();
+        }
+    }
+
+    /** As {@link #endLingeringIfIdle}, if that is due. */
+    void endLingeringIfDue() {
+        if (glance(clock().nanos()) == 0) {
+            endLingeringIfIdle();
         }
     }
 
@@ -1139,6 +1170,23 @@ final class Cell {
     }
 
     // ---- what the keeper and verifyHeld do ----
+
+    /** Takes away what its holder may not have any longer, by the clock. Memory only, and never throws. */
+    void loseIfOver() {
+        Grant held = grantIfAtOnce();
+        if (held == null || held.lost() != null) {
+            return;
+        }
+        try {
+            long token = held.token(); // before it is judged
+            long now = clock().nanos();
+            if (held.isLive() && !held.isValid(now)) {
+                loseToTime(held, token, now);
+            }
+        } catch (RuntimeException | Error e) {
+            trouble.warn(engine + ": could not be taken away", e);
+        }
+    }
 
     /** Looks after what is held here, and finishes what is ending. Never waits for the turn: a missed look comes again. */
     void tend(boolean deeply) {
@@ -1351,13 +1399,16 @@ final class Cell {
 
     /** {@return in how many nanoseconds the keeper should look again, for the sake of what is held here} */
     long nextLook(long now) {
-        Grant held = grant();
+        Grant held = grantIfAtOnce();
         if (held == null) {
             return Long.MAX_VALUE;
         } else if (held.state() == Grant.State.ENDING) {
-            return ENDING_AGAIN_NANOS;
+            return endAgain();
         }
         long grace = held.lost() == null ? Long.MAX_VALUE : held.revokedAt() + held.options().revokeGrace().toNanos() - now;
+        if (grace <= 0) {
+            return endAgain();
+        }
         long hold = held.lost() == null ? Math.min(held.holdLeft(now), untilSuspected(held, now)) : Long.MAX_VALUE;
         return Math.min(Math.min(held.hold().terms().leaseNanos() / 4, held.renewEvery()), Math.min(hold, grace));
     }
@@ -1369,6 +1420,11 @@ final class Cell {
         } finally {
             mutex.unlock();
         }
+    }
+
+    /** Seldomer while somebody is at it: perhaps its disk does not answer. */
+    private long endAgain() {
+        return turn.isLocked() ? LONG_ENDING_AGAIN_NANOS : ENDING_AGAIN_NANOS;
     }
 
     // ---- when the clock is moved by hand ----
@@ -1421,6 +1477,18 @@ final class Cell {
         }
     }
 
+    /** For the keeper, who waits for nobody. {@return what is here; null if nothing is, or if somebody keeps the mutex for long} */
+    private @Nullable Grant grantIfAtOnce() {
+        if (!mutex.tryLock()) {
+            return null;
+        }
+        try {
+            return grant;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
     /** {@return whether somebody holds it here} */
     boolean isHeld() {
         return grant() != null;
@@ -1432,32 +1500,38 @@ final class Cell {
         return held != null && held.lost() == null && held.isLive() && !isNobodys(held) ? held : null;
     }
 
-    /**
-     * The JVM ends: what lingers is given back; the handle is lost and its record goes, while the kernel lock stays until the process is gone.
-     * Never throws, and never waits for one who is stuck in the engine.
-     *
-     * @param also whether a lock that somebody holds is taken away, too
-     */
-    void abandon(boolean also) {
-        Grant before = grant();
-        if (before == null || !also && !isNobodys(before)) {
-            return;
+    /** The JVM ends: whoever holds it has lost it. Memory only, and never throws; see {@link #tidyAsTheJvmEnds}. */
+    void abandon() {
+        try {
+            Grant held = grant();
+            if (held != null && isAbandoned(held)) {
+                lose(held, Reason.SHUTDOWN);
+            }
+        } catch (RuntimeException | Error e) {
+            trouble.warn(engine + ": could not be given up in good order as the JVM ends", e);
         }
+    }
+
+    /**
+     * The JVM ends: what lingers is given back; the record of what was {@linkplain #abandon abandoned} goes, while its kernel lock stays until the
+     * process is gone. Never throws, and never waits for one who is stuck in the engine.
+     */
+    void tidyAsTheJvmEnds() {
         boolean mine = false;
         try {
+            Grant held = grant();
+            if (held == null || !isNobodys(held) && held.state() != Grant.State.ABANDONED) {
+                return;
+            }
             mine = turn.tryLock() || turn.tryLock(ABANDON_PATIENCE_NANOS, TimeUnit.NANOSECONDS);
             if (mine) {
                 endLingering();
-            }
-            Grant held = grant();
-            if (also && held != null && isAbandoned(held)) {
-                lose(held, Reason.SHUTDOWN);
-                if (mine) {
+                if (held.state() == Grant.State.ABANDONED) {
                     engine.abandon(held.hold());
                 }
             }
         } catch (InterruptedException | RuntimeException | Error e) {
-            trouble.warn(engine + ": could not be given up in good order as the JVM ends", e);
+            trouble.warn(engine + ": could not be tidied up as the JVM ends", e);
         } finally {
             if (mine) {
                 turn.unlock();

@@ -11,6 +11,7 @@ import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.LockEngine.Site;
 import dev.sessionlock.spi.LockEngine.Whereabouts;
+import dev.sessionlock.spi.Maintainable;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.lang.ref.ReferenceQueue;
@@ -18,13 +19,13 @@ import java.lang.ref.WeakReference;
 import java.nio.channels.ClosedChannelException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadFactory;
@@ -32,6 +33,8 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jetbrains.annotations.Nullable;
 
 /**
@@ -56,6 +59,9 @@ public final class Cells {
     private static final int RESOLVES = 4;
     /** The keeper spends one part in so many on glancing at what lingers. */
     private static final int GLANCES_SHARE = 50;
+
+    /** So long the JVM's end waits for disks at the most; the kernel locks end with the process all the same. */
+    private static final long ABANDON_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(3);
 
     /** So long, by the machine's clock, those who wait have to see that a clock was moved by hand. */
     private static final long SETTLE_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -278,7 +284,7 @@ public final class Cells {
         while (true) {
             Cell cell = cells.get(key);
             if (cell == null) {
-                cell = cells.computeIfAbsent(key, k -> open(k.site(), name));
+                cell = cells.computeIfAbsent(key, k -> open(k, name));
             }
             keeper.ensureRuns(); // after the cell is there to be seen
             if (cell.enter()) {
@@ -289,9 +295,9 @@ public final class Cells {
     }
 
     /** The site of a cell is pinned for as long as the cell is known here. */
-    private Cell open(Site site, String name) {
-        Cell cell = new Cell(this, site.lock(name), site);
-        site.pinAgain(); // last: if it throws, nothing is left
+    private Cell open(Key key, String name) {
+        Cell cell = new Cell(this, key.site().lock(name), key.site(), key.name());
+        key.site().pinAgain(); // last: if it throws, nothing is left
         return cell;
     }
 
@@ -438,29 +444,26 @@ public final class Cells {
 
     // ---- for the keeper ----
 
-    /** Glances at what lingers. {@return in how many nanoseconds it should do so again} */
-    long glance() {
+    /**
+     * Glances at what lingers, in memory only.
+     *
+     * @param due told of each lock that is to be given back
+     * @return in how many nanoseconds it should be done again
+     */
+    long glance(Consumer<Cell> due) {
         if (lingering.isEmpty()) {
             return Long.MAX_VALUE;
         }
         long start = clock.nanos();
         long pause = Long.MAX_VALUE;
-        List<Cell> due = new ArrayList<>();
         for (Cell cell : lingering) {
             long within = cell.glance(start);
             if (within == 0) {
-                due.add(cell);
+                due.accept(cell);
             }
             pause = Math.min(pause, Math.max(within, Cell.GLANCE_NANOS));
         }
-        long spent = clock.nanos() - start; // without the giving back, which is work for the disk: who waits for another lock must not pay for it
-        for (Cell cell : due) {
-            try {
-                cell.endLingeringIfIdle();
-            } catch (RuntimeException | Error e) {
-                trouble.warn(cell.engine() + ": could not be given back; it is tried again", e);
-            }
-        }
+        long spent = clock.nanos() - start;
         return Math.max(pause, spent * GLANCES_SHARE); // thousands of them must not cost a core
     }
 
@@ -468,11 +471,11 @@ public final class Cells {
         return cells.values();
     }
 
-    /** Drops the cells that nobody has used for a while. */
-    void retireIdle(long idleNanos) {
+    /** Drops those cells, of some, that nobody has used for a while. */
+    void retireIdle(List<Cell> some, long idleNanos) {
         boolean any = false;
-        for (Map.Entry<Key, Cell> entry : cells.entrySet()) {
-            any |= entry.getValue().retire(idleNanos) && drop(entry.getKey(), entry.getValue());
+        for (Cell cell : some) {
+            any |= cell.retire(idleNanos) && drop(new Key(cell.site(), cell.key()), cell);
         }
         if (any) {
             warm.values().removeIf(Cell::isRetired);
@@ -487,5 +490,29 @@ public final class Cells {
     /** What one of the JVM's hooks does. */
     Shutdown shutdown() {
         return shutdown;
+    }
+
+    /** Each part on a thread of its own: a disk that does not answer keeps neither the records of others nor the end of the process. */
+    void tidyAsTheJvmEnds() {
+        Map<Maintainable, List<Cell>> parts = cells.values().stream().collect(Collectors.groupingBy(Cell::part));
+        CountDownLatch left = new CountDownLatch(parts.size());
+        for (List<Cell> part : parts.values()) {
+            Runnable task = () -> {
+                part.forEach(Cell::tidyAsTheJvmEnds);
+                left.countDown();
+            };
+            try {
+                daemon(task, "sessionlock-abandons").start();
+            } catch (OutOfMemoryError e) { // "unable to create native thread"
+                task.run();
+            }
+        }
+        try {
+            if (!left.await(ABANDON_PATIENCE_NANOS, TimeUnit.NANOSECONDS)) {
+                trouble.warn("not all records could be taken away as the JVM ends: a disk does not answer", null);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

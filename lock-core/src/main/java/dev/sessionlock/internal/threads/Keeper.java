@@ -3,10 +3,16 @@ package dev.sessionlock.internal.threads;
 import dev.sessionlock.internal.system.GrowingPause;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.spi.Maintainable;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -14,8 +20,9 @@ import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
 
 /**
- * The one thread of a JVM that looks after what is held: renews leases, ends holds past {@code maxHold}, notices removed records and
- * requests to let go, closes forgotten handles, retries failed deletes, sweeps litter. It runs no user code.
+ * The thread of a JVM that looks after what is held: ends holds past {@code maxHold} and leases that ran out, closes forgotten handles, and has the {@link Workers}
+ * do whatever may block: renewing leases, noticing removed records and requests to let go, retrying failed deletes, sweeping litter. So it works in memory
+ * only, and a disk that does not answer holds up neither it nor the locks on other disks. It runs no user code.
  *
  * <p>It sleeps in the queue of forgotten handles, so that a leak wakes it at once; another reference enqueued there is its alarm.
  */
@@ -26,8 +33,6 @@ final class Keeper {
     private static final long TICK_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** After rounds that failed: well below the shortest lease. */
     private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-    /** While a round lasts, leases are renewed so often: well below a third of the shortest. */
-    private static final long RENEW_MEANWHILE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final long DEEP_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long SWEEP_NANOS = TimeUnit.SECONDS.toNanos(30);
     private static final long CELL_IDLE_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -47,7 +52,9 @@ final class Keeper {
     /** Its own rounds are by the machine's clock, whatever clock leases run by. */
     private long deepAt = System.nanoTime();
     private long sweptAt = System.nanoTime() - SWEEP_NANOS;
-    private boolean nothingOpen;
+    /** The parts of which nothing was open at their last round. */
+    private final Set<Maintainable> closed = ConcurrentHashMap.newKeySet();
+    private final Workers workers;
 
     /** Wakes the keeper by being enqueued among the forgotten handles. A reference can be enqueued once, so each serves once. */
     private static final class Alarm extends WeakReference<Handle> {
@@ -56,10 +63,11 @@ final class Keeper {
         }
     }
 
-    /** @param threads makes the thread that this runs on; the thread may fail to start */
+    /** @param threads makes the thread that this runs on, and the workers; a thread may fail to start */
     Keeper(Cells cells, ReferenceQueue<Handle> forgotten, ThreadFactory threads) {
         this.cells = cells;
         this.threads = threads;
+        this.workers = new Workers(threads);
         this.forgotten = forgotten;
         this.alarm = new Alarm(forgotten);
     }
@@ -126,8 +134,9 @@ final class Keeper {
         }
     }
 
+    /** {@return whether the calling thread is the keeper's, or a worker's} */
     boolean isMe() {
-        return Thread.currentThread() == thread;
+        return Thread.currentThread() == thread || workers.isMe();
     }
 
     /** Makes sure that the keeper looks within so many nanoseconds. */
@@ -196,13 +205,22 @@ final class Keeper {
     private void glanceUntilNextLook() throws InterruptedException {
         do {
             glances = true; // before the glance: whoever comes too late for it must ring
-            long pause = cells.glance();
+            long pause = glance();
             if (pause == Long.MAX_VALUE) {
                 glances = false;
-                pause = cells.glance(); // for one who came in between, and did not ring
+                pause = glance(); // for one who came in between, and did not ring
             }
+            pause = Math.min(pause, workers.ensureProgress());
             sleep(Math.min(pause, nextLook - System.nanoTime()));
         } while (!lookNow && nextLook - System.nanoTime() > 0);
+    }
+
+    private long glance() {
+        return cells.glance(cell -> {
+            Round round = new Round(this, cell.part());
+            round.giveBack(cell);
+            workers.add(round);
+        });
     }
 
     private void sleep(long nanos) throws InterruptedException {
@@ -228,54 +246,67 @@ final class Keeper {
     /** Nothing that fails here keeps the keeper from the rest. */
     private void tick() {
         long now = System.nanoTime();
-        boolean deeply = cells.engine().isSuspect() || now - deepAt >= DEEP_NANOS;
-        if (deeply) {
-            deepAt = now;
-            attempt(DEEP_LOOK);
+        boolean deeply = now - deepAt >= DEEP_NANOS;
+        boolean sweeps = now - sweptAt >= SWEEP_NANOS;
+        deepAt = deeply ? now : deepAt;
+        sweptAt = sweeps ? now : sweptAt;
+        boolean leaving = !cells.hasTenants();
+        Map<Maintainable, Round> rounds = new LinkedHashMap<>();
+        for (Maintainable part : parts()) {
+            rounds.put(part, new Round(this, part));
         }
-        long renewedAt = now;
         for (Cell cell : cells.all()) {
-            cell.tend(deeply);
-            if (System.nanoTime() - renewedAt >= RENEW_MEANWHILE_NANOS) { // lost bytes are looked for at length, and disks may be slow
-                cells.all().forEach(Cell::renewInTime);
-                renewedAt = System.nanoTime();
-            }
+            cell.loseIfOver();
+            rounds.computeIfAbsent(cell.part(), part -> new Round(this, part)).tend(cell);
         }
-        if (now - sweptAt >= SWEEP_NANOS) {
-            sweptAt = now;
-            attempt(SWEEP);
+        closed.retainAll(rounds.keySet());
+        for (Round round : rounds.values()) {
+            round.look(deeply || isSuspect(round.part()), sweeps, leaving);
+            workers.add(round);
         }
-        attempt(CLOSE_IDLE);
+        workers.ensureProgress();
     }
 
-    /** A part of the keeper's work, of which a failure must not keep it from the others. */
-    private interface Part {
-        void run(Keeper keeper);
-    }
-
-    private static final Part DEEP_LOOK = keeper -> keeper.cells.engine().verify();
-    private static final Part SWEEP = keeper -> keeper.cells.engine().sweep();
-    private static final Part CLOSE_IDLE = Keeper::closeIdle;
-
-    private void attempt(Part part) {
+    private List<? extends Maintainable> parts() {
         try {
-            part.run(this);
+            return cells.engine().parts();
         } catch (RuntimeException | Error e) {
             trouble.error(e);
+            return List.of(cells.engine());
         }
     }
 
-    private void closeIdle() {
-        nothingOpen = false;
-        boolean leaving = !cells.hasTenants();
-        cells.glance(); // what nobody may take again any more is given back before the rest is closed
-        cells.retireIdle(leaving ? 0 : CELL_IDLE_NANOS);
-        nothingOpen = cells.engine().closeIdle(leaving);
+    private static boolean isSuspect(Maintainable part) {
+        try {
+            return part.isSuspect();
+        } catch (RuntimeException | Error e) {
+            trouble.error(e);
+            return true;
+        }
+    }
+
+    /**
+     * The end of a round, on a worker.
+     *
+     * @param part what was looked after
+     * @param tended its locks
+     * @param atOnce nobody locks anything any more
+     */
+    void closeIdle(Maintainable part, List<Cell> tended, boolean atOnce) {
+        if (atOnce) {
+            tended.forEach(Cell::endLingeringIfDue); // what nobody may take again any more is given back before the rest is closed
+        }
+        cells.retireIdle(tended, atOnce ? 0 : CELL_IDLE_NANOS);
+        if (!part.closeIdle(atOnce)) {
+            closed.remove(part);
+        } else if (closed.add(part)) {
+            wake(); // it may end
+        }
     }
 
     /** One who asks for a lock shows its cell first, and then looks whether the thread runs; here it is the other way round, so that one of both sees the other. */
     private boolean mayEnd() {
-        if (!nothingOpen || isAnyCell()) {
+        if (isAnyCell() || !workers.areDone() || !closed.containsAll(parts())) {
             return false;
         }
         starting.lock();

@@ -17,6 +17,7 @@ import java.util.concurrent.locks.LockSupport;
 final class MemoryLock {
     private static final int SPINS = 100;
     private static final long SLEEP_NANOS = TimeUnit.MICROSECONDS.toNanos(10);
+    private static final int SLEEPS = 20;
     private static final VarHandle HELD;
 
     static {
@@ -35,14 +36,29 @@ final class MemoryLock {
         }
     }
 
+    /** Locks it unless somebody keeps it for long, as one does whose store to the shared table waits for a disk. {@return whether it is locked} */
+    boolean tryLock() {
+        for (int tries = 0; tries < SPINS + SLEEPS; tries++) {
+            if (!held && HELD.compareAndSet(this, false, true)) {
+                return true;
+            }
+            pause(tries);
+        }
+        return false;
+    }
+
     private void lockLater() {
         for (int tries = 0; held || !HELD.compareAndSet(this, false, true); tries++) {
-            if (tries < SPINS) {
-                Thread.onSpinWait();
-            } else {
-                Thread.yield(); // an interrupted thread does not sleep
-                LockSupport.parkNanos(this, SLEEP_NANOS);
-            }
+            pause(tries);
+        }
+    }
+
+    private void pause(int tries) {
+        if (tries < SPINS) {
+            Thread.onSpinWait();
+        } else {
+            Thread.yield(); // an interrupted thread does not sleep
+            LockSupport.parkNanos(this, SLEEP_NANOS);
         }
     }
 

@@ -81,7 +81,7 @@ public final class Shutdown implements Runnable {
             open = open();
         }
         cells.all().forEach(Cell::wakeAll); // who is refused by now
-        cells.all().forEach(cell -> cell.abandon(false));
+        cells.tidyAsTheJvmEnds();
     }
 
     /** {@return the locks that are held, and that are not left alone} */
@@ -112,7 +112,7 @@ public final class Shutdown implements Runnable {
                 over |= idle;
             }
             if (grace == WHILE_HOOKS_WORK ? idle : elapsed >= grace) {
-                cell.abandon(true);
+                cell.abandon();
                 ended = true;
             } else if (grace == WHILE_HOOKS_WORK && elapsed > MOMENT_NANOS && cell.isWaitedFor() && isStranded(held)) {
                 cell.loseNow(Reason.SHUTDOWN); // else its waiter, which may be a hook, waits for one who waits for all hooks

@@ -1,0 +1,131 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.spi.Maintainable;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * What the keeper wants to have done for one part of the engine, which may block. It is put together by the keeper, then carried out once, by a worker.
+ */
+final class Round {
+    private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "locks could not be looked after, and are looked at again");
+    /** While a round lasts, leases are renewed so often: well below a third of the shortest. */
+    private static final long RENEW_MEANWHILE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+    private final Keeper keeper;
+    private final Maintainable part;
+    private final Set<Cell> lingering = new LinkedHashSet<>();
+    private boolean looks;
+    private boolean deeply;
+    private boolean sweeps;
+    private boolean closesAll;
+    private List<Cell> cells = new ArrayList<>();
+    /** Those of a later round, which has to wait for this one. */
+    private volatile List<Cell> renewedMeanwhile = List.of();
+
+    Round(Keeper keeper, Maintainable part) {
+        this.keeper = keeper;
+        this.part = part;
+    }
+
+    Maintainable part() {
+        return part;
+    }
+
+    // ---- what is to be done ----
+
+    /**
+     * Everything that is done at a tick.
+     *
+     * @param deep whether also what the kernel says is looked at
+     * @param sweep whether litter is swept
+     * @param closeAll whether all is closed that is not in use, without waiting until it has been idle for a while
+     */
+    void look(boolean deep, boolean sweep, boolean closeAll) {
+        looks = true;
+        deeply = deep;
+        sweeps = sweep;
+        closesAll = closeAll;
+    }
+
+    /** Looks after a lock. */
+    void tend(Cell cell) {
+        cells.add(cell);
+    }
+
+    /** Gives back what lingers there. */
+    void giveBack(Cell cell) {
+        lingering.add(cell);
+    }
+
+    /** Takes in a later one that was to be done by itself. */
+    void add(Round later) {
+        lingering.addAll(later.lingering);
+        if (later.looks) {
+            looks = true;
+            deeply |= later.deeply;
+            sweeps |= later.sweeps;
+            closesAll = later.closesAll;
+            cells = later.cells;
+        }
+    }
+
+    /** While it lasts, the leases of the locks of a later one are renewed in time. */
+    void renewsMeanwhile(Round later) {
+        if (later.looks) {
+            renewedMeanwhile = List.copyOf(later.cells);
+        }
+    }
+
+    // ---- doing it; nothing that fails here keeps it from the rest ----
+
+    void run() {
+        lingering.forEach(GIVE_BACK::attempt);
+        if (!looks) {
+            return;
+        }
+        if (deeply) {
+            VERIFY.attempt(part);
+        }
+        long renewedAt = System.nanoTime();
+        for (Cell cell : cells) {
+            cell.tend(deeply);
+            if (System.nanoTime() - renewedAt >= RENEW_MEANWHILE_NANOS) { // lost bytes are looked for at length, and disks may be slow
+                cells.forEach(Cell::renewInTime);
+                renewedMeanwhile.forEach(Cell::renewInTime);
+                renewedAt = System.nanoTime();
+            }
+        }
+        if (sweeps) {
+            SWEEP.attempt(part);
+        }
+        CLOSE_IDLE.attempt(this);
+    }
+
+    private void closeIdle() {
+        keeper.closeIdle(part, cells, closesAll);
+    }
+
+    private static final Step<Cell> GIVE_BACK = Cell::endLingeringIfIdle;
+    private static final Step<Maintainable> VERIFY = Maintainable::verify;
+    private static final Step<Maintainable> SWEEP = Maintainable::sweep;
+    private static final Step<Round> CLOSE_IDLE = Round::closeIdle;
+
+    /** A part of the work, of which a failure must not keep the worker from the others. */
+    private interface Step<T> {
+        void run(T subject);
+
+        default void attempt(T subject) {
+            try {
+                run(subject);
+            } catch (RuntimeException | Error e) {
+                trouble.error(e);
+            }
+        }
+    }
+}
