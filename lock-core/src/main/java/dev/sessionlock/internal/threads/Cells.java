@@ -57,6 +57,8 @@ public final class Cells {
     private static final int RESOLVES = 4;
     /** The keeper spends one part in so many on glancing at what lingers. */
     private static final int GLANCES_SHARE = 50;
+    /** A glance at one lock takes no longer than this. What seems to take longer was interrupted: by others who need the processor, most likely. */
+    private static final long GLANCE_COST_NANOS = TimeUnit.MICROSECONDS.toNanos(2);
 
     /** So long, by the machine's clock, those who wait have to see that a clock was moved by hand. */
     private static final long SETTLE_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -426,7 +428,9 @@ public final class Cells {
         long start = clock.nanos();
         long pause = Long.MAX_VALUE;
         List<Cell> due = new ArrayList<>();
+        int looks = 0;
         for (Cell cell : lingering) {
+            looks++;
             long within = cell.glance(start);
             if (within == 0) {
                 due.add(cell);
@@ -441,7 +445,7 @@ public final class Cells {
                 trouble.warn(cell.engine() + ": could not be given back; it is tried again", e);
             }
         }
-        return Math.max(pause, spent * GLANCES_SHARE); // thousands of them must not cost a core
+        return Math.max(pause, Math.min(spent, looks * GLANCE_COST_NANOS) * GLANCES_SHARE); // thousands of them must not cost a core
     }
 
     Collection<Cell> all() {
