@@ -56,8 +56,8 @@ final class Cell {
     private static final long BRIEF_NANOS = TimeUnit.MICROSECONDS.toNanos(100);
     /** One who takes a lock again within this has not left it to others: they need longer to wake. */
     private static final long LEFT_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
-    /** So many acquisitions, each within that of the giving back before, are a loop, and no chance. */
-    private static final int LOOP = 4;
+    /** Who asks again within that, so many times more often than not, runs in a loop: it is no chance. */
+    private static final int LOOP = 6;
     /** For so long after the kernel has refused to let a thread wait (EDEADLK), the head polls. */
     private static final long REFUSED_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** So long the end of the JVM waits for a thread that is at a lock's engine: its disk may not answer. */
@@ -130,8 +130,10 @@ final class Cell {
     /** Since when this JVM has had the lock without leaving it to others, monotonic nanoseconds. Written in turn. */
     private volatile long hereSince;
 
-    /** How often in a row this JVM has taken the lock at once after it had given it back. Written in turn. */
-    private volatile int takenAgain;
+    /** When it was given back, whoever has had it since, monotonic nanoseconds. */
+    private long gaveBackAt = Long.MIN_VALUE / 2;
+    /** How much more often than not users here ask for it again at once, whether or not another process is faster; 0 to twice {@link #LOOP}. Written in turn. */
+    private volatile int askedAgain;
 
     /** By the machine's clock, whatever clock leases run by: it is a matter of letting others have the CPU. */
     private volatile long awayUntil;
@@ -326,9 +328,7 @@ final class Cell {
         Taken taken = engine.take(terms);
         if (taken instanceof Hold hold) {
             owned = hold;
-            boolean left = now - leftAt > LEFT_NANOS;
-            takenAgain = left ? 0 : Math.min(takenAgain + 1, LOOP);
-            if (left) {
+            if (now - leftAt > LEFT_NANOS) {
                 hereSince = now;
             }
             return null;
@@ -513,6 +513,8 @@ final class Cell {
         Grant fresh = new Grant(this, owned, request, thread);
         Handle handle = new Handle(fresh, cells.forgotten());
         long waited = clock().nanos() - since;
+        long after = since - gaveBackAt;
+        askedAgain = after >= 0 && after < LEFT_NANOS ? Math.min(askedAgain + 1, 2 * LOOP) : Math.max(askedAgain - 1, 0);
         mutex.lock();
         try {
             replaceGrant(fresh);
@@ -816,11 +818,11 @@ final class Cell {
     }
 
     /**
-     * Under the mutex. {@return whether a lock that a user here has closed is to be found free by other processes, since they use it, too} A loop of brief
-     * users goes on for its slice all the same: a turn between processes would cost more than many of them.
+     * Under the mutex. {@return whether a lock that a user here has closed is to be found free by other processes, since they use it, too} What is used in
+     * a loop stays until another process wants it: a turn between processes costs more than many brief users.
      */
     private boolean isShared(Grant closed) {
-        return sharing.counts(closed.acquiredNanos()) && (takenAgain < LOOP || !mayGoOn(closed));
+        return sharing.counts(closed.acquiredNanos()) && askedAgain < LOOP;
     }
 
     private boolean mayGoOn(Grant closed) {
@@ -1018,6 +1020,7 @@ final class Cell {
         }
         untidy = true;
         leftAt = clock().nanos();
+        gaveBackAt = leftAt;
         if (othersTurn) {
             awayUntil = System.nanoTime() + AWAY_NANOS + ThreadLocalRandom.current().nextLong(AWAY_NANOS);
         }
