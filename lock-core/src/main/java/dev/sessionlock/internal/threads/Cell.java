@@ -331,17 +331,24 @@ final class Cell {
             if (now - leftAt > LEFT_NANOS) {
                 hereSince = now;
             }
+            if (engine.wasOthers(hold)) {
+                othersSeen(now);
+            }
             return null;
         }
         leftAt = Long.MIN_VALUE / 2; // somebody else has it
         engine.raiseHand(waits);
+        othersSeen(now);
+        return (Busy) taken;
+    }
+
+    private void othersSeen(long now) {
         mutex.lock();
         try {
             sharing.seen(now);
         } finally {
             mutex.unlock();
         }
-        return (Busy) taken;
     }
 
     private boolean isClaimed() {

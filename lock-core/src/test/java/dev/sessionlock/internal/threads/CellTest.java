@@ -417,6 +417,16 @@ class CellTest {
         }
     }
 
+    @Test
+    void lockThatAnotherProcessHadMeanwhileDoesNotLingerForAWhile() throws Exception {
+        try (SessionLocks locks = locks()) {
+            locks.acquire(session()).close();
+            answers.put("wasOthers", real -> true);
+            locks.acquire(session()).close();
+            assertLingersAfterAWhile(locks);
+        }
+    }
+
     private void assertLingersAfterAWhile(SessionLocks locks) throws Exception {
         assertThat(lingers(locks)).isFalse();
         slept.addAndGet(Sharing.FIRST_NANOS);
