@@ -520,8 +520,7 @@ final class Cell {
         Grant fresh = new Grant(this, owned, request, thread);
         Handle handle = new Handle(fresh, cells.forgotten());
         long waited = clock().nanos() - since;
-        long after = since - gaveBackAt;
-        askedAgain = after >= 0 && after < LEFT_NANOS ? Math.min(askedAgain + 1, 2 * LOOP) : Math.max(askedAgain - 1, 0);
+        askedAgain = since - gaveBackAt < LEFT_NANOS ? Math.min(askedAgain + 1, 2 * LOOP) : Math.max(askedAgain - 1, 0);
         mutex.lock();
         try {
             replaceGrant(fresh);
