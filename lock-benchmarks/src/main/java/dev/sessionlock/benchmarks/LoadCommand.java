@@ -39,7 +39,8 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  java -jar benchmarks.jar load STRICT",
             "  java -jar benchmarks.jar load --jvms 4 --threads 2 --locks 100 --seconds 10 STRICT WARM LUCENE",
-            "  java -jar benchmarks.jar load --hold 2 --pause 1 STRICT CHANNEL_KEPT"
+            "  java -jar benchmarks.jar load --hold 2 --pause 1 STRICT CHANNEL_KEPT",
+            "  java -jar benchmarks.jar load --threads 8 --locks 32 --rate 500 --hold 0.1 --dir /dev/shm STRICT WARM"
         })
 final class LoadCommand implements Callable<Integer> {
     private static final Set<Peer> OURS = EnumSet.of(Peer.STRICT, Peer.WARM);
@@ -70,6 +71,10 @@ final class LoadCommand implements Callable<Integer> {
     @Option(names = "--pause", paramLabel = "MS", defaultValue = "0", description = "How long a thread stays away, in ms. Default: ${DEFAULT-VALUE}.")
     private double pause;
 
+    @Option(names = "--rate", paramLabel = "N", defaultValue = "0",
+            description = "Messages a second that come to each JVM at random times, some locks getting far more than others. Default: as many as they can.")
+    private int rate;
+
     @Option(names = "--dir", paramLabel = "DIR", description = "Where to work. Default: a temporary directory on a disk.")
     private Path directory;
 
@@ -84,7 +89,8 @@ final class LoadCommand implements Callable<Integer> {
         within("--seconds", seconds, 0.01, 3_600);
         within("--hold", hold, 0, 60_000);
         within("--pause", pause, 0, 60_000);
-        Load load = new Load(threads, locks, millis(1_000 * seconds), millis(hold), millis(pause));
+        within("--rate", rate, 0, 100_000);
+        Load load = new Load(threads, locks, millis(1_000 * seconds), millis(hold), millis(pause), rate);
         PrintWriter out = spec.commandLine().getOut();
         int exit = 0;
         try (Workplace place = directory == null ? Workplace.create() : Workplace.in(directory)) {
@@ -116,7 +122,7 @@ final class LoadCommand implements Callable<Integer> {
 
     private LoadResult run(Peer peer, Load load, Workplace place) throws IOException, InterruptedException {
         try (Crew crew = Crew.start(peer, place.directory("load"), jvms, locks)) {
-            crew.load(new Load(threads, locks, WARM_UP, load.hold(), load.pause()));
+            crew.load(new Load(threads, locks, WARM_UP, load.hold(), load.pause(), rate));
             return crew.load(load);
         } catch (IOException e) {
             throw new IOException(peer.title() + ": " + e.getMessage(), e);

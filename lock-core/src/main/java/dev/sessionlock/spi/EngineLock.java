@@ -47,6 +47,14 @@ public interface EngineLock {
     Taken take(Terms terms) throws IOException;
 
     /**
+     * {@return whether another process had the lock between this process's last hold and this one, as far as is known} So its users should find it free when
+     * nobody uses it. Memory only, asked right after {@link #take}.
+     */
+    default boolean wasOthers(Hold hold) {
+        return false;
+    }
+
+    /**
      * Passes a hold on to another taker of this JVM, without giving the lock back in between: a new token, a new record.
      *
      * @return null if it cannot be passed on: then it is as it was and must be released

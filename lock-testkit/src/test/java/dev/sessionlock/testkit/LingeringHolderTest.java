@@ -3,6 +3,7 @@ package dev.sessionlock.testkit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -44,6 +45,27 @@ class LingeringHolderTest {
                 Thread.sleep(2);
             }
             assertThat(two.verify("b")).isEqualTo("held");
+        }
+    }
+
+    /** Where two processes use it, each would have to wait for the other one's keeper, every time. */
+    @Test
+    void oneThatTwoProcessesShareIsFreeAsSoonAsItIsClosed() throws Exception {
+        Path file = dir.resolve("session.jsonl");
+        try (Puppet one = Puppet.start(); Puppet two = Puppet.start()) {
+            one.acquire("a", file, WARM);
+            one.close("a");
+            assertThat(dir.resolve("session.jsonl.lock")).as("while it is one's alone").exists();
+            two.acquire("b", file, WARM, PATIENT);
+            two.close("b");
+            for (int i = 0; i < 3; i++) {
+                Thread.sleep(250); // longer than two's mark that it waits is heeded
+                for (Puppet each : List.of(one, two)) {
+                    assertThat(each.tryAcquire("c", file, WARM)).isTrue();
+                    each.close("c");
+                    assertThat(dir.resolve("session.jsonl.lock")).doesNotExist();
+                }
+            }
         }
     }
 

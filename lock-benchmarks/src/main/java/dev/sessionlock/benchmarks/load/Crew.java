@@ -97,7 +97,7 @@ public final class Crew implements Closeable {
         long start = System.nanoTime() + RUN_UP.toNanos();
         long end = start + load.time().toNanos();
         String line = String.join(" ", "load", Integer.toString(load.threads()), Integer.toString(load.locks()), Long.toString(start),
-                Long.toString(end), Long.toString(load.hold().toNanos()), Long.toString(load.pause().toNanos()));
+                Long.toString(end), Long.toString(load.hold().toNanos()), Long.toString(load.pause().toNanos()), Integer.toString(load.perSecond()));
         workers.forEach(worker -> worker.send(line));
         List<List<Long>> cycles = new ArrayList<>();
         long doubles = 0;

@@ -27,7 +27,7 @@ import org.HdrHistogram.Histogram;
  * process of the crew it is, from 1. It does what the lines of its parent say:
  *
  * <pre>
- * load THREADS LOCKS START END HOLD PAUSE   nanoseconds; answers {@code loaded ok CYCLES,… DOUBLES WAITS HANDOVERS}, or {@code loaded failed WHY}
+ * load THREADS LOCKS START END HOLD PAUSE PER_SECOND   nanoseconds; answers {@code loaded ok CYCLES,… DOUBLES WAITS HANDOVERS}, or {@code loaded failed WHY}
  * acquire                                   the first lock; answers {@code in NANOS} once it is had
  * release                                   answers {@code out}
  * hold COUNT WATCH                          answers {@code holds ok …}, see {@link ManyHeld}
@@ -135,12 +135,19 @@ final class Worker implements ChildScenario {
         long end = Long.parseLong(words[4]);
         long hold = Long.parseLong(words[5]);
         long pause = Long.parseLong(words[6]);
+        int messages = Integer.parseInt(words[7]);
+        double nanosAMessage = messages == 0 ? 0 : Double.parseDouble(words[1]) * TimeUnit.SECONDS.toNanos(1) / messages;
         Tally tally = new Tally();
-        parkUntil(start);
+        long next = start + untilNext(nanosAMessage);
+        parkUntil(next);
         for (long now = System.nanoTime(); now - end < 0; now = System.nanoTime()) {
-            int lock = among == 1 ? 0 : ThreadLocalRandom.current().nextInt(among);
+            int lock = messages == 0 ? ThreadLocalRandom.current().nextInt(among) : oftenOneOfTheFirst(among);
             visit(lock, me, now, hold, tally);
             tally.cycles++;
+            if (messages > 0) {
+                next += untilNext(nanosAMessage); // one that came meanwhile has waited, and is served at once
+                parkUntil(Math.min(next, end));
+            }
             if (pause > 0) {
                 LockSupport.parkNanos(pause);
             }
@@ -169,6 +176,17 @@ final class Worker implements ChildScenario {
         } finally {
             own.close();
         }
+    }
+
+    /** {@return when the next message comes, by chance: as if each of many users wrote now and then} */
+    private static long untilNext(double meanNanos) {
+        return Math.round(-Math.log(1 - ThreadLocalRandom.current().nextDouble()) * meanNanos);
+    }
+
+    /** {@return one of the locks, by chance; of 32 the first gets a sixth of all messages, and the second half of them get 3 in 10} */
+    private static int oftenOneOfTheFirst(int among) {
+        double chance = ThreadLocalRandom.current().nextDouble();
+        return (int) (among * chance * chance);
     }
 
     private static void parkUntil(long nanoTime) {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.HdrHistogram.Histogram;
 
@@ -145,7 +146,15 @@ final class Bar {
                 new Line("2 JVMs: warm / `FileChannel` kept open; least/most served; longest wait",
                         Check.atLeast("", rate(Scene.TWO_JVMS, Peer.WARM, Peer.CHANNEL_KEPT), 0.8, "×"),
                         Check.atLeast("", fairness(Peer.WARM), 0.8, ""),
-                        Check.atMost("", longestWait(Peer.WARM), 100, "ms")));
+                        Check.atMost("", longestWait(Peer.WARM), 100, "ms")),
+                new Line("2 gateways that share their sessions: warm / strict, waits",
+                        Check.atMost("p50", waits(50), 1.25, "×"), Check.atMost("p99", waits(99), 2, "×")));
+    }
+
+    /** The median of the rounds: what slows down a machine slows down both. */
+    private double waits(double percentile) {
+        ToDoubleFunction<LoadResult> wait = result -> result.waits().getValueAtPercentile(percentile);
+        return findings.rounds(Scene.TWO_GATEWAYS, Peer.WARM, wait).ratioTo(findings.rounds(Scene.TWO_GATEWAYS, Peer.STRICT, wait));
     }
 
     private double rate(Scene scene, Peer peer, Peer other) {

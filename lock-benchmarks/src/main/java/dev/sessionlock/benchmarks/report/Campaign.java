@@ -185,7 +185,8 @@ final class Campaign {
                     continue;
                 }
                 try {
-                    findings.add(scene, peer, crew.load(scene.load(turns ? effort.turns() : effort.loaded())));
+                    boolean percentiles = turns || scene == Scene.TWO_GATEWAYS;
+                    findings.add(scene, peer, crew.load(scene.load(percentiles ? effort.turns() : effort.loaded())));
                 } catch (IOException e) {
                     lost(crews, peer, scene.title, e);
                 }

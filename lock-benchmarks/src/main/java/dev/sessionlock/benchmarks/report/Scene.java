@@ -49,6 +49,15 @@ enum Scene {
         Load load(Duration time) {
             return Load.takingTurns(time);
         }
+    },
+
+    /** Two gateways behind one balancer: what lingers in one must not keep the other one waiting. */
+    TWO_GATEWAYS("2 JVMs, to each of which 400 messages a second come for " + Scene.LOCKS + " sessions, some of which get most", 2,
+            EnumSet.of(Peer.STRICT, Peer.WARM)) {
+        @Override
+        Load load(Duration time) {
+            return Load.messages(8, LOCKS, 400, time);
+        }
     };
 
     /** Of {@link #MANY_LOCKS}. */

@@ -29,6 +29,16 @@ class CrewTest {
     }
 
     @Test
+    void servesMessagesAsTheyComeAndNoFaster() throws Exception {
+        try (Crew crew = crew(Peer.WARM)) {
+            LoadResult result = crew.load(Load.messages(4, 1, 40, Duration.ofSeconds(1)));
+
+            assertThat(result.total()).as("of 80 in the mean").isBetween(1L, 200L);
+            assertThat(result.excluded()).isTrue();
+        }
+    }
+
+    @Test
     void findsOutThatThereIsNoLockAndLeavesNoProcessBehind() throws Exception {
         List<ProcessHandle> workers;
         try (Crew crew = crew(Peer.NOTHING)) {

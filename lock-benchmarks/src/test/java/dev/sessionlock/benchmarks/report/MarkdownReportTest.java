@@ -58,6 +58,16 @@ class MarkdownReportTest {
     }
 
     @Test
+    void whatLingeringCostsAnotherGatewayIsARatioOfTheSameRounds() {
+        for (long nanos : new long[] {100, 100_000, 300}) {
+            findings.add(Scene.TWO_GATEWAYS, Peer.STRICT, result(List.of(List.of(10L), List.of(10L)), 0, nanos));
+            findings.add(Scene.TWO_GATEWAYS, Peer.WARM, result(List.of(List.of(10L), List.of(10L)), 0, 3 * nanos));
+        }
+        assertThat(report()).contains("| 2 gateways that share their sessions: warm / strict, waits | p50 ≤ 1.25 ×; p99 ≤ 2 × | p50 3")
+                .contains("**" + Scene.TWO_GATEWAYS.title + "**:");
+    }
+
+    @Test
     void aWaiterThatIsNotLetInIsNeverIn() {
         findings.deathwatches.put(Peer.STRICT, new Deathwatch(0.002, List.of(OptionalLong.of(9_000_000), OptionalLong.empty())));
         findings.deathwatches.put(Peer.JGIT, new Deathwatch(0.05, List.of(OptionalLong.empty())));

@@ -59,6 +59,8 @@ public final class SeatEngine implements EngineLock {
 
     /** Since when seat 0's until was past at every look; 0 if it was not at the last one. */
     private long pastSince;
+    /** The last token that this process drew here, as far as it was noted; 0 before the first. If the line has another one by then, another process had the lock. */
+    private long lastToken;
     /** The bytes that a waiting thread got for the next take, a bit for each seat. */
     private int gifts;
     /** What the seats' untils were before their bytes were asked for. */
@@ -444,7 +446,9 @@ public final class SeatEngine implements EngineLock {
      */
     private Taken enter(int seat, Line line, Terms terms, long published, @Nullable String passedOver) throws IOException {
         String reclaimed = passedOver;
-        if (line.lastToken() == 0 && seat == 0) {
+        long last = line.lastToken();
+        boolean wasOthers = lastToken != 0 && last != lastToken;
+        if (last == 0 && seat == 0) {
             // A token tells from now on that the lock was taken here, and so that an empty file in its place is ours. First see what lies there now.
             Object obstacle = clear(Spot.LOCK, terms);
             if (obstacle instanceof Busy busy) {
@@ -456,6 +460,7 @@ public final class SeatEngine implements EngineLock {
         }
         long drawnAt = place.clock().wallMicros();
         long token = line.drawToken(drawnAt);
+        lastToken = token;
         long createdAt = place.clock().wallMillis();
         Attempt mine = attempt; // what it has, sit() takes back unless it comes to a hold
         mine.token = token;
@@ -475,6 +480,7 @@ public final class SeatEngine implements EngineLock {
         }
         if (late || hasTakenLong(drawnAt)) {
             token = line.drawToken(place.clock().wallMicros());
+            lastToken = token;
             mine.token = token;
             place.rewrite(slip, record(terms, token, createdAt, terms.maxHoldMillis(), published));
         }
@@ -488,7 +494,13 @@ public final class SeatEngine implements EngineLock {
         }
         SeatHold hold = new SeatHold(seat, line, slip, terms, token, createdAt, published, deadline, reclaimed);
         hold.says(until);
+        hold.wasOthers = wasOthers;
         return hold;
+    }
+
+    @Override
+    public boolean wasOthers(Hold hold) {
+        return ((SeatHold) hold).wasOthers;
     }
 
     /**
@@ -863,6 +875,7 @@ public final class SeatEngine implements EngineLock {
         if (hold == null || hold.slip != ((SeatHold) held).slip) {
             return; // it has been given back: its record file and its byte may serve another by now
         }
+        lastToken = hold.token(); // it may have been used again since it was taken
         giveBack(hold); // what is out, if that was handed over to: one who was not told of it may give back what he knows
         out = null;
         tidySeatsQuietly(hold);

@@ -22,6 +22,8 @@ final class SeatHold extends Hold {
     boolean byteLost;
     /** Our byte is being taken again: as long as this is set, it may be anybody's. */
     boolean retaking;
+    /** Another process drew the line's last token before ours. */
+    boolean wasOthers;
     /** Seat 1 only: our record also lies at x.lock, where the frozen owner's no longer was. */
     boolean atLock;
     /** Seat 1 only: our record was about to be put at x.lock. */

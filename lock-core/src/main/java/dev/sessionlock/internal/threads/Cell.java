@@ -57,6 +57,10 @@ final class Cell {
     private static final long BRIEF_NANOS = TimeUnit.MICROSECONDS.toNanos(100);
     /** One who takes a lock again within this has not left it to others: they need longer to wake. */
     private static final long LEFT_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
+    /** Who asks again within that, so many times more often than not, runs in a loop: it is no chance. */
+    private static final int LOOP = 6;
+    /** For so long after the kernel has refused to let a thread wait (EDEADLK), the head polls. */
+    private static final long REFUSED_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** So long the end of the JVM waits for a thread that is at a lock's engine: its disk may not answer. */
     private static final long ABANDON_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
     /** The keeper tries so often to give back what is ending. */
@@ -115,6 +119,9 @@ final class Cell {
     private long usedAt = System.nanoTime();
     /** For which of the engine's two waits a thread waits in the kernel, a bit each. */
     private int bells;
+    /** Until when no thread is to wait in the kernel, by the machine's clock; 0 if that was never refused. */
+    private long bellsRefusedUntil;
+    private final Sharing sharing = new Sharing();
 
     // guarded by the turn
     /**
@@ -129,6 +136,11 @@ final class Cell {
 
     /** Since when this JVM has had the lock without leaving it to others, monotonic nanoseconds. Written in turn. */
     private volatile long hereSince;
+
+    /** When it was given back, whoever has had it since, monotonic nanoseconds. */
+    private long gaveBackAt = Long.MIN_VALUE / 2;
+    /** How much more often than not users here ask for it again at once, whether or not another process is faster; 0 to twice {@link #LOOP}. Written in turn. */
+    private volatile int askedAgain;
 
     /** By the machine's clock, whatever clock leases run by: it is a matter of letting others have the CPU. */
     private volatile long awayUntil;
@@ -352,11 +364,24 @@ final class Cell {
             if (now - leftAt > LEFT_NANOS) {
                 hereSince = now;
             }
+            if (engine.wasOthers(hold)) {
+                othersSeen(now);
+            }
             return null;
         }
         leftAt = Long.MIN_VALUE / 2; // somebody else has it
         engine.raiseHand(waits);
+        othersSeen(now);
         return (Busy) taken;
+    }
+
+    private void othersSeen(long now) {
+        mutex.lock();
+        try {
+            sharing.seen(now);
+        } finally {
+            mutex.unlock();
+        }
     }
 
     private boolean isClaimed() {
@@ -531,6 +556,7 @@ final class Cell {
         Grant fresh = new Grant(this, owned, request, thread);
         Handle handle = new Handle(fresh, cells.forgotten(), request.acquiredHere());
         long waited = clock().nanos() - since;
+        askedAgain = since - gaveBackAt < LEFT_NANOS ? Math.min(askedAgain + 1, 2 * LOOP) : Math.max(askedAgain - 1, 0);
         mutex.lock();
         try {
             replaceGrant(fresh);
@@ -577,7 +603,8 @@ final class Cell {
             if (isBell(what)) {
                 return true;
             }
-            boolean rings = cells.ring(() -> waitInKernel(what));
+            boolean refused = bellsRefusedUntil != 0 && bellsRefusedUntil - System.nanoTime() > 0;
+            boolean rings = !refused && cells.ring(() -> waitInKernel(what));
             setBell(what, rings);
             return rings;
         } finally {
@@ -628,15 +655,18 @@ final class Cell {
             mutex.lock();
             try {
                 setBell(what, false);
+                bellsRefusedUntil = got ? 0 : System.nanoTime() + REFUSED_NANOS;
                 head = grant == null && owned == null ? head() : null; // for one that lingers the head needs no byte: rule 3, never both
             } finally {
                 mutex.unlock();
             }
             if (got && head != null) {
                 engine.accept(what);
-                head.wake();
             } else {
                 engine.decline(what); // also if waiting failed: the byte may be ours all the same
+            }
+            if (head != null) {
+                head.wake(); // also if it has to poll from now on: it sleeps for long, since it was to be woken
             }
             return true;
         } catch (RuntimeException | Error e) {
@@ -827,7 +857,7 @@ final class Cell {
     /** Under the mutex: whether a lock that its last user here has closed stays for the next one. Never throws: it has no handle any more. */
     private boolean mayLinger(Grant held) {
         try {
-            return held.mayLinger() && head() == null && !held.audience().isClosed() && !cells.isEnding() && !isWanted(held);
+            return held.mayLinger() && head() == null && !held.audience().isClosed() && !cells.isEnding() && !isWanted(held) && !isShared(held);
         } catch (RuntimeException | Error e) {
             trouble.warn(engine + ": it does not linger", e);
             return false;
@@ -845,9 +875,21 @@ final class Cell {
         return othersWait(closed.hold()) && !mayGoOn(closed);
     }
 
-    /** {@return whether another process wants what a user here has closed, if only by trying once, and is to find it free} */
+    /** Under the mutex. {@return whether another process wants what a user here has closed, if only by trying once, and is to find it free} */
     private boolean isWanted(Grant closed) {
-        return engine.othersWant(closed.hold(), EngineLock.HAND_NANOS) && !mayGoOn(closed);
+        if (!engine.othersWant(closed.hold(), EngineLock.HAND_NANOS)) {
+            return false;
+        }
+        sharing.seen(clock().nanos());
+        return !mayGoOn(closed);
+    }
+
+    /**
+     * Under the mutex. {@return whether a lock that a user here has closed is to be found free by other processes, since they use it, too} What is used in
+     * a loop stays until another process wants it: a turn between processes costs more than many brief users.
+     */
+    private boolean isShared(Grant closed) {
+        return sharing.counts(closed.acquiredNanos()) && askedAgain < LOOP;
     }
 
     private boolean mayGoOn(Grant closed) {
@@ -1054,6 +1096,7 @@ final class Cell {
         }
         untidy = true;
         leftAt = clock().nanos();
+        gaveBackAt = leftAt;
         if (othersTurn) {
             awayUntil = System.nanoTime() + AWAY_NANOS + ThreadLocalRandom.current().nextLong(AWAY_NANOS);
         }

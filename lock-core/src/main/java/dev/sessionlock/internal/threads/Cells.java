@@ -59,6 +59,8 @@ public final class Cells {
     private static final int RESOLVES = 4;
     /** The keeper spends one part in so many on glancing at what lingers. */
     private static final int GLANCES_SHARE = 50;
+    /** A glance at one lock takes no longer than this. What seems to take longer was interrupted: by others who need the processor, most likely. */
+    private static final long GLANCE_COST_NANOS = TimeUnit.MICROSECONDS.toNanos(2);
 
     /** So long the JVM's end waits for disks at the most; the kernel locks end with the process all the same. */
     private static final long ABANDON_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(3);
@@ -456,7 +458,9 @@ public final class Cells {
         }
         long start = clock.nanos();
         long pause = Long.MAX_VALUE;
+        int looks = 0;
         for (Cell cell : lingering) {
+            looks++;
             long within = cell.glance(start);
             if (within == 0) {
                 due.accept(cell);
@@ -464,7 +468,7 @@ public final class Cells {
             pause = Math.min(pause, Math.max(within, Cell.GLANCE_NANOS));
         }
         long spent = clock.nanos() - start;
-        return Math.max(pause, spent * GLANCES_SHARE); // thousands of them must not cost a core
+        return Math.max(pause, Math.min(spent, looks * GLANCE_COST_NANOS) * GLANCES_SHARE); // thousands of them must not cost a core
     }
 
     Collection<Cell> all() {

@@ -213,6 +213,38 @@ class SeatEngineTest {
     // ---- taking ----
 
     @Nested
+    class WhoTakesItAgain {
+
+        private void assertWasOthers(Party party, boolean others) throws IOException {
+            SeatHold hold = party.take();
+            assertThat(party.engine.wasOthers(hold)).isEqualTo(others);
+            party.engine.release(hold);
+        }
+
+        @Test
+        void isToldWhetherAnotherProcessHadItMeanwhile() throws IOException {
+            assertWasOthers(one, false);
+            assertWasOthers(one, false);
+            assertWasOthers(two, false); // the first time: it knows of no sharing
+            assertWasOthers(one, true);
+            assertWasOthers(one, false);
+            assertWasOthers(two, true);
+        }
+
+        @Test
+        void isNotToldOfWhatItDidItself() throws IOException {
+            SeatHold hold = one.take();
+            one.engine.reuse(hold, "another thread");
+            hold = (SeatHold) one.engine.handOver(hold, NOT_TO_BE_PASSED_OVER);
+            one.engine.release(hold);
+            assertWasOthers(one, false);
+            one.afterDraw = () -> directory.until[0] = 0; // it fails once it has drawn its token
+            one.busy();
+            assertWasOthers(one, false);
+        }
+    }
+
+    @Nested
     class WhoFindsItBusy {
 
         @Test

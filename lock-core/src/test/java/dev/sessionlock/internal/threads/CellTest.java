@@ -214,6 +214,7 @@ class CellTest {
             awaited = kernelGives;
             assertThatThrownBy(() -> locks.acquire(session(), WARM.withTimeout(Duration.ofMillis(300)))).isInstanceOf(LockTimeoutException.class);
             busy.set(null);
+            slept.addAndGet(Sharing.FIRST_NANOS); // it does not count as shared any more
             locks.acquire(session(), WARM).close();
             interludes.put("check", () -> {
                 keeperLooks.countDown();
@@ -304,11 +305,141 @@ class CellTest {
                 });
                 locks.acquire(dir.resolve("slow.jsonl"), WARM.withLinger(Duration.ofMillis(1))).close();
                 Awaitility.await().pollInterval(Duration.ofMillis(4)).atMost(Duration.ofSeconds(20)).until(() -> calls.contains("check"));
-                glances = Collections.frequency(calls.subList(0, calls.indexOf("check")), "othersWant");
+                List<String> untilTheLook = List.copyOf(calls);
+                glances = Collections.frequency(untilTheLook.subList(0, untilTheLook.indexOf("check")), "othersWant");
                 called = name -> { };
             }
             assertThat(glances).as("glances between the giving back and the next look").isGreaterThanOrEqualTo(3);
         }
+    }
+
+    /** Others may need the processor in the middle of a glance. It says nothing of what glances cost. */
+    @Test
+    void keeperThatIsHeldUpInAGlanceGlancesAgainAllTheSame() throws Exception {
+        List<String> calls = new CopyOnWriteArrayList<>();
+        try (SessionLocks locks = locks()) {
+            called = calls::add;
+            locks.acquire(session(), WARM).close();
+            Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> Collections.frequency(calls, "othersWant") > 10); // nothing wakes it any more
+            called = name -> { };
+            calls.clear();
+            int glances = 0;
+            for (int tries = 0; tries < 10 && glances < 3; tries++) { // the keeper may be just about to look
+                holdUpAGlance(calls);
+                Awaitility.await().pollInterval(Duration.ofMillis(4)).atMost(Duration.ofSeconds(20)).until(() -> calls.contains("check"));
+                List<String> untilTheLook = List.copyOf(calls);
+                glances = Collections.frequency(untilTheLook.subList(0, untilTheLook.indexOf("check")), "othersWant");
+                called = name -> { };
+                calls.clear();
+            }
+            assertThat(glances).as("glances between the one that took long and the next look").isGreaterThanOrEqualTo(3);
+        }
+    }
+
+    /** One of those after which it sleeps until the next: not the one in the middle of its look. */
+    private void holdUpAGlance(List<String> callsAfterIt) {
+        interludes.put("othersWant", () -> {
+            if (StackWalker.getInstance().walk(frames -> frames.anyMatch(frame -> frame.getMethodName().equals("closeIdle")))) {
+                holdUpAGlance(callsAfterIt);
+                return;
+            }
+            Thread.sleep(60);
+            callsAfterIt.clear();
+            called = callsAfterIt::add;
+        });
+    }
+
+    /** The kernel sees deadlocks between processes though other threads would end them: then nothing will wake the head. */
+    @Test
+    void headForWhomTheKernelWillNotLetAThreadWaitPolls() throws Exception {
+        List<String> calls = new CopyOnWriteArrayList<>();
+        called = name -> {
+            if (name.equals("take") || name.equals("await")) {
+                calls.add(name);
+            }
+            if (name.equals("await")) {
+                throw new IllegalStateException("Resource deadlock avoided");
+            }
+        };
+        busy.set(new Busy(0, Long.MAX_VALUE, "another process holds it"));
+        try (SessionLocks locks = locks()) {
+            AtomicReference<Throwable> end = new AtomicReference<>();
+            Thread head = new Thread(() -> end.set(catchThrowableOfType(InterruptedException.class,
+                    () -> locks.acquire(session(), WARM.withTimeout(Duration.ofMinutes(5))))), "head");
+            long start = System.nanoTime();
+            head.start();
+            Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> String.join(" ", calls).contains("await take take take"));
+            Thread.sleep(100);
+            head.interrupt();
+            head.join();
+            assertThat(end.get()).isInstanceOf(InterruptedException.class);
+            long millis = (System.nanoTime() - start) / 1_000_000;
+            assertThat(Collections.frequency(calls, "await")).as("how often the kernel was asked in %d ms", millis).isLessThanOrEqualTo(2 + (int) (millis / 50));
+            busy.set(null);
+            called = name -> { };
+        }
+    }
+
+    // ---- what lingers, and other processes ----
+
+    @Test
+    void lockThatAnotherProcessWantedDoesNotLingerForAWhile() throws Exception {
+        try (SessionLocks locks = locks()) {
+            assertThat(lingers(locks)).isTrue();
+            Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> {
+                answers.put("othersWant", real -> true);
+                return Files.notExists(lockFile());
+            });
+            answers.clear();
+            assertLingersAfterAWhile(locks);
+        }
+    }
+
+    @Test
+    void lockThatAnotherProcessWantedAsItWasClosedDoesNotLingerForAWhile() throws Exception {
+        try (SessionLocks locks = locks()) {
+            SessionLock lock = locks.acquire(session(), WARM);
+            Thread.sleep(6); // its slice is over
+            answers.put("othersWant", real -> true);
+            lock.close();
+            assertThat(lockFile()).doesNotExist();
+            assertLingersAfterAWhile(locks);
+        }
+    }
+
+    @Test
+    void lockThatAnotherProcessHadDoesNotLingerForAWhile() throws Exception {
+        try (SessionLocks locks = locks()) {
+            busy.set(new Busy(Busy.NOTHING, Long.MAX_VALUE, "another process holds it"));
+            assertThat(locks.tryAcquire(session(), WARM)).isEmpty();
+            busy.set(null);
+            assertLingersAfterAWhile(locks);
+        }
+    }
+
+    @Test
+    void lockThatAnotherProcessHadMeanwhileDoesNotLingerForAWhile() throws Exception {
+        try (SessionLocks locks = locks()) {
+            locks.acquire(session()).close();
+            answers.put("wasOthers", real -> true);
+            locks.acquire(session()).close();
+            assertLingersAfterAWhile(locks);
+        }
+    }
+
+    private void assertLingersAfterAWhile(SessionLocks locks) throws Exception {
+        assertThat(lingers(locks)).isFalse();
+        slept.addAndGet(Sharing.FIRST_NANOS);
+        assertThat(lingers(locks)).isTrue();
+    }
+
+    private boolean lingers(SessionLocks locks) throws Exception {
+        locks.acquire(session(), WARM).close();
+        return Files.exists(lockFile());
+    }
+
+    private Path lockFile() {
+        return dir.resolve("session.jsonl.lock");
     }
 
     private static void untilParked(String thread) {
