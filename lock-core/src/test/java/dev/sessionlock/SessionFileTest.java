@@ -225,6 +225,24 @@ class SessionFileTest {
             assertThat(Files.size(path)).isEqualTo(6);
         }
 
+        /** The reader has read the torn line in part, when it is cut off and another is appended in its place. */
+        @Test
+        void mixesNoTornLineWithOneThatIsAppendedMeanwhile() throws Exception {
+            given("one\n" + "torn".repeat(25_000));
+            List<String> seen = new ArrayList<>();
+            new LineFile(path).has(line -> {
+                seen.add(line);
+                try {
+                    session.append("new".repeat(30_000));
+                } catch (IOException | InterruptedException e) {
+                    throw new AssertionError(e);
+                }
+                return false;
+            });
+            assertThat(seen).containsExactly("one");
+            assertThat(session.lines()).containsExactly("one", "new".repeat(30_000));
+        }
+
         @Test
         void needsNoLock() throws Exception {
             given("one\n");

@@ -4,6 +4,7 @@ import dev.sessionlock.LockListener;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockTimeoutException;
+import dev.sessionlock.SessionFile;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import java.io.BufferedReader;
@@ -12,7 +13,9 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
@@ -38,8 +41,6 @@ final class DemoActorCommand implements Callable<Integer> {
     /** Nobody may pass it over while it lives: frozen before its rename, it would put an old transcript over new lines. */
     private static final LockOptions COMPACTION = LockOptions.defaults()
             .withLease(LEASE).withTakeover(false).withTimeout(Duration.ofSeconds(30)).withPurpose("compaction");
-    /** As for a compaction: cutting the file's end off too late would take away what others have written since. */
-    private static final LockOptions REPAIR = COMPACTION.withPurpose("repair of a torn line");
     private static final long WRITER_REST_MILLIS = 15;
     private static final long COMPACTION_REST_MILLIS = 700;
 
@@ -70,15 +71,15 @@ final class DemoActorCommand implements Callable<Integer> {
 
     private final BlockingQueue<Order> orders = new LinkedBlockingQueue<>();
     private final AtomicBoolean leaked = new AtomicBoolean();
-    private Transcript transcript;
+    private SessionFile session;
 
     @Override
-    public Integer call() throws IOException, InterruptedException {
-        transcript = new Transcript(file);
+    public Integer call() throws Exception {
         Thread ears = new Thread(this::hear, "orders");
         ears.setDaemon(true);
         ears.start();
         try (SessionLocks locks = SessionLocks.builder().listener(new LeakReporter()).build()) {
+            session = SessionFile.of(file, locks, WRITING);
             if (compaction) {
                 compactAgainAndAgain(locks);
             } else {
@@ -109,10 +110,10 @@ final class DemoActorCommand implements Callable<Integer> {
 
     // ---- a writer ----
 
-    private void writeAgainAndAgain(SessionLocks locks) throws IOException, InterruptedException {
+    private void writeAgainAndAgain(SessionLocks locks) throws Exception {
         Order order = null;
         for (int number = 1; order != Order.STOP; number++) {
-            write(locks, line(number, "writer " + name), order);
+            write(line(number, "writer " + name), order);
             order = orders.poll(WRITER_REST_MILLIS, TimeUnit.MILLISECONDS);
             if (order == Order.LEAK) {
                 leak(locks, ++number);
@@ -126,44 +127,31 @@ final class DemoActorCommand implements Callable<Integer> {
     }
 
     /** Writes one line and counts it, however often it has to be tried. */
-    private void write(SessionLocks locks, Transcript.Line line, @Nullable Order order) throws IOException, InterruptedException {
+    private void write(Transcript.Line line, @Nullable Order order) throws Exception {
         Order once = order;
         boolean again = false;
         while (true) {
-            try (SessionLock lock = locks.acquire(file, WRITING)) {
-                if (!transcript.isTorn()) {
-                    if (again && transcript.has(line.id())) {
+            Order trouble = once;
+            boolean look = again;
+            try {
+                long token = session.<Long, Exception>withLock(lock -> {
+                    if (look && Transcript.has(session.lines(), line.id())) {
                         tell("landed " + line.id()); // the write that came too late is there after all: once more would double it
                     } else {
-                        lock.ensureHeld();
-                        getIntoTrouble(once, line, lock);
-                        once = null;
-                        transcript.append(line.written() + "\n");
+                        getIntoTrouble(trouble, line, lock);
+                        session.append(lock, List.of(line.written()));
                     }
-                    lock.ensureHeld();
-                    tell("counted " + line.id() + " " + lock.token());
-                    return;
-                }
+                    return lock.token();
+                });
+                tell("counted " + line.id() + " " + token);
+                return;
             } catch (LockLostException e) {
                 tell("refused " + line.id() + " " + e.reason());
                 once = null;
                 again = true;
-                continue;
             } catch (LockTimeoutException e) {
                 tell("in-vain " + line.id());
-                continue;
             }
-            repair(locks);
-        }
-    }
-
-    /** Cuts off what a killed writer has left. Under a lock of its own, since only that one is never taken over. */
-    private void repair(SessionLocks locks) throws IOException, InterruptedException {
-        try (SessionLock lock = locks.acquire(file, REPAIR)) {
-            transcript.repairTail();
-            lock.ensureHeld();
-        } catch (LockLostException | LockTimeoutException e) {
-            tell("refused repair");
         }
     }
 
@@ -172,7 +160,7 @@ final class DemoActorCommand implements Callable<Integer> {
             return;
         }
         if (order == Order.DIE) {
-            transcript.append(line.written().substring(0, 40));
+            Files.writeString(file, line.written().substring(0, 40), StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         }
         tell("holds - " + lock.token());
         switch (order) {
@@ -203,8 +191,7 @@ final class DemoActorCommand implements Callable<Integer> {
             try {
                 SessionLock lock = locks.acquire(file, WRITING.withPurpose("a request that forgets to close"));
                 Transcript.Line line = line(number, "a leaking request of " + name);
-                transcript.append(line.written() + "\n");
-                lock.ensureHeld();
+                session.append(lock, List.of(line.written()));
                 tell("counted " + line.id() + " " + lock.token());
                 tell("holds - " + lock.token());
             } catch (IOException | InterruptedException e) {
@@ -222,7 +209,7 @@ final class DemoActorCommand implements Callable<Integer> {
     private void serveOtherRequests() {
         try {
             while (leaked.get()) {
-                transcript.lines().forEach(Transcript.Line::parse);
+                session.lines().forEach(Transcript.Line::parse);
                 Thread.sleep(2);
             }
         } catch (IOException | InterruptedException e) {
@@ -242,7 +229,7 @@ final class DemoActorCommand implements Callable<Integer> {
 
     // ---- the compaction job ----
 
-    private void compactAgainAndAgain(SessionLocks locks) throws IOException, InterruptedException {
+    private void compactAgainAndAgain(SessionLocks locks) throws Exception {
         Order order = null;
         while (order != Order.STOP) {
             compact(locks, order);
@@ -251,22 +238,22 @@ final class DemoActorCommand implements Callable<Integer> {
         compact(locks, null);
     }
 
-    private void compact(SessionLocks locks, @Nullable Order order) throws IOException, InterruptedException {
+    private void compact(SessionLocks locks, @Nullable Order order) throws Exception {
         try (SessionLock lock = locks.acquire(file, COMPACTION)) {
-            transcript.repairTail();
             if (!Files.exists(file)) {
                 return;
             }
             long before = Files.size(file);
-            Path fresh = transcript.compacted(); // over what a killed one has left
-            if (order == Order.DIE) {
-                Files.writeString(fresh, Files.readString(fresh).substring(0, (int) (Files.size(fresh) / 2)));
-                tell("holds - " + lock.token());
-                Thread.sleep(Long.MAX_VALUE);
-            }
-            long after = Files.size(fresh);
-            lock.replace(fresh);
-            tell("compacted " + before + " " + after);
+            session.<Exception>compact(lock, lines -> {
+                List<String> compacted = Transcript.compacted(lines);
+                if (order == Order.DIE) {
+                    Files.write(file.resolveSibling(file.getFileName() + ".compacting-" + lock.token()), compacted.subList(0, compacted.size() / 2));
+                    tell("holds - " + lock.token());
+                    Thread.sleep(Long.MAX_VALUE);
+                }
+                return compacted;
+            });
+            tell("compacted " + before + " " + Files.size(file));
         } catch (LockLostException e) {
             tell("refused compaction " + e.reason());
         } catch (LockTimeoutException e) {

@@ -1,14 +1,6 @@
 package dev.sessionlock.cli;
 
-import java.io.FileNotFoundException;
-import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
@@ -16,15 +8,12 @@ import java.util.regex.Pattern;
 import java.util.zip.CRC32;
 import org.jetbrains.annotations.Nullable;
 
-/** The demo's session file: JSON, one object a line. A line is long when it is written, and short after a compaction. */
+/** The lines of the demo's session file: JSON, one object a line. A line is long when it is written, and short after a compaction. */
 final class Transcript {
     private static final Pattern LINE = Pattern.compile(
             "\\{ *\"id\" *: *\"([\\w-]+)\" *, *\"text\" *: *\"([^\"]*)\" *, *\"crc\" *: *(\\d+) *}");
 
-    private final Path file;
-
-    Transcript(Path file) {
-        this.file = file;
+    private Transcript() {
     }
 
     /**
@@ -62,90 +51,16 @@ final class Transcript {
         }
     }
 
-    /** Appends a text as it is, in one write. */
-    void append(String text) throws IOException {
-        Files.writeString(file, text, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    /** {@return whether there is a line with this id} */
+    static boolean has(List<String> lines, String id) {
+        return lines.stream().map(Line::parse).anyMatch(line -> line != null && line.id().equals(id));
     }
 
-    /** {@return whether its last line does not end} */
-    boolean isTorn() throws IOException {
-        try (RandomAccessFile content = new RandomAccessFile(file.toFile(), "r")) {
-            if (content.length() == 0) {
-                return false;
-            }
-            content.seek(content.length() - 1);
-            return content.read() != '\n';
-        } catch (FileNotFoundException e) {
-            return false;
-        }
-    }
-
-    /**
-     * Cuts off what a killed writer has left of a line: it was not counted. Only to be called under a lock that nobody takes over: who
-     * freezes in here cuts late.
-     */
-    void repairTail() throws IOException {
-        if (!isTorn()) {
-            return;
-        }
-        try (RandomAccessFile content = new RandomAccessFile(file.toFile(), "rw")) {
-            long end = content.length();
-            long whole = end;
-            while (whole > 0) {
-                content.seek(whole - 1);
-                if (content.read() == '\n') {
-                    break;
-                }
-                whole--;
-            }
-            if (whole < end) {
-                content.setLength(whole);
-            }
-        }
-    }
-
-    /** {@return its lines, also what is torn} */
-    List<String> lines() throws IOException {
-        String content;
-        try {
-            content = Files.readString(file);
-        } catch (NoSuchFileException e) {
-            return List.of();
-        }
-        List<String> lines = new ArrayList<>(List.of(content.split("\n", -1)));
-        if (lines.get(lines.size() - 1).isEmpty()) {
-            lines.remove(lines.size() - 1);
-        }
-        return lines;
-    }
-
-    /** {@return whether it has a line} */
-    boolean has(String id) throws IOException {
-        for (String text : lines()) {
+    /** {@return the lines, as short as can be; what is none as it is} */
+    static List<String> compacted(List<String> lines) {
+        return lines.stream().map(text -> {
             Line line = Line.parse(text);
-            if (line != null && line.id().equals(id)) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /** Writes it anew, as short as can be, beside it. {@return the new file} */
-    Path compacted() throws IOException {
-        StringBuilder content = new StringBuilder();
-        for (String text : lines()) {
-            Line line = Line.parse(text);
-            content.append(line == null ? text : line.compact()).append('\n');
-        }
-        return Files.writeString(beside(), content);
-    }
-
-    /** {@return where a compaction writes before it commits} */
-    Path beside() {
-        return file.resolveSibling(file.getFileName() + ".compacting");
-    }
-
-    Path file() {
-        return file;
+            return line == null ? text : line.compact();
+        }).toList();
     }
 }

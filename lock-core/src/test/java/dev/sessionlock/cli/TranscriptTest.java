@@ -2,26 +2,13 @@ package dev.sessionlock.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import org.junit.jupiter.api.BeforeEach;
+import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The demo's proof is worth what this is. */
 class TranscriptTest {
     private static final Transcript.Line ONE = new Transcript.Line("w1-00001", "message 1 of writer w1");
     private static final Transcript.Line TWO = new Transcript.Line("w1-00002", "message 2 of writer w1");
-
-    @TempDir
-    private Path directory;
-    private Transcript transcript;
-
-    @BeforeEach
-    void open() {
-        transcript = new Transcript(directory.resolve("session.jsonl"));
-    }
 
     @Test
     void wholeLineIsReadInBothFormsAndNoBeginningEndOrMixtureOfOneIs() {
@@ -37,32 +24,11 @@ class TranscriptTest {
     }
 
     @Test
-    void tornTailIsCutOffAndNothingElse() throws IOException {
-        transcript.repairTail();
-        assertThat(transcript.file()).doesNotExist();
+    void compactionKeepsEveryLineAlsoWhatItCannotRead() {
+        List<String> lines = List.of(ONE.written(), "garbage", TWO.compact());
 
-        transcript.append(ONE.written() + "\n");
-        assertThat(transcript.isTorn()).isFalse();
-        transcript.repairTail();
-        assertThat(transcript.lines()).containsExactly(ONE.written());
-
-        transcript.append(TWO.written().substring(0, 40));
-        assertThat(transcript.isTorn()).isTrue();
-        transcript.repairTail();
-        assertThat(transcript.lines()).containsExactly(ONE.written());
-
-        Files.writeString(transcript.file(), "torn, and nothing before");
-        transcript.repairTail();
-        assertThat(transcript.file()).isEmptyFile();
-        assertThat(transcript.isTorn()).isFalse();
-    }
-
-    @Test
-    void compactionKeepsEveryLineAlsoWhatItCannotRead() throws IOException {
-        transcript.append(ONE.written() + "\n" + "garbage\n" + TWO.compact() + "\n");
-
-        assertThat(transcript.compacted()).hasContent(ONE.compact() + "\ngarbage\n" + TWO.compact() + "\n");
-        assertThat(transcript.has("w1-00002")).isTrue();
-        assertThat(transcript.has("w1-00003")).isFalse();
+        assertThat(Transcript.compacted(lines)).containsExactly(ONE.compact(), "garbage", TWO.compact());
+        assertThat(Transcript.has(lines, "w1-00002")).isTrue();
+        assertThat(Transcript.has(lines, "w1-00003")).isFalse();
     }
 }
