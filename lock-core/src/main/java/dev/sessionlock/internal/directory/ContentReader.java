@@ -82,7 +82,7 @@ final class ContentReader {
 
     /** By any of the members that only we write: in a half-done rewrite some are missing, or two names have run into one. */
     private static boolean isOurs(Map<String, Object> members) {
-        return ONLY_OURS.stream().anyMatch(members::containsKey);
+        return ONLY_OURS.stream().anyMatch(members::containsKey) || members.containsKey("v") && members.containsKey("token");
     }
 
     private static LockContent stranger(long pid, Map<String, Object> members) {
