@@ -44,6 +44,8 @@ final class CrashCampaign {
     private static final int FROZEN_AT_ONCE = 16;
     /** A run in which the machine itself stalled a process past its lease is done so often. */
     private static final int STARVED_TRIES = 4;
+    private static final String STARVED = "In each of " + STARVED_TRIES + " runs a process that was not frozen lost its lock, since this machine "
+            + "is so busy that it did not run for a whole lease. Take a longer one in the scenario, such as 3 s, and freeze for longer than that";
 
     /**
      * What is put to the test.
@@ -192,7 +194,7 @@ final class CrashCampaign {
         if (outcome.end() == CrashOutcome.End.HUNG) {
             reason = "a run without a fault " + hung(outcome.dump());
         } else if (outcome.end() == CrashOutcome.End.THREW) {
-            reason = "a run without a fault failed: " + outcome.thrown();
+            reason = "a run without a fault failed: " + outcome.thrown() + (outcome.wasStarved() ? "\n  " + STARVED : "");
         } else if (!outcome.differences().isEmpty()) {
             reason = roundNio(outcome);
         } else if (outcome.steps().isEmpty()) {
@@ -280,8 +282,8 @@ final class CrashCampaign {
     }
 
     private CrashOutcome once(Path pristine, Plan plan) throws IOException, InterruptedException {
-        return kind == Plan.Kind.FREEZE ? withoutStarving(() -> workshop.runFrozen(subject, pristine, plan, freeze))
-                : workshop.run(subject, pristine, plan);
+        return withoutStarving(() -> kind == Plan.Kind.FREEZE ? workshop.runFrozen(subject, pristine, plan, freeze)
+                : workshop.run(subject, pristine, plan));
     }
 
     private interface Run {
@@ -318,7 +320,7 @@ final class CrashCampaign {
         String event = event(outcome);
         int before = findings.size();
         String reason = outcome.end() == CrashOutcome.End.HUNG ? "it " + hung(outcome.dump())
-                : !outcome.differences().isEmpty() ? roundNio(outcome) : unsteady(outcome);
+                : outcome.wasStarved() ? STARVED : !outcome.differences().isEmpty() ? roundNio(outcome) : unsteady(outcome);
         if (reason == null && outcome.meanwhile() != null) {
             reason = wrongMeanwhile(outcome, outcome.meanwhile());
         }

@@ -373,7 +373,9 @@ public final class CrashLab implements AutoCloseable {
      * stood, and has the directory checked once it has ended, too. This finds writes that come late: of a holder that had looked whether it
      * still holds, was frozen, was passed over, and woke.
      *
-     * <p>Have the scenario ask for a short lease, since each run lasts as long as the freeze, though many are frozen at once:
+     * <p>Have the scenario ask for a short lease, since each run lasts as long as the freeze, though many are frozen at once. The shortest,
+     * 1 s, is quickest; where the machine is busy with other things take 3 s, so that nobody loses the lock who is not frozen (a run in which
+     * that happens is done again):
      * <pre>{@code
      * static final class Append implements CrashScenario {
      *     @Override public void run(Path directory) throws Exception {

@@ -66,11 +66,11 @@ record CrashOutcome(Plan plan, Path directory, Disk disk, List<Effect.Began> ope
     }
 
     /**
-     * {@return whether a process lost its lock that was never frozen, or not yet: a machine may be so busy that it stalls a process for
+     * {@return whether a process lost its lock that nothing has befallen, or not yet: a machine may be so busy that it stalls a process for
      * longer than a short lease}
      */
     boolean wasStarved() {
-        return isLoss(meanwhile == null ? thrown : meanwhile.thrown);
+        return meanwhile != null ? isLoss(meanwhile.thrown) : befallen == null && isLoss(thrown);
     }
 
     private static boolean isLoss(@Nullable String thrown) {

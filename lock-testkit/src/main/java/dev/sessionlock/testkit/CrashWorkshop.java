@@ -36,6 +36,8 @@ final class CrashWorkshop implements AutoCloseable {
     /** So many runs at once, of all labs of this JVM. */
     static final int AT_ONCE = Math.max(2, Runtime.getRuntime().availableProcessors());
     private static final Semaphore RUNNING = new Semaphore(AT_ONCE);
+    /** Of those with a frozen process so many more: they wait for locks, for signals and for each other's ends. */
+    private static final Semaphore BESIDE_FROZEN = new Semaphore(2 * AT_ONCE);
     private static final int AHEAD = 2;
     private static final Duration TO_DUMP = Duration.ofSeconds(10);
 
@@ -162,7 +164,7 @@ final class CrashWorkshop implements AutoCloseable {
      * @throws AssertionError if it was not frozen for long enough to be passed over
      */
     CrashOutcome runFrozen(CrashCampaign.Subject subject, Path pristine, Plan plan, Duration freeze) throws IOException, InterruptedException {
-        RUNNING.acquire();
+        BESIDE_FROZEN.acquire();
         boolean running = true;
         try (ChildJvm child = started(next(subject))) {
             Place place = place(pristine, plan);
@@ -174,10 +176,10 @@ final class CrashWorkshop implements AutoCloseable {
             child.freeze();
             long since = System.nanoTime();
             running = false;
-            RUNNING.release();
+            BESIDE_FROZEN.release();
             TimeUnit.NANOSECONDS.sleep(freeze.toNanos());
             new FrozenLocks(place.directory, child.pid()).awaitTheirEnd(freeze);
-            RUNNING.acquire();
+            BESIDE_FROZEN.acquire();
             running = true;
             try (ChildJvm other = started(next(subject))) {
                 Path notes = place.journal.resolveSibling("journal-of-the-other");
@@ -193,7 +195,7 @@ final class CrashWorkshop implements AutoCloseable {
             }
         } finally {
             if (running) {
-                RUNNING.release();
+                BESIDE_FROZEN.release();
             }
         }
     }

@@ -21,8 +21,8 @@ import org.junit.jupiter.api.Test;
 
 /** What {@link CrashLab#freezeAtEveryStep} does; what writers do in it is in {@code FrozenWritersTest}. */
 class FreezeTest {
-    private static final Duration FREEZE = Duration.ofMillis(1_300);
-    private static final LockOptions SHORT = LockOptions.defaults().withLease(LockOptions.MIN_LEASE);
+    private static final Duration FREEZE = Duration.ofMillis(3_500);
+    private static final LockOptions SHORT = LockOptions.defaults().withLease(Duration.ofSeconds(3));
 
     private static Path session(Path directory) {
         return directory.resolve("session");
@@ -117,7 +117,7 @@ class FreezeTest {
     @CrashTest
     void aLeaseThatOutlastsTheFreezeIsAnError(CrashLab lab) {
         assertThatThrownBy(() -> of(lab, AppendWithTheDefaultLease.class).only("freeze:1:before").freezeAtEveryStep(FREEZE))
-                .isInstanceOf(AssertionError.class).hasMessageContainingAll("it was frozen for 1300 ms, and the lease of its lock on session goes on",
+                .isInstanceOf(AssertionError.class).hasMessageContainingAll("it was frozen for 3500 ms, and the lease of its lock on session goes on",
                         "withLease(LockOptions.MIN_LEASE)");
         assertThatThrownBy(() -> lab.freezeAtEveryStep(LockOptions.MIN_LEASE)).isInstanceOf(IllegalArgumentException.class);
     }

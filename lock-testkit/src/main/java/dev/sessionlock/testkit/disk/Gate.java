@@ -105,6 +105,9 @@ public final class Gate {
         if (operation.act().isChange()) {
             throw new IllegalArgumentException(operation.act().toString());
         }
+        if (isLibrarysOwn()) {
+            return; // the keeper must not wait behind the program's slow forcing: it has leases to renew
+        }
         lock.lock(); // a thread that comes here after the run was stopped stays here
         try {
             begin(operation);
@@ -181,7 +184,11 @@ public final class Gate {
     }
 
     private boolean counts(Operation operation) {
-        return !LIBRARYS_OWN.contains(Thread.currentThread().getName()) && (locksCount || !isForALock(operation));
+        return !isLibrarysOwn() && (locksCount || !isForALock(operation));
+    }
+
+    private static boolean isLibrarysOwn() {
+        return LIBRARYS_OWN.contains(Thread.currentThread().getName());
     }
 
     private static boolean isForALock(Operation operation) {

@@ -32,7 +32,9 @@ import java.time.Duration;
  * }</pre>
  */
 abstract class WriterTrial implements CrashScenario {
-    private static final Duration FREEZE = Duration.ofMillis(1_300);
+    /** Long enough for a machine that is busy with other tests. */
+    private static final Duration LEASE = Duration.ofSeconds(3);
+    private static final Duration FREEZE = Duration.ofMillis(3_500);
     private static final String FIRST = "{\"id\":\"given-1\",\"done\":true}";
     private static final String SECOND = "{\"id\":\"given-2\"}";
 
@@ -72,7 +74,7 @@ abstract class WriterTrial implements CrashScenario {
 
     @Override
     public void run(Path directory) throws Exception {
-        try (SessionLocks locks = SessionLocks.builder().defaults(LockOptions.defaults().withLease(LockOptions.MIN_LEASE)).build()) {
+        try (SessionLocks locks = SessionLocks.builder().defaults(LockOptions.defaults().withLease(LEASE)).build()) {
             work(writer(locks, directory.resolve("session.jsonl")));
         }
     }
