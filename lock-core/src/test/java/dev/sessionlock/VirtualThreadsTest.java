@@ -118,6 +118,19 @@ class VirtualThreadsTest {
     }
 
     @Test
+    void fiftyOfThemAppendToOneFile() throws Exception {
+        SessionFile session = SessionFile.of(dir.resolve("session.jsonl"), locks, LockOptions.defaults().withTimeout(Duration.ofSeconds(40)))
+                .withForce(false);
+        List<Thread> threads = new ArrayList<>();
+        for (int t = 0; t < 50; t++) {
+            String line = "line " + t;
+            threads.add(virtual("virtual-" + t, () -> session.append(line)));
+        }
+        join(threads);
+        assertThat(session.lines()).hasSize(50).doesNotHaveDuplicates();
+    }
+
+    @Test
     void theyAreInterruptedAndRefusedAsAnyOther() throws Exception {
         Path session = dir.resolve("session.jsonl");
         SessionLock lock = locks.acquire(session);

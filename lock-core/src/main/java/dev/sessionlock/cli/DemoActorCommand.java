@@ -160,15 +160,23 @@ final class DemoActorCommand implements Callable<Integer> {
             return;
         }
         if (order == Order.DIE) {
-            Files.writeString(file, line.written().substring(0, 40), StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+            writeRaw(line.written().substring(0, 40));
         }
         tell("holds - " + lock.token());
         switch (order) {
             case DIE -> Thread.sleep(Long.MAX_VALUE);
-            case FREEZE -> await(Order.GO);
+            case FREEZE -> {
+                await(Order.GO);
+                writeRaw(line.written() + "\n"); // as if it had been frozen after its last look at the lock
+            }
             case LINGER -> holdUntilLost(lock);
             default -> { }
         }
+    }
+
+    /** What a SessionFile is at when the misfortune meets it: one write at the end. */
+    private void writeRaw(String text) throws IOException {
+        Files.writeString(file, text, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
 
     private void await(Order expected) throws InterruptedException {
