@@ -20,8 +20,8 @@ import org.jetbrains.annotations.Nullable;
  */
 public final class Gate {
     /** The library's threads that run none of its users' code. */
-    private static final Set<String> LIBRARYS_OWN = Set.of("sessionlock-keeper", "sessionlock-waits-in-kernel", "sessionlock-shutdown",
-            "sessionlock-jdbc");
+    private static final Set<String> LIBRARYS_OWN = Set.of("sessionlock-keeper", "sessionlock-worker", "sessionlock-abandons",
+            "sessionlock-waits-in-kernel", "sessionlock-shutdown", "sessionlock-jdbc");
 
     /** What the gate tells the lab. */
     public interface Lab {
