@@ -110,9 +110,10 @@ class ReplaceTest {
 
     @Test
     void aTargetThatIsADirectoryIsNotReplaced() throws Exception {
-        Path folder = Files.createDirectory(dir.resolve("folder"));
-        Files.writeString(folder.resolve("x"), "x");
+        Path folder = dir.resolve("folder");
         try (SessionLock lock = locks.acquire(folder)) {
+            Files.createDirectory(folder); // while it is held: a directory itself is not locked
+            Files.writeString(folder.resolve("x"), "x");
             assertThatThrownBy(() -> lock.replace(fresh)).isInstanceOf(LockException.class).hasMessageContaining("as it was");
         }
         assertThat(folder.resolve("x")).hasContent("x");

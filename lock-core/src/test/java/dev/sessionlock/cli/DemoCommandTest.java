@@ -21,7 +21,9 @@ class DemoCommandTest {
 
             assertThat(demo.out()).contains("kill -9 of the compaction job", "in the middle of a line",
                     "forgets to close its handle", "kill -STOP",
-                    "kill -CONT: its late write of line ", "found the line there, and only counted it", "rm session.jsonl.lock");
+                    "kill -CONT: its late write of line ", "rm session.jsonl.lock");
+            // Unless a compaction has renamed a new file over the one that the frozen writer had open.
+            assertThat(demo.out()).containsAnyOf("found the line there, and only counted it", "found the line missing, and wrote it again");
             assertThat(demo.out()).containsSubsequence("event", "writing went on after", "compaction killed", "writer killed",
                     "handle leaked", "holder frozen", ".lock removed by hand", "the outage", "22 min", 
                     "lines counted by the writers", "lost 0, torn 0, doubled 0", "Nothing was lost.");

@@ -6,7 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** For files that are no lines: writes the whole content anew for each change, as the Javadoc of {@link SessionLock} shows. */
+/** For files that do not consist of lines: writes the whole content anew for each change, as the Javadoc of {@link SessionLock} shows. */
 final class ReplacingWriter implements Writer {
     private final SessionLocks locks;
     private final Path session;
