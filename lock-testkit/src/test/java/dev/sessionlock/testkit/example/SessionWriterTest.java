@@ -89,11 +89,7 @@ class SessionWriterTest {
     void theNaiveOneIsFoundOut(CrashLab lab) {
         lab.scenario(NaiveAppendAndCompact.class).given(SessionWriterTest::given).check(SessionWriterTest::theNextNaiveWriterFindsAllWell);
         assertThatThrownBy(lab::killAtEveryStep).isInstanceOf(AssertionError.class).satisfies(SessionWriterTest::clean)
-<<<<<<< HEAD
                 .hasMessageContainingAll("1 byte done", "\"{{\"id\":4}\"", "killed after step 4 of 5: delete session.jsonl");
-=======
-                .hasMessageContainingAll("1 byte done", "\"{{\"id\":4}\"", ": delete session.jsonl");
->>>>>>> file
     }
 
     @Tag("soak")
