@@ -44,7 +44,14 @@ public final class Mutex {
             lock.lock();
             return step.run();
         } finally {
-            giveBack(outer);
+            for (int tries = 0; tries < TRIES; tries++) {
+                try {
+                    giveBack(outer);
+                    break;
+                } catch (StackOverflowError e) {
+                    // the very call was too much; the next one finds the pages that are opened to handlers
+                }
+            }
         }
     }
 
@@ -58,7 +65,14 @@ public final class Mutex {
             }
             return mine;
         } finally {
-            giveBack(outer);
+            for (int tries = 0; tries < TRIES; tries++) {
+                try {
+                    giveBack(outer);
+                    break;
+                } catch (StackOverflowError e) {
+                    // the very call was too much; the next one finds the pages that are opened to handlers
+                }
+            }
         }
     }
 
