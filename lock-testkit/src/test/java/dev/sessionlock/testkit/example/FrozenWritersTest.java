@@ -36,6 +36,7 @@ class FrozenWritersTest {
         }
     }
 
+    @Tag("soak")
     @CrashTest
     void writerThatReplacesTheFileLosesNothing(CrashLab lab) throws Exception {
         WriterTrial.frozen(lab, Replacing.class);
