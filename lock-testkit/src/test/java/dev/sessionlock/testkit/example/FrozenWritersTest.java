@@ -19,6 +19,7 @@ class FrozenWritersTest {
         }
     }
 
+    @Tag("soak") // FreezingStormTest freezes it at random moments in every build
     @CrashTest
     void writerOnASessionFileLosesNothing(CrashLab lab) throws Exception {
         WriterTrial.frozen(lab, Right.class);
