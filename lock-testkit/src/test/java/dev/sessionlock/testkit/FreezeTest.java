@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What {@link CrashLab#freezeAtEveryStep} does; what writers do in it is in {@code FrozenWritersTest}. */
@@ -134,6 +135,7 @@ class FreezeTest {
                 .contains("the other process failed, though nothing befell it: java.lang.IllegalStateException: the session is not new");
     }
 
+    @Tag("soak") // the processes of all labs are started two at a time: beside the other tests it may wait for minutes
     @Test
     void noProcessIsLeftBehindWhereItIsBrokenOff() throws Exception {
         String mark = "-Dmark=" + UUID.randomUUID();
@@ -146,7 +148,7 @@ class FreezeTest {
             }
         });
         breaksOff.start();
-        await("one is frozen").atMost(Duration.ofMinutes(2)).until(() -> {
+        await("one is frozen").atMost(Duration.ofMinutes(5)).until(() -> {
             assertThat(thrown.get()).isNull();
             return marked(mark).stream().anyMatch(FreezeTest::isFrozen);
         });
