@@ -51,6 +51,7 @@ class FrozenWritersTest {
     }
 
     /** It truncates, and writes at a position, under a lock that may be taken over. */
+    @Tag("soak") // FreezingStormTest finds it in every build
     @CrashTest
     void positionedWriterIsFoundOut(CrashLab lab) {
         AssertionError failure = catchThrowableOfType(AssertionError.class, () -> WriterTrial.frozen(lab, Positioned.class));
