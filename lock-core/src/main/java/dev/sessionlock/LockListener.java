@@ -10,7 +10,7 @@ import org.jetbrains.annotations.Nullable;
  *
  * <p>Calls come on the {@linkplain SessionLocks.Builder#executor executor}, never under a lock of ours and never on the
  * keeper's thread, so a slow listener delays nobody; they come one after the other, from changing threads and a moment late. One that
- * throws is logged and harms nothing. One that is slower than its locks loses events: some 4,000 wait at most, and those of acquisitions and
+ * throws is logged and harms nothing. One that is slower than its locks loses events: some 65,000 wait at most, and those of acquisitions and
  * releases are dropped first; {@link LockStats#dropped} counts them. What an executor refuses is offered to it again for five seconds.
  *
  * <pre>{@code

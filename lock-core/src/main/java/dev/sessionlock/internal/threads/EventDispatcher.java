@@ -25,7 +25,7 @@ final class EventDispatcher {
     private static final Logger log = Loggers.LIBRARY;
 
     /** So many events wait at most; rare ones have as much room again, so that no flood of acquisitions displaces the news of a loss. */
-    static final int CAPACITY = 4_096;
+    static final int CAPACITY = 65_536;
     /** So many are told before the executor is asked anew: others use it, too. */
     private static final int BATCH = 64;
     /** An executor that has not begun after this may have swallowed what it was given. */

@@ -3,9 +3,10 @@ package dev.sessionlock.internal.threads;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -19,7 +20,7 @@ import org.junit.jupiter.api.Test;
 /** User code runs in order, on the executor; whoever is slow loses events, and no memory is used up for them. */
 class EventDispatcherTest {
     private static final int MANY = 100_000;
-    private final List<Integer> told = new CopyOnWriteArrayList<>();
+    private final List<Integer> told = Collections.synchronizedList(new ArrayList<>());
 
     private static ConditionFactory await() {
         return Awaitility.await().atMost(Duration.ofMinutes(1));
