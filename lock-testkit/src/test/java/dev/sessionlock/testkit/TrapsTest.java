@@ -126,11 +126,15 @@ class TrapsTest {
 
     /** {@return a file of the same directory whose byte is in the same guard: what closes that channel drops both} */
     static Path sameGuard(Path file) throws Exception {
-        long guard = guardOf(file);
+        return inGuard(guardOf(file), file.getParent());
+    }
+
+    /** {@return a file of a directory whose byte is in a guard} */
+    static Path inGuard(long guard, Path directory) throws Exception {
         for (int i = 0; ; i++) {
-            Path neighbour = file.resolveSibling("neighbour-" + i);
-            if (guardOf(neighbour) == guard) {
-                return neighbour;
+            Path file = directory.resolve("neighbour-" + i);
+            if (guardOf(file) == guard) {
+                return file;
             }
         }
     }

@@ -1,6 +1,7 @@
 package dev.sessionlock.testkit;
 
 import dev.sessionlock.SessionLocks;
+import java.lang.reflect.InvocationTargetException;
 import java.net.MalformedURLException;
 import java.net.URL;
 import java.net.URLClassLoader;
@@ -27,6 +28,7 @@ final class TwoCopies implements ChildScenario {
             switch (words[0]) {
                 case "acquire" -> parent.mark("done", copy.acquire(Path.of(words[2])));
                 case "try" -> parent.mark("done", copy.tryAcquire(Path.of(words[2])));
+                case "fail" -> parent.mark("done", copy.failureOf(Path.of(words[2])));
                 case "close" -> parent.mark("done", copy.closeLast());
                 case "leave" -> parent.mark("done", copy.leave());
                 case "hammer" -> hammer(words[2], Path.of(words[3]));
@@ -101,6 +103,14 @@ final class TwoCopies implements ChildScenario {
             Optional<?> lock = (Optional<?>) locks.getClass().getMethod("tryAcquire", Path.class).invoke(locks, file);
             lock.ifPresent(l -> held.add((AutoCloseable) l));
             return lock.isPresent() ? "held" : "busy";
+        }
+
+        String failureOf(Path file) throws ReflectiveOperationException {
+            try {
+                return tryAcquire(file);
+            } catch (InvocationTargetException e) {
+                return e.getCause().getMessage();
+            }
         }
 
         String closeLast() throws Exception {

@@ -2,6 +2,7 @@ package dev.sessionlock.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.RandomAccessFile;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,6 +35,22 @@ class TwoCopiesTest {
             tell(both, "close two");
             assertThat(other.tryAcquire("b", second)).isTrue();
             assertThat(tell(both, "try two " + second)).isEqualTo("busy");
+        }
+    }
+
+    /** The first guard carries what every opening takes: a copy that fails in there closes what it has opened. */
+    @Test
+    void oneCopyThatCannotOpenTheDirectoryDropsNothingOfTheOthers() throws Exception {
+        Path file = TrapsTest.inGuard(0, dir);
+        try (ChildJvm both = SmallJvm.of(TwoCopies.class).start()) {
+            assertThat(tell(both, "acquire one " + file)).isEqualTo("held");
+            assertThat(KernelTruth.seats(dir, both.pid())).hasSize(1);
+            try (RandomAccessFile board = new RandomAccessFile(dir.resolve(".session-locks/board").toFile(), "rw")) {
+                board.seek(8);
+                board.write(new byte[] {99, 0, 0, 0, 0, 0, 0, 0}); // the format of a version that nobody here knows
+            }
+            assertThat(tell(both, "fail two " + dir.resolve("session.jsonl"))).contains("another version of sessionlock");
+            assertThat(KernelTruth.seats(dir, both.pid())).hasSize(1);
         }
     }
 

@@ -439,6 +439,11 @@ final class Guards {
         });
     }
 
+    /** Counts a user out, and closes nothing: another copy of the library has bytes in these files, which the kernel would drop. */
+    void leaveOpen() {
+        opening.locked(() -> users--);
+    }
+
     /** One guard file. It is in the list of guards before it has its file open, and as long as it has. */
     private static final class Guard {
         private volatile @Nullable Object key;

@@ -99,7 +99,9 @@ public final class LockDirectory {
         } finally {
             if (!opened) {
                 letGoOfBytes();
-                guards.leave();
+                if (!Copies.OF_THIS_JVM.closeIfAlone(guards::leave)) {
+                    guards.leaveOpen();
+                }
             }
         }
     }
@@ -363,9 +365,14 @@ public final class LockDirectory {
         }
     }
 
-    /** {@return whether it was seen since the last two {@linkplain #verify looks} that the kernel may have dropped bytes} Memory only. */
+    /** {@return whether it was seen since the last two looks at all that is held here that the kernel may have dropped bytes} Memory only. */
     public boolean isSuspect() {
         return guards.isSuspect();
+    }
+
+    /** A look at all that is held here begins. Not any {@link #verify}: a user's is followed by a look at his own lock alone. */
+    public void isLookedAt() {
+        guards.isLookedAt();
     }
 
     /** Verifies, unless that was done a moment ago: thousands of locks may ask for it at once. */
@@ -379,7 +386,6 @@ public final class LockDirectory {
 
     private boolean verifyAlone() throws IOException {
         verifiedAt = Clock.SYSTEM.nanos();
-        guards.isLookedAt();
         if (!isInPlace()) {
             return false;
         }

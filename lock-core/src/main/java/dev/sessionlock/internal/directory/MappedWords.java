@@ -73,7 +73,7 @@ final class MappedWords implements TableWords {
 
     static {
         // A millisecond once a JVM, so that the first compare-and-sets are not interpreted for long.
-        MappedWords nowhere = new MappedWords((MappedByteBuffer) ByteBuffer.allocateDirect(2 * LINE), null);
+        MappedWords nowhere = new MappedWords((MappedByteBuffer) ByteBuffer.allocateDirect(2 * LINE), null, null);
         for (int i = 0; i < CALLS_UNTIL_COMPILED; i++) {
             nowhere.replace(LINE, i, i + 1L);
         }
@@ -84,14 +84,13 @@ final class MappedWords implements TableWords {
     /** When each page was written last by a system call, monotonic nanoseconds; threads may write over each other. */
     private final long[] touchedAt;
     private final Mutex touching = new Mutex();
-    /** Opened at need. Guarded by {@link #touching}. */
-    private @Nullable RandomAccessFile open;
-    /** Guarded by {@link #touching}. */
-    private boolean closed;
+    /** What is mapped, for the system calls: its name may lead elsewhere by now. Its position is guarded by {@link #touching}. Null if it is only read. */
+    private final @Nullable RandomAccessFile open;
 
-    private MappedWords(MappedByteBuffer page, TableFile file) {
+    private MappedWords(MappedByteBuffer page, TableFile file, @Nullable RandomAccessFile open) {
         this.page = page;
         this.file = file;
+        this.open = open;
         this.touchedAt = new long[(page.capacity() >>> PAGE_BITS) + 1];
         Arrays.fill(touchedAt, Long.MIN_VALUE / 2);
     }
@@ -105,14 +104,18 @@ final class MappedWords implements TableWords {
         boolean interrupted = Thread.interrupted();
         try {
             while (true) {
-                try (RandomAccessFile f = new RandomAccessFile(path.toFile(), readOnly ? "r" : "rw")) {
-                    if (f.length() < size) {
-                        throw TableFault.cutShort(path).getCause(); // and mapping it would extend it
-                    }
-                    FileChannel.MapMode how = readOnly ? FileChannel.MapMode.READ_ONLY : FileChannel.MapMode.READ_WRITE;
-                    return new MappedWords(f.getChannel().map(how, 0, size), file);
+                RandomAccessFile opened = new RandomAccessFile(path.toFile(), readOnly ? "r" : "rw");
+                boolean kept = false;
+                try {
+                    MappedWords words = map(opened, file, readOnly);
+                    kept = !readOnly;
+                    return words;
                 } catch (ClosedByInterruptException e) {
                     interrupted |= Thread.interrupted();
+                } finally {
+                    if (!kept) {
+                        opened.close();
+                    }
                 }
             }
         } finally {
@@ -120,6 +123,14 @@ final class MappedWords implements TableWords {
                 Thread.currentThread().interrupt();
             }
         }
+    }
+
+    private static MappedWords map(RandomAccessFile opened, TableFile file, boolean readOnly) throws IOException {
+        if (opened.length() < file.size()) {
+            throw TableFault.cutShort(file.path()).getCause(); // and mapping it would extend it
+        }
+        FileChannel.MapMode how = readOnly ? FileChannel.MapMode.READ_ONLY : FileChannel.MapMode.READ_WRITE;
+        return new MappedWords(opened.getChannel().map(how, 0, file.size()), file, readOnly ? null : opened);
     }
 
     @Override
@@ -165,27 +176,23 @@ final class MappedWords implements TableWords {
     }
 
     private void touch(int offset) {
-        if (System.nanoTime() - touchedAt[offset >>> PAGE_BITS] >= TOUCHED_MILLIS * 1_000_000 && file != null) {
-            touchByCall(offset);
+        if (open != null && System.nanoTime() - touchedAt[offset >>> PAGE_BITS] >= TOUCHED_MILLIS * 1_000_000) {
+            touchByCall(open, offset);
         }
     }
 
     /** Waits here, and not at the store that follows, if the disk does not answer. What fails here fails there as well, or does no harm. */
-    private void touchByCall(int offset) {
+    private void touchByCall(RandomAccessFile out, int offset) {
         try {
-            touching.locked(() -> write(spareOf(offset)));
+            touching.locked(() -> write(out, spareOf(offset)));
         } catch (IOException e) {
             log.debug("{} could not be written", file, e);
         }
         touchedAt[offset >>> PAGE_BITS] = System.nanoTime();
     }
 
-    private void write(int spare) throws IOException {
-        if (open == null && !closed && file.isInPlace()) {
-            open = new RandomAccessFile(file.path().toFile(), "rw");
-        }
-        RandomAccessFile out = open;
-        if (out != null && out.length() >= file.size()) { // else the write would extend it
+    private void write(RandomAccessFile out, int spare) throws IOException {
+        if (out.length() >= file.size()) { // else the write would extend it
             byte[] number = new byte[Long.BYTES];
             COPIED.set(number, 0, ThreadLocalRandom.current().nextLong());
             out.seek(spare);
@@ -195,12 +202,9 @@ final class MappedWords implements TableWords {
 
     @Override
     public void close() throws IOException {
-        touching.locked(() -> {
-            closed = true;
-            if (open != null) {
-                open.close();
-            }
-        });
+        if (open != null) {
+            touching.locked(open::close); // not while a thread writes: its descriptor may be another file's the moment after
+        }
     }
 
     private static int spareOf(int offset) {

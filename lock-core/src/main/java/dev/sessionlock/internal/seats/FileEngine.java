@@ -130,6 +130,7 @@ public final class FileEngine implements LockEngine {
 
         @Override
         public void verify() {
+            directory.isLookedAt(); // before the look: what is suspected during it counts for the next
             try {
                 directories.verify(directory);
             } catch (IOException e) {

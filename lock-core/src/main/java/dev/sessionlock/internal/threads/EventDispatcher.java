@@ -36,6 +36,7 @@ final class EventDispatcher {
     private enum Delivery { IDLE, ASKED, RUNNING }
 
     private final @Nullable Executor executor;
+    private final RareLog refused = new RareLog(log, "the executor for callbacks refused one");
     private final RareLog slow = new RareLog(log, "a LockListener is slower than its locks, or its executor does not run it");
     /** Stands between us and the user's executor, which may be one that runs at once. */
     private final Executor courier = ownThreads();
@@ -72,14 +73,22 @@ final class EventDispatcher {
     }
 
     /**
-     * Runs user code by itself, which no other can hold up.
+     * Runs user code by itself, which no other can hold up. If the executor refuses it, it is told as a rare event, in its turn: thousands of locks
+     * may be lost at once, and none of them keeps a thread waiting.
      *
      * @throws RuntimeException or an error if there is no thread or no memory for it
      */
     void run(Runnable userCode) {
         courier.execute(() -> {
-            if (!offer(() -> guarded(userCode))) {
-                log.warn("the executor for callbacks refuses them; the onLost of a lock was not called");
+            if (executor == null) {
+                guarded(userCode);
+                return;
+            }
+            try {
+                executor.execute(() -> guarded(userCode));
+            } catch (RuntimeException | Error e) {
+                refused.warn("it is asked again", e);
+                post(userCode, true);
             }
         });
     }
@@ -92,19 +101,18 @@ final class EventDispatcher {
      */
     void post(Runnable event, boolean rare) {
         long lost;
+        boolean asks;
         mutex.lock();
         try {
             lost = add(event, rare);
-            if (!mustAsk()) {
-                event = null;
-            }
+            asks = mustAsk();
         } finally {
             mutex.unlock();
         }
         if (lost > 0) {
             slow.warn(lost + " events were dropped so far", null);
         }
-        if (event != null) {
+        if (asks) {
             ask();
         }
     }
@@ -181,9 +189,8 @@ final class EventDispatcher {
             } catch (RuntimeException | Error e) { // also an error, such as no more threads: what comes after must be told
                 if (tries == MOST_TRIES) {
                     return false;
-                } else if (tries == 1) {
-                    slow.warn("the executor refused it, and is asked again", e);
                 }
+                refused.warn("it is asked again", e);
             }
             pause.rest();
         }

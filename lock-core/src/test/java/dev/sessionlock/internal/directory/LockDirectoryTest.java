@@ -58,6 +58,22 @@ class LockDirectoryTest {
     }
 
     @Test
+    void whatIsSuspectedIsLookedAtByTheKeeperHoweverOftenUsersLook() throws IOException {
+        FileLock lost = directory.guards().trySeat(1, 0);
+        lost.acquiredBy().close(); // as an interrupt does
+        directory.guards().trySeat(64 + 1, 0);
+        assertThat(directory.isSuspect()).isTrue();
+        for (int i = 0; i < 20; i++) {
+            directory.verify();
+        }
+        assertThat(directory.isSuspect()).isTrue();
+        for (int i = 0; i < 3; i++) {
+            directory.isLookedAt();
+        }
+        assertThat(directory.isSuspect()).isFalse();
+    }
+
+    @Test
     void whileItIsPinnedItStaysOpenAndThenItGoes() throws IOException {
         directory.guards().trySeat(1, 0).release();
         OPEN.closeIdle(true);

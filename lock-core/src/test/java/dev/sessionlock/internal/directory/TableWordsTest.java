@@ -40,6 +40,19 @@ abstract class TableWordsTest {
         TableWords open(Path path, int size, boolean readOnly) throws IOException {
             return MappedWords.open(path, size, readOnly);
         }
+
+        /** As a store waits that is no system call: see the class comment of MappedWords. */
+        @Test
+        void systemCallBeforeAStoreGoesToTheFileThatIsMappedWhateverLiesAtItsName() throws IOException {
+            TableWords words = opened();
+            TableWords seen = opened();
+            Path file = dir.resolve("table");
+            Files.move(file, dir.resolve("moved"));
+            Files.write(file, new byte[SIZE]);
+            words.set(WORD, 1); // which alone leaves the spare word as it is
+            assertThat(seen.get(64 * (WORD / 64) + 56)).isNotZero();
+            assertThat(Files.readAllBytes(file)).containsOnly(0);
+        }
     }
 
     static final class Positioned extends TableWordsTest {

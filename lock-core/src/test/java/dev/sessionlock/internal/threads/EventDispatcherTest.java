@@ -4,13 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
@@ -118,6 +121,27 @@ class EventDispatcherTest {
             await().until(() -> dispatcher.dropped() == 10);
             assertThat(asked).as("asked in vain").hasValueGreaterThan(10);
             assertThat(told).isEmpty();
+        }
+
+        @Test
+        void thatRefusesKeepsNoThreadWaitingForEachLoss() {
+            AtomicBoolean refuses = new AtomicBoolean(true);
+            EventDispatcher dispatcher = new EventDispatcher(task -> {
+                if (refuses.get()) {
+                    throw new RejectedExecutionException("busy");
+                }
+                task.run();
+            });
+            int losses = 200;
+            for (int i = 0; i < losses; i++) {
+                int loss = i;
+                dispatcher.run(() -> told.add(loss));
+            }
+            LockSupport.parkNanos(20_000_000);
+            assertThat(Thread.getAllStackTraces().values().stream()
+                    .filter(stack -> Arrays.stream(stack).anyMatch(frame -> frame.getClassName().endsWith("GrowingPause"))).count()).isLessThan(5);
+            refuses.set(false);
+            await().until(() -> told.size() == losses);
         }
 
         @Test
