@@ -1,7 +1,6 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.Loggers;
-import dev.sessionlock.internal.system.Mutex;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.invoke.MethodHandles;
@@ -44,7 +43,7 @@ import org.slf4j.Logger;
  *
  * <p><b>When the disk does not answer.</b> A store to a page that the kernel has written back since the last one is a fault, in which the file system may wait for
  * its disk. A thread that waits there is in Java code, to the JVM, and the next collection of garbage waits for it, and with it every thread of the
- * process. So before a store the spare word is written by a system call, which may wait for as long as it likes, unless that was done within the last
+ * process. So before a store the spare word is written by a system call ({@link Prefault}), which may wait for as long as it likes, unless that was done within the last
  * {@value #TOUCHED_MILLIS} ms: the page is dirty then, and the store no fault that waits. What remains: a disk that stops answering, and a page that was written back, within
  * these.
  *
@@ -83,14 +82,13 @@ final class MappedWords implements TableWords {
     private final TableFile file;
     /** When each page was written last by a system call, monotonic nanoseconds; threads may write over each other. */
     private final long[] touchedAt;
-    private final Mutex touching = new Mutex();
-    /** What is mapped, for the system calls: its name may lead elsewhere by now. Its position is guarded by {@link #touching}. Null if it is only read. */
-    private final @Nullable RandomAccessFile open;
+    /** Null if words are only read. */
+    private final @Nullable Prefault prefault;
 
-    private MappedWords(MappedByteBuffer page, TableFile file, @Nullable RandomAccessFile open) {
+    private MappedWords(MappedByteBuffer page, TableFile file, @Nullable Prefault prefault) {
         this.page = page;
         this.file = file;
-        this.open = open;
+        this.prefault = prefault;
         this.touchedAt = new long[(page.capacity() >>> PAGE_BITS) + 1];
         Arrays.fill(touchedAt, Long.MIN_VALUE / 2);
     }
@@ -104,18 +102,14 @@ final class MappedWords implements TableWords {
         boolean interrupted = Thread.interrupted();
         try {
             while (true) {
-                RandomAccessFile opened = new RandomAccessFile(path.toFile(), readOnly ? "r" : "rw");
-                boolean kept = false;
-                try {
-                    MappedWords words = map(opened, file, readOnly);
-                    kept = !readOnly;
-                    return words;
+                try (RandomAccessFile f = new RandomAccessFile(path.toFile(), readOnly ? "r" : "rw")) {
+                    if (f.length() < size) {
+                        throw TableFault.cutShort(path).getCause(); // and mapping it would extend it
+                    }
+                    FileChannel.MapMode how = readOnly ? FileChannel.MapMode.READ_ONLY : FileChannel.MapMode.READ_WRITE;
+                    return new MappedWords(f.getChannel().map(how, 0, size), file, readOnly ? null : new Prefault());
                 } catch (ClosedByInterruptException e) {
                     interrupted |= Thread.interrupted();
-                } finally {
-                    if (!kept) {
-                        opened.close();
-                    }
                 }
             }
         } finally {
@@ -123,14 +117,6 @@ final class MappedWords implements TableWords {
                 Thread.currentThread().interrupt();
             }
         }
-    }
-
-    private static MappedWords map(RandomAccessFile opened, TableFile file, boolean readOnly) throws IOException {
-        if (opened.length() < file.size()) {
-            throw TableFault.cutShort(file.path()).getCause(); // and mapping it would extend it
-        }
-        FileChannel.MapMode how = readOnly ? FileChannel.MapMode.READ_ONLY : FileChannel.MapMode.READ_WRITE;
-        return new MappedWords(opened.getChannel().map(how, 0, file.size()), file, readOnly ? null : opened);
     }
 
     @Override
@@ -176,34 +162,25 @@ final class MappedWords implements TableWords {
     }
 
     private void touch(int offset) {
-        if (open != null && System.nanoTime() - touchedAt[offset >>> PAGE_BITS] >= TOUCHED_MILLIS * 1_000_000) {
-            touchByCall(open, offset);
+        if (prefault != null && System.nanoTime() - touchedAt[offset >>> PAGE_BITS] >= TOUCHED_MILLIS * 1_000_000) {
+            touchByCall(prefault, offset);
         }
     }
 
-    /** Waits here, and not at the store that follows, if the disk does not answer. What fails here fails there as well, or does no harm. */
-    private void touchByCall(RandomAccessFile out, int offset) {
+    /** Waits here, and not at the store that follows, if the disk does not answer. What fails here fails there as well. */
+    private void touchByCall(Prefault by, int offset) {
         try {
-            touching.locked(() -> write(out, spareOf(offset)));
+            by.zero(page, spareOf(offset), Long.BYTES);
         } catch (IOException e) {
             log.debug("{} could not be written", file, e);
         }
         touchedAt[offset >>> PAGE_BITS] = System.nanoTime();
     }
 
-    private void write(RandomAccessFile out, int spare) throws IOException {
-        if (out.length() >= file.size()) { // else the write would extend it
-            byte[] number = new byte[Long.BYTES];
-            COPIED.set(number, 0, ThreadLocalRandom.current().nextLong());
-            out.seek(spare);
-            out.write(number);
-        }
-    }
-
     @Override
     public void close() throws IOException {
-        if (open != null) {
-            touching.locked(open::close); // not while a thread writes: its descriptor may be another file's the moment after
+        if (prefault != null) {
+            prefault.close();
         }
     }
 

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -41,17 +42,53 @@ abstract class TableWordsTest {
             return MappedWords.open(path, size, readOnly);
         }
 
-        /** As a store waits that is no system call: see the class comment of MappedWords. */
+        /** Else a store may wait for a disk in Java code: see the class comment of MappedWords. */
         @Test
         void systemCallBeforeAStoreGoesToTheFileThatIsMappedWhateverLiesAtItsName() throws IOException {
+            byte[] ones = new byte[SIZE];
+            Arrays.fill(ones, (byte) 1);
+            Path file = Files.write(dir.resolve("table"), ones);
             TableWords words = opened();
             TableWords seen = opened();
-            Path file = dir.resolve("table");
             Files.move(file, dir.resolve("moved"));
-            Files.write(file, new byte[SIZE]);
+            Files.write(file, ones);
             words.set(WORD, 1); // which alone leaves the spare word as it is
-            assertThat(seen.get(64 * (WORD / 64) + 56)).isNotZero();
-            assertThat(Files.readAllBytes(file)).containsOnly(0);
+            assertThat(seen.get(64 * (WORD / 64) + 56)).isZero();
+            assertThat(Files.readAllBytes(file)).isEqualTo(ones);
+        }
+
+        @Test
+        void systemCallBeforeAStoreMakesNoFileLongerThatWasCutShort() throws Exception {
+            for (int round = 0; round < 300; round++) {
+                Path file = Files.write(dir.resolve("table"), new byte[SIZE]);
+                TableWords words = opened();
+                Thread writer = new Thread(() -> {
+                    try {
+                        for (int line = 1; line < SIZE / 64; line++) {
+                            words.set(64 * line, line); // a page after the other for the first time
+                        }
+                    } catch (TableFault e) {
+                        // it was cut short
+                    }
+                });
+                writer.start();
+                try (RandomAccessFile cut = new RandomAccessFile(file.toFile(), "rw")) {
+                    cut.setLength(0);
+                }
+                writer.join();
+                assertThat(file).hasSize(0);
+            }
+        }
+
+        @Test
+        void interruptStaysAndStopsNoStore() throws IOException {
+            TableWords words = opened();
+            Thread.currentThread().interrupt();
+            for (int page = 0; page < 4; page++) {
+                words.set(4096 * page + 64, 7);
+                assertThat(words.get(4096 * page + 64)).isEqualTo(7);
+            }
+            assertThat(Thread.interrupted()).isTrue();
         }
     }
 
