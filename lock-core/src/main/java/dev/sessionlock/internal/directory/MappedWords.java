@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.Mutex;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.invoke.MethodHandles;
@@ -43,9 +44,9 @@ import org.slf4j.Logger;
  *
  * <p><b>When the disk does not answer.</b> A store to a page that the kernel has written back since the last one is a fault, in which the file system may wait for
  * its disk. A thread that waits there is in Java code, to the JVM, and the next collection of garbage waits for it, and with it every thread of the
- * process. So before a store the spare word is written by a system call ({@link Prefault}), which may wait for as long as it likes, unless that was done within the last
+ * process. So before a store the spare word is written by a system call, which may wait for as long as it likes, unless that was done within the last
  * {@value #TOUCHED_MILLIS} ms: the page is dirty then, and the store no fault that waits. What remains: a disk that stops answering, and a page that was written back, within
- * these.
+ * these; and the last line of a file. Not by read(2) into the page: that holds the lock of the address space while it waits, for which the JVM waits sooner or later.
  *
  * <p>The cost, on a warm page: a read takes 9 ns more, a compare-and-set 16 ns more; taking a lock that lingers and closing it, with seven such accesses, 75 ns
  * more (260 instead of 185). What a strict cycle of some 11 µs takes more is lost in noise.
@@ -82,13 +83,14 @@ final class MappedWords implements TableWords {
     private final TableFile file;
     /** When each page was written last by a system call, monotonic nanoseconds; threads may write over each other. */
     private final long[] touchedAt;
-    /** Null if words are only read. */
-    private final @Nullable Prefault prefault;
+    private final Mutex touching = new Mutex();
+    /** What is mapped, for the system calls: its name may lead elsewhere by now. Its position is guarded by {@link #touching}. Null if it is only read. */
+    private final @Nullable RandomAccessFile open;
 
-    private MappedWords(MappedByteBuffer page, TableFile file, @Nullable Prefault prefault) {
+    private MappedWords(MappedByteBuffer page, TableFile file, @Nullable RandomAccessFile open) {
         this.page = page;
         this.file = file;
-        this.prefault = prefault;
+        this.open = open;
         this.touchedAt = new long[(page.capacity() >>> PAGE_BITS) + 1];
         Arrays.fill(touchedAt, Long.MIN_VALUE / 2);
     }
@@ -102,14 +104,18 @@ final class MappedWords implements TableWords {
         boolean interrupted = Thread.interrupted();
         try {
             while (true) {
-                try (RandomAccessFile f = new RandomAccessFile(path.toFile(), readOnly ? "r" : "rw")) {
-                    if (f.length() < size) {
-                        throw TableFault.cutShort(path).getCause(); // and mapping it would extend it
-                    }
-                    FileChannel.MapMode how = readOnly ? FileChannel.MapMode.READ_ONLY : FileChannel.MapMode.READ_WRITE;
-                    return new MappedWords(f.getChannel().map(how, 0, size), file, readOnly ? null : new Prefault());
+                RandomAccessFile opened = new RandomAccessFile(path.toFile(), readOnly ? "r" : "rw");
+                boolean kept = false;
+                try {
+                    MappedWords words = map(opened, file, readOnly);
+                    kept = !readOnly;
+                    return words;
                 } catch (ClosedByInterruptException e) {
                     interrupted |= Thread.interrupted();
+                } finally {
+                    if (!kept) {
+                        opened.close();
+                    }
                 }
             }
         } finally {
@@ -117,6 +123,14 @@ final class MappedWords implements TableWords {
                 Thread.currentThread().interrupt();
             }
         }
+    }
+
+    private static MappedWords map(RandomAccessFile opened, TableFile file, boolean readOnly) throws IOException {
+        if (opened.length() < file.size()) {
+            throw TableFault.cutShort(file.path()).getCause(); // and mapping it would extend it
+        }
+        FileChannel.MapMode how = readOnly ? FileChannel.MapMode.READ_ONLY : FileChannel.MapMode.READ_WRITE;
+        return new MappedWords(opened.getChannel().map(how, 0, file.size()), file, readOnly ? null : opened);
     }
 
     @Override
@@ -162,25 +176,41 @@ final class MappedWords implements TableWords {
     }
 
     private void touch(int offset) {
-        if (prefault != null && System.nanoTime() - touchedAt[offset >>> PAGE_BITS] >= TOUCHED_MILLIS * 1_000_000) {
-            touchByCall(prefault, offset);
+        if (open != null && System.nanoTime() - touchedAt[offset >>> PAGE_BITS] >= TOUCHED_MILLIS * 1_000_000) {
+            touchByCall(open, offset);
         }
     }
 
-    /** Waits here, and not at the store that follows, if the disk does not answer. What fails here fails there as well. */
-    private void touchByCall(Prefault by, int offset) {
+    /** Waits here, and not at the store that follows, if the disk does not answer. What fails here fails there as well, or does no harm. */
+    private void touchByCall(RandomAccessFile out, int offset) {
         try {
-            by.zero(page, spareOf(offset), Long.BYTES);
+            touching.locked(() -> write(out, spareOf(offset & -(1 << PAGE_BITS))));
         } catch (IOException e) {
             log.debug("{} could not be written", file, e);
         }
         touchedAt[offset >>> PAGE_BITS] = System.nanoTime();
     }
 
+    /**
+     * A file that is cut short between the look and the write becomes longer again by it, with zeros for words. It must not become as long as a table, or it would
+     * be taken for whole: so nothing is written at its very end. (The last page of a table is a single line; its stores are not preceded by a call.)
+     */
+    private void write(RandomAccessFile out, int spare) throws IOException {
+        if (spare + Long.BYTES < file.size() && out.length() >= file.size()) { // else the store will fail
+            byte[] number = new byte[Long.BYTES];
+            COPIED.set(number, 0, ThreadLocalRandom.current().nextLong());
+            out.seek(spare);
+            out.write(number);
+            if (out.length() < file.size()) {
+                throw TableFault.cutShort(file.path());
+            }
+        }
+    }
+
     @Override
     public void close() throws IOException {
-        if (prefault != null) {
-            prefault.close();
+        if (open != null) {
+            touching.locked(open::close); // not while a thread writes: its descriptor may be another file's the moment after
         }
     }
 
