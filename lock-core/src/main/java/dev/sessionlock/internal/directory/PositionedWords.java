@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Mutex;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -7,7 +8,6 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
-import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Words that are read and written by system calls, for file systems that write every change to a new block: on a full disk a store to a mapped page of
@@ -37,7 +37,7 @@ final class PositionedWords implements TableWords {
     private final boolean readOnly;
     private final Board.Bytes bytes;
     /** Guards the position of the open file and the buffer. */
-    private final ReentrantLock access = new ReentrantLock();
+    private final Mutex access = new Mutex();
     private final RandomAccessFile open;
     private final byte[] buffer = new byte[Long.BYTES];
     private final ByteBuffer word = ByteBuffer.wrap(buffer).order(ByteOrder.nativeOrder());
@@ -64,25 +64,19 @@ final class PositionedWords implements TableWords {
 
     @Override
     public long get(int offset) {
-        access.lock();
         try {
-            return read(offset);
+            return access.holding(() -> read(offset));
         } catch (IOException e) {
             throw failed(e);
-        } finally {
-            access.unlock();
         }
     }
 
     @Override
     public void set(int offset, long value) {
-        access.lock();
         try {
-            write(offset, value);
+            access.locked(() -> write(offset, value));
         } catch (IOException e) {
             throw failed(e);
-        } finally {
-            access.unlock();
         }
     }
 
@@ -98,16 +92,13 @@ final class PositionedWords implements TableWords {
 
     /** No other thread of this process does so at the same time. */
     private boolean replaceAlone(int offset, long expected, long value) throws IOException {
-        access.lock();
-        try {
+        return access.holding(() -> {
             if (read(offset) != expected) {
                 return false;
             }
             write(offset, value);
             return true;
-        } finally {
-            access.unlock();
-        }
+        });
     }
 
     private long read(int offset) throws IOException {
@@ -136,6 +127,9 @@ final class PositionedWords implements TableWords {
         word.putLong(0, value);
         open.seek(offset);
         open.write(buffer);
+        if (open.length() < file.size()) {
+            throw new EOFException(); // it was cut short meanwhile, and has been extended; not to its full size, since the last word of a table is never written
+        }
         VarHandle.fullFence();
     }
 

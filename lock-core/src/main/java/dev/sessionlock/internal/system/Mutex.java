@@ -8,10 +8,11 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>The usual {@code lock.lock(); try { ... } finally { lock.unlock(); }} does, at the end of a stack: {@link ReentrantLock#lock} may use the pages that
  * the JVM keeps in reserve there (JEP 270), take the lock, and throw its {@link StackOverflowError} as it returns, which is before the {@code try};
  * and {@code unlock} may overflow in its turn. A lock of the whole process would then be a dead thread's, and everybody would wait for ever.
- * So here the taking is inside the {@code try}, what was taken is counted, and the giving back is tried again.
+ * So here the taking is inside the {@code try}, and what was taken is counted. And it is taken only where there is room enough on the stack to give it back, which
+ * takes more than to take it if another thread has to be woken.
  */
 public final class Mutex {
-    /** The first overflow opens further pages of the stack to its handlers, so the second try has room. More are for luck. */
+    /** For luck. */
     private static final int TRIES = 8;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -39,24 +40,19 @@ public final class Mutex {
 
     /** Waits for it, and does something while it is held. By a thread that holds it already, too. */
     public <T, E extends Exception> T holding(Step<T, E> step) throws E {
+        StackRoom.requireALittle();
         int outer = lock.getHoldCount();
         try {
             lock.lock();
             return step.run();
         } finally {
-            for (int tries = 0; tries < TRIES; tries++) {
-                try {
-                    giveBack(outer);
-                    break;
-                } catch (StackOverflowError e) {
-                    // the very call was too much; the next one finds the pages that are opened to handlers
-                }
-            }
+            giveBack(outer);
         }
     }
 
     /** Does something while it is held, unless another thread holds it now. {@return whether it was done} */
     public <E extends Exception> boolean tryLocked(Action<E> action) throws E {
+        StackRoom.requireALittle();
         int outer = lock.getHoldCount();
         try {
             boolean mine = lock.tryLock();
@@ -65,14 +61,7 @@ public final class Mutex {
             }
             return mine;
         } finally {
-            for (int tries = 0; tries < TRIES; tries++) {
-                try {
-                    giveBack(outer);
-                    break;
-                } catch (StackOverflowError e) {
-                    // the very call was too much; the next one finds the pages that are opened to handlers
-                }
-            }
+            giveBack(outer);
         }
     }
 

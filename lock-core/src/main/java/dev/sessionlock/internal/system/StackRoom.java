@@ -16,6 +16,9 @@ public final class StackRoom {
     /** Some 4 KB compiled, as all is by then, or 20 KB: twice what an acquisition needs. A tenth of a microsecond. */
     private static final int FRAMES = 200;
 
+    /** Some 2 KB compiled: several times what the giving back of a lock needs, be it interpreted. */
+    private static final int LITTLE_FRAMES = 100;
+
     /** How many calls there have been, about: threads may overwrite each other's counts. */
     private static int calls;
 
@@ -44,6 +47,15 @@ public final class StackRoom {
             require(COLD_FRAMES);
             calls++;
         }
+    }
+
+    /**
+     * As {@link #require}, for something small that must be undone again, and to undo it may take more stack than to do it.
+     *
+     * @throws StackOverflowError if there is not enough room
+     */
+    static void requireALittle() {
+        require(LITTLE_FRAMES);
     }
 
     private static void require(int frames) {

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatIOException;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -69,9 +71,23 @@ class MutexTest {
         assertThat(overflows("usual")).as("times that it stayed locked").isPositive();
     }
 
+    /** To give it back needs more stack than to take it did: somebody has to be woken. */
+    @Test
+    void overflowAtAnyDepthLeavesItFreeThoughAnotherThreadWaits() throws Exception {
+        assertThat(overflows("wanted")).as("times that it stayed locked").isZero();
+        assertThat(overflows("wanted", "-XX:TieredStopAtLevel=1")).as("times that it stayed locked").isZero();
+        assertThat(overflows("wanted", "-Xint")).as("times that it stayed locked").isZero();
+    }
+
     private static int overflows(String what) throws Exception {
-        Process jvm = new ProcessBuilder(new File(System.getProperty("java.home"), "bin/java").toString(), "-Xint", "-Xss256k", "-cp",
-                System.getProperty("java.class.path"), Overflower.class.getName(), what).redirectErrorStream(true).start();
+        return overflows(what, "-Xint");
+    }
+
+    private static int overflows(String what, String... options) throws Exception {
+        List<String> command = new ArrayList<>(List.of(new File(System.getProperty("java.home"), "bin/java").toString(), "-Xss256k"));
+        command.addAll(List.of(options));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Overflower.class.getName(), what));
+        Process jvm = new ProcessBuilder(command).redirectErrorStream(true).start();
         String said = new String(jvm.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
         assertThat(jvm.waitFor()).as(said).isZero();
         return Integer.parseInt(said.substring(said.lastIndexOf(' ') + 1));
@@ -108,10 +124,49 @@ class MutexTest {
 
         public static void main(String[] args) throws InterruptedException {
             int[] stuck = new int[1];
-            Thread thread = new Thread(null, () -> stuck[0] = rounds(args[0].equals("mutex")), "overflows", 0);
+            Thread thread = new Thread(null, () -> stuck[0] = args[0].equals("wanted") ? wanted() : rounds(args[0].equals("mutex")), "overflows", 0);
             thread.start();
             thread.join();
             System.out.println("stuck: " + stuck[0]);
+        }
+
+        private static volatile Mutex wanted = new Mutex();
+        private static volatile int had;
+
+        /** Has another thread want it, all the time. */
+        private static int wanted() {
+            Thread wanting = new Thread(() -> {
+                while (true) {
+                    wanted.locked(() -> had++);
+                }
+            });
+            wanting.setDaemon(true);
+            wanting.start();
+            for (int warm = 0; warm < 20_000; warm++) {
+                wanted.locked(Overflower::nothing); // as compiled as the other's
+            }
+            for (int round = 0; round < ROUNDS; round++) {
+                int deepest = deepest();
+                try {
+                    descend(deepest - round % 120, i -> wanted.locked(Overflower::aMoment));
+                } catch (StackOverflowError e) {
+                    // as it should be
+                }
+                int before = had;
+                for (long end = System.nanoTime() + 2_000_000_000L; had == before; ) {
+                    if (System.nanoTime() - end > 0) {
+                        return 1; // it has stopped, for ever
+                    }
+                }
+            }
+            return 0;
+        }
+
+        /** Long enough for the other one to wait; calls nothing. */
+        private static void aMoment() {
+            for (int i = 0; i < 20_000; i++) {
+                depth += i;
+            }
         }
 
         private static int rounds(boolean robust) {
