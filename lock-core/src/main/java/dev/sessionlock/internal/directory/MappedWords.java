@@ -44,7 +44,7 @@ import org.slf4j.Logger;
  *
  * <p><b>When the disk does not answer.</b> A store to a page that the kernel has written back since the last one is a fault, in which the file system may wait for
  * its disk. A thread that waits there is in Java code, to the JVM, and the next collection of garbage waits for it, and with it every thread of the
- * process. So before a store the spare word is written by a system call, which may wait for as long as it likes, unless that was done within the last
+ * process. So before a store a spare word of its page is written by a system call, which may wait for as long as it likes, unless that was done within the last
  * {@value #TOUCHED_MILLIS} ms: the page is dirty then, and the store no fault that waits. What remains: a disk that stops answering, and a page that was written back, within
  * these; and the last line of a file. Not by read(2) into the page: that holds the lock of the address space while it waits, for which the JVM waits sooner or later.
  *
