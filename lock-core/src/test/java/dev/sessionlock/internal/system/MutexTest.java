@@ -145,7 +145,7 @@ class MutexTest {
             for (int warm = 0; warm < 20_000; warm++) {
                 wanted.locked(Overflower::nothing); // as compiled as the other's
             }
-            for (int round = 0; round < ROUNDS; round++) {
+            for (int round = 0; round < ROUNDS / 3; round++) {
                 int deepest = deepest();
                 try {
                     descend(deepest - round % 120, i -> wanted.locked(Overflower::aMoment));
