@@ -146,8 +146,10 @@ final class Board {
             write(file, FIRST_LINES, mode, self);
         }
         TableWords first = files.open(file, sizeOf(FIRST_LINES), false);
-        if (first.get(HEAD_VERSION) != VERSION) {
-            throw new IOException(file + " was made by another version of sessionlock (format " + first.get(HEAD_VERSION)
+        long version = first.get(HEAD_VERSION);
+        if (version != VERSION) {
+            first.close();
+            throw new IOException(file + " was made by another version of sessionlock (format " + version
                     + ", this one reads " + VERSION + "): let all processes of this directory use one version");
         }
         Board board = new Board(dir, FileKey.of(file), first, self);
@@ -180,6 +182,7 @@ final class Board {
         TableWords first = files.open(file, sizeOf(FIRST_LINES), readOnly);
         boolean ready = first.get(0) == MAGIC && first.get(HEAD_VERSION) == VERSION && isOfThisBoot(first, self);
         if (!ready || !key.equals(FileKey.ofOrNull(file))) {
+            first.close();
             return null;
         }
         Board board = new Board(dir, key, first, self);

@@ -3,6 +3,7 @@ package dev.sessionlock.internal.directory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
+import dev.sessionlock.Kernel;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -541,10 +542,12 @@ class BoardTest {
         Path file = dir.resolve(Board.FILE);
         setWord(file, 8, 2);
         byte[] before = Files.readAllBytes(file);
+        long files = Kernel.openFilesIn(dir);
 
         assertThat(Board.openIfReady(dir, SELF)).isNull();
         assertThatIOException().isThrownBy(this::open).withMessageContaining("another version of sessionlock").withMessageContaining("format 2");
         assertThat(Files.readAllBytes(file)).isEqualTo(before);
+        assertThat(Kernel.openFilesIn(dir)).isEqualTo(files);
     }
 
     @Test

@@ -46,6 +46,7 @@ class StalledDirectoryTest {
     private Path elsewhere;
     private StalledDisk disk;
     private Cells cells;
+    private Handle stalled;
 
     @BeforeEach
     void open() throws IOException {
@@ -63,6 +64,9 @@ class StalledDirectoryTest {
     @AfterEach
     void close() {
         disk.goOn();
+        if (stalled != null) {
+            stalled.close();
+        }
         threads.shutdown();
         cells.moveOut();
         await().until(() -> Kernel.openFilesIn(temp) == 0);
@@ -94,10 +98,10 @@ class StalledDirectoryTest {
 
     /** {@return a lock there, whose renewal, or whatever came first, has begun and does not come back} */
     private Handle stalled(LockOptions options) throws Exception {
-        Handle handle = acquire(there, options);
+        stalled = acquire(there, options);
         disk.stall();
         await().until(() -> !disk.met().isEmpty());
-        return handle;
+        return stalled;
     }
 
     @Test
