@@ -547,7 +547,7 @@ class BoardTest {
         assertThat(Board.openIfReady(dir, SELF)).isNull();
         assertThatIOException().isThrownBy(this::open).withMessageContaining("another version of sessionlock").withMessageContaining("format 2");
         assertThat(Files.readAllBytes(file)).isEqualTo(before);
-        assertThat(Kernel.openFilesIn(dir)).isEqualTo(files);
+        assertThat(Kernel.openFilesIn(dir)).as("the first one may have been collected").isLessThanOrEqualTo(files);
     }
 
     @Test
