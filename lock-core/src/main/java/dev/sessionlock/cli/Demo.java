@@ -31,7 +31,7 @@ final class Demo implements AutoCloseable {
     private final PrintWriter out;
     private final Path directory;
     private final Path file;
-    private final Map<String, String> mark;
+    private final JobMark mark;
     private final Guardian guardian;
     private final long start = System.nanoTime();
 
@@ -71,8 +71,8 @@ final class Demo implements AutoCloseable {
         this.out = out;
         this.directory = directory;
         this.file = directory.resolve("session.jsonl");
-        this.mark = Map.of("SESSIONLOCK_DEMO", directory.toString());
-        this.guardian = Guardian.start(mark);
+        this.mark = JobMark.random();
+        this.guardian = Guardian.start(mark, true);
     }
 
     /** {@return whether no line was lost, torn or doubled} */

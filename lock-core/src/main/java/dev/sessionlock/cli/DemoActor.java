@@ -8,7 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
@@ -47,7 +46,7 @@ final class DemoActor {
     }
 
     /** Starts one, on a thread that stays: with it the actor ends. */
-    static DemoActor start(String name, boolean compaction, Path file, Map<String, String> mark, Consumer<Mark> listener)
+    static DemoActor start(String name, boolean compaction, Path file, JobMark mark, Consumer<Mark> listener)
             throws IOException {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx48m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"),
@@ -58,7 +57,7 @@ final class DemoActor {
         command.add(name);
         command.add(file.toString());
         ProcessBuilder builder = new ProcessBuilder(Guardian.tethered(command)).redirectError(ProcessBuilder.Redirect.INHERIT);
-        builder.environment().putAll(mark);
+        mark.addTo(builder.environment());
         return new DemoActor(name, builder.start(), listener);
     }
 

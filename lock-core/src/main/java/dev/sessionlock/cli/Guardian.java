@@ -6,7 +6,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
 /**
@@ -18,26 +17,36 @@ import org.jetbrains.annotations.Nullable;
  * environment; it comes some milliseconds late.
  */
 final class Guardian {
-    /** Reads pids, one a line. After "done" it goes; at the end of its input it kills them and all that bear the marks. */
+    /**
+     * Reads the mark, which must not be on a command line, the session to which daemons do not belong or a dash, and pids, one a line.
+     * After "done" it goes; at the end of its input it kills the pids and all that bear the mark. The shell's own printf shows it to nobody.
+     */
     private static final String SCRIPT = String.join("\n",
             "trap '' HUP INT TERM",
+            "read -r mark && read -r session || exit 1",
             "pids=",
             "while read -r word; do",
             "  if [ \"$word\" = done ]; then exit 0; fi",
             "  pids=\"$pids $word\"",
             "done",
+            "belongs() {",
+            "  if [ \"$session\" = - ]; then return 0; fi",
+            "  stat=$(cat \"/proc/$1/stat\") || return 1",
+            "  set -- ${stat##*) }",
+            "  for allowed in $session $pids; do if [ \"$4\" = \"$allowed\" ]; then return 0; fi; done",
+            "  return 1",
+            "}",
             "marked() {",
-            "  for environ in $(grep -lzxF -e \"$1\" /proc/[0-9]*/environ); do",
+            "  for environ in $(printf '%s\\n' \"$mark\" | grep -lzxF -f - /proc/[0-9]*/environ); do",
             "    pid=${environ#/proc/}",
-            "    all=yes",
-            "    for mark in \"$@\"; do grep -qzxF -e \"$mark\" \"$environ\" || all=no; done",
-            "    if [ $all = yes ]; then echo \"${pid%/environ}\"; fi",
+            "    pid=${pid%/environ}",
+            "    if belongs \"$pid\"; then echo \"$pid\"; fi",
             "  done",
             "}",
             "if [ -n \"$pids\" ]; then kill -9 $pids; fi",
             "rounds=0",
             "while [ $rounds -lt 100 ]; do", // again: one that was forked meanwhile may have been missed
-            "  found=$(marked \"$@\")",
+            "  found=$(marked)",
             "  if [ -z \"$found\" ]; then exit 0; fi",
             "  kill -9 $found",
             "  rounds=$((rounds + 1))",
@@ -54,26 +63,31 @@ final class Guardian {
      * Starts one.
      *
      * @param mark what the guarded have in their environment
+     * @param daemonsToo whether it kills also what has made itself a session of its own
      */
-    static Guardian start(Map<String, String> mark) {
+    static Guardian start(JobMark mark, boolean daemonsToo) {
         List<String> command = new ArrayList<>();
         if (Executables.find("setsid").exitCode() == 0) {
             command.add("setsid"); // so that what kills our process group spares it
         }
         command.addAll(List.of("sh", "-c", SCRIPT, "sessionlock-guardian"));
-        mark.forEach((name, value) -> command.add(name + "=" + value));
+        Guardian guardian;
         try {
-            return new Guardian(helper(command, mark).start());
+            guardian = new Guardian(helper(command).start());
         } catch (IOException e) {
             return new Guardian(null); // no shell here: the kernel's means must do
         }
+        long session = daemonsToo ? -1 : Kin.sessionOf(ProcessHandle.current().pid());
+        guardian.send(mark.line());
+        guardian.send(session < 0 ? "-" : Long.toString(session));
+        return guardian;
     }
 
     /** A helper of ours: silent, and not marked by a run within which we run, which would wait for it and kill it. */
-    static ProcessBuilder helper(List<String> command, Map<String, String> mark) {
+    static ProcessBuilder helper(List<String> command) {
         ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(ProcessBuilder.Redirect.DISCARD);
-        builder.environment().keySet().removeAll(mark.keySet());
+        JobMark.removeAllFrom(builder.environment());
         return builder;
     }
 

@@ -11,7 +11,10 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jetbrains.annotations.Nullable;
 
-/** A command that runs as our child, with our streams, and is not over before all that it started has ended. */
+/**
+ * A command that runs as our child, with our streams, and is not over before all that it started has ended; or, if it may leave others
+ * behind, when the command itself has, unless it was told to end.
+ */
 final class Job {
     private static final long LOOK_MILLIS = 20;
     private static final long WATCH_MILLIS = 1000;
@@ -21,8 +24,10 @@ final class Job {
     private static final int KILL_ROUNDS = 5;
 
     private final List<String> command;
-    private final Map<String, String> mark;
+    private final Map<String, String> environment;
+    private final boolean mayLeaveOthers;
     private final Duration patience;
+    private final JobMark mark = JobMark.random();
     private final ReentrantLock mutex = new ReentrantLock();
     private final Condition over = mutex.newCondition();
 
@@ -31,16 +36,20 @@ final class Job {
     private @Nullable GroupWitness witness;
     /** The signal that came before the job was started: then it is not. */
     private @Nullable String early;
+    /** Whether it was told to end: then all of it must. */
+    private boolean told;
     private boolean ended;
 
     /**
      * @param command what to run
-     * @param mark what to put into its environment; no other job on this machine has the same
+     * @param environment what to add to its environment
+     * @param mayLeaveOthers whether it has ended when the command has, whatever that started; a daemon of its is then no part of it
      * @param patience how long one that is told to end may take before it is killed
      */
-    Job(List<String> command, Map<String, String> mark, Duration patience) {
+    Job(List<String> command, Map<String, String> environment, boolean mayLeaveOthers, Duration patience) {
         this.command = command;
-        this.mark = mark;
+        this.environment = environment;
+        this.mayLeaveOthers = mayLeaveOthers;
         this.patience = patience;
     }
 
@@ -52,7 +61,7 @@ final class Job {
      * @throws IOException if it could not be started
      */
     int run(Consumer<String> notice) throws IOException, InterruptedException {
-        Guardian guardian = Guardian.start(mark);
+        Guardian guardian = Guardian.start(mark, !mayLeaveOthers);
         try {
             int notStarted = start();
             if (notStarted != 0) {
@@ -60,7 +69,9 @@ final class Job {
             }
             guardian.guard(process.pid());
             int exitCode = awaitJob();
-            awaitKin(notice);
+            if (!mayLeaveOthers || isTold()) {
+                awaitKin(notice);
+            }
             return exitCode;
         } catch (InterruptedException | RuntimeException | Error e) {
             killAll(); // the lock is given back behind us, whatever went wrong
@@ -73,7 +84,7 @@ final class Job {
 
     /** {@return 0, or the exit code if a signal came first} */
     private int start() throws IOException {
-        GroupWitness first = new GroupWitness(mark);
+        GroupWitness first = new GroupWitness();
         mutex.lock();
         try {
             if (early != null) {
@@ -81,10 +92,11 @@ final class Job {
                 return SignalHooks.exitCode(early);
             }
             ProcessBuilder builder = new ProcessBuilder(Guardian.tethered(command)).inheritIO();
-            builder.environment().putAll(mark);
+            builder.environment().putAll(environment);
+            mark.addTo(builder.environment());
             witness = first;
             process = builder.start();
-            kin = new Kin(process, mark);
+            kin = new Kin(process, mark, !mayLeaveOthers);
             return 0;
         } finally {
             mutex.unlock();
@@ -165,7 +177,7 @@ final class Job {
     /** Tells it to end, and kills it if it takes too long. Returns when it has ended. */
     void end() throws InterruptedException {
         long deadline = System.nanoTime() + patience.toNanos();
-        if (!hasStarted()) {
+        if (!tellToEnd()) {
             return;
         }
         Kin.signal("TERM", kin.living());
@@ -197,9 +209,20 @@ final class Job {
         }
     }
 
-    private boolean hasStarted() {
+    private boolean isTold() {
         mutex.lock();
         try {
+            return told;
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** {@return whether there is anything to end} */
+    private boolean tellToEnd() {
+        mutex.lock();
+        try {
+            told = true;
             if (process == null) {
                 early = "TERM";
             }

@@ -3,7 +3,6 @@ package dev.sessionlock.cli;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.Vitality;
 import java.io.IOException;
-import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -20,24 +19,30 @@ import java.util.stream.Collectors;
  * A process and all that it started, also what has been orphaned or has made itself a daemon since. Found by two traces: who is whose
  * child, and, on Linux, a mark in the environment that children inherit. What drops its environment <em>and</em> is orphaned
  * between two looks is not found.
+ *
+ * <p>Or without its daemons: then what has left our session, and that of the first process, is not counted.
  */
 final class Kin {
     private static final Path PROC = Path.of("/proc");
-    /** How this JVM writes names of files, and what it puts into an environment. */
-    private static final Charset NATIVE = Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"));
+    /** Where the words of {@code /proc/PID/stat} that follow the name have these. */
+    private static final int GROUP = 2;
+    private static final int SESSION = 3;
 
     private final Process first;
-    private final List<String> mark;
+    private final JobMark mark;
+    private final boolean daemonsToo;
     private final ProcessTable table = new ProcessTable();
     private final Map<Long, ProcessHandle> known = new HashMap<>();
 
     /**
      * @param first the first of them
      * @param mark what was put into its environment
+     * @param daemonsToo whether one that has made itself a session of its own is counted
      */
-    Kin(Process first, Map<String, String> mark) {
+    Kin(Process first, JobMark mark, boolean daemonsToo) {
         this.first = first;
-        this.mark = mark.entrySet().stream().map(entry -> bytesAsText("\0" + entry.getKey() + "=" + entry.getValue() + "\0")).toList();
+        this.mark = mark;
+        this.daemonsToo = daemonsToo;
         known.put(first.pid(), first.toHandle());
     }
 
@@ -57,7 +62,18 @@ final class Kin {
     synchronized List<ProcessHandle> living() {
         watch();
         marked().forEach(this::add);
-        return new ArrayList<>(known.values());
+        List<ProcessHandle> found = new ArrayList<>(known.values());
+        if (!daemonsToo) {
+            long ours = sessionOf(ProcessHandle.current().pid());
+            found.removeIf(process -> hasLeft(process.pid(), ours));
+        }
+        return found;
+    }
+
+    /** Our child leads no process group when it is started: if it makes a session of its own, that has its pid. */
+    private boolean hasLeft(long pid, long ours) {
+        long session = sessionOf(pid);
+        return pid != first.pid() && session >= 0 && session != ours && session != first.pid();
     }
 
     private void add(ProcessHandle process) {
@@ -94,26 +110,27 @@ final class Kin {
     }
 
     private boolean isMarked(Path environ) {
-        byte[] content;
         try {
-            content = Files.readAllBytes(environ);
+            return mark.isIn(Files.readAllBytes(environ));
         } catch (IOException e) {
             return false; // another user's, or it has just ended
         }
-        String entries = "\0" + new String(content, StandardCharsets.ISO_8859_1) + "\0";
-        return mark.stream().allMatch(entries::contains);
-    }
-
-    /** {@return the bytes that a child finds in its environment, one a character} */
-    private static String bytesAsText(String text) {
-        return new String(text.getBytes(NATIVE), StandardCharsets.ISO_8859_1);
     }
 
     /** {@return the process group of a process; -1 if it cannot be told} */
     static long groupOf(long pid) {
+        return statOf(pid, GROUP);
+    }
+
+    /** {@return the session of a process; -1 if it cannot be told} */
+    static long sessionOf(long pid) {
+        return statOf(pid, SESSION);
+    }
+
+    private static long statOf(long pid, int word) {
         try {
             String stat = Files.readString(PROC.resolve(pid + "/stat"), StandardCharsets.ISO_8859_1);
-            return Long.parseLong(stat.substring(stat.lastIndexOf(')') + 2).split(" ")[2]);
+            return Long.parseLong(stat.substring(stat.lastIndexOf(')') + 2).split(" ")[word]);
         } catch (IOException | RuntimeException e) {
             return -1;
         }

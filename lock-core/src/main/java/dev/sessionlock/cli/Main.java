@@ -31,7 +31,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "    1  status, list: something needs a person; clear: something was refused; doctor: locks are not safe there;",
             "       demo: a line was lost, torn or doubled",
             "    2  bad usage, or the disk refused: one line on stderr says why",
-            "   75  run: the lock was not to be had in time; who holds it is on stderr",
+            "   75  run: the lock was not to be had in time (-E gives another code); who holds it is on stderr",
             "   76  run: the lock was lost, whatever the job said",
             "  126  run: the job could not be executed",
             "  127  run: the job was not found",
@@ -108,8 +108,7 @@ public final class Main implements Callable<Integer> {
 
     private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {
         if (e instanceof LockTimeoutException) {
-            // Its first line stands alone, so that those find it who look for "session file locked" at the start of a line.
-            command.getErr().println(e.getMessage());
+            sayBusy(command, e);
             return NOT_ACQUIRED;
         } else if (e instanceof IOException) {
             return say(command, explained((IOException) e), TROUBLE);
@@ -125,6 +124,12 @@ public final class Main implements Callable<Integer> {
 
     private static String oneLine(String text) {
         return text.replaceAll("\\s*\\R\\s*", "; ");
+    }
+
+    /** The first line stands alone, so that those find it who look for "session file locked" at the start of a line. */
+    static void sayBusy(CommandLine command, Exception busy) {
+        command.getErr().println(busy.getMessage());
+        command.getErr().flush();
     }
 
     /** One line on stderr. {@return the exit code} */

@@ -2,12 +2,12 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -25,15 +25,16 @@ import picocli.CommandLine.Spec;
         name = "run",
         header = "Runs a job under the lock of a file.",
         customSynopsis = {
-            "sessionlock run [--timeout D] [--lease D] [--max-hold D] [--no-takeover] [--purpose T]",
-            "                [--jdbc URL] FILE -- CMD..."},
+            "sessionlock run [--timeout D | -n | -w S] [-E N] [--lease D] [--max-hold D] [--takeover] [--close]",
+            "                [--purpose T] [--jdbc URL] FILE -- CMD...",
+            "sessionlock run [...] FILE -c COMMAND"},
         description = {
-            "CMD has our streams, and SESSIONLOCK_TOKEN and SESSIONLOCK_FILE in its environment. Signals (SIGHUP, SIGINT, SIGTERM) go on "
-                    + "to it and what it started; the lock is kept until all of that has ended, also what it left in the background. "
-                    + "If this tool is killed, CMD and what it started are, too.",
-            "If the lock is lost (removed by hand, asked to let go, --max-hold, frozen for longer than the lease), CMD and what it "
-                    + "started get SIGTERM, after 10 s SIGKILL; nobody else gets in before they have ended, unless we were frozen, or cut off from "
-                    + "the database of --jdbc.",
+            "CMD has our streams, and SESSIONLOCK_TOKEN and SESSIONLOCK_FILE in its environment. Signals (SIGHUP, SIGINT, SIGTERM, SIGUSR1, "
+                    + "SIGUSR2) go on to it and what it started; the lock is kept until all of that has ended, also what it left in the "
+                    + "background, unless --close is given. If this tool is killed, CMD and what it started are, too.",
+            "If the lock is lost (removed by hand, asked to let go, --max-hold), CMD and what it started get SIGTERM, after 10 s SIGKILL; "
+                    + "nobody else gets in before they have ended. If this tool is stopped (SIGSTOP), others wait until it goes on or is killed. "
+                    + "But see --takeover and --jdbc.",
             ""
         },
         optionListHeading = "%nOptions:%n",
@@ -41,20 +42,23 @@ import picocli.CommandLine.Spec;
             "",
             "D is a duration: 500ms, 10s, 5m, 1h, 0.",
             "",
-            "Exit code: CMD's; 128+n if signal n ended it; 126 not executable; 127 not found; 75 not acquired in time; "
+            "Exit code: CMD's; 128+n if signal n ended it; 126 not executable; 127 not found; 75 (or -E) not acquired in time; "
                     + "76 lost, whatever CMD said; 2 bad usage, or the disk refused.",
             "",
             "Examples:",
             "  java -jar sessionlock.jar run session.jsonl -- ./compact.sh session.jsonl",
             "  java -jar sessionlock.jar run --timeout 0 --purpose nightly session.jsonl -- ./backup.sh",
+            "  java -jar sessionlock.jar run -n -E 0 session.jsonl -c './backup.sh | gzip > backup.gz'",
             "  java -jar sessionlock.jar run --jdbc 'jdbc:postgresql://db/gateway?user=ops' session-4711 -- ./compact.sh",
-            "  java -jar sessionlock.jar run --no-takeover --max-hold 20m session.jsonl -- python3 rewrite.py"
+            "  java -jar sessionlock.jar run --max-hold 20m session.jsonl -- python3 rewrite.py"
         })
 final class RunCommand implements Callable<Integer> {
     private static final int LOST = 76;
     private static final Duration KILL_AFTER = Duration.ofSeconds(10);
     /** The longest there is: others get in when the job has ended, however long it takes to. */
     private static final Duration REVOKE_GRACE = Duration.ofMinutes(10);
+    /** In seconds. What is sensible is judged by who uses it. */
+    private static final double LONGEST_WAIT = 1e12;
 
     @Spec
     private CommandSpec spec;
@@ -69,37 +73,57 @@ final class RunCommand implements Callable<Integer> {
             description = "How long to wait for the lock; 0 means one try. Default: 10s.")
     private @Nullable Duration timeout;
 
+    @Option(names = {"-n", "--nonblock"}, description = "As --timeout 0.")
+    private boolean nonblock;
+
+    @Option(names = {"-w", "--wait"}, paramLabel = "S", description = "As --timeout, in seconds, such as 10 or 0.5.")
+    private @Nullable Double wait;
+
+    @Option(names = {"-E", "--conflict-exit-code"}, paramLabel = "N", description = "What to exit with instead of 75 (0 to 255).")
+    private int conflictExitCode = Main.NOT_ACQUIRED;
+
     @Option(names = "--lease", paramLabel = "D", converter = DurationConverter.class,
-            description = "How long the lock outlasts a freeze of this tool (1s to 10m). Default: 30s.")
+            description = "With --takeover or --jdbc: how long the lock outlasts a freeze of this tool (1s to 10m). Default: 30s.")
     private @Nullable Duration lease;
 
     @Option(names = "--max-hold", paramLabel = "D", converter = DurationConverter.class,
             description = "How long CMD may take at most. Default: no limit.")
     private @Nullable Duration maxHold;
 
+    @Option(names = "--takeover",
+            description = "Others get in when this tool has been frozen for longer than the lease, though CMD may run on: for a CMD "
+                    + "whose late write does no harm. When the tool wakes it ends CMD. So it always is with --jdbc, unless --no-takeover "
+                    + "is given.")
+    private boolean takeover;
+
     @Option(names = "--no-takeover",
-            description = "Nobody gets in while this tool lives, frozen or not: for a CMD whose late write would do harm, as a "
-                    + "rewrite of FILE does.")
+            description = "Nobody gets in while this tool lives, frozen or not. That is so anyway, but for --jdbc: there it means a lease "
+                    + "of 10m, also if this tool's machine dies.")
     private boolean noTakeover;
+
+    @Option(names = {"-o", "--close"},
+            description = "The lock ends with CMD itself, whatever that left in the background; signals and the end of this tool spare what has "
+                    + "made itself a session of its own, as a daemon does. If the lock is lost, all but such a daemon is waited for.")
+    private boolean close;
 
     @Option(names = "--purpose", paramLabel = "T", description = "What the lock is held for, shown to those who wait. Default: CMD's name.")
     private @Nullable String purpose;
+
+    @Option(names = {"-c", "--command"}, paramLabel = "COMMAND", description = "What to run, in one word for a shell (sh -c), instead of CMD.")
+    private @Nullable String script;
 
     @Parameters(index = "0", paramLabel = "FILE", converter = FileConverter.class,
             description = "The file to lock. It need not exist; its directory must.")
     private Path file;
 
-    @Parameters(index = "1..*", arity = "1..*", paramLabel = "CMD", description = "What to run, with its arguments, after --.")
-    private List<String> command;
+    @Parameters(index = "1..*", arity = "0..*", paramLabel = "CMD", description = "What to run, with its arguments, after --.")
+    private List<String> command = List.of();
 
     private volatile boolean lost;
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        List<String> job = command.get(0).equals("--") ? command.subList(1, command.size()) : command; // run -- FILE -- CMD
-        if (job.isEmpty()) {
-            throw new ParameterException(spec.commandLine(), "Missing required parameter: 'CMD'");
-        }
+        List<String> job = job();
         LockOptions options = options(job.get(0));
         Executables.Search program = Executables.find(job.get(0));
         if (program.exitCode() != 0) {
@@ -108,28 +132,72 @@ final class RunCommand implements Callable<Integer> {
         try (SessionLocks locks = jdbc.builder().shutdownGrace(Duration.ofMinutes(1)).build();
                 SessionLock lock = jdbc.isGiven() ? locks.acquire(jdbc.name(), options) : locks.acquire(file, options)) {
             return run(job, lock);
+        } catch (LockTimeoutException e) {
+            Main.sayBusy(spec.commandLine(), e);
+            return conflictExitCode;
         }
+    }
+
+    private List<String> job() {
+        if (script != null && command.isEmpty()) {
+            return List.of("sh", "-c", script);
+        }
+        // Without -- an option of the job could be taken for ours. "run -- FILE -- CMD" is good, too.
+        List<String> typed = spec.commandLine().getParseResult().originalArgs();
+        boolean apart = typed.size() > command.size() && typed.subList(typed.size() - command.size(), typed.size()).equals(command);
+        if (script != null || !apart) {
+            throw wrong(script == null ? "options of the job come after --" : "either -c COMMAND or CMD, not both; options of the job come after --");
+        }
+        List<String> job = !command.isEmpty() && command.get(0).equals("--") ? command.subList(1, command.size()) : command;
+        if (job.isEmpty()) {
+            throw wrong("Missing required parameter: 'CMD'");
+        }
+        return job;
+    }
+
+    private ParameterException wrong(String what) {
+        return new ParameterException(spec.commandLine(), what);
     }
 
     private LockOptions options(String job) {
+        if (takeover && noTakeover) {
+            throw wrong("either --takeover or --no-takeover");
+        } else if (conflictExitCode < 0 || conflictExitCode > 255) {
+            throw wrong("an exit code is a number from 0 to 255, not " + conflictExitCode);
+        }
         try {
             LockOptions options = LockOptions.defaults()
                     .withMaxHold(maxHold == null ? LockOptions.UNLIMITED : maxHold)
-                    .withTakeover(!noTakeover)
+                    .withTakeover(takeover || jdbc.isGiven() && !noTakeover)
                     .withRevokeGrace(REVOKE_GRACE)
                     .withPurpose(purpose == null ? "run " + Path.of(job).getFileName() : purpose);
-            options = timeout == null ? options : options.withTimeout(timeout);
+            Duration patience = patience();
+            options = patience == null ? options : options.withTimeout(patience);
             return lease == null ? options : options.withLease(lease);
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), e.getMessage());
+            throw wrong(e.getMessage());
         }
     }
 
+    private @Nullable Duration patience() {
+        if ((timeout == null ? 0 : 1) + (nonblock ? 1 : 0) + (wait == null ? 0 : 1) > 1) {
+            throw wrong("only one of --timeout, -n and -w");
+        } else if (nonblock) {
+            return Duration.ZERO;
+        } else if (wait == null) {
+            return timeout;
+        }
+        boolean sensible = wait >= 0 && wait <= LONGEST_WAIT;
+        if (!sensible) {
+            throw wrong("'" + wait + "' is not a number of seconds; write it such as 10 or 0.5");
+        }
+        return Duration.ofMillis((long) Math.ceil(wait * 1000));
+    }
+
     private int run(List<String> command, SessionLock lock) throws InterruptedException {
-        Map<String, String> mark = new LinkedHashMap<>();
-        mark.put("SESSIONLOCK_TOKEN", Long.toString(lock.token()));
-        mark.put("SESSIONLOCK_FILE", jdbc.isGiven() ? jdbc.name() : file.toAbsolutePath().toString());
-        Job job = new Job(command, mark, KILL_AFTER);
+        Map<String, String> told = Map.of("SESSIONLOCK_TOKEN", Long.toString(lock.token()),
+                "SESSIONLOCK_FILE", jdbc.isGiven() ? jdbc.name() : file.toAbsolutePath().toString());
+        Job job = new Job(command, told, close, KILL_AFTER);
         listenForSignals(job);
         lock.onLost(why -> lost(job, why));
         int exitCode;
@@ -143,7 +211,7 @@ final class RunCommand implements Callable<Integer> {
     }
 
     private void listenForSignals(Job job) {
-        if (!SignalHooks.install(job::pass)) {
+        if (!SignalHooks.installForJob(job::pass)) {
             // Whichever signal it was: the job gets SIGTERM. The kernel keeps the lock while this hook keeps the JVM alive, but after a
             // minute without its record, and the exit code is the signal's.
             Runtime.getRuntime().addShutdownHook(new Thread(() -> {

@@ -1,6 +1,10 @@
 package dev.sessionlock.cli;
 
+import java.io.IOException;
 import java.lang.reflect.Proxy;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -11,6 +15,7 @@ import java.util.function.Consumer;
  */
 final class SignalHooks {
     static final List<String> NAMES = List.of("HUP", "INT", "TERM");
+    private static final List<String> FOR_JOBS_ONLY = List.of("USR1", "USR2");
 
     private SignalHooks() {
     }
@@ -18,6 +23,47 @@ final class SignalHooks {
     /** As {@link #install(List, Consumer)}, for the signals that would end this JVM. */
     static boolean install(Consumer<String> consumer) {
         return install(NAMES, consumer);
+    }
+
+    /**
+     * As {@link #install(List, Consumer)}, also for signals that mean nothing to us, but may to a job. SIGQUIT is the JVM's (a thread dump);
+     * so is SIGUSR2 while Flight Recorder samples threads: then it is not the job's.
+     */
+    static boolean installForJob(Consumer<String> consumer) {
+        for (String name : FOR_JOBS_ONLY) {
+            if (!isIgnored(name)) {
+                install(List.of(name), name.equals("USR2") ? unlessRecorded(consumer) : consumer);
+            }
+        }
+        return install(consumer);
+    }
+
+    private static Consumer<String> unlessRecorded(Consumer<String> consumer) {
+        return name -> {
+            try {
+                if (Class.forName("jdk.jfr.FlightRecorder").getMethod("isInitialized").invoke(null).equals(true)) {
+                    return;
+                }
+            } catch (ReflectiveOperationException e) {
+                // no Flight Recorder here
+            }
+            consumer.accept(name);
+        };
+    }
+
+    /** The JVM sees to that for {@link #NAMES} only. {@return whether we were started to ignore a signal; false where that cannot be seen} */
+    private static boolean isIgnored(String name) {
+        try {
+            int number = exitCode(name) - 128;
+            for (String line : Files.readAllLines(Path.of("/proc/self/status"), StandardCharsets.ISO_8859_1)) {
+                if (line.startsWith("SigIgn:")) {
+                    return (Long.parseUnsignedLong(line.substring("SigIgn:".length()).trim(), 16) >>> (number - 1) & 1) != 0;
+                }
+            }
+            return false;
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /**
@@ -52,9 +98,12 @@ final class SignalHooks {
 
     /** {@return what a shell exits with when this signal ended a job} */
     static int exitCode(String name) {
+        boolean linux = System.getProperty("os.name").equals("Linux");
         return 128 + switch (name) {
             case "HUP" -> 1;
             case "INT" -> 2;
+            case "USR1" -> linux ? 10 : 30;
+            case "USR2" -> linux ? 12 : 31;
             default -> 15;
         };
     }

@@ -139,7 +139,7 @@ class ListCommandTest {
             assertThat(JsonDocument.locks(list("--json").out()).get(0).get("advice").toString())
                     .startsWith("java -jar sessionlock.jar clear --token ").contains("jstack " + holder.pid());
         }
-        try (ToolProcess holder = ToolProcess.startFrozen(scratch, session, "2s")) {
+        try (ToolProcess holder = ToolProcess.startFrozen(scratch, session, "2s", "--takeover")) {
             await().atMost(ToolProcess.PATIENCE).until(() -> list().exitCode() == 1);
             assertThat(list().out()).contains("expired", "is stopped (state T", ": alive", "to do     kill -CONT " + holder.pid(),
                     "1 needs a person");

@@ -254,7 +254,7 @@ class RunCommandTest {
 
     @Test
     void toolThatWasFrozenPastItsLeaseFindsItLostAndEndsTheJob() throws Exception {
-        try (ToolProcess tool = ToolProcess.startFrozen(scratch, session(), "1s")) {
+        try (ToolProcess tool = ToolProcess.startFrozen(scratch, session(), "1s", "--takeover")) {
             try (SessionLock mine = locks.acquire(session(), PATIENT)) {
                 tool.signal("CONT");
                 assertThat(tool.exitCode()).isEqualTo(76);
@@ -266,7 +266,7 @@ class RunCommandTest {
     @Test
     void jobThatIgnoresSigtermIsKilled() throws Exception {
         Job job = new Job(List.of("sh", "-c", "trap '' TERM; sleep 1000 & wait; sleep 1000"),
-                Map.of("SESSIONLOCK_TEST_JOB", scratch.toString()), Duration.ofMillis(300));
+                Map.of(), false, Duration.ofMillis(300));
         CompletableFuture<Integer> exitCode = new CompletableFuture<>();
         Thread runner = new Thread(() -> {
             try {
@@ -284,7 +284,7 @@ class RunCommandTest {
     @Test
     void signalBeforeTheJobHasStartedKeepsItFromStarting() throws Exception {
         Job job = new Job(List.of("sh", "-c", "echo started > " + scratch.resolve("log")),
-                Map.of("SESSIONLOCK_TEST_JOB", scratch.toString()), Duration.ZERO);
+                Map.of(), false, Duration.ZERO);
         job.pass("INT");
         assertThat(job.run(notice -> { })).isEqualTo(130);
         assertThat(scratch.resolve("log")).doesNotExist();

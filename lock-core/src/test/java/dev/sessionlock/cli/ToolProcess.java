@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -20,7 +19,6 @@ import java.util.stream.Stream;
 final class ToolProcess implements AutoCloseable {
     /** A guard against hanging, and no measure: the machine is busy. */
     static final Duration PATIENCE = Duration.ofSeconds(60);
-    private static final String MARK = "SESSIONLOCK_TEST_RUN";
 
     private final Process process;
     private final Kin kin;
@@ -28,12 +26,12 @@ final class ToolProcess implements AutoCloseable {
     private final Path err;
 
     private ToolProcess(ProcessBuilder builder, Path directory) throws IOException {
-        Map<String, String> mark = Map.of(MARK, Long.toString(System.nanoTime()));
+        JobMark mark = JobMark.random();
         this.out = Files.createTempFile(directory, "tool", ".out");
         this.err = Files.createTempFile(directory, "tool", ".err");
-        builder.environment().putAll(mark);
+        mark.addTo(builder.environment());
         this.process = builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
-        this.kin = new Kin(process, mark);
+        this.kin = new Kin(process, mark, true);
     }
 
     /** Starts the tool; what it says goes to files in {@code scratch}. */

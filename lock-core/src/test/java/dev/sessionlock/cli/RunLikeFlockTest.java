@@ -1,0 +1,220 @@
+package dev.sessionlock.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** {@code run} where people use flock(1), and under other users' eyes: the tool in JVMs of its own. */
+class RunLikeFlockTest {
+    private static final LockOptions PATIENT = LockOptions.defaults().withTimeout(ToolProcess.PATIENCE);
+
+    @TempDir
+    private Path directory;
+    @TempDir
+    private Path scratch;
+
+    private final SessionLocks locks = SessionLocks.create();
+
+    @AfterEach
+    void close() {
+        locks.close();
+    }
+
+    private Path session() {
+        return directory.resolve("session.jsonl");
+    }
+
+    private ToolProcess run(String... arguments) throws IOException {
+        List<String> all = new ArrayList<>(List.of("run"));
+        all.addAll(List.of(arguments));
+        return ToolProcess.start(scratch, all.toArray(String[]::new));
+    }
+
+    private boolean isLocked() throws IOException {
+        try (SessionLock mine = locks.tryAcquire(session()).orElse(null)) {
+            return mine == null;
+        }
+    }
+
+    @Nested
+    class WhoBelongsToTheJob {
+        /** As {@code nobody} where we may become nobody. */
+        @Test
+        void isNotAStrangerThatHasOurTokenInItsEnvironment() throws Exception {
+            try (ToolProcess tool = run(session().toString(), "--", "sh", "-c", "echo token=$SESSIONLOCK_TOKEN.; read go")) {
+                tool.awaitOut(".");
+                Matcher token = Pattern.compile("token=(\\d+)").matcher(tool.out());
+                assertThat(token.find()).isTrue();
+                List<String> command = new ArrayList<>(List.of("sleep", "1000"));
+                if (System.getProperty("user.name").equals("root") && Executables.find("setpriv").exitCode() == 0) {
+                    command.addAll(0, List.of("setpriv", "--reuid", "65534", "--clear-groups"));
+                }
+                ProcessBuilder builder = new ProcessBuilder(command);
+                builder.environment().put("SESSIONLOCK_TOKEN", token.group(1));
+                builder.environment().put("SESSIONLOCK_FILE", session().toString());
+                Process stranger = builder.start();
+                try {
+                    tool.type("go\n");
+                    assertThat(tool.exitCode()).isZero();
+                    assertThat(tool.err()).isEmpty();
+                    assertThat(stranger.isAlive()).isTrue();
+                } finally {
+                    stranger.destroyForcibly().waitFor();
+                }
+            }
+        }
+
+        @Test
+        void nobodyElseCanRead() throws Exception {
+            try (ToolProcess tool = run(session().toString(), "--", "sh", "-c", "env; read go")) {
+                tool.awaitOut("SESSIONLOCK_RUN_");
+                Matcher mark = Pattern.compile("SESSIONLOCK_RUN_\\w+").matcher(tool.out());
+                assertThat(mark.find()).isTrue();
+                for (ProcessHandle process : tool.living()) {
+                    assertThat(Files.readString(Path.of("/proc/" + process.pid() + "/cmdline"))).doesNotContain(mark.group());
+                }
+                assertThat(Files.readString(directory.resolve("session.jsonl.lock"))).doesNotContain(mark.group());
+                tool.type("go\n");
+                assertThat(tool.exitCode()).isZero();
+            }
+        }
+
+        @Test
+        void isTheDaemonOfARunWithinTheRun() throws Exception {
+            Needs.program("setsid");
+            Path end = scratch.resolve("end");
+            String daemon = "while [ ! -e " + end + " ]; do sleep 0.05; done";
+            String inner = ToolProcess.quoted("run", "--close", directory.resolve("inner").toString(), "--", "sh", "-c",
+                    "setsid sh -c '" + daemon + "' & exit 0");
+            try (ToolProcess tool = run(session().toString(), "--", "sh", "-c", inner + "; echo inner ended")) {
+                tool.awaitOut("inner ended").awaitErr("runs on");
+                assertThat(isLocked()).isTrue();
+                Files.createFile(end);
+                assertThat(tool.exitCode()).isZero();
+            }
+        }
+    }
+
+    @Nested
+    class Close {
+        @Test
+        void givesTheLockBackWhenTheJobEndsAndLeavesItsDaemonAlone() throws Exception {
+            Path pid = scratch.resolve("pid");
+            try (ToolProcess tool = run("--close", session().toString(), "--", "sh", "-c", "sleep 1000 & echo $! > " + pid + "; exit 4")) {
+                assertThat(tool.exitCode()).isEqualTo(4);
+                assertThat(isLocked()).isFalse();
+                assertThat(ProcessHandle.of(Long.parseLong(Files.readString(pid).trim()))).get().matches(ProcessHandle::isAlive);
+            }
+        }
+
+        @Test
+        void signalsAndDeathSpareWhatHasMadeItselfADaemon() throws Exception {
+            Needs.program("setsid");
+            Path pid = scratch.resolve("pid");
+            String script = "setsid sh -c 'echo $$ > " + pid + "; exec sleep 1000' & sh -c 'trap \"echo had TERM\" TERM; while :; do sleep 0.05; done' & "
+                    + "trap : TERM; while [ ! -s " + pid + " ]; do sleep 0.05; done; sleep 0.2; echo ready; while :; do sleep 0.05; done";
+            try (ToolProcess tool = run("-o", session().toString(), "--", "sh", "-c", script)) {
+                tool.awaitOut("ready").signal("TERM").awaitOut("had TERM");
+                ProcessHandle daemon = ProcessHandle.of(Long.parseLong(Files.readString(pid).trim())).orElseThrow();
+                tool.signal("KILL");
+                await("the end of the job").atMost(ToolProcess.PATIENCE)
+                        .until(() -> tool.living().stream().allMatch(left -> left.pid() == daemon.pid()));
+                assertThat(daemon.isAlive()).isTrue();
+                assertThat(isLocked()).isFalse();
+            }
+        }
+
+        @Test
+        void waitsForTheWholeJobIfTheLockIsLost() throws Exception {
+            Path log = scratch.resolve("log");
+            String child = "trap \"sleep 1; echo child-ended > " + log + "; exit 0\" TERM; echo ready; while :; do sleep 0.05; done";
+            try (ToolProcess tool = run("--close", session().toString(), "--", "sh", "-c", "sh -c '" + child + "' & wait")) {
+                tool.awaitOut("ready");
+                Files.delete(directory.resolve("session.jsonl.lock"));
+                try (SessionLock mine = locks.acquire(session(), PATIENT)) {
+                    assertThat(log).as("written by the child before another process got the lock").hasContent("child-ended");
+                    assertThat(mine.isHeld()).isTrue();
+                }
+                assertThat(tool.exitCode()).isEqualTo(76);
+            }
+        }
+    }
+
+    @Nested
+    class AStoppedTool {
+        @Test
+        void letsNoSecondJobInBesideTheFirst() throws Exception {
+            try (ToolProcess first = ToolProcess.startFrozen(scratch, session(), "1s");
+                    ToolProcess second = run("--timeout", "2500ms", session().toString(), "--", "echo", "ran")) {
+                assertThat(second.exitCode()).isEqualTo(75);
+                assertThat(second.out()).isEmpty();
+                first.signal("KILL");
+                try (SessionLock mine = locks.acquire(session(), PATIENT)) {
+                    assertThat(mine.isHeld()).isTrue();
+                }
+            }
+        }
+    }
+
+    @Nested
+    class Options {
+        @ParameterizedTest
+        @ValueSource(strings = {"-n", "--nonblock", "-w 0.2", "--timeout 200ms"})
+        void conflictExitCodeReplaces75(String wait) throws Exception {
+            List<String> arguments = new ArrayList<>(List.of(wait.split(" ")));
+            arguments.addAll(List.of("-E", "9", session().toString(), "-c", "echo ran"));
+            try (SessionLock mine = locks.acquire(session()); ToolProcess tool = run(arguments.toArray(String[]::new))) {
+                assertThat(tool.exitCode()).isEqualTo(9);
+                assertThat(tool.err()).startsWith("session file locked (timeout ").contains("--token " + mine.token());
+                assertThat(tool.out()).isEmpty();
+            }
+        }
+
+        @Test
+        void commandIsAShells() throws Exception {
+            try (ToolProcess tool = run(session().toString(), "-c", "echo $((1 + 1)) | cat; exit 3")) {
+                assertThat(tool.exitCode()).isEqualTo(3);
+                assertThat(tool.out()).isEqualTo("2\n");
+            }
+        }
+    }
+
+    @Nested
+    class Signals {
+        @ParameterizedTest
+        @ValueSource(strings = {"HUP", "USR1", "USR2"})
+        void goOnToTheJob(String signal) throws Exception {
+            try (ToolProcess tool = run(session().toString(), "--", "sh", "-c",
+                    "trap 'echo had it; exit 5' " + signal + "; echo ready; while :; do sleep 0.05; done")) {
+                tool.awaitOut("ready").signal(signal);
+                assertThat(tool.exitCode()).isEqualTo(5);
+                assertThat(tool.out()).isEqualTo("ready\nhad it\n");
+            }
+        }
+
+        @Test
+        void thatWeWereStartedToIgnoreStayIgnored() throws Exception {
+            String run = ToolProcess.quoted("run", session().toString(), "--", "sh", "-c", "echo ready; read go; exit 6");
+            try (ToolProcess tool = ToolProcess.startScript(scratch, "trap '' HUP USR1 USR2; exec " + run)) {
+                tool.awaitOut("ready").signal("HUP").signal("USR1").signal("USR2").type("go\n");
+                assertThat(tool.exitCode()).isEqualTo(6);
+            }
+        }
+    }
+}
