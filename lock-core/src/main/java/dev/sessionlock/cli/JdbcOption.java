@@ -2,9 +2,10 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.jdbc.JdbcLockEngine;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.util.List;
@@ -19,40 +20,57 @@ import picocli.CommandLine.Spec;
 
 /** {@code --jdbc}, for the commands that also work on locks in a database. */
 final class JdbcOption {
-    private static final String PREFIX = "jdbc:postgresql:";
-
     @Spec(Spec.Target.MIXEE)
     private CommandSpec spec;
 
     @Option(names = "--jdbc", paramLabel = "URL",
             description = "The locks in a PostgreSQL database, rather than those on files: what is named is a name there. Such as "
-                    + "jdbc:postgresql://host/db?user=me; the password is best kept in ~/.pgpass.")
+                    + "jdbc:postgresql://host/db?user=me. Everybody sees a password there (ps): it is taken from PGPASSWORD, PGPASSFILE or "
+                    + "~/.pgpass, too.")
     private @Nullable String url;
+
+    @Option(names = "--jdbc-user", paramLabel = "U", description = "With --jdbc: the user of the database.")
+    private @Nullable String user;
+
+    @Option(names = "--jdbc-password-file", paramLabel = "F",
+            description = "With --jdbc: a file whose first line is the password; only its owner may read it (chmod 600).")
+    private @Nullable Path passwordFile;
 
     @Option(names = "--schema", paramLabel = "S", description = "With --jdbc: the schema of the table session_lock. Default: by the search path.")
     private @Nullable String schema;
 
     boolean isGiven() {
-        if (url == null && schema != null) {
-            throw new ParameterException(spec.commandLine(), "--schema goes with --jdbc");
-        } else if (url != null && !url.startsWith(PREFIX)) {
-            throw new ParameterException(spec.commandLine(), "--jdbc is an address that begins with " + PREFIX + "//");
+        if (url == null && (schema != null || user != null || passwordFile != null)) {
+            throw wrong((schema != null ? "--schema" : user != null ? "--jdbc-user" : "--jdbc-password-file") + " goes with --jdbc");
         }
         return url != null;
     }
 
     /** {@return a builder of locks where they are wanted} */
-    SessionLocks.Builder builder() {
+    SessionLocks.Builder builder() throws IOException {
         SessionLocks.Builder builder = SessionLocks.builder();
         if (!isGiven()) {
             return builder;
         }
-        JdbcLockEngine engine = JdbcLockEngine.postgresql(new PlainSource(url));
         try {
+            JdbcLockEngine engine = JdbcLockEngine.postgresql(new PlainSource(address()));
             return builder.over(schema == null ? engine : engine.withSchema(schema));
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), e.getMessage());
+            throw wrong(e.getMessage());
         }
+    }
+
+    private JdbcAddress address() throws IOException {
+        JdbcAddress address = JdbcAddress.of(url, user, passwordFile, System.getenv());
+        String problem = address.refuseOpenPasswordFile(System.getenv());
+        if (problem != null) {
+            Main.say(spec.commandLine(), problem, 0);
+        }
+        return address;
+    }
+
+    private ParameterException wrong(String what) {
+        return new ParameterException(spec.commandLine(), what);
     }
 
     /** {@return the first positional parameter letter by letter: a path would drop some} Empty if there is none. */
@@ -67,16 +85,16 @@ final class JdbcOption {
     }
 
     /** A connection for each statement: the tool makes few, and must leave none behind when it is killed. */
-    private record PlainSource(String url) implements DataSource {
+    private record PlainSource(JdbcAddress address) implements DataSource {
 
         @Override
         public Connection getConnection() throws SQLException {
-            return DriverManager.getConnection(url);
+            return address.connect();
         }
 
         @Override
         public Connection getConnection(String user, String password) throws SQLException {
-            return DriverManager.getConnection(url, user, password);
+            throw new SQLFeatureNotSupportedException();
         }
 
         @Override

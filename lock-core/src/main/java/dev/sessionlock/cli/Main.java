@@ -1,8 +1,10 @@
 package dev.sessionlock.cli;
 
 import dev.sessionlock.LockTimeoutException;
+import dev.sessionlock.internal.system.Passwords;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -113,7 +115,9 @@ public final class Main implements Callable<Integer> {
         } else if (e instanceof IOException) {
             return say(command, explained((IOException) e), TROUBLE);
         }
-        e.printStackTrace(command.getErr()); // a defect of ours: the stack is what its reporter needs
+        StringWriter stack = new StringWriter();
+        e.printStackTrace(new PrintWriter(stack, true));
+        command.getErr().print(Passwords.hiddenIn(stack.toString())); // a defect of ours: the stack is what its reporter needs
         return say(command, "this is a defect of sessionlock; please report it with the lines above", TROUBLE);
     }
 
@@ -128,14 +132,14 @@ public final class Main implements Callable<Integer> {
 
     /** The first line stands alone, so that those find it who look for "session file locked" at the start of a line. */
     static void sayBusy(CommandLine command, Exception busy) {
-        command.getErr().println(busy.getMessage());
+        command.getErr().println(Passwords.hiddenIn(String.valueOf(busy.getMessage())));
         command.getErr().flush();
     }
 
     /** One line on stderr. {@return the exit code} */
     static int say(CommandLine command, String line, int exitCode) {
         PrintWriter err = command.getErr();
-        err.println("sessionlock: " + line);
+        err.println("sessionlock: " + Passwords.hiddenIn(line));
         err.flush();
         return exitCode;
     }

@@ -2,6 +2,7 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.Passwords;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.internal.system.StackRoom;
 import java.sql.Connection;
@@ -82,7 +83,7 @@ final class Database {
 
     private <T> T once(Duration limit, boolean autoCommit, Work<T> work) throws SQLException {
         StackRoom.require(); // a connection that is had must be given back
-        Connection connection = source.getConnection();
+        Connection connection = connect();
         Manners came = null;
         try {
             came = Manners.of(connection);
@@ -97,6 +98,14 @@ final class Database {
             } finally {
                 insist(connection::close);
             }
+        }
+    }
+
+    private Connection connect() throws SQLException {
+        try {
+            return source.getConnection();
+        } catch (SQLException e) {
+            throw Passwords.hiddenIn(e, null); // it ends in messages and logs, and may tell the whole address
         }
     }
 

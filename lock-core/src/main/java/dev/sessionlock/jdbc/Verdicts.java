@@ -60,7 +60,7 @@ final class Verdicts {
     }
 
     private static String advice(State state, Row row, Vitality vitality) {
-        String name = quoted(row.name());
+        String name = (row.name().startsWith("-") ? "-- " : "") + quoted(row.name()); // else it would be an option
         String letGo = TOOL + " --token " + row.token() + " --yes " + name;
         if (state == State.STALE) {
             return TOOL + " --yes " + name + "   # or nothing: the next acquisition on " + row.host() + " replaces it, and elsewhere once its "
