@@ -123,6 +123,7 @@ final class RunCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
+        Descriptors descriptors = Descriptors.inherited();
         List<String> job = job();
         LockOptions options = options(job.get(0));
         Executables.Search program = Executables.find(job.get(0));
@@ -131,10 +132,12 @@ final class RunCommand implements Callable<Integer> {
         }
         try (SessionLocks locks = jdbc.builder().shutdownGrace(Duration.ofMinutes(1)).build();
                 SessionLock lock = jdbc.isGiven() ? locks.acquire(jdbc.name(), options) : locks.acquire(file, options)) {
-            return run(job, lock);
+            return run(descriptors.handTo(job), lock);
         } catch (LockTimeoutException e) {
             Main.sayBusy(spec.commandLine(), e);
             return conflictExitCode;
+        } finally {
+            descriptors.moveToTheEnd();
         }
     }
 

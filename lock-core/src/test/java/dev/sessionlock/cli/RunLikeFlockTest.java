@@ -173,9 +173,50 @@ class RunLikeFlockTest {
     }
 
     @Nested
+    class DescriptorsAboveTwo {
+        private ToolProcess shell(String before, String job, String after) throws IOException {
+            Needs.check(Files.isDirectory(Path.of("/proc/self/fdinfo")), "no /proc/PID/fdinfo here");
+            String run = ToolProcess.quoted("run", session().toString(), "--", "sh", "-c", job);
+            return ToolProcess.startScript(scratch, "cd " + scratch + "; " + before + "; " + run + "; " + after);
+        }
+
+        @Test
+        void stayOpenAndAreWrittenToInOrder() throws Exception {
+            String open = "exec 3>written 4>>appended 5>&1; echo 0 >&3; echo before > appended";
+            String job = "echo 1 >&3; echo 1 >&4; echo to stdout >&5; echo 2 >&3";
+            try (ToolProcess tool = shell(open, job, "echo 3 >&3; echo 3 >&4")) {
+                assertThat(tool.exitCode()).as("%s", tool).isZero();
+                assertThat(tool.err()).isEmpty();
+                assertThat(scratch.resolve("written")).hasContent("0\n1\n2\n3\n");
+                assertThat(scratch.resolve("appended")).hasContent("before\n1\n3\n");
+                assertThat(tool.out()).isEqualTo("to stdout\n");
+            }
+        }
+
+        @Test
+        void areReadFromWhereTheyAreAndPipesEnd() throws Exception {
+            String open = "printf 'one\\ntwo\\n' > file; exec 3<file; read line <&3; { echo piped; } | { exec 4<&0 </dev/null";
+            try (ToolProcess tool = shell(open, "cat <&3; cat <&4", "}")) {
+                assertThat(tool.exitCode()).as("%s", tool).isZero();
+                assertThat(tool.out()).isEqualTo("two\npiped\n");
+            }
+        }
+
+        @Test
+        void areClosedWhereTheJobWouldBeAtAnotherPosition() throws Exception {
+            String open = "printf 'one\\ntwo\\n' > file; exec 3<>file; read line <&3";
+            try (ToolProcess tool = shell(open, "test -e /proc/self/fd/3 && echo open; echo x >&3", "cat <&3")) {
+                assertThat(tool.exitCode()).as("%s", tool).isZero();
+                assertThat(tool.out()).isEqualTo("two\n");
+                assertThat(tool.err()).containsIgnoringCase("bad file descriptor");
+            }
+        }
+    }
+
+    @Nested
     class Options {
         @ParameterizedTest
-        @ValueSource(strings = {"-n", "--nonblock", "-w 0.2", "--timeout 200ms"})
+        @ValueSource(strings = {"-n", "-w 0.2"})
         void conflictExitCodeReplaces75(String wait) throws Exception {
             List<String> arguments = new ArrayList<>(List.of(wait.split(" ")));
             arguments.addAll(List.of("-E", "9", session().toString(), "-c", "echo ran"));
@@ -197,14 +238,15 @@ class RunLikeFlockTest {
 
     @Nested
     class Signals {
-        @ParameterizedTest
-        @ValueSource(strings = {"HUP", "USR1", "USR2"})
-        void goOnToTheJob(String signal) throws Exception {
-            try (ToolProcess tool = run(session().toString(), "--", "sh", "-c",
-                    "trap 'echo had it; exit 5' " + signal + "; echo ready; while :; do sleep 0.05; done")) {
-                tool.awaitOut("ready").signal(signal);
+        @Test
+        void goOnToTheJob() throws Exception {
+            try (ToolProcess tool = run(session().toString(), "--", "sh", "-c", "trap 'echo a-HUP' HUP; trap 'echo a-USR1' USR1; "
+                    + "trap 'echo a-USR2; exit 5' USR2; echo ready; while :; do sleep 0.05; done")) {
+                tool.awaitOut("ready");
+                for (String signal : List.of("HUP", "USR1", "USR2")) {
+                    tool.signal(signal).awaitOut("a-" + signal);
+                }
                 assertThat(tool.exitCode()).isEqualTo(5);
-                assertThat(tool.out()).isEqualTo("ready\nhad it\n");
             }
         }
 
