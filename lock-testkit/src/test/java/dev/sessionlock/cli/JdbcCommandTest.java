@@ -88,6 +88,16 @@ class JdbcCommandTest {
     }
 
     @Test
+    void adviceForANameThatBeginsWithADashCanBeTyped() throws Exception {
+        try (SessionLock lock = locks.acquire("--help", OPTIONS)) {
+            assertThat(tool("status", "--", "--help")).isZero();
+            assertThat(out.toString()).contains("clear --jdbc URL --token " + lock.token() + " --yes -- --help");
+            assertThat(tool("clear", "--token", Long.toString(lock.token()), "--", "--help")).isZero();
+            assertThat(out.toString()).startsWith("--help: ");
+        }
+    }
+
+    @Test
     void clearAsksALivingHolderByItsToken() throws Exception {
         SessionLock lock = locks.acquire("a", OPTIONS);
         assertThat(tool("clear", "--yes", "a")).isEqualTo(1);
