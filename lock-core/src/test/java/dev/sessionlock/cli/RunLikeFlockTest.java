@@ -119,7 +119,7 @@ class RunLikeFlockTest {
             try (ToolProcess tool = run("--close", session().toString(), "--", "sh", "-c", "sleep 1000 & echo $! > " + pid + "; exit 4")) {
                 assertThat(tool.exitCode()).isEqualTo(4);
                 assertThat(isLocked()).isFalse();
-                assertThat(ProcessHandle.of(Long.parseLong(Files.readString(pid).trim()))).get().matches(ProcessHandle::isAlive);
+                assertThat(tool.living()).extracting(ProcessHandle::pid).containsExactly(Long.parseLong(Files.readString(pid).trim()));
             }
         }
 
@@ -132,10 +132,11 @@ class RunLikeFlockTest {
             try (ToolProcess tool = run("-o", session().toString(), "--", "sh", "-c", script)) {
                 tool.awaitOut("ready").signal("TERM").awaitOut("had TERM");
                 ProcessHandle daemon = ProcessHandle.of(Long.parseLong(Files.readString(pid).trim())).orElseThrow();
+                assertThat(tool.living()).as("known by now, our guardian too").hasSizeGreaterThanOrEqualTo(4);
                 tool.signal("KILL");
-                await("the end of the job").atMost(ToolProcess.PATIENCE)
+                await("the end of the job and of the guardian").atMost(ToolProcess.PATIENCE)
                         .until(() -> tool.living().stream().allMatch(left -> left.pid() == daemon.pid()));
-                assertThat(daemon.isAlive()).isTrue();
+                assertThat(tool.living()).extracting(ProcessHandle::pid).containsExactly(daemon.pid());
                 assertThat(isLocked()).isFalse();
             }
         }
@@ -204,10 +205,11 @@ class RunLikeFlockTest {
 
         @Test
         void areClosedWhereTheJobWouldBeAtAnotherPosition() throws Exception {
-            String open = "printf 'one\\ntwo\\n' > file; exec 3<>file; read line <&3";
-            try (ToolProcess tool = shell(open, "test -e /proc/self/fd/3 && echo open; echo x >&3", "cat <&3")) {
+            String open = "printf 'one\\ntwo\\n' > file; exec 3<>file 4>start; read line <&3; echo longer >> start";
+            try (ToolProcess tool = shell(open, "test -e /proc/self/fd/3 && echo open; echo x >&3; echo x >&4", "cat <&3")) {
                 assertThat(tool.exitCode()).as("%s", tool).isZero();
                 assertThat(tool.out()).isEqualTo("two\n");
+                assertThat(scratch.resolve("start")).hasContent("longer\n");
                 assertThat(tool.err()).containsIgnoringCase("bad file descriptor");
             }
         }
