@@ -60,9 +60,8 @@ final class JdbcAddress {
      * @param passwordFile whose first line is the password; null if there is none
      * @param environment where {@code PGPASSWORD} may be
      * @throws IllegalArgumentException in words for the operator, if it is none, or the file is not to be read
-     * @throws IOException if the file cannot be read
      */
-    static JdbcAddress of(String url, @Nullable String user, @Nullable Path passwordFile, Map<String, String> environment) throws IOException {
+    static JdbcAddress of(String url, @Nullable String user, @Nullable Path passwordFile, Map<String, String> environment) {
         if (!url.startsWith(PREFIX)) {
             throw new IllegalArgumentException("--jdbc is an address that begins with " + PREFIX + "//");
         }
@@ -113,7 +112,7 @@ final class JdbcAddress {
         }
     }
 
-    private static String firstLine(Path file) throws IOException {
+    private static String firstLine(Path file) {
         try {
             if (isOpenToOthers(file)) {
                 throw new IllegalArgumentException("the password file " + file + " is open to others than its owner, and so it is not read: chmod 600 "
@@ -128,6 +127,8 @@ final class JdbcAddress {
             }
         } catch (NoSuchFileException e) {
             throw new IllegalArgumentException("there is no password file " + file);
+        } catch (IOException e) {
+            throw new IllegalArgumentException("the password file " + file + " cannot be read: " + e);
         }
     }
 
@@ -148,18 +149,22 @@ final class JdbcAddress {
      * @param environment where {@code PGPASSFILE} may be
      * @return what is wrong with it; null if nothing, or if it is not needed
      */
-    @Nullable String refuseOpenPasswordFile(Map<String, String> environment) throws IOException {
+    @Nullable String refuseOpenPasswordFile(Map<String, String> environment) {
         if (properties.containsKey("password") || System.getProperty(PASSWORD_FILE_PROPERTY) != null) {
             return null;
         }
         String named = environment.get("PGPASSFILE");
         Path file = named == null || named.isEmpty() ? Path.of(System.getProperty("user.home"), ".pgpass") : Path.of(named);
-        if (!Files.isReadable(file) || !isOpenToOthers(file)) {
-            return null;
+        try {
+            if (!Files.isReadable(file) || !isOpenToOthers(file)) {
+                return null;
+            }
+            System.setProperty(PASSWORD_FILE_PROPERTY, "/dev/null");
+            return "the password file " + file + " has the mode " + PosixFilePermissions.toString(Files.getPosixFilePermissions(file))
+                    + " and is ignored, since others could read or change it: chmod 600 " + file;
+        } catch (IOException e) {
+            return null; // it is gone
         }
-        System.setProperty(PASSWORD_FILE_PROPERTY, "/dev/null");
-        return "the password file " + file + " has the mode " + PosixFilePermissions.toString(Files.getPosixFilePermissions(file))
-                + " and is ignored, since others could read or change it: chmod 600 " + file;
     }
 
     Connection connect() throws SQLException {

@@ -2,7 +2,6 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.jdbc.JdbcLockEngine;
-import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -47,7 +46,7 @@ final class JdbcOption {
     }
 
     /** {@return a builder of locks where they are wanted} */
-    SessionLocks.Builder builder() throws IOException {
+    SessionLocks.Builder builder() {
         SessionLocks.Builder builder = SessionLocks.builder();
         if (!isGiven()) {
             return builder;
@@ -60,7 +59,7 @@ final class JdbcOption {
         }
     }
 
-    private JdbcAddress address() throws IOException {
+    private JdbcAddress address() {
         JdbcAddress address = JdbcAddress.of(url, user, passwordFile, System.getenv());
         String problem = address.refuseOpenPasswordFile(System.getenv());
         if (problem != null) {

@@ -27,7 +27,7 @@ import picocli.CommandLine.Spec;
         customSynopsis = {
             "sessionlock run [--timeout D | -n | -w S] [-E N] [--lease D] [--max-hold D] [--takeover] [--close]",
             "                [--purpose T] [--jdbc URL] FILE -- CMD...",
-            "sessionlock run [...] FILE -c COMMAND"},
+            "       sessionlock run [...] FILE -c COMMAND"},
         description = {
             "CMD has our streams, and SESSIONLOCK_TOKEN and SESSIONLOCK_FILE in its environment. Signals (SIGHUP, SIGINT, SIGTERM, SIGUSR1, "
                     + "SIGUSR2) go on to it and what it started; the lock is kept until all of that has ended, also what it left in the "
