@@ -115,8 +115,8 @@ final class JdbcAddress {
     private static String firstLine(Path file) {
         try {
             if (isOpenToOthers(file)) {
-                throw new IllegalArgumentException("the password file " + file + " is open to others than its owner, and so it is not read: chmod 600 "
-                        + file);
+                throw new IllegalArgumentException("the password file " + file
+                        + " is open to others than its owner, and so it is not read: chmod 600 " + file);
             }
             try (BufferedReader in = new BufferedReader(new InputStreamReader(Files.newInputStream(file), StandardCharsets.UTF_8))) {
                 String line = in.readLine();
