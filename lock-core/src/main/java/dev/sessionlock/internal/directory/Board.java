@@ -107,22 +107,28 @@ final class Board {
     private final ReentrantLock clearing = new ReentrantLock();
     private volatile TableWords[] pages;
     private Clock clock = Clock.SYSTEM;
-    private LongSupplier mark = () -> 1;
-    private TableFile.Opener files = MappedWords::open;
+    private @Nullable LongSupplier mark;
+    /** How further pages are opened; null in tests. */
+    private final @Nullable TableFile.Opener files;
 
-    private Board(Path dir, Object key, TableWords first, ProcessIdentity self) {
+    private Board(Path dir, Object key, TableWords first, ProcessIdentity self, @Nullable TableFile.Opener files) {
         this.dir = dir;
         this.key = key;
         this.self = self;
         this.timeNamespace = number(self.timeNamespace());
         this.pages = new TableWords[] {first};
+        this.files = files;
     }
 
     /** For tests: a board whose pages lie elsewhere than in files. They are filled with zeros but for what {@code self} says in the header. */
     Board(TableWords[] pages, ProcessIdentity self, Clock clock) {
-        this(Path.of("."), pages, pages[0], self);
+        this(Path.of("."), pages, pages[0], self, null);
         this.pages = pages;
         this.clock = clock;
+    }
+
+    private long ourMark() {
+        return mark == null ? 1 : mark.getAsLong() & Line.MARK_BITS;
     }
 
     /** {@return this board, told by which mark others know this process} */
@@ -152,8 +158,7 @@ final class Board {
             throw new IOException(file + " was made by another version of sessionlock (format " + version
                     + ", this one reads " + VERSION + "): let all processes of this directory use one version");
         }
-        Board board = new Board(dir, FileKey.of(file), first, self);
-        board.files = files;
+        Board board = new Board(dir, FileKey.of(file), first, self, files);
         board.clearAfterBoot(self);
         return board;
     }
@@ -185,9 +190,7 @@ final class Board {
             first.close();
             return null;
         }
-        Board board = new Board(dir, key, first, self);
-        board.files = files;
-        return board;
+        return new Board(dir, key, first, self, files);
     }
 
     /** Lets go of what is open for it. */
@@ -387,7 +390,7 @@ final class Board {
             if (!isOf(line.h, said)) {
                 return true; // cleared by another, and perhaps claimed for another lock since
             }
-            long mine = beingCleared(line.h) | mark.getAsLong() & Line.MARK_BITS;
+            long mine = beingCleared(line.h) | ourMark();
             if (!isIdle(line) || !page.replace(line.offset, said, mine)) {
                 return false;
             }

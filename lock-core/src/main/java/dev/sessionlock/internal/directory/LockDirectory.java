@@ -176,7 +176,7 @@ public final class LockDirectory {
 
     /** {@return by which low bits others know what this process writes on the board} */
     long mark() {
-        return mark.value();
+        return mark.getAsLong();
     }
 
     // ---- the board, made and reshaped under the setup byte ----
@@ -222,7 +222,7 @@ public final class LockDirectory {
         try {
             Board ready = Board.openIfReady(inner, ProcessIdentity.current(), files);
             Board opened = ready != null ? ready : holdingSetup(() -> Board.openForUse(inner, mode, ProcessIdentity.current(), files));
-            return opened.markedBy(mark::value);
+            return opened.markedBy(mark);
         } catch (TableFault e) {
             throw e.getCause(); // somebody cuts it short just now
         }
@@ -230,7 +230,9 @@ public final class LockDirectory {
 
     private <T> T holdingSetup(Board.Bytes.Step<T> step) throws IOException {
         boolean has = setup.isHeldByMe(); // this thread has the byte already
-        return setup.holding(() -> { // a second thread of ours would find the byte taken by ourselves
+        int outer = setup.depth();
+        try {
+            setup.lock(); // a second thread of ours would find the byte taken by ourselves
             if (has) {
                 return step.run();
             }
@@ -238,7 +240,9 @@ public final class LockDirectory {
                 awaitSetup(held);
                 return step.run();
             }
-        });
+        } finally {
+            setup.unlock(outer);
+        }
     }
 
     private void awaitSetup(Guards.Loan held) throws IOException {
