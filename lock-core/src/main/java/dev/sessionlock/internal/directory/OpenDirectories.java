@@ -309,7 +309,7 @@ public final class OpenDirectories {
      * @return whether it is closed
      */
     public boolean closeIfIdle(LockDirectory directory, boolean atOnce) {
-        Folder folder = lock.holding(() -> isIdle(directory, atOnce) ? enter(directory.innerKey()) : null);
+        Folder folder = enterIfIdle(directory, atOnce);
         if (folder != null) {
             try {
                 folder.opening.locked(() -> {
@@ -321,7 +321,27 @@ public final class OpenDirectories {
                 leave(folder);
             }
         }
-        return lock.holding(() -> !open.contains(directory));
+        return !isOpen(directory);
+    }
+
+    private @Nullable Folder enterIfIdle(LockDirectory directory, boolean atOnce) {
+        int outer = lock.depth();
+        try {
+            lock.lock();
+            return isIdle(directory, atOnce) ? enter(directory.innerKey()) : null;
+        } finally {
+            lock.unlock(outer);
+        }
+    }
+
+    private boolean isOpen(LockDirectory directory) {
+        int outer = lock.depth();
+        try {
+            lock.lock();
+            return open.contains(directory);
+        } finally {
+            lock.unlock(outer);
+        }
     }
 
     /** Under the lock. */

@@ -165,10 +165,16 @@ public final class Cells {
     public Handle acquire(Whereabouts where, Request request, long patience) throws IOException, InterruptedException {
         long since = clock.nanos();
         engine.requireLockable(where);
-        return atCell(where, request.audience(), cell -> {
+        return atCell(where, request.audience(), new Acquire(request, patience, since));
+    }
+
+    /** No lambda: with what it needs, that would be linked for longer than all the others of a JVM's first acquisition. */
+    private record Acquire(Request request, long patience, long since) implements Wish<Handle> {
+        @Override
+        public Handle of(Cell cell) throws IOException, InterruptedException {
             cell.requireLockable();
             return cell.acquire(request, patience, since);
-        });
+        }
     }
 
     /**
