@@ -1,7 +1,9 @@
 package dev.sessionlock;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
@@ -28,6 +30,33 @@ class FirstAcquisitionTest {
     void loadsNoEventsOfTheFlightRecorder() {
         assertThat(loaded.stream().filter(type -> type.startsWith("jdk.jfr.") || type.contains("LockEvents"))).containsExactlyInAnyOrder(
                 "dev.sessionlock.internal.threads.LockEvents", "dev.sessionlock.internal.threads.LockEvents$Timed", "jdk.jfr.FlightRecorder");
+    }
+
+    /**
+     * Each is linked at its first use, for longer than a class is loaded, and once more for each new set of things that it takes along. The keeper's and the
+     * worker's are counted, too.
+     */
+    @Test
+    void linksFewLambdas() {
+        assertThat(loaded.stream().filter(type -> type.startsWith("dev.sessionlock.") && type.contains("$$Lambda"))).hasSizeLessThan(12);
+    }
+
+    @Test
+    void opensNoStreams() {
+        assertThat(loaded).doesNotContain("java.util.stream.ReferencePipeline$3", "java.util.stream.Nodes"); // to look for a logger, SLF4J begins one
+    }
+
+    /** One is for waiting in the kernel, another for callbacks. */
+    @Test
+    void makesNoThreadPools() {
+        assertThat(loaded).doesNotContain("java.util.concurrent.ThreadPoolExecutor");
+    }
+
+    /** Its handle of this process makes ready to run others. */
+    @Test
+    void asksTheJdkForNoProcess() {
+        assumeTrue(Files.isReadable(Path.of("/proc/self/status")), "no /proc to read it from");
+        assertThat(loaded).doesNotContain("java.lang.ProcessHandleImpl");
     }
 
     @Test
