@@ -34,7 +34,9 @@ import org.jetbrains.annotations.Nullable;
  *
  * A lock's line is searched in a window of {@value #WINDOW} lines from a place that {@code h} gives, in each board in turn.
  * When no window has room, a line that nobody has used for a minute is cleared, or another board twice as large is added
- * ({@code board-1}, {@code board-2}, ...; the first one's header counts them). A line is never moved.
+ * ({@code board-1}, {@code board-2}, ...; the first one's header counts them). A line is never moved. From {@value #ROOMY_BOARDS} boards on, a line
+ * that was not used for a tenth of a second is cleared before another board is added: so a table is larger than a megabyte only where that many locks are
+ * held at once, however many names there are. It becomes small again with the first process after a boot.
  *
  * <p><b>One lock, one line.</b> The holder of byte 0 claims the line, but the kernel may have dropped a byte unnoticed (PROTOCOL.md, trap 1). So
  * nothing here relies on the bytes:
@@ -67,6 +69,9 @@ final class Board {
     private static final int FIRST_LINES = 256;
     private static final int MOST_BOARDS = 13; // two million locks, 128 MiB
     private static final long IDLE_MICROS = 60_000_000;
+    /** 16,128 lines, 1 MiB: room enough for locks that come and go. */
+    private static final int ROOMY_BOARDS = 6;
+    private static final long IDLE_MICROS_WHERE_ROOMY = 100_000;
     /** Others claim and clear at the same time, in a full window: so often it is tried again. */
     private static final int TRIES = 64;
     /** A slot that is being cleared says {@code h ^ CLEARING}, but for the low bits: they say who clears it. */
@@ -141,10 +146,22 @@ final class Board {
      * directory's setup byte, so nobody else does the same.
      */
     static Board openForUse(Path dir, FileMode mode, ProcessIdentity self, TableFile.Opener files) throws IOException {
-        Path file = dir.resolve(FILE);
         if (!isWhole(dir)) {
-            write(file, FIRST_LINES, mode, self);
+            write(dir.resolve(FILE), FIRST_LINES, mode, self, 0);
         }
+        Board board = openWhole(dir, self, files);
+        if (isOfThisBoot(board.pages[0], self)) {
+            return board;
+        }
+        if (board.boards() < ROOMY_BOARDS) {
+            board.clearAfterBoot(self);
+            return board;
+        }
+        return board.makeSmall(mode);
+    }
+
+    private static Board openWhole(Path dir, ProcessIdentity self, TableFile.Opener files) throws IOException {
+        Path file = dir.resolve(FILE);
         TableWords first = files.open(file, sizeOf(FIRST_LINES), false);
         long version = first.get(HEAD_VERSION);
         if (version != VERSION) {
@@ -154,7 +171,6 @@ final class Board {
         }
         Board board = new Board(dir, FileKey.of(file), first, self);
         board.files = files;
-        board.clearAfterBoot(self);
         return board;
     }
 
@@ -339,7 +355,8 @@ final class Board {
     }
 
     private boolean makeRoom(long h, long wallMicros, FileMode mode, Bytes bytes) throws IOException {
-        return clearIdle(h, wallMicros - IDLE_MICROS, bytes) || grow(mode, bytes) || clearIdle(h, Long.MAX_VALUE, bytes);
+        long idle = pages.length < ROOMY_BOARDS ? IDLE_MICROS : IDLE_MICROS_WHERE_ROOMY;
+        return clearIdle(h, wallMicros - idle, bytes) || grow(mode, bytes) || clearIdle(h, Long.MAX_VALUE, bytes);
     }
 
     /** Claims the first free slot. Those that are taken meanwhile are looked at again: perhaps it was for the same lock. Null if there is none. */
@@ -448,7 +465,7 @@ final class Board {
                 if (next == MOST_BOARDS) {
                     return false;
                 }
-                write(file(next), FIRST_LINES << next, mode, null);
+                write(file(next), FIRST_LINES << next, mode, null, 0);
                 pages[0].set(HEAD_BOARDS, next + 1L);
                 return mapFurther();
             });
@@ -522,11 +539,31 @@ final class Board {
         return LINE + (from + i) % lines * LINE;
     }
 
+    /** {@return a board of one file, in place of this one} It is the first after a boot: no process has this one open, and only its tokens count. */
+    private Board makeSmall(FileMode mode) throws IOException {
+        long floor = 0;
+        int boards;
+        try {
+            mapFurther();
+            boards = pages.length;
+            floor = pages[0].get(HEAD_FLOOR);
+            for (TableWords page : pages) {
+                for (int offset = LINE; offset < page.size(); offset += LINE) {
+                    floor = Math.max(floor, page.get(offset + TOKEN));
+                }
+            }
+        } finally {
+            close();
+        }
+        write(file(0), FIRST_LINES, mode, self, floor);
+        for (int i = boards - 1; i > 0; i--) {
+            Files.deleteIfExists(file(i)); // after the header that counts them: if this is broken off, they lie about unused
+        }
+        return openWhole(dir, self, files);
+    }
+
     private void clearAfterBoot(ProcessIdentity self) throws IOException {
         TableWords first = pages[0];
-        if (isOfThisBoot(first, self)) {
-            return;
-        }
         mapFurther();
         for (TableWords page : pages) {
             for (int offset = LINE; offset < page.size(); offset += LINE) {
@@ -575,7 +612,7 @@ final class Board {
      * disk, is a fault; under another name, and then moved into place, so that nobody ever opens one that still grows, and so that the file that others
      * may have mapped stays as it is. The caller holds the setup byte.
      */
-    private static void write(Path file, int lines, FileMode mode, @Nullable ProcessIdentity self) throws IOException {
+    private static void write(Path file, int lines, FileMode mode, @Nullable ProcessIdentity self, long floor) throws IOException {
         if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
             throw new IOException(file + " is not an ordinary file; somebody put it there: remove it");
         }
@@ -584,10 +621,13 @@ final class Board {
         try {
             mode.createIfMissing(fresh);
             try (RandomAccessFile out = new RandomAccessFile(fresh.toFile(), "rw")) {
-                out.write(header(lines, self));
+                out.write(header(lines, self, floor));
                 byte[] zeros = new byte[Math.min(64 * 1024, lines * LINE)];
                 for (int left = lines * LINE; left > 0; left -= zeros.length) {
                     out.write(zeros, 0, Math.min(left, zeros.length));
+                }
+                if (floor != 0) {
+                    out.getFD().sync(); // a power cut must not take the tokens that the file at its name still knew
                 }
             }
             Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
@@ -597,9 +637,10 @@ final class Board {
         }
     }
 
-    private static byte[] header(int lines, @Nullable ProcessIdentity self) {
+    private static byte[] header(int lines, @Nullable ProcessIdentity self, long floor) {
         ByteBuffer head = ByteBuffer.allocate(LINE).order(ByteOrder.nativeOrder());
-        head.putLong(0, MAGIC).putLong(HEAD_VERSION, VERSION).putLong(HEAD_LINES, lines).putLong(HEAD_BOARDS, 1);
+        head.putLong(0, MAGIC).putLong(HEAD_VERSION, VERSION).putLong(HEAD_LINES, lines).putLong(HEAD_BOARDS, 1)
+                .putLong(HEAD_FLOOR, floor);
         if (self != null) {
             head.putLong(HEAD_BOOT, bootWord(self, true)).putLong(HEAD_BOOT + 8, bootWord(self, false));
             head.putLong(HEAD_TIMENS, number(self.timeNamespace()));

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -188,6 +189,42 @@ class BoardTest {
         for (int i = 0; i < Board.WINDOW; i++) {
             assertThat(board.find(h(0, i)).until(0)).isEqualTo(i + 1);
         }
+    }
+
+    /** 64 MB after 900,000 names in a minute or two, as it was, would stay until somebody stops all processes and removes it. */
+    @Test
+    void namesThatAreUsedOneAfterTheOtherDoNotMakeItGrowWithoutEnd() throws IOException {
+        Board board = open();
+        for (int i = 0; i < 300_000; i++) {
+            long wall = WALL + 25L * i; // as fast as one thread takes and gives back locks
+            board.findOrClaim(LockName.hash("session-" + i), wall, mode, bytes).drawToken(wall);
+        }
+
+        assertThat(sizeOfAll()).isLessThan(2 << 20);
+    }
+
+    @Test
+    void locksThatAreHeldAtOnceAllFindRoom() throws IOException {
+        Board board = open();
+        for (int i = 0; i < 30_000; i++) {
+            long h = LockName.hash("session-" + i);
+            bytes.inUse.add(h);
+            Lines.publish(claim(board, h), 0, Line.NEVER);
+        }
+
+        for (int i = 0; i < 30_000; i++) {
+            assertThat(board.find(LockName.hash("session-" + i)).until(0)).isEqualTo(Line.NEVER);
+        }
+    }
+
+    private long sizeOfAll() throws IOException {
+        long sum = 0;
+        try (DirectoryStream<Path> boards = Files.newDirectoryStream(dir, "board*")) {
+            for (Path file : boards) {
+                sum += Files.size(file);
+            }
+        }
+        return sum;
     }
 
     @Test
@@ -379,6 +416,25 @@ class BoardTest {
         assertThat(Board.openIfReady(dir, later)).isNotNull();
         Lines.publish(after.find(LockName.hash("n3")), 0, 5);
         assertThat(Board.openForUse(dir, mode, later).find(LockName.hash("n3")).until(0)).as("only the first one clears").isEqualTo(5);
+    }
+
+    @Test
+    void theFirstAfterABootMakesALargeOneSmallAgainAndTokensGrowOn() throws IOException {
+        Board before = open();
+        long token = 0;
+        for (int i = 0; i < 30_000; i++) {
+            long h = LockName.hash("session-" + i);
+            bytes.inUse.add(h);
+            token = claim(before, h).drawToken(WALL + 30_000 - i);
+        }
+        assertThat(sizeOfAll()).isGreaterThan(2 << 20);
+
+        Board after = Board.openForUse(dir, mode, identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834"));
+
+        assertThat(sizeOfAll()).isLessThan(20_000);
+        assertThat(after.find(LockName.hash("session-0"))).isNull();
+        assertThat(claim(after, LockName.hash("session-7")).drawToken(0)).as("the clock set back").isGreaterThan(WALL + 30_000);
+        assertThat(after.isInPlace()).isTrue();
     }
 
     @Test
