@@ -103,6 +103,12 @@ final class Board {
         }
     }
 
+    /** Whether others live here that a change of all lines at once would harm. */
+    interface Others {
+        /** Runs a step unless a process of another time namespace, or of an unknown one, lives here; none can begin to meanwhile. */
+        boolean holdingOtherWorlds(Bytes.Step<?> step) throws IOException;
+    }
+
     private final Path dir;
     private final Object key;
     private final ProcessIdentity self;
@@ -136,16 +142,17 @@ final class Board {
         return this;
     }
 
-    /** As {@link #openForUse(Path, FileMode, ProcessIdentity, TableFile.Opener)}, mapped. */
-    static Board openForUse(Path dir, FileMode mode, ProcessIdentity self) throws IOException {
-        return openForUse(dir, mode, self, MappedWords::open);
+    /** As {@link #openForUse(Path, FileMode, ProcessIdentity, TableFile.Opener, Others)}, mapped. */
+    static Board openForUse(Path dir, FileMode mode, ProcessIdentity self, Others others) throws IOException {
+        return openForUse(dir, mode, self, MappedWords::open, others);
     }
 
     /**
      * Opens the board, making it first if it is not there or a part of it is missing, and clears it after a boot. The caller holds the
-     * directory's setup byte, so nobody else does the same.
+     * directory's setup byte, so nobody else does the same. Those that live and do not know their boot have no {@code /proc}, and so no known time
+     * namespace either: where there is one, the untils of the boot before stay. They cost a wait of a lease at most.
      */
-    static Board openForUse(Path dir, FileMode mode, ProcessIdentity self, TableFile.Opener files) throws IOException {
+    static Board openForUse(Path dir, FileMode mode, ProcessIdentity self, TableFile.Opener files, Others others) throws IOException {
         if (!isWhole(dir)) {
             write(dir.resolve(FILE), FIRST_LINES, mode, self, 0);
         }
@@ -153,11 +160,20 @@ final class Board {
         if (isOfThisBoot(board.pages[0], self)) {
             return board;
         }
-        if (board.boards() < ROOMY_BOARDS) {
-            board.clearAfterBoot(self);
+        boolean large = board.boards() >= ROOMY_BOARDS;
+        boolean alone = others.holdingOtherWorlds(() -> {
+            if (large) {
+                board.makeSmall(mode);
+            } else {
+                board.clearAfterBoot(self);
+            }
+            return null;
+        });
+        if (!alone || !large) {
             return board;
         }
-        return board.makeSmall(mode);
+        board.close();
+        return openWhole(dir, self, files);
     }
 
     private static Board openWhole(Path dir, ProcessIdentity self, TableFile.Opener files) throws IOException {
@@ -253,11 +269,6 @@ final class Board {
     boolean isOfOurWorld() {
         TableWords first = pages[0];
         return comparable() && (self.boot() == null || first.get(HEAD_BOOT) != 0 || first.get(HEAD_BOOT + 8) != 0);
-    }
-
-    /** {@return our time namespace as the header would name it; 0 if it is unknown} */
-    long timeNamespace() {
-        return timeNamespace;
     }
 
     /** {@return a process's time namespace as the header would name it; 0 if it is unknown} */
@@ -539,27 +550,19 @@ final class Board {
         return LINE + (from + i) % lines * LINE;
     }
 
-    /** {@return a board of one file, in place of this one} It is the first after a boot: no process has this one open, and only its tokens count. */
-    private Board makeSmall(FileMode mode) throws IOException {
-        long floor = 0;
-        int boards;
-        try {
-            mapFurther();
-            boards = pages.length;
-            floor = pages[0].get(HEAD_FLOOR);
-            for (TableWords page : pages) {
-                for (int offset = LINE; offset < page.size(); offset += LINE) {
-                    floor = Math.max(floor, page.get(offset + TOKEN));
-                }
+    /** Puts a board of one file in place of this one. It is the first after a boot: no process has this one open, and only its tokens count. */
+    private void makeSmall(FileMode mode) throws IOException {
+        mapFurther();
+        long floor = pages[0].get(HEAD_FLOOR);
+        for (TableWords page : pages) {
+            for (int offset = LINE; offset < page.size(); offset += LINE) {
+                floor = Math.max(floor, page.get(offset + TOKEN));
             }
-        } finally {
-            close();
         }
         write(file(0), FIRST_LINES, mode, self, floor);
-        for (int i = boards - 1; i > 0; i--) {
+        for (int i = pages.length - 1; i > 0; i--) {
             Files.deleteIfExists(file(i)); // after the header that counts them: if this is broken off, they lie about unused
         }
-        return openWhole(dir, self, files);
     }
 
     private void clearAfterBoot(ProcessIdentity self) throws IOException {
