@@ -221,7 +221,7 @@ final class Guards {
      *
      * @return false if another lives
      */
-    boolean holdingOtherWorlds(long world, Runnable step) throws IOException {
+    boolean holdingOtherWorlds(long world, Board.Bytes.Step<?> step) throws IOException {
         long from = PROCESSES + (world << RANDOM_BITS);
         long to = from + (1L << RANDOM_BITS);
         long end = PROCESSES + (1L << PROCESS_BITS);

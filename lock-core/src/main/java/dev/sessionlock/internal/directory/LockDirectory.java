@@ -210,7 +210,10 @@ public final class LockDirectory {
         }
         setup.tryLocked(() -> {
             try (Guards.Loan held = guards.lend()) {
-                if (held.trySetup() && guards.holdingOtherWorlds(Guards.worldOf(mapped.timeNamespace()), mapped::nameOurWorld)) {
+                if (held.trySetup() && holdingOtherWorlds(() -> {
+                    mapped.nameOurWorld();
+                    return null;
+                })) {
                     log.info("the board of {} is of this time namespace from now on: no process of another one uses it any more", inner);
                 }
             }
@@ -221,11 +224,15 @@ public final class LockDirectory {
         TableFile.Opener files = Traits.copiesOnWrite(Traits.type(home)) ? PositionedWords.opener(bytes()) : MappedWords::open;
         try {
             Board ready = Board.openIfReady(inner, ProcessIdentity.current(), files);
-            Board opened = ready != null ? ready : holdingSetup(() -> Board.openForUse(inner, mode, ProcessIdentity.current(), files));
+            Board opened = ready != null ? ready : holdingSetup(() -> Board.openForUse(inner, mode, ProcessIdentity.current(), files, this::holdingOtherWorlds));
             return opened.markedBy(mark);
         } catch (TableFault e) {
             throw e.getCause(); // somebody cuts it short just now
         }
+    }
+
+    private boolean holdingOtherWorlds(Board.Bytes.Step<?> step) throws IOException {
+        return guards.holdingOtherWorlds(Guards.worldOf(Board.timeNamespaceOf(ProcessIdentity.current())), step);
     }
 
     private <T> T holdingSetup(Board.Bytes.Step<T> step) throws IOException {
