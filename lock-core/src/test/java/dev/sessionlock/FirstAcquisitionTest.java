@@ -1,7 +1,9 @@
 package dev.sessionlock;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
@@ -14,13 +16,20 @@ class FirstAcquisitionTest {
     static Path dir;
 
     private static List<String> loaded;
+    /** Until the lock was held. */
+    private static List<String> loadedFirst;
 
     @BeforeAll
     static void lockOnce() throws Exception {
         List<String> said = FreshJvm.run(OneLock.class, dir, "-Xlog:class+load:stdout:none").lines().toList();
         assertThat(said.stream().filter(line -> line.startsWith("acquired"))).containsExactly("acquired 1, held 0, flight recorder true");
-        loaded = said.stream().filter(line -> line.contains(" source: ")).map(line -> line.split(" ")[0]).toList();
+        loaded = classes(said);
+        loadedFirst = classes(said.subList(0, said.indexOf("held")));
         assertThat(loaded).as("it is the log").contains("dev.sessionlock.internal.threads.Cell");
+    }
+
+    private static List<String> classes(List<String> said) {
+        return said.stream().filter(line -> line.contains(" source: ")).map(line -> line.split(" ")[0]).toList();
     }
 
     /** An event's class starts half of the flight recorder. */
@@ -28,6 +37,28 @@ class FirstAcquisitionTest {
     void loadsNoEventsOfTheFlightRecorder() {
         assertThat(loaded.stream().filter(type -> type.startsWith("jdk.jfr.") || type.contains("LockEvents"))).containsExactlyInAnyOrder(
                 "dev.sessionlock.internal.threads.LockEvents", "dev.sessionlock.internal.threads.LockEvents$Timed", "jdk.jfr.FlightRecorder");
+    }
+
+    /**
+     * Each is linked at its first use, for longer than a class is loaded, and once more for each new set of things that it takes along. What the keeper links
+     * meanwhile counts, too.
+     */
+    @Test
+    void linksFewLambdas() {
+        assertThat(loadedFirst.stream().filter(type -> type.startsWith("dev.sessionlock.") && type.contains("$$Lambda"))).hasSizeLessThan(14);
+    }
+
+    /** SLF4J begins one to look for its provider, and no more. */
+    @Test
+    void goesThroughNoStreams() {
+        assertThat(loadedFirst).doesNotContain("java.util.stream.ReferencePipeline$3", "java.util.stream.Nodes");
+    }
+
+    /** One of ours is for waiting in the kernel, another for callbacks; the JDK's is for its handles of processes. */
+    @Test
+    void makesNoThreadPools() {
+        assumeTrue(Files.isReadable(Path.of("/proc/self/status")), "no /proc to read the pid from");
+        assertThat(loadedFirst).doesNotContain("java.util.concurrent.ThreadPoolExecutor", "java.lang.ProcessHandleImpl");
     }
 
     @Test

@@ -10,6 +10,7 @@ final class OneLock {
     public static void main(String[] args) throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
             try (SessionLock lock = locks.acquire(Path.of(args[0]))) {
+                System.out.println("held");
                 lock.verifyHeld();
             }
             System.out.println("acquired " + locks.stats().acquired() + ", held " + locks.stats().held() + ", flight recorder "

@@ -15,10 +15,11 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "benchmarks",
         description = "The session lock beside other file locks.",
-        subcommands = {ReportCommand.class, LoadCommand.class},
+        subcommands = {ReportCommand.class, LoadCommand.class, StartCommand.class},
         customSynopsis = {
             "java -jar benchmarks.jar report [--quick] [--dir DIR] [--readme FILE] [--print]",
             "       java -jar benchmarks.jar load [OPTIONS] PEER...",
+            "       java -jar benchmarks.jar start [--rounds N] [--dir DIR]",
             "       java -jar benchmarks.jar [JMH's arguments]"
         },
         commandListHeading = "%nCommands:%n",
@@ -40,7 +41,7 @@ public final class Main implements Callable<Integer> {
     public static final int NOT_EXCLUSIVE = 1;
     private static final int TROUBLE = 2;
     private static final int HELP_WIDTH = 112;
-    private static final Set<String> OURS = Set.of("report", "load", "--help");
+    private static final Set<String> OURS = Set.of("report", "load", "start", "--help");
 
     @Spec
     private CommandSpec spec;

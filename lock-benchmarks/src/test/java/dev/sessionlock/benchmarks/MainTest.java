@@ -9,6 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -22,7 +24,7 @@ class MainTest {
     private Path directory;
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "load", "load NO_SUCH_PEER", "load --jvms 0 STRICT", "load --seconds NaN STRICT", "load --dir /no/such STRICT",
+    @ValueSource(strings = {"", "load", "load NO_SUCH_PEER", "load --jvms 0 STRICT", "load --seconds NaN STRICT", "load --dir /no/such STRICT", "start --rounds 0",
         "report --no-such-option", "report --readme /no/such/README.md", "report --quick --print --dir /no/such"})
     void badUsageIsOneLineAndStatus2(String line) {
         assertThat(run(line.isEmpty() ? new String[0] : line.split(" "))).isEqualTo(2);
@@ -31,7 +33,7 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--help", "load --help", "report --help"})
+    @ValueSource(strings = {"--help", "load --help", "report --help", "start --help"})
     void helpHasExamplesAndExitCodes(String line) {
         assertThat(run(line.split(" "))).isZero();
         assertThat(out.toString()).contains("Examples:").contains("java -jar").contains("Exit code");
@@ -44,6 +46,14 @@ class MainTest {
         try (Stream<Path> left = Files.list(directory)) {
             assertThat(left).isEmpty();
         }
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aFirstAcquisitionIsToldInParts() {
+        assertThat(run("start", "--rounds", "1", "--dir", directory.toString())).isZero();
+        assertThat(out.toString()).hasLineCount(7).contains("SLF4J", "create().acquire(path)", "undivided");
+        assertThat(directory).isEmptyDirectory();
     }
 
     private int run(String... args) {

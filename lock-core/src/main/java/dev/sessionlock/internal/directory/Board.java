@@ -34,7 +34,9 @@ import org.jetbrains.annotations.Nullable;
  *
  * A lock's line is searched in a window of {@value #WINDOW} lines from a place that {@code h} gives, in each board in turn.
  * When no window has room, a line that nobody has used for a minute is cleared, or another board twice as large is added
- * ({@code board-1}, {@code board-2}, ...; the first one's header counts them). A line is never moved.
+ * ({@code board-1}, {@code board-2}, ...; the first one's header counts them). A line is never moved. From {@value #ROOMY_BOARDS} boards on, a line
+ * that was not used for a tenth of a second is cleared before another board is added: so a table is larger than a megabyte only where that many locks are
+ * held at once, however many names there are. It becomes small again with the first process after a boot.
  *
  * <p><b>One lock, one line.</b> The holder of byte 0 claims the line, but the kernel may have dropped a byte unnoticed (PROTOCOL.md, trap 1). So
  * nothing here relies on the bytes:
@@ -67,6 +69,9 @@ final class Board {
     private static final int FIRST_LINES = 256;
     private static final int MOST_BOARDS = 13; // two million locks, 128 MiB
     private static final long IDLE_MICROS = 60_000_000;
+    /** 16,128 lines, 1 MiB: room enough for locks that come and go. */
+    private static final int ROOMY_BOARDS = 6;
+    private static final long IDLE_MICROS_WHERE_ROOMY = 100_000;
     /** Others claim and clear at the same time, in a full window: so often it is tried again. */
     private static final int TRIES = 64;
     /** A slot that is being cleared says {@code h ^ CLEARING}, but for the low bits: they say who clears it. */
@@ -98,6 +103,12 @@ final class Board {
         }
     }
 
+    /** Whether others live here that a change of all lines at once would harm. */
+    interface Others {
+        /** Runs a step unless a process of another time namespace, or of an unknown one, lives here; none can begin to meanwhile. */
+        boolean holdingOtherWorlds(Bytes.Step<?> step) throws IOException;
+    }
+
     private final Path dir;
     private final Object key;
     private final ProcessIdentity self;
@@ -107,22 +118,28 @@ final class Board {
     private final ReentrantLock clearing = new ReentrantLock();
     private volatile TableWords[] pages;
     private Clock clock = Clock.SYSTEM;
-    private LongSupplier mark = () -> 1;
-    private TableFile.Opener files = MappedWords::open;
+    private @Nullable LongSupplier mark;
+    /** How further pages are opened; null in tests. */
+    private final @Nullable TableFile.Opener files;
 
-    private Board(Path dir, Object key, TableWords first, ProcessIdentity self) {
+    private Board(Path dir, Object key, TableWords first, ProcessIdentity self, @Nullable TableFile.Opener files) {
         this.dir = dir;
         this.key = key;
         this.self = self;
         this.timeNamespace = number(self.timeNamespace());
         this.pages = new TableWords[] {first};
+        this.files = files;
     }
 
     /** For tests: a board whose pages lie elsewhere than in files. They are filled with zeros but for what {@code self} says in the header. */
     Board(TableWords[] pages, ProcessIdentity self, Clock clock) {
-        this(Path.of("."), pages, pages[0], self);
+        this(Path.of("."), pages, pages[0], self, null);
         this.pages = pages;
         this.clock = clock;
+    }
+
+    private long ourMark() {
+        return mark == null ? 1 : mark.getAsLong() & Line.MARK_BITS;
     }
 
     /** {@return this board, told by which mark others know this process} */
@@ -131,20 +148,42 @@ final class Board {
         return this;
     }
 
-    /** As {@link #openForUse(Path, FileMode, ProcessIdentity, TableFile.Opener)}, mapped. */
-    static Board openForUse(Path dir, FileMode mode, ProcessIdentity self) throws IOException {
-        return openForUse(dir, mode, self, MappedWords::open);
+    /** As {@link #openForUse(Path, FileMode, ProcessIdentity, TableFile.Opener, Others)}, mapped. */
+    static Board openForUse(Path dir, FileMode mode, ProcessIdentity self, Others others) throws IOException {
+        return openForUse(dir, mode, self, MappedWords::open, others);
     }
 
     /**
      * Opens the board, making it first if it is not there or a part of it is missing, and clears it after a boot. The caller holds the
-     * directory's setup byte, so nobody else does the same.
+     * directory's setup byte, so nobody else does the same. Those that live and do not know their boot have no {@code /proc}, and so no known time
+     * namespace either: where there is one, the untils of the boot before stay. They cost a wait of a lease at most.
      */
-    static Board openForUse(Path dir, FileMode mode, ProcessIdentity self, TableFile.Opener files) throws IOException {
-        Path file = dir.resolve(FILE);
+    static Board openForUse(Path dir, FileMode mode, ProcessIdentity self, TableFile.Opener files, Others others) throws IOException {
         if (!isWhole(dir)) {
-            write(file, FIRST_LINES, mode, self);
+            write(dir.resolve(FILE), FIRST_LINES, mode, self, 0);
         }
+        Board board = openWhole(dir, self, files);
+        if (isOfThisBoot(board.pages[0], self)) {
+            return board;
+        }
+        boolean large = board.boards() >= ROOMY_BOARDS;
+        boolean alone = others.holdingOtherWorlds(() -> {
+            if (large) {
+                board.makeSmall(mode);
+            } else {
+                board.clearAfterBoot(self);
+            }
+            return null;
+        });
+        if (!alone || !large) {
+            return board;
+        }
+        board.close();
+        return openWhole(dir, self, files);
+    }
+
+    private static Board openWhole(Path dir, ProcessIdentity self, TableFile.Opener files) throws IOException {
+        Path file = dir.resolve(FILE);
         TableWords first = files.open(file, sizeOf(FIRST_LINES), false);
         long version = first.get(HEAD_VERSION);
         if (version != VERSION) {
@@ -152,10 +191,7 @@ final class Board {
             throw new IOException(file + " was made by another version of sessionlock (format " + version
                     + ", this one reads " + VERSION + "): let all processes of this directory use one version");
         }
-        Board board = new Board(dir, FileKey.of(file), first, self);
-        board.files = files;
-        board.clearAfterBoot(self);
-        return board;
+        return new Board(dir, FileKey.of(file), first, self, files);
     }
 
     /** As {@link #openIfReady(Path, ProcessIdentity, TableFile.Opener)}, mapped. */
@@ -185,9 +221,7 @@ final class Board {
             first.close();
             return null;
         }
-        Board board = new Board(dir, key, first, self);
-        board.files = files;
-        return board;
+        return new Board(dir, key, first, self, files);
     }
 
     /** Lets go of what is open for it. */
@@ -237,11 +271,6 @@ final class Board {
     boolean isOfOurWorld() {
         TableWords first = pages[0];
         return comparable() && (self.boot() == null || first.get(HEAD_BOOT) != 0 || first.get(HEAD_BOOT + 8) != 0);
-    }
-
-    /** {@return our time namespace as the header would name it; 0 if it is unknown} */
-    long timeNamespace() {
-        return timeNamespace;
     }
 
     /** {@return a process's time namespace as the header would name it; 0 if it is unknown} */
@@ -339,7 +368,8 @@ final class Board {
     }
 
     private boolean makeRoom(long h, long wallMicros, FileMode mode, Bytes bytes) throws IOException {
-        return clearIdle(h, wallMicros - IDLE_MICROS, bytes) || grow(mode, bytes) || clearIdle(h, Long.MAX_VALUE, bytes);
+        long idle = pages.length < ROOMY_BOARDS ? IDLE_MICROS : IDLE_MICROS_WHERE_ROOMY;
+        return clearIdle(h, wallMicros - idle, bytes) || grow(mode, bytes) || clearIdle(h, Long.MAX_VALUE, bytes);
     }
 
     /** Claims the first free slot. Those that are taken meanwhile are looked at again: perhaps it was for the same lock. Null if there is none. */
@@ -387,7 +417,7 @@ final class Board {
             if (!isOf(line.h, said)) {
                 return true; // cleared by another, and perhaps claimed for another lock since
             }
-            long mine = beingCleared(line.h) | mark.getAsLong() & Line.MARK_BITS;
+            long mine = beingCleared(line.h) | ourMark();
             if (!isIdle(line) || !page.replace(line.offset, said, mine)) {
                 return false;
             }
@@ -448,7 +478,7 @@ final class Board {
                 if (next == MOST_BOARDS) {
                     return false;
                 }
-                write(file(next), FIRST_LINES << next, mode, null);
+                write(file(next), FIRST_LINES << next, mode, null, 0);
                 pages[0].set(HEAD_BOARDS, next + 1L);
                 return mapFurther();
             });
@@ -522,11 +552,23 @@ final class Board {
         return LINE + (from + i) % lines * LINE;
     }
 
+    /** Puts a board of one file in place of this one. It is the first after a boot: no process has this one open, and only its tokens count. */
+    private void makeSmall(FileMode mode) throws IOException {
+        mapFurther();
+        long floor = pages[0].get(HEAD_FLOOR);
+        for (TableWords page : pages) {
+            for (int offset = LINE; offset < page.size(); offset += LINE) {
+                floor = Math.max(floor, page.get(offset + TOKEN));
+            }
+        }
+        write(file(0), FIRST_LINES, mode, self, floor);
+        for (int i = pages.length - 1; i > 0; i--) {
+            Files.deleteIfExists(file(i)); // after the header that counts them: if this is broken off, they lie about unused
+        }
+    }
+
     private void clearAfterBoot(ProcessIdentity self) throws IOException {
         TableWords first = pages[0];
-        if (isOfThisBoot(first, self)) {
-            return;
-        }
         mapFurther();
         for (TableWords page : pages) {
             for (int offset = LINE; offset < page.size(); offset += LINE) {
@@ -575,7 +617,7 @@ final class Board {
      * disk, is a fault; under another name, and then moved into place, so that nobody ever opens one that still grows, and so that the file that others
      * may have mapped stays as it is. The caller holds the setup byte.
      */
-    private static void write(Path file, int lines, FileMode mode, @Nullable ProcessIdentity self) throws IOException {
+    private static void write(Path file, int lines, FileMode mode, @Nullable ProcessIdentity self, long floor) throws IOException {
         if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
             throw new IOException(file + " is not an ordinary file; somebody put it there: remove it");
         }
@@ -584,10 +626,13 @@ final class Board {
         try {
             mode.createIfMissing(fresh);
             try (RandomAccessFile out = new RandomAccessFile(fresh.toFile(), "rw")) {
-                out.write(header(lines, self));
+                out.write(header(lines, self, floor));
                 byte[] zeros = new byte[Math.min(64 * 1024, lines * LINE)];
                 for (int left = lines * LINE; left > 0; left -= zeros.length) {
                     out.write(zeros, 0, Math.min(left, zeros.length));
+                }
+                if (floor != 0) {
+                    out.getFD().sync(); // a power cut must not take the tokens that the file at its name still knew
                 }
             }
             Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
@@ -597,9 +642,10 @@ final class Board {
         }
     }
 
-    private static byte[] header(int lines, @Nullable ProcessIdentity self) {
+    private static byte[] header(int lines, @Nullable ProcessIdentity self, long floor) {
         ByteBuffer head = ByteBuffer.allocate(LINE).order(ByteOrder.nativeOrder());
-        head.putLong(0, MAGIC).putLong(HEAD_VERSION, VERSION).putLong(HEAD_LINES, lines).putLong(HEAD_BOARDS, 1);
+        head.putLong(0, MAGIC).putLong(HEAD_VERSION, VERSION).putLong(HEAD_LINES, lines).putLong(HEAD_BOARDS, 1)
+                .putLong(HEAD_FLOOR, floor);
         if (self != null) {
             head.putLong(HEAD_BOOT, bootWord(self, true)).putLong(HEAD_BOOT + 8, bootWord(self, false));
             head.putLong(HEAD_TIMENS, number(self.timeNamespace()));

@@ -196,7 +196,9 @@ final class Claims {
 
     /** Has others see that this process lives, and in which time namespace. */
     void enlist() throws IOException {
-        pool.locked(() -> {
+        int outer = pool.depth();
+        try {
+            pool.lock();
             long start = Clock.SYSTEM.nanos();
             while (alive == null) {
                 alive = guards.tryProcess(process);
@@ -211,7 +213,9 @@ final class Claims {
                 }
                 LockSupport.parkNanos(500_000);
             }
-        });
+        } finally {
+            pool.unlock(outer);
+        }
     }
 
     private Path pathOf(long owner, long number) {
@@ -219,18 +223,24 @@ final class Claims {
     }
 
     private boolean mayClose(int ifMoreThan) {
-        return pool.holding(() -> {
+        int outer = pool.depth();
+        try {
+            pool.lock();
             if (open <= ifMoreThan) {
                 return false;
             }
             open--;
             return true;
-        });
+        } finally {
+            pool.unlock(outer);
+        }
     }
 
     /** {@return a claim for one lock, from the pool or new} */
     Claim take() throws IOException {
-        return pool.holding(() -> {
+        int outer = pool.depth();
+        try {
+            pool.lock();
             Claim spare = idle.peekLast();
             if (spare != null && spare.file == null && !isOpenedAgain(spare)) {
                 dropSpares(); // a hand has swept it, and so the others, most likely
@@ -242,7 +252,9 @@ final class Claims {
             Claim next = new Claim(spare); // before it leaves the pool
             idle.pollLast();
             return next;
-        });
+        } finally {
+            pool.unlock(outer);
+        }
     }
 
     /** Under the pool's lock. {@return false if its file is gone} One that cannot be opened for another reason stays where it is. */

@@ -33,11 +33,6 @@ final class Copies {
         }
     }
 
-    /** What opens or closes guards. */
-    interface Step<T> {
-        T run() throws IOException;
-    }
-
     /** This copy uses locks from now on. {@return whether another copy has closed anything since this one last used any} */
     boolean enter() {
         synchronized (mutex()) {
@@ -62,14 +57,13 @@ final class Copies {
     }
 
     /**
-     * Opens something while no other copy of the library opens anything in the same directory. Not under the monitor of all copies: its disk may not answer.
+     * {@return under whose monitor something is opened in a directory, so that no other copy of the library opens anything there meanwhile} Not that of all
+     * copies: its disk may not answer.
      *
      * @param directory its inode, as Java tells it
      */
-    <T> T oneAtATime(Object directory, Step<T> step) throws IOException {
-        synchronized (("monitor of " + inUse + " in " + directory).intern()) {
-            return step.run();
-        }
+    Object monitorOf(Object directory) {
+        return ("monitor of " + inUse + " in " + directory).intern();
     }
 
     /** Closes something unless another copy uses locks here; then says false. What closes it must not wait for a disk: all copies wait for it. */

@@ -64,7 +64,7 @@ final class Guards {
     private static final int LOOKS_AFTER_A_SUSPICION = 3;
 
     private final FileMode mode;
-    private final Runnable suspicion;
+    private final @Nullable Runnable suspicion;
     private final AtomicInteger suspicions = new AtomicInteger();
     /** Open for as long as the guards are, so that no other directory can be given its inode number meanwhile; null if refused. */
     private final @Nullable FileChannel pin;
@@ -84,11 +84,11 @@ final class Guards {
     private volatile long phantomSince;
 
     Guards(Path dir, FileMode mode) {
-        this(dir, mode, () -> { });
+        this(dir, mode, null);
     }
 
     /** @param suspicion run, on any thread, when the kernel has dropped bytes */
-    Guards(Path dir, FileMode mode, Runnable suspicion) {
+    Guards(Path dir, FileMode mode, @Nullable Runnable suspicion) {
         this.dir = dir;
         this.mode = mode;
         this.suspicion = suspicion;
@@ -105,10 +105,14 @@ final class Guards {
 
     /** Counts a user in, who knows the directory by this path. */
     void enter(Path path) {
-        opening.locked(() -> {
+        int outer = opening.depth();
+        try {
+            opening.lock();
             users++;
             dir = path;
-        });
+        } finally {
+            opening.unlock(outer);
+        }
     }
 
     /** {@return whether the last user has left} */
@@ -217,7 +221,7 @@ final class Guards {
      *
      * @return false if another lives
      */
-    boolean holdingOtherWorlds(long world, Runnable step) throws IOException {
+    boolean holdingOtherWorlds(long world, Board.Bytes.Step<?> step) throws IOException {
         long from = PROCESSES + (world << RANDOM_BITS);
         long to = from + (1L << RANDOM_BITS);
         long end = PROCESSES + (1L << PROCESS_BITS);
@@ -277,7 +281,9 @@ final class Guards {
     }
 
     private FileChannel openOnce(int guard) throws IOException {
-        return opening.holding(() -> {
+        int outer = opening.depth();
+        try {
+            opening.lock();
             if (closed) {
                 throw new ClosedChannelException();
             }
@@ -286,13 +292,16 @@ final class Guards {
                 open = new Guard();
                 guards.set(guard, open); // before it has a file: collected, that would be closed, and drop the bytes of the next one
             }
-            Guard opened = open;
             RandomAccessFile file = open.file;
             if (file == null) {
-                file = Copies.OF_THIS_JVM.oneAtATime(FileKey.of(dir), () -> opened.open(file(dir, guard), mode));
+                synchronized (Copies.OF_THIS_JVM.monitorOf(FileKey.of(dir))) {
+                    file = open.open(file(dir, guard), mode);
+                }
             }
             return file.getChannel();
-        });
+        } finally {
+            opening.unlock(outer);
+        }
     }
 
     /**
@@ -325,7 +334,9 @@ final class Guards {
         } finally {
             if (found[0]) {
                 suspicions.set(LOOKS_AFTER_A_SUSPICION * Math.max(1, users)); // each user looks
-                suspicion.run();
+                if (suspicion != null) {
+                    suspicion.run();
+                }
             }
         }
     }

@@ -176,7 +176,7 @@ public final class LockDirectory {
 
     /** {@return by which low bits others know what this process writes on the board} */
     long mark() {
-        return mark.value();
+        return mark.getAsLong();
     }
 
     // ---- the board, made and reshaped under the setup byte ----
@@ -210,7 +210,10 @@ public final class LockDirectory {
         }
         setup.tryLocked(() -> {
             try (Guards.Loan held = guards.lend()) {
-                if (held.trySetup() && guards.holdingOtherWorlds(Guards.worldOf(mapped.timeNamespace()), mapped::nameOurWorld)) {
+                if (held.trySetup() && holdingOtherWorlds(() -> {
+                    mapped.nameOurWorld();
+                    return null;
+                })) {
                     log.info("the board of {} is of this time namespace from now on: no process of another one uses it any more", inner);
                 }
             }
@@ -221,16 +224,22 @@ public final class LockDirectory {
         TableFile.Opener files = Traits.copiesOnWrite(Traits.type(home)) ? PositionedWords.opener(bytes()) : MappedWords::open;
         try {
             Board ready = Board.openIfReady(inner, ProcessIdentity.current(), files);
-            Board opened = ready != null ? ready : holdingSetup(() -> Board.openForUse(inner, mode, ProcessIdentity.current(), files));
-            return opened.markedBy(mark::value);
+            Board opened = ready != null ? ready : holdingSetup(() -> Board.openForUse(inner, mode, ProcessIdentity.current(), files, this::holdingOtherWorlds));
+            return opened.markedBy(mark);
         } catch (TableFault e) {
             throw e.getCause(); // somebody cuts it short just now
         }
     }
 
+    private boolean holdingOtherWorlds(Board.Bytes.Step<?> step) throws IOException {
+        return guards.holdingOtherWorlds(Guards.worldOf(Board.timeNamespaceOf(ProcessIdentity.current())), step);
+    }
+
     private <T> T holdingSetup(Board.Bytes.Step<T> step) throws IOException {
         boolean has = setup.isHeldByMe(); // this thread has the byte already
-        return setup.holding(() -> { // a second thread of ours would find the byte taken by ourselves
+        int outer = setup.depth();
+        try {
+            setup.lock(); // a second thread of ours would find the byte taken by ourselves
             if (has) {
                 return step.run();
             }
@@ -238,7 +247,9 @@ public final class LockDirectory {
                 awaitSetup(held);
                 return step.run();
             }
-        });
+        } finally {
+            setup.unlock(outer);
+        }
     }
 
     private void awaitSetup(Guards.Loan held) throws IOException {

@@ -183,10 +183,14 @@ final class MappedWords implements TableWords {
 
     /** Waits here, and not at the store that follows, if the disk does not answer. What fails here fails there as well, or does no harm. */
     private void touchByCall(RandomAccessFile out, int offset) {
+        int outer = touching.depth();
         try {
-            touching.locked(() -> write(out, spareOf(offset & -(1 << PAGE_BITS))));
+            touching.lock();
+            write(out, spareOf(offset & -(1 << PAGE_BITS)));
         } catch (IOException e) {
             log.debug("{} could not be written", file, e);
+        } finally {
+            touching.unlock(outer);
         }
         touchedAt[offset >>> PAGE_BITS] = System.nanoTime();
     }

@@ -64,8 +64,8 @@ public final class OpenDirectories {
         private final Mutex opening = new Mutex();
         /** Who opens or closes it, and what is open of it. Guarded by the registry's lock. */
         private int users;
-        /** What those get who ask for its path. Guarded by the registry's lock. */
-        private @Nullable LockDirectory directory;
+        /** What those get who ask for its path. Written under the registry's lock. */
+        private volatile @Nullable LockDirectory directory;
         /** For as long as anybody uses them. Written while it is opened or closed. */
         private volatile @Nullable Guards guards;
 
@@ -138,9 +138,15 @@ public final class OpenDirectories {
             }
             Folder folder = enter(key);
             try {
-                LockDirectory directory = folder.opening.holding(() -> openAlone(folder, home, inner, networkAllowed));
-                if (directory != null) {
-                    return directory;
+                int outer = folder.opening.depth();
+                try {
+                    folder.opening.lock();
+                    LockDirectory directory = openAlone(folder, home, inner, networkAllowed);
+                    if (directory != null) {
+                        return directory;
+                    }
+                } finally {
+                    folder.opening.unlock(outer);
                 }
             } finally {
                 leave(folder);
@@ -154,14 +160,14 @@ public final class OpenDirectories {
         if (!folder.key.equals(FileKey.ofOrNull(inner))) {
             return null;
         }
-        LockDirectory known = lock.holding(() -> folder.directory);
+        LockDirectory known = folder.directory;
         if (known != null && lock.holding(() -> known.pins < 0)) {
             closeAlone(folder, known); // an error broke it off
         }
-        LockDirectory found = lock.holding(() -> folder.directory);
+        LockDirectory found = folder.directory;
         LockDirectory directory = found != null && found.isInPlace() ? found : openAnew(folder, home, inner, networkAllowed);
         directory.traits().refuseNetwork(home, networkAllowed);
-        lock.locked(() -> pinned(directory));
+        pinned(directory);
         return directory;
     }
 
@@ -183,62 +189,89 @@ public final class OpenDirectories {
                 folder.guards = null;
             }
         }
-        LockDirectory moved = lock.holding(() -> {
-            LockDirectory before = folder.directory;
-            open.add(directory);
-            folder.users++;
-            folder.directory = directory;
-            return before;
-        });
+        LockDirectory moved = enlist(directory, folder);
         if (moved != null) {
             forget(moved);
         }
         return directory;
     }
 
+    /** {@return what was found at its path so far} */
+    private @Nullable LockDirectory enlist(LockDirectory directory, Folder folder) {
+        int outer = lock.depth();
+        try {
+            lock.lock();
+            LockDirectory before = folder.directory;
+            open.add(directory);
+            folder.users++;
+            folder.directory = directory;
+            return before;
+        } finally {
+            lock.unlock(outer);
+        }
+    }
+
     private Folder enter(Object key) {
-        return lock.holding(() -> {
-            Folder folder = folders.computeIfAbsent(key, Folder::new);
+        int outer = lock.depth();
+        try {
+            lock.lock();
+            Folder folder = folders.get(key);
+            if (folder == null) {
+                folder = new Folder(key);
+                folders.put(key, folder);
+            }
             folder.users++;
             return folder;
-        });
+        } finally {
+            lock.unlock(outer);
+        }
     }
 
     private void leave(Folder folder) {
-        lock.locked(() -> {
+        int outer = lock.depth();
+        try {
+            lock.lock();
             if (--folder.users == 0 && folder.guards == null) {
                 folders.remove(folder.key, folder);
             }
-        });
+        } finally {
+            lock.unlock(outer);
+        }
     }
 
-    /** Under the lock. */
     private void pinned(LockDirectory directory) {
-        if (pins == 0 && Copies.OF_THIS_JVM.enter()) {
-            open.forEach(LockDirectory::doubt); // what says that this process lives was dropped by another copy's closing, perhaps
+        int outer = lock.depth();
+        try {
+            lock.lock();
+            if (pins == 0 && Copies.OF_THIS_JVM.enter()) {
+                open.forEach(LockDirectory::doubt); // what says that this process lives was dropped by another copy's closing, perhaps
+            }
+            directory.pins++;
+            pins++;
+        } finally {
+            lock.unlock(outer);
         }
-        directory.pins++;
-        pins++;
     }
 
     /** Pins a directory that is pinned already. */
     public void pinAgain(LockDirectory directory) {
-        lock.locked(() -> {
-            directory.pins++;
-            pins++;
-        });
+        pinned(directory);
     }
 
     /** Takes back one pin. Memory only. */
     public void unpin(LockDirectory directory) {
-        lock.locked(() -> {
+        int outer = lock.depth();
+        try {
+            lock.lock();
             if (--pins == 0) {
                 Copies.OF_THIS_JVM.leave();
             }
             if (--directory.pins == 0) {
                 directory.idleSince = Clock.SYSTEM.nanos();
             }
-        });
+        } finally {
+            lock.unlock(outer);
+        }
     }
 
     /** Forgets a directory that was replaced: who asks for its path from now on gets what lies there now. Memory only. */
@@ -255,7 +288,13 @@ public final class OpenDirectories {
 
     /** {@return those that are open now} Memory only. */
     public List<LockDirectory> all() {
-        return lock.holding(() -> new ArrayList<>(open));
+        int outer = lock.depth();
+        try {
+            lock.lock();
+            return new ArrayList<>(open);
+        } finally {
+            lock.unlock(outer);
+        }
     }
 
     /** As {@link #closeIfIdle}, all of them. */
@@ -270,7 +309,7 @@ public final class OpenDirectories {
      * @return whether it is closed
      */
     public boolean closeIfIdle(LockDirectory directory, boolean atOnce) {
-        Folder folder = lock.holding(() -> isIdle(directory, atOnce) ? enter(directory.innerKey()) : null);
+        Folder folder = enterIfIdle(directory, atOnce);
         if (folder != null) {
             try {
                 folder.opening.locked(() -> {
@@ -282,7 +321,27 @@ public final class OpenDirectories {
                 leave(folder);
             }
         }
-        return lock.holding(() -> !open.contains(directory));
+        return !isOpen(directory);
+    }
+
+    private @Nullable Folder enterIfIdle(LockDirectory directory, boolean atOnce) {
+        int outer = lock.depth();
+        try {
+            lock.lock();
+            return isIdle(directory, atOnce) ? enter(directory.innerKey()) : null;
+        } finally {
+            lock.unlock(outer);
+        }
+    }
+
+    private boolean isOpen(LockDirectory directory) {
+        int outer = lock.depth();
+        try {
+            lock.lock();
+            return open.contains(directory);
+        } finally {
+            lock.unlock(outer);
+        }
     }
 
     /** Under the lock. */

@@ -14,47 +14,52 @@ import org.jetbrains.annotations.Nullable;
  * same one in a directory, since each holds the byte of its own in guard 0. With equal marks, a process would take the other's waiter mark for its own and never
  * let it in.
  */
-final class ProcessMark {
+final class ProcessMark implements LongSupplier {
     private static final int TRIES = 256;
 
     private final Guards guards;
-    private final LongSupplier random;
+    private final @Nullable LongSupplier random;
     private final Mutex taking = new Mutex();
     private @Nullable FileLock held;
     private long heldSince;
     private volatile long mark;
 
     ProcessMark(Guards guards) {
-        this(guards, () -> ThreadLocalRandom.current().nextLong());
+        this(guards, null);
     }
 
     /** For tests: draws as {@code random} says. */
-    ProcessMark(Guards guards, LongSupplier random) {
+    ProcessMark(Guards guards, @Nullable LongSupplier random) {
         this.guards = guards;
         this.random = random;
         this.mark = draw();
     }
 
     /** {@return the mark; never 0} It may change, if the kernel has lost its byte. */
-    long value() {
+    @Override
+    public long getAsLong() {
         return mark;
     }
 
     private long draw() {
-        long drawn = random.getAsLong() & Line.MARK_BITS;
+        long drawn = (random == null ? ThreadLocalRandom.current().nextLong() : random.getAsLong()) & Line.MARK_BITS;
         return drawn == 0 ? 1 : drawn;
     }
 
     /** Takes a mark that no other living process has. With thousands of processes beside this one it may stay a random one, as it is without a board. */
     void take() throws IOException {
-        taking.locked(() -> {
+        int outer = taking.depth();
+        try {
+            taking.lock();
             for (int tries = 0; held == null && tries < TRIES; tries++) {
                 long drawn = draw();
                 held = guards.tryMark(drawn);
                 heldSince = Clock.SYSTEM.nanos();
                 mark = drawn;
             }
-        });
+        } finally {
+            taking.unlock(outer);
+        }
     }
 
     /** Takes the byte again if the kernel has lost it, or another one if it is another's by now. Words that were published keep the mark that they have. */

@@ -18,6 +18,7 @@ import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.slf4j.Logger;
 
@@ -200,7 +201,11 @@ public final class FileEngine implements LockEngine {
 
     @Override
     public List<? extends Maintainable> parts() {
-        return directories.all().stream().map(this::viewOf).toList();
+        List<Maintainable> parts = new ArrayList<>();
+        for (LockDirectory directory : directories.all()) {
+            parts.add(viewOf(directory));
+        }
+        return parts;
     }
 
     @Override

@@ -10,6 +10,18 @@ import java.util.concurrent.locks.ReentrantLock;
  * and {@code unlock} may overflow in its turn. A lock of the whole process would then be a dead thread's, and everybody would wait for ever.
  * So here the taking is inside the {@code try}, and what was taken is counted. And it is taken only where there is room enough on the stack to give it back, which
  * takes more than to take it if another thread has to be woken.
+ *
+ * <p>On the path of a JVM's first acquisition a lambda costs more than what it does, since each is linked at its first use. There the same is written out:
+ *
+ * <pre>{@code
+ * int outer = mutex.depth();
+ * try {
+ *     mutex.lock();
+ *     ...
+ * } finally {
+ *     mutex.unlock(outer);
+ * }
+ * }</pre>
  */
 public final class Mutex {
     /** For luck. */
@@ -40,20 +52,30 @@ public final class Mutex {
 
     /** Waits for it, and does something while it is held. By a thread that holds it already, too. */
     public <T, E extends Exception> T holding(Step<T, E> step) throws E {
-        StackRoom.requireALittle();
-        int outer = lock.getHoldCount();
+        int outer = depth();
         try {
-            lock.lock();
+            lock();
             return step.run();
         } finally {
-            giveBack(outer);
+            unlock(outer);
         }
+    }
+
+    /** {@return how often the calling thread holds it: what {@link #unlock} has to be told} */
+    public int depth() {
+        return lock.getHoldCount();
+    }
+
+    /** Waits for it. Only inside the {@code try} whose {@code finally} calls {@link #unlock}. */
+    public void lock() {
+        StackRoom.requireALittle();
+        lock.lock();
     }
 
     /** Does something while it is held, unless another thread holds it now. {@return whether it was done} */
     public <E extends Exception> boolean tryLocked(Action<E> action) throws E {
         StackRoom.requireALittle();
-        int outer = lock.getHoldCount();
+        int outer = depth();
         try {
             boolean mine = lock.tryLock();
             if (mine) {
@@ -61,12 +83,16 @@ public final class Mutex {
             }
             return mine;
         } finally {
-            giveBack(outer);
+            unlock(outer);
         }
     }
 
-    /** Until it is held as often as before, whatever the taking has come to. */
-    private void giveBack(int outer) {
+    /**
+     * Gives it back until it is held as often as before, whatever the taking has come to.
+     *
+     * @param outer what {@link #depth} was before
+     */
+    public void unlock(int outer) {
         boolean again = false;
         for (int tries = 0; tries < TRIES; tries++) {
             try {
@@ -82,10 +108,13 @@ public final class Mutex {
 
     /** Waits for it, and does something while it is held. By a thread that holds it already, too. */
     public <E extends Exception> void locked(Action<E> action) throws E {
-        holding(() -> {
+        int outer = depth();
+        try {
+            lock();
             action.run();
-            return true;
-        });
+        } finally {
+            unlock(outer);
+        }
     }
 
     /** {@return whether the calling thread holds it} */

@@ -16,7 +16,7 @@ public final class RareLog {
 
     private final Logger log;
     private final String what;
-    private final LongSupplier nanoTime;
+    private final @Nullable LongSupplier nanoTime;
     /** From when on it may be logged again, monotonic nanoseconds. */
     private final AtomicLong nextAt;
     private final AtomicLong leftOut = new AtomicLong();
@@ -26,14 +26,19 @@ public final class RareLog {
      * @param what the message: what failed, and what is done about it
      */
     public RareLog(Logger log, String what) {
-        this(log, what, System::nanoTime);
+        this(log, what, null);
     }
 
-    RareLog(Logger log, String what, LongSupplier nanoTime) {
+    /** @param nanoTime what to go by instead of the machine's clock */
+    RareLog(Logger log, String what, @Nullable LongSupplier nanoTime) {
         this.log = log;
         this.what = what;
         this.nanoTime = nanoTime;
-        this.nextAt = new AtomicLong(nanoTime.getAsLong());
+        this.nextAt = new AtomicLong(now());
+    }
+
+    private long now() {
+        return nanoTime == null ? System.nanoTime() : nanoTime.getAsLong();
     }
 
     /** It failed, and somebody should look into it: logged as an error, with the stack. */
@@ -64,7 +69,7 @@ public final class RareLog {
     }
 
     private boolean isDue() {
-        long now = nanoTime.getAsLong();
+        long now = now();
         long next = nextAt.get();
         boolean due = now - next >= 0 && nextAt.compareAndSet(next, now + TimeUnit.SECONDS.toNanos(PAUSE_SECONDS));
         if (!due) {

@@ -32,8 +32,8 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jetbrains.annotations.Nullable;
 
@@ -90,8 +90,8 @@ public final class Cells {
     private final ReferenceQueue<Handle> forgotten = new ReferenceQueue<>();
     private final Keeper keeper;
     private final AtomicInteger tenants = new AtomicInteger();
-    private final ThreadPoolExecutor bells = new ThreadPoolExecutor(0, MOST_BELLS, 5, TimeUnit.SECONDS, new SynchronousQueue<>(),
-            task -> daemon(task, "sessionlock-waits-in-kernel"));
+    /** The threads that wait in the kernel. Null until one has to. */
+    private final AtomicReference<@Nullable ThreadPoolExecutor> bells = new AtomicReference<>();
     /** The locks that linger now and then, by the names by which their users ask for them. */
     private final Map<Path, Cell> warm = new ConcurrentHashMap<>();
     private final Set<Cell> lingering = ConcurrentHashMap.newKeySet();
@@ -165,10 +165,16 @@ public final class Cells {
     public Handle acquire(Whereabouts where, Request request, long patience) throws IOException, InterruptedException {
         long since = clock.nanos();
         engine.requireLockable(where);
-        return atCell(where, request.audience(), cell -> {
+        return atCell(where, request.audience(), new Acquire(request, patience, since));
+    }
+
+    /** No lambda: with what it needs, that would be linked for longer than all the others of a JVM's first acquisition. */
+    private record Acquire(Request request, long patience, long since) implements Wish<Handle> {
+        @Override
+        public Handle of(Cell cell) throws IOException, InterruptedException {
             cell.requireLockable();
             return cell.acquire(request, patience, since);
-        });
+        }
     }
 
     /**
@@ -434,7 +440,7 @@ public final class Cells {
     /** Has a daemon thread run something that blocks in the kernel. False if there are too many of them. */
     boolean ring(Runnable waitInKernel) {
         try {
-            bells.execute(waitInKernel);
+            bells().execute(waitInKernel);
             return true;
         } catch (RejectedExecutionException e) {
             return false;
@@ -444,15 +450,24 @@ public final class Cells {
         }
     }
 
+    private ThreadPoolExecutor bells() {
+        ThreadPoolExecutor made = bells.get();
+        if (made == null) {
+            made = new ThreadPoolExecutor(0, MOST_BELLS, 5, TimeUnit.SECONDS, new SynchronousQueue<>(),
+                    task -> daemon(task, "sessionlock-waits-in-kernel"));
+            made = bells.compareAndSet(null, made) ? made : bells.get(); // one that comes too late has no threads
+        }
+        return made;
+    }
+
     // ---- for the keeper ----
 
     /**
-     * Glances at what lingers, in memory only.
+     * Glances at what lingers, in memory only, and has the keeper give back what is to be given back.
      *
-     * @param due told of each lock that is to be given back
      * @return in how many nanoseconds it should be done again
      */
-    long glance(Consumer<Cell> due) {
+    long glance() {
         if (lingering.isEmpty()) {
             return Long.MAX_VALUE;
         }
@@ -463,7 +478,7 @@ public final class Cells {
             looks++;
             long within = cell.glance(start);
             if (within == 0) {
-                due.accept(cell);
+                keeper.giveBack(cell);
             }
             pause = Math.min(pause, Math.max(within, Cell.GLANCE_NANOS));
         }

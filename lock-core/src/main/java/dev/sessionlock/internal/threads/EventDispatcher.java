@@ -38,11 +38,10 @@ final class EventDispatcher {
     private final @Nullable Executor executor;
     private final RareLog refused = new RareLog(log, "the executor for callbacks refused one");
     private final RareLog slow = new RareLog(log, "a LockListener is slower than its locks, or its executor does not run it");
-    /** Stands between us and the user's executor, which may be one that runs at once. */
-    private final Executor courier = ownThreads();
-
     private final MemoryLock mutex = new MemoryLock();
     // guarded by the mutex
+    /** Stands between us and the user's executor, which may be one that runs at once. Null until it is needed. */
+    private @Nullable Executor courier;
     private final ArrayDeque<Runnable> events = new ArrayDeque<>();
     private Delivery delivery = Delivery.IDLE;
     private long askedAt;
@@ -51,6 +50,18 @@ final class EventDispatcher {
     /** @param executor where user code runs; null for daemon threads of our own */
     EventDispatcher(@Nullable Executor executor) {
         this.executor = executor;
+    }
+
+    private Executor courier() {
+        mutex.lock();
+        try {
+            if (courier == null) {
+                courier = ownThreads();
+            }
+            return courier;
+        } finally {
+            mutex.unlock();
+        }
     }
 
     private static Executor ownThreads() {
@@ -79,7 +90,7 @@ final class EventDispatcher {
      * @throws RuntimeException or an error if there is no thread or no memory for it
      */
     void run(Runnable userCode) {
-        courier.execute(() -> {
+        courier().execute(() -> {
             if (executor == null) {
                 guarded(userCode);
                 return;
@@ -140,7 +151,7 @@ final class EventDispatcher {
     private void ask() {
         boolean asked = false;
         try {
-            courier.execute(this::offerDelivery);
+            courier().execute(this::offerDelivery);
             asked = true;
         } finally {
             if (!asked) {

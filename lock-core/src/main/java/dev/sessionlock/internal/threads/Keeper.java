@@ -26,7 +26,7 @@ import org.slf4j.Logger;
  *
  * <p>It sleeps in the queue of forgotten handles, so that a leak wakes it at once; another reference enqueued there is its alarm.
  */
-final class Keeper {
+final class Keeper implements Runnable {
     private static final Logger log = Loggers.LIBRARY;
     private static final RareLog trouble = new RareLog(log, "the keeper of the locks stumbled; it goes on");
     private static final RareLog interrupted = new RareLog(log, "the keeper of the locks was interrupted; it goes on");
@@ -89,7 +89,7 @@ final class Keeper {
         try {
             if (thread == null) {
                 hookShutdown();
-                Thread fresh = threads.newThread(this::run);
+                Thread fresh = threads.newThread(this);
                 thread = fresh; // before it runs, since it asks whether it is the one
                 boolean started = false;
                 try {
@@ -168,7 +168,9 @@ final class Keeper {
         }
     }
 
-    private void run() {
+    /** What its thread does. */
+    @Override
+    public void run() {
         GrowingPause pause = new GrowingPause(LONGEST_REST_NANOS);
         while (true) {
             try {
@@ -205,22 +207,21 @@ final class Keeper {
     private void glanceUntilNextLook() throws InterruptedException {
         do {
             glances = true; // before the glance: whoever comes too late for it must ring
-            long pause = glance();
+            long pause = cells.glance();
             if (pause == Long.MAX_VALUE) {
                 glances = false;
-                pause = glance(); // for one who came in between, and did not ring
+                pause = cells.glance(); // for one who came in between, and did not ring
             }
             pause = Math.min(pause, workers.ensureProgress());
             sleep(Math.min(pause, nextLook - System.nanoTime()));
         } while (!lookNow && nextLook - System.nanoTime() > 0);
     }
 
-    private long glance() {
-        return cells.glance(cell -> {
-            Round round = new Round(this, cell.part());
-            round.giveBack(cell);
-            workers.add(round);
-        });
+    /** A lock that lingers is to be given back. */
+    void giveBack(Cell cell) {
+        Round round = new Round(this, cell.part());
+        round.giveBack(cell);
+        workers.add(round);
     }
 
     private void sleep(long nanos) throws InterruptedException {
@@ -255,9 +256,14 @@ final class Keeper {
         for (Maintainable part : parts()) {
             rounds.put(part, new Round(this, part));
         }
-        for (Cell cell : cells.all()) {
+        for (Cell cell : cells.all()) { // no lambda here, nor elsewhere on the keeper's usual way: they would be linked beside a JVM's first acquisition
             cell.loseIfOver();
-            rounds.computeIfAbsent(cell.part(), part -> new Round(this, part)).tend(cell);
+            Round round = rounds.get(cell.part());
+            if (round == null) {
+                round = new Round(this, cell.part());
+                rounds.put(cell.part(), round);
+            }
+            round.tend(cell);
         }
         closed.retainAll(rounds.keySet());
         for (Round round : rounds.values()) {

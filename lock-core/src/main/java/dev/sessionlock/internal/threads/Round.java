@@ -85,12 +85,14 @@ final class Round {
     // ---- doing it; nothing that fails here keeps it from the rest ----
 
     void run() {
-        lingering.forEach(GIVE_BACK::attempt);
+        for (Cell cell : lingering) {
+            endLingering(cell);
+        }
         if (!looks) {
             return;
         }
         if (deeply) {
-            VERIFY.attempt(part);
+            verify();
         }
         long renewedAt = System.nanoTime();
         for (Cell cell : cells) {
@@ -102,30 +104,40 @@ final class Round {
             }
         }
         if (sweeps) {
-            SWEEP.attempt(part);
+            sweep();
         }
-        CLOSE_IDLE.attempt(this);
+        closeIdle();
+    }
+
+    private static void endLingering(Cell cell) {
+        try {
+            cell.endLingeringIfIdle();
+        } catch (RuntimeException | Error e) {
+            trouble.error(e);
+        }
+    }
+
+    private void verify() {
+        try {
+            part.verify();
+        } catch (RuntimeException | Error e) {
+            trouble.error(e);
+        }
+    }
+
+    private void sweep() {
+        try {
+            part.sweep();
+        } catch (RuntimeException | Error e) {
+            trouble.error(e);
+        }
     }
 
     private void closeIdle() {
-        keeper.closeIdle(part, cells, closesAll);
-    }
-
-    private static final Step<Cell> GIVE_BACK = Cell::endLingeringIfIdle;
-    private static final Step<Maintainable> VERIFY = Maintainable::verify;
-    private static final Step<Maintainable> SWEEP = Maintainable::sweep;
-    private static final Step<Round> CLOSE_IDLE = Round::closeIdle;
-
-    /** A part of the work, of which a failure must not keep the worker from the others. */
-    private interface Step<T> {
-        void run(T subject);
-
-        default void attempt(T subject) {
-            try {
-                run(subject);
-            } catch (RuntimeException | Error e) {
-                trouble.error(e);
-            }
+        try {
+            keeper.closeIdle(part, cells, closesAll);
+        } catch (RuntimeException | Error e) {
+            trouble.error(e);
         }
     }
 }

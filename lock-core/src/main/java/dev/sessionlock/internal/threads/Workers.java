@@ -22,7 +22,7 @@ import org.jetbrains.annotations.Nullable;
  *
  * <p>Where no further thread is to be had, the keeper does one round after the other itself: it may get stuck, too, but leases run.
  */
-final class Workers {
+final class Workers implements Runnable {
     private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "a worker of the keeper stumbled; it goes on");
     private static final RareLog noThread = new RareLog(Loggers.LIBRARY,
             "no further thread to look after locks (ulimit -u, the container's pids.max): the keeper does it itself");
@@ -128,7 +128,7 @@ final class Workers {
     private boolean start() {
         boolean runs = false;
         try {
-            Thread worker = threads.newThread(this::run);
+            Thread worker = threads.newThread(this);
             worker.setName("sessionlock-worker");
             worker.start();
             runs = true;
@@ -151,7 +151,9 @@ final class Workers {
         }
     }
 
-    private void run() {
+    /** What each of the threads does. */
+    @Override
+    public void run() {
         Thread me = Thread.currentThread();
         running.add(me);
         try {

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,6 +35,11 @@ class BoardTest {
     private static final ProcessIdentity SELF = identity("3f8a2f5e-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834");
     private static final long WALL = 1_770_617_943_000_000L;
     private static final long MINUTE = 60_000_000;
+
+    private static final Board.Others ALONE = step -> {
+        step.run();
+        return true;
+    };
 
     @TempDir
     Path dir;
@@ -81,7 +87,7 @@ class BoardTest {
     }
 
     private Board open() throws IOException {
-        return Board.openForUse(dir, mode, SELF);
+        return Board.openForUse(dir, mode, SELF, ALONE);
     }
 
     private Line claim(Board board, long h) throws IOException {
@@ -188,6 +194,42 @@ class BoardTest {
         for (int i = 0; i < Board.WINDOW; i++) {
             assertThat(board.find(h(0, i)).until(0)).isEqualTo(i + 1);
         }
+    }
+
+    /** 64 MB after 900,000 names in a minute or two, as it was, would stay until somebody stops all processes and removes it. */
+    @Test
+    void namesThatAreUsedOneAfterTheOtherDoNotMakeItGrowWithoutEnd() throws IOException {
+        Board board = open();
+        for (int i = 0; i < 300_000; i++) {
+            long wall = WALL + 25L * i; // as fast as one thread takes and gives back locks
+            board.findOrClaim(LockName.hash("session-" + i), wall, mode, bytes).drawToken(wall);
+        }
+
+        assertThat(sizeOfAll()).isLessThan(2 << 20);
+    }
+
+    @Test
+    void locksThatAreHeldAtOnceAllFindRoom() throws IOException {
+        Board board = open();
+        for (int i = 0; i < 30_000; i++) {
+            long h = LockName.hash("session-" + i);
+            bytes.inUse.add(h);
+            Lines.publish(claim(board, h), 0, Line.NEVER);
+        }
+
+        for (int i = 0; i < 30_000; i++) {
+            assertThat(board.find(LockName.hash("session-" + i)).until(0)).isEqualTo(Line.NEVER);
+        }
+    }
+
+    private long sizeOfAll() throws IOException {
+        long sum = 0;
+        try (DirectoryStream<Path> boards = Files.newDirectoryStream(dir, "board*")) {
+            for (Path file : boards) {
+                sum += Files.size(file);
+            }
+        }
+        return sum;
     }
 
     @Test
@@ -367,7 +409,7 @@ class BoardTest {
         ProcessIdentity later = identity("00000000-0000-4000-8000-000000000001", "4026531834");
 
         assertThat(Board.openIfReady(dir, later)).as("not before it was cleared").isNull();
-        Board after = Board.openForUse(dir, mode, later);
+        Board after = Board.openForUse(dir, mode, later, ALONE);
 
         for (int i = 0; i < 700; i++) {
             Line line = after.find(LockName.hash("n" + i));
@@ -378,7 +420,37 @@ class BoardTest {
         assertThat(after.find(LockName.hash("n699")).drawToken(0)).isGreaterThan(token);
         assertThat(Board.openIfReady(dir, later)).isNotNull();
         Lines.publish(after.find(LockName.hash("n3")), 0, 5);
-        assertThat(Board.openForUse(dir, mode, later).find(LockName.hash("n3")).until(0)).as("only the first one clears").isEqualTo(5);
+        assertThat(Board.openForUse(dir, mode, later, ALONE).find(LockName.hash("n3")).until(0)).as("only the first one clears").isEqualTo(5);
+    }
+
+    @Test
+    void theFirstAfterABootMakesALargeOneSmallAgainAndTokensGrowOn() throws IOException {
+        Board before = open();
+        long token = 0;
+        for (int i = 0; i < 30_000; i++) {
+            long h = LockName.hash("session-" + i);
+            bytes.inUse.add(h);
+            token = claim(before, h).drawToken(WALL + 30_000 - i);
+        }
+        assertThat(sizeOfAll()).isGreaterThan(2 << 20);
+
+        Board after = Board.openForUse(dir, mode, identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834"), ALONE);
+
+        assertThat(sizeOfAll()).isLessThan(20_000);
+        assertThat(after.find(LockName.hash("session-0"))).isNull();
+        assertThat(claim(after, LockName.hash("session-7")).drawToken(0)).as("the clock set back").isGreaterThan(WALL + 30_000);
+        assertThat(after.isInPlace()).isTrue();
+    }
+
+    /** One without {@code /proc} does not know that there was a boot, so it may have come first and hold a lock. */
+    @Test
+    void theFirstAfterABootClearsNothingBesideAnotherThatMayHaveComeBefore() throws IOException {
+        long h = LockName.hash("session.jsonl");
+        Lines.publish(claim(open(), h), 0, 42);
+        ProcessIdentity later = identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834");
+
+        assertThat(Board.openForUse(dir, mode, later, step -> false).find(h).until(0)).isEqualTo(42);
+        assertThat(Board.openForUse(dir, mode, later, ALONE).find(h).until(0)).as("once it is gone").isZero();
     }
 
     @Test
@@ -386,7 +458,7 @@ class BoardTest {
         long h = LockName.hash("session.jsonl");
         claim(open(), h).raiseHand(7);
 
-        Board later = Board.openForUse(dir, mode, identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834"));
+        Board later = Board.openForUse(dir, mode, identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834"), ALONE);
 
         assertThat(later.find(h).waiterSeen()).isZero();
     }
@@ -397,10 +469,10 @@ class BoardTest {
         long h = LockName.hash("session.jsonl");
         Lines.publish(claim(open(), h), 0, 42);
         assertThat(Board.openIfReady(dir, identity(null, "4026531834"))).isNotNull();
-        assertThat(Board.openForUse(dir, mode, identity(null, "4026531834")).find(h).until(0)).as("it does not know its own boot").isEqualTo(42);
+        assertThat(Board.openForUse(dir, mode, identity(null, "4026531834"), ALONE).find(h).until(0)).as("it does not know its own boot").isEqualTo(42);
 
         Files.delete(dir.resolve(Board.FILE));
-        Lines.publish(claim(Board.openForUse(dir, mode, identity(null, null)), h), 0, 43);
+        Lines.publish(claim(Board.openForUse(dir, mode, identity(null, null), ALONE), h), 0, 43);
         assertThat(Board.openIfReady(dir, SELF)).isNotNull();
         assertThat(open().find(h).until(0)).as("the board does not name its boot").isEqualTo(43);
     }
@@ -408,12 +480,12 @@ class BoardTest {
     @Test
     void bootIdsThatAreNoUuidsAreToldApartToo() throws IOException {
         long h = LockName.hash("session.jsonl");
-        Lines.publish(claim(Board.openForUse(dir, mode, identity("boot-1", "ns-1")), h), 0, 42);
+        Lines.publish(claim(Board.openForUse(dir, mode, identity("boot-1", "ns-1"), ALONE), h), 0, 42);
 
         assertThat(Board.openIfReady(dir, identity("boot-1", "ns-1")).comparable()).isTrue();
         assertThat(Board.openIfReady(dir, identity("boot-1", "ns-2")).comparable()).isFalse();
         assertThat(Board.openIfReady(dir, identity("boot-2", "ns-1"))).isNull();
-        assertThat(Board.openForUse(dir, mode, identity("boot-2", "ns-1")).find(h).until(0)).isZero();
+        assertThat(Board.openForUse(dir, mode, identity("boot-2", "ns-1"), ALONE).find(h).until(0)).isZero();
     }
 
     @Test
@@ -441,7 +513,7 @@ class BoardTest {
         Lines.publish(claim(open(), 64), 0, 99);
         ProcessIdentity contained = identity(SELF.boot(), "4026532999");
 
-        Board board = Board.openForUse(dir, mode, contained);
+        Board board = Board.openForUse(dir, mode, contained, ALONE);
 
         assertThat(board.comparable()).isFalse();
         assertThat(board.find(64).until(0)).isEqualTo(99);

@@ -40,20 +40,20 @@ class ProcessMarkTest {
         ProcessMark other = drawing(7, 7, 7, 9);
         one.take();
         other.take();
-        assertThat(one.value()).isEqualTo(7);
-        assertThat(other.value()).isEqualTo(9);
+        assertThat(one.getAsLong()).isEqualTo(7);
+        assertThat(other.getAsLong()).isEqualTo(9);
 
         one.free();
         ProcessMark late = drawing(7, 9, 7);
         late.take();
-        assertThat(late.value()).as("free again").isEqualTo(7);
+        assertThat(late.getAsLong()).as("free again").isEqualTo(7);
     }
 
     @Test
     void zeroIsNobodys() throws IOException {
         ProcessMark mark = drawing(0, 1L << 16);
         mark.take();
-        assertThat(mark.value()).isEqualTo(1);
+        assertThat(mark.getAsLong()).isEqualTo(1);
     }
 
     @Test
@@ -62,14 +62,14 @@ class ProcessMarkTest {
         mark.take();
         mark.verify((position, takenAt) -> true);
         mark.verify((position, takenAt) -> null);
-        assertThat(mark.value()).isEqualTo(7);
+        assertThat(mark.getAsLong()).isEqualTo(7);
         mark.verify((position, takenAt) -> false);
-        assertThat(mark.value()).as("nobody else had it").isEqualTo(7);
+        assertThat(mark.getAsLong()).as("nobody else had it").isEqualTo(7);
 
         FileLock[] thief = new FileLock[1];
         mark.free();
         mark.take();
-        assertThat(mark.value()).isEqualTo(8);
+        assertThat(mark.getAsLong()).isEqualTo(8);
         mark.verify((position, takenAt) -> {
             assertThat(position).isEqualTo(Guards.positionOfMark(8));
             return true;
@@ -78,7 +78,7 @@ class ProcessMarkTest {
         thief[0] = guards.tryMark(8);
         ProcessMark robbed = drawing(8, 8, 11);
         robbed.take();
-        assertThat(robbed.value()).isEqualTo(11);
+        assertThat(robbed.getAsLong()).isEqualTo(11);
         thief[0].release();
     }
 
@@ -88,7 +88,7 @@ class ProcessMarkTest {
         ProcessMark second = new ProcessMark(guards, () -> 5);
         first.take();
         second.take();
-        assertThat(second.value()).isEqualTo(5);
+        assertThat(second.getAsLong()).isEqualTo(5);
         second.free();
         assertThat(guards.tryMark(5)).as("the first one's").isNull();
     }

@@ -67,6 +67,11 @@ class MutexTest {
     }
 
     @Test
+    void overflowAtAnyDepthLeavesItFreeWhereItIsWrittenOut() throws Exception {
+        assertThat(overflows("written out")).as("times that it stayed locked").isZero();
+    }
+
+    @Test
     void theUsualWayStaysLockedWhichIsWhatThisIsFor() throws Exception {
         assertThat(overflows("usual")).as("times that it stayed locked").isPositive();
     }
@@ -124,7 +129,7 @@ class MutexTest {
 
         public static void main(String[] args) throws InterruptedException {
             int[] stuck = new int[1];
-            Thread thread = new Thread(null, () -> stuck[0] = args[0].equals("wanted") ? wanted() : rounds(args[0].equals("mutex")), "overflows", 0);
+            Thread thread = new Thread(null, () -> stuck[0] = args[0].equals("wanted") ? wanted() : rounds(args[0]), "overflows", 0);
             thread.start();
             thread.join();
             System.out.println("stuck: " + stuck[0]);
@@ -169,13 +174,17 @@ class MutexTest {
             }
         }
 
-        private static int rounds(boolean robust) {
+        private static int rounds(String what) {
             int deepest = deepest();
             int stuck = 0;
             for (int round = 0; round < ROUNDS; round++) {
                 Mutex mutex = new Mutex();
                 ReentrantLock usual = new ReentrantLock();
-                IntConsumer take = robust ? i -> mutex.locked(Overflower::nothing) : i -> takeAsUsual(usual);
+                IntConsumer take = switch (what) {
+                    case "mutex" -> i -> mutex.locked(Overflower::nothing);
+                    case "written out" -> i -> takeInTheOpen(mutex);
+                    default -> i -> takeAsUsual(usual);
+                };
                 try {
                     descend(deepest - round % 60, take);
                 } catch (StackOverflowError e) {
@@ -183,6 +192,16 @@ class MutexTest {
                 }
             }
             return stuck;
+        }
+
+        private static void takeInTheOpen(Mutex mutex) {
+            int outer = mutex.depth();
+            try {
+                mutex.lock();
+                nothing();
+            } finally {
+                mutex.unlock(outer);
+            }
         }
 
         private static void takeAsUsual(ReentrantLock lock) {
