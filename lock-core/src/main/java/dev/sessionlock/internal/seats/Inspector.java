@@ -7,6 +7,7 @@ import dev.sessionlock.internal.directory.Glance;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockPlace.Found;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.Span;
 import dev.sessionlock.internal.system.Vitality;
 import java.nio.file.Path;
@@ -30,17 +31,24 @@ public final class Inspector {
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
 
     private final Glance seen;
+    private final ProcessTable processes;
     private final List<String> evidence = new ArrayList<>();
     /** Of the process that the record names; null if it names none, or one that cannot be judged. */
     private @Nullable Vitality owner;
 
-    private Inspector(Glance seen) {
+    private Inspector(Glance seen, ProcessTable processes) {
         this.seen = seen;
+        this.processes = processes;
     }
 
     /** {@return the verdict on what was seen} */
     public static LockReport report(Glance seen) {
-        return new Inspector(seen).report();
+        return report(seen, new ProcessTable());
+    }
+
+    /** {@return the verdict on what was seen} Of many that were seen before, those of one process are judged by one look at it. */
+    static LockReport report(Glance seen, ProcessTable processes) {
+        return new Inspector(seen, processes).report();
     }
 
     /**
@@ -167,7 +175,7 @@ public final class Inspector {
         if (pid == null || pid <= 0) {
             return verdict(State.FREE, null);
         }
-        owner = seen.judge(pid, -1, null);
+        owner = processes.judge(pid, -1, null);
         evidence.add(owner.inWords());
         boolean past = seen.comparable() && seen.until().get(0) <= seen.now();
         if (past) {
@@ -178,7 +186,7 @@ public final class Inspector {
 
     private LockReport stranger(LockContent.Stranger stranger) {
         evidence.add("another program's lock (its record is not ours)");
-        Vitality vitality = seen.judge(stranger.pid(), stranger.startTicks(), null);
+        Vitality vitality = processes.judge(stranger.pid(), stranger.startTicks(), null);
         owner = vitality;
         evidence.add(new Vitality(vitality.verdict(), vitality.evidence() + ", if it shares our pid namespace").inWords());
         if (stranger.createdAt() != null) {
@@ -227,8 +235,8 @@ public final class Inspector {
     }
 
     private Vitality judge(LockRecord record) {
-        return Residue.hasOurTimes(record, seen.self()) ? seen.judge(record.pid(), record.starttime(), Residue.started(record))
-                : Residue.ofAnotherClock(seen.judge(record.pid(), -1, null));
+        return Residue.hasOurTimes(record, seen.self()) ? processes.judge(record.pid(), record.starttime(), Residue.started(record))
+                : Residue.ofAnotherClock(processes.judge(record.pid(), -1, null));
     }
 
     private boolean isOfOurNamespace(LockRecord record) {
