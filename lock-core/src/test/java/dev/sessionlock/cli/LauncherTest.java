@@ -306,10 +306,25 @@ class LauncherTest {
         Call warm = call("status", session.toString());
 
         String quoted = "'" + launcher.toString().replace("'", "'\\''") + "'";
+        String asJar = new String(new ProcessBuilder(System.getProperty("java.home") + "/bin/java", "-XX:TieredStopAtLevel=1", "-jar",
+                place.getFileName() + "/sessionlock.jar", "status", session.toString()).directory(scratch.toFile()).start()
+                .getInputStream().readAllBytes());
+        assertThat(asJar).contains("java -jar " + quoted.replace("sessionlock'", "sessionlock.jar'") + " clear --yes");
         assertThat(cold).matches(call -> call.exitCode() == 0 && call.err().isEmpty());
-        assertThat(cold.out()).contains("foreign", "to do     " + quoted + " clear --yes " + session.toRealPath());
+        assertThat(cold.out()).contains("foreign", "to do     " + quoted + " clear --yes " + scratch.toRealPath().resolve("session.jsonl"));
         assertThat(warm.out()).containsPattern("dev\\.sessionlock\\.internal\\.seats\\.Inspector source: shared objects file \\(top\\)")
                 .contains(cold.out().lines().findFirst().orElseThrow());
+    }
+
+    @Test
+    void jobHasTheLocaleOfItsCaller() throws Exception {
+        String[] run = {"run", scratch.resolve("x").toString(), "--", "sh", "-c", "echo job=${LC_ALL-none}/${SESSIONLOCK_LC_ALL-none}"};
+        try (ToolProcess without = ToolProcess.startScript(scratch, "LC_ALL=C.UTF-8 SESSIONLOCK_LC_ALL= exec " + ToolProcess.quoted(run))) {
+            without.awaitOut("job=none/none");
+        }
+        try (ToolProcess with = ToolProcess.startScript(scratch, "LC_ALL=C.UTF-8 SESSIONLOCK_LC_ALL=POSIX exec " + ToolProcess.quoted(run))) {
+            with.awaitOut("job=POSIX/none");
+        }
     }
 
     /** The tool as one jar, as far as an archive needs it: classes of directories cannot be archived. */
