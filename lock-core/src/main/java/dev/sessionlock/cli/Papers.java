@@ -13,7 +13,7 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Model.PositionalParamSpec;
 
 /** Writes what is installed beside the tool, from its own help: the man page, and the completion for bash and zsh. The build calls it. */
-final class Papers {
+public final class Papers {
     private static final String NAME = "sessionlock";
 
     private Papers() {
