@@ -42,8 +42,8 @@ class PapersTest {
 
     private List<String> completed(String typed) throws Exception {
         String script = "source '" + directory.resolve("sessionlock-completion.sh") + "'; COMP_WORDS=(" + typed + "); COMP_LINE='" + typed + "'; "
-                + "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_POINT=${#COMP_LINE}; _complete_sessionlock; echo ${COMPREPLY[@]}";
-        Process bash = new ProcessBuilder("bash", "-c", script).redirectErrorStream(true).start();
+                + "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_POINT=${#COMP_LINE}; _complete_sessionlock; echo ${COMPREPLY[@]}"; // on stderr compopt complains that this is no completion
+        Process bash = new ProcessBuilder("bash", "-c", script).redirectError(ProcessBuilder.Redirect.DISCARD).start();
         String said = new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
         assertThat(bash.waitFor()).isZero();
         return said.isEmpty() ? List.of() : List.of(said.split(" "));
