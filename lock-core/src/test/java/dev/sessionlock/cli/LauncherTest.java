@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
@@ -300,10 +301,17 @@ class LauncherTest {
         Path session = scratch.resolve("session.jsonl");
         Files.writeString(scratch.resolve("session.jsonl.lock"), "{\"pid\":4000000000,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}");
 
-        Call cold = call("status", session.toString());
+        // Where a name needs escaping in a URL, a JVM takes only its own classes from the archive, not the jar's.
+        Path plain = Files.createDirectory(scratch.resolve("plain"));
+        Files.copy(launcher, plain.resolve("sessionlock"), StandardCopyOption.COPY_ATTRIBUTES);
+        Files.copy(place.resolve("sessionlock.jar"), plain.resolve("sessionlock.jar"));
+        call(plain.resolve("sessionlock"), "status", session.toString());
         awaitMade();
         environment.put("SESSIONLOCK_JAVA_OPTS", "-Xlog:class+load:stdout");
-        Call warm = call("status", session.toString());
+        Call warm = call(plain.resolve("sessionlock"), "status", session.toString());
+        environment.remove("SESSIONLOCK_JAVA_OPTS");
+        environment.put("SESSIONLOCK_CACHE", "off");
+        Call cold = call("status", session.toString());
 
         String quoted = "'" + launcher.toString().replace("'", "'\\''") + "'";
         String asJar = new String(new ProcessBuilder(System.getProperty("java.home") + "/bin/java", "-XX:TieredStopAtLevel=1", "-jar",
