@@ -92,6 +92,7 @@ final class Job {
                 return SignalHooks.exitCode(early);
             }
             ProcessBuilder builder = new ProcessBuilder(Guardian.tethered(command)).inheritIO();
+            restoreLocale(builder.environment());
             builder.environment().putAll(environment);
             mark.addTo(builder.environment());
             witness = first;
@@ -100,6 +101,16 @@ final class Job {
             return 0;
         } finally {
             mutex.unlock();
+        }
+    }
+
+    /** The launcher sets a locale in which the tool can show all names, where there is none. The job has that of its caller. */
+    private static void restoreLocale(Map<String, String> environment) {
+        String before = environment.remove("SESSIONLOCK_LC_ALL");
+        if (before != null && before.isEmpty()) {
+            environment.remove("LC_ALL");
+        } else if (before != null) {
+            environment.put("LC_ALL", before);
         }
     }
 

@@ -6,6 +6,7 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.system.Span;
+import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.AccessDeniedException;
@@ -100,7 +101,9 @@ final class ListCommand implements Callable<Integer> {
         if (json) {
             out.println(Finding.json(shown));
         } else if (olderThan == null || !shown.isEmpty()) {
-            print(out, shown, Ansi.AUTO);
+            PrintWriter page = new PrintWriter(new BufferedWriter(out)); // stdout flushes each line, and there may be thousands
+            print(page, shown, Ansi.AUTO.enabled() ? Ansi.ON : Ansi.OFF);
+            page.flush();
         }
         out.flush();
         troubles.forEach(trouble -> Main.say(spec.commandLine(), trouble, Main.TROUBLE));
@@ -218,7 +221,7 @@ final class ListCommand implements Callable<Integer> {
         StringBuilder line = new StringBuilder();
         for (int column = 0; column < widths.length; column++) {
             // Padded first: what colours a text has no width.
-            String cell = String.format("%-" + widths[column] + "s", row[column]);
+            String cell = row[column] + " ".repeat(widths[column] - row[column].length());
             line.append(finding != null && column == 0 ? finding.styled(ansi, cell) : cell).append("   ");
         }
         return line.append(row[row.length - 1]).toString();

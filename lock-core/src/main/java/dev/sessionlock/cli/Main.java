@@ -2,10 +2,15 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Passwords;
+import dev.sessionlock.internal.system.ToolCommand;
+import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -21,8 +26,6 @@ import picocli.CommandLine.UnmatchedArgumentException;
         name = "sessionlock",
         description = "Locks on session files: run a job under one, see who holds one and why, clear a dead one.",
         versionProvider = Main.Version.class,
-        subcommands = {RunCommand.class, StatusCommand.class, ListCommand.class, ClearCommand.class, WatchCommand.class,
-            DoctorCommand.class, DemoCommand.class, DemoActorCommand.class, DoctorPartnerCommand.class},
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
         optionListHeading = "%nOptions:%n",
@@ -56,6 +59,20 @@ public final class Main implements Callable<Integer> {
     static final int TROUBLE = 2;
     /** The lock was not to be had in time: EX_TEMPFAIL of sysexits.h, "try again later". */
     static final int NOT_ACQUIRED = 75;
+    /** By name, in the order of the help. */
+    private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
+
+    static {
+        COMMANDS.put("run", RunCommand.class);
+        COMMANDS.put("status", StatusCommand.class);
+        COMMANDS.put("list", ListCommand.class);
+        COMMANDS.put("clear", ClearCommand.class);
+        COMMANDS.put("watch", WatchCommand.class);
+        COMMANDS.put("doctor", DoctorCommand.class);
+        COMMANDS.put("demo", DemoCommand.class);
+        COMMANDS.put("demo-actor", DemoActorCommand.class);
+        COMMANDS.put(DoctorPartnerCommand.NAME, DoctorPartnerCommand.class);
+    }
 
     @Spec
     private CommandSpec spec;
@@ -71,11 +88,32 @@ public final class Main implements Callable<Integer> {
 
     /** Runs the tool and ends the JVM with its exit code. */
     public static void main(String[] args) {
-        System.exit(commandLine().execute(args));
+        nameTool();
+        System.exit(commandLine(args).execute(args));
     }
 
-    static CommandLine commandLine() {
-        return new CommandLine(new Main())
+    /** Advice names the tool as its reader can start it from anywhere: by the launcher, which says where it is, or by the jar. */
+    private static void nameTool() {
+        String launcher = System.getProperty("sessionlock.tool", "");
+        String jar = System.getProperty("java.class.path", "");
+        if (!launcher.isEmpty()) {
+            ToolCommand.isLauncher(launcher);
+        } else if (jar.endsWith(".jar") && jar.indexOf(File.pathSeparatorChar) < 0) { // what -jar was given
+            ToolCommand.isJar(Path.of(jar).toAbsolutePath().normalize().toString());
+        }
+    }
+
+    /**
+     * {@return the tool, ready for these arguments} It knows all commands, unless the first argument names one: then it knows that one alone, since
+     * reading the options of a command from its annotations takes a good part of the time in which {@code status} answers.
+     */
+    static CommandLine commandLine(String... args) {
+        CommandLine tool = new CommandLine(new Main());
+        Class<?> named = args.length == 0 ? null : COMMANDS.get(args[0]);
+        for (Class<?> command : named == null ? COMMANDS.values() : List.of(named)) {
+            tool.addSubcommand(command);
+        }
+        return tool
                 .setUsageHelpWidth(HELP_WIDTH)
                 .setExpandAtFiles(false) // a job's argument "@x" is the job's
                 .setCaseInsensitiveEnumValuesAllowed(true)

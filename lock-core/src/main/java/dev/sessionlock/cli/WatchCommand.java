@@ -54,8 +54,6 @@ import picocli.CommandLine.Spec;
 final class WatchCommand implements Callable<Integer> {
     private static final Duration SHORTEST = Duration.ofMillis(100);
     private static final Duration LONGEST = Duration.ofHours(1);
-    /** Looking takes at most this share of the time, however many locks there are. */
-    private static final int SHARE = 10;
 
     // What wakes it between two looks, beside the signals.
     private static final String QUIT = "quit";
@@ -123,10 +121,11 @@ final class WatchCommand implements Callable<Integer> {
                 }
             });
             Screen.Size size = terminal.size();
+            Pace pace = Pace.of(interval);
             while (true) {
                 long start = System.nanoTime();
                 Snapshot snapshot = view.look();
-                long next = start + pause(System.nanoTime() - start);
+                long next = start + pace.after(System.nanoTime() - start);
                 if (!toldOfResizing) {
                     size = terminal.size();
                 }
@@ -140,10 +139,6 @@ final class WatchCommand implements Callable<Integer> {
                 }
             }
         }
-    }
-
-    private long pause(long cost) {
-        return Math.max(interval.toNanos(), SHARE * cost);
     }
 
     /** {@return what happens before the next look; null if nothing does} */
@@ -162,6 +157,7 @@ final class WatchCommand implements Callable<Integer> {
         ChangeLog changes = new ChangeLog(ZoneId.systemDefault());
         Charset charset = Terminal.charsetOfStdout();
         FileOutputStream out = new FileOutputStream(FileDescriptor.out);
+        Pace pace = Pace.of(interval);
         PipeWitness witness = PipeWitness.start(() -> events.add(PIPE_CLOSED));
         try {
             while (true) {
@@ -170,7 +166,7 @@ final class WatchCommand implements Callable<Integer> {
                 if (!lines.isEmpty() && !printed(out, (String.join("\n", lines) + "\n").getBytes(charset))) {
                     return 0;
                 }
-                String event = next(start + pause(System.nanoTime() - start));
+                String event = next(start + pace.after(System.nanoTime() - start));
                 if (event != null) {
                     return exitCode(event);
                 }

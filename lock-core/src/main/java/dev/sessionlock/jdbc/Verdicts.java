@@ -3,6 +3,7 @@ package dev.sessionlock.jdbc;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.internal.system.Span;
+import dev.sessionlock.internal.system.ToolCommand;
 import dev.sessionlock.internal.system.Vitality;
 import java.time.Duration;
 import java.time.Instant;
@@ -14,7 +15,6 @@ import org.jetbrains.annotations.Nullable;
 
 /** Turns a row into a verdict with its evidence, in words for a person. */
 final class Verdicts {
-    private static final String TOOL = "java -jar sessionlock.jar clear --jdbc URL";
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
 
     private Verdicts() {
@@ -60,10 +60,11 @@ final class Verdicts {
     }
 
     private static String advice(State state, Row row, Vitality vitality) {
-        String name = (row.name().startsWith("-") ? "-- " : "") + quoted(row.name()); // else it would be an option
-        String letGo = TOOL + " --token " + row.token() + " --yes " + name;
+        String name = (row.name().startsWith("-") ? "-- " : "") + ToolCommand.quoted(row.name()); // else it would be an option
+        String clear = ToolCommand.words() + " clear --jdbc URL";
+        String letGo = clear + " --token " + row.token() + " --yes " + name;
         if (state == State.STALE) {
-            return TOOL + " --yes " + name + "   # or nothing: the next acquisition on " + row.host() + " replaces it, and elsewhere once its "
+            return clear + " --yes " + name + "   # or nothing: the next acquisition on " + row.host() + " replaces it, and elsewhere once its "
                     + "lease is over";
         } else if (state == State.EXPIRED) {
             return "nothing: the next acquisition passes it over" + (vitality.isStopped() ? "; kill -CONT " + row.pid() + " wakes it" : "");
@@ -72,9 +73,5 @@ final class Verdicts {
         }
         return letGo + "   # asks it to let go"
                 + (vitality.verdict() == Vitality.Verdict.ALIVE ? "; what it is busy with: jstack " + row.pid() : "");
-    }
-
-    private static String quoted(String name) {
-        return name.matches("[\\w@%+=:,./-]+") ? name : "'" + name.replace("'", "'\\''") + "'";
     }
 }

@@ -10,6 +10,7 @@ import dev.sessionlock.cli.MainTest.Outcome;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -248,5 +249,29 @@ class ListCommandTest {
                 stranger.destroyForcibly().waitFor();
             }
         }
+    }
+
+    @Test
+    void manyLocksAreReadWithAFewLooksAtTheKernelAndOneAtTheirProcess() throws Exception {
+        Needs.program("strace");
+        int many = 200;
+        Path calls = scratch.resolve("calls");
+        try (SessionLocks locks = SessionLocks.create()) {
+            List<SessionLock> held = new ArrayList<>();
+            for (int i = 0; i < many; i++) {
+                held.add(locks.acquire(directory.resolve("s" + i), LockOptions.defaults().withLease(LockOptions.MAX_LEASE)));
+            }
+            try (ToolProcess tool = ToolProcess.startScript(scratch,
+                    "exec strace -f -qq -e trace=openat -o " + calls + " " + ToolProcess.quoted("list", directory.toString()))) {
+                assertThat(tool.exitCode()).isZero();
+                assertThat(tool.out()).contains(many + " locks in ");
+            }
+            held.forEach(SessionLock::close);
+        }
+        String holder = "/proc/" + ProcessHandle.current().pid() + "/stat";
+        List<String> opened = Files.readAllLines(calls);
+        assertThat(opened).filteredOn(call -> call.contains("s199.lock")).isNotEmpty();
+        assertThat(opened).filteredOn(call -> call.contains("\"/proc/locks\"")).hasSizeBetween(1, 10); // of two times five rounds, mostly one
+        assertThat(opened).filteredOn(call -> call.contains(holder)).hasSizeBetween(1, 2);
     }
 }

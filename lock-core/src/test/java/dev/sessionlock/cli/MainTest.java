@@ -24,7 +24,7 @@ class MainTest {
         static Outcome of(String... args) {
             StringWriter out = new StringWriter();
             StringWriter err = new StringWriter();
-            CommandLine tool = Main.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true));
+            CommandLine tool = Main.commandLine(args).setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true));
             int exitCode = tool.execute(args);
             return new Outcome(exitCode, out.toString(), err.toString());
         }

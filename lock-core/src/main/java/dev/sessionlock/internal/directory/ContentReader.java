@@ -3,6 +3,8 @@ package dev.sessionlock.internal.directory;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
@@ -163,9 +165,32 @@ final class ContentReader {
 
     private static @Nullable Instant instant(Map<String, Object> members, String key) {
         try {
-            return members.get(key) instanceof String text ? Instant.parse(text) : null;
+            return members.get(key) instanceof String text ? instant(text) : null;
         } catch (DateTimeException e) {
             return null;
         }
+    }
+
+    /** Read by hand where it is as we write it: a formatter would take as long as all else that is read of a record. */
+    private static Instant instant(String text) {
+        boolean asWritten = text.length() == 24 && text.charAt(4) == '-' && text.charAt(7) == '-' && text.charAt(10) == 'T'
+                && text.charAt(13) == ':' && text.charAt(16) == ':' && text.charAt(19) == '.' && text.charAt(23) == 'Z';
+        if (!asWritten || text.charAt(11) == '2' && text.charAt(12) >= '4' || text.charAt(17) >= '6') { // a leap second perhaps
+            return Instant.parse(text);
+        }
+        return LocalDateTime.of(digits(text, 0, 4), digits(text, 5, 7), digits(text, 8, 10), digits(text, 11, 13), digits(text, 14, 16),
+                digits(text, 17, 19), digits(text, 20, 23) * 1_000_000).toInstant(ZoneOffset.UTC);
+    }
+
+    private static int digits(String text, int from, int to) {
+        int value = 0;
+        for (int i = from; i < to; i++) {
+            int digit = text.charAt(i) - '0';
+            if (digit < 0 || digit > 9) {
+                throw new DateTimeException(text);
+            }
+            value = 10 * value + digit;
+        }
+        return value;
     }
 }

@@ -1,11 +1,8 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.ProcessIdentity;
-import dev.sessionlock.internal.system.ProcessTable;
-import dev.sessionlock.internal.system.Vitality;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
@@ -59,10 +56,5 @@ public record Glance(
      */
     public static Collection<Glance> atAll(Path home) throws IOException {
         return new Survey(home).ofAll();
-    }
-
-    /** {@return whether a process lives} */
-    public Vitality judge(long pid, long startTicks, @Nullable Instant started) {
-        return new ProcessTable().judge(pid, startTicks, started);
     }
 }

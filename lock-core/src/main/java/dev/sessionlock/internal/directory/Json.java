@@ -128,8 +128,11 @@ final class Json {
     }
 
     private String string() throws SyntaxException {
-        StringBuilder plain = new StringBuilder();
-        at++; // the quote
+        int start = ++at; // behind the quote
+        while (at < text.length() && text.charAt(at) >= ' ' && text.charAt(at) != '\\' && text.charAt(at) != '"') {
+            at++;
+        }
+        StringBuilder plain = new StringBuilder(text.substring(start, at)); // mostly all of it
         while (true) {
             char c = take();
             if (c == '"') {

@@ -156,7 +156,7 @@ final class Survey {
     private Map<String, Glance> look(Collection<String> names) throws IOException {
         Map<String, Glance> settled = new TreeMap<>();
         Collection<String> open = names;
-        for (int round = 1; round == 1 || !open.isEmpty(); round++) {
+        for (int round = 1; round == 1 && firstBytes == null || !open.isEmpty(); round++) {
             long now = Clock.SYSTEM.nanos(); // before everything else: leases that are renewed meanwhile look the longer
             List<Sighting> seen = new ArrayList<>(open.size());
             for (String name : open) {

@@ -8,6 +8,7 @@ import dev.sessionlock.internal.directory.OpenDirectories;
 import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.OpenFiles;
+import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
@@ -19,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import org.slf4j.Logger;
 
@@ -169,7 +171,7 @@ public final class FileEngine implements LockEngine {
     @Override
     public Sight look(Whereabouts where) throws IOException {
         try {
-            return sight(Glance.at(where.parent().toRealPath(), where.name()));
+            return sight(Glance.at(where.parent().toRealPath(), where.name()), new ProcessTable());
         } catch (TableFault e) {
             throw e.getCause();
         }
@@ -184,17 +186,19 @@ public final class FileEngine implements LockEngine {
     public List<Sight> lookAll(Path directory) throws IOException {
         Names.requireDefaultFileSystem(directory);
         try {
-            return Glance.atAll(directory.toRealPath()).stream().map(FileEngine::sight).toList();
+            Collection<Glance> seen = Glance.atAll(directory.toRealPath());
+            ProcessTable processes = ProcessTable.ofOneLook(); // when all records have been read
+            return seen.stream().map(each -> sight(each, processes)).toList();
         } catch (TableFault e) {
             throw e.getCause();
         }
     }
 
-    private static Sight sight(Glance seen) {
+    private static Sight sight(Glance seen, ProcessTable processes) {
         boolean complete = Inspector.isReplaceableNow(seen);
         boolean bare = seen.record() != null && seen.record().content() instanceof LockContent.Stranger it && it.createdAt() == null;
         Whereabouts where = new Whereabouts(seen.target().getParent(), seen.target().getFileName().toString(), false);
-        return new Sight(where, Inspector.report(seen), seen.takeover() != null, complete, bare && !seen.targetExists());
+        return new Sight(where, Inspector.report(seen, processes), seen.takeover() != null, complete, bare && !seen.targetExists());
     }
 
     // ---- the keeper's ----

@@ -7,7 +7,9 @@ import dev.sessionlock.internal.directory.Glance;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockPlace.Found;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.Span;
+import dev.sessionlock.internal.system.ToolCommand;
 import dev.sessionlock.internal.system.Vitality;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -21,8 +23,6 @@ import org.jetbrains.annotations.Nullable;
 
 /** Turns what was seen of a lock into a verdict with its evidence, in words for a person. */
 public final class Inspector {
-    /** What the tool is called in advice. */
-    private static final String TOOL = "java -jar sessionlock.jar";
     /** Begins the remark on the command that asks a holder to let go. */
     private static final String ASKS = "   # asks it to let go";
     /** Begins the fact that a lease is over. */
@@ -30,17 +30,24 @@ public final class Inspector {
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
 
     private final Glance seen;
+    private final ProcessTable processes;
     private final List<String> evidence = new ArrayList<>();
     /** Of the process that the record names; null if it names none, or one that cannot be judged. */
     private @Nullable Vitality owner;
 
-    private Inspector(Glance seen) {
+    private Inspector(Glance seen, ProcessTable processes) {
         this.seen = seen;
+        this.processes = processes;
     }
 
     /** {@return the verdict on what was seen} */
     public static LockReport report(Glance seen) {
-        return new Inspector(seen).report();
+        return report(seen, new ProcessTable());
+    }
+
+    /** {@return the verdict on what was seen} Of many that were seen before, those of one process are judged by one look at it. */
+    static LockReport report(Glance seen, ProcessTable processes) {
+        return new Inspector(seen, processes).report();
     }
 
     /**
@@ -167,7 +174,7 @@ public final class Inspector {
         if (pid == null || pid <= 0) {
             return verdict(State.FREE, null);
         }
-        owner = seen.judge(pid, -1, null);
+        owner = processes.judge(pid, -1, null);
         evidence.add(owner.inWords());
         boolean past = seen.comparable() && seen.until().get(0) <= seen.now();
         if (past) {
@@ -178,7 +185,7 @@ public final class Inspector {
 
     private LockReport stranger(LockContent.Stranger stranger) {
         evidence.add("another program's lock (its record is not ours)");
-        Vitality vitality = seen.judge(stranger.pid(), stranger.startTicks(), null);
+        Vitality vitality = processes.judge(stranger.pid(), stranger.startTicks(), null);
         owner = vitality;
         evidence.add(new Vitality(vitality.verdict(), vitality.evidence() + ", if it shares our pid namespace").inWords());
         if (stranger.createdAt() != null) {
@@ -227,8 +234,8 @@ public final class Inspector {
     }
 
     private Vitality judge(LockRecord record) {
-        return Residue.hasOurTimes(record, seen.self()) ? seen.judge(record.pid(), record.starttime(), Residue.started(record))
-                : Residue.ofAnotherClock(seen.judge(record.pid(), -1, null));
+        return Residue.hasOurTimes(record, seen.self()) ? processes.judge(record.pid(), record.starttime(), Residue.started(record))
+                : Residue.ofAnotherClock(processes.judge(record.pid(), -1, null));
     }
 
     private boolean isOfOurNamespace(LockRecord record) {
@@ -315,17 +322,17 @@ public final class Inspector {
     }
 
     private String advice(State state, @Nullable LockOwner holder) {
-        String file = quoted(seen.target().toString());
+        String file = ToolCommand.quoted(seen.target().toString());
         String token = holder == null || holder.token() == null ? "" : " --token " + holder.token();
-        String letGo = TOOL + " clear" + token + " --yes " + file;
+        String letGo = ToolCommand.words() + " clear" + token + " --yes " + file;
         return switch (state) {
             case FREE -> "";
             case HELD -> holder == null || token.isEmpty() ? "wait: its holder will write its lock file or be gone" : held(holder.pid(), letGo);
             case EXPIRED -> holder == null ? "" : expired(holder.pid(), "; others pass it over" + (token.isEmpty() ? "" : ", or: " + letGo));
-            case STALE -> TOOL + " clear --yes " + file + "   # or nothing: the next acquisition replaces it";
-            case FOREIGN -> foreign(holder, TOOL + " clear --yes " + file);
+            case STALE -> ToolCommand.words() + " clear --yes " + file + "   # or nothing: the next acquisition replaces it";
+            case FOREIGN -> foreign(holder, ToolCommand.words() + " clear --yes " + file);
             case TORN -> isReplaceable(seen) ? "nothing: the next acquisition replaces it once it is old enough"
-                    : "if no program needs it: rm " + quoted(seen.target() + ".lock");
+                    : "if no program needs it: rm " + ToolCommand.quoted(seen.target() + ".lock");
             case NOT_A_LOCK -> seen.wasTaken()
                     ? "move it away: as long as it lies there, nobody can lock " + seen.target().getFileName() + ", which was locked before"
                     : "nothing, unless " + seen.target().getFileName() + " is to be locked: then move it away";
@@ -358,14 +365,10 @@ public final class Inspector {
         }
         if (owner != null && owner.verdict() == Vitality.Verdict.UNKNOWN && holder != null) {
             return "look where /proc shows its process, mostly on the host: ps -p " + holder.pid() + "; if that is not the program that made it: rm "
-                    + quoted(seen.target() + ".lock");
+                    + ToolCommand.quoted(seen.target() + ".lock");
         }
         String who = holder == null ? "" : " (pid " + holder.pid() + (holder.host() == null ? "" : " on " + holder.host()) + ")";
         return "ask the program that made it" + who + "; a dead one's is replaced by the next acquisition, or " + clear;
-    }
-
-    private static String quoted(String path) {
-        return path.matches("[\\w@%+=:,./-]+") ? path : "'" + path.replace("'", "'\\''") + "'";
     }
 
     private static LockOwner owner(LockRecord record) {

@@ -10,6 +10,8 @@ import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
@@ -24,10 +26,27 @@ public final class ProcessTable {
     private final Path proc;
     private final boolean ours;
     private final boolean linux;
+    /** What has been asked and answered before; null if each question is a new look. */
+    private final @Nullable Map<Asked, Vitality> answers;
+
+    private record Asked(long pid, long startTicks, @Nullable Instant started) {
+    }
 
     /** The table of this machine. */
     public ProcessTable() {
-        this(Path.of("/proc"), ProcessIdentity.current().seesItselfInProc(), LINUX);
+        this(null);
+    }
+
+    private ProcessTable(@Nullable Map<Asked, Vitality> answers) {
+        this(Path.of("/proc"), ProcessIdentity.current().seesItselfInProc(), LINUX, answers);
+    }
+
+    /**
+     * {@return a table of this machine that looks at each process once, for one look at many records} Only for records that were read before: "gone"
+     * says nothing of a process that has started since.
+     */
+    public static @NotNull ProcessTable ofOneLook() {
+        return new ProcessTable(new HashMap<>());
     }
 
     /**
@@ -36,9 +55,14 @@ public final class ProcessTable {
      * @param linux whether {@link ProcessHandle} has no other source than {@code /proc}
      */
     ProcessTable(Path proc, boolean ours, boolean linux) {
+        this(proc, ours, linux, null);
+    }
+
+    private ProcessTable(Path proc, boolean ours, boolean linux, @Nullable Map<Asked, Vitality> answers) {
         this.proc = proc;
         this.ours = ours;
         this.linux = linux;
+        this.answers = answers;
     }
 
     /** {@return whether other processes cannot be seen at all, by nobody in this JVM: on Linux there is no source but {@code /proc}} */
@@ -54,6 +78,11 @@ public final class ProcessTable {
      * @param started when it started, by wall clock, for systems without ticks; null if not known
      */
     public @NotNull Vitality judge(long pid, long startTicks, @Nullable Instant started) {
+        return answers == null ? look(pid, startTicks, started)
+                : answers.computeIfAbsent(new Asked(pid, startTicks, started), asked -> look(pid, startTicks, started));
+    }
+
+    private Vitality look(long pid, long startTicks, @Nullable Instant started) {
         if (pid <= 0) {
             return Vitality.unknown(pid + " is no process id");
         }

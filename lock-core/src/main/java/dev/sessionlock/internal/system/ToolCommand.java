@@ -1,0 +1,36 @@
+package dev.sessionlock.internal.system;
+
+import org.jetbrains.annotations.NotNull;
+
+/**
+ * How a person starts the operator's tool, as advice says it: in the tool itself, as it was started; in the library, which doesn't know where the tool
+ * is, {@value #ANYWHERE}.
+ */
+public final class ToolCommand {
+    private static final String ANYWHERE = "java -jar sessionlock.jar";
+
+    private static volatile String command = ANYWHERE;
+
+    private ToolCommand() {
+    }
+
+    /** Notes that this process is the tool, started by a launcher. */
+    public static void isLauncher(@NotNull String path) {
+        command = quoted(path);
+    }
+
+    /** Notes that this process is the tool, started from its jar. */
+    public static void isJar(@NotNull String path) {
+        command = "java -jar " + quoted(path);
+    }
+
+    /** {@return the words that come before those of a command, for a shell} */
+    public static @NotNull String words() {
+        return command;
+    }
+
+    /** {@return a word as a shell reads it} */
+    public static @NotNull String quoted(@NotNull String word) {
+        return word.matches("[\\w@%+=:,./-]+") ? word : "'" + word.replace("'", "'\\''") + "'";
+    }
+}

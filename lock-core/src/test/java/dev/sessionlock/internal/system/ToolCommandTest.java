@@ -1,0 +1,19 @@
+package dev.sessionlock.internal.system;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+class ToolCommandTest {
+    @Test
+    void libraryDoesNotKnowWhereTheToolIs() {
+        assertThat(ToolCommand.words()).isEqualTo("java -jar sessionlock.jar");
+    }
+
+    @Test
+    void wordsAreQuotedForAShellWhereTheyMustBe() {
+        assertThat(ToolCommand.quoted("/opt/a-b_c/session.jsonl")).isEqualTo("/opt/a-b_c/session.jsonl");
+        assertThat(ToolCommand.quoted("/it's $HOME/x")).isEqualTo("'/it'\\''s $HOME/x'");
+        assertThat(ToolCommand.quoted("")).isEqualTo("''");
+    }
+}
