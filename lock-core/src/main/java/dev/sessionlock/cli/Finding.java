@@ -29,12 +29,7 @@ record Finding(Path target, LockReport report, Instant at) {
 
     /** {@return whether it will not get well by itself} */
     boolean needsPerson() {
-        return switch (report.state()) {
-            case FREE, STALE -> false;
-            case HELD -> Inspector.keepsOthersOutFrozen(report);
-            case FOREIGN -> Inspector.isStopped(report); // nobody passes it over while it lives
-            case EXPIRED, TORN, NOT_A_LOCK -> !report.advice().isEmpty() && !report.advice().startsWith("nothing");
-        };
+        return report.facts().needsPerson();
     }
 
     /** {@return whether somebody has it} Else, if anything lies there at all, whoever wants the lock next replaces it, or a person must. */
@@ -60,7 +55,7 @@ record Finding(Path target, LockReport report, Instant at) {
 
     /** {@return for how long it has been held; null if that is not known} */
     @Nullable Duration age() {
-        Instant since = report.owner() == null ? null : report.owner().since();
+        Instant since = report.facts().since();
         return since == null ? null : since.isAfter(at) ? Duration.ZERO : Duration.between(since, at);
     }
 

@@ -111,7 +111,7 @@ final class ListCommand implements Callable<Integer> {
     /** A check that cries every minute over what the next acquisition replaces, or over a yarn.lock, is soon ignored. */
     private boolean isAlarming(Finding finding) {
         Duration age = finding.age();
-        return finding.needsPerson() || finding.isHeld() && age != null && age.compareTo(olderThan) > 0;
+        return finding.needsPerson() || finding.isHeld() && (age == null || age.compareTo(olderThan) > 0); // not known: it may be
     }
 
     // ---- looking ----

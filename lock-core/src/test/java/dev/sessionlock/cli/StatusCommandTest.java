@@ -80,14 +80,17 @@ class StatusCommandTest {
     }
 
     @Test
-    void strangersLockNeedsNobodyNeitherWhileItsProcessLivesNorOnceItIsGone() throws Exception {
-        String record = "{\"pid\":%d,\"createdAt\":\"2026-01-01T00:00:00.000Z\"}";
+    void strangersLockNeedsNobodyWhileItIsYoungNorOnceItsProcessIsGone() throws Exception {
+        String record = "{\"pid\":%d,\"createdAt\":\"%s\"}";
 
-        Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, ProcessHandle.current().pid()));
+        Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, ProcessHandle.current().pid(), Instant.now()));
         assertThat(status(session()).exitCode()).isZero();
         assertThat(status(session()).out()).startsWith(session() + ": foreign");
 
-        Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, NOBODY));
+        Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, ProcessHandle.current().pid(), "2026-01-01T00:00:00.000Z"));
+        assertThat(status(session()).exitCode()).as("it lives, and has had it for months").isEqualTo(1);
+
+        Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, NOBODY, "2026-01-01T00:00:00.000Z"));
         assertThat(status(session()).exitCode()).as("the next acquisition replaces it").isZero();
         assertThat(status("--json", session()).out())
                 .contains("\"state\":\"FOREIGN\",\"pid\":" + NOBODY + ",\"host\":null,\"since\":\"2026-01-01T00:00:00Z\"");
