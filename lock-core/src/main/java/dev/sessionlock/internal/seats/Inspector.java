@@ -69,6 +69,16 @@ public final class Inspector {
         return remark < 0 ? report.advice() : report.advice().substring(0, remark);
     }
 
+    /** {@return the command that clears the lock of a file, as another user} */
+    public static String clear(String user, Path target) {
+        return "sudo -u " + quoted(user) + " " + TOOL + " clear --yes " + quoted(target.toString());
+    }
+
+    /** {@return the command that tells of the lock of a file} */
+    public static String statusOf(Path target) {
+        return TOOL + " status " + quoted(target.toString());
+    }
+
     /** {@return whether what lies there is torn, and old enough to be replaced} */
     static boolean isReplaceableNow(Glance seen) {
         Found torn = seen.record();
@@ -329,7 +339,7 @@ public final class Inspector {
         boolean gone = state == State.STALE || state == State.FOREIGN && isDead() || state == State.TORN && isReplaceable(seen);
         StickyDirectory kept = gone ? StickyDirectory.keeping(lockFile) : null;
         String advice = kept == null ? advice(state, holder)
-                : "sudo -u " + quoted(kept.fileOwner()) + " " + clear("") + "   # " + kept.inWords();
+                : clear(kept.fileOwner(), seen.target()) + "   # " + kept.inWords();
         Instant from = holder != null && holder.since() != null ? holder.since() : since;
         Facts facts = new Facts(process(state), kept != null || needsPerson(state, holder, from), from);
         return new LockReport(seen.target().getFileName().toString(), lockFile, state, holder, evidence, advice, facts);
