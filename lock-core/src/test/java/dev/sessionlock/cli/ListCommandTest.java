@@ -153,6 +153,30 @@ class ListCommandTest {
     }
 
     @Test
+    void thoseWhoWaitAreCountedAndNamed() throws Exception {
+        Path session = directory.resolve("session.jsonl");
+        try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(session);
+                SessionLock other = locks.acquire(directory.resolve("b"))) {
+            assertThat(list().out()).doesNotContain("WAITING", "waited for");
+            try (ToolProcess waiter = ToolProcess.start(scratch, "run", "--timeout", "10m", session.toString(), "--", "true")) {
+                await().atMost(ToolProcess.PATIENCE).until(() -> list().out().contains("1 waited for"));
+                List<String> lines = list().out().lines().toList();
+                assertThat(lines.get(0)).matches("STATE +AGE +BY +WAITING +FILE");
+                assertThat(lines.get(1)).endsWith("   b").doesNotMatch(".* 1 +b$");
+                assertThat(lines.get(2)).matches(".* 1 +session.jsonl");
+                assertThat(lines.get(3)).endsWith(": 2 held; 1 waited for");
+                await().atMost(ToolProcess.PATIENCE).until(() -> Outcome.of("status", session.toString()).out()
+                        .contains("  waiting   1 process: pid " + waiter.pid()));
+                Map<String, Object> json = JsonDocument.locks(list("--json").out()).get(1);
+                assertThat(json.get("waiting").toString()).isEqualTo("1");
+                assertThat(json.get("waiters").toString()).isEqualTo("[" + waiter.pid() + "]");
+                lock.verifyHeld();
+            }
+            assertThat(other.isHeld()).isTrue();
+        }
+    }
+
+    @Test
     void onATerminalItHasColourUnlessToldOtherwise() throws Exception {
         if (!Files.isExecutable(Path.of("/usr/bin/script"))) {
             System.out.println("SKIPPED a test on a terminal: there is no /usr/bin/script");
