@@ -52,8 +52,8 @@ final class Trouble {
         }
         StickyDirectory kept = keptBySticky(e);
         if (kept != null) {
-            return new LockException(cannot + "its last holder, user " + kept.fileOwner() + ", was killed, and " + kept.inWords()
-                    + ". Clear it as that user: " + Inspector.clear(kept.fileOwner(), target.toAbsolutePath())
+            return new LockException(cannot + "what user " + kept.fileOwner() + " has left there must be removed first, and " + kept.inWords()
+                    + ". As that user, take it once: " + Inspector.takeOnce(kept.fileOwner(), target.toAbsolutePath())
                     + "; or share the directory by its group, without the sticky bit: chgrp GROUP " + kept.path() + " && chmod 2770 " + kept.path(), e);
         }
         return new LockException(cannot + reason(e, parent), e);

@@ -155,8 +155,9 @@ class ListCommandTest {
     @Test
     void thoseWhoWaitAreCountedAndNamed() throws Exception {
         Path session = directory.resolve("session.jsonl");
-        try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(session);
-                SessionLock other = locks.acquire(directory.resolve("b"))) {
+        LockOptions forLong = LockOptions.defaults().withLease(LockOptions.MAX_LEASE); // however slow the machine is
+        try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(session, forLong);
+                SessionLock other = locks.acquire(directory.resolve("b"), forLong)) {
             assertThat(list().out()).doesNotContain("WAITING", "waited for");
             try (ToolProcess waiter = ToolProcess.start(scratch, "run", "--timeout", "10m", session.toString(), "--", "true")) {
                 await().atMost(ToolProcess.PATIENCE).until(() -> list().out().contains("1 waited for"));

@@ -69,9 +69,13 @@ public final class Inspector {
         return remark < 0 ? report.advice() : report.advice().substring(0, remark);
     }
 
-    /** {@return the command that clears the lock of a file, as another user} */
-    public static String clear(String user, Path target) {
-        return "sudo -u " + quoted(user) + " " + TOOL + " clear --yes " + quoted(target.toString());
+    /**
+     * {@return the command that takes a lock as another user, and gives it back} That replaces what lies there, also where nobody can prove that its
+     * owner is dead.
+     */
+    public static String takeOnce(String user, Path target) {
+        String known = user.matches("\\d+") ? "#" + user : user; // a number without a name
+        return "sudo -u " + quoted(known) + " " + TOOL + " run " + quoted(target.toString()) + " -- true";
     }
 
     /** {@return the command that tells of the lock of a file} */
@@ -336,10 +340,11 @@ public final class Inspector {
 
     private LockReport verdict(State state, @Nullable LockOwner holder) {
         Path lockFile = lockFile();
-        boolean gone = state == State.STALE || state == State.FOREIGN && isDead() || state == State.TORN && isReplaceable(seen);
-        StickyDirectory kept = gone ? StickyDirectory.keeping(lockFile) : null;
+        boolean isToBeReplaced = state == State.STALE || state == State.FOREIGN && isDead() || state == State.TORN && isReplaceableNow(seen)
+                || state == State.EXPIRED && !isAlive() && seen.record() != null;
+        StickyDirectory kept = isToBeReplaced ? StickyDirectory.keeping(lockFile) : null;
         String advice = kept == null ? advice(state, holder)
-                : clear(kept.fileOwner(), seen.target()) + "   # " + kept.inWords();
+                : takeOnce(kept.fileOwner(), seen.target()) + "   # " + kept.inWords();
         Instant from = holder != null && holder.since() != null ? holder.since() : since;
         Facts facts = new Facts(process(state), kept != null || needsPerson(state, holder, from), from);
         return new LockReport(seen.target().getFileName().toString(), lockFile, state, holder, evidence, advice, facts);
@@ -447,8 +452,8 @@ public final class Inspector {
 
     private String expired(long pid) {
         if (!isAlive()) {
-            return "look where pid " + pid + " can be seen (in its container, or on the host) whether it is stopped, and wake it there; "
-                    + "others pass it over meanwhile";
+            return "look where " + (pid > 0 ? "pid " + pid : "its process") + " can be seen (in its container, or on the host) whether it is "
+                    + "stopped, and wake it there; others pass it over meanwhile";
         } else if (isStopped()) {
             return "kill -CONT " + pid + "   # it is stopped; others pass it over meanwhile";
         }
