@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -39,6 +40,8 @@ class AdviceTest {
     private static final String TO_DO = "  to do     ";
     private static final String TO_FREE = "  to free   ";
     private static final int STEPS = 5;
+    /** Against hanging; what leads back to itself is found after that long. */
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
 
     @TempDir
     private Path directory;
@@ -115,7 +118,7 @@ class AdviceTest {
             }
             Outcome done = shell(command);
             if (done.exitCode() == 0) {
-                advice = nextAdvice(advice);
+                advice = nextAdvice(given);
             } else {
                 assertThat(done.advice()).as("'%s' was refused, and nothing else was said: %s", command, done).isNotEmpty();
                 assertThat(done.out()).as("only one that cannot be seen to be alive may leave it unanswered").contains("did not answer");
@@ -129,10 +132,13 @@ class AdviceTest {
     }
 
     /** A signal needs a moment, and one that was woken another one to see what has become of its lock. */
-    private String nextAdvice(String last) {
-        await().atMost(Puppet.PATIENCE).until(() -> !status().advice().equals(last) && !status().advice().startsWith("jstack")
-                && !status().advice().startsWith("wait: its holder"));
-        return status().advice();
+    private String nextAdvice(Set<String> given) {
+        AtomicReference<String> next = new AtomicReference<>();
+        await("other advice than " + given).atMost(PATIENCE).until(() -> {
+            next.set(status().advice());
+            return !given.contains(next.get()) && !next.get().startsWith("jstack") && !next.get().startsWith("wait: its holder");
+        });
+        return next.get();
     }
 
     /** {@return what all others say of it: list, the message of a timeout, and clear if it refuses} */
