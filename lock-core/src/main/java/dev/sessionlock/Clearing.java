@@ -125,7 +125,7 @@ final class Clearing {
             return refused(report, "nothing was done: other programs' locks are not taken here (takeStrangers is off)", "");
         } else if (oneOfMany && seen.isDoubtful()) {
             return refused(report, "nothing was done: it holds but a pid, and there is no " + report.name() + " that it could be the lock of",
-                    "if it is a lock all the same, clear it by its own name");
+                    report.advice());
         }
         return dead(report, subject);
     }
@@ -209,12 +209,16 @@ final class Clearing {
 
     private ClearReport unanswered(LockReport report) {
         long pid = report.owner() == null ? 0 : report.owner().pid();
-        boolean stopped = Inspector.isStopped(report);
-        return refused(report, "it was asked to let go and did not answer within " + seconds(options.timeout()) + ": "
-                + (stopped ? "it is stopped, and one that is frozen cannot answer" : "its process hangs, or is paused or starved")
-                + "; the request was taken back",
-                stopped ? "kill -CONT " + pid + "   # then clear it again"
-                        : "jstack " + pid + "   # or kill -CONT " + pid + ", or end it: kill " + pid);
+        String asked = "it was asked to let go and did not answer within " + seconds(options.timeout()) + ": ";
+        String takenBack = "; the request was taken back";
+        return switch (report.facts().process()) {
+            case STOPPED -> refused(report, asked + "it is stopped, and one that is frozen cannot answer" + takenBack,
+                    "kill -CONT " + pid + "   # then clear it again");
+            case ALIVE -> refused(report, asked + "its process hangs, or is paused or starved" + takenBack,
+                    "kill " + pid + "   # ends it; what keeps it: jstack " + pid + "; paused with its container: docker unpause");
+            case DEAD, UNKNOWN -> refused(report, asked + "its process cannot be seen from here, and may be gone" + takenBack,
+                    "nothing: if it is gone, the next acquisition gets in once its lease is over; if it lives, end it where it can be seen");
+        };
     }
 
     // ---- words ----
@@ -227,7 +231,7 @@ final class Clearing {
         List<String> evidence = new ArrayList<>();
         evidence.add(what);
         evidence.addAll(report.evidence());
-        return new LockReport(report.name(), report.lockFile(), report.state(), report.owner(), evidence, advice);
+        return new LockReport(report.name(), report.lockFile(), report.state(), report.owner(), evidence, advice, report.facts());
     }
 
     private static String seconds(Duration duration) {

@@ -1,6 +1,7 @@
 package dev.sessionlock;
 
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import org.jetbrains.annotations.NotNull;
@@ -24,6 +25,7 @@ import org.jetbrains.annotations.Nullable;
  * @param evidence the facts behind the verdict, in words, the weightiest first
  * @param advice the next command for a person to run, or what to do; empty if there is nothing to do, and beginning with {@code nothing}
  *     if it gets well by itself
+ * @param facts what a program decides by
  */
 public record LockReport(
         @NotNull String name,
@@ -31,7 +33,35 @@ public record LockReport(
         @NotNull State state,
         @Nullable LockOwner owner,
         @NotNull List<String> evidence,
-        @NotNull String advice) {
+        @NotNull String advice,
+        @NotNull Facts facts) {
+
+    /**
+     * What a program decides by, where a person reads the evidence and the advice.
+     *
+     * @param process what became of the process that holds the lock or left it
+     * @param needsPerson whether it does not get well by itself
+     * @param since since when it is held, as far as that is known: also without a record, or of a record that does not say; null if not
+     */
+    public record Facts(@NotNull ProcessState process, boolean needsPerson, @Nullable Instant since) {
+
+        /** Refuses a null state. */
+        public Facts {
+            Objects.requireNonNull(process, "process");
+        }
+    }
+
+    /** What became of a process. */
+    public enum ProcessState {
+        /** It lives, and is not stopped. It may be hung, starved, or paused with its container all the same. */
+        ALIVE,
+        /** It lives, and is stopped, by a signal or by a debugger. */
+        STOPPED,
+        /** It is gone, by evidence. */
+        DEAD,
+        /** It cannot be told, or there is none. */
+        UNKNOWN
+    }
 
     /** The verdict on a lock. */
     public enum State {
@@ -59,6 +89,21 @@ public record LockReport(
         Objects.requireNonNull(name, "name");
         Objects.requireNonNull(state, "state");
         Objects.requireNonNull(advice, "advice");
+        Objects.requireNonNull(facts, "facts");
         evidence = List.copyOf(evidence);
+    }
+
+    /** One of which no more is known than its verdict and its advice say. */
+    public LockReport(
+            @NotNull String name,
+            @Nullable Path lockFile,
+            @NotNull State state,
+            @Nullable LockOwner owner,
+            @NotNull List<String> evidence,
+            @NotNull String advice) {
+        this(name, lockFile, state, owner, evidence, advice, new Facts(
+                state == State.STALE ? ProcessState.DEAD : ProcessState.UNKNOWN,
+                (state == State.EXPIRED || state == State.TORN || state == State.NOT_A_LOCK) && !advice.isEmpty() && !advice.startsWith("nothing"),
+                owner == null ? null : owner.since()));
     }
 }

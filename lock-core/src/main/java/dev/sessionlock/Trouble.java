@@ -1,5 +1,7 @@
 package dev.sessionlock;
 
+import dev.sessionlock.internal.directory.StickyDirectory;
+import dev.sessionlock.internal.seats.Inspector;
 import dev.sessionlock.internal.system.OpenFiles;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -48,7 +50,22 @@ final class Trouble {
             return new LockException(cannot + "no permission for " + file(e, parent) + (what.equals("look at") ? ""
                     : "; to lock a file or clear its lock one must be able to write to its directory and to .session-locks in it"), e);
         }
+        StickyDirectory kept = keptBySticky(e);
+        if (kept != null) {
+            return new LockException(cannot + "what user " + kept.fileOwner() + " has left there must be removed first, and " + kept.inWords()
+                    + ". As that user, take it once: " + Inspector.takeOnce(kept.fileOwner(), target.toAbsolutePath())
+                    + "; or share the directory by its group, without the sticky bit: chgrp GROUP " + kept.path() + " && chmod 2770 " + kept.path(), e);
+        }
         return new LockException(cannot + reason(e, parent), e);
+    }
+
+    /** {@return the sticky bit that was in the way of an unlinking or a rename; null if it was something else} */
+    private static @Nullable StickyDirectory keptBySticky(IOException e) {
+        if (!(e instanceof FileSystemException known) || known.getReason() == null || !known.getReason().contains("Operation not permitted")) {
+            return null;
+        }
+        StickyDirectory kept = known.getOtherFile() == null ? null : StickyDirectory.keeping(Path.of(known.getOtherFile()));
+        return kept != null || known.getFile() == null ? kept : StickyDirectory.keeping(Path.of(known.getFile()));
     }
 
     private static boolean saysPermission(IOException e) {

@@ -188,7 +188,7 @@ class InspectTest extends LocksFixture {
     void anythingElseIsNotALock() throws Exception {
         Files.writeString(lockFile(), "# yarn lockfile v1\n");
         assertThat(look().state()).isEqualTo(State.NOT_A_LOCK);
-        assertThat(look().advice()).contains("move it away");
+        assertThat(look().advice()).contains("then mv ");
     }
 
     @Test

@@ -80,7 +80,8 @@ final class FileProbes {
 
     /** {@return the checks of the directory as it lies there} */
     static List<Check> ofDirectory(Path directory) {
-        return List.of(type(directory), probe("space", () -> space(directory)), probe("inodes", () -> inodes(directory)));
+        return List.of(type(directory), probe("space", () -> space(directory)), probe("inodes", () -> inodes(directory)),
+                OtherUsers.check(directory));
     }
 
     private static Check type(Path directory) {

@@ -2,6 +2,7 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.internal.directory.Waiters;
 import dev.sessionlock.internal.seats.Inspector;
 import dev.sessionlock.internal.system.Span;
 import java.nio.file.Path;
@@ -12,6 +13,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import org.jetbrains.annotations.Nullable;
 import picocli.CommandLine.Help.Ansi;
 
@@ -21,20 +23,25 @@ import picocli.CommandLine.Help.Ansi;
  * @param target what is locked, as its user wrote it
  * @param report what is known of its lock
  * @param at when it was looked at
+ * @param waiters the processes that wait for it, {@link Waiters#NAMELESS} for one whose id is not known; null if nobody has looked
  */
-record Finding(Path target, LockReport report, Instant at) {
+record Finding(Path target, LockReport report, Instant at, @Nullable List<Long> waiters) {
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
     private static final DateTimeFormatter DAY_AND_TIME =
             DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss").withZone(ZoneId.systemDefault());
 
+    Finding(Path target, LockReport report, Instant at) {
+        this(target, report, at, null);
+    }
+
+    /** {@return how many processes wait for it, as far as is known} */
+    int waiting() {
+        return waiters == null ? 0 : waiters.size();
+    }
+
     /** {@return whether it will not get well by itself} */
     boolean needsPerson() {
-        return switch (report.state()) {
-            case FREE, STALE -> false;
-            case HELD -> Inspector.keepsOthersOutFrozen(report);
-            case FOREIGN -> Inspector.isStopped(report); // nobody passes it over while it lives
-            case EXPIRED, TORN, NOT_A_LOCK -> !report.advice().isEmpty() && !report.advice().startsWith("nothing");
-        };
+        return report.facts().needsPerson();
     }
 
     /** {@return whether somebody has it} Else, if anything lies there at all, whoever wants the lock next replaces it, or a person must. */
@@ -60,7 +67,7 @@ record Finding(Path target, LockReport report, Instant at) {
 
     /** {@return for how long it has been held; null if that is not known} */
     @Nullable Duration age() {
-        Instant since = report.owner() == null ? null : report.owner().since();
+        Instant since = report.facts().since();
         return since == null ? null : since.isAfter(at) ? Duration.ZERO : Duration.between(since, at);
     }
 
@@ -73,6 +80,9 @@ record Finding(Path target, LockReport report, Instant at) {
         if (report.owner() != null) {
             owner(lines, report.owner());
         }
+        if (waiting() > 0) {
+            lines.add(line("waiting", waitersInWords()));
+        }
         String label = "evidence";
         for (String fact : report.evidence()) {
             lines.add(line(label, fact));
@@ -82,6 +92,12 @@ record Finding(Path target, LockReport report, Instant at) {
             lines.add(line("to do", report.advice()));
         }
         return String.join(System.lineSeparator(), lines);
+    }
+
+    private String waitersInWords() {
+        String count = waiting() == 1 ? "1 process" : waiting() + " processes";
+        String known = waiters.stream().filter(pid -> pid != Waiters.NAMELESS).map(pid -> "pid " + pid).collect(Collectors.joining(", "));
+        return count + (known.isEmpty() ? "" : ": " + known);
     }
 
     /** {@return the verdict as a person reads it} */
@@ -160,7 +176,7 @@ record Finding(Path target, LockReport report, Instant at) {
     JsonWriter members(JsonWriter json) {
         LockOwner owner = report.owner();
         Duration age = age();
-        return json.member("lock", report.lockFile())
+        json.member("lock", report.lockFile())
                 .member("target", report.lockFile() == null ? report.name() : report.lockFile().resolveSibling(report.name()).toString())
                 .member("state", report.state())
                 .member("pid", owner == null ? null : owner.pid())
@@ -170,6 +186,13 @@ record Finding(Path target, LockReport report, Instant at) {
                 .member("token", owner == null ? null : owner.token())
                 .member("leaseUntil", owner == null ? null : owner.leaseUntil())
                 .member("evidence", report.evidence())
-                .member("advice", report.advice().isEmpty() ? null : report.advice());
+                .member("advice", report.advice().isEmpty() ? null : report.advice())
+                .member("needsPerson", needsPerson())
+                .member("waiting", waiters == null ? null : waiting())
+                .name("waiters").beginArray();
+        if (waiters != null) {
+            waiters.stream().filter(pid -> pid != Waiters.NAMELESS).forEach(json::value);
+        }
+        return json.endArray();
     }
 }

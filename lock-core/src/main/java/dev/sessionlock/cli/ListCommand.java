@@ -5,6 +5,7 @@ import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.directory.Waiters;
 import dev.sessionlock.internal.system.Span;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -52,8 +53,8 @@ import picocli.CommandLine.Spec;
             "What gets well by itself needs nobody: what the dead have left is replaced by whoever wants the lock next. Take a D longer than "
                     + "the longest --max-hold (maxHold) that is in use.",
             "",
-            "Exit code: 0 all well; 1 something needs a person (a frozen holder, or something in a lock's place that keeps others out), or is "
-                    + "held for longer than D; 2 bad usage, or a directory cannot be read.",
+            "Exit code: 0 all well; 1 something needs a person (a frozen holder, another program that has had a lock for longer than it says, or "
+                    + "than 5 min, or something in a lock's place that keeps others out), or is held for longer than D; 2 bad usage, or a directory cannot be read.",
             "",
             "Examples:",
             "  java -jar sessionlock.jar list sessions",
@@ -114,7 +115,7 @@ final class ListCommand implements Callable<Integer> {
     /** A check that cries every minute over what the next acquisition replaces, or over a yarn.lock, is soon ignored. */
     private boolean isAlarming(Finding finding) {
         Duration age = finding.age();
-        return finding.needsPerson() || finding.isHeld() && age != null && age.compareTo(olderThan) > 0;
+        return finding.needsPerson() || finding.isHeld() && (age == null || age.compareTo(olderThan) > 0); // not known: it may be
     }
 
     // ---- looking ----
@@ -123,7 +124,7 @@ final class ListCommand implements Callable<Integer> {
         try (SessionLocks locks = jdbc.builder().build()) {
             List<LockReport> reports = locks.list(jdbc.name()).toList();
             Instant now = Instant.now();
-            return reports.stream().map(report -> new Finding(Path.of("."), report, now)).toList();
+            return reports.stream().map(report -> new Finding(Path.of("."), report, now, TableView.waiters(report))).toList();
         }
     }
 
@@ -170,26 +171,32 @@ final class ListCommand implements Callable<Integer> {
     private void lookBelow(SessionLocks locks, Path below, List<Finding> all) {
         try {
             all.addAll(look(locks, below));
-        } catch (LockException e) {
+        } catch (IOException e) {
             if (Files.exists(below)) {
-                troubles.add(e.getMessage());
+                troubles.add(e instanceof LockException ? e.getMessage() : "cannot look at " + below + ": " + reason(e));
             }
         }
     }
 
-    private static List<Finding> look(SessionLocks locks, Path directory) throws LockException {
+    private static List<Finding> look(SessionLocks locks, Path directory) throws IOException {
         List<LockReport> reports = locks.list(directory).toList();
         Instant now = Instant.now();
-        return reports.stream().map(report -> new Finding(directory.resolve(report.name()), report, now)).toList();
+        Waiters waiters = reports.isEmpty() ? null : Waiters.in(directory.toRealPath());
+        List<Finding> findings = new ArrayList<>();
+        for (LockReport report : reports) {
+            findings.add(new Finding(directory.resolve(report.name()), report, now, waiters.of(report.name())));
+        }
+        return findings;
     }
 
     // ---- printing ----
 
     private void print(PrintWriter out, List<Finding> shown, Ansi ansi) {
+        boolean waitedFor = shown.stream().anyMatch(finding -> finding.waiting() > 0);
         List<String[]> rows = new ArrayList<>();
-        rows.add(new String[] {"STATE", "AGE", "BY", "FILE"});
-        shown.forEach(finding -> rows.add(row(finding)));
-        int[] widths = new int[3];
+        rows.add(waitedFor ? new String[] {"STATE", "AGE", "BY", "WAITING", "FILE"} : new String[] {"STATE", "AGE", "BY", "FILE"});
+        shown.forEach(finding -> rows.add(row(finding, waitedFor)));
+        int[] widths = new int[rows.get(0).length - 1];
         for (String[] row : rows) {
             for (int column = 0; column < widths.length; column++) {
                 widths[column] = Math.max(widths[column], row[column].length());
@@ -204,13 +211,16 @@ final class ListCommand implements Callable<Integer> {
         out.println(summary(shown));
     }
 
-    private String[] row(Finding finding) {
+    private String[] row(Finding finding, boolean waitedFor) {
         LockOwner owner = finding.report().owner();
         String by = owner == null ? "-" : "pid " + owner.pid() + (owner.host() == null ? "" : " on " + owner.host());
         String purpose = owner == null || owner.purpose() == null ? "" : "   \"" + owner.purpose() + "\"";
         String age = finding.age() == null ? "-" : Span.inWords(finding.age());
         String file = jdbc.isGiven() ? finding.named() : shortened(finding.shown()).toString();
-        return new String[] {finding.verdict(), age, Finding.printable(by), Finding.printable(file + purpose)};
+        String named = Finding.printable(file + purpose);
+        String waiting = finding.waiting() == 0 ? "" : Integer.toString(finding.waiting());
+        return waitedFor ? new String[] {finding.verdict(), age, Finding.printable(by), waiting, named}
+                : new String[] {finding.verdict(), age, Finding.printable(by), named};
     }
 
     private Path shortened(Path target) {
@@ -252,9 +262,11 @@ final class ListCommand implements Callable<Integer> {
         String kinds = states.entrySet().stream()
                 .map(state -> state.getValue() + " " + state.getKey().name().replace('_', ' ').toLowerCase(java.util.Locale.ROOT))
                 .collect(Collectors.joining(", "));
+        long waitedFor = shown.stream().filter(finding -> finding.waiting() > 0).count();
         long persons = shown.stream().filter(Finding::needsPerson).count();
         return shown.size() + (shown.size() == 1 ? " lock in " : " locks in ") + where
                 + (olderThan == null ? "" : " older than " + Span.inWords(olderThan) + " or in need of help") + ": " + kinds
+                + (waitedFor == 0 ? "" : "; " + waitedFor + " waited for")
                 + (persons == 0 ? "" : "; " + persons + (persons == 1 ? " needs" : " need") + " a person");
     }
 }

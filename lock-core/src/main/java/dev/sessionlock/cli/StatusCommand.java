@@ -1,12 +1,25 @@
 package dev.sessionlock.cli;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.directory.LockDirectory;
+import dev.sessionlock.internal.directory.Waiters;
+import dev.sessionlock.internal.seats.Inspector;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -31,8 +44,8 @@ import picocli.CommandLine.Spec;
             "",
             "FILE is the file that is locked. Its lock file (FILE.lock) will do, too, unless a lock of FILE.lock itself is known.",
             "",
-            "Exit code: 0 all well, or it gets well by itself; 1 it needs a person (a frozen holder, or something in the lock's place that keeps "
-                    + "others out); 2 bad usage, or the directory cannot be read.",
+            "Exit code: 0 all well, or it gets well by itself; 1 it needs a person (a frozen holder, another program that has had it for longer than "
+                    + "it says, or than 5 min, or something in the lock's place that keeps others out); 2 bad usage, or the directory cannot be read.",
             "",
             "Examples:",
             "  java -jar sessionlock.jar status session.jsonl",
@@ -59,7 +72,7 @@ final class StatusCommand implements Callable<Integer> {
     private Path file;
 
     @Override
-    public Integer call() throws LockException {
+    public Integer call() throws IOException {
         Finding finding = look();
         PrintWriter out = spec.commandLine().getOut();
         out.println(json ? Finding.json(List.of(finding)) : finding.text(Ansi.AUTO));
@@ -67,14 +80,38 @@ final class StatusCommand implements Callable<Integer> {
         return finding.needsPerson() ? NEEDS_PERSON : 0;
     }
 
-    private Finding look() throws LockException {
+    private Finding look() throws IOException {
         try (SessionLocks locks = jdbc.builder().build()) {
             if (jdbc.isGiven()) {
-                return new Finding(file, locks.inspect(jdbc.name()), Instant.now());
+                LockReport report = locks.inspect(jdbc.name());
+                return new Finding(file, report, Instant.now(), TableView.waiters(report));
             }
             Path target = targetOf(locks, file);
-            return new Finding(target, locks.inspect(target), Instant.now());
+            LockReport report = locks.inspect(target);
+            Path home = target.toAbsolutePath().getParent();
+            List<Long> waiters = Waiters.in(home.toRealPath()).of(report.name());
+            boolean missing = report.state() == State.FREE && waiters.isEmpty() && !Files.exists(target, LinkOption.NOFOLLOW_LINKS);
+            return new Finding(target, missing ? missing(report, target, home) : report, Instant.now(), waiters);
         }
+    }
+
+    /** Perhaps a session that is yet to be made, perhaps a slip of the pen: then "free" would be said of another file than the one that is meant. */
+    private static LockReport missing(LockReport report, Path target, Path home) throws IOException {
+        Set<String> names = new TreeSet<>();
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(home)) {
+            for (Path path : all) {
+                String name = path.getFileName().toString();
+                names.add(name.endsWith(SUFFIX) && name.length() > SUFFIX.length() ? name.substring(0, name.length() - SUFFIX.length()) : name);
+            }
+        } catch (DirectoryIteratorException | AccessDeniedException e) {
+            names.clear(); // one that may be entered and not read
+        }
+        names.remove(LockDirectory.INNER);
+        String meant = Spelling.nearest(report.name(), names);
+        List<String> evidence = new ArrayList<>(report.evidence());
+        evidence.add("there is no file of that name, and nothing tells of a lock");
+        return new LockReport(report.name(), report.lockFile(), report.state(), report.owner(), evidence,
+                meant == null ? "" : Inspector.statusOf(target.resolveSibling(meant)) + "   # did you mean this one?");
     }
 
     /** {@return the locked file that is meant: the name of its lock file will do, too, unless that is itself a locked file's} */

@@ -3,6 +3,7 @@ package dev.sessionlock.cli;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.directory.Waiters;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -27,6 +28,11 @@ final class TableView implements View {
         this.longFrom = longFrom;
     }
 
+    /** {@return whoever waits for a lock, as its report tells} */
+    static List<Long> waiters(LockReport report) {
+        return report.evidence().contains(WAITS) ? List.of(Waiters.NAMELESS) : List.of();
+    }
+
     @Override
     public Snapshot look() throws LockException {
         List<LockReport> all = locks.list(prefix).toList();
@@ -36,7 +42,7 @@ final class TableView implements View {
         for (LockReport report : all) {
             Finding finding = new Finding(Path.of("."), report, now);
             Duration waited = null;
-            if (report.evidence().contains(WAITS)) {
+            if (!waiters(report).isEmpty()) {
                 Instant since = waits.getOrDefault(report.name(), now);
                 waiting.put(report.name(), since);
                 waited = Duration.between(since, now);

@@ -1,6 +1,7 @@
 package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.Facts;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.internal.system.Span;
 import dev.sessionlock.internal.system.ToolCommand;
@@ -37,7 +38,8 @@ final class Verdicts {
             evidence.add("another process waits for it");
         }
         State state = dead ? State.STALE : over ? State.EXPIRED : State.HELD;
-        return new LockReport(name, null, state, row.owner(), evidence, advice(state, row, vitality));
+        return new LockReport(name, null, state, row.owner(), evidence, advice(state, row, vitality),
+                new Facts(vitality.processState(), false, row.since()));
     }
 
     private static String lease(Row row, boolean over) {

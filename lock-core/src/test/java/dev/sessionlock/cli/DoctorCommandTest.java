@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine.Help.Ansi;
 
 class DoctorCommandTest {
-    private static final List<String> NAMES = List.of("type", "space", "inodes", "permissions", "hard-links", "exclusive-create", "rename",
+    private static final List<String> NAMES = List.of("type", "space", "inodes", "other-users", "permissions", "hard-links", "exclusive-create", "rename",
             "fsync", "time-stamps", "name-length", "exclusion", "proc-locks", "mapped-pages", "session-locks", "kill-9", "names", "proc",
             "boot-id", "namespaces");
     private static final String CHECK = "\\{\"name\":\"[a-z0-9-]+\",\"ok\":(true|false|null),\"detail\":\"([^\"\\\\]|\\\\.)+\"}";
@@ -55,6 +55,30 @@ class DoctorCommandTest {
         try (Stream<Path> all = Files.list(directory)) {
             assertThat(all.map(Path::getFileName).map(Path::toString)).containsExactly("session.jsonl");
         }
+    }
+
+    @Test
+    void stickyDirectoryIsNotSafeForSeveralUsersAndTheRemedyPutsItRight() throws Exception {
+        Path shared = Files.createDirectory(directory.resolve("it's shared"));
+        Files.setAttribute(shared, "unix:mode", 01777);
+        Outcome outcome = Outcome.of("doctor", shared.toString());
+        assertThat(outcome.exitCode()).isEqualTo(1);
+        assertThat(outcome.out()).contains("other-users       NOT OK", "it is sticky", "before this is put right: other-users.");
+        String remedy = outcome.out().lines().dropWhile(line -> !line.contains("other-users")).skip(1).findFirst().orElseThrow().strip();
+        assertThat(new ProcessBuilder("sh", "-c", remedy.replaceFirst("to do +", "")).start().waitFor()).isZero();
+        assertThat(OtherUsers.check(shared).verdict()).isEqualTo(Verdict.OK);
+    }
+
+    @Test
+    void whatTheKernelProtectsFromOtherUsersIsKnown() {
+        Path shared = Path.of("/shared");
+        assertThat(OtherUsers.check(shared, 0755, 2, 1)).isEqualTo(Check.ok("other-users", "only its owner may lock here"));
+        assertThat(OtherUsers.check(shared, 01755, 2, 1).verdict()).as("sticky, and one user").isEqualTo(Verdict.OK);
+        assertThat(OtherUsers.check(shared, 02770, 2, 1).detail()).startsWith("its group may lock here").contains("fs.protected_hardlinks=1 does no harm");
+        assertThat(OtherUsers.check(shared, 01777, 0, 0).detail()).contains("everybody", "only by its own user").doesNotContain("protected");
+        assertThat(OtherUsers.check(shared, 01777, 1, 0).detail()).contains("fs.protected_regular=1");
+        assertThat(OtherUsers.check(shared, 03770, 1, 0).detail()).doesNotContain("fs.protected_regular");
+        assertThat(OtherUsers.check(shared, 03770, 2, 0).detail()).contains("fs.protected_regular=2");
     }
 
     @Test

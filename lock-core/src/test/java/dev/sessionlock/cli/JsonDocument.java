@@ -11,7 +11,7 @@ import java.util.Map;
 /** Reads what the tool prints, strictly (RFC 8259), and checks it against the form that programs rely on. */
 final class JsonDocument {
     private static final List<String> OF_A_LOCK = List.of("lock", "target", "state", "pid", "host", "since", "ageMs", "token", "leaseUntil",
-            "evidence", "advice");
+            "evidence", "advice", "needsPerson", "waiting", "waiters");
     private final String text;
     private int at;
 
@@ -58,6 +58,8 @@ final class JsonDocument {
                 Instant.parse((String) lock.get(time));
             }
         }
+        assertThat(lock.get("needsPerson")).isInstanceOf(Boolean.class);
+        assertThat((List<?>) lock.get("waiters")).allSatisfy(pid -> assertThat(pid).isInstanceOf(Long.class));
         assertThat((List<?>) lock.get("evidence")).allSatisfy(fact -> assertThat(fact).isInstanceOf(String.class));
     }
 

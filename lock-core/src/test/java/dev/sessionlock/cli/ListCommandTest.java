@@ -154,6 +154,34 @@ class ListCommandTest {
     }
 
     @Test
+    void thoseWhoWaitAreCountedAndNamed() throws Exception {
+        Path session = directory.resolve("session.jsonl");
+        LockOptions forLong = LockOptions.defaults().withLease(LockOptions.MAX_LEASE); // however slow the machine is
+        try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(session, forLong);
+                SessionLock other = locks.acquire(directory.resolve("b"), forLong)) {
+            assertThat(list().out()).doesNotContain("WAITING", "waited for");
+            try (ToolProcess waiter = ToolProcess.start(scratch, "run", "--timeout", "10m", session.toString(), "--", "true")) {
+                await().atMost(ToolProcess.PATIENCE).untilAsserted(() -> { // a waiter that gets no processor does not renew its mark
+                    List<String> lines = list().out().lines().toList();
+                    assertThat(lines.get(0)).matches("STATE +AGE +BY +WAITING +FILE");
+                    assertThat(lines.get(1)).endsWith("   b").doesNotMatch(".* 1 +b$");
+                    assertThat(lines.get(2)).matches(".* 1 +session.jsonl");
+                    assertThat(lines.get(3)).endsWith(": 2 held; 1 waited for");
+                });
+                await().atMost(ToolProcess.PATIENCE).until(() -> Outcome.of("status", session.toString()).out()
+                        .contains("  waiting   1 process: pid " + waiter.pid()));
+                await().atMost(ToolProcess.PATIENCE).untilAsserted(() -> {
+                    Map<String, Object> json = JsonDocument.locks(list("--json").out()).get(1);
+                    assertThat(json.get("waiting")).isEqualTo(1L);
+                    assertThat(json.get("waiters")).isEqualTo(List.of(waiter.pid()));
+                });
+                lock.verifyHeld();
+            }
+            assertThat(other.isHeld()).isTrue();
+        }
+    }
+
+    @Test
     void onATerminalItHasColourUnlessToldOtherwise() throws Exception {
         if (!Files.isExecutable(Path.of("/usr/bin/script"))) {
             System.out.println("SKIPPED a test on a terminal: there is no /usr/bin/script");

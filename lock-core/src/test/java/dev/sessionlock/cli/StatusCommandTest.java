@@ -36,11 +36,40 @@ class StatusCommandTest {
 
     @Test
     void freeLockIsZero() {
-        assertThat(status(session())).isEqualTo(new Outcome(0, session() + ": free" + System.lineSeparator(), ""));
+        assertThat(status(session())).isEqualTo(new Outcome(0, session() + ": free" + System.lineSeparator()
+                + "  evidence  there is no file of that name, and nothing tells of a lock" + System.lineSeparator(), ""));
         assertThat(status("--json", session()).out().trim()).isEqualTo("{\"version\":1,\"locks\":[{\"lock\":\"" + session() + ".lock\","
                 + "\"target\":\"" + session() + "\",\"state\":\"FREE\",\"pid\":null,\"host\":null,\"since\":null,\"ageMs\":null,"
-                + "\"token\":null,\"leaseUntil\":null,\"evidence\":[],\"advice\":null}]}");
+                + "\"token\":null,\"leaseUntil\":null,\"evidence\":[\"there is no file of that name, and nothing tells of a lock\"],\"advice\":null,"
+                + "\"needsPerson\":false,\"waiting\":0,\"waiters\":[]}]}");
         assertThat(directory).isEmptyDirectory();
+    }
+
+    @Test
+    void mistypedNameIsToldTheOneThatMayBeMeant() throws Exception {
+        Files.writeString(session(), "x");
+        assertThat(status(session())).isEqualTo(new Outcome(0, session() + ": free" + System.lineSeparator(), ""));
+        assertThat(status(directory.resolve("sesion.jsonl")).out()).startsWith(directory.resolve("sesion.jsonl") + ": free")
+                .contains("there is no file of that name", "  to do     java -jar sessionlock.jar status " + session() + "   # did you mean this one?");
+        assertThat(status(directory.resolve("something-else")).out()).contains("no file of that name").doesNotContain("did you mean");
+        Files.delete(session());
+        try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(session())) {
+            assertThat(status(directory.resolve("sessoin.jsonl")).out()).as("one that is locked and yet to be made").contains("status " + session());
+            assertThat(status(session()).out()).contains("token     " + lock.token()).doesNotContain("no file of that name");
+        }
+    }
+
+    @Test
+    void linkInThePlaceOfOurFolderIsTroubleForAllThatLook() throws Exception {
+        Path elsewhere = Files.createDirectory(directory.resolve("elsewhere"));
+        Files.createSymbolicLink(directory.resolve(".session-locks"), elsewhere);
+        for (String[] command : new String[][] {{"status", session().toString()}, {"list", directory.toString()}, {"clear", session().toString()},
+            {"clear", directory.toString()}, {"run", session().toString(), "--", "true"}}) {
+            Outcome outcome = Outcome.of(command);
+            assertThat(outcome.exitCode()).as("%s: %s", List.of(command), outcome).isEqualTo(2);
+            assertThat(outcome.err()).contains(".session-locks is not a directory");
+        }
+        assertThat(elsewhere).isEmptyDirectory();
     }
 
     @Test
@@ -80,14 +109,17 @@ class StatusCommandTest {
     }
 
     @Test
-    void strangersLockNeedsNobodyNeitherWhileItsProcessLivesNorOnceItIsGone() throws Exception {
-        String record = "{\"pid\":%d,\"createdAt\":\"2026-01-01T00:00:00.000Z\"}";
+    void strangersLockNeedsNobodyWhileItIsYoungNorOnceItsProcessIsGone() throws Exception {
+        String record = "{\"pid\":%d,\"createdAt\":\"%s\"}";
 
-        Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, ProcessHandle.current().pid()));
+        Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, ProcessHandle.current().pid(), Instant.now()));
         assertThat(status(session()).exitCode()).isZero();
         assertThat(status(session()).out()).startsWith(session() + ": foreign");
 
-        Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, NOBODY));
+        Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, ProcessHandle.current().pid(), "2026-01-01T00:00:00.000Z"));
+        assertThat(status(session()).exitCode()).as("it lives, and has had it for months").isEqualTo(1);
+
+        Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, NOBODY, "2026-01-01T00:00:00.000Z"));
         assertThat(status(session()).exitCode()).as("the next acquisition replaces it").isZero();
         assertThat(status("--json", session()).out())
                 .contains("\"state\":\"FOREIGN\",\"pid\":" + NOBODY + ",\"host\":null,\"since\":\"2026-01-01T00:00:00Z\"");

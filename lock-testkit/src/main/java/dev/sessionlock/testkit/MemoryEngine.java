@@ -2,6 +2,8 @@ package dev.sessionlock.testkit;
 
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.Facts;
+import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
@@ -253,8 +255,9 @@ final class MemoryEngine implements EngineLock {
         LockOwner owner = new LockOwner(stranger.pid, null, null, Instant.ofEpochMilli(stranger.sinceMillis), null, null, null, null);
         List<String> evidence = List.of("another program's lock", vitality(stranger) + (stranger.dead ? ": dead" : ": alive"),
                 age(stranger.sinceMillis));
+        Facts facts = new Facts(stranger.dead ? ProcessState.DEAD : ProcessState.ALIVE, false, owner.since());
         return new LockReport(name(), null, State.FOREIGN, owner, evidence, stranger.dead
-                ? "nothing: the next acquisition replaces it" : "ask the program that made it (pid " + stranger.pid + ")");
+                ? "nothing: the next acquisition replaces it" : "ask the program that made it (pid " + stranger.pid + ")", facts);
     }
 
     private LockReport ours(MemoryHold holder) {

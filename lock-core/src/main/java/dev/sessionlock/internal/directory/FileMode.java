@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Map;
+import org.jetbrains.annotations.Nullable;
 
 /**
  * Whoever may write to the directory must be able to open what the library makes in it, so the modes of files follow the
@@ -55,9 +56,14 @@ final class FileMode {
             apply(dir, directory);
         } catch (FileAlreadyExistsException e) {
             if (!Files.isDirectory(dir, LinkOption.NOFOLLOW_LINKS)) {
-                throw new IOException(dir + " is not a directory; somebody put it there: remove it", e);
+                throw notADirectory(dir, e);
             }
         }
+    }
+
+    /** {@return what to tell a person of a file or a link in the place of our folder} */
+    static IOException notADirectory(Path dir, @Nullable Throwable cause) {
+        return new IOException(dir + " is not a directory; somebody put it there: remove it", cause);
     }
 
     /** Gives a file that this process has just made the mode that follows the directory's. */

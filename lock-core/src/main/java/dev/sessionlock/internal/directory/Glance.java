@@ -20,7 +20,7 @@ import org.jetbrains.annotations.Nullable;
  * @param comparable whether the untils and leases can be compared with {@code now}
  * @param targetExists whether the target exists
  * @param used whether any lock was ever taken in its directory
- * @param wasTaken whether this one was, as far as the table knows
+ * @param lastToken the token that was drawn last for this one, as far as the table knows; 0 if none ever was
  * @param now the monotonic clock, read before everything else
  * @param self who looks
  */
@@ -33,7 +33,7 @@ public record Glance(
         boolean comparable,
         boolean targetExists,
         boolean used,
-        boolean wasTaken,
+        long lastToken,
         long now,
         ProcessIdentity self) {
 
@@ -56,5 +56,10 @@ public record Glance(
      */
     public static Collection<Glance> atAll(Path home) throws IOException {
         return new Survey(home).ofAll();
+    }
+
+    /** {@return whether this lock was ever taken, as far as the table knows} */
+    public boolean wasTaken() {
+        return lastToken != 0;
     }
 }

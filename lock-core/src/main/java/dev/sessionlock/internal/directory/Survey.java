@@ -58,6 +58,9 @@ final class Survey {
         this.home = home;
         this.inner = home.resolve(LockDirectory.INNER);
         this.used = Files.isDirectory(inner, LinkOption.NOFOLLOW_LINKS);
+        if (!used && Files.exists(inner, LinkOption.NOFOLLOW_LINKS)) {
+            throw FileMode.notADirectory(inner, null); // nobody can lock here: "no locks" would be no answer
+        }
         this.traits = used ? Traits.of(home) : new Traits(null, false);
         this.board = used ? boardOf(inner, self) : null;
     }
@@ -241,7 +244,7 @@ final class Survey {
                 board == null || board.comparable(),
                 files == null ? Files.exists(home.resolve(name), LinkOption.NOFOLLOW_LINKS) : files.contains(name),
                 used,
-                line != null && line.lastToken() != 0,
+                line == null ? 0 : line.lastToken(),
                 now,
                 self);
     }

@@ -1,13 +1,21 @@
 package dev.sessionlock.internal.seats;
 
+import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.Facts;
+import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.internal.directory.Glance;
+import dev.sessionlock.internal.directory.Line;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockPlace.Found;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.StickyDirectory;
 import dev.sessionlock.internal.system.ProcessTable;
+import dev.sessionlock.internal.system.RunningProgram;
+import dev.sessionlock.internal.system.RunningProgram.Container;
+import dev.sessionlock.internal.system.RunningProgram.Service;
 import dev.sessionlock.internal.system.Span;
 import dev.sessionlock.internal.system.ToolCommand;
 import dev.sessionlock.internal.system.Vitality;
@@ -25,8 +33,8 @@ import org.jetbrains.annotations.Nullable;
 public final class Inspector {
     /** Begins the remark on the command that asks a holder to let go. */
     private static final String ASKS = "   # asks it to let go";
-    /** Begins the fact that a lease is over. */
-    private static final String RAN_OUT = "lease ran out ";
+    /** For so long a lock of another program that does not say so itself is nobody's business: as long as one of ours by default. */
+    private static final Duration STRANGERS_HOLD = LockOptions.defaults().maxHold();
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
 
     private final Glance seen;
@@ -34,6 +42,10 @@ public final class Inspector {
     private final List<String> evidence = new ArrayList<>();
     /** Of the process that the record names; null if it names none, or one that cannot be judged. */
     private @Nullable Vitality owner;
+    /** The lease of its record is over. */
+    private boolean ranOut;
+    /** Since when it is held, where no record says so. */
+    private @Nullable Instant since;
 
     private Inspector(Glance seen, ProcessTable processes) {
         this.seen = seen;
@@ -55,7 +67,7 @@ public final class Inspector {
      * not: it is foreign whatever its health.
      */
     public static boolean ownerIsGone(LockReport report) {
-        return report.state() == State.STALE || report.state() == State.FOREIGN && report.evidence().stream().anyMatch(Inspector::saysDead);
+        return report.state() == State.STALE || report.state() == State.FOREIGN && report.facts().process() == ProcessState.DEAD;
     }
 
     /** {@return the advice of a report, without the remark where a command alone says it all} */
@@ -64,19 +76,18 @@ public final class Inspector {
         return remark < 0 ? report.advice() : report.advice().substring(0, remark);
     }
 
-    /** {@return whether a report says that its holder is stopped} */
-    public static boolean isStopped(LockReport report) {
-        return report.evidence().stream().anyMatch(fact -> fact.contains(" is stopped ") && fact.endsWith(": alive"));
+    /**
+     * {@return the command that takes a lock as another user, and gives it back} That replaces what lies there, also where nobody can prove that its
+     * owner is dead.
+     */
+    public static String takeOnce(String user, Path target) {
+        String known = user.matches("\\d+") ? "#" + user : user; // a number without a name
+        return "sudo -u " + ToolCommand.quoted(known) + " " + ToolCommand.words() + " run " + ToolCommand.quoted(target.toString()) + " -- true";
     }
 
-    /**
-     * {@return whether a report's holder is frozen, and asked not to be passed over: others wait until somebody wakes or ends it} Such a one
-     * counts as held, whatever has become of its lease.
-     */
-    public static boolean keepsOthersOutFrozen(LockReport report) {
-        LockOwner holder = report.owner();
-        return report.state() == State.HELD && holder != null && holder.token() != null && holder.leaseUntil() == null
-                && (isStopped(report) || report.evidence().stream().anyMatch(fact -> fact.startsWith(RAN_OUT)));
+    /** {@return the command that tells of the lock of a file} */
+    public static String statusOf(Path target) {
+        return ToolCommand.words() + " status " + ToolCommand.quoted(target.toString());
     }
 
     /** {@return whether what lies there is torn, and old enough to be replaced} */
@@ -89,11 +100,6 @@ public final class Inspector {
     private static boolean isReplaceable(Glance seen) {
         LockContent content = seen.record() == null ? null : seen.record().content();
         return content instanceof LockContent.Torn || content instanceof LockContent.Empty && (seen.targetExists() || seen.wasTaken());
-    }
-
-    /** As {@link Vitality#inWords} ends; what a record says stands in no fact's end. */
-    private static boolean saysDead(String fact) {
-        return fact.endsWith(": dead");
     }
 
     private LockReport report() {
@@ -129,8 +135,28 @@ public final class Inspector {
         }
         kernel(seat);
         evidence.add("there is no lock file: it was removed by hand, or the holder is just taking or releasing the lock");
+        return withoutRecord(seat);
+    }
+
+    /**
+     * One who has the byte, and no record that tells of it: the table does. Its word is 0 while the lock is just taken or given back; after that the
+     * token that was drawn last is its own, and tells when.
+     */
+    private LockReport withoutRecord(int seat) {
         Long pid = kernelOwner(seat);
-        return verdict(State.HELD, pid == null ? null : unnamed(pid));
+        owner = pid == null || pid <= 0 ? null : processes.judge(pid, -1, null);
+        if (owner != null) {
+            evidence.add(owner.inWords());
+        }
+        long until = seen.until().get(seat);
+        long now = System.currentTimeMillis();
+        since = until == 0 && seen.wasTaken() ? Instant.ofEpochMilli(now)
+                : seen.wasTaken() ? Instant.ofEpochMilli(Math.min(now, TimeUnit.MICROSECONDS.toMillis(seen.lastToken()))) : null;
+        ranOut = until != 0 && Line.isPast(until, seen.now(), seen.comparable());
+        if (ranOut) {
+            evidence.add("its lease ran out, and others pass it over: the process " + condition());
+        }
+        return verdict(ranOut && pid != null ? State.EXPIRED : State.HELD, pid == null ? null : unnamed(pid));
     }
 
     /** A holder of whom the kernel tells, and no record. */
@@ -177,6 +203,7 @@ public final class Inspector {
         owner = processes.judge(pid, -1, null);
         evidence.add(owner.inWords());
         boolean past = seen.comparable() && seen.until().get(0) <= seen.now();
+        since = past ? null : Instant.ofEpochMilli(System.currentTimeMillis());
         if (past) {
             evidence.add("its lease ran out, and others pass it over: the process " + condition());
         }
@@ -190,6 +217,8 @@ public final class Inspector {
         evidence.add(new Vitality(vitality.verdict(), vitality.evidence() + ", if it shares our pid namespace").inWords());
         if (stranger.createdAt() != null) {
             age(stranger.createdAt().toEpochMilli());
+        } else {
+            since = Instant.ofEpochMilli(System.currentTimeMillis() - seen.record().ageMillis()); // of a pid file its own age
         }
         return verdict(State.FOREIGN,
                 new LockOwner(stranger.pid(), null, null, stranger.createdAt(), null, null, null, null));
@@ -199,8 +228,7 @@ public final class Inspector {
         evidence.add(what);
         if (seen.owners() != null && isHeld(0)) { // edited while it is held, or somebody is just replacing it
             kernel(0);
-            Long pid = kernelOwner(0);
-            return verdict(State.HELD, pid == null ? null : unnamed(pid));
+            return withoutRecord(0);
         }
         long age = seen.record() == null ? 0 : seen.record().ageMillis();
         evidence.add("written " + Span.inWords(Duration.ofMillis(age)) + " ago; the next acquisition replaces it once it is " + Residue.TORN_MILLIS / 1000 + " s old");
@@ -277,7 +305,8 @@ public final class Inspector {
         long left = record.leaseUntilNanos() - seen.now();
         String renewed = "lease renewed " + seconds(lease - left) + " ago";
         if (left <= 0) {
-            evidence.add(RAN_OUT + seconds(-left) + " ago: the process " + condition() + kept(record));
+            evidence.add("lease ran out " + seconds(-left) + " ago: the process " + condition() + kept(record));
+            ranOut = true;
             return true;
         }
         evidence.add(renewed + (record.takeover() ? "; if the process freezes it runs out in " + seconds(left) : kept(record)) + ending(record));
@@ -316,59 +345,153 @@ public final class Inspector {
 
     // ---- the verdict ----
 
-    private LockReport verdict(State state, @Nullable LockOwner owner) {
-        Path lockFile = seen.target().resolveSibling(seen.target().getFileName() + ".lock");
-        return new LockReport(seen.target().getFileName().toString(), lockFile, state, owner, evidence, advice(state, owner));
+    private LockReport verdict(State state, @Nullable LockOwner holder) {
+        Path lockFile = lockFile();
+        boolean isToBeReplaced = state == State.STALE || state == State.FOREIGN && isDead() || state == State.TORN && isReplaceableNow(seen)
+                || state == State.EXPIRED && !isAlive() && seen.record() != null;
+        StickyDirectory kept = isToBeReplaced ? StickyDirectory.keeping(lockFile) : null;
+        String advice = kept == null ? advice(state, holder)
+                : takeOnce(kept.fileOwner(), seen.target()) + "   # " + kept.inWords();
+        Instant from = holder != null && holder.since() != null ? holder.since() : since;
+        Facts facts = new Facts(process(state), kept != null || needsPerson(state, holder, from), from);
+        return new LockReport(seen.target().getFileName().toString(), lockFile, state, holder, evidence, advice, facts);
     }
 
-    private String advice(State state, @Nullable LockOwner holder) {
-        String file = ToolCommand.quoted(seen.target().toString());
-        String token = holder == null || holder.token() == null ? "" : " --token " + holder.token();
-        String letGo = ToolCommand.words() + " clear" + token + " --yes " + file;
+    private ProcessState process(State state) {
+        if (state == State.STALE) {
+            return ProcessState.DEAD;
+        }
+        return owner == null ? ProcessState.UNKNOWN : owner.processState();
+    }
+
+    /** {@return whether it does not get well by itself} */
+    private boolean needsPerson(State state, @Nullable LockOwner holder, @Nullable Instant from) {
         return switch (state) {
-            case FREE -> "";
-            case HELD -> holder == null || token.isEmpty() ? "wait: its holder will write its lock file or be gone" : held(holder.pid(), letGo);
-            case EXPIRED -> holder == null ? "" : expired(holder.pid(), "; others pass it over" + (token.isEmpty() ? "" : ", or: " + letGo));
-            case STALE -> ToolCommand.words() + " clear --yes " + file + "   # or nothing: the next acquisition replaces it";
-            case FOREIGN -> foreign(holder, ToolCommand.words() + " clear --yes " + file);
-            case TORN -> isReplaceable(seen) ? "nothing: the next acquisition replaces it once it is old enough"
-                    : "if no program needs it: rm " + ToolCommand.quoted(seen.target() + ".lock");
-            case NOT_A_LOCK -> seen.wasTaken()
-                    ? "move it away: as long as it lies there, nobody can lock " + seen.target().getFileName() + ", which was locked before"
-                    : "nothing, unless " + seen.target().getFileName() + " is to be locked: then move it away";
+            case FREE, STALE -> false;
+            case HELD -> holder != null && (isStopped() || ranOut) && isKeptFrozen(holder);
+            case EXPIRED -> holder != null;
+            case FOREIGN -> isOfAnotherProgram() && (isStopped() || !isDead() && isLong(from));
+            case TORN -> !isReplaceable(seen);
+            case NOT_A_LOCK -> seen.wasTaken();
         };
     }
 
-    private String held(long pid, String letGo) {
-        if (owner != null && owner.isStopped()) {
-            return "kill -CONT " + pid + "   # it is stopped; woken, it may be asked to let go: " + letGo;
+    /** {@return whether nobody passes a holder over, however long it is frozen} */
+    private boolean isKeptFrozen(LockOwner holder) {
+        if (holder.token() != null) {
+            return holder.leaseUntil() == null;
         }
-        boolean seenAlive = owner != null && owner.verdict() == Vitality.Verdict.ALIVE;
-        return letGo + ASKS + (seenAlive ? "; what it is busy with: jstack " + pid : "");
+        long until = seen.until().get(kernelOwner(1) != null ? 1 : 0);
+        return until == 0 || Line.isNever(until);
     }
 
-    private String expired(long pid, String others) {
-        if (owner == null || owner.verdict() != Vitality.Verdict.ALIVE) {
-            return "kill -CONT " + pid + "   # where its pid can be seen" + others;
-        } else if (owner.isStopped()) {
-            return "kill -CONT " + pid + "   # it is stopped" + others;
+    /** Another program is not passed over and cannot be asked: one that outstays what it says itself, or what ours may by default, is stuck. */
+    private boolean isLong(@Nullable Instant from) {
+        LockContent.Stranger stranger = (LockContent.Stranger) seen.record().content();
+        Duration most = stranger.maxHoldMs() < 0 ? STRANGERS_HOLD : Duration.ofMillis(stranger.maxHoldMs());
+        return from != null && Duration.between(from, Instant.now()).compareTo(most) > 0;
+    }
+
+    private boolean isOfAnotherProgram() {
+        return seen.record() != null && seen.record().content() instanceof LockContent.Stranger;
+    }
+
+    private boolean isStopped() {
+        return owner != null && owner.isStopped();
+    }
+
+    private boolean isDead() {
+        return owner != null && owner.verdict() == Vitality.Verdict.DEAD;
+    }
+
+    private boolean isAlive() {
+        return owner != null && owner.verdict() == Vitality.Verdict.ALIVE;
+    }
+
+    // ---- advice: a line that a shell takes as it is, or that begins with "nothing" or "wait" ----
+
+    private Path lockFile() {
+        return seen.target().resolveSibling(seen.target().getFileName() + ".lock");
+    }
+
+    private String clear(String token) {
+        return ToolCommand.words() + " clear" + token + " --yes " + ToolCommand.quoted(seen.target().toString());
+    }
+
+    private String advice(State state, @Nullable LockOwner holder) {
+        return switch (state) {
+            case FREE -> "";
+            case HELD -> holder == null ? "wait: its holder will write its lock file or be gone"
+                    : holder.token() == null ? unrecorded(holder.pid()) : held(holder);
+            case EXPIRED -> holder == null ? "" : expired(holder.pid());
+            case STALE -> clear("") + "   # or nothing: the next acquisition replaces it";
+            case FOREIGN -> isOfAnotherProgram() && holder != null ? foreign(holder.pid(), holder.since() == null ? since : holder.since())
+                    : "nothing: the next acquisition replaces it; on a network file system only if it is not renewed for its whole lease";
+            case TORN -> isReplaceable(seen) ? "nothing: the next acquisition replaces it once it is old enough"
+                    : "if no program needs it: rm " + ToolCommand.quoted(lockFile().toString());
+            case NOT_A_LOCK -> notALock();
+        };
+    }
+
+    private String notALock() {
+        String move = "mv " + ToolCommand.quoted(lockFile().toString()) + " " + ToolCommand.quoted(lockFile() + ".moved");
+        Path name = seen.target().getFileName();
+        return seen.wasTaken() ? move + "   # as long as it lies there, nobody can lock " + name + ", which was locked before"
+                : "nothing, unless " + name + " is to be locked: then " + move;
+    }
+
+    private String unrecorded(long pid) {
+        if (isStopped()) {
+            return "kill -CONT " + pid + "   # it is stopped; woken, it sees that its lock file was removed, and lets go";
+        }
+        return "wait: its holder will write its lock file, or see that it was removed and let go" + (isAlive() ? "; if it stays: " + end(pid, "has it") : "");
+    }
+
+    private String held(LockOwner holder) {
+        String letGo = clear(" --token " + holder.token());
+        if (isStopped()) {
+            return "kill -CONT " + holder.pid() + "   # it is stopped; woken, it may be asked to let go: " + letGo;
+        }
+        boolean withoutByte = seen.owners() != null && kernelOwner(0) == null && kernelOwner(1) == null && holder.leaseUntil() != null;
+        return letGo + ASKS + (withoutByte ? ", if it lives; else the next acquisition replaces its record once its lease is over ("
+                + TIME.format(holder.leaseUntil()) + ")" : isAlive() ? "; what it is busy with: jstack " + holder.pid() : "");
+    }
+
+    private String expired(long pid) {
+        if (!isAlive()) {
+            return "look where " + (pid > 0 ? "pid " + pid : "its process") + " can be seen (in its container, or on the host) whether it is "
+                    + "stopped, and wake it there; others pass it over meanwhile";
+        } else if (isStopped()) {
+            return "kill -CONT " + pid + "   # it is stopped; others pass it over meanwhile";
         }
         return "jstack " + pid + "   # not stopped, yet it does not renew: what keeps it? (paused with its container: docker unpause; "
-                + "else kill -CONT " + pid + ")" + others;
+                + "else kill -CONT " + pid + "); others pass it over meanwhile";
     }
 
-    private String foreign(@Nullable LockOwner holder, String clear) {
-        if (owner != null && owner.verdict() == Vitality.Verdict.DEAD) {
-            return clear + "   # or nothing: the next acquisition replaces it";
-        } else if (owner != null && owner.isStopped() && holder != null) {
-            return "kill -CONT " + holder.pid() + "   # the program that made it is stopped";
+    private String foreign(long pid, @Nullable Instant from) {
+        if (isDead()) {
+            return clear("") + "   # or nothing: the next acquisition replaces it";
+        } else if (isStopped()) {
+            return "kill -CONT " + pid + "   # the program that made it is stopped";
+        } else if (!isAlive()) {
+            return "look where /proc shows its process, mostly on the host: ps -p " + pid + "; if that is not the program that made it: rm "
+                    + ToolCommand.quoted(lockFile().toString());
         }
-        if (owner != null && owner.verdict() == Vitality.Verdict.UNKNOWN && holder != null) {
-            return "look where /proc shows its process, mostly on the host: ps -p " + holder.pid() + "; if that is not the program that made it: rm "
-                    + ToolCommand.quoted(seen.target() + ".lock");
+        String end = end(pid, "made it");
+        return isLong(from) ? end : "wait: another program has it, which cannot be asked to let go; if it stays: " + end;
+    }
+
+    /** How to end a process that cannot be asked, what that costs, and that nothing remains to be done. */
+    private static String end(long pid, String did) {
+        RunningProgram program = RunningProgram.of(pid);
+        String costs = program.inWords() + " " + did + "; what it has not written yet is lost; then nothing: the next acquisition gets in";
+        if (program.supervisor() instanceof Service service) {
+            return "systemctl " + (service.ofUser() == null ? "" : "--user --machine=" + service.ofUser() + "@ ") + "restart "
+                    + ToolCommand.quoted(service.unit()) + "   # " + costs;
+        } else if (program.supervisor() instanceof Container container) {
+            return container.engine() + " restart " + container.id() + "   # " + costs;
         }
-        String who = holder == null ? "" : " (pid " + holder.pid() + (holder.host() == null ? "" : " on " + holder.host()) + ")";
-        return "ask the program that made it" + who + "; a dead one's is replaced by the next acquisition, or " + clear;
+        return "kill " + pid + "   # " + costs + ". If it does not end: kill -9 " + pid + ". Then start it again";
     }
 
     private static LockOwner owner(LockRecord record) {

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.system;
 
+import dev.sessionlock.LockReport.ProcessState;
 import java.util.Locale;
 import org.jetbrains.annotations.NotNull;
 
@@ -30,6 +31,15 @@ public record Vitality(@NotNull Verdict verdict, @NotNull String evidence, char 
     /** {@return the evidence with the verdict, such as {@code pid 30522 does not exist: dead}} */
     public @NotNull String inWords() {
         return evidence + ": " + verdict.name().toLowerCase(Locale.ROOT);
+    }
+
+    /** {@return the same for a report} */
+    public @NotNull ProcessState processState() {
+        return switch (verdict) {
+            case ALIVE -> isStopped() ? ProcessState.STOPPED : ProcessState.ALIVE;
+            case DEAD -> ProcessState.DEAD;
+            case UNKNOWN -> ProcessState.UNKNOWN;
+        };
     }
 
     /** {@return whether it is stopped, by a signal or by a debugger} */

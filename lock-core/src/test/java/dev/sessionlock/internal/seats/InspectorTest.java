@@ -3,6 +3,8 @@ package dev.sessionlock.internal.seats;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.Facts;
+import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.internal.directory.Glance;
 import dev.sessionlock.internal.directory.Line;
@@ -31,6 +33,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class InspectorTest {
     private static final long NOW = TimeUnit.HOURS.toNanos(5);
     private static final long NO_SUCH_PID = 999_999_999;
+    private static final long TOKEN = 1_770_617_943_000_001L;
     private static final List<Long> NOBODY = List.of();
 
     private final ProcessIdentity self = ProcessIdentity.current();
@@ -50,7 +53,7 @@ class InspectorTest {
 
     private LockReport report() {
         return Inspector.report(new Glance(Path.of("/sessions/a.jsonl"), found(record), found(takeover), owners, until, comparable, targetExists,
-                used, wasTaken, NOW, self));
+                used, wasTaken ? TOKEN : 0, NOW, self));
     }
 
     private Found found(LockContent content) {
@@ -406,12 +409,13 @@ class InspectorTest {
         assertThat(held.state()).isEqualTo(State.HELD);
         assertThat(held.advice()).isEqualTo("kill -CONT " + pid
                 + "   # it is stopped; woken, it may be asked to let go: java -jar sessionlock.jar clear --token 42 --yes /sessions/a.jsonl");
-        assertThat(Inspector.isStopped(held)).isTrue();
+        assertThat(held.facts().process()).isEqualTo(ProcessState.STOPPED);
         record = ours(pid, -7, true);
         LockReport expired = report();
         assertThat(expired.state()).isEqualTo(State.EXPIRED);
         assertThat(evidence(expired)).contains("lease ran out 7 s ago: the process is stopped");
-        assertThat(expired.advice()).startsWith("kill -CONT " + pid + "   # it is stopped; others pass it over, or: java -jar sessionlock.jar clear");
+        assertThat(expired.advice()).as("nothing that a stopped process cannot do is asked of it")
+                .isEqualTo("kill -CONT " + pid + "   # it is stopped; others pass it over meanwhile");
         record = new LockContent.Stranger(pid, null, -1, -1);
         assertThat(report().advice()).isEqualTo("kill -CONT " + pid + "   # the program that made it is stopped");
     }
@@ -427,8 +431,8 @@ class InspectorTest {
         LockReport report = report();
 
         assertThat(evidence(report)).contains("lease ran out 7 s ago: the process is not stopped and does not renew");
-        assertThat(report.advice()).startsWith("jstack " + pid + "   # not stopped, yet it does not renew").contains("; others pass it over, or: ");
-        assertThat(Inspector.isStopped(report)).isFalse();
+        assertThat(report.advice()).startsWith("jstack " + pid + "   # not stopped, yet it does not renew").endsWith("; others pass it over meanwhile");
+        assertThat(report.facts().process()).isEqualTo(ProcessState.ALIVE);
     }
 
     @Test
@@ -441,7 +445,7 @@ class InspectorTest {
 
         assertThat(report.state()).isEqualTo(State.EXPIRED);
         assertThat(evidence(report)).contains("the process is frozen or starved", "the kernel lock is held by pid of another namespace");
-        assertThat(report.advice()).startsWith("kill -CONT 4711   # where its pid can be seen; others pass it over");
+        assertThat(report.advice()).as("here 4711 is another process").startsWith("look where pid 4711 can be seen").doesNotContain("kill");
         record = ours(4711, self.boot(), self.host(), "other", self.timeNamespace(), 7, true);
         assertThat(report().advice()).as("no jstack").endsWith("# asks it to let go");
     }
@@ -451,8 +455,7 @@ class InspectorTest {
         assumeProc(self);
         record = new LockContent.Stranger(self.pid(), null, -1, -1);
         LockReport living = report();
-        assertThat(living.advice()).isEqualTo("ask the program that made it (pid " + self.pid() + "); a dead one's is replaced by the next acquisition, "
-                + "or java -jar sessionlock.jar clear --yes /sessions/a.jsonl");
+        assertThat(living.advice()).startsWith("wait: ").contains("; if it stays: kill " + self.pid() + "   # pid " + self.pid() + " (");
         assertThat(evidence(living)).as("it does not say since when").doesNotContain("taken");
         assertThat(Inspector.ownerIsGone(living)).isFalse();
 
@@ -464,11 +467,11 @@ class InspectorTest {
     }
 
     @Test
-    void saysOfAnotherMachinesLockWhereToAsk() {
+    void saysOfAnotherMachinesLockThatItIsReplaced() {
         Assumptions.assumeThat(self.boot()).isNotNull();
         record = ours(7, "another-boot", "not-" + self.host(), null, null, 20, true);
 
-        assertThat(report().advice()).startsWith("ask the program that made it (pid 7 on not-" + self.host() + ");");
+        assertThat(report().advice()).startsWith("nothing: the next acquisition replaces it; on a network file system only if ");
         assertThat(Inspector.ownerIsGone(report())).isFalse();
     }
 
@@ -491,6 +494,68 @@ class InspectorTest {
 
         record = ours(self.pid(), -7, true);
         assertThat(Inspector.command(report())).as("there is no remark to leave out").isEqualTo(report().advice()).isNotEmpty();
+    }
+
+    // ---- whom it calls ----
+
+    private boolean needsPerson() {
+        return report().facts().needsPerson();
+    }
+
+    @Test
+    void anotherProgramsLockThatOutstaysItsTimeNeedsAPerson() {
+        assumeProc(self);
+        Instant now = Instant.now();
+        record = new LockContent.Stranger(self.pid(), now.minusSeconds(290), -1, -1);
+        assertThat(needsPerson()).isFalse();
+        record = new LockContent.Stranger(self.pid(), now.minusSeconds(301), -1, -1);
+        assertThat(needsPerson()).isTrue();
+        assertThat(report().advice()).startsWith("kill " + self.pid() + "   #");
+        record = new LockContent.Stranger(self.pid(), now.minusSeconds(301), -1, 600_000);
+        assertThat(needsPerson()).as("it says itself for how long").isFalse();
+        record = new LockContent.Stranger(self.pid(), null, -1, -1);
+        assertThat(needsPerson()).isFalse();
+        ageMillis = 301_000;
+        assertThat(needsPerson()).as("a pid file: as old as the file").isTrue();
+        record = new LockContent.Stranger(NO_SUCH_PID, null, -1, -1);
+        assertThat(needsPerson()).as("a dead one's is replaced").isFalse();
+    }
+
+    @Test
+    void stoppedHolderNeedsAPersonIfNobodyPassesItOver() throws Exception {
+        assumeProc(self);
+        long pid = stopped();
+        owners = List.of(List.of(pid), NOBODY);
+        record = ours(pid, 20, true);
+        assertThat(needsPerson()).as("its lease runs, and others pass it over afterwards").isFalse();
+        record = ours(pid, 20, false);
+        assertThat(needsPerson()).isTrue();
+        record = ours(pid, -7, true);
+        assertThat(needsPerson()).as("expired").isTrue();
+    }
+
+    @Test
+    void oneWithoutARecordIsKnownByItsWordOnTheTable() throws Exception {
+        assumeProc(self);
+        long pid = stopped();
+        owners = List.of(List.of(pid), NOBODY);
+        wasTaken = true;
+        Instant drawn = Instant.ofEpochMilli(TOKEN / 1000);
+
+        until = List.of(NOW + 1, 0L);
+        assertThat(report().facts()).isEqualTo(new Facts(ProcessState.STOPPED, false, drawn));
+        until = List.of(NOW, 0L);
+        assertThat(report().state()).isEqualTo(State.EXPIRED);
+        assertThat(report().facts()).isEqualTo(new Facts(ProcessState.STOPPED, true, drawn));
+        until = List.of(Line.NEVER, 0L);
+        assertThat(report().facts()).isEqualTo(new Facts(ProcessState.STOPPED, true, drawn));
+        until = List.of(0L, 0L);
+        assertThat(report().facts().needsPerson()).as("frozen just as it took it: nobody gets in").isTrue();
+        assertThat(report().facts().since()).as("it is just being taken").isAfter(drawn);
+        owners = List.of(List.of(sleeping()), NOBODY);
+        assertThat(report().facts().needsPerson()).isFalse();
+        wasTaken = false;
+        assertThat(report().facts().since()).as("nothing tells").isNull();
     }
 
     // ---- times ----
@@ -567,7 +632,7 @@ class InspectorTest {
 
     private boolean isReplaceable(LockContent content, long ageMillis, long watchedMillis) {
         return Inspector.isReplaceableNow(new Glance(Path.of("/sessions/a.jsonl"), new Found(content, new Object(), ageMillis, watchedMillis), null, owners,
-                until, comparable, targetExists, used, wasTaken, NOW, self));
+                until, comparable, targetExists, used, wasTaken ? TOKEN : 0, NOW, self));
     }
 
     @Test
@@ -582,7 +647,7 @@ class InspectorTest {
 
     @Test
     void quotesWhatAShellWouldTakeApart() {
-        assertThat(Inspector.report(new Glance(Path.of("/my sessions/it's.jsonl"), found(new LockContent.Stranger(self.pid(), null, -1, -1)), null,
-                owners, until, true, true, true, true, NOW, self)).advice()).endsWith("clear --yes '/my sessions/it'\\''s.jsonl'");
+        assertThat(Inspector.report(new Glance(Path.of("/my sessions/it's.jsonl"), found(new LockContent.Stranger(NO_SUCH_PID, null, -1, -1)), null,
+                owners, until, true, true, true, TOKEN, NOW, self)).advice()).contains("clear --yes '/my sessions/it'\\''s.jsonl'   #");
     }
 }

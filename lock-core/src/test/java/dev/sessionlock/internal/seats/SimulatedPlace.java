@@ -639,7 +639,7 @@ class SimulatedPlace implements LockPlace {
     @Override
     public Glance glance() {
         return new Glance(target(), found(Spot.LOCK), found(Spot.TAKEOVER), null, List.of(directory.until[0], directory.until[1]), comparable,
-                directory.targetExists, directory.lined, directory.token != 0, ownNow(), self);
+                directory.targetExists, directory.lined, directory.token, ownNow(), self);
     }
 
     private Found found(Spot spot) {
