@@ -5,6 +5,7 @@ import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Span;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -207,7 +208,7 @@ final class ListCommand implements Callable<Integer> {
         String purpose = owner == null || owner.purpose() == null ? "" : "   \"" + owner.purpose() + "\"";
         String age = finding.age() == null ? "-" : Span.inWords(finding.age());
         String file = jdbc.isGiven() ? finding.named() : shortened(finding.shown()).toString();
-        return new String[] {finding.verdict(), age, Finding.printable(by), Finding.printable(file + purpose)};
+        return new String[] {finding.verdict(), age, Printable.text(by), Printable.text(file + purpose)};
     }
 
     private Path shortened(Path target) {
@@ -239,8 +240,8 @@ final class ListCommand implements Callable<Integer> {
     }
 
     private String summary(List<Finding> shown) {
-        String where = jdbc.isGiven() ? "the database" + (jdbc.name().isEmpty() ? "" : " that begin with " + Finding.printable(jdbc.name()))
-                : Finding.printable(directory.toString()) + (recursive ? " and below" : "");
+        String where = jdbc.isGiven() ? "the database" + (jdbc.name().isEmpty() ? "" : " that begin with " + Printable.text(jdbc.name()))
+                : Printable.text(directory.toString()) + (recursive ? " and below" : "");
         if (shown.isEmpty()) {
             return "no locks in " + where;
         }

@@ -1,6 +1,7 @@
 package dev.sessionlock.cli;
 
 import dev.sessionlock.LockTimeoutException;
+import dev.sessionlock.internal.system.Printable;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
@@ -69,7 +70,7 @@ public final class Main implements Callable<Integer> {
 
     /** Runs the tool and ends the JVM with its exit code. */
     public static void main(String[] args) {
-        System.exit(commandLine().execute(args));
+        System.exit(commandLine().setOut(Encoding.ofStdout().printer(System.out)).setErr(Encoding.ofStderr().printer(System.err)).execute(args));
     }
 
     static CommandLine commandLine() {
@@ -114,7 +115,7 @@ public final class Main implements Callable<Integer> {
         } else if (e instanceof IOException) {
             return say(command, explained((IOException) e), TROUBLE);
         }
-        e.printStackTrace(command.getErr()); // a defect of ours: the stack is what its reporter needs
+        Printable.throwable(e).printStackTrace(command.getErr()); // a defect of ours: the stack is what its reporter needs
         return say(command, "this is a defect of sessionlock; please report it with the lines above", TROUBLE);
     }
 
@@ -130,7 +131,7 @@ public final class Main implements Callable<Integer> {
     /** One line on stderr. {@return the exit code} */
     static int say(CommandLine command, String line, int exitCode) {
         PrintWriter err = command.getErr();
-        err.println("sessionlock: " + line);
+        err.println("sessionlock: " + Printable.text(line));
         err.flush();
         return exitCode;
     }

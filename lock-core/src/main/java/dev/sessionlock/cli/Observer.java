@@ -5,6 +5,7 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.Waiters;
+import dev.sessionlock.internal.system.Printable;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -104,7 +105,7 @@ final class Observer implements View {
                 waiting.put(wait, since);
                 waited = longer(waited, Duration.between(since, now));
             }
-            String session = Finding.printable(directory.relativize(target).toString());
+            String session = Printable.text(directory.relativize(target).toString());
             Finding finding = new Finding(target, report, now);
             seen.add(new Sighting(session, finding, finding.needsPerson(), pids.size(), waited, longFrom));
         }

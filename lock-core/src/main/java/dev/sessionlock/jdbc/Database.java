@@ -1,6 +1,7 @@
 package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.internal.system.StackRoom;
@@ -13,11 +14,10 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
-import org.slf4j.Logger;
 
 /** The user's data source, and what its refusals mean. A connection is had for one statement, and given back as it came. */
 final class Database {
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
     private static final RareLog TROUBLE = new RareLog(log, "could not give a connection back as it came");
 
     private static final String PRODUCT = "PostgreSQL";

@@ -2,6 +2,7 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Span;
 import dev.sessionlock.internal.system.Vitality;
 import java.time.Duration;
@@ -60,7 +61,7 @@ final class Verdicts {
     }
 
     private static String advice(State state, Row row, Vitality vitality) {
-        String name = quoted(row.name());
+        String name = Printable.shellWord(row.name());
         String letGo = TOOL + " --token " + row.token() + " --yes " + name;
         if (state == State.STALE) {
             return TOOL + " --yes " + name + "   # or nothing: the next acquisition on " + row.host() + " replaces it, and elsewhere once its "
@@ -72,9 +73,5 @@ final class Verdicts {
         }
         return letGo + "   # asks it to let go"
                 + (vitality.verdict() == Vitality.Verdict.ALIVE ? "; what it is busy with: jstack " + row.pid() : "");
-    }
-
-    private static String quoted(String name) {
-        return name.matches("[\\w@%+=:,./-]+") ? name : "'" + name.replace("'", "'\\''") + "'";
     }
 }

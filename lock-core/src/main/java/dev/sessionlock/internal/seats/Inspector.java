@@ -7,6 +7,7 @@ import dev.sessionlock.internal.directory.Glance;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockPlace.Found;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Span;
 import dev.sessionlock.internal.system.Vitality;
 import java.nio.file.Path;
@@ -315,7 +316,7 @@ public final class Inspector {
     }
 
     private String advice(State state, @Nullable LockOwner holder) {
-        String file = quoted(seen.target().toString());
+        String file = Printable.shellWord(seen.target().toString());
         String token = holder == null || holder.token() == null ? "" : " --token " + holder.token();
         String letGo = TOOL + " clear" + token + " --yes " + file;
         return switch (state) {
@@ -325,7 +326,7 @@ public final class Inspector {
             case STALE -> TOOL + " clear --yes " + file + "   # or nothing: the next acquisition replaces it";
             case FOREIGN -> foreign(holder, TOOL + " clear --yes " + file);
             case TORN -> isReplaceable(seen) ? "nothing: the next acquisition replaces it once it is old enough"
-                    : "if no program needs it: rm " + quoted(seen.target() + ".lock");
+                    : "if no program needs it: rm " + Printable.shellWord(seen.target() + ".lock");
             case NOT_A_LOCK -> seen.wasTaken()
                     ? "move it away: as long as it lies there, nobody can lock " + seen.target().getFileName() + ", which was locked before"
                     : "nothing, unless " + seen.target().getFileName() + " is to be locked: then move it away";
@@ -358,14 +359,10 @@ public final class Inspector {
         }
         if (owner != null && owner.verdict() == Vitality.Verdict.UNKNOWN && holder != null) {
             return "look where /proc shows its process, mostly on the host: ps -p " + holder.pid() + "; if that is not the program that made it: rm "
-                    + quoted(seen.target() + ".lock");
+                    + Printable.shellWord(seen.target() + ".lock");
         }
         String who = holder == null ? "" : " (pid " + holder.pid() + (holder.host() == null ? "" : " on " + holder.host()) + ")";
         return "ask the program that made it" + who + "; a dead one's is replaced by the next acquisition, or " + clear;
-    }
-
-    private static String quoted(String path) {
-        return path.matches("[\\w@%+=:,./-]+") ? path : "'" + path.replace("'", "'\\''") + "'";
     }
 
     private static LockOwner owner(LockRecord record) {

@@ -11,6 +11,7 @@ import dev.sessionlock.internal.directory.LockPlace.Slip;
 import dev.sessionlock.internal.directory.LockPlace.Spot;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.TableFault;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Busy;
@@ -24,14 +25,13 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * The two-seat protocol (PROTOCOL.md, section 3; the numbers of the rules in the comments are its). Written against
  * {@link LockPlace} alone, so that the same code runs on a real directory and on a simulated one.
  */
 public final class SeatEngine implements EngineLock {
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
 
     /** Rule 2: so long seat 0's until must be past at every look before seat 1 is tried. */
     static final long SEAT_1_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
