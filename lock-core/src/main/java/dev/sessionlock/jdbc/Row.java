@@ -1,5 +1,6 @@
 package dev.sessionlock.jdbc;
 
+import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
@@ -32,6 +33,10 @@ record Row(
             + "l.hold_until, l.release_requested, l.hand, clock_timestamp() AS now, "
             + "(extract(epoch FROM clock_timestamp() - l.hand_at) * 1000)::bigint AS hand_age_ms";
 
+    /** Between these, differences of times can be counted in milliseconds. */
+    private static final Instant FIRST = Instant.ofEpochSecond(-62_167_219_200L); // 0000-01-01T00:00:00Z
+    private static final Instant LAST = Instant.ofEpochSecond(253_402_300_799L); // 9999-12-31T23:59:59Z
+
     static Row read(ResultSet row) throws SQLException {
         Instant now = instant(row, "now");
         long handAge = row.getLong("hand_age_ms");
@@ -40,13 +45,22 @@ record Row(
                 row.getObject("process", UUID.class), row.getLong("pid"), row.getString("host"), row.getString("boot"),
                 row.getString("pid_namespace"), row.getString("time_namespace"), row.getLong("start_ticks"), instant(row, "process_start"),
                 row.getString("thread"), row.getString("purpose"), instant(row, "since"), instant(row, "renewed_at"),
-                Duration.ofMillis(row.getLong("lease_ms")), row.getBoolean("takeover"), instant(row, "hold_until"),
+                lease(row.getLong("lease_ms")), row.getBoolean("takeover"), instant(row, "hold_until"),
                 row.getBoolean("release_requested"), row.getObject("hand", UUID.class), hand, now);
+    }
+
+    /** As one that can be: somebody may have written anything there. */
+    private static Duration lease(long millis) {
+        return Duration.ofMillis(Math.max(0, Math.min(millis, LockOptions.MAX_LEASE.toMillis())));
     }
 
     private static @Nullable Instant instant(ResultSet row, String column) throws SQLException {
         Timestamp at = row.getTimestamp(column);
-        return at == null ? null : at.toInstant();
+        if (at == null) {
+            return null;
+        }
+        Instant instant = at.toInstant(); // infinity is one, too
+        return instant.isBefore(FIRST) ? FIRST : instant.isAfter(LAST) ? LAST : instant;
     }
 
     boolean isHeld() {

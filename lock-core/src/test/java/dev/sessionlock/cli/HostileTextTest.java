@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReport;
-import dev.sessionlock.SessionFile;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.cli.MainTest.Outcome;
@@ -148,7 +147,6 @@ class HostileTextTest {
             assertHarmless(printed(catchThrowable(() -> locks.acquire(directory.resolve("mute" + EVIL), LockOptions.defaults().withTimeout(Duration.ZERO)))));
             assertHarmless(printed(catchThrowable(() -> locks.acquire(EVIL + "\0"))));
             assertHarmless(printed(new LockException("x" + EVIL, new AccessDeniedException("/d/" + EVIL))));
-            assertHarmless(printed(catchThrowable(() -> SessionFile.of(held.resolve("x"), locks).lines())));
         }
 
         private String printed(Throwable thrown) {

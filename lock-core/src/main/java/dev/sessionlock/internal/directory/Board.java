@@ -482,8 +482,9 @@ final class Board {
         }
     }
 
+    /** Whatever somebody has written there. */
     private int boards() {
-        return (int) Math.min(pages[0].get(HEAD_BOARDS), MOST_BOARDS);
+        return (int) Math.max(1, Math.min(pages[0].get(HEAD_BOARDS), MOST_BOARDS));
     }
 
     private Path file(int board) {

@@ -6,6 +6,7 @@ import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Clock;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -40,6 +41,8 @@ final class Survey {
     private static final long PAUSE_NANOS = 200_000;
     private static final String SUFFIX = ".lock";
     private static final String TAKEOVER = "takeover-";
+    /** In bytes: that of files on Unix. */
+    private static final int LONGEST_NAME = 255;
 
     private final Path home;
     private final Path inner;
@@ -187,8 +190,8 @@ final class Survey {
     }
 
     private @Nullable Found takeover(String name) throws IOException {
-        Path path = inner.resolve(TAKEOVER + name);
-        return path.getFileName().toString().length() > 255 ? null : FilePlace.readOnce(path);
+        boolean fits = TAKEOVER.length() + name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_NAME; // else nobody ever had such a file
+        return fits ? FilePlace.readOnce(inner.resolve(TAKEOVER + name)) : null;
     }
 
     /** Perhaps it was read in the middle of its owner's rewriting. */

@@ -4,6 +4,7 @@ import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.internal.directory.Glance;
+import dev.sessionlock.internal.directory.Line;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockPlace.Found;
 import dev.sessionlock.internal.directory.LockRecord;
@@ -263,14 +264,13 @@ public final class Inspector {
 
     /** Adds the sentence on the lease. {@return whether it has run out} */
     private boolean lease(LockRecord record) {
-        long lease = TimeUnit.MILLISECONDS.toNanos(record.leaseMs());
         if (!seen.comparable() || differ(record.timens(), seen.self().timeNamespace())) {
             evidence.add("lease of another time namespace: it cannot be compared");
             return false;
         }
         long left = record.leaseUntilNanos() - seen.now();
-        String renewed = "lease renewed " + seconds(lease - left) + " ago";
-        if (left <= 0) {
+        String renewed = "lease renewed " + seconds(record.leaseNanos() - left) + " ago";
+        if (left <= 0 || left > Line.LONGEST_NANOS) { // further away than any lease: of another boot, or somebody wrote it there
             evidence.add(RAN_OUT + seconds(-left) + " ago: the process " + condition() + kept(record));
             return true;
         }
@@ -296,7 +296,7 @@ public final class Inspector {
     }
 
     private static String ending(LockRecord record) {
-        return record.maxHoldMs() < 0 ? "; it may be held without limit"
+        return record.maxHoldMs() < 0 || record.maxHoldMs() > Long.MAX_VALUE - Math.max(0, record.createdAt()) ? "; it may be held without limit"
                 : "; it ends at the latest at " + TIME.format(Instant.ofEpochMilli(record.createdAt() + record.maxHoldMs())) + " (maxHold)";
     }
 

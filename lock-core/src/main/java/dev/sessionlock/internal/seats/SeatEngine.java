@@ -546,7 +546,7 @@ public final class SeatEngine implements EngineLock {
         } else if (judgement instanceof Residue.Wait wait) {
             return new Busy(Busy.NOTHING, now() + wait.nanos(), wait.why());
         }
-        return reclaim(found) ? judgement : new Busy(Busy.NOTHING, now() + RECLAIM_AGAIN_NANOS, "another process is replacing a dead lock");
+        return reclaim(found) ? judgement : new Busy(Busy.NOTHING, now() + RECLAIM_AGAIN_NANOS, "another process is replacing a dead lock (" + place.lockFile() + ".reclaim is there)");
     }
 
     /**
