@@ -108,6 +108,10 @@ final class ClearCommand implements Callable<Integer> {
             }
         }
         out.flush();
+        Optional<String> unnamed = directory ? Unnamed.in(path) : Optional.empty();
+        if (unnamed.isPresent()) {
+            return Main.say(spec.commandLine(), unnamed.get(), Main.TROUBLE);
+        }
         return done.stream().anyMatch(report -> report.outcome() == Outcome.REFUSED) ? REFUSED : 0;
     }
 

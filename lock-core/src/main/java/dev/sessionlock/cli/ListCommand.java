@@ -5,6 +5,7 @@ import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.directory.FileNames;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Span;
 import java.io.IOException;
@@ -87,7 +88,7 @@ final class ListCommand implements Callable<Integer> {
             description = "The directory of the locked files; with --jdbc, how the names of the locks begin (default: all).")
     private @Nullable Path directory;
 
-    /** Directories below that could not be looked at. */
+    /** What could not be looked at: directories below, names that are not text here. */
     private final List<String> troubles = new ArrayList<>();
 
     @Override
@@ -139,6 +140,9 @@ final class ListCommand implements Callable<Integer> {
                         } else if (below.endsWith(OUR_FOLDER)) {
                             return FileVisitResult.SKIP_SUBTREE;
                         }
+                        if (!FileNames.isText(below)) {
+                            troubles.add(Unnamed.directory(below));
+                        }
                         lookBelow(locks, directory.resolve(root.relativize(below)), all);
                         return FileVisitResult.CONTINUE;
                     }
@@ -175,9 +179,10 @@ final class ListCommand implements Callable<Integer> {
         }
     }
 
-    private static List<Finding> look(SessionLocks locks, Path directory) throws LockException {
+    private List<Finding> look(SessionLocks locks, Path directory) throws LockException {
         List<LockReport> reports = locks.list(directory).toList();
         Instant now = Instant.now();
+        Unnamed.in(directory).ifPresent(troubles::add);
         return reports.stream().map(report -> new Finding(directory.resolve(report.name()), report, now)).toList();
     }
 
@@ -243,7 +248,7 @@ final class ListCommand implements Callable<Integer> {
         String where = jdbc.isGiven() ? "the database" + (jdbc.name().isEmpty() ? "" : " that begin with " + Printable.text(jdbc.name()))
                 : Printable.text(directory.toString()) + (recursive ? " and below" : "");
         if (shown.isEmpty()) {
-            return "no locks in " + where;
+            return (troubles.isEmpty() ? "no locks in " : "no other locks in ") + where;
         }
         Map<State, Long> states = shown.stream().collect(Collectors.groupingBy(finding -> finding.report().state(), TreeMap::new,
                 Collectors.counting()));

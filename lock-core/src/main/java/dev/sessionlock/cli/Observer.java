@@ -60,9 +60,11 @@ final class Observer implements View {
         Map<Wait, Instant> waiting = new HashMap<>();
         List<Sighting> seen = new ArrayList<>();
         List<Path> unreadable = new ArrayList<>();
+        List<String> unnamed = new ArrayList<>();
         for (Path place : places(unreadable)) {
             try {
                 lookAt(place, waiting, seen);
+                Unnamed.in(place).ifPresent(unnamed::add);
             } catch (IOException e) {
                 if (!Files.isDirectory(directory)) {
                     throw gone();
@@ -78,7 +80,7 @@ final class Observer implements View {
         }
         waits = waiting;
         seen.sort(Sighting.WORST_FIRST);
-        return new Snapshot(seen, unreadable.size(), Instant.now());
+        return new Snapshot(seen, unreadable.size(), unnamed, Instant.now());
     }
 
     private IOException gone() {

@@ -47,11 +47,12 @@ final class Screen {
     List<String> lines(Snapshot snapshot, Size size) {
         List<String> lines = new ArrayList<>();
         lines.add(headline(snapshot, size.columns()));
+        snapshot.unnamed().forEach(what -> lines.add(fit("!! " + encoding.shown(Printable.text(what)), size.columns())));
         if (snapshot.sightings().isEmpty()) {
             lines.add(fit("nothing is locked or waited for", size.columns()));
             return lines.subList(0, Math.min(lines.size(), Math.max(1, size.lines())));
         }
-        int room = size.lines() - 2;
+        int room = size.lines() - 1 - lines.size();
         int shown = snapshot.sightings().size() <= room ? snapshot.sightings().size() : Math.max(0, room - 1);
         List<Sighting> top = snapshot.sightings().subList(0, shown);
         List<String[]> cells = new ArrayList<>();

@@ -46,6 +46,6 @@ final class TableView implements View {
         }
         waits = waiting;
         seen.sort(Sighting.WORST_FIRST);
-        return new Snapshot(seen, 0, now);
+        return new Snapshot(seen, 0, List.of(), now);
     }
 }

@@ -200,6 +200,9 @@ final class Database {
         return switch (String.valueOf(e.getSQLState())) {
             case "42P01", "3F000" -> "there is no table " + table + ": call createSchema() of the JdbcLockEngine once, or run postgresql.sql "
                     + "(in the jar, dev/sessionlock/jdbc) as a user who may create tables (" + said + ")";
+            case "22003" -> "its fencing tokens are used up: the last one is " + Long.MAX_VALUE + ", the greatest that there is. No clock leads there: somebody "
+                    + "has written it into " + table + ". To go on: end all processes that use this lock, have all that remembers its tokens (fences) forget "
+                    + "them, delete its row, and start the processes again (" + said + ")";
             case "42703", "42883", "42804" -> "the table " + table + " is not the one that this version makes, or the server is older than "
                     + "PostgreSQL 12: compare it with postgresql.sql in the jar (" + said + ")";
             case "42501" -> "no permission: GRANT SELECT, INSERT, UPDATE ON " + table + " TO this user; to look, SELECT is enough (" + said + ")";

@@ -27,7 +27,7 @@ class ScreenTest {
     static Snapshot snapshot(Sighting... sightings) {
         List<Sighting> sorted = new ArrayList<>(List.of(sightings));
         sorted.sort(Sighting.WORST_FIRST);
-        return new Snapshot(sorted, 0, NOW);
+        return new Snapshot(sorted, 0, List.of(), NOW);
     }
 
     private static List<String> draw(Snapshot snapshot, int columns, int lines, boolean colour) {

@@ -702,8 +702,8 @@ final class Board {
         public long drawToken(long wallMicros) {
             while (true) {
                 long last = page.get(offset + TOKEN);
-                long next = Math.max(wallMicros, Math.max(last, first.get(HEAD_FLOOR)) + 1);
-                if (page.replace(offset + TOKEN, last, next)) {
+                long next = Line.tokenAfter(Math.max(last, first.get(HEAD_FLOOR)), wallMicros);
+                if (next == NO_TOKEN || page.replace(offset + TOKEN, last, next)) {
                     return next;
                 }
             }

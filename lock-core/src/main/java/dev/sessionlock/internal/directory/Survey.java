@@ -11,7 +11,6 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -126,27 +125,18 @@ final class Survey {
         }
     }
 
-    /** {@return the names in a directory, but for those that this JVM cannot write down} */
+    /** {@return the names in a directory, but for those that this JVM cannot write down: {@link FileNames#locksWithoutText}} */
     private static Set<String> namesIn(Path directory) throws IOException {
         Set<String> names = new HashSet<>();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
             for (Path entry : entries) {
-                String name = entry.getFileName().toString();
-                if (name.indexOf('\ufffd') < 0 || isWritable(directory, name, entry)) {
-                    names.add(name);
+                if (FileNames.isText(entry.getFileName())) {
+                    names.add(entry.getFileName().toString());
                 }
             }
             return names;
         } catch (DirectoryIteratorException e) {
             throw e.getCause();
-        }
-    }
-
-    private static boolean isWritable(Path directory, String name, Path entry) {
-        try {
-            return directory.resolve(name).equals(entry);
-        } catch (InvalidPathException e) {
-            return false;
         }
     }
 
