@@ -54,7 +54,7 @@ import picocli.CommandLine.Spec;
                     + "the longest --max-hold (maxHold) that is in use.",
             "",
             "Exit code: 0 all well; 1 something needs a person (a frozen holder, or something in a lock's place that keeps others out), or is "
-                    + "held for longer than D; 2 bad usage, or a directory cannot be read.",
+                    + "held for longer than D; 2 bad usage, or a directory, or the name of a lock in it, cannot be read.",
             "",
             "Examples:",
             "  java -jar sessionlock.jar list sessions",
