@@ -2,6 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.awaitility.Awaitility.await;
 
 import dev.sessionlock.ClearOptions;
 import dev.sessionlock.LockException;
@@ -274,17 +275,15 @@ class HostileFilesTest {
         @Test
         void headersThatNoTableHas() throws Exception {
             locks.acquire(dir.resolve("x"), ONE_TRY).close();
-            for (long value : new long[] {Long.MIN_VALUE, 0x8000_0000_7fff_ffffL, -1, 0, 2, 13, 1_000_000, Long.MAX_VALUE}) {
-                for (int word = 0; word < 8; word++) {
+            long[] boards = {Long.MIN_VALUE, 0x8000_0000_7fff_ffffL, -1, 0, 2, 13, 1_000_000, Long.MAX_VALUE};
+            for (int word = 0; word < 8; word++) {
+                for (long value : word == 3 ? boards : new long[] {boards[1], Long.MAX_VALUE}) {
                     try (RandomAccessFile board = new RandomAccessFile(dir.resolve(".session-locks/board").toFile(), "rw")) {
                         board.seek(word * 8L);
                         board.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(value).array());
                     }
                     onlyTyped(() -> locks.inspect(dir.resolve("x")));
                     onlyTyped(() -> tryOnce("x"));
-                    try (SessionLocks fresh = SessionLocks.create()) {
-                        onlyTyped(() -> fresh.inspect(dir.resolve("x")));
-                    }
                 }
             }
         }
@@ -297,9 +296,8 @@ class HostileFilesTest {
                 return null;
             });
             Files.delete(dir.resolve(".session-locks/board"));
-            try (SessionLock again = locks.acquire(dir.resolve("x"), LockOptions.defaults().withTimeout(Duration.ofSeconds(60)))) {
-                again.verifyHeld();
-            }
+            // Until it is noticed that the file was removed, the old words count: the greatest token, say.
+            await().atMost(Duration.ofSeconds(60)).ignoreExceptionsInstanceOf(LockException.class).until(() -> tryOnce("x") > 0);
         }
 
         private void step(Random random) throws Exception {
