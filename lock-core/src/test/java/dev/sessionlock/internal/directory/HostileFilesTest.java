@@ -275,16 +275,26 @@ class HostileFilesTest {
         @Test
         void headersThatNoTableHas() throws Exception {
             locks.acquire(dir.resolve("x"), ONE_TRY).close();
-            long[] boards = {Long.MIN_VALUE, 0x8000_0000_7fff_ffffL, -1, 0, 2, 13, 1_000_000, Long.MAX_VALUE};
-            for (int word = 0; word < 8; word++) {
-                for (long value : word == 3 ? boards : new long[] {boards[1], Long.MAX_VALUE}) {
-                    try (RandomAccessFile board = new RandomAccessFile(dir.resolve(".session-locks/board").toFile(), "rw")) {
-                        board.seek(word * 8L);
-                        board.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(value).array());
-                    }
+            long[] boards = {0x8000_0000_7fff_ffffL, Long.MIN_VALUE, -1, 0, 2, 13, 1_000_000, Long.MAX_VALUE};
+            for (int word : new int[] {3, 0, 1, 2, 4, 5, 6, 7}) {
+                for (long value : word == 3 ? boards : new long[] {boards[0]}) {
+                    long before = exchange(word, value);
                     onlyTyped(() -> locks.inspect(dir.resolve("x")));
                     onlyTyped(() -> tryOnce("x"));
+                    exchange(word, before);
                 }
+            }
+        }
+
+        /** {@return the word of the header that was there} */
+        private long exchange(int word, long value) throws IOException {
+            try (RandomAccessFile board = new RandomAccessFile(dir.resolve(".session-locks/board").toFile(), "rw")) {
+                byte[] bytes = new byte[8];
+                board.seek(word * 8L);
+                board.readFully(bytes);
+                board.seek(word * 8L);
+                board.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(value).array());
+                return ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()).getLong();
             }
         }
 
