@@ -23,12 +23,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -243,6 +245,7 @@ class HostileFilesTest {
 
         @Test
         @Tag("soak")
+        @Timeout(value = 1, unit = TimeUnit.DAYS) // fuzz.minutes says how long
         void changedByChanceHarmsNobodyForLong() {
             repeat(SOAK, this::step);
         }
@@ -268,6 +271,7 @@ class HostileFilesTest {
 
         @Test
         @Tag("soak")
+        @Timeout(value = 1, unit = TimeUnit.DAYS) // fuzz.minutes says how long
         void overwrittenByChanceHarmsNobodyForLong() throws Exception {
             overwriteFor(SOAK);
         }
