@@ -1,5 +1,6 @@
 package dev.sessionlock;
 
+import dev.sessionlock.internal.system.Printable;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -84,7 +85,7 @@ final class LineFile {
 
     private static String shown(String line) {
         String start = line.length() <= 60 ? line : line.substring(0, 60) + "...";
-        return '"' + start.replace("\n", "\\n").replace("\r", "\\r") + '"';
+        return '"' + Printable.text(start.replace("\n", "\\n").replace("\r", "\\r")) + '"';
     }
 
     /** {@return the file's length, if it is empty or ends with a line feed; -1 if its last line is torn} */
@@ -289,13 +290,18 @@ final class LineFile {
         }
     }
 
+    /** {@return an exception that may be shown and logged as it is, whatever the file is called} */
+    static IOException failed(String what, IOException cause) {
+        return new IOException(Printable.text(what), Printable.throwable(cause));
+    }
+
     private static <T> T explained(String what, Work<T> work) throws IOException {
         try {
             return uninterrupted(work);
         } catch (LockException | ExplainedException e) {
             throw e;
         } catch (IOException e) {
-            throw new IOException("could not " + what + " (" + e + "); nothing was acknowledged", e);
+            throw failed("could not " + what + " (" + e + "); nothing was acknowledged", e);
         }
     }
 

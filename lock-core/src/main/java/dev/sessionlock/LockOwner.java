@@ -1,5 +1,6 @@
 package dev.sessionlock;
 
+import dev.sessionlock.internal.system.Printable;
 import java.time.Instant;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
@@ -29,6 +30,6 @@ public record LockOwner(
     /** {@return a short form for logs, such as {@code pid 30522 on moss, thread "compactor-1"}} */
     @Override
     public @NotNull String toString() {
-        return "pid " + pid + (host == null ? "" : " on " + host) + (thread == null ? "" : ", thread \"" + thread + "\"");
+        return Printable.text("pid " + pid + (host == null ? "" : " on " + host) + (thread == null ? "" : ", thread \"" + thread + "\""));
     }
 }

@@ -1,7 +1,9 @@
 package dev.sessionlock;
 
+import dev.sessionlock.internal.system.Printable;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.jetbrains.annotations.NotNull;
@@ -17,6 +19,9 @@ import org.jetbrains.annotations.Nullable;
  *     log.warn("{}: {} {}", report.name(), report.evidence(), report.advice());
  * }
  * }</pre>
+ *
+ * <p>Evidence and advice may be shown and logged as they are: what file names and records have put into them cannot move a cursor or begin a line, since
+ * control characters and the like are escapes there, such as <code>&#92;u001b</code>. Name, file and owner are data, and are what they are.
  *
  * @param name the lock's name: the target's file name, or the name that is locked
  * @param lockFile where the record lies or would lie; null if the engine has no files
@@ -84,13 +89,25 @@ public record LockReport(
         NOT_A_LOCK
     }
 
-    /** Copies the evidence, so that the report cannot change. */
+    /** Copies the evidence, so that the report cannot change, and makes all sentences printable. */
     public LockReport {
         Objects.requireNonNull(name, "name");
         Objects.requireNonNull(state, "state");
         Objects.requireNonNull(advice, "advice");
         Objects.requireNonNull(facts, "facts");
-        evidence = List.copyOf(evidence);
+        List<String> printable = new ArrayList<>(evidence.size());
+        for (String fact : evidence) {
+            printable.add(Printable.text(fact));
+        }
+        evidence = List.copyOf(printable);
+        advice = Printable.text(advice);
+    }
+
+    /** {@return all of it, on one line that may be shown and logged} */
+    @Override
+    public @NotNull String toString() {
+        return Printable.text("LockReport[name=" + name + ", lockFile=" + lockFile + ", state=" + state + ", owner=" + owner + ", evidence=" + evidence
+                + ", advice=" + advice + ", facts=" + facts + "]");
     }
 
     /** One of which no more is known than its verdict and its advice say. */

@@ -32,7 +32,7 @@ public final class LockTimeoutException extends LockException {
      */
     public LockTimeoutException(
             @NotNull String message, @NotNull LockReport report, @NotNull Duration waited, @Nullable Throwable cause) {
-        super(message, cause);
+        super(message, cause, true);
         this.report = Objects.requireNonNull(report, "report");
         this.waited = Objects.requireNonNull(waited, "waited");
     }

@@ -1,5 +1,6 @@
 package dev.sessionlock;
 
+import dev.sessionlock.internal.system.Printable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -207,8 +208,8 @@ public final class SessionFile {
         }
         long end = wholeEnd(own);
         if (end < 0) {
-            throw new IOException("the last line of " + path + " is torn, and this lock may be taken over, so it cannot be cut off under it; "
-                    + "nothing was written. Close the lock and take it with SessionFile.withLock, which repairs first");
+            throw new IOException(Printable.text("the last line of " + path + " is torn, and this lock may be taken over, so it cannot be cut off under "
+                    + "it; nothing was written. Close the lock and take it with SessionFile.withLock, which repairs first"));
         }
         write(own, end, bytes);
         lock.ensureHeld();
@@ -271,7 +272,7 @@ public final class SessionFile {
                 SessionLock.force(path);
                 SessionLock.force(path.toAbsolutePath().getParent()); // else a new file may lose its name
             } catch (IOException e) {
-                throw new IOException("the lines are in " + path + ", but could not be forced to the disk (" + e
+                throw LineFile.failed("the lines are in " + path + ", but could not be forced to the disk (" + e
                         + "): they are not acknowledged, and a power cut may take them away", e);
             }
         }
@@ -463,7 +464,7 @@ public final class SessionFile {
                 Files.setPosixFilePermissions(fresh, old.permissions());
             }
         } catch (IOException e) {
-            throw new IOException("could not write the new content of " + path + " to " + fresh + " (" + e + "); the file is as it was", e);
+            throw LineFile.failed("could not write the new content of " + path + " to " + fresh + " (" + e + "); the file is as it was", e);
         }
     }
 

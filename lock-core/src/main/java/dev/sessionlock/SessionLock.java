@@ -1,5 +1,6 @@
 package dev.sessionlock;
 
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.threads.Handle;
 import dev.sessionlock.internal.threads.Held;
 import dev.sessionlock.spi.Hold;
@@ -279,6 +280,6 @@ public final class SessionLock implements AutoCloseable {
     /** {@return the lock's name, its token, and whether it is held} */
     @Override
     public String toString() {
-        return "SessionLock[" + name() + ", token " + token() + (isHeld() ? ", held]" : ", not held]");
+        return Printable.text("SessionLock[" + name() + ", token " + token() + (isHeld() ? ", held]" : ", not held]"));
     }
 }

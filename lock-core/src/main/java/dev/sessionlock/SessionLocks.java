@@ -430,7 +430,8 @@ public final class SessionLocks implements AutoCloseable {
     /**
      * Looks at all locks of a directory without disturbing them, as {@link #inspect} looks at one: whatever lies in a lock's place (a
      * {@code *.lock} file, a successor's record), and locks that are held although somebody removed their record, if their target is in
-     * the directory. Files without a lock are left out, and so are the directories in it.
+     * the directory. Files without a lock are left out, and so are the directories in it, and names that the JVM cannot write down: start it with a
+     * locale of UTF-8 ({@code LC_ALL=C.UTF-8}), or on a machine without one everything that is not ASCII is missing here.
      *
      * <p>All is looked at before this returns, so that the reports belong together; the stream holds no file open, and need not be closed.
      *

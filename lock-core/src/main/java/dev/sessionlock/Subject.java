@@ -51,7 +51,7 @@ record Subject(Whereabouts where, String shown, @Nullable Path file) {
             try {
                 return Path.of(name);
             } catch (InvalidPathException e) {
-                throw new LockException("cannot " + what + " " + name.replaceAll("\\p{Cntrl}", "?") + ": no file can have that name ("
+                throw new LockException("cannot " + what + " " + name + ": no file can have that name ("
                         + e.getReason() + ")", e);
             }
         }

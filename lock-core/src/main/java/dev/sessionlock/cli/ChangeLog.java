@@ -1,6 +1,7 @@
 package dev.sessionlock.cli;
 
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.internal.system.Printable;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
@@ -18,6 +19,7 @@ final class ChangeLog {
     private static final DateTimeFormatter TIME = DateTimeFormatter.ISO_OFFSET_DATE_TIME;
 
     private final ZoneId zone;
+    private List<String> unnamedBefore = List.of();
     private @Nullable Map<String, Sighting> before;
     /** Those whose length, or that of the wait for them, has been told. */
     private final Set<String> longTold = new HashSet<>();
@@ -41,6 +43,12 @@ final class ChangeLog {
         for (Sighting sighting : snapshot.sightings()) {
             compare(lines, snapshot.at(), before == null ? null : before.get(sighting.session()), sighting);
         }
+        for (String unnamed : snapshot.unnamed()) {
+            if (!unnamedBefore.contains(unnamed)) {
+                lines.add(time(snapshot.at()) + "  " + Printable.text(unnamed));
+            }
+        }
+        unnamedBefore = snapshot.unnamed();
         before = now;
         return lines;
     }
@@ -83,8 +91,11 @@ final class ChangeLog {
         return sighting.who() + (sighting.purpose().isEmpty() ? "" : ", " + sighting.purpose());
     }
 
+    private String time(Instant at) {
+        return TIME.format(at.truncatedTo(ChronoUnit.SECONDS).atZone(zone).toOffsetDateTime());
+    }
+
     private String line(Instant at, String event, Sighting sighting, String detail) {
-        String time = TIME.format(at.truncatedTo(ChronoUnit.SECONDS).atZone(zone).toOffsetDateTime());
-        return (time + "  " + String.format("%-10s", event) + "  " + sighting.session() + "  " + detail).stripTrailing();
+        return (time(at) + "  " + String.format("%-10s", event) + "  " + sighting.session() + "  " + detail).stripTrailing();
     }
 }

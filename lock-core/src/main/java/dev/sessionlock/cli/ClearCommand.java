@@ -5,6 +5,7 @@ import dev.sessionlock.ClearReport;
 import dev.sessionlock.ClearReport.Outcome;
 import dev.sessionlock.LockException;
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.system.Printable;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -101,12 +102,16 @@ final class ClearCommand implements Callable<Integer> {
             printAll(out, done);
         } else {
             String named = jdbc.isGiven() ? jdbc.name() : target.toString();
-            out.println(done.isEmpty() ? Finding.printable(named) + ": free; there is nothing to clear" : text(named, done.get(0)));
+            out.println(done.isEmpty() ? Printable.text(named) + ": free; there is nothing to clear" : text(named, done.get(0)));
             if (!yes && !done.isEmpty() && done.get(0).outcome() == Outcome.WOULD_CLEAR) {
                 out.println(dryRun());
             }
         }
         out.flush();
+        Optional<String> unnamed = directory ? Unnamed.in(path) : Optional.empty();
+        if (unnamed.isPresent()) {
+            return Main.say(spec.commandLine(), unnamed.get(), Main.TROUBLE);
+        }
         return done.stream().anyMatch(report -> report.outcome() == Outcome.REFUSED) ? REFUSED : 0;
     }
 
@@ -123,7 +128,7 @@ final class ClearCommand implements Callable<Integer> {
     // ---- for a person ----
 
     private static String text(String named, ClearReport report) {
-        StringBuilder text = new StringBuilder(Finding.printable(named) + ": " + styled(report, word(report)));
+        StringBuilder text = new StringBuilder(Printable.text(named) + ": " + styled(report, word(report)));
         String label = "because";
         for (String fact : report.lock().evidence()) {
             text.append(System.lineSeparator()).append(Finding.line(label, fact));
@@ -141,13 +146,13 @@ final class ClearCommand implements Callable<Integer> {
         for (ClearReport report : done) {
             out.println(styled(report, String.format("%-" + words + "s", word(report))) + "   "
                     + String.format("%-" + names + "s", name(report)) + "   "
-                    + Finding.printable(facts(report)));
+                    + Printable.text(facts(report)));
             if (report.outcome() == Outcome.REFUSED && !report.lock().advice().isEmpty()) {
                 out.println(Finding.line("to do", report.lock().advice()));
             }
         }
         Map<Outcome, Long> outcomes = done.stream().collect(Collectors.groupingBy(ClearReport::outcome, TreeMap::new, Collectors.counting()));
-        out.println(done.isEmpty() ? "no locks in " + Finding.printable(path.toString())
+        out.println(done.isEmpty() ? "no locks in " + Printable.text(path.toString())
                 : outcomes.entrySet().stream().map(entry -> entry.getValue() + " " + word(entry.getKey())).collect(Collectors.joining(", ")));
         if (outcomes.containsKey(Outcome.WOULD_CLEAR)) {
             out.println(dryRun());
@@ -156,7 +161,7 @@ final class ClearCommand implements Callable<Integer> {
 
     private String name(ClearReport report) {
         Path shown = new Finding(path.resolve(report.lock().name()), report.lock(), Instant.now()).shown();
-        return Finding.printable(shown.getFileName().toString());
+        return Printable.text(shown.getFileName().toString());
     }
 
     /** What was done, and whether its owner lives. */

@@ -2,6 +2,7 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.cli.DemoActor.Mark;
 import dev.sessionlock.cli.DemoActorCommand.Order;
+import dev.sessionlock.internal.system.Printable;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -289,7 +290,7 @@ final class Demo implements AutoCloseable {
     // ---- what is told ----
 
     private void say(String what) {
-        out.println(String.format(Locale.ROOT, "%5.1f s  %s", (System.nanoTime() - start) / 1e9, what));
+        out.println(Printable.text(String.format(Locale.ROOT, "%5.1f s  %s", (System.nanoTime() - start) / 1e9, what)));
         out.flush();
     }
 

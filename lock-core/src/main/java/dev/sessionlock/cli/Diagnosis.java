@@ -1,6 +1,7 @@
 package dev.sessionlock.cli;
 
 import dev.sessionlock.cli.Check.Verdict;
+import dev.sessionlock.internal.system.Printable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -52,13 +53,13 @@ record Diagnosis(Path directory, List<Check> checks) {
     String text(Ansi ansi) {
         List<String> lines = new ArrayList<>();
         String verdict = safe() ? styled(ansi, "bold,green", "safe") : styled(ansi, "bold,red", "NOT SAFE");
-        lines.add(Finding.printable(directory.toString()) + ": " + verdict);
+        lines.add(Printable.text(directory.toString()) + ": " + verdict);
         for (Check check : checks) {
             String word = check.verdict().word;
             lines.add("  " + padded(check.name(), LABEL) + styled(ansi, check.verdict().style, word) + " ".repeat(VERDICT - word.length())
-                    + Finding.printable(check.detail()));
+                    + Printable.text(check.detail()));
             if (!check.remedy().isEmpty()) {
-                lines.add("  " + padded("", LABEL) + padded("to do", VERDICT) + Finding.printable(check.remedy()));
+                lines.add("  " + padded("", LABEL) + padded("to do", VERDICT) + Printable.text(check.remedy()));
             }
         }
         lines.add(sentence());

@@ -4,6 +4,7 @@ import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.internal.directory.Waiters;
 import dev.sessionlock.internal.seats.Inspector;
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Span;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -76,7 +77,7 @@ record Finding(Path target, LockReport report, Instant at, @Nullable List<Long> 
     /** {@return a headline with the verdict, and below it, aligned, what is known} */
     String text(Ansi ansi) {
         List<String> lines = new ArrayList<>();
-        lines.add(printable(report.lockFile() == null ? report.name() : target.toString()) + ": " + styled(ansi, verdict()));
+        lines.add(Printable.text(report.lockFile() == null ? report.name() : target.toString()) + ": " + styled(ansi, verdict()));
         if (report.owner() != null) {
             owner(lines, report.owner());
         }
@@ -147,11 +148,7 @@ record Finding(Path target, LockReport report, Instant at, @Nullable List<Long> 
 
     /** What a record says may hold anything, also what moves the cursor. */
     static String line(String label, String value) {
-        return "  " + String.format("%-10s", label) + printable(value);
-    }
-
-    static String printable(String value) {
-        return value.replaceAll("\\p{Cntrl}", "?");
+        return "  " + String.format("%-10s", label) + Printable.text(value);
     }
 
     private String time(Instant instant) {

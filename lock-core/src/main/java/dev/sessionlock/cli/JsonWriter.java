@@ -1,5 +1,6 @@
 package dev.sessionlock.cli;
 
+import dev.sessionlock.internal.system.Printable;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
@@ -74,31 +75,19 @@ final class JsonWriter {
 
     private void quote(String value) {
         text.append('"');
-        for (int i = 0; i < value.length(); i++) {
-            char c = value.charAt(i);
+        for (int i = 0; i < value.length(); ) {
+            int c = value.codePointAt(i);
+            i += Character.charCount(c);
             switch (c) {
                 case '"' -> text.append("\\\"");
                 case '\\' -> text.append("\\\\");
                 case '\n' -> text.append("\\n");
                 case '\r' -> text.append("\\r");
                 case '\t' -> text.append("\\t");
-                default -> {
-                    if (c < ' ' || c == 0x7f || isLone(value, i)) { // a lone surrogate cannot be written as UTF-8
-                        text.append(String.format("\\u%04x", (int) c));
-                    } else {
-                        text.append(c);
-                    }
-                }
+                default -> Printable.append(text, c);
             }
         }
         text.append('"');
-    }
-
-    private static boolean isLone(String value, int at) {
-        char c = value.charAt(at);
-        boolean paired = Character.isHighSurrogate(c) && at + 1 < value.length() && Character.isLowSurrogate(value.charAt(at + 1))
-                || Character.isLowSurrogate(c) && at > 0 && Character.isHighSurrogate(value.charAt(at - 1));
-        return Character.isSurrogate(c) && !paired;
     }
 
     @Override

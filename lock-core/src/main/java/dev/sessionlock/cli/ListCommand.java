@@ -6,6 +6,8 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.directory.Waiters;
+import dev.sessionlock.internal.directory.FileNames;
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Span;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -54,7 +56,8 @@ import picocli.CommandLine.Spec;
                     + "the longest --max-hold (maxHold) that is in use.",
             "",
             "Exit code: 0 all well; 1 something needs a person (a frozen holder, another program that has had a lock for longer than it says, or "
-                    + "than 5 min, or something in a lock's place that keeps others out), or is held for longer than D; 2 bad usage, or a directory cannot be read.",
+                    + "than 5 min, or something in a lock's place that keeps others out), or is held for longer than D; 2 bad usage, or a directory, "
+                    + "or the name of a lock in it, cannot be read.",
             "",
             "Examples:",
             "  java -jar sessionlock.jar list sessions",
@@ -88,7 +91,7 @@ final class ListCommand implements Callable<Integer> {
             description = "The directory of the locked files; with --jdbc, how the names of the locks begin (default: all).")
     private @Nullable Path directory;
 
-    /** Directories below that could not be looked at. */
+    /** What could not be looked at: directories below, names that are not text here. */
     private final List<String> troubles = new ArrayList<>();
 
     @Override
@@ -142,6 +145,9 @@ final class ListCommand implements Callable<Integer> {
                         } else if (below.endsWith(OUR_FOLDER)) {
                             return FileVisitResult.SKIP_SUBTREE;
                         }
+                        if (!FileNames.isText(below)) {
+                            troubles.add(Unnamed.directory(below));
+                        }
                         lookBelow(locks, directory.resolve(root.relativize(below)), all);
                         return FileVisitResult.CONTINUE;
                     }
@@ -178,9 +184,10 @@ final class ListCommand implements Callable<Integer> {
         }
     }
 
-    private static List<Finding> look(SessionLocks locks, Path directory) throws IOException {
+    private List<Finding> look(SessionLocks locks, Path directory) throws IOException {
         List<LockReport> reports = locks.list(directory).toList();
         Instant now = Instant.now();
+        Unnamed.in(directory).ifPresent(troubles::add);
         Waiters waiters = reports.isEmpty() ? null : Waiters.in(directory.toRealPath());
         List<Finding> findings = new ArrayList<>();
         for (LockReport report : reports) {
@@ -217,10 +224,10 @@ final class ListCommand implements Callable<Integer> {
         String purpose = owner == null || owner.purpose() == null ? "" : "   \"" + owner.purpose() + "\"";
         String age = finding.age() == null ? "-" : Span.inWords(finding.age());
         String file = jdbc.isGiven() ? finding.named() : shortened(finding.shown()).toString();
-        String named = Finding.printable(file + purpose);
+        String named = Printable.text(file + purpose);
         String waiting = finding.waiting() == 0 ? "" : Integer.toString(finding.waiting());
-        return waitedFor ? new String[] {finding.verdict(), age, Finding.printable(by), waiting, named}
-                : new String[] {finding.verdict(), age, Finding.printable(by), named};
+        return waitedFor ? new String[] {finding.verdict(), age, Printable.text(by), waiting, named}
+                : new String[] {finding.verdict(), age, Printable.text(by), named};
     }
 
     private Path shortened(Path target) {
@@ -252,10 +259,10 @@ final class ListCommand implements Callable<Integer> {
     }
 
     private String summary(List<Finding> shown) {
-        String where = jdbc.isGiven() ? "the database" + (jdbc.name().isEmpty() ? "" : " that begin with " + Finding.printable(jdbc.name()))
-                : Finding.printable(directory.toString()) + (recursive ? " and below" : "");
+        String where = jdbc.isGiven() ? "the database" + (jdbc.name().isEmpty() ? "" : " that begin with " + Printable.text(jdbc.name()))
+                : Printable.text(directory.toString()) + (recursive ? " and below" : "");
         if (shown.isEmpty()) {
-            return "no locks in " + where;
+            return (troubles.isEmpty() ? "no locks in " : "no other locks in ") + where;
         }
         Map<State, Long> states = shown.stream().collect(Collectors.groupingBy(finding -> finding.report().state(), TreeMap::new,
                 Collectors.counting()));

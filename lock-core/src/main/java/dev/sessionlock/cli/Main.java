@@ -2,6 +2,7 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Passwords;
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ToolCommand;
 import java.io.File;
 import java.io.IOException;
@@ -89,7 +90,7 @@ public final class Main implements Callable<Integer> {
     /** Runs the tool and ends the JVM with its exit code. */
     public static void main(String[] args) {
         nameTool();
-        System.exit(commandLine(args).execute(args));
+        System.exit(commandLine(args).setOut(Encoding.ofStdout().printer(System.out)).setErr(Encoding.ofStderr().printer(System.err)).execute(args));
     }
 
     /** Advice names the tool as its reader can start it from anywhere: by the launcher, which says where it is, or by the jar. */
@@ -154,7 +155,7 @@ public final class Main implements Callable<Integer> {
             return say(command, explained((IOException) e), TROUBLE);
         }
         StringWriter stack = new StringWriter();
-        e.printStackTrace(new PrintWriter(stack, true));
+        Printable.throwable(e).printStackTrace(new PrintWriter(stack, true));
         command.getErr().print(Passwords.hiddenIn(stack.toString())); // a defect of ours: the stack is what its reporter needs
         return say(command, "this is a defect of sessionlock; please report it with the lines above", TROUBLE);
     }
@@ -177,7 +178,7 @@ public final class Main implements Callable<Integer> {
     /** One line on stderr. {@return the exit code} */
     static int say(CommandLine command, String line, int exitCode) {
         PrintWriter err = command.getErr();
-        err.println("sessionlock: " + Passwords.hiddenIn(line));
+        err.println("sessionlock: " + Printable.text(Passwords.hiddenIn(line)));
         err.flush();
         return exitCode;
     }

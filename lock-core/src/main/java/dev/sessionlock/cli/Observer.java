@@ -5,6 +5,7 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.Waiters;
+import dev.sessionlock.internal.system.Printable;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -59,9 +60,11 @@ final class Observer implements View {
         Map<Wait, Instant> waiting = new HashMap<>();
         List<Sighting> seen = new ArrayList<>();
         List<Path> unreadable = new ArrayList<>();
+        List<String> unnamed = new ArrayList<>();
         for (Path place : places(unreadable)) {
             try {
                 lookAt(place, waiting, seen);
+                Unnamed.in(place).ifPresent(unnamed::add);
             } catch (IOException e) {
                 if (!Files.isDirectory(directory)) {
                     throw gone();
@@ -77,7 +80,7 @@ final class Observer implements View {
         }
         waits = waiting;
         seen.sort(Sighting.WORST_FIRST);
-        return new Snapshot(seen, unreadable.size(), Instant.now());
+        return new Snapshot(seen, unreadable.size(), unnamed, Instant.now());
     }
 
     private IOException gone() {
@@ -104,7 +107,7 @@ final class Observer implements View {
                 waiting.put(wait, since);
                 waited = longer(waited, Duration.between(since, now));
             }
-            String session = Finding.printable(directory.relativize(target).toString());
+            String session = Printable.text(directory.relativize(target).toString());
             Finding finding = new Finding(target, report, now);
             seen.add(new Sighting(session, finding, finding.needsPerson(), pids.size(), waited, longFrom));
         }

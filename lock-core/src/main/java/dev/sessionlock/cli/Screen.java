@@ -1,6 +1,6 @@
 package dev.sessionlock.cli;
 
-import java.nio.charset.Charset;
+import dev.sessionlock.internal.system.Printable;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
@@ -24,17 +24,19 @@ final class Screen {
 
     private final String directory;
     private final boolean colour;
+    private final Encoding encoding;
     private final String cut;
 
     /**
      * @param directory what is watched
      * @param colour whether the terminal may be coloured; what stands out is marked, too
-     * @param charset the terminal's
+     * @param encoding the terminal's
      */
-    Screen(String directory, boolean colour, Charset charset) {
-        this.directory = Finding.printable(directory);
+    Screen(String directory, boolean colour, Encoding encoding) {
+        this.directory = encoding.shown(Printable.text(directory));
         this.colour = colour;
-        this.cut = charset.canEncode() && charset.newEncoder().canEncode('…') ? "…" : "~";
+        this.encoding = encoding;
+        this.cut = encoding.has("…") ? "…" : "~";
     }
 
     /** The size of a terminal. */
@@ -45,16 +47,18 @@ final class Screen {
     List<String> lines(Snapshot snapshot, Size size) {
         List<String> lines = new ArrayList<>();
         lines.add(headline(snapshot, size.columns()));
+        snapshot.unnamed().forEach(what -> lines.add(fit("!! " + encoding.shown(Printable.text(what)), size.columns())));
         if (snapshot.sightings().isEmpty()) {
             lines.add(fit("nothing is locked or waited for", size.columns()));
             return lines.subList(0, Math.min(lines.size(), Math.max(1, size.lines())));
         }
-        int room = size.lines() - 2;
+        int room = size.lines() - 1 - lines.size();
         int shown = snapshot.sightings().size() <= room ? snapshot.sightings().size() : Math.max(0, room - 1);
         List<Sighting> top = snapshot.sightings().subList(0, shown);
         List<String[]> cells = new ArrayList<>();
         for (Sighting sighting : top) {
-            cells.add(new String[] {sighting.age(), sighting.stateInWords(), sighting.session(), sighting.who(), sighting.purpose(),
+            cells.add(new String[] {sighting.age(), sighting.stateInWords(), encoding.shown(sighting.session()), encoding.shown(sighting.who()),
+                encoding.shown(sighting.purpose()),
                 sighting.waitingInWords()});
         }
         int[] widths = widths(cells, size.columns());

@@ -2,6 +2,7 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Span;
 import java.time.Duration;
@@ -67,13 +68,13 @@ record Sighting(
             return "";
         }
         boolean elsewhere = owner.host() != null && !owner.host().equals(ProcessIdentity.current().host());
-        return Finding.printable("pid " + owner.pid() + (elsewhere ? " on " + owner.host() : "")
+        return Printable.text("pid " + owner.pid() + (elsewhere ? " on " + owner.host() : "")
                 + (owner.thread() == null ? "" : " " + owner.thread()));
     }
 
     String purpose() {
         LockOwner owner = finding.report().owner();
-        return owner == null || owner.purpose() == null ? "" : Finding.printable(owner.purpose());
+        return owner == null || owner.purpose() == null ? "" : Printable.text(owner.purpose());
     }
 
     String waitingInWords() {

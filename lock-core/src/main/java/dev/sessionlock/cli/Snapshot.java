@@ -8,9 +8,10 @@ import java.util.List;
  *
  * @param sightings what is locked or waited for, the worst first
  * @param unreadable how many directories could not be read
+ * @param unnamed what is there and cannot be named, a sentence each
  * @param at when it was
  */
-record Snapshot(List<Sighting> sightings, int unreadable, Instant at) {
+record Snapshot(List<Sighting> sightings, int unreadable, List<String> unnamed, Instant at) {
 
     long locked() {
         return sightings.stream().filter(Sighting::isLocked).count();

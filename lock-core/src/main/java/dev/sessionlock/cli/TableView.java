@@ -4,6 +4,7 @@ import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.directory.Waiters;
+import dev.sessionlock.internal.system.Printable;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -47,10 +48,10 @@ final class TableView implements View {
                 waiting.put(report.name(), since);
                 waited = Duration.between(since, now);
             }
-            seen.add(new Sighting(Finding.printable(report.name()), finding, finding.needsPerson(), waited == null ? 0 : 1, waited, longFrom));
+            seen.add(new Sighting(Printable.text(report.name()), finding, finding.needsPerson(), waited == null ? 0 : 1, waited, longFrom));
         }
         waits = waiting;
         seen.sort(Sighting.WORST_FIRST);
-        return new Snapshot(seen, 0, now);
+        return new Snapshot(seen, 0, List.of(), now);
     }
 }

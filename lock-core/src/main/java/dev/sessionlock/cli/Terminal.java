@@ -7,7 +7,6 @@ import java.io.FileInputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,13 +25,13 @@ final class Terminal implements AutoCloseable {
 
     private final FileOutputStream out = new FileOutputStream(FileDescriptor.out);
     private final AtomicBoolean closed = new AtomicBoolean();
-    private final Charset charset;
+    private final Encoding encoding;
     /** What stty(1) needs to put it back; null if it could not be told. */
     private final @Nullable String before;
     private final Thread hook = new Thread(this::restore, "sessionlock-terminal");
 
-    private Terminal(Charset charset) {
-        this.charset = charset;
+    private Terminal(Encoding encoding) {
+        this.encoding = encoding;
         this.before = stty("-g");
     }
 
@@ -54,20 +53,9 @@ final class Terminal implements AutoCloseable {
         }
     }
 
-    /** {@return the encoding of what is printed} */
-    static Charset charsetOfStdout() {
-        for (String property : List.of("stdout.encoding", "sun.stdout.encoding", "native.encoding")) {
-            String name = System.getProperty(property);
-            if (name != null && Charset.isSupported(name)) {
-                return Charset.forName(name);
-            }
-        }
-        return Charset.defaultCharset();
-    }
-
     /** Takes the terminal over; it is given back by {@link #close}, or when the JVM ends. */
-    static Terminal takeOver(Charset charset) throws IOException {
-        Terminal terminal = new Terminal(charset);
+    static Terminal takeOver(Encoding encoding) throws IOException {
+        Terminal terminal = new Terminal(encoding);
         Runtime.getRuntime().addShutdownHook(terminal.hook);
         if (terminal.before != null) {
             stty("-icanon", "-echo", "susp", "undef"); // Ctrl-Z would leave the shell on our screen
@@ -118,7 +106,7 @@ final class Terminal implements AutoCloseable {
     private void write(String text) throws IOException {
         synchronized (closed) {
             if (!closed.get() || text.equals(LEAVE)) {
-                out.write(text.getBytes(charset));
+                out.write(encoding.bytes(text));
             }
         }
     }

@@ -4,7 +4,6 @@ import dev.sessionlock.SessionLocks;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
-import java.nio.charset.Charset;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZoneId;
@@ -110,11 +109,11 @@ final class WatchCommand implements Callable<Integer> {
     // ---- on a terminal ----
 
     private int onTerminal(View view) throws IOException, InterruptedException {
-        Charset charset = Terminal.charsetOfStdout();
+        Encoding encoding = Encoding.ofStdout();
         String noColour = System.getenv("NO_COLOR");
-        Screen screen = new Screen(watched(), noColour == null || noColour.isEmpty(), charset);
+        Screen screen = new Screen(watched(), noColour == null || noColour.isEmpty(), encoding);
         boolean toldOfResizing = SignalHooks.install(List.of(RESIZED), events::add);
-        try (Terminal terminal = Terminal.takeOver(charset)) {
+        try (Terminal terminal = Terminal.takeOver(encoding)) {
             terminal.listen(key -> {
                 if (key == 'q' || key == 'Q') {
                     events.add(QUIT);
@@ -155,7 +154,7 @@ final class WatchCommand implements Callable<Integer> {
 
     private int inLines(View view) throws IOException, InterruptedException {
         ChangeLog changes = new ChangeLog(ZoneId.systemDefault());
-        Charset charset = Terminal.charsetOfStdout();
+        Encoding encoding = Encoding.ofStdout();
         FileOutputStream out = new FileOutputStream(FileDescriptor.out);
         Pace pace = Pace.of(interval);
         PipeWitness witness = PipeWitness.start(() -> events.add(PIPE_CLOSED));
@@ -163,7 +162,7 @@ final class WatchCommand implements Callable<Integer> {
             while (true) {
                 long start = System.nanoTime();
                 List<String> lines = changes.lines(view.look());
-                if (!lines.isEmpty() && !printed(out, (String.join("\n", lines) + "\n").getBytes(charset))) {
+                if (!lines.isEmpty() && !printed(out, encoding.bytes(String.join("\n", lines) + "\n"))) {
                     return 0;
                 }
                 String event = next(start + pace.after(System.nanoTime() - start));

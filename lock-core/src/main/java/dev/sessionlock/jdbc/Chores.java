@@ -2,6 +2,7 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.internal.system.GrowingPause;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.internal.system.StackRoom;
@@ -21,7 +22,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * What is done behind the holders' backs, by one thread that a database which has gone silent may keep waiting: it renews all holds of
@@ -32,7 +32,7 @@ import org.slf4j.Logger;
  * system gives it no thread, nothing new is begun, and whatever comes next (an acquisition, the keeper's next look) tries to start it again.
  */
 final class Chores {
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
 
     private static final long HEAR_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long TRY_AGAIN_NANOS = TimeUnit.SECONDS.toNanos(1);

@@ -1,6 +1,7 @@
 package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Passwords;
 import dev.sessionlock.internal.system.RareLog;
@@ -14,11 +15,10 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
-import org.slf4j.Logger;
 
 /** The user's data source, and what its refusals mean. A connection is had for one statement, and given back as it came. */
 final class Database {
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
     private static final RareLog TROUBLE = new RareLog(log, "could not give a connection back as it came");
 
     private static final String PRODUCT = "PostgreSQL";
@@ -209,6 +209,9 @@ final class Database {
         return switch (String.valueOf(e.getSQLState())) {
             case "42P01", "3F000" -> "there is no table " + table + ": call createSchema() of the JdbcLockEngine once, or run postgresql.sql "
                     + "(in the jar, dev/sessionlock/jdbc) as a user who may create tables (" + said + ")";
+            case "22003" -> "its fencing tokens are used up: the last one is " + Long.MAX_VALUE + ", the greatest that there is. No clock leads there: somebody "
+                    + "has written it into " + table + ". To go on: end all processes that use this lock, have all that remembers its tokens (fences) forget "
+                    + "them, delete its row, and start the processes again (" + said + ")";
             case "42703", "42883", "42804" -> "the table " + table + " is not the one that this version makes, or the server is older than "
                     + "PostgreSQL 12: compare it with postgresql.sql in the jar (" + said + ")";
             case "42501" -> "no permission: GRANT SELECT, INSERT, UPDATE ON " + table + " TO this user; to look, SELECT is enough (" + said + ")";

@@ -2,6 +2,7 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Vitality;
 import dev.sessionlock.jdbc.JdbcHold.Moment;
@@ -20,14 +21,13 @@ import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /** One lock in the table. */
 final class JdbcLock implements EngineLock {
     static final String OVER = "by the database's clock its lease was over, or somebody took it away there, so that others may have it";
     static final String DELETED = "somebody deleted its row from the table, so that others may have it";
 
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
 
     private static final long FIRST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(8);
     private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);

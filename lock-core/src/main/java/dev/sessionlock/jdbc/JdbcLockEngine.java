@@ -283,7 +283,7 @@ public final class JdbcLockEngine implements LockEngine {
         } else if (bytes > LONGEST_NAME) {
             throw new LockException("the name " + name.substring(0, 40) + "... is " + bytes + " bytes long; a lock's may have " + LONGEST_NAME);
         } else if (name.codePoints().anyMatch(point -> Character.isISOControl(point) || Character.getType(point) == Character.SURROGATE)) {
-            throw new LockException("a lock's name cannot have control characters or halves of characters: " + name.replaceAll("\\p{Cntrl}", "?"));
+            throw new LockException("a lock's name cannot have control characters or halves of characters: " + name);
         }
         return new Whereabouts(null, name, false);
     }

@@ -1,5 +1,6 @@
 package dev.sessionlock.jdbc;
 
+import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
@@ -32,21 +33,36 @@ record Row(
             + "l.hold_until, l.release_requested, l.hand, clock_timestamp() AS now, "
             + "(extract(epoch FROM clock_timestamp() - l.hand_at) * 1000)::bigint AS hand_age_ms";
 
+    /** Between times no further away than this, differences can be counted in nanoseconds. */
+    private static final Duration CENTURY = Duration.ofDays(36_500);
+
     static Row read(ResultSet row) throws SQLException {
-        Instant now = instant(row, "now");
+        Instant now = row.getTimestamp("now").toInstant();
         long handAge = row.getLong("hand_age_ms");
         Duration hand = row.wasNull() ? null : Duration.ofMillis(handAge);
-        return new Row(row.getString("name"), row.getLong("token"), row.getObject("holder", UUID.class), instant(row, "lease_until"),
+        return new Row(row.getString("name"), row.getLong("token"), row.getObject("holder", UUID.class), instant(row, "lease_until", now),
                 row.getObject("process", UUID.class), row.getLong("pid"), row.getString("host"), row.getString("boot"),
-                row.getString("pid_namespace"), row.getString("time_namespace"), row.getLong("start_ticks"), instant(row, "process_start"),
-                row.getString("thread"), row.getString("purpose"), instant(row, "since"), instant(row, "renewed_at"),
-                Duration.ofMillis(row.getLong("lease_ms")), row.getBoolean("takeover"), instant(row, "hold_until"),
+                row.getString("pid_namespace"), row.getString("time_namespace"), row.getLong("start_ticks"), instant(row, "process_start", now),
+                row.getString("thread"), row.getString("purpose"), instant(row, "since", now), instant(row, "renewed_at", now),
+                lease(row.getLong("lease_ms")), row.getBoolean("takeover"), instant(row, "hold_until", now),
                 row.getBoolean("release_requested"), row.getObject("hand", UUID.class), hand, now);
     }
 
-    private static @Nullable Instant instant(ResultSet row, String column) throws SQLException {
+    /** As one that can be: somebody may have written anything there. */
+    private static Duration lease(long millis) {
+        return Duration.ofMillis(Math.max(0, Math.min(millis, LockOptions.MAX_LEASE.toMillis())));
+    }
+
+    /** Somebody may have written any time there, and infinity is one, too: what is further away than a century counts as that. */
+    private static @Nullable Instant instant(ResultSet row, String column, Instant now) throws SQLException {
         Timestamp at = row.getTimestamp(column);
-        return at == null ? null : at.toInstant();
+        if (at == null) {
+            return null;
+        }
+        Instant first = now.minus(CENTURY);
+        Instant last = now.plus(CENTURY);
+        Instant instant = at.toInstant();
+        return instant.isBefore(first) ? first : instant.isAfter(last) ? last : instant;
     }
 
     boolean isHeld() {

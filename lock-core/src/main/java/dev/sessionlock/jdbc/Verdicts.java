@@ -3,6 +3,7 @@ package dev.sessionlock.jdbc;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Facts;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Span;
 import dev.sessionlock.internal.system.ToolCommand;
 import dev.sessionlock.internal.system.Vitality;
@@ -62,7 +63,7 @@ final class Verdicts {
     }
 
     private static String advice(State state, Row row, Vitality vitality) {
-        String name = (row.name().startsWith("-") ? "-- " : "") + ToolCommand.quoted(row.name()); // else it would be an option
+        String name = (row.name().startsWith("-") ? "-- " : "") + Printable.shellWord(row.name()); // else it would be an option
         String clear = ToolCommand.words() + " clear --jdbc URL";
         String letGo = clear + " --token " + row.token() + " --yes " + name;
         if (state == State.STALE) {

@@ -49,7 +49,7 @@ class ListCommandTest {
             assertThat(held.exitCode()).isZero();
             List<String> lines = held.out().lines().toList();
             assertThat(lines).hasSize(3).allSatisfy(line -> assertThat(line).doesNotContain("\u001b"));
-            assertThat(lines.get(1)).matches("held    \\d+ s   pid " + ProcessHandle.current().pid() + " on .*   a   \"evil\\?\\[31m\"");
+            assertThat(lines.get(1)).matches("held    \\d+ s   pid " + ProcessHandle.current().pid() + " on .*   a   \"evil\\\\u001b\\[31m\"");
             assertThat(lines.get(0).indexOf("FILE")).isEqualTo(lines.get(1).indexOf("a   \"evil"));
             assertThat(lines.get(2)).isEqualTo("1 lock in " + directory + ": 1 held");
 

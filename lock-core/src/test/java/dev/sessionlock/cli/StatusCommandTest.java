@@ -147,7 +147,7 @@ class StatusCommandTest {
 
         String word = state.name().toLowerCase().replace('_', ' ');
         assertThat(finding.text(Ansi.OFF)).startsWith("x: " + word)
-                .contains("(2 min 7 s)", "evil?[31m", "  evidence  a", "            b", "  to do     do this")
+                .contains("(2 min 7 s)", "evil\\u001b[31m", "  evidence  a", "            b", "  to do     do this")
                 .doesNotContain("\u001b");
         assertThat(finding.text(Ansi.ON)).contains("\u001b[").contains(word);
         assertThat(finding.needsPerson()).isEqualTo(List.of(State.EXPIRED, State.TORN, State.NOT_A_LOCK).contains(state));

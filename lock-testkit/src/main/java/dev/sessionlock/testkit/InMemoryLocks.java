@@ -47,7 +47,7 @@ import org.jetbrains.annotations.Nullable;
  * <p>Thread-safe.
  */
 public final class InMemoryLocks implements AutoCloseable {
-    private final MemoryProcess process;
+    final MemoryProcess process;
     private final ReentrantLock mutex = new ReentrantLock();
     private final List<InMemoryLocks> others = new ArrayList<>();
     private final List<SessionLock> held = new ArrayList<>();

@@ -1,5 +1,6 @@
 package dev.sessionlock.testkit;
 
+import dev.sessionlock.LockException;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Facts;
@@ -67,8 +68,8 @@ final class MemoryEngine implements EngineLock {
     // ---- taking ----
 
     @Override
-    public Taken take(Terms terms) {
-        return at(slot -> {
+    public Taken take(Terms terms) throws LockException {
+        Taken taken = at(slot -> {
             if (process.isDead()) {
                 throw new IllegalStateException("the process " + process.pid + " has ended while this thread waited in it");
             } else if (process.isFrozen()) {
@@ -77,6 +78,11 @@ final class MemoryEngine implements EngineLock {
             Object found = judge(slot, terms);
             return found instanceof Busy busy ? busy : enter(slot, terms, (String) found);
         });
+        if (taken == null) {
+            throw new LockException("cannot lock " + name() + ": its fencing tokens are used up: the last one is " + Long.MAX_VALUE
+                    + ", the greatest that there is. Go on with new InMemoryLocks, and fences that remember no token");
+        }
+        return taken;
     }
 
     /** {@return what is in the way; or why who was there does not count any more, null if nobody was} */
@@ -98,7 +104,11 @@ final class MemoryEngine implements EngineLock {
         return new Busy(0, holder.until == Hold.NEVER ? Long.MAX_VALUE : holder.until, "another process holds it");
     }
 
-    private Hold enter(Slot slot, Terms terms, @Nullable String reclaimed) {
+    /** {@return null if there is no token left} */
+    private @Nullable Hold enter(Slot slot, Terms terms, @Nullable String reclaimed) {
+        if (slot.lastToken == Long.MAX_VALUE) {
+            return null;
+        }
         slot.stranger = null;
         slot.hands.remove(process);
         slot.holder = new MemoryHold(process, terms, drawToken(slot), process.clock().nanos(), process.clock().wallMillis(), reclaimed);

@@ -177,6 +177,30 @@ class JdbcLocksTest {
         assertThatThrownBy(() -> locks.acquire(name + "12")).isInstanceOf(LockException.class).hasMessageContaining("1025 bytes");
     }
 
+    // ---- what somebody has written into a row ----
+
+    @Test
+    void afterTheGreatestTokenThereIsNone() throws Exception {
+        locks.acquire("a", PATIENT).close();
+        PostgresServer.execute(source, "UPDATE " + schema + ".session_lock SET token = " + Long.MAX_VALUE);
+        assertThatThrownBy(() -> others.acquire("a", PATIENT)).isInstanceOf(LockException.class)
+                .hasMessageContainingAll("cannot lock a", "tokens are used up", "fences", "delete its row");
+    }
+
+    @Test
+    void numbersAndTimesThatNoLockHasAreReportedAndWaitedFor() throws Exception {
+        for (String absurd : List.of("lease_ms = " + Long.MAX_VALUE, "lease_ms = " + Long.MIN_VALUE, "since = '-infinity', renewed_at = '-infinity', process_start = '-infinity'",
+                "since = 'infinity', renewed_at = 'infinity', process_start = 'infinity'", "lease_until = 'infinity', hold_until = 'infinity'")) {
+            SessionLock lock = locks.acquire("a", PATIENT);
+            PostgresServer.execute(source, "UPDATE " + schema + ".session_lock SET holder = gen_random_uuid(), " + absurd);
+            assertThat(others.inspect("a").name()).as(absurd).isEqualTo("a");
+            assertThat(others.list("").map(LockReport::toString)).as(absurd).hasSize(1);
+            assertThatThrownBy(() -> others.acquire("a", ONE_TRY)).as(absurd).isInstanceOf(LockTimeoutException.class);
+            lock.close();
+            PostgresServer.execute(source, "DELETE FROM " + schema + ".session_lock");
+        }
+    }
+
     // ---- losing and clearing ----
 
     @Test

@@ -105,6 +105,17 @@ class InMemoryLocksTest {
     }
 
     @Test
+    void afterTheGreatestTokenThereIsNone() throws Exception {
+        mine.locks().acquire(SESSION).close();
+        mine.process.machine.slots.values().forEach(slot -> slot.lastToken = Long.MAX_VALUE - 1);
+        try (SessionLock last = mine.locks().acquire(SESSION)) {
+            assertThat(last.token()).isEqualTo(Long.MAX_VALUE);
+        }
+        assertThatThrownBy(() -> mine.locks().acquire(SESSION)).isExactlyInstanceOf(LockException.class)
+                .hasMessageContainingAll("tokens are used up", "fences", "new InMemoryLocks");
+    }
+
+    @Test
     void threadsQueueAndAreHandedTheLockInTheirOrder() throws Exception {
         SessionLock first = mine.locks().acquire(SESSION);
         List<CompletableFuture<SessionLock>> waiting = new ArrayList<>();

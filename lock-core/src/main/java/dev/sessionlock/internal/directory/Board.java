@@ -512,8 +512,9 @@ final class Board {
         }
     }
 
+    /** Whatever somebody has written there. */
     private int boards() {
-        return (int) Math.min(pages[0].get(HEAD_BOARDS), MOST_BOARDS);
+        return (int) Math.max(1, Math.min(pages[0].get(HEAD_BOARDS), MOST_BOARDS));
     }
 
     private Path file(int board) {
@@ -747,8 +748,8 @@ final class Board {
         public long drawToken(long wallMicros) {
             while (true) {
                 long last = page.get(offset + TOKEN);
-                long next = Math.max(wallMicros, Math.max(last, first.get(HEAD_FLOOR)) + 1);
-                if (page.replace(offset + TOKEN, last, next)) {
+                long next = Line.tokenAfter(Math.max(last, first.get(HEAD_FLOOR)), wallMicros);
+                if (next == NO_TOKEN || page.replace(offset + TOKEN, last, next)) {
                     return next;
                 }
             }

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.spi.Clock;
@@ -23,7 +24,6 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiFunction;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * Spare record files of this process, {@code claim-<process>-<n>}: a record is written into one and then linked into place, so
@@ -34,7 +34,7 @@ import org.slf4j.Logger;
  * the claims of a killed process are told from those of a living one, and swept.
  */
 final class Claims {
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
     private static final String PREFIX = "claim-";
     /** Ends the name of a further link to a claim, made for a moment to find out whether links are refused. */
     static final String LINK_PROBE = ".link";

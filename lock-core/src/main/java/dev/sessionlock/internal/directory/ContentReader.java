@@ -140,7 +140,7 @@ final class ContentReader {
         Long leaseMs = number(members, "leaseMs");
         Instant leaseUntil = instant(members, "leaseUntil");
         Long leaseUntilNanos = number(members, "leaseUntilNanos");
-        if (pid == null || createdAt == null || token == null || leaseMs == null || leaseUntil == null || leaseUntilNanos == null
+        if (pid == null || pid <= 0 || createdAt == null || token == null || leaseMs == null || leaseUntil == null || leaseUntilNanos == null
                 || !(members.get("takeover") instanceof Boolean takeover)) {
             return null;
         }
@@ -163,9 +163,13 @@ final class ContentReader {
         return number == null ? -1 : number;
     }
 
+    /** {@return a time that a record can have; null for any other} Java knows years of ten digits, and throws where it counts their milliseconds. */
     private static @Nullable Instant instant(Map<String, Object> members, String key) {
         try {
-            return members.get(key) instanceof String text ? instant(text) : null;
+            Instant instant = members.get(key) instanceof String text ? instant(text) : null;
+            boolean known = instant != null && instant.getEpochSecond() >= RecordCodec.FIRST_MILLIS / 1000
+                    && instant.getEpochSecond() <= RecordCodec.LAST_MILLIS / 1000;
+            return known ? instant : null;
         } catch (DateTimeException e) {
             return null;
         }

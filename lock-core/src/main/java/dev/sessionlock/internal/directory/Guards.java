@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.spi.Clock;
@@ -24,7 +25,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * The guard files of one directory, which carry the kernel's byte locks, far beyond any content.
@@ -57,7 +57,7 @@ final class Guards {
     private static final long SEATS = 1L << 61;
     private static final long SETUP = SEATS - 1;
 
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
     /** So long a byte may be nobody's by our books and taken by the JDK's, until the guard is opened anew for it. */
     private static final long PHANTOM_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** A look misses the locks that somebody just deals with. */

@@ -28,7 +28,13 @@ final class HeapLine implements Line {
 
     @Override
     public long drawToken(long wallMicros) {
-        return token.updateAndGet(last -> Math.max(wallMicros, last + 1));
+        while (true) {
+            long last = token.get();
+            long next = Line.tokenAfter(last, wallMicros);
+            if (next == NO_TOKEN || token.compareAndSet(last, next)) {
+                return next;
+            }
+        }
     }
 
     @Override

@@ -108,7 +108,7 @@ final class Json {
             if (text.startsWith(word, at)) {
                 at += word.length();
                 return word.equals("null") ? OTHER : Boolean.valueOf(word);
-            } else if (word.startsWith(text.substring(at))) {
+            } else if (text.length() - at < word.length() && word.startsWith(text.substring(at))) {
                 throw new EndsTooSoonException();
             }
         }

@@ -51,7 +51,18 @@ public interface Line {
      */
     boolean replace(int seat, long published, long until);
 
-    /** {@return a fencing token greater than all drawn for this lock before, and not below the wall clock's microseconds} */
+    /** In place of a token, where the last one was the greatest that there is. */
+    long NO_TOKEN = 0;
+
+    /** {@return the token after the last one, not below the wall clock's microseconds; {@link #NO_TOKEN} if there is none: it is never a smaller one} */
+    static long tokenAfter(long last, long wallMicros) {
+        return last == Long.MAX_VALUE ? NO_TOKEN : Math.max(1, Math.max(wallMicros, last + 1));
+    }
+
+    /**
+     * {@return a fencing token greater than all drawn for this lock before, and not below the wall clock's microseconds; {@link #NO_TOKEN} if there is
+     * none} No clock leads there, but anybody who may write a record or the table does.
+     */
     long drawToken(long wallMicros);
 
     /** {@return the token that was drawn last for this lock; 0 if none ever was, as far as is known} */

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.KernelLocks;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.internal.system.ProcessIdentity;
@@ -28,7 +29,6 @@ import java.util.function.Function;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * One directory whose files are locked, as this process has it open: its guards, its board, its claims. There is one object for
@@ -39,7 +39,7 @@ public final class LockDirectory {
     /** The folder beside the locked files that holds everything but the records. */
     public static final String INNER = ".session-locks";
 
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
     private static final long SETUP_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
     /** One reading in three missed a lock, beside a process that takes and frees locks as fast as it can. */
     private static final int LOOKS_FOR_A_MISSING_BYTE = 20;
@@ -139,7 +139,7 @@ public final class LockDirectory {
         return processes;
     }
 
-    Logger log() {
+    Log log() {
         return log;
     }
 

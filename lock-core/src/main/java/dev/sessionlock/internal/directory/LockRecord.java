@@ -1,5 +1,7 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.LockOptions;
+import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
@@ -49,6 +51,11 @@ public record LockRecord(
     /** {@return whether its holder has given the lock back, and only the file is still there} */
     public boolean isGivenBack() {
         return leaseUntilNanos == GIVEN_BACK;
+    }
+
+    /** {@return how long a lease is, in nanoseconds} What no lease can be, somebody has written there: the nearest that can be counts. */
+    public long leaseNanos() {
+        return Math.max(0, Math.min(TimeUnit.MILLISECONDS.toNanos(leaseMs), LockOptions.MAX_LEASE.toNanos()));
     }
 
     /** {@return the record as it lies on the disk} */

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
 import java.io.IOException;
@@ -15,7 +16,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * Words in a mapped file: memory that all processes share. In the byte order of the machine, since all of them run on it.
@@ -52,7 +52,7 @@ import org.slf4j.Logger;
  * more (260 instead of 185). What a strict cycle of some 11 µs takes more is lost in noise.
  */
 final class MappedWords implements TableWords {
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
     private static final VarHandle WORD = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
     private static final VarHandle COPIED = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.nativeOrder());
     /** What an array holds before something is copied into it. That this is what is copied is as good as impossible, and costs but a closer look. */

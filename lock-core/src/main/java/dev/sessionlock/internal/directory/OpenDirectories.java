@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.spi.Clock;
@@ -17,7 +18,6 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * The directories that this process has open. There is one of these a process (and class loader), since POSIX binds the bytes of
@@ -30,7 +30,7 @@ public final class OpenDirectories {
     /** The one of this process. */
     public static final OpenDirectories OF_THIS_PROCESS = new OpenDirectories();
 
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(60);
     /** So often it is looked anew which folder lies there, if others replace it. */
     private static final int LOOKS = 4;

@@ -36,8 +36,8 @@ final class RecordCodec {
     private static final int LONGEST_ID = 40;
     /** What a long purpose leaves of the room for the thread's name. */
     private static final int FOR_THREAD = 60;
-    private static final long FIRST_MILLIS = -62_167_219_200_000L; // 0000-01-01T00:00:00Z; not parsed, which loads all of java.time.format
-    private static final long LAST_MILLIS = 253_402_300_799_999L; // 9999-12-31T23:59:59.999Z
+    static final long FIRST_MILLIS = -62_167_219_200_000L; // 0000-01-01T00:00:00Z; not parsed, which loads all of java.time.format
+    static final long LAST_MILLIS = 253_402_300_799_999L; // 9999-12-31T23:59:59.999Z
     private static final int MEMBER_OVERHEAD = "\"purpose\":\"\",".length();
 
     private RecordCodec() {

@@ -6,11 +6,11 @@ import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Clock;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -40,6 +40,8 @@ final class Survey {
     private static final long PAUSE_NANOS = 200_000;
     private static final String SUFFIX = ".lock";
     private static final String TAKEOVER = "takeover-";
+    /** In bytes: that of files on Unix. */
+    private static final int LONGEST_NAME = 255;
 
     private final Path home;
     private final Path inner;
@@ -126,27 +128,18 @@ final class Survey {
         }
     }
 
-    /** {@return the names in a directory, but for those that this JVM cannot write down} */
+    /** {@return the names in a directory, but for those that this JVM cannot write down: {@link FileNames#locksWithoutText}} */
     private static Set<String> namesIn(Path directory) throws IOException {
         Set<String> names = new HashSet<>();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
             for (Path entry : entries) {
-                String name = entry.getFileName().toString();
-                if (name.indexOf('\ufffd') < 0 || isWritable(directory, name, entry)) {
-                    names.add(name);
+                if (FileNames.isText(entry.getFileName())) {
+                    names.add(entry.getFileName().toString());
                 }
             }
             return names;
         } catch (DirectoryIteratorException e) {
             throw e.getCause();
-        }
-    }
-
-    private static boolean isWritable(Path directory, String name, Path entry) {
-        try {
-            return directory.resolve(name).equals(entry);
-        } catch (InvalidPathException e) {
-            return false;
         }
     }
 
@@ -190,8 +183,8 @@ final class Survey {
     }
 
     private @Nullable Found takeover(String name) throws IOException {
-        Path path = inner.resolve(TAKEOVER + name);
-        return path.getFileName().toString().length() > 255 ? null : FilePlace.readOnce(path);
+        boolean fits = TAKEOVER.length() + name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_NAME; // else nobody ever had such a file
+        return fits ? FilePlace.readOnce(inner.resolve(TAKEOVER + name)) : null;
     }
 
     /** Perhaps it was read in the middle of its owner's rewriting. */

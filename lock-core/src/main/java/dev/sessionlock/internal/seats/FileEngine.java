@@ -6,6 +6,7 @@ import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.OpenDirectories;
 import dev.sessionlock.internal.directory.TableFault;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.OpenFiles;
 import dev.sessionlock.internal.system.ProcessTable;
@@ -22,14 +23,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import org.slf4j.Logger;
 
 /** The locks on files of this machine: two seats each, in the directory of the file. */
 public final class FileEngine implements LockEngine {
     /** Those of this process: the kernel knows the process alone. */
     public static final FileEngine OF_THIS_PROCESS = new FileEngine();
 
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
     private static final RareLog trouble = new RareLog(log, "a directory of locks could not be looked after, and is looked at again");
 
     private final OpenDirectories directories = OpenDirectories.OF_THIS_PROCESS;

@@ -12,6 +12,7 @@ import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockPlace.Found;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.StickyDirectory;
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.RunningProgram;
 import dev.sessionlock.internal.system.RunningProgram.Container;
@@ -82,12 +83,12 @@ public final class Inspector {
      */
     public static String takeOnce(String user, Path target) {
         String known = user.matches("\\d+") ? "#" + user : user; // a number without a name
-        return "sudo -u " + ToolCommand.quoted(known) + " " + ToolCommand.words() + " run " + ToolCommand.quoted(target.toString()) + " -- true";
+        return "sudo -u " + Printable.shellWord(known) + " " + ToolCommand.words() + " run " + Printable.shellWord(target.toString()) + " -- true";
     }
 
     /** {@return the command that tells of the lock of a file} */
     public static String statusOf(Path target) {
-        return ToolCommand.words() + " status " + ToolCommand.quoted(target.toString());
+        return ToolCommand.words() + " status " + Printable.shellWord(target.toString());
     }
 
     /** {@return whether what lies there is torn, and old enough to be replaced} */
@@ -297,14 +298,13 @@ public final class Inspector {
 
     /** Adds the sentence on the lease. {@return whether it has run out} */
     private boolean lease(LockRecord record) {
-        long lease = TimeUnit.MILLISECONDS.toNanos(record.leaseMs());
         if (!seen.comparable() || differ(record.timens(), seen.self().timeNamespace())) {
             evidence.add("lease of another time namespace: it cannot be compared");
             return false;
         }
         long left = record.leaseUntilNanos() - seen.now();
-        String renewed = "lease renewed " + seconds(lease - left) + " ago";
-        if (left <= 0) {
+        String renewed = "lease renewed " + seconds(record.leaseNanos() - left) + " ago";
+        if (left <= 0 || left > Line.LONGEST_NANOS) { // further away than any lease: of another boot, or somebody wrote it there
             evidence.add("lease ran out " + seconds(-left) + " ago: the process " + condition() + kept(record));
             ranOut = true;
             return true;
@@ -331,7 +331,7 @@ public final class Inspector {
     }
 
     private static String ending(LockRecord record) {
-        return record.maxHoldMs() < 0 ? "; it may be held without limit"
+        return record.maxHoldMs() < 0 || record.maxHoldMs() > Long.MAX_VALUE - Math.max(0, record.createdAt()) ? "; it may be held without limit"
                 : "; it ends at the latest at " + TIME.format(Instant.ofEpochMilli(record.createdAt() + record.maxHoldMs())) + " (maxHold)";
     }
 
@@ -415,7 +415,7 @@ public final class Inspector {
     }
 
     private String clear(String token) {
-        return ToolCommand.words() + " clear" + token + " --yes " + ToolCommand.quoted(seen.target().toString());
+        return ToolCommand.words() + " clear" + token + " --yes " + Printable.shellWord(seen.target().toString());
     }
 
     private String advice(State state, @Nullable LockOwner holder) {
@@ -428,13 +428,13 @@ public final class Inspector {
             case FOREIGN -> isOfAnotherProgram() && holder != null ? foreign(holder.pid(), holder.since() == null ? since : holder.since())
                     : "nothing: the next acquisition replaces it; on a network file system only if it is not renewed for its whole lease";
             case TORN -> isReplaceable(seen) ? "nothing: the next acquisition replaces it once it is old enough"
-                    : "if no program needs it: rm " + ToolCommand.quoted(lockFile().toString());
+                    : "if no program needs it: rm " + Printable.shellWord(lockFile().toString());
             case NOT_A_LOCK -> notALock();
         };
     }
 
     private String notALock() {
-        String move = "mv " + ToolCommand.quoted(lockFile().toString()) + " " + ToolCommand.quoted(lockFile() + ".moved");
+        String move = "mv " + Printable.shellWord(lockFile().toString()) + " " + Printable.shellWord(lockFile() + ".moved");
         Path name = seen.target().getFileName();
         return seen.wasTaken() ? move + "   # as long as it lies there, nobody can lock " + name + ", which was locked before"
                 : "nothing, unless " + name + " is to be locked: then " + move;
@@ -475,7 +475,7 @@ public final class Inspector {
             return "kill -CONT " + pid + "   # the program that made it is stopped";
         } else if (!isAlive()) {
             return "look where /proc shows its process, mostly on the host: ps -p " + pid + "; if that is not the program that made it: rm "
-                    + ToolCommand.quoted(lockFile().toString());
+                    + Printable.shellWord(lockFile().toString());
         }
         String end = end(pid, "made it");
         return isLong(from) ? end : "wait: another program has it, which cannot be asked to let go; if it stays: " + end;
@@ -487,7 +487,7 @@ public final class Inspector {
         String costs = program.inWords() + " " + did + "; what it has not written yet is lost; then nothing: the next acquisition gets in";
         if (program.supervisor() instanceof Service service) {
             return "systemctl " + (service.ofUser() == null ? "" : "--user --machine=" + service.ofUser() + "@ ") + "restart "
-                    + ToolCommand.quoted(service.unit()) + "   # " + costs;
+                    + Printable.shellWord(service.unit()) + "   # " + costs;
         } else if (program.supervisor() instanceof Container container) {
             return container.engine() + " restart " + container.id() + "   # " + costs;
         }

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.internal.directory.FileNames;
 import dev.sessionlock.internal.directory.LockDirectory;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -77,11 +78,10 @@ public final class Names {
 
     /** A path that this JVM cannot write down: what we make of it would lie at another one, and two such files would share it. */
     public static void requireText(Path absolute, Path target) throws LockException {
-        String text = absolute.toString();
-        if (text.indexOf('\ufffd') >= 0 && !Path.of(text).equals(absolute)) {
-            throw new LockException("cannot lock " + target + ": its name or that of a directory above it is not text in the encoding that "
-                    + "this JVM uses for file names (" + System.getProperty("sun.jnu.encoding") + "); rename it, or run with a locale that "
-                    + "has it");
+        if (!FileNames.isText(absolute)) {
+            throw new LockException("cannot lock " + FileNames.shown(absolute) + ": its name or that of a directory above it is not text in the "
+                    + "encoding that this JVM uses for file names (" + FileNames.encoding() + "); rename it, or run with a locale that has it "
+                    + "(LC_ALL=C.UTF-8)");
         }
     }
 }

@@ -167,20 +167,16 @@ final class Residue {
         if (!sameClock) {
             return watchedLeft(found, record);
         }
-        long left = record.leaseUntilNanos() + grace(record) - place.clock().nanos();
+        long left = record.leaseUntilNanos() - place.clock().nanos() + grace(record);
         return left > Line.LONGEST_NANOS ? 0 : left; // further away than any lease: not of this boot
     }
 
     private static long watchedLeft(LockPlace.Found found, LockRecord record) {
-        return lease(record) + grace(record) - TimeUnit.MILLISECONDS.toNanos(found.watchedMillis());
-    }
-
-    private static long lease(LockRecord record) {
-        return TimeUnit.MILLISECONDS.toNanos(record.leaseMs());
+        return record.leaseNanos() + grace(record) - TimeUnit.MILLISECONDS.toNanos(found.watchedMillis());
     }
 
     private static long grace(LockRecord record) {
-        return Terms.grace(lease(record));
+        return Terms.grace(record.leaseNanos());
     }
 
     private Judgement stranger(LockContent.Stranger stranger, Terms terms) {

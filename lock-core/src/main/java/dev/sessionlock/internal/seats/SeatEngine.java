@@ -1,16 +1,19 @@
 package dev.sessionlock.internal.seats;
 
+import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.NotALockFileException;
 import dev.sessionlock.internal.directory.Line;
 import dev.sessionlock.internal.directory.LinksRefusedException;
 import dev.sessionlock.internal.directory.LockContent;
+import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.LockPlace;
 import dev.sessionlock.internal.directory.LockPlace.Found;
 import dev.sessionlock.internal.directory.LockPlace.Slip;
 import dev.sessionlock.internal.directory.LockPlace.Spot;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.TableFault;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Busy;
@@ -24,14 +27,13 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * The two-seat protocol (PROTOCOL.md, section 3; the numbers of the rules in the comments are its). Written against
  * {@link LockPlace} alone, so that the same code runs on a real directory and on a simulated one.
  */
 public final class SeatEngine implements EngineLock {
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
 
     /** Rule 2: so long seat 0's until must be past at every look before seat 1 is tried. */
     static final long SEAT_1_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
@@ -459,7 +461,7 @@ public final class SeatEngine implements EngineLock {
             }
         }
         long drawnAt = place.clock().wallMicros();
-        long token = line.drawToken(drawnAt);
+        long token = draw(line, drawnAt);
         lastToken = token;
         long createdAt = place.clock().wallMillis();
         Attempt mine = attempt; // what it has, sit() takes back unless it comes to a hold
@@ -479,7 +481,7 @@ public final class SeatEngine implements EngineLock {
             }
         }
         if (late || hasTakenLong(drawnAt)) {
-            token = line.drawToken(place.clock().wallMicros());
+            token = draw(line, place.clock().wallMicros());
             lastToken = token;
             mine.token = token;
             place.rewrite(slip, record(terms, token, createdAt, terms.maxHoldMillis(), published));
@@ -496,6 +498,20 @@ public final class SeatEngine implements EngineLock {
         hold.says(until);
         hold.wasOthers = wasOthers;
         return hold;
+    }
+
+    /** {@return the next token} A smaller one than the last would let the writes of a frozen holder pass a fence, so none is better. */
+    private long draw(Line line, long wallMicros) throws LockException {
+        long token = line.drawToken(wallMicros);
+        if (token == Line.NO_TOKEN) {
+            Path home = place.lockFile().getParent();
+            throw new LockException("cannot lock " + place.target() + ": its fencing tokens are used up: the last one is " + Long.MAX_VALUE
+                    + ", the greatest that there is. No clock leads there: somebody has written it into a lock file or into "
+                    + home.resolve(LockDirectory.INNER) + ", and whoever may write there can do it again. To go on: end all processes that lock files in "
+                    + home + ", have all that remembers their tokens (fences) forget them, remove " + home.resolve(LockDirectory.INNER) + " and "
+                    + place.lockFile() + ", and start the processes again");
+        }
+        return token;
     }
 
     @Override
@@ -546,7 +562,7 @@ public final class SeatEngine implements EngineLock {
         } else if (judgement instanceof Residue.Wait wait) {
             return new Busy(Busy.NOTHING, now() + wait.nanos(), wait.why());
         }
-        return reclaim(found) ? judgement : new Busy(Busy.NOTHING, now() + RECLAIM_AGAIN_NANOS, "another process is replacing a dead lock");
+        return reclaim(found) ? judgement : new Busy(Busy.NOTHING, now() + RECLAIM_AGAIN_NANOS, "another process is replacing a dead lock (" + place.lockFile() + ".reclaim is there)");
     }
 
     /**
@@ -728,7 +744,7 @@ public final class SeatEngine implements EngineLock {
         }
         // Not from the wall clock, so that it stays near the time at which this JVM got the byte: who comes in after us over a replaced table draws
         // from the wall clock, perhaps a moment before we end.
-        long token = from.line.drawToken(0);
+        long token = draw(from.line, 0);
         long createdAt = place.clock().wallMillis();
         long holdUntil = terms.maxHoldMillis() < 0 ? -1 : createdAt + terms.maxHoldMillis();
         Hold passed = publishAnew(from, terms, token, createdAt, holdUntil, true);
@@ -752,7 +768,11 @@ public final class SeatEngine implements EngineLock {
             if (!isReusable(hold) || isMissing(hold)) {
                 return false;
             }
-            hold.usedBy(thread, hold.line.drawToken(0)); // rule 4: before the clock is read
+            long token = hold.line.drawToken(0); // rule 4: before the clock is read
+            if (token == Line.NO_TOKEN) {
+                return false; // and whoever asks in the ordinary way is told
+            }
+            hold.usedBy(thread, token);
             // And before the word is: whoever has our byte, if the kernel has lost it, has drawn an older token, and will come in with it.
             return hold.line.says(hold.seat, hold.published) && hold.line.stands();
         } catch (TableFault e) {

@@ -4,7 +4,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * Logs one kind of trouble that may come again and again: the first time at once, then at most once in 30 s, with the number of times
@@ -14,7 +13,7 @@ import org.slf4j.Logger;
 public final class RareLog {
     private static final long PAUSE_SECONDS = 30;
 
-    private final Logger log;
+    private final Log log;
     private final String what;
     private final @Nullable LongSupplier nanoTime;
     /** From when on it may be logged again, monotonic nanoseconds. */
@@ -25,12 +24,12 @@ public final class RareLog {
      * @param log where to
      * @param what the message: what failed, and what is done about it
      */
-    public RareLog(Logger log, String what) {
+    public RareLog(Log log, String what) {
         this(log, what, null);
     }
 
     /** @param nanoTime what to go by instead of the machine's clock */
-    RareLog(Logger log, String what, @Nullable LongSupplier nanoTime) {
+    RareLog(Log log, String what, @Nullable LongSupplier nanoTime) {
         this.log = log;
         this.what = what;
         this.nanoTime = nanoTime;

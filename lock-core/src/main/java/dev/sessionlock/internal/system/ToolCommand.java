@@ -16,21 +16,16 @@ public final class ToolCommand {
 
     /** Notes that this process is the tool, started by a launcher. */
     public static void isLauncher(@NotNull String path) {
-        command = quoted(path);
+        command = Printable.shellWord(path);
     }
 
     /** Notes that this process is the tool, started from its jar. */
     public static void isJar(@NotNull String path) {
-        command = "java -jar " + quoted(path);
+        command = "java -jar " + Printable.shellWord(path);
     }
 
     /** {@return the words that come before those of a command, for a shell} */
     public static @NotNull String words() {
         return command;
-    }
-
-    /** {@return a word as a shell reads it} */
-    public static @NotNull String quoted(@NotNull String word) {
-        return word.matches("[\\w@%+=:,./-]+") ? word : "'" + word.replace("'", "'\\''") + "'";
     }
 }

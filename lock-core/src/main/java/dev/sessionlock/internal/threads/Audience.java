@@ -5,6 +5,7 @@ import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockStats;
 import dev.sessionlock.LockTimeoutException;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Terms;
@@ -15,7 +16,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * Who is told what happens to the locks of one {@code SessionLocks}: its counters, its listener, its handles' {@code onLost}, and
@@ -23,8 +23,8 @@ import org.slf4j.Logger;
  * news of a loss.
  */
 public final class Audience {
-    private static final Logger log = Loggers.LIBRARY;
-    private static final Logger events = Loggers.EVENTS;
+    private static final Log log = Loggers.LIBRARY;
+    private static final Log events = Loggers.EVENTS;
     private static final RareLog trouble = new RareLog(log, "something about a lock could not be told");
     private static final Duration NONE = Duration.ZERO;
 

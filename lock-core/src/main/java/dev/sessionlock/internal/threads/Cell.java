@@ -7,6 +7,7 @@ import dev.sessionlock.LockReentryException;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.GrowingPause;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Busy;
@@ -27,7 +28,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * One lock, in this JVM: a queue of the threads that want it, of which the head alone deals with the engine.
@@ -39,7 +39,7 @@ import org.slf4j.Logger;
  * under the mutex as it was.
  */
 final class Cell {
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
     /** For all locks together: what fails for one mostly fails for thousands. */
     private static final RareLog trouble = new RareLog(log, "a lock could not be dealt with, and is tried again");
 

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.internal.system.GrowingPause;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import java.util.ArrayDeque;
@@ -9,7 +10,6 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * Runs user code: on the user's executor, or on threads of our own, never on a thread that locks, and never under a lock of ours.
@@ -22,7 +22,7 @@ import org.slf4j.Logger;
  * empty, {@code ASKED} after a batch.
  */
 final class EventDispatcher {
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
 
     /** So many events wait at most; rare ones have as much room again, so that no flood of acquisitions displaces the news of a loss. */
     static final int CAPACITY = 65_536;

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.internal.system.GrowingPause;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Maintainable;
@@ -17,7 +18,6 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * The thread of a JVM that looks after what is held: ends holds past {@code maxHold} and leases that ran out, closes forgotten handles, and has the {@link Workers}
@@ -27,7 +27,7 @@ import org.slf4j.Logger;
  * <p>It sleeps in the queue of forgotten handles, so that a leak wakes it at once; another reference enqueued there is its alarm.
  */
 final class Keeper implements Runnable {
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
     private static final RareLog trouble = new RareLog(log, "the keeper of the locks stumbled; it goes on");
     private static final RareLog interrupted = new RareLog(log, "the keeper of the locks was interrupted; it goes on");
     private static final long TICK_NANOS = TimeUnit.SECONDS.toNanos(1);

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.OtherHooks;
 import java.util.ArrayList;
@@ -8,7 +9,6 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jetbrains.annotations.Nullable;
-import org.slf4j.Logger;
 
 /**
  * The end of the JVM, as far as the locks of one engine are concerned; runs as one of its shutdown hooks.
@@ -27,7 +27,7 @@ public final class Shutdown implements Runnable {
     /** A grace: the application closes its locks itself. */
     public static final long LEAVE_ALONE = Long.MAX_VALUE;
 
-    private static final Logger log = Loggers.LIBRARY;
+    private static final Log log = Loggers.LIBRARY;
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
     /** So long threads that no hook waits for have to close what they hold. */
     private static final long MOMENT_NANOS = TimeUnit.SECONDS.toNanos(1);

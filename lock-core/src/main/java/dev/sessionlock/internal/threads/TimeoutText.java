@@ -3,6 +3,7 @@ package dev.sessionlock.internal.threads;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.internal.seats.Inspector;
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Span;
 import dev.sessionlock.spi.Busy;
 import java.time.Duration;
@@ -11,7 +12,6 @@ import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.Collectors;
 import org.jetbrains.annotations.Nullable;
 
@@ -22,6 +22,7 @@ final class TimeoutText {
     private TimeoutText() {
     }
 
+    /** Each line is made printable by itself: names of files and threads and purposes may hold line feeds, with which somebody could forge one. */
     static String of(Request request, String locked, LockReport report, @Nullable Thread holder, @Nullable Busy busy, Instant now) {
         List<String> lines = new ArrayList<>();
         lines.add(headline(request, locked, report, now));
@@ -39,27 +40,13 @@ final class TimeoutText {
         if (!report.advice().isEmpty()) {
             lines.add("  to free   " + Inspector.command(report));
         }
-        return lines.stream().map(TimeoutText::oneLine).collect(Collectors.joining(System.lineSeparator()));
+        return lines.stream().map(Printable::text).collect(Collectors.joining(System.lineSeparator()));
     }
 
     /** {@return who holds it, and since when, for a log} */
     static String inOneLine(Request request, String locked, LockReport report, Instant now) {
         String held = report.owner() == null ? "state " + report.state() : "held by " + heldBy(report.owner(), now);
-        return oneLine(headline(request, locked, report, now) + ", " + held);
-    }
-
-    /** Names of files and threads and purposes may hold line feeds, with which somebody could forge a line of a log. */
-    private static String oneLine(String text) {
-        StringBuilder visible = new StringBuilder(text.length());
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            if (Character.isISOControl(c) || c == '\u2028' || c == '\u2029') {
-                visible.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
-            } else {
-                visible.append(c);
-            }
-        }
-        return visible.toString();
+        return Printable.text(headline(request, locked, report, now) + ", " + held);
     }
 
     /** Greppable by those who know OpenClaw's own message. */

@@ -31,7 +31,8 @@ public final class Records extends DomainContextBase {
         Arbitrary<Long> started = Arbitraries.frequencyOf(
                 Tuple.of(1, Arbitraries.just(-1L)),
                 Tuple.of(3, Arbitraries.longs().between(0, LAST_MILLIS)));
-        Arbitrary<long[]> numbers = Combinators.combine(any, millis, orUnknown, orUnknown, any, started, millis, any)
+        Arbitrary<Long> pids = Arbitraries.longs().greaterOrEqual(1);
+        Arbitrary<long[]> numbers = Combinators.combine(pids, millis, orUnknown, orUnknown, any, started, millis, any)
                 .as((pid, created, maxHold, ticks, token, start, until, nanos) ->
                         new long[] {pid, created, maxHold, ticks, token, start, until, nanos});
         Arbitrary<String> text = texts.injectNull(0.2);

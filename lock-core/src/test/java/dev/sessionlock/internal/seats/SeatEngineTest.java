@@ -401,7 +401,7 @@ class SeatEngineTest {
             directory.reclaiming = true;
             directory.reclaimingSince = directory.wallMicros;
 
-            assertBusy(two.busy(), Busy.NOTHING, inMillis(10), "another process is replacing a dead lock");
+            assertBusy(two.busy(), Busy.NOTHING, inMillis(10), "another process is replacing a dead lock (/sessions/session.jsonl.lock.reclaim is there)");
             assertThat(directory.at(Spot.LOCK)).isNotNull();
         }
 

@@ -123,7 +123,9 @@ class SimulatedPlace implements LockPlace {
     }
 
     long draw(long wallMicros) {
-        return directory.token = Math.max(wallMicros, directory.token + 1);
+        long next = Line.tokenAfter(directory.token, wallMicros);
+        directory.token = next == Line.NO_TOKEN ? directory.token : next;
+        return next;
     }
 
     boolean kernelGives(int seat) {

@@ -12,8 +12,8 @@ class ToolCommandTest {
 
     @Test
     void wordsAreQuotedForAShellWhereTheyMustBe() {
-        assertThat(ToolCommand.quoted("/opt/a-b_c/session.jsonl")).isEqualTo("/opt/a-b_c/session.jsonl");
-        assertThat(ToolCommand.quoted("/it's $HOME/x")).isEqualTo("'/it'\\''s $HOME/x'");
-        assertThat(ToolCommand.quoted("")).isEqualTo("''");
+        assertThat(Printable.shellWord("/opt/a-b_c/session.jsonl")).isEqualTo("/opt/a-b_c/session.jsonl");
+        assertThat(Printable.shellWord("/it's $HOME/x")).isEqualTo("'/it'\\''s $HOME/x'");
+        assertThat(Printable.shellWord("")).isEqualTo("''");
     }
 }

@@ -1,0 +1,55 @@
+package dev.sessionlock.internal.system;
+
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+import org.slf4j.Logger;
+
+/**
+ * A logger through which nobody forges a line: whatever it is given, exceptions too, is made {@linkplain Printable printable} first. The last of the
+ * values may be a throwable, as in SLF4J.
+ */
+public final class Log {
+    private final Logger logger;
+
+    public Log(@NotNull Logger logger) {
+        this.logger = logger;
+    }
+
+    public boolean isDebugEnabled() {
+        return logger.isDebugEnabled();
+    }
+
+    public void debug(@NotNull String format, @Nullable Object... values) {
+        if (logger.isDebugEnabled()) {
+            logger.debug(format, printable(values));
+        }
+    }
+
+    public void info(@NotNull String format, @Nullable Object... values) {
+        if (logger.isInfoEnabled()) {
+            logger.info(format, printable(values));
+        }
+    }
+
+    public void warn(@NotNull String format, @Nullable Object... values) {
+        if (logger.isWarnEnabled()) {
+            logger.warn(format, printable(values));
+        }
+    }
+
+    public void error(@NotNull String format, @Nullable Object... values) {
+        if (logger.isErrorEnabled()) {
+            logger.error(format, printable(values));
+        }
+    }
+
+    private static Object[] printable(@Nullable Object[] values) {
+        Object[] printable = new Object[values.length];
+        for (int i = 0; i < values.length; i++) {
+            Object value = values[i];
+            printable[i] = value == null || value instanceof Number || value instanceof Boolean ? value
+                    : value instanceof Throwable thrown ? Printable.throwable(thrown) : Printable.text(String.valueOf(value));
+        }
+        return printable;
+    }
+}
