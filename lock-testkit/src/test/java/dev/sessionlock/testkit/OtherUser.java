@@ -28,7 +28,7 @@ final class OtherUser implements AutoCloseable {
                 entries.add(copy(Path.of(entry), copy.resolve(Integer.toString(entries.size()))).toString());
             }
         }
-        Puppet.Strings.shell("chmod -R a+rX '" + copy + "'");
+        Tools.shell("chmod -R a+rX '" + copy + "'");
         return new OtherUser(copy, String.join(File.pathSeparator, entries));
     }
 

@@ -1,0 +1,354 @@
+package dev.sessionlock.testkit.damage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sessionlock.cli.ToolInside;
+import dev.sessionlock.testkit.ChildJvm;
+import dev.sessionlock.testkit.KernelTruth;
+import dev.sessionlock.testkit.MutualExclusionWitness;
+import dev.sessionlock.testkit.SmallJvm;
+import dev.sessionlock.testkit.Tools;
+import java.io.IOException;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Every file that locks stand on, damaged in every way, under a JVM that holds, lingers, waits and cycles there. Never two holders; the session can be locked
+ * again in that JVM, in one that wants it meanwhile and in one that comes later; where something lies in the way that only a person may remove, each of them
+ * is told what and where, and it can be locked once that is gone. Nothing but a lock's own exceptions comes out, and the JVM ends on SIGTERM.
+ *
+ * <p>All are damaged at once, each in a directory of its own, so that all together take the time of one: the keeper's looks, not their sum.
+ */
+class DamageSweepTest {
+    /** A keeper has looked closely, twice: every 5 s. */
+    private static final Duration KEEPER_HAS_LOOKED = Duration.ofSeconds(6);
+    private static final int MOST_AT_ONCE = 120;
+
+    @TempDir
+    Path temp;
+    private Path elsewhere;
+
+    enum Life { HOLDS, LINGERS, WAITS, CYCLES }
+
+    /** One session that is damaged. */
+    private record Session(DamagedFile file, Damage damage, Life life, Path path) {
+        static Session in(Path directory, DamagedFile file, Damage damage, Life life) throws IOException {
+            Path home = Files.createDirectories(directory.resolve(file + "." + damage + "." + life));
+            return new Session(file, damage, life, home.resolve("session.jsonl"));
+        }
+
+        Path older() {
+            return path.resolveSibling("older");
+        }
+
+        @Override
+        public String toString() {
+            return path.getParent().getFileName().toString();
+        }
+    }
+
+    @BeforeEach
+    void writeWhatNobodyMayTouch() throws IOException {
+        elsewhere = Files.writeString(temp.resolve("elsewhere"), "somebody's file");
+    }
+
+    private List<Session> all(Predicate<Damage> damages) throws IOException {
+        List<Session> all = new ArrayList<>();
+        for (DamagedFile file : DamagedFile.values()) {
+            for (Damage damage : Damage.values()) {
+                for (Life life : Life.values()) {
+                    if (file.suffers(damage) && damages.test(damage)) {
+                        all.add(Session.in(temp, file, damage, life));
+                    }
+                }
+            }
+        }
+        return all;
+    }
+
+    private static boolean needsAnotherUser(Damage damage) {
+        return damage == Damage.FORBIDDEN;
+    }
+
+    /** Each file and each damage with one way of living; the next build of another day would not choose others. */
+    @Test
+    void sessionsCanBeLockedAgain() throws Exception {
+        List<Session> all = all(damage -> !needsAnotherUser(damage));
+        List<Session> some = new ArrayList<>();
+        for (Session session : all) {
+            if ((session.file().ordinal() + session.damage().ordinal()) % Life.values().length == session.life().ordinal()) {
+                some.add(session);
+            }
+        }
+        sweep(some, SmallJvm.of(Gateway.class));
+    }
+
+    @Test
+    @Tag("soak")
+    void sessionsCanBeLockedAgainWhateverTheJvmDid() throws Exception {
+        List<Session> all = all(damage -> !needsAnotherUser(damage));
+        for (int from = 0; from < all.size(); from += MOST_AT_ONCE) {
+            sweep(all.subList(from, Math.min(all.size(), from + MOST_AT_ONCE)), SmallJvm.of(Gateway.class));
+        }
+    }
+
+    // ---- one sweep ----
+
+    private void sweep(List<Session> sessions, ChildJvm.Builder jvm) throws Exception {
+        Troubles troubles = new Troubles();
+        try (MutualExclusionWitness witness = MutualExclusionWitness.open();
+                Jvm victim = new Jvm(jvm.args(witness.address()).name("victim").start());
+                Jvm other = new Jvm(jvm.args(witness.address()).name("other").start())) {
+            prepare(sessions, victim, other, troubles);
+            say("damage", sessions.size());
+            for (Session session : sessions) {
+                damage(session);
+            }
+            List<Session> ill = sessions.stream().filter(session -> session.damage().isObstacle()).toList();
+            List<Session> well = sessions.stream().filter(session -> !session.damage().isObstacle()).toList();
+            Thread.sleep(300);
+            askTheTool(sessions, victim, troubles);
+            try (Jvm late = new Jvm(jvm.args(witness.address()).name("late").start())) {
+                Call others = other.begin("use", well);
+                Call lates = late.begin("use", well);
+                Call othersMeet = other.begin("meet", ill);
+                Call latesMeet = late.begin("meet", ill);
+                Thread.sleep(KEEPER_HAS_LOOKED.toMillis());
+                say("let go", sessions.size());
+                troubles.add("victim does not let go", victim.ask("let-go", sessions));
+                Call victims = victim.begin("use", well);
+                Call victimsMeet = victim.begin("meet", ill);
+                troubles.add("in the other JVM", others.answer());
+                troubles.add("in a later JVM", lates.answer());
+                troubles.add("in that JVM", victims.answer());
+                for (Call met : List.of(othersMeet, latesMeet, victimsMeet)) {
+                    troubles.addUnlessTold(ill, met.answer());
+                }
+                say("undo", ill.size());
+                for (Session session : ill) {
+                    for (Path path : session.file().in(session.path())) {
+                        session.damage().undo(path);
+                    }
+                    for (Path path : damaged.getOrDefault(session, List.of())) {
+                        session.damage().undo(path);
+                    }
+                }
+                Call[] calls = {victim.begin("use", ill), other.begin("use", ill), late.begin("use", ill)};
+                for (Call call : calls) {
+                    troubles.add("once that is removed", call.answer());
+                }
+                say("take", sessions.size());
+                List<Session> fine = sessions.stream().filter(session -> !troubles.knows(session)).toList();
+                for (Jvm holder : List.of(victim, other)) {
+                    troubles.add("cannot be held", holder.ask("take", fine));
+                    for (Jvm each : List.of(victim, other, late)) {
+                        if (each != holder) {
+                            troubles.add("is held", each.ask("try", fine));
+                        }
+                    }
+                    for (Session session : fine) {
+                        if (KernelTruth.seats(session.path().getParent(), holder.jvm.pid()).size() != 1) {
+                            troubles.add(session, "held without its byte, by " + holder.jvm.pid() + ": " + KernelTruth.seats(session.path().getParent()));
+                        }
+                    }
+                    troubles.add("cannot be given back", holder.ask("give", fine));
+                }
+                for (Jvm each : List.of(victim, other, late)) {
+                    troubles.add("escaped", each.ask("escaped", List.of()));
+                    each.jvm.terminate();
+                }
+                for (Jvm each : List.of(victim, other, late)) {
+                    assertThat(each.jvm.awaitExit(Gateway.PATIENCE)).as("ended by the signal").isEqualTo(143);
+                    assertThat(each.jvm.output()).doesNotContain("stumbled", "Exception in thread");
+                }
+                say("end", sessions.size());
+            }
+            witness.awaitAllLeft(Duration.ofSeconds(10));
+            witness.verify();
+        }
+        assertThat(elsewhere).hasContent("somebody's file");
+        assertThat(troubles.told).as("%d of %d sessions:\n%s", troubles.told.size(), sessions.size(), troubles).isEmpty();
+    }
+
+    private static void say(String what, int count) {
+        System.out.printf("%tT.%<tL %s: %d%n", System.currentTimeMillis(), what, count);
+    }
+
+    private void prepare(List<Session> sessions, Jvm victim, Jvm other, Troubles troubles) throws Exception {
+        say("prepare", sessions.size());
+        List<Path> crowd = new ArrayList<>();
+        for (Session session : sessions) {
+            crowd.addAll(session.file().crowd(session.path()));
+        }
+        troubles.add("crowd", other.tell("visit", crowd).answer());
+        troubles.add("first", other.ask("visit", sessions));
+        List<Path> spares = sessions.stream().map(session -> session.path().resolveSibling("spare")).toList();
+        troubles.add("before", victim.ask("take", sessions));
+        troubles.add("spare", victim.tell("visit", spares).answer());
+        for (Session session : sessions) { // an older copy, as a backup has it
+            Path home = session.path().getParent();
+            Tools.shell("cp -a '" + home + "' '" + session.path().resolveSibling("../older-of-" + session) + "'; mv '"
+                    + session.path().resolveSibling("../older-of-" + session) + "' '" + session.older() + "'");
+        }
+        troubles.add("before", victim.ask("give", sessions));
+        troubles.add("hold", victim.ask("hold", of(sessions, Life.HOLDS)));
+        troubles.add("linger", victim.ask("linger", of(sessions, Life.LINGERS)));
+        troubles.add("hold", other.ask("hold", of(sessions, Life.WAITS)));
+        victim.ask("wait", of(sessions, Life.WAITS));
+        victim.ask("cycle", of(sessions, Life.CYCLES));
+        Thread.sleep(200);
+    }
+
+    private static List<Session> of(List<Session> sessions, Life life) {
+        return sessions.stream().filter(session -> session.life() == life).toList();
+    }
+
+    private final Map<Session, List<Path>> damaged = new HashMap<>();
+
+    private void damage(Session session) throws Exception {
+        Path home = session.path().getParent();
+        List<Path> paths = session.file().in(session.path());
+        damaged.put(session, paths);
+        for (Path path : paths) {
+            Path older = session.older().resolve(home.relativize(path));
+            for (int tries = 0; ; tries++) {
+                try {
+                    session.damage().to(path, older, elsewhere);
+                    break;
+                } catch (IOException e) { // whoever cycles makes and removes it meanwhile
+                    if (tries == 20) {
+                        throw e;
+                    }
+                }
+            }
+        }
+    }
+
+    /** Of a session that is held, and of one that cannot be locked, it says something, or exits with another code than 0. */
+    private static void askTheTool(List<Session> sessions, Jvm victim, Troubles troubles) {
+        for (Session session : sessions) {
+            String file = session.path().toString();
+            String directory = session.path().getParent().toString();
+            List<List<String>> commands = List.of(List.of("status", file), List.of("list", directory), List.of("clear", file),
+                    List.of("clear", directory));
+            for (List<String> command : commands) {
+                ToolInside.Said said = ToolInside.run(command.toArray(String[]::new));
+                if (said.isNothing()) {
+                    troubles.add(session, command.get(0) + " says nothing");
+                } else if (said.text().contains("\tat ") || said.text().contains("InternalError")) {
+                    troubles.add(session, command.get(0) + ": " + said.text());
+                }
+            }
+            if (session.life() == Life.HOLDS && session.damage().isObstacle() && ToolInside.run("list", "--older-than", "1ms", directory).isNothing()) {
+                troubles.add(session, "list --older-than says nothing, with 0");
+            }
+        }
+    }
+
+    /** What went wrong, by session. */
+    private static final class Troubles {
+        private final Map<String, String> told = new TreeMap<>();
+
+        void add(Session session, String what) {
+            told.merge(session.toString(), what, (one, other) -> one + "; " + other);
+        }
+
+        void add(String when, Map<String, String> answers) {
+            answers.forEach((session, what) -> told.merge(name(session), when + ": " + what, (one, other) -> one + "; " + other));
+        }
+
+        /** Where something is in the way: either it does no harm, or who wants the lock is told where it lies and what to do. */
+        void addUnlessTold(List<Session> ill, Map<String, String> answers) {
+            Map<String, Session> byName = ill.stream().collect(Collectors.toMap(session -> session.path().toString(), session -> session));
+            answers.forEach((path, what) -> {
+                Session session = byName.get(path);
+                if (session == null || !isTold(session, what)) {
+                    told.merge(name(path), "with it in the way: " + what, (one, other) -> one + "; " + other);
+                }
+            });
+        }
+
+        private static boolean isTold(Session session, String what) {
+            try {
+                return session.file().in(session.path()).stream().anyMatch(path -> what.contains(path.getFileName().toString()))
+                        && Stream.of("remove", "move it away", "may not").anyMatch(what::contains);
+            } catch (IOException e) {
+                return what.contains(".session-locks");
+            }
+        }
+
+        boolean knows(Session session) {
+            return told.containsKey(session.toString());
+        }
+
+        private static String name(String session) {
+            return session.isEmpty() ? "-" : Path.of(session).getParent().getFileName().toString();
+        }
+
+        @Override
+        public String toString() {
+            return told.entrySet().stream().map(entry -> entry.getKey() + ": " + entry.getValue()).collect(Collectors.joining("\n"));
+        }
+    }
+
+    // ---- the JVMs ----
+
+    private interface Call {
+        Map<String, String> answer() throws InterruptedException;
+    }
+
+    private final class Jvm implements AutoCloseable {
+        private final ChildJvm jvm;
+        private final AtomicLong calls = new AtomicLong();
+
+        Jvm(ChildJvm jvm) {
+            this.jvm = jvm;
+        }
+
+        Map<String, String> ask(String command, List<Session> sessions) throws IOException, InterruptedException {
+            return begin(command, sessions).answer();
+        }
+
+        Call begin(String command, List<Session> sessions) throws IOException {
+            return tell(command, sessions.stream().map(Session::path).toList());
+        }
+
+        Call tell(String command, List<Path> sessions) throws IOException {
+            long number = calls.incrementAndGet();
+            Path list = Files.createTempFile(temp, "sessions-", ".txt");
+            Files.write(list, sessions.stream().map(Path::toString).toList());
+            jvm.send(number + " " + command + " " + list);
+            return () -> answer(jvm.awaitMark("done-" + number, Gateway.PATIENCE.multipliedBy(3)).text());
+        }
+
+        private static Map<String, String> answer(String text) {
+            Map<String, String> answers = new LinkedHashMap<>();
+            if (!text.equals(Gateway.NONE)) {
+                URLDecoder.decode(text, StandardCharsets.UTF_8).lines().forEach(line -> answers.put(line.split("\t", 2)[0], line.split("\t", 2)[1]));
+            }
+            return answers;
+        }
+
+        @Override
+        public void close() {
+            jvm.close();
+        }
+    }
+}
