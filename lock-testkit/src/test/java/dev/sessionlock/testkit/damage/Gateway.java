@@ -4,7 +4,6 @@ import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReport;
-import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.testkit.ChildScenario;
@@ -19,7 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -29,7 +28,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * {@code done-<number>}.
  */
 final class Gateway implements ChildScenario {
-    static final Duration LEASE = Duration.ofSeconds(2);
+    static final Duration LEASE = Duration.ofSeconds(Long.getLong("sweep.lease", 2));
     static final Duration GRACE = Duration.ofMillis(200);
     /** No lock is stuck for so long, whatever the machine. */
     static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -42,7 +41,7 @@ final class Gateway implements ChildScenario {
     private static final int GOOD_VISITS = 2;
 
     private final SessionLocks locks = SessionLocks.builder().shutdownGrace(Duration.ofMillis(200)).build();
-    private final Map<String, SessionLock> taken = new ConcurrentHashMap<>();
+    private final Set<String> taken = ConcurrentHashMap.newKeySet();
     private final Map<String, Thread> busy = new ConcurrentHashMap<>();
     private final Map<String, String> escaped = new ConcurrentHashMap<>();
     private volatile boolean letsGo;
@@ -75,9 +74,7 @@ final class Gateway implements ChildScenario {
                 case "visit" -> answers = each(sessions, this::visit);
                 case "use" -> answers = each(sessions, session -> use(session, PATIENCE));
                 case "meet" -> answers = each(sessions, session -> use(session, SHORT_PATIENCE));
-                case "take" -> answers = each(sessions, this::take);
-                case "try" -> answers = each(sessions, this::mustBeBusy);
-                case "give" -> answers = each(sessions, this::give);
+                case "try" -> answers = each(sessions, this::tryOnce);
                 case "escaped" -> answers = new TreeMap<>(escaped);
                 default -> throw new IllegalArgumentException(command);
             }
@@ -152,7 +149,7 @@ final class Gateway implements ChildScenario {
             busy.put(session, thread);
         }
         for (String session : sessions) {
-            for (long end = System.nanoTime() + PATIENCE.toNanos(); untilTaken && !taken.containsKey(session); ) {
+            for (long end = System.nanoTime() + PATIENCE.toNanos(); untilTaken && !taken.contains(session); ) {
                 if (System.nanoTime() > end || !busy.get(session).isAlive()) {
                     answers.put(session, "not held");
                     break;
@@ -184,20 +181,21 @@ final class Gateway implements ChildScenario {
         return OPTIONS.withMaxHold(LockOptions.UNLIMITED);
     }
 
-    /** Until it is lost, or let go; waiting for it first. */
+    /** Until it is let go; one that is lost is taken again. */
     private String hold(Path session) throws Exception {
         while (!letsGo) {
             try (SessionLock lock = locks.acquire(session, inNoHurry())) {
                 WitnessedHolder.Visit<LockLostException> visit = me.entered(session.toString(), lock.token(), lock::ensureHeld);
-                taken.put(session.toString(), lock);
+                taken.add(session.toString());
                 while (!letsGo) {
                     visit.stillIn();
                     Thread.sleep(20);
                 }
                 visit.leaving();
                 return null;
-            } catch (LockTimeoutException e) {
-                told(session.toString(), e); // it goes on waiting
+            } catch (LockException e) {
+                told(session.toString(), e); // it goes on waiting, or has lost it and wants it again
+                Thread.sleep(20);
             } finally {
                 taken.remove(session.toString());
             }
@@ -219,7 +217,7 @@ final class Gateway implements ChildScenario {
     }
 
     private String linger(Path session) throws Exception {
-        locks.acquire(session, OPTIONS.withLinger(Duration.ofMinutes(5)).withTimeout(PATIENCE)).close();
+        locks.acquire(session, OPTIONS.withLinger(Duration.ofMinutes(1)).withTimeout(PATIENCE)).close();
         return null;
     }
 
@@ -264,23 +262,15 @@ final class Gateway implements ChildScenario {
         return null;
     }
 
-    private String take(Path session) throws Exception {
-        SessionLock lock = locks.acquire(session, inNoHurry().withTimeout(PATIENCE)).detach();
-        taken.put(session.toString(), lock);
-        lock.verifyHeld();
-        return null;
-    }
-
-    private String mustBeBusy(Path session) throws Exception {
-        Optional<SessionLock> lock = locks.tryAcquire(session, OPTIONS);
-        lock.ifPresent(SessionLock::close);
-        return lock.isPresent() ? "was had beside its holder" : null;
-    }
-
-    private String give(Path session) throws Exception {
-        SessionLock lock = taken.remove(session.toString());
-        try (lock) {
-            lock.ensureHeld();
+    /** Beside one that holds it: had it both, the witness would see it. */
+    private String tryOnce(Path session) throws Exception {
+        SessionLock lock = locks.tryAcquire(session, OPTIONS).orElse(null);
+        if (lock != null) {
+            try (lock) {
+                WitnessedHolder.Visit<LockLostException> visit = me.entered(session.toString(), lock.token(), lock::ensureHeld);
+                visit.stillIn();
+                visit.leaving();
+            }
         }
         return null;
     }
