@@ -8,11 +8,12 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Somebody puts something else at the name of a record file. It must not become the record of the next lock, nor of one that is held. */
+/** Somebody puts something else at the name of a record file, or of their folder. It must not become the record of the next lock, nor of one that is held. */
 class ReplacedRecordFileTest {
     @TempDir
     Path temp;
@@ -51,6 +52,19 @@ class ReplacedRecordFileTest {
             }
             lockAsEver(locks);
             assertThat(elsewhere).hasContent("somebody's file");
+        }
+    }
+
+    /** Its files have the names that this process knows, and are others. */
+    @Test
+    void folderThatWasReplacedByACopyOfItIsNoticedByWhoeverLocksNext() throws Exception {
+        Path folder = dir.resolve(".session-locks");
+        try (SessionLocks locks = SessionLocks.create()) {
+            locks.acquire(session).close();
+            assertThat(new ProcessBuilder("cp", "-a", folder.toString(), dir.resolve("copy").toString()).start().waitFor()).isZero();
+            Files.move(folder, dir.resolve("aside"));
+            Files.move(dir.resolve("copy"), folder);
+            lockAsEver(locks);
         }
     }
 

@@ -129,21 +129,23 @@ class DamageSweepTest {
             Thread.sleep(300);
             askTheTool(sessions, troubles);
             try (Jvm late = new Jvm(jvm.args(witness.address()).name("late").start())) {
-                Call others = other.begin("use", well);
-                Call lates = late.begin("use", well);
-                Call othersMeet = other.begin("meet", ill);
-                Call latesMeet = late.begin("meet", ill);
+                List<Session> wanted = sessions.stream().filter(session -> session.life() != Life.WAITS).toList();
+                late.ask("cycle", sessions); // beside the holder, until the keepers have looked
+                other.ask("cycle", wanted);
                 Thread.sleep(KEEPER_HAS_LOOKED.toMillis());
                 say("let go", sessions.size());
-                troubles.add("is not let go", victim.ask("let-go", sessions));
-                troubles.add("is not let go", other.ask("let-go", sessions));
-                Call victims = victim.begin("use", well);
-                Call victimsMeet = victim.begin("meet", ill);
-                troubles.add("in the other JVM", others.answer());
-                troubles.add("in a later JVM", lates.answer());
-                troubles.add("in that JVM", victims.answer());
-                for (Call met : List.of(othersMeet, latesMeet, victimsMeet)) {
-                    troubles.addUnlessTold(ill, met.answer());
+                List<Call> lettingGo = begin(List.of(victim, other, late), "let-go", sessions);
+                for (Call call : lettingGo) {
+                    troubles.add("is not let go", call.answer());
+                }
+                say("use", sessions.size());
+                List<Call> wells = begin(List.of(victim, other, late), "use", well);
+                List<Call> ills = begin(List.of(victim, other, late), "use", ill);
+                for (Call call : wells) {
+                    troubles.add("cannot be locked again", call.answer());
+                }
+                for (Call call : ills) {
+                    troubles.addUnlessTold(ill, call.answer());
                 }
                 say("undo", ill.size());
                 for (Session session : ill) {
@@ -154,8 +156,7 @@ class DamageSweepTest {
                         session.damage().undo(path);
                     }
                 }
-                Call[] calls = {victim.begin("use", ill), other.begin("use", ill), late.begin("use", ill)};
-                for (Call call : calls) {
+                for (Call call : begin(List.of(victim, other, late), "use", ill)) {
                     troubles.add("once that is removed", call.answer());
                 }
                 say("take", sessions.size());
@@ -195,6 +196,14 @@ class DamageSweepTest {
             without = without.stream().filter(session -> !held.contains(session.path().getParent())).toList();
         }
         without.forEach(session -> troubles.add(session, "held without its byte"));
+    }
+
+    private static List<Call> begin(List<Jvm> jvms, String command, List<Session> sessions) throws IOException {
+        List<Call> calls = new ArrayList<>();
+        for (Jvm jvm : jvms) {
+            calls.add(jvm.begin(command, sessions));
+        }
+        return calls;
     }
 
     private static void say(String what, int count) {
@@ -272,6 +281,9 @@ class DamageSweepTest {
 
     private static void mustSaySomething(Session session, Troubles troubles, String... command) {
         ToolInside.Said said = ToolInside.run(command);
+        for (int tries = 0; tries < 5 && said.isNothing(); tries++) { // a holder that was starved takes it again
+            said = ToolInside.run(command);
+        }
         if (said.isNothing()) {
             troubles.add(session, command[0] + " says nothing, and exits with 0");
         } else if (Stream.of("\tat ", "Error", "Unchecked", "NullPointer").anyMatch(said.text()::contains)) {
@@ -305,7 +317,7 @@ class DamageSweepTest {
         private static boolean isTold(Session session, String what) {
             try {
                 return session.file().in(session.path()).stream().anyMatch(path -> what.contains(path.getFileName().toString()))
-                        && Stream.of("remove", "move it away", "may not").anyMatch(what::contains);
+                        && Gateway.isForAPerson(what);
             } catch (IOException e) {
                 return what.contains(".session-locks");
             }

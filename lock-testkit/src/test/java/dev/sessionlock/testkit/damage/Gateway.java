@@ -28,14 +28,12 @@ import java.util.concurrent.ConcurrentHashMap;
  * {@code done-<number>}.
  */
 final class Gateway implements ChildScenario {
-    static final Duration LEASE = Duration.ofSeconds(Long.getLong("sweep.lease", 2));
+    static final Duration LEASE = Duration.ofSeconds(5);
     static final Duration GRACE = Duration.ofMillis(200);
     /** No lock is stuck for so long, whatever the machine. */
     static final Duration PATIENCE = Duration.ofSeconds(60);
     static final String NONE = "-";
 
-    /** With something that is not going to get well by itself: longer than the keeper needs to look twice. */
-    private static final Duration SHORT_PATIENCE = Duration.ofSeconds(12);
     private static final LockOptions OPTIONS = LockOptions.defaults().withLease(LEASE).withRevokeGrace(GRACE).withTimeout(Duration.ofSeconds(1));
     /** So often in a row a lock must be had before it counts as well again. */
     private static final int GOOD_VISITS = 2;
@@ -72,8 +70,7 @@ final class Gateway implements ChildScenario {
                 case "let-go" -> answers = letGo(sessions);
                 case "linger" -> answers = each(sessions, this::linger);
                 case "visit" -> answers = each(sessions, this::visit);
-                case "use" -> answers = each(sessions, session -> use(session, PATIENCE));
-                case "meet" -> answers = each(sessions, session -> use(session, SHORT_PATIENCE));
+                case "use" -> answers = each(sessions, this::use);
                 case "try" -> answers = each(sessions, this::tryOnce);
                 case "escaped" -> answers = new TreeMap<>(escaped);
                 default -> throw new IllegalArgumentException(command);
@@ -235,11 +232,11 @@ final class Gateway implements ChildScenario {
         }
     }
 
-    /** Until it can be locked as ever, or for as long as the patience lasts. */
-    private String use(Path session, Duration patience) throws Exception {
+    /** Until it can be locked as ever, or for as long as the patience lasts. What a person has to remove is told at once. */
+    private String use(Path session) throws Exception {
         String last = null;
         int good = 0;
-        for (long end = System.nanoTime() + patience.toNanos(); good < GOOD_VISITS; ) {
+        for (long end = System.nanoTime() + PATIENCE.toNanos(); good < GOOD_VISITS; ) {
             try (SessionLock lock = locks.acquire(session, OPTIONS)) {
                 WitnessedHolder.Visit<LockLostException> visit = me.entered(session.toString(), lock.token(), lock::ensureHeld);
                 lock.verifyHeld();
@@ -254,12 +251,16 @@ final class Gateway implements ChildScenario {
                 last = told(session.toString(), e);
                 good = 0;
             }
-            if (good == 0 && System.nanoTime() > end) {
+            if (good == 0 && (isForAPerson(last) || System.nanoTime() > end)) {
                 return last;
             }
             Thread.sleep(20);
         }
         return null;
+    }
+
+    static boolean isForAPerson(String told) {
+        return told.contains("remove it") || told.contains("move it away") || told.contains("may not");
     }
 
     /** Beside one that holds it: had it both, the witness would see it. */
