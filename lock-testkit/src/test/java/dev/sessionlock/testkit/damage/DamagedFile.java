@@ -10,13 +10,13 @@ import java.util.List;
 
 /** What of a lock is damaged: a file of {@code .session-locks}, that folder itself, or the record. */
 enum DamagedFile {
-    TABLE, FURTHER_TABLE, GUARD_OF_THE_LOCK, FIRST_GUARD, RECORD_FILE_IN_USE, SPARE_RECORD_FILES, TAKEOVER, COVER, REQUEST, RECORD, FOLDER;
+    TABLE, FURTHER_TABLE, GUARD_OF_THE_LOCK, FIRST_GUARD, RECORD_FILE_IN_USE, SPARE_RECORD_FILES, TAKEOVER, FURTHER_LINK, REQUEST, RECORD, FOLDER;
 
     private static final String FOLDER_NAME = ".session-locks";
 
     /** {@return whether it is not there as a rule, so that what is damaged is what somebody has put there} */
     boolean isPlanted() {
-        return this == TAKEOVER || this == COVER || this == REQUEST;
+        return this == TAKEOVER || this == FURTHER_LINK || this == REQUEST;
     }
 
     /** {@return whether a damage does anything to it} */
@@ -46,7 +46,7 @@ enum DamagedFile {
             case RECORD_FILE_IN_USE -> recordFiles(folder, true);
             case SPARE_RECORD_FILES -> recordFiles(folder, false);
             case TAKEOVER -> List.of(folder.resolve("takeover-" + session.getFileName()));
-            case COVER -> List.of(folder.resolve("cover-" + Long.toHexString(h)));
+            case FURTHER_LINK -> recordFiles(folder, true).stream().map(file -> file.resolveSibling(file.getFileName() + ".link")).toList();
             case REQUEST -> List.of(folder.resolve("release-1"));
             case RECORD -> List.of(record(session));
             case FOLDER -> List.of(folder);
