@@ -6,6 +6,7 @@ import dev.sessionlock.cli.ToolInside;
 import dev.sessionlock.testkit.ChildJvm;
 import dev.sessionlock.testkit.KernelTruth;
 import dev.sessionlock.testkit.MutualExclusionWitness;
+import dev.sessionlock.testkit.OtherUser;
 import dev.sessionlock.testkit.SmallJvm;
 import dev.sessionlock.testkit.Tools;
 import java.io.IOException;
@@ -90,17 +91,27 @@ class DamageSweepTest {
         return damage == Damage.FORBIDDEN;
     }
 
-    /** Each file and each damage with one way of living; the next build of another day would not choose others. */
+    /** Each file and each damage with one way of living: always the same ones. */
     @Test
     void sessionsCanBeLockedAgain() throws Exception {
-        List<Session> all = all(damage -> !needsAnotherUser(damage));
-        List<Session> some = new ArrayList<>();
-        for (Session session : all) {
-            if ((session.file().ordinal() + session.damage().ordinal()) % Life.values().length == session.life().ordinal()) {
-                some.add(session);
-            }
+        sweep(some(all(damage -> !needsAnotherUser(damage))), SmallJvm.of(Gateway.class));
+    }
+
+    private static List<Session> some(List<Session> all) {
+        return all.stream().filter(session -> (session.file().ordinal() + session.damage().ordinal()) % Life.values().length == session.life().ordinal())
+                .toList();
+    }
+
+    @Test
+    @Tag("soak")
+    void sessionsWhoseFilesAreForbiddenCanBeLockedAgainOnceTheyAreNot() throws Exception {
+        Tools.requireRoot();
+        Tools.require("becoming another user", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "true");
+        List<Session> all = all(DamageSweepTest::needsAnotherUser);
+        Tools.shell("chmod 711 '" + temp + "' && chown -R 65534:65534 '" + temp + "'/*");
+        try (OtherUser nobody = OtherUser.prepare()) {
+            sweep(all, nobody.jvm(Gateway.class, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"));
         }
-        sweep(some, SmallJvm.of(Gateway.class));
     }
 
     @Test
@@ -263,12 +274,10 @@ class DamageSweepTest {
     /** Of a session that is held, and of one that cannot be locked, it says something, or exits with another code than 0. */
     private void askTheTool(List<Session> sessions, Troubles troubles) {
         for (Session session : sessions) {
-            if (session.damage().isObstacle()) {
+            if (session.damage().isObstacle() && session.life() == Life.HOLDS) {
                 mustSaySomething(session, troubles, "status", session.path().toString());
                 mustSaySomething(session, troubles, "clear", session.path().toString());
-                if (session.life() == Life.HOLDS) {
-                    mustSaySomething(session, troubles, "list", "--older-than", "1ms", session.path().getParent().toString());
-                }
+                mustSaySomething(session, troubles, "list", "--older-than", "1ms", session.path().getParent().toString());
             }
         }
         String all = ToolInside.run("list", "--recursive", "--older-than", "1ms", temp.toString()).text();
@@ -361,8 +370,7 @@ class DamageSweepTest {
 
         Call tell(String command, List<Path> sessions) throws IOException {
             long number = calls.incrementAndGet();
-            Path list = Files.createTempFile(temp, "sessions-", ".txt");
-            Files.write(list, sessions.stream().map(Path::toString).toList());
+            Path list = Files.write(temp.resolve("list-" + jvm.pid() + "-" + number), sessions.stream().map(Path::toString).toList());
             jvm.send(number + " " + command + " " + list);
             return () -> answer(jvm.awaitMark("done-" + number, Gateway.PATIENCE.multipliedBy(3)).text());
         }
