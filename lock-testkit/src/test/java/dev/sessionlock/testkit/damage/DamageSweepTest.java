@@ -325,7 +325,7 @@ class DamageSweepTest {
 
         private static boolean isTold(Session session, String what) {
             try {
-                return session.file().in(session.path()).stream().anyMatch(path -> what.contains(path.getFileName().toString()))
+                return session.file().in(session.path()).stream().anyMatch(path -> what.contains("/" + path.getFileName()))
                         && Gateway.isForAPerson(what);
             } catch (IOException e) {
                 return what.contains(".session-locks");

@@ -260,7 +260,7 @@ final class Gateway implements ChildScenario {
     }
 
     static boolean isForAPerson(String told) {
-        return told.contains("remove it") || told.contains("move it away") || told.contains("may not");
+        return told.contains("remove it") || told.contains("move it away") || told.contains("may not") || told.contains("no permission for");
     }
 
     /** Beside one that holds it: had it both, the witness would see it. */
