@@ -16,6 +16,8 @@ import org.jetbrains.annotations.Nullable;
 
 /** Puts what the system said into words for the person who has to act. */
 final class Trouble {
+    private static final String DENIED = " (Permission denied)";
+
     private Trouble() {
     }
 
@@ -48,7 +50,8 @@ final class Trouble {
             return new LockException(cannot + parent + " is not a directory", e);
         } else if (e instanceof AccessDeniedException || saysPermission(e)) {
             return new LockException(cannot + "no permission for " + file(e, parent) + (what.equals("look at") ? ""
-                    : "; to lock a file or clear its lock one must be able to write to its directory and to .session-locks in it"), e);
+                    : "; to lock a file or clear its lock one must be able to write to its directory and to .session-locks in it, and to read and write "
+                            + "the files there (chmod)"), e);
         }
         StickyDirectory kept = keptBySticky(e);
         if (kept != null) {
@@ -69,7 +72,7 @@ final class Trouble {
     }
 
     private static boolean saysPermission(IOException e) {
-        return e instanceof FileNotFoundException && String.valueOf(e.getMessage()).contains("(Permission denied)");
+        return e instanceof FileNotFoundException && String.valueOf(e.getMessage()).contains(DENIED);
     }
 
     private static String usedUp(IOException e) {
@@ -80,6 +83,9 @@ final class Trouble {
     }
 
     private static Object file(IOException e, Path parent) {
+        if (saysPermission(e)) { // it tells its file in its text alone
+            return e.getMessage().substring(0, e.getMessage().lastIndexOf(DENIED));
+        }
         return e instanceof FileSystemException known && known.getFile() != null ? known.getFile() : parent;
     }
 

@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** The board of a directory as PROTOCOL.md describes it, read and written from outside: tests put it into states that processes leave behind. */
-final class BoardFile {
+public final class BoardFile {
     static final int WINDOW = 16;
     static final int BOOT = 4;
     static final int TIME_NAMESPACE = 6;
@@ -26,7 +26,7 @@ final class BoardFile {
     }
 
     /** {@return the number of a lock} */
-    static long hash(Path target) {
+    public static long hash(Path target) {
         try {
             byte[] digest = MessageDigest.getInstance("SHA-256").digest(target.getFileName().toString().getBytes(StandardCharsets.UTF_8));
             return ByteBuffer.wrap(digest).getLong();
@@ -36,7 +36,7 @@ final class BoardFile {
     }
 
     /** {@return the place of a line, the {@code i}th of a lock's window} */
-    static int slot(long h, int i) {
+    public static int slot(long h, int i) {
         return (int) ((Long.remainderUnsigned(h >>> 6, LINES) + i) % LINES) + 1;
     }
 

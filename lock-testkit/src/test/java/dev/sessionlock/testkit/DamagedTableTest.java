@@ -2,11 +2,10 @@ package dev.sessionlock.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sessionlock.testkit.damage.Damage;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,23 +29,6 @@ class DamagedTableTest {
     void makeDirectories() throws IOException {
         dir = Files.createDirectory(temp.resolve("sessions"));
         calm = Files.createDirectory(temp.resolve("calm"));
-    }
-
-    /** What is done to the table. Each keeps the file, and so the pages that processes have mapped. */
-    enum Damage {
-        CUT_TO_NOTHING, CUT_IN_THE_MIDDLE, ZEROED, FILLED;
-
-        void to(Path table) throws IOException {
-            try (RandomAccessFile file = new RandomAccessFile(table.toFile(), "rw")) {
-                byte[] filling = new byte[(int) file.length()];
-                Arrays.fill(filling, (byte) (this == FILLED ? 0xff : 0));
-                switch (this) {
-                    case CUT_TO_NOTHING -> file.setLength(0);
-                    case CUT_IN_THE_MIDDLE -> file.setLength(filling.length / 2);
-                    case ZEROED, FILLED -> file.write(filling);
-                }
-            }
-        }
     }
 
     @ParameterizedTest

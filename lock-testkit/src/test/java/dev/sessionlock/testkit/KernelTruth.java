@@ -10,6 +10,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * What the kernel itself says of the seats of a directory, read from {@code /proc/locks} by these tests' own means: not with the
@@ -37,19 +38,38 @@ public final class KernelTruth {
         return List.copyOf(seats);
     }
 
+    /** {@return in which of these directories a process has a seat, by one reading} */
+    public static Set<Path> held(List<Path> directories, long pid) throws IOException {
+        Set<Path> held = new LinkedHashSet<>();
+        List<String> lines = Files.readAllLines(Path.of("/proc/locks"));
+        for (Path directory : directories) {
+            if (seats(guards(directory), lines).anyMatch(seat -> seat.pid() == pid)) {
+                held.add(directory);
+            }
+        }
+        return held;
+    }
+
     private static List<Seat> read(Path directory) throws IOException {
+        return seats(guards(directory), Files.readAllLines(Path.of("/proc/locks"))).toList();
+    }
+
+    private static Map<String, String> guards(Path directory) throws IOException {
         Map<String, String> guards = new HashMap<>();
         try (DirectoryStream<Path> files = Files.newDirectoryStream(directory.resolve(".session-locks"), "guard-*")) {
             for (Path guard : files) {
                 guards.put(Files.getAttribute(guard, "unix:ino", LinkOption.NOFOLLOW_LINKS).toString(), guard.getFileName().toString());
             }
         }
-        return Files.readAllLines(Path.of("/proc/locks")).stream().map(line -> line.trim().split("\\s+"))
+        return guards;
+    }
+
+    private static Stream<Seat> seats(Map<String, String> guards, List<String> lines) {
+        return lines.stream().map(line -> line.trim().split("\\s+"))
                 .filter(words -> words[1].equals("POSIX"))
                 .filter(words -> guards.containsKey(inode(words[5])))
                 .map(words -> new Seat(Long.parseLong(words[4]), guards.get(inode(words[5])), Long.parseLong(words[6])))
-                .filter(seat -> seat.position() >= SEATS)
-                .toList();
+                .filter(seat -> seat.position() >= SEATS);
     }
 
     private static String inode(String file) {

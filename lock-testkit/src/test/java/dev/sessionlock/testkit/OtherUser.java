@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** Puppets of a user without rights: with a copy of the class path that this user may read. */
-final class OtherUser implements AutoCloseable {
+public final class OtherUser implements AutoCloseable {
     private final Path copy;
     private final String classPath;
 
@@ -19,7 +19,7 @@ final class OtherUser implements AutoCloseable {
         this.classPath = classPath;
     }
 
-    static OtherUser prepare() throws IOException, InterruptedException {
+    public static OtherUser prepare() throws IOException, InterruptedException {
         Path copy = Files.createTempDirectory("sessionlock-class-path");
         List<String> entries = new ArrayList<>();
         for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
@@ -28,7 +28,7 @@ final class OtherUser implements AutoCloseable {
                 entries.add(copy(Path.of(entry), copy.resolve(Integer.toString(entries.size()))).toString());
             }
         }
-        Puppet.Strings.shell("chmod -R a+rX '" + copy + "'");
+        Tools.shell("chmod -R a+rX '" + copy + "'");
         return new OtherUser(copy, String.join(File.pathSeparator, entries));
     }
 
@@ -43,7 +43,12 @@ final class OtherUser implements AutoCloseable {
 
     /** Starts one, by a command that becomes the other user. */
     Puppet puppet(String... wrapper) throws IOException, InterruptedException {
-        return Puppet.start(ChildJvm.of(Puppet.Strings.class).jvmArgs(SmallJvm.FLAGS).classPath(classPath).directory(copy).wrappedBy(wrapper));
+        return Puppet.start(jvm(Puppet.Strings.class, wrapper));
+    }
+
+    /** {@return the description of a JVM that runs this, by a command that becomes the other user} */
+    public ChildJvm.Builder jvm(Class<?> what, String... wrapper) {
+        return ChildJvm.of(what).jvmArgs(SmallJvm.FLAGS).classPath(classPath).directory(copy).wrappedBy(wrapper);
     }
 
     @Override

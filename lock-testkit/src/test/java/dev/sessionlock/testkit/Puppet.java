@@ -300,7 +300,7 @@ public final class Puppet implements AutoCloseable {
                 case "watch" -> watch(args.get(0));
                 case "closeOnLost" -> closeOnLost(args.get(0));
                 case "shell" -> {
-                    return List.of(shell(args.get(0)));
+                    return List.of(Tools.shell(args.get(0)));
                 }
                 case "cpu" -> {
                     return List.of(ProcessHandle.current().info().totalCpuDuration().orElseThrow().toMillis());
@@ -426,15 +426,6 @@ public final class Puppet implements AutoCloseable {
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }
-        }
-
-        static String shell(String command) throws IOException, InterruptedException {
-            Process shell = new ProcessBuilder("/bin/sh", "-c", command).redirectErrorStream(true).start();
-            String said = new String(shell.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
-            if (shell.waitFor() != 0) {
-                throw new IOException(command + ": " + said);
-            }
-            return said;
         }
 
         static LockOptions options(String text) {

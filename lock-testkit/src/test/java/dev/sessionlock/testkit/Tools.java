@@ -3,6 +3,7 @@ package dev.sessionlock.testkit;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /** Tells whether a test can run here; if not, says why and skips it. */
@@ -32,5 +33,15 @@ public final class Tools {
             System.out.println("skipped: " + why);
         }
         assumeTrue(works, why);
+    }
+
+    /** {@return what a shell command printed} It must succeed. */
+    public static String shell(String command) throws IOException, InterruptedException {
+        Process shell = new ProcessBuilder("/bin/sh", "-c", command).redirectErrorStream(true).start();
+        String said = new String(shell.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
+        if (shell.waitFor() != 0) {
+            throw new IOException(command + ": " + said);
+        }
+        return said;
     }
 }

@@ -9,6 +9,7 @@ import java.io.RandomAccessFile;
 import java.nio.channels.FileLock;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -36,7 +37,7 @@ import org.jetbrains.annotations.Nullable;
 final class Claims {
     private static final Log log = Loggers.LIBRARY;
     private static final String PREFIX = "claim-";
-    /** Ends the name of a further link to a claim, made for a moment to find out whether links are refused. */
+    /** Ends the name of a further link to a claim, made for a moment: to be moved to another name, or to find out whether links are refused. */
     static final String LINK_PROBE = ".link";
     private static final int PROCESS_BITS = Guards.PROCESS_BITS;
     private static final long ENLIST_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -145,6 +146,16 @@ final class Claims {
          */
         void mayBeLonger() {
             mayBeLonger = true;
+        }
+
+        /** {@return whether its own file still lies at its name} */
+        boolean isInPlace() {
+            return key.equals(FileKey.ofOrNull(path()));
+        }
+
+        /** {@return what is thrown if it does not} */
+        NoSuchFileException replaced() {
+            return new NoSuchFileException(path().toString(), null, "somebody replaced it");
         }
 
         private RandomAccessFile reopen() throws IOException {
@@ -305,7 +316,9 @@ final class Claims {
 
     private void retireFile(Claim claim) throws IOException {
         claim.close();
-        Files.deleteIfExists(claim.path());
+        if (claim.isInPlace()) { // what somebody has put there is not ours
+            Files.deleteIfExists(claim.path());
+        }
         claim.letGo = true;
     }
 
@@ -329,6 +342,12 @@ final class Claims {
                 enlist();
             }
         });
+    }
+
+    /** Gives up a claim that is not at its name any more, and the spare ones with it: most likely a hand has swept them all. */
+    void giveUpSwept(Claim claim) throws IOException {
+        retire(claim);
+        dropSpares();
     }
 
     /** Gives up the spare claims: somebody removed their files. */
@@ -362,11 +381,20 @@ final class Claims {
             try (DirectoryStream<Path> litter = Files.newDirectoryStream(dir, new NamePrefix(PREFIX + Long.toHexString(owner) + "-"))) {
                 for (Path path : litter) {
                     if (path.toString().endsWith(LINK_PROBE) || links(path) < 2) {
-                        Files.deleteIfExists(path);
+                        deleteUnlessFull(path);
                     }
                 }
             }
             log.debug("swept the claims of a process that is gone from {}", dir);
+        }
+    }
+
+    /** What somebody has put there, with something in it, stays, and keeps nothing else from being swept. */
+    private static void deleteUnlessFull(Path litter) throws IOException {
+        try {
+            Files.deleteIfExists(litter);
+        } catch (DirectoryNotEmptyException e) {
+            log.debug("{} is a directory that somebody put there", litter);
         }
     }
 

@@ -294,20 +294,38 @@ final class FilePlace implements LockPlace {
         }
         try {
             Files.createLink(at(spot), claim.path());
+            requireLinked(claim, at(spot));
             claim.rest();
             return true;
         } catch (FileAlreadyExistsException e) {
             return false;
         } catch (NoSuchFileException e) {
             // The directory is gone or was moved, or a hand swept it: our other claims are gone, too.
-            directory.claims().retire(claim);
-            directory.claims().dropSpares();
+            directory.claims().giveUpSwept(claim);
             throw e;
         } catch (AccessDeniedException e) {
             throw e;
         } catch (FileSystemException | UnsupportedOperationException e) {
+            if (!claim.isInPlace()) { // a directory lies at its name by now: that says nothing about links
+                directory.claims().giveUpSwept(claim);
+                throw claim.replaced();
+            }
             directory.noteLinkRefused(claim.path(), e);
             throw e;
+        }
+    }
+
+    /**
+     * Whatever lay at the claim's name was linked: if somebody has put another file there, a FIFO or a link, it would pass for a record, or keep
+     * everybody out for ever.
+     */
+    private static void requireLinked(Claims.Claim claim, Path path) throws IOException {
+        Object linked = FileKey.ofOrNull(path);
+        if (!claim.key().equals(linked)) {
+            if (FileKey.equal(linked, FileKey.ofOrNull(claim.path()))) { // else a hand has replaced our record in this instant
+                Files.deleteIfExists(path);
+            }
+            throw claim.replaced();
         }
     }
 
@@ -316,11 +334,12 @@ final class FilePlace implements LockPlace {
         if (!(slip instanceof Claims.Claim claim) || !key.equals(FileKey.ofOrNull(lockFile()))) {
             return false;
         }
-        Path cover = directory.inner().resolve("cover-" + Long.toHexString(h)); // whoever was killed here has left his
+        Path cover = directory.inner().resolve(claim.path().getFileName() + Claims.LINK_PROBE); // of this process alone
         Files.deleteIfExists(cover);
         boolean covered = false;
         try {
             Files.createLink(cover, claim.path());
+            requireLinked(claim, cover);
             Files.move(cover, lockFile(), StandardCopyOption.ATOMIC_MOVE);
             covered = true;
         } finally {
@@ -401,7 +420,11 @@ final class FilePlace implements LockPlace {
     @Override
     public void delete(Spot spot, Object key) throws IOException {
         if (key.equals(FileKey.ofOrNull(at(spot)))) {
-            Files.deleteIfExists(at(spot));
+            try {
+                Files.deleteIfExists(at(spot));
+            } catch (DirectoryNotEmptyException e) {
+                throw new IOException(at(spot) + " is not an ordinary file; somebody put it there: remove it", e);
+            }
         }
     }
 

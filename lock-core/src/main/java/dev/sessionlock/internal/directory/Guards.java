@@ -14,6 +14,7 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -64,6 +65,8 @@ final class Guards {
     private static final int LOOKS_AFTER_A_SUSPICION = 3;
 
     private final FileMode mode;
+    /** Of the directory; null if it is not there. */
+    private final @Nullable Object key;
     private final @Nullable Runnable suspicion;
     private final AtomicInteger suspicions = new AtomicInteger();
     /** Open for as long as the guards are, so that no other directory can be given its inode number meanwhile; null if refused. */
@@ -93,6 +96,7 @@ final class Guards {
         this.mode = mode;
         this.suspicion = suspicion;
         this.pin = pin(dir);
+        this.key = FileKey.ofOrNull(dir);
     }
 
     private static @Nullable FileChannel pin(Path dir) {
@@ -294,6 +298,10 @@ final class Guards {
             }
             RandomAccessFile file = open.file;
             if (file == null) {
+                if (!FileKey.equal(key, FileKey.ofOrNull(dir))) {
+                    // Another directory lies at the name, whose guards are those of other Guards of this process: closed here, they would drop the bytes there.
+                    throw new NoSuchFileException(dir.toString(), null, "it was replaced");
+                }
                 synchronized (Copies.OF_THIS_JVM.monitorOf(FileKey.of(dir))) {
                     file = open.open(file(dir, guard), mode);
                 }

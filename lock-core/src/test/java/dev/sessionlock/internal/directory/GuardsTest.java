@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileLock;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -52,6 +53,19 @@ class GuardsTest {
                     });
         }
         return positions;
+    }
+
+    /** Its guards may be open in this process already: closed through these, they would drop the bytes there. */
+    @Test
+    void noGuardIsOpenedInAnotherDirectoryOfTheSameName() throws IOException {
+        Path home = Files.createDirectory(dir.resolve("home"));
+        Guards old = new Guards(home, FileMode.of(home));
+        old.enter(home);
+        Files.move(home, dir.resolve("aside"));
+        Files.createDirectory(home);
+        assertThatThrownBy(() -> old.trySeat(1, 0)).isInstanceOf(NoSuchFileException.class).hasMessageContaining("was replaced");
+        assertThat(home).isEmptyDirectory();
+        old.leave();
     }
 
     @Test
