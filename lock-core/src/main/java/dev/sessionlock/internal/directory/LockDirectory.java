@@ -39,6 +39,9 @@ public final class LockDirectory {
     /** The folder beside the locked files that holds everything but the records. */
     public static final String INNER = ".session-locks";
 
+    /** Begins the name of a record that is looked at before it is deleted. */
+    static final String ASIDE = "aside-";
+
     private static final Logger log = Loggers.LIBRARY;
     private static final long SETUP_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
     /** One reading in three missed a lock, beside a process that takes and frees locks as fast as it can. */
@@ -89,7 +92,7 @@ public final class LockDirectory {
         this.traits = traits;
         this.mode = mode;
         this.guards = guards;
-        this.claims = new Claims(inner, mode, guards, Guards.worldOf(Board.timeNamespaceOf(ProcessIdentity.current())));
+        this.claims = new Claims(mode.inner(), mode, guards, Guards.worldOf(Board.timeNamespaceOf(ProcessIdentity.current())));
         this.mark = new ProcessMark(guards);
         guards.enter(inner);
         boolean opened = false;
@@ -218,10 +221,12 @@ public final class LockDirectory {
     }
 
     private Board openBoard() throws IOException {
-        TableFile.Opener files = Traits.copiesOnWrite(Traits.type(home)) ? PositionedWords.opener(bytes()) : MappedWords::open;
+        TableFile.Opener files = Traits.copiesOnWrite(Traits.type(home)) ? PositionedWords.opener(bytes(), mode)
+                : (path, size, readOnly) -> MappedWords.open(path, size, readOnly, mode);
+        Path dir = mode.inner();
         try {
-            Board ready = Board.openIfReady(inner, ProcessIdentity.current(), files);
-            Board opened = ready != null ? ready : holdingSetup(() -> Board.openForUse(inner, mode, ProcessIdentity.current(), files));
+            Board ready = Board.openIfReady(dir, ProcessIdentity.current(), files);
+            Board opened = ready != null ? ready : holdingSetup(() -> Board.openForUse(dir, mode, ProcessIdentity.current(), files));
             return opened.markedBy(mark::value);
         } catch (TableFault e) {
             throw e.getCause(); // somebody cuts it short just now
@@ -300,7 +305,7 @@ public final class LockDirectory {
 
     /** A link was refused: is it this one, or a disk that takes no new names now, or does the file system refuse all links? */
     void noteLinkRefused(Path claim, Exception refusal) throws IOException {
-        Path probe = inner.resolve(claim.getFileName() + Claims.LINK_PROBE);
+        Path probe = mode.inner().resolve(claim.getFileName() + Claims.LINK_PROBE);
         Files.createFile(probe);
         Files.delete(probe);
         try {
@@ -607,7 +612,7 @@ public final class LockDirectory {
     /** Sweeps what killed processes and unanswered requests have left. */
     public void sweep() throws IOException {
         claims.sweep();
-        try (DirectoryStream<Path> requests = Files.newDirectoryStream(inner, new NamePrefix("release-"))) {
+        try (DirectoryStream<Path> requests = Files.newDirectoryStream(mode.inner(), new NamePrefix("release-"))) {
             for (Path request : requests) {
                 if (isOld(request)) {
                     Files.deleteIfExists(request);

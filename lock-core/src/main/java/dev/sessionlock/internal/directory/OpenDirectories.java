@@ -160,16 +160,22 @@ public final class OpenDirectories {
         }
         LockDirectory found = lock.holding(() -> folder.directory);
         LockDirectory directory = found != null && found.isInPlace() ? found : openAnew(folder, home, inner, networkAllowed);
+        if (directory == null) {
+            return null;
+        }
         directory.traits().refuseNetwork(home, networkAllowed);
         lock.locked(() -> pinned(directory));
         return directory;
     }
 
-    private LockDirectory openAnew(Folder folder, Path home, Path inner, boolean networkAllowed) throws IOException {
+    private @Nullable LockDirectory openAnew(Folder folder, Path home, Path inner, boolean networkAllowed) throws IOException {
         Traits traits = Traits.of(home);
         traits.refuseNetwork(home, networkAllowed);
         FileMode mode = FileMode.of(home);
         mode.createDirectoryIfMissing(inner); // says what is wrong if that is no directory
+        if (mode.isShared() && !folder.key.equals(FileKey.ofOrNull(mode.inner().resolve(".")))) {
+            return null; // it was replaced meanwhile, perhaps by a link
+        }
         Guards guards = folder.guards;
         if (guards == null) {
             guards = new Guards(inner, mode, this::wake);
