@@ -185,6 +185,17 @@ final class FileMode implements TableFile.Access {
         return told;
     }
 
+    /** {@return what is to be told of something that failed on a path by which a file was reached, with the path that a person knows} */
+    IOException named(IOException e) {
+        if (anchor == null || e.getMessage() == null) {
+            return e;
+        } else if (e instanceof FileSystemException known && known.getFile() != null) {
+            return named(known, Path.of(known.getFile()));
+        }
+        String told = e.getMessage().replace(inner() + "/", home.resolve(LockDirectory.INNER) + "/");
+        return told.equals(e.getMessage()) ? e : new IOException(told, e);
+    }
+
     // ---- making ----
 
     /**
@@ -265,6 +276,10 @@ final class FileMode implements TableFile.Access {
         return new IOException(file + " is not an ordinary file; somebody put it there: remove it", cause);
     }
 
+    private static IOException notADirectory(Path dir, Exception cause) {
+        return new IOException(dir + " is not a directory; somebody put it there: remove it", cause);
+    }
+
     /** Makes a directory unless one is there, and where others may change names, holds it open from now on. */
     void createDirectoryIfMissing(Path path) throws IOException {
         Path dir = reached(path);
@@ -274,7 +289,7 @@ final class FileMode implements TableFile.Access {
             made = true;
         } catch (FileAlreadyExistsException e) {
             if (!Files.isDirectory(dir, LinkOption.NOFOLLOW_LINKS)) {
-                throw new IOException(named(dir) + " is not a directory; somebody put it there: remove it", e);
+                throw notADirectory(path, e);
             }
         } catch (FileSystemException e) {
             throw named(e, dir);
@@ -294,7 +309,7 @@ final class FileMode implements TableFile.Access {
             }
             inner = open;
         } catch (FileSystemException e) {
-            throw named(e, dir);
+            throw Files.isSymbolicLink(dir) ? notADirectory(path, e) : named(e, dir);
         }
     }
 

@@ -230,6 +230,8 @@ public final class LockDirectory {
             return opened.markedBy(mark::value);
         } catch (TableFault e) {
             throw e.getCause(); // somebody cuts it short just now
+        } catch (IOException e) {
+            throw mode.named(e);
         }
     }
 

@@ -301,9 +301,9 @@ class HostileDirectoryTest {
                 assertThat(locks.inspect(session).state()).isEqualTo(State.HELD);
                 assertThat(Files.getAttribute(home.resolve("session.jsonl.lock"), "unix:uid")).isEqualTo(Attacker.NOBODY);
                 lock.verifyHeld();
-            }
-            try (Stream<Path> all = Stream.concat(Stream.of(inner), Files.list(inner))) {
-                assertThat(all).allSatisfy(file -> assertThat(Files.getAttribute(file, "unix:uid")).as("%s", file).isEqualTo(Attacker.NOBODY));
+                try (Stream<Path> all = Stream.concat(Stream.of(inner), Files.list(inner))) {
+                    assertThat(all).allSatisfy(file -> assertThat(Files.getAttribute(file, "unix:uid")).as("%s", file).isEqualTo(Attacker.NOBODY));
+                }
             }
             Files.setAttribute(home, "unix:mode", 0777);
             locks.acquire(home.resolve("other"), ONCE).close();
