@@ -32,7 +32,7 @@ final class ProbeDirectory implements AutoCloseable {
                 + Long.toString(COUNTER.incrementAndGet(), 36);
         ProbeDirectory made = new ProbeDirectory(Files.createDirectory(directory.resolve(name)));
         try {
-            Files.setAttribute(made.path, "unix:mode", (int) Files.getAttribute(directory, "unix:mode") & 07777 | 0700);
+            Files.setAttribute(made.path, "unix:mode", (int) Files.getAttribute(directory, "unix:mode") & 07777 | 0700, LinkOption.NOFOLLOW_LINKS);
         } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
             return made; // a file system without modes; the probe of permissions will say so
         }
@@ -68,6 +68,9 @@ final class ProbeDirectory implements AutoCloseable {
     }
 
     private static void empty(Path directory) throws IOException {
+        if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+            return; // gone, or a link, which leads elsewhere
+        }
         try (DirectoryStream<Path> all = Files.newDirectoryStream(directory)) {
             for (Path path : all) {
                 if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {

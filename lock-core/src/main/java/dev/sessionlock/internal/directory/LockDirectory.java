@@ -109,6 +109,15 @@ public final class LockDirectory {
         }
     }
 
+    /**
+     * {@return whether a user who is neither ours nor root could put other files in the place of those that are made in a directory}
+     *
+     * @param home its real path
+     */
+    public static boolean othersChangeNames(Path home) throws IOException {
+        return FileMode.of(home).isShared();
+    }
+
     /** {@return the real path that it was opened by} */
     public Path home() {
         return home;
