@@ -96,6 +96,8 @@ final class FileMode implements TableFile.Access {
         Anchor anchor;
         try {
             anchor = Anchor.of(home);
+        } catch (AccessDeniedException e) {
+            throw e;
         } catch (IOException e) {
             if (!CurrentUser.isKnown() && !CurrentUser.isRoot()) {
                 return new FileMode(home, unix, null); // no Linux, or no /proc: as good as plain paths that follow no link are
