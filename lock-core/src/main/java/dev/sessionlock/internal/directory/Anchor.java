@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import java.io.Closeable;
 import java.io.File;
 import java.io.FileInputStream;
 import java.io.IOException;
@@ -10,7 +11,6 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.concurrent.ThreadLocalRandom;
-import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
@@ -23,7 +23,7 @@ import org.jetbrains.annotations.Nullable;
  * <p><b>Which number is N?</b> Java does not tell. So the open file is given a position that no other one has, and the one that has it in
  * {@code /proc/self/fdinfo} is the one; twice, with two random numbers. This opens nothing but files of {@code /proc}: a guard loses no byte by it (PROTOCOL.md, trap 1).
  */
-public final class Anchor {
+final class Anchor implements Closeable {
     private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
     private static final File POSITIONS = new File("/proc/self/fdinfo");
     private static final String POSITION = "pos:";
@@ -33,8 +33,9 @@ public final class Anchor {
     /** Which number it was last: most probably the same once more, since the kernel gives the lowest that is free. */
     private static volatile @Nullable String last;
 
-    /** Keeps the number from being given to another file. It is closed when nobody refers to it any more. */
-    @SuppressWarnings("unused")
+    private static final Path CLOSED = DESCRIPTORS.resolve("closed");
+
+    /** Keeps the number from being given to another file. */
     private final FileChannel open;
     private final Path path;
 
@@ -48,7 +49,7 @@ public final class Anchor {
      *
      * @throws IOException if it cannot be opened, is a link, or is not found again among what is open (no {@code /proc})
      */
-    public static @NotNull Anchor of(@NotNull Path directory) throws IOException {
+    static Anchor of(Path directory) throws IOException {
         FileChannel open = FileChannel.open(directory, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
         boolean found = false;
         try {
@@ -62,9 +63,14 @@ public final class Anchor {
         }
     }
 
-    /** {@return the path by which it is reached, for as long as this object is referred to} */
-    public @NotNull Path path() {
-        return path;
+    /** {@return the path by which it is reached; once it is closed, one that leads nowhere} */
+    Path path() {
+        return open.isOpen() ? path : CLOSED;
+    }
+
+    @Override
+    public void close() throws IOException {
+        open.close();
     }
 
     /**

@@ -21,6 +21,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jetbrains.annotations.Nullable;
 
 /**
@@ -59,6 +60,8 @@ final class FileMode implements TableFile.Access {
     private final @Nullable Anchor anchor;
     /** {@code .session-locks}, likewise. */
     private volatile @Nullable Anchor inner;
+    /** Who keeps them open: a directory, and its guards, which another path of the same directory may use as well. */
+    private final AtomicInteger users = new AtomicInteger(1);
 
     private FileMode(Path home, Map<String, Object> unix, @Nullable Anchor anchor) {
         this.home = home;
@@ -130,6 +133,23 @@ final class FileMode implements TableFile.Access {
     private static boolean isOurs(Map<String, Object> unix, boolean holdsOurs) {
         int mode = (int) unix.get("mode");
         return CurrentUser.trusts(unix.get("uid")) && ((mode & WRITABLE_BY_OTHERS) == 0 || holdsOurs && (mode & STICKY) != 0);
+    }
+
+    /** Counts one more user in; the first is whoever made this. */
+    FileMode shared() {
+        users.incrementAndGet();
+        return this;
+    }
+
+    /** Counts a user out. With the last one, what is open is closed. */
+    void leave() throws IOException {
+        if (users.decrementAndGet() == 0 && anchor != null) {
+            Anchor folder = inner;
+            if (folder != null) {
+                folder.close();
+            }
+            anchor.close();
+        }
     }
 
     // ---- by which path ----
@@ -302,16 +322,29 @@ final class FileMode implements TableFile.Access {
             }
             return;
         }
+        Anchor open;
         try {
-            Anchor open = Anchor.of(dir);
+            open = Anchor.of(dir);
+        } catch (FileSystemException e) {
+            throw Files.isSymbolicLink(dir) ? notADirectory(path, e) : named(e, dir);
+        }
+        boolean trusted = false;
+        try {
             if (made) {
                 giveAway(open, path);
             } else {
                 requireFolderToTrust(path, Files.readAttributes(open.path(), ATTRIBUTES));
             }
-            inner = open;
-        } catch (FileSystemException e) {
-            throw Files.isSymbolicLink(dir) ? notADirectory(path, e) : named(e, dir);
+            trusted = true;
+        } finally {
+            if (!trusted) {
+                open.close();
+            }
+        }
+        Anchor before = inner;
+        inner = open;
+        if (before != null) {
+            before.close();
         }
     }
 

@@ -89,7 +89,7 @@ final class Guards {
     /** @param suspicion run, on any thread, when the kernel has dropped bytes */
     Guards(Path dir, FileMode mode, Runnable suspicion) {
         this.dir = dir;
-        this.mode = mode;
+        this.mode = mode.shared();
         this.suspicion = suspicion;
         this.pin = pin(dir);
     }
@@ -428,6 +428,9 @@ final class Guards {
             }
             for (Guard old : displaced) {
                 old.close();
+            }
+            if (!closed) {
+                mode.leave();
             }
             users = 0;
             closed = true; // last: what a throwable breaks off here is done again by the next call

@@ -115,7 +115,9 @@ public final class LockDirectory {
      * @param home its real path
      */
     public static boolean othersChangeNames(Path home) throws IOException {
-        return FileMode.of(home).isShared();
+        FileMode mode = FileMode.of(home);
+        mode.leave();
+        return mode.isShared();
     }
 
     /** {@return the real path that it was opened by} */
@@ -662,6 +664,7 @@ public final class LockDirectory {
             if (guards.leave()) {
                 guardsClosed.run();
             }
+            mode.leave();
         });
     }
 
