@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -348,11 +349,18 @@ final class FileMode implements TableFile.Access {
         }
     }
 
-    /** Only one that is ours and empty, as the one is that we have made: another one of ours might have been put in its place. */
+    /**
+     * Only one that is ours and holds nothing but what other threads and processes have made in it since: another directory of ours might have been put in
+     * the place of the one that was made.
+     */
     private void giveAway(Anchor made, Path path) throws IOException {
         boolean ours = CurrentUser.is(Files.readAttributes(made.path(), ATTRIBUTES).get("uid"));
         try (DirectoryStream<Path> files = Files.newDirectoryStream(made.path())) {
-            ours &= !files.iterator().hasNext();
+            for (Path file : files) {
+                ours &= LockDirectory.isNameOfOurs(file.getFileName().toString());
+            }
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
         }
         if (!ours) {
             throw new IOException("others have put another directory in the place of " + path + ", which was just made; try again");

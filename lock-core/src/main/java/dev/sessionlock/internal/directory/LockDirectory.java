@@ -41,6 +41,7 @@ public final class LockDirectory {
 
     /** Begins the name of a record that is looked at before it is deleted. */
     static final String ASIDE = "aside-";
+    private static final String[] NAMES = {"guard-", "board", "claim-", "takeover-", "cover-", "release-", ASIDE};
 
     private static final Logger log = Loggers.LIBRARY;
     private static final long SETUP_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -118,6 +119,16 @@ public final class LockDirectory {
         FileMode mode = FileMode.of(home);
         mode.leave();
         return mode.isShared();
+    }
+
+    /** {@return whether a file of {@code .session-locks} is one that the library makes} */
+    static boolean isNameOfOurs(String file) {
+        for (String beginning : NAMES) {
+            if (file.startsWith(beginning)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** {@return the real path that it was opened by} */

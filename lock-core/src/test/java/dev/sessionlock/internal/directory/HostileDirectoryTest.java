@@ -17,8 +17,14 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -307,6 +313,34 @@ class HostileDirectoryTest {
             }
             Files.setAttribute(home, "unix:mode", 0777);
             locks.acquire(home.resolve("other"), ONCE).close();
+        }
+
+        /** One has made the folder, and has not given it away yet; the others use it already. */
+        @Test
+        void mayBeUsedByOthersBeforeItIsGivenAway() throws Exception {
+            for (int i = 0; i < 10; i++) {
+                Path dir = ownedByNobody(temp.resolve("many-" + i), 0755);
+                List<Callable<Void>> all = new ArrayList<>();
+                for (int thread = 0; thread < 4; thread++) {
+                    Path file = dir.resolve("session-" + thread);
+                    all.add(() -> {
+                        locks.acquire(file, ONCE).close();
+                        FileMode mode = FileMode.of(dir);
+                        mode.createDirectoryIfMissing(dir.resolve(".session-locks"));
+                        mode.leave();
+                        return null;
+                    });
+                }
+                ExecutorService threads = Executors.newFixedThreadPool(all.size());
+                try {
+                    for (Future<Void> done : threads.invokeAll(all)) {
+                        done.get();
+                    }
+                } finally {
+                    threads.shutdown();
+                }
+                assertThat(Files.getAttribute(dir.resolve(".session-locks"), "unix:uid")).isEqualTo(Attacker.NOBODY);
+            }
         }
 
         @Test
