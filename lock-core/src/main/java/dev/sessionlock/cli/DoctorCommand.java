@@ -36,7 +36,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "Run it as the user who runs the gateway, on the machine or in the container where it runs. As root it refuses a directory in which another "
-                    + "user may write. What is 'unknown' does no harm, "
+                    + "user could rename what it makes. What is 'unknown' does no harm, "
                     + "unless it is exclusion itself.",
             "",
             "Exit code: 0 safe; 1 not safe, or not known to be; 2 bad usage, or there is no such directory.",
@@ -86,7 +86,7 @@ final class DoctorCommand implements Callable<Integer> {
 
     /** Files are made, changed and removed there by their names: whoever may change these would lead root elsewhere. */
     private static void refuseInTheHandsOfOthers(Path real) throws IOException {
-        if (CurrentUser.isRoot() && Files.isWritable(real) && LockDirectory.othersChangeNames(real)) {
+        if (CurrentUser.isRoot() && Files.isWritable(real) && LockDirectory.othersRenameOurs(real)) {
             String owner = Files.getOwner(real).getName();
             throw new IOException(real + " is in the hands of others, who could have root change other files than the doctor means; run it as the user "
                     + "who runs the gateway: sudo -u " + (owner.equals("root") ? "USER" : owner) + " java -jar sessionlock.jar doctor " + real);

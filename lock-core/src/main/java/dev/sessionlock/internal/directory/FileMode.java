@@ -115,19 +115,24 @@ final class FileMode implements TableFile.Access {
 
     /** {@return whether another user than ours and root could put something else in the place of what we make there, or of the directory itself} */
     private static boolean othersChangeNames(Path home, Map<String, Object> unix) throws IOException {
-        if (!isOurs(unix, false)) {
+        if (!isOurs(unix, false) || othersRenameOurs(home.getParent())) {
             return true;
-        }
-        for (Path above = home.getParent(); above != null; above = above.getParent()) {
-            if (!isOurs(Files.readAttributes(above, "unix:mode,uid"), true)) {
-                return true;
-            }
         }
         try {
             return !isOurs(Files.readAttributes(home.resolve(LockDirectory.INNER), "unix:mode,uid", LinkOption.NOFOLLOW_LINKS), false);
         } catch (NoSuchFileException e) {
             return false; // it will be made as the directory is
         }
+    }
+
+    /** {@return whether another user than ours and root could rename what is ours in a directory, or the directory itself} */
+    static boolean othersRenameOurs(@Nullable Path home) throws IOException {
+        for (Path dir = home; dir != null; dir = dir.getParent()) {
+            if (!isOurs(Files.readAttributes(dir, "unix:mode,uid"), true)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** @param holdsOurs what lies there and is ours cannot be renamed by others where the sticky bit is set */

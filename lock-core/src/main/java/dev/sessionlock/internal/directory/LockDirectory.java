@@ -111,14 +111,12 @@ public final class LockDirectory {
     }
 
     /**
-     * {@return whether a user who is neither ours nor root could put other files in the place of those that are made in a directory}
+     * {@return whether a user who is neither ours nor root could put another directory in the place of one that we make in a directory}
      *
      * @param home its real path
      */
-    public static boolean othersChangeNames(Path home) throws IOException {
-        FileMode mode = FileMode.of(home);
-        mode.leave();
-        return mode.isShared();
+    public static boolean othersRenameOurs(Path home) throws IOException {
+        return FileMode.othersRenameOurs(home);
     }
 
     /** {@return whether a file of {@code .session-locks} is one that the library makes} */

@@ -66,8 +66,12 @@ final class Attacker implements AutoCloseable {
         return new Attacker(process);
     }
 
+    boolean isAtWork() {
+        return process.isAlive();
+    }
+
     @Override
-    public void close() throws InterruptedException {
-        process.destroyForcibly().waitFor();
+    public void close() {
+        process.destroyForcibly().onExit().join();
     }
 }

@@ -135,6 +135,7 @@ class HostileDirectoryTest {
                 Object key = FileKey.of(target);
                 try (Attacker attacker = Attacker.start(program, how, watched, target)) {
                     lockAndClear(dir.resolve("session.jsonl"));
+                    assertThat(attacker.isAtWork()).isTrue();
                 }
                 assertThat(stateOf(whereItIs(target, watched, key))).as("round %d", i).hasSameSizeAs(before)
                         .allSatisfy((path, state) -> assertThat(before).containsValue(state));
