@@ -1,6 +1,8 @@
 package dev.sessionlock.cli;
 
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.directory.LockDirectory;
+import dev.sessionlock.internal.system.CurrentUser;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.AccessDeniedException;
@@ -33,7 +35,8 @@ import picocli.CommandLine.Spec;
         optionListHeading = "%nOptions:%n",
         footer = {
             "",
-            "Run it as the user who runs the gateway, on the machine or in the container where it runs. What is 'unknown' does no harm, "
+            "Run it as the user who runs the gateway, on the machine or in the container where it runs. As root it refuses a directory in which another "
+                    + "user could rename what it makes. What is 'unknown' does no harm, "
                     + "unless it is exclusion itself.",
             "",
             "Exit code: 0 safe; 1 not safe, or not known to be; 2 bad usage, or there is no such directory.",
@@ -81,7 +84,17 @@ final class DoctorCommand implements Callable<Integer> {
         throw new IOException(directory + " is not a directory");
     }
 
+    /** Files are made, changed and removed there by their names: whoever may change these would lead root elsewhere. */
+    private static void refuseInTheHandsOfOthers(Path real) throws IOException {
+        if (CurrentUser.isRoot() && Files.isWritable(real) && LockDirectory.othersRenameOurs(real)) {
+            String owner = Files.getOwner(real).getName();
+            throw new IOException(real + " is in the hands of others, who could have root change other files than the doctor means; run it as the user "
+                    + "who runs the gateway: sudo -u " + (owner.equals("root") ? "USER" : owner) + " java -jar sessionlock.jar doctor " + real);
+        }
+    }
+
     private List<Check> examine(Path real) throws IOException, InterruptedException {
+        refuseInTheHandsOfOthers(real);
         List<Check> checks = new ArrayList<>(FileProbes.ofDirectory(real));
         ProbeDirectory probe;
         try {

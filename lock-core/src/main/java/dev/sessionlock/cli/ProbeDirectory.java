@@ -1,5 +1,6 @@
 package dev.sessionlock.cli;
 
+import dev.sessionlock.internal.system.CurrentUser;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -32,11 +33,17 @@ final class ProbeDirectory implements AutoCloseable {
                 + Long.toString(COUNTER.incrementAndGet(), 36);
         ProbeDirectory made = new ProbeDirectory(Files.createDirectory(directory.resolve(name)));
         try {
-            Files.setAttribute(made.path, "unix:mode", (int) Files.getAttribute(directory, "unix:mode") & 07777 | 0700);
+            Files.setAttribute(made.path, "unix:mode", modeIn(directory), LinkOption.NOFOLLOW_LINKS);
         } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
             return made; // a file system without modes; the probe of permissions will say so
         }
         return made;
+    }
+
+    /** Nobody else may put a link where root is about to write. */
+    private static int modeIn(Path directory) throws IOException {
+        int mode = (int) Files.getAttribute(directory, "unix:mode") & 07777 | 0700;
+        return CurrentUser.isRoot() ? mode & ~022 : mode;
     }
 
     Path path() {
@@ -68,6 +75,9 @@ final class ProbeDirectory implements AutoCloseable {
     }
 
     private static void empty(Path directory) throws IOException {
+        if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+            return; // gone, or a link, which leads elsewhere
+        }
         try (DirectoryStream<Path> all = Files.newDirectoryStream(directory)) {
             for (Path path : all) {
                 if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {

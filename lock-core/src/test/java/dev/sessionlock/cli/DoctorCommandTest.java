@@ -156,6 +156,18 @@ class DoctorCommandTest {
         assertThat(directory).isEmptyDirectory();
     }
 
+    /** Its owner could put a link in the place of what the doctor makes, changes and removes by name. */
+    @Test
+    void rootIsRefusedInTheDirectoryOfAnotherUser() throws Exception {
+        Needs.root();
+        Files.setAttribute(directory, "unix:uid", 65534);
+        try (ToolProcess doctor = ToolProcess.start(scratch, "doctor", directory.toString())) {
+            assertThat(doctor.exitCode()).as(doctor.toString()).isEqualTo(2);
+            assertThat(doctor.err()).contains(directory.toRealPath() + " is in the hands of others", "run it as the user who runs the gateway: sudo -u ");
+        }
+        assertThat(directory).isEmptyDirectory();
+    }
+
     @Test
     void guardsThatThisUserMayNotWriteToAreFound() throws Exception {
         Needs.root();

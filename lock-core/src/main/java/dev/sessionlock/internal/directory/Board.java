@@ -186,7 +186,10 @@ final class Board {
         Path file = dir.resolve(FILE);
         TableWords first = files.open(file, sizeOf(FIRST_LINES), false);
         long version = first.get(HEAD_VERSION);
-        if (version != VERSION) {
+        if (first.get(0) != MAGIC) {
+            first.close();
+            throw notATable(file);
+        } else if (version != VERSION) {
             first.close();
             throw new IOException(file + " was made by another version of sessionlock (format " + version
                     + ", this one reads " + VERSION + "): let all processes of this directory use one version");
@@ -487,6 +490,11 @@ final class Board {
         }
     }
 
+    /** What was looked at before is not what was opened: from what is open alone is known what will be written to. */
+    private static IOException notATable(Path file) {
+        return new IOException(file + " was replaced while it was opened, by something else than a table; try again");
+    }
+
     /** Maps the boards that others have added. */
     private boolean mapFurther() throws IOException {
         if (boards() <= pages.length) {
@@ -504,6 +512,10 @@ final class Board {
                     throw new IOException(file(i) + " is missing or cut short; the shared table of " + dir + " is made anew within seconds: try again");
                 }
                 more[i] = files.open(file(i), sizeOf(FIRST_LINES << i), pages[0].isReadOnly());
+                if (more[i].get(0) != MAGIC || more[i].get(HEAD_LINES) != FIRST_LINES << i) {
+                    more[i].close();
+                    throw notATable(file(i));
+                }
             }
             pages = more;
             return true;
@@ -625,8 +637,7 @@ final class Board {
         sweepUnfinished(file.getParent());
         Path fresh = file.resolveSibling(file.getFileName() + UNFINISHED + Long.toHexString(ThreadLocalRandom.current().nextLong()));
         try {
-            mode.createIfMissing(fresh);
-            try (RandomAccessFile out = new RandomAccessFile(fresh.toFile(), "rw")) {
+            try (RandomAccessFile out = mode.create(fresh).file()) {
                 out.write(header(lines, self, floor));
                 byte[] zeros = new byte[Math.min(64 * 1024, lines * LINE)];
                 for (int left = lines * LINE; left > 0; left -= zeros.length) {

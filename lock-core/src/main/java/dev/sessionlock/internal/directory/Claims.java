@@ -159,11 +159,7 @@ final class Claims {
         }
 
         private RandomAccessFile reopen() throws IOException {
-            Path path = path();
-            if (!key.equals(FileKey.ofOrNull(path))) {
-                throw new NoSuchFileException(path.toString(), null, "somebody removed it"); // opening would make another file
-            }
-            return new RandomAccessFile(path.toFile(), "rw");
+            return mode.openRecord(path(), key);
         }
 
         /** Lets the descriptor go while the claim is in use, if many are open. */
@@ -284,16 +280,10 @@ final class Claims {
         enlist();
         long number = next++;
         Path path = pathOf(process, number);
-        Files.createFile(path);
-        try {
-            mode.applyToFile(path);
-            Claim claim = new Claim(process, number, FileKey.of(path), new RandomAccessFile(path.toFile(), "rw"));
-            open++;
-            return claim;
-        } catch (IOException | RuntimeException e) {
-            Files.deleteIfExists(path);
-            throw e;
-        }
+        FileMode.Made made = mode.create(path);
+        Claim claim = new Claim(process, number, made.key(), made.file());
+        open++;
+        return claim;
     }
 
     /** Takes a claim back whose link is gone. */

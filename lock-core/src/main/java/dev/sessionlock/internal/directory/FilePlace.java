@@ -3,8 +3,12 @@ package dev.sessionlock.internal.directory;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Vitality;
 import dev.sessionlock.spi.Clock;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryNotEmptyException;
@@ -15,10 +19,12 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jetbrains.annotations.Nullable;
@@ -90,7 +96,8 @@ final class FilePlace implements LockPlace {
     }
 
     private Path at(Spot spot) {
-        return spot == Spot.LOCK ? lockFile() : directory.inner().resolve("takeover-" + name);
+        FileMode by = directory.mode();
+        return spot == Spot.TAKEOVER ? by.inner().resolve("takeover-" + name) : by.isShared() ? by.home().resolve(name + ".lock") : lockFile();
     }
 
     @Override
@@ -279,8 +286,9 @@ final class FilePlace implements LockPlace {
         Unlinked mine = (Unlinked) slip;
         mine.record = bytes;
         for (Spot spot : Spot.values()) {
-            if (mine.key != null && mine.key.equals(FileKey.ofOrNull(at(spot)))) {
-                overwrite(at(spot), bytes);
+            if (mine.pin != null && mine.key != null && mine.key.equals(FileKey.ofOrNull(at(spot)))) {
+                mine.pin.seek(0);
+                mine.pin.write(bytes);
             }
         }
     }
@@ -292,6 +300,7 @@ final class FilePlace implements LockPlace {
             Unlinked mine = (Unlinked) slip;
             return mine.key == null && create(mine, at(spot)); // one file cannot lie at two spots without links
         }
+        requireInPlace();
         try {
             Files.createLink(at(spot), claim.path());
             requireLinked(claim, at(spot));
@@ -331,16 +340,18 @@ final class FilePlace implements LockPlace {
 
     @Override
     public boolean cover(Slip slip, Object key) throws IOException {
-        if (!(slip instanceof Claims.Claim claim) || !key.equals(FileKey.ofOrNull(lockFile()))) {
+        Path record = at(Spot.LOCK);
+        if (!(slip instanceof Claims.Claim claim) || !key.equals(FileKey.ofOrNull(record))) {
             return false;
         }
-        Path cover = directory.inner().resolve(claim.path().getFileName() + Claims.LINK_PROBE); // of this process alone
+        requireInPlace();
+        Path cover = directory.mode().inner().resolve(claim.path().getFileName() + Claims.LINK_PROBE); // of this process alone
         Files.deleteIfExists(cover);
         boolean covered = false;
         try {
             Files.createLink(cover, claim.path());
             requireLinked(claim, cover);
-            Files.move(cover, lockFile(), StandardCopyOption.ATOMIC_MOVE);
+            Files.move(cover, record, StandardCopyOption.ATOMIC_MOVE);
             covered = true;
         } finally {
             if (!covered) {
@@ -348,6 +359,13 @@ final class FilePlace implements LockPlace {
             }
         }
         return true;
+    }
+
+    /** Where names are looked up in what is open, a link does not tell that the directory was replaced. */
+    private void requireInPlace() throws NoSuchFileException {
+        if (directory.mode().isShared() && !directory.isInPlace()) {
+            throw new NoSuchFileException(directory.inner().toString()); // what a link by the whole path would have told us
+        }
     }
 
     /**
@@ -358,17 +376,17 @@ final class FilePlace implements LockPlace {
         if (!directory.isInPlace()) {
             throw new NoSuchFileException(directory.inner().toString()); // what a link of a claim would have told us
         }
+        FileMode.Made made;
         try {
-            Files.createFile(path);
+            made = directory.mode().create(path);
         } catch (FileAlreadyExistsException e) {
             return false;
         }
         boolean whole = false;
         try {
-            slip.pin = new RandomAccessFile(path.toFile(), "rw");
-            slip.key = FileKey.of(path);
+            slip.pin = made.file();
+            slip.key = made.key();
             slip.pin.write(slip.record);
-            directory.mode().applyToFile(path);
             whole = true;
         } finally {
             if (!whole) {
@@ -377,12 +395,6 @@ final class FilePlace implements LockPlace {
             }
         }
         return true;
-    }
-
-    private static void overwrite(Path path, byte[] record) throws IOException {
-        try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
-            file.write(record);
-        }
     }
 
     @Override
@@ -419,12 +431,45 @@ final class FilePlace implements LockPlace {
 
     @Override
     public void delete(Spot spot, Object key) throws IOException {
-        if (key.equals(FileKey.ofOrNull(at(spot)))) {
+        Path path = at(spot);
+        if (key.equals(FileKey.ofOrNull(path))) {
             try {
-                Files.deleteIfExists(at(spot));
+                deleteOnly(path, key, directory.mode().inner());
             } catch (DirectoryNotEmptyException e) {
-                throw new IOException(at(spot) + " is not an ordinary file; somebody put it there: remove it", e);
+                throw new IOException(path + " is not an ordinary file; somebody put it there: remove it", e);
             }
+        }
+    }
+
+    /**
+     * Deletes what lies at a path if it has this key. Another program may put its own lock there between a look and an unlinking, by a rename. So what
+     * lies there is moved aside first, whatever it is, and looked at where nobody else changes it; the wrong one is put back.
+     *
+     * @param folder where it is moved to
+     */
+    static void deleteOnly(Path path, Object key, Path folder) throws IOException {
+        Path aside = folder.resolve(LockDirectory.ASIDE + Long.toHexString(ThreadLocalRandom.current().nextLong()));
+        try {
+            Files.move(path, aside, StandardCopyOption.ATOMIC_MOVE);
+        } catch (NoSuchFileException e) {
+            return;
+        }
+        if (!key.equals(FileKey.ofOrNull(aside))) {
+            try {
+                Files.createLink(path, aside);
+            } catch (FileAlreadyExistsException e) {
+                throw new IOException("two other programs have replaced " + path.getFileName() + " at the same time; what the first one put there is "
+                        + aside + " now", e);
+            } catch (FileSystemException | UnsupportedOperationException e) { // a directory, or no links here
+                Files.move(aside, path);
+                return;
+            }
+        }
+        try {
+            Files.deleteIfExists(aside);
+        } catch (DirectoryNotEmptyException e) {
+            Files.move(aside, path);
+            throw e;
         }
     }
 
@@ -455,7 +500,7 @@ final class FilePlace implements LockPlace {
 
     @Override
     public @Nullable Found find(Spot spot) throws IOException {
-        Found found = read(at(spot));
+        Found found = read(at(spot), directory.mode().inner());
         int at = spot.ordinal();
         seen = seen == null ? new Sighting[Spot.values().length] : seen;
         if (found == null || seen[at] == null || !found.content().equals(seen[at].content())) {
@@ -467,12 +512,16 @@ final class FilePlace implements LockPlace {
 
     /** {@return what lies at a path, read as far as it can be a lock; null if nothing does} */
     static @Nullable Found read(Path path) throws IOException {
+        return read(path, innerOf(path));
+    }
+
+    private static @Nullable Found read(Path path, Path inner) throws IOException {
         for (int i = 1; ; i++) {
             BasicFileAttributes attributes = attributesOf(path);
             if (attributes == null) {
                 return null;
             }
-            Found found = found(path, attributes);
+            Found found = found(path, attributes, inner);
             if (i == REREADS || found != null && !(found.content() instanceof LockContent.Torn)) {
                 return found;
             }
@@ -483,7 +532,7 @@ final class FilePlace implements LockPlace {
     /** As {@link #read}, but takes what it meets for what it is: the caller looks again if it is in doubt. */
     static @Nullable Found readOnce(Path path) throws IOException {
         BasicFileAttributes attributes = attributesOf(path);
-        return attributes == null ? null : found(path, attributes);
+        return attributes == null ? null : found(path, attributes, innerOf(path));
     }
 
     private static @Nullable BasicFileAttributes attributesOf(Path path) throws IOException {
@@ -495,14 +544,14 @@ final class FilePlace implements LockPlace {
     }
 
     /** {@return what lies there; null if it has vanished since its attributes were read} */
-    private static @Nullable Found found(Path path, BasicFileAttributes attributes) throws IOException {
+    private static @Nullable Found found(Path path, BasicFileAttributes attributes, Path inner) throws IOException {
         LockContent content = contentOf(path, attributes);
         if (content == null) {
             return null;
         }
         Object key = FileKey.of(path, attributes);
         long age = System.currentTimeMillis() - attributes.lastModifiedTime().toMillis();
-        return new Found(told(content, path, key), key, Math.max(0, age), 0);
+        return new Found(told(content, path, key, inner), key, Math.max(0, age), 0);
     }
 
     /**
@@ -510,12 +559,12 @@ final class FilePlace implements LockPlace {
      * have edited one: that the file is ours is then told by its other name, that of the spare record file. Otherwise a session whose file does
      * not exist yet could never be locked again.
      */
-    private static LockContent told(LockContent content, Path path, Object key) throws IOException {
+    private static LockContent told(LockContent content, Path path, Object key, Path inner) throws IOException {
         if (content instanceof LockContent.Ours) {
             return content;
         }
         boolean explained = content instanceof LockContent.Torn || content instanceof LockContent.Stranger stranger && stranger.createdAt() != null;
-        if (!explained && Claims.contains(innerOf(path), path, key)) {
+        if (!explained && Claims.contains(inner, path, key)) {
             return new LockContent.Torn(content instanceof LockContent.Empty ? "it is one of our record files and empty, as a power cut leaves it"
                     : "it is one of our record files and holds something else: somebody edited it");
         }
@@ -534,27 +583,44 @@ final class FilePlace implements LockPlace {
                     : attributes.isSymbolicLink() ? "a symbolic link" : "a FIFO, socket or device");
         }
         boolean huge = attributes.size() > MOST_BYTES;
-        try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "r")) {
-            byte[] bytes = new byte[huge ? RecordCodec.SIZE : (int) Math.min(file.length(), MOST_BYTES)];
-            file.readFully(bytes);
-            LockContent content = LockContent.parse(bytes);
+        try {
+            LockContent content = LockContent.parse(bytesOf(path, huge ? RecordCodec.SIZE : MOST_BYTES));
             return !huge || content instanceof LockContent.Ours ? content : new LockContent.Other("a file of " + attributes.size() + " bytes");
-        } catch (java.io.EOFException e) {
+        } catch (EOFException e) {
             return new LockContent.Torn("it shrank while it was read");
-        } catch (java.io.FileNotFoundException e) {
-            return isForbidden(path) ? new LockContent.Other("a file that this user may not read") : null;
+        } catch (NoSuchFileException e) {
+            return null;
+        } catch (AccessDeniedException e) {
+            return new LockContent.Other("a file that this user may not read");
+        } catch (FileSystemException e) {
+            if (Files.isSymbolicLink(path)) {
+                return new LockContent.Other("a symbolic link"); // that somebody has put there just now: it is not followed
+            }
+            throw e;
         }
     }
 
-    /** That exception tells neither a file that has gone from one that is forbidden, nor either from a lack of descriptors. */
-    private static boolean isForbidden(Path path) throws IOException {
+    /** Not by a link, and also on a thread that is interrupted, of which a channel takes notice. */
+    private static byte[] bytesOf(Path path, int most) throws IOException {
+        boolean interrupted = Thread.interrupted();
         try {
-            Files.newInputStream(path).close();
-            return false; // it came back
-        } catch (NoSuchFileException e) {
-            return false;
-        } catch (AccessDeniedException e) {
-            return true;
+            while (true) {
+                try (FileChannel file = FileChannel.open(path, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+                    ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(file.size(), most));
+                    while (bytes.hasRemaining()) {
+                        if (file.read(bytes) < 0) {
+                            throw new EOFException();
+                        }
+                    }
+                    return bytes.array();
+                } catch (ClosedByInterruptException e) {
+                    interrupted |= Thread.interrupted();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -623,7 +689,7 @@ final class FilePlace implements LockPlace {
     }
 
     private Path reclaim() {
-        return directory.home().resolve(name + ".lock.reclaim");
+        return directory.mode().home().resolve(name + ".lock.reclaim");
     }
 
     // ---- requests, and the kernel's own word ----
@@ -653,7 +719,7 @@ final class FilePlace implements LockPlace {
     }
 
     private Path request(long token) {
-        return directory.inner().resolve("release-" + token);
+        return directory.mode().inner().resolve("release-" + token);
     }
 
     @Override

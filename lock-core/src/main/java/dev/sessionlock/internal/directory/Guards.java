@@ -6,7 +6,6 @@ import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.spi.Clock;
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.channels.Channel;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
@@ -32,8 +31,8 @@ import org.jetbrains.annotations.Nullable;
  *
  * <p>A POSIX record lock belongs to the process, and <em>closing any descriptor of the file, anywhere in the process, drops
  * it</em> (POSIX.1-2017, fcntl; reproduced on JDK 17 and 25). So each guard is opened once a process and stays open, and
- * nobody but the library opens it. They are {@link RandomAccessFile}s, which an interrupted thread cannot close under us, and
- * they stay strongly reachable: a collected channel takes its locks with it.
+ * nobody but the library opens it. They
+ * stay strongly reachable: a collected channel takes its locks with it.
  *
  * <p>A channel may be closed all the same: by an interrupt of the thread that waits in the kernel. Then the kernel has dropped every byte of that file.
  * Whoever meets a closed channel opens the file again, and raises a suspicion, so that what was held through it is taken again at once.
@@ -93,7 +92,7 @@ final class Guards {
     /** @param suspicion run, on any thread, when the kernel has dropped bytes */
     Guards(Path dir, FileMode mode, @Nullable Runnable suspicion) {
         this.dir = dir;
-        this.mode = mode;
+        this.mode = mode.shared();
         this.suspicion = suspicion;
         this.pin = pin(dir);
         this.key = FileKey.ofOrNull(dir);
@@ -269,8 +268,7 @@ final class Guards {
 
     private FileChannel channel(int guard) throws IOException {
         Guard open = guards.get(guard);
-        RandomAccessFile file = open == null ? null : open.file;
-        FileChannel channel = file == null ? null : file.getChannel();
+        FileChannel channel = open == null ? null : open.file;
         if (channel == null) {
             return openOnce(guard);
         } else if (!channel.isOpen()) {
@@ -296,7 +294,7 @@ final class Guards {
                 open = new Guard();
                 guards.set(guard, open); // before it has a file: collected, that would be closed, and drop the bytes of the next one
             }
-            RandomAccessFile file = open.file;
+            FileChannel file = open.file;
             if (file == null) {
                 if (!FileKey.equal(key, FileKey.ofOrNull(dir))) {
                     // Another directory lies at the name, whose guards are those of other Guards of this process: closed here, they would drop the bytes there.
@@ -306,7 +304,7 @@ final class Guards {
                     file = open.open(file(dir, guard), mode);
                 }
             }
-            return file.getChannel();
+            return file;
         } finally {
             opening.unlock(outer);
         }
@@ -321,18 +319,16 @@ final class Guards {
         try {
             return opening.holding(() -> {
                 Guard old = guards.get(guard);
-                RandomAccessFile file = old == null ? null : old.file;
-                if (closed || old == null || file == null) {
+                FileChannel channel = old == null ? null : old.file;
+                if (closed || old == null || channel == null) {
                     return openOnce(guard);
                 }
-                FileChannel channel = file.getChannel();
                 if (channel.isOpen()) {
                     return channel; // another thread was faster
                 }
                 found[0] = true;
                 // Waits until the one who closes it is done: its close(2) would drop what we take through a new descriptor.
                 channel.close();
-                file.close();
                 closedChannels.put(channel, old.key);
                 log.warn("{} was closed under us, as an interrupt of the thread that waits in the kernel does; it is opened again, and what was "
                         + "held through it is taken again", file(dir, guard));
@@ -363,8 +359,8 @@ final class Guards {
     void reopenClosed() throws IOException {
         for (int guard = 0; guard < COUNT; guard++) {
             Guard open = guards.get(guard);
-            RandomAccessFile file = open == null ? null : open.file;
-            if (file != null && !file.getChannel().isOpen()) {
+            FileChannel file = open == null ? null : open.file;
+            if (file != null && !file.isOpen()) {
                 reopen(guard);
             }
         }
@@ -377,8 +373,8 @@ final class Guards {
     boolean isOfThisFile(long h, FileLock lock) {
         int guard = guardOf(h);
         Guard open = guards.get(guard);
-        RandomAccessFile file = open == null ? null : open.file;
-        if (file != null && file.getChannel() == lock.acquiredBy()) {
+        FileChannel file = open == null ? null : open.file;
+        if (file != null && file == lock.acquiredBy()) {
             return true;
         }
         Object key = file == null ? FileKey.ofOrNull(file(dir, guard)) : open.key; // it may not have been opened again yet
@@ -388,8 +384,8 @@ final class Guards {
     /** {@return whether a lock is on the guard that is open now, and not on one that was displaced} */
     boolean isCurrent(long h, FileLock lock) {
         Guard open = guards.get(guardOf(h));
-        RandomAccessFile file = open == null ? null : open.file;
-        return file != null && file.getChannel() == lock.acquiredBy() && lock.acquiredBy().isOpen();
+        FileChannel file = open == null ? null : open.file;
+        return file != null && file == lock.acquiredBy() && lock.acquiredBy().isOpen();
     }
 
     /**
@@ -452,6 +448,9 @@ final class Guards {
             for (Guard old : displaced) {
                 old.close();
             }
+            if (!closed) {
+                mode.leave();
+            }
             users = 0;
             closed = true; // last: what a throwable breaks off here is done again by the next call
             return true;
@@ -466,19 +465,19 @@ final class Guards {
     /** One guard file. It is in the list of guards before it has its file open, and as long as it has. */
     private static final class Guard {
         private volatile @Nullable Object key;
-        private volatile @Nullable RandomAccessFile file;
+        private volatile @Nullable FileChannel file;
 
         /** Making a file closes it once: another copy of the library must not lock bytes in it before that. */
-        private RandomAccessFile open(Path path, FileMode mode) throws IOException {
+        private FileChannel open(Path path, FileMode mode) throws IOException {
             mode.createIfMissing(path);
             key = FileKey.of(path); // before the file: if it is replaced in between, the keeper sees two that differ
-            RandomAccessFile opened = new RandomAccessFile(path.toFile(), "rw");
+            FileChannel opened = mode.openGuard(path);
             file = opened;
             return opened;
         }
 
         private void close() throws IOException {
-            RandomAccessFile open = file;
+            FileChannel open = file;
             if (open != null) {
                 open.close();
             }

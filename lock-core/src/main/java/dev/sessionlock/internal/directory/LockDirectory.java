@@ -39,11 +39,15 @@ public final class LockDirectory {
     /** The folder beside the locked files that holds everything but the records. */
     public static final String INNER = ".session-locks";
 
+    /** Begins the name of a record that is looked at before it is deleted. */
+    static final String ASIDE = "aside-";
+    private static final String[] NAMES = {"guard-", "board", "claim-", "takeover-", "release-", ASIDE};
+
     private static final Log log = Loggers.LIBRARY;
     private static final long SETUP_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
     /** One reading in three missed a lock, beside a process that takes and frees locks as fast as it can. */
     private static final int LOOKS_FOR_A_MISSING_BYTE = 20;
-    private static final long OLD_REQUEST_MILLIS = TimeUnit.MINUTES.toMillis(10);
+    private static final long OLD_MILLIS = TimeUnit.MINUTES.toMillis(10);
     private static final long LATELY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
     /** So long one look at a directory's times counts. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
@@ -89,7 +93,7 @@ public final class LockDirectory {
         this.traits = traits;
         this.mode = mode;
         this.guards = guards;
-        this.claims = new Claims(inner, mode, guards, Guards.worldOf(Board.timeNamespaceOf(ProcessIdentity.current())));
+        this.claims = new Claims(mode.inner(), mode, guards, Guards.worldOf(Board.timeNamespaceOf(ProcessIdentity.current())));
         this.mark = new ProcessMark(guards);
         guards.enter(inner);
         boolean opened = false;
@@ -104,6 +108,25 @@ public final class LockDirectory {
                 }
             }
         }
+    }
+
+    /**
+     * {@return whether a user who is neither ours nor root could put another directory in the place of one that we make in a directory}
+     *
+     * @param home its real path
+     */
+    public static boolean othersRenameOurs(Path home) throws IOException {
+        return FileMode.othersRenameOurs(home);
+    }
+
+    /** {@return whether a file of {@code .session-locks} is one that the library makes} */
+    static boolean isNameOfOurs(String file) {
+        for (String beginning : NAMES) {
+            if (file.startsWith(beginning)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** {@return the real path that it was opened by} */
@@ -221,13 +244,18 @@ public final class LockDirectory {
     }
 
     private Board openBoard() throws IOException {
-        TableFile.Opener files = Traits.copiesOnWrite(Traits.type(home)) ? PositionedWords.opener(bytes()) : MappedWords::open;
+        TableFile.Opener files = Traits.copiesOnWrite(Traits.type(home)) ? PositionedWords.opener(bytes(), mode)
+                : (path, size, readOnly) -> MappedWords.open(path, size, readOnly, mode);
+        Path dir = mode.inner();
         try {
-            Board ready = Board.openIfReady(inner, ProcessIdentity.current(), files);
-            Board opened = ready != null ? ready : holdingSetup(() -> Board.openForUse(inner, mode, ProcessIdentity.current(), files, this::holdingOtherWorlds));
+            Board ready = Board.openIfReady(dir, ProcessIdentity.current(), files);
+            Board opened = ready != null ? ready
+                    : holdingSetup(() -> Board.openForUse(dir, mode, ProcessIdentity.current(), files, this::holdingOtherWorlds));
             return opened.markedBy(mark);
         } catch (TableFault e) {
             throw e.getCause(); // somebody cuts it short just now
+        } catch (IOException e) {
+            throw mode.named(e);
         }
     }
 
@@ -311,7 +339,7 @@ public final class LockDirectory {
 
     /** A link was refused: is it this one, or a disk that takes no new names now, or does the file system refuse all links? */
     void noteLinkRefused(Path claim, Exception refusal) throws IOException {
-        Path probe = inner.resolve(claim.getFileName() + Claims.LINK_PROBE);
+        Path probe = mode.inner().resolve(claim.getFileName() + Claims.LINK_PROBE);
         Files.createFile(probe);
         Files.delete(probe);
         try {
@@ -618,20 +646,26 @@ public final class LockDirectory {
     /** Sweeps what killed processes and unanswered requests have left. */
     public void sweep() throws IOException {
         claims.sweep();
-        try (DirectoryStream<Path> requests = Files.newDirectoryStream(inner, new NamePrefix("release-"))) {
-            for (Path request : requests) {
-                if (isOld(request)) {
-                    Files.deleteIfExists(request);
+        sweepOld("release-", "lastModifiedTime");
+        sweepOld(ASIDE, "unix:ctime"); // since it was moved there: in the next moment it may be put back
+    }
+
+    private void sweepOld(String prefix, String time) throws IOException {
+        try (DirectoryStream<Path> left = Files.newDirectoryStream(mode.inner(), new NamePrefix(prefix))) {
+            for (Path path : left) {
+                if (isOld(path, time)) {
+                    Files.deleteIfExists(path);
                 }
             }
         }
     }
 
-    private static boolean isOld(Path request) throws IOException {
+    private static boolean isOld(Path left, String time) throws IOException {
         try {
-            BasicFileAttributes attributes = Files.readAttributes(request, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-            return attributes.isRegularFile()
-                    && System.currentTimeMillis() - attributes.lastModifiedTime().toMillis() > OLD_REQUEST_MILLIS;
+            FileTime since = (FileTime) Files.getAttribute(left, time, LinkOption.NOFOLLOW_LINKS);
+            return Files.isRegularFile(left, LinkOption.NOFOLLOW_LINKS) && System.currentTimeMillis() - since.toMillis() > OLD_MILLIS;
+        } catch (UnsupportedOperationException | IllegalArgumentException e) {
+            return false; // it tells no time of change
         } catch (NoSuchFileException e) {
             return false;
         }
@@ -657,6 +691,7 @@ public final class LockDirectory {
             if (guards.leave()) {
                 guardsClosed.run();
             }
+            mode.leave();
         });
     }
 

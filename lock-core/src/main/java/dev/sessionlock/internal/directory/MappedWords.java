@@ -100,11 +100,15 @@ final class MappedWords implements TableWords {
      * a table is: the place of a line follows from the number of lines, which must be the same for all.
      */
     static TableWords open(Path path, int size, boolean readOnly) throws IOException {
+        return open(path, size, readOnly, (file, look) -> new RandomAccessFile(file.toFile(), look ? "r" : "rw"));
+    }
+
+    static TableWords open(Path path, int size, boolean readOnly, TableFile.Access access) throws IOException {
         TableFile file = TableFile.at(path, size); // before it is opened: if it is replaced in between, the keeper sees two that differ
         boolean interrupted = Thread.interrupted();
         try {
             while (true) {
-                RandomAccessFile opened = new RandomAccessFile(path.toFile(), readOnly ? "r" : "rw");
+                RandomAccessFile opened = access.open(path, readOnly);
                 boolean kept = false;
                 try {
                     MappedWords words = map(opened, file, readOnly);

@@ -133,7 +133,12 @@ public final class OpenDirectories {
             Object key = FileKey.ofOrNull(inner);
             if (key == null) {
                 Traits.of(home).refuseNetwork(home, networkAllowed); // before anything is made there
-                FileMode.of(home).createDirectoryIfMissing(inner);
+                FileMode mode = FileMode.of(home);
+                try {
+                    mode.createDirectoryIfMissing(inner);
+                } finally {
+                    mode.leave();
+                }
                 key = FileKey.of(inner);
             }
             Folder folder = enter(key);
@@ -166,16 +171,30 @@ public final class OpenDirectories {
         }
         LockDirectory found = folder.directory;
         LockDirectory directory = found != null && found.isInPlace() ? found : openAnew(folder, home, inner, networkAllowed);
+        if (directory == null) {
+            return null;
+        }
         directory.traits().refuseNetwork(home, networkAllowed);
         pinned(directory);
         return directory;
     }
 
-    private LockDirectory openAnew(Folder folder, Path home, Path inner, boolean networkAllowed) throws IOException {
+    private @Nullable LockDirectory openAnew(Folder folder, Path home, Path inner, boolean networkAllowed) throws IOException {
         Traits traits = Traits.of(home);
         traits.refuseNetwork(home, networkAllowed);
         FileMode mode = FileMode.of(home);
+        try {
+            return openAnew(folder, home, inner, traits, mode);
+        } finally {
+            mode.leave();
+        }
+    }
+
+    private @Nullable LockDirectory openAnew(Folder folder, Path home, Path inner, Traits traits, FileMode mode) throws IOException {
         mode.createDirectoryIfMissing(inner); // says what is wrong if that is no directory
+        if (mode.isShared() && !folder.key.equals(FileKey.ofOrNull(mode.inner().resolve(".")))) {
+            return null; // it was replaced meanwhile, perhaps by a link
+        }
         Guards guards = folder.guards;
         if (guards == null) {
             guards = new Guards(inner, mode, this::wake);
@@ -184,6 +203,7 @@ public final class OpenDirectories {
         LockDirectory directory;
         try {
             directory = new LockDirectory(home, folder.key, traits, mode, guards);
+            mode.shared();
         } finally {
             if (guards.isClosed()) {
                 folder.guards = null;

@@ -50,10 +50,10 @@ final class PositionedWords implements TableWords {
     }
 
     /** {@return what opens the files of a table whose shape is guarded by these bytes} */
-    static TableFile.Opener opener(Board.Bytes bytes) {
+    static TableFile.Opener opener(Board.Bytes bytes, TableFile.Access access) {
         return (path, size, readOnly) -> {
             TableFile file = TableFile.at(path, size); // before it is opened: if it is replaced in between, the keeper sees two that differ
-            RandomAccessFile open = new RandomAccessFile(path.toFile(), readOnly ? "r" : "rw");
+            RandomAccessFile open = access.open(path, readOnly);
             if (open.length() < size) {
                 open.close();
                 throw TableFault.cutShort(path).getCause();

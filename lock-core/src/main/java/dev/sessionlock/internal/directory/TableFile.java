@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.directory;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -18,6 +19,11 @@ record TableFile(Path path, Object key, int size) {
     /** How the files of a table are opened. */
     interface Opener {
         TableWords open(Path path, int size, boolean readOnly) throws IOException;
+    }
+
+    /** How one file is opened. */
+    interface Access {
+        RandomAccessFile open(Path path, boolean readOnly) throws IOException;
     }
 
     /** {@return the file that lies there now} */

@@ -18,7 +18,7 @@ public record Rights(int user, boolean removesAnothersFiles) {
     public static @Nullable Rights current() {
         try {
             return parse(ProcFile.text(Path.of("/proc/self/status")));
-        } catch (IOException e) {
+        } catch (IOException | NumberFormatException e) {
             return null;
         }
     }
@@ -27,7 +27,7 @@ public record Rights(int user, boolean removesAnothersFiles) {
         Integer user = null;
         Long capabilities = null;
         for (String line : status.split("\n")) {
-            String[] words = line.split("\\s+");
+            String[] words = line.split("\t"); // no pattern, which would cost the first acquisition
             if (words[0].equals("Uid:") && words.length > 2) {
                 user = (int) Long.parseLong(words[2]);
             } else if (words[0].equals("CapEff:") && words.length > 1) {

@@ -29,8 +29,8 @@ class FileModeTest {
 
         mode.createIfMissing(home.resolve("guard-00"));
         mode.createDirectoryIfMissing(home.resolve("inner"));
-        Path made = Files.createFile(home.resolve("claim"));
-        mode.applyToFile(made);
+        Path made = home.resolve("claim");
+        mode.create(made).file().close();
 
         assertThat(mode(home.resolve("guard-00"))).isEqualTo(file);
         assertThat(mode(made)).isEqualTo(file);

@@ -126,7 +126,7 @@ abstract class TableWordsTest {
                     setups.incrementAndGet();
                     return step.run();
                 }
-            }).open(path, size, readOnly);
+            }, (file, look) -> new RandomAccessFile(file.toFile(), look ? "r" : "rw")).open(path, size, readOnly);
         }
 
         @Test

@@ -494,8 +494,21 @@ class SimulatedPlace implements LockPlace {
     @Override
     public void delete(Spot spot, Object key) throws IOException {
         boolean there = journal.step(Op.IS_AT, () -> directory.at(spot) == key);
-        if (there) {
-            remove(Op.DELETE, spot, () -> directory.at(spot) == key);
+        if (!there) {
+            return;
+        }
+        Inode moved = journal.step(Op.DELETE, () -> { // aside, whatever it is by now
+            Inode lies = directory.at(spot);
+            directory.put(spot, null);
+            return lies;
+        });
+        if (moved != null && moved != key && directory.looksAndActsAtOnce) {
+            journal.step(Op.LINK, () -> { // back, unless others were faster
+                if (directory.at(spot) == null) {
+                    directory.put(spot, moved);
+                }
+                return null;
+            });
         }
     }
 
