@@ -3,6 +3,7 @@ package dev.sessionlock.cli;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.AutoComplete;
@@ -12,19 +13,23 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Model.PositionalParamSpec;
 
-/** Writes what is installed beside the tool, from its own help: the man page, and the completion for bash and zsh. The build calls it. */
+/** Writes what is installed beside the tool: its launcher, and from its own help the man page, and the completion for bash and zsh. The build calls it. */
 public final class Papers {
     private static final String NAME = "sessionlock";
 
     private Papers() {
     }
 
-    /** @param args the directory to write to */
+    /** @param args the directory to write to, and the launcher's script */
     public static void main(String[] args) throws IOException {
         Path directory = Files.createDirectories(Path.of(args[0]));
         CommandLine tool = Main.commandLine();
         Files.writeString(directory.resolve(NAME + ".1"), manPage(tool));
         Files.writeString(directory.resolve(NAME + "-completion.sh"), AutoComplete.bash(NAME, tool));
+        Path launcher = Files.copy(Path.of(args[1]), directory.resolve(NAME), StandardCopyOption.REPLACE_EXISTING);
+        if (!launcher.toFile().setExecutable(true, false)) {
+            throw new IOException(launcher + " cannot be made executable");
+        }
     }
 
     /** {@return the page in the language of man(7)} */

@@ -52,7 +52,7 @@ final class SignalHooks {
     }
 
     /** The JVM sees to that for {@link #NAMES} only. {@return whether we were started to ignore a signal; false where that cannot be seen} */
-    private static boolean isIgnored(String name) {
+    static boolean isIgnored(String name) {
         try {
             int number = exitCode(name) - 128;
             for (String line : Files.readAllLines(Path.of("/proc/self/status"), StandardCharsets.ISO_8859_1)) {

@@ -114,7 +114,7 @@ class DoctorCommandTest {
         Needs.root();
         Needs.program("unshare");
         ToolProcess doctor = ToolProcess.startScript(scratch,
-                "exec unshare -m sh -c 'mount -t tmpfs -o " + options + " none \"$0\" || exit 99; exec \"$@\"' '" + directory + "' "
+                "exec unshare -m sh -c 'mount -t tmpfs -o mode=755," + options + " none \"$0\" || exit 99; exec \"$@\"' '" + directory + "' "
                         + ToolProcess.quoted("doctor", directory.toString()));
         Needs.check(doctor.exitCode() != 99, "nothing may be mounted here");
         return doctor;

@@ -242,6 +242,7 @@ class RunLikeFlockTest {
     class Signals {
         @Test
         void goOnToTheJob() throws Exception {
+            Needs.check(!SignalHooks.isIgnored("HUP"), "SIGHUP is ignored here (nohup), and so by all that is started here");
             try (ToolProcess tool = run(session().toString(), "--", "sh", "-c", "trap 'echo a-HUP' HUP; trap 'echo a-USR1' USR1; "
                     + "trap 'echo a-USR2; exit 5' USR2; echo ready; while :; do sleep 0.05; done")) {
                 tool.awaitOut("ready");
