@@ -756,6 +756,13 @@ final class Board {
         }
 
         @Override
+        public void requireInPlace() {
+            if (first.isReplaced() || page != first && page.isReplaced()) {
+                throw TableFault.replaced();
+            }
+        }
+
+        @Override
         public long drawToken(long wallMicros) {
             while (true) {
                 long last = page.get(offset + TOKEN);
