@@ -51,7 +51,7 @@ class DescriptorsTest {
             Puppet.Reply reply = poor.ask("acquire", "a", file, "timeout=0");
             assertThat(reply.ok()).isFalse();
             if (!reply.words().get(0).equals("LockTimeoutException")) { // a lock whose guard and record file were open already needs none
-                assertThat(reply.words().get(0)).isEqualTo("LockException");
+                assertThat(reply.words().get(0)).as("%s", reply.words()).isEqualTo("LockException");
                 assertThat(reply.words().get(1)).contains("too many open files", "used up its " + LIMIT + " descriptors (ulimit -n)", "raise the limit");
             }
         }

@@ -175,7 +175,8 @@ class TrapsTest {
             victim.jvm().kill();
             assertThat(ProcessHandle.of(victim.jvm().pid())).as("the zombie: else this test shows nothing").isPresent();
 
-            assertThat(other.tell("inspect", file).text()).isEqualTo("STALE");
+            await("its end: whoever killed it is not its parent, who could wait for it").atMost(Puppet.PATIENCE)
+                    .until(() -> other.tell("inspect", file).text().equals("STALE"));
             assertThat(other.tryAcquire("b", file)).isTrue();
         }
     }

@@ -220,7 +220,7 @@ final class FileMode implements TableFile.Access {
         } else if (e instanceof FileSystemException known && known.getFile() != null) {
             return named(known, Path.of(known.getFile()));
         }
-        String told = e.getMessage().replace(inner() + "/", home.resolve(LockDirectory.INNER) + "/");
+        String told = e.getMessage().replace(inner() + "/", home.resolve(LockDirectory.INNER) + "/").replace(anchor.path() + "/", home + "/");
         return told.equals(e.getMessage()) ? e : new IOException(told, e);
     }
 

@@ -15,6 +15,8 @@ import org.jetbrains.annotations.NotNull;
 public final class Printable {
     private static final int ZERO_WIDTH_NON_JOINER = 0x200c; // both are part of ordinary names: Persian and Indic words, family emoji
     private static final int ZERO_WIDTH_JOINER = 0x200d;
+    /** Loaded with this class: where it is needed, there may be no descriptor left to load it by. */
+    private static final Class<?> COPY = PrintableCopy.class;
 
     private Printable() {
     }
@@ -47,7 +49,7 @@ public final class Printable {
 
     /** {@return the throwable itself, or one that prints as it does, with escapes, if its message or that of one behind it needs them} */
     public static @NotNull Throwable throwable(@NotNull Throwable thrown) {
-        return PrintableCopy.ifNeeded(thrown);
+        return COPY.isInstance(thrown) ? thrown : PrintableCopy.ifNeeded(thrown);
     }
 
     /** {@return a text as one word for a POSIX shell} Where it has what must not be shown, in the form <code>$'\033'</code> of bash, ksh and zsh. */
