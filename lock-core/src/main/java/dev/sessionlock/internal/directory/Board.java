@@ -789,6 +789,13 @@ final class Board {
         }
 
         @Override
+        public void requireInPlace() {
+            if (first.isReplaced() || page != first && page.isReplaced()) {
+                throw TableFault.replaced();
+            }
+        }
+
+        @Override
         public long drawToken(long wallMicros) {
             while (true) {
                 long last = page.get(offset + TOKEN);

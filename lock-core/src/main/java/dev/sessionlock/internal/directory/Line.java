@@ -65,6 +65,15 @@ public interface Line {
      */
     long drawToken(long wallMicros);
 
+    /**
+     * Whether others who open the table now find this line. To be asked once our record is in place: whoever opens another table after that finds the
+     * record, and waits for it. Whoever stood on another one before was not to be seen by us, nor we by him.
+     *
+     * @throws TableFault if another file lies at the name of one that this line depends on
+     */
+    default void requireInPlace() {
+    }
+
     /** {@return the token that was drawn last for this lock; 0 if none ever was, as far as is known} */
     long lastToken();
 

@@ -285,6 +285,11 @@ final class MappedWords implements TableWords {
     }
 
     @Override
+    public boolean isReplaced() {
+        return file.isReplaced();
+    }
+
+    @Override
     public boolean isInPlace() {
         return file.isInPlace();
     }

@@ -148,6 +148,11 @@ final class PositionedWords implements TableWords {
     }
 
     @Override
+    public boolean isReplaced() {
+        return file.isReplaced();
+    }
+
+    @Override
     public boolean isInPlace() {
         return file.isInPlace();
     }

@@ -30,6 +30,11 @@ public final class TableFault extends UncheckedIOException {
                 + "again"));
     }
 
+    /** {@return the fault of a table in whose place another one lies} */
+    static TableFault replaced() {
+        return new TableFault(new IOException("the shared table of the locks of this directory was replaced while the lock was taken; try again"));
+    }
+
     /** {@return the fault of a read or write that the system refused} */
     static TableFault of(Path file, IOException refusal) {
         return new TableFault(new IOException(file + ", the shared table of the locks of this directory: " + refusal.getMessage(), refusal));

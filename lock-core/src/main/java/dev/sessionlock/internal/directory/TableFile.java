@@ -31,6 +31,12 @@ record TableFile(Path path, Object key, int size) {
         return new TableFile(path, FileKey.of(path), size);
     }
 
+    /** {@return whether another file lies at its name} That none does is not this: whoever makes it comes after this look. */
+    boolean isReplaced() {
+        Object there = FileKey.ofOrNull(path);
+        return there != null && !there.equals(key);
+    }
+
     /** {@return whether the file at its name still is this one, and as long} */
     boolean isInPlace() {
         try {

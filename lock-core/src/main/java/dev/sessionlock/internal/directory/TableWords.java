@@ -30,6 +30,11 @@ interface TableWords {
         return true;
     }
 
+    /** {@return whether another file lies at its name} */
+    default boolean isReplaced() {
+        return false;
+    }
+
     /** Lets go of what is open for it. Words can be read and written all the same, by those who still do. */
     default void close() throws IOException {
     }

@@ -480,6 +480,7 @@ public final class SeatEngine implements EngineLock {
                 line.raiseToken(gone.token()); // the table may have been made anew since, and the wall clock set back
             }
         }
+        line.requireInPlace();
         if (late || hasTakenLong(drawnAt)) {
             token = draw(line, place.clock().wallMicros());
             lastToken = token;

@@ -1,0 +1,85 @@
+package dev.sessionlock.internal.directory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Another table lies in the place of the one that is open here, and no keeper has looked since. Those who open it see nothing of what is published on the
+ * old one, so whoever takes a lock now stands on the new one before it has it.
+ */
+class ReplacedTableTest {
+    @TempDir
+    Path dir;
+    private Path session;
+
+    @BeforeEach
+    void names() {
+        session = dir.resolve("session.jsonl");
+    }
+
+    private void replace(String file) throws Exception {
+        Path table = dir.resolve(LockDirectory.INNER).resolve(file);
+        Path copy = Files.copy(table, dir.resolve("copy"));
+        Files.move(copy, table, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    /** What a process that opens the table now sees of the lock. */
+    private long until(Path of) throws Exception {
+        Board board = Board.openToLook(dir.resolve(LockDirectory.INNER), ProcessIdentity.current());
+        try {
+            return board.find(LockName.hash(of.getFileName().toString())).until(0);
+        } finally {
+            board.close();
+        }
+    }
+
+    @Test
+    void lockIsTakenOnTheNewOne() throws Exception {
+        try (SessionLocks locks = SessionLocks.create()) {
+            locks.acquire(session).close();
+            replace(Board.FILE);
+            try (SessionLock lock = locks.acquire(session)) {
+                assertThat(until(session)).isNotZero();
+                lock.ensureHeld();
+            }
+        }
+    }
+
+    /** The file in which the lock's line is, too. */
+    @Test
+    void sameGoesForEachOfItsFiles() throws Exception {
+        try (SessionLocks locks = SessionLocks.create()) {
+            Path last = session;
+            for (int i = 0; !Files.exists(dir.resolve(LockDirectory.INNER).resolve("board-1")); i++) {
+                last = dir.resolve("session-" + i);
+                locks.acquire(last).close();
+            }
+            replace("board-1");
+            try (SessionLock lock = locks.acquire(last)) {
+                assertThat(until(last)).isNotZero();
+                lock.ensureHeld();
+            }
+        }
+    }
+
+    /** Who makes it anew comes after, and finds the record. */
+    @Test
+    void lockIsTakenWhereTheTableIsMissing() throws Exception {
+        try (SessionLocks locks = SessionLocks.create()) {
+            locks.acquire(session).close();
+            Files.delete(dir.resolve(LockDirectory.INNER).resolve(Board.FILE));
+            try (SessionLock lock = locks.acquire(session)) {
+                lock.ensureHeld();
+            }
+        }
+    }
+}
