@@ -313,7 +313,7 @@ final class FilePlace implements LockPlace {
             directory.claims().giveUpSwept(claim);
             throw e;
         } catch (AccessDeniedException e) {
-            throw e;
+            throw directory.mode().named(e);
         } catch (FileSystemException | UnsupportedOperationException e) {
             if (!claim.isInPlace()) { // a directory lies at its name by now: that says nothing about links
                 directory.claims().giveUpSwept(claim);
@@ -436,7 +436,9 @@ final class FilePlace implements LockPlace {
             try {
                 deleteOnly(path, key, directory.mode().inner());
             } catch (DirectoryNotEmptyException e) {
-                throw new IOException(path + " is not an ordinary file; somebody put it there: remove it", e);
+                throw directory.mode().named(new IOException(path + " is not an ordinary file; somebody put it there: remove it", e));
+            } catch (IOException e) {
+                throw directory.mode().named(e);
             }
         }
     }
