@@ -1,5 +1,7 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Log;
+import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Clock;
 import java.io.EOFException;
@@ -58,6 +60,7 @@ import org.jetbrains.annotations.Nullable;
  * <p>Words are in the byte order of the machine: the file is shared by the processes of one machine only.
  */
 final class Board {
+    private static final Log log = Loggers.LIBRARY;
     static final String FILE = "board";
     /** In the name of a file that is still being written. */
     private static final String UNFINISHED = ".new-";
@@ -155,31 +158,41 @@ final class Board {
 
     /**
      * Opens the board, making it first if it is not there or a part of it is missing, and clears it after a boot. The caller holds the
-     * directory's setup byte, so nobody else does the same. Those that live and do not know their boot have no {@code /proc}, and so no known time
-     * namespace either: where there is one, the untils of the boot before stay. They cost a wait of a lease at most.
+     * directory's setup byte, so nobody else does the same. One that lives and does not know its boot may have come before: it is of no known world
+     * ({@link #worldOf}). Where there is such a one, the untils of the boot before stay, and cost a wait of a lease at most. They stay also once it is gone: by then
+     * those who came meanwhile have published theirs beside them. So the header names this boot in any case.
      */
     static Board openForUse(Path dir, FileMode mode, ProcessIdentity self, TableFile.Opener files, Others others) throws IOException {
         if (!isWhole(dir)) {
             write(dir.resolve(FILE), FIRST_LINES, mode, self, 0);
         }
         Board board = openWhole(dir, self, files);
-        if (isOfThisBoot(board.pages[0], self)) {
-            return board;
+        boolean kept = false;
+        try {
+            kept = isOfThisBoot(board.pages[0], self) || board.isKeptAfterBoot(mode, others);
+        } finally {
+            if (!kept) {
+                board.close();
+            }
         }
-        boolean large = board.boards() >= ROOMY_BOARDS;
+        return kept ? board : openWhole(dir, self, files);
+    }
+
+    /** {@return false if another was made in its place} */
+    private boolean isKeptAfterBoot(FileMode mode, Others others) throws IOException {
+        boolean[] replaced = new boolean[1];
         boolean alone = others.holdingOtherWorlds(() -> {
-            if (large) {
-                board.makeSmall(mode);
-            } else {
-                board.clearAfterBoot(self);
+            replaced[0] = boards() >= ROOMY_BOARDS && isMadeSmall(mode);
+            if (!replaced[0]) {
+                clearUntils();
+                nameOurWorld();
             }
             return null;
         });
-        if (!alone || !large) {
-            return board;
+        if (!alone) {
+            nameBoot();
         }
-        board.close();
-        return openWhole(dir, self, files);
+        return !replaced[0];
     }
 
     private static Board openWhole(Path dir, ProcessIdentity self, TableFile.Opener files) throws IOException {
@@ -276,9 +289,12 @@ final class Board {
         return comparable() && (self.boot() == null || first.get(HEAD_BOOT) != 0 || first.get(HEAD_BOOT + 8) != 0);
     }
 
-    /** {@return a process's time namespace as the header would name it; 0 if it is unknown} */
-    static long timeNamespaceOf(ProcessIdentity process) {
-        return number(process.timeNamespace());
+    /**
+     * {@return what tells the world of a process from others: its time namespace. 0, as if that were unknown, if it does not know its boot}, as where
+     * {@code /proc} shows processes alone ({@code subset=pid}): it may have come before whoever clears the table after a boot.
+     */
+    static long worldOf(ProcessIdentity process) {
+        return process.boot() == null ? 0 : Guards.worldOf(number(process.timeNamespace()));
     }
 
     /**
@@ -290,12 +306,15 @@ final class Board {
      * counts as past.
      */
     void nameOurWorld() {
-        TableWords first = pages[0];
+        nameBoot();
+        pages[0].set(HEAD_TIMENS, timeNamespace);
+    }
+
+    private void nameBoot() {
         if (self.boot() != null) {
-            first.set(HEAD_BOOT, bootWord(self, true));
-            first.set(HEAD_BOOT + 8, bootWord(self, false));
+            pages[0].set(HEAD_BOOT, bootWord(self, true));
+            pages[0].set(HEAD_BOOT + 8, bootWord(self, false));
         }
-        first.set(HEAD_TIMENS, timeNamespace);
     }
 
     /** {@return the line of {@code h}, of several one that is in use; null if it has none} */
@@ -565,8 +584,12 @@ final class Board {
         return LINE + (from + i) % lines * LINE;
     }
 
-    /** Puts a board of one file in place of this one. It is the first after a boot: no process has this one open, and only its tokens count. */
-    private void makeSmall(FileMode mode) throws IOException {
+    /**
+     * Puts a board of one file in place of this one. It is the first after a boot: no process has this one open, and only its tokens count.
+     *
+     * @return false if it cannot be replaced: it is another user's, where the sticky bit is set, or the disk is full
+     */
+    private boolean isMadeSmall(FileMode mode) throws IOException {
         mapFurther();
         long floor = pages[0].get(HEAD_FLOOR);
         for (TableWords page : pages) {
@@ -574,14 +597,27 @@ final class Board {
                 floor = Math.max(floor, page.get(offset + TOKEN));
             }
         }
-        write(file(0), FIRST_LINES, mode, self, floor);
-        for (int i = pages.length - 1; i > 0; i--) {
-            Files.deleteIfExists(file(i)); // after the header that counts them: if this is broken off, they lie about unused
+        try {
+            write(file(0), FIRST_LINES, mode, self, floor);
+        } catch (IOException e) {
+            log.debug("the table of {} stays as large as it is", dir, e);
+            return false;
+        }
+        for (int i = pages.length - 1; i > 0; i--) { // after the header that counts them: if this is broken off, they lie about unused
+            deleteIfAllowed(file(i));
+        }
+        return true;
+    }
+
+    private static void deleteIfAllowed(Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            log.debug("{} stays", file, e);
         }
     }
 
-    private void clearAfterBoot(ProcessIdentity self) throws IOException {
-        TableWords first = pages[0];
+    private void clearUntils() throws IOException {
         mapFurther();
         for (TableWords page : pages) {
             for (int offset = LINE; offset < page.size(); offset += LINE) {
@@ -590,9 +626,6 @@ final class Board {
                 page.set(offset + WAITER, 0);
             }
         }
-        first.set(HEAD_TIMENS, number(self.timeNamespace()));
-        first.set(HEAD_BOOT, bootWord(self, true));
-        first.set(HEAD_BOOT + 8, bootWord(self, false));
     }
 
     /**
@@ -670,7 +703,7 @@ final class Board {
         try (DirectoryStream<Path> left = Files.newDirectoryStream(dir, new NamePrefix(FILE))) {
             for (Path path : left) {
                 if (path.getFileName().toString().contains(UNFINISHED)) {
-                    Files.deleteIfExists(path);
+                    deleteIfAllowed(path);
                 }
             }
         } catch (DirectoryIteratorException e) {

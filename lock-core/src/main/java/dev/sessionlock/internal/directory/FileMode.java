@@ -220,7 +220,7 @@ final class FileMode implements TableFile.Access {
         } else if (e instanceof FileSystemException known && known.getFile() != null) {
             return named(known, Path.of(known.getFile()));
         }
-        String told = e.getMessage().replace(inner() + "/", home.resolve(LockDirectory.INNER) + "/").replace(anchor.path() + "/", home + "/");
+        String told = e.getMessage().replace(inner() + "/", home.resolve(LockDirectory.INNER) + "/").replace(home() + "/", home + "/");
         return told.equals(e.getMessage()) ? e : new IOException(told, e);
     }
 
@@ -242,21 +242,45 @@ final class FileMode implements TableFile.Access {
      */
     Made create(Path path) throws IOException {
         Path file = reached(path);
-        if (anchor == null) {
-            Files.createFile(file);
-            apply(file, directory & READ_WRITE, LinkOption.NOFOLLOW_LINKS);
-            return new Made(new RandomAccessFile(file.toFile(), "rw"), FileKey.of(file));
-        }
-        try (FileChannel made = make(file)) {
-            Path open = Anchor.pathOf(made);
-            return new Made(new RandomAccessFile(open.toFile(), "rw"), Files.readAttributes(open, ATTRIBUTES).get("fileKey"));
+        try {
+            return anchor == null ? make(file) : makeAmongOthers(file);
         } catch (FileSystemException e) {
             throw named(e, file);
         }
     }
 
+    private Made make(Path file) throws IOException {
+        Files.createFile(file);
+        boolean done = false;
+        try {
+            apply(file, directory & READ_WRITE, LinkOption.NOFOLLOW_LINKS);
+            Made made = new Made(new RandomAccessFile(file.toFile(), "rw"), FileKey.of(file));
+            done = true;
+            return made;
+        } finally {
+            if (!done) {
+                Files.deleteIfExists(file); // in the place of a lock it would keep others out
+            }
+        }
+    }
+
+    private Made makeAmongOthers(Path file) throws IOException {
+        FileChannel open = makeOpen(file);
+        boolean done = false;
+        try (open) {
+            Path its = Anchor.pathOf(open);
+            Made made = new Made(new RandomAccessFile(its.toFile(), "rw"), Files.readAttributes(its, ATTRIBUTES).get("fileKey"));
+            done = true;
+            return made;
+        } finally {
+            if (!done) {
+                Files.deleteIfExists(file);
+            }
+        }
+    }
+
     /** Where others may change names: makes a file, and gives the very one that was made its mode and owner. */
-    private FileChannel make(Path file) throws IOException {
+    private FileChannel makeOpen(Path file) throws IOException {
         FileChannel made = FileChannel.open(file, MADE, permissions(directory & READ_WRITE));
         boolean done = false;
         try {
@@ -289,7 +313,7 @@ final class FileMode implements TableFile.Access {
                 Files.createFile(file);
                 apply(file, directory & READ_WRITE, LinkOption.NOFOLLOW_LINKS);
             } else {
-                make(file).close();
+                makeOpen(file).close();
             }
         } catch (FileAlreadyExistsException e) {
             if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {

@@ -437,7 +437,7 @@ final class FilePlace implements LockPlace {
                 deleteOnly(path, key, directory.mode().inner());
             } catch (DirectoryNotEmptyException e) {
                 throw directory.mode().named(new IOException(path + " is not an ordinary file; somebody put it there: remove it", e));
-            } catch (FileSystemException e) {
+            } catch (IOException e) {
                 throw directory.mode().named(e);
             }
         }

@@ -93,7 +93,7 @@ public final class LockDirectory {
         this.traits = traits;
         this.mode = mode;
         this.guards = guards;
-        this.claims = new Claims(mode.inner(), mode, guards, Guards.worldOf(Board.timeNamespaceOf(ProcessIdentity.current())));
+        this.claims = new Claims(mode.inner(), mode, guards, Board.worldOf(ProcessIdentity.current()));
         this.mark = new ProcessMark(guards);
         guards.enter(inner);
         boolean opened = false;
@@ -260,7 +260,7 @@ public final class LockDirectory {
     }
 
     private boolean holdingOtherWorlds(Board.Bytes.Step<?> step) throws IOException {
-        return guards.holdingOtherWorlds(Guards.worldOf(Board.timeNamespaceOf(ProcessIdentity.current())), step);
+        return guards.holdingOtherWorlds(Board.worldOf(ProcessIdentity.current()), step);
     }
 
     private <T> T holdingSetup(Board.Bytes.Step<T> step) throws IOException {

@@ -29,6 +29,8 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The board. Two objects on one file stand for two processes: each has its own mapping of the same pages. */
 class BoardTest {
@@ -450,7 +452,75 @@ class BoardTest {
         ProcessIdentity later = identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834");
 
         assertThat(Board.openForUse(dir, mode, later, step -> false).find(h).until(0)).isEqualTo(42);
-        assertThat(Board.openForUse(dir, mode, later, ALONE).find(h).until(0)).as("once it is gone").isZero();
+    }
+
+    /** Whoever came while that other one lived may hold locks: those who come after it has ended are not the first. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 20_000})
+    void whatTheFirstAfterABootHasPublishedStandsOnceTheOtherIsGone(int locks) throws IOException {
+        Board before = open();
+        for (int i = 0; i < locks; i++) {
+            long h = LockName.hash("session-" + i);
+            bytes.inUse.add(h);
+            claim(before, h).drawToken(WALL);
+        }
+        ProcessIdentity later = identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834");
+        Board first = Board.openForUse(dir, mode, later, step -> false);
+        Lines.publish(claim(first, LockName.hash("session-0")), 0, 42);
+
+        Board second = Board.openForUse(dir, mode, later, ALONE);
+
+        assertThat(second.find(LockName.hash("session-0")).until(0)).isEqualTo(42);
+        assertThat(first.isInPlace()).isTrue();
+        assertThat(Board.openIfReady(dir, later)).as("nothing is left to be done").isNotNull();
+    }
+
+    /** As in a container whose /proc shows processes alone (subset=pid): the boot is not told, the namespace is. */
+    @Test
+    void whoDoesNotKnowItsBootIsOfNoWorldThatIsKnown() {
+        assertThat(Board.worldOf(identity(null, "4026531834"))).isZero();
+        assertThat(Board.worldOf(identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834"))).isNotZero();
+        assertThat(Board.worldOf(identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", null))).isZero();
+    }
+
+    @Test
+    void litterThatCannotBeRemovedKeepsNoBoardFromBeingMade() throws IOException {
+        Files.createDirectories(dir.resolve("board.new-1/full"));
+
+        assertThat(claim(open(), 7)).isNotNull();
+    }
+
+    /** As in a directory with the sticky bit, where a file of another user can be written to and not be replaced. */
+    @Test
+    void aLargeOneThatCannotBeReplacedIsClearedWhereItLies() throws IOException {
+        Board before = open();
+        long h = LockName.hash("session-0");
+        for (int i = 0; i < 20_000; i++) {
+            long each = LockName.hash("session-" + i);
+            bytes.inUse.add(each);
+            claim(before, each).drawToken(WALL);
+        }
+        Lines.publish(before.find(h), 0, 42);
+        ProcessIdentity later = identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834");
+
+        Path file = dir.resolve(Board.FILE);
+        Path kept = dir.resolve("kept");
+        Board after = Board.openForUse(dir, mode, later, step -> {
+            Files.move(file, kept);
+            Files.createDirectory(file);
+            try {
+                step.run();
+            } finally {
+                Files.delete(file);
+                Files.move(kept, file);
+            }
+            return true;
+        });
+
+        assertThat(after.find(h).until(0)).isZero();
+        assertThat(after.find(h).lastToken()).isEqualTo(WALL);
+        assertThat(after.isInPlace()).isTrue();
+        assertThat(Board.openIfReady(dir, later)).isNotNull();
     }
 
     @Test

@@ -3,9 +3,11 @@ package dev.sessionlock.internal.directory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
+import dev.sessionlock.internal.system.CurrentUser;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,6 +25,7 @@ class FileModeTest {
     @ParameterizedTest
     @CsvSource({"700, 600", "755, 644", "770, 660", "775, 664", "777, 666", "2770, 660", "2775, 664", "1777, 666", "3777, 666", "500, 400"})
     void filesAndFoldersFollowTheDirectory(String directory, String file) throws IOException {
+        Assumptions.assumeTrue(CurrentUser.isRoot() || directory.charAt(0) != '5', "only root makes files where nobody may write");
         Path home = Files.createDirectory(dir.resolve("home"));
         Files.setAttribute(home, "unix:mode", Integer.parseInt(directory, 8));
         FileMode mode = FileMode.of(home);
@@ -35,6 +38,20 @@ class FileModeTest {
         assertThat(mode(home.resolve("guard-00"))).isEqualTo(file);
         assertThat(mode(made)).isEqualTo(file);
         assertThat(mode(home.resolve("inner"))).isEqualTo(directory);
+    }
+
+    /** In the place of a lock, where links are refused, an empty file would keep everybody out for half a minute. */
+    @Test
+    void whatCannotBeOpenedOnceItIsMadeIsNotLeft() throws IOException {
+        Assumptions.assumeFalse(CurrentUser.isRoot(), "root may open everything");
+        Path home = Files.createDirectory(dir.resolve("home"));
+        Files.setAttribute(home, "unix:mode", 0300); // so nothing that is made there may be read
+        FileMode mode = FileMode.of(home);
+
+        assertThatIOException().isThrownBy(() -> mode.create(home.resolve("session.jsonl.lock")));
+
+        assertThat(home.resolve("session.jsonl.lock")).doesNotExist();
+        Files.setAttribute(home, "unix:mode", 0700);
     }
 
     @Test
