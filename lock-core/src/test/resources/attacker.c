@@ -2,6 +2,7 @@
  * Waits for new files in a directory and puts something else in the place of each, as fast as it can, until it is ended.
  *
  *   attacker link   DIR VICTIM   each new file becomes a symbolic link to VICTIM
+ *   attacker fresh  DIR VICTIM   the same, but no file of a lock: the new content of a compaction
  *   attacker move   DIR VICTIM   VICTIM, which lies beside DIR, is moved to where each new file was
  *   attacker folder DIR VICTIM   DIR/.session-locks becomes a symbolic link to the directory VICTIM
  */
@@ -29,7 +30,8 @@ int main(int argc, char **argv) {
             at += sizeof *event + event->len;
             snprintf(name, sizeof name, "%s", event->len ? event->name : "");
             snprintf(away, sizeof away, ".away-%s", name);
-            if (!strcmp(how, "folder") ? strcmp(name, ".session-locks") : !strncmp(name, ".away", 5)) {
+            if (!strcmp(how, "folder") ? strcmp(name, ".session-locks") : !strncmp(name, ".away", 5)
+                    || (!strcmp(how, "fresh") && !strstr(name, ".compacting-"))) {
                 continue;
             }
             if (lstat(name, &what) != 0 || S_ISLNK(what.st_mode)) {

@@ -1,5 +1,6 @@
 package dev.sessionlock;
 
+import dev.sessionlock.internal.directory.TargetFile;
 import dev.sessionlock.internal.system.Printable;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -17,6 +18,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Predicate;
 import org.jetbrains.annotations.Nullable;
 
@@ -46,7 +48,12 @@ import org.jetbrains.annotations.Nullable;
 final class LineFile {
     private static final int CHUNK = 64 * 1024;
 
+    private static final Set<StandardOpenOption> READ = Set.of(StandardOpenOption.READ);
+    private static final Set<StandardOpenOption> CUT = Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE);
+    private static final Set<StandardOpenOption> APPENDED = Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.APPEND);
+
     private final Path path;
+    private final TargetFile target;
 
     /** Says already what happened to which file. */
     private static final class ExplainedException extends IOException {
@@ -59,6 +66,12 @@ final class LineFile {
 
     LineFile(Path path) {
         this.path = path;
+        this.target = new TargetFile(path);
+    }
+
+    /** {@return how it is opened} */
+    TargetFile target() {
+        return target;
     }
 
     /**
@@ -94,7 +107,7 @@ final class LineFile {
     }
 
     private long lookAtEnd() throws IOException {
-        try (FileChannel file = FileChannel.open(path, StandardOpenOption.READ)) {
+        try (FileChannel file = target.open(path, READ)) {
             long size = file.size();
             ByteBuffer last = ByteBuffer.allocate(1);
             return size == 0 || file.read(last, size - 1) == 1 && last.get(0) == '\n' ? size : -1;
@@ -139,7 +152,7 @@ final class LineFile {
 
         /** {@return whether the bytes stand there for certain, since nobody else has written meanwhile} */
         private boolean write() throws IOException {
-            try (FileChannel out = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.APPEND)) {
+            try (FileChannel out = target.open(path, APPENDED)) {
                 lock.ensureHeld();
                 tried = true;
                 int written = out.write(buffer(bytes));
@@ -171,7 +184,7 @@ final class LineFile {
 
     /** {@return whether bytes stand behind the file's old end, at the beginning of a line} */
     private boolean standsBehind(long end, byte[] bytes) throws IOException {
-        try (FileChannel file = FileChannel.open(path, StandardOpenOption.READ)) {
+        try (FileChannel file = target.open(path, READ)) {
             byte[] since = new byte[(int) Math.max(0, Math.min(Integer.MAX_VALUE - 8, file.size() - end))];
             ByteBuffer rest = ByteBuffer.wrap(since);
             while (rest.hasRemaining() && file.read(rest, end + rest.position()) > 0) {
@@ -195,7 +208,7 @@ final class LineFile {
      */
     void cutTail(SessionLock lock) throws IOException {
         explained("cut off the torn last line of " + path, () -> {
-            try (FileChannel file = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            try (FileChannel file = target.open(path, CUT)) {
                 long size = file.size();
                 long end = endOfLastLine(file, size);
                 lock.ensureHeld();
@@ -251,7 +264,7 @@ final class LineFile {
     private boolean scan(boolean strict, Predicate<String> goOn) throws IOException {
         CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder()
                 .onMalformedInput(strict ? CodingErrorAction.REPORT : CodingErrorAction.REPLACE);
-        try (FileChannel file = FileChannel.open(path, StandardOpenOption.READ)) {
+        try (FileChannel file = target.open(path, READ)) {
             long left = endOfLastLine(file, file.size());
             ByteBuffer chunk = ByteBuffer.allocate((int) Math.min(CHUNK, left));
             ByteArrayOutputStream line = new ByteArrayOutputStream();

@@ -456,38 +456,22 @@ public final class SessionFile {
                         out.write(left.slice(left.position(), Math.min(CHUNK, left.remaining())));
                         left.position((int) out.position());
                     }
+                    if (old != null) {
+                        content.target().giveAs(fresh, out, old);
+                    }
                 }
                 return null;
             });
-            if (old != null) {
-                giveAway(fresh, old);
-                Files.setPosixFilePermissions(fresh, old.permissions());
-            }
         } catch (IOException e) {
             throw LineFile.failed("could not write the new content of " + path + " to " + fresh + " (" + e + "); the file is as it was", e);
         }
     }
 
     /** Nobody else may read it before it has the permissions of the old one. */
-    private static FileChannel create(Path fresh, boolean posix) throws IOException {
+    private FileChannel create(Path fresh, boolean posix) throws IOException {
         Set<StandardOpenOption> options = EnumSet.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
         Set<PosixFilePermission> own = EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
-        return posix ? FileChannel.open(fresh, options, PosixFilePermissions.asFileAttribute(own)) : FileChannel.open(fresh, options);
-    }
-
-    private static void giveAway(Path fresh, PosixFileAttributes old) {
-        try {
-            PosixFileAttributeView view = Files.getFileAttributeView(fresh, PosixFileAttributeView.class);
-            PosixFileAttributes now = view.readAttributes();
-            if (!now.group().equals(old.group())) {
-                view.setGroup(old.group());
-            }
-            if (!now.owner().equals(old.owner())) {
-                view.setOwner(old.owner());
-            }
-        } catch (IOException | UnsupportedOperationException e) {
-            // only root may give files away
-        }
+        return posix ? content.target().open(fresh, options, PosixFilePermissions.asFileAttribute(own)) : content.target().open(fresh, options);
     }
 
     /** {@return the file's path} */

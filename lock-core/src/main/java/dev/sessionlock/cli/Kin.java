@@ -3,6 +3,7 @@ package dev.sessionlock.cli;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.Vitality;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -27,6 +28,11 @@ final class Kin {
     /** Where the words of {@code /proc/PID/stat} that follow the name have these. */
     private static final int GROUP = 2;
     private static final int SESSION = 3;
+    /**
+     * An environment with which a program is started is shorter than 6 MiB (execve(2)). A stranger's process can show one of any length (prctl(2),
+     * {@code PR_SET_MM_MAP}), which must not fill our memory.
+     */
+    static final int LONGEST_ENVIRONMENT = 8 << 20;
 
     private final Process first;
     private final JobMark mark;
@@ -110,8 +116,8 @@ final class Kin {
     }
 
     private boolean isMarked(Path environ) {
-        try {
-            return mark.isIn(Files.readAllBytes(environ));
+        try (InputStream in = Files.newInputStream(environ)) {
+            return mark.isIn(in.readNBytes(LONGEST_ENVIRONMENT));
         } catch (IOException e) {
             return false; // another user's, or it has just ended
         }

@@ -7,6 +7,7 @@ import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -77,6 +78,37 @@ class RunLikeFlockTest {
                 } finally {
                     stranger.destroyForcibly().waitFor();
                 }
+            }
+        }
+
+        /** Which any user's process may show: it used up the tool's memory, and the job was never over; and the guardian's. */
+        @Test
+        void isLookedForBesideAStrangersEnvironmentThatIsLongerThanTheMemory() throws Exception {
+            Needs.program("gcc");
+            Needs.program("setsid");
+            Path source = scratch.resolve("environment.c");
+            try (InputStream in = RunLikeFlockTest.class.getResourceAsStream("/environment.c")) {
+                Files.copy(in, source);
+            }
+            Path program = scratch.resolve("environment");
+            assertThat(new ProcessBuilder("gcc", "-w", "-o", program.toString(), source.toString()).inheritIO().start().waitFor()).isZero();
+            Process stranger = new ProcessBuilder(program.toString(), "300").start();
+            try {
+                Needs.check(stranger.inputReader().readLine().equals("ready"), "this kernel lets no process say where its environment is");
+                Path pid = scratch.resolve("pid");
+                try (ToolProcess tool = run(session().toString(), "--", "sh", "-c", "exit 3")) {
+                    assertThat(tool.exitCode()).isEqualTo(3);
+                    assertThat(tool.err()).isEmpty();
+                }
+                try (ToolProcess tool = run(session().toString(), "--", "sh", "-c", "setsid sleep 1000 & echo $! > " + pid + "; echo runs; sleep 1000")) {
+                    tool.awaitOut("runs");
+                    ProcessHandle daemon = ProcessHandle.of(Long.parseLong(Files.readString(pid).trim())).orElseThrow();
+                    tool.signal("KILL");
+                    await("the guardian").atMost(ToolProcess.PATIENCE).until(() -> !daemon.isAlive());
+                }
+                assertThat(stranger.isAlive()).isTrue();
+            } finally {
+                stranger.destroyForcibly().waitFor();
             }
         }
 

@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.LinkOption;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.concurrent.ThreadLocalRandom;
@@ -50,10 +50,14 @@ final class Anchor implements Closeable {
      * @throws IOException if it cannot be opened, is a link, or is not found again among what is open (no {@code /proc})
      */
     static Anchor of(Path directory) throws IOException {
-        FileChannel open = FileChannel.open(directory, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+        // With "." behind it nothing but a directory is opened: to open a FIFO would wait for ever. It follows a link, which is looked at then.
+        FileChannel open = FileChannel.open(directory.resolve("."), StandardOpenOption.READ);
         boolean found = false;
         try {
             Anchor anchor = new Anchor(open, pathOf(open));
+            if (!FileKey.equal(FileKey.of(anchor.path.resolve(".")), FileKey.of(directory))) {
+                throw new FileSystemException(directory.toString(), null, "it is a link, or was replaced");
+            }
             found = true;
             return anchor;
         } finally {

@@ -736,7 +736,7 @@ final class Board {
             return null;
         }
         byte[] head = new byte[LINE];
-        try (RandomAccessFile in = new RandomAccessFile(file.toFile(), "r")) {
+        try (RandomAccessFile in = FileMode.openToLook(file)) {
             in.readFully(head);
         } catch (EOFException e) {
             return null; // it was cut short meanwhile

@@ -113,6 +113,15 @@ final class FileMode implements TableFile.Access {
         return new FileMode(home, Files.readAttributes(anchor.path(), ATTRIBUTES), anchor);
     }
 
+    /** As below, by the real path of a directory; false where files have neither modes nor owners. */
+    static boolean othersChangeNames(Path home) throws IOException {
+        try {
+            return othersChangeNames(home, Files.readAttributes(home, ATTRIBUTES));
+        } catch (UnsupportedOperationException | IllegalArgumentException e) {
+            return false;
+        }
+    }
+
     /** {@return whether another user than ours and root could put something else in the place of what we make there, or of the directory itself} */
     private static boolean othersChangeNames(Path home, Map<String, Object> unix) throws IOException {
         if (!isOurs(unix, false) || othersRenameOurs(home.getParent())) {
@@ -324,7 +333,7 @@ final class FileMode implements TableFile.Access {
         }
     }
 
-    private static IOException notOrdinary(Path file, @Nullable Exception cause) {
+    static IOException notOrdinary(Path file, @Nullable Exception cause) {
         return new IOException(file + " is not an ordinary file; somebody put it there: remove it", cause);
     }
 
@@ -422,6 +431,34 @@ final class FileMode implements TableFile.Access {
     }
 
     // ---- opening what is there ----
+
+    /**
+     * Opens a file to read it, by one who only looks. Not by a link, which could lead to a device that does something when it is opened. Root opens it for
+     * writing, too, and writes nothing: then a FIFO that somebody puts there in the instant of the look keeps nobody waiting (fifo(7)). Others may not
+     * open every file so; nor may root on a disk that is read-only.
+     */
+    static FileChannel openToRead(Path file) throws IOException {
+        if (CurrentUser.isRoot()) {
+            try {
+                return FileChannel.open(file, WRITTEN);
+            } catch (NoSuchFileException e) {
+                throw e;
+            } catch (FileSystemException e) {
+                return FileChannel.open(file, READ);
+            }
+        }
+        return FileChannel.open(file, READ);
+    }
+
+    /** As {@link #openToRead}, for one whose reading no interrupt may break off. */
+    static RandomAccessFile openToLook(Path file) throws IOException {
+        if (!CurrentUser.isKnown()) { // no /proc
+            return new RandomAccessFile(file.toFile(), "r");
+        }
+        try (FileChannel open = openToRead(file)) {
+            return new RandomAccessFile(Anchor.pathOf(open).toFile(), "r");
+        }
+    }
 
     /** {@return a guard that is there, open; nothing is closed by this, unless it is not to be trusted} */
     FileChannel openGuard(Path path) throws IOException {

@@ -19,7 +19,6 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
@@ -607,7 +606,7 @@ final class FilePlace implements LockPlace {
         boolean interrupted = Thread.interrupted();
         try {
             while (true) {
-                try (FileChannel file = FileChannel.open(path, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS)) {
+                try (FileChannel file = FileMode.openToRead(path)) {
                     ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(file.size(), most));
                     while (bytes.hasRemaining()) {
                         if (file.read(bytes) < 0) {

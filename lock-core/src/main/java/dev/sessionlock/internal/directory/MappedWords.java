@@ -100,7 +100,7 @@ final class MappedWords implements TableWords {
      * a table is: the place of a line follows from the number of lines, which must be the same for all.
      */
     static TableWords open(Path path, int size, boolean readOnly) throws IOException {
-        return open(path, size, readOnly, (file, look) -> new RandomAccessFile(file.toFile(), look ? "r" : "rw"));
+        return open(path, size, readOnly, (file, look) -> look ? FileMode.openToLook(file) : new RandomAccessFile(file.toFile(), "rw"));
     }
 
     static TableWords open(Path path, int size, boolean readOnly, TableFile.Access access) throws IOException {

@@ -8,6 +8,7 @@ import dev.sessionlock.ClearOptions;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.SessionFile;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import java.io.IOException;
@@ -31,6 +32,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -215,6 +217,103 @@ class HostileDirectoryTest {
             }
             assertThat(stateOf(home.resolve("away")).toString()).contains(Attacker.NOBODY + " 100640");
             assertThat(stateOf(victim).toString()).contains("0 100600 true");
+        }
+    }
+
+    /** Root appends to a session, and compacts it. */
+    @Nested
+    class SessionFileOfAnotherUser {
+        private void isRefused(String why) throws Exception {
+            SessionFile file = SessionFile.of(session, locks);
+            assertThatIOException().isThrownBy(() -> file.append("line")).withMessageContaining(why);
+            assertThatIOException().isThrownBy(() -> file.compact(lines -> List.of("line"))).withMessageContaining(why);
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = {"", "torn"})
+        void thatIsALinkIsRefused(String end) throws Exception {
+            Files.writeString(victim, SECRET + end);
+            Files.delete(session);
+            Files.createSymbolicLink(session, victim);
+            isRefused(session + " is not an ordinary file; somebody put it there: remove it");
+            assertThat(victim).hasContent(SECRET + end);
+        }
+
+        @Test
+        void thatIsAnotherFileOfRootsIsRefused() throws Exception {
+            Files.delete(session);
+            Files.createLink(session, victim);
+            assertThatIOException().isThrownBy(() -> SessionFile.of(session, locks).append("line"))
+                    .withMessageContaining(session + " has 2 names (hard links) and belongs to user 0");
+            assertThat(victim).hasContent(SECRET);
+        }
+
+        @Test
+        void isWrittenAndStaysItsOwners() throws Exception {
+            Files.setAttribute(session, "unix:uid", Attacker.NOBODY);
+            Files.setAttribute(session, "unix:mode", 0640);
+            SessionFile file = SessionFile.of(session, locks);
+            file.append("one");
+            Files.writeString(session, "torn", StandardOpenOption.APPEND);
+            file.append("two");
+            file.compact(lines -> List.of(lines.get(1)));
+            assertThat(file.lines()).containsExactly("two");
+            assertThat(Files.readAttributes(session, "unix:uid,mode")).containsEntry("uid", Attacker.NOBODY).containsEntry("mode", 0100640);
+        }
+
+        @Test
+        void givesNothingAwayWhileItsNewContentIsSwapped() throws Exception {
+            Path program = Attacker.compileIn(temp);
+            for (int i = 0; i < 5; i++) {
+                Path dir = ownedByNobody(temp.resolve("compaction-" + i), 0755);
+                Path file = Files.writeString(dir.resolve("session.jsonl"), "line\n");
+                Files.setAttribute(file, "unix:uid", Attacker.NOBODY);
+                Map<String, String> before = stateOf(victim);
+                locks.acquire(file, ONCE).close();
+                try (Attacker attacker = Attacker.start(program, "fresh", dir, victim)) {
+                    try {
+                        SessionFile.of(file, locks).compact(lines -> java.util.Collections.nCopies(1000, "x".repeat(1000)));
+                    } catch (IOException refused) {
+                        assertThat(refused.getMessage()).isNotNull();
+                    }
+                    assertThat(attacker.isAtWork()).isTrue();
+                }
+                assertThat(stateOf(victim)).as("round %d", i).isEqualTo(before);
+            }
+        }
+    }
+
+    /** To open a FIFO waits until somebody writes to it. */
+    @Nested
+    class FifoInTheInstantOfALook {
+        private Path fifo;
+
+        @BeforeEach
+        void make() throws Exception {
+            fifo = home.resolve("fifo");
+            assertThat(new ProcessBuilder("mkfifo", fifo.toString()).inheritIO().start().waitFor()).isZero();
+        }
+
+        @Test
+        @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+        void keepsRootsLookAtALockNotWaiting() throws Exception {
+            try (FileChannel open = FileMode.openToRead(fifo)) {
+                assertThat(open.isOpen()).isTrue();
+            }
+            assertThatIOException().isThrownBy(() -> FileMode.openToLook(fifo).close());
+        }
+
+        @Test
+        @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+        void isNoDirectory() {
+            assertThatIOException().isThrownBy(() -> Anchor.of(fifo));
+        }
+
+        @Test
+        void noLinkIsFollowed() throws Exception {
+            Path link = Files.createSymbolicLink(home.resolve("link"), victim);
+            assertThatIOException().isThrownBy(() -> FileMode.openToRead(link));
+            assertThatIOException().isThrownBy(() -> FileMode.openToLook(link));
         }
     }
 

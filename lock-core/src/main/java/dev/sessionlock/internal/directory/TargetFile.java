@@ -1,0 +1,99 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.internal.system.CurrentUser;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.jetbrains.annotations.NotNull;
+
+/**
+ * A user's own file, the target of a lock, opened to be read and written.
+ *
+ * <p>Where another user than this process's and root may change names ({@link FileMode}), he could have us append to any file of ours, cut it off, or give
+ * it away, by a link in the place of the target. There no link is followed, owner and mode are changed through the open file, and one of our files
+ * that has another name besides is refused. Elsewhere plain paths do.
+ */
+public final class TargetFile {
+    private final Path path;
+    private volatile boolean looked;
+    private volatile boolean amongOthers;
+
+    /** @param path the file; nothing is looked at yet */
+    public TargetFile(@NotNull Path path) {
+        this.path = path;
+    }
+
+    /** {@return the file, or one that is made beside it, open} */
+    public @NotNull FileChannel open(@NotNull Path file, @NotNull Set<? extends OpenOption> how, @NotNull FileAttribute<?>... made) throws IOException {
+        if (!isAmongOthers()) {
+            return FileChannel.open(file, how, made);
+        }
+        Set<OpenOption> noLink = new HashSet<>(how);
+        noLink.add(LinkOption.NOFOLLOW_LINKS);
+        try (Anchor directory = Anchor.of(parent().toRealPath())) {
+            Path reached = directory.path().resolve(file.getFileName());
+            if (Files.exists(reached, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(reached, LinkOption.NOFOLLOW_LINKS)) {
+                throw FileMode.notOrdinary(file, null);
+            }
+            FileChannel open = FileChannel.open(reached, noLink, made);
+            boolean trusted = false;
+            try {
+                requireNoOtherName(file, Files.readAttributes(Anchor.pathOf(open), "unix:uid,nlink"), Files.getAttribute(directory.path(), "unix:uid"));
+                trusted = true;
+                return open;
+            } finally {
+                if (!trusted) {
+                    open.close();
+                }
+            }
+        }
+    }
+
+    private static void requireNoOtherName(Path file, Map<String, Object> unix, Object ownerOfDirectory) throws IOException {
+        Object owner = unix.get("uid");
+        if ((int) unix.get("nlink") > 1 && !owner.equals(ownerOfDirectory) && CurrentUser.trusts(owner)) {
+            throw new IOException(file + " has " + unix.get("nlink") + " names (hard links) and belongs to user " + owner + ", so it may be somebody's file of "
+                    + "another name; nothing was written to it");
+        }
+    }
+
+    /** Gives a file that was just made and written beside this one, and is still open, permissions, and owner and group where this process may. */
+    public void giveAs(@NotNull Path made, @NotNull FileChannel open, @NotNull PosixFileAttributes old) throws IOException {
+        Path reached = isAmongOthers() ? Anchor.pathOf(open) : made;
+        try {
+            PosixFileAttributes now = Files.readAttributes(reached, PosixFileAttributes.class);
+            for (String principal : List.of("group", "owner")) { // the group first: afterwards it may not be ours any more
+                Object wanted = principal.equals("group") ? old.group() : old.owner();
+                if (!wanted.equals(principal.equals("group") ? now.group() : now.owner())) {
+                    Files.setAttribute(reached, "posix:" + principal, wanted);
+                }
+            }
+        } catch (IOException | UnsupportedOperationException e) {
+            // only root may give files away
+        }
+        Files.setPosixFilePermissions(reached, old.permissions());
+    }
+
+    private Path parent() {
+        return Objects.requireNonNull(path.toAbsolutePath().getParent(), "parent");
+    }
+
+    /** Looked at once: the directory's owner, or root, would have to open it to others later. */
+    private boolean isAmongOthers() throws IOException {
+        if (!looked) {
+            amongOthers = CurrentUser.isKnown() && FileMode.othersChangeNames(parent().toRealPath());
+            looked = true;
+        }
+        return amongOthers;
+    }
+}
