@@ -8,6 +8,7 @@ import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.system.Printable;
 import java.io.PrintWriter;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -102,7 +103,7 @@ final class ClearCommand implements Callable<Integer> {
             printAll(out, done);
         } else {
             String named = jdbc.isGiven() ? jdbc.name() : target.toString();
-            out.println(done.isEmpty() ? Printable.text(named) + ": free; there is nothing to clear" : text(named, done.get(0)));
+            out.println(done.isEmpty() ? Printable.text(named) + ": free; there is nothing to clear" + (isMissing(target) ? ", and no file of that name" : "") : text(named, done.get(0)));
             if (!yes && !done.isEmpty() && done.get(0).outcome() == Outcome.WOULD_CLEAR) {
                 out.println(dryRun());
             }
@@ -113,6 +114,11 @@ final class ClearCommand implements Callable<Integer> {
             return Main.say(spec.commandLine(), unnamed.get(), Main.TROUBLE);
         }
         return done.stream().anyMatch(report -> report.outcome() == Outcome.REFUSED) ? REFUSED : 0;
+    }
+
+    /** Then "free" may have been said of another file than the one that is meant. */
+    private boolean isMissing(Path target) {
+        return !jdbc.isGiven() && !Files.exists(target, LinkOption.NOFOLLOW_LINKS);
     }
 
     private ClearOptions options() {

@@ -3,6 +3,8 @@ package dev.sessionlock.cli;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.system.CurrentUser;
+import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.ToolCommand;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.AccessDeniedException;
@@ -89,7 +91,8 @@ final class DoctorCommand implements Callable<Integer> {
         if (CurrentUser.isRoot() && Files.isWritable(real) && LockDirectory.othersRenameOurs(real)) {
             String owner = Files.getOwner(real).getName();
             throw new IOException(real + " is in the hands of others, who could have root change other files than the doctor means; run it as the user "
-                    + "who runs the gateway: sudo -u " + (owner.equals("root") ? "USER" : owner) + " java -jar sessionlock.jar doctor " + real);
+                    + "who runs the gateway: sudo -u " + (owner.equals("root") ? "USER" : owner) + " "
+                    + ToolCommand.words() + " doctor " + Printable.shellWord(real.toString()));
         }
     }
 

@@ -129,14 +129,21 @@ public final class Main implements Callable<Integer> {
 
     private static int badUsage(ParameterException e, String[] args) {
         CommandSpec command = e.getCommandLine().getCommandSpec();
-        String what = e.getMessage();
-        if (e instanceof UnmatchedArgumentException unmatched && command.parent() == null) {
+        String what = e.getMessage().replaceFirst("' is not an? (int|long|double)$", "' is not a number");
+        if (args.length > 0 && !args[0].startsWith("-") && !COMMANDS.containsKey(args[0])) { // also if a command comes later: "help run"
+            CommandLine main = e.getCommandLine().getParent() == null ? e.getCommandLine() : e.getCommandLine().getParent();
+            return say(main, oneLine(noSuchCommand(args[0], main.getCommandSpec())) + " (help: " + main.getCommandName() + " --help)", TROUBLE);
+        } else if (e instanceof UnmatchedArgumentException unmatched && command.parent() == null) {
             String first = unmatched.getUnmatched().get(0);
-            what = first.startsWith("-") ? "unknown option " + first : "there is no command '" + first + "'; try " + commands(command);
+            what = first.startsWith("-") ? "unknown option " + first : noSuchCommand(first, command);
         } else if (e instanceof UnmatchedArgumentException && command.userObject() instanceof RunCommand) {
             what += "; options of the job come after --";
         }
         return say(e.getCommandLine(), oneLine(what) + " (help: " + command.qualifiedName() + " --help)", TROUBLE);
+    }
+
+    private static String noSuchCommand(String name, CommandSpec main) {
+        return "there is no command '" + name + "'; try " + commands(main);
     }
 
     /** {@return the commands that a person may type, in words} */

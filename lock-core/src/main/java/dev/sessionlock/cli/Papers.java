@@ -60,8 +60,13 @@ public final class Papers {
             page.add(text(header));
         }
         page.add(".PP");
+        String between = null;
         for (String synopsis : command.usageMessage().customSynopsis()) {
-            page.add(".B " + text(synopsis));
+            if (between != null) {
+                page.add(between);
+            }
+            page.add(".B " + text(synopsis.strip()));
+            between = ".br";
         }
         for (String paragraph : command.usageMessage().description()) {
             page.add(".PP");

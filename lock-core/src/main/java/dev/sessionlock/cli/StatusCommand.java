@@ -7,6 +7,8 @@ import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.Waiters;
 import dev.sessionlock.internal.seats.Inspector;
+import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.ToolCommand;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.AccessDeniedException;
@@ -90,9 +92,20 @@ final class StatusCommand implements Callable<Integer> {
             LockReport report = locks.inspect(target);
             Path home = target.toAbsolutePath().getParent();
             List<Long> waiters = Waiters.in(home.toRealPath()).of(report.name());
+            if (report.state() == State.FREE && Files.isDirectory(target)) {
+                report = listed(report, target);
+            }
             boolean missing = report.state() == State.FREE && waiters.isEmpty() && !Files.exists(target, LinkOption.NOFOLLOW_LINKS);
             return new Finding(target, missing ? missing(report, target, home) : report, Instant.now(), waiters);
         }
+    }
+
+    /** Somebody wants to know of the files in it. */
+    private static LockReport listed(LockReport report, Path directory) {
+        List<String> evidence = new ArrayList<>(report.evidence());
+        evidence.add("it is a directory, and only files are locked");
+        return new LockReport(report.name(), report.lockFile(), report.state(), report.owner(), evidence,
+                ToolCommand.words() + " list " + Printable.shellWord(directory.toString()));
     }
 
     /** Perhaps a session that is yet to be made, perhaps a slip of the pen: then "free" would be said of another file than the one that is meant. */

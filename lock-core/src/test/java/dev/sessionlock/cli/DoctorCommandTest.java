@@ -160,12 +160,14 @@ class DoctorCommandTest {
     @Test
     void rootIsRefusedInTheDirectoryOfAnotherUser() throws Exception {
         Needs.root();
-        Files.setAttribute(directory, "unix:uid", 65534);
-        try (ToolProcess doctor = ToolProcess.start(scratch, "doctor", directory.toString())) {
+        Path sessions = Files.createDirectory(directory.resolve("my sessions")).toRealPath();
+        Files.setAttribute(sessions, "unix:uid", 65534);
+        try (ToolProcess doctor = ToolProcess.start(scratch, "doctor", sessions.toString())) {
             assertThat(doctor.exitCode()).as(doctor.toString()).isEqualTo(2);
-            assertThat(doctor.err()).contains(directory.toRealPath() + " is in the hands of others", "run it as the user who runs the gateway: sudo -u ");
+            assertThat(doctor.err()).contains(sessions + " is in the hands of others", "run it as the user who runs the gateway: sudo -u ",
+                    " doctor '" + sessions + "'");
         }
-        assertThat(directory).isEmptyDirectory();
+        assertThat(sessions).isEmptyDirectory();
     }
 
     @Test

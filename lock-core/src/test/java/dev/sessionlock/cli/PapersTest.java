@@ -16,7 +16,7 @@ class PapersTest {
 
     @BeforeEach
     void write() throws Exception {
-        Papers.main(new String[] {directory.toString()});
+        Papers.main(new String[] {directory.toString(), "src/main/launcher/sessionlock"});
     }
 
     @Test
@@ -26,9 +26,10 @@ class PapersTest {
         assertThat(page).filteredOn(line -> line.startsWith(".SS ")).containsExactly(
                 ".SS run", ".SS status", ".SS list", ".SS clear", ".SS watch", ".SS doctor", ".SS demo");
         assertThat(page).contains(".B \\-\\-no\\-takeover", ".B \\-\\-older\\-than D", "   76  run: the lock was lost, whatever the job said");
+        assertThat(page).as("each form on a line of its own").containsSequence(".br", ".B sessionlock run [...] FILE \\-c COMMAND");
         assertThat(page).noneMatch(line -> line.contains("${") || line.contains("demo\\-actor") || line.contains("@|"));
         assertThat(page).filteredOn(line -> line.startsWith(".") || line.startsWith("'"))
-                .allMatch(line -> line.matches("\\.(TH|SH|SS|PP|TP|B|nf|fi)( .*)?"));
+                .allMatch(line -> line.matches("\\.(TH|SH|SS|PP|TP|B|br|nf|fi)( .*)?"));
     }
 
     @Test

@@ -60,6 +60,14 @@ class StatusCommandTest {
     }
 
     @Test
+    void directoryIsListedNotLocked() throws Exception {
+        Path sessions = Files.createDirectory(directory.resolve("my sessions"));
+        assertThat(Outcome.of("status", sessions.toString())).isEqualTo(new Outcome(0, sessions + ": free" + System.lineSeparator()
+                + "  evidence  it is a directory, and only files are locked" + System.lineSeparator()
+                + "  to do     java -jar sessionlock.jar list '" + sessions + "'" + System.lineSeparator(), ""));
+    }
+
+    @Test
     void linkInThePlaceOfOurFolderIsTroubleForAllThatLook() throws Exception {
         Path elsewhere = Files.createDirectory(directory.resolve("elsewhere"));
         Files.createSymbolicLink(directory.resolve(".session-locks"), elsewhere);

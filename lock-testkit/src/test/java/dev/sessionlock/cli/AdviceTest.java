@@ -95,7 +95,7 @@ class AdviceTest {
 
     /** {@return the command in a line of advice; empty if it says to do nothing} Where a person has to judge first, the command comes last. */
     private static String command(String advice) {
-        for (String condition : List.of("; if it stays: ", ": then ", "if no program needs it: ")) {
+        for (String condition : List.of("; if it stays: ", ": then ", "; if none does: ")) {
             int at = advice.indexOf(condition);
             if (at >= 0) {
                 return advice.substring(at + condition.length());

@@ -408,7 +408,7 @@ public final class Inspector {
         return owner != null && owner.verdict() == Vitality.Verdict.ALIVE;
     }
 
-    // ---- advice: a line that a shell takes as it is, or that begins with "nothing" or "wait" ----
+    // ---- advice: a line that a shell takes as it is, or that begins with "nothing", "wait" or "look" ----
 
     private Path lockFile() {
         return seen.target().resolveSibling(seen.target().getFileName() + ".lock");
@@ -428,7 +428,7 @@ public final class Inspector {
             case FOREIGN -> isOfAnotherProgram() && holder != null ? foreign(holder.pid(), holder.since() == null ? since : holder.since())
                     : "nothing: the next acquisition replaces it; on a network file system only if it is not renewed for its whole lease";
             case TORN -> isReplaceable(seen) ? "nothing: the next acquisition replaces it once it is old enough"
-                    : "if no program needs it: rm " + Printable.shellWord(lockFile().toString());
+                    : "look whether a program needs it; if none does: rm " + Printable.shellWord(lockFile().toString());
             case NOT_A_LOCK -> notALock();
         };
     }

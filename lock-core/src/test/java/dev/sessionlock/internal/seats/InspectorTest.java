@@ -303,7 +303,7 @@ class InspectorTest {
 
         assertThat(report().state()).isEqualTo(State.TORN);
         assertThat(evidence(report())).contains("nobody can lock a.jsonl");
-        assertThat(report().advice()).isEqualTo("if no program needs it: rm /sessions/a.jsonl.lock");
+        assertThat(report().advice()).isEqualTo("look whether a program needs it; if none does: rm /sessions/a.jsonl.lock");
     }
 
     @Test
