@@ -22,7 +22,7 @@ class StackOverflowTest {
 
     @Test
     void locksAreFreeAfterwards() throws Exception {
-        assertThat(Overflows.run(dir, 60)).isGreaterThan(100);
+        assertThat(Overflows.run(dir, 30)).isGreaterThan(50);
     }
 
     @Test

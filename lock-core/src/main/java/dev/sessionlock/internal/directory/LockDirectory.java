@@ -454,8 +454,8 @@ public final class LockDirectory {
     private void replaceBoardUnlessInPlace() throws IOException {
         Board open = board;
         if (open != null && !open.isInPlace()) {
-            log.warn("somebody removed, cut short or overwrote the board of {} while locks were in use; it is made anew", inner);
-            board = openBoard();
+            board = openBoard(); // if something lies in its way, whoever wants a lock is told
+            log.warn("somebody removed, cut short or overwrote the board of {} while locks were in use; it was made anew", inner);
             open.close();
         }
     }

@@ -91,7 +91,7 @@ class DamageSweepTest {
         return damage == Damage.FORBIDDEN;
     }
 
-    /** Each file and each damage with one way of living: always the same ones. */
+    /** Each file, each damage and each way of living, though not with one another: always the same ones. */
     @Test
     void sessionsCanBeLockedAgain() throws Exception {
         sweep(some(all(damage -> !needsAnotherUser(damage))), SmallJvm.of(Gateway.class));
@@ -99,6 +99,7 @@ class DamageSweepTest {
 
     private static List<Session> some(List<Session> all) {
         return all.stream().filter(session -> (session.file().ordinal() + session.damage().ordinal()) % Life.values().length == session.life().ordinal())
+                .filter(session -> !ONLY.equals(".*") || (2 * session.file().ordinal() + session.damage().ordinal()) % 3 == 0)
                 .toList();
     }
 

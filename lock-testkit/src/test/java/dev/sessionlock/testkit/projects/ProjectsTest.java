@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import javax.tools.ToolProvider;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,6 +28,7 @@ class ProjectsTest {
     Path dir;
 
     @Test
+    @Tag("soak")
     void scenariosThatCloseTheirLocks() throws Exception {
         Path classes = compiled("closes-its-locks/main", SEPARATOR + classPath(entry -> true));
         Path tests = compiled("closes-its-locks/test", classes + SEPARATOR + classPath(entry -> true));
