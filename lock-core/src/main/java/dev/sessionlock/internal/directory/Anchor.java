@@ -67,6 +67,11 @@ final class Anchor implements Closeable {
         }
     }
 
+    /** {@return whether open files have paths here: there is a {@code /proc}} */
+    static boolean isToBeHad() {
+        return POSITIONS.isDirectory();
+    }
+
     /** {@return the path by which it is reached; once it is closed, one that leads nowhere} */
     Path path() {
         return open.isOpen() ? path : CLOSED;

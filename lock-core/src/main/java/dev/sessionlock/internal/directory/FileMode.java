@@ -452,11 +452,9 @@ final class FileMode implements TableFile.Access {
 
     /** As {@link #openToRead}, for one whose reading no interrupt may break off. */
     static RandomAccessFile openToLook(Path file) throws IOException {
-        if (!CurrentUser.isKnown()) { // no /proc
-            return new RandomAccessFile(file.toFile(), "r");
-        }
         try (FileChannel open = openToRead(file)) {
-            return new RandomAccessFile(Anchor.pathOf(open).toFile(), "r");
+            Path its = Anchor.isToBeHad() ? Anchor.pathOf(open) : file; // without /proc, or where it was hidden since, a look goes on
+            return new RandomAccessFile(its.toFile(), "r");
         }
     }
 

@@ -2,6 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.jetbrains.annotations.Nullable;
 
@@ -30,9 +31,10 @@ public final class TableFault extends UncheckedIOException {
                 + "again"));
     }
 
-    /** {@return the fault of a table in whose place another one lies} */
+    /** {@return the fault of a table in whose place another one lies} Its cause has the path looked up anew, which may lead to another directory by now. */
     static TableFault replaced() {
-        return new TableFault(new IOException("the shared table of the locks of this directory was replaced while the lock was taken; try again"));
+        return new TableFault(new NoSuchFileException(Board.FILE, null, "the shared table of the locks of this directory was replaced while the lock was "
+                + "taken; try again"));
     }
 
     /** {@return the fault of a read or write that the system refused} */
