@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,6 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * Another program cuts the shared table short, or overwrites it, under a JVM that holds, lingers, waits and cycles there. The JVM lives on, there are never
  * two holders, and every name can be locked again, there and in other processes.
  */
+@Tag("soak") // in the default build DamageSweepTest damages the table, too
 class DamagedTableTest {
     private static final String PATIENT = "timeout=30000";
     private static final String SHORT = "lease=10000 grace=200";

@@ -116,6 +116,7 @@ class FreezeTest {
     }
 
     @CrashTest
+    @Tag("soak")
     void aLeaseThatOutlastsTheFreezeIsAnError(CrashLab lab) {
         assertThatThrownBy(() -> of(lab, AppendWithTheDefaultLease.class).only("freeze:1:before").freezeAtEveryStep(FREEZE))
                 .isInstanceOf(AssertionError.class).hasMessageContainingAll("it was frozen for 3500 ms, and the lease of its lock on session goes on",
@@ -124,6 +125,7 @@ class FreezeTest {
     }
 
     @CrashTest
+    @Tag("soak")
     void twoThatAcknowledgeTheSameAreAnError(CrashLab lab) {
         assertThatThrownBy(() -> of(lab, AppendWithoutAName.class).only("freeze:1:before").freezeAtEveryStep(FREEZE))
                 .isInstanceOf(AssertionError.class).hasMessageContainingAll("both processes acknowledged \"a line\"", "CrashLab.process()");
