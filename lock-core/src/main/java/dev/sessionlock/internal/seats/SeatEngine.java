@@ -480,8 +480,9 @@ public final class SeatEngine implements EngineLock {
                 line.raiseToken(gone.token()); // the table may have been made anew since, and the wall clock set back
             }
         }
+        late |= hasTakenLong(drawnAt); // by now the record is there, and the look that follows takes its own time
         line.requireInPlace();
-        if (late || hasTakenLong(drawnAt)) {
+        if (late) {
             token = draw(line, place.clock().wallMicros());
             lastToken = token;
             mine.token = token;
