@@ -80,6 +80,8 @@ final class Claims {
         private @Nullable RandomAccessFile file;
         private @Nullable Path path;
         private boolean mayBeLonger;
+        /** The state of {@code .session-locks} at which it was found at its name last; null if that told nothing. */
+        @Nullable DirectoryState inPlaceAsOf;
         /** Recycled or retired: the file may serve another lock by now, as another one of these. */
         private volatile boolean letGo;
 
@@ -87,6 +89,7 @@ final class Claims {
         private Claim(Claim spare) {
             this(spare.owner, spare.number, spare.key, spare.file);
             this.path = spare.path;
+            this.inPlaceAsOf = spare.inPlaceAsOf;
         }
 
         private Claim(long owner, long number, Object key, RandomAccessFile file) {

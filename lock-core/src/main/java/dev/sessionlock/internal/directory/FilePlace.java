@@ -20,9 +20,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.FileTime;
 import java.time.Instant;
-import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -45,6 +43,8 @@ final class FilePlace implements LockPlace {
     /** The line and the board that it was found on: a board that was replaced by hand is not ours any more. */
     private @Nullable Line line;
     private @Nullable Board lineOf;
+    /** The state of {@code .session-locks} at which the files of the line were found in place last; null if that told nothing. */
+    private @Nullable DirectoryState lineInPlaceAsOf;
     /** It was seen to be the only line of this lock: whoever claims another one sees it, and gives his own up. */
     private boolean onlyLine;
 
@@ -55,7 +55,7 @@ final class FilePlace implements LockPlace {
     }
 
     /** When the directory's names had last been changed as our record was seen at {@link Spot#LOCK}; null if that told nothing. */
-    private @Nullable List<FileTime> thereSince;
+    private @Nullable DirectoryState thereSince;
 
     /** The record file that is just being written, and that nobody has yet. */
     private Claims.@Nullable Claim drawn;
@@ -210,6 +210,9 @@ final class FilePlace implements LockPlace {
     }
 
     private void know(Board board, @Nullable Line found, boolean only) {
+        if (found != line || board != lineOf) {
+            lineInPlaceAsOf = null;
+        }
         line = found;
         lineOf = board;
         onlyLine = only;
@@ -302,7 +305,6 @@ final class FilePlace implements LockPlace {
         requireInPlace();
         try {
             Files.createLink(at(spot), claim.path());
-            requireLinked(claim, at(spot));
             claim.rest();
             return true;
         } catch (FileAlreadyExistsException e) {
@@ -321,6 +323,30 @@ final class FilePlace implements LockPlace {
             directory.noteLinkRefused(claim.path(), e);
             throw e;
         }
+    }
+
+    /**
+     * While no name in {@code .session-locks} has changed since both were found in place, one look at that folder tells as much as a look at each.
+     */
+    @Override
+    public void requireInPlace(Slip slip, Spot spot, Line line) throws IOException {
+        if (!(slip instanceof Claims.Claim claim)) {
+            line.requireInPlace();
+            return;
+        }
+        DirectoryState now = lineOf == null ? null : directory.settledInner(); // before the looks that it is to stand for
+        if (now != null && now.equals(claim.inPlaceAsOf) && now.equals(lineInPlaceAsOf) && line == this.line) {
+            return;
+        }
+        try {
+            requireLinked(claim, at(spot));
+        } catch (NoSuchFileException e) {
+            directory.claims().giveUpSwept(claim);
+            throw directory.mode().named(e);
+        }
+        line.requireInPlace();
+        claim.inPlaceAsOf = now;
+        lineInPlaceAsOf = line == this.line ? now : null;
     }
 
     /**
@@ -419,7 +445,7 @@ final class FilePlace implements LockPlace {
 
     @Override
     public boolean isStillAt(Slip slip, Spot spot) throws IOException {
-        List<FileTime> changed = spot == Spot.LOCK && shared() ? directory.namesChanged() : null; // before the look
+        DirectoryState changed = spot == Spot.LOCK && shared() ? directory.namesChanged() : null; // before the look
         if (changed != null && changed.equals(thereSince)) {
             return true;
         }
@@ -476,7 +502,11 @@ final class FilePlace implements LockPlace {
 
     @Override
     public void unlink(Slip slip, Spot spot) throws IOException {
-        Files.deleteIfExists(at(spot));
+        Path path = at(spot);
+        // File.delete is one system call; Files.delete is two, since it looks first whether this is a directory.
+        if (!FileNames.isText(path) || !path.toFile().delete()) {
+            Files.deleteIfExists(path);
+        }
     }
 
     @Override

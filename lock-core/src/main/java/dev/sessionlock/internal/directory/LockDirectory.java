@@ -51,8 +51,6 @@ public final class LockDirectory {
     private static final long LATELY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
     /** So long one look at a directory's times counts. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
-    /** Longer than any file system's time stamps are coarse. */
-    private static final long CHANGED_LATELY_MILLIS = 3_000;
 
     private final Path home;
     private final Path inner;
@@ -75,6 +73,7 @@ public final class LockDirectory {
     private volatile @Nullable KernelView kernelView;
     private volatile Requests requests = Requests.UNKNOWN;
     private volatile Names names = new Names(null, Long.MIN_VALUE / 2);
+    private volatile long innerUnsettledAt = Long.MIN_VALUE / 2;
 
     /** Cells, waiting threads and acquisitions that use this directory; negative once it is closed, or about to be. Guarded by OpenDirectories. */
     int pins;
@@ -559,7 +558,7 @@ public final class LockDirectory {
      * @param seenAt when that was seen, monotonic nanoseconds
      * @param changed when the directory had last changed by then; null if that tells nothing, since it may change once more at the same time
      */
-    private record Requests(boolean any, long seenAt, @Nullable List<FileTime> changed) {
+    private record Requests(boolean any, long seenAt, @Nullable DirectoryState changed) {
         private static final Requests UNKNOWN = new Requests(true, Long.MIN_VALUE / 2, null);
     }
 
@@ -573,7 +572,7 @@ public final class LockDirectory {
         if (now - known.seenAt() < LOOK_NANOS) {
             return known.any();
         }
-        List<FileTime> changed = changesOf(inner);
+        DirectoryState changed = DirectoryState.of(inner);
         boolean any = known.any();
         if (!changed.equals(known.changed())) {
             try (DirectoryStream<Path> all = Files.newDirectoryStream(inner, new NamePrefix("release-"))) {
@@ -586,7 +585,7 @@ public final class LockDirectory {
                 return true; // out of descriptors: each looks for its own request, which costs none
             }
         }
-        requests = new Requests(any, now, settled(changed));
+        requests = new Requests(any, now, changed.isSettled() ? changed : null);
         return any;
     }
 
@@ -596,7 +595,7 @@ public final class LockDirectory {
      * @param changed null if it was so lately that they may be changed once more at the same time
      * @param seenAt when that was seen, monotonic nanoseconds
      */
-    private record Names(@Nullable List<FileTime> changed, long seenAt) {
+    private record Names(@Nullable DirectoryState changed, long seenAt) {
     }
 
     /**
@@ -604,38 +603,32 @@ public final class LockDirectory {
      * twentieth of a second; null if that was a moment ago} As long as they stay the same, so do the names. One look serves all records there: the
      * keeper of ten thousand locks has no time to look at each once a second.
      */
-    @Nullable List<FileTime> namesChanged() throws IOException {
+    @Nullable DirectoryState namesChanged() throws IOException {
         Names known = names;
         long now = Clock.SYSTEM.nanos();
         if (now - known.seenAt() >= LOOK_NANOS) {
-            known = new Names(settled(changesOf(home)), now);
+            DirectoryState state = DirectoryState.of(home);
+            known = new Names(state.isSettled() ? state : null, now);
             names = known;
         }
         return known.changed();
     }
 
     /**
-     * {@return when the names in a directory were changed last, by each of its times that tell} That of modification is set back by rsync and tar
-     * to what it was before they replaced a file there; that of change stays as it is when a name is removed on exFAT and FAT of older Linux
-     * kernels.
+     * {@return the state of {@code .session-locks} as of now; null if it changed so lately that the state does not tell whether it has changed since}
+     * Whoever locks asks this each time, and in a directory that changes it would cost more than it saves: so "lately" is remembered for a moment.
      */
-    static List<FileTime> changesOf(Path directory) throws IOException {
-        try {
-            Map<String, Object> times = Files.readAttributes(directory, "unix:ctime,lastModifiedTime");
-            return List.of((FileTime) times.get("ctime"), (FileTime) times.get("lastModifiedTime"));
-        } catch (UnsupportedOperationException e) { // not a Unix
-            return List.of(Files.getLastModifiedTime(directory));
+    @Nullable DirectoryState settledInner() throws IOException {
+        long now = Clock.SYSTEM.nanos();
+        if (now - innerUnsettledAt < LOOK_NANOS) {
+            return null;
         }
-    }
-
-    private static @Nullable List<FileTime> settled(List<FileTime> changed) {
-        long now = System.currentTimeMillis();
-        for (FileTime time : changed) {
-            if (Math.abs(now - time.toMillis()) <= CHANGED_LATELY_MILLIS) {
-                return null;
-            }
+        DirectoryState state = DirectoryState.of(mode.inner());
+        if (!state.isSettled()) {
+            innerUnsettledAt = now;
+            return null;
         }
-        return changed;
+        return state;
     }
 
     /** The next {@link #hasRequests} looks anew. */

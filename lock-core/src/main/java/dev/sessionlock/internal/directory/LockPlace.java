@@ -118,6 +118,17 @@ public interface LockPlace {
     boolean link(Slip slip, Spot spot) throws IOException;
 
     /**
+     * To be asked once our record is linked: whether that is our record indeed, and whether others who open the table now find this line. Whoever opens
+     * another table after that finds the record, and waits for it. Whoever stood on another one before was not to be seen by us, nor we by him.
+     *
+     * @throws java.nio.file.NoSuchFileException if something else was linked
+     * @throws TableFault if another file lies at the name of one that the line depends on
+     */
+    default void requireInPlace(Slip slip, Spot spot, Line line) throws IOException {
+        line.requireInPlace();
+    }
+
+    /**
      * Puts a record at {@link Spot#LOCK} in place of the one with this key, so that nobody meets that spot empty. With byte 1 in hand. False
      * if another lies there, or where one record cannot lie at two spots.
      */

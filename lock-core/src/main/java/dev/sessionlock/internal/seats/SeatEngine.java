@@ -481,7 +481,7 @@ public final class SeatEngine implements EngineLock {
             }
         }
         late |= hasTakenLong(drawnAt); // by now the record is there, and the look that follows takes its own time
-        line.requireInPlace();
+        place.requireInPlace(slip, spot, line);
         if (late) {
             token = draw(line, place.clock().wallMicros());
             lastToken = token;

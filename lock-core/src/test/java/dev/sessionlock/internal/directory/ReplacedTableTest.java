@@ -5,10 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -80,6 +86,73 @@ class ReplacedTableTest {
             try (SessionLock lock = locks.acquire(session)) {
                 lock.ensureHeld();
             }
+        }
+    }
+
+    /** One look at the folder stands for the looks at its files, while its inode and its times stay the same. */
+    @Nested
+    class OnceTheFolderHasBeenQuiet {
+        private Path inner;
+        private SessionLocks locks;
+
+        @BeforeEach
+        void waitUntilQuiet() throws Exception {
+            inner = dir.resolve(LockDirectory.INNER);
+            locks = SessionLocks.create();
+            locks.acquire(session).close();
+            Awaitility.await().until(() -> DirectoryState.of(inner).isSettled());
+            Awaitility.await().pollInterval(Duration.ofMillis(60)).during(Duration.ofMillis(200)).until(() -> { // it remembers for a moment that it was not
+                locks.acquire(session).close();
+                return true;
+            });
+        }
+
+        @AfterEach
+        void close() {
+            locks.close();
+        }
+
+        private void requireNewTableIsUsed() throws Exception {
+            try (SessionLock lock = locks.acquire(session)) {
+                assertThat(until(session)).isNotZero();
+                assertThat(Files.readString(dir.resolve("session.jsonl.lock"))).contains("\"token\":" + lock.token() + ",");
+                lock.verifyHeld();
+            }
+        }
+
+        @Test
+        void aTableThatIsReplacedIsNoticed() throws Exception {
+            replace(Board.FILE);
+            requireNewTableIsUsed();
+        }
+
+        /** As tar and rsync do it. */
+        @Test
+        void soItIsIfTheTimeOfTheFolderIsSetBack() throws Exception {
+            FileTime before = Files.getLastModifiedTime(inner);
+            replace(Board.FILE);
+            Files.setLastModifiedTime(inner, before);
+            requireNewTableIsUsed();
+        }
+
+        @Test
+        void soIsAFolderThatIsReplacedByACopy() throws Exception {
+            assertThat(new ProcessBuilder("cp", "-a", inner.toString(), dir.resolve("copy").toString()).start().waitFor()).isZero();
+            Files.move(inner, dir.resolve("aside"));
+            Files.move(dir.resolve("copy"), inner);
+            requireNewTableIsUsed();
+        }
+
+        @Test
+        void soIsARecordFile() throws Exception {
+            FileTime before = Files.getLastModifiedTime(inner);
+            try (DirectoryStream<Path> claims = Files.newDirectoryStream(inner, "claim-*")) {
+                for (Path claim : claims) {
+                    Files.move(Files.writeString(dir.resolve("other"), "something else"), claim, StandardCopyOption.ATOMIC_MOVE);
+                }
+            }
+            Files.setLastModifiedTime(inner, before);
+            requireNewTableIsUsed();
         }
     }
 }

@@ -1,0 +1,46 @@
+package dev.sessionlock.internal.directory;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import java.util.Map;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * What one look at a directory tells of the names in it: while two looks are equal and the state {@link #isSettled}, no name was made, moved or
+ * removed there in between.
+ *
+ * <p>Both times are needed. {@code rsync} and {@code tar} set the time of modification back to what it was before they replaced a file. The time of
+ * change stays as it is when a name is removed on exFAT, and on FAT of older Linux kernels.
+ *
+ * @param key the inode of the directory, as Java tells it
+ * @param changed its time of change; null where there is none (not a Unix)
+ * @param modified its time of modification
+ */
+record DirectoryState(Object key, @Nullable FileTime changed, FileTime modified) {
+    /** Longer than any file system's time stamps are coarse. */
+    private static final long COARSEST_MILLIS = 3_000;
+
+    static DirectoryState of(Path directory) throws IOException {
+        try {
+            Map<String, Object> look = Files.readAttributes(directory, "unix:fileKey,ctime,lastModifiedTime");
+            return new DirectoryState(look.get("fileKey"), (FileTime) look.get("ctime"), (FileTime) look.get("lastModifiedTime"));
+        } catch (UnsupportedOperationException e) {
+            BasicFileAttributes look = Files.readAttributes(directory, BasicFileAttributes.class, new LinkOption[0]);
+            return new DirectoryState(FileKey.of(directory, look), null, look.lastModifiedTime());
+        }
+    }
+
+    /** {@return whether the last change lies so far back that a further one would show in the times} */
+    boolean isSettled() {
+        long now = System.currentTimeMillis();
+        return isLongAgo(modified, now) && (changed == null || isLongAgo(changed, now));
+    }
+
+    private static boolean isLongAgo(FileTime time, long now) {
+        return Math.abs(now - time.toMillis()) > COARSEST_MILLIS;
+    }
+}
