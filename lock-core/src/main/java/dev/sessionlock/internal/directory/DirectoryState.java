@@ -2,11 +2,11 @@ package dev.sessionlock.internal.directory;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.util.Map;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /**
@@ -29,7 +29,7 @@ record DirectoryState(Object key, @Nullable FileTime changed, FileTime modified)
             Map<String, Object> look = Files.readAttributes(directory, "unix:fileKey,ctime,lastModifiedTime");
             return new DirectoryState(look.get("fileKey"), (FileTime) look.get("ctime"), (FileTime) look.get("lastModifiedTime"));
         } catch (UnsupportedOperationException e) {
-            BasicFileAttributes look = Files.readAttributes(directory, BasicFileAttributes.class, new LinkOption[0]);
+            BasicFileAttributes look = Files.readAttributes(directory, BasicFileAttributes.class);
             return new DirectoryState(FileKey.of(directory, look), null, look.lastModifiedTime());
         }
     }
@@ -42,5 +42,16 @@ record DirectoryState(Object key, @Nullable FileTime changed, FileTime modified)
 
     private static boolean isLongAgo(FileTime time, long now) {
         return Math.abs(now - time.toMillis()) > COARSEST_MILLIS;
+    }
+
+    /** Written out, as {@link #hashCode} is: to have the JDK make those of a record takes 16 ms of a JVM's first acquisition. */
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof DirectoryState it && key.equals(it.key) && modified.equals(it.modified) && Objects.equals(changed, it.changed);
+    }
+
+    @Override
+    public int hashCode() {
+        return key.hashCode() + 31 * modified.hashCode();
     }
 }
