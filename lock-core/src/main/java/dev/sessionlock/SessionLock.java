@@ -2,7 +2,7 @@ package dev.sessionlock;
 
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.threads.Handle;
-import dev.sessionlock.internal.threads.Held;
+import dev.sessionlock.internal.threads.LockHandle;
 import dev.sessionlock.spi.Hold;
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
@@ -43,9 +43,9 @@ import org.jetbrains.annotations.Nullable;
  * <p>A handle of {@link SessionLocks#acquireAll} stands for several locks at once: it is held while all are.
  */
 public final class SessionLock implements AutoCloseable {
-    private final Held held;
+    private final LockHandle held;
 
-    SessionLock(Held held) {
+    SessionLock(LockHandle held) {
         this.held = held;
     }
 

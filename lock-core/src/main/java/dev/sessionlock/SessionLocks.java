@@ -1,17 +1,17 @@
 package dev.sessionlock;
 
 import dev.sessionlock.internal.seats.FileEngine;
-import dev.sessionlock.internal.seats.Names;
+import dev.sessionlock.internal.seats.LockNameRules;
 import dev.sessionlock.internal.system.StackRoom;
-import dev.sessionlock.internal.threads.Audience;
-import dev.sessionlock.internal.threads.Cells;
+import dev.sessionlock.internal.threads.EventPublisher;
+import dev.sessionlock.internal.threads.LocalLocks;
 import dev.sessionlock.internal.threads.Handle;
-import dev.sessionlock.internal.threads.Handles;
-import dev.sessionlock.internal.threads.Request;
+import dev.sessionlock.internal.threads.CombinedHandle;
+import dev.sessionlock.internal.threads.AcquireRequest;
 import dev.sessionlock.internal.threads.Shutdown;
 import dev.sessionlock.spi.LockEngine;
-import dev.sessionlock.spi.LockEngine.Whereabouts;
-import dev.sessionlock.spi.Sight;
+import dev.sessionlock.spi.LockEngine.LockId;
+import dev.sessionlock.spi.Inspection;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,17 +53,17 @@ import org.jetbrains.annotations.Nullable;
  * {@link LockException} that says so; a thread that asks for what it holds, a {@link LockReentryException}.
  */
 public final class SessionLocks implements AutoCloseable {
-    private final Cells cells;
+    private final LocalLocks locks;
     private final LockOptions defaults;
-    private final Audience audience;
-    private final Subject.Naming naming;
+    private final EventPublisher publisher;
+    private final LockTarget.Naming naming;
 
     private SessionLocks(Builder builder) {
-        this.cells = Cells.of(builder.engine);
+        this.locks = LocalLocks.of(builder.engine);
         this.defaults = builder.defaults;
-        this.naming = new Subject.Naming(builder.engine, builder.root, builder.allowNetworkFileSystem);
-        this.audience = new Audience(builder.listener, builder.executor, builder.takeStrangers, builder.shutdownGraceNanos);
-        cells.moveIn();
+        this.naming = new LockTarget.Naming(builder.engine, builder.root, builder.allowNetworkFileSystem);
+        this.publisher = new EventPublisher(builder.listener, builder.executor, builder.takeStrangers, builder.shutdownGraceNanos);
+        locks.retain();
     }
 
     /** {@return one with the default options} */
@@ -125,13 +125,13 @@ public final class SessionLocks implements AutoCloseable {
     private @Nullable Handle lingers(Path target, LockOptions options) throws LockException {
         Objects.requireNonNull(target, "target");
         StackRoom.requireWhileCold();
-        return options.linger().isZero() ? null : cells.tryAgain(target, audience, options);
+        return options.linger().isZero() ? null : locks.tryReuse(target, publisher, options);
     }
 
     private SessionLock opened(Path target, Handle handle) {
         try {
             if (handle.mayLinger()) {
-                cells.remember(target, handle);
+                locks.remember(target, handle);
             }
         } catch (RuntimeException | Error e) {
             handle.close();
@@ -166,12 +166,12 @@ public final class SessionLocks implements AutoCloseable {
         return opened(acquire(naming.of(name), options, patience(options)));
     }
 
-    private Handle acquire(Subject subject, LockOptions options, long patience) throws LockException, InterruptedException {
+    private Handle acquire(LockTarget subject, LockOptions options, long patience) throws LockException, InterruptedException {
         StackRoom.require();
         try {
-            return cells.acquire(subject.where(), request(subject, options), patience);
+            return locks.acquire(subject.id(), request(subject, options), patience);
         } catch (IOException e) {
-            throw Trouble.explain(e, subject);
+            throw ErrorMessages.explain(e, subject);
         }
     }
 
@@ -209,12 +209,12 @@ public final class SessionLocks implements AutoCloseable {
         return tryAcquire(naming.of(name), options).map(SessionLocks::opened);
     }
 
-    private Optional<Handle> tryAcquire(Subject subject, LockOptions options) throws LockException {
+    private Optional<Handle> tryAcquire(LockTarget subject, LockOptions options) throws LockException {
         StackRoom.require();
         try {
-            return Optional.ofNullable(cells.tryAcquire(subject.where(), request(subject, options)));
+            return Optional.ofNullable(locks.tryAcquire(subject.id(), request(subject, options)));
         } catch (IOException e) {
-            throw Trouble.explain(e, subject);
+            throw ErrorMessages.explain(e, subject);
         }
     }
 
@@ -239,7 +239,7 @@ public final class SessionLocks implements AutoCloseable {
             throw new IllegalArgumentException("no files to lock");
         }
         requireOptions(options);
-        Map<Whereabouts, Subject> inOrder = new TreeMap<>();
+        Map<LockId, LockTarget> inOrder = new TreeMap<>();
         for (Path target : targets) {
             add(naming.of(target), inOrder);
         }
@@ -259,29 +259,29 @@ public final class SessionLocks implements AutoCloseable {
             throw new IllegalArgumentException("no names to lock");
         }
         requireOptions(options);
-        Map<Whereabouts, Subject> inOrder = new TreeMap<>();
+        Map<LockId, LockTarget> inOrder = new TreeMap<>();
         for (String name : names) {
             add(naming.of(name), inOrder);
         }
         return acquireInOrder(inOrder.values(), options);
     }
 
-    private void add(Subject subject, Map<Whereabouts, Subject> inOrder) throws LockException {
+    private void add(LockTarget subject, Map<LockId, LockTarget> inOrder) throws LockException {
         try {
-            inOrder.putIfAbsent(cells.engine().canonical(subject.where()), subject);
+            inOrder.putIfAbsent(locks.engine().canonical(subject.id()), subject);
         } catch (IOException e) {
-            throw Trouble.explain(e, subject);
+            throw ErrorMessages.explain(e, subject);
         }
     }
 
-    private SessionLock acquireInOrder(Collection<Subject> inOrder, LockOptions options) throws LockException, InterruptedException {
-        long end = cells.clock().nanos() + Math.min(patience(options), Long.MAX_VALUE / 2);
+    private SessionLock acquireInOrder(Collection<LockTarget> inOrder, LockOptions options) throws LockException, InterruptedException {
+        long end = locks.clock().nanos() + Math.min(patience(options), Long.MAX_VALUE / 2);
         List<Handle> taken = new ArrayList<>();
         try {
-            for (Subject subject : inOrder) {
-                taken.add(acquire(subject, options, end - cells.clock().nanos()));
+            for (LockTarget subject : inOrder) {
+                taken.add(acquire(subject, options, end - locks.clock().nanos()));
             }
-            return new SessionLock(taken.size() == 1 ? taken.get(0) : new Handles(taken));
+            return new SessionLock(taken.size() == 1 ? taken.get(0) : new CombinedHandle(taken));
         } catch (LockException | InterruptedException | RuntimeException | Error e) {
             taken.forEach(Handle::close);
             throw e;
@@ -419,11 +419,11 @@ public final class SessionLocks implements AutoCloseable {
         return inspect(naming.of(name));
     }
 
-    private LockReport inspect(Subject subject) throws LockException {
+    private LockReport inspect(LockTarget subject) throws LockException {
         try {
-            return cells.engine().look(subject.where()).report();
+            return locks.engine().inspect(subject.id()).report();
         } catch (IOException e) {
-            throw Trouble.explain(e, "look at", subject.shown(), subject.file());
+            throw ErrorMessages.explain(e, "look at", subject.shown(), subject.file());
         }
     }
 
@@ -456,27 +456,27 @@ public final class SessionLocks implements AutoCloseable {
      * @return what is known of each lock, by name
      */
     public @NotNull Stream<LockReport> list(@NotNull String prefix) throws LockException {
-        return cells.engine().locksFiles() ? list(Subject.Naming.path(prefix, "look at")) : reports(looks(prefix));
+        return locks.engine().locksFiles() ? list(LockTarget.Naming.path(prefix, "look at")) : reports(looks(prefix));
     }
 
-    private static Stream<LockReport> reports(List<Sight> sights) {
-        return sights.stream().map(Sight::report).filter(report -> report.state() != LockReport.State.FREE);
+    private static Stream<LockReport> reports(List<Inspection> sights) {
+        return sights.stream().map(Inspection::report).filter(report -> report.state() != LockReport.State.FREE);
     }
 
-    private List<Sight> looks(Path directory) throws LockException {
+    private List<Inspection> looks(Path directory) throws LockException {
         Objects.requireNonNull(directory, "directory");
-        if (cells.engine().locksFiles()) {
-            return Clearing.looks(cells.engine(), directory);
+        if (locks.engine().locksFiles()) {
+            return ClearOperation.looks(locks.engine(), directory);
         }
         String prefix = naming.prefix(directory);
-        return looks(prefix).stream().filter(seen -> seen.where().name().indexOf('/', prefix.length()) < 0).toList();
+        return looks(prefix).stream().filter(seen -> seen.id().name().indexOf('/', prefix.length()) < 0).toList();
     }
 
-    private List<Sight> looks(String prefix) throws LockException {
+    private List<Inspection> looks(String prefix) throws LockException {
         try {
-            return cells.engine().lookAll(prefix);
+            return locks.engine().inspectAll(prefix);
         } catch (IOException e) {
-            throw Trouble.explain(e, "look at", prefix.isEmpty() ? "the locks" : prefix, null);
+            throw ErrorMessages.explain(e, "look at", prefix.isEmpty() ? "the locks" : prefix, null);
         }
     }
 
@@ -505,23 +505,23 @@ public final class SessionLocks implements AutoCloseable {
      * @throws IllegalStateException if this {@code SessionLocks} was closed
      */
     public @NotNull List<ClearReport> clear(@NotNull Path target, @NotNull ClearOptions options) throws LockException, InterruptedException {
-        Clearing clearing = clearing(options);
-        Names.requireNamed(target);
-        if (cells.engine().locksFiles()) {
-            return cells.engine().isDirectory(target) ? clearing.all(target) : clearing.one(naming.of(target));
+        ClearOperation clearing = clearing(options);
+        LockNameRules.requireNamed(target);
+        if (locks.engine().locksFiles()) {
+            return locks.engine().isDirectory(target) ? clearing.all(target) : clearing.one(naming.of(target));
         }
         return Files.isDirectory(target) && options.token().isEmpty() ? clearing.all(looks(target)) : clearing.one(naming.of(target));
     }
 
     /** As {@link #clear(Path, ClearOptions)}, for the lock of one name: see {@link #acquire(String)}. */
     public @NotNull List<ClearReport> clear(@NotNull String name, @NotNull ClearOptions options) throws LockException, InterruptedException {
-        return cells.engine().locksFiles() ? clear(Subject.Naming.path(name, "clear"), options) : clearing(options).one(naming.of(name));
+        return locks.engine().locksFiles() ? clear(LockTarget.Naming.path(name, "clear"), options) : clearing(options).one(naming.of(name));
     }
 
-    private Clearing clearing(ClearOptions options) throws LockException {
+    private ClearOperation clearing(ClearOptions options) throws LockException {
         Objects.requireNonNull(options, "options");
-        cells.ensureOpen(audience);
-        return new Clearing(cells, audience, options, naming.networkAllowed());
+        locks.ensureOpen(publisher);
+        return new ClearOperation(locks, publisher, options, naming.networkAllowed());
     }
 
     LockOptions defaults() {
@@ -530,7 +530,7 @@ public final class SessionLocks implements AutoCloseable {
 
     /** {@return the counters} */
     public @NotNull LockStats stats() {
-        return audience.stats();
+        return publisher.stats();
     }
 
     /**
@@ -539,8 +539,8 @@ public final class SessionLocks implements AutoCloseable {
      */
     @Override
     public void close() {
-        if (audience.close()) {
-            cells.moveOut();
+        if (publisher.close()) {
+            locks.release();
         }
     }
 
@@ -548,9 +548,9 @@ public final class SessionLocks implements AutoCloseable {
         Objects.requireNonNull(options, "options");
     }
 
-    private Request request(Subject subject, LockOptions options) {
+    private AcquireRequest request(LockTarget subject, LockOptions options) {
         Path file = subject.file() == null || naming.engine().locksFiles() ? null : subject.file().toAbsolutePath();
-        return new Request(audience, options, subject.shown(), file);
+        return new AcquireRequest(publisher, options, subject.shown(), file);
     }
 
     private static long patience(LockOptions options) {

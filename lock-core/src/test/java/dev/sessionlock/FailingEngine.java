@@ -43,13 +43,13 @@ public final class FailingEngine {
 
     /** What {@link Object} has, and what reads a constant. */
     private static final Set<String> NEVER_FAILS = Set.of("equals", "hashCode", "toString", "clock", "locksFiles", "outliveTheProcess", "name", "target",
-            "lockFile", "whereabouts", "canonical", "onSuspicion");
+            "lockFile", "idOf", "canonical", "onSuspicion");
 
     private final @Nullable Fault fault;
     private final Map<String, AtomicInteger> calls = new ConcurrentHashMap<>();
     private final AtomicInteger busyTakes = new AtomicInteger();
     /** One for each, so that equal sites stay equal. */
-    private final Map<LockEngine.Site, LockEngine.Site> sites = new ConcurrentHashMap<>();
+    private final Map<LockEngine.LockNamespace, LockEngine.LockNamespace> sites = new ConcurrentHashMap<>();
     private volatile boolean failed;
     private volatile boolean disarmed;
     private volatile Set<String> failing = Set.of();
@@ -121,8 +121,8 @@ public final class FailingEngine {
         if (fails) {
             throw new Injected(fault.toString());
         }
-        if (result instanceof LockEngine.Site site) {
-            return sites.computeIfAbsent(site, one -> between(LockEngine.Site.class, one));
+        if (result instanceof LockEngine.LockNamespace namespace) {
+            return sites.computeIfAbsent(namespace, one -> between(LockEngine.LockNamespace.class, one));
         }
         return result instanceof EngineLock lock ? between(EngineLock.class, lock) : result;
     }

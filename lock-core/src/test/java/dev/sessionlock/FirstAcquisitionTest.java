@@ -25,7 +25,7 @@ class FirstAcquisitionTest {
         assertThat(said.stream().filter(line -> line.startsWith("acquired"))).containsExactly("acquired 1, held 0, flight recorder true");
         loaded = classes(said);
         loadedFirst = classes(said.subList(0, said.indexOf("held")));
-        assertThat(loaded).as("it is the log").contains("dev.sessionlock.internal.threads.Cell");
+        assertThat(loaded).as("it is the log").contains("dev.sessionlock.internal.threads.LocalLock");
     }
 
     private static List<String> classes(List<String> said) {

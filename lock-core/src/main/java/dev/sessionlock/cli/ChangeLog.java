@@ -20,7 +20,7 @@ final class ChangeLog {
 
     private final ZoneId zone;
     private List<String> unnamedBefore = List.of();
-    private @Nullable Map<String, Sighting> before;
+    private @Nullable Map<String, LockRow> before;
     /** Those whose length, or that of the wait for them, has been told. */
     private final Set<String> longTold = new HashSet<>();
     private final Set<String> waitTold = new HashSet<>();
@@ -30,17 +30,17 @@ final class ChangeLog {
     }
 
     /** {@return the lines on what has changed since the last call; on the first call, on what there is} */
-    List<String> lines(Snapshot snapshot) {
+    List<String> lines(ViewSnapshot snapshot) {
         List<String> lines = new ArrayList<>();
-        Map<String, Sighting> now = new HashMap<>();
-        for (Sighting sighting : snapshot.sightings()) {
+        Map<String, LockRow> now = new HashMap<>();
+        for (LockRow sighting : snapshot.sightings()) {
             now.put(sighting.session(), sighting);
         }
         if (before != null) {
-            before.values().stream().filter(old -> old.isLocked() && !isLocked(now.get(old.session()))).sorted(Sighting.WORST_FIRST)
+            before.values().stream().filter(old -> old.isLocked() && !isLocked(now.get(old.session()))).sorted(LockRow.WORST_FIRST)
                     .forEach(old -> released(lines, snapshot.at(), old));
         }
-        for (Sighting sighting : snapshot.sightings()) {
+        for (LockRow sighting : snapshot.sightings()) {
             compare(lines, snapshot.at(), before == null ? null : before.get(sighting.session()), sighting);
         }
         for (String unnamed : snapshot.unnamed()) {
@@ -53,17 +53,17 @@ final class ChangeLog {
         return lines;
     }
 
-    private static boolean isLocked(@Nullable Sighting sighting) {
+    private static boolean isLocked(@Nullable LockRow sighting) {
         return sighting != null && sighting.isLocked();
     }
 
-    private void released(List<String> lines, Instant at, Sighting old) {
+    private void released(List<String> lines, Instant at, LockRow old) {
         lines.add(line(at, "released", old, old.who() + (old.finding().age() == null ? "" : ", held about " + old.age())));
         longTold.remove(old.session());
         waitTold.remove(old.session());
     }
 
-    private void compare(List<String> lines, Instant at, @Nullable Sighting old, Sighting sighting) {
+    private void compare(List<String> lines, Instant at, @Nullable LockRow old, LockRow sighting) {
         boolean wasLocked = isLocked(old);
         if (sighting.isLocked()) {
             if (wasLocked && !sighting.isSameHold(old)) {
@@ -87,7 +87,7 @@ final class ChangeLog {
         }
     }
 
-    private static String owner(Sighting sighting) {
+    private static String owner(LockRow sighting) {
         return sighting.who() + (sighting.purpose().isEmpty() ? "" : ", " + sighting.purpose());
     }
 
@@ -95,7 +95,7 @@ final class ChangeLog {
         return TIME.format(at.truncatedTo(ChronoUnit.SECONDS).atZone(zone).toOffsetDateTime());
     }
 
-    private String line(Instant at, String event, Sighting sighting, String detail) {
+    private String line(Instant at, String event, LockRow sighting, String detail) {
         return (time(at) + "  " + String.format("%-10s", event) + "  " + sighting.session() + "  " + detail).stripTrailing();
     }
 }

@@ -109,7 +109,7 @@ final class ClearCommand implements Callable<Integer> {
             }
         }
         out.flush();
-        Optional<String> unnamed = directory ? Unnamed.in(path) : Optional.empty();
+        Optional<String> unnamed = directory ? UnreadableNames.in(path) : Optional.empty();
         if (unnamed.isPresent()) {
             return Main.say(spec.commandLine(), unnamed.get(), Main.TROUBLE);
         }
@@ -137,11 +137,11 @@ final class ClearCommand implements Callable<Integer> {
         StringBuilder text = new StringBuilder(Printable.text(named) + ": " + styled(report, word(report)));
         String label = "because";
         for (String fact : report.lock().evidence()) {
-            text.append(System.lineSeparator()).append(Finding.line(label, fact));
+            text.append(System.lineSeparator()).append(ReportView.line(label, fact));
             label = "";
         }
         if (!report.lock().advice().isEmpty() && report.outcome() == Outcome.REFUSED) {
-            text.append(System.lineSeparator()).append(Finding.line("to do", report.lock().advice()));
+            text.append(System.lineSeparator()).append(ReportView.line("to do", report.lock().advice()));
         }
         return text.toString();
     }
@@ -154,7 +154,7 @@ final class ClearCommand implements Callable<Integer> {
                     + String.format("%-" + names + "s", name(report)) + "   "
                     + Printable.text(facts(report)));
             if (report.outcome() == Outcome.REFUSED && !report.lock().advice().isEmpty()) {
-                out.println(Finding.line("to do", report.lock().advice()));
+                out.println(ReportView.line("to do", report.lock().advice()));
             }
         }
         Map<Outcome, Long> outcomes = done.stream().collect(Collectors.groupingBy(ClearReport::outcome, TreeMap::new, Collectors.counting()));
@@ -166,7 +166,7 @@ final class ClearCommand implements Callable<Integer> {
     }
 
     private String name(ClearReport report) {
-        Path shown = new Finding(path.resolve(report.lock().name()), report.lock(), Instant.now()).shown();
+        Path shown = new ReportView(path.resolve(report.lock().name()), report.lock(), Instant.now()).shown();
         return Printable.text(shown.getFileName().toString());
     }
 
@@ -207,7 +207,7 @@ final class ClearCommand implements Callable<Integer> {
         JsonWriter json = new JsonWriter().beginObject().member("version", 1).name("locks").beginArray();
         for (ClearReport report : done) {
             Path file = directory ? target.resolve(report.lock().name()) : target;
-            new Finding(file, report.lock(), now).members(json.beginObject())
+            new ReportView(file, report.lock(), now).members(json.beginObject())
                     .member("outcome", word(report).replace(' ', '-'))
                     .endObject();
         }

@@ -1,7 +1,7 @@
 package dev.sessionlock.cli;
 
-import dev.sessionlock.cli.DemoActor.Mark;
-import dev.sessionlock.cli.DemoActorCommand.Order;
+import dev.sessionlock.cli.DemoActor.ActorMark;
+import dev.sessionlock.cli.DemoActorCommand.ActorOrder;
 import dev.sessionlock.internal.system.Printable;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -33,19 +33,19 @@ final class Demo implements AutoCloseable {
     private final Path directory;
     private final Path file;
     private final JobMark mark;
-    private final Guardian guardian;
+    private final ParentDeathGuard guardian;
     private final long start = System.nanoTime();
 
     private final List<DemoActor> cast = new ArrayList<>();
     private final List<DemoActor> writers = new ArrayList<>();
     private DemoActor compaction;
     private int hired;
-    private final List<Scene> scenes = new ArrayList<>();
+    private final List<DemoScene> scenes = new ArrayList<>();
 
     private final ReentrantLock mutex = new ReentrantLock();
     private final Condition heard = mutex.newCondition();
     /** Guarded by the mutex. */
-    private final List<Mark> marks = new ArrayList<>();
+    private final List<ActorMark> marks = new ArrayList<>();
     /** Guarded by the mutex. */
     private boolean closed;
 
@@ -56,7 +56,7 @@ final class Demo implements AutoCloseable {
      * @param seconds until writing went on
      * @param how what let the others in
      */
-    private record Scene(String event, double seconds, String how) {
+    private record DemoScene(String event, double seconds, String how) {
     }
 
     /** Writing did not go on, or an actor did not do its part. */
@@ -73,7 +73,7 @@ final class Demo implements AutoCloseable {
         this.directory = directory;
         this.file = directory.resolve("session.jsonl");
         this.mark = JobMark.random();
-        this.guardian = Guardian.start(mark, true);
+        this.guardian = ParentDeathGuard.start(mark, true);
     }
 
     /** {@return whether no line was lost, torn or doubled} */
@@ -98,7 +98,7 @@ final class Demo implements AutoCloseable {
         for (DemoActor writer : writers) {
             await("the first line of " + writer.name(), 0, told -> told.actor() == writer && told.is("counted"));
         }
-        Mark compacted = await("the first compaction", 0, told -> told.is("compacted"));
+        ActorMark compacted = await("the first compaction", 0, told -> told.is("compacted"));
         say("all are at work; the first compaction: " + compacted.words().get(1) + " -> " + compacted.words().get(2) + " bytes");
     }
 
@@ -123,7 +123,7 @@ final class Demo implements AutoCloseable {
 
     private void killCompaction() throws IOException, InterruptedException, StuckException {
         traffic();
-        Mark holds = bring(compaction, Order.DIE);
+        ActorMark holds = bring(compaction, ActorOrder.DIE);
         long now = System.nanoTime();
         compaction.kill();
         say("kill -9 of the compaction job (pid " + compaction.pid() + ") while it holds the lock, its new file half written");
@@ -135,7 +135,7 @@ final class Demo implements AutoCloseable {
     private void killWriter() throws IOException, InterruptedException, StuckException {
         traffic();
         DemoActor victim = writers.remove(0);
-        Mark holds = bring(victim, Order.DIE);
+        ActorMark holds = bring(victim, ActorOrder.DIE);
         long now = System.nanoTime();
         victim.kill();
         say("kill -9 of writer " + victim.name() + " (pid " + victim.pid() + ") in the middle of a line");
@@ -148,10 +148,10 @@ final class Demo implements AutoCloseable {
         traffic();
         DemoActor leaking = writers.get(0);
         int before = heardSoFar();
-        Mark holds = bring(leaking, Order.LEAK);
+        ActorMark holds = bring(leaking, ActorOrder.LEAK);
         say("a request of writer " + leaking.name() + " forgets to close its handle; the process lives on");
-        Mark next = wentOnMark(holds, before);
-        Mark ended = await("the end of the leak", before, told -> told.is("leak-ended") && told.actor() == leaking);
+        ActorMark next = wentOnMark(holds, before);
+        ActorMark ended = await("the end of the leak", before, told -> told.is("leak-ended") && told.actor() == leaking);
         boolean collected = ended.words().get(2).equals("LEAKED");
         record("handle leaked, its process lives on", holds.at(), next.at(),
                 collected ? "the garbage collector found it" : "maxHold (" + DemoActorCommand.MAX_HOLD.toSeconds() + " s here) was over");
@@ -161,18 +161,18 @@ final class Demo implements AutoCloseable {
         traffic();
         DemoActor frozen = writers.get(1);
         int before = heardSoFar();
-        Mark holds = bring(frozen, Order.FREEZE);
+        ActorMark holds = bring(frozen, ActorOrder.FREEZE);
         long now = System.nanoTime();
         frozen.signal("STOP");
         awaitStandstill(frozen);
-        frozen.order(Order.GO);
+        frozen.order(ActorOrder.GO);
         say("kill -STOP of writer " + frozen.name() + " (pid " + frozen.pid() + ") just before it writes, holding the lock");
         wentOn("holder frozen with SIGSTOP", holds, now, "its lease (" + DemoActorCommand.LEASE.toSeconds() + " s here) ran out");
         TimeUnit.MILLISECONDS.sleep(TRAFFIC_MILLIS / 2);
         frozen.signal("CONT");
-        Mark refused = await("the refusal of the late write", before, told -> told.actor() == frozen && told.is("refused"));
+        ActorMark refused = await("the refusal of the late write", before, told -> told.actor() == frozen && told.is("refused"));
         String line = refused.words().get(1);
-        Mark counted = await("the retry of the late write", before,
+        ActorMark counted = await("the retry of the late write", before,
                 told -> told.actor() == frozen && told.is("counted") && told.words().get(1).equals(line));
         boolean landed = await("the retry", before, told -> told == counted || told.actor() == frozen && told.is("landed")).is("landed");
         say("kill -CONT: its late write of line " + line + " did not count (" + refused.words().get(2)
@@ -182,7 +182,7 @@ final class Demo implements AutoCloseable {
     /** The signal stops one thread after the other: one that still ran would hear the order to go on, and write in time. */
     private static void awaitStandstill(DemoActor frozen) throws InterruptedException, StuckException {
         long start = System.nanoTime();
-        while (!Kin.standsStill(frozen.pid())) {
+        while (!ProcessTree.standsStill(frozen.pid())) {
             if (System.nanoTime() - start > TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS)) {
                 throw new StuckException(frozen.name() + " does not stop");
             }
@@ -193,7 +193,7 @@ final class Demo implements AutoCloseable {
     private void removeByHand() throws IOException, InterruptedException, StuckException {
         traffic();
         DemoActor holder = writers.get(0);
-        Mark holds = bring(holder, Order.LINGER);
+        ActorMark holds = bring(holder, ActorOrder.LINGER);
         long now = System.nanoTime();
         Files.delete(directory.resolve("session.jsonl.lock"));
         say("rm session.jsonl.lock while writer " + holder.name() + " holds it");
@@ -204,12 +204,12 @@ final class Demo implements AutoCloseable {
     private void finish() throws IOException, InterruptedException, StuckException {
         say("stopping the writers, then a last compaction");
         for (DemoActor writer : writers) {
-            writer.order(Order.STOP);
+            writer.order(ActorOrder.STOP);
         }
         for (DemoActor writer : writers) {
             requireEnd(writer);
         }
-        compaction.order(Order.STOP);
+        compaction.order(ActorOrder.STOP);
         requireEnd(compaction);
     }
 
@@ -219,7 +219,7 @@ final class Demo implements AutoCloseable {
         }
     }
 
-    private Mark bring(DemoActor actor, Order order) throws IOException, InterruptedException, StuckException {
+    private ActorMark bring(DemoActor actor, ActorOrder order) throws IOException, InterruptedException, StuckException {
         int before = heardSoFar();
         actor.order(order);
         return await("the lock for " + actor.name(), before, told -> told.actor() == actor && told.is("holds"));
@@ -231,20 +231,20 @@ final class Demo implements AutoCloseable {
 
     // ---- measuring ----
 
-    private void wentOn(String event, Mark holds, long since, String how) throws InterruptedException, StuckException {
+    private void wentOn(String event, ActorMark holds, long since, String how) throws InterruptedException, StuckException {
         record(event, since, wentOnMark(holds, 0).at(), how);
     }
 
-    private Mark wentOnMark(Mark holds, int from) throws InterruptedException, StuckException {
+    private ActorMark wentOnMark(ActorMark holds, int from) throws InterruptedException, StuckException {
         return await("writing to go on", from, told -> told.is("counted") && told.token() > holds.token());
     }
 
     private void record(String event, long since, long until, String how) {
-        scenes.add(new Scene(event, Math.max(0, until - since) / 1e9, how));
+        scenes.add(new DemoScene(event, Math.max(0, until - since) / 1e9, how));
         say("  writing went on after " + seconds(until - since));
     }
 
-    private void hear(Mark told) {
+    private void hear(ActorMark told) {
         mutex.lock();
         try {
             marks.add(told);
@@ -263,14 +263,14 @@ final class Demo implements AutoCloseable {
         }
     }
 
-    private Mark await(String what, int from, Predicate<Mark> wanted) throws InterruptedException, StuckException {
+    private ActorMark await(String what, int from, Predicate<ActorMark> wanted) throws InterruptedException, StuckException {
         long left = TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
         int next = from;
         mutex.lock();
         try {
             while (true) {
                 for (; next < marks.size(); next++) {
-                    Mark told = marks.get(next);
+                    ActorMark told = marks.get(next);
                     if (wanted.test(told)) {
                         return told;
                     } else if (told.is("ended") && !told.actor().isDismissed()) {
@@ -301,7 +301,7 @@ final class Demo implements AutoCloseable {
     private void timeline() {
         out.println();
         out.printf("%-38s %20s   %s%n", "event", "writing went on after", "because");
-        for (Scene scene : scenes) {
+        for (DemoScene scene : scenes) {
             out.printf(Locale.ROOT, "%-38s %19.2f s   %s%n", scene.event(), scene.seconds(), scene.how());
         }
         out.printf("%-38s %21s   %s%n", "the outage", "22 min", "somebody ran rm");
@@ -313,11 +313,11 @@ final class Demo implements AutoCloseable {
         Map<String, Integer> found = new HashMap<>();
         int torn = 0;
         for (String text : Files.readAllLines(file)) { // also a torn one at the end
-            Transcript.Line line = Transcript.Line.parse(text);
-            if (line == null) {
+            Transcript.TranscriptLine entry = Transcript.TranscriptLine.parse(text);
+            if (entry == null) {
                 torn++;
             } else {
-                found.merge(line.id(), 1, Integer::sum);
+                found.merge(entry.id(), 1, Integer::sum);
             }
         }
         Set<String> lost = new HashSet<>(counted);

@@ -25,7 +25,7 @@ final class DemoActor {
      * @param words what
      * @param at when it was heard, monotonic nanoseconds
      */
-    record Mark(DemoActor actor, List<String> words, long at) {
+    record ActorMark(DemoActor actor, List<String> words, long at) {
 
         boolean is(String word) {
             return words.get(0).equals(word);
@@ -37,7 +37,7 @@ final class DemoActor {
         }
     }
 
-    private DemoActor(String name, Process process, Consumer<Mark> listener) {
+    private DemoActor(String name, Process process, Consumer<ActorMark> listener) {
         this.name = name;
         this.process = process;
         this.ears = new Thread(() -> hear(listener), "hears-" + name);
@@ -46,7 +46,7 @@ final class DemoActor {
     }
 
     /** Starts one, on a thread that stays: with it the actor ends. */
-    static DemoActor start(String name, boolean compaction, Path file, JobMark mark, Consumer<Mark> listener)
+    static DemoActor start(String name, boolean compaction, Path file, JobMark mark, Consumer<ActorMark> listener)
             throws IOException {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx48m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"),
@@ -56,20 +56,20 @@ final class DemoActor {
         }
         command.add(name);
         command.add(file.toString());
-        ProcessBuilder builder = new ProcessBuilder(Guardian.tethered(command)).redirectError(ProcessBuilder.Redirect.INHERIT);
+        ProcessBuilder builder = new ProcessBuilder(ParentDeathGuard.tethered(command)).redirectError(ProcessBuilder.Redirect.INHERIT);
         mark.addTo(builder.environment());
         return new DemoActor(name, builder.start(), listener);
     }
 
-    private void hear(Consumer<Mark> listener) {
+    private void hear(Consumer<ActorMark> listener) {
         try (BufferedReader out = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
             for (String line = out.readLine(); line != null; line = out.readLine()) {
-                listener.accept(new Mark(this, List.of(line.split(" ")), System.nanoTime()));
+                listener.accept(new ActorMark(this, List.of(line.split(" ")), System.nanoTime()));
             }
         } catch (IOException e) {
             // as the end
         }
-        listener.accept(new Mark(this, List.of("ended"), System.nanoTime()));
+        listener.accept(new ActorMark(this, List.of("ended"), System.nanoTime()));
     }
 
     String name() {
@@ -85,15 +85,15 @@ final class DemoActor {
         return dismissed;
     }
 
-    void order(DemoActorCommand.Order order) throws IOException {
-        dismissed |= order == DemoActorCommand.Order.STOP;
+    void order(DemoActorCommand.ActorOrder order) throws IOException {
+        dismissed |= order == DemoActorCommand.ActorOrder.STOP;
         OutputStream in = process.getOutputStream();
         in.write((order + "\n").getBytes(StandardCharsets.US_ASCII));
         in.flush();
     }
 
     void signal(String signal) {
-        Kin.signal(signal, List.of(process.toHandle()));
+        ProcessTree.signal(signal, List.of(process.toHandle()));
     }
 
     /** {@return whether it has ended, and all that it told was heard} */

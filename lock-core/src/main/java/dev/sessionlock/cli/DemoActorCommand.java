@@ -45,7 +45,7 @@ final class DemoActorCommand implements Callable<Integer> {
     private static final long COMPACTION_REST_MILLIS = 700;
 
     /** What an actor is told to do, once, the next time that it holds the lock. */
-    enum Order {
+    enum ActorOrder {
         /** Stop half-way, in order to be killed. */
         DIE,
         /** Stop before the write, in order to be frozen; write when told to go on. */
@@ -69,7 +69,7 @@ final class DemoActorCommand implements Callable<Integer> {
     @Parameters(index = "1")
     private Path file;
 
-    private final BlockingQueue<Order> orders = new LinkedBlockingQueue<>();
+    private final BlockingQueue<ActorOrder> orders = new LinkedBlockingQueue<>();
     private final AtomicBoolean leaked = new AtomicBoolean();
     private SessionFile session;
 
@@ -92,7 +92,7 @@ final class DemoActorCommand implements Callable<Integer> {
     private void hear() {
         try (BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII))) {
             for (String line = in.readLine(); line != null; line = in.readLine()) {
-                orders.add(Order.valueOf(line));
+                orders.add(ActorOrder.valueOf(line));
             }
         } catch (IOException e) {
             // as the end
@@ -111,63 +111,63 @@ final class DemoActorCommand implements Callable<Integer> {
     // ---- a writer ----
 
     private void writeAgainAndAgain(SessionLocks locks) throws Exception {
-        Order order = null;
-        for (int number = 1; order != Order.STOP; number++) {
+        ActorOrder order = null;
+        for (int number = 1; order != ActorOrder.STOP; number++) {
             write(line(number, "writer " + name), order);
             order = orders.poll(WRITER_REST_MILLIS, TimeUnit.MILLISECONDS);
-            if (order == Order.LEAK) {
+            if (order == ActorOrder.LEAK) {
                 leak(locks, ++number);
                 order = null;
             }
         }
     }
 
-    private Transcript.Line line(int number, String author) {
-        return new Transcript.Line(String.format(Locale.ROOT, "%s-%05d", name, number), "message " + number + " of " + author);
+    private Transcript.TranscriptLine line(int number, String author) {
+        return new Transcript.TranscriptLine(String.format(Locale.ROOT, "%s-%05d", name, number), "message " + number + " of " + author);
     }
 
     /** Writes one line and counts it, however often it has to be tried. */
-    private void write(Transcript.Line line, @Nullable Order order) throws Exception {
-        Order once = order;
+    private void write(Transcript.TranscriptLine entry, @Nullable ActorOrder order) throws Exception {
+        ActorOrder once = order;
         boolean again = false;
         while (true) {
-            Order trouble = once;
+            ActorOrder trouble = once;
             boolean look = again;
             try {
                 long token = session.<Long, Exception>withLock(lock -> {
-                    if (look && Transcript.has(session.lines(), line.id())) {
-                        tell("landed " + line.id()); // the write that came too late is there after all: once more would double it
+                    if (look && Transcript.has(session.lines(), entry.id())) {
+                        tell("landed " + entry.id()); // the write that came too late is there after all: once more would double it
                     } else {
-                        getIntoTrouble(trouble, line, lock);
-                        session.append(lock, List.of(line.written()));
+                        getIntoTrouble(trouble, entry, lock);
+                        session.append(lock, List.of(entry.written()));
                     }
                     return lock.token();
                 });
-                tell("counted " + line.id() + " " + token);
+                tell("counted " + entry.id() + " " + token);
                 return;
             } catch (LockLostException e) {
-                tell("refused " + line.id() + " " + e.reason());
+                tell("refused " + entry.id() + " " + e.reason());
                 once = null;
                 again = true;
             } catch (LockTimeoutException e) {
-                tell("in-vain " + line.id());
+                tell("in-vain " + entry.id());
             }
         }
     }
 
-    private void getIntoTrouble(@Nullable Order order, Transcript.Line line, SessionLock lock) throws IOException, InterruptedException {
-        if (order == null || order == Order.STOP) {
+    private void getIntoTrouble(@Nullable ActorOrder order, Transcript.TranscriptLine entry, SessionLock lock) throws IOException, InterruptedException {
+        if (order == null || order == ActorOrder.STOP) {
             return;
         }
-        if (order == Order.DIE) {
-            writeRaw(line.written().substring(0, 40));
+        if (order == ActorOrder.DIE) {
+            writeRaw(entry.written().substring(0, 40));
         }
         tell("holds - " + lock.token());
         switch (order) {
             case DIE -> Thread.sleep(Long.MAX_VALUE);
             case FREEZE -> {
-                await(Order.GO);
-                writeRaw(line.written() + "\n"); // as if it had been frozen after its last look at the lock
+                await(ActorOrder.GO);
+                writeRaw(entry.written() + "\n"); // as if it had been frozen after its last look at the lock
             }
             case LINGER -> holdUntilLost(lock);
             default -> { }
@@ -179,7 +179,7 @@ final class DemoActorCommand implements Callable<Integer> {
         Files.writeString(file, text, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
 
-    private void await(Order expected) throws InterruptedException {
+    private void await(ActorOrder expected) throws InterruptedException {
         while (orders.take() != expected) {
             continue;
         }
@@ -198,9 +198,9 @@ final class DemoActorCommand implements Callable<Integer> {
         Thread request = new Thread(() -> {
             try {
                 SessionLock lock = locks.acquire(file, WRITING.withPurpose("a request that forgets to close"));
-                Transcript.Line line = line(number, "a leaking request of " + name);
-                session.append(lock, List.of(line.written()));
-                tell("counted " + line.id() + " " + lock.token());
+                Transcript.TranscriptLine entry = line(number, "a leaking request of " + name);
+                session.append(lock, List.of(entry.written()));
+                tell("counted " + entry.id() + " " + lock.token());
                 tell("holds - " + lock.token());
             } catch (IOException | InterruptedException e) {
                 tell("failed " + e);
@@ -217,7 +217,7 @@ final class DemoActorCommand implements Callable<Integer> {
     private void serveOtherRequests() {
         try {
             while (leaked.get()) {
-                session.lines().forEach(Transcript.Line::parse);
+                session.lines().forEach(Transcript.TranscriptLine::parse);
                 Thread.sleep(2);
             }
         } catch (IOException | InterruptedException e) {
@@ -238,15 +238,15 @@ final class DemoActorCommand implements Callable<Integer> {
     // ---- the compaction job ----
 
     private void compactAgainAndAgain(SessionLocks locks) throws Exception {
-        Order order = null;
-        while (order != Order.STOP) {
+        ActorOrder order = null;
+        while (order != ActorOrder.STOP) {
             compact(locks, order);
             order = orders.poll(COMPACTION_REST_MILLIS, TimeUnit.MILLISECONDS);
         }
         compact(locks, null);
     }
 
-    private void compact(SessionLocks locks, @Nullable Order order) throws Exception {
+    private void compact(SessionLocks locks, @Nullable ActorOrder order) throws Exception {
         try (SessionLock lock = locks.acquire(file, COMPACTION)) {
             if (!Files.exists(file)) {
                 return;
@@ -254,7 +254,7 @@ final class DemoActorCommand implements Callable<Integer> {
             long before = Files.size(file);
             session.<Exception>compact(lock, lines -> {
                 List<String> compacted = Transcript.compacted(lines);
-                if (order == Order.DIE) {
+                if (order == ActorOrder.DIE) {
                     Files.write(file.resolveSibling(file.getFileName() + ".compacting-" + lock.token()), compacted.subList(0, compacted.size() / 2));
                     tell("holds - " + lock.token());
                     Thread.sleep(Long.MAX_VALUE);

@@ -1,6 +1,6 @@
 package dev.sessionlock.cli;
 
-import dev.sessionlock.cli.Check.Verdict;
+import dev.sessionlock.cli.ProbeResult.ProbeVerdict;
 import dev.sessionlock.internal.system.Printable;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,7 +15,7 @@ import picocli.CommandLine.Help.Ansi;
  * @param directory its real path
  * @param checks all checks, in the order in which they are shown
  */
-record Diagnosis(Path directory, List<Check> checks) {
+record Diagnosis(Path directory, List<ProbeResult> checks) {
     /** Those that prove exclusion: without an answer nothing is safe. What else cannot be told does no harm. */
     private static final Set<String> PROOFS = Set.of(
             PairProbes.EXCLUSION, PairProbes.AFTER_KILL, PairProbes.MAPPED_PAGES, PairProbes.SESSION_LOCKS);
@@ -23,8 +23,8 @@ record Diagnosis(Path directory, List<Check> checks) {
     private static final int VERDICT = 9;
 
     boolean safe() {
-        return checks.stream().noneMatch(check -> check.is(Verdict.NOT_OK) || check.is(Verdict.UNKNOWN) && PROOFS.contains(check.name()))
-                && checks.stream().map(Check::name).toList().containsAll(PROOFS);
+        return checks.stream().noneMatch(check -> check.is(ProbeVerdict.NOT_OK) || check.is(ProbeVerdict.UNKNOWN) && PROOFS.contains(check.name()))
+                && checks.stream().map(ProbeResult::name).toList().containsAll(PROOFS);
     }
 
     /** {@return the verdict in one sentence} */
@@ -32,16 +32,16 @@ record Diagnosis(Path directory, List<Check> checks) {
         if (safe()) {
             return "Locks are safe here: two JVMs kept each other out, and kill -9 let go.";
         }
-        List<String> wrong = names(Verdict.NOT_OK);
+        List<String> wrong = names(ProbeVerdict.NOT_OK);
         if (wrong.isEmpty()) {
-            return "Locks are not known to be safe here: nothing is wrong, but " + and(names(Verdict.UNKNOWN).stream()
+            return "Locks are not known to be safe here: nothing is wrong, but " + and(names(ProbeVerdict.UNKNOWN).stream()
                     .filter(PROOFS::contains).toList()) + " could not be tried.";
         }
         return "Do not rely on locks here before this is put right: " + and(wrong) + ".";
     }
 
-    private List<String> names(Verdict verdict) {
-        return checks.stream().filter(check -> check.is(verdict)).map(Check::name).toList();
+    private List<String> names(ProbeVerdict verdict) {
+        return checks.stream().filter(check -> check.is(verdict)).map(ProbeResult::name).toList();
     }
 
     private static String and(List<String> words) {
@@ -54,7 +54,7 @@ record Diagnosis(Path directory, List<Check> checks) {
         List<String> lines = new ArrayList<>();
         String verdict = safe() ? styled(ansi, "bold,green", "safe") : styled(ansi, "bold,red", "NOT SAFE");
         lines.add(Printable.text(directory.toString()) + ": " + verdict);
-        for (Check check : checks) {
+        for (ProbeResult check : checks) {
             String word = check.verdict().word;
             lines.add("  " + padded(check.name(), LABEL) + styled(ansi, check.verdict().style, word) + " ".repeat(VERDICT - word.length())
                     + Printable.text(check.detail()));
@@ -81,10 +81,10 @@ record Diagnosis(Path directory, List<Check> checks) {
                 .member("directory", directory)
                 .member("safe", safe())
                 .name("checks").beginArray();
-        for (Check check : checks) {
+        for (ProbeResult check : checks) {
             json.beginObject()
                     .member("name", check.name())
-                    .member("ok", check.is(Verdict.UNKNOWN) ? null : check.is(Verdict.OK))
+                    .member("ok", check.is(ProbeVerdict.UNKNOWN) ? null : check.is(ProbeVerdict.OK))
                     .member("detail", check.detail() + (check.remedy().isEmpty() ? "" : "; to do: " + check.remedy()))
                     .endObject();
         }

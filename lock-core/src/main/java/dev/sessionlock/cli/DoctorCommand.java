@@ -96,9 +96,9 @@ final class DoctorCommand implements Callable<Integer> {
         }
     }
 
-    private List<Check> examine(Path real) throws IOException, InterruptedException {
+    private List<ProbeResult> examine(Path real) throws IOException, InterruptedException {
         refuseInTheHandsOfOthers(real);
-        List<Check> checks = new ArrayList<>(FileProbes.ofDirectory(real));
+        List<ProbeResult> checks = new ArrayList<>(FileProbes.ofDirectory(real));
         ProbeDirectory probe;
         try {
             probe = ProbeDirectory.in(real);
@@ -129,8 +129,8 @@ final class DoctorCommand implements Callable<Integer> {
         return checks;
     }
 
-    private static List<Check> examine(Path real, ProbeDirectory probe) throws IOException, InterruptedException {
-        List<Check> checks = new ArrayList<>();
+    private static List<ProbeResult> examine(Path real, ProbeDirectory probe) throws IOException, InterruptedException {
+        List<ProbeResult> checks = new ArrayList<>();
         try (Partner partner = PartnerProcess.start(probe.path())) { // it gets ready while the others are at work
             checks.addAll(FileProbes.ofFileSystem(real, probe.path()));
             checks.addAll(between(partner, probe.path()));
@@ -140,7 +140,7 @@ final class DoctorCommand implements Callable<Integer> {
         return checks;
     }
 
-    private static List<Check> between(Partner partner, Path probe) throws InterruptedException {
+    private static List<ProbeResult> between(Partner partner, Path probe) throws InterruptedException {
         try (PairFiles files = new PairFiles(probe); SessionLocks locks = SessionLocks.create()) {
             return new PairProbes(files, partner, locks).run();
         } catch (IOException e) {

@@ -1,9 +1,9 @@
 package dev.sessionlock.cli;
 
 import dev.sessionlock.internal.directory.LockDirectory;
-import dev.sessionlock.internal.directory.Traits;
+import dev.sessionlock.internal.directory.FileSystemTraits;
 import dev.sessionlock.internal.system.ProcessIdentity;
-import dev.sessionlock.internal.system.Span;
+import dev.sessionlock.internal.system.Durations;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -52,16 +52,16 @@ final class FileProbes {
     private FileProbes() {
     }
 
-    private interface Probe {
-        Check run() throws IOException;
+    private interface FileProbe {
+        ProbeResult run() throws IOException;
     }
 
     /** {@return the check; one that breaks off for a reason that it did not expect is unknown} */
-    private static Check probe(String name, Probe probe) {
+    private static ProbeResult probe(String name, FileProbe probe) {
         try {
             return probe.run();
         } catch (IOException | RuntimeException e) {
-            return Check.unknown(name, "could not be tried: " + said(e), "");
+            return ProbeResult.unknown(name, "could not be tried: " + said(e), "");
         }
     }
 
@@ -79,32 +79,32 @@ final class FileProbes {
     // ---- what needs no place to write ----
 
     /** {@return the checks of the directory as it lies there} */
-    static List<Check> ofDirectory(Path directory) {
+    static List<ProbeResult> ofDirectory(Path directory) {
         return List.of(type(directory), probe("space", () -> space(directory)), probe("inodes", () -> inodes(directory)),
                 OtherUsers.check(directory));
     }
 
-    private static Check type(Path directory) {
-        String type = Traits.type(directory);
-        if (Traits.isNetwork(type)) {
-            return Check.notOk("type", type + ": kernel locks and mapped pages may not be shared by all who use it; sessionlock "
+    private static ProbeResult type(Path directory) {
+        String type = FileSystemTraits.type(directory);
+        if (FileSystemTraits.isNetwork(type)) {
+            return ProbeResult.notOk("type", type + ": kernel locks and mapped pages may not be shared by all who use it; sessionlock "
                     + "refuses it", "keep the sessions on a local disk, or lock with an engine for many machines, such as a database");
         } else if (type.equals("unknown")) {
-            return Check.unknown("type", "the mount table does not list it; what counts is what the two JVMs find below", "");
+            return ProbeResult.unknown("type", "the mount table does not list it; what counts is what the two JVMs find below", "");
         }
-        return Check.ok("type", type + ", " + switch (type.toLowerCase(Locale.ROOT)) {
+        return ProbeResult.ok("type", type + ", " + switch (type.toLowerCase(Locale.ROOT)) {
             case "overlay", "aufs" -> "a container's own layer: what is written here goes with the container, and no other one sees it";
             case "tmpfs", "ramfs" -> "in memory: what is written here is gone after a reboot";
             default -> "local";
         });
     }
 
-    private static Check space(Path directory) throws IOException {
+    private static ProbeResult space(Path directory) throws IOException {
         FileStore store = Files.getFileStore(directory);
         long free = store.getUsableSpace();
         String detail = inBytes(free) + " of " + inBytes(store.getTotalSpace()) + " free for this user";
-        return free >= ENOUGH_BYTES ? Check.ok("space", detail)
-                : Check.notOk("space", detail, "free some: no lock can be taken on a full disk");
+        return free >= ENOUGH_BYTES ? ProbeResult.ok("space", detail)
+                : ProbeResult.notOk("space", detail, "free some: no lock can be taken on a full disk");
     }
 
     static String inBytes(long bytes) {
@@ -117,7 +117,7 @@ final class FileProbes {
         return (value < 10 && unit > 0 ? String.format(Locale.ROOT, "%.1f ", value) : Math.round(value) + " ") + units[unit];
     }
 
-    private static Check inodes(Path directory) throws IOException {
+    private static ProbeResult inodes(Path directory) throws IOException {
         Process df = new ProcessBuilder("df", "-Pi", "--", directory.toString()).redirectError(ProcessBuilder.Redirect.DISCARD).start();
         try (BufferedReader out = new BufferedReader(new InputStreamReader(df.getInputStream(), StandardCharsets.UTF_8))) {
             df.getOutputStream().close();
@@ -132,53 +132,53 @@ final class FileProbes {
     }
 
     /** Judges what df says: file system, inodes, used, free, percent, mount point; the first and the last may hold spaces. */
-    static Check inodes(String line) {
+    static ProbeResult inodes(String line) {
         Matcher numbers = INODES.matcher(line);
         if (!numbers.find()) {
-            return Check.unknown("inodes", "df -Pi does not tell", "");
+            return ProbeResult.unknown("inodes", "df -Pi does not tell", "");
         } else if (numbers.group(1).equals("-") || numbers.group(1).equals("0") || numbers.group(3).equals("-")) {
-            return Check.ok("inodes", "made at need, without a limit");
+            return ProbeResult.ok("inodes", "made at need, without a limit");
         }
         long free = Long.parseLong(numbers.group(3));
         String detail = String.format(Locale.ROOT, "%,d of %,d free", free, Long.parseLong(numbers.group(1)));
-        return free < ENOUGH_INODES ? Check.notOk("inodes", detail, "remove files that nobody needs: no lock can be taken without an inode")
-                : Check.ok("inodes", detail);
+        return free < ENOUGH_INODES ? ProbeResult.notOk("inodes", detail, "remove files that nobody needs: no lock can be taken without an inode")
+                : ProbeResult.ok("inodes", detail);
     }
 
     // ---- the system ----
 
     /** {@return the checks of the machine, which the evidence of {@code status} rests on} */
-    static List<Check> ofSystem() {
+    static List<ProbeResult> ofSystem() {
         ProcessIdentity self = ProcessIdentity.current();
         return List.of(proc(self), boot(self), namespaces(self));
     }
 
-    private static Check proc(ProcessIdentity self) {
+    private static ProbeResult proc(ProcessIdentity self) {
         if (!self.seesItselfInProc()) {
-            return Check.unknown("proc", Files.isDirectory(Path.of("/proc/self"))
+            return ProbeResult.unknown("proc", Files.isDirectory(Path.of("/proc/self"))
                     ? "/proc shows another pid namespace: whether a holder lives is told by its kernel lock and lease alone"
                     : "there is no /proc: whether a holder lives is asked of the Java runtime",
                     Files.isDirectory(Path.of("/proc/self")) ? "mount /proc for this pid namespace" : "");
         } else if (!Files.exists(Path.of("/proc/1/stat"))) {
-            return Check.unknown("proc", "other users' processes are hidden (hidepid): their dead are not known to be dead",
+            return ProbeResult.unknown("proc", "other users' processes are hidden (hidepid): their dead are not known to be dead",
                     "run the tool as the user who holds the locks, or as root");
         }
-        return Check.ok("proc", "all processes of this pid namespace are visible");
+        return ProbeResult.ok("proc", "all processes of this pid namespace are visible");
     }
 
-    private static Check boot(ProcessIdentity self) {
+    private static ProbeResult boot(ProcessIdentity self) {
         return self.boot() == null
-                ? Check.unknown("boot-id", "none: after a reboot, locks left behind are told by their processes alone", "")
-                : Check.ok("boot-id", self.boot());
+                ? ProbeResult.unknown("boot-id", "none: after a reboot, locks left behind are told by their processes alone", "")
+                : ProbeResult.ok("boot-id", self.boot());
     }
 
-    private static Check namespaces(ProcessIdentity self) {
+    private static ProbeResult namespaces(ProcessIdentity self) {
         if (self.pidNamespace() == null) {
-            return Check.unknown("namespaces", "not told by this system", "");
+            return ProbeResult.unknown("namespaces", "not told by this system", "");
         }
         boolean contained = !self.pidNamespace().equals(FIRST_PID_NAMESPACE);
         boolean shifted = self.timeNamespace() != null && !self.timeNamespace().equals(FIRST_TIME_NAMESPACE);
-        return Check.ok("namespaces", "pid namespace " + self.pidNamespace()
+        return ProbeResult.ok("namespaces", "pid namespace " + self.pidNamespace()
                 + (contained ? " (a container's: holders outside are excluded, but not to be seen)" : " (the machine's own)")
                 + (self.timeNamespace() == null ? "" : ", time namespace " + self.timeNamespace()
                 + (shifted ? " (not the machine's own: leases of others do not compare, nobody is passed over)" : " (the machine's own)")));
@@ -187,19 +187,19 @@ final class FileProbes {
     // ---- what needs a place to write ----
 
     /** {@return the verdict if nothing can be written there} */
-    static Check notWritable(Path directory, IOException e) {
+    static ProbeResult notWritable(Path directory, IOException e) {
         if (e instanceof AccessDeniedException) {
-            return Check.notOk("permissions", "this user (" + System.getProperty("user.name") + ") may not write to it",
+            return ProbeResult.notOk("permissions", "this user (" + System.getProperty("user.name") + ") may not write to it",
                     "who takes a lock must be able to write to it: let the user of the gateway own it (ls -ld " + directory + ")");
         }
         boolean readOnly = String.valueOf(e.getMessage()).toLowerCase(Locale.ROOT).contains("read-only");
         return readOnly
-                ? Check.notOk("permissions", "the file system is mounted read-only", "mount it for writing, or keep the sessions elsewhere")
-                : Check.notOk("permissions", "nothing can be made in it: " + said(e), "see what the disk says (df, dmesg)");
+                ? ProbeResult.notOk("permissions", "the file system is mounted read-only", "mount it for writing, or keep the sessions elsewhere")
+                : ProbeResult.notOk("permissions", "nothing can be made in it: " + said(e), "see what the disk says (df, dmesg)");
     }
 
     /** {@return the checks of the file system, in the doctor's own directory there} */
-    static List<Check> ofFileSystem(Path directory, Path probe) {
+    static List<ProbeResult> ofFileSystem(Path directory, Path probe) {
         return List.of(
                 probe("permissions", () -> permissions(directory, probe)),
                 probe("hard-links", () -> hardLinks(probe)),
@@ -210,45 +210,45 @@ final class FileProbes {
                 probe("name-length", () -> nameLength(probe)));
     }
 
-    private static Check permissions(Path directory, Path probe) throws IOException {
+    private static ProbeResult permissions(Path directory, Path probe) throws IOException {
         Path file = Files.createFile(probe.resolve("mode"));
         Map<String, Object> around;
         try {
             around = Files.readAttributes(directory, "unix:mode,uid,gid");
         } catch (UnsupportedOperationException | IllegalArgumentException e) {
-            return Check.ok("permissions", "this user may write; the file system has no modes");
+            return ProbeResult.ok("permissions", "this user may write; the file system has no modes");
         }
         int wanted = (int) around.get("mode") & 0666;
         String modes = "this user may write, directory mode " + Integer.toOctalString((int) around.get("mode") & ALL);
         try {
             Files.setAttribute(file, "unix:mode", wanted);
         } catch (IOException e) {
-            return Check.notOk("permissions", modes + ", but modes of files cannot be set: " + said(e),
+            return ProbeResult.notOk("permissions", modes + ", but modes of files cannot be set: " + said(e),
                     "mount it so that its owner may set modes: other users' processes could not open the guards");
         }
         int got = (int) Files.getAttribute(file, "unix:mode") & ALL;
         if (got != wanted) {
-            return Check.unknown("permissions", modes + "; files are given mode " + Integer.toOctalString(got)
+            return ProbeResult.unknown("permissions", modes + "; files are given mode " + Integer.toOctalString(got)
                     + " whatever is asked for: other users' processes may not be able to open the guards", "");
         }
-        Check litter = guards(directory, modes);
-        return litter != null ? litter : Check.ok("permissions", modes + ", and the modes of files follow it");
+        ProbeResult litter = guards(directory, modes);
+        return litter != null ? litter : ProbeResult.ok("permissions", modes + ", and the modes of files follow it");
     }
 
     /** Looks at the library's own folder, if it is there; opens nothing in it, since that could drop a holder's locks. */
-    private static @Nullable Check guards(Path directory, String modes) throws IOException {
+    private static @Nullable ProbeResult guards(Path directory, String modes) throws IOException {
         Path inner = directory.resolve(LockDirectory.INNER);
         if (!Files.exists(inner, LinkOption.NOFOLLOW_LINKS)) {
             return null;
         } else if (!Files.isDirectory(inner, LinkOption.NOFOLLOW_LINKS)) {
-            return Check.notOk("permissions", modes + ", but " + inner + " is not a directory", "remove it; sessionlock makes it anew");
+            return ProbeResult.notOk("permissions", modes + ", but " + inner + " is not a directory", "remove it; sessionlock makes it anew");
         } else if (!Files.isWritable(inner)) {
-            return Check.notOk("permissions", modes + ", but not to " + inner, "chown -R it to the owner of " + directory);
+            return ProbeResult.notOk("permissions", modes + ", but not to " + inner, "chown -R it to the owner of " + directory);
         }
         try (DirectoryStream<Path> all = Files.newDirectoryStream(inner, "{guard-*,board*}")) {
             for (Path file : all) {
                 if (!Files.isWritable(file) && Files.exists(file)) {
-                    return Check.notOk("permissions", modes + ", but not to " + file,
+                    return ProbeResult.notOk("permissions", modes + ", but not to " + file,
                             "chown -R " + inner + " to the owner of " + directory + "; no lock can be taken without");
                 }
             }
@@ -256,77 +256,77 @@ final class FileProbes {
         return null;
     }
 
-    private static Check hardLinks(Path probe) throws IOException {
+    private static ProbeResult hardLinks(Path probe) throws IOException {
         Path file = Files.writeString(probe.resolve("claim"), "a");
         Path link = probe.resolve("link");
         try {
             Files.createLink(link, file);
         } catch (IOException | UnsupportedOperationException e) {
-            return Check.ok("hard-links", "refused (" + said(e) + "): records are created and written in two steps instead");
+            return ProbeResult.ok("hard-links", "refused (" + said(e) + "): records are created and written in two steps instead");
         }
         Object key = Files.readAttributes(file, BasicFileAttributes.class).fileKey();
         boolean same = key == null || key.equals(Files.readAttributes(link, BasicFileAttributes.class).fileKey());
         String remedy = "keep the sessions on another file system: here a record could replace another's";
         if (!same) {
-            return Check.notOk("hard-links", "a link is another file than its original", remedy);
+            return ProbeResult.notOk("hard-links", "a link is another file than its original", remedy);
         }
         try {
             Files.createLink(link, Files.writeString(probe.resolve("second-claim"), "b"));
-            return Check.notOk("hard-links", "a link over a name that exists was accepted", remedy);
+            return ProbeResult.notOk("hard-links", "a link over a name that exists was accepted", remedy);
         } catch (FileAlreadyExistsException e) {
-            return Check.ok("hard-links", "made in one step, refused where the name exists");
+            return ProbeResult.ok("hard-links", "made in one step, refused where the name exists");
         }
     }
 
-    private static Check exclusiveCreate(Path probe) throws IOException {
+    private static ProbeResult exclusiveCreate(Path probe) throws IOException {
         Path file = probe.resolve("create");
         Files.write(file, new byte[1], StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
         try {
             Files.write(file, new byte[2], StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-            return Check.notOk("exclusive-create", "O_EXCL created a file that existed", "keep the sessions on another file system");
+            return ProbeResult.notOk("exclusive-create", "O_EXCL created a file that existed", "keep the sessions on another file system");
         } catch (FileAlreadyExistsException e) {
-            return Check.ok("exclusive-create", "O_EXCL refuses a name that exists");
+            return ProbeResult.ok("exclusive-create", "O_EXCL refuses a name that exists");
         }
     }
 
-    private static Check rename(Path probe) throws IOException {
+    private static ProbeResult rename(Path probe) throws IOException {
         String remedy = "keep the sessions on another file system: a compaction could not put its result in place in one step";
         Path target = Files.writeString(probe.resolve("target"), "old");
         Path fresh = Files.writeString(probe.resolve("fresh"), "new");
         try {
             Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
         } catch (AtomicMoveNotSupportedException | FileAlreadyExistsException e) {
-            return Check.notOk("rename", "a file cannot be renamed over another: " + said(e), remedy);
+            return ProbeResult.notOk("rename", "a file cannot be renamed over another: " + said(e), remedy);
         }
         boolean replaced = Files.readString(target).equals("new") && !Files.exists(fresh, LinkOption.NOFOLLOW_LINKS);
-        return replaced ? Check.ok("rename", "over an existing file, in one step")
-                : Check.notOk("rename", "a rename over a file did not replace it", remedy);
+        return replaced ? ProbeResult.ok("rename", "over an existing file, in one step")
+                : ProbeResult.notOk("rename", "a rename over a file did not replace it", remedy);
     }
 
-    private static Check fsync(Path probe) throws IOException {
+    private static ProbeResult fsync(Path probe) throws IOException {
         long start = System.nanoTime();
         Path written = Files.write(probe.resolve("forced"), new byte[1024]);
         try (FileChannel file = FileChannel.open(written, StandardOpenOption.WRITE)) {
             file.force(true);
         } catch (IOException e) {
-            return Check.notOk("fsync", "a file cannot be forced to the disk: " + said(e),
+            return ProbeResult.notOk("fsync", "a file cannot be forced to the disk: " + said(e),
                     "keep the sessions elsewhere: a power cut may undo them");
         }
         long forced = System.nanoTime();
         try (FileChannel directory = FileChannel.open(probe, StandardOpenOption.READ)) {
             directory.force(true);
         } catch (IOException e) {
-            return Check.notOk("fsync", "a directory cannot be forced to the disk: " + said(e),
+            return ProbeResult.notOk("fsync", "a directory cannot be forced to the disk: " + said(e),
                     "keep the sessions elsewhere: a power cut may bring back what a compaction replaced");
         }
-        return Check.ok("fsync", "file " + inMillis(forced - start) + ", directory " + inMillis(System.nanoTime() - forced));
+        return ProbeResult.ok("fsync", "file " + inMillis(forced - start) + ", directory " + inMillis(System.nanoTime() - forced));
     }
 
     private static String inMillis(long nanos) {
         return String.format(Locale.ROOT, "%.1f ms", nanos / 1e6);
     }
 
-    private static Check timeStamps(Path probe) throws IOException {
+    private static ProbeResult timeStamps(Path probe) throws IOException {
         Path file = probe.resolve("stamp");
         Instant before = Instant.now();
         Instant first = written(file);
@@ -343,10 +343,10 @@ final class FileProbes {
         Duration late = Duration.between(after, first);
         Duration skew = early.compareTo(late) > 0 ? early : late;
         if (skew.compareTo(MUCH_SKEW) > 0) {
-            return Check.notOk("time-stamps", "they differ from this machine's clock by " + Span.inWords(skew),
+            return ProbeResult.notOk("time-stamps", "they differ from this machine's clock by " + Durations.inWords(skew),
                     "set the clocks right (timedatectl, chronyc): torn locks are judged by their age");
         }
-        return Check.ok("time-stamps", "resolution " + resolution + ", within " + Math.max(1, skew.toMillis()) + " ms of the clock");
+        return ProbeResult.ok("time-stamps", "resolution " + resolution + ", within " + Math.max(1, skew.toMillis()) + " ms of the clock");
     }
 
     private static Instant written(Path file) throws IOException {
@@ -354,7 +354,7 @@ final class FileProbes {
         return Files.getLastModifiedTime(file).toInstant();
     }
 
-    private static Check nameLength(Path probe) throws IOException {
+    private static ProbeResult nameLength(Path probe) throws IOException {
         int longest = LONGEST_NAME;
         if (!fits(probe, longest)) {
             int low = 1;
@@ -369,8 +369,8 @@ final class FileProbes {
             longest = low;
         }
         String detail = longest + " bytes; a session's name may have " + (longest - ADDED_TO_NAME);
-        return longest < SHORT_NAME ? Check.notOk("name-length", detail, "keep the sessions on a file system that takes longer names")
-                : Check.ok("name-length", detail);
+        return longest < SHORT_NAME ? ProbeResult.notOk("name-length", detail, "keep the sessions on a file system that takes longer names")
+                : ProbeResult.ok("name-length", detail);
     }
 
     private static boolean fits(Path probe, int length) throws IOException {
@@ -391,20 +391,20 @@ final class FileProbes {
      * Compares what the file system does to names with what the library takes it to do. To be called when the library has been there:
      * it tells by its own folder.
      */
-    static Check names(Path probe) {
+    static ProbeResult names(Path probe) {
         return probe("names", () -> {
             Files.createFile(probe.resolve("Names"));
             boolean cases = Files.exists(probe.resolve("nAMES"), LinkOption.NOFOLLOW_LINKS);
             Boolean forms = foldsForms(probe);
-            boolean known = !Files.isDirectory(probe.resolve(LockDirectory.INNER)) || Traits.of(probe.toRealPath()).foldsNames();
+            boolean known = !Files.isDirectory(probe.resolve(LockDirectory.INNER)) || FileSystemTraits.of(probe.toRealPath()).foldsNames();
             String detail = (cases ? "case does not matter" : "case matters") + ", "
                     + (forms == null ? "Unicode forms not tried (this JVM's locale writes no ä)"
                     : forms ? "Unicode forms do not matter" : "Unicode forms matter");
             if ((cases || Boolean.TRUE.equals(forms)) && !known) {
-                return Check.notOk("names", detail + ", and sessionlock does not know: one file would have two locks",
+                return ProbeResult.notOk("names", detail + ", and sessionlock does not know: one file would have two locks",
                         "let all programs write a session's name in the same way");
             }
-            return Check.ok("names", detail + (cases || Boolean.TRUE.equals(forms) ? ": names that are one file share one lock" : ""));
+            return ProbeResult.ok("names", detail + (cases || Boolean.TRUE.equals(forms) ? ": names that are one file share one lock" : ""));
         });
     }
 

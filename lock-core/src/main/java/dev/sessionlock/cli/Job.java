@@ -32,8 +32,8 @@ final class Job {
     private final Condition over = mutex.newCondition();
 
     private @Nullable Process process;
-    private @Nullable Kin kin;
-    private @Nullable GroupWitness witness;
+    private @Nullable ProcessTree kin;
+    private @Nullable ProcessGroupProbe witness;
     /** The signal that came before the job was started: then it is not. */
     private @Nullable String early;
     /** Whether it was told to end: then all of it must. */
@@ -61,7 +61,7 @@ final class Job {
      * @throws IOException if it could not be started
      */
     int run(Consumer<String> notice) throws IOException, InterruptedException {
-        Guardian guardian = Guardian.start(mark, !mayLeaveOthers);
+        ParentDeathGuard guardian = ParentDeathGuard.start(mark, !mayLeaveOthers);
         try {
             int notStarted = start();
             if (notStarted != 0) {
@@ -84,20 +84,20 @@ final class Job {
 
     /** {@return 0, or the exit code if a signal came first} */
     private int start() throws IOException {
-        GroupWitness first = new GroupWitness();
+        ProcessGroupProbe first = new ProcessGroupProbe();
         mutex.lock();
         try {
             if (early != null) {
                 first.dismiss();
                 return SignalHooks.exitCode(early);
             }
-            ProcessBuilder builder = new ProcessBuilder(Guardian.tethered(command)).inheritIO();
+            ProcessBuilder builder = new ProcessBuilder(ParentDeathGuard.tethered(command)).inheritIO();
             restoreLocale(builder.environment());
             builder.environment().putAll(environment);
             mark.addTo(builder.environment());
             witness = first;
             process = builder.start();
-            kin = new Kin(process, mark, !mayLeaveOthers);
+            kin = new ProcessTree(process, mark, !mayLeaveOthers);
             return 0;
         } finally {
             mutex.unlock();
@@ -141,7 +141,7 @@ final class Job {
 
     private void killAll() {
         for (int round = 0; round < KILL_ROUNDS && kin != null; round++) {
-            Kin.signal("KILL", kin.living());
+            ProcessTree.signal("KILL", kin.living());
         }
     }
 
@@ -179,10 +179,10 @@ final class Job {
         boolean wholeGroup = witness.saw(arrived);
         List<ProcessHandle> targets = kin.living();
         if (wholeGroup) {
-            long ours = Kin.groupOf(ProcessHandle.current().pid());
-            targets.removeIf(process -> ours < 0 || Kin.groupOf(process.pid()) == ours);
+            long ours = ProcessTree.groupOf(ProcessHandle.current().pid());
+            targets.removeIf(process -> ours < 0 || ProcessTree.groupOf(process.pid()) == ours);
         }
-        Kin.signal(signal, targets);
+        ProcessTree.signal(signal, targets);
     }
 
     /** Tells it to end, and kills it if it takes too long. Returns when it has ended. */
@@ -191,9 +191,9 @@ final class Job {
         if (!tellToEnd()) {
             return;
         }
-        Kin.signal("TERM", kin.living());
+        ProcessTree.signal("TERM", kin.living());
         while (!isOverWithin(deadline - System.nanoTime())) {
-            Kin.signal("KILL", kin.living());
+            ProcessTree.signal("KILL", kin.living());
             deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS); // what was forked meanwhile was missed
         }
     }

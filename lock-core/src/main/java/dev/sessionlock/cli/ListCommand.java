@@ -5,10 +5,10 @@ import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.SessionLocks;
-import dev.sessionlock.internal.directory.Waiters;
+import dev.sessionlock.internal.directory.WaiterScanner;
 import dev.sessionlock.internal.directory.FileNames;
 import dev.sessionlock.internal.system.Printable;
-import dev.sessionlock.internal.system.Span;
+import dev.sessionlock.internal.system.Durations;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -99,11 +99,11 @@ final class ListCommand implements Callable<Integer> {
         if (directory == null && !jdbc.isGiven()) {
             throw new ParameterException(spec.commandLine(), "Missing required parameter: 'DIR'");
         }
-        List<Finding> all = jdbc.isGiven() ? lookAtTable() : look();
-        List<Finding> shown = olderThan == null ? all : all.stream().filter(this::isAlarming).toList();
+        List<ReportView> all = jdbc.isGiven() ? lookAtTable() : look();
+        List<ReportView> shown = olderThan == null ? all : all.stream().filter(this::isAlarming).toList();
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
-            out.println(Finding.json(shown));
+            out.println(ReportView.json(shown));
         } else if (olderThan == null || !shown.isEmpty()) {
             PrintWriter page = new PrintWriter(new BufferedWriter(out)); // stdout flushes each line, and there may be thousands
             print(page, shown, Ansi.AUTO.enabled() ? Ansi.ON : Ansi.OFF);
@@ -111,29 +111,29 @@ final class ListCommand implements Callable<Integer> {
         }
         out.flush();
         troubles.forEach(trouble -> Main.say(spec.commandLine(), trouble, Main.TROUBLE));
-        boolean well = olderThan == null ? shown.stream().noneMatch(Finding::needsPerson) : shown.isEmpty();
+        boolean well = olderThan == null ? shown.stream().noneMatch(ReportView::needsPerson) : shown.isEmpty();
         return !troubles.isEmpty() ? Main.TROUBLE : well ? 0 : NEEDS_PERSON;
     }
 
     /** A check that cries every minute over what the next acquisition replaces, or over a yarn.lock, is soon ignored. */
-    private boolean isAlarming(Finding finding) {
+    private boolean isAlarming(ReportView finding) {
         Duration age = finding.age();
         return finding.needsPerson() || finding.isHeld() && (age == null || age.compareTo(olderThan) > 0); // not known: it may be
     }
 
     // ---- looking ----
 
-    private List<Finding> lookAtTable() throws LockException {
+    private List<ReportView> lookAtTable() throws LockException {
         try (SessionLocks locks = jdbc.builder().build()) {
             List<LockReport> reports = locks.list(jdbc.name()).toList();
             Instant now = Instant.now();
-            return reports.stream().map(report -> new Finding(Path.of("."), report, now, TableView.waiters(report))).toList();
+            return reports.stream().map(report -> new ReportView(Path.of("."), report, now, DatabaseView.waiters(report))).toList();
         }
     }
 
-    private List<Finding> look() throws IOException {
+    private List<ReportView> look() throws IOException {
         try (SessionLocks locks = SessionLocks.create()) {
-            List<Finding> all = new ArrayList<>(look(locks, directory));
+            List<ReportView> all = new ArrayList<>(look(locks, directory));
             if (recursive) {
                 Files.walkFileTree(directory.toRealPath(), new SimpleFileVisitor<>() {
                     private final Path root = directory.toRealPath();
@@ -146,7 +146,7 @@ final class ListCommand implements Callable<Integer> {
                             return FileVisitResult.SKIP_SUBTREE;
                         }
                         if (!FileNames.isText(below)) {
-                            troubles.add(Unnamed.directory(below));
+                            troubles.add(UnreadableNames.directory(below));
                         }
                         lookBelow(locks, directory.resolve(root.relativize(below)), all);
                         return FileVisitResult.CONTINUE;
@@ -174,7 +174,7 @@ final class ListCommand implements Callable<Integer> {
         return e instanceof AccessDeniedException ? "no permission" : e.toString();
     }
 
-    private void lookBelow(SessionLocks locks, Path below, List<Finding> all) {
+    private void lookBelow(SessionLocks locks, Path below, List<ReportView> all) {
         try {
             all.addAll(look(locks, below));
         } catch (IOException e) {
@@ -184,21 +184,21 @@ final class ListCommand implements Callable<Integer> {
         }
     }
 
-    private List<Finding> look(SessionLocks locks, Path directory) throws IOException {
+    private List<ReportView> look(SessionLocks locks, Path directory) throws IOException {
         List<LockReport> reports = locks.list(directory).toList();
         Instant now = Instant.now();
-        Unnamed.in(directory).ifPresent(troubles::add);
-        Waiters waiters = reports.isEmpty() ? null : Waiters.in(directory.toRealPath());
-        List<Finding> findings = new ArrayList<>();
+        UnreadableNames.in(directory).ifPresent(troubles::add);
+        WaiterScanner waiters = reports.isEmpty() ? null : WaiterScanner.in(directory.toRealPath());
+        List<ReportView> findings = new ArrayList<>();
         for (LockReport report : reports) {
-            findings.add(new Finding(directory.resolve(report.name()), report, now, waiters.of(report.name())));
+            findings.add(new ReportView(directory.resolve(report.name()), report, now, waiters.of(report.name())));
         }
         return findings;
     }
 
     // ---- printing ----
 
-    private void print(PrintWriter out, List<Finding> shown, Ansi ansi) {
+    private void print(PrintWriter out, List<ReportView> shown, Ansi ansi) {
         boolean waitedFor = shown.stream().anyMatch(finding -> finding.waiting() > 0);
         List<String[]> rows = new ArrayList<>();
         rows.add(waitedFor ? new String[] {"STATE", "AGE", "BY", "WAITING", "FILE"} : new String[] {"STATE", "AGE", "BY", "FILE"});
@@ -218,11 +218,11 @@ final class ListCommand implements Callable<Integer> {
         out.println(summary(shown));
     }
 
-    private String[] row(Finding finding, boolean waitedFor) {
+    private String[] row(ReportView finding, boolean waitedFor) {
         LockOwner owner = finding.report().owner();
         String by = owner == null ? "-" : "pid " + owner.pid() + (owner.host() == null ? "" : " on " + owner.host());
         String purpose = owner == null || owner.purpose() == null ? "" : "   \"" + owner.purpose() + "\"";
-        String age = finding.age() == null ? "-" : Span.inWords(finding.age());
+        String age = finding.age() == null ? "-" : Durations.inWords(finding.age());
         String file = jdbc.isGiven() ? finding.named() : shortened(finding.shown()).toString();
         String named = Printable.text(file + purpose);
         String waiting = finding.waiting() == 0 ? "" : Integer.toString(finding.waiting());
@@ -234,7 +234,7 @@ final class ListCommand implements Callable<Integer> {
         return target.startsWith(directory) && !target.equals(directory) ? directory.relativize(target) : target;
     }
 
-    private static String aligned(String[] row, int[] widths, @Nullable Finding finding, Ansi ansi) {
+    private static String aligned(String[] row, int[] widths, @Nullable ReportView finding, Ansi ansi) {
         StringBuilder line = new StringBuilder();
         for (int column = 0; column < widths.length; column++) {
             // Padded first: what colours a text has no width.
@@ -245,20 +245,20 @@ final class ListCommand implements Callable<Integer> {
     }
 
     /** What is held, or left by one of ours, is plain. */
-    private boolean isExplained(Finding finding) {
+    private boolean isExplained(ReportView finding) {
         return finding.needsPerson() || olderThan != null || !finding.isHeld() && finding.report().state() != State.STALE;
     }
 
-    private static void toDo(PrintWriter out, Finding finding) {
+    private static void toDo(PrintWriter out, ReportView finding) {
         if (!finding.report().evidence().isEmpty()) {
-            out.println(Finding.line("because", String.join("; ", finding.report().evidence())));
+            out.println(ReportView.line("because", String.join("; ", finding.report().evidence())));
         }
         if (!finding.report().advice().isEmpty()) {
-            out.println(Finding.line("to do", finding.report().advice()));
+            out.println(ReportView.line("to do", finding.report().advice()));
         }
     }
 
-    private String summary(List<Finding> shown) {
+    private String summary(List<ReportView> shown) {
         String where = jdbc.isGiven() ? "the database" + (jdbc.name().isEmpty() ? "" : " that begin with " + Printable.text(jdbc.name()))
                 : Printable.text(directory.toString()) + (recursive ? " and below" : "");
         if (shown.isEmpty()) {
@@ -270,9 +270,9 @@ final class ListCommand implements Callable<Integer> {
                 .map(state -> state.getValue() + " " + state.getKey().name().replace('_', ' ').toLowerCase(java.util.Locale.ROOT))
                 .collect(Collectors.joining(", "));
         long waitedFor = shown.stream().filter(finding -> finding.waiting() > 0).count();
-        long persons = shown.stream().filter(Finding::needsPerson).count();
+        long persons = shown.stream().filter(ReportView::needsPerson).count();
         return shown.size() + (shown.size() == 1 ? " lock in " : " locks in ") + where
-                + (olderThan == null ? "" : " older than " + Span.inWords(olderThan) + " or in need of help") + ": " + kinds
+                + (olderThan == null ? "" : " older than " + Durations.inWords(olderThan) + " or in need of help") + ": " + kinds
                 + (waitedFor == 0 ? "" : "; " + waitedFor + " waited for")
                 + (persons == 0 ? "" : "; " + persons + (persons == 1 ? " needs" : " need") + " a person");
     }

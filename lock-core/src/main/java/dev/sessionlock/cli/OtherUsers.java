@@ -21,13 +21,13 @@ final class OtherUsers {
     private OtherUsers() {
     }
 
-    static Check check(Path directory) {
+    static ProbeResult check(Path directory) {
         int mode;
         try {
             Map<String, Object> attributes = Files.readAttributes(directory, "unix:mode");
             mode = (int) attributes.get("mode") & ALL;
         } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
-            return Check.unknown(NAME, "the file system tells no modes", "");
+            return ProbeResult.unknown(NAME, "the file system tells no modes", "");
         }
         return check(directory, mode, setting("protected_regular"), setting("protected_hardlinks"));
     }
@@ -47,17 +47,17 @@ final class OtherUsers {
      * @param regular {@code fs.protected_regular}: 1 for directories that everybody may write to, 2 also for those that a group may
      * @param hardLinks {@code fs.protected_hardlinks}
      */
-    static Check check(Path directory, int mode, int regular, int hardLinks) {
+    static ProbeResult check(Path directory, int mode, int regular, int hardLinks) {
         String links = hardLinks == 0 ? "" : "; fs.protected_hardlinks=" + hardLinks + " does no harm, each user links record files of its own";
         if ((mode & (GROUP_WRITES | OTHERS_WRITE)) == 0) {
-            return Check.ok(NAME, "only its owner may lock here");
+            return ProbeResult.ok(NAME, "only its owner may lock here");
         }
         String who = (mode & OTHERS_WRITE) != 0 ? "everybody" : "its group";
         if ((mode & STICKY) == 0) {
-            return Check.ok(NAME, who + " may lock here, and replace what a killed process of another user has left" + links);
+            return ProbeResult.ok(NAME, who + " may lock here, and replace what a killed process of another user has left" + links);
         }
         boolean unopened = regular >= 2 || regular == 1 && (mode & OTHERS_WRITE) != 0;
-        return Check.notOk(NAME, who + " may lock here, but it is sticky: what a killed process has left can be removed only by its own user, the owner of the "
+        return ProbeResult.notOk(NAME, who + " may lock here, but it is sticky: what a killed process has left can be removed only by its own user, the owner of the "
                 + "directory, or root; other users cannot take that lock before"
                 + (unopened ? "; fs.protected_regular=" + regular + ": a file of .session-locks may be refused to all but the user who made it" : "") + links,
                 "chmod -t " + quoted(directory) + "   # or share it by a group: chgrp GROUP " + quoted(directory) + " && chmod 2770 " + quoted(directory)

@@ -41,8 +41,8 @@ final class PairProbes {
         }
     }
 
-    private interface Probe {
-        Check run() throws IOException, InterruptedException, Contradiction;
+    private interface PairProbe {
+        ProbeResult run() throws IOException, InterruptedException, Contradiction;
     }
 
     PairProbes(PairFiles files, Partner partner, SessionLocks locks) {
@@ -51,8 +51,8 @@ final class PairProbes {
         this.locks = locks;
     }
 
-    List<Check> run() throws InterruptedException {
-        List<Check> checks = new ArrayList<>();
+    List<ProbeResult> run() throws InterruptedException {
+        List<ProbeResult> checks = new ArrayList<>();
         checks.add(probe(EXCLUSION, this::exclusion));
         checks.add(kernelView());
         checks.add(probe(MAPPED_PAGES, this::mappedPages));
@@ -62,25 +62,25 @@ final class PairProbes {
     }
 
     /** {@return the same checks, if there is nothing to try them with} */
-    static List<Check> untried(String why) {
+    static List<ProbeResult> untried(String why) {
         return List.of(EXCLUSION, KERNEL_VIEW, MAPPED_PAGES, SESSION_LOCKS, AFTER_KILL).stream()
-                .map(name -> Check.unknown(name, "not tried: " + why, "")).toList();
+                .map(name -> ProbeResult.unknown(name, "not tried: " + why, "")).toList();
     }
 
-    private Check probe(String name, Probe probe) throws InterruptedException {
+    private ProbeResult probe(String name, PairProbe probe) throws InterruptedException {
         try {
             files.unlock(); // one that broke off may have left it
             return probe.run();
         } catch (Contradiction e) {
-            return Check.notOk(name, e.getMessage(), LOCAL_DISK);
+            return ProbeResult.notOk(name, e.getMessage(), LOCAL_DISK);
         } catch (IOException | RuntimeException e) {
-            return Check.unknown(name, "could not be tried: " + FileProbes.said(e), "");
+            return ProbeResult.unknown(name, "could not be tried: " + FileProbes.said(e), "");
         }
     }
 
     // ---- the kernel's byte lock, and the page ----
 
-    private Check exclusion() throws IOException, InterruptedException, Contradiction {
+    private ProbeResult exclusion() throws IOException, InterruptedException, Contradiction {
         require(locked(), "the kernel refuses a lock that nobody else has");
         expect(partner.ask(DoctorPartnerCommand.LOCK), DoctorPartnerCommand.REFUSED, "while this JVM held the kernel lock, the other one");
         files.unlock();
@@ -89,7 +89,7 @@ final class PairProbes {
         expect(partner.ask(DoctorPartnerCommand.UNLOCK), DoctorPartnerCommand.DONE, "letting go, the other one");
         require(locked(), "this JVM did not get the kernel lock after the other one let it go");
         files.unlock();
-        return Check.ok(EXCLUSION, "kernel locks: two JVMs keep each other out, both ways, and get in after a release");
+        return ProbeResult.ok(EXCLUSION, "kernel locks: two JVMs keep each other out, both ways, and get in after a release");
     }
 
     /** A file system that does not lock at all says so here, and that is no accident. */
@@ -101,30 +101,30 @@ final class PairProbes {
         }
     }
 
-    private Check kernelView() {
+    private ProbeResult kernelView() {
         String lacking = "status then cannot tell which process has the kernel lock";
         try {
             files.unlock();
             if (!ProcessIdentity.current().seesItselfInProc() || !files.tryLock()) {
-                return Check.unknown(KERNEL_VIEW, "/proc/locks cannot be used here; " + lacking, "");
+                return ProbeResult.unknown(KERNEL_VIEW, "/proc/locks cannot be used here; " + lacking, "");
             }
             try {
                 Path guard = files.guard();
                 long inode = ((Number) Files.getAttribute(guard, "unix:ino")).longValue();
-                return isShownAsOurs(inode) ? Check.ok(KERNEL_VIEW, "/proc/locks names who holds a lock")
-                        : Check.unknown(KERNEL_VIEW, "/proc/locks does not show our own lock under the file's inode; " + lacking, "");
+                return isShownAsOurs(inode) ? ProbeResult.ok(KERNEL_VIEW, "/proc/locks names who holds a lock")
+                        : ProbeResult.unknown(KERNEL_VIEW, "/proc/locks does not show our own lock under the file's inode; " + lacking, "");
             } finally {
                 files.unlock();
             }
         } catch (IOException | RuntimeException e) {
-            return Check.unknown(KERNEL_VIEW, "could not be tried: " + FileProbes.said(e), "");
+            return ProbeResult.unknown(KERNEL_VIEW, "could not be tried: " + FileProbes.said(e), "");
         }
     }
 
     /** The kernel shows its locks a page at a time: beside a busy process, one that stays is missed by some readings. */
     private static boolean isShownAsOurs(long inode) {
         for (int reading = 0; reading < READINGS; reading++) {
-            List<KernelLocks.Entry> entries = new KernelLocks().read(candidate -> candidate == inode).orElse(List.of());
+            List<KernelLocks.KernelLock> entries = new KernelLocks().read(candidate -> candidate == inode).orElse(List.of());
             if (entries.stream().anyMatch(entry -> entry.pid() == ProcessHandle.current().pid())) {
                 return true;
             }
@@ -132,7 +132,7 @@ final class PairProbes {
         return false;
     }
 
-    private Check mappedPages() throws IOException, InterruptedException, Contradiction {
+    private ProbeResult mappedPages() throws IOException, InterruptedException, Contradiction {
         files.makePage();
         try {
             files.write(FIRST);
@@ -143,12 +143,12 @@ final class PairProbes {
         String wrote = partner.ask(DoctorPartnerCommand.WRITE + " " + (FIRST + 1));
         expect(wrote, DoctorPartnerCommand.DONE, "writing into a mapped page, the other one");
         require(files.read() == FIRST + 1, "this JVM does not see what the other one wrote into a mapped page");
-        return Check.ok(MAPPED_PAGES, "two JVMs see at once what the other one writes, both ways");
+        return ProbeResult.ok(MAPPED_PAGES, "two JVMs see at once what the other one writes, both ways");
     }
 
     // ---- the library itself ----
 
-    private Check sessionLocks() throws IOException, InterruptedException, Contradiction {
+    private ProbeResult sessionLocks() throws IOException, InterruptedException, Contradiction {
         long token;
         try (SessionLock ours = taken(Duration.ZERO)) {
             token = ours.token();
@@ -165,14 +165,14 @@ final class PairProbes {
         try (SessionLock again = taken(Duration.ofSeconds(3))) {
             require(again.token() > later, "the fencing token did not grow: " + later + ", then " + again.token());
         }
-        return Check.ok(SESSION_LOCKS, "sessionlock itself: two JVMs keep each other out, both ways, and the tokens grow");
+        return ProbeResult.ok(SESSION_LOCKS, "sessionlock itself: two JVMs keep each other out, both ways, and the tokens grow");
     }
 
     private SessionLock taken(Duration patience) throws IOException, InterruptedException {
         return locks.acquire(files.session(), LockOptions.defaults().withTimeout(patience).withPurpose("sessionlock doctor"));
     }
 
-    private Check afterKill() throws IOException, InterruptedException, Contradiction {
+    private ProbeResult afterKill() throws IOException, InterruptedException, Contradiction {
         expect(partner.ask(DoctorPartnerCommand.LOCK), DoctorPartnerCommand.GOT, "of a free kernel lock, the other one");
         theirToken("of a session's free lock, the other one");
         require(!locked(), "this JVM got the kernel lock while the other one held it");
@@ -187,10 +187,10 @@ final class PairProbes {
         boolean seen = ProcessIdentity.current().seesItselfInProc() || !Files.isDirectory(Path.of("/proc/self"));
         try (SessionLock ours = taken(Duration.ofSeconds(seen ? 5 : 1))) {
             ours.verifyHeld();
-            return Check.ok(AFTER_KILL, "the lock of a killed JVM was free after " + millisSince(killed) + " ms");
+            return ProbeResult.ok(AFTER_KILL, "the lock of a killed JVM was free after " + millisSince(killed) + " ms");
         } catch (LockTimeoutException e) {
             require(!seen, "sessionlock did not let others in after kill -9: " + FileProbes.said(e));
-            return new Check(AFTER_KILL, Check.Verdict.OK, "the kernel let go after " + kernel + " ms, but others get in only when the "
+            return new ProbeResult(AFTER_KILL, ProbeResult.ProbeVerdict.OK, "the kernel let go after " + kernel + " ms, but others get in only when the "
                     + "lease of the killed JVM has run out: it cannot be seen that it is gone", "mount /proc for this pid namespace");
         }
     }

@@ -44,7 +44,7 @@ final class Screen {
     }
 
     /** {@return the lines of one frame, none wider than the terminal, no more than it has} */
-    List<String> lines(Snapshot snapshot, Size size) {
+    List<String> lines(ViewSnapshot snapshot, Size size) {
         List<String> lines = new ArrayList<>();
         lines.add(headline(snapshot, size.columns()));
         snapshot.unnamed().forEach(what -> lines.add(fit("!! " + encoding.shown(Printable.text(what)), size.columns())));
@@ -54,9 +54,9 @@ final class Screen {
         }
         int room = size.lines() - 1 - lines.size();
         int shown = snapshot.sightings().size() <= room ? snapshot.sightings().size() : Math.max(0, room - 1);
-        List<Sighting> top = snapshot.sightings().subList(0, shown);
+        List<LockRow> top = snapshot.sightings().subList(0, shown);
         List<String[]> cells = new ArrayList<>();
-        for (Sighting sighting : top) {
+        for (LockRow sighting : top) {
             cells.add(new String[] {sighting.age(), sighting.stateInWords(), encoding.shown(sighting.session()), encoding.shown(sighting.who()),
                 encoding.shown(sighting.purpose()),
                 sighting.waitingInWords()});
@@ -72,7 +72,7 @@ final class Screen {
         return lines.subList(0, Math.min(lines.size(), Math.max(1, size.lines())));
     }
 
-    private String headline(Snapshot snapshot, int columns) {
+    private String headline(ViewSnapshot snapshot, int columns) {
         String time = TIME.format(snapshot.at());
         StringBuilder counts = new StringBuilder(snapshot.locked() + " locked");
         count(counts, snapshot.needPerson(), " need a person", " needs a person");
@@ -111,7 +111,7 @@ final class Screen {
         return widths;
     }
 
-    private String row(Sighting sighting, String[] cells, int[] widths, int columns) {
+    private String row(LockRow sighting, String[] cells, int[] widths, int columns) {
         String mark = sighting.needsPerson() ? "!!" : sighting.isLong() || sighting.isLongWaitedFor() ? "!" : "";
         String row = row(mark, cells, widths, columns);
         String style = sighting.needsPerson() ? PERSON : sighting.isLong() || sighting.isLongWaitedFor() ? LONG : "";

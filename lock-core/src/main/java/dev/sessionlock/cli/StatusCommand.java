@@ -5,7 +5,7 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.directory.LockDirectory;
-import dev.sessionlock.internal.directory.Waiters;
+import dev.sessionlock.internal.directory.WaiterScanner;
 import dev.sessionlock.internal.seats.Inspector;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ToolCommand;
@@ -75,28 +75,28 @@ final class StatusCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Finding finding = look();
+        ReportView finding = look();
         PrintWriter out = spec.commandLine().getOut();
-        out.println(json ? Finding.json(List.of(finding)) : finding.text(Ansi.AUTO));
+        out.println(json ? ReportView.json(List.of(finding)) : finding.text(Ansi.AUTO));
         out.flush();
         return finding.needsPerson() ? NEEDS_PERSON : 0;
     }
 
-    private Finding look() throws IOException {
+    private ReportView look() throws IOException {
         try (SessionLocks locks = jdbc.builder().build()) {
             if (jdbc.isGiven()) {
                 LockReport report = locks.inspect(jdbc.name());
-                return new Finding(file, report, Instant.now(), TableView.waiters(report));
+                return new ReportView(file, report, Instant.now(), DatabaseView.waiters(report));
             }
             Path target = targetOf(locks, file);
             LockReport report = locks.inspect(target);
             Path home = target.toAbsolutePath().getParent();
-            List<Long> waiters = Waiters.in(home.toRealPath()).of(report.name());
+            List<Long> waiters = WaiterScanner.in(home.toRealPath()).of(report.name());
             if (report.state() == State.FREE && Files.isDirectory(target)) {
                 report = listed(report, target);
             }
             boolean missing = report.state() == State.FREE && waiters.isEmpty() && !Files.exists(target, LinkOption.NOFOLLOW_LINKS);
-            return new Finding(target, missing ? missing(report, target, home) : report, Instant.now(), waiters);
+            return new ReportView(target, missing ? missing(report, target, home) : report, Instant.now(), waiters);
         }
     }
 

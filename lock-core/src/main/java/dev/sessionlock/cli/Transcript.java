@@ -22,7 +22,7 @@ final class Transcript {
      * @param id tells it from all others
      * @param text what was said
      */
-    record Line(String id, String text) {
+    record TranscriptLine(String id, String text) {
 
         /** As its writer writes it. */
         String written() {
@@ -41,26 +41,26 @@ final class Transcript {
         }
 
         /** {@return null if the text is not one whole line} */
-        static @Nullable Line parse(String text) {
+        static @Nullable TranscriptLine parse(String text) {
             Matcher matcher = LINE.matcher(text);
             if (!matcher.matches()) {
                 return null;
             }
-            Line line = new Line(matcher.group(1), matcher.group(2));
-            return Long.toString(line.crc()).equals(matcher.group(3)) ? line : null;
+            TranscriptLine entry = new TranscriptLine(matcher.group(1), matcher.group(2));
+            return Long.toString(entry.crc()).equals(matcher.group(3)) ? entry : null;
         }
     }
 
     /** {@return whether there is a line with this id} */
     static boolean has(List<String> lines, String id) {
-        return lines.stream().map(Line::parse).anyMatch(line -> line != null && line.id().equals(id));
+        return lines.stream().map(TranscriptLine::parse).anyMatch(entry -> entry != null && entry.id().equals(id));
     }
 
     /** {@return the lines, as short as can be; what is none as it is} */
     static List<String> compacted(List<String> lines) {
         return lines.stream().map(text -> {
-            Line line = Line.parse(text);
-            return line == null ? text : line.compact();
+            TranscriptLine entry = TranscriptLine.parse(text);
+            return entry == null ? text : entry.compact();
         }).toList();
     }
 }

@@ -96,8 +96,8 @@ final class WatchCommand implements Callable<Integer> {
         Path real = jdbc.isGiven() ? null : DoctorCommand.there(directory);
         SignalHooks.install(events::add);
         try (SessionLocks locks = jdbc.builder().build()) {
-            View view = jdbc.isGiven() ? new TableView(locks, jdbc.name(), longFrom)
-                    : new Observer(real, recursive, longFrom, place -> locks.list(place).toList());
+            LockView view = jdbc.isGiven() ? new DatabaseView(locks, jdbc.name(), longFrom)
+                    : new DirectoryObserver(real, recursive, longFrom, place -> locks.list(place).toList());
             return Terminal.isOnStdout() ? onTerminal(view) : inLines(view);
         }
     }
@@ -108,7 +108,7 @@ final class WatchCommand implements Callable<Integer> {
 
     // ---- on a terminal ----
 
-    private int onTerminal(View view) throws IOException, InterruptedException {
+    private int onTerminal(LockView view) throws IOException, InterruptedException {
         Encoding encoding = Encoding.ofStdout();
         String noColour = System.getenv("NO_COLOR");
         Screen screen = new Screen(watched(), noColour == null || noColour.isEmpty(), encoding);
@@ -120,10 +120,10 @@ final class WatchCommand implements Callable<Integer> {
                 }
             });
             Screen.Size size = terminal.size();
-            Pace pace = Pace.of(interval);
+            LookInterval pace = LookInterval.of(interval);
             while (true) {
                 long start = System.nanoTime();
-                Snapshot snapshot = view.look();
+                ViewSnapshot snapshot = view.look();
                 long next = start + pace.after(System.nanoTime() - start);
                 if (!toldOfResizing) {
                     size = terminal.size();
@@ -152,12 +152,12 @@ final class WatchCommand implements Callable<Integer> {
 
     // ---- elsewhere ----
 
-    private int inLines(View view) throws IOException, InterruptedException {
+    private int inLines(LockView view) throws IOException, InterruptedException {
         ChangeLog changes = new ChangeLog(ZoneId.systemDefault());
         Encoding encoding = Encoding.ofStdout();
         FileOutputStream out = new FileOutputStream(FileDescriptor.out);
-        Pace pace = Pace.of(interval);
-        PipeWitness witness = PipeWitness.start(() -> events.add(PIPE_CLOSED));
+        LookInterval pace = LookInterval.of(interval);
+        ClosedPipeProbe witness = ClosedPipeProbe.start(() -> events.add(PIPE_CLOSED));
         try {
             while (true) {
                 long start = System.nanoTime();

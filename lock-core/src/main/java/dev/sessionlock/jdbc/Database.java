@@ -34,7 +34,7 @@ final class Database {
     }
 
     /** A statement, or a few. */
-    interface Work<T> {
+    interface Transaction<T> {
         T on(Connection connection) throws SQLException;
     }
 
@@ -44,7 +44,7 @@ final class Database {
      *
      * @param limit how long the server may keep us waiting
      */
-    <T> T run(Duration limit, Work<T> work) throws SQLException {
+    <T> T run(Duration limit, Transaction<T> work) throws SQLException {
         boolean interrupted = Thread.interrupted();
         try {
             for (int tries = 1; ; tries++) {
@@ -65,7 +65,7 @@ final class Database {
     }
 
     /** Does several things in one transaction. */
-    <T> T inTransaction(Duration limit, Work<T> work) throws SQLException {
+    <T> T inTransaction(Duration limit, Transaction<T> work) throws SQLException {
         return once(limit, false, connection -> {
             boolean committed = false;
             try {
@@ -81,12 +81,12 @@ final class Database {
         });
     }
 
-    private <T> T once(Duration limit, boolean autoCommit, Work<T> work) throws SQLException {
+    private <T> T once(Duration limit, boolean autoCommit, Transaction<T> work) throws SQLException {
         StackRoom.require(); // a connection that is had must be given back
         Connection connection = connect();
-        Manners came = null;
+        ConnectionSettings came = null;
         try {
-            came = Manners.of(connection);
+            came = ConnectionSettings.of(connection);
             came.change(connection, limit, autoCommit);
             requireProduct(connection);
             return work.on(connection);
@@ -109,7 +109,7 @@ final class Database {
         }
     }
 
-    private interface Step {
+    private interface Statements {
         void run() throws SQLException;
     }
 
@@ -117,7 +117,7 @@ final class Database {
      * Does what has to be done whatever was thrown before, and is tried once more if it throws itself. If that is in vain, the connection
      * is broken, and its pool will find that out; what was done with it is done, so nobody is told but the log.
      */
-    private static void insist(Step step) {
+    private static void insist(Statements step) {
         try {
             step.run();
         } catch (SQLException | RuntimeException | Error first) {
@@ -132,12 +132,12 @@ final class Database {
     }
 
     /** How a connection came from its pool, and is to go back. */
-    private record Manners(boolean autoCommit, boolean readOnly, int networkTimeout) {
+    private record ConnectionSettings(boolean autoCommit, boolean readOnly, int networkTimeout) {
         private static final int UNSUPPORTED = -1;
 
         /** Only looks: what throws has changed nothing yet. */
-        static Manners of(Connection connection) throws SQLException {
-            return new Manners(connection.getAutoCommit(), connection.isReadOnly(), networkTimeout(connection));
+        static ConnectionSettings of(Connection connection) throws SQLException {
+            return new ConnectionSettings(connection.getAutoCommit(), connection.isReadOnly(), networkTimeout(connection));
         }
 
         private static int networkTimeout(Connection connection) throws SQLException {

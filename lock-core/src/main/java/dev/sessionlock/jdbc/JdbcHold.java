@@ -2,7 +2,7 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
-import dev.sessionlock.internal.system.Span;
+import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
@@ -25,7 +25,7 @@ final class JdbcHold extends Hold {
     static final long KEPT_LEASE_NANOS = LockOptions.MAX_LEASE.toNanos();
 
     final LockTable table;
-    final Attempt attempt;
+    final RowAttempt attempt;
     private final Clock clock;
     /** How far the wall clock was ahead of the monotonic one when it was least ahead since the last renewal was sent, microseconds. */
     private volatile long leastAheadMicros;
@@ -36,14 +36,14 @@ final class JdbcHold extends Hold {
     /** Why it is no longer ours, by what the table says; null if it is. */
     private volatile @Nullable String gone;
     /** The row may be this one's by now, since it was handed over and the answer was lost; null if not. */
-    private volatile @Nullable Attempt passedOn;
+    private volatile @Nullable RowAttempt passedOn;
     /** Since when a renewal has been under way; {@link Long#MIN_VALUE} if none is. */
     private volatile long askedAt = Long.MIN_VALUE;
     private volatile boolean requested;
     private volatile long holdUntilMillis;
 
     /** @param attempt what it came of; its UUID tells this very hold from all others, also from one of ours whose answer was lost */
-    JdbcHold(LockTable table, Attempt attempt, Terms terms, long token, Moment sent, Clock clock, @Nullable String reclaimed) {
+    JdbcHold(LockTable table, RowAttempt attempt, Terms terms, long token, SentAt sent, Clock clock, @Nullable String reclaimed) {
         super(terms, token, sent.nanos(), sent.nanos() + leaseNanos(terms), reclaimed);
         this.table = table;
         this.attempt = attempt;
@@ -57,10 +57,10 @@ final class JdbcHold extends Hold {
      * @param nanos by the monotonic clock
      * @param aheadMicros how far the wall clock was ahead of that
      */
-    record Moment(long nanos, long aheadMicros) {
-        static Moment now(Clock clock) {
+    record SentAt(long nanos, long aheadMicros) {
+        static SentAt now(Clock clock) {
             long nanos = clock.nanos();
-            return new Moment(nanos, ahead(clock, nanos));
+            return new SentAt(nanos, ahead(clock, nanos));
         }
     }
 
@@ -68,7 +68,7 @@ final class JdbcHold extends Hold {
         return clock.wallMicros() - Math.floorDiv(nanos, 1_000);
     }
 
-    private long leastAhead(Moment sent) {
+    private long leastAhead(SentAt sent) {
         return Math.min(sent.aheadMicros(), ahead(clock, clock.nanos())); // it may have been set back since
     }
 
@@ -120,7 +120,7 @@ final class JdbcHold extends Hold {
     }
 
     /** The server has renewed it. Counts only if it had not ended before: a loss is for ever. */
-    void renewed(Moment sent) {
+    void renewed(SentAt sent) {
         askedAt = Long.MIN_VALUE;
         if (isValid(clock.nanos())) {
             trouble = null;
@@ -141,12 +141,12 @@ final class JdbcHold extends Hold {
     }
 
     /** @param next whose the row may be from now on; null if it has not become his */
-    void passedOn(@Nullable Attempt next) {
+    void passedOn(@Nullable RowAttempt next) {
         passedOn = next;
     }
 
     /** {@return whose the row may be, since it was handed over and the answer was lost; null if nobody's} */
-    @Nullable Attempt passedOn() {
+    @Nullable RowAttempt passedOn() {
         return passedOn;
     }
 
@@ -196,6 +196,6 @@ final class JdbcHold extends Hold {
 
     private static String inWords(long nanos) {
         Duration span = Duration.ofNanos(nanos);
-        return span.toSeconds() == 0 ? span.toMillis() + " ms" : Span.inWords(span);
+        return span.toSeconds() == 0 ? span.toMillis() + " ms" : Durations.inWords(span);
     }
 }

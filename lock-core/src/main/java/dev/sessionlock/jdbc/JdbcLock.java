@@ -4,13 +4,13 @@ import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
-import dev.sessionlock.internal.system.Vitality;
-import dev.sessionlock.jdbc.JdbcHold.Moment;
+import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.jdbc.JdbcHold.SentAt;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -37,7 +37,7 @@ final class JdbcLock implements EngineLock {
     private static final Duration LAST_MOMENTS = Duration.ofSeconds(5);
 
     private final LockTable table;
-    private final Chores chores;
+    private final RenewalWorker renewals;
     private final Clock clock;
     private final Duration limit;
     private final String name;
@@ -48,19 +48,19 @@ final class JdbcLock implements EngineLock {
      * What was begun here and has come to no end yet: each attempt from before it is made until it has come to a hold or to nothing, or
      * until its row was given back. One of which nobody knows by a call that returned is one whose call threw.
      */
-    private final List<Attempt> unsettled = new ArrayList<>(2);
+    private final List<RowAttempt> unsettled = new ArrayList<>(2);
     private @Nullable Row seen;
     private long pause = FIRST_PAUSE_NANOS;
     private long triedAt;
-    private volatile long handSeenAt;
+    private volatile long waiterMarkSeenAt;
 
-    JdbcLock(LockTable table, Chores chores, Clock clock, Duration limit, String name) {
+    JdbcLock(LockTable table, RenewalWorker renewals, Clock clock, Duration limit, String name) {
         this.table = table;
-        this.chores = chores;
+        this.renewals = renewals;
         this.clock = clock;
         this.limit = limit;
         this.name = name;
-        this.handSeenAt = clock.nanos() - FRESH_NANOS;
+        this.waiterMarkSeenAt = clock.nanos() - FRESH_NANOS;
     }
 
     @Override
@@ -81,20 +81,20 @@ final class JdbcLock implements EngineLock {
     // ---- taking ----
 
     @Override
-    public Taken take(Terms terms) throws IOException {
+    public AcquireResult take(Terms terms) throws IOException {
         seen = null;
-        Taken taken = take(terms, null);
+        AcquireResult taken = take(terms, null);
         Row row = seen;
         if (taken instanceof Hold || row == null || !row.isHeld() || row.process().equals(table.process())) {
             return taken;
         }
-        Vitality vitality = row.vitality();
-        return vitality.verdict() == Vitality.Verdict.DEAD ? take(terms, row) : taken;
+        Liveness liveness = row.liveness();
+        return liveness.verdict() == Liveness.Verdict.DEAD ? take(terms, row) : taken;
     }
 
     /** @param dead the row of an owner who is dead by evidence; null if the lease alone counts */
-    private Taken take(Terms terms, @Nullable Row dead) throws IOException {
-        Attempt attempt = begin(terms);
+    private AcquireResult take(Terms terms, @Nullable Row dead) throws IOException {
+        RowAttempt attempt = begin(terms);
         try {
             return take(attempt, terms, dead);
         } catch (SQLException e) {
@@ -105,8 +105,8 @@ final class JdbcLock implements EngineLock {
         }
     }
 
-    private Taken take(Attempt attempt, Terms terms, @Nullable Row dead) throws SQLException {
-        Moment sent = Moment.now(clock);
+    private AcquireResult take(RowAttempt attempt, Terms terms, @Nullable Row dead) throws SQLException {
+        SentAt sent = SentAt.now(clock);
         LockTable.Answer answer = table.take(attempt, terms, dead == null ? null : dead.holder(), limit);
         Row before = answer.before();
         if (answer.token() == null) {
@@ -125,39 +125,39 @@ final class JdbcLock implements EngineLock {
     }
 
     /** Remembers that something may come of what is about to be sent. What has come of nothing before is settled first. */
-    private Attempt begin(Terms terms) throws LockException {
+    private RowAttempt begin(Terms terms) throws LockException {
         settle();
-        Attempt attempt = new Attempt(name, terms, limit);
+        RowAttempt attempt = new RowAttempt(name, terms, limit);
         unsettled.add(attempt);
-        chores.begin(attempt);
+        renewals.begin(attempt);
         return attempt;
     }
 
     /** From here on its caller has it, and nothing may throw. */
     private JdbcHold begin(JdbcHold hold, @Nullable JdbcHold before) {
         hold.endsAt(hold.terms().maxHoldMillis() < 0 ? -1 : clock.wallMillis() + hold.terms().maxHoldMillis());
-        chores.took(hold, before);
+        renewals.took(hold, before);
         unsettled.remove(hold.attempt);
         current = hold;
         return hold;
     }
 
     /** Nothing is left of it. */
-    private void over(Attempt attempt) {
-        chores.over(attempt);
+    private void over(RowAttempt attempt) {
+        renewals.over(attempt);
         unsettled.remove(attempt);
     }
 
     /** Its row, if that may be ours, is given back soon; {@link #tidy} says when it is. */
-    private void giveUp(Attempt attempt) {
+    private void giveUp(RowAttempt attempt) {
         if (!attempt.isOver() && !unsettled.contains(attempt)) {
             unsettled.add(attempt);
         }
-        chores.giveUp(attempt);
+        renewals.giveUp(attempt);
     }
 
     /** @param trouble is about to be thrown on, and is not to be hidden by what follows from it */
-    private void giveUpBecauseOf(Throwable trouble, Attempt attempt) {
+    private void giveUpBecauseOf(Throwable trouble, RowAttempt attempt) {
         try {
             giveUp(attempt);
         } catch (RuntimeException | Error e) {
@@ -168,8 +168,8 @@ final class JdbcLock implements EngineLock {
     /** Gives up what a call has left that threw: nobody is in one now. Has those given back that still are to be. */
     private void settle() {
         for (int i = unsettled.size() - 1; i >= 0; i--) {
-            Attempt attempt = unsettled.get(i);
-            chores.giveUp(attempt);
+            RowAttempt attempt = unsettled.get(i);
+            renewals.giveUp(attempt);
             if (attempt.isOver()) {
                 unsettled.remove(i);
             }
@@ -180,7 +180,7 @@ final class JdbcLock implements EngineLock {
         if (before == null || !before.isHeld()) {
             return null;
         } else if (dead != null && before.holder().equals(dead.holder())) {
-            return dead.vitality().evidence();
+            return dead.liveness().evidence();
         }
         boolean over = before.left().isNegative() || before.left().isZero();
         return over ? "the lease of pid " + before.pid() + " on " + before.host() + " ran out " + before.left().negated().toMillis() + " ms ago"
@@ -188,7 +188,7 @@ final class JdbcLock implements EngineLock {
     }
 
     /** The statement may have been carried out all the same, or may be yet: then it is undone, or its lease runs out. */
-    private Taken notTaken(Attempt attempt, SQLException e) throws LockException {
+    private AcquireResult notTaken(RowAttempt attempt, SQLException e) throws LockException {
         boolean mayPass = Database.mayPass(e);
         if (!mayPass) {
             attempt.refused();
@@ -233,7 +233,7 @@ final class JdbcLock implements EngineLock {
     @Override
     public @Nullable Hold handOver(Hold from, Terms terms) throws IOException {
         JdbcHold old = (JdbcHold) from;
-        Attempt attempt = begin(terms);
+        RowAttempt attempt = begin(terms);
         old.passedOn(attempt); // until it is known whose the row is, the old hold does not count, and both are given back
         try {
             return handOver(old, attempt, terms);
@@ -249,8 +249,8 @@ final class JdbcLock implements EngineLock {
         }
     }
 
-    private @Nullable Hold handOver(JdbcHold old, Attempt attempt, Terms terms) throws SQLException {
-        Moment sent = Moment.now(clock);
+    private @Nullable Hold handOver(JdbcHold old, RowAttempt attempt, Terms terms) throws SQLException {
+        SentAt sent = SentAt.now(clock);
         Row row = table.handOver(old, attempt, terms, limit);
         if (row == null) {
             over(attempt);
@@ -266,8 +266,8 @@ final class JdbcLock implements EngineLock {
         return begin(hold, old);
     }
 
-    private void notHandedOver(JdbcHold old, Attempt attempt, Throwable trouble) {
-        if (attempt.state() == Attempt.State.PREPARED) {
+    private void notHandedOver(JdbcHold old, RowAttempt attempt, Throwable trouble) {
+        if (attempt.state() == RowAttempt.AttemptState.PREPARED) {
             old.passedOn(null); // nothing was done, and it is as it was
         }
         giveUpBecauseOf(trouble, attempt);
@@ -282,15 +282,15 @@ final class JdbcLock implements EngineLock {
         ours.endsAt(holdUntilMillis);
         boolean valid = ours.isValid(clock.nanos());
         if (valid) {
-            chores.renewSoon(ours);
+            renewals.renewSoon(ours);
         }
         return valid;
     }
 
     @Override
-    public Standing check(Hold hold, boolean deeply) {
+    public HoldStatus check(Hold hold, boolean deeply) {
         JdbcHold ours = (JdbcHold) hold;
-        return ours.isGone() ? Standing.LOST : ours.isRequested() ? Standing.REQUESTED : Standing.INTACT;
+        return ours.isGone() ? HoldStatus.LOST : ours.isRequested() ? HoldStatus.REQUESTED : HoldStatus.INTACT;
     }
 
     @Override
@@ -300,9 +300,9 @@ final class JdbcLock implements EngineLock {
             return;
         }
         try {
-            LockTable.Verdict verdict = table.judge(List.of(ours), limit).get(0);
-            if (verdict != LockTable.Verdict.OURS) {
-                ours.gone(verdict == LockTable.Verdict.OVER ? OVER : DELETED);
+            LockTable.RowVerdict verdict = table.judge(List.of(ours), limit).get(0);
+            if (verdict != LockTable.RowVerdict.OURS) {
+                ours.gone(verdict == LockTable.RowVerdict.OVER ? OVER : DELETED);
             }
         } catch (SQLException e) {
             throw explain("verify the lock", e);
@@ -315,7 +315,7 @@ final class JdbcLock implements EngineLock {
     public void release(Hold hold) {
         JdbcHold ours = (JdbcHold) hold;
         forget(ours);
-        if (ours.attempt.state() != Attempt.State.HELD) {
+        if (ours.attempt.state() != RowAttempt.AttemptState.HELD) {
             return; // it was released before, and if that is not done yet, it is under way
         } else if (!ours.isValid(clock.nanos())) {
             releaseSoon(ours); // the database is away, perhaps: who closes need not wait for it
@@ -337,10 +337,10 @@ final class JdbcLock implements EngineLock {
     public void releaseSoon(Hold hold) {
         JdbcHold ours = (JdbcHold) hold;
         forget(ours);
-        if (ours.attempt.state() != Attempt.State.HELD) {
+        if (ours.attempt.state() != RowAttempt.AttemptState.HELD) {
             return; // as above; and if it was handed over, the row is another's of this JVM
         }
-        Attempt next = ours.passedOn();
+        RowAttempt next = ours.passedOn();
         if (next != null) {
             giveUp(next);
         }
@@ -352,7 +352,7 @@ final class JdbcLock implements EngineLock {
     }
 
     private void forget(JdbcHold hold) {
-        chores.end(hold);
+        renewals.end(hold);
         if (current == hold) {
             current = null;
         }
@@ -362,13 +362,13 @@ final class JdbcLock implements EngineLock {
     public void abandon(Hold hold) {
         JdbcHold ours = (JdbcHold) hold;
         forget(ours);
-        if (!ours.isValid(clock.nanos()) || chores.isAway()) {
+        if (!ours.isValid(clock.nanos()) || renewals.isAway()) {
             return; // the end of the JVM must not wait for a database that is away, one lock after the other
         }
         try {
             table.abandon(ours, ours.terms().takeover() ? LAST_MOMENTS : Duration.ofNanos(ours.terms().leaseNanos()), limit);
         } catch (SQLException | RuntimeException e) {
-            chores.failed();
+            renewals.failed();
             log.debug("could not shorten the lease of {}; it runs out", this, e);
         }
     }
@@ -383,8 +383,8 @@ final class JdbcLock implements EngineLock {
     // ---- looking ----
 
     @Override
-    public LockReport look() throws IOException {
-        return Verdicts.of(name, row());
+    public LockReport inspect() throws IOException {
+        return RowReports.of(name, row());
     }
 
     private @Nullable Row row() throws IOException {
@@ -401,15 +401,15 @@ final class JdbcLock implements EngineLock {
     public Cleared clear(boolean takeStrangers) throws IOException {
         Row row = row();
         if (row == null || !row.isHeld()) {
-            return new Cleared(Outcome.NOTHING, "nobody has it any more");
+            return new Cleared(ClearOutcome.NOTHING, "nobody has it any more");
         }
-        Vitality vitality = row.vitality();
-        if (vitality.verdict() != Vitality.Verdict.DEAD) {
-            return new Cleared(Outcome.KEPT, vitality.evidence());
+        Liveness liveness = row.liveness();
+        if (liveness.verdict() != Liveness.Verdict.DEAD) {
+            return new Cleared(ClearOutcome.KEPT, liveness.evidence());
         }
         try {
-            return table.clear(name, row.holder(), limit) ? new Cleared(Outcome.REMOVED, vitality.evidence())
-                    : new Cleared(Outcome.KEPT, "it is another's by now, or a fencing transaction of its holder has not ended");
+            return table.clear(name, row.holder(), limit) ? new Cleared(ClearOutcome.REMOVED, liveness.evidence())
+                    : new Cleared(ClearOutcome.KEPT, "it is another's by now, or a fencing transaction of its holder has not ended");
         } catch (SQLException e) {
             throw explain("clear", e);
         }
@@ -436,7 +436,7 @@ final class JdbcLock implements EngineLock {
     // ---- waiting ----
 
     @Override
-    public void raiseHand(boolean waits) {
+    public void setWaiterMark(boolean waits) {
         if (!waits) {
             return; // nothing lingers in a table
         }
@@ -445,12 +445,12 @@ final class JdbcLock implements EngineLock {
         if (!another || row.isWaitedForByOthersThan(table.process())) {
             return;
         }
-        boolean ours = table.process().equals(row.hand()) && row.handAge() != null && row.handAge().toMillis() < LockTable.HAND_LASTS_MS / 2;
+        boolean ours = table.process().equals(row.waiterMark()) && row.waiterMarkAge() != null && row.waiterMarkAge().toMillis() < LockTable.WAITER_MARK_LASTS_MS / 2;
         if (ours) {
             return;
         }
         try {
-            table.raiseHand(name, limit);
+            table.setWaiterMark(name, limit);
         } catch (SQLException | RuntimeException e) {
             log.debug("could not tell other processes that we wait for {}", this, e);
         }
@@ -458,14 +458,14 @@ final class JdbcLock implements EngineLock {
 
     private void notice(@Nullable Row row) {
         if (row != null && row.isWaitedForByOthersThan(table.process())) {
-            handSeenAt = clock.nanos();
+            waiterMarkSeenAt = clock.nanos();
         }
     }
 
     /** As far as the last statement has told; how long a hand counts is the table's matter. */
     @Override
     public boolean othersWait(Hold hold, long nanos) {
-        return clock.nanos() - handSeenAt < TimeUnit.MILLISECONDS.toNanos(LockTable.HAND_LASTS_MS);
+        return clock.nanos() - waiterMarkSeenAt < TimeUnit.MILLISECONDS.toNanos(LockTable.WAITER_MARK_LASTS_MS);
     }
 
     /** {@return the name and where it is, for the log} */

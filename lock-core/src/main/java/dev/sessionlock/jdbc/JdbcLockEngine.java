@@ -6,7 +6,7 @@ import dev.sessionlock.SessionLock;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
-import dev.sessionlock.spi.Sight;
+import dev.sessionlock.spi.Inspection;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -86,11 +86,11 @@ public final class JdbcLockEngine implements LockEngine {
     private final Duration statementTimeout;
     private final Clock clock;
     private final LockTable table;
-    private final Chores chores;
-    private final Site site = new Rows();
+    private final RenewalWorker renewals;
+    private final LockNamespace namespace = new Rows();
 
     JdbcLockEngine(DataSource source, @Nullable String schema, String tableName, Duration statementTimeout, Clock clock) {
-        this(source, schema, tableName, statementTimeout, clock, Chores::daemon);
+        this(source, schema, tableName, statementTimeout, clock, RenewalWorker::daemon);
     }
 
     /** @param threads makes the thread that renews */
@@ -102,7 +102,7 @@ public final class JdbcLockEngine implements LockEngine {
         this.statementTimeout = statementTimeout;
         this.clock = clock;
         this.table = new LockTable(new Database(source), schema, tableName);
-        this.chores = new Chores(table, clock, statementTimeout, threads);
+        this.renewals = new RenewalWorker(table, clock, statementTimeout, threads);
     }
 
     /**
@@ -276,7 +276,7 @@ public final class JdbcLockEngine implements LockEngine {
     }
 
     @Override
-    public @NotNull Whereabouts named(@NotNull String name) throws LockException {
+    public @NotNull LockId idOfName(@NotNull String name) throws LockException {
         int bytes = name.getBytes(StandardCharsets.UTF_8).length;
         if (name.isEmpty()) {
             throw new LockException("a lock's name cannot be empty");
@@ -285,36 +285,36 @@ public final class JdbcLockEngine implements LockEngine {
         } else if (name.codePoints().anyMatch(point -> Character.isISOControl(point) || Character.getType(point) == Character.SURROGATE)) {
             throw new LockException("a lock's name cannot have control characters or halves of characters: " + name);
         }
-        return new Whereabouts(null, name, false);
+        return new LockId(null, name, false);
     }
 
     @Override
-    public @NotNull Site pin(@NotNull Whereabouts where) {
-        return site;
+    public @NotNull LockNamespace pin(@NotNull LockId id) {
+        return namespace;
     }
 
     /** There is nothing to open. */
-    private final class Rows implements Site {
+    private final class Rows implements LockNamespace {
         @Override
         public @NotNull EngineLock lock(@NotNull String name) {
-            return new JdbcLock(table, chores, clock, statementTimeout, name);
+            return new JdbcLock(table, renewals, clock, statementTimeout, name);
         }
     }
 
     @Override
-    public @NotNull Sight look(@NotNull Whereabouts where) throws LockException {
+    public @NotNull Inspection inspect(@NotNull LockId id) throws LockException {
         try {
-            return new Sight(where, Verdicts.of(where.name(), table.look(where.name(), statementTimeout)));
+            return new Inspection(id, RowReports.of(id.name(), table.look(id.name(), statementTimeout)));
         } catch (SQLException e) {
-            throw Database.explain(e, "cannot look at " + where.name(), table.sqlName());
+            throw Database.explain(e, "cannot look at " + id.name(), table.sqlName());
         }
     }
 
     @Override
-    public @NotNull List<Sight> lookAll(@NotNull String prefix) throws LockException {
+    public @NotNull List<Inspection> inspectAll(@NotNull String prefix) throws LockException {
         try {
             return table.lookAll(prefix, statementTimeout).stream()
-                    .map(row -> new Sight(new Whereabouts(null, row.name(), false), Verdicts.of(row.name(), row))).toList();
+                    .map(row -> new Inspection(new LockId(null, row.name(), false), RowReports.of(row.name(), row))).toList();
         } catch (SQLException e) {
             throw Database.explain(e, "cannot look at the locks", table.sqlName());
         }
@@ -322,7 +322,7 @@ public final class JdbcLockEngine implements LockEngine {
 
     @Override
     public boolean closeIdle(boolean atOnce) {
-        return chores.isIdle();
+        return renewals.isIdle();
     }
 
     /** {@return the table, for messages} */

@@ -36,7 +36,7 @@ import org.jetbrains.annotations.Nullable;
 final class LockTable {
     static final String DEFAULT_NAME = "session_lock";
     /** A raised hand older than this is nobody's; who waits raises it again at half of it. */
-    static final int HAND_LASTS_MS = 1_000;
+    static final int WAITER_MARK_LASTS_MS = 1_000;
     /** So long a lock that was given back is kept for the process whose hand was up: longer than its longest pause. */
     static final int RESERVED_MS = 400;
 
@@ -61,7 +61,7 @@ final class LockTable {
     private static final String TERMS_VALUES = "?::text, ?::text, ?::bigint, ?::boolean, clock_timestamp() + ?::bigint * interval '1 millisecond', "
             + "clock_timestamp() + ?::bigint * interval '1 millisecond', clock_timestamp(), clock_timestamp()";
     private static final String NOBODYS = "holder = NULL, lease_until = NULL, release_requested = false, reserved_until = CASE "
-            + "WHEN l.hand <> l.process AND l.hand_at > clock_timestamp() - interval '" + HAND_LASTS_MS + " milliseconds' "
+            + "WHEN l.hand <> l.process AND l.hand_at > clock_timestamp() - interval '" + WAITER_MARK_LASTS_MS + " milliseconds' "
             + "THEN clock_timestamp() + interval '" + RESERVED_MS + " milliseconds' END";
 
     private final Database database;
@@ -151,7 +151,7 @@ final class LockTable {
      * @param attempt is told when it is sent and when it is answered
      * @param dead the hold of an owner who is dead by evidence and does not count; null if there is none
      */
-    Answer take(Attempt attempt, Terms terms, @Nullable UUID dead, Duration limit) throws SQLException {
+    Answer take(RowAttempt attempt, Terms terms, @Nullable UUID dead, Duration limit) throws SQLException {
         return database.run(limit, connection -> {
             try (PreparedStatement take = connection.prepareStatement(takeSql)) {
                 Binder binder = new Binder(take);
@@ -204,7 +204,7 @@ final class LockTable {
      * @param attempt is told when it is sent and when it is answered
      * @return the row as it is now; null if the hold is over, or a fence keeps it
      */
-    @Nullable Row handOver(JdbcHold from, Attempt attempt, Terms terms, Duration limit) throws SQLException {
+    @Nullable Row handOver(JdbcHold from, RowAttempt attempt, Terms terms, Duration limit) throws SQLException {
         return database.run(limit, connection -> {
             try (PreparedStatement handOver = connection.prepareStatement(handOverSql)) {
                 Binder binder = new Binder(handOver);
@@ -262,7 +262,7 @@ final class LockTable {
     }
 
     /** What the table says of a hold. */
-    enum Verdict {
+    enum RowVerdict {
         /** It still is its. */
         OURS,
         /** Its lease is over, or another has it. */
@@ -272,7 +272,7 @@ final class LockTable {
     }
 
     /** {@return what the table says of these holds, in their order} It only looks. */
-    List<Verdict> judge(List<JdbcHold> holds, Duration limit) throws SQLException {
+    List<RowVerdict> judge(List<JdbcHold> holds, Duration limit) throws SQLException {
         String sql = "SELECT CASE WHEN l.name IS NULL THEN 'DELETED' "
                 + "WHEN l.holder = r.holder AND l.lease_until > clock_timestamp() THEN 'OURS' ELSE 'OVER' END "
                 + "FROM unnest(?::text[], ?::uuid[]) WITH ORDINALITY AS r (name, holder, i) LEFT JOIN " + table + " l ON l.name = r.name "
@@ -280,10 +280,10 @@ final class LockTable {
         return database.run(limit, connection -> {
             try (PreparedStatement judge = connection.prepareStatement(sql)) {
                 arrays(connection, judge, holds.stream().map(hold -> hold.name()).toArray(), holds.stream().map(hold -> hold.id()).toArray());
-                List<Verdict> verdicts = new ArrayList<>();
+                List<RowVerdict> verdicts = new ArrayList<>();
                 try (ResultSet rows = judge.executeQuery()) {
                     while (rows.next()) {
-                        verdicts.add(Verdict.valueOf(rows.getString(1)));
+                        verdicts.add(RowVerdict.valueOf(rows.getString(1)));
                     }
                 }
                 return verdicts;
@@ -376,10 +376,10 @@ final class LockTable {
     }
 
     /** Says that this process waits, unless another's hand is up. */
-    void raiseHand(String name, Duration limit) throws SQLException {
+    void setWaiterMark(String name, Duration limit) throws SQLException {
         update("UPDATE " + table + " l SET hand = ?, hand_at = clock_timestamp() WHERE l.name = (SELECT s.name FROM " + table + " s "
                 + "WHERE s.name = ? AND s.holder IS NOT NULL AND s.process <> ? AND (s.hand IS NULL OR s.hand = ? OR s.hand_at < "
-                + "clock_timestamp() - interval '" + HAND_LASTS_MS + " milliseconds') AND " + NOT_DURABLE + " FOR NO KEY UPDATE SKIP LOCKED)",
+                + "clock_timestamp() - interval '" + WAITER_MARK_LASTS_MS + " milliseconds') AND " + NOT_DURABLE + " FOR NO KEY UPDATE SKIP LOCKED)",
                 limit, process, name, process, process);
     }
 

@@ -4,7 +4,7 @@ import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
-import dev.sessionlock.internal.system.Vitality;
+import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.spi.Terms;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -27,7 +27,7 @@ record Row(
         String name, long token, @Nullable UUID holder, @Nullable Instant leaseUntil, UUID process, long pid, String host,
         @Nullable String boot, @Nullable String pidNamespace, @Nullable String timeNamespace, long startTicks, @Nullable Instant processStart,
         @Nullable String thread, @Nullable String purpose, Instant since, Instant renewedAt, Duration lease, boolean takeover,
-        @Nullable Instant holdUntil, boolean releaseRequested, @Nullable UUID hand, @Nullable Duration handAge, Instant now) {
+        @Nullable Instant holdUntil, boolean releaseRequested, @Nullable UUID waiterMark, @Nullable Duration waiterMarkAge, Instant now) {
     static final String COLUMNS = "l.name, l.token, l.holder, l.lease_until, l.process, l.pid, l.host, l.boot, l.pid_namespace, "
             + "l.time_namespace, l.start_ticks, l.process_start, l.thread, l.purpose, l.since, l.renewed_at, l.lease_ms, l.takeover, "
             + "l.hold_until, l.release_requested, l.hand, clock_timestamp() AS now, "
@@ -76,7 +76,7 @@ record Row(
 
     /** {@return whether a process other than {@code me} has said of late that it waits} */
     boolean isWaitedForByOthersThan(UUID me) {
-        return hand != null && !hand.equals(me) && handAge != null && handAge.toMillis() < LockTable.HAND_LASTS_MS;
+        return waiterMark != null && !waiterMark.equals(me) && waiterMarkAge != null && waiterMarkAge.toMillis() < LockTable.WAITER_MARK_LASTS_MS;
     }
 
     LockOwner owner() {
@@ -88,12 +88,12 @@ record Row(
      * Whether the process of the last holder lives, which only its own machine can tell: the same boot, the same namespaces. A host's
      * name proves nothing; it is compared as well since two clones of a running machine have one boot id.
      */
-    Vitality vitality() {
+    Liveness liveness() {
         ProcessIdentity self = ProcessIdentity.current();
         if (boot == null || !boot.equals(self.boot()) || !host.equals(self.host())) {
-            return new Vitality(Vitality.Verdict.UNKNOWN, "pid " + pid + " is of another machine (" + host + "), so it cannot be seen from here");
+            return new Liveness(Liveness.Verdict.UNKNOWN, "pid " + pid + " is of another machine (" + host + "), so it cannot be seen from here");
         } else if (!Objects.equals(pidNamespace, self.pidNamespace()) || !Objects.equals(timeNamespace, self.timeNamespace())) {
-            return new Vitality(Vitality.Verdict.UNKNOWN, "pid " + pid + " is of another pid namespace, so it cannot be seen");
+            return new Liveness(Liveness.Verdict.UNKNOWN, "pid " + pid + " is of another pid namespace, so it cannot be seen");
         }
         return new ProcessTable().judge(pid, startTicks, processStart);
     }

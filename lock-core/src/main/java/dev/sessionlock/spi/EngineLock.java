@@ -7,7 +7,7 @@ import org.jetbrains.annotations.Nullable;
 
 /**
  * One lock, as whatever excludes other processes knows it: take, renew, release, look. The threads of this JVM stand above it and
- * call one method at a time, but for {@link #look} and those that are memory only, which any thread may call, and {@link #await}, which
+ * call one method at a time, but for {@link #inspect} and those that are memory only, which any thread may call, and {@link #awaitKernel}, which
  * blocks one of its own.
  *
  * <p><b>When a throwable comes out.</b> Any method may throw anything: a {@link StackOverflowError}, an {@link OutOfMemoryError}, the
@@ -18,16 +18,16 @@ import org.jetbrains.annotations.Nullable;
  *       that was taken for it;
  *   <li>after {@link #release}: the same call again. A further one, after one that has succeeded, does nothing: what belonged to the hold may serve another
  *       by then;
- *   <li>after {@link #accept}, {@link #decline} or {@link #putBack}: the same call again; after {@link #await}: {@link #decline}, and
+ *   <li>after {@link #acceptAwaited}, {@link #declineAwaited} or {@link #declineAllAwaited}: the same call again; after {@link #awaitKernel}: {@link #declineAwaited}, and
  *       then {@link #tidy};
  *   <li>after {@link #clear} or {@link #tidy}: {@code tidy} until it returns true.
  * </ul>
- * When {@code tidy} returns true and no hold is out, this process has nothing of the lock any more: others can take it. What {@link #await} got stays until
+ * When {@code tidy} returns true and no hold is out, this process has nothing of the lock any more: others can take it. What {@link #awaitKernel} got stays until
  * it is accepted or declined, what was accepted until it is used or put back.
  */
 public interface EngineLock {
     /** A raised hand older than this is nobody's, nanoseconds; who waits raises it again at half of it. */
-    long HAND_NANOS = 200_000_000;
+    long WAITER_MARK_NANOS = 200_000_000;
 
     /** {@return the lock's name} */
     String name();
@@ -44,7 +44,7 @@ public interface EngineLock {
      * @throws dev.sessionlock.NotALockFileException if what lies in the lock's place will never make room
      * @throws IOException if whatever keeps the lock refuses for good; what will pass by itself is a {@link Busy#trouble}
      */
-    Taken take(Terms terms) throws IOException;
+    AcquireResult take(Terms terms) throws IOException;
 
     /**
      * {@return whether another process had the lock between this process's last hold and this one, as far as is known} So its users should find it free when
@@ -91,7 +91,7 @@ public interface EngineLock {
     boolean renew(Hold hold, long holdUntilMillis) throws IOException;
 
     /** What has become of a hold. */
-    enum Standing {
+    enum HoldStatus {
         /** All is well. */
         INTACT,
         /** Its record was removed by hand. */
@@ -107,7 +107,7 @@ public interface EngineLock {
      *
      * @param deeply also at what the kernel says, as far as it was read of late
      */
-    Standing check(Hold hold, boolean deeply) throws IOException;
+    HoldStatus check(Hold hold, boolean deeply) throws IOException;
 
     /** Reads anew what a deep {@link #check} judges by, for an engine whose check may otherwise use what is some seconds old. */
     default void lookAfresh() throws IOException {
@@ -135,12 +135,12 @@ public interface EngineLock {
     boolean tidy();
 
     /** {@return what can be seen of the lock; disturbs nobody} */
-    LockReport look() throws IOException;
+    LockReport inspect() throws IOException;
 
     // ---- for a person who wants it free ----
 
     /** What a {@link #clear} has come to. */
-    enum Outcome {
+    enum ClearOutcome {
         /** What a dead owner left was taken away. */
         REMOVED,
         /** There was nothing to take away. */
@@ -155,7 +155,7 @@ public interface EngineLock {
      * @param outcome the verdict
      * @param why one clause in words
      */
-    record Cleared(Outcome outcome, String why) {
+    record Cleared(ClearOutcome outcome, String why) {
     }
 
     /**
@@ -179,14 +179,14 @@ public interface EngineLock {
      *
      * @param waits whether it waits for it; else it has but tried once
      */
-    default void raiseHand(boolean waits) {
+    default void setWaiterMark(boolean waits) {
     }
 
     /**
      * {@return whether another process said within the last {@code nanos} that it wants what is held, if only by trying once} So what nobody
      * uses is given back. Memory only, any thread.
      */
-    default boolean othersWant(Hold hold, long nanos) {
+    default boolean othersTryOrWait(Hold hold, long nanos) {
         return othersWait(hold, nanos);
     }
 
@@ -196,25 +196,25 @@ public interface EngineLock {
     }
 
     /**
-     * Blocks until what {@link Busy#waitFor} named is free, and holds it then for {@link #accept} or {@link #decline}. Cannot be
+     * Blocks until what {@link Busy#waitFor} named is free, and holds it then for {@link #acceptAwaited} or {@link #declineAwaited}. Cannot be
      * broken off, so it needs a thread of its own; every {@link #take} of this JVM finds the lock busy meanwhile.
      *
      * @throws IOException if the kernel refuses, as it does when it sees a deadlock between processes (EDEADLK), which it judges
      *     without knowing of threads
      */
-    default void await(int what) throws IOException {
+    default void awaitKernel(int what) throws IOException {
         throw new UnsupportedOperationException("nothing rings here");
     }
 
-    /** Keeps what {@link #await} got for the next {@link #take}. */
-    default void accept(int what) {
+    /** Keeps what {@link #awaitKernel} got for the next {@link #take}. */
+    default void acceptAwaited(int what) {
     }
 
-    /** Gives back what {@link #await} got, if anything: it may have thrown and got it all the same. */
-    default void decline(int what) {
+    /** Gives back what {@link #awaitKernel} got, if anything: it may have thrown and got it all the same. */
+    default void declineAwaited(int what) {
     }
 
-    /** Gives back what {@link #accept} kept, if no {@link #take} has used it. */
-    default void putBack() {
+    /** Gives back what {@link #acceptAwaited} kept, if no {@link #take} has used it. */
+    default void declineAllAwaited() {
     }
 }

@@ -7,7 +7,7 @@ import org.jetbrains.annotations.Nullable;
  * A lock that this process holds. An engine puts what it needs of it into a class of its own. Changed only by the engine, one call at a
  * time; the deadline is read by any thread.
  */
-public abstract non-sealed class Hold implements Taken {
+public abstract non-sealed class Hold implements AcquireResult {
     /** A deadline that never comes: nobody may pass this holder over. */
     public static final long NEVER = Long.MAX_VALUE;
 

@@ -13,7 +13,7 @@ import org.jetbrains.annotations.Nullable;
  * must use the same one: reentry and the queue of waiting threads end where the engine ends. Thread-safe.
  *
  * <p>It locks either files, which are named by paths, or names. Which of the two methods that find a lock it has to have,
- * {@link #whereabouts} or {@link #named}, follows from that.
+ * {@link #idOf} or {@link #idOfName}, follows from that.
  */
 public interface LockEngine extends Maintainable {
 
@@ -36,16 +36,16 @@ public interface LockEngine extends Maintainable {
      * @param name the file's name in it, or the name
      * @param networkAllowed for locks on files: whether a network file system is accepted
      */
-    record Whereabouts(@Nullable Path parent, @NotNull String name, boolean networkAllowed) implements Comparable<Whereabouts> {
+    record LockId(@Nullable Path parent, @NotNull String name, boolean networkAllowed) implements Comparable<LockId> {
 
         /** Refuses a null name. */
-        public Whereabouts {
+        public LockId {
             Objects.requireNonNull(name, "name");
         }
 
         /** The order in which several locks are taken: the same for all processes, once they are {@linkplain #canonical canonical}. */
         @Override
-        public int compareTo(@NotNull Whereabouts other) {
+        public int compareTo(@NotNull LockId other) {
             return parent == null || other.parent == null ? name.compareTo(other.name)
                     : parent.resolve(name).compareTo(other.parent.resolve(other.name));
         }
@@ -64,7 +64,7 @@ public interface LockEngine extends Maintainable {
      * @throws dev.sessionlock.LockException if nothing of that name can be locked
      * @throws UnsupportedOperationException if the engine does not {@linkplain #locksFiles lock files}
      */
-    default @NotNull Whereabouts whereabouts(@NotNull Path target, boolean networkAllowed) throws IOException {
+    default @NotNull LockId idOf(@NotNull Path target, boolean networkAllowed) throws IOException {
         throw new UnsupportedOperationException(this + " locks names, not files");
     }
 
@@ -75,32 +75,32 @@ public interface LockEngine extends Maintainable {
      * @throws dev.sessionlock.LockException if nothing of that name can be locked
      * @throws UnsupportedOperationException if the engine {@linkplain #locksFiles locks files}
      */
-    default @NotNull Whereabouts named(@NotNull String name) throws IOException {
+    default @NotNull LockId idOfName(@NotNull String name) throws IOException {
         throw new UnsupportedOperationException(this + " locks files, not names");
     }
 
     /** {@return the one form of it that is the same however its user named it} */
-    default @NotNull Whereabouts canonical(@NotNull Whereabouts where) throws IOException {
-        return where;
+    default @NotNull LockId canonical(@NotNull LockId id) throws IOException {
+        return id;
     }
 
     // ---- locking ----
 
     /**
      * Refuses what has a lock's name and yet cannot be locked, as a directory or a device in the place of a file. Asked whenever a lock is to
-     * be taken, before {@link #pin}, so that nothing is made for it. Once the place is in use, {@link Site#requireLockable} is asked instead: here
+     * be taken, before {@link #pin}, so that nothing is made for it. Once the place is in use, {@link LockNamespace#requireLockable} is asked instead: here
      * it must cost next to nothing then.
      *
      * @throws dev.sessionlock.LockException if it cannot be locked
      */
-    default void requireLockable(@NotNull Whereabouts where) throws IOException {
+    default void requireLockable(@NotNull LockId id) throws IOException {
     }
 
-    /** Opens where a lock is, and keeps it open until {@link Site#unpin}. */
-    @NotNull Site pin(@NotNull Whereabouts where) throws IOException;
+    /** Opens where a lock is, and keeps it open until {@link LockNamespace#unpin}. */
+    @NotNull LockNamespace pin(@NotNull LockId id) throws IOException;
 
     /** A place that holds locks, open. One of the same place equals it. */
-    interface Site {
+    interface LockNamespace {
         /** {@return the form of a name under which the lock is known here: who finds an equal one means the same lock} */
         default @NotNull String key(@NotNull String name) {
             return name;
@@ -134,7 +134,7 @@ public interface LockEngine extends Maintainable {
     // ---- looking ----
 
     /** Looks at a lock without disturbing it. */
-    @NotNull Sight look(@NotNull Whereabouts where) throws IOException;
+    @NotNull Inspection inspect(@NotNull LockId id) throws IOException;
 
     /** {@return whether a path means all locks in it rather than one} Only of an engine that locks files. */
     default boolean isDirectory(@NotNull Path target) {
@@ -146,7 +146,7 @@ public interface LockEngine extends Maintainable {
      *
      * @return what can be seen, by name
      */
-    default @NotNull List<Sight> lookAll(@NotNull Path directory) throws IOException {
+    default @NotNull List<Inspection> inspectAll(@NotNull Path directory) throws IOException {
         throw new UnsupportedOperationException(this + " locks names, not files");
     }
 
@@ -156,7 +156,7 @@ public interface LockEngine extends Maintainable {
      * @param prefix how they begin; empty for all
      * @return what can be seen, by name
      */
-    default @NotNull List<Sight> lookAll(@NotNull String prefix) throws IOException {
+    default @NotNull List<Inspection> inspectAll(@NotNull String prefix) throws IOException {
         throw new UnsupportedOperationException(this + " locks files, not names");
     }
 
@@ -164,10 +164,10 @@ public interface LockEngine extends Maintainable {
 
     /**
      * {@return what is open now and to be maintained part by part, so that one that blocks does not hold up the others} By default the engine is one
-     * part. A {@link Site} that is {@link Maintainable} is maintained together with the locks in it; the locks of other sites are, together with the engine. Memory
+     * part. A {@link LockNamespace} that is {@link Maintainable} is maintained together with the locks in it; the locks of other sites are, together with the engine. Memory
      * only, any thread.
      */
-    default @NotNull List<? extends Maintainable> parts() {
+    default @NotNull List<? extends Maintainable> maintained() {
         return List.of(this);
     }
 

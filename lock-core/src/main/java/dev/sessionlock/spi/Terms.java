@@ -13,7 +13,7 @@ import org.jetbrains.annotations.Nullable;
  * @param takeStrangers for locks on files: whether another program's lock may be replaced when its process is gone
  */
 public record Terms(
-        long leaseNanos, boolean takeover, long maxHoldMillis, @Nullable String thread, @Nullable String purpose, boolean takeStrangers) {
+        long leaseNanos, boolean takeover, long maxHoldMillis, @Nullable String thread, @Nullable String purpose, boolean takeForeign) {
 
     /** {@return how much longer than the lease others wait: max(50 ms, lease / 10)} */
     public long graceNanos() {
@@ -26,7 +26,7 @@ public record Terms(
      * @param otherThread its name; null if not said
      */
     public Terms of(@Nullable String otherThread) {
-        return new Terms(leaseNanos, takeover, maxHoldMillis, otherThread, purpose, takeStrangers);
+        return new Terms(leaseNanos, takeover, maxHoldMillis, otherThread, purpose, takeForeign);
     }
 
     /**

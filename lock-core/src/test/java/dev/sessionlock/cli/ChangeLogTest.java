@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class ChangeLogTest {
     private final ChangeLog log = new ChangeLog(ZoneOffset.ofHours(1));
 
-    private List<String> lines(Sighting... sightings) {
+    private List<String> lines(LockRow... sightings) {
         return log.lines(snapshot(sightings)).stream().map(line -> line.substring("2026-11-24T15:19:03+01:00  ".length())).toList();
     }
 

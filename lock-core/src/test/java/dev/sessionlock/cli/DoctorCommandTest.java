@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.sessionlock.SessionLocks;
-import dev.sessionlock.cli.Check.Verdict;
+import dev.sessionlock.cli.ProbeResult.ProbeVerdict;
 import dev.sessionlock.cli.MainTest.Outcome;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -66,14 +66,14 @@ class DoctorCommandTest {
         assertThat(outcome.out()).contains("other-users       NOT OK", "it is sticky", "before this is put right: other-users.");
         String remedy = outcome.out().lines().dropWhile(line -> !line.contains("other-users")).skip(1).findFirst().orElseThrow().strip();
         assertThat(new ProcessBuilder("sh", "-c", remedy.replaceFirst("to do +", "")).start().waitFor()).isZero();
-        assertThat(OtherUsers.check(shared).verdict()).isEqualTo(Verdict.OK);
+        assertThat(OtherUsers.check(shared).verdict()).isEqualTo(ProbeVerdict.OK);
     }
 
     @Test
     void whatTheKernelProtectsFromOtherUsersIsKnown() {
         Path shared = Path.of("/shared");
-        assertThat(OtherUsers.check(shared, 0755, 2, 1)).isEqualTo(Check.ok("other-users", "only its owner may lock here"));
-        assertThat(OtherUsers.check(shared, 01755, 2, 1).verdict()).as("sticky, and one user").isEqualTo(Verdict.OK);
+        assertThat(OtherUsers.check(shared, 0755, 2, 1)).isEqualTo(ProbeResult.ok("other-users", "only its owner may lock here"));
+        assertThat(OtherUsers.check(shared, 01755, 2, 1).verdict()).as("sticky, and one user").isEqualTo(ProbeVerdict.OK);
         assertThat(OtherUsers.check(shared, 02770, 2, 1).detail()).startsWith("its group may lock here").contains("fs.protected_hardlinks=1 does no harm");
         assertThat(OtherUsers.check(shared, 01777, 0, 0).detail()).contains("everybody", "only by its own user").doesNotContain("protected");
         assertThat(OtherUsers.check(shared, 01777, 1, 0).detail()).contains("fs.protected_regular=1");
@@ -188,7 +188,7 @@ class DoctorCommandTest {
     void interruptedDoctorLeavesNothingBehind() throws Exception {
         try (ToolProcess doctor = ToolProcess.start(scratch, "doctor", directory.toString())) {
             awaitSecondJvm(doctor);
-            Kin.signal("TERM", doctor.living()); // as Ctrl-C, which both have; SIGINT may be ignored here
+            ProcessTree.signal("TERM", doctor.living()); // as Ctrl-C, which both have; SIGINT may be ignored here
             assertThat(doctor.exitCode()).as(doctor.toString()).isEqualTo(128 + 15);
             await().atMost(ToolProcess.PATIENCE).until(() -> doctor.living().isEmpty());
             assertThat(doctor.err()).isEmpty();
@@ -230,13 +230,13 @@ class DoctorCommandTest {
 
     // ---- a file system that does not exclude: played by a partner that answers as it would there ----
 
-    private List<Check> with(Partner partner) throws Exception {
+    private List<ProbeResult> with(Partner partner) throws Exception {
         try (PairFiles files = new PairFiles(directory); SessionLocks locks = SessionLocks.create()) {
             return new PairProbes(files, partner, locks).run();
         }
     }
 
-    private static Check named(String name, List<Check> checks) {
+    private static ProbeResult named(String name, List<ProbeResult> checks) {
         return checks.stream().filter(check -> check.name().equals(name)).findFirst().orElseThrow();
     }
 
@@ -265,23 +265,23 @@ class DoctorCommandTest {
         "got     | while this JVM held the kernel lock, the other one said 'got', not 'refused'",
         "refused | after this JVM let the kernel lock go, the other one said 'refused', not 'got'"})
     void locksThatDoNotExcludeOrNeverComeFreeAreNotSafe(String answer, String said) throws Exception {
-        List<Check> checks = with(new Liar(answer));
+        List<ProbeResult> checks = with(new Liar(answer));
 
-        assertThat(named("exclusion", checks).verdict()).isEqualTo(Verdict.NOT_OK);
+        assertThat(named("exclusion", checks).verdict()).isEqualTo(ProbeVerdict.NOT_OK);
         assertThat(named("exclusion", checks).detail()).isEqualTo(said);
-        assertThat(named("mapped-pages", checks).verdict()).isEqualTo(Verdict.NOT_OK);
-        assertThat(named("session-locks", checks).verdict()).isEqualTo(Verdict.NOT_OK);
-        assertThat(named("kill-9", checks).verdict()).isEqualTo(Verdict.NOT_OK);
+        assertThat(named("mapped-pages", checks).verdict()).isEqualTo(ProbeVerdict.NOT_OK);
+        assertThat(named("session-locks", checks).verdict()).isEqualTo(ProbeVerdict.NOT_OK);
+        assertThat(named("kill-9", checks).verdict()).isEqualTo(ProbeVerdict.NOT_OK);
         assertThat(new Diagnosis(directory, checks).safe()).isFalse();
         assertThat(new Diagnosis(directory, checks).sentence()).contains("exclusion, mapped-pages, session-locks and kill-9.");
     }
 
     @Test
     void exclusionThatCouldNotBeTriedIsNotSafe() throws Exception {
-        List<Check> checks = with(new Liar(null));
+        List<ProbeResult> checks = with(new Liar(null));
 
         assertThat(named("exclusion", checks))
-                .isEqualTo(Check.unknown("exclusion", "could not be tried: the second JVM has ended, exit code 1", ""));
+                .isEqualTo(ProbeResult.unknown("exclusion", "could not be tried: the second JVM has ended, exit code 1", ""));
         assertThat(new Diagnosis(directory, checks).safe()).isFalse();
         assertThat(new Diagnosis(directory, checks).sentence())
                 .startsWith("Locks are not known to be safe here: nothing is wrong, but exclusion");
@@ -289,18 +289,18 @@ class DoctorCommandTest {
 
     @Test
     void onlyWhatProvesExclusionMustBeKnown() {
-        List<Check> proofs = Stream.of("exclusion", "mapped-pages", "session-locks", "kill-9").map(name -> Check.ok(name, "x")).toList();
+        List<ProbeResult> proofs = Stream.of("exclusion", "mapped-pages", "session-locks", "kill-9").map(name -> ProbeResult.ok(name, "x")).toList();
         assertThat(new Diagnosis(directory, proofs).safe()).isTrue();
         assertThat(new Diagnosis(directory, proofs.subList(1, 4)).safe()).as("a proof is missing").isFalse();
 
-        List<Check> checks = new ArrayList<>(proofs);
-        checks.add(Check.unknown("type", "who knows\u001b[2J", ""));
+        List<ProbeResult> checks = new ArrayList<>(proofs);
+        checks.add(ProbeResult.unknown("type", "who knows\u001b[2J", ""));
         Diagnosis unknown = new Diagnosis(directory, checks);
         assertThat(unknown.safe()).isTrue();
         assertThat(unknown.text(Ansi.OFF)).contains("  type              unknown  who knows\\u001b[2J").doesNotContain("\u001b");
         assertThat(unknown.json()).contains("{\"name\":\"type\",\"ok\":null,");
 
-        checks.add(Check.notOk("space", "none", "free some"));
+        checks.add(ProbeResult.notOk("space", "none", "free some"));
         Diagnosis full = new Diagnosis(directory, checks);
         assertThat(full.safe()).isFalse();
         assertThat(full.text(Ansi.OFF))
@@ -314,7 +314,7 @@ class DoctorCommandTest {
         "/dev/sda1      1000 950 50   95% /                           | NOT_OK  | 50 of 1,000 free",
         "/dev/sdb1      0 0 0    - /btrfs                             | OK      | made at need, without a limit",
         "nothing                                                      | UNKNOWN | df -Pi does not tell"})
-    void inodesAreReadFromWhatDfSays(String line, Verdict verdict, String detail) {
+    void inodesAreReadFromWhatDfSays(String line, ProbeVerdict verdict, String detail) {
         assertThat(FileProbes.inodes(line).verdict()).isEqualTo(verdict);
         assertThat(FileProbes.inodes(line).detail()).isEqualTo(detail);
     }

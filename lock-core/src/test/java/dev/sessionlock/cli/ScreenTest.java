@@ -17,26 +17,26 @@ import org.junit.jupiter.api.Test;
 class ScreenTest {
     static final Instant NOW = Instant.parse("2026-11-24T14:19:03Z");
 
-    static Sighting sighting(String session, State state, long ageSeconds, long token, int waiting, @Nullable Duration waited) {
+    static LockRow sighting(String session, State state, long ageSeconds, long token, int waiting, @Nullable Duration waited) {
         LockOwner owner = new LockOwner(30522, null, null, NOW.minusSeconds(ageSeconds), "compactor-1", "flush", token, null);
         LockReport report = new LockReport(session, Path.of("/d", session + ".lock"), state, owner, List.of(), "");
         boolean needsPerson = state == State.EXPIRED;
-        return new Sighting(session, new Finding(Path.of("/d", session), report, NOW), needsPerson, waiting, waited, Duration.ofMinutes(1));
+        return new LockRow(session, new ReportView(Path.of("/d", session), report, NOW), needsPerson, waiting, waited, Duration.ofMinutes(1));
     }
 
-    static Snapshot snapshot(Sighting... sightings) {
-        List<Sighting> sorted = new ArrayList<>(List.of(sightings));
-        sorted.sort(Sighting.WORST_FIRST);
-        return new Snapshot(sorted, 0, List.of(), NOW);
+    static ViewSnapshot snapshot(LockRow... sightings) {
+        List<LockRow> sorted = new ArrayList<>(List.of(sightings));
+        sorted.sort(LockRow.WORST_FIRST);
+        return new ViewSnapshot(sorted, 0, List.of(), NOW);
     }
 
-    private static List<String> draw(Snapshot snapshot, int columns, int lines, boolean colour) {
+    private static List<String> draw(ViewSnapshot snapshot, int columns, int lines, boolean colour) {
         return new Screen("/srv/sessions", colour, new Encoding(StandardCharsets.UTF_8)).lines(snapshot, new Screen.Size(columns, lines));
     }
 
     @Test
     void whatNeedsAPersonComesFirstThenWhatIsLongAndBothAreMarked() {
-        Snapshot snapshot = snapshot(
+        ViewSnapshot snapshot = snapshot(
                 sighting("young.jsonl", State.HELD, 3, 1, 0, null),
                 sighting("older.jsonl", State.HELD, 9, 2, 1, Duration.ofSeconds(2)),
                 sighting("long.jsonl", State.HELD, 1324, 3, 0, null),
@@ -57,7 +57,7 @@ class ScreenTest {
 
     @Test
     void colourIsForTerminalsThatHaveIt() {
-        Snapshot snapshot = snapshot(
+        ViewSnapshot snapshot = snapshot(
                 sighting("frozen.jsonl", State.EXPIRED, 40, 5, 0, null), sighting("long.jsonl", State.HELD, 99, 3, 0, null));
 
         List<String> coloured = draw(snapshot, 80, 24, true);
@@ -68,12 +68,12 @@ class ScreenTest {
 
     @Test
     void tableFitsEveryTerminalHoweverMuchThereIs() {
-        Sighting[] all = new Sighting[3000];
+        LockRow[] all = new LockRow[3000];
         for (int i = 0; i < all.length; i++) {
             String session = "会議/ä\u0301-" + "session".repeat(i % 30) + i + ".jsonl";
             all[i] = sighting(session, State.HELD, i, i, i % 3, i % 3 == 0 ? null : Duration.ofSeconds(i));
         }
-        Snapshot snapshot = snapshot(all);
+        ViewSnapshot snapshot = snapshot(all);
         for (int columns = 1; columns < 200; columns += 7) {
             for (int height : new int[] {1, 2, 3, 4, 24, 50}) {
                 List<String> lines = draw(snapshot, columns, height, false);
@@ -109,7 +109,7 @@ class ScreenTest {
     void whatARecordSaysDoesNotMoveTheCursor() {
         LockOwner owner = new LockOwner(1, null, null, NOW, "t\u001b[2J", "p\r\n", 1L, null);
         LockReport report = new LockReport("s", Path.of("/d/s.lock"), State.HELD, owner, List.of(), "");
-        Snapshot snapshot = snapshot(new Sighting("s", new Finding(Path.of("/d/s"), report, NOW), false, 0, null, Duration.ofMinutes(1)));
+        ViewSnapshot snapshot = snapshot(new LockRow("s", new ReportView(Path.of("/d/s"), report, NOW), false, 0, null, Duration.ofMinutes(1)));
         List<String> lines = draw(snapshot, 80, 10, false);
         assertThat(lines).noneMatch(line -> line.matches(".*\\p{Cntrl}.*")).last().asString().contains("t\\u001b[2J", "p\\u000d\\u000a");
     }

@@ -151,7 +151,7 @@ class StatusCommandTest {
         Instant at = Instant.parse("2026-11-24T12:00:00Z");
         LockOwner owner = new LockOwner(NOBODY, null, null, at.minusSeconds(127), null, "evil\u001b[31m", null, null);
         LockReport report = new LockReport("x", Path.of("/d/x.lock"), state, owner, List.of("a", "b: dead"), "do this");
-        Finding finding = new Finding(Path.of("x"), report, at);
+        ReportView finding = new ReportView(Path.of("x"), report, at);
 
         String word = state.name().toLowerCase().replace('_', ' ');
         assertThat(finding.text(Ansi.OFF)).startsWith("x: " + word)
@@ -162,12 +162,12 @@ class StatusCommandTest {
         assertThat(withAdvice(report, "nothing: it gets well").needsPerson()).isFalse();
         assertThat(withAdvice(report, "").needsPerson()).isFalse();
         assertThat(finding.age()).isEqualTo(Duration.ofSeconds(127));
-        assertThat(Finding.json(List.of(finding))).contains("\"state\":\"" + state + "\"",
+        assertThat(ReportView.json(List.of(finding))).contains("\"state\":\"" + state + "\"",
                 "\"ageMs\":127000", "\"target\":\"/d/x\"");
     }
 
-    private static Finding withAdvice(LockReport report, String advice) {
+    private static ReportView withAdvice(LockReport report, String advice) {
         LockReport advised = new LockReport(report.name(), report.lockFile(), report.state(), report.owner(), report.evidence(), advice);
-        return new Finding(Path.of("x"), advised, Instant.now());
+        return new ReportView(Path.of("x"), advised, Instant.now());
     }
 }

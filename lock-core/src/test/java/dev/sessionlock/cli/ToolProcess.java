@@ -21,7 +21,7 @@ final class ToolProcess implements AutoCloseable {
     static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private final Process process;
-    private final Kin kin;
+    private final ProcessTree kin;
     private final Path out;
     private final Path err;
 
@@ -31,7 +31,7 @@ final class ToolProcess implements AutoCloseable {
         this.err = Files.createTempFile(directory, "tool", ".err");
         mark.addTo(builder.environment());
         this.process = builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
-        this.kin = new Kin(process, mark, true);
+        this.kin = new ProcessTree(process, mark, true);
     }
 
     /** Starts the tool; what it says goes to files in {@code scratch}. */
@@ -104,7 +104,7 @@ final class ToolProcess implements AutoCloseable {
     }
 
     ToolProcess signal(String name) {
-        Kin.signal(name, List.of(process.toHandle()));
+        ProcessTree.signal(name, List.of(process.toHandle()));
         return this;
     }
 
@@ -156,7 +156,7 @@ final class ToolProcess implements AutoCloseable {
     @Override
     public void close() {
         for (List<ProcessHandle> left = kin.living(); !left.isEmpty(); left = kin.living()) {
-            Kin.signal("KILL", left);
+            ProcessTree.signal("KILL", left);
             await().pollDelay(Duration.ofMillis(5)).until(() -> true);
         }
     }

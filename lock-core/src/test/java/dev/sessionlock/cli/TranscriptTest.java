@@ -7,20 +7,20 @@ import org.junit.jupiter.api.Test;
 
 /** The demo's proof is worth what this is. */
 class TranscriptTest {
-    private static final Transcript.Line ONE = new Transcript.Line("w1-00001", "message 1 of writer w1");
-    private static final Transcript.Line TWO = new Transcript.Line("w1-00002", "message 2 of writer w1");
+    private static final Transcript.TranscriptLine ONE = new Transcript.TranscriptLine("w1-00001", "message 1 of writer w1");
+    private static final Transcript.TranscriptLine TWO = new Transcript.TranscriptLine("w1-00002", "message 2 of writer w1");
 
     @Test
     void wholeLineIsReadInBothFormsAndNoBeginningEndOrMixtureOfOneIs() {
         for (String text : new String[] {ONE.written(), ONE.compact()}) {
-            assertThat(Transcript.Line.parse(text)).isEqualTo(ONE);
+            assertThat(Transcript.TranscriptLine.parse(text)).isEqualTo(ONE);
             for (int cut = 0; cut < text.length(); cut++) {
-                assertThat(Transcript.Line.parse(text.substring(0, cut))).as("torn at %d", cut).isNull();
-                assertThat(Transcript.Line.parse(text.substring(0, cut) + TWO.written())).as("torn at %d, and another behind", cut)
+                assertThat(Transcript.TranscriptLine.parse(text.substring(0, cut))).as("torn at %d", cut).isNull();
+                assertThat(Transcript.TranscriptLine.parse(text.substring(0, cut) + TWO.written())).as("torn at %d, and another behind", cut)
                         .isIn(null, cut == 0 ? TWO : null);
             }
         }
-        assertThat(Transcript.Line.parse(ONE.compact().replace("message 1", "message 2"))).as("altered").isNull();
+        assertThat(Transcript.TranscriptLine.parse(ONE.compact().replace("message 1", "message 2"))).as("altered").isNull();
     }
 
     @Test

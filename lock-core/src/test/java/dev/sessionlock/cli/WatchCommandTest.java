@@ -8,7 +8,7 @@ import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
-import dev.sessionlock.internal.directory.Waiters;
+import dev.sessionlock.internal.directory.WaiterScanner;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -248,6 +248,6 @@ class WatchCommandTest {
     }
 
     private List<Long> waiters(String name) throws IOException {
-        return Waiters.in(directory.toRealPath()).of(name);
+        return WaiterScanner.in(directory.toRealPath()).of(name);
     }
 }

@@ -52,7 +52,7 @@ final class CrashCampaign {
      *
      * @param meanwhile what another process does while the first is frozen; null if the same
      */
-    record Subject(Class<? extends CrashScenario> scenario, @Nullable Class<? extends CrashScenario> meanwhile, CrashLab.Setup given,
+    record ScenarioRun(Class<? extends CrashScenario> scenario, @Nullable Class<? extends CrashScenario> meanwhile, CrashLab.Setup given,
                    CrashLab.RunCheck check, Duration timeout, boolean stepsMayVary, boolean lockSteps, List<String> jvmArgs) {
         Class<? extends CrashScenario> other() {
             return meanwhile == null ? scenario : meanwhile;
@@ -64,7 +64,7 @@ final class CrashCampaign {
     }
 
     private final CrashWorkshop workshop;
-    private final Subject subject;
+    private final ScenarioRun subject;
     private final Plan.Kind kind;
     private final Duration freeze;
     private final String title;
@@ -88,7 +88,7 @@ final class CrashCampaign {
      * @param more about what befalls the runs, in words
      * @param freeze for how long each is frozen, if they are
      */
-    CrashCampaign(CrashWorkshop workshop, Subject subject, Plan.Kind kind, String more, Duration freeze) {
+    CrashCampaign(CrashWorkshop workshop, ScenarioRun subject, Plan.Kind kind, String more, Duration freeze) {
         this.workshop = workshop;
         this.subject = subject;
         this.kind = kind;

@@ -1,8 +1,8 @@
 package dev.sessionlock.testkit;
 
 import dev.sessionlock.SessionLocks;
-import dev.sessionlock.internal.threads.Cells;
-import dev.sessionlock.testkit.disk.Gate;
+import dev.sessionlock.internal.threads.LocalLocks;
+import dev.sessionlock.testkit.disk.FaultInjector;
 import dev.sessionlock.testkit.disk.LabFileSystemProvider;
 import dev.sessionlock.testkit.disk.Plan;
 import java.io.FileOutputStream;
@@ -47,15 +47,15 @@ final class CrashChild implements ChildScenario {
      * @param role which of the lab's processes it is
      * @param locksCount whether to count what is done for locks
      */
-    record Order(String scenario, String role, Path directory, Path journal, boolean locksCount, Plan plan) {
+    record ChildOrder(String scenario, String role, Path directory, Path journal, boolean locksCount, Plan plan) {
         String line() {
             return String.join(" ", encode(scenario), encode(role), encode(directory.toString()), encode(journal.toString()),
                     Boolean.toString(locksCount), encode(plan.toString()));
         }
 
-        static Order parse(String line) {
+        static ChildOrder parse(String line) {
             String[] parts = line.split(" ");
-            return new Order(decode(parts[0]), decode(parts[1]), Path.of(decode(parts[2])), Path.of(decode(parts[3])),
+            return new ChildOrder(decode(parts[0]), decode(parts[1]), Path.of(decode(parts[2])), Path.of(decode(parts[3])),
                     Boolean.parseBoolean(parts[4]), Plan.parse(decode(parts[5])));
         }
     }
@@ -81,7 +81,7 @@ final class CrashChild implements ChildScenario {
 
     @Override
     public void run(ParentJvm parent) throws Exception {
-        Order order = Order.parse(parent.awaitLine());
+        ChildOrder order = ChildOrder.parse(parent.awaitLine());
         lab = parent;
         role = order.role();
         answerFrom(parent);
@@ -109,7 +109,7 @@ final class CrashChild implements ChildScenario {
         }
         int count = top.enumerate(threads);
         for (int i = 0; i < count; i++) {
-            if (threads[i].getName().equals("sessionlock-keeper") && !Cells.OF_THIS_PROCESS.hasTenants()) {
+            if (threads[i].getName().equals("sessionlock-keeper") && !LocalLocks.OF_THIS_PROCESS.hasUsers()) {
                 threads[i].join(TO_TIDY_MILLIS);
             }
         }
@@ -121,13 +121,13 @@ final class CrashChild implements ChildScenario {
         return (CrashScenario) constructor.newInstance();
     }
 
-    private static void arm(ParentJvm parent, Order order) throws IOException {
+    private static void arm(ParentJvm parent, ChildOrder order) throws IOException {
         FileSystemProvider provider = FileSystems.getDefault().provider();
         if (!(provider instanceof LabFileSystemProvider ours)) {
             throw new IllegalStateException("the default file system provider of this JVM is " + provider.getClass().getName()
                     + " and not the lab's");
         }
-        ours.arm(order.directory(), order.plan(), order.locksCount(), new Gate.Lab() {
+        ours.arm(order.directory(), order.plan(), order.locksCount(), new FaultInjector.Lab() {
             @Override
             public void stopped(String operation, StackTraceElement[] at) {
                 parent.mark("event", "stopped", encode(operation), encode(text(at)));

@@ -117,12 +117,12 @@ final class CrashJvms {
 
     // ---- JVMs ----
 
-    private static String key(CrashCampaign.Subject subject) {
+    private static String key(CrashCampaign.ScenarioRun subject) {
         return subject.scenario().getName() + " " + subject.jvmArgs();
     }
 
     /** {@return whether a run of this has been archived} */
-    boolean isTrained(CrashCampaign.Subject subject) {
+    boolean isTrained(CrashCampaign.ScenarioRun subject) {
         return archives.containsKey(key(subject));
     }
 
@@ -132,7 +132,7 @@ final class CrashJvms {
     }
 
     /** A run of this has left its archive, or none. */
-    void trained(CrashCampaign.Subject subject, Path archive) throws IOException {
+    void trained(CrashCampaign.ScenarioRun subject, Path archive) throws IOException {
         if (Files.exists(archive) && Files.size(archive) > 0) {
             archives.put(key(subject), archive);
         }
@@ -143,7 +143,7 @@ final class CrashJvms {
      *
      * @param making where it leaves an archive when it ends; null if it uses the one that there is
      */
-    ChildJvm start(CrashCampaign.Subject subject, @Nullable Path making) throws IOException, InterruptedException {
+    ChildJvm start(CrashCampaign.ScenarioRun subject, @Nullable Path making) throws IOException, InterruptedException {
         List<String> flags = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-XX:-UsePerfData",
                 "-Xshare:auto", "-Xlog:disable", "-Xbootclasspath/a:" + provider,
                 "-Djava.nio.file.spi.DefaultFileSystemProvider=" + LabFileSystemProvider.class.getName()));

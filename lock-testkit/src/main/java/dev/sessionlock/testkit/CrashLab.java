@@ -1,7 +1,7 @@
 package dev.sessionlock.testkit;
 
 import dev.sessionlock.LockOptions;
-import dev.sessionlock.testkit.disk.Act;
+import dev.sessionlock.testkit.disk.OperationType;
 import dev.sessionlock.testkit.disk.Disk;
 import dev.sessionlock.testkit.disk.Effect;
 import dev.sessionlock.testkit.disk.Errno;
@@ -84,7 +84,7 @@ public final class CrashLab implements AutoCloseable {
 
     /** Judges a directory. */
     @FunctionalInterface
-    public interface Check {
+    public interface LabCheck {
         /**
          * Throws if the directory is not as it should be. It may read, repair and write there as a program does that starts after the
          * crash.
@@ -177,7 +177,7 @@ public final class CrashLab implements AutoCloseable {
      * @param check throws if it is not
      * @return this
      */
-    public @NotNull CrashLab check(@NotNull Check check) {
+    public @NotNull CrashLab check(@NotNull LabCheck check) {
         Objects.requireNonNull(check, "check");
         return check((directory, run) -> check.check(directory));
     }
@@ -275,12 +275,12 @@ public final class CrashLab implements AutoCloseable {
     public @NotNull CrashSummary killAtEveryStep() throws IOException, InterruptedException {
         return go(Plan.Kind.KILL, "", operations -> {
             List<Plan> plans = new ArrayList<>();
-            for (Step step : Step.changes(operations)) {
+            for (LabStep step : LabStep.changes(operations)) {
                 plans.add(new Plan(Plan.Kind.KILL, step.number, Plan.BEFORE));
                 Set<Integer> parts = new LinkedHashSet<>();
                 for (String part : List.of(Plan.ONE_BYTE, Plan.HALF, Plan.ALL_BUT_ONE)) {
                     int length = Plan.part(part, step.operation.length());
-                    if (step.operation.act() == Act.WRITE && length > 0 && parts.add(length)) {
+                    if (step.operation.act() == OperationType.WRITE && length > 0 && parts.add(length)) {
                         plans.add(new Plan(Plan.Kind.KILL, step.number, part));
                     }
                 }
@@ -306,7 +306,7 @@ public final class CrashLab implements AutoCloseable {
         return go(Plan.Kind.FAIL, " with " + String.join(", ", List.of(faults).stream().map(CrashFault::name).toList()), operations -> {
             List<Plan> plans = new ArrayList<>();
             for (CrashFault fault : faults) {
-                for (Step step : Step.fallible(operations, fault.errno())) {
+                for (LabStep step : LabStep.fallible(operations, fault.errno())) {
                     for (String manner : manners(fault, step.operation)) {
                         plans.add(new Plan(Plan.Kind.FAIL, step.number, fault.errno() + "-" + manner));
                     }
@@ -318,7 +318,7 @@ public final class CrashLab implements AutoCloseable {
 
     private static List<String> manners(CrashFault fault, Effect.Began operation) {
         List<String> manners = new ArrayList<>(List.of(Plan.ONCE));
-        if (operation.act() == Act.WRITE && Plan.part(Plan.HALF, operation.length()) > 0) {
+        if (operation.act() == OperationType.WRITE && Plan.part(Plan.HALF, operation.length()) > 0) {
             manners.add(Plan.HALF);
         }
         if (fault == CrashFault.ENOSPC) {
@@ -344,7 +344,7 @@ public final class CrashLab implements AutoCloseable {
     public @NotNull CrashSummary powerCutAtEveryStep() throws IOException, InterruptedException {
         return go(Plan.Kind.POWER, "", operations -> {
             List<Plan> plans = new ArrayList<>();
-            for (Step step : Step.changes(operations)) {
+            for (LabStep step : LabStep.changes(operations)) {
                 plans.add(new Plan(Plan.Kind.POWER, step.number, ""));
             }
             plans.add(new Plan(Plan.Kind.POWER, plans.size() + 1, "")); // after the end
@@ -364,7 +364,7 @@ public final class CrashLab implements AutoCloseable {
     public @NotNull CrashSummary delayEveryStep(@NotNull Duration delay) throws IOException, InterruptedException {
         String millis = Long.toString(delay.toMillis());
         return go(Plan.Kind.DELAY, " of " + millis + " ms", operations ->
-                Step.changes(operations).stream().map(step -> new Plan(Plan.Kind.DELAY, step.number, millis)).toList());
+                LabStep.changes(operations).stream().map(step -> new Plan(Plan.Kind.DELAY, step.number, millis)).toList());
     }
 
     /**
@@ -414,7 +414,7 @@ public final class CrashLab implements AutoCloseable {
         this.freeze = pastTheLease;
         return go(Plan.Kind.FREEZE, " for " + pastTheLease.toMillis() + " ms", operations -> {
             List<Plan> plans = new ArrayList<>();
-            for (Step step : Step.changes(operations)) {
+            for (LabStep step : LabStep.changes(operations)) {
                 plans.add(new Plan(Plan.Kind.FREEZE, step.number, Plan.BEFORE));
                 plans.add(new Plan(Plan.Kind.FREEZE, step.number, Plan.AFTER));
             }
@@ -428,18 +428,18 @@ public final class CrashLab implements AutoCloseable {
     }
 
     /** One of the operations that a kind of fault counts. */
-    private record Step(int number, Effect.Began operation) {
-        static List<Step> changes(List<Effect.Began> operations) {
+    private record LabStep(int number, Effect.Began operation) {
+        static List<LabStep> changes(List<Effect.Began> operations) {
             return numbered(operations.stream().filter(operation -> operation.act().isChange()).toList());
         }
 
-        static List<Step> fallible(List<Effect.Began> operations, Errno errno) {
+        static List<LabStep> fallible(List<Effect.Began> operations, Errno errno) {
             return numbered(operations.stream().filter(operation -> operation.act().mayFailWith(errno)).toList());
         }
 
-        private static List<Step> numbered(List<Effect.Began> operations) {
-            List<Step> steps = new ArrayList<>();
-            operations.forEach(operation -> steps.add(new Step(steps.size() + 1, operation)));
+        private static List<LabStep> numbered(List<Effect.Began> operations) {
+            List<LabStep> steps = new ArrayList<>();
+            operations.forEach(operation -> steps.add(new LabStep(steps.size() + 1, operation)));
             return steps;
         }
     }
@@ -449,7 +449,7 @@ public final class CrashLab implements AutoCloseable {
             throw new IllegalStateException("the lab lacks a " + (scenario == null ? "scenario: lab.scenario(Append.class)"
                     : "check: lab.check(dir -> …)"));
         }
-        CrashCampaign.Subject subject = new CrashCampaign.Subject(scenario, meanwhile, given, check, timeout, stepsMayVary, lockSteps,
+        CrashCampaign.ScenarioRun subject = new CrashCampaign.ScenarioRun(scenario, meanwhile, given, check, timeout, stepsMayVary, lockSteps,
                 List.copyOf(jvmArgs));
         return new CrashCampaign(workshop, subject, kind, more, freeze).run(only, plans::of);
     }

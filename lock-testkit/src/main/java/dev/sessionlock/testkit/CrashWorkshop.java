@@ -49,7 +49,7 @@ final class CrashWorkshop implements AutoCloseable {
     });
     // guarded by this
     private final Deque<CompletableFuture<ChildJvm>> ready = new ArrayDeque<>();
-    private @Nullable CrashCampaign.Subject readyFor;
+    private @Nullable CrashCampaign.ScenarioRun readyFor;
     private int expected;
     private @Nullable Path home;
     private boolean closed;
@@ -73,7 +73,7 @@ final class CrashWorkshop implements AutoCloseable {
         expected = runs;
     }
 
-    private synchronized CompletableFuture<ChildJvm> next(CrashCampaign.Subject subject) {
+    private synchronized CompletableFuture<ChildJvm> next(CrashCampaign.ScenarioRun subject) {
         if (closed) {
             throw new IllegalStateException("this lab is closed");
         }
@@ -89,7 +89,7 @@ final class CrashWorkshop implements AutoCloseable {
         return next;
     }
 
-    private CompletableFuture<ChildJvm> start(CrashCampaign.Subject subject, @Nullable Path archive) {
+    private CompletableFuture<ChildJvm> start(CrashCampaign.ScenarioRun subject, @Nullable Path archive) {
         return CompletableFuture.supplyAsync(() -> {
             try {
                 return CrashJvms.get().start(subject, archive);
@@ -115,12 +115,12 @@ final class CrashWorkshop implements AutoCloseable {
     // ---- one run ----
 
     /** Runs a scenario once, in a copy of a directory. */
-    CrashOutcome run(CrashCampaign.Subject subject, Path pristine, Plan plan) throws IOException, InterruptedException {
+    CrashOutcome run(CrashCampaign.ScenarioRun subject, Path pristine, Plan plan) throws IOException, InterruptedException {
         return run(subject, pristine, plan, () -> next(subject));
     }
 
     /** Runs a scenario without a fault, and archives the classes that it needs for the runs to come. */
-    CrashOutcome train(CrashCampaign.Subject subject, Path pristine) throws IOException, InterruptedException {
+    CrashOutcome train(CrashCampaign.ScenarioRun subject, Path pristine) throws IOException, InterruptedException {
         CrashJvms jvms = CrashJvms.get();
         if (jvms.isTrained(subject)) {
             return run(subject, pristine, Plan.NOTHING);
@@ -133,11 +133,11 @@ final class CrashWorkshop implements AutoCloseable {
     }
 
     /** @param starting asked only when it is to run: whoever has a child closes it, however this ends */
-    private CrashOutcome run(CrashCampaign.Subject subject, Path pristine, Plan plan, Supplier<CompletableFuture<ChildJvm>> starting)
+    private CrashOutcome run(CrashCampaign.ScenarioRun subject, Path pristine, Plan plan, Supplier<CompletableFuture<ChildJvm>> starting)
             throws IOException, InterruptedException {
         RUNNING.acquire();
         try (ChildJvm child = started(starting.get())) {
-            Place place = place(pristine, plan);
+            WorkDirectory place = place(pristine, plan);
             child.send(place.order(subject, subject.scenario(), CrashLab.FIRST, place.journal, plan));
             return place.outcome(plan, await(subject, child), null);
         } finally {
@@ -146,10 +146,10 @@ final class CrashWorkshop implements AutoCloseable {
     }
 
     /** Runs the other scenario alone, without a fault. */
-    CrashOutcome runTheOther(CrashCampaign.Subject subject, Path pristine) throws IOException, InterruptedException {
+    CrashOutcome runTheOther(CrashCampaign.ScenarioRun subject, Path pristine) throws IOException, InterruptedException {
         RUNNING.acquire();
         try (ChildJvm child = started(next(subject))) {
-            Place place = place(pristine, Plan.NOTHING);
+            WorkDirectory place = place(pristine, Plan.NOTHING);
             child.send(place.order(subject, subject.other(), CrashLab.OTHER, place.journal, Plan.NOTHING));
             return place.outcome(Plan.NOTHING, await(subject, child), null);
         } finally {
@@ -163,11 +163,11 @@ final class CrashWorkshop implements AutoCloseable {
      *
      * @throws AssertionError if it was not frozen for long enough to be passed over
      */
-    CrashOutcome runFrozen(CrashCampaign.Subject subject, Path pristine, Plan plan, Duration freeze) throws IOException, InterruptedException {
+    CrashOutcome runFrozen(CrashCampaign.ScenarioRun subject, Path pristine, Plan plan, Duration freeze) throws IOException, InterruptedException {
         BESIDE_FROZEN.acquire();
         boolean running = true;
         try (ChildJvm child = started(next(subject))) {
-            Place place = place(pristine, plan);
+            WorkDirectory place = place(pristine, plan);
             child.send(place.order(subject, subject.scenario(), CrashLab.FIRST, place.journal, plan));
             Ended ended = await(subject, child);
             if (ended.end != CrashOutcome.End.FROZEN) {
@@ -201,9 +201,9 @@ final class CrashWorkshop implements AutoCloseable {
     }
 
     /** Where one run takes place. */
-    private record Place(Path directory, Path journal, Disk disk) {
-        String order(CrashCampaign.Subject subject, Class<? extends CrashScenario> scenario, String role, Path notes, Plan plan) {
-            return new CrashChild.Order(scenario.getName(), role, directory, notes, subject.lockSteps(), plan).line();
+    private record WorkDirectory(Path directory, Path journal, Disk disk) {
+        String order(CrashCampaign.ScenarioRun subject, Class<? extends CrashScenario> scenario, String role, Path notes, Plan plan) {
+            return new CrashChild.ChildOrder(scenario.getName(), role, directory, notes, subject.lockSteps(), plan).line();
         }
 
         CrashOutcome outcome(Plan plan, Ended ended, CrashOutcome.@Nullable Meanwhile meanwhile) throws IOException {
@@ -218,11 +218,11 @@ final class CrashWorkshop implements AutoCloseable {
         }
     }
 
-    private Place place(Path pristine, Plan plan) throws IOException {
+    private WorkDirectory place(Path pristine, Plan plan) throws IOException {
         Path place = Files.createDirectory(home().resolve(runs.incrementAndGet() + "-" + plan.toString().replace(':', '-')));
         Path directory = place.resolve("directory");
         copy(pristine, directory);
-        return new Place(directory, place.resolve("journal"), Disk.of(directory));
+        return new WorkDirectory(directory, place.resolve("journal"), Disk.of(directory));
     }
 
     private static ChildJvm started(CompletableFuture<ChildJvm> starting) throws IOException {
@@ -255,7 +255,7 @@ final class CrashWorkshop implements AutoCloseable {
         }
     }
 
-    private static Ended await(CrashCampaign.Subject subject, ChildJvm child) throws InterruptedException {
+    private static Ended await(CrashCampaign.ScenarioRun subject, ChildJvm child) throws InterruptedException {
         CrashOutcome.End end;
         String thrown = null;
         String dump = "";

@@ -170,7 +170,7 @@ public final class InMemoryLocks implements AutoCloseable {
     public void loseLock(@NotNull Path target, @NotNull Reason reason) throws LockException {
         Objects.requireNonNull(reason, "reason");
         try {
-            if (!process.cells().lose(process.whereabouts(target, false), reason)) {
+            if (!process.cells().lose(process.idOf(target, false), reason)) {
                 throw new IllegalStateException("nobody in the process " + pid() + " holds the lock of " + target
                         + ", so it cannot be lost");
             }
@@ -189,17 +189,17 @@ public final class InMemoryLocks implements AutoCloseable {
      * @throws IllegalStateException if somebody holds the lock
      * @throws LockException if nothing of that name can be locked
      */
-    public @NotNull Stranger stranger(@NotNull Path target) throws LockException {
-        return new Stranger(target);
+    public @NotNull ForeignLock stranger(@NotNull Path target) throws LockException {
+        return new ForeignLock(target);
     }
 
     /** Another program's lock. */
-    public final class Stranger implements AutoCloseable {
+    public final class ForeignLock implements AutoCloseable {
         private final MemoryMachine.Slot slot;
         private final MemoryMachine.StrangersLock its;
 
-        private Stranger(Path target) throws LockException {
-            Path path = MemoryProcess.path(process.whereabouts(target, false));
+        private ForeignLock(Path target) throws LockException {
+            Path path = MemoryProcess.path(process.idOf(target, false));
             MemoryMachine machine = process.machine;
             machine.mutex.lock();
             try {

@@ -131,10 +131,10 @@ public abstract class LockEngineContract {
     // ---- the test's side of a process ----
 
     /** The processes of one test, to be given back. */
-    private final class Crew implements AutoCloseable {
+    private final class Contenders implements AutoCloseable {
         private final List<Contender> members = new ArrayList<>();
 
-        private Crew(int size) throws Exception {
+        private Contenders(int size) throws Exception {
             try {
                 while (members.size() < size) {
                     Contender member = idle.poll();
@@ -294,7 +294,7 @@ public abstract class LockEngineContract {
     @Test
     void onlyOneIsInAtATimeAndTokensGrow() throws Exception {
         String lock = newLock();
-        try (Crew crew = new Crew(2); MutualExclusionWitness witness = MutualExclusionWitness.open()) {
+        try (Contenders crew = new Contenders(2); MutualExclusionWitness witness = MutualExclusionWitness.open()) {
             List<Contender.Call> calls = new ArrayList<>();
             for (int i = 0; i < 2; i++) {
                 calls.add(crew.member(i).begin("hammer", lock, ContenderActions.words(patient()), witness.address()));
@@ -313,7 +313,7 @@ public abstract class LockEngineContract {
         }
     }
 
-    private void awaitVisits(Crew crew, String lock, int more, MutualExclusionWitness witness) throws InterruptedException {
+    private void awaitVisits(Contenders crew, String lock, int more, MutualExclusionWitness witness) throws InterruptedException {
         for (int i = 0; i < 2; i++) {
             Party member = crew.member(i);
             long before = Long.parseLong(member.tell("visits", lock));
@@ -327,7 +327,7 @@ public abstract class LockEngineContract {
     @Test
     void lockThatIsHeldIsRefusedAndTheTimeoutIsTold() throws Exception {
         String lock = newLock();
-        try (Crew crew = new Crew(2)) {
+        try (Contenders crew = new Contenders(2)) {
             Party holder = crew.member(0);
             Party other = crew.member(1);
             long token = holder.acquire("a", lock, patient());
@@ -354,7 +354,7 @@ public abstract class LockEngineContract {
     void otherNamesAreOtherLocks() throws Exception {
         String one = newLock();
         String two = newLock();
-        try (Crew crew = new Crew(2)) {
+        try (Contenders crew = new Contenders(2)) {
             crew.member(0).acquire("a", one, patient());
             check(crew.member(1).tryAcquire("b", two, oneTry()), "a lock of another name was refused");
             crew.member(0).mustBe("held", "a");
@@ -365,7 +365,7 @@ public abstract class LockEngineContract {
     @Test
     void threadGetsWhatItHoldsASecondTimeOnlyIfItAsksForThat() throws Exception {
         String lock = newLock();
-        try (Crew crew = new Crew(2)) {
+        try (Contenders crew = new Contenders(2)) {
             String said = crew.member(0).tell("reenter", lock, ContenderActions.words(patient()));
             check(said.equals("ok"), "%s", said);
             check(crew.member(1).tryAcquire("b", lock, oneTry()), "the last handle that was closed did not free the lock");
@@ -377,7 +377,7 @@ public abstract class LockEngineContract {
     @Test
     void whoWaitsGetsInWhenTheHolderCloses() throws Exception {
         String lock = newLock();
-        try (Crew crew = new Crew(2)) {
+        try (Contenders crew = new Contenders(2)) {
             Party holder = crew.member(0);
             Party waiter = crew.member(1);
             long token = holder.acquire("a", lock, patient());
@@ -401,7 +401,7 @@ public abstract class LockEngineContract {
     @Test
     void whoIsInterruptedOrKilledWhileItWaitsLeavesNothingBehind() throws Exception {
         String lock = newLock();
-        try (Crew crew = new Crew(3)) {
+        try (Contenders crew = new Contenders(3)) {
             Party holder = crew.member(0);
             Party interrupted = crew.member(1);
             Party killed = crew.member(2);
@@ -428,7 +428,7 @@ public abstract class LockEngineContract {
     void killedHolderMakesWayFrozenOrNot() throws Exception {
         for (boolean takeover : List.of(true, false)) {
             String lock = newLock();
-            try (Crew crew = new Crew(2)) {
+            try (Contenders crew = new Contenders(2)) {
                 Party victim = crew.member(0);
                 Party next = crew.member(1);
                 long token = victim.acquire("a", lock, patient().withLease(lease()).withTakeover(takeover));
@@ -448,7 +448,7 @@ public abstract class LockEngineContract {
     @Test
     void frozenHolderIsPassedOverAndCanNeitherFreeNorExtendWhenItWakes() throws Exception {
         String lock = newLock();
-        try (Crew crew = new Crew(3)) {
+        try (Contenders crew = new Contenders(3)) {
             Party frozen = crew.member(0);
             Party successor = crew.member(1);
             Party third = crew.member(2);
@@ -474,7 +474,7 @@ public abstract class LockEngineContract {
     @Test
     void frozenHolderIsNotPassedOverBeforeItsLeaseIsOver() throws Exception {
         String lock = newLock();
-        try (Crew crew = new Crew(2)) {
+        try (Contenders crew = new Contenders(2)) {
             Party frozen = crew.member(0);
             frozen.acquire("a", lock, patient());
             Contender.Call waiting = crew.member(1).beginAcquire("b", lock, patient());
@@ -491,7 +491,7 @@ public abstract class LockEngineContract {
     @Test
     void frozenHolderThatAskedNotToBePassedOverIsWaitedFor() throws Exception {
         String lock = newLock();
-        try (Crew crew = new Crew(2)) {
+        try (Contenders crew = new Contenders(2)) {
             Party frozen = crew.member(0);
             Party other = crew.member(1);
             frozen.acquire("a", lock, brief().withTakeover(false));
@@ -521,7 +521,7 @@ public abstract class LockEngineContract {
 
     private String outlastsItsLease() throws Exception {
         String lock = newLock();
-        try (Crew crew = new Crew(2)) {
+        try (Contenders crew = new Contenders(2)) {
             Party holder = crew.member(0);
             Party other = crew.member(1);
             holder.acquire("a", lock, brief());
@@ -540,7 +540,7 @@ public abstract class LockEngineContract {
     @Test
     void holdEndsAtMaxHoldAndItsUserIsToldBeforeOthersGetIn() throws Exception {
         String lock = newLock();
-        try (Crew crew = new Crew(2)) {
+        try (Contenders crew = new Contenders(2)) {
             Party holder = crew.member(0);
             Party other = crew.member(1);
             LockOptions limited = patient().withMaxHold(A_MOMENT).withRevokeGrace(patience());
@@ -551,7 +551,7 @@ public abstract class LockEngineContract {
             holder.tell("close", "a");
             mustGrow(token, other.acquire("b", lock, patient()));
         }
-        try (Crew crew = new Crew(2)) {
+        try (Contenders crew = new Contenders(2)) {
             crew.member(0).acquire("a", newLock(), patient().withMaxHold(A_MOMENT).withRevokeGrace(Duration.ZERO));
             String same = "lock-" + names.get();
             crew.member(1).acquire("b", same, patient()); // though the holder has not closed it
@@ -561,7 +561,7 @@ public abstract class LockEngineContract {
     @Test
     void holderIsAskedToLetGoByItsTokenOnly() throws Exception {
         String lock = newLock();
-        try (Crew crew = new Crew(2)) {
+        try (Contenders crew = new Contenders(2)) {
             Party holder = crew.member(0);
             Party other = crew.member(1);
             long token = holder.acquire("a", lock, patient().withRevokeGrace(Duration.ZERO));
@@ -578,7 +578,7 @@ public abstract class LockEngineContract {
     @Test
     void tokensGrowOverReleaseDeathAndExpiry() throws Exception {
         String lock = newLock();
-        try (Crew crew = new Crew(3)) {
+        try (Contenders crew = new Contenders(3)) {
             Party one = crew.member(0);
             Party two = crew.member(1);
             Party three = crew.member(2);

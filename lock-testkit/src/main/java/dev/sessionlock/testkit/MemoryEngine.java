@@ -9,7 +9,7 @@ import dev.sessionlock.LockReport.State;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import dev.sessionlock.testkit.MemoryMachine.Slot;
 import dev.sessionlock.testkit.MemoryMachine.StrangersLock;
@@ -68,8 +68,8 @@ final class MemoryEngine implements EngineLock {
     // ---- taking ----
 
     @Override
-    public Taken take(Terms terms) throws LockException {
-        Taken taken = at(slot -> {
+    public AcquireResult take(Terms terms) throws LockException {
+        AcquireResult taken = at(slot -> {
             if (process.isDead()) {
                 throw new IllegalStateException("the process " + process.pid + " has ended while this thread waited in it");
             } else if (process.isFrozen()) {
@@ -91,7 +91,7 @@ final class MemoryEngine implements EngineLock {
         MemoryHold holder = slot.holder;
         long now = machine.clock.nanos();
         if (stranger != null) {
-            boolean gone = stranger.dead && terms.takeStrangers();
+            boolean gone = stranger.dead && terms.takeForeign();
             return gone ? "another program's lock: " + vitality(stranger)
                     : new Busy(Busy.NOTHING, now + LOOK_AGAIN_NANOS, "another program's lock: " + vitality(stranger));
         } else if (holder == null) {
@@ -147,12 +147,12 @@ final class MemoryEngine implements EngineLock {
     }
 
     @Override
-    public Standing check(Hold hold, boolean deeply) {
+    public HoldStatus check(Hold hold, boolean deeply) {
         return at(slot -> {
             if (slot.holder != hold || process.isDead()) {
-                return Standing.LOST;
+                return HoldStatus.LOST;
             }
-            return !process.isFrozen() && slot.releaseRequests.remove(hold.token()) ? Standing.REQUESTED : Standing.INTACT;
+            return !process.isFrozen() && slot.releaseRequests.remove(hold.token()) ? HoldStatus.REQUESTED : HoldStatus.INTACT;
         });
     }
 
@@ -187,15 +187,15 @@ final class MemoryEngine implements EngineLock {
             boolean deadStranger = slot.stranger != null && slot.stranger.dead && takeStrangers;
             boolean deadHolder = slot.holder != null && slot.holder.process.isDead();
             if (slot.stranger == null && slot.holder == null) {
-                return new Cleared(Outcome.NOTHING, "nothing lies there any more");
+                return new Cleared(ClearOutcome.NOTHING, "nothing lies there any more");
             } else if (!deadStranger && !deadHolder) {
-                return new Cleared(Outcome.KEPT, "its owner is not dead");
+                return new Cleared(ClearOutcome.KEPT, "its owner is not dead");
             }
             String why = deadStranger ? vitality(slot.stranger) : vitality(slot.holder.process);
             slot.stranger = deadStranger ? null : slot.stranger;
             slot.holder = deadHolder ? null : slot.holder;
             machine.changed.signalAll();
-            return new Cleared(Outcome.REMOVED, why);
+            return new Cleared(ClearOutcome.REMOVED, why);
         });
     }
 
@@ -212,7 +212,7 @@ final class MemoryEngine implements EngineLock {
     // ---- waiting ----
 
     @Override
-    public void raiseHand(boolean waits) {
+    public void setWaiterMark(boolean waits) {
         if (waits) {
             at(slot -> slot.hands.put(process, System.nanoTime()));
         }
@@ -226,7 +226,7 @@ final class MemoryEngine implements EngineLock {
 
     /** It only rings: who was rung for takes the lock himself. */
     @Override
-    public void await(int what) {
+    public void awaitKernel(int what) {
         machine.mutex.lock();
         try {
             Slot slot = machine.slot(target);
@@ -239,24 +239,24 @@ final class MemoryEngine implements EngineLock {
     }
 
     @Override
-    public void accept(int what) {
+    public void acceptAwaited(int what) {
         // Nothing was taken.
     }
 
     @Override
-    public void decline(int what) {
+    public void declineAwaited(int what) {
         // Nothing was taken.
     }
 
     @Override
-    public void putBack() {
+    public void declineAllAwaited() {
         // Nothing was taken.
     }
 
     // ---- looking ----
 
     @Override
-    public LockReport look() {
+    public LockReport inspect() {
         return at(slot -> slot.stranger != null ? foreign(slot.stranger) : slot.holder != null ? ours(slot.holder)
                 : new LockReport(name(), null, State.FREE, null, List.of(), ""));
     }

@@ -2,13 +2,13 @@ package dev.sessionlock.testkit;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException.Reason;
-import dev.sessionlock.internal.seats.Names;
-import dev.sessionlock.internal.threads.Cells;
+import dev.sessionlock.internal.seats.LockNameRules;
+import dev.sessionlock.internal.threads.LocalLocks;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Internals;
 import dev.sessionlock.spi.LockEngine;
-import dev.sessionlock.spi.Sight;
+import dev.sessionlock.spi.Inspection;
 import java.nio.file.Path;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
@@ -22,7 +22,7 @@ final class MemoryProcess implements LockEngine {
     final MemoryMachine machine;
     final long pid;
     private final OwnClock clock = new OwnClock();
-    private final Cells cells;
+    private final LocalLocks locks;
     // Written under the machine's mutex.
     private volatile boolean dead;
     private volatile @Nullable Long frozenAt;
@@ -35,7 +35,7 @@ final class MemoryProcess implements LockEngine {
         } finally {
             machine.mutex.unlock();
         }
-        this.cells = Cells.of(this);
+        this.locks = LocalLocks.of(this);
         machine.clock.follow(clock);
     }
 
@@ -72,8 +72,8 @@ final class MemoryProcess implements LockEngine {
         }
     }
 
-    Cells cells() {
-        return cells;
+    LocalLocks cells() {
+        return locks;
     }
 
     boolean isDead() {
@@ -115,7 +115,7 @@ final class MemoryProcess implements LockEngine {
         if (dead) {
             return; // once is for ever: what one that crashed has left is not tidied up by closing it
         } else if (inGoodOrder) {
-            cells.loseAll(Reason.SHUTDOWN);
+            locks.loseAll(Reason.SHUTDOWN);
         }
         machine.mutex.lock();
         try {
@@ -161,27 +161,27 @@ final class MemoryProcess implements LockEngine {
     }
 
     @Override
-    public Whereabouts whereabouts(Path target, boolean networkAllowed) throws LockException {
+    public LockId idOf(Path target, boolean networkAllowed) throws LockException {
         Path absolute = target.toAbsolutePath().normalize();
         if (absolute.getFileName() == null) {
             throw new LockException("the root directory cannot be locked");
         }
-        Names.requireLockable(absolute.getFileName().toString(), target);
-        return new Whereabouts(absolute.getParent(), absolute.getFileName().toString(), networkAllowed);
+        LockNameRules.requireLockable(absolute.getFileName().toString(), target);
+        return new LockId(absolute.getParent(), absolute.getFileName().toString(), networkAllowed);
     }
 
-    static Path path(Whereabouts where) {
-        return where.parent().resolve(where.name());
+    static Path path(LockId id) {
+        return id.parent().resolve(id.name());
     }
 
     @Override
-    public Site pin(Whereabouts where) {
+    public LockNamespace pin(LockId id) {
         requireRunning();
-        return new Directory(this, where.parent());
+        return new Directory(this, id.parent());
     }
 
     /** Nothing has to be opened. */
-    private record Directory(MemoryProcess process, Path parent) implements Site {
+    private record Directory(MemoryProcess process, Path parent) implements LockNamespace {
         @Override
         public EngineLock lock(String name) {
             return new MemoryEngine(process, parent.resolve(name));
@@ -189,8 +189,8 @@ final class MemoryProcess implements LockEngine {
     }
 
     @Override
-    public Sight look(Whereabouts where) {
-        return sight(path(where));
+    public Inspection inspect(LockId id) {
+        return sight(path(id));
     }
 
     @Override
@@ -206,7 +206,7 @@ final class MemoryProcess implements LockEngine {
     }
 
     @Override
-    public List<Sight> lookAll(Path directory) {
+    public List<Inspection> inspectAll(Path directory) {
         Path absolute = directory.toAbsolutePath().normalize();
         machine.mutex.lock();
         try {
@@ -216,8 +216,8 @@ final class MemoryProcess implements LockEngine {
         }
     }
 
-    private Sight sight(Path target) {
-        return new Sight(new Whereabouts(target.getParent(), target.getFileName().toString(), false), new MemoryEngine(this, target).look());
+    private Inspection sight(Path target) {
+        return new Inspection(new LockId(target.getParent(), target.getFileName().toString(), false), new MemoryEngine(this, target).inspect());
     }
 
     @Override

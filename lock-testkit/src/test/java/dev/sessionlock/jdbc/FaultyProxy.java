@@ -102,10 +102,10 @@ final class FaultyProxy implements AutoCloseable {
                     client.close();
                     continue;
                 }
-                Line line = new Line(client, new Socket(server.getHost(), server.getPort() < 0 ? 5432 : server.getPort()));
-                lines.add(line);
-                daemon(line::forward);
-                daemon(line::back);
+                Line entry = new Line(client, new Socket(server.getHost(), server.getPort() < 0 ? 5432 : server.getPort()));
+                lines.add(entry);
+                daemon(entry::forward);
+                daemon(entry::back);
             } catch (IOException e) {
                 // The server is gone, or so are we.
             }

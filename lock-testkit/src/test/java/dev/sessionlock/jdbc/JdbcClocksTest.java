@@ -144,7 +144,7 @@ class JdbcClocksTest {
     /** As the thread that renews does, without waiting for a third of the lease. */
     private void renewNow() throws Exception {
         JdbcHold hold = hold();
-        JdbcHold.Moment sent = JdbcHold.Moment.now(clock);
+        JdbcHold.SentAt sent = JdbcHold.SentAt.now(clock);
         assertThat(hold.table.renew(List.of(hold), Duration.ofSeconds(5))).containsExactly(hold.id());
         hold.renewed(sent);
     }

@@ -158,8 +158,8 @@ class JdbcSpeedTest {
         try (Connection connection = source.getConnection(); Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery("SELECT name, holder, token FROM " + schema + ".session_lock")) {
             while (row.next()) {
-                JdbcHold hold = new JdbcHold(table, new Attempt(row.getString(1), row.getObject(2, UUID.class), terms,
-                        Duration.ofSeconds(30)), terms, row.getLong(3), JdbcHold.Moment.now(Clock.SYSTEM), Clock.SYSTEM, null);
+                JdbcHold hold = new JdbcHold(table, new RowAttempt(row.getString(1), row.getObject(2, UUID.class), terms,
+                        Duration.ofSeconds(30)), terms, row.getLong(3), JdbcHold.SentAt.now(Clock.SYSTEM), Clock.SYSTEM, null);
                 hold.endsAt(-1);
                 holds.add(hold);
             }

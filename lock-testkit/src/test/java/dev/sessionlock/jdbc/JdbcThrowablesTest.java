@@ -12,7 +12,7 @@ import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.LockEngine;
-import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -97,11 +97,11 @@ class JdbcThrowablesTest {
     // ---- what a caller does ----
 
     private static EngineLock lock(LockEngine of, String name) throws Exception {
-        return of.pin(of.named(name)).lock(name);
+        return of.pin(of.idOfName(name)).lock(name);
     }
 
     private static Hold take(EngineLock lock) throws Exception {
-        Taken taken = lock.take(TERMS);
+        AcquireResult taken = lock.take(TERMS);
         assertThat(taken).isInstanceOf(Hold.class);
         return (Hold) taken;
     }
@@ -142,7 +142,7 @@ class JdbcThrowablesTest {
     /** Another engine gets it at the first try, and our connections are back as they came. */
     private void isFree(String name, String after) throws Exception {
         EngineLock theirs = lock(others, name);
-        Taken taken = theirs.take(TERMS);
+        AcquireResult taken = theirs.take(TERMS);
         assertThat(taken).as("another's try after the throwable in %s", after).isInstanceOf(Hold.class);
         theirs.release((Hold) taken);
         await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).untilAsserted(() -> assertThat(source.lent()).as("lent after %s", after).isZero());
@@ -201,7 +201,7 @@ class JdbcThrowablesTest {
 
         private String takes(int k, String name, When when, Supplier<Throwable> what) throws Throwable {
             EngineLock lock = lock(engine, name);
-            Taken[] taken = new Taken[1];
+            AcquireResult[] taken = new AcquireResult[1];
             String thrown = faulty(k, when, what, () -> taken[0] = lock.take(TERMS));
             if (taken[0] instanceof Hold hold) {
                 assertThat(hold.isValid(engine.clock().nanos())).isTrue();
@@ -219,13 +219,13 @@ class JdbcThrowablesTest {
             forEachCall((k, name) -> {
                 EngineLock lock = lock(engine, name);
                 String thrown = faulty(k, when, what, () -> release(lock, (Hold) lock.take(TERMS)));
-                Taken[] again = new Taken[1];
+                AcquireResult[] again = new AcquireResult[1];
                 await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> (again[0] = lock.take(TERMS)) instanceof Hold);
                 Hold hold = (Hold) again[0];
                 lock.tidy();
                 wakeChores();
                 lock.lookAfresh(); // what is tidied up is what the first try has left, not this
-                assertThat(lock.check(hold, true)).isEqualTo(EngineLock.Standing.INTACT);
+                assertThat(lock.check(hold, true)).isEqualTo(EngineLock.HoldStatus.INTACT);
                 release(lock, hold);
                 tidy(lock);
                 isFree(name, thrown);
@@ -241,7 +241,7 @@ class JdbcThrowablesTest {
                 Hold hold = take(theirs);
                 EngineLock lock = lock(engine, name);
                 assertThat(lock.take(TERMS)).isNotInstanceOf(Hold.class);
-                String thrown = faulty(k, when, what, () -> lock.raiseHand(true));
+                String thrown = faulty(k, when, what, () -> lock.setWaiterMark(true));
                 theirs.release(hold);
                 release(lock, take(lock));
                 tidy(lock);
@@ -266,7 +266,7 @@ class JdbcThrowablesTest {
                 boolean valid = hold[0].isValid(engine.clock().nanos());
                 if (valid) {
                     lock.lookAfresh();
-                    assertThat(lock.check(hold[0], true)).as("after the throwable in %s", thrown).isEqualTo(EngineLock.Standing.INTACT);
+                    assertThat(lock.check(hold[0], true)).as("after the throwable in %s", thrown).isEqualTo(EngineLock.HoldStatus.INTACT);
                 }
                 release(lock, hold[0]);
                 tidy(lock);
@@ -312,7 +312,7 @@ class JdbcThrowablesTest {
                 Hold hold = take(lock);
                 String thrown = faulty(k, when, what, lock::lookAfresh);
                 assertThat(hold.isValid(engine.clock().nanos())).isTrue();
-                assertThat(lock.check(hold, true)).isEqualTo(EngineLock.Standing.INTACT);
+                assertThat(lock.check(hold, true)).isEqualTo(EngineLock.HoldStatus.INTACT);
                 release(lock, hold);
                 tidy(lock);
                 isFree(name, thrown);
@@ -331,11 +331,11 @@ class JdbcThrowablesTest {
                 source.arm(k, when, what, CHORES);
                 wakeChores();
                 await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> source.hasThrown()
-                        || lock.check(hold, false) == EngineLock.Standing.REQUESTED && source.lent() == 0);
+                        || lock.check(hold, false) == EngineLock.HoldStatus.REQUESTED && source.lent() == 0);
                 String thrown = source.disarm();
                 ahead.addAndGet(TimeUnit.SECONDS.toNanos(2));
                 wakeChores();
-                await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> lock.check(hold, false) == EngineLock.Standing.REQUESTED);
+                await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> lock.check(hold, false) == EngineLock.HoldStatus.REQUESTED);
                 release(lock, hold);
                 tidy(lock);
                 isFree(name, thrown);
@@ -385,7 +385,7 @@ class JdbcThrowablesTest {
                 leftByADeadOwner(name);
                 EngineLock lock = lock(engine, name);
                 String thrown = faulty(k, when, what, () -> lock.clear(true));
-                assertThat(lock.clear(true).outcome()).isIn(EngineLock.Outcome.REMOVED, EngineLock.Outcome.NOTHING);
+                assertThat(lock.clear(true).outcome()).isIn(EngineLock.ClearOutcome.REMOVED, EngineLock.ClearOutcome.NOTHING);
                 isFree(name, thrown);
                 return thrown;
             });

@@ -426,7 +426,7 @@ class InMemoryLocksTest {
     @Test
     void strangersLockIsWaitedForUntilItGoesOrItsProcessDies() throws Exception {
         SessionLocks careful = mine.builder().takeStrangers(false).build();
-        InMemoryLocks.Stranger stranger = mine.stranger(SESSION);
+        InMemoryLocks.ForeignLock stranger = mine.stranger(SESSION);
         LockReport report = mine.locks().inspect(SESSION);
         assertThat(report.state()).isEqualTo(State.FOREIGN);
         assertThat(report.owner().pid()).isEqualTo(stranger.pid());
@@ -446,7 +446,7 @@ class InMemoryLocksTest {
             stranger.close();
             lock.verifyHeld();
         }
-        try (InMemoryLocks.Stranger again = other.stranger(SESSION)) {
+        try (InMemoryLocks.ForeignLock again = other.stranger(SESSION)) {
             assertThat(mine.locks().tryAcquire(SESSION)).isEmpty();
             assertThat(again.pid()).isNotEqualTo(stranger.pid());
         }

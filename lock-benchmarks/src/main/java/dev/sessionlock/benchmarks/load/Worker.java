@@ -23,7 +23,7 @@ import java.util.zip.DataFormatException;
 import org.HdrHistogram.Histogram;
 
 /**
- * One process of a {@link Crew}. Its arguments: the peer, the directory, the file of the witness, how many locks there are, and which
+ * One process of a {@link Contenders}. Its arguments: the peer, the directory, the file of the witness, how many locks there are, and which
  * process of the crew it is, from 1. It does what the lines of its parent say:
  *
  * <pre>

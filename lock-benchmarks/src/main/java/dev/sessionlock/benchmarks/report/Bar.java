@@ -25,13 +25,13 @@ final class Bar {
      * @param measured NaN if it was not
      * @param unit after the number, empty for a ratio
      */
-    record Check(String label, double measured, boolean atMost, double limit, String unit) {
-        static Check atMost(String label, double measured, double limit, String unit) {
-            return new Check(label, measured, true, limit, unit);
+    record BarCheck(String label, double measured, boolean atMost, double limit, String unit) {
+        static BarCheck atMost(String label, double measured, double limit, String unit) {
+            return new BarCheck(label, measured, true, limit, unit);
         }
 
-        static Check atLeast(String label, double measured, double limit, String unit) {
-            return new Check(label, measured, false, limit, unit);
+        static BarCheck atLeast(String label, double measured, double limit, String unit) {
+            return new BarCheck(label, measured, false, limit, unit);
         }
 
         /** {@return whether it is within the limit; not so if it was not measured} */
@@ -65,28 +65,28 @@ final class Bar {
      * @param floor what the first of its figures was, in the same run, of something that does a part of ours and nothing else; empty if that is
      *     not known
      */
-    record Line(String title, List<Check> checks, String floor) {
-        Line(String title, Check... checks) {
+    record BarRow(String title, List<BarCheck> checks, String floor) {
+        BarRow(String title, BarCheck... checks) {
             this(title, List.of(checks), "");
         }
 
-        private Line above(double measured, String what) {
-            return new Line(title, checks, Double.isNaN(measured) ? "" : number(measured) + checks.get(0).suffix() + ": " + what);
+        private BarRow above(double measured, String what) {
+            return new BarRow(title, checks, Double.isNaN(measured) ? "" : number(measured) + checks.get(0).suffix() + ": " + what);
         }
 
         /** {@return whether all its figures are within their limits} */
         boolean met() {
-            return checks.stream().allMatch(Check::met);
+            return checks.stream().allMatch(BarCheck::met);
         }
 
         /** {@return what is wanted, for people} */
         String wanted() {
-            return checks.stream().map(Check::wanted).collect(Collectors.joining("; "));
+            return checks.stream().map(BarCheck::wanted).collect(Collectors.joining("; "));
         }
 
         /** {@return what was measured, for people} */
         String measured() {
-            return checks.stream().map(Check::found).collect(Collectors.joining("; "));
+            return checks.stream().map(BarCheck::found).collect(Collectors.joining("; "));
         }
     }
 
@@ -97,9 +97,9 @@ final class Bar {
     }
 
     /** {@return the lines of the bar, with what was found} */
-    static List<Line> lines(Findings findings) {
+    static List<BarRow> lines(Findings findings) {
         Bar bar = new Bar(findings);
-        List<Line> lines = new ArrayList<>();
+        List<BarRow> lines = new ArrayList<>();
         lines.addAll(bar.cycles());
         lines.addAll(bar.crowds());
         lines.addAll(bar.waiting());
@@ -107,21 +107,21 @@ final class Bar {
         return lines;
     }
 
-    private List<Line> cycles() {
+    private List<BarRow> cycles() {
         return List.of(
-                new Line("strict cycle / bare sketch", Check.atMost("", cycle(Peer.STRICT, Peer.BARE_SKETCH), 1.15, "")),
-                new Line("strict cycle / Lucene; / create, write, delete",
-                        Check.atMost("", cycle(Peer.STRICT, Peer.LUCENE), 0.9, ""),
-                        Check.atMost("", cycle(Peer.STRICT, Peer.CREATE_DELETE), 0.65, "")),
-                new Line("warm cycle / uncontended `ReentrantLock`; allocation",
-                        Check.atMost("", cycle(Peer.WARM, Peer.REENTRANT_LOCK), 10, "×"),
-                        Check.atMost("", findings.cycleBytes.getOrDefault(Peer.WARM, new Rounds()).median(), 96, "B/op"))
+                new BarRow("strict cycle / bare sketch", BarCheck.atMost("", cycle(Peer.STRICT, Peer.BARE_SKETCH), 1.15, "")),
+                new BarRow("strict cycle / Lucene; / create, write, delete",
+                        BarCheck.atMost("", cycle(Peer.STRICT, Peer.LUCENE), 0.9, ""),
+                        BarCheck.atMost("", cycle(Peer.STRICT, Peer.CREATE_DELETE), 0.65, "")),
+                new BarRow("warm cycle / uncontended `ReentrantLock`; allocation",
+                        BarCheck.atMost("", cycle(Peer.WARM, Peer.REENTRANT_LOCK), 10, "×"),
+                        BarCheck.atMost("", findings.cycleBytes.getOrDefault(Peer.WARM, new Rounds()).median(), 96, "B/op"))
                         .above(findings.clockNanos.ratioTo(findings.cycleNanos.getOrDefault(Peer.REENTRANT_LOCK, new Rounds())),
                                 "`System.nanoTime()`, once"),
-                new Line("`ensureHeld()`; allocation",
-                        Check.atMost("", findings.ensureHeldNanos.median(), 40, "ns"),
+                new BarRow("`ensureHeld()`; allocation",
+                        BarCheck.atMost("", findings.ensureHeldNanos.median(), 40, "ns"),
                         // JMH counts what the whole JVM allocates: some thousandths of a byte are its own
-                        Check.atMost("", whole(findings.ensureHeldBytes.median()), 0, "B/op")));
+                        BarCheck.atMost("", whole(findings.ensureHeldBytes.median()), 0, "B/op")));
     }
 
     private static double whole(double bytes) {
@@ -132,23 +132,23 @@ final class Bar {
         return findings.cycleNanos.getOrDefault(peer, new Rounds()).ratioTo(findings.cycleNanos.getOrDefault(other, new Rounds()));
     }
 
-    private List<Line> crowds() {
+    private List<BarRow> crowds() {
         return List.of(
-                new Line("8 threads, 1 JVM: strict / Lucene; least/most served",
-                        Check.atLeast("", rate(Scene.EIGHT_THREADS, Peer.STRICT, Peer.LUCENE), 1.5, "×"),
-                        Check.atLeast("", findings.rounds(Scene.EIGHT_THREADS, Peer.STRICT, LoadResult::fairnessOfThreads).median(), 0.8, ""))
+                new BarRow("8 threads, 1 JVM: strict / Lucene; least/most served",
+                        BarCheck.atLeast("", rate(Scene.EIGHT_THREADS, Peer.STRICT, Peer.LUCENE), 1.5, "×"),
+                        BarCheck.atLeast("", findings.rounds(Scene.EIGHT_THREADS, Peer.STRICT, LoadResult::fairnessOfThreads).median(), 0.8, ""))
                         .above(rate(Scene.EIGHT_THREADS, Peer.FAIR_LOCK, Peer.LUCENE), "a fair `ReentrantLock`"),
-                new Line("2 JVMs: strict / Lucene; least/most served; longest wait",
-                        Check.atLeast("", rate(Scene.TWO_JVMS, Peer.STRICT, Peer.LUCENE), 1.2, "×"),
-                        Check.atLeast("", fairness(Peer.STRICT), 0.9, ""),
-                        Check.atMost("", longestWait(Peer.STRICT), 50, "ms"))
+                new BarRow("2 JVMs: strict / Lucene; least/most served; longest wait",
+                        BarCheck.atLeast("", rate(Scene.TWO_JVMS, Peer.STRICT, Peer.LUCENE), 1.2, "×"),
+                        BarCheck.atLeast("", fairness(Peer.STRICT), 0.9, ""),
+                        BarCheck.atMost("", longestWait(Peer.STRICT), 50, "ms"))
                         .above(rate(Scene.TWO_JVMS, Peer.BARE_SKETCH, Peer.LUCENE), "the bare sketch"),
-                new Line("2 JVMs: warm / `FileChannel` kept open; least/most served; longest wait",
-                        Check.atLeast("", rate(Scene.TWO_JVMS, Peer.WARM, Peer.CHANNEL_KEPT), 0.8, "×"),
-                        Check.atLeast("", fairness(Peer.WARM), 0.8, ""),
-                        Check.atMost("", longestWait(Peer.WARM), 100, "ms")),
-                new Line("2 gateways that share their sessions: warm / strict, waits",
-                        Check.atMost("p50", waits(50), 1.25, "×"), Check.atMost("p99", waits(99), 2, "×")));
+                new BarRow("2 JVMs: warm / `FileChannel` kept open; least/most served; longest wait",
+                        BarCheck.atLeast("", rate(Scene.TWO_JVMS, Peer.WARM, Peer.CHANNEL_KEPT), 0.8, "×"),
+                        BarCheck.atLeast("", fairness(Peer.WARM), 0.8, ""),
+                        BarCheck.atMost("", longestWait(Peer.WARM), 100, "ms")),
+                new BarRow("2 gateways that share their sessions: warm / strict, waits",
+                        BarCheck.atMost("p50", waits(50), 1.25, "×"), BarCheck.atMost("p99", waits(99), 2, "×")));
     }
 
     /** The median of the rounds: what slows down a machine slows down both. */
@@ -170,16 +170,16 @@ final class Bar {
         return findings.rounds(Scene.TWO_JVMS, peer, result -> millis(result.waits().getMaxValue())).median();
     }
 
-    private List<Line> waiting() {
+    private List<BarRow> waiting() {
         Histogram handovers = findings.handovers(Scene.TURNS, Peer.STRICT);
         boolean any = handovers.getTotalCount() > 0;
         Deathwatch watch = findings.deathwatches.get(Peer.STRICT);
         return List.of(
-                new Line("handover to a process that waits; the waiter's use of a core",
-                        Check.atMost("p50", any ? micros(handovers.getValueAtPercentile(50)) : Double.NaN, 300, "µs"),
-                        Check.atMost("p99", any ? millis(handovers.getValueAtPercentile(99)) : Double.NaN, 5, "ms"),
-                        Check.atMost("", watch == null ? Double.NaN : 100 * watch.waiterShare(), 1, "%")),
-                new Line("in after the holder's SIGKILL", Check.atMost("", watch == null ? Double.NaN : inAfterKill(watch), 20, "ms")));
+                new BarRow("handover to a process that waits; the waiter's use of a core",
+                        BarCheck.atMost("p50", any ? micros(handovers.getValueAtPercentile(50)) : Double.NaN, 300, "µs"),
+                        BarCheck.atMost("p99", any ? millis(handovers.getValueAtPercentile(99)) : Double.NaN, 5, "ms"),
+                        BarCheck.atMost("", watch == null ? Double.NaN : 100 * watch.waiterShare(), 1, "%")),
+                new BarRow("in after the holder's SIGKILL", BarCheck.atMost("", watch == null ? Double.NaN : inAfterKill(watch), 20, "ms")));
     }
 
     /** {@return the median in milliseconds; infinite if a waiter was not let in} */
@@ -189,16 +189,16 @@ final class Bar {
                 : Double.POSITIVE_INFINITY;
     }
 
-    private List<Line> many() {
+    private List<BarRow> many() {
         ManyHeld.Figures figures = findings.many.get(Peer.STRICT);
         boolean any = figures != null;
         return List.of(
-                new Line("a cycle beside 10,000 locks held / alone; for each held lock",
-                        Check.atMost("", any ? figures.besideNanos() / figures.aloneNanos() : Double.NaN, 2, "×"),
-                        Check.atMost("", any ? figures.heapBytes() : Double.NaN, 1_024, "B of heap"),
+                new BarRow("a cycle beside 10,000 locks held / alone; for each held lock",
+                        BarCheck.atMost("", any ? figures.besideNanos() / figures.aloneNanos() : Double.NaN, 2, "×"),
+                        BarCheck.atMost("", any ? figures.heapBytes() : Double.NaN, 1_024, "B of heap"),
                         // 64 guards and the board are for all of them
-                        Check.atMost("", any ? Math.floor(100 * figures.descriptors()) / 100 : Double.NaN, 0, "descriptors")),
-                new Line("the keeper, 10,000 locks held", Check.atMost("", any ? 100 * figures.keeperShare() : Double.NaN, 3, "% of a core")));
+                        BarCheck.atMost("", any ? Math.floor(100 * figures.descriptors()) / 100 : Double.NaN, 0, "descriptors")),
+                new BarRow("the keeper, 10,000 locks held", BarCheck.atMost("", any ? 100 * figures.keeperShare() : Double.NaN, 3, "% of a core")));
     }
 
     static double millis(double nanos) {

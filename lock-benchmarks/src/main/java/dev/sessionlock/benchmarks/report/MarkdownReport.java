@@ -63,8 +63,8 @@ final class MarkdownReport {
 
     private void bar() {
         header("the bar", "wanted", "measured", "met", "floor in the same run");
-        for (Bar.Line line : Bar.lines(findings)) {
-            row(line.title(), line.wanted(), line.measured(), line.met() ? "yes" : "**no**", line.floor());
+        for (Bar.BarRow entry : Bar.lines(findings)) {
+            row(entry.title(), entry.wanted(), entry.measured(), entry.met() ? "yes" : "**no**", entry.floor());
         }
         text.append('\n');
     }

@@ -41,7 +41,7 @@ class MarkdownReportTest {
 
     @Test
     void whatWasNotMeasuredIsNotMet() {
-        assertThat(Bar.lines(findings)).isNotEmpty().noneMatch(Bar.Line::met);
+        assertThat(Bar.lines(findings)).isNotEmpty().noneMatch(Bar.BarRow::met);
         assertThat(report()).doesNotContain("NaN");
     }
 

@@ -35,11 +35,11 @@ final class ContentReader {
         if (text.isBlank()) {
             return new LockContent.Empty();
         } else if (PID_TEXT.matcher(text).matches()) {
-            return new LockContent.Stranger(Long.parseLong(text.strip()), null, -1, -1);
+            return new LockContent.Foreign(Long.parseLong(text.strip()), null, -1, -1);
         } else if (text.stripLeading().startsWith("{")) {
             return json(bytes, text);
         }
-        return new LockContent.Other("a file that does not read like a lock");
+        return new LockContent.NotALock("a file that does not read like a lock");
     }
 
     /** What somebody appended to a whole record takes nothing away from it. */
@@ -67,17 +67,17 @@ final class ContentReader {
             members = Json.object(text);
         } catch (Json.EndsTooSoonException e) {
             return isBeginning(text) ? new LockContent.Torn("it ends after " + text.length() + " characters, in the middle of a record")
-                    : new LockContent.Other("a JSON file without an end");
+                    : new LockContent.NotALock("a JSON file without an end");
         } catch (Json.SyntaxException e) {
             return isBeginning(text) ? new LockContent.Torn("it begins like a record, and goes on otherwise")
-                    : new LockContent.Other("a file that does not read like a lock");
+                    : new LockContent.NotALock("a file that does not read like a lock");
         }
         if (isOurs(members)) {
             return ours(bytes, members);
         }
         Long pid = number(members, "pid");
         if (pid == null || pid <= 0 || !(members.get("createdAt") instanceof String)) {
-            return new LockContent.Other("a JSON file that names no process");
+            return new LockContent.NotALock("a JSON file that names no process");
         }
         return stranger(pid, members);
     }
@@ -88,7 +88,7 @@ final class ContentReader {
     }
 
     private static LockContent stranger(long pid, Map<String, Object> members) {
-        return new LockContent.Stranger(pid, instant(members, "createdAt"), orNegative(number(members, "starttime")),
+        return new LockContent.Foreign(pid, instant(members, "createdAt"), orNegative(number(members, "starttime")),
                 orNegative(number(members, "maxHoldMs")));
     }
 

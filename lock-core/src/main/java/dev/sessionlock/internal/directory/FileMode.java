@@ -34,7 +34,7 @@ import org.jetbrains.annotations.Nullable;
  * <p><b>Names that others may change.</b> Another user than this process's and root may be able to put a link, or another file, in the place of one that was just
  * made or looked at: the owner of the directory, whoever may write to it, or the owner of a directory above. Then nothing is opened, made, linked,
  * renamed or removed by a path that could lead elsewhere. The directory and {@code .session-locks} are opened once, and all paths begin at what is open
- * ({@link Anchor}). A file is made by {@code O_CREAT | O_EXCL}, and its mode and owner are changed through the open file. One that is there is opened
+ * ({@link DescriptorPath}). A file is made by {@code O_CREAT | O_EXCL}, and its mode and owner are changed through the open file. One that is there is opened
  * without following a link, and what was opened is looked at before anything is written to it. Where nobody else can change names, which is the rule,
  * plain paths do.
  */
@@ -58,13 +58,13 @@ final class FileMode implements TableFile.Access {
     private final Object uid;
     private final Object gid;
     /** The directory, open, where others may change names; else null. */
-    private final @Nullable Anchor anchor;
+    private final @Nullable DescriptorPath anchor;
     /** {@code .session-locks}, likewise. */
-    private volatile @Nullable Anchor inner;
+    private volatile @Nullable DescriptorPath inner;
     /** Who keeps them open: a directory, and its guards, which another path of the same directory may use as well. */
     private final AtomicInteger users = new AtomicInteger(1);
 
-    private FileMode(Path home, Map<String, Object> unix, @Nullable Anchor anchor) {
+    private FileMode(Path home, Map<String, Object> unix, @Nullable DescriptorPath anchor) {
         this.home = home;
         this.directory = (int) unix.get("mode") & ALL;
         this.uid = unix.get("uid");
@@ -97,9 +97,9 @@ final class FileMode implements TableFile.Access {
         if (!othersChangeNames(home, unix)) {
             return new FileMode(home, unix, null);
         }
-        Anchor anchor;
+        DescriptorPath anchor;
         try {
-            anchor = Anchor.of(home);
+            anchor = DescriptorPath.of(home);
         } catch (AccessDeniedException e) {
             throw e;
         } catch (IOException e) {
@@ -159,7 +159,7 @@ final class FileMode implements TableFile.Access {
     /** Counts a user out. With the last one, what is open is closed. */
     void leave() throws IOException {
         if (users.decrementAndGet() == 0 && anchor != null) {
-            Anchor folder = inner;
+            DescriptorPath folder = inner;
             if (folder != null) {
                 folder.close();
             }
@@ -176,18 +176,18 @@ final class FileMode implements TableFile.Access {
 
     /** {@return the path by which the directory is reached} */
     Path home() {
-        Anchor open = anchor;
+        DescriptorPath open = anchor;
         return open == null ? home : open.path();
     }
 
     /** {@return the path by which {@code .session-locks} is reached} */
     Path inner() {
-        Anchor open = inner;
+        DescriptorPath open = inner;
         return open == null ? home.resolve(LockDirectory.INNER) : open.path();
     }
 
     private Path reached(Path named) {
-        Anchor folder = inner;
+        DescriptorPath folder = inner;
         Path parent = named.getParent();
         if (anchor == null || parent == null) {
             return named;
@@ -199,7 +199,7 @@ final class FileMode implements TableFile.Access {
 
     /** {@return the path that a person knows} */
     private Path named(Path reached) {
-        Anchor folder = inner;
+        DescriptorPath folder = inner;
         Path parent = reached.getParent();
         if (anchor == null || parent == null) {
             return reached;
@@ -277,7 +277,7 @@ final class FileMode implements TableFile.Access {
         FileChannel open = makeOpen(file);
         boolean done = false;
         try (open) {
-            Path its = Anchor.pathOf(open);
+            Path its = DescriptorPath.pathOf(open);
             Made made = new Made(new RandomAccessFile(its.toFile(), "rw"), Files.readAttributes(its, ATTRIBUTES).get("fileKey"));
             done = true;
             return made;
@@ -293,7 +293,7 @@ final class FileMode implements TableFile.Access {
         FileChannel made = FileChannel.open(file, MADE, permissions(directory & READ_WRITE));
         boolean done = false;
         try {
-            apply(Anchor.pathOf(made), directory & READ_WRITE);
+            apply(DescriptorPath.pathOf(made), directory & READ_WRITE);
             done = true;
             return made;
         } finally {
@@ -362,9 +362,9 @@ final class FileMode implements TableFile.Access {
             }
             return;
         }
-        Anchor open;
+        DescriptorPath open;
         try {
-            open = Anchor.of(dir);
+            open = DescriptorPath.of(dir);
         } catch (FileSystemException e) {
             throw Files.isSymbolicLink(dir) ? notADirectory(path, e) : named(e, dir);
         }
@@ -381,7 +381,7 @@ final class FileMode implements TableFile.Access {
                 open.close();
             }
         }
-        Anchor before = inner;
+        DescriptorPath before = inner;
         inner = open;
         if (before != null) {
             before.close();
@@ -392,7 +392,7 @@ final class FileMode implements TableFile.Access {
      * Only one that is ours and holds nothing but what other threads and processes have made in it since: another directory of ours might have been put in
      * the place of the one that was made.
      */
-    private void giveAway(Anchor made, Path path) throws IOException {
+    private void giveAway(DescriptorPath made, Path path) throws IOException {
         boolean ours = CurrentUser.is(Files.readAttributes(made.path(), ATTRIBUTES).get("uid"));
         try (DirectoryStream<Path> files = Files.newDirectoryStream(made.path())) {
             for (Path file : files) {
@@ -453,7 +453,7 @@ final class FileMode implements TableFile.Access {
     /** As {@link #openToRead}, for one whose reading no interrupt may break off. */
     static RandomAccessFile openToLook(Path file) throws IOException {
         try (FileChannel open = openToRead(file)) {
-            Path its = Anchor.isToBeHad() ? Anchor.pathOf(open) : file; // without /proc, or where it was hidden since, a look goes on
+            Path its = DescriptorPath.isToBeHad() ? DescriptorPath.pathOf(open) : file; // without /proc, or where it was hidden since, a look goes on
             return new RandomAccessFile(its.toFile(), "r");
         }
     }
@@ -496,7 +496,7 @@ final class FileMode implements TableFile.Access {
         }
         Path file = reached(path);
         try (FileChannel open = openTrusted(file, how.equals("r") ? READ : WRITTEN, key)) {
-            return new RandomAccessFile(Anchor.pathOf(open).toFile(), how);
+            return new RandomAccessFile(DescriptorPath.pathOf(open).toFile(), how);
         } catch (FileSystemException e) {
             throw named(e, file);
         }
@@ -508,7 +508,7 @@ final class FileMode implements TableFile.Access {
         FileChannel open = FileChannel.open(file, how);
         boolean trusted = false;
         try {
-            requireFileToTrust(file, Files.readAttributes(Anchor.pathOf(open), ATTRIBUTES), key);
+            requireFileToTrust(file, Files.readAttributes(DescriptorPath.pathOf(open), ATTRIBUTES), key);
             trusted = true;
             return open;
         } finally {

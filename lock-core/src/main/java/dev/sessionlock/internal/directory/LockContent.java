@@ -30,7 +30,7 @@ public sealed interface LockContent {
      * @param startTicks field 22 of the process's stat; negative if it does not say
      * @param maxHoldMs for how long at the most; negative if it does not say
      */
-    record Stranger(long pid, @Nullable Instant createdAt, long startTicks, long maxHoldMs) implements LockContent {
+    record Foreign(long pid, @Nullable Instant createdAt, long startTicks, long maxHoldMs) implements LockContent {
     }
 
     /** The torn beginning of a lock record, or one of ours that is damaged. */
@@ -42,7 +42,7 @@ public sealed interface LockContent {
     }
 
     /** Something that is not a lock. */
-    record Other(@NotNull String what) implements LockContent {
+    record NotALock(@NotNull String what) implements LockContent {
     }
 
     /** {@return what some bytes say; never throws} */

@@ -55,24 +55,24 @@ public final class LockDirectory {
     private final Path home;
     private final Path inner;
     private final Object innerKey;
-    private final Traits traits;
+    private final FileSystemTraits traits;
     private final FileMode mode;
-    private final Guards guards;
-    private final Claims claims;
+    private final GuardFiles guards;
+    private final RecordFilePool recordFiles;
     private final ProcessMark mark;
     private final ProcessTable processes = new ProcessTable();
-    private final Mutex setup = new Mutex();
-    private final Mutex verifying = new Mutex();
+    private final Mutex setupLock = new Mutex();
+    private final Mutex verifyLock = new Mutex();
     private final AtomicReference<@Nullable Object> view = new AtomicReference<>();
     private boolean wasIncomplete;
     private volatile boolean displaced;
     private long verifiedAt = Long.MIN_VALUE / 2;
-    private final Map<String, Line> heapLines = new ConcurrentHashMap<>();
-    private volatile @Nullable Board board;
+    private final Map<String, TableEntry> heapEntries = new ConcurrentHashMap<>();
+    private volatile @Nullable SharedTable table;
     private volatile boolean hardLinks = true;
     private volatile @Nullable KernelView kernelView;
-    private volatile Requests requests = Requests.UNKNOWN;
-    private volatile Names names = new Names(null, Long.MIN_VALUE / 2);
+    private volatile ReleaseRequests requests = ReleaseRequests.UNKNOWN;
+    private volatile NamesState names = new NamesState(null, Long.MIN_VALUE / 2);
     private volatile long innerUnsettledAt = Long.MIN_VALUE / 2;
 
     /** Cells, waiting threads and acquisitions that use this directory; negative once it is closed, or about to be. Guarded by OpenDirectories. */
@@ -85,24 +85,24 @@ public final class LockDirectory {
     private volatile int doubtsSettled;
 
     /** Counts itself in at the guards, which it may share with the same directory under the path that it had before. */
-    LockDirectory(Path home, Object innerKey, Traits traits, FileMode mode, Guards guards) throws IOException {
+    LockDirectory(Path home, Object innerKey, FileSystemTraits traits, FileMode mode, GuardFiles guards) throws IOException {
         this.home = home;
         this.inner = home.resolve(INNER);
         this.innerKey = innerKey;
         this.traits = traits;
         this.mode = mode;
         this.guards = guards;
-        this.claims = new Claims(mode.inner(), mode, guards, Board.worldOf(ProcessIdentity.current()));
+        this.recordFiles = new RecordFilePool(mode.inner(), mode, guards, SharedTable.namespaceNumber(ProcessIdentity.current()));
         this.mark = new ProcessMark(guards);
         guards.enter(inner);
         boolean opened = false;
         try {
-            this.board = traits.network() == null ? openBoardAlive() : null;
+            this.table = traits.network() == null ? openTableAlive() : null;
             opened = true;
         } finally {
             if (!opened) {
                 letGoOfBytes();
-                if (!Copies.OF_THIS_JVM.closeIfAlone(guards::leave)) {
+                if (!LibraryCopies.OF_THIS_JVM.closeIfAlone(guards::leave)) {
                     guards.leaveOpen();
                 }
             }
@@ -141,7 +141,7 @@ public final class LockDirectory {
         return innerKey;
     }
 
-    Traits traits() {
+    FileSystemTraits traits() {
         return traits;
     }
 
@@ -149,12 +149,12 @@ public final class LockDirectory {
         return mode;
     }
 
-    Guards guards() {
+    GuardFiles guards() {
         return guards;
     }
 
-    Claims claims() {
-        return claims;
+    RecordFilePool recordFiles() {
+        return recordFiles;
     }
 
     ProcessTable processes() {
@@ -166,8 +166,8 @@ public final class LockDirectory {
     }
 
     /** {@return the board; null on a network file system, where mapped pages are not shared by all} */
-    @Nullable Board board() {
-        return board;
+    @Nullable SharedTable table() {
+        return table;
     }
 
     /**
@@ -187,8 +187,8 @@ public final class LockDirectory {
      *
      * @param name the target's file name
      */
-    public LockPlace place(String name) {
-        return new FilePlace(this, name, LockName.hash(key(name)));
+    public LockStore store(String name) {
+        return new FileLockStore(this, name, LockName.hash(key(name)));
     }
 
     /** {@return the form of a name under which this file system knows the file: names that it folds are one lock} */
@@ -203,19 +203,19 @@ public final class LockDirectory {
 
     // ---- the board, made and reshaped under the setup byte ----
 
-    /** Others must see that this process lives before it depends on what the board's header says: see {@link #nameOurWorld}. */
-    private Board openBoardAlive() throws IOException {
-        claims.enlist();
+    /** Others must see that this process lives before it depends on what the board's header says: see {@link #publishOurNamespace}. */
+    private SharedTable openTableAlive() throws IOException {
+        recordFiles.register();
         mark.take();
-        Board opened = openBoard();
-        nameOurWorld(opened);
+        SharedTable opened = openTable();
+        publishOurNamespace(opened);
         return opened;
     }
 
     /** Of a directory that could not be opened: the guards may stay open, for others that use them. */
     private void letGoOfBytes() {
         try {
-            claims.close();
+            recordFiles.close();
             mark.free();
         } catch (IOException e) {
             log.debug("could not let go of the bytes of this process in {}", inner, e);
@@ -226,14 +226,14 @@ public final class LockDirectory {
      * The board's header may name a time namespace whose processes are all gone, or none, if the first one here had no {@code /proc}: then nobody
      * could compare untils, and nobody would be taken over by time. Waits for nobody: the keeper tries it again.
      */
-    private void nameOurWorld(Board mapped) throws IOException {
-        if (mapped.isOfOurWorld()) {
+    private void publishOurNamespace(SharedTable mapped) throws IOException {
+        if (mapped.isOfOurNamespace()) {
             return;
         }
-        setup.tryLocked(() -> {
-            try (Guards.Loan held = guards.lend()) {
-                if (held.trySetup() && holdingOtherWorlds(() -> {
-                    mapped.nameOurWorld();
+        setupLock.tryLocked(() -> {
+            try (GuardFiles.Loan held = guards.lendTo()) {
+                if (held.trySetup() && holdingOtherNamespaces(() -> {
+                    mapped.publishOurNamespace();
                     return null;
                 })) {
                     log.info("the board of {} is of this time namespace from now on: no process of another one uses it any more", inner);
@@ -242,14 +242,14 @@ public final class LockDirectory {
         });
     }
 
-    private Board openBoard() throws IOException {
-        TableFile.Opener files = Traits.copiesOnWrite(Traits.type(home)) ? PositionedWords.opener(bytes(), mode)
+    private SharedTable openTable() throws IOException {
+        TableFile.Opener files = FileSystemTraits.copiesOnWrite(FileSystemTraits.type(home)) ? PositionedWords.opener(bytes(), mode)
                 : (path, size, readOnly) -> MappedWords.open(path, size, readOnly, mode);
         Path dir = mode.inner();
         try {
-            Board ready = Board.openIfReady(dir, ProcessIdentity.current(), files);
-            Board opened = ready != null ? ready
-                    : holdingSetup(() -> Board.openForUse(dir, mode, ProcessIdentity.current(), files, this::holdingOtherWorlds));
+            SharedTable ready = SharedTable.openIfReady(dir, ProcessIdentity.current(), files);
+            SharedTable opened = ready != null ? ready
+                    : holdingSetup(() -> SharedTable.openForUse(dir, mode, ProcessIdentity.current(), files, this::holdingOtherNamespaces));
             return opened.markedBy(mark);
         } catch (TableFault e) {
             throw e.getCause(); // somebody cuts it short just now
@@ -258,28 +258,28 @@ public final class LockDirectory {
         }
     }
 
-    private boolean holdingOtherWorlds(Board.Bytes.Step<?> step) throws IOException {
-        return guards.holdingOtherWorlds(Board.worldOf(ProcessIdentity.current()), step);
+    private boolean holdingOtherNamespaces(SharedTable.TableBytes.BytesStep<?> step) throws IOException {
+        return guards.holdingOtherNamespaces(SharedTable.namespaceNumber(ProcessIdentity.current()), step);
     }
 
-    private <T> T holdingSetup(Board.Bytes.Step<T> step) throws IOException {
-        boolean has = setup.isHeldByMe(); // this thread has the byte already
-        int outer = setup.depth();
+    private <T> T holdingSetup(SharedTable.TableBytes.BytesStep<T> step) throws IOException {
+        boolean has = setupLock.isHeldByMe(); // this thread has the byte already
+        int outer = setupLock.depth();
         try {
-            setup.lock(); // a second thread of ours would find the byte taken by ourselves
+            setupLock.lock(); // a second thread of ours would find the byte taken by ourselves
             if (has) {
                 return step.run();
             }
-            try (Guards.Loan held = guards.lend()) {
+            try (GuardFiles.Loan held = guards.lendTo()) {
                 awaitSetup(held);
                 return step.run();
             }
         } finally {
-            setup.unlock(outer);
+            setupLock.unlock(outer);
         }
     }
 
-    private void awaitSetup(Guards.Loan held) throws IOException {
+    private void awaitSetup(GuardFiles.Loan held) throws IOException {
         boolean interrupted = false;
         try {
             for (long start = Clock.SYSTEM.nanos(); ; ) {
@@ -300,11 +300,11 @@ public final class LockDirectory {
     }
 
     /** {@return the bytes that the board asks for when it reshapes itself} */
-    Board.Bytes bytes() {
-        return new Board.Bytes() {
+    SharedTable.TableBytes bytes() {
+        return new SharedTable.TableBytes() {
             @Override
             public boolean holdingBoth(long h, Runnable clear) throws IOException {
-                try (Guards.Loan first = guards.lend(); Guards.Loan second = guards.lend()) {
+                try (GuardFiles.Loan first = guards.lendTo(); GuardFiles.Loan second = guards.lendTo()) {
                     boolean both = first.trySeat(h, 0) && second.trySeat(h, 1);
                     if (both) {
                         clear.run();
@@ -314,15 +314,15 @@ public final class LockDirectory {
             }
 
             @Override
-            public <T> T holdingSetup(Step<T> step) throws IOException {
+            public <T> T holdingSetup(BytesStep<T> step) throws IOException {
                 return LockDirectory.this.holdingSetup(step);
             }
         };
     }
 
     /** {@return the line of a lock on a network file system: known to this process alone, so it bounds nobody} */
-    Line heapLine(String name) {
-        return heapLines.computeIfAbsent(key(name), n -> new HeapLine());
+    TableEntry heapEntry(String name) {
+        return heapEntries.computeIfAbsent(key(name), n -> new HeapEntry());
     }
 
     // ---- hard links ----
@@ -338,7 +338,7 @@ public final class LockDirectory {
 
     /** A link was refused: is it this one, or a disk that takes no new names now, or does the file system refuse all links? */
     void noteLinkRefused(Path claim, Exception refusal) throws IOException {
-        Path probe = mode.inner().resolve(claim.getFileName() + Claims.LINK_PROBE);
+        Path probe = mode.inner().resolve(claim.getFileName() + RecordFilePool.LINK_PROBE);
         Files.createFile(probe);
         Files.delete(probe);
         try {
@@ -382,7 +382,7 @@ public final class LockDirectory {
      * @return whether the directory is still the one at its name, as at every look before
      */
     public boolean verify() throws IOException {
-        return verifying.holding(this::verifyAlone); // two at once would each map a new board, and one of them would look replaced to the other's holders
+        return verifyLock.holding(this::verifyAlone); // two at once would each map a new board, and one of them would look replaced to the other's holders
     }
 
     /** Another copy of the library has closed guards, perhaps these: whoever uses them next looks first. */
@@ -393,7 +393,7 @@ public final class LockDirectory {
     /** Verifies, if nobody has since the last {@linkplain #doubt doubt}. Whoever comes meanwhile waits. */
     void verifyIfDoubted() throws IOException {
         if (doubts != doubtsSettled) {
-            verifying.locked(() -> {
+            verifyLock.locked(() -> {
                 int now = doubts;
                 if (now != doubtsSettled) {
                     verifyAlone();
@@ -415,7 +415,7 @@ public final class LockDirectory {
 
     /** Verifies, unless that was done a moment ago: thousands of locks may ask for it at once. */
     void verifyUnlessLately() throws IOException {
-        verifying.locked(() -> {
+        verifyLock.locked(() -> {
             if (Clock.SYSTEM.nanos() - verifiedAt > LATELY_NANOS) {
                 verifyAlone();
             }
@@ -439,37 +439,37 @@ public final class LockDirectory {
             return true; // perhaps somebody is just deleting it all: a file that we make now would be in the way of that
         }
         wasIncomplete = incomplete;
-        replaceBoardUnlessInPlace();
-        claims.verify((position, takenAt) -> kernelHas(0, position, takenAt));
+        replaceTableUnlessInPlace();
+        recordFiles.verify((position, takenAt) -> kernelHas(0, position, takenAt));
         mark.verify((position, takenAt) -> kernelHas(0, position, takenAt));
-        Board open = board;
+        SharedTable open = table;
         if (open != null) {
-            nameOurWorld(open);
+            publishOurNamespace(open);
         }
         return true;
     }
 
     /** What is held on the old one is lost: its owners see that they stand on another board (PROTOCOL.md, section 2). */
-    private void replaceBoardUnlessInPlace() throws IOException {
-        Board open = board;
+    private void replaceTableUnlessInPlace() throws IOException {
+        SharedTable open = table;
         if (open != null && !open.isInPlace()) {
-            board = openBoard(); // if something lies in its way, whoever wants a lock is told
+            table = openTable(); // if something lies in its way, whoever wants a lock is told
             log.warn("somebody removed, cut short or overwrote the board of {} while locks were in use; it was made anew", inner);
             open.close();
         }
     }
 
     /** A word of the board could not be read or written: if it was cut short, it is made anew at once. */
-    void lookAtBoard() throws IOException {
-        verifying.locked(() -> {
+    void lookAtTable() throws IOException {
+        verifyLock.locked(() -> {
             if (isInPlace() && !isIncomplete()) {
-                replaceBoardUnlessInPlace();
+                replaceTableUnlessInPlace();
             }
         });
     }
 
     private boolean isIncomplete() {
-        return board != null && !Files.exists(inner.resolve(Board.FILE)) || !Files.exists(Guards.file(inner, 0));
+        return table != null && !Files.exists(inner.resolve(SharedTable.FILE)) || !Files.exists(GuardFiles.file(inner, 0));
     }
 
     /**
@@ -513,15 +513,15 @@ public final class LockDirectory {
             return null;
         }
         Map<Long, Integer> inodes = new HashMap<>();
-        for (int guard = 0; guard < Guards.COUNT; guard++) {
+        for (int guard = 0; guard < GuardFiles.COUNT; guard++) {
             if (guards.isOpen(guard)) { // else no byte of it can be ours
-                inodes.put(Guards.inode(inner, guard), guard);
+                inodes.put(GuardFiles.inode(inner, guard), guard);
             }
         }
         inodes.remove(-1L);
         return new KernelLocks().read(inodes::containsKey).map(entries -> {
-            List<LongStream.Builder> held = Stream.generate(LongStream::builder).limit(Guards.COUNT).toList();
-            for (KernelLocks.Entry entry : entries) {
+            List<LongStream.Builder> held = Stream.generate(LongStream::builder).limit(GuardFiles.COUNT).toList();
+            for (KernelLocks.KernelLock entry : entries) {
                 if (!entry.waiting() && entry.pid() == ProcessIdentity.current().pid()) {
                     held.get(inodes.get(entry.inode())).add(entry.start()).add(entry.end());
                 }
@@ -558,8 +558,8 @@ public final class LockDirectory {
      * @param seenAt when that was seen, monotonic nanoseconds
      * @param changed when the directory had last changed by then; null if that tells nothing, since it may change once more at the same time
      */
-    private record Requests(boolean any, long seenAt, @Nullable DirectoryState changed) {
-        private static final Requests UNKNOWN = new Requests(true, Long.MIN_VALUE / 2, null);
+    private record ReleaseRequests(boolean any, long seenAt, @Nullable DirectoryState changed) {
+        private static final ReleaseRequests UNKNOWN = new ReleaseRequests(true, Long.MIN_VALUE / 2, null);
     }
 
     /**
@@ -567,7 +567,7 @@ public final class LockDirectory {
      * held here: to look for each one's own request cost the keeper of ten thousand more than anything else.
      */
     boolean hasRequests() throws IOException {
-        Requests known = requests;
+        ReleaseRequests known = requests;
         long now = Clock.SYSTEM.nanos();
         if (now - known.seenAt() < LOOK_NANOS) {
             return known.any();
@@ -585,7 +585,7 @@ public final class LockDirectory {
                 return true; // out of descriptors: each looks for its own request, which costs none
             }
         }
-        requests = new Requests(any, now, changed.isSettled() ? changed : null);
+        requests = new ReleaseRequests(any, now, changed.isSettled() ? changed : null);
         return any;
     }
 
@@ -595,7 +595,7 @@ public final class LockDirectory {
      * @param changed null if it was so lately that they may be changed once more at the same time
      * @param seenAt when that was seen, monotonic nanoseconds
      */
-    private record Names(@Nullable DirectoryState changed, long seenAt) {
+    private record NamesState(@Nullable DirectoryState changed, long seenAt) {
     }
 
     /**
@@ -604,11 +604,11 @@ public final class LockDirectory {
      * keeper of ten thousand locks has no time to look at each once a second.
      */
     @Nullable DirectoryState namesChanged() throws IOException {
-        Names known = names;
+        NamesState known = names;
         long now = Clock.SYSTEM.nanos();
         if (now - known.seenAt() >= LOOK_NANOS) {
             DirectoryState state = DirectoryState.of(home);
-            known = new Names(state.isSettled() ? state : null, now);
+            known = new NamesState(state.isSettled() ? state : null, now);
             names = known;
         }
         return known.changed();
@@ -633,12 +633,12 @@ public final class LockDirectory {
 
     /** The next {@link #hasRequests} looks anew. */
     void forgetRequests() {
-        requests = Requests.UNKNOWN;
+        requests = ReleaseRequests.UNKNOWN;
     }
 
     /** Sweeps what killed processes and unanswered requests have left. */
     public void sweep() throws IOException {
-        claims.sweep();
+        recordFiles.sweep();
         sweepOld("release-", "lastModifiedTime");
         sweepOld(ASIDE, "unix:ctime"); // since it was moved there: in the next moment it may be put back
     }
@@ -670,14 +670,14 @@ public final class LockDirectory {
      * @param guardsClosed run if they are closed by it
      */
     boolean close(Runnable guardsClosed) throws IOException {
-        if (!Copies.OF_THIS_JVM.isAlone()) {
+        if (!LibraryCopies.OF_THIS_JVM.isAlone()) {
             return false;
         }
-        claims.dropSpares(); // a disk that does not answer keeps nobody of the other directories and copies waiting
-        return Copies.OF_THIS_JVM.closeIfAlone(() -> {
-            claims.close();
+        recordFiles.dropSpares(); // a disk that does not answer keeps nobody of the other directories and copies waiting
+        return LibraryCopies.OF_THIS_JVM.closeIfAlone(() -> {
+            recordFiles.close();
             mark.free();
-            Board open = board;
+            SharedTable open = table;
             if (open != null) {
                 open.close();
             }

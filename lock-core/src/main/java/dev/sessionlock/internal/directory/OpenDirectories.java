@@ -67,7 +67,7 @@ public final class OpenDirectories {
         /** What those get who ask for its path. Written under the registry's lock. */
         private volatile @Nullable LockDirectory directory;
         /** For as long as anybody uses them. Written while it is opened or closed. */
-        private volatile @Nullable Guards guards;
+        private volatile @Nullable GuardFiles guards;
 
         private Folder(Object key) {
             this.key = key;
@@ -132,7 +132,7 @@ public final class OpenDirectories {
         for (int looks = 0; looks < LOOKS; looks++) {
             Object key = FileKey.ofOrNull(inner);
             if (key == null) {
-                Traits.of(home).refuseNetwork(home, networkAllowed); // before anything is made there
+                FileSystemTraits.of(home).refuseNetwork(home, networkAllowed); // before anything is made there
                 FileMode mode = FileMode.of(home);
                 try {
                     mode.createDirectoryIfMissing(inner);
@@ -180,7 +180,7 @@ public final class OpenDirectories {
     }
 
     private @Nullable LockDirectory openAnew(Folder folder, Path home, Path inner, boolean networkAllowed) throws IOException {
-        Traits traits = Traits.of(home);
+        FileSystemTraits traits = FileSystemTraits.of(home);
         traits.refuseNetwork(home, networkAllowed);
         FileMode mode = FileMode.of(home);
         try {
@@ -190,14 +190,14 @@ public final class OpenDirectories {
         }
     }
 
-    private @Nullable LockDirectory openAnew(Folder folder, Path home, Path inner, Traits traits, FileMode mode) throws IOException {
+    private @Nullable LockDirectory openAnew(Folder folder, Path home, Path inner, FileSystemTraits traits, FileMode mode) throws IOException {
         mode.createDirectoryIfMissing(inner); // says what is wrong if that is no directory
         if (mode.isShared() && !folder.key.equals(FileKey.ofOrNull(mode.inner().resolve(".")))) {
             return null; // it was replaced meanwhile, perhaps by a link
         }
-        Guards guards = folder.guards;
+        GuardFiles guards = folder.guards;
         if (guards == null) {
-            guards = new Guards(inner, mode, this::wake);
+            guards = new GuardFiles(inner, mode, this::wake);
             folder.guards = guards; // before it has any file open: collected, those would be closed, and drop the bytes of the next one
         }
         LockDirectory directory;
@@ -263,7 +263,7 @@ public final class OpenDirectories {
         int outer = lock.depth();
         try {
             lock.lock();
-            if (pins == 0 && Copies.OF_THIS_JVM.enter()) {
+            if (pins == 0 && LibraryCopies.OF_THIS_JVM.enter()) {
                 open.forEach(LockDirectory::doubt); // what says that this process lives was dropped by another copy's closing, perhaps
             }
             directory.pins++;
@@ -284,7 +284,7 @@ public final class OpenDirectories {
         try {
             lock.lock();
             if (--pins == 0) {
-                Copies.OF_THIS_JVM.leave();
+                LibraryCopies.OF_THIS_JVM.leave();
             }
             if (--directory.pins == 0) {
                 directory.idleSince = Clock.SYSTEM.nanos();

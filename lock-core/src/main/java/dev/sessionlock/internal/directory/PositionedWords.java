@@ -35,14 +35,14 @@ final class PositionedWords implements TableWords {
 
     private final TableFile file;
     private final boolean readOnly;
-    private final Board.Bytes bytes;
+    private final SharedTable.TableBytes bytes;
     /** Guards the position of the open file and the buffer. */
     private final Mutex access = new Mutex();
     private final RandomAccessFile open;
     private final byte[] buffer = new byte[Long.BYTES];
     private final ByteBuffer word = ByteBuffer.wrap(buffer).order(ByteOrder.nativeOrder());
 
-    private PositionedWords(TableFile file, boolean readOnly, Board.Bytes bytes, RandomAccessFile open) {
+    private PositionedWords(TableFile file, boolean readOnly, SharedTable.TableBytes bytes, RandomAccessFile open) {
         this.file = file;
         this.readOnly = readOnly;
         this.bytes = bytes;
@@ -50,7 +50,7 @@ final class PositionedWords implements TableWords {
     }
 
     /** {@return what opens the files of a table whose shape is guarded by these bytes} */
-    static TableFile.Opener opener(Board.Bytes bytes, TableFile.Access access) {
+    static TableFile.Opener opener(SharedTable.TableBytes bytes, TableFile.Access access) {
         return (path, size, readOnly) -> {
             TableFile file = TableFile.at(path, size); // before it is opened: if it is replaced in between, the keeper sees two that differ
             RandomAccessFile open = access.open(path, readOnly);

@@ -17,19 +17,19 @@ import org.jetbrains.annotations.Nullable;
 final class ProcessMark implements LongSupplier {
     private static final int TRIES = 256;
 
-    private final Guards guards;
+    private final GuardFiles guards;
     private final @Nullable LongSupplier random;
     private final Mutex taking = new Mutex();
     private @Nullable FileLock held;
     private long heldSince;
     private volatile long mark;
 
-    ProcessMark(Guards guards) {
+    ProcessMark(GuardFiles guards) {
         this(guards, null);
     }
 
     /** For tests: draws as {@code random} says. */
-    ProcessMark(Guards guards, @Nullable LongSupplier random) {
+    ProcessMark(GuardFiles guards, @Nullable LongSupplier random) {
         this.guards = guards;
         this.random = random;
         this.mark = draw();
@@ -42,7 +42,7 @@ final class ProcessMark implements LongSupplier {
     }
 
     private long draw() {
-        long drawn = (random == null ? ThreadLocalRandom.current().nextLong() : random.getAsLong()) & Line.MARK_BITS;
+        long drawn = (random == null ? ThreadLocalRandom.current().nextLong() : random.getAsLong()) & TableEntry.MARK_BITS;
         return drawn == 0 ? 1 : drawn;
     }
 
@@ -67,7 +67,7 @@ final class ProcessMark implements LongSupplier {
         taking.locked(() -> {
             FileLock lost = held;
             boolean closed = lost != null && !lost.acquiredBy().isOpen();
-            if (lost != null && (closed || Boolean.FALSE.equals(kernelHas.apply(Guards.positionOfMark(mark), heldSince)))) {
+            if (lost != null && (closed || Boolean.FALSE.equals(kernelHas.apply(GuardFiles.positionOfMark(mark), heldSince)))) {
                 held = null;
                 if (!closed) {
                     lost.release();

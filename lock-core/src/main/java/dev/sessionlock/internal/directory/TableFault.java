@@ -33,7 +33,7 @@ public final class TableFault extends UncheckedIOException {
 
     /** {@return the fault of a table in whose place another one lies} Its cause has the path looked up anew, which may lead to another directory by now. */
     static TableFault replaced() {
-        return new TableFault(new NoSuchFileException(Board.FILE, null, "the shared table of the locks of this directory was replaced while the lock was "
+        return new TableFault(new NoSuchFileException(SharedTable.FILE, null, "the shared table of the locks of this directory was replaced while the lock was "
                 + "taken; try again"));
     }
 

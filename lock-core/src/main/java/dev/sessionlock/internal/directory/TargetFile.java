@@ -40,7 +40,7 @@ public final class TargetFile {
         }
         Set<OpenOption> noLink = new HashSet<>(how);
         noLink.add(LinkOption.NOFOLLOW_LINKS);
-        try (Anchor directory = Anchor.of(parent().toRealPath())) {
+        try (DescriptorPath directory = DescriptorPath.of(parent().toRealPath())) {
             Path reached = directory.path().resolve(file.getFileName());
             if (Files.exists(reached, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(reached, LinkOption.NOFOLLOW_LINKS)) {
                 throw FileMode.notOrdinary(file, null);
@@ -48,7 +48,7 @@ public final class TargetFile {
             FileChannel open = FileChannel.open(reached, noLink, made);
             boolean trusted = false;
             try {
-                requireNoOtherName(file, Files.readAttributes(Anchor.pathOf(open), "unix:uid,nlink"), Files.getAttribute(directory.path(), "unix:uid"));
+                requireNoOtherName(file, Files.readAttributes(DescriptorPath.pathOf(open), "unix:uid,nlink"), Files.getAttribute(directory.path(), "unix:uid"));
                 trusted = true;
                 return open;
             } finally {
@@ -69,7 +69,7 @@ public final class TargetFile {
 
     /** Gives a file that was just made and written beside this one, and is still open, permissions, and owner and group where this process may. */
     public void giveAs(@NotNull Path made, @NotNull FileChannel open, @NotNull PosixFileAttributes old) throws IOException {
-        Path reached = isAmongOthers() ? Anchor.pathOf(open) : made;
+        Path reached = isAmongOthers() ? DescriptorPath.pathOf(open) : made;
         try {
             PosixFileAttributes now = Files.readAttributes(reached, PosixFileAttributes.class);
             for (String principal : List.of("group", "owner")) { // the group first: afterwards it may not be ours any more

@@ -1,7 +1,7 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockException;
-import dev.sessionlock.internal.directory.Glance;
+import dev.sessionlock.internal.directory.LockSnapshot;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.OpenDirectories;
@@ -14,7 +14,7 @@ import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.Maintainable;
-import dev.sessionlock.spi.Sight;
+import dev.sessionlock.spi.Inspection;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
@@ -45,8 +45,8 @@ public final class FileEngine implements LockEngine {
 
     /** The directory may be named in any way; the file's own name counts as it is. */
     @Override
-    public Whereabouts whereabouts(Path target, boolean networkAllowed) throws IOException {
-        Names.requireDefaultFileSystem(target);
+    public LockId idOf(Path target, boolean networkAllowed) throws IOException {
+        LockNameRules.requireDefaultFileSystem(target);
         Path absolute = target.toAbsolutePath();
         Path name = absolute.getFileName();
         if (name == null || name.toString().equals(".") || name.toString().equals("..") || name.toString().isEmpty()) {
@@ -56,22 +56,22 @@ public final class FileEngine implements LockEngine {
         if (name == null) {
             throw new LockException("the root directory cannot be locked: there is nothing beside it to put the lock into");
         }
-        Names.requireText(absolute, target);
-        Names.requireLockable(name.toString(), target);
-        return new Whereabouts(absolute.getParent(), name.toString(), networkAllowed);
+        LockNameRules.requireText(absolute, target);
+        LockNameRules.requireLockable(name.toString(), target);
+        return new LockId(absolute.getParent(), name.toString(), networkAllowed);
     }
 
     @Override
-    public Whereabouts canonical(Whereabouts where) throws IOException {
-        return new Whereabouts(where.parent().toRealPath(), where.name(), where.networkAllowed());
+    public LockId canonical(LockId id) throws IOException {
+        return new LockId(id.parent().toRealPath(), id.name(), id.networkAllowed());
     }
 
-    /** Looks only where our folder would be made for it: elsewhere {@link Site#requireLockable} is soon enough. */
+    /** Looks only where our folder would be made for it: elsewhere {@link LockNamespace#requireLockable} is soon enough. */
     @Override
-    public void requireLockable(Whereabouts where) throws LockException {
-        Path parent = where.parent();
+    public void requireLockable(LockId id) throws LockException {
+        Path parent = id.parent();
         if (!directories.isOpen(parent) && !Files.exists(parent.resolve(LockDirectory.INNER), LinkOption.NOFOLLOW_LINKS)) {
-            Names.requireFile(real(parent), where.name());
+            LockNameRules.requireFile(real(parent), id.name());
         }
     }
 
@@ -85,8 +85,8 @@ public final class FileEngine implements LockEngine {
     }
 
     @Override
-    public Site pin(Whereabouts where) throws IOException {
-        return viewOf(directories.pin(where.parent(), where.networkAllowed()));
+    public LockNamespace pin(LockId id) throws IOException {
+        return viewOf(directories.pin(id.parent(), id.networkAllowed()));
     }
 
     private OpenDirectory viewOf(LockDirectory directory) {
@@ -94,7 +94,7 @@ public final class FileEngine implements LockEngine {
     }
 
     /** A directory, as it is open in this process. Each may be on a disk of its own. */
-    private final class OpenDirectory implements Site, Maintainable {
+    private final class OpenDirectory implements LockNamespace, Maintainable {
         private final LockDirectory directory;
 
         private OpenDirectory(LockDirectory directory) {
@@ -108,12 +108,12 @@ public final class FileEngine implements LockEngine {
 
         @Override
         public void requireLockable(String name) throws LockException {
-            Names.requireFile(directory.home(), name);
+            LockNameRules.requireFile(directory.home(), name);
         }
 
         @Override
         public EngineLock lock(String name) {
-            return new SeatEngine(directory.place(name));
+            return new SeatEngine(directory.store(name));
         }
 
         @Override
@@ -169,9 +169,9 @@ public final class FileEngine implements LockEngine {
     // ---- looking ----
 
     @Override
-    public Sight look(Whereabouts where) throws IOException {
+    public Inspection inspect(LockId id) throws IOException {
         try {
-            return sight(Glance.at(where.parent().toRealPath(), where.name()), new ProcessTable());
+            return sight(LockSnapshot.at(id.parent().toRealPath(), id.name()), new ProcessTable());
         } catch (TableFault e) {
             throw e.getCause();
         }
@@ -183,10 +183,10 @@ public final class FileEngine implements LockEngine {
     }
 
     @Override
-    public List<Sight> lookAll(Path directory) throws IOException {
-        Names.requireDefaultFileSystem(directory);
+    public List<Inspection> inspectAll(Path directory) throws IOException {
+        LockNameRules.requireDefaultFileSystem(directory);
         try {
-            Collection<Glance> seen = Glance.atAll(directory.toRealPath());
+            Collection<LockSnapshot> seen = LockSnapshot.atAll(directory.toRealPath());
             ProcessTable processes = ProcessTable.ofOneLook(); // when all records have been read
             return seen.stream().map(each -> sight(each, processes)).toList();
         } catch (TableFault e) {
@@ -194,17 +194,17 @@ public final class FileEngine implements LockEngine {
         }
     }
 
-    private static Sight sight(Glance seen, ProcessTable processes) {
+    private static Inspection sight(LockSnapshot seen, ProcessTable processes) {
         boolean complete = Inspector.isReplaceableNow(seen);
-        boolean bare = seen.record() != null && seen.record().content() instanceof LockContent.Stranger it && it.createdAt() == null;
-        Whereabouts where = new Whereabouts(seen.target().getParent(), seen.target().getFileName().toString(), false);
-        return new Sight(where, Inspector.report(seen, processes), seen.takeover() != null, complete, bare && !seen.targetExists());
+        boolean bare = seen.record() != null && seen.record().content() instanceof LockContent.Foreign it && it.createdAt() == null;
+        LockId id = new LockId(seen.target().getParent(), seen.target().getFileName().toString(), false);
+        return new Inspection(id, Inspector.report(seen, processes), seen.takeover() != null, complete, bare && !seen.targetExists());
     }
 
     // ---- the keeper's ----
 
     @Override
-    public List<? extends Maintainable> parts() {
+    public List<? extends Maintainable> maintained() {
         List<Maintainable> parts = new ArrayList<>();
         for (LockDirectory directory : directories.all()) {
             parts.add(viewOf(directory));

@@ -6,10 +6,10 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Facts;
 import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
-import dev.sessionlock.internal.directory.Glance;
-import dev.sessionlock.internal.directory.Line;
+import dev.sessionlock.internal.directory.LockSnapshot;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockPlace.Found;
+import dev.sessionlock.internal.directory.LockStore.Found;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.StickyDirectory;
 import dev.sessionlock.internal.system.Printable;
@@ -17,9 +17,9 @@ import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.RunningProgram;
 import dev.sessionlock.internal.system.RunningProgram.Container;
 import dev.sessionlock.internal.system.RunningProgram.Service;
-import dev.sessionlock.internal.system.Span;
+import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.ToolCommand;
-import dev.sessionlock.internal.system.Vitality;
+import dev.sessionlock.internal.system.Liveness;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -35,31 +35,31 @@ public final class Inspector {
     /** Begins the remark on the command that asks a holder to let go. */
     private static final String ASKS = "   # asks it to let go";
     /** For so long a lock of another program that does not say so itself is nobody's business: as long as one of ours by default. */
-    private static final Duration STRANGERS_HOLD = LockOptions.defaults().maxHold();
+    private static final Duration FOREIGN_HOLD = LockOptions.defaults().maxHold();
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
 
-    private final Glance seen;
+    private final LockSnapshot seen;
     private final ProcessTable processes;
     private final List<String> evidence = new ArrayList<>();
     /** Of the process that the record names; null if it names none, or one that cannot be judged. */
-    private @Nullable Vitality owner;
+    private @Nullable Liveness owner;
     /** The lease of its record is over. */
     private boolean ranOut;
     /** Since when it is held, where no record says so. */
     private @Nullable Instant since;
 
-    private Inspector(Glance seen, ProcessTable processes) {
+    private Inspector(LockSnapshot seen, ProcessTable processes) {
         this.seen = seen;
         this.processes = processes;
     }
 
     /** {@return the verdict on what was seen} */
-    public static LockReport report(Glance seen) {
+    public static LockReport report(LockSnapshot seen) {
         return report(seen, new ProcessTable());
     }
 
     /** {@return the verdict on what was seen} Of many that were seen before, those of one process are judged by one look at it. */
-    static LockReport report(Glance seen, ProcessTable processes) {
+    static LockReport report(LockSnapshot seen, ProcessTable processes) {
         return new Inspector(seen, processes).report();
     }
 
@@ -92,13 +92,13 @@ public final class Inspector {
     }
 
     /** {@return whether what lies there is torn, and old enough to be replaced} */
-    static boolean isReplaceableNow(Glance seen) {
+    static boolean isReplaceableNow(LockSnapshot seen) {
         Found torn = seen.record();
-        return torn != null && isReplaceable(seen) && Math.max(torn.ageMillis(), torn.watchedMillis()) >= Residue.TORN_MILLIS;
+        return torn != null && isReplaceable(seen) && Math.max(torn.ageMillis(), torn.watchedMillis()) >= StaleLockPolicy.TORN_MILLIS;
     }
 
     /** {@return whether what lies there is torn, and known to be a lock, so that it is replaced once it is old enough} */
-    private static boolean isReplaceable(Glance seen) {
+    private static boolean isReplaceable(LockSnapshot seen) {
         LockContent content = seen.record() == null ? null : seen.record().content();
         return content instanceof LockContent.Torn || content instanceof LockContent.Empty && (seen.targetExists() || seen.wasTaken());
     }
@@ -108,7 +108,7 @@ public final class Inspector {
         if (successor != null && isHeld(1)) {
             living(successor);
             kernel(1);
-            evidence.add(seen.until().get(0) != 0 ? "it sits on the second seat: the holder before it is frozen past its lease"
+            evidence.add(seen.expiries().get(0) != 0 ? "it sits on the second seat: the holder before it is frozen past its lease"
                     : "it sits on the second seat: another process has the first one's kernel lock without holding the lock");
             lease(successor);
             age(successor.createdAt());
@@ -119,14 +119,14 @@ public final class Inspector {
             return noRecord();
         } else if (content instanceof LockContent.Ours ours) {
             return ours(ours.record());
-        } else if (content instanceof LockContent.Stranger stranger) {
-            return stranger(stranger);
+        } else if (content instanceof LockContent.Foreign stranger) {
+            return foreignRecord(stranger);
         } else if (content instanceof LockContent.Torn torn) {
             return torn("the lock file holds a torn record: " + torn.why());
         } else if (content instanceof LockContent.Empty) {
             return isReplaceable(seen) ? torn("the lock file is empty") : seen.used() ? unexplained() : notALock("an empty file without a target beside it");
         }
-        return notALock(((LockContent.Other) content).what());
+        return notALock(((LockContent.NotALock) content).what());
     }
 
     private LockReport noRecord() {
@@ -149,11 +149,11 @@ public final class Inspector {
         if (owner != null) {
             evidence.add(owner.inWords());
         }
-        long until = seen.until().get(seat);
+        long until = seen.expiries().get(seat);
         long now = System.currentTimeMillis();
         since = until == 0 && seen.wasTaken() ? Instant.ofEpochMilli(now)
                 : seen.wasTaken() ? Instant.ofEpochMilli(Math.min(now, TimeUnit.MICROSECONDS.toMillis(seen.lastToken()))) : null;
-        ranOut = until != 0 && Line.isPast(until, seen.now(), seen.comparable());
+        ranOut = until != 0 && TableEntry.isPast(until, seen.now(), seen.comparable());
         if (ranOut) {
             evidence.add("its lease ran out, and others pass it over: the process " + condition());
         }
@@ -177,9 +177,9 @@ public final class Inspector {
         if (record.isGivenBack()) {
             return givenBack(record);
         }
-        Vitality vitality = living(record);
+        Liveness liveness = living(record);
         boolean byteHeld = kernel(0);
-        if (vitality.verdict() == Vitality.Verdict.DEAD && !byteHeld) {
+        if (liveness.verdict() == Liveness.Verdict.DEAD && !byteHeld) {
             age(record.createdAt());
             return verdict(State.STALE, owner(record));
         }
@@ -203,7 +203,7 @@ public final class Inspector {
         }
         owner = processes.judge(pid, -1, null);
         evidence.add(owner.inWords());
-        boolean past = seen.comparable() && seen.until().get(0) <= seen.now();
+        boolean past = seen.comparable() && seen.expiries().get(0) <= seen.now();
         since = past ? null : Instant.ofEpochMilli(System.currentTimeMillis());
         if (past) {
             evidence.add("its lease ran out, and others pass it over: the process " + condition());
@@ -211,11 +211,11 @@ public final class Inspector {
         return verdict(past ? State.EXPIRED : State.HELD, unnamed(pid));
     }
 
-    private LockReport stranger(LockContent.Stranger stranger) {
+    private LockReport foreignRecord(LockContent.Foreign stranger) {
         evidence.add("another program's lock (its record is not ours)");
-        Vitality vitality = processes.judge(stranger.pid(), stranger.startTicks(), null);
-        owner = vitality;
-        evidence.add(new Vitality(vitality.verdict(), vitality.evidence() + ", if it shares our pid namespace").inWords());
+        Liveness liveness = processes.judge(stranger.pid(), stranger.startTicks(), null);
+        owner = liveness;
+        evidence.add(new Liveness(liveness.verdict(), liveness.evidence() + ", if it shares our pid namespace").inWords());
         if (stranger.createdAt() != null) {
             age(stranger.createdAt().toEpochMilli());
         } else {
@@ -232,7 +232,7 @@ public final class Inspector {
             return withoutRecord(0);
         }
         long age = seen.record() == null ? 0 : seen.record().ageMillis();
-        evidence.add("written " + Span.inWords(Duration.ofMillis(age)) + " ago; the next acquisition replaces it once it is " + Residue.TORN_MILLIS / 1000 + " s old");
+        evidence.add("written " + Durations.inWords(Duration.ofMillis(age)) + " ago; the next acquisition replaces it once it is " + StaleLockPolicy.TORN_MILLIS / 1000 + " s old");
         return verdict(State.TORN, null);
     }
 
@@ -253,26 +253,26 @@ public final class Inspector {
     // ---- evidence ----
 
     /** Adds whether the process of a record lives, and by what it is known. {@return the judgement} */
-    private Vitality living(LockRecord record) {
-        Vitality vitality = isOfOurNamespace(record)
+    private Liveness living(LockRecord record) {
+        Liveness liveness = isOfOurNamespace(record)
                 ? judge(record)
-                : Residue.ofOtherPids(record, seen.self());
-        owner = vitality;
-        evidence.add(vitality.inWords());
-        return vitality;
+                : StaleLockPolicy.ofOtherPids(record, seen.self());
+        owner = liveness;
+        evidence.add(liveness.inWords());
+        return liveness;
     }
 
-    private Vitality judge(LockRecord record) {
-        return Residue.hasOurTimes(record, seen.self()) ? processes.judge(record.pid(), record.starttime(), Residue.started(record))
-                : Residue.ofAnotherClock(processes.judge(record.pid(), -1, null));
+    private Liveness judge(LockRecord record) {
+        return StaleLockPolicy.hasOurTimes(record, seen.self()) ? processes.judge(record.pid(), record.starttime(), StaleLockPolicy.started(record))
+                : StaleLockPolicy.ofAnotherClock(processes.judge(record.pid(), -1, null));
     }
 
     private boolean isOfOurNamespace(LockRecord record) {
-        return Residue.hasOurPids(record, seen.self());
+        return StaleLockPolicy.hasOurPids(record, seen.self());
     }
 
     private void age(long sinceMillis) {
-        evidence.add("taken " + Span.inWords(Duration.ofMillis(System.currentTimeMillis() - sinceMillis)) + " ago");
+        evidence.add("taken " + Durations.inWords(Duration.ofMillis(System.currentTimeMillis() - sinceMillis)) + " ago");
     }
 
     private @Nullable Long kernelOwner(int seat) {
@@ -284,7 +284,7 @@ public final class Inspector {
         if (seen.owners() != null) {
             return kernelOwner(seat) != null;
         }
-        long until = seen.until().get(seat);
+        long until = seen.expiries().get(seat);
         return until > seen.now();
     }
 
@@ -304,7 +304,7 @@ public final class Inspector {
         }
         long left = record.leaseUntilNanos() - seen.now();
         String renewed = "lease renewed " + seconds(record.leaseNanos() - left) + " ago";
-        if (left <= 0 || left > Line.LONGEST_NANOS) { // further away than any lease: of another boot, or somebody wrote it there
+        if (left <= 0 || left > TableEntry.LONGEST_NANOS) { // further away than any lease: of another boot, or somebody wrote it there
             evidence.add("lease ran out " + seconds(-left) + " ago: the process " + condition() + kept(record));
             ranOut = true;
             return true;
@@ -381,19 +381,19 @@ public final class Inspector {
         if (holder.token() != null) {
             return holder.leaseUntil() == null;
         }
-        long until = seen.until().get(kernelOwner(1) != null ? 1 : 0);
-        return until == 0 || Line.isNever(until);
+        long until = seen.expiries().get(kernelOwner(1) != null ? 1 : 0);
+        return until == 0 || TableEntry.isNever(until);
     }
 
     /** Another program is not passed over and cannot be asked: one that outstays what it says itself, or what ours may by default, is stuck. */
     private boolean isLong(@Nullable Instant from) {
-        LockContent.Stranger stranger = (LockContent.Stranger) seen.record().content();
-        Duration most = stranger.maxHoldMs() < 0 ? STRANGERS_HOLD : Duration.ofMillis(stranger.maxHoldMs());
+        LockContent.Foreign stranger = (LockContent.Foreign) seen.record().content();
+        Duration most = stranger.maxHoldMs() < 0 ? FOREIGN_HOLD : Duration.ofMillis(stranger.maxHoldMs());
         return from != null && Duration.between(from, Instant.now()).compareTo(most) > 0;
     }
 
     private boolean isOfAnotherProgram() {
-        return seen.record() != null && seen.record().content() instanceof LockContent.Stranger;
+        return seen.record() != null && seen.record().content() instanceof LockContent.Foreign;
     }
 
     private boolean isStopped() {
@@ -401,11 +401,11 @@ public final class Inspector {
     }
 
     private boolean isDead() {
-        return owner != null && owner.verdict() == Vitality.Verdict.DEAD;
+        return owner != null && owner.verdict() == Liveness.Verdict.DEAD;
     }
 
     private boolean isAlive() {
-        return owner != null && owner.verdict() == Vitality.Verdict.ALIVE;
+        return owner != null && owner.verdict() == Liveness.Verdict.ALIVE;
     }
 
     // ---- advice: a line that a shell takes as it is, or that begins with "nothing", "wait" or "look" ----
@@ -495,7 +495,7 @@ public final class Inspector {
     }
 
     private static LockOwner owner(LockRecord record) {
-        return new LockOwner(record.pid(), record.host(), Residue.started(record), Instant.ofEpochMilli(record.createdAt()),
+        return new LockOwner(record.pid(), record.host(), StaleLockPolicy.started(record), Instant.ofEpochMilli(record.createdAt()),
                 record.thread(), record.purpose(), record.token(),
                 record.takeover() ? Instant.ofEpochMilli(record.leaseUntil()) : null);
     }

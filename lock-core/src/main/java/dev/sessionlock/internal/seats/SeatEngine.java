@@ -3,14 +3,14 @@ package dev.sessionlock.internal.seats;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.NotALockFileException;
-import dev.sessionlock.internal.directory.Line;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LinksRefusedException;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockDirectory;
-import dev.sessionlock.internal.directory.LockPlace;
-import dev.sessionlock.internal.directory.LockPlace.Found;
-import dev.sessionlock.internal.directory.LockPlace.Slip;
-import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.directory.LockStore;
+import dev.sessionlock.internal.directory.LockStore.Found;
+import dev.sessionlock.internal.directory.LockStore.RecordFile;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.system.Log;
@@ -19,7 +19,7 @@ import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -30,7 +30,7 @@ import org.jetbrains.annotations.Nullable;
 
 /**
  * The two-seat protocol (PROTOCOL.md, section 3; the numbers of the rules in the comments are its). Written against
- * {@link LockPlace} alone, so that the same code runs on a real directory and on a simulated one.
+ * {@link LockStore} alone, so that the same code runs on a real directory and on a simulated one.
  */
 public final class SeatEngine implements EngineLock {
     private static final Log log = Loggers.LIBRARY;
@@ -45,81 +45,81 @@ public final class SeatEngine implements EngineLock {
     private static final long LATE_MICROS = 10;
     /** As the lease of one who but clears: frozen in the middle of it, it holds nobody up for longer. */
     private static final long CLEARING_NANOS = TimeUnit.SECONDS.toNanos(1);
-    private static final Cleared NOTHING = new Cleared(Outcome.NOTHING, "nothing lies there any more");
+    private static final Cleared NOTHING = new Cleared(ClearOutcome.NOTHING, "nothing lies there any more");
     private static final String SLEPT = "this process slept for a whole lease while it took the lock";
     /**
      * 65 microseconds of the clock are given up to tell whose hand it is, and whose until: were the words of two owners alike, one who
      * has lost its byte would take back the next one's for its own.
      */
-    private static final long HAND_BITS = Line.MARK_BITS;
+    private static final long MARK_TIME_BITS = TableEntry.MARK_BITS;
     /** On a raised hand: its process does not wait, it has but tried. */
-    private static final long TRIED = HAND_BITS + 1;
+    private static final long TRY_ONLY = MARK_TIME_BITS + 1;
 
-    private final LockPlace place;
+    private final LockStore store;
     /** Low bits of what this process writes on the line. One and the same from the publishing of a word to its withdrawing. */
-    private volatile long hand;
+    private volatile long waiterMark;
 
     /** Since when seat 0's until was past at every look; 0 if it was not at the last one. */
     private long pastSince;
     /** The last token that this process drew here, as far as it was noted; 0 before the first. If the line has another one by then, another process had the lock. */
     private long lastToken;
     /** The bytes that a waiting thread got for the next take, a bit for each seat. */
-    private int gifts;
+    private int bytesAhead;
     /** What the seats' untils were before their bytes were asked for. */
-    private long wordOfSeat0;
-    private long wordOfSeat1;
+    private long expiryOfSeat0;
+    private long expiryOfSeat1;
     /** Records that could not be deleted where they lie, and so wait for the byte that it takes. Hardly ever any: none keeps a list. */
-    private List<Undeleted> undeleted = List.of();
+    private List<PendingDelete> pendingDeletes = List.of();
 
-    private record Undeleted(Slip slip, Spot spot) {
+    private record PendingDelete(RecordFile recordFile, RecordLocation location) {
     }
 
     /** The hold that is out. Set as the last step of giving it, cleared once it has been given back. */
     private @Nullable SeatHold out;
     /** What the call that is under way has put on a seat, or one that a throwable has broken off. */
-    private @Nullable Attempt attempt;
+    private @Nullable SeatAttempt attempt;
     /** A call is under way that takes bytes, or a throwable has broken one off: then some byte may be ours that belongs to nothing. */
     private boolean unsettled;
 
     /** @param place the lock's place */
-    public SeatEngine(LockPlace place) {
-        this.place = place;
-        this.hand = place.mark() & HAND_BITS;
+    public SeatEngine(LockStore store) {
+        this.store = store;
+        this.waiterMark = store.mark() & MARK_TIME_BITS;
     }
 
     @Override
     public String name() {
-        return place.name();
+        return store.name();
     }
 
     @Override
     public Path target() {
-        return place.target();
+        return store.target();
     }
 
     @Override
     public Path lockFile() {
-        return place.lockFile();
+        return store.lockFile();
     }
 
     // ---- taking ----
 
     @Override
-    public Taken take(Terms terms) throws IOException {
+    public AcquireResult take(Terms terms) throws IOException {
         releaseUnknown();
         if (unsettled) {
             try {
-                settle();
+                releaseFailedAttempt();
             } catch (IOException e) { // it passes by itself, mostly
                 return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "what an earlier try of this process has left cannot be taken back yet", e);
             }
         }
-        hand = place.mark() & HAND_BITS; // it may have been drawn anew
-        if (!undeleted.isEmpty()) {
+        waiterMark = store.mark() & MARK_TIME_BITS; // it may have been drawn anew
+        if (!pendingDeletes.isEmpty()) {
             tidy(); // our own record in our own way
         }
         unsettled = true;
-        Taken taken = tryUntilClear(terms);
+        AcquireResult taken = tryUntilClear(terms);
         unsettled = false;
         if (taken instanceof SeatHold hold) {
             attempt = null;
@@ -128,8 +128,8 @@ public final class SeatEngine implements EngineLock {
         return taken;
     }
 
-    private Taken tryUntilClear(Terms terms) throws IOException {
-        Taken taken = null;
+    private AcquireResult tryUntilClear(Terms terms) throws IOException {
+        AcquireResult taken = null;
         boolean failed = false;
         for (int tries = 0; taken == null; tries++) {
             if (tries == TRIES) {
@@ -140,7 +140,7 @@ public final class SeatEngine implements EngineLock {
             } catch (LinksRefusedException e) {
                 log.debug("trying again without hard links", e);
             } catch (TableFault e) {
-                place.lineFailed();
+                store.entryFailed();
                 if (failed) {
                     throw e.getCause();
                 }
@@ -151,16 +151,16 @@ public final class SeatEngine implements EngineLock {
     }
 
     /** One pass; null: something was cleared away, start over. */
-    private @Nullable Taken tryOnce(Terms terms) throws IOException {
-        if (hasGift(1)) { // its owner has gone, or has lost its byte
-            giveBackGift(1);
+    private @Nullable AcquireResult tryOnce(Terms terms) throws IOException {
+        if (hasByteAhead(1)) { // its owner has gone, or has lost its byte
+            giveBackByteAhead(1);
             if (tryByte1()) {
                 clearSeat1();
             }
         }
         if (tryByte0()) {
             pastSince = 0;
-            Taken taken = sit(0, terms);
+            AcquireResult taken = claimSeat(0, terms);
             // Rule 3. Only now, with byte 0 given back: who froze with both in hand would stop everybody.
             if (taken instanceof Busy busy && busy.waitFor() == 1 && tryByte1()) {
                 String objection = clearSeat1();
@@ -169,24 +169,24 @@ public final class SeatEngine implements EngineLock {
             return taken;
         }
         Busy busy = waitForSeat0();
-        return busy != null ? busy : passOverSeat0(terms);
+        return busy != null ? busy : takeOverSeat0(terms);
     }
 
-    private Residue residue() {
-        return new Residue(place); // seldom asked: not kept
+    private StaleLockPolicy residue() {
+        return new StaleLockPolicy(store); // seldom asked: not kept
     }
 
     /** Rule 2. {@return null if seat 1 may be tried} */
     private @Nullable Busy waitForSeat0() throws IOException {
-        if (!place.shared()) {
+        if (!store.shared()) {
             return new Busy(0, Long.MAX_VALUE, "another process holds it");
         }
-        Line line = place.findLine();
+        TableEntry entry = store.findEntry();
         long now = now(); // rule 7: before the until
-        if (line == null) {
+        if (entry == null) {
             return new Busy(0, now + LOOK_AGAIN_NANOS, "another process takes it for the first time");
         }
-        long until = line.until(0);
+        long until = entry.expiry(0);
         if (!isPast(until, now)) {
             pastSince = 0;
             return new Busy(0, momentAfter(until), "another process holds it");
@@ -197,26 +197,26 @@ public final class SeatEngine implements EngineLock {
         return now - pastSince < SEAT_1_PATIENCE_NANOS ? new Busy(0, now + LOOK_AGAIN_NANOS, "it changes hands, or its holder is frozen") : null;
     }
 
-    private Taken passOverSeat0(Terms terms) throws IOException {
+    private AcquireResult takeOverSeat0(Terms terms) throws IOException {
         if (!tryByte1()) {
-            Line line = place.findLine();
-            long again = line == null ? now() + LOOK_AGAIN_NANOS : Math.max(momentAfter(line.until(1)), now() + LOOK_AGAIN_NANOS);
+            TableEntry entry = store.findEntry();
+            long again = entry == null ? now() + LOOK_AGAIN_NANOS : Math.max(momentAfter(entry.expiry(1)), now() + LOOK_AGAIN_NANOS);
             return new Busy(1, again, "a successor holds it, from the second seat");
         }
-        Taken taken = sit(1, terms);
+        AcquireResult taken = claimSeat(1, terms);
         return taken instanceof SeatHold hold ? covered(hold) : taken;
     }
 
     /** As {@link #tryByte1}. One that a waiting thread got is given back and asked for once more, if there is a word: it was not read before. */
     private boolean tryByte0() throws IOException {
-        wordOfSeat0 = wordOf(0);
-        if (hasGift(0) && wordOfSeat0 == 0 && !place.knowsByteLost(0)) {
-            forgetGift(0);
+        expiryOfSeat0 = expiryOf(0);
+        if (hasByteAhead(0) && expiryOfSeat0 == 0 && !store.knowsByteLost(0)) {
+            forgetByteAhead(0);
             return true;
-        } else if (hasGift(0)) {
-            giveBackGift(0);
+        } else if (hasByteAhead(0)) {
+            giveBackByteAhead(0);
         }
-        return place.tryByte(0);
+        return store.tryByte(0);
     }
 
     /**
@@ -224,16 +224,16 @@ public final class SeatEngine implements EngineLock {
      * byte, since the kernel has dropped it, has written another.
      */
     private boolean tryByte1() throws IOException {
-        wordOfSeat1 = wordOf(1);
-        return place.tryByte(1);
+        expiryOfSeat1 = expiryOf(1);
+        return store.tryByte(1);
     }
 
-    private long wordOf(int seat) throws IOException {
-        Line line = place.findLine();
-        return line == null ? 0 : line.until(seat);
+    private long expiryOf(int seat) throws IOException {
+        TableEntry entry = store.findEntry();
+        return entry == null ? 0 : entry.expiry(seat);
     }
 
-    private Taken covered(SeatHold hold) {
+    private AcquireResult covered(SeatHold hold) {
         if (attempt != null) {
             attempt.covering = true;
         }
@@ -243,7 +243,7 @@ public final class SeatEngine implements EngineLock {
         }
         giveBack(hold);
         attempt = null;
-        tidySeatsQuietly(hold);
+        tidyOtherSeatQuietly(hold);
         return new Busy(Busy.NOTHING, now(), SLEPT);
     }
 
@@ -256,13 +256,13 @@ public final class SeatEngine implements EngineLock {
     private @Nullable String clearSeat1() throws IOException {
         try {
             String objection = takeAwayTakeover();
-            Line line = objection != null ? null : place.findLine();
-            if (line != null) {
-                line.replace(1, wordOfSeat1, 0); // last: as long as it is not 0, somebody will come back for what lies here
+            TableEntry entry = objection != null ? null : store.findEntry();
+            if (entry != null) {
+                entry.replaceExpiry(1, expiryOfSeat1, 0); // last: as long as it is not 0, somebody will come back for what lies here
             }
             return objection;
         } finally {
-            place.freeByte(1);
+            store.freeByte(1);
         }
     }
 
@@ -273,34 +273,34 @@ public final class SeatEngine implements EngineLock {
      * @return why it was not deleted; null if there is none any more
      */
     private @Nullable String takeAwayTakeover() throws IOException {
-        Found left = place.find(Spot.TAKEOVER);
+        Found left = store.find(RecordLocation.TAKEOVER);
         String objection = residue().objection(left);
         if (left != null && objection == null) {
-            place.delete(Spot.TAKEOVER, left.key());
+            store.delete(RecordLocation.TAKEOVER, left.key());
         }
         return objection;
     }
 
     /** Holding a seat's byte: publish, look, and enter. Gives the seat up again unless it comes to a hold. */
-    private Taken sit(int seat, Terms terms) throws IOException {
-        Attempt mine = new Attempt(seat, terms);
+    private AcquireResult claimSeat(int seat, Terms terms) throws IOException {
+        SeatAttempt mine = new SeatAttempt(seat, terms);
         attempt = mine;
-        Taken taken = null;
+        AcquireResult taken = null;
         try {
             // Before anything is published there: his until must stay as it is if he lives.
             String objection = seat == 0 ? null : takeAwayTakeover();
             if (objection != null) {
                 return taken = new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS * 5, objection);
             }
-            Line line = seat == 0 ? place.claimLine() : place.findOnlyLine();
-            if (line == null) {
+            TableEntry entry = seat == 0 ? store.claimEntry() : store.findOnlyEntry();
+            if (entry == null) {
                 taken = new Busy(seat == 0 ? Busy.NOTHING : 0, now() + LOOK_AGAIN_NANOS,
                         seat == 0 ? "it has two lines on the board, which are both in use" : "it has no line of its own to pass its owner over");
             } else {
                 long published = now();
-                mine.word = untilOf(terms, published);
-                mine.line = line;
-                taken = publishAndLook(seat, line, terms, published);
+                mine.expiry = expiryFor(terms, published);
+                mine.entry = entry;
+                taken = publishAndLook(seat, entry, terms, published);
             }
             return taken;
         } finally {
@@ -311,27 +311,27 @@ public final class SeatEngine implements EngineLock {
     }
 
     /** Rule 3. */
-    private Taken publishAndLook(int seat, Line line, Terms terms, long published) throws IOException {
-        if (seat == 0 && !publishOnSeat0(line, untilOf(terms, published))) {
+    private AcquireResult publishAndLook(int seat, TableEntry entry, Terms terms, long published) throws IOException {
+        if (seat == 0 && !publishOnSeat0(entry, expiryFor(terms, published))) {
             return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "another has sat on the seat since"); // and if the kernel lost our byte, sits there
-        } else if (seat == 1 && !line.replace(1, wordOfSeat1, untilOf(terms, published))) {
+        } else if (seat == 1 && !entry.replaceExpiry(1, expiryOfSeat1, expiryFor(terms, published))) {
             return new Busy(1, now() + LOOK_AGAIN_NANOS, "another has sat on the second seat since");
         }
         long now = now(); // rule 7: before the until
-        long other = line.until(1 - seat);
+        long other = entry.expiry(1 - seat);
         if (!isPast(other, now)) {
             return new Busy(1 - seat, momentAfter(other), seat == 0 ? "a successor holds it" : "its holder has woken");
         }
         if (seat == 0) {
-            return enter(seat, line, terms, published, null);
+            return enter(seat, entry, terms, published, null);
         }
-        Found ofSeat0 = place.find(Spot.LOCK);
+        Found ofSeat0 = store.find(RecordLocation.LOCK);
         String objection = residue().objection(ofSeat0);
         if (objection != null) {
             return new Busy(0, now + LOOK_AGAIN_NANOS * 5, objection);
         }
         // 0 is nobody's: the other is just taking the lock or giving it back, and nothing was taken away from anybody.
-        return enter(seat, line, terms, published, other == 0 ? null : residue().whyPassedOver(ofSeat0));
+        return enter(seat, entry, terms, published, other == 0 ? null : residue().whyTakenOver(ofSeat0));
     }
 
     /**
@@ -341,20 +341,20 @@ public final class SeatEngine implements EngineLock {
      *
      * @return false if so
      */
-    private boolean publishOnSeat0(Line line, long until) {
-        long word = place.shared() ? wordOfSeat0 : line.until(0); // a line that is not shared, nobody else writes on
-        return line.replace(0, word, until) || word != 0 && line.replace(0, 0, until); // to 0 it was set by whoever gave the lock back
+    private boolean publishOnSeat0(TableEntry entry, long until) {
+        long word = store.shared() ? expiryOfSeat0 : entry.expiry(0); // a line that is not shared, nobody else writes on
+        return entry.replaceExpiry(0, word, until) || word != 0 && entry.replaceExpiry(0, 0, until); // to 0 it was set by whoever gave the lock back
     }
 
     /**
      * Takes back what an attempt has done: its record, then its word, then its byte. What a throwable breaks off in here is done by the next call:
      * the byte is not given back before the record is gone, since that alone allows to delete it.
      */
-    private void takeBack(Attempt mine) throws IOException {
+    private void takeBack(SeatAttempt mine) throws IOException {
         Exception failure = null;
         try {
             if (mine.reclaiming) {
-                place.endReclaim();
+                store.endReclaim();
                 mine.reclaiming = false;
             }
             takeBackRecord(mine);
@@ -362,14 +362,14 @@ public final class SeatEngine implements EngineLock {
             failure = e;
         }
         try {
-            if (mine.line != null) {
-                mine.line.replace(mine.seat, mine.word, 0);
+            if (mine.entry != null) {
+                mine.entry.replaceExpiry(mine.seat, mine.expiry, 0);
             }
         } catch (TableFault e) { // it is past by itself; the byte must not stay for it
             failure = failure == null ? e : failure;
         }
-        if (!hasGift(mine.seat)) {
-            place.freeByte(mine.seat);
+        if (!hasByteAhead(mine.seat)) {
+            store.freeByte(mine.seat);
         }
         attempt = null;
         if (failure instanceof IOException e) {
@@ -380,63 +380,63 @@ public final class SeatEngine implements EngineLock {
     }
 
     /** The record of one who did not come in after all. */
-    private void takeBackRecord(Attempt mine) throws IOException {
-        Slip slip = mine.slip;
-        if (slip == null) {
+    private void takeBackRecord(SeatAttempt mine) throws IOException {
+        RecordFile recordFile = mine.recordFile;
+        if (recordFile == null) {
             return;
         }
-        Spot spot = spotOf(mine.seat);
+        RecordLocation location = locationOf(mine.seat);
         try {
-            if (mine.covering && place.isAt(slip, Spot.LOCK)) {
-                deleteLater(slip, Spot.LOCK); // it takes byte 0, which is not ours
-                giveUp(slip, mine.terms, mine.token, mine.createdAtMillis);
+            if (mine.covering && store.isAt(recordFile, RecordLocation.LOCK)) {
+                deleteLater(recordFile, RecordLocation.LOCK); // it takes byte 0, which is not ours
+                giveUp(recordFile, mine.terms, mine.token, mine.createdAtMillis);
             }
-            if (place.isAt(slip, spot)) {
-                place.unlink(slip, spot);
+            if (store.isAt(recordFile, location)) {
+                store.unlink(recordFile, location);
             }
         } catch (IOException | RuntimeException e) {
-            deleteLater(slip, spot);
-            mine.slip = null;
-            giveUp(slip, mine.terms, mine.token, mine.createdAtMillis);
+            deleteLater(recordFile, location);
+            mine.recordFile = null;
+            giveUp(recordFile, mine.terms, mine.token, mine.createdAtMillis);
             throw e;
         }
         try {
-            if (undeleted.stream().noneMatch(left -> left.slip() == slip)) {
-                place.recycle(slip);
+            if (pendingDeletes.stream().noneMatch(left -> left.recordFile() == recordFile)) {
+                store.recycle(recordFile);
             }
-            mine.slip = null;
+            mine.recordFile = null;
         } catch (IOException | RuntimeException e) {
-            mine.slip = null;
+            mine.recordFile = null;
             throw e;
         }
     }
 
     /**
-     * Finishes what a throwable has broken off. Afterwards nothing of the lock is ours but the hold that is out, what waits in {@link #undeleted}, and
+     * Finishes what a throwable has broken off. Afterwards nothing of the lock is ours but the hold that is out, what waits in {@link #pendingDeletes}, and
      * gifts.
      */
-    private void settle() throws IOException {
-        Attempt left = attempt;
+    private void releaseFailedAttempt() throws IOException {
+        SeatAttempt left = attempt;
         if (left != null) {
-            log.warn("{}: an earlier call was broken off by an error; what it has left is taken back", place.lockFile());
+            log.warn("{}: an earlier call was broken off by an error; what it has left is taken back", store.lockFile());
             takeBack(left);
         }
         for (int seat = 0; seat < 2; seat++) {
-            if (!hasGift(seat) && (out == null || out.seat != seat)) {
-                place.freeByte(seat);
+            if (!hasByteAhead(seat) && (out == null || out.seat != seat)) {
+                store.freeByte(seat);
             }
         }
-        place.settle();
+        store.giveBackOwed();
         unsettled = false;
     }
 
-    private void settleQuietly() {
+    private void releaseFailedAttemptQuietly() {
         try {
             if (unsettled) {
-                settle();
+                releaseFailedAttempt();
             }
         } catch (IOException | RuntimeException e) {
-            log.debug("still cannot clean up after the lock {}", place.lockFile(), e);
+            log.debug("still cannot clean up after the lock {}", store.lockFile(), e);
         }
     }
 
@@ -446,72 +446,72 @@ public final class SeatEngine implements EngineLock {
      *
      * @param passedOver why whoever sat on the other seat is passed over; null if nobody is
      */
-    private Taken enter(int seat, Line line, Terms terms, long published, @Nullable String passedOver) throws IOException {
+    private AcquireResult enter(int seat, TableEntry entry, Terms terms, long published, @Nullable String passedOver) throws IOException {
         String reclaimed = passedOver;
-        long last = line.lastToken();
+        long last = entry.lastToken();
         boolean wasOthers = lastToken != 0 && last != lastToken;
         if (last == 0 && seat == 0) {
             // A token tells from now on that the lock was taken here, and so that an empty file in its place is ours. First see what lies there now.
-            Object obstacle = clear(Spot.LOCK, terms);
+            Object obstacle = clear(RecordLocation.LOCK, terms);
             if (obstacle instanceof Busy busy) {
                 return busy;
-            } else if (obstacle instanceof Residue.Replace gone) {
+            } else if (obstacle instanceof StaleLockPolicy.Replace gone) {
                 reclaimed = gone.evidence();
-                line.raiseToken(gone.token());
+                entry.raiseToken(gone.token());
             }
         }
-        long drawnAt = place.clock().wallMicros();
-        long token = draw(line, drawnAt);
+        long drawnAt = store.clock().wallMicros();
+        long token = draw(entry, drawnAt);
         lastToken = token;
-        long createdAt = place.clock().wallMillis();
-        Attempt mine = attempt; // what it has, sit() takes back unless it comes to a hold
+        long createdAt = store.clock().wallMillis();
+        SeatAttempt mine = attempt; // what it has, sit() takes back unless it comes to a hold
         mine.token = token;
         mine.createdAtMillis = createdAt;
-        Slip slip = mine.slip = place.write(record(terms, token, createdAt, terms.maxHoldMillis(), published));
-        Spot spot = spotOf(seat);
+        RecordFile recordFile = mine.recordFile = store.write(record(terms, token, createdAt, terms.maxHoldMillis(), published));
+        RecordLocation location = locationOf(seat);
         boolean late = false;
-        while (!place.link(slip, spot)) {
+        while (!store.link(recordFile, location)) {
             late = true;
-            Object obstacle = clear(spot, terms);
+            Object obstacle = clear(location, terms);
             if (obstacle instanceof Busy busy) {
                 return busy;
-            } else if (obstacle instanceof Residue.Replace gone) {
+            } else if (obstacle instanceof StaleLockPolicy.Replace gone) {
                 reclaimed = gone.evidence();
-                line.raiseToken(gone.token()); // the table may have been made anew since, and the wall clock set back
+                entry.raiseToken(gone.token()); // the table may have been made anew since, and the wall clock set back
             }
         }
         late |= hasTakenLong(drawnAt); // by now the record is there, and the look that follows takes its own time
-        place.requireInPlace(slip, spot, line);
+        store.requireInPlace(recordFile, location, entry);
         if (late) {
-            token = draw(line, place.clock().wallMicros());
+            token = draw(entry, store.clock().wallMicros());
             lastToken = token;
             mine.token = token;
-            place.rewrite(slip, record(terms, token, createdAt, terms.maxHoldMillis(), published));
+            store.rewrite(recordFile, record(terms, token, createdAt, terms.maxHoldMillis(), published));
         }
-        long until = untilOf(terms, published);
-        if (!isKeptWhileTaking(seat) || !line.says(seat, until) || !line.stands()) {
+        long until = expiryFor(terms, published);
+        if (!isKeptWhileTaking(seat) || !entry.hasExpiry(seat, until) || !entry.isValid()) {
             return new Busy(Busy.NOTHING, now(), "the kernel lost our lock while we took it, and another has had it since");
         }
         long deadline = deadlineOf(terms, published);
         if (now() >= deadline) {
             return new Busy(Busy.NOTHING, now(), SLEPT);
         }
-        SeatHold hold = new SeatHold(seat, line, slip, terms, token, createdAt, published, deadline, reclaimed);
-        hold.says(until);
+        SeatHold hold = new SeatHold(seat, entry, recordFile, terms, token, createdAt, published, deadline, reclaimed);
+        hold.notePublished(until);
         hold.wasOthers = wasOthers;
         return hold;
     }
 
     /** {@return the next token} A smaller one than the last would let the writes of a frozen holder pass a fence, so none is better. */
-    private long draw(Line line, long wallMicros) throws LockException {
-        long token = line.drawToken(wallMicros);
-        if (token == Line.NO_TOKEN) {
-            Path home = place.lockFile().getParent();
-            throw new LockException("cannot lock " + place.target() + ": its fencing tokens are used up: the last one is " + Long.MAX_VALUE
+    private long draw(TableEntry entry, long wallMicros) throws LockException {
+        long token = entry.drawToken(wallMicros);
+        if (token == TableEntry.NO_TOKEN) {
+            Path home = store.lockFile().getParent();
+            throw new LockException("cannot lock " + store.target() + ": its fencing tokens are used up: the last one is " + Long.MAX_VALUE
                     + ", the greatest that there is. No clock leads there: somebody has written it into a lock file or into "
                     + home.resolve(LockDirectory.INNER) + ", and whoever may write there can do it again. To go on: end all processes that lock files in "
                     + home + ", have all that remembers their tokens (fences) forget them, remove " + home.resolve(LockDirectory.INNER) + " and "
-                    + place.lockFile() + ", and start the processes again");
+                    + store.lockFile() + ", and start the processes again");
         }
         return token;
     }
@@ -527,7 +527,7 @@ public final class SeatEngine implements EngineLock {
      * drawn its token after ours. Now that our record is there, nobody can.
      */
     private boolean hasTakenLong(long drawnAt) {
-        return Math.abs(place.clock().wallMicros() - drawnAt) > LATE_MICROS;
+        return Math.abs(store.clock().wallMicros() - drawnAt) > LATE_MICROS;
     }
 
     /**
@@ -535,36 +535,36 @@ public final class SeatEngine implements EngineLock {
      * there. On seat 1 somebody who took our lost byte for a dead successor's may have looked for a record before there was one.
      */
     private boolean isKeptWhileTaking(int seat) throws IOException {
-        if (place.knowsByteLost(seat)) {
+        if (store.knowsByteLost(seat)) {
             return false;
         } else if (seat == 0) {
             return true;
         }
-        place.lookAfresh();
-        return !Boolean.FALSE.equals(place.kernelHasByte(seat));
+        store.lookAfresh();
+        return !Boolean.FALSE.equals(store.kernelHasByte(seat));
     }
 
     /**
-     * Something lies where our record is to lie. {@return a {@link Busy} if we have to wait for it, a {@link Residue.Replace} if it
+     * Something lies where our record is to lie. {@return a {@link Busy} if we have to wait for it, a {@link StaleLockPolicy.Replace} if it
      * was taken away, null if it had gone by itself}
      */
-    private @Nullable Object clear(Spot spot, Terms terms) throws IOException {
-        if (spot == Spot.TAKEOVER) {
+    private @Nullable Object clear(RecordLocation location, Terms terms) throws IOException {
+        if (location == RecordLocation.TAKEOVER) {
             String objection = takeAwayTakeover(); // it was not there a moment ago: a hand's, or of one whose byte was lost
             return objection == null ? null : new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS * 5, objection);
         }
-        Found found = place.find(spot);
+        Found found = store.find(location);
         if (found == null) {
             return null;
         }
-        Residue.Judgement judgement = residue().judge(found, terms);
-        if (judgement instanceof Residue.Refuse refuse) {
-            throw new NotALockFileException(place.lockFile() + " is not a lock file but " + refuse.what()
-                    + ". It was not touched. If nobody needs it, move it away; else choose another name for " + place.name());
-        } else if (judgement instanceof Residue.Wait wait) {
+        StaleLockPolicy.Judgement judgement = residue().judge(found, terms);
+        if (judgement instanceof StaleLockPolicy.Refuse refuse) {
+            throw new NotALockFileException(store.lockFile() + " is not a lock file but " + refuse.what()
+                    + ". It was not touched. If nobody needs it, move it away; else choose another name for " + store.name());
+        } else if (judgement instanceof StaleLockPolicy.WaitFor wait) {
             return new Busy(Busy.NOTHING, now() + wait.nanos(), wait.why());
         }
-        return reclaim(found) ? judgement : new Busy(Busy.NOTHING, now() + RECLAIM_AGAIN_NANOS, "another process is replacing a dead lock (" + place.lockFile() + ".reclaim is there)");
+        return reclaim(found) ? judgement : new Busy(Busy.NOTHING, now() + RECLAIM_AGAIN_NANOS, "another process is replacing a dead lock (" + store.lockFile() + ".reclaim is there)");
     }
 
     /**
@@ -572,21 +572,21 @@ public final class SeatEngine implements EngineLock {
      * directory that they expect to see meanwhile.
      */
     private boolean reclaim(Found found) throws IOException {
-        Attempt mine = attempt;
+        SeatAttempt mine = attempt;
         mine.reclaiming = true;
-        boolean begun = place.beginReclaim();
+        boolean begun = store.beginReclaim();
         mine.reclaiming = begun;
         if (!begun) {
             return false;
         }
         try {
-            Found still = place.find(Spot.LOCK);
+            Found still = store.find(RecordLocation.LOCK);
             if (still != null && still.key().equals(found.key()) && still.content().equals(found.content())) {
-                place.delete(Spot.LOCK, found.key());
+                store.delete(RecordLocation.LOCK, found.key());
             }
             return true;
         } finally {
-            place.endReclaim();
+            store.endReclaim();
             mine.reclaiming = false;
         }
     }
@@ -596,20 +596,20 @@ public final class SeatEngine implements EngineLock {
     @Override
     public boolean renew(Hold held, long holdUntilMillis) throws IOException {
         SeatHold hold = (SeatHold) held;
-        return ofItsLine(hold, () -> renewInTime(hold, holdUntilMillis));
+        return withEntry(hold, () -> renewInTime(hold, holdUntilMillis));
     }
 
-    private interface OfItsLine<T> {
+    private interface EntryAction<T> {
         T get() throws IOException;
     }
 
     /** Does something with the line of a hold. If that fails, the next {@link #check} looks closely, and the hold can tell what it is lost by. */
-    private <T> T ofItsLine(SeatHold hold, OfItsLine<T> step) throws IOException {
+    private <T> T withEntry(SeatHold hold, EntryAction<T> step) throws IOException {
         try {
             return step.get();
         } catch (TableFault e) {
             hold.trouble = e.getMessage();
-            place.lineFailed();
+            store.entryFailed();
             throw e.getCause();
         }
     }
@@ -620,7 +620,7 @@ public final class SeatEngine implements EngineLock {
         }
         long token = hold.token(); // before the thread: whoever comes in between is told of at the next renewal
         if (!hold.isRecorded()) {
-            hold.createdAtMillis = place.clock().wallMillis();
+            hold.createdAtMillis = store.clock().wallMillis();
         }
         if (publishAnew(hold, hold.terms().of(hold.thread()), token, hold.createdAtMillis, holdUntilMillis, false) == null) {
             return false;
@@ -640,23 +640,23 @@ public final class SeatEngine implements EngineLock {
         long now = now();
         long oldDeadline = hold.deadline();
         long deadline = deadlineOf(terms, now);
-        if (!publishAgain(hold, untilOf(terms, now))) {
+        if (!publishAgain(hold, expiryFor(terms, now))) {
             return null;
         }
         long maxHold = holdUntilMillis < 0 ? -1 : Math.max(0, holdUntilMillis - createdAt);
         try {
-            place.rewrite(hold.slip, record(terms, token, createdAt, maxHold, now));
+            store.rewrite(hold.recordFile, record(terms, token, createdAt, maxHold, now));
         } catch (IOException e) {
-            if (pass || !place.shared()) {
+            if (pass || !store.shared()) {
                 throw e; // on a network file system the record is all that other machines see of a renewal
             }
             if (isDisplaced()) { // others stand on other guards by now, and let the record's lease alone keep them out
                 hold.byteLost = true;
                 return null;
             }
-            log.warn("could not renew the record {}; the lock itself is renewed", place.lockFile(), e);
+            log.warn("could not renew the record {}; the lock itself is renewed", store.lockFile(), e);
         } catch (OutOfMemoryError e) {
-            if (pass || !place.shared()) {
+            if (pass || !store.shared()) {
                 throw e;
             } // else the table says it, which takes no memory
         }
@@ -664,8 +664,8 @@ public final class SeatEngine implements EngineLock {
             return null;
         }
         if (pass) {
-            SeatHold passed = new SeatHold(hold.seat, hold.line, hold.slip, terms, token, createdAt, now, deadline, null);
-            passed.says(hold.published);
+            SeatHold passed = new SeatHold(hold.seat, hold.entry, hold.recordFile, terms, token, createdAt, now, deadline, null);
+            passed.notePublished(hold.published);
             return passed;
         }
         hold.leaseBegins(now, deadline);
@@ -673,42 +673,42 @@ public final class SeatEngine implements EngineLock {
     }
 
     private boolean isDisplaced() throws IOException {
-        place.lookAround();
-        String displaced = place.displaced();
+        store.lookAround();
+        String displaced = store.displaced();
         if (displaced != null) {
-            log.warn("{}: {}", place.lockFile(), displaced);
+            log.warn("{}: {}", store.lockFile(), displaced);
         }
         return displaced != null;
     }
 
     /** False if another has our byte: the line tells it before the keeper asks the kernel. */
     private boolean publishAgain(SeatHold hold, long until) throws IOException {
-        settleWord(hold);
+        settleExpiry(hold);
         hold.intended = until;
-        if (!hold.line.replace(hold.seat, hold.published, until)) {
-            long word = hold.line.until(hold.seat);
-            place.lookAfresh();
-            boolean ours = Boolean.TRUE.equals(place.kernelHasByte(hold.seat)) || retakeByte(hold);
+        if (!hold.entry.replaceExpiry(hold.seat, hold.published, until)) {
+            long word = hold.entry.expiry(hold.seat);
+            store.lookAfresh();
+            boolean ours = Boolean.TRUE.equals(store.kernelHasByte(hold.seat)) || retakeByte(hold);
             // Whoever had it has withdrawn at the sight of our record. If it was lost once more since, the next one has written.
-            if (!ours || !hold.line.replace(hold.seat, word, until) && !hold.line.replace(hold.seat, 0, until)) {
+            if (!ours || !hold.entry.replaceExpiry(hold.seat, word, until) && !hold.entry.replaceExpiry(hold.seat, 0, until)) {
                 hold.byteLost = true;
                 return false;
             }
-            hold.says(until);
+            hold.notePublished(until);
             long now = now(); // rule 7
-            if (!isPast(hold.line.until(1 - hold.seat), now)) { // rule 3: while our word was not there, another may have come in
-                log.warn("{}: what this process had published on the board was overwritten, and another process has come in", place.lockFile());
+            if (!isPast(hold.entry.expiry(1 - hold.seat), now)) { // rule 3: while our word was not there, another may have come in
+                log.warn("{}: what this process had published on the board was overwritten, and another process has come in", store.lockFile());
                 return false;
             }
         }
-        hold.says(until);
-        hold.byteLost = !hold.line.stands(); // published, then looked: the line was cleared while the kernel had lost our byte
+        hold.notePublished(until);
+        hold.byteLost = !hold.entry.isValid(); // published, then looked: the line was cleared while the kernel had lost our byte
         return !hold.byteLost;
     }
 
     /** A throwable may have come between a publishing and the note of it. */
-    private static void settleWord(SeatHold hold) {
-        if (hold.intended != hold.published && hold.line.says(hold.seat, hold.intended)) {
+    private static void settleExpiry(SeatHold hold) {
+        if (hold.intended != hold.published && hold.entry.hasExpiry(hold.seat, hold.intended)) {
             hold.published = hold.intended;
         }
     }
@@ -716,24 +716,24 @@ public final class SeatEngine implements EngineLock {
     /** If a throwable breaks it off, {@link #isMissing} says so. */
     private boolean retakeByte(SeatHold hold) throws IOException {
         hold.retaking = true;
-        boolean back = place.retakeByte(hold.seat);
+        boolean back = store.retakeByte(hold.seat);
         hold.retaking = false;
         return back;
     }
 
     /** {@return whether it is known, without asking the kernel, that our byte is gone} */
     private boolean isMissing(SeatHold hold) {
-        return hold.retaking || place.knowsByteLost(hold.seat);
+        return hold.retaking || store.knowsByteLost(hold.seat);
     }
 
     @Override
     public @Nullable Hold handOver(Hold held, Terms terms) throws IOException {
         SeatHold from = (SeatHold) held;
-        return ofItsLine(from, () -> passOn(from, terms));
+        return withEntry(from, () -> handOverInMemory(from, terms));
     }
 
-    private @Nullable Hold passOn(SeatHold from, Terms terms) throws IOException {
-        if (from.seat != 0 || now() >= from.deadline() || !place.isAt(from.slip, Spot.LOCK)) {
+    private @Nullable Hold handOverInMemory(SeatHold from, Terms terms) throws IOException {
+        if (from.seat != 0 || now() >= from.deadline() || !store.isAt(from.recordFile, RecordLocation.LOCK)) {
             return null; // passed over, or removed by hand: that is a wish to see it free
         }
         if (isMissing(from) && !isKept(from)) {
@@ -746,8 +746,8 @@ public final class SeatEngine implements EngineLock {
         }
         // Not from the wall clock, so that it stays near the time at which this JVM got the byte: who comes in after us over a replaced table draws
         // from the wall clock, perhaps a moment before we end.
-        long token = draw(from.line, 0);
-        long createdAt = place.clock().wallMillis();
+        long token = draw(from.entry, 0);
+        long createdAt = store.clock().wallMillis();
         long holdUntil = terms.maxHoldMillis() < 0 ? -1 : createdAt + terms.maxHoldMillis();
         Hold passed = publishAnew(from, terms, token, createdAt, holdUntil, true);
         if (passed != null) {
@@ -760,7 +760,7 @@ public final class SeatEngine implements EngineLock {
     @Override
     public boolean isReusable(Hold held) {
         SeatHold hold = (SeatHold) held;
-        return hold.seat == 0 && hold.terms().takeover() && place.shared() && !hold.byteLost;
+        return hold.seat == 0 && hold.terms().takeover() && store.shared() && !hold.byteLost;
     }
 
     @Override
@@ -770,13 +770,13 @@ public final class SeatEngine implements EngineLock {
             if (!isReusable(hold) || isMissing(hold)) {
                 return false;
             }
-            long token = hold.line.drawToken(0); // rule 4: before the clock is read
-            if (token == Line.NO_TOKEN) {
+            long token = hold.entry.drawToken(0); // rule 4: before the clock is read
+            if (token == TableEntry.NO_TOKEN) {
                 return false; // and whoever asks in the ordinary way is told
             }
             hold.usedBy(thread, token);
             // And before the word is: whoever has our byte, if the kernel has lost it, has drawn an older token, and will come in with it.
-            return hold.line.says(hold.seat, hold.published) && hold.line.stands();
+            return hold.entry.hasExpiry(hold.seat, hold.published) && hold.entry.isValid();
         } catch (TableFault e) {
             hold.trouble = e.getMessage();
             return false; // and whoever asks in the ordinary way has the table made anew
@@ -784,35 +784,35 @@ public final class SeatEngine implements EngineLock {
     }
 
     @Override
-    public Standing check(Hold held, boolean deeply) throws IOException {
+    public HoldStatus check(Hold held, boolean deeply) throws IOException {
         SeatHold hold = (SeatHold) held;
         boolean failed = hold.trouble != null;
         if (failed) {
-            place.lineFailed();
+            store.entryFailed();
         }
-        Standing standing = ofItsLine(hold, () -> standingOf(hold, deeply || failed));
+        HoldStatus standing = withEntry(hold, () -> statusOf(hold, deeply || failed));
         // Last: what the look has made is let go, too. And quietly: who was asked to let go is not asked again.
-        quietly(hold, () -> place.rest(hold.slip));
+        quietly(hold, () -> store.rest(hold.recordFile));
         return standing;
     }
 
-    private Standing standingOf(SeatHold hold, boolean deeply) throws IOException {
+    private HoldStatus statusOf(SeatHold hold, boolean deeply) throws IOException {
         long token = hold.token(); // once: reuse() may draw another meanwhile
-        if (place.releaseRequested(token)) {
-            place.dropReleaseRequest(token);
-            return Standing.REQUESTED;
+        if (store.releaseRequested(token)) {
+            store.dropReleaseRequest(token);
+            return HoldStatus.REQUESTED;
         }
         if ((deeply || isMissing(hold)) && !isKept(hold)) {
             hold.byteLost = true;
-            return Standing.LOST;
+            return HoldStatus.LOST;
         }
-        if (!hold.line.says(hold.seat, hold.published) && !isPublishedAgain(hold)) {
-            return Standing.LOST;
+        if (!hold.entry.hasExpiry(hold.seat, hold.published) && !isPublishedAgain(hold)) {
+            return HoldStatus.LOST;
         }
         coverLock(hold);
-        boolean there = place.isStillAt(hold.slip, spotOf(hold.seat));
-        there = there && (!hold.atLock || place.isAt(hold.slip, Spot.LOCK));
-        return there ? Standing.INTACT : Standing.REMOVED;
+        boolean there = store.isStillAt(hold.recordFile, locationOf(hold.seat));
+        there = there && (!hold.atLock || store.isAt(hold.recordFile, RecordLocation.LOCK));
+        return there ? HoldStatus.INTACT : HoldStatus.REMOVED;
     }
 
     /**
@@ -820,10 +820,10 @@ public final class SeatEngine implements EngineLock {
      * overwrites the record, too, so that no witness is left: the sooner the word is there again, the better.
      */
     private boolean isPublishedAgain(SeatHold hold) throws IOException {
-        if (!publishAgain(hold, untilOf(hold.terms(), hold.renewedAt()))) {
+        if (!publishAgain(hold, expiryFor(hold.terms(), hold.renewedAt()))) {
             return false;
         }
-        log.warn("{}: what this process had published on the board was overwritten; it is published again", place.lockFile());
+        log.warn("{}: what this process had published on the board was overwritten; it is published again", store.lockFile());
         hold.recordTells(0); // it is written anew, at this very look
         return true;
     }
@@ -835,9 +835,9 @@ public final class SeatEngine implements EngineLock {
      */
     private void coverLock(SeatHold hold) throws IOException {
         if (hold.seat == 1 && !isAtLock(hold)) {
-            Found there = place.find(Spot.LOCK);
+            Found there = store.find(RecordLocation.LOCK);
             hold.covering = true;
-            hold.atLock = there == null ? place.link(hold.slip, Spot.LOCK) : isPassedOver(there, hold) && place.cover(hold.slip, there.key());
+            hold.atLock = there == null ? store.link(hold.recordFile, RecordLocation.LOCK) : isTakenOver(there, hold) && store.cover(hold.recordFile, there.key());
             hold.covering = false;
         }
     }
@@ -845,46 +845,46 @@ public final class SeatEngine implements EngineLock {
     /** A throwable may have come between the covering and the note of it. */
     private boolean isAtLock(SeatHold hold) throws IOException {
         if (hold.covering && !hold.atLock) {
-            hold.atLock = place.isAt(hold.slip, Spot.LOCK);
+            hold.atLock = store.isAt(hold.recordFile, RecordLocation.LOCK);
         }
         hold.covering = false;
         return hold.atLock;
     }
 
-    private static boolean isPassedOver(Found there, SeatHold hold) {
+    private static boolean isTakenOver(Found there, SeatHold hold) {
         return there.content() instanceof LockContent.Ours ours && ours.record().token() < hold.token();
     }
 
     @Override
     public void lookAfresh() throws IOException {
-        place.lookAfresh();
+        store.lookAfresh();
     }
 
     /** Whether the kernel still has our byte, or has it again. */
     private boolean isKept(SeatHold hold) throws IOException {
-        String displaced = place.displaced();
+        String displaced = store.displaced();
         if (displaced != null) {
-            log.warn("{}: {}", place.lockFile(), displaced);
+            log.warn("{}: {}", store.lockFile(), displaced);
             return false;
         }
-        if (!hold.line.stands()) {
-            log.warn("{}: its line on the board was cleared, since the kernel had lost our lock", place.lockFile());
+        if (!hold.entry.isValid()) {
+            log.warn("{}: its line on the board was cleared, since the kernel had lost our lock", store.lockFile());
             return false;
         }
-        if (!isMissing(hold) && !Boolean.FALSE.equals(place.kernelHasByte(hold.seat))) {
+        if (!isMissing(hold) && !Boolean.FALSE.equals(store.kernelHasByte(hold.seat))) {
             return true;
         }
-        settleWord(hold);
-        long word = hold.line.until(hold.seat); // before the byte is ours again, as in publishAgain
-        long until = untilOf(hold.terms(), hold.renewedAt());
+        settleExpiry(hold);
+        long word = hold.entry.expiry(hold.seat); // before the byte is ours again, as in publishAgain
+        long until = expiryFor(hold.terms(), hold.renewedAt());
         hold.intended = until;
         // To 0 it was set by one who had our byte meanwhile, and has withdrawn at the sight of our record.
-        boolean back = retakeByte(hold) && (hold.line.replace(hold.seat, word, until) || hold.line.replace(hold.seat, 0, until));
+        boolean back = retakeByte(hold) && (hold.entry.replaceExpiry(hold.seat, word, until) || hold.entry.replaceExpiry(hold.seat, 0, until));
         if (back) {
-            hold.says(until);
-            back = hold.line.stands(); // published, then looked
+            hold.notePublished(until);
+            back = hold.entry.isValid(); // published, then looked
         }
-        log.warn("{}: the kernel had lost our lock (some code of this JVM opened and closed a file in {}); {}", place.lockFile(),
+        log.warn("{}: the kernel had lost our lock (some code of this JVM opened and closed a file in {}); {}", store.lockFile(),
                 ".session-locks", back ? "it was taken again in time" : "another process has it");
         return back;
     }
@@ -894,13 +894,13 @@ public final class SeatEngine implements EngineLock {
     @Override
     public void release(Hold held) {
         SeatHold hold = out;
-        if (hold == null || hold.slip != ((SeatHold) held).slip) {
+        if (hold == null || hold.recordFile != ((SeatHold) held).recordFile) {
             return; // it has been given back: its record file and its byte may serve another by now
         }
         lastToken = hold.token(); // it may have been used again since it was taken
         giveBack(hold); // what is out, if that was handed over to: one who was not told of it may give back what he knows
         out = null;
-        tidySeatsQuietly(hold);
+        tidyOtherSeatQuietly(hold);
     }
 
     /** Who asks for the lock, or for tidying up, has no hold: if one is out, something was thrown before the caller was told of it. */
@@ -915,64 +915,64 @@ public final class SeatEngine implements EngineLock {
     private void giveBack(SeatHold hold) {
         hold.byteLost |= !hold.recordSettled && isMissing(hold);
         if (!hold.recordSettled && !quietly(hold, () -> removeRecord(hold))) {
-            deleteLater(hold.slip, spotOf(hold.seat));
+            deleteLater(hold.recordFile, locationOf(hold.seat));
         }
         hold.recordSettled = true;
         // A word that still is ours goes even if the byte is lost, or whoever has the byte by now and is frozen would stand behind it. But not on
         // seat 1, where it says that a record lies there.
         if (!hold.byteLost || hold.seat == 0) {
-            withdrawWord(hold);
+            withdrawExpiry(hold);
         }
-        if (!hasGift(hold.seat)) {
-            quietly(hold, () -> place.freeByte(hold.seat));
+        if (!hasByteAhead(hold.seat)) {
+            quietly(hold, () -> store.freeByte(hold.seat));
         }
     }
 
     /** If the table cannot be written, the word is past by itself: the byte must not stay for it. */
-    private void withdrawWord(SeatHold hold) {
+    private void withdrawExpiry(SeatHold hold) {
         try {
-            settleWord(hold);
-            hold.line.replace(hold.seat, hold.published, 0);
+            settleExpiry(hold);
+            hold.entry.replaceExpiry(hold.seat, hold.published, 0);
         } catch (TableFault e) {
             hold.trouble = e.getMessage();
-            log.debug("the lock {} is given back, though the table does not say so", place.lockFile(), e);
+            log.debug("the lock {} is given back, though the table does not say so", store.lockFile(), e);
         }
     }
 
-    private void tidySeatsQuietly(SeatHold hold) {
+    private void tidyOtherSeatQuietly(SeatHold hold) {
         boolean before = unsettled;
         unsettled = true;
-        quietly(hold, () -> tidySeats(hold));
+        quietly(hold, () -> tidyOtherSeat(hold));
         unsettled = before;
     }
 
     private void removeRecord(SeatHold hold) throws IOException {
-        Spot spot = spotOf(hold.seat);
+        RecordLocation location = locationOf(hold.seat);
         isAtLock(hold);
         if (hold.byteLost) {
-            deleteLater(hold.slip, spot); // to delete it takes the byte
+            deleteLater(hold.recordFile, location); // to delete it takes the byte
             if (hold.atLock) {
-                deleteLater(hold.slip, Spot.LOCK);
+                deleteLater(hold.recordFile, RecordLocation.LOCK);
             }
             giveUp(hold);
         } else if (hold.atLock) {
             // Deleting x.lock takes byte 0, which is not ours yet. Until then our record must not look like a living one.
-            deleteLater(hold.slip, Spot.LOCK);
+            deleteLater(hold.recordFile, RecordLocation.LOCK);
             giveUp(hold);
-            if (place.isAt(hold.slip, spot)) {
-                place.unlink(hold.slip, spot);
+            if (store.isAt(hold.recordFile, location)) {
+                store.unlink(hold.recordFile, location);
             }
-        } else if (place.isAt(hold.slip, spot)) {
-            unlinkOrGiveUp(hold, spot);
-            place.recycle(hold.slip);
+        } else if (store.isAt(hold.recordFile, location)) {
+            unlinkOrGiveUp(hold, location);
+            store.recycle(hold.recordFile);
         } else {
-            place.retire(hold.slip); // a hand has removed it, or moved it: it may be linked elsewhere
+            store.retire(hold.recordFile); // a hand has removed it, or moved it: it may be linked elsewhere
         }
     }
 
-    private void unlinkOrGiveUp(SeatHold hold, Spot spot) throws IOException {
+    private void unlinkOrGiveUp(SeatHold hold, RecordLocation location) throws IOException {
         try {
-            place.unlink(hold.slip, spot);
+            store.unlink(hold.recordFile, location);
         } catch (IOException e) {
             giveUp(hold);
             throw e;
@@ -980,22 +980,22 @@ public final class SeatEngine implements EngineLock {
     }
 
     private void giveUp(SeatHold hold) throws IOException {
-        giveUp(hold.slip, hold.terms(), hold.token(), hold.createdAtMillis);
+        giveUp(hold.recordFile, hold.terms(), hold.token(), hold.createdAtMillis);
     }
 
     /** Rewrites a record that has to stay for a while, so that it holds nobody up. */
-    private void giveUp(Slip slip, Terms terms, long token, long createdAt) throws IOException {
+    private void giveUp(RecordFile recordFile, Terms terms, long token, long createdAt) throws IOException {
         Terms over = new Terms(terms.leaseNanos(), true, 0, terms.thread(), terms.purpose(), true);
-        place.rewrite(slip, record(over, token, createdAt, 0, LockRecord.GIVEN_BACK - terms.leaseNanos()));
+        store.rewrite(recordFile, record(over, token, createdAt, 0, LockRecord.GIVEN_BACK - terms.leaseNanos()));
     }
 
     /** After the seat is free: what is left on the other one, or at x.lock. Each byte is asked for alone. */
-    private void tidySeats(SeatHold hold) throws IOException {
-        if (!undeleted.isEmpty()) {
+    private void tidyOtherSeat(SeatHold hold) throws IOException {
+        if (!pendingDeletes.isEmpty()) {
             tidy();
         }
-        long leftOver = hold.seat == 0 ? hold.line.until(1) : 0;
-        if (leftOver != 0 && hold.line.stands() && isPast(leftOver, now()) && tryByte1()) {
+        long leftOver = hold.seat == 0 ? hold.entry.expiry(1) : 0;
+        if (leftOver != 0 && hold.entry.isValid() && isPast(leftOver, now()) && tryByte1()) {
             clearSeat1();
         }
     }
@@ -1004,10 +1004,10 @@ public final class SeatEngine implements EngineLock {
     public void abandon(Hold held) {
         SeatHold hold = (SeatHold) held;
         quietly(hold, () -> {
-            if (place.isAt(hold.slip, spotOf(hold.seat))) {
-                place.unlink(hold.slip, spotOf(hold.seat));
+            if (store.isAt(hold.recordFile, locationOf(hold.seat))) {
+                store.unlink(hold.recordFile, locationOf(hold.seat));
             }
-            place.retire(hold.slip);
+            store.retire(hold.recordFile);
         });
     }
 
@@ -1016,69 +1016,69 @@ public final class SeatEngine implements EngineLock {
         try {
             releaseUnknown();
             if (unsettled) {
-                settle();
+                releaseFailedAttempt();
             }
-            place.settle();
-            for (int seat = 0; seat < 2 && !undeleted.isEmpty(); seat++) {
-                if (!hasGift(1 - seat)) { // rule 3: never both bytes
-                    deleteUndeleted(seat);
+            store.giveBackOwed();
+            for (int seat = 0; seat < 2 && !pendingDeletes.isEmpty(); seat++) {
+                if (!hasByteAhead(1 - seat)) { // rule 3: never both bytes
+                    deletePending(seat);
                 }
             }
-            return undeleted.isEmpty();
+            return pendingDeletes.isEmpty();
         } catch (IOException | RuntimeException e) {
-            log.debug("still cannot clean up after the lock {}", place.lockFile(), e);
+            log.debug("still cannot clean up after the lock {}", store.lockFile(), e);
             return false;
         }
     }
 
-    private void deleteUndeleted(int seat) throws IOException {
-        if (undeleted.stream().noneMatch(left -> left.spot() == spotOf(seat))) {
+    private void deletePending(int seat) throws IOException {
+        if (pendingDeletes.stream().noneMatch(left -> left.location() == locationOf(seat))) {
             return;
         }
         boolean before = unsettled;
         unsettled = true;
-        if (place.tryByte(seat)) {
+        if (store.tryByte(seat)) {
             try {
-                for (Undeleted left : undeleted) {
-                    if (left.spot() == spotOf(seat)) {
-                        deleteAtLast(left);
+                for (PendingDelete left : pendingDeletes) {
+                    if (left.location() == locationOf(seat)) {
+                        deleteNow(left);
                     }
                 }
             } finally {
-                place.freeByte(seat);
+                store.freeByte(seat);
             }
         }
         unsettled = before;
     }
 
-    private void deleteLater(Slip slip, Spot spot) {
-        if (undeleted.stream().anyMatch(left -> left.slip() == slip && left.spot() == spot)) {
+    private void deleteLater(RecordFile recordFile, RecordLocation location) {
+        if (pendingDeletes.stream().anyMatch(left -> left.recordFile() == recordFile && left.location() == location)) {
             return;
         }
-        undeleted = Stream.concat(undeleted.stream(), Stream.of(new Undeleted(slip, spot))).toList();
+        pendingDeletes = Stream.concat(pendingDeletes.stream(), Stream.of(new PendingDelete(recordFile, location))).toList();
     }
 
-    private void deleteAtLast(Undeleted left) throws IOException {
-        if (place.isAt(left.slip(), left.spot())) {
-            place.unlink(left.slip(), left.spot());
+    private void deleteNow(PendingDelete left) throws IOException {
+        if (store.isAt(left.recordFile(), left.location())) {
+            store.unlink(left.recordFile(), left.location());
         }
-        if (undeleted.stream().noneMatch(other -> other != left && other.slip() == left.slip())) {
-            place.retire(left.slip());
+        if (pendingDeletes.stream().noneMatch(other -> other != left && other.recordFile() == left.recordFile())) {
+            store.retire(left.recordFile());
         }
-        undeleted = undeleted.stream().filter(other -> other != left).toList(); // last: what a throwable breaks off is done again
+        pendingDeletes = pendingDeletes.stream().filter(other -> other != left).toList(); // last: what a throwable breaks off is done again
     }
 
-    private interface Step {
+    private interface ReleaseStep {
         void run() throws IOException;
     }
 
     /** Nothing that goes wrong in giving back is the user's business: it is logged, and the keeper tries again. */
-    private boolean quietly(Hold hold, Step step) {
+    private boolean quietly(Hold hold, ReleaseStep step) {
         try {
             step.run();
             return true;
         } catch (IOException | RuntimeException e) {
-            log.warn("could not clean up after the lock {} (token {}); it is tried again", place.lockFile(), hold.token(), e);
+            log.warn("could not clean up after the lock {} (token {}); it is tried again", store.lockFile(), hold.token(), e);
             return false;
         }
     }
@@ -1092,202 +1092,202 @@ public final class SeatEngine implements EngineLock {
     @Override
     public Cleared clear(boolean takeStrangers) throws IOException {
         if (unsettled) {
-            settle();
+            releaseFailedAttempt();
         }
-        putBack(); // what was got for the next take: with it in hand, the other byte must not be asked for
+        declineAllAwaited(); // what was got for the next take: with it in hand, the other byte must not be asked for
         unsettled = true;
         try {
             Cleared successor = clearTakeover();
             Cleared lock = clearLock(new Terms(CLEARING_NANOS, true, 0, null, null, takeStrangers));
             unsettled = false;
-            return lock.outcome() == Outcome.NOTHING ? successor : lock;
+            return lock.outcome() == ClearOutcome.NOTHING ? successor : lock;
         } catch (TableFault e) {
-            place.lineFailed();
+            store.entryFailed();
             throw e.getCause();
         }
     }
 
     private Cleared clearLock(Terms terms) throws IOException {
         if (!tryByte0()) {
-            return new Cleared(Outcome.KEPT, "the kernel lock is held: a process has it now, or is just taking it");
+            return new Cleared(ClearOutcome.KEPT, "the kernel lock is held: a process has it now, or is just taking it");
         }
-        Attempt mine = new Attempt(0, terms);
+        SeatAttempt mine = new SeatAttempt(0, terms);
         attempt = mine;
         try {
-            Found found = place.find(Spot.LOCK);
+            Found found = store.find(RecordLocation.LOCK);
             if (found == null) {
                 return NOTHING;
             }
-            Residue.Judgement judgement = residue().judgeDead(found, terms.takeStrangers());
-            if (!(judgement instanceof Residue.Replace gone)) {
-                return new Cleared(Outcome.KEPT, judgement instanceof Residue.Wait wait ? wait.why() : ((Residue.Refuse) judgement).what());
+            StaleLockPolicy.Judgement judgement = residue().judgeDead(found, terms.takeForeign());
+            if (!(judgement instanceof StaleLockPolicy.Replace gone)) {
+                return new Cleared(ClearOutcome.KEPT, judgement instanceof StaleLockPolicy.WaitFor wait ? wait.why() : ((StaleLockPolicy.Refuse) judgement).what());
             }
             // Publish, then look, as rule 3 says: a successor puts its record in place of the dead one's, and we would delete it.
-            Line line = place.claimLine();
-            if (line == null) {
-                return new Cleared(Outcome.KEPT, "it has two lines on the board, which are both in use");
+            TableEntry entry = store.claimEntry();
+            if (entry == null) {
+                return new Cleared(ClearOutcome.KEPT, "it has two lines on the board, which are both in use");
             }
-            mine.word = untilOf(terms, now());
-            mine.line = line;
-            if (!publishOnSeat0(line, mine.word)) {
-                return new Cleared(Outcome.KEPT, "another process has taken it just now");
+            mine.expiry = expiryFor(terms, now());
+            mine.entry = entry;
+            if (!publishOnSeat0(entry, mine.expiry)) {
+                return new Cleared(ClearOutcome.KEPT, "another process has taken it just now");
             }
             long now = now();
-            return isPast(line.until(1), now) ? takeAway(found, gone, line) : new Cleared(Outcome.KEPT, "a successor holds it");
+            return isPast(entry.expiry(1), now) ? takeAway(found, gone, entry) : new Cleared(ClearOutcome.KEPT, "a successor holds it");
         } finally {
             takeBack(mine);
         }
     }
 
-    private Cleared takeAway(Found found, Residue.Replace gone, Line line) throws IOException {
+    private Cleared takeAway(Found found, StaleLockPolicy.Replace gone, TableEntry entry) throws IOException {
         // Before its record is gone: if the board is younger than it and the clock was set back, a later token would be smaller.
-        line.raiseToken(gone.token());
+        entry.raiseToken(gone.token());
         if (!reclaim(found)) {
-            return new Cleared(Outcome.KEPT, "another process is replacing it just now (" + place.lockFile() + ".reclaim is there)");
+            return new Cleared(ClearOutcome.KEPT, "another process is replacing it just now (" + store.lockFile() + ".reclaim is there)");
         }
-        return place.find(Spot.LOCK) == null ? new Cleared(Outcome.REMOVED, gone.evidence())
-                : new Cleared(Outcome.KEPT, "it changed while it was looked at");
+        return store.find(RecordLocation.LOCK) == null ? new Cleared(ClearOutcome.REMOVED, gone.evidence())
+                : new Cleared(ClearOutcome.KEPT, "it changed while it was looked at");
     }
 
     /** A successor's record is taken away only if its process is gone, and its byte is free. */
     private Cleared clearTakeover() throws IOException {
-        if (place.find(Spot.TAKEOVER) == null || !tryByte1()) {
+        if (store.find(RecordLocation.TAKEOVER) == null || !tryByte1()) {
             return NOTHING;
         }
         boolean cleared = false;
         try {
-            Found left = place.find(Spot.TAKEOVER);
-            if (left != null && residue().judgeDead(left, false) instanceof Residue.Replace gone) {
+            Found left = store.find(RecordLocation.TAKEOVER);
+            if (left != null && residue().judgeDead(left, false) instanceof StaleLockPolicy.Replace gone) {
                 cleared = true; // and the byte is given back by it
                 clearSeat1();
-                return new Cleared(Outcome.REMOVED, gone.evidence());
+                return new Cleared(ClearOutcome.REMOVED, gone.evidence());
             }
             return NOTHING;
         } finally {
             if (!cleared) {
-                place.freeByte(1);
+                store.freeByte(1);
             }
         }
     }
 
     @Override
     public void askForRelease(long token) throws IOException {
-        place.requestRelease(token);
+        store.requestRelease(token);
     }
 
     @Override
     public boolean withdrawAsking(long token) throws IOException {
-        boolean unheard = place.releaseRequested(token);
-        place.dropReleaseRequest(token);
+        boolean unheard = store.releaseRequested(token);
+        store.dropReleaseRequest(token);
         return unheard;
     }
 
     // ---- looking and waiting ----
 
     @Override
-    public LockReport look() throws IOException {
+    public LockReport inspect() throws IOException {
         try {
-            return Inspector.report(place.glance());
+            return Inspector.report(store.snapshot());
         } catch (TableFault e) {
             throw e.getCause();
         }
     }
 
     @Override
-    public void raiseHand(boolean waits) {
+    public void setWaiterMark(boolean waits) {
         try {
-            Line line = place.findLine();
-            if (line != null && (waits || !isRaised(line.waiterSeen(), HAND_NANOS))) { // who but tries hides nobody who waits
-                line.raiseHand(now() & ~HAND_BITS & ~TRIED | (waits ? 0 : TRIED) | hand);
+            TableEntry entry = store.findEntry();
+            if (entry != null && (waits || !isSet(entry.waiterMark(), WAITER_MARK_NANOS))) { // who but tries hides nobody who waits
+                entry.setWaiterMark(now() & ~MARK_TIME_BITS & ~TRY_ONLY | (waits ? 0 : TRY_ONLY) | waiterMark);
             }
         } catch (IOException | TableFault e) {
-            log.debug("could not tell other processes that we wait for {}", place.lockFile(), e);
+            log.debug("could not tell other processes that we wait for {}", store.lockFile(), e);
         }
     }
 
     @Override
     public boolean othersWait(Hold held, long nanos) {
-        long mark = waiterSeen((SeatHold) held);
-        return (mark & TRIED) == 0 && isRaised(mark, nanos);
+        long mark = waiterMark((SeatHold) held);
+        return (mark & TRY_ONLY) == 0 && isSet(mark, nanos);
     }
 
     @Override
-    public boolean othersWant(Hold held, long nanos) {
-        return isRaised(waiterSeen((SeatHold) held), nanos);
+    public boolean othersTryOrWait(Hold held, long nanos) {
+        return isSet(waiterMark((SeatHold) held), nanos);
     }
 
     /** {@return when a process last said that it waits; 0 if that cannot be read: then the hold ends, and who waits gets in} */
-    private static long waiterSeen(SeatHold hold) {
+    private static long waiterMark(SeatHold hold) {
         try {
-            return hold.line.waiterSeen();
+            return hold.entry.waiterMark();
         } catch (TableFault e) {
             hold.trouble = e.getMessage();
             return 0;
         }
     }
 
-    private boolean isRaised(long mark, long nanos) {
-        if (mark == 0 || (mark & HAND_BITS) == hand) {
+    private boolean isSet(long mark, long nanos) {
+        if (mark == 0 || (mark & MARK_TIME_BITS) == waiterMark) {
             return false;
         }
-        long age = now() - (mark & ~HAND_BITS & ~TRIED);
+        long age = now() - (mark & ~MARK_TIME_BITS & ~TRY_ONLY);
         return age >= 0 && age < nanos; // one from the future is of another time namespace
     }
 
     @Override
-    public void await(int what) throws IOException {
-        place.awaitByte(what);
+    public void awaitKernel(int what) throws IOException {
+        store.awaitByte(what);
     }
 
     @Override
-    public void accept(int what) {
-        settleQuietly();
+    public void acceptAwaited(int what) {
+        releaseFailedAttemptQuietly();
         boolean before = unsettled;
         unsettled = true;
-        if (place.acceptByte(what)) { // else a throwable broke an earlier acceptance off, and the byte has been given back
-            gifts |= 1 << what;
+        if (store.acceptByte(what)) { // else a throwable broke an earlier acceptance off, and the byte has been given back
+            bytesAhead |= 1 << what;
         }
         unsettled = before;
-        if (hasGift(0) && hasGift(1)) { // rule 3: never both bytes
-            giveBackGift(1);
+        if (hasByteAhead(0) && hasByteAhead(1)) { // rule 3: never both bytes
+            giveBackByteAhead(1);
         }
     }
 
-    private boolean hasGift(int seat) {
-        return (gifts & 1 << seat) != 0;
+    private boolean hasByteAhead(int seat) {
+        return (bytesAhead & 1 << seat) != 0;
     }
 
-    private void forgetGift(int seat) {
-        gifts &= ~(1 << seat);
+    private void forgetByteAhead(int seat) {
+        bytesAhead &= ~(1 << seat);
     }
 
-    private void giveBackGift(int seat) {
+    private void giveBackByteAhead(int seat) {
         boolean before = unsettled;
         unsettled = true;
-        forgetGift(seat); // first: a gift whose byte is not ours any more would serve a take
-        freeQuietly(() -> place.freeByte(seat));
+        forgetByteAhead(seat); // first: a gift whose byte is not ours any more would serve a take
+        freeQuietly(() -> store.freeByte(seat));
         unsettled = before;
     }
 
     @Override
-    public void decline(int what) {
-        freeQuietly(() -> place.declineByte(what));
+    public void declineAwaited(int what) {
+        freeQuietly(() -> store.declineByte(what));
     }
 
-    private void freeQuietly(Step free) {
+    private void freeQuietly(ReleaseStep free) {
         try {
             free.run();
         } catch (IOException e) {
-            log.warn("could not give back a kernel lock of {}", place.lockFile(), e);
+            log.warn("could not give back a kernel lock of {}", store.lockFile(), e);
         }
     }
 
     @Override
-    public void putBack() {
-        settleQuietly();
+    public void declineAllAwaited() {
+        releaseFailedAttemptQuietly();
         for (int what = 0; what < 2; what++) {
-            if (hasGift(what)) {
-                giveBackGift(what);
+            if (hasByteAhead(what)) {
+                giveBackByteAhead(what);
             }
         }
     }
@@ -1295,45 +1295,45 @@ public final class SeatEngine implements EngineLock {
     // ---- clocks ----
 
     private long now() {
-        return place.clock().nanos();
+        return store.clock().nanos();
     }
 
     /** {@return what others see: the deadline and the grace; never, for one who is not to be passed over or does not compare} */
-    private long untilOf(Terms terms, long from) {
-        boolean bounded = terms.takeover() && place.comparable();
-        long until = bounded ? from + terms.leaseNanos() + terms.graceNanos() + HAND_BITS : Line.NEVER;
-        return until & ~HAND_BITS | hand;
+    private long expiryFor(Terms terms, long from) {
+        boolean bounded = terms.takeover() && store.comparable();
+        long until = bounded ? from + terms.leaseNanos() + terms.graceNanos() + MARK_TIME_BITS : TableEntry.NEVER;
+        return until & ~MARK_TIME_BITS | waiterMark;
     }
 
     /** {@return rule 5: until when it is ours. Where the board is not shared the record alone bounds it, for everyone} */
     private long deadlineOf(Terms terms, long from) {
-        return terms.takeover() || !place.shared() ? from + terms.leaseNanos() : Hold.NEVER;
+        return terms.takeover() || !store.shared() ? from + terms.leaseNanos() : Hold.NEVER;
     }
 
     private boolean isPast(long until, long now) {
-        return Line.isPast(until, now, place.comparable());
+        return TableEntry.isPast(until, now, store.comparable());
     }
 
     /** {@return when to look again} Of one whose clock does not compare, its until says nothing: it may be past, and we would look without a pause. */
     private long momentAfter(long until) {
-        return Line.isNever(until) || !place.comparable() ? Long.MAX_VALUE : until + A_MOMENT_NANOS;
+        return TableEntry.isNever(until) || !store.comparable() ? Long.MAX_VALUE : until + A_MOMENT_NANOS;
     }
 
-    private static Spot spotOf(int seat) {
-        return seat == 0 ? Spot.LOCK : Spot.TAKEOVER;
+    private static RecordLocation locationOf(int seat) {
+        return seat == 0 ? RecordLocation.LOCK : RecordLocation.TAKEOVER;
     }
 
     private LockRecord record(Terms terms, long token, long createdAt, long maxHoldMillis, long from) {
-        ProcessIdentity self = place.self();
+        ProcessIdentity self = store.self();
         long leaseMillis = TimeUnit.NANOSECONDS.toMillis(terms.leaseNanos());
-        return new LockRecord(self.pid(), createdAt, maxHoldMillis, self.startTicks(), place.name(), token, self.host(),
+        return new LockRecord(self.pid(), createdAt, maxHoldMillis, self.startTicks(), store.name(), token, self.host(),
                 self.started() == null ? -1 : self.started().toEpochMilli(), self.boot(), self.pidNamespace(), self.timeNamespace(),
-                terms.thread(), terms.purpose(), terms.takeover(), leaseMillis, place.clock().wallMillis() + leaseMillis,
+                terms.thread(), terms.purpose(), terms.takeover(), leaseMillis, store.clock().wallMillis() + leaseMillis,
                 from + terms.leaseNanos());
     }
 
     @Override
     public String toString() {
-        return place.toString();
+        return store.toString();
     }
 }

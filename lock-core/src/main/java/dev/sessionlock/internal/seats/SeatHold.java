@@ -1,8 +1,8 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockLostException;
-import dev.sessionlock.internal.directory.Line;
-import dev.sessionlock.internal.directory.LockPlace;
+import dev.sessionlock.internal.directory.TableEntry;
+import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
 import org.jetbrains.annotations.Nullable;
@@ -10,8 +10,8 @@ import org.jetbrains.annotations.Nullable;
 /** A lock that this process holds on one of its two seats. */
 final class SeatHold extends Hold {
     final int seat;
-    final Line line;
-    final LockPlace.Slip slip;
+    final TableEntry entry;
+    final LockStore.RecordFile recordFile;
     /** When it was acquired, as the record tells it, wall clock. */
     long createdAtMillis;
     /** What the line says of the seat, if it is still ours. Read by {@link SeatEngine#reuse} on any thread. */
@@ -33,17 +33,17 @@ final class SeatHold extends Hold {
     /** What went wrong with its line when it was last read or written; null if nothing did. Written on any thread. */
     volatile @Nullable String trouble;
 
-    SeatHold(int seat, Line line, LockPlace.Slip slip, Terms terms, long token, long createdAtMillis, long takenAt, long deadline,
+    SeatHold(int seat, TableEntry entry, LockStore.RecordFile recordFile, Terms terms, long token, long createdAtMillis, long takenAt, long deadline,
             @Nullable String reclaimed) {
         super(terms, token, takenAt, deadline, reclaimed);
         this.seat = seat;
-        this.line = line;
-        this.slip = slip;
+        this.entry = entry;
+        this.recordFile = recordFile;
         this.createdAtMillis = createdAtMillis;
     }
 
     /** The line says of the seat what was published last. */
-    void says(long until) {
+    void notePublished(long until) {
         intended = until;
         published = until;
     }

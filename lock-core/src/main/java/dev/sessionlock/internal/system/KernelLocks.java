@@ -27,7 +27,7 @@ public final class KernelLocks {
      * @param end the last byte; {@link Long#MAX_VALUE} for the end of the file
      * @param waiting whether the process waits for it
      */
-    public record Entry(long pid, long inode, long start, long end, boolean waiting) {
+    public record KernelLock(long pid, long inode, long start, long end, boolean waiting) {
 
         /** {@return whether a byte is among those that are locked} The kernel joins neighbouring locks of one process into one. */
         public boolean covers(long position) {
@@ -52,14 +52,14 @@ public final class KernelLocks {
      *
      * @return what the kernel says; empty if it does not say
      */
-    public @NotNull Optional<List<Entry>> read(@NotNull LongPredicate inode) {
+    public @NotNull Optional<List<KernelLock>> read(@NotNull LongPredicate inode) {
         byte[] text;
         try {
             text = ProcFile.bytes(locks);
         } catch (IOException e) {
             return Optional.empty();
         }
-        List<Entry> entries = new ArrayList<>();
+        List<KernelLock> entries = new ArrayList<>();
         for (int from = 0; from < text.length; ) {
             int to = from;
             while (to < text.length && text[to] != '\n') {
@@ -83,7 +83,7 @@ public final class KernelLocks {
             this.end = end;
         }
 
-        void addTo(List<Entry> entries, LongPredicate inode) {
+        void addTo(List<KernelLock> entries, LongPredicate inode) {
             word(); // the number of the lock
             int kind = word();
             boolean waiting = is(kind, "->");
@@ -105,7 +105,7 @@ public final class KernelLocks {
             if (inode.test(number)) {
                 long first = number(word());
                 int last = word();
-                entries.add(new Entry(pid, number, first, is(last, "EOF") ? Long.MAX_VALUE : number(last), waiting));
+                entries.add(new KernelLock(pid, number, first, is(last, "EOF") ? Long.MAX_VALUE : number(last), waiting));
             }
         }
 

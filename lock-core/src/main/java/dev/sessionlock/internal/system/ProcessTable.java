@@ -27,7 +27,7 @@ public final class ProcessTable {
     private final boolean ours;
     private final boolean linux;
     /** What has been asked and answered before; null if each question is a new look. */
-    private final @Nullable Map<Asked, Vitality> answers;
+    private final @Nullable Map<Asked, Liveness> answers;
 
     private record Asked(long pid, long startTicks, @Nullable Instant started) {
     }
@@ -37,7 +37,7 @@ public final class ProcessTable {
         this(null);
     }
 
-    private ProcessTable(@Nullable Map<Asked, Vitality> answers) {
+    private ProcessTable(@Nullable Map<Asked, Liveness> answers) {
         this(Path.of("/proc"), ProcessIdentity.current().seesItselfInProc(), LINUX, answers);
     }
 
@@ -58,7 +58,7 @@ public final class ProcessTable {
         this(proc, ours, linux, null);
     }
 
-    private ProcessTable(Path proc, boolean ours, boolean linux, @Nullable Map<Asked, Vitality> answers) {
+    private ProcessTable(Path proc, boolean ours, boolean linux, @Nullable Map<Asked, Liveness> answers) {
         this.proc = proc;
         this.ours = ours;
         this.linux = linux;
@@ -77,57 +77,57 @@ public final class ProcessTable {
      * @param startTicks when it started, field 22 of its stat; negative if not known
      * @param started when it started, by wall clock, for systems without ticks; null if not known
      */
-    public @NotNull Vitality judge(long pid, long startTicks, @Nullable Instant started) {
+    public @NotNull Liveness judge(long pid, long startTicks, @Nullable Instant started) {
         return answers == null ? look(pid, startTicks, started)
                 : answers.computeIfAbsent(new Asked(pid, startTicks, started), asked -> look(pid, startTicks, started));
     }
 
-    private Vitality look(long pid, long startTicks, @Nullable Instant started) {
+    private Liveness look(long pid, long startTicks, @Nullable Instant started) {
         if (pid <= 0) {
-            return Vitality.unknown(pid + " is no process id");
+            return Liveness.unknown(pid + " is no process id");
         }
         if (ours) {
             return judgeByProc(pid, startTicks);
         }
         if (Files.isDirectory(proc.resolve("self"))) {
-            return Vitality.unknown("/proc shows another pid namespace, so pid " + pid + " cannot be looked up");
+            return Liveness.unknown("/proc shows another pid namespace, so pid " + pid + " cannot be looked up");
         }
         return linux ? withoutProc(pid) : judgeByHandle(pid, started);
     }
 
-    private Vitality judgeByProc(long pid, long startTicks) {
+    private Liveness judgeByProc(long pid, long startTicks) {
         Path process = proc.resolve(Long.toString(pid));
         try {
             ProcessStat stat = ProcessStat.read(process.resolve("stat"));
             if (startTicks >= 0 && stat.startTicks() != startTicks) {
-                return Vitality.dead("pid " + pid + " is another process now: it started at tick " + stat.startTicks()
+                return Liveness.dead("pid " + pid + " is another process now: it started at tick " + stat.startTicks()
                         + " of this boot, the holder at " + startTicks);
             }
             return isEnded(stat) && !hasLivingThread(process)
-                    ? Vitality.dead("pid " + pid + " has ended (a zombie that its parent has not reaped)")
-                    : Vitality.alive("pid " + pid + " " + doing(stat.state())
+                    ? Liveness.dead("pid " + pid + " has ended (a zombie that its parent has not reaped)")
+                    : Liveness.alive("pid " + pid + " " + doing(stat.state())
                             + (startTicks < 0 ? " (no start time to compare)" : ", and started when the holder did"), stat.state());
         } catch (FileNotFoundException e) {
-            return Files.exists(process) ? Vitality.alive("pid " + pid + " exists, and we may not look at it", (char) 0) : absent(pid);
+            return Files.exists(process) ? Liveness.alive("pid " + pid + " exists, and we may not look at it", (char) 0) : absent(pid);
         } catch (IOException e) {
             // ESRCH: it ended while we read. The next look will find it absent.
-            return Files.exists(process) ? Vitality.unknown("pid " + pid + " could not be looked at: " + e.getMessage()) : absent(pid);
+            return Files.exists(process) ? Liveness.unknown("pid " + pid + " could not be looked at: " + e.getMessage()) : absent(pid);
         }
     }
 
     /** The JDK's {@link ProcessHandle} reads {@code /proc} as well on Linux: there it finds nobody, and that is no evidence. */
-    private static Vitality withoutProc(long pid) {
-        return Vitality.unknown("pid " + pid + " cannot be looked up: there is no /proc here");
+    private static Liveness withoutProc(long pid) {
+        return Liveness.unknown("pid " + pid + " cannot be looked up: there is no /proc here");
     }
 
     /** With hidepid the living look absent as well; then process 1 does, too. And {@code /proc} may have been hidden since we saw ourselves there. */
-    private Vitality absent(long pid) {
+    private Liveness absent(long pid) {
         if (!Files.exists(proc.resolve("self"))) {
             return withoutProc(pid);
         }
         return Files.exists(proc.resolve("1/stat"))
-                ? Vitality.dead("pid " + pid + " does not exist")
-                : Vitality.unknown("pid " + pid + " is not to be seen, but /proc hides other users' processes (hidepid)");
+                ? Liveness.dead("pid " + pid + " does not exist")
+                : Liveness.unknown("pid " + pid + " is not to be seen, but /proc hides other users' processes (hidepid)");
     }
 
     private static boolean isEnded(ProcessStat stat) {
@@ -172,16 +172,16 @@ public final class ProcessTable {
         };
     }
 
-    private static Vitality judgeByHandle(long pid, @Nullable Instant started) {
+    private static Liveness judgeByHandle(long pid, @Nullable Instant started) {
         Optional<ProcessHandle> process = ProcessHandle.of(pid);
         if (process.isEmpty()) {
-            return Vitality.dead("pid " + pid + " does not exist");
+            return Liveness.dead("pid " + pid + " does not exist");
         }
         Optional<Instant> start = process.get().info().startInstant();
         if (started != null && start.isPresent() && Duration.between(started, start.get()).abs().compareTo(START_TOLERANCE) > 0) {
-            return Vitality.dead("pid " + pid + " is another process now: it started at " + start.get() + ", the holder at " + started);
+            return Liveness.dead("pid " + pid + " is another process now: it started at " + start.get() + ", the holder at " + started);
         }
         // A zombie looks alive here (ProcessHandle.isAlive says true of one); its lease will run out.
-        return Vitality.alive("pid " + pid + " exists", (char) 0);
+        return Liveness.alive("pid " + pid + " exists", (char) 0);
     }
 }

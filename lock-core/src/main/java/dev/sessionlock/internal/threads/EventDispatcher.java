@@ -41,7 +41,7 @@ final class EventDispatcher {
     private final MemoryLock mutex = new MemoryLock();
     // guarded by the mutex
     /** Stands between us and the user's executor, which may be one that runs at once. Null until it is needed. */
-    private @Nullable Executor courier;
+    private @Nullable Executor ownExecutor;
     private final ArrayDeque<Runnable> events = new ArrayDeque<>();
     private Delivery delivery = Delivery.IDLE;
     private long askedAt;
@@ -52,13 +52,13 @@ final class EventDispatcher {
         this.executor = executor;
     }
 
-    private Executor courier() {
+    private Executor ownExecutor() {
         mutex.lock();
         try {
-            if (courier == null) {
-                courier = ownThreads();
+            if (ownExecutor == null) {
+                ownExecutor = ownThreads();
             }
-            return courier;
+            return ownExecutor;
         } finally {
             mutex.unlock();
         }
@@ -90,7 +90,7 @@ final class EventDispatcher {
      * @throws RuntimeException or an error if there is no thread or no memory for it
      */
     void run(Runnable userCode) {
-        courier().execute(() -> {
+        ownExecutor().execute(() -> {
             if (executor == null) {
                 guarded(userCode);
                 return;
@@ -151,7 +151,7 @@ final class EventDispatcher {
     private void ask() {
         boolean asked = false;
         try {
-            courier().execute(this::offerDelivery);
+            ownExecutor().execute(this::offerDelivery);
             asked = true;
         } finally {
             if (!asked) {

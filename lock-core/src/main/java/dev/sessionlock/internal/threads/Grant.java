@@ -23,12 +23,12 @@ import org.jetbrains.annotations.Nullable;
 final class Grant {
     private static final AtomicLongFieldUpdater<Grant> PROGRESS_AT = AtomicLongFieldUpdater.newUpdater(Grant.class, "progressAt");
     /** A time of progress as of one who never needs to make any: while nobody has it {@code maxHold} does not run. */
-    private static final long NOBODYS = Long.MAX_VALUE / 2;
+    private static final long NO_OWNER = Long.MAX_VALUE / 2;
     private static final long LONG_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
-    private final Cell cell;
+    private final LocalLock lock;
     private final Hold hold;
-    private final Audience audience;
+    private final EventPublisher publisher;
     private final LockOptions options;
     private final @Nullable Path target;
     private final long maxHoldNanos;
@@ -68,7 +68,7 @@ final class Grant {
         ABANDONED
     }
 
-    /** Written under the cell's mutex. What leads to {@link State#ENDED} and {@link State#ABANDONED} is done in turn, too. */
+    /** Written under the cell's mutex. What leads to {@link AttemptState#ENDED} and {@link AttemptState#ABANDONED} is done in turn, too. */
     private volatile State state = State.HELD;
     /** Why it could not be renewed the last time; null if it could. Guarded by the cell's turn. */
     @Nullable Throwable renewalTrouble;
@@ -78,7 +78,7 @@ final class Grant {
     /** A handle that was found closed, and still counted as open, at the keeper's last look. Guarded by the cell's mutex. */
     private Handle.@Nullable Ref halfClosed;
     /** The keeper knows that it lingers now and then. Guarded by the cell's mutex. */
-    private boolean glancedAt;
+    private boolean idleCheckedAt;
     /** What the keeper saw when it last glanced here; null before that. Guarded by the cell's mutex. */
     private @Nullable Idle idle;
 
@@ -90,14 +90,14 @@ final class Grant {
     private record Loss(LockLostException why, long atNanos) {
     }
 
-    Grant(Cell cell, Hold hold, Request request, Thread owner) {
-        this.cell = cell;
-        long now = cell.clock().nanos();
-        this.wallAheadMicros = cell.clock().wallMicros() - Math.floorDiv(now, 1_000);
+    Grant(LocalLock lock, Hold hold, AcquireRequest request, Thread owner) {
+        this.lock = lock;
+        long now = lock.clock().nanos();
+        this.wallAheadMicros = lock.clock().wallMicros() - Math.floorDiv(now, 1_000);
         this.acquiredNanos = now;
         this.progressAt = now;
         this.hold = hold;
-        this.audience = request.audience();
+        this.publisher = request.publisher();
         this.options = request.options();
         this.target = request.target();
         this.owner = owner;
@@ -106,16 +106,16 @@ final class Grant {
         this.held = LockEvents.held();
     }
 
-    Cell cell() {
-        return cell;
+    LocalLock lock() {
+        return lock;
     }
 
     Hold hold() {
         return hold;
     }
 
-    Audience audience() {
-        return audience;
+    EventPublisher publisher() {
+        return publisher;
     }
 
     LockOptions options() {
@@ -217,7 +217,7 @@ final class Grant {
      */
     long renewEvery() {
         long lease = hold.terms().leaseNanos() / 3;
-        return progressAt == NOBODYS ? Math.min(lease, maxHoldNanos / 4) : lease;
+        return progressAt == NO_OWNER ? Math.min(lease, maxHoldNanos / 4) : lease;
     }
 
     // ---- handles; under the cell's mutex ----
@@ -282,7 +282,7 @@ final class Grant {
     // ---- leaks; under the cell's mutex ----
 
     /** {@return where its first open handle was acquired; null unless that is wanted, and if there is none} */
-    @Nullable AcquiredHere acquiredHere() {
+    @Nullable AcquisitionTrace acquiredHere() {
         return handle == null ? null : handle.acquiredHere();
     }
 
@@ -302,19 +302,19 @@ final class Grant {
 
     /** {@return whether it may stay when its user has gone} */
     boolean mayLinger() {
-        return !options.linger().isZero() && loss == null && cell.engine().isReusable(hold);
+        return !options.linger().isZero() && loss == null && lock.engine().isReusable(hold);
     }
 
     /** Its user has gone. {@return whether the keeper has to be told} */
     boolean linger() {
-        boolean unknown = !glancedAt;
+        boolean unknown = !idleCheckedAt;
         if (unknown) {
-            glancedAt = true;
+            idleCheckedAt = true;
             idle = null;
         }
         state = State.LINGERING;
         owner = null;
-        progressAt = NOBODYS;
+        progressAt = NO_OWNER;
         return unknown;
     }
 
@@ -324,16 +324,16 @@ final class Grant {
      * @return its handle; null if the lease is over, or it cannot be used again
      */
     @Nullable Handle reuse(Thread thread, ReferenceQueue<Handle> forgotten) {
-        if (loss != null || !cell.engine().reuse(hold, thread.getName())) {
+        if (loss != null || !lock.engine().reuse(hold, thread.getName())) {
             return null;
         }
-        long now = cell.clock().nanos(); // after the token is drawn, so that who slept before is found out
+        long now = lock.clock().nanos(); // after the token is drawn, so that who slept before is found out
         if (now >= hold.deadline()) {
             return null;
         }
         acquiredNanos = now;
         held = LockEvents.held();
-        Handle handle = new Handle(this, forgotten, AcquiredHere.ifWanted(options)); // if there is no memory for it, it goes on lingering
+        Handle handle = new Handle(this, forgotten, AcquisitionTrace.ifWanted(options)); // if there is no memory for it, it goes on lingering
         progressAt = now;
         suspected = false;
         owner = thread;
@@ -359,9 +359,9 @@ final class Grant {
     }
 
     /** {@return whether the keeper goes on glancing at it} Not if somebody holds it for long: then it is told when he has gone. */
-    boolean isGlancedAt(long now) {
-        glancedAt &= lingers() || now - acquiredNanos < LONG_NANOS;
-        return glancedAt;
+    boolean isIdleCheckRequested(long now) {
+        idleCheckedAt &= lingers() || now - acquiredNanos < LONG_NANOS;
+        return idleCheckedAt;
     }
 
     // ---- validity ----
@@ -379,7 +379,7 @@ final class Grant {
 
     /** {@return the clock that it is valid by} */
     Clock clock() {
-        return cell.clock();
+        return lock.clock();
     }
 
     /** {@return whether it holds at {@code now}; memory only} */
@@ -390,7 +390,7 @@ final class Grant {
     /** {@return for how many nanoseconds it may still be held; {@link Long#MAX_VALUE} if without limit} */
     long holdLeft(long now) {
         long since = progressAt;
-        return maxHoldNanos == Long.MAX_VALUE || since == NOBODYS ? maxHoldNanos : maxHoldNanos - (now - since);
+        return maxHoldNanos == Long.MAX_VALUE || since == NO_OWNER ? maxHoldNanos : maxHoldNanos - (now - since);
     }
 
     /** {@return when its user last made progress, monotonic nanoseconds} */
@@ -411,7 +411,7 @@ final class Grant {
     /** {@return the wall-clock time at which it ends unless its user makes progress; negative if never} */
     long holdUntilMillis(long now) {
         long left = holdLeft(now);
-        return left == Long.MAX_VALUE ? -1 : cell.clock().wallMillis() + Math.max(0, left / 1_000_000);
+        return left == Long.MAX_VALUE ? -1 : lock.clock().wallMillis() + Math.max(0, left / 1_000_000);
     }
 
     /** Why it does not hold any more, though nobody has taken it away. */
@@ -423,7 +423,7 @@ final class Grant {
     boolean lose(LockLostException why) {
         boolean first = loss == null;
         if (first) {
-            loss = new Loss(why, cell.clock().nanos());
+            loss = new Loss(why, lock.clock().nanos());
         }
         return first;
     }

@@ -20,7 +20,7 @@ import org.jetbrains.annotations.Nullable;
  * One open handle on a grant; what the user's object stands on. Nothing of ours refers to it strongly, so that a handle that was
  * forgotten is found by the garbage collector and closed by the keeper.
  */
-public final class Handle implements Held {
+public final class Handle implements LockHandle {
 
     /** What the grant and the keeper know of a handle: enough to find that it was forgotten. */
     static final class Ref extends WeakReference<Handle> {
@@ -35,18 +35,18 @@ public final class Handle implements Held {
         }
 
         private final Grant grant;
-        private final @Nullable AcquiredHere acquiredHere;
+        private final @Nullable AcquisitionTrace acquiredHere;
         /** Not an object of its own: a warm acquisition makes nothing but the handle, this, and what the user sees. */
         private volatile boolean closed;
 
-        Ref(Handle handle, Grant grant, ReferenceQueue<Handle> forgotten, @Nullable AcquiredHere acquiredHere) {
+        Ref(Handle handle, Grant grant, ReferenceQueue<Handle> forgotten, @Nullable AcquisitionTrace acquiredHere) {
             super(handle, forgotten);
             this.grant = grant;
             this.acquiredHere = acquiredHere;
         }
 
         /** {@return where it was acquired; null unless that is wanted} */
-        @Nullable AcquiredHere acquiredHere() {
+        @Nullable AcquisitionTrace acquiredHere() {
             return acquiredHere;
         }
 
@@ -73,7 +73,7 @@ public final class Handle implements Held {
     private @Nullable List<Consumer<LockLostException>> onLost;
 
     /** @param acquiredHere where it is acquired; null unless that is wanted */
-    Handle(Grant grant, ReferenceQueue<Handle> forgotten, @Nullable AcquiredHere acquiredHere) {
+    Handle(Grant grant, ReferenceQueue<Handle> forgotten, @Nullable AcquisitionTrace acquiredHere) {
         this.grant = grant;
         this.token = grant.token();
         this.acquiredNanos = grant.acquiredNanos();
@@ -85,8 +85,8 @@ public final class Handle implements Held {
         return ref;
     }
 
-    Cell cell() {
-        return grant.cell();
+    LocalLock lock() {
+        return grant.lock();
     }
 
     /** {@return whether the lock may stay in this JVM when it is closed} */
@@ -101,18 +101,18 @@ public final class Handle implements Held {
 
     @Override
     public String name() {
-        return grant.cell().engine().name();
+        return grant.lock().engine().name();
     }
 
     /** {@return the file that is locked, or that the lock stands for; null if it is a name alone} */
     public @Nullable Path target() {
-        Path target = grant.cell().engine().target();
+        Path target = grant.lock().engine().target();
         return target != null ? target : grant.target();
     }
 
     @Override
     public @Nullable Path lockFile() {
-        return grant.cell().engine().lockFile();
+        return grant.lock().engine().lockFile();
     }
 
     @Override
@@ -147,14 +147,14 @@ public final class Handle implements Held {
     public void verifyHeld() throws IOException {
         ensureHeld();
         StackRoom.require();
-        grant.cell().verify(grant);
+        grant.lock().verify(grant);
         ensureHeld();
     }
 
     private LockLostException notHeld() {
-        LockLostException lost = ref.isClosed() ? null : grant.cell().expired(grant, token);
+        LockLostException lost = ref.isClosed() ? null : grant.lock().expired(grant, token);
         if (lost == null) {
-            throw new IllegalStateException("the handle of " + grant.cell().engine() + " was closed by its user; acquire the lock again");
+            throw new IllegalStateException("the handle of " + grant.lock().engine() + " was closed by its user; acquire the lock again");
         }
         return lost;
     }
@@ -171,12 +171,12 @@ public final class Handle implements Held {
 
     @Override
     public void detach() {
-        grant.cell().detach(ref);
+        grant.lock().detach(ref);
     }
 
     @Override
     public void onLost(Consumer<LockLostException> listener) {
-        grant.cell().mutex().lock();
+        grant.lock().stateLock().lock();
         try {
             if (grant.lost() == null) {
                 onLost = onLost == null ? new ArrayList<>(1) : onLost;
@@ -184,7 +184,7 @@ public final class Handle implements Held {
                 return;
             }
         } finally {
-            grant.cell().mutex().unlock();
+            grant.lock().stateLock().unlock();
         }
         if (!ref.isClosed()) {
             tell(listener, grant.lost());
@@ -194,12 +194,12 @@ public final class Handle implements Held {
     /** Tells those who wanted to know. */
     void lost(LockLostException why) {
         List<Consumer<LockLostException>> listeners;
-        grant.cell().mutex().lock();
+        grant.lock().stateLock().lock();
         try {
             listeners = onLost;
             onLost = null;
         } finally {
-            grant.cell().mutex().unlock();
+            grant.lock().stateLock().unlock();
         }
         if (listeners != null && !ref.isClosed()) {
             listeners.forEach(listener -> tell(listener, why));
@@ -207,7 +207,7 @@ public final class Handle implements Held {
     }
 
     private void tell(Consumer<LockLostException> listener, LockLostException why) {
-        grant.audience().run(() -> listener.accept(why));
+        grant.publisher().run(() -> listener.accept(why));
     }
 
     @Override
@@ -219,7 +219,7 @@ public final class Handle implements Held {
             StackRoom.requireWhileCold();
         }
         if (ref.close()) {
-            grant.cell().close(ref);
+            grant.lock().close(ref);
         }
     }
 
@@ -230,7 +230,7 @@ public final class Handle implements Held {
 
     /** {@return what the engine knows of the lock} */
     EngineLock engine() {
-        return grant.cell().engine();
+        return grant.lock().engine();
     }
 
     @Override

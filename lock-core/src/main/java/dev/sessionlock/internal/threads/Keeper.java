@@ -35,9 +35,9 @@ final class Keeper implements Runnable {
     private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final long DEEP_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long SWEEP_NANOS = TimeUnit.SECONDS.toNanos(30);
-    private static final long CELL_IDLE_NANOS = TimeUnit.SECONDS.toNanos(10);
+    private static final long LOCK_IDLE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-    private final Cells cells;
+    private final LocalLocks locks;
     private final ReferenceQueue<Handle> forgotten;
     private final ThreadFactory threads;
     private final ReentrantLock starting = new ReentrantLock();
@@ -48,7 +48,7 @@ final class Keeper implements Runnable {
     private volatile Alarm alarm;
     /** Somebody wants it to look now, and not only to glance at what lingers. */
     private volatile boolean lookNow;
-    private volatile boolean glances;
+    private volatile boolean checksIdle;
     /** Its own rounds are by the machine's clock, whatever clock leases run by. */
     private long deepAt = System.nanoTime();
     private long sweptAt = System.nanoTime() - SWEEP_NANOS;
@@ -64,8 +64,8 @@ final class Keeper implements Runnable {
     }
 
     /** @param threads makes the thread that this runs on, and the workers; a thread may fail to start */
-    Keeper(Cells cells, ReferenceQueue<Handle> forgotten, ThreadFactory threads) {
-        this.cells = cells;
+    Keeper(LocalLocks locks, ReferenceQueue<Handle> forgotten, ThreadFactory threads) {
+        this.locks = locks;
         this.threads = threads;
         this.workers = new Workers(threads);
         this.forgotten = forgotten;
@@ -110,10 +110,10 @@ final class Keeper implements Runnable {
     }
 
     private void hookShutdown() {
-        if (hook != null || !cells.engine().outliveTheProcess()) {
+        if (hook != null || !locks.engine().outliveTheProcess()) {
             return;
         }
-        Thread fresh = new Thread(cells.shutdown(), "sessionlock-shutdown");
+        Thread fresh = new Thread(locks.shutdown(), "sessionlock-shutdown");
         try {
             Runtime.getRuntime().addShutdownHook(fresh);
             hook = fresh;
@@ -140,7 +140,7 @@ final class Keeper implements Runnable {
     }
 
     /** Makes sure that the keeper looks within so many nanoseconds. */
-    void heed(long within) {
+    void scheduleWithin(long within) {
         if (within < TICK_NANOS && System.nanoTime() + within < nextLook) {
             wake();
         }
@@ -149,18 +149,18 @@ final class Keeper implements Runnable {
     /** Makes the keeper look now. */
     void wake() {
         lookNow = true;
-        ring();
+        signal();
     }
 
     /** Makes sure that the keeper glances at what lingers, having been given something new to glance at. */
-    void glanceSoon() {
-        if (!glances) {
-            ring();
+    void checkIdleSoon() {
+        if (!checksIdle) {
+            signal();
         }
     }
 
     /** Never throws: who has acquired a lock must get it. */
-    private void ring() {
+    private void signal() {
         try {
             alarm.enqueue();
         } catch (RuntimeException | Error e) {
@@ -183,7 +183,7 @@ final class Keeper implements Runnable {
                     return;
                 }
                 untilNextLook();
-                glanceUntilNextLook();
+                checkIdleUntilNextLook();
                 pause.reset();
             } catch (InterruptedException e) {
                 interrupted.warn("somebody interrupts all threads", e); // no failure, and no reason to rest: leases run
@@ -195,22 +195,22 @@ final class Keeper implements Runnable {
     }
 
     private void untilNextLook() {
-        long now = cells.clock().nanos();
+        long now = locks.clock().nanos();
         long within = TICK_NANOS;
-        for (Cell cell : cells.all()) {
-            within = Math.min(within, cell.nextLook(now));
+        for (LocalLock lock : locks.all()) {
+            within = Math.min(within, lock.nextLook(now));
         }
         nextLook = System.nanoTime() + within;
     }
 
     /** Sleeps until the next look is due or somebody wants it now; meanwhile it ends what has lingered for long enough, or is wanted. */
-    private void glanceUntilNextLook() throws InterruptedException {
+    private void checkIdleUntilNextLook() throws InterruptedException {
         do {
-            glances = true; // before the glance: whoever comes too late for it must ring
-            long pause = cells.glance();
+            checksIdle = true; // before the glance: whoever comes too late for it must ring
+            long pause = locks.checkIdle();
             if (pause == Long.MAX_VALUE) {
-                glances = false;
-                pause = cells.glance(); // for one who came in between, and did not ring
+                checksIdle = false;
+                pause = locks.checkIdle(); // for one who came in between, and did not ring
             }
             pause = Math.min(pause, workers.ensureProgress());
             sleep(Math.min(pause, nextLook - System.nanoTime()));
@@ -218,9 +218,9 @@ final class Keeper implements Runnable {
     }
 
     /** A lock that lingers is to be given back. */
-    void giveBack(Cell cell) {
-        Round round = new Round(this, cell.part());
-        round.giveBack(cell);
+    void giveBack(LocalLock lock) {
+        MaintenanceRound round = new MaintenanceRound(this, lock.part());
+        round.giveBack(lock);
         workers.add(round);
     }
 
@@ -238,7 +238,7 @@ final class Keeper implements Runnable {
     /** A leak. If it cannot be closed now, its cell finds it half closed at the next looks. */
     private static void close(Handle.Ref leaked) {
         try {
-            leaked.grant().cell().forgotten(leaked);
+            leaked.grant().lock().forgotten(leaked);
         } catch (RuntimeException | Error e) {
             trouble.error(e);
         }
@@ -251,23 +251,23 @@ final class Keeper implements Runnable {
         boolean sweeps = now - sweptAt >= SWEEP_NANOS;
         deepAt = deeply ? now : deepAt;
         sweptAt = sweeps ? now : sweptAt;
-        boolean leaving = !cells.hasTenants();
-        Map<Maintainable, Round> rounds = new LinkedHashMap<>();
+        boolean leaving = !locks.hasUsers();
+        Map<Maintainable, MaintenanceRound> rounds = new LinkedHashMap<>();
         for (Maintainable part : parts()) {
-            rounds.put(part, new Round(this, part));
+            rounds.put(part, new MaintenanceRound(this, part));
         }
-        for (Cell cell : cells.all()) { // no lambda here, nor elsewhere on the keeper's usual way: they would be linked beside a JVM's first acquisition
-            cell.loseIfOver();
-            Round round = rounds.get(cell.part());
+        for (LocalLock lock : locks.all()) { // no lambda here, nor elsewhere on the keeper's usual way: they would be linked beside a JVM's first acquisition
+            lock.loseIfOver();
+            MaintenanceRound round = rounds.get(lock.part());
             if (round == null) {
-                round = new Round(this, cell.part());
-                rounds.put(cell.part(), round);
+                round = new MaintenanceRound(this, lock.part());
+                rounds.put(lock.part(), round);
             }
-            round.tend(cell);
+            round.maintain(lock);
         }
         closed.retainAll(rounds.keySet());
-        for (Round round : rounds.values()) {
-            round.look(deeply || isSuspect(round.part()), sweeps, leaving);
+        for (MaintenanceRound round : rounds.values()) {
+            round.inspect(deeply || isSuspect(round.part()), sweeps, leaving);
             workers.add(round);
         }
         workers.ensureProgress();
@@ -275,10 +275,10 @@ final class Keeper implements Runnable {
 
     private List<? extends Maintainable> parts() {
         try {
-            return cells.engine().parts();
+            return locks.engine().maintained();
         } catch (RuntimeException | Error e) {
             trouble.error(e);
-            return List.of(cells.engine());
+            return List.of(locks.engine());
         }
     }
 
@@ -298,11 +298,11 @@ final class Keeper implements Runnable {
      * @param tended its locks
      * @param atOnce nobody locks anything any more
      */
-    void closeIdle(Maintainable part, List<Cell> tended, boolean atOnce) {
+    void closeIdle(Maintainable part, List<LocalLock> tended, boolean atOnce) {
         if (atOnce) {
-            tended.forEach(Cell::endLingeringIfDue); // what nobody may take again any more is given back before the rest is closed
+            tended.forEach(LocalLock::endLingeringIfDue); // what nobody may take again any more is given back before the rest is closed
         }
-        cells.retireIdle(tended, atOnce ? 0 : CELL_IDLE_NANOS);
+        locks.retireIdle(tended, atOnce ? 0 : LOCK_IDLE_NANOS);
         if (!part.closeIdle(atOnce)) {
             closed.remove(part);
         } else if (closed.add(part)) {
@@ -312,14 +312,14 @@ final class Keeper implements Runnable {
 
     /** One who asks for a lock shows its cell first, and then looks whether the thread runs; here it is the other way round, so that one of both sees the other. */
     private boolean mayEnd() {
-        if (isAnyCell() || !workers.areDone() || !closed.containsAll(parts())) {
+        if (isAnyLock() || !workers.areDone() || !closed.containsAll(parts())) {
             return false;
         }
         starting.lock();
         try {
             Thread me = thread;
             thread = null;
-            if (isAnyCell()) {
+            if (isAnyLock()) {
                 thread = me;
                 return false;
             }
@@ -330,7 +330,7 @@ final class Keeper implements Runnable {
         }
     }
 
-    private boolean isAnyCell() {
-        return !cells.all().isEmpty();
+    private boolean isAnyLock() {
+        return !locks.all().isEmpty();
     }
 }

@@ -88,7 +88,7 @@ final class LockEvents {
      * @param asked when it asked; null if nobody recorded then
      * @param since when it asked, monotonic nanoseconds
      */
-    static void acquired(@Nullable Timed asked, Cell lock, long token, long since) {
+    static void acquired(@Nullable Timed asked, LocalLock lock, long token, long since) {
         try {
             if (mayRecord()) {
                 Recorder.acquired(asked, lock, token, since);
@@ -104,7 +104,7 @@ final class LockEvents {
      * @param held when it was acquired; null if nobody recorded then
      * @param since when it was acquired, monotonic nanoseconds
      */
-    static void released(@Nullable Timed held, Cell lock, long token, long since) {
+    static void released(@Nullable Timed held, LocalLock lock, long token, long since) {
         try {
             if (mayRecord()) {
                 Recorder.released(held, lock, token, since);
@@ -138,7 +138,7 @@ final class LockEvents {
         }
     }
 
-    static void lost(Cell lock, long token, long since, LockLostException why) {
+    static void lost(LocalLock lock, long token, long since, LockLostException why) {
         try {
             if (mayRecord()) {
                 Recorder.lost(lock, token, since, why.reason().name());
@@ -183,11 +183,11 @@ final class LockEvents {
             return event;
         }
 
-        static void acquired(@Nullable Timed asked, Cell lock, long token, long since) {
+        static void acquired(@Nullable Timed asked, LocalLock lock, long token, long since) {
             commitSince(asked == null ? new Recorded.Acquired() : (Recorded) asked, lock, token, since, null);
         }
 
-        static void released(@Nullable Timed held, Cell lock, long token, long since) {
+        static void released(@Nullable Timed held, LocalLock lock, long token, long since) {
             commitSince(held == null ? new Recorded.Released() : (Recorded) held, lock, token, since, null);
         }
 
@@ -199,7 +199,7 @@ final class LockEvents {
             commit(new Recorded.TimedOut(), lock, 0, waited, why);
         }
 
-        static void lost(Cell lock, long token, long since, String why) {
+        static void lost(LocalLock lock, long token, long since, String why) {
             commitSince(new Recorded.Lost(), lock, token, since, why);
         }
 
@@ -208,7 +208,7 @@ final class LockEvents {
         }
 
         /** The lock's clock is not read unless it is recorded: a warm acquisition has no time for it. */
-        private static void commitSince(Recorded event, Cell lock, long token, long since, @Nullable String why) {
+        private static void commitSince(Recorded event, LocalLock lock, long token, long since, @Nullable String why) {
             event.end();
             if (event.shouldCommit()) {
                 commit(event, lock.engine(), token, lock.clock().nanos() - since, why);

@@ -34,7 +34,7 @@ public final class Shutdown implements Runnable {
     /** So long it is waited where nobody knows whether a hook works. */
     private static final long UNKNOWN_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-    private final Cells cells;
+    private final LocalLocks locks;
     /** By the machine's clock; null before the JVM ends. */
     private volatile @Nullable Long begunAt;
     /** What nobody has set a grace for was ended. */
@@ -45,8 +45,8 @@ public final class Shutdown implements Runnable {
     private long lastWorkAt;
     private boolean told;
 
-    Shutdown(Cells cells) {
-        this.cells = cells;
+    Shutdown(LocalLocks locks) {
+        this.locks = locks;
     }
 
     /** {@return whether the JVM has begun to end} */
@@ -55,12 +55,12 @@ public final class Shutdown implements Runnable {
     }
 
     /** {@return whether no lock is given out any more} */
-    boolean refuses(Audience audience) {
+    boolean refuses(EventPublisher publisher) {
         Long since = begunAt;
         if (since == null) {
             return false;
         }
-        long grace = audience.shutdownGraceNanos();
+        long grace = publisher.shutdownGraceNanos();
         return grace == WHILE_HOOKS_WORK ? over : grace != LEAVE_ALONE && System.nanoTime() - since >= grace;
     }
 
@@ -69,7 +69,7 @@ public final class Shutdown implements Runnable {
         long start = System.nanoTime();
         begunAt = start;
         lastWorkAt = start;
-        List<Cell> open = open();
+        List<LocalLock> open = open();
         while (!open.isEmpty()) {
             long now = System.nanoTime();
             end(open, now - start, now);
@@ -80,51 +80,51 @@ public final class Shutdown implements Runnable {
             LockSupport.parkNanos(LOOK_NANOS);
             open = open();
         }
-        cells.all().forEach(Cell::wakeAll); // who is refused by now
-        cells.tidyAsTheJvmEnds();
+        locks.all().forEach(LocalLock::wakeAll); // who is refused by now
+        locks.tidyAsTheJvmEnds();
     }
 
     /** {@return the locks that are held, and that are not left alone} */
-    private List<Cell> open() {
-        List<Cell> open = new ArrayList<>();
-        for (Cell cell : cells.all()) {
-            Grant held = cell.open();
-            if (held != null && held.audience().shutdownGraceNanos() != LEAVE_ALONE) {
-                open.add(cell);
+    private List<LocalLock> open() {
+        List<LocalLock> open = new ArrayList<>();
+        for (LocalLock lock : locks.all()) {
+            Grant held = lock.open();
+            if (held != null && held.publisher().shutdownGraceNanos() != LEAVE_ALONE) {
+                open.add(lock);
             }
         }
         return open;
     }
 
-    private void end(List<Cell> open, long elapsed, long now) {
+    private void end(List<LocalLock> open, long elapsed, long now) {
         boolean ended = false;
         boolean asked = false;
         boolean idle = false;
-        for (Cell cell : open) {
-            Grant held = cell.open();
+        for (LocalLock lock : open) {
+            Grant held = lock.open();
             if (held == null) {
                 continue;
             }
-            long grace = held.audience().shutdownGraceNanos();
+            long grace = held.publisher().shutdownGraceNanos();
             if (grace == WHILE_HOOKS_WORK && !asked) {
                 asked = true;
                 idle = isApplicationIdle(open, now);
                 over |= idle;
             }
             if (grace == WHILE_HOOKS_WORK ? idle : elapsed >= grace) {
-                cell.abandon();
+                lock.abandon();
                 ended = true;
-            } else if (grace == WHILE_HOOKS_WORK && elapsed > MOMENT_NANOS && cell.isWaitedFor() && isStranded(held)) {
-                cell.loseNow(Reason.SHUTDOWN); // else its waiter, which may be a hook, waits for one who waits for all hooks
+            } else if (grace == WHILE_HOOKS_WORK && elapsed > MOMENT_NANOS && lock.isWaitedFor() && isStranded(held)) {
+                lock.loseNow(Reason.SHUTDOWN); // else its waiter, which may be a hook, waits for one who waits for all hooks
             }
         }
         if (ended) {
-            cells.all().forEach(Cell::wakeAll);
+            locks.all().forEach(LocalLock::wakeAll);
         }
     }
 
     /** {@return whether nothing of the application can close what is open} */
-    private boolean isApplicationIdle(List<Cell> open, long now) {
+    private boolean isApplicationIdle(List<LocalLock> open, long now) {
         if (hooks == null) {
             hooks = OtherHooks.ofThisHook();
         }
@@ -136,8 +136,8 @@ public final class Shutdown implements Runnable {
         return now - lastWorkAt >= patience || hooks.areKnown() && open.stream().allMatch(Shutdown::isStranded);
     }
 
-    private static boolean isStranded(Cell cell) {
-        Grant held = cell.open();
+    private static boolean isStranded(LocalLock lock) {
+        Grant held = lock.open();
         return held == null || isStranded(held);
     }
 
@@ -147,7 +147,7 @@ public final class Shutdown implements Runnable {
         return owner != null && OtherHooks.isExiting(owner);
     }
 
-    private void tell(List<Cell> open) {
+    private void tell(List<LocalLock> open) {
         Grant first = open.get(0).open();
         if (first != null) {
             log.info("the JVM is shutting down, and waits for {} to be closed: {}, held by thread \"{}\" since {}",

@@ -16,7 +16,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * The threads that carry out the keeper's {@linkplain Round rounds}, of which each may block for as long as a disk does not answer. One is enough as long
+ * The threads that carry out the keeper's {@linkplain RenewalRound rounds}, of which each may block for as long as a disk does not answer. One is enough as long
  * as all disks answer. When nothing has been begun for a moment and something is due, the others are stuck, and one more is started. What is due for one part is
  * done by one thread at a time. A thread that finds another one idle ends.
  *
@@ -41,9 +41,9 @@ final class Workers implements Runnable {
 
     // guarded by the lock
     /** What is due, by its part; in the order in which it came. */
-    private final Map<Maintainable, Round> waiting = new LinkedHashMap<>();
+    private final Map<Maintainable, MaintenanceRound> waiting = new LinkedHashMap<>();
     /** What is being done. */
-    private final Map<Maintainable, Round> begun = new HashMap<>();
+    private final Map<Maintainable, MaintenanceRound> begun = new HashMap<>();
     private int started;
     private int idle;
     private long progressAt;
@@ -69,14 +69,14 @@ final class Workers implements Runnable {
     }
 
     /** Has a round done as soon as can be. */
-    void add(Round round) {
+    void add(MaintenanceRound round) {
         lock.lock();
         try {
-            Round now = begun.get(round.part());
+            MaintenanceRound now = begun.get(round.part());
             if (now != null) {
                 now.renewsMeanwhile(round);
             }
-            Round before = waiting.get(round.part());
+            MaintenanceRound before = waiting.get(round.part());
             if (before != null) {
                 before.add(round);
                 return;
@@ -117,7 +117,7 @@ final class Workers implements Runnable {
                 lock.unlock();
             }
             alone = alone || !start();
-            Round next = alone ? begin() : null;
+            MaintenanceRound next = alone ? begin() : null;
             if (next != null) {
                 carryOut(next);
             }
@@ -159,7 +159,7 @@ final class Workers implements Runnable {
         try {
             while (true) {
                 try {
-                    Round next = await();
+                    MaintenanceRound next = await();
                     if (next == null) {
                         return;
                     }
@@ -176,8 +176,8 @@ final class Workers implements Runnable {
     }
 
     /** Under the lock. {@return what is due and may be begun; null if nothing} */
-    private @Nullable Round nextFree() {
-        for (Map.Entry<Maintainable, Round> entry : waiting.entrySet()) {
+    private @Nullable MaintenanceRound nextFree() {
+        for (Map.Entry<Maintainable, MaintenanceRound> entry : waiting.entrySet()) {
             if (!begun.containsKey(entry.getKey())) {
                 return entry.getValue();
             }
@@ -186,12 +186,12 @@ final class Workers implements Runnable {
     }
 
     /** Waits until something is due. {@return null if the thread is to end} */
-    private @Nullable Round await() {
+    private @Nullable MaintenanceRound await() {
         lock.lock();
         try {
             long left = IDLE_NANOS;
             while (true) {
-                Round next = begin();
+                MaintenanceRound next = begin();
                 if (next != null) {
                     return next;
                 } else if (left <= 0 || idle > 0) {
@@ -212,10 +212,10 @@ final class Workers implements Runnable {
     }
 
     /** {@return what is due, which the caller has to carry out; null if nothing is} */
-    private @Nullable Round begin() {
+    private @Nullable MaintenanceRound begin() {
         lock.lock();
         try {
-            Round next = nextFree();
+            MaintenanceRound next = nextFree();
             if (next != null) {
                 begun.put(next.part(), next);
                 waiting.remove(next.part());
@@ -228,7 +228,7 @@ final class Workers implements Runnable {
     }
 
     /** Never throws, and whatever is thrown, the part can be looked after again. */
-    private void carryOut(Round round) {
+    private void carryOut(MaintenanceRound round) {
         GrowingPause pause = new GrowingPause();
         try {
             Thread.interrupted(); // an interrupt would close channels
@@ -243,7 +243,7 @@ final class Workers implements Runnable {
         }
     }
 
-    private boolean isEnded(Round round) {
+    private boolean isEnded(MaintenanceRound round) {
         try {
             lock.lock();
             try {

@@ -209,7 +209,7 @@ class HostileDirectoryTest {
                 Files.createSymbolicLink(file, victim);
 
                 Thread.currentThread().interrupt();
-                Path path = Anchor.pathOf(open);
+                Path path = DescriptorPath.pathOf(open);
                 assertThat(Thread.interrupted()).isTrue();
                 Files.setAttribute(path, "unix:mode", 0640);
                 Files.setAttribute(path, "unix:uid", Attacker.NOBODY);
@@ -306,7 +306,7 @@ class HostileDirectoryTest {
         @Test
         @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
         void isNoDirectory() {
-            assertThatIOException().isThrownBy(() -> Anchor.of(fifo));
+            assertThatIOException().isThrownBy(() -> DescriptorPath.of(fifo));
         }
 
         @Test
@@ -448,7 +448,7 @@ class HostileDirectoryTest {
             FileMode mode = FileMode.of(home);
             assertThat(mode.isShared()).isTrue();
             assertThat(FileMode.of(temp).isShared()).as("root's own").isFalse();
-            assertThatIOException().isThrownBy(() -> Anchor.of(Files.createSymbolicLink(home.resolve("link"), temp)));
+            assertThatIOException().isThrownBy(() -> DescriptorPath.of(Files.createSymbolicLink(home.resolve("link"), temp)));
         }
     }
 
@@ -463,22 +463,22 @@ class HostileDirectoryTest {
             Files.move(Files.writeString(home.resolve("new"), "alive"), record, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
             Object alive = FileKey.of(record);
 
-            FilePlace.deleteOnly(record, dead, inner);
+            FileLockStore.deleteOnly(record, dead, inner);
             assertThat(record).hasContent("alive");
             assertThat(FileKey.of(record)).isEqualTo(alive);
             assertThat(inner).isEmptyDirectory();
 
-            FilePlace.deleteOnly(record, alive, inner);
+            FileLockStore.deleteOnly(record, alive, inner);
             assertThat(record).doesNotExist();
             assertThat(inner).isEmptyDirectory();
-            FilePlace.deleteOnly(record, alive, inner);
+            FileLockStore.deleteOnly(record, alive, inner);
         }
 
         @Test
         void isPutBackThoughItIsADirectory() throws Exception {
             Files.createDirectory(inner);
             Path record = Files.createDirectory(home.resolve("session.jsonl.lock"));
-            FilePlace.deleteOnly(record, "another", inner);
+            FileLockStore.deleteOnly(record, "another", inner);
             assertThat(record).isEmptyDirectory();
             assertThat(inner).isEmptyDirectory();
         }

@@ -3,8 +3,8 @@ package dev.sessionlock.internal.directory;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sessionlock.internal.directory.LockContent.Empty;
-import dev.sessionlock.internal.directory.LockContent.Other;
-import dev.sessionlock.internal.directory.LockContent.Stranger;
+import dev.sessionlock.internal.directory.LockContent.NotALock;
+import dev.sessionlock.internal.directory.LockContent.Foreign;
 import dev.sessionlock.internal.directory.LockContent.Torn;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -36,24 +36,24 @@ class LockContentTest {
             "{\r\n\t\"starttime\":8812345, \"maxHoldMs\":300000, \"createdAt\":\"2026-02-09T06:32:23.123Z\", \"pid\":30522 }\r\n",
             "{\"pid\":30522,\"createdAt\":\"2026-02-09T06:32:23.123Z\",\"maxHoldMs\":300000,\"starttime\":8812345,\"extra\":{\"a\":[1,null]}}"})
     void openClawsLockIsAStrangers(String text) {
-        assertThat(parse(text)).isEqualTo(new Stranger(30522, SINCE, 8_812_345, 300_000));
+        assertThat(parse(text)).isEqualTo(new Foreign(30522, SINCE, 8_812_345, 300_000));
     }
 
     @Test
     void openClawsOlderLockNamesNoStartTime() {
         assertThat(parse("{\n  \"pid\": 30522,\n  \"createdAt\": \"2026-02-09T06:32:23.123Z\"\n}"))
-                .isEqualTo(new Stranger(30522, SINCE, -1, -1));
+                .isEqualTo(new Foreign(30522, SINCE, -1, -1));
     }
 
     @Test
     void aStrangerWhoseTimeIsNotUnderstoodIsStillAStranger() {
-        assertThat(parse("{\"pid\":30522,\"createdAt\":\"yesterday\"}")).isEqualTo(new Stranger(30522, null, -1, -1));
+        assertThat(parse("{\"pid\":30522,\"createdAt\":\"yesterday\"}")).isEqualTo(new Foreign(30522, null, -1, -1));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"30522", "30522\n", "  30522\n", "\n30522\r\n", "30522\0\0\0"})
     void aPidAloneIsAStrangers(String text) {
-        assertThat(parse(text)).isEqualTo(new Stranger(30522, null, -1, -1));
+        assertThat(parse(text)).isEqualTo(new Foreign(30522, null, -1, -1));
     }
 
     // ---- ours ----
@@ -90,7 +90,7 @@ class LockContentTest {
             "\ufeff30522", "\ufeff{\"pid\":30522,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}", "\ufeff", "hello", "\0hello", "LOCK\0\0",
             "\u2003{\"pid\":30522,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}"})
     void anythingElseIsNotALock(String text) {
-        assertThat(parse(text)).isInstanceOf(Other.class);
+        assertThat(parse(text)).isInstanceOf(NotALock.class);
     }
 
     @Test
@@ -100,24 +100,24 @@ class LockContentTest {
         byte[] head = {'D', 'I', 'R', 'C', 0, 0, 0, 2, 0, 0, 0, 1};
         System.arraycopy(head, 0, index, 0, head.length);
 
-        assertThat(LockContent.parse(index)).isInstanceOf(Other.class);
+        assertThat(LockContent.parse(index)).isInstanceOf(NotALock.class);
     }
 
     @Test
     void otherEncodingsAreNotALock() {
-        assertThat(LockContent.parse("30522".getBytes(StandardCharsets.UTF_16LE))).isInstanceOf(Other.class);
-        assertThat(LockContent.parse("30522".getBytes(StandardCharsets.UTF_16))).isInstanceOf(Other.class);
-        assertThat(LockContent.parse("\u00e4".getBytes(StandardCharsets.ISO_8859_1))).isInstanceOf(Other.class);
+        assertThat(LockContent.parse("30522".getBytes(StandardCharsets.UTF_16LE))).isInstanceOf(NotALock.class);
+        assertThat(LockContent.parse("30522".getBytes(StandardCharsets.UTF_16))).isInstanceOf(NotALock.class);
+        assertThat(LockContent.parse("\u00e4".getBytes(StandardCharsets.ISO_8859_1))).isInstanceOf(NotALock.class);
     }
 
     @Test
     void hugeAndDeeplyNestedFilesAreNotALockAndHarmNothing() {
-        assertThat(parse("x".repeat(64 * 1024))).isInstanceOf(Other.class);
-        assertThat(parse("{\"a\":" + "[".repeat(60_000))).isInstanceOf(Other.class);
-        assertThat(parse("{\"a\":".repeat(12_000))).isInstanceOf(Other.class);
-        assertThat(parse("{\"a\":" + "{\"a\":[".repeat(5_000) + "1" + "]}".repeat(5_000) + "}")).isInstanceOf(Other.class);
-        assertThat(parse("9".repeat(64 * 1024))).isInstanceOf(Other.class);
-        assertThat(parse("{\"a\":" + "9".repeat(60_000) + "}")).isInstanceOf(Other.class);
+        assertThat(parse("x".repeat(64 * 1024))).isInstanceOf(NotALock.class);
+        assertThat(parse("{\"a\":" + "[".repeat(60_000))).isInstanceOf(NotALock.class);
+        assertThat(parse("{\"a\":".repeat(12_000))).isInstanceOf(NotALock.class);
+        assertThat(parse("{\"a\":" + "{\"a\":[".repeat(5_000) + "1" + "]}".repeat(5_000) + "}")).isInstanceOf(NotALock.class);
+        assertThat(parse("9".repeat(64 * 1024))).isInstanceOf(NotALock.class);
+        assertThat(parse("{\"a\":" + "9".repeat(60_000) + "}")).isInstanceOf(NotALock.class);
     }
 
     // ---- empty and torn ----
@@ -148,9 +148,9 @@ class LockContentTest {
 
     @Test
     void aBrokenJsonFileOfAnotherKindIsNotTakenForATornLock() {
-        assertThat(parse("{ \"_readme\": [ \"x\"")).isInstanceOf(Other.class);
-        assertThat(parse("{\"pip\":1")).isInstanceOf(Other.class);
-        assertThat(parse("{\"version\":")).isInstanceOf(Other.class);
+        assertThat(parse("{ \"_readme\": [ \"x\"")).isInstanceOf(NotALock.class);
+        assertThat(parse("{\"pip\":1")).isInstanceOf(NotALock.class);
+        assertThat(parse("{\"version\":")).isInstanceOf(NotALock.class);
     }
 
     @ParameterizedTest
@@ -174,7 +174,7 @@ class LockContentTest {
         byte[] later = text.getBytes(StandardCharsets.UTF_8);
         System.arraycopy(RecordCodec.digits(RecordCodec.checksum(later, end)), 0, later, end + 8, 8);
 
-        assertThat(LockContent.parse(later)).isEqualTo(new Stranger(77, SINCE, 5, 1000));
+        assertThat(LockContent.parse(later)).isEqualTo(new Foreign(77, SINCE, 5, 1000));
     }
 
     @Test
@@ -211,7 +211,7 @@ class LockContentTest {
             System.arraycopy(crc, 0, bytes, at, crc.length);
             bytes[RecordCodec.SIZE - 2] = '}';
             bytes[RecordCodec.SIZE - 1] = '\n';
-            assertThat(LockContent.parse(bytes)).isInstanceOf(Other.class);
+            assertThat(LockContent.parse(bytes)).isInstanceOf(NotALock.class);
         }
     }
 

@@ -89,21 +89,21 @@ class LockDirectoryTest {
 
     @Test
     void aRecordIsLookedAtAgainOnceANameHasChangedThereAndNotBefore() throws Exception {
-        LockPlace place = directory.place("s.jsonl");
-        LockPlace.Slip slip = place.write(
+        LockStore store = directory.store("s.jsonl");
+        LockStore.RecordFile recordFile = store.write(
                 new LockRecord(1, 0, -1, -1, "s.jsonl", 7, null, -1, null, null, null, null, null, true, 1000, 0, 0));
-        place.link(slip, LockPlace.Spot.LOCK);
-        assertThat(place.isStillAt(slip, LockPlace.Spot.LOCK)).isTrue();
-        Path moved = Files.move(place.lockFile(), temp.resolve("moved"));
-        assertThat(place.isStillAt(slip, LockPlace.Spot.LOCK)).as("changed of late, and looked at each time").isFalse();
-        Files.move(moved, place.lockFile());
+        store.link(recordFile, LockStore.RecordLocation.LOCK);
+        assertThat(store.isStillAt(recordFile, LockStore.RecordLocation.LOCK)).isTrue();
+        Path moved = Files.move(store.lockFile(), temp.resolve("moved"));
+        assertThat(store.isStillAt(recordFile, LockStore.RecordLocation.LOCK)).as("changed of late, and looked at each time").isFalse();
+        Files.move(moved, store.lockFile());
         Awaitility.await().pollInterval(Duration.ofMillis(3_300)).atMost(Duration.ofSeconds(60)) // each try changes the names anew
-                .until(() -> isNotLookedAt(place, slip, moved));
+                .until(() -> isNotLookedAt(store, recordFile, moved));
 
-        Files.move(place.lockFile(), moved);
+        Files.move(store.lockFile(), moved);
         Files.setLastModifiedTime(dir, FileTime.from(Instant.now().minusSeconds(3_600))); // as tar and rsync do, having changed names there
-        Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> !place.isStillAt(slip, LockPlace.Spot.LOCK));
-        place.retire(slip);
+        Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> !store.isStillAt(recordFile, LockStore.RecordLocation.LOCK));
+        store.retire(recordFile);
     }
 
     @Test
@@ -129,15 +129,15 @@ class LockDirectoryTest {
     }
 
     /** A look at the directory counts for a moment: a record that is away for less than that is not missed, unless it is looked at. */
-    private static boolean isNotLookedAt(LockPlace place, LockPlace.Slip slip, Path moved) throws IOException {
-        if (!place.isStillAt(slip, LockPlace.Spot.LOCK)) {
+    private static boolean isNotLookedAt(LockStore store, LockStore.RecordFile recordFile, Path moved) throws IOException {
+        if (!store.isStillAt(recordFile, LockStore.RecordLocation.LOCK)) {
             return false;
         }
-        Files.move(place.lockFile(), moved);
-        boolean missed = !place.isStillAt(slip, LockPlace.Spot.LOCK);
-        place.lookAfresh();
-        assertThat(place.isStillAt(slip, LockPlace.Spot.LOCK)).as("who looks afresh looks in any case").isFalse();
-        Files.move(moved, place.lockFile());
+        Files.move(store.lockFile(), moved);
+        boolean missed = !store.isStillAt(recordFile, LockStore.RecordLocation.LOCK);
+        store.lookAfresh();
+        assertThat(store.isStillAt(recordFile, LockStore.RecordLocation.LOCK)).as("who looks afresh looks in any case").isFalse();
+        Files.move(moved, store.lockFile());
         return !missed;
     }
 
@@ -158,7 +158,7 @@ class LockDirectoryTest {
     void oneThatWasAwayAtALookIsOpenedAnewThoughItIsBack() throws IOException {
         Path inner = dir.resolve(".session-locks");
         Path aside = Files.move(inner, temp.resolve("aside"));
-        directory.place("s.jsonl").lookAfresh(); // as a user's verifyHeld does
+        directory.store("s.jsonl").lookAfresh(); // as a user's verifyHeld does
         Files.move(aside, inner);
         assertThat(directory.verify()).as("others may have come in meanwhile").isFalse();
 
@@ -166,11 +166,11 @@ class LockDirectoryTest {
         try {
             assertThat(again.guards()).as("the same files may not be opened twice").isSameAs(directory.guards());
             assertThat(again.verify()).isTrue();
-            LockPlace place = again.place("s.jsonl");
-            assertThat(place.tryByte(0)).isTrue();
-            place.lookAfresh();
-            assertThat(place.displaced()).as("or each lock that is taken here would be lost at the keeper's next look").isNull();
-            place.freeByte(0);
+            LockStore store = again.store("s.jsonl");
+            assertThat(store.tryByte(0)).isTrue();
+            store.lookAfresh();
+            assertThat(store.displaced()).as("or each lock that is taken here would be lost at the keeper's next look").isNull();
+            store.freeByte(0);
         } finally {
             OPEN.unpin(again);
         }
@@ -178,31 +178,31 @@ class LockDirectoryTest {
 
     @Test
     void oneThatIsAwayIsMissedByALookAroundThoughAllWasLookedAtAMomentAgo() throws IOException {
-        LockPlace place = directory.place("s.jsonl");
-        place.lookAround();
-        assertThat(place.displaced()).isNull();
+        LockStore store = directory.store("s.jsonl");
+        store.lookAround();
+        assertThat(store.displaced()).isNull();
         Files.move(dir.resolve(".session-locks"), temp.resolve("aside"));
-        place.lookAround();
-        assertThat(place.displaced()).contains("was replaced");
+        store.lookAround();
+        assertThat(store.displaced()).contains("was replaced");
     }
 
     @Test
     void oneThatIsForgottenSaysSoToWhoeverStillHoldsALockThere() {
-        LockPlace place = directory.place("s.jsonl");
+        LockStore store = directory.store("s.jsonl");
         OPEN.forget(directory);
-        assertThat(place.displaced()).as("another of the same inode number may lie there by now").contains("was replaced");
+        assertThat(store.displaced()).as("another of the same inode number may lie there by now").contains("was replaced");
     }
 
     @Test
     void aByteThatWasGivenBackIsNotTakenForOurs() throws IOException {
-        LockPlace place = directory.place("s.jsonl");
-        assertThat(place.tryByte(0)).isTrue();
-        assertThat(place.kernelHasByte(0)).as("not asked yet").isNull();
-        place.lookAfresh();
-        assertThat(place.kernelHasByte(0)).isTrue();
-        place.freeByte(0);
-        place.lookAfresh();
-        assertThat(place.kernelHasByte(0)).isFalse();
+        LockStore store = directory.store("s.jsonl");
+        assertThat(store.tryByte(0)).isTrue();
+        assertThat(store.kernelHasByte(0)).as("not asked yet").isNull();
+        store.lookAfresh();
+        assertThat(store.kernelHasByte(0)).isTrue();
+        store.freeByte(0);
+        store.lookAfresh();
+        assertThat(store.kernelHasByte(0)).isFalse();
     }
 
     @Test
@@ -214,7 +214,7 @@ class LockDirectoryTest {
             assertThat(there.guards()).as("the same files may not be opened twice").isSameAs(directory.guards());
             assertThat(there.guards().trySeat(1, 0)).isNull();
             assertThat(there.verify()).isTrue();
-            assertThat(there.kernelHas(1, Guards.positionOf(1, 0), 0)).isTrue();
+            assertThat(there.kernelHas(1, GuardFiles.positionOf(1, 0), 0)).isTrue();
         } finally {
             held.release();
             OPEN.unpin(there);
@@ -235,7 +235,7 @@ class LockDirectoryTest {
             for (int look = 0; look < 50; look++) {
                 directory.verify();
                 for (long h = 1; h <= 400; h++) {
-                    assertThat(directory.kernelHas(0, Guards.positionOf(64 * 1_000 * h, 0), 0)).isTrue();
+                    assertThat(directory.kernelHas(0, GuardFiles.positionOf(64 * 1_000 * h, 0), 0)).isTrue();
                 }
             }
         } finally {
@@ -263,32 +263,32 @@ class LockDirectoryTest {
         FileLock one = directory.guards().trySeat(h, 0);
         FileLock two = directory.guards().trySeat(h, 1);
         FileLock three = directory.guards().trySeat(h + 64, 0);
-        assertThat(directory.kernelHas(5, Guards.positionOf(h, 0), Clock.SYSTEM.nanos())).as("not asked yet").isNull();
+        assertThat(directory.kernelHas(5, GuardFiles.positionOf(h, 0), Clock.SYSTEM.nanos())).as("not asked yet").isNull();
         assertThat(directory.verify()).isTrue();
-        for (long position : new long[] {Guards.positionOf(h, 0), Guards.positionOf(h, 1), Guards.positionOf(h + 64, 0)}) {
+        for (long position : new long[] {GuardFiles.positionOf(h, 0), GuardFiles.positionOf(h, 1), GuardFiles.positionOf(h + 64, 0)}) {
             assertThat(directory.kernelHas(5, position, 0)).isTrue();
             assertThat(directory.kernelHas(5, position, Clock.SYSTEM.nanos())).as("taken after the look").isNull();
             assertThat(directory.kernelHas(6, position, 0)).isFalse();
         }
-        assertThat(directory.kernelHas(5, Guards.positionOf(h + 64, 1), 0)).isFalse();
+        assertThat(directory.kernelHas(5, GuardFiles.positionOf(h + 64, 1), 0)).isFalse();
         two.release();
         directory.verify();
-        assertThat(directory.kernelHas(5, Guards.positionOf(h, 1), 0)).isFalse();
-        assertThat(directory.kernelHas(5, Guards.positionOf(h, 0), 0)).isTrue();
+        assertThat(directory.kernelHas(5, GuardFiles.positionOf(h, 1), 0)).isFalse();
+        assertThat(directory.kernelHas(5, GuardFiles.positionOf(h, 0), 0)).isTrue();
         one.release();
         three.release();
     }
 
     @Test
     void aBoardThatWasRemovedIsMadeAnewUnlessEverythingIsJustBeingDeleted() throws IOException {
-        Board before = directory.board();
+        SharedTable before = directory.table();
         Path board = dir.resolve(".session-locks/board");
         Files.delete(board);
         assertThat(directory.verify()).isTrue();
         assertThat(board).as("rm -rf may be under way").doesNotExist();
         assertThat(directory.verify()).isTrue();
-        assertThat(directory.board()).isNotSameAs(before);
-        assertThat(directory.board().isInPlace()).isTrue();
+        assertThat(directory.table()).isNotSameAs(before);
+        assertThat(directory.table().isInPlace()).isTrue();
     }
 
     @Test
@@ -308,17 +308,17 @@ class LockDirectoryTest {
         Path other = Files.createDirectory(temp.resolve("folding"));
         FileMode mode = FileMode.of(other);
         Files.createDirectory(other.resolve(".session-locks"));
-        Guards guards = new Guards(other.resolve(".session-locks"), mode);
-        LockDirectory folding = new LockDirectory(other, FileKey.of(other.resolve(".session-locks")), new Traits(null, true), mode, guards);
+        GuardFiles guards = new GuardFiles(other.resolve(".session-locks"), mode);
+        LockDirectory folding = new LockDirectory(other, FileKey.of(other.resolve(".session-locks")), new FileSystemTraits(null, true), mode, guards);
         try {
             assertThat(folding.key("SESSION")).isEqualTo(folding.key("session"));
-            LockPlace capitals = folding.place("SESSION.jsonl");
-            LockPlace small = folding.place("session.jsonl");
+            LockStore capitals = folding.store("SESSION.jsonl");
+            LockStore small = folding.store("session.jsonl");
             assertThat(capitals.tryByte(0)).isTrue();
             assertThat(small.tryByte(0)).as("one lock, though two spellings").isFalse();
-            assertThat(small.findLine()).isNull();
-            Lines.publish(capitals.claimLine(), 0, 42);
-            assertThat(small.findLine().until(0)).isEqualTo(42);
+            assertThat(small.findEntry()).isNull();
+            TableEntries.publish(capitals.claimEntry(), 0, 42);
+            assertThat(small.findEntry().expiry(0)).isEqualTo(42);
             capitals.freeByte(0);
             assertThat(small.tryByte(0)).isTrue();
             small.freeByte(0);
@@ -332,15 +332,15 @@ class LockDirectoryTest {
         Path other = Files.createDirectory(temp.resolve("nfs"));
         FileMode mode = FileMode.of(other);
         Files.createDirectory(other.resolve(".session-locks"));
-        Guards guards = new Guards(other.resolve(".session-locks"), mode);
-        LockDirectory network = new LockDirectory(other, FileKey.of(other.resolve(".session-locks")), new Traits("nfs4", false), mode, guards);
+        GuardFiles guards = new GuardFiles(other.resolve(".session-locks"), mode);
+        LockDirectory network = new LockDirectory(other, FileKey.of(other.resolve(".session-locks")), new FileSystemTraits("nfs4", false), mode, guards);
         try {
-            assertThat(network.board()).isNull();
-            LockPlace place = network.place("x");
-            assertThat(place.shared()).isFalse();
-            assertThat(place.findLine()).isNull();
-            long first = place.claimLine().drawToken(5);
-            assertThat(place.claimLine().drawToken(0)).isGreaterThan(first);
+            assertThat(network.table()).isNull();
+            LockStore store = network.store("x");
+            assertThat(store.shared()).isFalse();
+            assertThat(store.findEntry()).isNull();
+            long first = store.claimEntry().drawToken(5);
+            assertThat(store.claimEntry().drawToken(0)).isGreaterThan(first);
             assertThat(other.resolve(".session-locks/board")).doesNotExist();
         } finally {
             guards.leave();
@@ -350,42 +350,42 @@ class LockDirectoryTest {
     @Test
     void withoutHardLinksARecordIsCreatedWholeOrNotAtAllAndRewrittenInPlace() throws IOException {
         directory.withoutHardLinks();
-        LockPlace place = directory.place("x");
+        LockStore store = directory.store("x");
         LockRecord record = new LockRecord(1, 0, -1, -1, "x", 7, null, -1, null, null, null, null, null, true, 1000, 0, 0);
-        LockPlace.Slip slip = place.write(record);
-        assertThat(place.link(slip, LockPlace.Spot.LOCK)).isTrue();
-        assertThat(place.isAt(slip, LockPlace.Spot.LOCK)).isTrue();
-        assertThat(place.find(LockPlace.Spot.LOCK).content()).isEqualTo(new LockContent.Ours(record));
-        LockPlace.Slip second = place.write(record);
-        assertThat(place.link(second, LockPlace.Spot.LOCK)).as("the name is taken").isFalse();
-        assertThat(place.isAt(second, LockPlace.Spot.LOCK)).isFalse();
+        LockStore.RecordFile recordFile = store.write(record);
+        assertThat(store.link(recordFile, LockStore.RecordLocation.LOCK)).isTrue();
+        assertThat(store.isAt(recordFile, LockStore.RecordLocation.LOCK)).isTrue();
+        assertThat(store.find(LockStore.RecordLocation.LOCK).content()).isEqualTo(new LockContent.Ours(record));
+        LockStore.RecordFile second = store.write(record);
+        assertThat(store.link(second, LockStore.RecordLocation.LOCK)).as("the name is taken").isFalse();
+        assertThat(store.isAt(second, LockStore.RecordLocation.LOCK)).isFalse();
         LockRecord renewed = new LockRecord(1, 0, -1, -1, "x", 8, null, -1, null, null, null, null, null, true, 1000, 9, 9);
-        place.rewrite(slip, renewed);
-        assertThat(place.find(LockPlace.Spot.LOCK).content()).isEqualTo(new LockContent.Ours(renewed));
+        store.rewrite(recordFile, renewed);
+        assertThat(store.find(LockStore.RecordLocation.LOCK).content()).isEqualTo(new LockContent.Ours(renewed));
         Files.move(dir.resolve("x.lock"), dir.resolve("aside")); // kept, so that its inode is not used again
         Files.writeString(dir.resolve("x.lock"), "a stranger's");
-        place.rewrite(slip, record);
+        store.rewrite(recordFile, record);
         assertThat(dir.resolve("x.lock")).as("not ours any more").hasContent("a stranger's");
-        place.recycle(slip);
-        place.recycle(second);
+        store.recycle(recordFile);
+        store.recycle(second);
         assertThat(dir.resolve(".session-locks").toFile().list((d, name) -> name.startsWith("claim-"))).isEmpty();
     }
 
     @Test
     void withoutHardLinksAStrangersFileOfTheSameInodeNumberIsNotTakenForOurs() throws IOException {
         directory.withoutHardLinks();
-        LockPlace place = directory.place("x");
+        LockStore store = directory.store("x");
         LockRecord record = new LockRecord(1, 0, -1, -1, "x", 7, null, -1, null, null, null, null, null, true, 1000, 0, 0);
         for (int i = 0; i < 20; i++) {
-            LockPlace.Slip slip = place.write(record);
-            assertThat(place.link(slip, LockPlace.Spot.LOCK)).isTrue();
+            LockStore.RecordFile recordFile = store.write(record);
+            assertThat(store.link(recordFile, LockStore.RecordLocation.LOCK)).isTrue();
             Files.delete(dir.resolve("x.lock"));
             Files.writeString(dir.resolve("x.lock"), "a stranger's"); // ext4 gives it the number that has just become free
-            assertThat(place.isAt(slip, LockPlace.Spot.LOCK)).isFalse();
-            place.rewrite(slip, record);
+            assertThat(store.isAt(recordFile, LockStore.RecordLocation.LOCK)).isFalse();
+            store.rewrite(recordFile, record);
             assertThat(dir.resolve("x.lock")).hasContent("a stranger's");
             Files.delete(dir.resolve("x.lock"));
-            place.retire(slip);
+            store.retire(recordFile);
         }
     }
 }

@@ -16,11 +16,11 @@ import org.junit.jupiter.api.io.TempDir;
 class ProcessMarkTest {
     @TempDir
     Path dir;
-    private Guards guards;
+    private GuardFiles guards;
 
     @BeforeEach
     void open() throws IOException {
-        guards = new Guards(dir, FileMode.of(dir));
+        guards = new GuardFiles(dir, FileMode.of(dir));
         guards.enter(dir);
     }
 
@@ -71,7 +71,7 @@ class ProcessMarkTest {
         mark.take();
         assertThat(mark.getAsLong()).isEqualTo(8);
         mark.verify((position, takenAt) -> {
-            assertThat(position).isEqualTo(Guards.positionOfMark(8));
+            assertThat(position).isEqualTo(GuardFiles.positionOfMark(8));
             return true;
         });
         mark.free();

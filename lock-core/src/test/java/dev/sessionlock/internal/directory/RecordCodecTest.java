@@ -218,7 +218,7 @@ class RecordCodecTest {
     /** Neither a record of ours nor a stranger's, whose process would be looked up: the pid could be that of anybody. */
     private static void assertThatNobodyOwns(byte[] bytes) {
         LockContent content = LockContent.parse(bytes);
-        if (content instanceof LockContent.Ours || content instanceof LockContent.Stranger) {
+        if (content instanceof LockContent.Ours || content instanceof LockContent.Foreign) {
             throw new AssertionError("taken for a lock: " + content + "\n" + new String(bytes, StandardCharsets.UTF_8));
         }
     }

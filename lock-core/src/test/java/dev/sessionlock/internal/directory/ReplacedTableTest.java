@@ -40,11 +40,11 @@ class ReplacedTableTest {
 
     /** What a process that opens the table now sees of the lock. */
     private long until(Path of) throws Exception {
-        Board board = Board.openToLook(dir.resolve(LockDirectory.INNER), ProcessIdentity.current());
+        SharedTable table = SharedTable.openToLook(dir.resolve(LockDirectory.INNER), ProcessIdentity.current());
         try {
-            return board.find(LockName.hash(of.getFileName().toString())).until(0);
+            return table.find(LockName.hash(of.getFileName().toString())).expiry(0);
         } finally {
-            board.close();
+            table.close();
         }
     }
 
@@ -52,7 +52,7 @@ class ReplacedTableTest {
     void lockIsTakenOnTheNewOne() throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
             locks.acquire(session).close();
-            replace(Board.FILE);
+            replace(SharedTable.FILE);
             try (SessionLock lock = locks.acquire(session)) {
                 assertThat(until(session)).isNotZero();
                 lock.ensureHeld();
@@ -82,7 +82,7 @@ class ReplacedTableTest {
     void lockIsTakenWhereTheTableIsMissing() throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
             locks.acquire(session).close();
-            Files.delete(dir.resolve(LockDirectory.INNER).resolve(Board.FILE));
+            Files.delete(dir.resolve(LockDirectory.INNER).resolve(SharedTable.FILE));
             try (SessionLock lock = locks.acquire(session)) {
                 lock.ensureHeld();
             }
@@ -122,7 +122,7 @@ class ReplacedTableTest {
 
         @Test
         void aTableThatIsReplacedIsNoticed() throws Exception {
-            replace(Board.FILE);
+            replace(SharedTable.FILE);
             requireNewTableIsUsed();
         }
 
@@ -130,7 +130,7 @@ class ReplacedTableTest {
         @Test
         void soItIsIfTheTimeOfTheFolderIsSetBack() throws Exception {
             FileTime before = Files.getLastModifiedTime(inner);
-            replace(Board.FILE);
+            replace(SharedTable.FILE);
             Files.setLastModifiedTime(inner, before);
             requireNewTableIsUsed();
         }

@@ -115,14 +115,14 @@ abstract class TableWordsTest {
     static final class Positioned extends TableWordsTest {
         @Override
         TableWords open(Path path, int size, boolean readOnly) throws IOException {
-            return PositionedWords.opener(new Board.Bytes() {
+            return PositionedWords.opener(new SharedTable.TableBytes() {
                 @Override
                 public boolean holdingBoth(long h, Runnable clear) {
                     throw new AssertionError();
                 }
 
                 @Override
-                public <T> T holdingSetup(Step<T> step) throws IOException {
+                public <T> T holdingSetup(BytesStep<T> step) throws IOException {
                     setups.incrementAndGet();
                     return step.run();
                 }

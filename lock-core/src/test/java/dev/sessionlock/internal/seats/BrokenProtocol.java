@@ -3,7 +3,7 @@ package dev.sessionlock.internal.seats;
 import dev.sessionlock.internal.seats.Schedule.Breed;
 import dev.sessionlock.internal.seats.Schedule.Promise;
 import dev.sessionlock.internal.system.ProcessIdentity;
-import dev.sessionlock.internal.system.Vitality;
+import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import java.util.EnumSet;
@@ -18,7 +18,7 @@ enum BrokenProtocol {
 
     NO_LOOK_AT_THE_OTHER_SEAT(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new LyingPlace(directory, journal, self, offset) {
                 @Override
                 long readUntil(int seat) {
@@ -30,7 +30,7 @@ enum BrokenProtocol {
 
     LOOKS_BEFORE_IT_PUBLISHES(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new LyingPlace(directory, journal, self, offset) {
                 private final long[] seen = new long[2];
                 private boolean published;
@@ -60,7 +60,7 @@ enum BrokenProtocol {
     /** As without the full fence: what was written is still in the store buffer when the other's word is read. */
     NO_FENCE_BETWEEN_PUBLISHING_AND_LOOKING(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new LyingPlace(directory, journal, self, offset) {
                 private int buffered = -1;
                 private long value;
@@ -94,7 +94,7 @@ enum BrokenProtocol {
 
     NO_LOOK_AT_ITS_OWN_CLOCK_AT_THE_END(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new LyingPlace(directory, journal, self, offset) {
                 @Override
                 void linked() {
@@ -106,7 +106,7 @@ enum BrokenProtocol {
 
     LATE_RENEWAL_COUNTED(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new LyingPlace(directory, journal, self, offset) {
                 @Override
                 void rewritten() {
@@ -118,7 +118,7 @@ enum BrokenProtocol {
 
     SEAT_1_TAKEN_WHATEVER_THE_OTHER_UNTIL_SAYS(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new LyingPlace(directory, journal, self, offset) {
                 @Override
                 long readUntil(int seat) {
@@ -130,7 +130,7 @@ enum BrokenProtocol {
 
     TOKEN_DRAWN_BEFORE_THE_LOOK(Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new LyingPlace(directory, journal, self, offset) {
                 private long early;
 
@@ -155,8 +155,8 @@ enum BrokenProtocol {
     /** And not from the last one: two within a microsecond, or a clock that is set back. */
     TOKEN_FROM_THE_CLOCK_ALONE(Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new SimulatedPlace(directory, journal, self, offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
                 @Override
                 long draw(long wallMicros) {
                     return directory.token = wallMicros;
@@ -167,8 +167,8 @@ enum BrokenProtocol {
 
     RENEWALS_THAT_LET_THEIR_UNTIL_LAPSE(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new SimulatedPlace(directory, journal, self, offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
                 private boolean published;
 
                 @Override
@@ -185,8 +185,8 @@ enum BrokenProtocol {
     /** Whoever comes back after the kernel has lost its byte does not see that the word is another's by now. */
     WORDS_OVERWRITTEN_BLINDLY(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new SimulatedPlace(directory, journal, self, offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
                 @Override
                 boolean isWord(int seat, long meant, long written) {
                     return true;
@@ -197,8 +197,8 @@ enum BrokenProtocol {
 
     UNTIL_SHORTER_THAN_THE_LEASE(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new SimulatedPlace(directory, journal, self, offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
                 @Override
                 void writeUntil(int seat, long value) {
                     super.writeUntil(seat, value == 0 ? 0 : value - 1_000_000_000L);
@@ -209,8 +209,8 @@ enum BrokenProtocol {
 
     UNTIL_OF_ONE_WHO_IS_NOT_TO_BE_PASSED_OVER_THAT_ENDS(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new SimulatedPlace(directory, journal, self, offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
                 @Override
                 void writeUntil(int seat, long value) {
                     super.writeUntil(seat, value > Hold.NEVER / 2 ? ownNow() + 1_000_000_000L : value);
@@ -221,8 +221,8 @@ enum BrokenProtocol {
 
     KERNEL_THAT_GIVES_A_BYTE_TO_TWO(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new SimulatedPlace(directory, journal, self, offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
                 @Override
                 boolean kernelGives(int seat) {
                     directory.owner[seat] = this;
@@ -234,8 +234,8 @@ enum BrokenProtocol {
 
     LEASES_ON_THE_WALL_CLOCK(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new SimulatedPlace(directory, journal, self, offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
                 @Override
                 long ownNow() {
                     return directory.wallMicros * 1_000;
@@ -247,8 +247,8 @@ enum BrokenProtocol {
     /** One who is frozen between the two stops everybody. */
     BOTH_BYTES_HELD_AT_ONCE(Promise.NEVER_STUCK) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new SimulatedPlace(directory, journal, self, offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
                 private boolean successorSeen;
                 private boolean kept;
 
@@ -292,10 +292,10 @@ enum BrokenProtocol {
     /** A process that was born with the pid of a dead one speaks for its record, and if it wants the lock itself it waits for itself. */
     PID_WITHOUT_START_TIME(Promise.NEVER_STUCK) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new SimulatedPlace(directory, journal, self, offset) {
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
                 @Override
-                Vitality look(long pid, long startTicks) {
+                Liveness look(long pid, long startTicks) {
                     return super.look(pid, -1);
                 }
             };
@@ -304,18 +304,18 @@ enum BrokenProtocol {
 
     STAT_JUDGE_AND_UNLINK(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new SimulatedPlace(directory, journal, self, offset);
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset);
         }
 
         @Override
-        EngineLock engine(SimulatedPlace place, long process) {
+        EngineLock engine(SimulatedStore place, long process) {
             return new StealingEngine(place);
         }
     };
 
     /** Lies of its clock, once and again: as if nobody had looked at it. */
-    private abstract static class LyingPlace extends SimulatedPlace {
+    private abstract static class LyingPlace extends SimulatedStore {
         /** The clock as it was read last, and as it was when until was published. */
         private long read;
         private long readBeforePublishing;
@@ -358,21 +358,21 @@ enum BrokenProtocol {
         return breaks;
     }
 
-    abstract SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset);
+    abstract SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset);
 
-    EngineLock engine(SimulatedPlace place, long process) {
+    EngineLock engine(SimulatedStore place, long process) {
         return new SeatEngine(place);
     }
 
     Breed breed() {
         return new Breed() {
             @Override
-            public SimulatedPlace place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long clockOffset) {
+            public SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long clockOffset) {
                 return BrokenProtocol.this.place(directory, journal, self, clockOffset);
             }
 
             @Override
-            public EngineLock engine(SimulatedPlace place, long process) {
+            public EngineLock engine(SimulatedStore place, long process) {
                 return BrokenProtocol.this.engine(place, process);
             }
         };

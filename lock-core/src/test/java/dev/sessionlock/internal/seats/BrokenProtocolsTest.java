@@ -21,7 +21,7 @@ class BrokenProtocolsTest {
             Schedule.Broken caught = run(seed, broken.breed());
             if (caught != null && broken.breaks().contains(caught.promise())) {
                 System.out.println(broken + ": caught after " + (seed - FIRST_SEED + 1) + " schedules; " + caught.getMessage());
-                assertThat(run(seed, SimulatedPlace::new)).as("the sound protocol on the schedule that broke the other").isNull();
+                assertThat(run(seed, SimulatedStore::new)).as("the sound protocol on the schedule that broke the other").isNull();
                 return;
             }
         }

@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.sessionlock.internal.system.KernelLocks;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.LockEngine.Site;
-import dev.sessionlock.spi.LockEngine.Whereabouts;
-import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.LockEngine.LockNamespace;
+import dev.sessionlock.spi.LockEngine.LockId;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.File;
 import java.io.IOException;
@@ -95,24 +95,24 @@ class EngineOverflowTest {
 
         private void run() throws Exception {
             Path file = dir.resolve("session.jsonl");
-            Whereabouts where = FileEngine.OF_THIS_PROCESS.whereabouts(file, false);
-            Site first = FileEngine.OF_THIS_PROCESS.pin(where);
+            LockId id = FileEngine.OF_THIS_PROCESS.idOf(file, false);
+            LockNamespace first = FileEngine.OF_THIS_PROCESS.pin(id);
             EngineLock lock = first.lock("session.jsonl");
             for (int i = 0; i < 3; i++) { // so that all classes are there
-                Taken taken = lock.take(TERMS);
+                AcquireResult taken = lock.take(TERMS);
                 lock.check((Hold) taken, true);
                 lock.renew((Hold) taken, -1);
                 lock.release((Hold) taken);
                 lock.tidy();
                 FileEngine.OF_THIS_PROCESS.verify();
-                FileEngine.OF_THIS_PROCESS.pin(where).unpin();
+                FileEngine.OF_THIS_PROCESS.pin(id).unpin();
             }
             int deepest = deepest();
             for (int round = 0; round < FRAMES * PADS; round++) {
                 pad = round % PADS;
                 int at = deepest - round / PADS;
                 overflow(at, () -> {
-                    Taken taken = lock.take(TERMS);
+                    AcquireResult taken = lock.take(TERMS);
                     hold = taken instanceof Hold it ? it : null;
                 });
                 if (hold == null) {
@@ -127,7 +127,7 @@ class EngineOverflowTest {
                 overflow(at, () -> lock.release(held));
                 lock.release(held);
                 finish(lock);
-                overflow(at, () -> FileEngine.OF_THIS_PROCESS.pin(where).unpin());
+                overflow(at, () -> FileEngine.OF_THIS_PROCESS.pin(id).unpin());
                 overflow(at, FileEngine.OF_THIS_PROCESS::verify);
                 mustBeFree(lock, round);
             }

@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import dev.sessionlock.LockLostException.Reason;
-import dev.sessionlock.internal.directory.Line;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.spi.EngineLock;
-import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
@@ -28,13 +28,13 @@ class FailingTableTest {
     private final SeatEngine engine = new SeatEngine(place);
 
     /** A place whose table fails from some access on, until it is made anew, if it ever is. */
-    private final class Table extends SimulatedPlace {
+    private final class Table extends SimulatedStore {
         private int accessesLeft = Integer.MAX_VALUE;
         private boolean failed;
         private boolean isMadeAnew;
 
         Table() {
-            super(FailingTableTest.this.directory, new Journal(op -> { }), SimulatedPlace.process(100, 100, "pids-1", "time-1"), 0);
+            super(FailingTableTest.this.directory, new Journal(op -> { }), SimulatedStore.process(100, 100, "pids-1", "time-1"), 0);
             directory.processes.put(100L, 100L);
         }
 
@@ -57,7 +57,7 @@ class FailingTableTest {
         }
 
         @Override
-        public void lineFailed() {
+        public void entryFailed() {
             if (isMadeAnew) {
                 works();
             }
@@ -70,21 +70,21 @@ class FailingTableTest {
         }
 
         @Override
-        public Line findLine() throws IOException {
-            Line line = super.findLine();
-            return line == null ? null : failing(line);
+        public TableEntry findEntry() throws IOException {
+            TableEntry entry = super.findEntry();
+            return entry == null ? null : failing(entry);
         }
 
         @Override
-        public Line claimLine() throws IOException {
-            return failing(super.claimLine());
+        public TableEntry claimEntry() throws IOException {
+            return failing(super.claimEntry());
         }
 
-        private Line failing(Line line) {
-            return (Line) Proxy.newProxyInstance(Line.class.getClassLoader(), new Class<?>[] {Line.class}, (proxy, method, args) -> {
+        private TableEntry failing(TableEntry entry) {
+            return (TableEntry) Proxy.newProxyInstance(TableEntry.class.getClassLoader(), new Class<?>[] {TableEntry.class}, (proxy, method, args) -> {
                 access();
                 try {
-                    return method.invoke(line, args);
+                    return method.invoke(entry, args);
                 } catch (InvocationTargetException e) {
                     throw e.getCause();
                 }
@@ -94,7 +94,7 @@ class FailingTableTest {
 
     private void assertNobodyHasAByte() {
         assertThat(directory.owner).containsOnlyNulls();
-        assertThat(directory.at(Spot.LOCK)).isNull();
+        assertThat(directory.at(RecordLocation.LOCK)).isNull();
     }
 
     @Test
@@ -103,7 +103,7 @@ class FailingTableTest {
         do {
             place.failFrom(at++, false);
             try {
-                Taken taken = engine.take(TERMS);
+                AcquireResult taken = engine.take(TERMS);
                 assertThat(taken).isInstanceOf(SeatHold.class);
                 assertThat(place.failed).as("got it from a table that failed").isFalse();
                 engine.release((SeatHold) taken); // which may fail itself
@@ -145,10 +145,10 @@ class FailingTableTest {
                 assertThatIOException().isThrownBy(() -> engine.renew(hold, -1)).withMessageContaining("cut short");
                 assertThat(hold.lossInWords(Reason.LEASE_EXPIRED)).contains("could not be renewed").contains("cut short");
                 assertThat(engine.othersWait(hold, 1_000)).isFalse();
-                assertThat(engine.othersWant(hold, 1_000)).isFalse();
+                assertThat(engine.othersTryOrWait(hold, 1_000)).isFalse();
                 assertThat(engine.reuse(hold, "next")).isFalse();
                 assertThatIOException().isThrownBy(() -> engine.handOver(hold, OTHER_TERMS));
-                engine.raiseHand(true);
+                engine.setWaiterMark(true);
             }
             engine.release(hold);
             place.works();
@@ -163,7 +163,7 @@ class FailingTableTest {
         LockContent dead = new LockContent.Ours(new LockRecord(999, 0, -1, 1, "session.jsonl", 1, "moss", -1, SimulatedDirectory.BOOT, "pids-1", "time-1",
                 null, null, true, 1_000, 0, directory.nanos));
         for (int at = 0; at < 8; at++) {
-            directory.leave(Spot.LOCK, dead);
+            directory.leave(RecordLocation.LOCK, dead);
             place.failFrom(at, false);
             try {
                 engine.clear(true);
@@ -175,6 +175,6 @@ class FailingTableTest {
             directory.until[0] = 0;
             directory.reclaiming = false;
         }
-        assertThat(engine.clear(true).outcome()).isIn(EngineLock.Outcome.REMOVED, EngineLock.Outcome.NOTHING);
+        assertThat(engine.clear(true).outcome()).isIn(EngineLock.ClearOutcome.REMOVED, EngineLock.ClearOutcome.NOTHING);
     }
 }

@@ -6,10 +6,10 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Facts;
 import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
-import dev.sessionlock.internal.directory.Glance;
-import dev.sessionlock.internal.directory.Line;
+import dev.sessionlock.internal.directory.LockSnapshot;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockPlace.Found;
+import dev.sessionlock.internal.directory.LockStore.Found;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
@@ -52,7 +52,7 @@ class InspectorTest {
     private final List<Process> started = new ArrayList<>();
 
     private LockReport report() {
-        return Inspector.report(new Glance(Path.of("/sessions/a.jsonl"), found(record), found(takeover), owners, until, comparable, targetExists,
+        return Inspector.report(new LockSnapshot(Path.of("/sessions/a.jsonl"), found(record), found(takeover), owners, until, comparable, targetExists,
                 used, wasTaken ? TOKEN : 0, NOW, self));
     }
 
@@ -142,7 +142,7 @@ class InspectorTest {
         owners = null;
         until = List.of(NOW + 1, 0L);
         assertThat(report().state()).isEqualTo(State.HELD);
-        until = List.of(Line.NEVER, 0L);
+        until = List.of(TableEntry.NEVER, 0L);
         assertThat(report().state()).isEqualTo(State.HELD);
         until = List.of(NOW - 1, 0L);
         assertThat(report().state()).isEqualTo(State.FREE);
@@ -261,7 +261,7 @@ class InspectorTest {
 
     @Test
     void foreignIfItIsAnotherPrograms() {
-        record = new LockContent.Stranger(self.pid(), Instant.ofEpochSecond(9), -1, -1);
+        record = new LockContent.Foreign(self.pid(), Instant.ofEpochSecond(9), -1, -1);
 
         LockReport report = report();
 
@@ -364,7 +364,7 @@ class InspectorTest {
 
     @Test
     void notALockIfItIsSomethingElse() {
-        record = new LockContent.Other("a directory");
+        record = new LockContent.NotALock("a directory");
 
         LockReport report = report();
 
@@ -416,7 +416,7 @@ class InspectorTest {
         assertThat(evidence(expired)).contains("lease ran out 7 s ago: the process is stopped");
         assertThat(expired.advice()).as("nothing that a stopped process cannot do is asked of it")
                 .isEqualTo("kill -CONT " + pid + "   # it is stopped; others pass it over meanwhile");
-        record = new LockContent.Stranger(pid, null, -1, -1);
+        record = new LockContent.Foreign(pid, null, -1, -1);
         assertThat(report().advice()).isEqualTo("kill -CONT " + pid + "   # the program that made it is stopped");
     }
 
@@ -453,13 +453,13 @@ class InspectorTest {
     @Test
     void saysOfAnotherProgramsLockWhomToAskAndOfADeadOnesHowToClearIt() {
         assumeProc(self);
-        record = new LockContent.Stranger(self.pid(), null, -1, -1);
+        record = new LockContent.Foreign(self.pid(), null, -1, -1);
         LockReport living = report();
         assertThat(living.advice()).startsWith("wait: ").contains("; if it stays: kill " + self.pid() + "   # pid " + self.pid() + " (");
         assertThat(evidence(living)).as("it does not say since when").doesNotContain("taken");
         assertThat(Inspector.ownerIsGone(living)).isFalse();
 
-        record = new LockContent.Stranger(NO_SUCH_PID, Instant.now().minusSeconds(5), -1, -1);
+        record = new LockContent.Foreign(NO_SUCH_PID, Instant.now().minusSeconds(5), -1, -1);
         LockReport dead = report();
         assertThat(dead.advice()).isEqualTo("java -jar sessionlock.jar clear --yes /sessions/a.jsonl   # or nothing: the next acquisition replaces it");
         assertThat(evidence(dead)).contains("taken 5 s ago");
@@ -506,18 +506,18 @@ class InspectorTest {
     void anotherProgramsLockThatOutstaysItsTimeNeedsAPerson() {
         assumeProc(self);
         Instant now = Instant.now();
-        record = new LockContent.Stranger(self.pid(), now.minusSeconds(290), -1, -1);
+        record = new LockContent.Foreign(self.pid(), now.minusSeconds(290), -1, -1);
         assertThat(needsPerson()).isFalse();
-        record = new LockContent.Stranger(self.pid(), now.minusSeconds(301), -1, -1);
+        record = new LockContent.Foreign(self.pid(), now.minusSeconds(301), -1, -1);
         assertThat(needsPerson()).isTrue();
         assertThat(report().advice()).startsWith("kill " + self.pid() + "   #");
-        record = new LockContent.Stranger(self.pid(), now.minusSeconds(301), -1, 600_000);
+        record = new LockContent.Foreign(self.pid(), now.minusSeconds(301), -1, 600_000);
         assertThat(needsPerson()).as("it says itself for how long").isFalse();
-        record = new LockContent.Stranger(self.pid(), null, -1, -1);
+        record = new LockContent.Foreign(self.pid(), null, -1, -1);
         assertThat(needsPerson()).isFalse();
         ageMillis = 301_000;
         assertThat(needsPerson()).as("a pid file: as old as the file").isTrue();
-        record = new LockContent.Stranger(NO_SUCH_PID, null, -1, -1);
+        record = new LockContent.Foreign(NO_SUCH_PID, null, -1, -1);
         assertThat(needsPerson()).as("a dead one's is replaced").isFalse();
     }
 
@@ -547,7 +547,7 @@ class InspectorTest {
         until = List.of(NOW, 0L);
         assertThat(report().state()).isEqualTo(State.EXPIRED);
         assertThat(report().facts()).isEqualTo(new Facts(ProcessState.STOPPED, true, drawn));
-        until = List.of(Line.NEVER, 0L);
+        until = List.of(TableEntry.NEVER, 0L);
         assertThat(report().facts()).isEqualTo(new Facts(ProcessState.STOPPED, true, drawn));
         until = List.of(0L, 0L);
         assertThat(report().facts().needsPerson()).as("frozen just as it took it: nobody gets in").isTrue();
@@ -623,7 +623,7 @@ class InspectorTest {
         assertThat(isReplaceable(new LockContent.Empty(), 30_000, 0)).isTrue();
         assertThat(isReplaceable(new LockContent.Empty(), 0, 30_000)).isTrue();
         assertThat(isReplaceable(new LockContent.Torn("cut"), 30_000, 0)).isTrue();
-        assertThat(isReplaceable(new LockContent.Other("a FIFO"), 30_000, 0)).isFalse();
+        assertThat(isReplaceable(new LockContent.NotALock("a FIFO"), 30_000, 0)).isFalse();
         targetExists = false;
         assertThat(isReplaceable(new LockContent.Empty(), 30_000, 0)).isFalse();
         wasTaken = true;
@@ -631,7 +631,7 @@ class InspectorTest {
     }
 
     private boolean isReplaceable(LockContent content, long ageMillis, long watchedMillis) {
-        return Inspector.isReplaceableNow(new Glance(Path.of("/sessions/a.jsonl"), new Found(content, new Object(), ageMillis, watchedMillis), null, owners,
+        return Inspector.isReplaceableNow(new LockSnapshot(Path.of("/sessions/a.jsonl"), new Found(content, new Object(), ageMillis, watchedMillis), null, owners,
                 until, comparable, targetExists, used, wasTaken ? TOKEN : 0, NOW, self));
     }
 
@@ -647,7 +647,7 @@ class InspectorTest {
 
     @Test
     void quotesWhatAShellWouldTakeApart() {
-        assertThat(Inspector.report(new Glance(Path.of("/my sessions/it's.jsonl"), found(new LockContent.Stranger(NO_SUCH_PID, null, -1, -1)), null,
+        assertThat(Inspector.report(new LockSnapshot(Path.of("/my sessions/it's.jsonl"), found(new LockContent.Foreign(NO_SUCH_PID, null, -1, -1)), null,
                 owners, until, true, true, true, TOKEN, NOW, self)).advice()).contains("clear --yes '/my sessions/it'\\''s.jsonl'   #");
     }
 }

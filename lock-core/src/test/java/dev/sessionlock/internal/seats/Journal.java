@@ -8,7 +8,7 @@ import java.io.IOException;
  * is made anew, the engine's own fields set back to what they were before it, and the operations answer what is written here until
  * the place where it had stopped. Some hundred times cheaper than handing a baton from thread to thread.
  *
- * <p>It rests on the engine being a function of what its {@link dev.sessionlock.internal.directory.LockPlace} answers. That is
+ * <p>It rests on the engine being a function of what its {@link dev.sessionlock.internal.directory.LockStore} answers. That is
  * checked: a replay that asks for something else than before fails.
  */
 final class Journal {

@@ -1,7 +1,7 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.internal.directory.Line;
-import dev.sessionlock.internal.directory.LockPlace;
+import dev.sessionlock.internal.directory.TableEntry;
+import dev.sessionlock.internal.directory.LockStore;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.util.ArrayList;
@@ -16,7 +16,7 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class Remembered {
     private static final Set<Class<?>> SIMULATED =
-            Set.of(String.class, LockPlace.class, LockPlace.Slip.class, Line.class);
+            Set.of(String.class, LockStore.class, LockStore.RecordFile.class, TableEntry.class);
     private static final Map<Class<?>, Field[]> FIELDS = new ConcurrentHashMap<>();
 
     private final Object object;

@@ -1,7 +1,7 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.seats.Journal.Op;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
@@ -62,9 +62,9 @@ final class Schedule {
 
     /** Makes the processes: the real engine on a place that keeps the rules, or a broken one. */
     interface Breed {
-        SimulatedPlace place(SimulatedDirectory directory, Journal journal, dev.sessionlock.internal.system.ProcessIdentity self, long clockOffset);
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, dev.sessionlock.internal.system.ProcessIdentity self, long clockOffset);
 
-        default EngineLock engine(SimulatedPlace place, long process) {
+        default EngineLock engine(SimulatedStore place, long process) {
             return new SeatEngine(place);
         }
     }
@@ -137,8 +137,8 @@ final class Schedule {
         boolean otherClock = !lostBytes && random.nextInt(25) == 0 && !anyReborn;
         boolean otherPids = !lostBytes && random.nextInt(25) == 0;
         Journal journal = new Journal(new Watching(processes.size()));
-        SimulatedPlace place = breed.place(directory, journal,
-                SimulatedPlace.process(pid, ticks, otherPids ? "pids-2" : "pids-1", otherClock ? "time-2" : "time-1"),
+        SimulatedStore place = breed.place(directory, journal,
+                SimulatedStore.process(pid, ticks, otherPids ? "pids-2" : "pids-1", otherClock ? "time-2" : "time-1"),
                 otherClock ? 100_000 * SECOND : 0);
         SimulatedProcess process = new SimulatedProcess(this, random, place, journal, breed.engine(place, pid), terms, wishes);
         directory.processes.put(pid, ticks);
@@ -334,15 +334,15 @@ final class Schedule {
         int dice = random.nextInt(lostBytes ? 4 : 8);
         note(null, HANDS[dice]);
         if (dice < 4) {
-            directory.put(Spot.LOCK, null);
+            directory.put(RecordLocation.LOCK, null);
         } else if (dice < 5) {
-            directory.put(Spot.TAKEOVER, null);
+            directory.put(RecordLocation.TAKEOVER, null);
         } else if (dice < 6) {
-            directory.leave(Spot.LOCK, new LockContent.Stranger(77, null, -1, -1)); // dead
+            directory.leave(RecordLocation.LOCK, new LockContent.Foreign(77, null, -1, -1)); // dead
         } else if (dice < 7) {
-            directory.leave(Spot.LOCK, new LockContent.Torn("a hand"));
-        } else if (directory.at(Spot.LOCK) != null) {
-            directory.at(Spot.LOCK).write(new LockContent.Empty(), directory.wallMicros);
+            directory.leave(RecordLocation.LOCK, new LockContent.Torn("a hand"));
+        } else if (directory.at(RecordLocation.LOCK) != null) {
+            directory.at(RecordLocation.LOCK).write(new LockContent.Empty(), directory.wallMicros);
         }
     }
 
@@ -354,7 +354,7 @@ final class Schedule {
         directory.hidesProcesses = false;
         directory.reclaiming = false; // the mark of one that was killed, which others respect for 30 s
         if (hands && !lostBytes && random.nextInt(4) != 0) {
-            directory.put(Spot.LOCK, null); // else a torn record is waited for
+            directory.put(RecordLocation.LOCK, null); // else a torn record is waited for
         }
         for (SimulatedProcess process : processes) {
             process.frozen = false;
@@ -363,7 +363,7 @@ final class Schedule {
         asleep = freezing < 0 ? null : freezeOne();
         if (asleep != null) {
             // Where links are refused, a record that somebody was killed or frozen in the middle of writing is waited for, as a torn one.
-            long patience = directory.refusesLinks ? Residue.TORN_MILLIS * MILLI + 10 * SECOND : 10 * SECOND;
+            long patience = directory.refusesLinks ? StaleLockPolicy.TORN_MILLIS * MILLI + 10 * SECOND : 10 * SECOND;
             runToTheEnd(patience, "somebody is kept out by " + asleep + ", which is frozen, for longer than its lease and grace");
             asleep.frozen = false;
             note(asleep, "WOKEN");
@@ -469,11 +469,11 @@ final class Schedule {
                 throw new PromiseBroken(Promise.NOTHING_LEFT, when + " until[" + seat + "] is " + directory.until[seat]);
             }
         }
-        for (Spot spot : Spot.values()) {
+        for (RecordLocation location : RecordLocation.values()) {
             // A successor who could not delete its record, or had lost its byte, and who was killed then, leaves it to the next successor.
-            boolean twoFaults = spot == Spot.TAKEOVER && (ioErrors || lostBytes) && crashed > 0;
-            if (!twoFaults && directory.at(spot) != null && directory.at(spot).content instanceof LockContent.Ours) {
-                throw new PromiseBroken(Promise.NOTHING_LEFT, when + " a record lies at " + spot);
+            boolean twoFaults = location == RecordLocation.TAKEOVER && (ioErrors || lostBytes) && crashed > 0;
+            if (!twoFaults && directory.at(location) != null && directory.at(location).content instanceof LockContent.Ours) {
+                throw new PromiseBroken(Promise.NOTHING_LEFT, when + " a record lies at " + location);
             }
         }
         if (directory.reclaiming && clean) {
@@ -521,7 +521,7 @@ final class Schedule {
     }
 
     private static String shown(Object result) {
-        return result instanceof dev.sessionlock.internal.directory.LockPlace.Found found ? found.content().getClass().getSimpleName()
-                : result instanceof SimulatedPlace.SimulatedSlip || result == null ? "" : result.toString();
+        return result instanceof dev.sessionlock.internal.directory.LockStore.Found found ? found.content().getClass().getSimpleName()
+                : result instanceof SimulatedStore.SimulatedSlip || result == null ? "" : result.toString();
     }
 }

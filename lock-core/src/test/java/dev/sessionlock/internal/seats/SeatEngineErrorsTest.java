@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.seats.Journal.Op;
 import dev.sessionlock.spi.Busy;
-import dev.sessionlock.spi.EngineLock.Standing;
+import dev.sessionlock.spi.EngineLock.HoldStatus;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;
@@ -52,14 +52,14 @@ class SeatEngineErrorsTest {
     }
 
     private final class Process implements Journal.Watcher {
-        private final SimulatedPlace place;
+        private final SimulatedStore place;
         private final SeatEngine engine;
         private Fault fault;
         private int done;
         private boolean struck;
 
         Process(long pid) {
-            place = new SimulatedPlace(directory, new Journal(this), SimulatedPlace.process(pid, pid, "pids-1", "time-1"), 0);
+            place = new SimulatedStore(directory, new Journal(this), SimulatedStore.process(pid, pid, "pids-1", "time-1"), 0);
             place.forgiving = true;
             engine = new SeatEngine(place);
             directory.processes.put(pid, pid);
@@ -112,7 +112,7 @@ class SeatEngineErrorsTest {
     }
 
     private void takeNow() throws IOException {
-        Taken taken = one.engine.take(TERMS);
+        AcquireResult taken = one.engine.take(TERMS);
         hold = taken instanceof SeatHold it ? it : null;
     }
 
@@ -180,8 +180,8 @@ class SeatEngineErrorsTest {
         late.engine.release(next);
         assertThat(late.engine.tidy()).isTrue();
         assertThat(directory.until).containsOnly(0L);
-        assertThat(directory.at(Spot.LOCK)).isNull();
-        assertThat(directory.at(Spot.TAKEOVER)).isNull();
+        assertThat(directory.at(RecordLocation.LOCK)).isNull();
+        assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
         assertThat(one.place.spareIsLinked()).as("a spare record that is linked").isFalse();
     }
 
@@ -201,7 +201,7 @@ class SeatEngineErrorsTest {
     }
 
     private void leaveRecordOfTheDead() {
-        directory.leave(Spot.LOCK, new LockContent.Ours(new LockRecord(999, 0, -1, 1, "session.jsonl", 1, "moss", -1, SimulatedDirectory.BOOT,
+        directory.leave(RecordLocation.LOCK, new LockContent.Ours(new LockRecord(999, 0, -1, 1, "session.jsonl", 1, "moss", -1, SimulatedDirectory.BOOT,
                 "pids-1", "time-1", null, null, true, 1_000, 0, directory.nanos + LEASE)));
     }
 
@@ -231,7 +231,7 @@ class SeatEngineErrorsTest {
             }
             assertThat(directory.owner[0]).isEqualTo(one.place);
             assertThat(directory.until[0]).isEqualTo(hold.published);
-            assertThat(directory.at(Spot.LOCK)).isEqualTo(((SimulatedPlace.SimulatedSlip) hold.slip).file());
+            assertThat(directory.at(RecordLocation.LOCK)).isEqualTo(((SimulatedStore.SimulatedSlip) hold.recordFile).file());
             release();
         });
     }
@@ -300,12 +300,12 @@ class SeatEngineErrorsTest {
             }
             one.fault = null;
             SeatHold next = one.take();
-            Object record = directory.at(Spot.LOCK);
+            Object record = directory.at(RecordLocation.LOCK);
             one.engine.release(hold);
             assertThat(directory.owner[0]).isEqualTo(one.place);
             assertThat(directory.until[0]).isEqualTo(next.published);
-            assertThat(directory.at(Spot.LOCK)).isEqualTo(record);
-            assertThat(one.engine.check(next, false)).isEqualTo(Standing.INTACT);
+            assertThat(directory.at(RecordLocation.LOCK)).isEqualTo(record);
+            assertThat(one.engine.check(next, false)).isEqualTo(HoldStatus.INTACT);
             one.engine.release(next);
         });
     }
@@ -323,10 +323,10 @@ class SeatEngineErrorsTest {
         inject(() -> {
             hold();
             one.place.loseBytes();
-            directory.put(Spot.LOCK, null);
+            directory.put(RecordLocation.LOCK, null);
             SeatHold others = other.take();
             one.place.viewKernel();
-            assertThat(one.engine.check(hold, true)).isEqualTo(Standing.LOST);
+            assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
             other.engine.release(others);
         }, () -> one.engine.release(hold), this::release);
     }
@@ -378,8 +378,8 @@ class SeatEngineErrorsTest {
                 assertThat(calls).isLessThan(MOST_CALLS);
                 try {
                     boolean begun = !one.place.jvm[0]; // the byte was being taken again: that is known without a deep look
-                    Standing standing = one.engine.check(hold, !begun);
-                    assertThat(standing == Standing.LOST || directory.owner[0] == one.place && directory.until[0] != 0)
+                    HoldStatus standing = one.engine.check(hold, !begun);
+                    assertThat(standing == HoldStatus.LOST || directory.owner[0] == one.place && directory.until[0] != 0)
                             .as("%s, byte of %s, word %d", standing, directory.owner[0], directory.until[0]).isTrue();
                     break;
                 } catch (Injected e) {
@@ -437,32 +437,32 @@ class SeatEngineErrorsTest {
     void anAcceptedByteThatServesATake() throws IOException {
         inject(() -> {
             ring(0);
-            one.engine.accept(0);
+            one.engine.acceptAwaited(0);
         }, this::takeNow, () -> {
             release();
-            untilDone(() -> one.engine.putBack()); // if the take had not come to it
+            untilDone(() -> one.engine.declineAllAwaited()); // if the take had not come to it
         });
     }
 
     @Test
     void anAcceptance() throws IOException {
-        inject(() -> ring(0), () -> one.engine.accept(0), () -> {
-            untilDone(() -> one.engine.accept(0));
-            untilDone(() -> one.engine.putBack());
+        inject(() -> ring(0), () -> one.engine.acceptAwaited(0), () -> {
+            untilDone(() -> one.engine.acceptAwaited(0));
+            untilDone(() -> one.engine.declineAllAwaited());
         });
     }
 
     @Test
     void aDeclining() throws IOException {
-        inject(() -> ring(0), () -> one.engine.decline(0), () -> untilDone(() -> one.engine.decline(0)));
+        inject(() -> ring(0), () -> one.engine.declineAwaited(0), () -> untilDone(() -> one.engine.declineAwaited(0)));
     }
 
     @Test
     void aPuttingBack() throws IOException {
         inject(() -> {
             ring(0);
-            one.engine.accept(0);
-        }, () -> one.engine.putBack(), () -> untilDone(() -> one.engine.putBack()));
+            one.engine.acceptAwaited(0);
+        }, () -> one.engine.declineAllAwaited(), () -> untilDone(() -> one.engine.declineAllAwaited()));
     }
 
     @Test
@@ -475,7 +475,7 @@ class SeatEngineErrorsTest {
         assertThat(one.engine.take(TERMS)).as("it is nobody's yet").isInstanceOf(Busy.class);
         assertThat(directory.owner[0]).isEqualTo(one.place);
 
-        one.engine.accept(0);
+        one.engine.acceptAwaited(0);
         hold = one.take();
         release();
         assertThat(directory.owner[0]).isNull();

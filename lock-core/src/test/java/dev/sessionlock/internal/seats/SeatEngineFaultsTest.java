@@ -1,17 +1,17 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.spi.Busy;
-import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.NotALockFileException;
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.seats.Journal.Op;
-import dev.sessionlock.spi.EngineLock.Standing;
+import dev.sessionlock.spi.EngineLock.HoldStatus;
 import java.io.IOException;
 import java.util.EnumSet;
 import java.util.Set;
@@ -32,7 +32,7 @@ class SeatEngineFaultsTest {
     /** A process whose operations fail, or at which it stops, by their number or kind. */
     private final class Process implements Journal.Watcher {
         private final Journal journal = new Journal(this);
-        private final SimulatedPlace place;
+        private final SimulatedStore place;
         private final SeatEngine engine;
         private final Set<Op> failing = EnumSet.noneOf(Op.class);
         private int failingAt = -1;
@@ -40,7 +40,7 @@ class SeatEngineFaultsTest {
         private int done;
 
         Process(long pid) {
-            place = new SimulatedPlace(directory, journal, SimulatedPlace.process(pid, pid, "pids-1", "time-1"), 0);
+            place = new SimulatedStore(directory, journal, SimulatedStore.process(pid, pid, "pids-1", "time-1"), 0);
             engine = new SeatEngine(place);
             directory.processes.put(pid, pid);
         }
@@ -95,8 +95,8 @@ class SeatEngineFaultsTest {
     private void assertNothingHeldOrLeft() {
         assertThat(directory.owner).containsOnlyNulls();
         assertThat(directory.until).containsOnly(0L);
-        assertThat(directory.at(Spot.LOCK)).isNull();
-        assertThat(directory.at(Spot.TAKEOVER)).isNull();
+        assertThat(directory.at(RecordLocation.LOCK)).isNull();
+        assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
         assertThat(directory.reclaiming).isFalse();
     }
 
@@ -114,8 +114,8 @@ class SeatEngineFaultsTest {
             one.failed = false;
             one.done = 0;
             one.failingAt = at++;
-            directory.leave(Spot.LOCK, recordOfTheDead()); // so that clearing it away is among the operations
-            Taken taken = null;
+            directory.leave(RecordLocation.LOCK, recordOfTheDead()); // so that clearing it away is among the operations
+            AcquireResult taken = null;
             try {
                 taken = one.engine.take(TERMS);
             } catch (IOException e) {
@@ -128,8 +128,8 @@ class SeatEngineFaultsTest {
             }
             one.engine.tidy();
             directory.reclaiming = false; // a mark that could not be removed is respected for 30 s
-            if (directory.at(Spot.LOCK) != null) {
-                directory.put(Spot.LOCK, null); // the dead one's
+            if (directory.at(RecordLocation.LOCK) != null) {
+                directory.put(RecordLocation.LOCK, null); // the dead one's
             }
             assertNothingHeldOrLeft();
             assertThat(one.place.slips).isEmpty();
@@ -141,7 +141,7 @@ class SeatEngineFaultsTest {
     void aRecordThatCannotBeTakenBackHoldsNobodyUpAndIsDeletedLater() throws IOException {
         one.failing.add(Op.UNLINK);
         // It sleeps for its whole lease just before the last look at its clock.
-        SimulatedPlace sleepy = new SimulatedPlace(directory, new Journal(one), one.place.self(), 0) {
+        SimulatedStore sleepy = new SimulatedStore(directory, new Journal(one), one.place.self(), 0) {
             @Override
             void linked() {
                 directory.pass(2 * LEASE);
@@ -151,7 +151,7 @@ class SeatEngineFaultsTest {
 
         assertThatThrownBy(() -> engine.take(TERMS)).hasMessage("no UNLINK");
 
-        assertThat(directory.at(Spot.LOCK)).isNotNull();
+        assertThat(directory.at(RecordLocation.LOCK)).isNotNull();
         assertThat(two.waitToTake()).isZero();
         one.failing.clear();
         assertThat(engine.tidy()).isTrue();
@@ -166,7 +166,7 @@ class SeatEngineFaultsTest {
         one.engine.release(hold);
 
         assertThat(directory.owner).containsOnlyNulls();
-        assertThat(directory.at(Spot.LOCK)).isNotNull();
+        assertThat(directory.at(RecordLocation.LOCK)).isNotNull();
         assertThat(one.engine.tidy()).isFalse();
         one.failing.clear();
         assertThat(one.engine.tidy()).isTrue();
@@ -188,7 +188,7 @@ class SeatEngineFaultsTest {
         SeatHold next = two.take();
 
         assertThat(one.engine.tidy()).isFalse();
-        assertThat(two.engine.check(next, false)).isEqualTo(Standing.INTACT);
+        assertThat(two.engine.check(next, false)).isEqualTo(HoldStatus.INTACT);
         two.engine.release(next);
         assertThat(one.engine.tidy()).isTrue();
         assertNothingHeldOrLeft();
@@ -201,14 +201,14 @@ class SeatEngineFaultsTest {
         two.failing.add(Op.UNLINK);
 
         two.engine.release(successor);
-        assertThat(directory.at(Spot.TAKEOVER)).isNotNull();
+        assertThat(directory.at(RecordLocation.TAKEOVER)).isNotNull();
         two.failing.clear();
         assertThat(two.engine.tidy()).as("its record at x.lock waits for byte 0, which the frozen one has").isFalse();
-        assertThat(directory.at(Spot.TAKEOVER)).isNull();
+        assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
         one.place.die();
         assertThat(two.engine.tidy()).isTrue();
 
-        assertThat(directory.at(Spot.LOCK)).isNull();
+        assertThat(directory.at(RecordLocation.LOCK)).isNull();
         assertThat(two.place.slips).isEmpty();
     }
 
@@ -252,7 +252,7 @@ class SeatEngineFaultsTest {
         directory.refusesLinks = true;
 
         SeatHold hold = one.take();
-        assertThat(directory.at(Spot.LOCK).content).isInstanceOf(LockContent.Ours.class);
+        assertThat(directory.at(RecordLocation.LOCK).content).isInstanceOf(LockContent.Ours.class);
         assertThat(two.engine.take(TERMS)).isInstanceOf(Busy.class);
         one.engine.release(hold);
 
@@ -263,12 +263,12 @@ class SeatEngineFaultsTest {
 
     @Test
     void whatIsNoLockIsRefusedAndLeftAlone() {
-        directory.leave(Spot.LOCK, new LockContent.Other("a directory"));
+        directory.leave(RecordLocation.LOCK, new LockContent.NotALock("a directory"));
 
         assertThatThrownBy(() -> one.engine.take(TERMS)).isInstanceOf(NotALockFileException.class).hasMessageContaining("a directory");
 
-        assertThat(directory.at(Spot.LOCK).content).isEqualTo(new LockContent.Other("a directory"));
-        directory.put(Spot.LOCK, null);
+        assertThat(directory.at(RecordLocation.LOCK).content).isEqualTo(new LockContent.NotALock("a directory"));
+        directory.put(RecordLocation.LOCK, null);
         assertNothingHeldOrLeft();
         assertThat(one.place.slips).isEmpty();
     }
@@ -278,12 +278,12 @@ class SeatEngineFaultsTest {
         long theirs = directory.wallMicros + 1_000_000;
         LockContent dead = new LockContent.Ours(new LockRecord(999, 0, -1, 1, "session.jsonl", theirs, "moss", -1, SimulatedDirectory.BOOT, "pids-1",
                 "time-1", null, null, true, 1_000, 0, 0));
-        directory.leave(Spot.LOCK, dead);
+        directory.leave(RecordLocation.LOCK, dead);
 
         SeatHold hold = one.take();
 
         assertThat(hold.token()).isGreaterThan(theirs);
-        assertThat(((LockContent.Ours) directory.at(Spot.LOCK).content).record().token()).isEqualTo(hold.token());
+        assertThat(((LockContent.Ours) directory.at(RecordLocation.LOCK).content).record().token()).isEqualTo(hold.token());
         assertThat(hold.reclaimed()).isEqualTo("pid 999 does not exist");
     }
 
@@ -368,8 +368,8 @@ class SeatEngineFaultsTest {
         assertThat(one.engine.handOver(frozen, TERMS)).isNull();
         one.engine.release(frozen);
         assertThat(one.engine.take(TERMS)).isInstanceOf(Busy.class);
-        assertThat(two.engine.check(successor, false)).isEqualTo(Standing.INTACT);
-        assertThat(directory.at(Spot.LOCK)).as("the successor's record keeps strangers out").isNotNull();
+        assertThat(two.engine.check(successor, false)).isEqualTo(HoldStatus.INTACT);
+        assertThat(directory.at(RecordLocation.LOCK)).as("the successor's record keeps strangers out").isNotNull();
         two.engine.release(successor);
         two.engine.tidy();
         assertNothingHeldOrLeft();
@@ -407,7 +407,7 @@ class SeatEngineFaultsTest {
 
         assertThat(directory.until[1]).as("its word stays").isEqualTo(successor.published);
         two.place.viewKernel();
-        assertThat(two.engine.check(successor, true)).isEqualTo(Standing.INTACT);
+        assertThat(two.engine.check(successor, true)).isEqualTo(HoldStatus.INTACT);
         assertThat(directory.owner[1]).as("its byte was taken again").isEqualTo(two.place);
     }
 
@@ -434,7 +434,7 @@ class SeatEngineFaultsTest {
         directory.pass(MILLI);
         one.place.viewKernel();
 
-        assertThat(one.engine.check(hold, true)).isEqualTo(Standing.INTACT);
+        assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.INTACT);
         assertThat(directory.owner[0]).isEqualTo(one.place);
         assertThat(directory.until[0]).isEqualTo(hold.published);
     }
@@ -443,18 +443,18 @@ class SeatEngineFaultsTest {
     void whoHasLostItsByteToAnotherTakesNothingOfTheOthersAway() throws IOException {
         SeatHold hold = one.take();
         one.place.loseBytes();
-        directory.put(Spot.LOCK, null); // two faults: else the record would keep the other out
+        directory.put(RecordLocation.LOCK, null); // two faults: else the record would keep the other out
         directory.pass(MILLI);
         SeatHold other = two.take();
         directory.pass(MILLI);
         one.place.viewKernel();
 
-        assertThat(one.engine.check(hold, true)).isEqualTo(Standing.LOST);
+        assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
         one.engine.release(hold);
 
         assertThat(directory.owner[0]).isEqualTo(two.place);
         assertThat(directory.until[0]).isEqualTo(other.published);
-        assertThat(two.engine.check(other, false)).isEqualTo(Standing.INTACT);
+        assertThat(two.engine.check(other, false)).isEqualTo(HoldStatus.INTACT);
         two.engine.release(other);
         assertThat(one.engine.tidy()).isTrue();
         assertNothingHeldOrLeft();
@@ -465,7 +465,7 @@ class SeatEngineFaultsTest {
     void aRenewalAfterTheByteWasLostDoesNotOverwriteTheNextOnesWord() throws IOException {
         SeatHold hold = one.take();
         one.place.loseBytes();
-        directory.put(Spot.LOCK, null);
+        directory.put(RecordLocation.LOCK, null);
         directory.pass(MILLI);
         SeatHold other = two.take();
 
@@ -490,20 +490,20 @@ class SeatEngineFaultsTest {
     void aRequestToLetGoIsSeenOnceByTheHolderThatItNames() throws IOException {
         SeatHold hold = one.take();
         directory.requests.add(hold.token() + 1);
-        assertThat(one.engine.check(hold, false)).isEqualTo(Standing.INTACT);
+        assertThat(one.engine.check(hold, false)).isEqualTo(HoldStatus.INTACT);
         directory.requests.add(hold.token());
 
-        assertThat(one.engine.check(hold, false)).isEqualTo(Standing.REQUESTED);
+        assertThat(one.engine.check(hold, false)).isEqualTo(HoldStatus.REQUESTED);
         assertThat(directory.requests).containsExactly(hold.token() + 1);
     }
 
     @Test
     void aRemovedRecordIsNoticedAndLetsNobodyIn() throws IOException {
         SeatHold hold = one.take();
-        directory.put(Spot.LOCK, null);
+        directory.put(RecordLocation.LOCK, null);
 
         assertThat(two.engine.take(TERMS)).isInstanceOf(Busy.class);
-        assertThat(one.engine.check(hold, false)).isEqualTo(Standing.REMOVED);
+        assertThat(one.engine.check(hold, false)).isEqualTo(HoldStatus.REMOVED);
         assertThat(one.engine.handOver(hold, TERMS)).isNull();
         one.engine.release(hold);
         assertNothingHeldOrLeft();
@@ -512,13 +512,13 @@ class SeatEngineFaultsTest {
     @Test
     void aStrangersRecordInThePlaceOfOursIsLeftAloneOnRelease() throws IOException {
         SeatHold hold = one.take();
-        LockContent theirs = new LockContent.Stranger(77, null, -1, -1);
-        directory.leave(Spot.LOCK, theirs);
+        LockContent theirs = new LockContent.Foreign(77, null, -1, -1);
+        directory.leave(RecordLocation.LOCK, theirs);
 
-        assertThat(one.engine.check(hold, false)).isEqualTo(Standing.REMOVED);
+        assertThat(one.engine.check(hold, false)).isEqualTo(HoldStatus.REMOVED);
         one.engine.release(hold);
 
-        assertThat(directory.at(Spot.LOCK).content).isEqualTo(theirs);
+        assertThat(directory.at(RecordLocation.LOCK).content).isEqualTo(theirs);
     }
 
     // ---- gifts ----
@@ -530,7 +530,7 @@ class SeatEngineFaultsTest {
         one.engine.release(hold);
         two.place.ring(0);
         two.place.bell[0] = false;
-        two.engine.accept(0);
+        two.engine.acceptAwaited(0);
 
         assertThat(one.engine.take(TERMS)).isInstanceOf(Busy.class);
         two.engine.release(two.take());
@@ -542,9 +542,9 @@ class SeatEngineFaultsTest {
         two.place.bell[0] = true;
         two.place.ring(0);
         two.place.bell[0] = false;
-        two.engine.accept(0);
+        two.engine.acceptAwaited(0);
 
-        two.engine.putBack();
+        two.engine.declineAllAwaited();
 
         assertNothingHeldOrLeft();
     }

@@ -7,11 +7,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.spi.EngineLock.Cleared;
-import dev.sessionlock.spi.EngineLock.Outcome;
-import dev.sessionlock.spi.EngineLock.Standing;
+import dev.sessionlock.spi.EngineLock.ClearOutcome;
+import dev.sessionlock.spi.EngineLock.HoldStatus;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicReference;
@@ -40,7 +40,7 @@ class SeatEngineTest {
 
     private static final Event NOTHING = () -> { };
 
-    private final class Party extends SimulatedPlace {
+    private final class Party extends SimulatedStore {
         private final SeatEngine engine;
         private Event afterLink = NOTHING;
         private Event afterRewrite = NOTHING;
@@ -76,7 +76,7 @@ class SeatEngineTest {
         }
 
         @Override
-        public void rest(Slip slip) throws IOException {
+        public void rest(RecordFile recordFile) throws IOException {
             if (cannotRest) {
                 throw new IOException("could not be closed");
             }
@@ -124,19 +124,19 @@ class SeatEngineTest {
         }
 
         @Override
-        public dev.sessionlock.internal.directory.Line findLine() throws IOException {
+        public dev.sessionlock.internal.directory.TableEntry findEntry() throws IOException {
             if (cannotFindItsLine) {
                 throw new IOException("no board");
             }
-            return super.findLine();
+            return super.findEntry();
         }
 
         @Override
-        public void unlink(Slip slip, Spot spot) throws IOException {
+        public void unlink(RecordFile recordFile, RecordLocation location) throws IOException {
             if (cannotUnlink) {
                 throw new IOException("no unlinking");
             }
-            super.unlink(slip, spot);
+            super.unlink(recordFile, location);
         }
 
         @Override
@@ -170,7 +170,7 @@ class SeatEngineTest {
         /** A thread of it waits for the byte, and gets it. */
         void accept(int seat) {
             ring(seat);
-            engine.accept(seat);
+            engine.acceptAwaited(seat);
         }
     }
 
@@ -192,8 +192,8 @@ class SeatEngineTest {
         return two.take();
     }
 
-    private LockRecord recordAt(Spot spot) {
-        return ((LockContent.Ours) directory.at(spot).content).record();
+    private LockRecord recordAt(RecordLocation location) {
+        return ((LockContent.Ours) directory.at(location).content).record();
     }
 
     private LockContent.Ours record(long pid, long token, boolean takeover, long leaseUntilNanos) {
@@ -389,7 +389,7 @@ class SeatEngineTest {
 
         @Test
         void waitsAsLongAsWhatLiesThereSays() throws IOException {
-            directory.leave(Spot.LOCK, new LockContent.Stranger(one.self().pid(), null, -1, -1));
+            directory.leave(RecordLocation.LOCK, new LockContent.Foreign(one.self().pid(), null, -1, -1));
 
             assertBusy(two.busy(), Busy.NOTHING, inMillis(20), "another program's lock");
             assertNothingHeld();
@@ -397,12 +397,12 @@ class SeatEngineTest {
 
         @Test
         void waitsForAnotherWhoReplacesADeadLock() throws IOException {
-            directory.leave(Spot.LOCK, ofTheDead(1));
+            directory.leave(RecordLocation.LOCK, ofTheDead(1));
             directory.reclaiming = true;
             directory.reclaimingSince = directory.wallMicros;
 
             assertBusy(two.busy(), Busy.NOTHING, inMillis(10), "another process is replacing a dead lock (/sessions/session.jsonl.lock.reclaim is there)");
-            assertThat(directory.at(Spot.LOCK)).isNotNull();
+            assertThat(directory.at(RecordLocation.LOCK)).isNotNull();
         }
 
         @Test
@@ -422,7 +422,7 @@ class SeatEngineTest {
         void writesWhoItIsAndForHowLong() throws IOException {
             SeatHold hold = (SeatHold) one.engine.take(new Terms(LEASE, false, 60_000, "compactor-1", "flush", true));
 
-            LockRecord record = recordAt(Spot.LOCK);
+            LockRecord record = recordAt(RecordLocation.LOCK);
             long wall = directory.wallMicros / 1_000;
             assertThat(record).isEqualTo(new LockRecord(70_100, wall, 60_000, 70_100, "session.jsonl", hold.token(), "moss",
                     one.self().started().toEpochMilli(), SimulatedDirectory.BOOT, "pids-1", "time-1", "compactor-1", "flush", false, 1_000, wall + 1_000,
@@ -447,7 +447,7 @@ class SeatEngineTest {
 
             assertBusy(one.busy(), Busy.NOTHING, directory.nanos, "slept for a whole lease");
             assertNothingHeld();
-            assertThat(directory.at(Spot.LOCK)).isNull();
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
         }
 
         @Test
@@ -456,16 +456,16 @@ class SeatEngineTest {
             directory.pass(LEASE + GRACE + MILLI);
             two.busy();
             directory.pass(20 * MILLI);
-            directory.put(Spot.LOCK, null);
+            directory.put(RecordLocation.LOCK, null);
             two.afterLink = () -> two.afterLink = () -> directory.pass(LEASE - 1); // the second one, of its record to x.lock
             SeatHold hold = two.take();
             two.engine.release(hold);
             two.afterLink = () -> two.afterLink = () -> directory.pass(LEASE);
-            directory.put(Spot.LOCK, null);
+            directory.put(RecordLocation.LOCK, null);
 
             assertBusy(two.busy(), Busy.NOTHING, directory.nanos, "slept for a whole lease");
             assertThat(directory.until[1]).isZero();
-            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+            assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
         }
 
         @Test
@@ -480,7 +480,7 @@ class SeatEngineTest {
             };
 
             assertBusy(two.busy(), Busy.NOTHING, directory.nanos, "the kernel lost our lock while we took it");
-            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+            assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
             assertThat(two.slips).isEmpty();
         }
 
@@ -551,52 +551,52 @@ class SeatEngineTest {
 
         @Test
         void doesNotDeleteWhatIsNoLongerWhatItJudged() throws IOException {
-            directory.leave(Spot.LOCK, ofTheDead(1));
-            LockContent living = new LockContent.Stranger(two.self().pid(), null, -1, -1);
-            one.afterReclaimMark = () -> directory.leave(Spot.LOCK, living);
+            directory.leave(RecordLocation.LOCK, ofTheDead(1));
+            LockContent living = new LockContent.Foreign(two.self().pid(), null, -1, -1);
+            one.afterReclaimMark = () -> directory.leave(RecordLocation.LOCK, living);
 
             assertBusy(one.busy(), Busy.NOTHING, inMillis(20), "another program's lock");
 
-            assertThat(directory.at(Spot.LOCK).content).isEqualTo(living);
+            assertThat(directory.at(RecordLocation.LOCK).content).isEqualTo(living);
         }
 
         @Test
         void doesNotDeleteAFileThatSaysSomethingElseByNow() throws IOException {
-            directory.leave(Spot.LOCK, ofTheDead(1));
-            LockContent living = new LockContent.Stranger(two.self().pid(), null, -1, -1);
-            one.afterReclaimMark = () -> directory.at(Spot.LOCK).write(living, directory.wallMicros);
+            directory.leave(RecordLocation.LOCK, ofTheDead(1));
+            LockContent living = new LockContent.Foreign(two.self().pid(), null, -1, -1);
+            one.afterReclaimMark = () -> directory.at(RecordLocation.LOCK).write(living, directory.wallMicros);
 
             assertThat(one.busy().why()).contains("another program's lock");
 
-            assertThat(directory.at(Spot.LOCK).content).isEqualTo(living);
+            assertThat(directory.at(RecordLocation.LOCK).content).isEqualTo(living);
         }
 
         /** A token says that the lock was taken here: were one drawn, the second try would take the file for a record that a power cut has emptied. */
         @Test
         void drawsNoTokenForALockThatWasNeverTakenWhileAnotherProgramsFileLiesInItsPlace() throws IOException {
             directory.targetExists = false;
-            directory.leave(Spot.LOCK, new LockContent.Empty());
+            directory.leave(RecordLocation.LOCK, new LockContent.Empty());
             assertThat(one.busy().why()).contains("new and empty");
             directory.pass(3_600_000 * MILLI);
             for (int i = 0; i < 3; i++) {
                 assertThatThrownBy(one::take).isInstanceOf(dev.sessionlock.NotALockFileException.class).hasMessageContaining("power cut");
             }
             assertThat(directory.token).isZero();
-            assertThat(directory.at(Spot.LOCK)).isNotNull();
+            assertThat(directory.at(RecordLocation.LOCK)).isNotNull();
             assertNothingHeld();
         }
 
         @Test
         void drawsItsTokenOnceMoreAfterADeadOnesRecordWasInItsWay() throws IOException {
             directory.token = 1; // it was taken here before
-            directory.leave(Spot.LOCK, ofTheDead(directory.wallMicros - 1));
+            directory.leave(RecordLocation.LOCK, ofTheDead(directory.wallMicros - 1));
             assertThat(one.take().token()).as("the second one of this microsecond").isEqualTo(directory.wallMicros + 1);
-            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(directory.token);
+            assertThat(recordAt(RecordLocation.LOCK).token()).isEqualTo(directory.token);
 
             one.gone();
-            directory.leave(Spot.LOCK, ofTheDead(directory.wallMicros + 9));
+            directory.leave(RecordLocation.LOCK, ofTheDead(directory.wallMicros + 9));
             assertThat(two.take().token()).as("after the dead one's").isEqualTo(directory.wallMicros + 10);
-            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(directory.token);
+            assertThat(recordAt(RecordLocation.LOCK).token()).isEqualTo(directory.token);
         }
     }
 
@@ -643,7 +643,7 @@ class SeatEngineTest {
         @Test
         void isThatItsHolderIsFrozenIfItsRecordWasRemoved() throws IOException {
             one.take();
-            directory.put(Spot.LOCK, null);
+            directory.put(RecordLocation.LOCK, null);
 
             assertThat(takeOver().reclaimed()).isEqualTo("its holder is frozen past its lease");
         }
@@ -676,7 +676,7 @@ class SeatEngineTest {
             };
             SeatHold hold = late.take();
             assertThat(hold.token()).isGreaterThan(directory.token);
-            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(hold.token());
+            assertThat(recordAt(RecordLocation.LOCK).token()).isEqualTo(hold.token());
             assertThat(replacement.token).isEqualTo(hold.token());
         }
 
@@ -724,10 +724,10 @@ class SeatEngineTest {
 
         @Test
         void growThoughADeadOnesRecordWasInTheWay() throws IOException {
-            directory.leave(Spot.LOCK, ofTheDead(7));
+            directory.leave(RecordLocation.LOCK, ofTheDead(7));
             SeatHold hold = late.take();
 
-            assertThat(hold.token()).isEqualTo(recordAt(Spot.LOCK).token()).isEqualTo(replacement.token);
+            assertThat(hold.token()).isEqualTo(recordAt(RecordLocation.LOCK).token()).isEqualTo(replacement.token);
         }
 
         @Test
@@ -773,16 +773,16 @@ class SeatEngineTest {
 
             one.engine.renew(hold, createdAt + 5_000);
 
-            assertThat(recordAt(Spot.LOCK).createdAt()).isEqualTo(createdAt);
-            assertThat(recordAt(Spot.LOCK).maxHoldMs()).isEqualTo(5_000);
-            assertThat(recordAt(Spot.LOCK).leaseUntil()).isEqualTo(createdAt + 1_500);
-            assertThat(recordAt(Spot.LOCK).leaseUntilNanos()).isEqualTo(directory.nanos + LEASE);
+            assertThat(recordAt(RecordLocation.LOCK).createdAt()).isEqualTo(createdAt);
+            assertThat(recordAt(RecordLocation.LOCK).maxHoldMs()).isEqualTo(5_000);
+            assertThat(recordAt(RecordLocation.LOCK).leaseUntil()).isEqualTo(createdAt + 1_500);
+            assertThat(recordAt(RecordLocation.LOCK).leaseUntilNanos()).isEqualTo(directory.nanos + LEASE);
             one.engine.renew(hold, createdAt - 1);
-            assertThat(recordAt(Spot.LOCK).maxHoldMs()).as("no negative one: that would be for ever").isZero();
+            assertThat(recordAt(RecordLocation.LOCK).maxHoldMs()).as("no negative one: that would be for ever").isZero();
             one.engine.renew(hold, 0);
-            assertThat(recordAt(Spot.LOCK).maxHoldMs()).isZero();
+            assertThat(recordAt(RecordLocation.LOCK).maxHoldMs()).isZero();
             one.engine.renew(hold, -1);
-            assertThat(recordAt(Spot.LOCK).maxHoldMs()).isNegative();
+            assertThat(recordAt(RecordLocation.LOCK).maxHoldMs()).isNegative();
         }
 
         @Test
@@ -811,7 +811,7 @@ class SeatEngineTest {
             SeatHold to = (SeatHold) one.engine.handOver(from, new Terms(2 * LEASE, true, 7_000, "writer-2", "append", true));
 
             long wall = directory.wallMicros / 1_000;
-            LockRecord record = recordAt(Spot.LOCK);
+            LockRecord record = recordAt(RecordLocation.LOCK);
             assertThat(to.token()).isGreaterThan(from.token()).isEqualTo(record.token());
             assertThat(record.createdAt()).isEqualTo(wall);
             assertThat(record.maxHoldMs()).isEqualTo(7_000);
@@ -826,15 +826,15 @@ class SeatEngineTest {
         void onTheSameTermsIsDoneInMemoryAndToldOfAtTheNextRenewal() throws IOException {
             SeatHold hold = one.take();
             long first = hold.token();
-            LockRecord before = recordAt(Spot.LOCK);
+            LockRecord before = recordAt(RecordLocation.LOCK);
 
             assertThat(one.engine.handOver(hold, TERMS.of("writer-2"))).isSameAs(hold);
 
             assertThat(hold.token()).isGreaterThan(first);
-            assertThat(recordAt(Spot.LOCK)).isEqualTo(before);
+            assertThat(recordAt(RecordLocation.LOCK)).isEqualTo(before);
             one.engine.renew(hold, -1);
-            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(hold.token());
-            assertThat(recordAt(Spot.LOCK).thread()).isEqualTo("writer-2");
+            assertThat(recordAt(RecordLocation.LOCK).token()).isEqualTo(hold.token());
+            assertThat(recordAt(RecordLocation.LOCK).thread()).isEqualTo("writer-2");
             directory.pass(LEASE);
             assertThat(one.engine.handOver(hold, TERMS)).isNull();
         }
@@ -842,10 +842,10 @@ class SeatEngineTest {
         @Test
         void ofAHoldWithoutLimitOrWithoutTimeIsWrittenAsSuch() throws IOException {
             SeatHold hold = (SeatHold) one.engine.handOver(one.take(), TERMS);
-            assertThat(recordAt(Spot.LOCK).maxHoldMs()).isNegative();
+            assertThat(recordAt(RecordLocation.LOCK).maxHoldMs()).isNegative();
 
             one.engine.handOver(hold, new Terms(LEASE, true, 0, "main", null, true));
-            assertThat(recordAt(Spot.LOCK).maxHoldMs()).isZero();
+            assertThat(recordAt(RecordLocation.LOCK).maxHoldMs()).isZero();
         }
 
         @Test
@@ -875,7 +875,7 @@ class SeatEngineTest {
             SeatHold hold = one.take();
             long first = hold.token();
             long deadline = hold.deadline();
-            LockRecord before = recordAt(Spot.LOCK);
+            LockRecord before = recordAt(RecordLocation.LOCK);
             directory.pass(LEASE / 2);
 
             assertThat(one.engine.isReusable(hold)).isTrue();
@@ -883,14 +883,14 @@ class SeatEngineTest {
             assertThat(hold.token()).isGreaterThan(first);
             assertThat(hold.thread()).isEqualTo("writer-2");
             assertThat(hold.deadline()).isEqualTo(deadline);
-            assertThat(recordAt(Spot.LOCK)).isEqualTo(before);
+            assertThat(recordAt(RecordLocation.LOCK)).isEqualTo(before);
             assertThat(hold.isRecorded()).isFalse();
 
             assertThat(one.engine.renew(hold, -1)).isTrue();
             assertThat(hold.isRecorded()).isTrue();
-            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(hold.token());
-            assertThat(recordAt(Spot.LOCK).thread()).isEqualTo("writer-2");
-            assertThat(recordAt(Spot.LOCK).createdAt()).isEqualTo(directory.wallMicros / 1_000);
+            assertThat(recordAt(RecordLocation.LOCK).token()).isEqualTo(hold.token());
+            assertThat(recordAt(RecordLocation.LOCK).thread()).isEqualTo("writer-2");
+            assertThat(recordAt(RecordLocation.LOCK).createdAt()).isEqualTo(directory.wallMicros / 1_000);
             one.engine.release(hold);
             assertNothingHeld();
             assertThat(two.take().token()).isGreaterThan(hold.token());
@@ -930,48 +930,48 @@ class SeatEngineTest {
             SeatHold hold = one.take();
             one.displaced = "the directory was replaced";
 
-            assertThat(one.engine.check(hold, false)).isEqualTo(Standing.INTACT);
-            assertThat(one.engine.check(hold, true)).isEqualTo(Standing.LOST);
+            assertThat(one.engine.check(hold, false)).isEqualTo(HoldStatus.INTACT);
+            assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
         }
 
         @Test
         void putsTheSuccessorsRecordWhereTheFrozenOnesWas() throws IOException {
             SeatHold frozen = one.take();
             SeatHold successor = takeOver();
-            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(successor.token());
+            assertThat(recordAt(RecordLocation.LOCK).token()).isEqualTo(successor.token());
             assertThat(successor.atLock).isTrue();
 
-            directory.put(Spot.LOCK, null);
-            assertThat(two.engine.check(successor, false)).as("a hand").isEqualTo(Standing.REMOVED);
+            directory.put(RecordLocation.LOCK, null);
+            assertThat(two.engine.check(successor, false)).as("a hand").isEqualTo(HoldStatus.REMOVED);
             assertThat(frozen.atLock).isFalse();
         }
 
         @Test
         void putsTheSuccessorsRecordThereAsSoonAsThereIsRoom() throws IOException {
             one.take();
-            LockContent theirs = new LockContent.Stranger(77, null, -1, -1);
-            directory.leave(Spot.LOCK, theirs);
+            LockContent theirs = new LockContent.Foreign(77, null, -1, -1);
+            directory.leave(RecordLocation.LOCK, theirs);
             SeatHold successor = takeOver();
-            assertThat(directory.at(Spot.LOCK).content).as("a stranger's is not covered").isEqualTo(theirs);
-            assertThat(two.engine.check(successor, false)).isEqualTo(Standing.INTACT);
-            assertThat(directory.at(Spot.LOCK).content).isEqualTo(theirs);
+            assertThat(directory.at(RecordLocation.LOCK).content).as("a stranger's is not covered").isEqualTo(theirs);
+            assertThat(two.engine.check(successor, false)).isEqualTo(HoldStatus.INTACT);
+            assertThat(directory.at(RecordLocation.LOCK).content).isEqualTo(theirs);
 
-            directory.put(Spot.LOCK, null);
-            assertThat(two.engine.check(successor, false)).isEqualTo(Standing.INTACT);
-            assertThat(recordAt(Spot.LOCK).token()).isEqualTo(successor.token());
+            directory.put(RecordLocation.LOCK, null);
+            assertThat(two.engine.check(successor, false)).isEqualTo(HoldStatus.INTACT);
+            assertThat(recordAt(RecordLocation.LOCK).token()).isEqualTo(successor.token());
         }
 
         @Test
         void doesNotCoverARecordThatIsNotOlder() throws IOException {
             one.take();
-            directory.leave(Spot.LOCK, ofTheDead(0));
+            directory.leave(RecordLocation.LOCK, ofTheDead(0));
             SeatHold successor = takeOver();
-            directory.leave(Spot.LOCK, ofTheDead(successor.token()));
+            directory.leave(RecordLocation.LOCK, ofTheDead(successor.token()));
             successor.atLock = false;
 
-            assertThat(two.engine.check(successor, false)).isEqualTo(Standing.INTACT);
+            assertThat(two.engine.check(successor, false)).isEqualTo(HoldStatus.INTACT);
             assertThat(successor.atLock).isFalse();
-            directory.leave(Spot.LOCK, ofTheDead(successor.token() - 1));
+            directory.leave(RecordLocation.LOCK, ofTheDead(successor.token() - 1));
             two.engine.check(successor, false);
             assertThat(successor.atLock).isTrue();
         }
@@ -980,9 +980,9 @@ class SeatEngineTest {
         void findsTheSuccessorsOwnRecordRemoved() throws IOException {
             one.take();
             SeatHold successor = takeOver();
-            directory.put(Spot.TAKEOVER, null);
+            directory.put(RecordLocation.TAKEOVER, null);
 
-            assertThat(two.engine.check(successor, false)).isEqualTo(Standing.REMOVED);
+            assertThat(two.engine.check(successor, false)).isEqualTo(HoldStatus.REMOVED);
         }
 
         @Test
@@ -992,11 +992,11 @@ class SeatEngineTest {
             one.viewKernel();
             one.loseBytes();
             directory.owner[0] = two;
-            assertThat(one.engine.check(hold, true)).as("by the old view").isEqualTo(Standing.INTACT);
+            assertThat(one.engine.check(hold, true)).as("by the old view").isEqualTo(HoldStatus.INTACT);
 
             one.engine.lookAfresh();
 
-            assertThat(one.engine.check(hold, true)).isEqualTo(Standing.LOST);
+            assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
         }
     }
 
@@ -1011,7 +1011,7 @@ class SeatEngineTest {
             one.loseBytes();
             directory.owner[0] = two; // who is frozen before it publishes
             one.engine.lookAfresh();
-            assertThat(one.engine.check(hold, true)).isEqualTo(Standing.LOST);
+            assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
             one.engine.release(hold);
             assertThat(directory.until[0]).as("others would take the frozen one for one who is not to be passed over").isZero();
         }
@@ -1026,8 +1026,8 @@ class SeatEngineTest {
 
             two.engine.release(successor);
 
-            assertThat(directory.at(Spot.TAKEOVER)).isNull();
-            LockRecord left = recordAt(Spot.LOCK);
+            assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
+            LockRecord left = recordAt(RecordLocation.LOCK);
             assertThat(left.takeover()).isTrue();
             assertThat(left.leaseUntilNanos()).isEqualTo(1);
             assertThat(left.maxHoldMs()).isZero();
@@ -1042,17 +1042,17 @@ class SeatEngineTest {
             two.loseBytes();
             directory.owner[1] = three;
             two.viewKernel();
-            assertThat(two.engine.check(successor, true)).isEqualTo(Standing.LOST);
+            assertThat(two.engine.check(successor, true)).isEqualTo(HoldStatus.LOST);
 
             two.engine.release(successor);
 
-            assertThat(recordAt(Spot.TAKEOVER).leaseUntilNanos()).isEqualTo(1);
+            assertThat(recordAt(RecordLocation.TAKEOVER).leaseUntilNanos()).isEqualTo(1);
             assertThat(directory.until[1]).as("another's by now").isEqualTo(successor.published);
             directory.owner[1] = null;
             one.engine.release(frozen);
             assertThat(two.engine.tidy()).isTrue();
-            assertThat(directory.at(Spot.LOCK)).isNull();
-            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
+            assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
             assertThat(two.slips).isEmpty();
         }
 
@@ -1066,7 +1066,7 @@ class SeatEngineTest {
             one.engine.release(frozen);
 
             assertThat(directory.until[1]).isZero();
-            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+            assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
             assertThat(directory.owner).containsOnlyNulls();
         }
 
@@ -1089,7 +1089,7 @@ class SeatEngineTest {
 
             two.engine.release(successor);
 
-            assertThat(directory.at(Spot.LOCK)).isNull();
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
             assertThat(two.slips).isEmpty();
         }
 
@@ -1100,8 +1100,8 @@ class SeatEngineTest {
 
             assertThatThrownBy(() -> one.engine.take(NOT_TO_BE_PASSED_OVER)).hasMessage("no unlinking");
 
-            assertThat(recordAt(Spot.LOCK).takeover()).isTrue();
-            assertThat(recordAt(Spot.LOCK).leaseUntilNanos()).isEqualTo(1);
+            assertThat(recordAt(RecordLocation.LOCK).takeover()).isTrue();
+            assertThat(recordAt(RecordLocation.LOCK).leaseUntilNanos()).isEqualTo(1);
             assertThat(two.take().reclaimed()).contains("its lease had run out");
         }
 
@@ -1111,7 +1111,7 @@ class SeatEngineTest {
 
             one.engine.abandon(hold);
 
-            assertThat(directory.at(Spot.LOCK)).isNull();
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
             assertThat(directory.owner[0]).isEqualTo(one);
             assertThat(directory.until[0]).isEqualTo(hold.published);
             assertThat(one.slips).isEmpty();
@@ -1121,11 +1121,11 @@ class SeatEngineTest {
         @Test
         void forTheLastMomentsLeavesAStrangersRecordAlone() throws IOException {
             SeatHold hold = one.take();
-            directory.leave(Spot.LOCK, new LockContent.Stranger(77, null, -1, -1));
+            directory.leave(RecordLocation.LOCK, new LockContent.Foreign(77, null, -1, -1));
 
             one.engine.abandon(hold);
 
-            assertThat(directory.at(Spot.LOCK)).isNotNull();
+            assertThat(directory.at(RecordLocation.LOCK)).isNotNull();
         }
 
         @Test
@@ -1149,18 +1149,18 @@ class SeatEngineTest {
 
         @Test
         void findsNothing() throws IOException {
-            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.NOTHING);
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(ClearOutcome.NOTHING);
             assertNothingHeld();
         }
 
         @Test
         void takesAwayWhatTheDeadHasLeftAndDrawsNoToken() throws IOException {
             long theirs = directory.wallMicros + 50;
-            directory.leave(Spot.LOCK, ofTheDead(theirs));
+            directory.leave(RecordLocation.LOCK, ofTheDead(theirs));
 
-            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(Outcome.REMOVED, "pid 999 does not exist"));
+            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(ClearOutcome.REMOVED, "pid 999 does not exist"));
 
-            assertThat(directory.at(Spot.LOCK)).isNull();
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
             assertThat(directory.token).as("so that no later one is smaller").isEqualTo(theirs);
             assertNothingHeld();
             assertThat(directory.reclaiming).isFalse();
@@ -1168,13 +1168,13 @@ class SeatEngineTest {
 
         @Test
         void touchesNothingThatMayBeAlive() throws IOException {
-            directory.leave(Spot.LOCK, record(two.self().pid(), 1, true, 0));
-            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(Outcome.KEPT, "pid 70200 runs: alive"));
+            directory.leave(RecordLocation.LOCK, record(two.self().pid(), 1, true, 0));
+            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(ClearOutcome.KEPT, "pid 70200 runs: alive"));
 
-            directory.leave(Spot.LOCK, new LockContent.Other("a directory"));
-            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(Outcome.KEPT, "a directory"));
+            directory.leave(RecordLocation.LOCK, new LockContent.NotALock("a directory"));
+            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(ClearOutcome.KEPT, "a directory"));
             assertNothingHeld();
-            assertThat(directory.at(Spot.LOCK)).isNotNull();
+            assertThat(directory.at(RecordLocation.LOCK)).isNotNull();
         }
 
         @Test
@@ -1183,30 +1183,30 @@ class SeatEngineTest {
 
             Cleared cleared = one.engine.clear(true);
 
-            assertThat(cleared.outcome()).isEqualTo(Outcome.KEPT);
+            assertThat(cleared.outcome()).isEqualTo(ClearOutcome.KEPT);
             assertThat(cleared.why()).contains("the kernel lock is held");
             assertThat(directory.owner[0]).isEqualTo(two);
         }
 
         @Test
         void leavesAStrangersLockIfItIsToldTo() throws IOException {
-            directory.leave(Spot.LOCK, new LockContent.Stranger(999, null, -1, -1));
+            directory.leave(RecordLocation.LOCK, new LockContent.Foreign(999, null, -1, -1));
 
-            assertThat(one.engine.clear(false).outcome()).isEqualTo(Outcome.KEPT);
-            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.REMOVED);
+            assertThat(one.engine.clear(false).outcome()).isEqualTo(ClearOutcome.KEPT);
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(ClearOutcome.REMOVED);
         }
 
         @Test
         void leavesTheRecordToASuccessor() throws IOException {
             one.take();
-            directory.leave(Spot.LOCK, ofTheDead(0));
+            directory.leave(RecordLocation.LOCK, ofTheDead(0));
             SeatHold successor = takeOver();
-            directory.leave(Spot.LOCK, ofTheDead(0));
+            directory.leave(RecordLocation.LOCK, ofTheDead(0));
             one.gone();
 
-            assertThat(three.engine.clear(true)).isEqualTo(new Cleared(Outcome.KEPT, "a successor holds it"));
+            assertThat(three.engine.clear(true)).isEqualTo(new Cleared(ClearOutcome.KEPT, "a successor holds it"));
 
-            assertThat(directory.at(Spot.LOCK)).isNotNull();
+            assertThat(directory.at(RecordLocation.LOCK)).isNotNull();
             assertThat(directory.until[0]).isZero();
             assertThat(directory.owner[0]).isNull();
             assertThat(directory.until[1]).isEqualTo(successor.published);
@@ -1214,7 +1214,7 @@ class SeatEngineTest {
 
         @Test
         void saysForALookWhatASuccessorsWordMustNotMiss() throws IOException {
-            directory.leave(Spot.LOCK, ofTheDead(1));
+            directory.leave(RecordLocation.LOCK, ofTheDead(1));
             long[] seen = new long[1];
             one.afterReclaimMark = () -> seen[0] = directory.until[0];
 
@@ -1226,33 +1226,33 @@ class SeatEngineTest {
 
         @Test
         void leavesItToAnotherWhoReplacesIt() throws IOException {
-            directory.leave(Spot.LOCK, ofTheDead(1));
+            directory.leave(RecordLocation.LOCK, ofTheDead(1));
             directory.reclaiming = true;
             directory.reclaimingSince = directory.wallMicros;
 
             Cleared cleared = one.engine.clear(true);
 
-            assertThat(cleared.outcome()).isEqualTo(Outcome.KEPT);
+            assertThat(cleared.outcome()).isEqualTo(ClearOutcome.KEPT);
             assertThat(cleared.why()).contains("another process is replacing it");
-            assertThat(directory.at(Spot.LOCK)).isNotNull();
+            assertThat(directory.at(RecordLocation.LOCK)).isNotNull();
             assertNothingHeld();
         }
 
         @Test
         void leavesWhatHasChangedWhileItLooked() throws IOException {
-            directory.leave(Spot.LOCK, ofTheDead(1));
-            one.afterReclaimMark = () -> directory.leave(Spot.LOCK, new LockContent.Stranger(77, null, -1, -1));
+            directory.leave(RecordLocation.LOCK, ofTheDead(1));
+            one.afterReclaimMark = () -> directory.leave(RecordLocation.LOCK, new LockContent.Foreign(77, null, -1, -1));
 
-            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(Outcome.KEPT, "it changed while it was looked at"));
-            assertThat(directory.at(Spot.LOCK)).isNotNull();
+            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(ClearOutcome.KEPT, "it changed while it was looked at"));
+            assertThat(directory.at(RecordLocation.LOCK)).isNotNull();
         }
 
         @Test
         void givesBackAByteThatWasGotForTheNextTake() throws IOException {
             one.accept(0);
-            directory.leave(Spot.LOCK, ofTheDead(1));
+            directory.leave(RecordLocation.LOCK, ofTheDead(1));
 
-            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.REMOVED);
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(ClearOutcome.REMOVED);
 
             assertNothingHeld();
             one.engine.release(one.take());
@@ -1262,45 +1262,45 @@ class SeatEngineTest {
         @Test
         void takesAwayWhatADeadSuccessorHasLeft() throws IOException {
             directory.lined = true;
-            directory.leave(Spot.TAKEOVER, ofTheDead(1));
+            directory.leave(RecordLocation.TAKEOVER, ofTheDead(1));
             directory.until[1] = directory.nanos + LEASE;
 
-            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(Outcome.REMOVED, "pid 999 does not exist"));
+            assertThat(one.engine.clear(true)).isEqualTo(new Cleared(ClearOutcome.REMOVED, "pid 999 does not exist"));
 
-            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+            assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
             assertNothingHeld();
         }
 
         @Test
         void saysOfBothWhatBecameOfTheLock() throws IOException {
             directory.lined = true;
-            directory.leave(Spot.TAKEOVER, ofTheDead(1));
-            directory.leave(Spot.LOCK, record(two.self().pid(), 1, true, 0));
+            directory.leave(RecordLocation.TAKEOVER, ofTheDead(1));
+            directory.leave(RecordLocation.LOCK, record(two.self().pid(), 1, true, 0));
 
-            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.KEPT);
-            assertThat(directory.at(Spot.TAKEOVER)).isNull();
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(ClearOutcome.KEPT);
+            assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
         }
 
         @Test
         void leavesALivingSuccessorsRecord() throws IOException {
-            directory.leave(Spot.TAKEOVER, record(two.self().pid(), 1, true, 0));
+            directory.leave(RecordLocation.TAKEOVER, record(two.self().pid(), 1, true, 0));
 
-            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.NOTHING);
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(ClearOutcome.NOTHING);
 
-            assertThat(directory.at(Spot.TAKEOVER)).isNotNull();
+            assertThat(directory.at(RecordLocation.TAKEOVER)).isNotNull();
             assertNothingHeld();
             one.accept(1);
-            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.NOTHING);
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(ClearOutcome.NOTHING);
             assertNothingHeld(); // also what was got for the next take: what stood on the line before it was got is not known
         }
 
         @Test
         void leavesASuccessorsRecordWhoseByteIsHeld() throws IOException {
-            directory.leave(Spot.TAKEOVER, ofTheDead(1));
+            directory.leave(RecordLocation.TAKEOVER, ofTheDead(1));
             directory.owner[1] = two;
 
-            assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.NOTHING);
-            assertThat(directory.at(Spot.TAKEOVER)).isNotNull();
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(ClearOutcome.NOTHING);
+            assertThat(directory.at(RecordLocation.TAKEOVER)).isNotNull();
             assertThat(directory.owner[1]).isEqualTo(two);
         }
     }
@@ -1312,9 +1312,9 @@ class SeatEngineTest {
         SeatHold hold = one.take();
         two.engine.askForRelease(hold.token());
         one.cannotRest = true;
-        assertThat(one.engine.check(hold, false)).as("else nobody is asked any more, and nobody has heard it").isEqualTo(Standing.REQUESTED);
+        assertThat(one.engine.check(hold, false)).as("else nobody is asked any more, and nobody has heard it").isEqualTo(HoldStatus.REQUESTED);
         one.displaced = "somebody replaced it";
-        assertThat(one.engine.check(hold, true)).isEqualTo(Standing.LOST);
+        assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
     }
 
     @Test
@@ -1322,9 +1322,9 @@ class SeatEngineTest {
         SeatHold hold = one.take();
         two.engine.askForRelease(hold.token());
         assertThat(two.engine.withdrawAsking(hold.token())).as("nobody had heard it").isTrue();
-        assertThat(one.engine.check(hold, false)).isEqualTo(Standing.INTACT);
+        assertThat(one.engine.check(hold, false)).isEqualTo(HoldStatus.INTACT);
         two.engine.askForRelease(hold.token());
-        assertThat(one.engine.check(hold, false)).isEqualTo(Standing.REQUESTED);
+        assertThat(one.engine.check(hold, false)).isEqualTo(HoldStatus.REQUESTED);
 
         assertThat(two.engine.withdrawAsking(hold.token())).as("nobody had heard it").isFalse();
     }
@@ -1333,9 +1333,9 @@ class SeatEngineTest {
     void aRaisedHandIsSeenByTheHolderForAWhile() throws IOException {
         SeatHold hold = two.take();
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).as("nobody has raised one").isFalse();
-        two.engine.raiseHand(true);
+        two.engine.setWaiterMark(true);
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).as("its own").isFalse();
-        one.engine.raiseHand(true);
+        one.engine.setWaiterMark(true);
 
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
         directory.pass(99 * MILLI);
@@ -1349,23 +1349,23 @@ class SeatEngineTest {
     @Test
     void whoButTriesIsSeenAsSuchAndHidesNobodyWhoWaits() throws IOException {
         SeatHold hold = two.take();
-        one.engine.raiseHand(false);
-        assertThat(two.engine.othersWant(hold, 100 * MILLI)).isTrue();
+        one.engine.setWaiterMark(false);
+        assertThat(two.engine.othersTryOrWait(hold, 100 * MILLI)).isTrue();
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isFalse();
-        one.engine.raiseHand(true);
+        one.engine.setWaiterMark(true);
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
-        three.engine.raiseHand(false);
+        three.engine.setWaiterMark(false);
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
         directory.pass(200 * MILLI);
-        assertThat(two.engine.othersWant(hold, 100 * MILLI)).isFalse();
-        three.engine.raiseHand(false);
-        assertThat(two.engine.othersWant(hold, 100 * MILLI)).isTrue();
+        assertThat(two.engine.othersTryOrWait(hold, 100 * MILLI)).isFalse();
+        three.engine.setWaiterMark(false);
+        assertThat(two.engine.othersTryOrWait(hold, 100 * MILLI)).isTrue();
     }
 
     @Test
     void aHandIsSeenToTheLastNanosecond() throws IOException {
         SeatHold hold = two.take();
-        one.engine.raiseHand(true);
+        one.engine.setWaiterMark(true);
         long raised = directory.waiterSeen & ~HAND_BITS;
         directory.nanos = raised;
         assertThat(two.engine.othersWait(hold, 10)).as("from this very moment").isTrue();
@@ -1377,23 +1377,23 @@ class SeatEngineTest {
 
     @Test
     void whereThereIsNoLineNoHandIsRaised() {
-        one.engine.raiseHand(true);
+        one.engine.setWaiterMark(true);
         assertThat(directory.waiterSeen).as("nobody has ever taken it").isZero();
         one.cannotFindItsLine = true;
-        one.engine.raiseHand(true);
+        one.engine.setWaiterMark(true);
     }
 
     @Test
     void aGiftOfByte1ServesToClearTheSeat() throws IOException {
         directory.lined = true;
         directory.until[1] = directory.nanos + LEASE;
-        directory.leave(Spot.TAKEOVER, ofTheDead(1));
+        directory.leave(RecordLocation.TAKEOVER, ofTheDead(1));
         one.accept(1);
 
         SeatHold hold = one.take();
 
         assertThat(hold.seat).isZero();
-        assertThat(directory.at(Spot.TAKEOVER)).isNull();
+        assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
         assertThat(directory.until[1]).isZero();
         assertThat(directory.owner[1]).isNull();
     }
@@ -1401,11 +1401,11 @@ class SeatEngineTest {
     @Test
     void aGiftThatNobodyWantsIsGivenBackOnceAndEachSeatsOwn() {
         one.accept(1);
-        one.engine.putBack();
+        one.engine.declineAllAwaited();
         assertThat(directory.owner[1]).isNull();
 
         directory.owner[1] = two;
-        one.engine.putBack();
+        one.engine.declineAllAwaited();
         assertThat(directory.owner[1]).isEqualTo(two);
     }
 
@@ -1423,35 +1423,35 @@ class SeatEngineTest {
 
         Hold hold = two.take();
 
-        assertThat(directory.at(Spot.TAKEOVER)).as("it has to wait").isNotNull();
+        assertThat(directory.at(RecordLocation.TAKEOVER)).as("it has to wait").isNotNull();
         two.engine.release(hold);
         assertThat(two.engine.tidy()).isTrue();
-        assertThat(directory.at(Spot.TAKEOVER)).isNull();
+        assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
         assertThat(two.slips).isEmpty();
     }
 
     @Test
     void ofTwoBytesThatWereWaitedForTheFirstSeatsIsKept() throws IOException {
         one.ring(1);
-        one.engine.accept(1);
+        one.engine.acceptAwaited(1);
         one.ring(0);
-        one.engine.accept(0);
+        one.engine.acceptAwaited(0);
         assertThat(directory.owner).containsExactly(one, null);
 
         one.ring(1);
-        one.engine.accept(1);
+        one.engine.acceptAwaited(1);
         assertThat(directory.owner).containsExactly(one, null);
-        one.engine.putBack();
+        one.engine.declineAllAwaited();
         assertNothingHeld();
     }
 
     @Test
     void bothBytesAreNeverHeldAtOnceInClear() throws IOException {
         one.accept(0);
-        directory.leave(Spot.TAKEOVER, ofTheDead(1));
+        directory.leave(RecordLocation.TAKEOVER, ofTheDead(1));
         one.afterByte = () -> assertThat(directory.owner).as("rule 3").doesNotContainSequence(one, one);
 
-        assertThat(one.engine.clear(true).outcome()).isEqualTo(Outcome.REMOVED);
+        assertThat(one.engine.clear(true).outcome()).isEqualTo(ClearOutcome.REMOVED);
         assertNothingHeld();
     }
 
@@ -1462,6 +1462,6 @@ class SeatEngineTest {
         assertThat(one.engine.lockFile()).isEqualTo(Path.of("/sessions/session.jsonl.lock"));
         assertThat(one.take().terms()).isEqualTo(TERMS);
         assertThat(one.engine).hasToString("pid 70100");
-        assertThat(two.engine.look().owner().pid()).isEqualTo(70_100);
+        assertThat(two.engine.inspect().owner().pid()).isEqualTo(70_100);
     }
 }

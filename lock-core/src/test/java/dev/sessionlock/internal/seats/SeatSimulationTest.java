@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Timeout;
 
 /** The real engine on a simulated machine, over many schedules. A failing one is replayed with {@code -Dsim.seed=…}. */
 class SeatSimulationTest {
-    private static final Schedule.Breed SOUND = SimulatedPlace::new;
+    private static final Schedule.Breed SOUND = SimulatedStore::new;
 
     @Test
     void neverTwoHoldersAndNothingStuckOverManySchedules() {

@@ -1,8 +1,8 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockPlace.Spot;
-import dev.sessionlock.internal.system.Vitality;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
+import dev.sessionlock.internal.system.Liveness;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -27,7 +27,7 @@ final class SimulatedDirectory {
     long wallMicros = 1_770_000_000_000_000L;
 
     /** The kernel's word on the two bytes. */
-    final SimulatedPlace[] owner = new SimulatedPlace[2];
+    final SimulatedStore[] owner = new SimulatedStore[2];
 
     boolean lined;
     final long[] until = new long[2];
@@ -69,12 +69,12 @@ final class SimulatedDirectory {
      */
     boolean looksAndActsAtOnce;
 
-    Inode at(Spot spot) {
-        return spots[spot.ordinal()];
+    Inode at(RecordLocation location) {
+        return spots[location.ordinal()];
     }
 
-    void put(Spot spot, Inode file) {
-        spots[spot.ordinal()] = file;
+    void put(RecordLocation location, Inode file) {
+        spots[location.ordinal()] = file;
     }
 
     boolean isLinked(Inode file) {
@@ -86,10 +86,10 @@ final class SimulatedDirectory {
     }
 
     /** A hand, or another program, puts a file there, whatever was there before. */
-    void leave(Spot spot, LockContent content) {
+    void leave(RecordLocation location, LockContent content) {
         Inode file = new Inode();
         file.write(content, wallMicros);
-        put(spot, file);
+        put(location, file);
     }
 
     void pass(long some) {
@@ -97,13 +97,13 @@ final class SimulatedDirectory {
         wallMicros += some / 1_000;
     }
 
-    Vitality judge(long pid, long startTicks) {
+    Liveness judge(long pid, long startTicks) {
         Long started = processes.get(pid);
         if (started == null) {
-            return hidesProcesses ? new Vitality(Vitality.Verdict.UNKNOWN, "pid " + pid + " is not to be seen")
-                    : new Vitality(Vitality.Verdict.DEAD, "pid " + pid + " does not exist");
+            return hidesProcesses ? new Liveness(Liveness.Verdict.UNKNOWN, "pid " + pid + " is not to be seen")
+                    : new Liveness(Liveness.Verdict.DEAD, "pid " + pid + " does not exist");
         }
-        return startTicks >= 0 && started != startTicks ? new Vitality(Vitality.Verdict.DEAD, "pid " + pid + " is another process now")
-                : new Vitality(Vitality.Verdict.ALIVE, "pid " + pid + " runs");
+        return startTicks >= 0 && started != startTicks ? new Liveness(Liveness.Verdict.DEAD, "pid " + pid + " is another process now")
+                : new Liveness(Liveness.Verdict.ALIVE, "pid " + pid + " runs");
     }
 }

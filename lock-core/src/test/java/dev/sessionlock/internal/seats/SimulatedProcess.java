@@ -1,11 +1,11 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockException;
-import dev.sessionlock.internal.directory.LockPlace.Spot;
-import dev.sessionlock.internal.seats.SimulatedPlace.SimulatedSlip;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
+import dev.sessionlock.internal.seats.SimulatedStore.SimulatedSlip;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
-import dev.sessionlock.spi.EngineLock.Standing;
+import dev.sessionlock.spi.EngineLock.HoldStatus;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
@@ -26,7 +26,7 @@ final class SimulatedProcess {
 
     private final Schedule world;
     private final SplittableRandom random;
-    final SimulatedPlace place;
+    final SimulatedStore place;
     final Journal journal;
     final EngineLock engine;
     final Terms terms;
@@ -49,7 +49,7 @@ final class SimulatedProcess {
     boolean frozen;
     boolean dead;
 
-    SimulatedProcess(Schedule world, SplittableRandom random, SimulatedPlace place, Journal journal, EngineLock engine, Terms terms, int wishes) {
+    SimulatedProcess(Schedule world, SplittableRandom random, SimulatedStore place, Journal journal, EngineLock engine, Terms terms, int wishes) {
         this.world = world;
         this.random = random;
         this.place = place;
@@ -89,8 +89,8 @@ final class SimulatedProcess {
         if (call == Call.TAKE || hold == null) {
             return call == Call.TAKE;
         }
-        SimulatedDirectory.Inode mine = ((SimulatedSlip) hold.slip).file();
-        return mine == null || world.directory.at(hold.seat == 0 ? Spot.LOCK : Spot.TAKEOVER) != mine;
+        SimulatedDirectory.Inode mine = ((SimulatedSlip) hold.recordFile).file();
+        return mine == null || world.directory.at(hold.seat == 0 ? RecordLocation.LOCK : RecordLocation.TAKEOVER) != mine;
     }
 
     long token() {
@@ -212,13 +212,13 @@ final class SimulatedProcess {
                 engine.abandon(hold);
                 return null;
             case DECLINE:
-                engine.decline(seatOfCall);
+                engine.declineAwaited(seatOfCall);
                 return null;
             case PUT_BACK:
-                engine.putBack();
+                engine.declineAllAwaited();
                 return null;
             case RAISE_HAND:
-                engine.raiseHand(true);
+                engine.setWaiterMark(true);
                 return null;
             case TIDY:
                 return engine.tidy();
@@ -236,7 +236,7 @@ final class SimulatedProcess {
             if (hasRung(seat) && (hold == null || random.nextInt(3) == 0)) {
                 place.bell[seat] = false;
                 if (hold == null && wishes > 0) {
-                    engine.accept(seat);
+                    engine.acceptAwaited(seat);
                     gifted = true;
                     wakeAt = 0;
                 } else {
@@ -293,9 +293,9 @@ final class SimulatedProcess {
                 }
             }
             case CHECK, CHECK_DEEPLY -> {
-                if (result instanceof Standing standing && standing != Standing.INTACT) {
+                if (result instanceof HoldStatus standing && standing != HoldStatus.INTACT) {
                     open = false;
-                    revoked = standing != Standing.LOST;
+                    revoked = standing != HoldStatus.LOST;
                 }
             }
             case HAND_OVER -> {

@@ -2,16 +2,16 @@ package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockReport;
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockPlace;
-import dev.sessionlock.internal.directory.LockPlace.Found;
-import dev.sessionlock.internal.directory.LockPlace.Slip;
-import dev.sessionlock.internal.directory.LockPlace.Spot;
+import dev.sessionlock.internal.directory.LockStore;
+import dev.sessionlock.internal.directory.LockStore.Found;
+import dev.sessionlock.internal.directory.LockStore.RecordFile;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
-import dev.sessionlock.internal.system.Vitality;
+import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -21,30 +21,30 @@ import java.nio.file.Path;
  * that it names lives, and if not, remove it and begin anew. Between the look and the removal another may have come in.
  */
 final class StealingEngine implements EngineLock {
-    private final LockPlace place;
+    private final LockStore store;
 
-    StealingEngine(LockPlace place) {
-        this.place = place;
+    StealingEngine(LockStore store) {
+        this.store = store;
     }
 
     @Override
-    public Taken take(Terms terms) throws IOException {
-        long now = place.clock().nanos();
-        LockRecord record = new LockRecord(place.self().pid(), 0, -1, place.self().startTicks(), place.name(), 0, null, -1, null, null, null,
+    public AcquireResult take(Terms terms) throws IOException {
+        long now = store.clock().nanos();
+        LockRecord record = new LockRecord(store.self().pid(), 0, -1, store.self().startTicks(), store.name(), 0, null, -1, null, null, null,
                 null, null, true, 0, 0, 0);
-        Slip slip = place.write(record);
+        RecordFile recordFile = store.write(record);
         for (int tries = 0; tries < 2; tries++) {
-            if (place.link(slip, Spot.LOCK)) {
-                long token = place.claimLine().drawToken(place.clock().wallMicros());
-                return new SeatHold(0, place.claimLine(), slip, terms, token, 0, now, Hold.NEVER, null);
+            if (store.link(recordFile, RecordLocation.LOCK)) {
+                long token = store.claimEntry().drawToken(store.clock().wallMicros());
+                return new SeatHold(0, store.claimEntry(), recordFile, terms, token, 0, now, Hold.NEVER, null);
             }
-            Found found = place.find(Spot.LOCK);
+            Found found = store.find(RecordLocation.LOCK);
             if (found != null && found.content() instanceof LockContent.Ours ours
-                    && place.judge(ours.record().pid(), -1, null).verdict() == Vitality.Verdict.DEAD) {
-                place.unlink(slip, Spot.LOCK);
+                    && store.judge(ours.record().pid(), -1, null).verdict() == Liveness.Verdict.DEAD) {
+                store.unlink(recordFile, RecordLocation.LOCK);
             }
         }
-        place.recycle(slip);
+        store.recycle(recordFile);
         return new Busy(Busy.NOTHING, now + 1_000_000, "somebody has it");
     }
 
@@ -59,17 +59,17 @@ final class StealingEngine implements EngineLock {
     }
 
     @Override
-    public Standing check(Hold hold, boolean deeply) {
-        return Standing.INTACT;
+    public HoldStatus check(Hold hold, boolean deeply) {
+        return HoldStatus.INTACT;
     }
 
     @Override
     public void release(Hold hold) {
         try {
-            if (place.isAt(((SeatHold) hold).slip, Spot.LOCK)) {
-                place.unlink(((SeatHold) hold).slip, Spot.LOCK);
+            if (store.isAt(((SeatHold) hold).recordFile, RecordLocation.LOCK)) {
+                store.unlink(((SeatHold) hold).recordFile, RecordLocation.LOCK);
             }
-            place.retire(((SeatHold) hold).slip);
+            store.retire(((SeatHold) hold).recordFile);
         } catch (IOException e) {
             throw new AssertionError(e);
         }
@@ -87,22 +87,22 @@ final class StealingEngine implements EngineLock {
 
     @Override
     public String name() {
-        return place.name();
+        return store.name();
     }
 
     @Override
     public Path target() {
-        return place.target();
+        return store.target();
     }
 
     @Override
     public Path lockFile() {
-        return place.lockFile();
+        return store.lockFile();
     }
 
     @Override
-    public LockReport look() throws IOException {
-        return Inspector.report(place.glance());
+    public LockReport inspect() throws IOException {
+        return Inspector.report(store.snapshot());
     }
 
     @Override
@@ -121,7 +121,7 @@ final class StealingEngine implements EngineLock {
     }
 
     @Override
-    public void raiseHand(boolean waits) {
+    public void setWaiterMark(boolean waits) {
         // Nobody looks.
     }
 
@@ -131,22 +131,22 @@ final class StealingEngine implements EngineLock {
     }
 
     @Override
-    public void await(int what) {
+    public void awaitKernel(int what) {
         throw new UnsupportedOperationException();
     }
 
     @Override
-    public void accept(int what) {
+    public void acceptAwaited(int what) {
         throw new UnsupportedOperationException();
     }
 
     @Override
-    public void decline(int what) {
+    public void declineAwaited(int what) {
         throw new UnsupportedOperationException();
     }
 
     @Override
-    public void putBack() {
+    public void declineAllAwaited() {
         // Nothing was accepted.
     }
 }

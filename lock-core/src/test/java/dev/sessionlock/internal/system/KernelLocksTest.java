@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.sessionlock.internal.system.KernelLocks.Entry;
+import dev.sessionlock.internal.system.KernelLocks.KernelLock;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.channels.FileLock;
@@ -19,7 +19,7 @@ class KernelLocksTest {
     @TempDir
     Path dir;
 
-    private List<Entry> read(String text, long inode) throws IOException {
+    private List<KernelLock> read(String text, long inode) throws IOException {
         return new KernelLocks(Files.writeString(dir.resolve("locks"), text)).read(i -> i == inode).orElseThrow();
     }
 
@@ -38,11 +38,11 @@ class KernelLocksTest {
                 """;
 
         assertThat(read(text, 1048)).containsExactly(
-                new Entry(30522, 1048, 1L << 61, 1L << 61, false),
-                new Entry(30523, 1048, 1L << 61, 1L << 61, true),
-                new Entry(0, 1048, 5, Long.MAX_VALUE, false),
-                new Entry(77, 1048, 7, 8, false));
-        assertThat(read(text, 9)).containsExactly(new Entry(80, 9, 0, 9223372036854775806L, false));
+                new KernelLock(30522, 1048, 1L << 61, 1L << 61, false),
+                new KernelLock(30523, 1048, 1L << 61, 1L << 61, true),
+                new KernelLock(0, 1048, 5, Long.MAX_VALUE, false),
+                new KernelLock(77, 1048, 7, 8, false));
+        assertThat(read(text, 9)).containsExactly(new KernelLock(80, 9, 0, 9223372036854775806L, false));
         assertThat(read(text, 1)).isEmpty();
     }
 
@@ -74,7 +74,7 @@ class KernelLocksTest {
                 FileLock lock = open.getChannel().lock((1L << 61) + 6, 1, false)) {
             assertThat(lock.isShared()).isFalse();
             await("a reading that does not miss it, as one beside busy processes may").atMost(Duration.ofSeconds(60)).untilAsserted(() -> assertThat(new KernelLocks()
-                    .read(i -> i == inode)).hasValueSatisfying(entries -> assertThat(entries).containsExactly(new Entry(ProcessHandle.current().pid(), inode, (1L << 61) + 6, (1L << 61) + 6, false))));
+                    .read(i -> i == inode)).hasValueSatisfying(entries -> assertThat(entries).containsExactly(new KernelLock(ProcessHandle.current().pid(), inode, (1L << 61) + 6, (1L << 61) + 6, false))));
         }
         assertThat(new KernelLocks().read(i -> i == inode)).contains(List.of());
     }

@@ -3,7 +3,7 @@ package dev.sessionlock.internal.system;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.sessionlock.internal.system.Vitality.Verdict;
+import dev.sessionlock.internal.system.Liveness.Verdict;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +59,7 @@ class ProcessTableTest {
 
     @Test
     void whoIsNotThereIsDeadIfOthersAreSeen() {
-        assertThat(table.judge(30522, TICKS, null)).isEqualTo(Vitality.dead("pid 30522 does not exist"));
+        assertThat(table.judge(30522, TICKS, null)).isEqualTo(Liveness.dead("pid 30522 does not exist"));
     }
 
     @Test
@@ -67,18 +67,18 @@ class ProcessTableTest {
         Files.delete(proc.resolve("1/stat"));
         Files.delete(proc.resolve("1"));
 
-        Vitality vitality = table.judge(30522, TICKS, null);
-        assertThat(vitality.verdict()).isEqualTo(Verdict.UNKNOWN);
-        assertThat(vitality.evidence()).contains("hidepid");
+        Liveness liveness = table.judge(30522, TICKS, null);
+        assertThat(liveness.verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(liveness.evidence()).contains("hidepid");
     }
 
     @Test
     void anotherProcessOfTheSameNumberMeansThatTheFirstIsDead() throws IOException {
         process(30522, 'R', TICKS + 1);
 
-        Vitality vitality = table.judge(30522, TICKS, null);
-        assertThat(vitality.verdict()).isEqualTo(Verdict.DEAD);
-        assertThat(vitality.evidence()).contains("another process now", String.valueOf(TICKS), String.valueOf(TICKS + 1));
+        Liveness liveness = table.judge(30522, TICKS, null);
+        assertThat(liveness.verdict()).isEqualTo(Verdict.DEAD);
+        assertThat(liveness.evidence()).contains("another process now", String.valueOf(TICKS), String.valueOf(TICKS + 1));
     }
 
     @ParameterizedTest

@@ -28,22 +28,22 @@ class KeeperTest {
     @TempDir
     Path dir;
 
-    private final Audience audience = new Audience(null, null, true, Shutdown.WHILE_HOOKS_WORK);
+    private final EventPublisher publisher = new EventPublisher(null, null, true, Shutdown.WHILE_HOOKS_WORK);
     private final FailingEngine failing = new FailingEngine(null);
-    private Cells cells;
+    private LocalLocks locks;
 
     @AfterEach
     void close() {
         failing.disarm();
-        if (cells != null) {
-            cells.moveOut();
+        if (locks != null) {
+            locks.release();
             Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> Kernel.openFilesIn(dir) == 0);
         }
     }
 
     private Handle acquire(String name, LockOptions options) throws Exception {
-        LockEngine.Whereabouts where = cells.engine().whereabouts(dir.resolve(name), false);
-        return cells.acquire(where, new Request(audience, options, name, null), TimeUnit.SECONDS.toNanos(30));
+        LockEngine.LockId id = locks.engine().idOf(dir.resolve(name), false);
+        return locks.acquire(id, new AcquireRequest(publisher, options, name, null), TimeUnit.SECONDS.toNanos(30));
     }
 
     @Nested
@@ -75,8 +75,8 @@ class KeeperTest {
 
         @Test
         void noLockIsGivenOutThatNobodyWouldRenew() throws Exception {
-            cells = new Cells(failing.engine(), new FailsAtFirst(3));
-            cells.moveIn();
+            locks = new LocalLocks(failing.engine(), new FailsAtFirst(3));
+            locks.retain();
             for (int i = 0; i < 3; i++) {
                 assertThatThrownBy(() -> acquire("session.jsonl", BRIEF)).isInstanceOf(IOException.class).hasMessageContaining("ulimit -u");
             }
@@ -92,8 +92,8 @@ class KeeperTest {
         @Test
         void renewsTheOtherLocks() throws Exception {
             failing.failAlways("verify", "sweep", "closeIdle");
-            cells = new Cells(failing.engine(), task -> Cells.daemon(task, "sessionlock-keeper"));
-            cells.moveIn();
+            locks = new LocalLocks(failing.engine(), task -> LocalLocks.daemon(task, "sessionlock-keeper"));
+            locks.retain();
             Handle handle = acquire("session.jsonl", BRIEF);
             long acquiredUntil = handle.hold().deadline();
             Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> handle.hold().deadline() > acquiredUntil);
@@ -103,8 +103,8 @@ class KeeperTest {
         @Test
         void doesNotTryAgainWithoutAPause() throws Exception {
             failing.failAlways("closeIdle");
-            cells = new Cells(failing.engine(), task -> Cells.daemon(task, "sessionlock-keeper"));
-            cells.moveIn();
+            locks = new LocalLocks(failing.engine(), task -> LocalLocks.daemon(task, "sessionlock-keeper"));
+            locks.retain();
             acquire("session.jsonl", LockOptions.defaults()).close();
             long start = System.nanoTime();
             Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> System.nanoTime() - start > TimeUnit.SECONDS.toNanos(2));
@@ -118,12 +118,12 @@ class KeeperTest {
         @Test
         void goesOnRenewing() throws Exception {
             List<Thread> keepers = new CopyOnWriteArrayList<>();
-            cells = new Cells(failing.engine(), task -> {
-                Thread keeper = Cells.daemon(task, "sessionlock-keeper");
+            locks = new LocalLocks(failing.engine(), task -> {
+                Thread keeper = LocalLocks.daemon(task, "sessionlock-keeper");
                 keepers.add(keeper);
                 return keeper;
             });
-            cells.moveIn();
+            locks.retain();
             boolean held = false;
             for (int tries = 0; tries < 3 && !held; tries++) { // the machine may stand still for a second, but not each time
                 Handle handle = acquire("session.jsonl", LockOptions.defaults().withLease(LockOptions.MIN_LEASE));
@@ -148,13 +148,13 @@ class KeeperTest {
         /** A retired cell that is still known is replaced by the next who asks; the keeper never sees it again. */
         @Test
         void aCellThatIsReplacedLetsItsDirectoryGo() throws Exception {
-            cells = new Cells(failing.engine(), task -> Cells.daemon(task, "sessionlock-keeper"));
-            cells.moveIn();
+            locks = new LocalLocks(failing.engine(), task -> LocalLocks.daemon(task, "sessionlock-keeper"));
+            locks.retain();
             acquire("session.jsonl", BRIEF).close();
-            Cell retired = cells.all().iterator().next();
+            LocalLock retired = locks.all().iterator().next();
             Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> retired.retire(0));
             acquire("session.jsonl", BRIEF).close();
-            assertThat(cells.all()).hasSize(1).doesNotContain(retired);
+            assertThat(locks.all()).hasSize(1).doesNotContain(retired);
             assertThat(calls("unpin")).isEqualTo(calls("pin") + calls("pinAgain") - 1);
         }
     }

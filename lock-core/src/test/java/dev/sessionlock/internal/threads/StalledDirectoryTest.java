@@ -35,7 +35,7 @@ class StalledDirectoryTest {
     Path temp;
 
     private final List<Reason> lost = new CopyOnWriteArrayList<>();
-    private final Audience audience = new Audience(new LockListener() {
+    private final EventPublisher publisher = new EventPublisher(new LockListener() {
         @Override
         public void lost(Event event, LockLostException why) {
             lost.add(why.reason());
@@ -45,7 +45,7 @@ class StalledDirectoryTest {
     private Path there;
     private Path elsewhere;
     private StalledDisk disk;
-    private Cells cells;
+    private LocalLocks locks;
     private Handle stalled;
 
     @BeforeEach
@@ -53,12 +53,12 @@ class StalledDirectoryTest {
         there = Files.createDirectory(temp.resolve("stalled")).toRealPath();
         elsewhere = Files.createDirectory(temp.resolve("elsewhere")).toRealPath();
         disk = new StalledDisk(there);
-        use(task -> Cells.daemon(task, "sessionlock-keeper"));
+        use(task -> LocalLocks.daemon(task, "sessionlock-keeper"));
     }
 
     private void use(ThreadFactory keepers) {
-        cells = new Cells(disk.engine(), keepers);
-        cells.moveIn();
+        locks = new LocalLocks(disk.engine(), keepers);
+        locks.retain();
     }
 
     @AfterEach
@@ -68,7 +68,7 @@ class StalledDirectoryTest {
             stalled.close();
         }
         threads.shutdown();
-        cells.moveOut();
+        locks.release();
         await().until(() -> Kernel.openFilesIn(temp) == 0);
     }
 
@@ -77,8 +77,8 @@ class StalledDirectoryTest {
     }
 
     private Handle acquire(Path dir, LockOptions options) throws IOException, InterruptedException {
-        LockEngine.Whereabouts where = cells.engine().whereabouts(dir.resolve("session.jsonl"), false);
-        return cells.acquire(where, new Request(audience, options, "session.jsonl", null), TimeUnit.SECONDS.toNanos(30));
+        LockEngine.LockId id = locks.engine().idOf(dir.resolve("session.jsonl"), false);
+        return locks.acquire(id, new AcquireRequest(publisher, options, "session.jsonl", null), TimeUnit.SECONDS.toNanos(30));
     }
 
     /** {@return whether it was held all the while} The machine may stand still for a lease, but not each time. */
@@ -176,9 +176,9 @@ class StalledDirectoryTest {
     void whatIsIdleElsewhereIsClosed() throws Exception {
         stalled(BRIEF);
         acquire(elsewhere, BRIEF).close();
-        cells.moveOut();
+        locks.release();
         await().until(() -> Kernel.openFilesIn(elsewhere) == 0);
-        cells.moveIn();
+        locks.retain();
     }
 
     @Test

@@ -18,7 +18,7 @@ import org.jetbrains.annotations.Nullable;
 /** The engine of the locks on files, where each call that may touch the disk of one directory does not come back while that disk is stalled. */
 final class StalledDisk {
     private static final Set<String> TOUCHES_THE_DISK = Set.of("pin", "suspect", "take", "handOver", "renew", "check", "lookAfresh", "release", "releaseSoon",
-            "abandon", "tidy", "clear", "look", "verify", "sweep", "closeIdle");
+            "abandon", "tidy", "clear", "inspect", "verify", "sweep", "closeIdle");
 
     private final Path directory;
     /** One for each, so that equal ones stay equal. */
@@ -72,10 +72,10 @@ final class StalledDisk {
         } catch (InvocationTargetException e) {
             throw e.getCause();
         }
-        if (result instanceof List<?> list && method.getName().equals("parts")) {
+        if (result instanceof List<?> list && method.getName().equals("maintained")) {
             return list.stream().map(this::between).toList();
         }
-        return result instanceof LockEngine.Site || result instanceof EngineLock ? between(result) : result;
+        return result instanceof LockEngine.LockNamespace || result instanceof EngineLock ? between(result) : result;
     }
 
     /** What looks after all directories at once touches each of them. */
@@ -83,7 +83,7 @@ final class StalledDisk {
         if (real instanceof EngineLock lock) {
             return directory.equals(lock.lockFile().getParent());
         } else if (real instanceof LockEngine) {
-            return args == null || !(args[0] instanceof LockEngine.Whereabouts where) || directory.equals(where.parent());
+            return args == null || !(args[0] instanceof LockEngine.LockId id) || directory.equals(id.parent());
         }
         return real.toString().equals(directory.toString());
     }

@@ -20,7 +20,7 @@ public sealed interface Effect {
      * @param counts false if it is done by a thread whose operations are not counted
      * @param length how much it writes
      */
-    record Began(Act act, boolean counts, int length, String text) implements Effect {
+    record Began(OperationType act, boolean counts, int length, String text) implements Effect {
     }
 
     /** A new file, directory or symbolic link ({@code f}, {@code d}, {@code l}; {@code target} is where a link points). */
@@ -106,7 +106,7 @@ public sealed interface Effect {
 
     private static Effect read(DataInputStream in, int tag) throws IOException {
         return switch (tag) {
-            case 'o' -> new Began(Act.values()[in.readByte()], in.readBoolean(), in.readInt(), text(in));
+            case 'o' -> new Began(OperationType.values()[in.readByte()], in.readBoolean(), in.readInt(), text(in));
             case 'm' -> new Made(text(in), in.readLong(), in.readChar(), text(in), in.readInt());
             case 'l' -> new Linked(text(in), in.readLong());
             case 'x' -> new Removed(text(in));

@@ -25,14 +25,14 @@ final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
         return thread;
     });
 
-    private final Gate gate;
+    private final FaultInjector gate;
     private final Path path;
     private final AsynchronousFileChannel real;
     private final Written written;
     private final boolean writable;
     private final ExecutorService executor;
 
-    LabAsynchronousFileChannel(Gate gate, Path path, AsynchronousFileChannel real, long inode, Set<? extends OpenOption> options,
+    LabAsynchronousFileChannel(FaultInjector gate, Path path, AsynchronousFileChannel real, long inode, Set<? extends OpenOption> options,
                                @Nullable ExecutorService executor) {
         this.gate = gate;
         this.path = path;
@@ -42,7 +42,7 @@ final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
         this.executor = executor == null ? OURS : executor;
     }
 
-    private <T> Future<T> begin(Gate.Body<T> body) {
+    private <T> Future<T> begin(FaultInjector.Body<T> body) {
         CompletableFuture<T> result = new CompletableFuture<>();
         executor.execute(() -> {
             try {
@@ -54,7 +54,7 @@ final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
         return result;
     }
 
-    private <T, A> void begin(Gate.Body<T> body, A attachment, CompletionHandler<T, ? super A> handler) {
+    private <T, A> void begin(FaultInjector.Body<T> body, A attachment, CompletionHandler<T, ? super A> handler) {
         executor.execute(() -> {
             T result;
             try {
@@ -92,7 +92,7 @@ final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
     }
 
     private int readNow(ByteBuffer dst, long position) throws IOException {
-        gate.look(Operation.onChannel(Act.READ, path));
+        gate.look(Operation.onChannel(OperationType.READ, path));
         return await(real.read(dst, position));
     }
 
@@ -172,7 +172,7 @@ final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
         if (!real.isOpen()) {
             throw new ClosedChannelException();
         }
-        gate.change(Operation.onChannel(Act.FORCE, path), () -> {
+        gate.change(Operation.onChannel(OperationType.FORCE, path), () -> {
             real.force(metaData);
             written.force();
             return null;

@@ -14,16 +14,16 @@ final class LabAttributeView {
     }
 
     /** What one call does. */
-    interface Deed {
+    interface AttributeChange {
         void run() throws IOException;
     }
 
     /** Runs a call as a step. */
-    interface Step {
-        void run(Deed deed) throws IOException;
+    interface AttributeStep {
+        void run(AttributeChange deed) throws IOException;
     }
 
-    static <V extends FileAttributeView> V of(Class<V> type, V view, Step step) {
+    static <V extends FileAttributeView> V of(Class<V> type, V view, AttributeStep step) {
         return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[]{type}, (self, method, args) -> {
             if (!isChange(method)) {
                 return call(view, method, args);

@@ -29,14 +29,14 @@ import org.jetbrains.annotations.Nullable;
 final class LabFileChannel extends FileChannel {
     private static final int TRANSFERRED_AT_ONCE = 64 * 1024;
 
-    private final Gate gate;
+    private final FaultInjector gate;
     private final Path path;
     private final FileChannel real;
     private final Written written;
     private final boolean writable;
     private final boolean uninterruptible;
 
-    LabFileChannel(Gate gate, Path path, FileChannel real, long inode, Set<? extends OpenOption> options, boolean uninterruptible) {
+    LabFileChannel(FaultInjector gate, Path path, FileChannel real, long inode, Set<? extends OpenOption> options, boolean uninterruptible) {
         this.gate = gate;
         this.path = path;
         this.real = real;
@@ -45,7 +45,7 @@ final class LabFileChannel extends FileChannel {
         this.uninterruptible = uninterruptible;
     }
 
-    private <T> T io(Gate.Body<T> body) throws IOException {
+    private <T> T io(FaultInjector.Body<T> body) throws IOException {
         boolean interrupted = uninterruptible && Thread.interrupted();
         try {
             return body.run();
@@ -61,7 +61,7 @@ final class LabFileChannel extends FileChannel {
 
     private void look() throws IOException {
         if (real.isOpen()) {
-            gate.look(Operation.onChannel(Act.READ, path));
+            gate.look(Operation.onChannel(OperationType.READ, path));
         }
     }
 
@@ -211,7 +211,7 @@ final class LabFileChannel extends FileChannel {
             if (!real.isOpen()) {
                 throw new ClosedChannelException();
             }
-            return gate.change(Operation.onChannel(Act.FORCE, path), () -> {
+            return gate.change(Operation.onChannel(OperationType.FORCE, path), () -> {
                 real.force(metaData);
                 written.force();
                 return null;

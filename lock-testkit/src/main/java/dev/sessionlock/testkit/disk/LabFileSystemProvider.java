@@ -41,7 +41,7 @@ import org.jetbrains.annotations.Nullable;
 
 /**
  * The default provider of a JVM that runs in a lab ({@code -Djava.nio.file.spi.DefaultFileSystemProvider}): the system's own, in
- * which every operation beneath the lab's directory passes a {@link Gate}. Paths and file system are ours as well; were they the
+ * which every operation beneath the lab's directory passes a {@link FaultInjector}. Paths and file system are ours as well; were they the
  * system's, every operation would go straight to the system's provider.
  *
  * <p>What the JDK does in several system calls is several operations here: a {@code Files.copy}, and a {@code Files.move} with
@@ -54,7 +54,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     private final FileSystemProvider real;
     private final LabFileSystem fileSystem;
-    private volatile @Nullable Gate gate;
+    private volatile @Nullable FaultInjector gate;
 
     /** By the JDK, when it starts. */
     public LabFileSystemProvider(@NotNull FileSystemProvider real) {
@@ -72,23 +72,23 @@ public final class LabFileSystemProvider extends FileSystemProvider {
      * @param journal where they are noted
      * @throws IOException if the directory is not there
      */
-    public void arm(@NotNull Path directory, @NotNull Plan plan, boolean locksCount, @NotNull Gate.Lab lab, @NotNull OutputStream journal)
+    public void arm(@NotNull Path directory, @NotNull Plan plan, boolean locksCount, @NotNull FaultInjector.Lab lab, @NotNull OutputStream journal)
             throws IOException {
-        gate = new Gate(LabPath.real(directory).toRealPath(), plan, locksCount, lab, journal);
+        gate = new FaultInjector(LabPath.real(directory).toRealPath(), plan, locksCount, lab, journal);
     }
 
     /** Where an operation takes place, beneath the lab's directory. */
-    private record Place(Gate gate, Path path, String name) {
-        Operation operation(Act act) {
+    private record DiskPath(FaultInjector gate, Path path, String name) {
+        Operation operation(OperationType act) {
             return Operation.on(act, path);
         }
     }
 
     /** {@return the place of a path; null if that is none of the lab's business} */
-    private @Nullable Place place(Path path) {
-        Gate armed = gate;
+    private @Nullable DiskPath place(Path path) {
+        FaultInjector armed = gate;
         String name = armed == null ? null : armed.nameOf(path);
-        return name == null ? null : new Place(armed, path, name);
+        return name == null ? null : new DiskPath(armed, path, name);
     }
 
     private @Nullable BasicFileAttributes attributes(Path path, LinkOption... options) {
@@ -158,31 +158,31 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     private record Opened<C>(C channel, long inode) {
     }
 
-    private <C> Opened<C> open(Place place, Set<? extends OpenOption> options, Opener<C> opener) throws IOException {
+    private <C> Opened<C> open(DiskPath place, Set<? extends OpenOption> options, Opener<C> opener) throws IOException {
         return place.gate.alone(() -> {
             boolean writes = options.contains(StandardOpenOption.WRITE) || options.contains(StandardOpenOption.APPEND);
             boolean exclusive = writes && options.contains(StandardOpenOption.CREATE_NEW);
             BasicFileAttributes found = exclusive || options.contains(LinkOption.NOFOLLOW_LINKS)
                     ? attributes(place.path, LinkOption.NOFOLLOW_LINKS) : attributes(place.path);
             if (found == null && writes && (exclusive || options.contains(StandardOpenOption.CREATE)) && hasParent(place.path)) {
-                return place.gate.change(place.operation(Act.CREATE), () -> created(place, opener));
+                return place.gate.change(place.operation(OperationType.CREATE), () -> created(place, opener));
             }
             Opener<Opened<C>> opening = () -> opened(place, options.contains(StandardOpenOption.DELETE_ON_CLOSE), opener);
             if (found != null && !exclusive && writes && options.contains(StandardOpenOption.TRUNCATE_EXISTING)
                     && !options.contains(StandardOpenOption.APPEND) && found.isRegularFile() && found.size() > 0) {
-                return place.gate.change(place.operation(Act.TRUNCATE), () -> {
+                return place.gate.change(place.operation(OperationType.TRUNCATE), () -> {
                     long inode = inode(place.path);
                     Opened<C> opened = opening.open();
                     place.gate.record(new Effect.Resized(inode, 0));
                     return opened;
                 });
             }
-            place.gate.look(place.operation(Act.OPEN));
+            place.gate.look(place.operation(OperationType.OPEN));
             return opening.open();
         });
     }
 
-    private <C> Opened<C> created(Place place, Opener<C> opener) throws IOException {
+    private <C> Opened<C> created(DiskPath place, Opener<C> opener) throws IOException {
         C channel = opener.open();
         if (!exists(place.path)) {
             return new Opened<>(channel, place.gate.nameless()); // DELETE_ON_CLOSE: the JDK unlinks it at once
@@ -196,12 +196,12 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         return new Opened<>(channel, inode);
     }
 
-    private <C> Opened<C> opened(Place place, boolean unlinks, Opener<C> opener) throws IOException {
+    private <C> Opened<C> opened(DiskPath place, boolean unlinks, Opener<C> opener) throws IOException {
         if (!unlinks) {
             C channel = opener.open();
             return new Opened<>(channel, inode(place.path));
         }
-        return place.gate.change(place.operation(Act.DELETE), () -> {
+        return place.gate.change(place.operation(OperationType.DELETE), () -> {
             long inode = attributes(place.path) == null ? place.gate.nameless() : inode(place.path);
             C channel = opener.open();
             if (!exists(place.path)) {
@@ -214,7 +214,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     private FileChannel channel(Path path, Set<? extends OpenOption> options, boolean uninterruptible, FileAttribute<?>... attrs)
             throws IOException {
         Path file = LabPath.real(path);
-        Place place = place(file);
+        DiskPath place = place(file);
         if (place == null) {
             return real.newFileChannel(file, options, attrs);
         }
@@ -271,7 +271,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     public @NotNull AsynchronousFileChannel newAsynchronousFileChannel(@NotNull Path path, @NotNull Set<? extends OpenOption> options,
             ExecutorService executor, @NotNull FileAttribute<?>... attrs) throws IOException {
         Path file = LabPath.real(path);
-        Place place = place(file);
+        DiskPath place = place(file);
         if (place == null) {
             return real.newAsynchronousFileChannel(file, options, executor, attrs);
         }
@@ -286,9 +286,9 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     public @NotNull DirectoryStream<Path> newDirectoryStream(@NotNull Path dir, @NotNull DirectoryStream.Filter<? super Path> filter)
             throws IOException {
         Path directory = LabPath.real(dir);
-        Place place = place(directory);
+        DiskPath place = place(directory);
         if (place != null) {
-            place.gate.look(place.operation(Act.LIST));
+            place.gate.look(place.operation(OperationType.LIST));
         }
         Objects.requireNonNull(filter);
         DirectoryStream<Path> entries = real.newDirectoryStream(directory, entry -> filter.accept(fileSystem.wrap(entry)));
@@ -317,18 +317,18 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     /** An operation that returns nothing. */
-    private interface Deed {
+    private interface PathOperation {
         void run() throws IOException;
     }
 
-    private static void change(Place place, Operation operation, Deed deed) throws IOException {
+    private static void change(DiskPath place, Operation operation, PathOperation deed) throws IOException {
         place.gate.change(operation, () -> {
             deed.run();
             return null;
         });
     }
 
-    private static void alone(Place place, Deed deed) throws IOException {
+    private static void alone(DiskPath place, PathOperation deed) throws IOException {
         place.gate.alone(() -> {
             deed.run();
             return null;
@@ -338,7 +338,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     @Override
     public void createDirectory(@NotNull Path dir, @NotNull FileAttribute<?>... attrs) throws IOException {
         Path path = LabPath.real(dir);
-        Place place = place(path);
+        DiskPath place = place(path);
         if (place == null) {
             real.createDirectory(path, attrs);
             return;
@@ -348,7 +348,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
                 real.createDirectory(path, attrs); // refuses
                 return;
             }
-            change(place, place.operation(Act.MKDIR), () -> {
+            change(place, place.operation(OperationType.MKDIR), () -> {
                 real.createDirectory(path, attrs);
                 place.gate.record(new Effect.Made(place.name, inode(path), 'd', "", mode(path)));
             });
@@ -359,7 +359,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     public void createSymbolicLink(@NotNull Path link, @NotNull Path target, @NotNull FileAttribute<?>... attrs) throws IOException {
         Path path = LabPath.real(link);
         Path to = LabPath.real(target);
-        Place place = place(path);
+        DiskPath place = place(path);
         if (place == null) {
             real.createSymbolicLink(path, to, attrs);
             return;
@@ -369,7 +369,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
                 real.createSymbolicLink(path, to, attrs); // refuses
                 return;
             }
-            change(place, place.operation(Act.SYMLINK), () -> {
+            change(place, place.operation(OperationType.SYMLINK), () -> {
                 real.createSymbolicLink(path, to, attrs);
                 recordNew(place.gate, path);
             });
@@ -380,7 +380,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     public void createLink(@NotNull Path link, @NotNull Path existing) throws IOException {
         Path path = LabPath.real(link);
         Path to = LabPath.real(existing);
-        Place place = place(path);
+        DiskPath place = place(path);
         if (place == null) {
             real.createLink(path, to);
             return;
@@ -390,7 +390,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
                 real.createLink(path, to); // refuses
                 return;
             }
-            change(place, Operation.on(Act.LINK, path, to), () -> {
+            change(place, Operation.on(OperationType.LINK, path, to), () -> {
                 real.createLink(path, to);
                 if (place.gate.nameOf(to) != null) {
                     place.gate.record(new Effect.Linked(place.name, inode(path, LinkOption.NOFOLLOW_LINKS)));
@@ -417,7 +417,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     /** {@return whether it was deleted as a step; not so what is not there, not empty, or lies elsewhere} */
     private boolean deleted(Path file) throws IOException {
-        Place place = place(file);
+        DiskPath place = place(file);
         return place != null && place.gate.alone(() -> {
             BasicFileAttributes found = attributes(file, LinkOption.NOFOLLOW_LINKS);
             if (found == null || isFullDirectory(file, found)) {
@@ -428,8 +428,8 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         });
     }
 
-    private void remove(Place place) throws IOException {
-        change(place, place.operation(Act.DELETE), () -> {
+    private void remove(DiskPath place) throws IOException {
+        change(place, place.operation(OperationType.DELETE), () -> {
             real.delete(place.path);
             place.gate.record(new Effect.Removed(place.name));
         });
@@ -439,9 +439,9 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     public void move(@NotNull Path source, @NotNull Path target, @NotNull CopyOption... options) throws IOException {
         Path from = LabPath.real(source);
         Path to = LabPath.real(target);
-        Place old = place(from);
-        Place fresh = place(to);
-        Place either = fresh != null ? fresh : old;
+        DiskPath old = place(from);
+        DiskPath fresh = place(to);
+        DiskPath either = fresh != null ? fresh : old;
         if (either == null) {
             real.move(from, to, options);
             return;
@@ -459,7 +459,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
             if (there != null && !atomic && fresh != null) {
                 remove(fresh);
             }
-            change(either, Operation.on(Act.RENAME, from, to), () -> {
+            change(either, Operation.on(OperationType.RENAME, from, to), () -> {
                 real.move(from, to, options);
                 recordMoved(old, fresh);
             });
@@ -470,7 +470,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         return one.fileKey() != null && one.fileKey().equals(other.fileKey());
     }
 
-    private void recordMoved(@Nullable Place old, @Nullable Place fresh) throws IOException {
+    private void recordMoved(@Nullable DiskPath old, @Nullable DiskPath fresh) throws IOException {
         if (old != null && fresh != null) {
             fresh.gate.record(new Effect.Renamed(old.name, fresh.name));
         } else if (fresh != null) {
@@ -481,7 +481,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     /** Notes a file, or a tree, that has come from elsewhere. */
-    private void recordNew(Gate gate, Path path) throws IOException {
+    private void recordNew(FaultInjector gate, Path path) throws IOException {
         String name = gate.nameOf(path);
         BasicFileAttributes found = real.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
         long inode = inode(path, LinkOption.NOFOLLOW_LINKS);
@@ -513,8 +513,8 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     public void copy(@NotNull Path source, @NotNull Path target, @NotNull CopyOption... options) throws IOException {
         Path from = LabPath.real(source);
         Path to = LabPath.real(target);
-        Place read = place(from);
-        Place written = place(to);
+        DiskPath read = place(from);
+        DiskPath written = place(to);
         if (read == null && written == null) {
             real.copy(from, to, options);
             return;
@@ -524,7 +524,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         BasicFileAttributes copied = attributes(from, links);
         BasicFileAttributes there = attributes(to, LinkOption.NOFOLLOW_LINKS);
         if (read != null && copied != null) {
-            read.gate.look(read.operation(Act.OPEN));
+            read.gate.look(read.operation(OperationType.OPEN));
         }
         if (written == null || copied == null || !hasParent(to) || how.contains(StandardCopyOption.ATOMIC_MOVE) || there != null
                 && (isSame(copied, there) || !how.contains(StandardCopyOption.REPLACE_EXISTING) || isFullDirectory(to, there))) {
@@ -537,14 +537,14 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         if (copied.isRegularFile()) {
             copyFile(from, written, how.contains(StandardCopyOption.COPY_ATTRIBUTES));
         } else {
-            alone(written, () -> change(written, written.operation(copied.isDirectory() ? Act.MKDIR : Act.SYMLINK), () -> {
+            alone(written, () -> change(written, written.operation(copied.isDirectory() ? OperationType.MKDIR : OperationType.SYMLINK), () -> {
                 real.copy(from, to, options);
                 recordNew(written.gate, to);
             }));
         }
     }
 
-    private void copyFile(Path from, Place to, boolean attributes) throws IOException {
+    private void copyFile(Path from, DiskPath to, boolean attributes) throws IOException {
         Set<OpenOption> fresh = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
         FileAttribute<?>[] mode = {PosixFilePermissions.asFileAttribute(
                 real.readAttributes(from, PosixFileAttributes.class).permissions())};
@@ -555,14 +555,14 @@ public final class LabFileSystemProvider extends FileSystemProvider {
             }
         }
         if (attributes) {
-            alone(to, () -> change(to, to.operation(Act.ATTRIBUTES), () -> {
+            alone(to, () -> change(to, to.operation(OperationType.ATTRIBUTES), () -> {
                 copyAttributes(from, to.path);
                 to.gate.record(new Effect.Mode(inode(to.path), mode(to.path)));
             }));
         }
     }
 
-    private void write(FileChannel out, byte[] some, Path from, Place to) throws IOException {
+    private void write(FileChannel out, byte[] some, Path from, DiskPath to) throws IOException {
         try {
             for (ByteBuffer rest = ByteBuffer.wrap(some); rest.hasRemaining(); ) {
                 out.write(rest);
@@ -630,7 +630,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     public void setAttribute(@NotNull Path path, @NotNull String attribute, Object value, @NotNull LinkOption... options)
             throws IOException {
         Path file = LabPath.real(path);
-        Place place = place(file);
+        DiskPath place = place(file);
         if (place == null) {
             real.setAttribute(file, attribute, value, options);
         } else {
@@ -638,13 +638,13 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
     }
 
-    private void changeAttributes(Place place, Deed deed, LinkOption... options) throws IOException {
+    private void changeAttributes(DiskPath place, PathOperation deed, LinkOption... options) throws IOException {
         alone(place, () -> {
             if (attributes(place.path, options) == null) {
                 deed.run(); // refuses
                 return;
             }
-            change(place, place.operation(Act.ATTRIBUTES), () -> {
+            change(place, place.operation(OperationType.ATTRIBUTES), () -> {
                 deed.run();
                 place.gate.record(new Effect.Mode(inode(place.path, options), mode(place.path, options)));
             });
@@ -656,7 +656,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
                                                                          @NotNull LinkOption... options) {
         Path file = LabPath.real(path);
         V view = real.getFileAttributeView(file, type, options);
-        Place place = view == null ? null : place(file);
+        DiskPath place = view == null ? null : place(file);
         return place == null ? view : LabAttributeView.of(type, view, deed -> changeAttributes(place, deed::run, options));
     }
 }

@@ -13,26 +13,26 @@ import org.jetbrains.annotations.Nullable;
  * @param length how much it writes
  * @param onChannel whether it works on an open channel, and not on a path
  */
-record Operation(Act act, Path path, @Nullable Path other, long position, long length, boolean onChannel) {
+record Operation(OperationType act, Path path, @Nullable Path other, long position, long length, boolean onChannel) {
 
-    static Operation on(Act act, Path path) {
+    static Operation on(OperationType act, Path path) {
         return new Operation(act, path, null, -1, 0, false);
     }
 
-    static Operation on(Act act, Path path, Path other) {
+    static Operation on(OperationType act, Path path, Path other) {
         return new Operation(act, path, other, -1, 0, false);
     }
 
-    static Operation onChannel(Act act, Path path) {
+    static Operation onChannel(OperationType act, Path path) {
         return new Operation(act, path, null, -1, 0, true);
     }
 
     static Operation write(Path path, long position, long length) {
-        return new Operation(Act.WRITE, path, null, position, length, true);
+        return new Operation(OperationType.WRITE, path, null, position, length, true);
     }
 
     static Operation truncate(Path path, long size) {
-        return new Operation(Act.TRUNCATE, path, null, size, 0, true);
+        return new Operation(OperationType.TRUNCATE, path, null, size, 0, true);
     }
 
     /** {@return it in words, its paths relative to a directory} */
@@ -41,9 +41,9 @@ record Operation(Act act, Path path, @Nullable Path other, long position, long l
         if (other != null) {
             text.append(" -> ").append(relative(root, other));
         }
-        if (act == Act.WRITE) {
+        if (act == OperationType.WRITE) {
             text.append(", ").append(length).append(length == 1 ? " byte at " : " bytes at ").append(position);
-        } else if (act == Act.TRUNCATE && position >= 0) {
+        } else if (act == OperationType.TRUNCATE && position >= 0) {
             text.append(" to ").append(position).append(position == 1 ? " byte" : " bytes");
         }
         return text.toString();

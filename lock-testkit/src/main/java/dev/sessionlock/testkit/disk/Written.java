@@ -8,13 +8,13 @@ import java.util.Set;
 
 /** Notes what is written through one channel. */
 final class Written {
-    private final Gate gate;
+    private final FaultInjector gate;
     private final long inode;
     private final boolean append;
     /** Opened with SYNC or DSYNC: every write is forced before it returns. */
     private final boolean forced;
 
-    Written(Gate gate, long inode, Set<? extends OpenOption> options) {
+    Written(FaultInjector gate, long inode, Set<? extends OpenOption> options) {
         this.gate = gate;
         this.inode = inode;
         this.append = options.contains(StandardOpenOption.APPEND);

@@ -8,8 +8,8 @@ import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.LockEngine;
-import dev.sessionlock.spi.Sight;
-import dev.sessionlock.spi.Taken;
+import dev.sessionlock.spi.Inspection;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.io.StringReader;
@@ -51,17 +51,17 @@ final class StateFileEngines implements LockEngine {
     }
 
     @Override
-    public Whereabouts whereabouts(Path target, boolean networkAllowed) {
+    public LockId idOf(Path target, boolean networkAllowed) {
         Path absolute = target.toAbsolutePath();
-        return new Whereabouts(absolute.getParent(), absolute.getFileName().toString(), networkAllowed);
+        return new LockId(absolute.getParent(), absolute.getFileName().toString(), networkAllowed);
     }
 
     @Override
-    public Site pin(Whereabouts where) {
-        return new Table(where.parent(), fault);
+    public LockNamespace pin(LockId id) {
+        return new Table(id.parent(), fault);
     }
 
-    private record Table(Path directory, Fault fault) implements Site {
+    private record Table(Path directory, Fault fault) implements LockNamespace {
         @Override
         public EngineLock lock(String name) {
             return new Engine(directory.resolve(name), fault);
@@ -69,8 +69,8 @@ final class StateFileEngines implements LockEngine {
     }
 
     @Override
-    public Sight look(Whereabouts where) throws IOException {
-        return new Sight(where, new Engine(where.parent().resolve(where.name()), fault).look());
+    public Inspection inspect(LockId id) throws IOException {
+        return new Inspection(id, new Engine(id.parent().resolve(id.name()), fault).inspect());
     }
 
     @Override
@@ -171,7 +171,7 @@ final class StateFileEngines implements LockEngine {
         }
 
         @Override
-        public Taken take(Terms terms) throws IOException {
+        public AcquireResult take(Terms terms) throws IOException {
             return transaction(row -> {
                 String reclaimed = null;
                 if (row.get("held") == 1 && !(fault == Fault.SOMETIMES_DOES_NOT_LOOK && now() % 4 == 0)) {
@@ -226,13 +226,13 @@ final class StateFileEngines implements LockEngine {
         }
 
         @Override
-        public Standing check(Hold hold, boolean deeply) throws IOException {
+        public HoldStatus check(Hold hold, boolean deeply) throws IOException {
             return transaction(row -> {
                 if (row.get("release") == hold.token()) {
                     row.set("release", 0);
-                    return Standing.REQUESTED;
+                    return HoldStatus.REQUESTED;
                 }
-                return row.isHeldBy(hold) ? Standing.INTACT : Standing.LOST;
+                return row.isHeldBy(hold) ? HoldStatus.INTACT : HoldStatus.LOST;
             });
         }
 
@@ -260,7 +260,7 @@ final class StateFileEngines implements LockEngine {
         }
 
         @Override
-        public LockReport look() throws IOException {
+        public LockReport inspect() throws IOException {
             return transaction(row -> row.get("held") == 0 ? new LockReport(name(), null, State.FREE, null, List.of(), "")
                     : new LockReport(name(), null, State.HELD, new LockOwner(row.get("pid"), null, null, null, null, null,
                     row.get("token"), null),
@@ -269,7 +269,7 @@ final class StateFileEngines implements LockEngine {
 
         @Override
         public Cleared clear(boolean takeStrangers) {
-            return new Cleared(Outcome.KEPT, "it is not cleared here");
+            return new Cleared(ClearOutcome.KEPT, "it is not cleared here");
         }
 
         @Override
@@ -290,7 +290,7 @@ final class StateFileEngines implements LockEngine {
         }
 
         @Override
-        public void raiseHand(boolean waits) {
+        public void setWaiterMark(boolean waits) {
             try {
                 transaction(row -> {
                     row.set("hand-" + pid, now());
@@ -312,20 +312,20 @@ final class StateFileEngines implements LockEngine {
         }
 
         @Override
-        public void await(int what) {
+        public void awaitKernel(int what) {
             throw new UnsupportedOperationException();
         }
 
         @Override
-        public void accept(int what) {
+        public void acceptAwaited(int what) {
         }
 
         @Override
-        public void decline(int what) {
+        public void declineAwaited(int what) {
         }
 
         @Override
-        public void putBack() {
+        public void declineAllAwaited() {
         }
 
         @Override

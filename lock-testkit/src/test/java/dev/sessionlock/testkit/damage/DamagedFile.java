@@ -1,6 +1,6 @@
 package dev.sessionlock.testkit.damage;
 
-import dev.sessionlock.testkit.BoardFile;
+import dev.sessionlock.testkit.TableFileAccess;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -37,7 +37,7 @@ enum DamagedFile {
     /** {@return where it lies, or is to lie, now} */
     List<Path> in(Path session) throws IOException {
         Path folder = session.resolveSibling(FOLDER_NAME);
-        long h = BoardFile.hash(session);
+        long h = TableFileAccess.hash(session);
         return switch (this) {
             case TABLE -> List.of(folder.resolve("board"));
             case FURTHER_TABLE -> List.of(folder.resolve("board-1"));
@@ -77,7 +77,7 @@ enum DamagedFile {
         List<Path> crowd = new ArrayList<>();
         for (int i = 0; this == FURTHER_TABLE && crowd.size() < 16; i++) {
             Path other = session.resolveSibling("crowd-" + i);
-            if (BoardFile.slot(BoardFile.hash(other), 0) == BoardFile.slot(BoardFile.hash(session), 0)) {
+            if (TableFileAccess.slot(TableFileAccess.hash(other), 0) == TableFileAccess.slot(TableFileAccess.hash(session), 0)) {
                 crowd.add(other);
             }
         }

@@ -79,7 +79,7 @@ class LabFileSystemProviderTest {
         Path under = fill(temp.resolve("labs"));
         provider = new LabFileSystemProvider(FileSystems.getDefault().provider());
         lab = provider.getPath(under.toUri());
-        provider.arm(lab, Plan.NOTHING, true, new Gate.Lab() {
+        provider.arm(lab, Plan.NOTHING, true, new FaultInjector.Lab() {
             @Override
             public void stopped(String operation, StackTraceElement[] at) {
                 throw new AssertionError(operation);

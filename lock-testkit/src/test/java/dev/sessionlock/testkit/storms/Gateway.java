@@ -240,7 +240,7 @@ final class Gateway implements ChildScenario {
     static String newName(long period, int which, int guard) {
         for (int salt = 0; ; salt++) {
             String name = "new-" + period + "-" + which + "-" + salt;
-            if (guard == ANY_GUARD || (BoardFile.hash(name) & 63) == guard) {
+            if (guard == ANY_GUARD || (TableOnDisk.hash(name) & 63) == guard) {
                 return name;
             }
         }

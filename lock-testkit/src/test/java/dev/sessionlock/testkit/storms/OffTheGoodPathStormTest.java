@@ -56,7 +56,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * <li>no memory: locks whose byte nobody freed, so that nobody could take them any more, records that stayed, and a class of the library
  *     ({@code LockEvents}) that could not be initialised for the rest of that JVM's life;
  * <li>no stack: acquisitions that waited for 20 s in vain, records that stayed, locks that nobody could take any more;
- * <li>no descriptors: 14 leases lost without a need, and the locks of other directories with them; {@code TimeoutText} could not be
+ * <li>no descriptors: 14 leases lost without a need, and the locks of other directories with them; {@code TimeoutMessage} could not be
  *     initialised, so that a timeout was told by a {@code NoClassDefFoundError} from then on;
  * <li>no blocks on btrfs: JVMs that died of SIGBUS, threads that hang, a JVM that did not end on SIGTERM.
  * </ul>
@@ -110,7 +110,7 @@ class OffTheGoodPathStormTest {
             Plan plan = Plan.in(dir).allowing("lost KERNEL_LOCK_LOST", "lost LEASE_EXPIRED").removals(removals);
             storm("guards read, " + guard, plan, allAgainstOneFault(removals), storm -> {
                 Set<String> names = storm.withNewNames(guard, s -> s.tellAll("read-guards", guard, 2_000));
-                storm.suspect(BoardFile.read(dir).doubled(names));
+                storm.suspect(TableOnDisk.read(dir).doubled(names));
             });
         }
     }
@@ -138,7 +138,7 @@ class OffTheGoodPathStormTest {
                 storm.withNewNames(Gateway.ANY_GUARD, s -> s.tellFirst("read-guards", Gateway.ANY_GUARD, 1_500));
                 storm.suspect(old);
                 Thread.sleep(Storm.KEEPER_HAS_LOOKED.toMillis());
-                BoardFile board = BoardFile.read(dir);
+                TableOnDisk board = TableOnDisk.read(dir);
                 for (String name : storm.tellFirst("held").split(",")) {
                     if (!name.equals(Gateway.NONE) && !board.has(name)) {
                         storm.write(Promise.ONE_LINE_A_LOCK, name + " is held, and has no line on the board");

@@ -369,7 +369,7 @@ final class Storm implements AutoCloseable {
                 write(Promise.NO_LOCK_STUCK, (jvm == jvms.get(last) ? "a fresh JVM" : jvm) + " cannot have, within " + plan.bound().toSeconds() + " s: " + cannot);
             }
         }
-        BoardFile board = BoardFile.read(dir());
+        TableOnDisk board = TableOnDisk.read(dir());
         System.out.println("    " + board.size() + " locks on the board, " + board.doubled() + " of them twice");
         if (board.doubled() > 0) {
             write(Promise.ONE_LINE_A_LOCK, board.doubled() + " of " + board.size() + " locks have two lines on the board");

@@ -1,0 +1,95 @@
+package dev.sessionlock.cli;
+
+import dev.sessionlock.LockOwner;
+import dev.sessionlock.LockReport.State;
+import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.Durations;
+import java.time.Duration;
+import java.util.Comparator;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * One lock as {@code watch} saw it in one look.
+ *
+ * @param session the locked file, from the directory that is watched
+ * @param finding what is known of its lock
+ * @param needsPerson whether it will not get well by itself: asked once, since the answer may change while they are sorted
+ * @param waiting how many processes wait for it
+ * @param waited how long, of those, the first has been seen to wait; null if none does
+ * @param longFrom from which age on a hold is long
+ */
+record LockRow(
+        String session, ReportView finding, boolean needsPerson, int waiting, @Nullable Duration waited, Duration longFrom) {
+    /** As long as callers wait by default: from then on they fail. */
+    static final Duration LONG_WAIT = Duration.ofSeconds(10);
+
+    /** What needs a person first, then what is held long or waited for long, the oldest first. */
+    static final Comparator<LockRow> WORST_FIRST = Comparator
+            .comparing((LockRow sighting) -> !sighting.needsPerson())
+            .thenComparing(sighting -> !sighting.isLong() && !sighting.isLongWaitedFor())
+            .thenComparing(sighting -> sighting.ageOrZero(), Comparator.reverseOrder())
+            .thenComparing(LockRow::session);
+
+    State state() {
+        return finding.report().state();
+    }
+
+    /** {@return whether somebody has the lock, or has left it} Else it is only waited for. */
+    boolean isLocked() {
+        return state() != State.FREE && state() != State.NOT_A_LOCK;
+    }
+
+    boolean isLong() {
+        return finding.isHeld() && finding.age() != null && finding.age().compareTo(longFrom) >= 0;
+    }
+
+    boolean isLongWaitedFor() {
+        return waited != null && waited.compareTo(LONG_WAIT) >= 0;
+    }
+
+    private Duration ageOrZero() {
+        Duration age = finding.age();
+        return age == null ? Duration.ZERO : age;
+    }
+
+    String age() {
+        return finding.age() == null ? "-" : Durations.inWords(finding.age());
+    }
+
+    String stateInWords() {
+        return finding.verdict();
+    }
+
+    /** {@return who has it, in short} */
+    String who() {
+        LockOwner owner = finding.report().owner();
+        if (owner == null) {
+            return "";
+        }
+        boolean elsewhere = owner.host() != null && !owner.host().equals(ProcessIdentity.current().host());
+        return Printable.text("pid " + owner.pid() + (elsewhere ? " on " + owner.host() : "")
+                + (owner.thread() == null ? "" : " " + owner.thread()));
+    }
+
+    String purpose() {
+        LockOwner owner = finding.report().owner();
+        return owner == null || owner.purpose() == null ? "" : Printable.text(owner.purpose());
+    }
+
+    String waitingInWords() {
+        return waiting == 0 ? "" : waiting + (waited == null || waited.toSeconds() == 0 ? "" : " for " + Durations.inWords(waited));
+    }
+
+    /** {@return whether it is the same hold as at an earlier look, as far as can be told} */
+    boolean isSameHold(LockRow earlier) {
+        LockOwner now = finding.report().owner();
+        LockOwner then = earlier.finding.report().owner();
+        if (now == null || then == null) {
+            return isLocked() == earlier.isLocked();
+        } else if (now.token() == null || then.token() == null) {
+            return now.pid() == then.pid(); // its record is just being made, or gone; or a stranger's
+        }
+        return now.token().equals(then.token());
+    }
+}

@@ -1,0 +1,195 @@
+package dev.sessionlock.cli;
+
+import dev.sessionlock.LockOwner;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.internal.directory.WaiterScanner;
+import dev.sessionlock.internal.seats.Inspector;
+import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.Durations;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import org.jetbrains.annotations.Nullable;
+import picocli.CommandLine.Help.Ansi;
+
+/**
+ * A report as the tool shows it: for a person, or as a member of the JSON document.
+ *
+ * @param target what is locked, as its user wrote it
+ * @param report what is known of its lock
+ * @param at when it was looked at
+ * @param waiters the processes that wait for it, {@link WaiterScanner#UNKNOWN_PID} for one whose id is not known; null if nobody has looked
+ */
+record ReportView(Path target, LockReport report, Instant at, @Nullable List<Long> waiters) {
+    private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
+    private static final DateTimeFormatter DAY_AND_TIME =
+            DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss").withZone(ZoneId.systemDefault());
+
+    ReportView(Path target, LockReport report, Instant at) {
+        this(target, report, at, null);
+    }
+
+    /** {@return how many processes wait for it, as far as is known} */
+    int waiting() {
+        return waiters == null ? 0 : waiters.size();
+    }
+
+    /** {@return whether it will not get well by itself} */
+    boolean needsPerson() {
+        return report.facts().needsPerson();
+    }
+
+    /** {@return whether somebody has it} Else, if anything lies there at all, whoever wants the lock next replaces it, or a person must. */
+    boolean isHeld() {
+        return switch (report.state()) {
+            case HELD -> true;
+            case EXPIRED -> needsPerson();
+            case FOREIGN -> !Inspector.ownerIsGone(report);
+            case FREE, STALE, TORN, NOT_A_LOCK -> false;
+        };
+    }
+
+    /** {@return the file to name to a person: what is locked, or what is no lock} */
+    Path shown() {
+        boolean lock = report.state() != LockReport.State.NOT_A_LOCK || report.lockFile() == null;
+        return lock ? target : target.resolveSibling(report.lockFile().getFileName());
+    }
+
+    /** {@return what to call it before a person; a lock without a file has its name alone} */
+    String named() {
+        return report.lockFile() == null ? report.name() : shown().toString();
+    }
+
+    /** {@return for how long it has been held; null if that is not known} */
+    @Nullable Duration age() {
+        Instant since = report.facts().since();
+        return since == null ? null : since.isAfter(at) ? Duration.ZERO : Duration.between(since, at);
+    }
+
+    // ---- for a person ----
+
+    /** {@return a headline with the verdict, and below it, aligned, what is known} */
+    String text(Ansi ansi) {
+        List<String> lines = new ArrayList<>();
+        lines.add(Printable.text(report.lockFile() == null ? report.name() : target.toString()) + ": " + styled(ansi, verdict()));
+        if (report.owner() != null) {
+            owner(lines, report.owner());
+        }
+        if (waiting() > 0) {
+            lines.add(line("waiting", waitersInWords()));
+        }
+        String label = "evidence";
+        for (String fact : report.evidence()) {
+            lines.add(line(label, fact));
+            label = "";
+        }
+        if (!report.advice().isEmpty()) {
+            lines.add(line("to do", report.advice()));
+        }
+        return String.join(System.lineSeparator(), lines);
+    }
+
+    private String waitersInWords() {
+        String count = waiting() == 1 ? "1 process" : waiting() + " processes";
+        String known = waiters.stream().filter(pid -> pid != WaiterScanner.UNKNOWN_PID).map(pid -> "pid " + pid).collect(Collectors.joining(", "));
+        return count + (known.isEmpty() ? "" : ": " + known);
+    }
+
+    /** {@return the verdict as a person reads it} */
+    String verdict() {
+        return report.state().name().replace('_', ' ').toLowerCase(Locale.ROOT);
+    }
+
+    /** {@return a text in the colour of the verdict} */
+    String styled(Ansi ansi, String text) {
+        return ansi.string("@|" + style() + " " + text + "|@");
+    }
+
+    private String style() {
+        return needsPerson() ? "bold,red" : switch (report.state()) {
+            case FREE -> "green";
+            case HELD -> "bold,green";
+            default -> "yellow";
+        };
+    }
+
+    private void owner(List<String> lines, LockOwner owner) {
+        StringBuilder who = new StringBuilder("pid " + owner.pid());
+        if (owner.host() != null) {
+            who.append(" on ").append(owner.host());
+        }
+        if (owner.processStart() != null) {
+            who.append(", process started ").append(time(owner.processStart()));
+        }
+        if (owner.thread() != null) {
+            who.append(", thread \"").append(owner.thread()).append('"');
+        }
+        lines.add(line("held by", who.toString()));
+        if (owner.purpose() != null) {
+            lines.add(line("purpose", owner.purpose()));
+        }
+        if (owner.since() != null) {
+            lines.add(line("since", time(owner.since()) + " (" + Durations.inWords(age()) + ")"));
+        }
+        boolean leased = report.state() == LockReport.State.HELD || report.state() == LockReport.State.EXPIRED;
+        if (leased && owner.leaseUntil() != null) {
+            lines.add(line("lease", "until " + time(owner.leaseUntil()) + "; its holder renews it while it runs"));
+        }
+        if (owner.token() != null) {
+            lines.add(line("token", owner.token().toString()));
+        }
+    }
+
+    /** What a record says may hold anything, also what moves the cursor. */
+    static String line(String label, String value) {
+        return "  " + String.format("%-10s", label) + Printable.text(value);
+    }
+
+    private String time(Instant instant) {
+        boolean today = Duration.between(instant, at).abs().compareTo(Duration.ofHours(12)) < 0;
+        return (today ? TIME : DAY_AND_TIME).format(instant);
+    }
+
+    // ---- for programs ----
+
+    /** {@return the document of all of them; its form is fixed, programs read it} */
+    static String json(List<ReportView> findings) {
+        JsonWriter json = new JsonWriter().beginObject().member("version", 1).name("locks").beginArray();
+        findings.forEach(finding -> finding.json(json));
+        return json.endArray().endObject().toString();
+    }
+
+    private void json(JsonWriter json) {
+        members(json.beginObject()).endObject();
+    }
+
+    /** Writes what programs are told of one lock; {@code clear} adds what it has done. {@return the writer} */
+    JsonWriter members(JsonWriter json) {
+        LockOwner owner = report.owner();
+        Duration age = age();
+        json.member("lock", report.lockFile())
+                .member("target", report.lockFile() == null ? report.name() : report.lockFile().resolveSibling(report.name()).toString())
+                .member("state", report.state())
+                .member("pid", owner == null ? null : owner.pid())
+                .member("host", owner == null ? null : owner.host())
+                .member("since", owner == null ? null : owner.since())
+                .member("ageMs", age == null ? null : age.toMillis())
+                .member("token", owner == null ? null : owner.token())
+                .member("leaseUntil", owner == null ? null : owner.leaseUntil())
+                .member("evidence", report.evidence())
+                .member("advice", report.advice().isEmpty() ? null : report.advice())
+                .member("needsPerson", needsPerson())
+                .member("waiting", waiters == null ? null : waiting())
+                .name("waiters").beginArray();
+        if (waiters != null) {
+            waiters.stream().filter(pid -> pid != WaiterScanner.UNKNOWN_PID).forEach(json::value);
+        }
+        return json.endArray();
+    }
+}

@@ -1,0 +1,31 @@
+package dev.sessionlock.cli;
+
+import java.time.Instant;
+import java.util.List;
+
+/**
+ * What one look at a directory came to.
+ *
+ * @param sightings what is locked or waited for, the worst first
+ * @param unreadable how many directories could not be read
+ * @param unnamed what is there and cannot be named, a sentence each
+ * @param at when it was
+ */
+record ViewSnapshot(List<LockRow> sightings, int unreadable, List<String> unnamed, Instant at) {
+
+    long locked() {
+        return sightings.stream().filter(LockRow::isLocked).count();
+    }
+
+    long needPerson() {
+        return sightings.stream().filter(LockRow::needsPerson).count();
+    }
+
+    long longHeld() {
+        return sightings.stream().filter(LockRow::isLong).count();
+    }
+
+    long waitedFor() {
+        return sightings.stream().filter(sighting -> sighting.waiting() > 0).count();
+    }
+}

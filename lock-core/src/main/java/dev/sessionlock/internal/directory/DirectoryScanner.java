@@ -1,0 +1,308 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.internal.directory.LockStore.Found;
+import dev.sessionlock.internal.system.KernelLocks;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.spi.Clock;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.locks.LockSupport;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * Looks at one lock of a directory, or at all of them at once: the board is mapped once, the kernel asked once a round, each record
+ * read once. The disk and the kernel cannot be read at one moment, so a lock whose record and byte contradict each other is looked at
+ * again, all such locks together: what changed hands in between is told from what is wrong.
+ *
+ * <p>It only looks: nothing is made, no guard is opened (closing it would drop this process's bytes), no byte is asked for.
+ */
+final class DirectoryScanner {
+    private static final int ROUNDS = 5;
+    private static final long PAUSE_NANOS = 200_000;
+    private static final String SUFFIX = ".lock";
+    private static final String TAKEOVER = "takeover-";
+    /** In bytes: that of files on Unix. */
+    private static final int LONGEST_NAME = 255;
+
+    private final Path home;
+    private final Path inner;
+    private final ProcessIdentity self = ProcessIdentity.current();
+    /** Whether anybody has locked anything here. */
+    private final boolean used;
+    private final FileSystemTraits traits;
+    private final @Nullable SharedTable table;
+    /** The names in the directory and in our folder, if all locks are looked at: what is not among them need not be asked for. */
+    private @Nullable Set<String> files;
+    private @Nullable Set<String> innerFiles;
+    /** What the kernel said first. */
+    private @Nullable KernelBytes firstBytes;
+
+    DirectoryScanner(Path home) throws IOException {
+        this.home = home;
+        this.inner = home.resolve(LockDirectory.INNER);
+        this.used = Files.isDirectory(inner, LinkOption.NOFOLLOW_LINKS);
+        if (!used && Files.exists(inner, LinkOption.NOFOLLOW_LINKS)) {
+            throw FileMode.notADirectory(inner, null); // nobody can lock here: "no locks" would be no answer
+        }
+        this.traits = used ? FileSystemTraits.of(home) : new FileSystemTraits(null, false);
+        this.table = used ? boardOf(inner, self) : null;
+    }
+
+    private static @Nullable SharedTable boardOf(Path inner, ProcessIdentity self) throws IOException {
+        try {
+            return SharedTable.openToLook(inner, self);
+        } catch (NoSuchFileException | FileNotFoundException e) {
+            return null; // not there, or not readable for this user: the report says what else is known
+        }
+    }
+
+    /** {@return what can be seen of one lock} */
+    LockSnapshot of(String name) throws IOException {
+        return look(List.of(name)).get(name);
+    }
+
+    /**
+     * {@return what can be seen of every lock that leaves a trace: a file beside its target, a successor's record, or a kernel byte
+     * without either whose target is in the directory; by name}
+     */
+    Collection<LockSnapshot> ofAll() throws IOException {
+        files = namesIn(home);
+        Set<String> locks = new TreeSet<>();
+        for (String file : files) {
+            if (file.endsWith(SUFFIX) && file.length() > SUFFIX.length()) {
+                locks.add(file.substring(0, file.length() - SUFFIX.length()));
+            }
+        }
+        if (used) {
+            innerFiles = namesInInner();
+            innerFiles.stream().filter(file -> file.startsWith(TAKEOVER) && file.length() > TAKEOVER.length())
+                    .forEach(file -> locks.add(file.substring(TAKEOVER.length())));
+        }
+        Map<String, LockSnapshot> all = look(locks);
+        all.putAll(look(thoseWithoutRecord(locks)));
+        return all.values();
+    }
+
+    /** Their records were removed by hand; the kernel knows them by number alone, so that their names can but be guessed. */
+    private Set<String> thoseWithoutRecord(Set<String> locks) {
+        KernelBytes bytes = firstBytes;
+        if (bytes == null) {
+            return Set.of();
+        }
+        Set<KernelLocks.KernelLock> unknown = bytes.ofSeats();
+        locks.forEach(name -> bytes.on(hash(name)).forEach(unknown::remove));
+        Set<String> found = new TreeSet<>();
+        for (String file : unknown.isEmpty() || files == null ? Set.<String>of() : files) {
+            if (bytes.on(hash(file)).stream().anyMatch(unknown::contains)) {
+                found.add(file);
+            }
+        }
+        return found;
+    }
+
+    /** Our folder may be another user's, or just removed by hand: the records beside the targets are there all the same. */
+    private Set<String> namesInInner() throws IOException {
+        try {
+            return namesIn(inner);
+        } catch (AccessDeniedException | NoSuchFileException e) {
+            return Set.of();
+        }
+    }
+
+    /** {@return the names in a directory, but for those that this JVM cannot write down: {@link FileNames#locksWithoutText}} */
+    private static Set<String> namesIn(Path directory) throws IOException {
+        Set<String> names = new HashSet<>();
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+            for (Path entry : entries) {
+                if (FileNames.isText(entry.getFileName())) {
+                    names.add(entry.getFileName().toString());
+                }
+            }
+            return names;
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
+        }
+    }
+
+    // ---- rounds ----
+
+    /** What lay at a lock's two spots. */
+    private record RecordsFound(String name, @Nullable Found record, @Nullable Found takeover) {
+    }
+
+    private Map<String, LockSnapshot> look(Collection<String> names) throws IOException {
+        Map<String, LockSnapshot> settled = new TreeMap<>();
+        Collection<String> open = names;
+        for (int round = 1; round == 1 && firstBytes == null || !open.isEmpty(); round++) {
+            long now = Clock.SYSTEM.nanos(); // before everything else: leases that are renewed meanwhile look the longer
+            List<RecordsFound> seen = new ArrayList<>(open.size());
+            for (String name : open) {
+                seen.add(sight(name, round > 1 || innerFiles == null || innerFiles.contains(TAKEOVER + name)));
+            }
+            KernelBytes bytes = used ? readBytes() : KernelBytes.NONE;
+            firstBytes = firstBytes == null ? bytes : firstBytes;
+            List<String> again = new ArrayList<>();
+            for (RecordsFound sighting : seen) {
+                LockSnapshot snapshot = glance(sighting, bytes, now);
+                if (round == ROUNDS || !isTorn(sighting) && (agrees(snapshot) || isStill(sighting))) {
+                    settled.put(sighting.name(), snapshot);
+                } else {
+                    again.add(sighting.name());
+                }
+            }
+            if (!again.isEmpty()) {
+                LockSupport.parkNanos(PAUSE_NANOS);
+            }
+            open = again;
+        }
+        return settled;
+    }
+
+    private RecordsFound sight(String name, boolean alsoTakeover) throws IOException {
+        Found record = FileLockStore.readOnce(home.resolve(name + SUFFIX));
+        return new RecordsFound(name, record, used && alsoTakeover ? takeover(name) : null);
+    }
+
+    private @Nullable Found takeover(String name) throws IOException {
+        boolean fits = TAKEOVER.length() + name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_NAME; // else nobody ever had such a file
+        return fits ? FileLockStore.readOnce(inner.resolve(TAKEOVER + name)) : null;
+    }
+
+    /** Perhaps it was read in the middle of its owner's rewriting. */
+    private static boolean isTorn(RecordsFound sighting) {
+        return isTorn(sighting.record()) || isTorn(sighting.takeover());
+    }
+
+    private static boolean isTorn(@Nullable Found found) {
+        return found != null && found.content() instanceof LockContent.Torn;
+    }
+
+    /** {@return whether record and kernel tell one story, or the kernel tells none} */
+    private static boolean agrees(LockSnapshot snapshot) {
+        List<List<Long>> owners = snapshot.owners();
+        if (owners == null) {
+            return true;
+        } else if (snapshot.takeover() != null || !owners.get(1).isEmpty()) {
+            return false;
+        } else if (snapshot.record() == null) {
+            return owners.get(0).isEmpty();
+        }
+        return snapshot.record().content() instanceof LockContent.Ours ours && owners.get(0).contains(ours.record().pid());
+    }
+
+    /** {@return whether what lay there before the kernel was asked still does: then it lay there when the kernel was asked} */
+    private boolean isStill(RecordsFound before) throws IOException {
+        RecordsFound now = sight(before.name(), true);
+        return isSame(before.record(), now.record()) && isSame(before.takeover(), now.takeover());
+    }
+
+    private static boolean isSame(@Nullable Found one, @Nullable Found other) {
+        if (one == null || other == null) {
+            return one == other;
+        }
+        boolean sameHold = one.content() instanceof LockContent.Ours a && other.content() instanceof LockContent.Ours b
+                && a.record().token() == b.record().token(); // renewed perhaps
+        return one.key().equals(other.key()) && (sameHold || Objects.equals(one.content(), other.content()));
+    }
+
+    private LockSnapshot glance(RecordsFound sighting, @Nullable KernelBytes bytes, long now) throws IOException {
+        String name = sighting.name();
+        long h = used ? hash(name) : 0;
+        TableEntry entry = table == null ? null : table.find(h);
+        return new LockSnapshot(
+                home.resolve(name),
+                sighting.record(),
+                sighting.takeover(),
+                bytes == null ? null : List.of(bytes.holders(h, 0), bytes.holders(h, 1)),
+                entry == null ? List.of(0L, 0L) : List.of(entry.expiry(0), entry.expiry(1)),
+                table == null || table.comparable(),
+                files == null ? Files.exists(home.resolve(name), LinkOption.NOFOLLOW_LINKS) : files.contains(name),
+                used,
+                entry == null ? 0 : entry.lastToken(),
+                now,
+                self);
+    }
+
+    private long hash(String name) {
+        return LockName.hash(traits.foldsNames() ? LockName.fold(name) : name);
+    }
+
+    // ---- the kernel's word ----
+
+    /** Which bytes of the guards are held, by guard and first byte. Two owners cannot hold one byte, so that no two overlap. */
+    private record KernelBytes(Map<Integer, TreeMap<Long, KernelLocks.KernelLock>> byGuard) {
+        /** Where no guard was ever made nobody can hold a byte of one. */
+        private static final KernelBytes NONE = new KernelBytes(Map.of());
+
+        @Nullable KernelLocks.KernelLock at(long h, int seat) {
+            TreeMap<Long, KernelLocks.KernelLock> guard = byGuard.get(GuardFiles.guardOf(h));
+            Map.Entry<Long, KernelLocks.KernelLock> entry = guard == null ? null : guard.floorEntry(GuardFiles.positionOf(h, seat));
+            return entry != null && entry.getValue().covers(GuardFiles.positionOf(h, seat)) ? entry.getValue() : null;
+        }
+
+        List<Long> holders(long h, int seat) {
+            KernelLocks.KernelLock entry = at(h, seat);
+            return entry == null ? List.of() : List.of(entry.pid());
+        }
+
+        List<KernelLocks.KernelLock> on(long h) {
+            List<KernelLocks.KernelLock> entries = new ArrayList<>(2);
+            for (int seat = 0; seat < 2; seat++) {
+                KernelLocks.KernelLock entry = at(h, seat);
+                if (entry != null) {
+                    entries.add(entry);
+                }
+            }
+            return entries;
+        }
+
+        Set<KernelLocks.KernelLock> ofSeats() {
+            Set<KernelLocks.KernelLock> all = new HashSet<>();
+            byGuard.values().forEach(guard -> all.addAll(guard.tailMap(GuardFiles.positionOf(0, 0)).values()));
+            return all;
+        }
+    }
+
+    /** {@return what the kernel says; null if it does not say} */
+    private @Nullable KernelBytes readBytes() {
+        Map<Long, Integer> guards = new HashMap<>();
+        for (int guard = 0; guard < GuardFiles.COUNT; guard++) {
+            guards.put(GuardFiles.inode(inner, guard), guard);
+        }
+        guards.remove(-1L);
+        if (guards.isEmpty()) {
+            return KernelBytes.NONE;
+        } else if (!self.seesItselfInProc()) {
+            return null;
+        }
+        Optional<List<KernelLocks.KernelLock>> entries = new KernelLocks().read(guards::containsKey);
+        return entries.map(all -> {
+            Map<Integer, TreeMap<Long, KernelLocks.KernelLock>> byGuard = new HashMap<>();
+            for (KernelLocks.KernelLock entry : all) {
+                if (!entry.waiting()) {
+                    byGuard.computeIfAbsent(guards.get(entry.inode()), guard -> new TreeMap<>()).put(entry.start(), entry);
+                }
+            }
+            return new KernelBytes(byGuard);
+        }).orElse(null);
+    }
+}

@@ -1,0 +1,84 @@
+package dev.sessionlock.internal.directory;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Set;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * What a directory's file system is like.
+ *
+ * @param network its type, if kernel locks or mapped pages may not be shared by all who use it; null if it is local
+ * @param foldsNames whether two names that differ in case or Unicode form are one file
+ */
+public record FileSystemTraits(@Nullable String network, boolean foldsNames) {
+    /** Types whose locks or mapped pages are not shared by all machines, or (FUSE) depend on a program that may not share them. */
+    private static final Set<String> NETWORK = Set.of(
+            "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "afpfs", "webdav", "davfs", "ncpfs", "9p", "ceph", "glusterfs",
+            "lustre", "gpfs", "beegfs", "orangefs", "pvfs2", "ocfs2", "gfs2", "coda", "virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs",
+            "fuse", "acfs", "moosefs", "macfuse", "osxfuse");
+
+    /**
+     * Types that write every change of a file to a new block. On a full disk they cannot change even a file that is there, whole. XFS does so for files
+     * that share blocks with a copy, for a first change only: there the table is a file of its own.
+     */
+    private static final Set<String> COPY_ON_WRITE = Set.of("btrfs", "zfs", "bcachefs", "nilfs2", "f2fs");
+
+    /**
+     * {@return what the file system of a directory is like; whether it folds names is asked by the library's own folder there}
+     *
+     * @param home the real path of the directory
+     */
+    public static FileSystemTraits of(Path home) throws IOException {
+        String type = type(home);
+        return new FileSystemTraits(isNetwork(type) ? type : null, foldsNames(home));
+    }
+
+    void refuseNetwork(Path home, boolean allowed) throws NetworkFileSystemException {
+        if (network != null && !allowed) {
+            throw new NetworkFileSystemException(home, network);
+        }
+    }
+
+    /** {@return the type of a directory's file system as the mount table names it, or "unknown"} */
+    public static String type(Path home) {
+        try {
+            return Files.getFileStore(home).type();
+        } catch (IOException | SecurityException e) {
+            return "unknown"; // a mount table that does not list it: containers do that with local directories
+        }
+    }
+
+    /** {@return whether kernel locks or mapped pages may not be shared by all who use a file system of this type} */
+    public static boolean isNetwork(String type) {
+        String known = type.toLowerCase(Locale.ROOT);
+        // fuseblk is a local disk (ntfs-3g, exfat); fuse.<program> is whatever the program makes of it.
+        return NETWORK.contains(known) || known.startsWith("fuse.");
+    }
+
+    /** {@return whether a file system of this type writes every change to a new block, and so may be unable to change a file on a full disk} */
+    static boolean copiesOnWrite(String type) {
+        return COPY_ON_WRITE.contains(type.toLowerCase(Locale.ROOT));
+    }
+
+    /**
+     * Asks the file system itself, without writing: is the folder of ours also there under its name in capitals? One that cannot tell
+     * makes it fail: taken for no, two names of one file would be two locks.
+     */
+    private static boolean foldsNames(Path home) throws IOException {
+        Object capitals = keyOf(home.resolve(LockDirectory.INNER.toUpperCase(Locale.ROOT)));
+        return capitals != null ? capitals.equals(keyOf(home.resolve(LockDirectory.INNER)))
+                : System.getProperty("os.name", "").startsWith("Mac"); // APFS folds Unicode forms also where it keeps case apart
+    }
+
+    private static @Nullable Object keyOf(Path path) throws IOException {
+        try {
+            return FileKey.of(path);
+        } catch (NoSuchFileException e) {
+            return null;
+        }
+    }
+}

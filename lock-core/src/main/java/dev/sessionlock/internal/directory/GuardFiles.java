@@ -1,0 +1,536 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.internal.system.Log;
+import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.Mutex;
+import dev.sessionlock.spi.Clock;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.channels.Channel;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.WeakHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * The guard files of one directory, which carry the kernel's byte locks, far beyond any content.
+ *
+ * <p>A POSIX record lock belongs to the process, and <em>closing any descriptor of the file, anywhere in the process, drops
+ * it</em> (POSIX.1-2017, fcntl; reproduced on JDK 17 and 25). So each guard is opened once a process and stays open, and
+ * nobody but the library opens it. They
+ * stay strongly reachable: a collected channel takes its locks with it.
+ *
+ * <p>A channel may be closed all the same: by an interrupt of the thread that waits in the kernel. Then the kernel has dropped every byte of that file.
+ * Whoever meets a closed channel opens the file again, and raises a suspicion, so that what was held through it is taken again at once.
+ *
+ * <pre>
+ * byte                        what it says
+ * 2^59 + mark                 a living process writes this mark into its words on the board (guard 0)
+ * 2^60 + process              this process lives (guard 0); the high 16 of 52 bits tell its time namespace
+ * 2^61 - 1                    this process makes or reshapes the board (guard 0)
+ * 2^61 + (h >>> 6) * 2 + s    seat s of lock h is taken (guard h & 63)
+ * </pre>
+ */
+final class GuardFiles {
+    static final int COUNT = 64;
+
+    /** A process's number: 16 bits of its time namespace, then random ones. */
+    static final int PROCESS_BITS = 52;
+    static final int RANDOM_BITS = 36;
+
+    private static final long MARKS = 1L << 59;
+    private static final long PROCESSES = 1L << 60;
+    private static final long SEATS = 1L << 61;
+    private static final long SETUP = SEATS - 1;
+
+    private static final Log log = Loggers.LIBRARY;
+    /** So long a byte may be nobody's by our books and taken by the JDK's, until the guard is opened anew for it. */
+    private static final long PHANTOM_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(1);
+    /** A look misses the locks that somebody just deals with. */
+    private static final int LOOKS_AFTER_A_SUSPICION = 3;
+
+    private final FileMode mode;
+    /** Of the directory; null if it is not there. */
+    private final @Nullable Object key;
+    private final @Nullable Runnable suspicion;
+    private final AtomicInteger suspicions = new AtomicInteger();
+    /** Open for as long as the guards are, so that no other directory can be given its inode number meanwhile; null if refused. */
+    private final @Nullable FileChannel pin;
+    private final AtomicReferenceArray<GuardFile> guards = new AtomicReferenceArray<>(COUNT);
+    private final List<GuardFile> displaced = new ArrayList<>();
+    /** What was taken for a moment only, so that nothing thrown leaves it taken. */
+    private final ConcurrentLinkedQueue<Loan> loans = new ConcurrentLinkedQueue<>();
+    private final Mutex opening = new Mutex();
+    /** Of channels that were closed under us: which file they were open on. For as long as anybody has a lock of theirs. */
+    private final Map<Channel, Object> closedChannels = new WeakHashMap<>();
+    /** Where they lie now: somebody may have moved the whole directory. */
+    private volatile Path dir;
+    /** Written while {@link #opening} is held. */
+    private volatile int users;
+    private volatile boolean closed;
+    /** When a byte was first seen that the JDK counts as taken, and we do not; 0 if none. */
+    private volatile long phantomSince;
+
+    GuardFiles(Path dir, FileMode mode) {
+        this(dir, mode, null);
+    }
+
+    /** @param suspicion run, on any thread, when the kernel has dropped bytes */
+    GuardFiles(Path dir, FileMode mode, @Nullable Runnable suspicion) {
+        this.dir = dir;
+        this.mode = mode.shared();
+        this.suspicion = suspicion;
+        this.pin = pin(dir);
+        this.key = FileKey.ofOrNull(dir);
+    }
+
+    private static @Nullable FileChannel pin(Path dir) {
+        try {
+            return FileChannel.open(dir, StandardOpenOption.READ);
+        } catch (IOException | UnsupportedOperationException e) {
+            return null; // a system that does not open directories
+        }
+    }
+
+    /** Counts a user in, who knows the directory by this path. */
+    void enter(Path path) {
+        int outer = opening.depth();
+        try {
+            opening.lock();
+            users++;
+            dir = path;
+        } finally {
+            opening.unlock(outer);
+        }
+    }
+
+    /** {@return whether the last user has left} */
+    boolean isClosed() {
+        return closed;
+    }
+
+    static int guardOf(long h) {
+        return (int) (h & (COUNT - 1));
+    }
+
+    static long positionOf(long h, int seat) {
+        return SEATS + (h >>> 6) * 2 + seat;
+    }
+
+    /** {@return the lock, of those of a guard, that has a byte for one of its seats there: the way back from {@link #positionOf}} */
+    static long lockAt(int guard, long position) {
+        return (position - SEATS) / 2 << 6 | guard;
+    }
+
+    static Path file(Path dir, int guard) {
+        return dir.resolve((guard < 16 ? "guard-0" : "guard-") + Integer.toHexString(guard));
+    }
+
+    /** Takes a seat's byte; null if another process, or another copy of the library in this one, has it. */
+    @Nullable FileLock trySeat(long h, int seat) throws IOException {
+        return tryLock(guardOf(h), positionOf(h, seat));
+    }
+
+    /**
+     * As {@link #trySeat}, by one whose earlier call was broken off by a throwable, so that the JDK may count the byte as taken though nobody has it. It
+     * does so for as long as the channel is open; so after a while the guard is opened anew, and what was held through it is taken again.
+     *
+     * @throws IOException if it is still so
+     */
+    @Nullable FileLock trySeatAgain(long h, int seat) throws IOException {
+        int guard = guardOf(h);
+        try {
+            FileLock lock = channel(guard).tryLock(positionOf(h, seat), 1, false);
+            phantomSince = 0;
+            return lock;
+        } catch (OverlappingFileLockException e) {
+            long now = Clock.SYSTEM.nanos();
+            long since = phantomSince;
+            if (since == 0) {
+                phantomSince = now; // it may be the same lock's under the path that its directory had before
+            } else if (now - since > PHANTOM_PATIENCE_NANOS && LibraryCopies.OF_THIS_JVM.isAlone()) {
+                phantomSince = 0;
+                log.warn("the JDK counts a byte of {} as taken, which an error has left; it is opened anew", file(dir, guard));
+                channel(guard).close();
+                reopen(guard);
+            }
+            throw new IOException("an error in this JVM has left a byte of " + file(dir, guard) + " behind; it is freed soon", e);
+        }
+    }
+
+    /** Waits for a seat's byte. Cannot be broken off: an interrupt closes the channel, and drops every byte of the guard. */
+    FileLock awaitSeat(long h, int seat) throws IOException {
+        int guard = guardOf(h);
+        FileChannel channel = channel(guard);
+        boolean got = false;
+        try {
+            Thread.interrupted(); // one that came before would close the channel as well
+            FileLock lock = channel.lock(positionOf(h, seat), 1, false);
+            got = true;
+            return lock;
+        } catch (ClosedChannelException e) {
+            Thread.interrupted(); // it has done its work; the thread serves other locks
+            throw e;
+        } finally {
+            if (!got && !channel.isOpen()) {
+                reopen(guard);
+            }
+        }
+    }
+
+    @Nullable FileLock tryProcess(long process) throws IOException {
+        return tryLock(0, positionOf(process));
+    }
+
+    /** {@return the byte that says, in guard 0, that a process lives} */
+    static long positionOf(long process) {
+        return PROCESSES + process;
+    }
+
+    @Nullable FileLock tryMark(long mark) throws IOException {
+        return tryLock(0, positionOfMark(mark));
+    }
+
+    /** {@return the byte that says, in guard 0, that a living process has a mark} */
+    static long positionOfMark(long mark) {
+        return MARKS + mark;
+    }
+
+    /**
+     * {@return the 16 bits of a process's number that tell its time namespace; 0 if that is unknown} Numbers of namespaces are given one after the
+     * other, so that two of them differ here.
+     */
+    static long namespaceNumber(long timeNamespace) {
+        return timeNamespace == 0 ? 0 : 1 + Long.remainderUnsigned(timeNamespace, 0xffff);
+    }
+
+    /**
+     * Runs a step while no process of another time namespace than ours can begin to live here, if none does now. The bytes of our own namespace,
+     * ours among them, are in neither of the two ranges that are locked for it: to lock and free them would drop ours.
+     *
+     * @return false if another lives
+     */
+    boolean holdingOtherNamespaces(long world, SharedTable.TableBytes.BytesStep<?> step) throws IOException {
+        long from = PROCESSES + (world << RANDOM_BITS);
+        long to = from + (1L << RANDOM_BITS);
+        long end = PROCESSES + (1L << PROCESS_BITS);
+        try (FileLock below = from == PROCESSES ? null : tryLock(0, PROCESSES, from - PROCESSES)) {
+            if (below == null && from != PROCESSES) {
+                return false;
+            }
+            try (FileLock above = to == end ? null : tryLock(0, to, end - to)) {
+                if (above == null && to != end) {
+                    return false;
+                }
+                step.run();
+                return true;
+            }
+        }
+    }
+
+    @Nullable FileLock trySetup() throws IOException {
+        return tryLock(0, SETUP);
+    }
+
+    private @Nullable FileLock tryLock(int guard, long position) throws IOException {
+        return tryLock(guard, position, 1);
+    }
+
+    private @Nullable FileLock tryLock(int guard, long position, long bytes) throws IOException {
+        for (boolean again = false; ; again = true) {
+            FileChannel channel = channel(guard);
+            try {
+                return channel.tryLock(position, bytes, false);
+            } catch (OverlappingFileLockException e) {
+                return null; // another copy of the library in this JVM, or a thread of ours that waits for this byte
+            } catch (ClosedChannelException e) {
+                if (again || closed) {
+                    throw e;
+                }
+                reopen(guard); // it was closed this very moment
+            }
+        }
+    }
+
+    private FileChannel channel(int guard) throws IOException {
+        GuardFile open = guards.get(guard);
+        FileChannel channel = open == null ? null : open.file;
+        if (channel == null) {
+            return openOnce(guard);
+        } else if (!channel.isOpen()) {
+            return reopen(guard);
+        }
+        return channel;
+    }
+
+    boolean isOpen(int guard) {
+        GuardFile open = guards.get(guard);
+        return open != null && open.file != null;
+    }
+
+    private FileChannel openOnce(int guard) throws IOException {
+        int outer = opening.depth();
+        try {
+            opening.lock();
+            if (closed) {
+                throw new ClosedChannelException();
+            }
+            GuardFile open = guards.get(guard);
+            if (open == null) {
+                open = new GuardFile();
+                guards.set(guard, open); // before it has a file: collected, that would be closed, and drop the bytes of the next one
+            }
+            FileChannel file = open.file;
+            if (file == null) {
+                if (!FileKey.equal(key, FileKey.ofOrNull(dir))) {
+                    // Another directory lies at the name, whose guards are those of other Guards of this process: closed here, they would drop the bytes there.
+                    throw new NoSuchFileException(dir.toString(), null, "it was replaced");
+                }
+                synchronized (LibraryCopies.OF_THIS_JVM.monitorOf(FileKey.of(dir))) {
+                    file = open.open(file(dir, guard), mode);
+                }
+            }
+            return file;
+        } finally {
+            opening.unlock(outer);
+        }
+    }
+
+    /**
+     * Opens a guard again whose channel was closed under us. With that the kernel has dropped all bytes that this process had in the file: what was held
+     * through it has to be taken again, and whoever is to see to that is told.
+     */
+    private FileChannel reopen(int guard) throws IOException {
+        boolean[] found = new boolean[1];
+        try {
+            return opening.holding(() -> {
+                GuardFile old = guards.get(guard);
+                FileChannel channel = old == null ? null : old.file;
+                if (closed || old == null || channel == null) {
+                    return openOnce(guard);
+                }
+                if (channel.isOpen()) {
+                    return channel; // another thread was faster
+                }
+                found[0] = true;
+                // Waits until the one who closes it is done: its close(2) would drop what we take through a new descriptor.
+                channel.close();
+                closedChannels.put(channel, old.key);
+                log.warn("{} was closed under us, as an interrupt of the thread that waits in the kernel does; it is opened again, and what was "
+                        + "held through it is taken again", file(dir, guard));
+                guards.set(guard, null);
+                return openOnce(guard);
+            });
+        } finally {
+            if (found[0]) {
+                suspicions.set(LOOKS_AFTER_A_SUSPICION * Math.max(1, users)); // each user looks
+                if (suspicion != null) {
+                    suspicion.run();
+                }
+            }
+        }
+    }
+
+    /** {@return whether the kernel may have dropped bytes since the last looks at what is held} Memory only. */
+    boolean isSuspect() {
+        return suspicions.get() > 0;
+    }
+
+    /** A look at what is held begins: what is suspected from now on counts for the next. */
+    void isLookedAt() {
+        suspicions.updateAndGet(left -> Math.max(0, left - 1));
+    }
+
+    /** Opens those again whose channel was closed under us, so that it is noticed even where nobody uses them. */
+    void reopenClosed() throws IOException {
+        for (int guard = 0; guard < COUNT; guard++) {
+            GuardFile open = guards.get(guard);
+            FileChannel file = open == null ? null : open.file;
+            if (file != null && !file.isOpen()) {
+                reopen(guard);
+            }
+        }
+    }
+
+    /**
+     * {@return whether a lock is on the file that its guard is now} Though perhaps not on the channel that is open now: if that was closed under us, the
+     * byte can be taken again, and nobody stands on another file.
+     */
+    boolean isOfThisFile(long h, FileLock lock) {
+        int guard = guardOf(h);
+        GuardFile open = guards.get(guard);
+        FileChannel file = open == null ? null : open.file;
+        if (file != null && file == lock.acquiredBy()) {
+            return true;
+        }
+        Object key = file == null ? FileKey.ofOrNull(file(dir, guard)) : open.key; // it may not have been opened again yet
+        return FileKey.equal(key, opening.holding(() -> closedChannels.get(lock.acquiredBy())));
+    }
+
+    /** {@return whether a lock is on the guard that is open now, and not on one that was displaced} */
+    boolean isCurrent(long h, FileLock lock) {
+        GuardFile open = guards.get(guardOf(h));
+        FileChannel file = open == null ? null : open.file;
+        return file != null && file == lock.acquiredBy() && lock.acquiredBy().isOpen();
+    }
+
+    /**
+     * Finds the open guards whose file no longer is the one at its name, and puts them aside: they are opened anew at need.
+     * The old ones stay open until all are closed; the bytes on them exclude nobody who came later.
+     *
+     * @return whether there were any
+     */
+    boolean putDisplacedAside() throws IOException {
+        boolean any = false;
+        for (int guard = 0; guard < COUNT; guard++) {
+            GuardFile open = guards.get(guard);
+            if (open != null && open.file != null && !FileKey.equal(open.key, FileKey.ofOrNull(file(dir, guard)))) {
+                putAside(guard, open);
+                any = true;
+            }
+        }
+        return any;
+    }
+
+    private void putAside(int guard, GuardFile open) {
+        opening.locked(() -> {
+            if (guards.get(guard) == open) {
+                displaced.add(open); // first, and strongly held: collected, it would be closed, and drop the bytes of whoever has it open too
+                guards.set(guard, null);
+            }
+        });
+    }
+
+    /** {@return the inode of a guard, for a look into {@code /proc/locks}; negative if there is none} */
+    static long inode(Path dir, int guard) {
+        try {
+            return ((Number) Files.getAttribute(file(dir, guard), "unix:ino", LinkOption.NOFOLLOW_LINKS)).longValue();
+        } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
+            return -1;
+        }
+    }
+
+    /**
+     * Counts a user out. With the last one they are closed, and with them goes every byte that this process holds in them.
+     *
+     * @return whether that was the last one
+     */
+    boolean leave() throws IOException {
+        return opening.holding(() -> {
+            if (users > 1) {
+                users--;
+                return false;
+            }
+            if (pin != null) {
+                pin.close();
+            }
+            for (int guard = 0; guard < COUNT; guard++) {
+                GuardFile open = guards.get(guard);
+                if (open != null) {
+                    open.close();
+                    guards.set(guard, null);
+                }
+            }
+            for (GuardFile old : displaced) {
+                old.close();
+            }
+            if (!closed) {
+                mode.leave();
+            }
+            users = 0;
+            closed = true; // last: what a throwable breaks off here is done again by the next call
+            return true;
+        });
+    }
+
+    /** Counts a user out, and closes nothing: another copy of the library has bytes in these files, which the kernel would drop. */
+    void leaveOpen() {
+        opening.locked(() -> users--);
+    }
+
+    /** One guard file. It is in the list of guards before it has its file open, and as long as it has. */
+    private static final class GuardFile {
+        private volatile @Nullable Object key;
+        private volatile @Nullable FileChannel file;
+
+        /** Making a file closes it once: another copy of the library must not lock bytes in it before that. */
+        private FileChannel open(Path path, FileMode mode) throws IOException {
+            mode.createIfMissing(path);
+            key = FileKey.of(path); // before the file: if it is replaced in between, the keeper sees two that differ
+            FileChannel opened = mode.openGuard(path);
+            file = opened;
+            return opened;
+        }
+
+        private void close() throws IOException {
+            FileChannel open = file;
+            if (open != null) {
+                open.close();
+            }
+        }
+    }
+
+    // ---- bytes that are taken for a moment ----
+
+    /** {@return a place for a byte that is given back when this is closed, or soon after if a throwable breaks that off} */
+    Loan lendTo() {
+        Loan loan = new Loan();
+        loans.add(loan);
+        return loan;
+    }
+
+    /** Gives back the bytes of those whose giving back was broken off. */
+    void settle() throws IOException {
+        for (Loan loan : loans) {
+            if (loan.over) {
+                loan.close();
+            }
+        }
+    }
+
+    /** A byte that is taken for a moment. */
+    final class Loan implements Closeable {
+        private volatile @Nullable FileLock lock;
+        private volatile boolean over;
+
+        boolean trySeat(long h, int seat) throws IOException {
+            lock = GuardFiles.this.trySeat(h, seat);
+            return lock != null;
+        }
+
+        boolean trySetup() throws IOException {
+            lock = GuardFiles.this.trySetup();
+            return lock != null;
+        }
+
+        boolean tryProcess(long process) throws IOException {
+            lock = GuardFiles.this.tryProcess(process);
+            return lock != null;
+        }
+
+        @Override
+        public void close() throws IOException {
+            over = true; // first: the keeper ends it if this is broken off
+            FileLock taken = lock;
+            if (taken != null && taken.acquiredBy().isOpen()) {
+                taken.release();
+            }
+            lock = null;
+            loans.remove(this);
+        }
+    }
+}

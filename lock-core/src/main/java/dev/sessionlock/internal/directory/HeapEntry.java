@@ -1,0 +1,64 @@
+package dev.sessionlock.internal.directory;
+
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
+
+/**
+ * A line that this process alone knows, for network file systems, where a mapped page is not shared by all machines. Nobody is
+ * passed over there, so nobody needs to read its untils; its tokens grow with the wall clock and with the records that are met.
+ */
+final class HeapEntry implements TableEntry {
+    private final AtomicLongArray expiries = new AtomicLongArray(2);
+    private final AtomicLong token = new AtomicLong();
+
+    @Override
+    public long expiry(int seat) {
+        return expiries.get(seat);
+    }
+
+    @Override
+    public boolean hasExpiry(int seat, long value) {
+        return expiries.get(seat) == value;
+    }
+
+    @Override
+    public boolean replaceExpiry(int seat, long published, long value) {
+        return expiries.compareAndSet(seat, published, value);
+    }
+
+    @Override
+    public long drawToken(long wallMicros) {
+        while (true) {
+            long last = token.get();
+            long next = TableEntry.tokenAfter(last, wallMicros);
+            if (next == NO_TOKEN || token.compareAndSet(last, next)) {
+                return next;
+            }
+        }
+    }
+
+    @Override
+    public long lastToken() {
+        return token.get();
+    }
+
+    @Override
+    public void raiseToken(long least) {
+        token.accumulateAndGet(least, Math::max);
+    }
+
+    @Override
+    public long waiterMark() {
+        return 0;
+    }
+
+    @Override
+    public void setWaiterMark(long mark) {
+        // Nobody else would see it: waiters of other machines poll.
+    }
+
+    @Override
+    public boolean isValid() {
+        return true;
+    }
+}

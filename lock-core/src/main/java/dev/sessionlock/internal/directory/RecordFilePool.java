@@ -1,0 +1,453 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.internal.system.Log;
+import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.Mutex;
+import dev.sessionlock.spi.Clock;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.channels.FileLock;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BiFunction;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * Spare record files of this process, {@code claim-<process>-<n>}: a record is written into one and then linked into place, so
+ * that it appears whole or not at all. Pooled and reused.
+ *
+ * <p>{@code process} is drawn at random, so that a name never means two files, not even when the directory is removed and made
+ * again under us. While a process lives it holds the byte that belongs to its number, taken before its first claim exists: so
+ * the claims of a killed process are told from those of a living one, and swept.
+ */
+final class RecordFilePool {
+    private static final Log log = Loggers.LIBRARY;
+    private static final String PREFIX = "claim-";
+    /** Ends the name of a further link to a claim, made for a moment: to be moved to another name, or to find out whether links are refused. */
+    static final String LINK_PROBE = ".link";
+    private static final int PROCESS_BITS = GuardFiles.PROCESS_BITS;
+    private static final long ENLIST_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
+    /** So many lie ready, and so many are kept open while they are in use: a held lock costs no descriptor. */
+    private static final int SPARE = 32;
+    /** So many of them may be of locks that are held for long; the others are for those that come and go. */
+    private static final int OPEN_FOR_LONG = SPARE / 2;
+
+    private final Path dir;
+    private final FileMode mode;
+    private final GuardFiles guards;
+    private final Mutex pool = new Mutex();
+    private final ArrayDeque<PooledFile> idle = new ArrayDeque<>(SPARE + 1); // so that it never grows, and fails half-way
+    /** The high bits of this process's number. */
+    private final long namespaceNumber;
+    private long process;
+    private @Nullable FileLock alive;
+    private long aliveSince;
+    private int open;
+    private long next;
+
+    RecordFilePool(Path dir, FileMode mode, GuardFiles guards) {
+        this(dir, mode, guards, 0);
+    }
+
+    /** @param world what tells our time namespace from others: {@link GuardFiles#namespaceNumber} */
+    RecordFilePool(Path dir, FileMode mode, GuardFiles guards, long world) {
+        this.dir = dir;
+        this.mode = mode;
+        this.guards = guards;
+        this.namespaceNumber = world;
+        this.process = drawProcess();
+    }
+
+    /** One spare record file. Used by one thread at a time: that which holds the cell's lock. */
+    final class PooledFile implements LockStore.RecordFile {
+        private final long owner;
+        private final long number;
+        private final Object key;
+        private @Nullable RandomAccessFile file;
+        private @Nullable Path path;
+        private boolean mayBeLonger;
+        /** The state of {@code .session-locks} at which it was found at its name last; null if that told nothing. */
+        @Nullable DirectoryState inPlaceAsOf;
+        /** Recycled or retired: the file may serve another lock by now, as another one of these. */
+        private volatile boolean letGo;
+
+        /** The next use of a spare one's file. */
+        private PooledFile(PooledFile spare) {
+            this(spare.owner, spare.number, spare.key, spare.file);
+            this.path = spare.path;
+            this.inPlaceAsOf = spare.inPlaceAsOf;
+        }
+
+        private PooledFile(long owner, long number, Object key, RandomAccessFile file) {
+            this.owner = owner;
+            this.number = number;
+            this.key = key;
+            this.file = file;
+        }
+
+        /** {@return whether it was given back, and its file is not its own any more} */
+        boolean isLetGo() {
+            return letGo;
+        }
+
+        /** Not kept while the file is closed: ten thousand held locks would keep as many paths. */
+        Path path() {
+            Path known = path;
+            if (known == null) {
+                known = pathOf(owner, number);
+                path = file == null ? null : known;
+            }
+            return known;
+        }
+
+        /** {@return the inode, as Java tells it} */
+        Object key() {
+            return key;
+        }
+
+        /** Writes the record, from the first byte on, with one write; and cuts what lies behind it, if anything may. */
+        void write(byte[] record) throws IOException {
+            if (letGo) {
+                return; // it is only asked for where a throwable broke off the giving back
+            }
+            RandomAccessFile f = file;
+            if (f != null) {
+                f.seek(0);
+                write(f, record);
+                return;
+            }
+            try (RandomAccessFile again = reopen()) {
+                write(again, record);
+            }
+        }
+
+        private void write(RandomAccessFile file, byte[] record) throws IOException {
+            file.write(record);
+            if (mayBeLonger && file.length() > record.length) {
+                file.setLength(record.length);
+            }
+            mayBeLonger = false;
+        }
+
+        /**
+         * Somebody may have appended something to the file, through its other name: the next write looks. Not every write does, since that would
+         * be a system call more for each acquisition.
+         */
+        void mayBeLonger() {
+            mayBeLonger = true;
+        }
+
+        /** {@return whether its own file still lies at its name} */
+        boolean isInPlace() {
+            return key.equals(FileKey.ofOrNull(path()));
+        }
+
+        /** {@return what is thrown if it does not} */
+        NoSuchFileException replaced() {
+            return new NoSuchFileException(path().toString(), null, "somebody replaced it");
+        }
+
+        private RandomAccessFile reopen() throws IOException {
+            return mode.openRecord(path(), key);
+        }
+
+        /** Lets the descriptor go while the claim is in use, if many are open. */
+        void rest() throws IOException {
+            if (file != null && !letGo && mayClose(SPARE)) {
+                closeFile();
+            }
+        }
+
+        /** Lets the descriptor go, of one that will be in use for long: so those that come and go find room among the few that are open. */
+        void restForLong() throws IOException {
+            if (file != null && !letGo && mayClose(OPEN_FOR_LONG)) {
+                closeFile();
+            }
+        }
+
+        private void close() throws IOException {
+            if (file != null && mayClose(0)) {
+                closeFile();
+            }
+        }
+
+        private void closeFile() throws IOException {
+            RandomAccessFile open = file;
+            file = null;
+            path = null;
+            if (open != null) {
+                open.close();
+            }
+        }
+
+        @Override
+        public @NotNull String toString() {
+            return path().toString();
+        }
+    }
+
+    private long drawProcess() {
+        return namespaceNumber << GuardFiles.RANDOM_BITS | ThreadLocalRandom.current().nextLong() >>> (64 - GuardFiles.RANDOM_BITS);
+    }
+
+    /** Has others see that this process lives, and in which time namespace. */
+    void register() throws IOException {
+        int outer = pool.depth();
+        try {
+            pool.lock();
+            long start = Clock.SYSTEM.nanos();
+            while (alive == null) {
+                alive = guards.tryProcess(process);
+                aliveSince = Clock.SYSTEM.nanos();
+                if (alive != null) {
+                    return;
+                }
+                process = drawProcess(); // another process has this number, or has our byte since we lost it
+                // Or one of another time namespace looks whether there is any of ours, for a moment.
+                if (aliveSince - start > ENLIST_PATIENCE_NANOS) {
+                    throw new IOException("another process has been setting up " + dir + " for 5 s; is it frozen? (kill -CONT wakes it)");
+                }
+                LockSupport.parkNanos(500_000);
+            }
+        } finally {
+            pool.unlock(outer);
+        }
+    }
+
+    private Path pathOf(long owner, long number) {
+        return dir.resolve(PREFIX + Long.toHexString(owner) + "-" + number);
+    }
+
+    private boolean mayClose(int ifMoreThan) {
+        int outer = pool.depth();
+        try {
+            pool.lock();
+            if (open <= ifMoreThan) {
+                return false;
+            }
+            open--;
+            return true;
+        } finally {
+            pool.unlock(outer);
+        }
+    }
+
+    /** {@return a claim for one lock, from the pool or new} */
+    PooledFile take() throws IOException {
+        int outer = pool.depth();
+        try {
+            pool.lock();
+            PooledFile spare = idle.peekLast();
+            if (spare != null && spare.file == null && !isOpenedAgain(spare)) {
+                dropSpares(); // a hand has swept it, and so the others, most likely
+            }
+            spare = idle.peekLast();
+            if (spare == null) {
+                return create();
+            }
+            PooledFile next = new PooledFile(spare); // before it leaves the pool
+            idle.pollLast();
+            return next;
+        } finally {
+            pool.unlock(outer);
+        }
+    }
+
+    /** Under the pool's lock. {@return false if its file is gone} One that cannot be opened for another reason stays where it is. */
+    private boolean isOpenedAgain(PooledFile spare) throws IOException {
+        try {
+            spare.file = spare.reopen();
+            open++;
+            return true;
+        } catch (NoSuchFileException e) {
+            log.debug("{} was removed", spare, e);
+            return false;
+        }
+    }
+
+    private PooledFile create() throws IOException {
+        register();
+        long number = next++;
+        Path path = pathOf(process, number);
+        FileMode.Made made = mode.create(path);
+        PooledFile file = new PooledFile(process, number, made.key(), made.file());
+        open++;
+        return file;
+    }
+
+    /** Takes a claim back whose link is gone. */
+    void recycle(PooledFile file) throws IOException {
+        pool.locked(() -> {
+            if (!file.letGo && idle.size() < SPARE) {
+                idle.addLast(file);
+                file.letGo = true;
+            }
+        });
+        retire(file); // if there was no room
+    }
+
+    /** Gives a claim up that may still be linked somewhere: writing another lock's record into it would write it there as well. */
+    void retire(PooledFile file) throws IOException {
+        if (!file.letGo) {
+            retireFile(file);
+        }
+    }
+
+    private void retireFile(PooledFile file) throws IOException {
+        file.close();
+        if (file.isInPlace()) { // what somebody has put there is not ours
+            Files.deleteIfExists(file.path());
+        }
+        file.letGo = true;
+    }
+
+    /**
+     * Makes sure that others see this process alive: somebody may have removed guard 0, or opened and closed it in this JVM, and then
+     * our claims are litter to them.
+     *
+     * @param kernelHas asked with the byte and when it was taken, says whether the kernel has it; null if it does not say
+     */
+    void verify(BiFunction<Long, Long, @Nullable Boolean> kernelHas) throws IOException {
+        pool.locked(() -> {
+            FileLock had = alive;
+            boolean closed = had != null && !had.acquiredBy().isOpen();
+            if (had != null && (closed || Boolean.FALSE.equals(kernelHas.apply(GuardFiles.positionOf(process), aliveSince)))) {
+                if (!closed) {
+                    had.release();
+                }
+                alive = guards.tryProcess(process);
+                aliveSince = Clock.SYSTEM.nanos();
+                dropSpares();
+                register();
+            }
+        });
+    }
+
+    /** Gives up a claim that is not at its name any more, and the spare ones with it: most likely a hand has swept them all. */
+    void giveUpSwept(PooledFile file) throws IOException {
+        retire(file);
+        dropSpares();
+    }
+
+    /** Gives up the spare claims: somebody removed their files. */
+    void dropSpares() throws IOException {
+        pool.locked(() -> {
+            for (PooledFile file = idle.poll(); file != null; file = idle.poll()) {
+                retireFile(file);
+            }
+        });
+    }
+
+    /** Deletes the claims of processes that are gone, but for those that are still linked in a lock's place. */
+    void sweep() throws IOException {
+        Set<Long> seen = new HashSet<>();
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(dir, new NamePrefix(PREFIX))) {
+            for (Path path : all) {
+                long owner = processOf(path);
+                if (owner >= 0 && seen.add(owner)) {
+                    sweep(owner);
+                }
+            }
+        }
+    }
+
+    /** Deletes the claims of one process, under its byte, unless it lives. */
+    private void sweep(long owner) throws IOException {
+        try (GuardFiles.Loan gone = guards.lendTo()) {
+            if (!gone.tryProcess(owner)) {
+                return;
+            }
+            try (DirectoryStream<Path> litter = Files.newDirectoryStream(dir, new NamePrefix(PREFIX + Long.toHexString(owner) + "-"))) {
+                for (Path path : litter) {
+                    if (path.toString().endsWith(LINK_PROBE) || links(path) < 2) {
+                        deleteUnlessFull(path);
+                    }
+                }
+            }
+            log.debug("swept the claims of a process that is gone from {}", dir);
+        }
+    }
+
+    /** What somebody has put there, with something in it, stays, and keeps nothing else from being swept. */
+    private static void deleteUnlessFull(Path litter) throws IOException {
+        try {
+            Files.deleteIfExists(litter);
+        } catch (DirectoryNotEmptyException e) {
+            log.debug("{} is a directory that somebody put there", litter);
+        }
+    }
+
+    /**
+     * {@return whether a file is one of the record files in a folder, by its inode} A record of ours keeps its first name there for as long as it
+     * lies in a lock's place, also after its process has died.
+     *
+     * @param dir the folder
+     * @param path the file
+     * @param key its inode, as Java tells it
+     */
+    static boolean contains(Path dir, Path path, Object key) throws IOException {
+        if (links(path) < 2) {
+            return false;
+        }
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(dir, new NamePrefix(PREFIX))) {
+            for (Path claim : all) {
+                if (key.equals(FileKey.ofOrNull(claim))) {
+                    return true;
+                }
+            }
+            return false;
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
+        } catch (NoSuchFileException | NotDirectoryException | AccessDeniedException e) {
+            return false;
+        }
+    }
+
+    /** {@return how many names a file has; 0 if it is gone, or if that cannot be told here} */
+    private static int links(Path path) throws IOException {
+        try {
+            return (int) Files.getAttribute(path, "unix:nlink", LinkOption.NOFOLLOW_LINKS);
+        } catch (NoSuchFileException | UnsupportedOperationException e) {
+            return 0;
+        }
+    }
+
+    private static long processOf(Path claim) {
+        String name = claim.getFileName().toString();
+        int end = name.lastIndexOf('-');
+        try {
+            long process = Long.parseLong(name.substring(PREFIX.length(), end), 16);
+            return process >>> PROCESS_BITS == 0 ? process : -1;
+        } catch (NumberFormatException | StringIndexOutOfBoundsException e) {
+            return -1; // not one of ours
+        }
+    }
+
+    /** Deletes the spare claims; when no lock is held. */
+    void close() throws IOException {
+        pool.locked(() -> {
+            dropSpares();
+            FileLock had = alive;
+            if (had != null) {
+                if (had.acquiredBy().isOpen()) {
+                    had.release();
+                }
+                alive = null;
+            }
+        });
+    }
+}

@@ -1,0 +1,87 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.LockException;
+import dev.sessionlock.internal.directory.FileNames;
+import dev.sessionlock.internal.directory.LockDirectory;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+
+/** Which names can be locked. What is refused is refused in words for the person who has to choose another. */
+public final class LockNameRules {
+    /** {@code takeover-<name>} and {@code <name>.lock.reclaim} must fit into the 255 bytes that Unix file systems allow. */
+    private static final int LONGEST = 255 - ".lock.reclaim".length();
+
+    private LockNameRules() {
+    }
+
+    /** Refuses a name with which the files of a lock would have names that are too long. */
+    public static void requireLockable(String name, Path target) throws LockException {
+        int bytes = name.getBytes(StandardCharsets.UTF_8).length;
+        if (bytes > LONGEST) {
+            throw new LockException("cannot lock " + target + ": its name is " + bytes + " bytes long, and with what the lock adds to it "
+                    + "only " + LONGEST + " fit; choose a shorter name");
+        }
+    }
+
+    /** An empty path is Java's name for the working directory, and mostly a setting that is missing. */
+    public static void requireNamed(Path target) throws LockException {
+        if (target.toString().isEmpty()) {
+            throw new LockException("the path is empty, so it names no file; is a setting missing?");
+        }
+    }
+
+    /**
+     * Refuses what is there and is no file, and what lies in our own folder. What cannot be looked at is left to whoever opens its directory: that
+     * says better why.
+     *
+     * @param parent the directory, its real path
+     * @param name the file's name in it
+     */
+    static void requireFile(Path parent, String name) throws LockException {
+        Path file = parent.resolve(name);
+        if (name.equals(LockDirectory.INNER) || isOurs(parent)) {
+            throw new LockException("cannot lock " + file + ": what lies in " + LockDirectory.INNER + " is the locks' own");
+        }
+        BasicFileAttributes found;
+        try {
+            found = Files.readAttributes(file, BasicFileAttributes.class);
+        } catch (IOException e) {
+            return; // absent, as a rule
+        }
+        if (found.isDirectory()) {
+            throw new LockException("cannot lock " + file + ": it is a directory; lock a file in it, which need not exist");
+        } else if (!found.isRegularFile()) {
+            throw new LockException("cannot lock " + file + ": it is a FIFO, socket or device, and only files can be locked");
+        }
+    }
+
+    private static boolean isOurs(Path parent) {
+        for (Path part : parent) {
+            if (part.toString().equals(LockDirectory.INNER)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** A path inside a zip file or in memory: the kernel has no locks there. */
+    static void requireDefaultFileSystem(Path target) throws LockException {
+        if (target.getFileSystem() != FileSystems.getDefault()) {
+            throw new LockException("cannot lock " + target + ": it is in " + target.getFileSystem()
+                    + ", not on a file system of this machine");
+        }
+    }
+
+    /** A path that this JVM cannot write down: what we make of it would lie at another one, and two such files would share it. */
+    public static void requireText(Path absolute, Path target) throws LockException {
+        if (!FileNames.isText(absolute)) {
+            throw new LockException("cannot lock " + FileNames.shown(absolute) + ": its name or that of a directory above it is not text in the "
+                    + "encoding that this JVM uses for file names (" + FileNames.encoding() + "); rename it, or run with a locale that has it "
+                    + "(LC_ALL=C.UTF-8)");
+        }
+    }
+}

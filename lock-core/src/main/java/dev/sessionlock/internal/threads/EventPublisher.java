@@ -1,0 +1,243 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.LockListener;
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockStats;
+import dev.sessionlock.LockTimeoutException;
+import dev.sessionlock.internal.system.Log;
+import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.spi.Terms;
+import java.time.Duration;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * Who is told what happens to the locks of one {@code SessionLocks}: its counters, its listener, its handles' {@code onLost}, and
+ * the flight recorder. The listener's calls come one after the other, each {@code onLost} by itself, so that a slow listener cannot hold up the
+ * news of a loss.
+ */
+public final class EventPublisher {
+    private static final Log log = Loggers.LIBRARY;
+    private static final Log events = Loggers.EVENTS;
+    private static final RareLog trouble = new RareLog(log, "something about a lock could not be told");
+    private static final Duration NONE = Duration.ZERO;
+
+    private final @Nullable LockListener listener;
+    private final EventDispatcher dispatcher;
+    private final boolean takeForeign;
+    private final long shutdownGraceNanos;
+    private final AtomicBoolean closed = new AtomicBoolean();
+    private volatile @Nullable AgreedTerms agreed;
+
+    private final AtomicLong held = new AtomicLong();
+    private final AtomicLong waiting = new AtomicLong();
+    private final LongAdder acquired = new LongAdder();
+    private final LongAdder lost = new LongAdder();
+    private final LongAdder reclaimed = new LongAdder();
+    private final AtomicLong timedOut = new AtomicLong();
+
+    /**
+     * @param listener told of everything; null for none
+     * @param executor where user code runs; null for daemon threads of our own
+     * @param takeStrangers whether other programs' locks may be replaced when their process is gone
+     * @param shutdownGraceNanos how long the end of the JVM waits for its open handles: nanoseconds, {@link Shutdown#WHILE_HOOKS_WORK} or
+     *     {@link Shutdown#LEAVE_ALONE}
+     */
+    public EventPublisher(@Nullable LockListener listener, @Nullable Executor executor, boolean takeStrangers, long shutdownGraceNanos) {
+        this.shutdownGraceNanos = shutdownGraceNanos;
+        this.listener = listener;
+        this.dispatcher = new EventDispatcher(executor);
+        this.takeForeign = takeStrangers;
+    }
+
+    /** {@return whether other programs' locks may be replaced when their process is gone} */
+    public boolean takeForeign() {
+        return takeForeign;
+    }
+
+    /** {@return how long the end of the JVM waits for its open handles} */
+    long shutdownGraceNanos() {
+        return shutdownGraceNanos;
+    }
+
+    /** The terms that were asked for last, and by what options. */
+    private record AgreedTerms(LockOptions options, Terms terms) {
+    }
+
+    /** {@return on what terms a thread asks} One object for as long as the same thread asks for the same: each held lock keeps its terms. */
+    Terms terms(LockOptions options, String thread) {
+        AgreedTerms last = agreed;
+        if (last == null || last.options() != options || !thread.equals(last.terms().thread())) {
+            long maxHold = options.maxHold().equals(LockOptions.UNLIMITED) ? -1 : options.maxHold().toMillis();
+            last = new AgreedTerms(options,
+                    new Terms(options.lease().toNanos(), options.takeover(), maxHold, thread, options.purpose(), takeForeign));
+            agreed = last;
+        }
+        return last.terms();
+    }
+
+    /** From now on no lock is given out to it. {@return false if that was so already} */
+    public boolean close() {
+        return closed.compareAndSet(false, true);
+    }
+
+    /** {@return whether {@link #close} was called} */
+    public boolean isClosed() {
+        return closed.get();
+    }
+
+    /** {@return the counters} */
+    public LockStats stats() {
+        return new LockStats(held.get(), waiting.get(), acquired.sum(), lost.sum(), reclaimed.sum(), timedOut.get(), dispatcher.dropped());
+    }
+
+    // ---- what the cells tell; nothing is thrown here: the lock is acquired, or given back, whoever could not be told of it ----
+
+    void waits() {
+        waiting.incrementAndGet();
+    }
+
+    void waitsNoMore() {
+        waiting.decrementAndGet();
+    }
+
+    void contended(LocalLock lock) {
+        try {
+            LockEvents.contended(lock.engine());
+            events.debug("waiting for {}", lock.engine());
+            if (listener != null) {
+                LockListener.Event event = event(lock, 0, NONE);
+                dispatcher.post(() -> listener.contended(event), false);
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
+        }
+    }
+
+    /** An acquisition gave up, after the timeout that it had asked for. */
+    void timedOut(LocalLock lock, AcquireRequest request, LockTimeoutException why) {
+        timedOut.incrementAndGet();
+        try {
+            String line = TimeoutMessage.inOneLine(request, lock.shown(request), why.report(), lock.clock().instant());
+            LockEvents.timedOut(lock.engine(), why.waited().toNanos(), line);
+            if (request.options().timeout().isZero()) {
+                events.debug("{}", line); // one try: to find it taken is what its caller is prepared for
+            } else {
+                lock.timeouts().warn(line, null); // no stack: its caller has the exception
+            }
+            if (listener != null) {
+                LockListener.Event event = event(lock, 0, why.waited());
+                dispatcher.post(() -> listener.timedOut(event, why), true);
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
+        }
+    }
+
+    void acquired(Grant grant, long waitedNanos) {
+        acquiredAgain();
+        try {
+            if (events.isDebugEnabled()) {
+                events.debug("acquired {} (token {}) after {} ms", grant.lock().engine(), grant.token(), TimeUnit.NANOSECONDS.toMillis(waitedNanos));
+            }
+            if (listener != null) {
+                LockListener.Event event = event(grant.lock(), grant.token(), Duration.ofNanos(waitedNanos));
+                dispatcher.post(() -> listener.acquired(event), false);
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
+        }
+    }
+
+    /** Somebody was passed over for it. */
+    void reclaimed(Grant grant, String evidence) {
+        try {
+            reclaimed.increment();
+            LockEvents.reclaimed(grant.lock().engine(), grant.token(), evidence);
+            events.info("took over {} (token {}): {}", grant.lock().engine(), grant.token(), evidence);
+            if (listener != null) {
+                LockListener.Event event = event(grant.lock(), grant.token(), NONE);
+                dispatcher.post(() -> listener.reclaimed(event, evidence), true);
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
+        }
+    }
+
+    /** A further handle of a thread that holds the lock already. */
+    void acquiredAgain() {
+        held.incrementAndGet();
+        try {
+            acquired.increment();
+        } catch (OutOfMemoryError e) { // a counter that many threads use grows
+            untold(e);
+        }
+    }
+
+    /** One of several handles was closed. */
+    void releasedOne() {
+        held.decrementAndGet();
+    }
+
+    /**
+     * The last handle was closed, of a lock that was held to the end.
+     *
+     * @param token the token, which may be another user's by now
+     * @param since when it was acquired, monotonic nanoseconds
+     */
+    void released(LocalLock lock, long token, long since) {
+        releasedOne();
+        try {
+            if (events.isDebugEnabled()) {
+                events.debug("released {} (token {}) after {} ms", lock.engine(), token, lock.since(since).toMillis());
+            }
+            if (listener != null) {
+                LockListener.Event event = event(lock, token, lock.since(since));
+                dispatcher.post(() -> listener.released(event), false);
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
+        }
+    }
+
+    /** So many handles of one grant were lost. */
+    void lost(Grant grant, LockLostException why, int handles) {
+        held.addAndGet(-handles);
+        try {
+            lost.add(handles);
+            LockEvents.lost(grant.lock(), grant.token(), grant.acquiredNanos(), why);
+            events.warn("{}", why.getMessage(), why.getCause()); // without the keeper's stack, which tells nothing
+            if (listener != null) {
+                LockListener.Event event = event(grant.lock(), grant.token(), grant.lock().since(grant.acquiredNanos()));
+                dispatcher.post(() -> listener.lost(event, why), true);
+            }
+        } catch (RuntimeException | Error e) {
+            untold(e);
+        }
+    }
+
+    private static void untold(Throwable why) {
+        trouble.warn("a listener, a counter or the log was not told", why);
+    }
+
+    private static LockListener.Event event(LocalLock lock, long token, Duration elapsed) {
+        return new LockListener.Event(lock.engine().name(), lock.engine().lockFile(), token, elapsed);
+    }
+
+    // ---- user code ----
+
+    /** Runs user code by itself. Never throws. */
+    void run(Runnable userCode) {
+        try {
+            dispatcher.run(userCode);
+        } catch (RuntimeException | Error e) { // no thread, no memory
+            untold(e);
+        }
+    }
+}

@@ -1,0 +1,537 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.LockException;
+import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.internal.seats.FileEngine;
+import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.LockEngine.LockNamespace;
+import dev.sessionlock.spi.LockEngine.LockId;
+import dev.sessionlock.spi.Maintainable;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.lang.ref.ReferenceQueue;
+import java.lang.ref.WeakReference;
+import java.nio.channels.ClosedChannelException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.WeakHashMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * All locks of one kind of this JVM. Of those on files there is one of these a process (and class loader), since the kernel knows the
+ * process alone: two {@code SessionLocks} that want one lock must meet in one cell.
+ */
+public final class LocalLocks {
+    /** The locks on files of this process. */
+    public static final LocalLocks OF_THIS_PROCESS = new LocalLocks(FileEngine.OF_THIS_PROCESS);
+
+    /**
+     * The others, by engine, so that two {@code SessionLocks} over one engine meet. Whoever holds or waits, and their keeper, refer to
+     * theirs strongly; one that nobody refers to has nothing to remember.
+     */
+    private static final Map<LockEngine, WeakReference<LocalLocks>> BY_ENGINE = new WeakHashMap<>();
+    private static final ReentrantLock BY_ENGINE_MUTEX = new ReentrantLock();
+
+    private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "something failed on the way, and the locks go on");
+
+    /** So many threads may wait in the kernel; heads beyond them poll. */
+    private static final int MOST_KERNEL_WAITERS = 16;
+    private static final int RESOLVES = 4;
+    /** The keeper spends one part in so many on glancing at what lingers. */
+    private static final int IDLE_CHECKS_SHARE = 50;
+    /** A glance at one lock takes no longer than this. What seems to take longer was interrupted: by others who need the processor, most likely. */
+    private static final long IDLE_CHECK_COST_NANOS = TimeUnit.MICROSECONDS.toNanos(2);
+
+    /** So long the JVM's end waits for disks at the most; the kernel locks end with the process all the same. */
+    private static final long ABANDON_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(3);
+
+    /** So long, by the machine's clock, those who wait have to see that a clock was moved by hand. */
+    private static final long SETTLE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    /**
+     * A lock: its place, and its name as it is known there. It compares by itself: the comparing that the compiler gives a record is linked
+     * at its first use, which takes as long as all of our classes, and the JDK keeps the types that it linked, and their class loader.
+     */
+    private record LockKey(LockNamespace namespace, String name) {
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof LockKey key && namespace.equals(key.namespace) && name.equals(key.name);
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * namespace.hashCode() + name.hashCode();
+        }
+    }
+
+    private final LockEngine engine;
+    private final Clock clock;
+    private final Map<LockKey, LocalLock> byKey = new ConcurrentHashMap<>();
+    private final ReferenceQueue<Handle> forgotten = new ReferenceQueue<>();
+    private final Keeper keeper;
+    private final AtomicInteger users = new AtomicInteger();
+    /** The threads that wait in the kernel. Null until one has to. */
+    private final AtomicReference<@Nullable ThreadPoolExecutor> kernelWaiters = new AtomicReference<>();
+    /** The locks that linger now and then, by the names by which their users ask for them. */
+    private final Map<Path, LocalLock> warm = new ConcurrentHashMap<>();
+    private final Set<LocalLock> lingering = ConcurrentHashMap.newKeySet();
+    private final Shutdown shutdown = new Shutdown(this);
+
+    /** {@return the locks of this JVM on an engine} */
+    public static LocalLocks of(LockEngine engine) {
+        if (engine == FileEngine.OF_THIS_PROCESS) {
+            return OF_THIS_PROCESS;
+        }
+        BY_ENGINE_MUTEX.lock();
+        try {
+            WeakReference<LocalLocks> known = BY_ENGINE.get(engine);
+            LocalLocks locks = known == null ? null : known.get();
+            if (locks == null) {
+                locks = new LocalLocks(engine);
+                BY_ENGINE.put(engine, new WeakReference<>(locks));
+            }
+            return locks;
+        } finally {
+            BY_ENGINE_MUTEX.unlock();
+        }
+    }
+
+    private LocalLocks(LockEngine engine) {
+        this(engine, task -> daemon(task, "sessionlock-keeper"));
+    }
+
+    /**
+     * @param engine where the locks come from
+     * @param keepers makes the keeper's thread
+     */
+    LocalLocks(LockEngine engine, ThreadFactory keepers) {
+        this.engine = engine;
+        this.keeper = new Keeper(this, forgotten, keepers);
+        this.clock = engine.clock();
+        clock.follow(new ClockFollower());
+        engine.onSuspicion(keeper::wake);
+    }
+
+    /** {@return where the locks come from} */
+    public LockEngine engine() {
+        return engine;
+    }
+
+    /** {@return the clock that leases run by, and that threads wait by} */
+    public Clock clock() {
+        return clock;
+    }
+
+    /** Counts a {@code SessionLocks} in. */
+    public void retain() {
+        users.incrementAndGet();
+    }
+
+    /** Counts a {@code SessionLocks} out: its waiters give up, and with the last handle of all the threads and guards go. */
+    public void release() {
+        byKey.values().forEach(LocalLock::wakeAll);
+        users.decrementAndGet();
+        keeper.wake();
+    }
+
+    // ---- acquiring ----
+
+    /**
+     * Waits for the lock of one file.
+     *
+     * @param where the file
+     * @param patience for how long, nanoseconds
+     */
+    public Handle acquire(LockId id, AcquireRequest request, long patience) throws IOException, InterruptedException {
+        long since = clock.nanos();
+        engine.requireLockable(id);
+        return withLock(id, request.publisher(), new Acquire(request, patience, since));
+    }
+
+    /** No lambda: with what it needs, that would be linked for longer than all the others of a JVM's first acquisition. */
+    private record Acquire(AcquireRequest request, long patience, long since) implements LockAction<Handle> {
+        @Override
+        public Handle of(LocalLock lock) throws IOException, InterruptedException {
+            lock.requireLockable();
+            return lock.acquire(request, patience, since);
+        }
+    }
+
+    /**
+     * Takes a lock that lingers in this JVM, if its last user asked for it by the same name and on the same terms; memory only.
+     *
+     * @return null if it is to be asked for in the ordinary way
+     */
+    public @Nullable Handle tryReuse(Path target, EventPublisher publisher, LockOptions options) throws LockException {
+        LocalLock lock = warm.get(target);
+        if (lock == null) {
+            return null;
+        }
+        ensureOpen(publisher);
+        return lock.tryReuse(publisher, options);
+    }
+
+    /**
+     * Remembers by what name a lock was asked for, for {@link #tryReuse}. Only one that leads to it by no symbolic link: such a link may be
+     * pointed elsewhere.
+     */
+    public void remember(Path target, Handle handle) {
+        if (target.toAbsolutePath().equals(handle.target())) {
+            warm.put(target, handle.lock());
+        }
+    }
+
+    /** One try. {@return null if the lock was not to be had} */
+    public @Nullable Handle tryAcquire(LockId id, AcquireRequest request) throws IOException {
+        long since = clock.nanos();
+        try {
+            engine.requireLockable(id);
+            return withLock(id, request.publisher(), lock -> {
+                lock.requireLockable();
+                return lock.tryAcquire(request, since);
+            });
+        } catch (InterruptedException e) {
+            throw new AssertionError("one try does not wait", e);
+        }
+    }
+
+    // ---- freeing ----
+
+    /** Takes away what a dead owner has left of a lock, and nothing else. */
+    public EngineLock.Cleared clear(LockId id, EventPublisher publisher) throws IOException {
+        return withEngine(id, publisher, lock -> lock.clear(publisher.takeForeign()));
+    }
+
+    /** Asks the holder of a token, in whatever process, to let go. */
+    public void askForRelease(LockId id, EventPublisher publisher, long token) throws IOException {
+        withEngine(id, publisher, lock -> {
+            lock.engine().askForRelease(token);
+            return true;
+        });
+    }
+
+    /** Takes back what {@link #askForRelease} asked. {@return whether nobody had heard it} */
+    public boolean withdrawAsking(LockId id, EventPublisher publisher, long token) throws IOException {
+        return withEngine(id, publisher, lock -> lock.engine().withdrawAsking(token));
+    }
+
+    private <T> T withEngine(LockId id, EventPublisher publisher, LockAction<T> wish) throws IOException {
+        try {
+            return withLock(id, publisher, wish);
+        } catch (InterruptedException e) {
+            throw new AssertionError("nothing waits here", e);
+        }
+    }
+
+    private interface LockAction<T> {
+        T of(LocalLock lock) throws IOException, InterruptedException;
+    }
+
+    private <T> T withLock(LockId id, EventPublisher publisher, LockAction<T> wish) throws IOException, InterruptedException {
+        for (int tries = 1; ; tries++) {
+            ensureOpen(publisher);
+            try {
+                return withNamespace(id, wish);
+            } catch (FileNotFoundException | NoSuchFileException | ClosedChannelException e) {
+                // The directory was removed or moved under us, or a hand swept it: look where its path leads now.
+                if (tries == RESOLVES) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private <T> T withNamespace(LockId id, LockAction<T> wish) throws IOException, InterruptedException {
+        LockNamespace namespace = engine.pin(id);
+        LocalLock lock = null;
+        try {
+            lock = register(namespace, id.name());
+            return wish.of(lock);
+        } catch (NoSuchFileException | ClosedChannelException e) {
+            namespace.suspect();
+            throw e;
+        } finally {
+            if (lock != null) {
+                lock.removeUser();
+            }
+            unpin(namespace);
+        }
+    }
+
+    /** Never throws: what was acquired must come to its user all the same. */
+    private static void unpin(LockNamespace namespace) {
+        try {
+            namespace.unpin();
+        } catch (RuntimeException | Error e) {
+            trouble.warn(namespace + " could not be let go: it stays open", e);
+        }
+    }
+
+    private LocalLock register(LockNamespace namespace, String name) throws IOException {
+        LockKey key = new LockKey(namespace, namespace.key(name));
+        while (true) {
+            LocalLock lock = byKey.get(key);
+            if (lock == null) {
+                lock = byKey.computeIfAbsent(key, k -> open(k, name));
+            }
+            keeper.ensureRuns(); // after the cell is there to be seen
+            if (lock.addUser()) {
+                return lock;
+            }
+            discard(key, lock);
+        }
+    }
+
+    /** The site of a cell is pinned for as long as the cell is known here. */
+    private LocalLock open(LockKey key, String name) {
+        LocalLock lock = new LocalLock(this, key.namespace().lock(name), key.namespace(), key.name());
+        key.namespace().pinAgain(); // last: if it throws, nothing is left
+        return lock;
+    }
+
+    /** Forgets a retired cell, and lets its site go. {@return false if somebody else has done so} */
+    private boolean discard(LockKey key, LocalLock lock) {
+        boolean dropped = byKey.remove(key, lock);
+        if (dropped) {
+            unpin(lock.namespace());
+        }
+        return dropped;
+    }
+
+    /**
+     * Refuses those who were closed, and whom the end of the JVM leaves no time.
+     *
+     * @throws IllegalStateException if it was closed
+     * @throws LockException if the JVM ends
+     */
+    public void ensureOpen(EventPublisher publisher) throws LockException {
+        if (publisher.isClosed()) {
+            throw new IllegalStateException("this SessionLocks was closed; it gives out no more locks");
+        }
+        if (shutdown.refuses(publisher)) {
+            throw new LockException("the JVM is shutting down, and the time for that is over; no more locks are given out "
+                    + "(SessionLocks.Builder.shutdownGrace)");
+        }
+    }
+
+    /**
+     * {@return a daemon thread that keeps nothing of the thread that happens to start it: no class loader, no inherited values, no thread group} A user
+     * may interrupt a whole group, and the interrupt of a thread that waits in the kernel drops locks.
+     */
+    static Thread daemon(Runnable task, String name) {
+        Thread thread = new Thread(Group.OURS, task, name, 0, false);
+        thread.setContextClassLoader(null);
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    /** Made at first use. */
+    private static final class Group {
+        /** Below the root, beside the users' groups; null for the starting thread's, where a security manager forbids it. */
+        private static final @Nullable ThreadGroup OURS = make();
+
+        private static @Nullable ThreadGroup make() {
+            try {
+                ThreadGroup root = Thread.currentThread().getThreadGroup();
+                while (root.getParent() != null) {
+                    root = root.getParent();
+                }
+                return new ThreadGroup(root, "sessionlock");
+            } catch (SecurityException e) {
+                return null;
+            }
+        }
+    }
+
+    // ---- by hand ----
+
+    /**
+     * Takes a lock away from whoever has it in this JVM, as if it had come about by itself.
+     *
+     * @return whether anybody had it
+     */
+    public boolean lose(LockId id, Reason reason) throws IOException {
+        LockNamespace namespace = engine.pin(id);
+        try {
+            LocalLock lock = byKey.get(new LockKey(namespace, namespace.key(id.name())));
+            return lock != null && lock.loseNow(reason);
+        } finally {
+            unpin(namespace);
+        }
+    }
+
+    /** Takes all locks away from whoever has them in this JVM. */
+    public void loseAll(Reason reason) {
+        byKey.values().forEach(lock -> lock.loseNow(reason));
+    }
+
+    /** What a clock that is moved by hand has to know and to wake. */
+    private final class ClockFollower implements Clock.Follower {
+        @Override
+        public long nothingIsDueFor() {
+            long now = clock.nanos();
+            return byKey.values().stream().mapToLong(lock -> lock.nothingIsDueFor(now)).min().orElse(Long.MAX_VALUE);
+        }
+
+        @Override
+        public void moved() {
+            long now = clock.nanos();
+            long deadline = System.nanoTime() + SETTLE_NANOS;
+            byKey.values().forEach(LocalLock::catchUp);
+            byKey.values().forEach(lock -> lock.settle(now, deadline));
+        }
+    }
+
+    // ---- for the cells ----
+
+    ReferenceQueue<Handle> forgotten() {
+        return forgotten;
+    }
+
+    /** {@return whether the JVM has begun to end} */
+    boolean isEnding() {
+        return shutdown.hasBegun();
+    }
+
+    /** A lock was given out: the keeper must look within so many nanoseconds. Never throws. */
+    void scheduleWithin(long within) {
+        keeper.scheduleWithin(within);
+    }
+
+    /** From now on the keeper glances at a cell, as long as something lingers there. */
+    void startIdleChecks(LocalLock lock) {
+        lingering.add(lock);
+        keeper.checkIdleSoon();
+    }
+
+    void stopIdleChecks(LocalLock lock) {
+        lingering.remove(lock);
+    }
+
+    /** {@return whether the keeper asks} */
+    boolean isKeeper() {
+        return keeper.isMe();
+    }
+
+    void wakeKeeper() {
+        keeper.wake();
+    }
+
+    /** Has a daemon thread run something that blocks in the kernel. False if there are too many of them. */
+    boolean runKernelWaiter(Runnable waitInKernel) {
+        try {
+            kernelWaiters().execute(waitInKernel);
+            return true;
+        } catch (RejectedExecutionException e) {
+            return false;
+        } catch (OutOfMemoryError e) { // "unable to create native thread"
+            trouble.warn("no thread to wait in the kernel; polling", e);
+            return false;
+        }
+    }
+
+    private ThreadPoolExecutor kernelWaiters() {
+        ThreadPoolExecutor made = kernelWaiters.get();
+        if (made == null) {
+            made = new ThreadPoolExecutor(0, MOST_KERNEL_WAITERS, 5, TimeUnit.SECONDS, new SynchronousQueue<>(),
+                    task -> daemon(task, "sessionlock-waits-in-kernel"));
+            made = kernelWaiters.compareAndSet(null, made) ? made : kernelWaiters.get(); // one that comes too late has no threads
+        }
+        return made;
+    }
+
+    // ---- for the keeper ----
+
+    /**
+     * Glances at what lingers, in memory only, and has the keeper give back what is to be given back.
+     *
+     * @return in how many nanoseconds it should be done again
+     */
+    long checkIdle() {
+        if (lingering.isEmpty()) {
+            return Long.MAX_VALUE;
+        }
+        long start = clock.nanos();
+        long pause = Long.MAX_VALUE;
+        int looks = 0;
+        for (LocalLock lock : lingering) {
+            looks++;
+            long within = lock.checkIdle(start);
+            if (within == 0) {
+                keeper.giveBack(lock);
+            }
+            pause = Math.min(pause, Math.max(within, LocalLock.IDLE_CHECK_NANOS));
+        }
+        long spent = clock.nanos() - start;
+        return Math.max(pause, Math.min(spent, looks * IDLE_CHECK_COST_NANOS) * IDLE_CHECKS_SHARE); // thousands of them must not cost a core
+    }
+
+    Collection<LocalLock> all() {
+        return byKey.values();
+    }
+
+    /** Drops those cells, of some, that nobody has used for a while. */
+    void retireIdle(List<LocalLock> some, long idleNanos) {
+        boolean any = false;
+        for (LocalLock lock : some) {
+            any |= lock.retire(idleNanos) && discard(new LockKey(lock.namespace(), lock.key()), lock);
+        }
+        if (any) {
+            warm.values().removeIf(LocalLock::isRetired);
+        }
+    }
+
+    /** {@return whether any {@code SessionLocks} is open} */
+    public boolean hasUsers() {
+        return users.get() > 0;
+    }
+
+    /** What one of the JVM's hooks does. */
+    Shutdown shutdown() {
+        return shutdown;
+    }
+
+    /** Each part on a thread of its own: a disk that does not answer keeps neither the records of others nor the end of the process. */
+    void tidyAsTheJvmEnds() {
+        Map<Maintainable, List<LocalLock>> parts = byKey.values().stream().collect(Collectors.groupingBy(LocalLock::part));
+        CountDownLatch left = new CountDownLatch(parts.size());
+        for (List<LocalLock> part : parts.values()) {
+            Runnable task = () -> {
+                part.forEach(LocalLock::tidyAsTheJvmEnds);
+                left.countDown();
+            };
+            try {
+                daemon(task, "sessionlock-abandons").start();
+            } catch (OutOfMemoryError e) { // "unable to create native thread"
+                task.run();
+            }
+        }
+        try {
+            if (!left.await(ABANDON_PATIENCE_NANOS, TimeUnit.NANOSECONDS)) {
+                trouble.warn("not all records could be taken away as the JVM ends: a disk does not answer", null);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

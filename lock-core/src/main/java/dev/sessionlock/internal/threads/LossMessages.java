@@ -1,0 +1,35 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.LockLostException.Reason;
+
+/** How a lock was lost, as a clause in words, for the person who has to act. */
+final class LossMessages {
+
+    private LossMessages() {
+    }
+
+    /** {@return the clause} Never throws: a lock is lost whether or not it can be said how. */
+    static String of(Grant held, Reason reason) {
+        try {
+            String engines = held.hold().lossInWords(reason);
+            Throwable renewing = reason == Reason.LEASE_EXPIRED ? held.renewalTrouble : null;
+            return engines != null ? engines
+                    : renewing != null ? "its lease could not be renewed, and has run out: " + renewing : inWords(reason);
+        } catch (RuntimeException | Error e) {
+            return reason.name();
+        }
+    }
+
+    private static String inWords(Reason reason) {
+        return switch (reason) {
+            case LEASE_EXPIRED -> "its process did not run for a whole lease (frozen, suspended, or starved), so others may have taken it "
+                    + "over";
+            case MAX_HOLD -> "it was held for longer than maxHold without renew()";
+            case REMOVED_BY_HAND -> "its lock file was removed by hand";
+            case RELEASE_REQUESTED -> "somebody asked this holder to let go (clear --token)";
+            case KERNEL_LOCK_LOST -> "the kernel no longer had its lock, or somebody replaced .session-locks";
+            case SHUTDOWN -> "the JVM is shutting down and it was not closed in time";
+            case LEAKED -> "its handle was never closed, and nobody refers to it any more";
+        };
+    }
+}

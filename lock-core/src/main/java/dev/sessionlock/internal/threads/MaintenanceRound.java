@@ -1,0 +1,143 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.spi.Maintainable;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * What the keeper wants to have done for one part of the engine, which may block. It is put together by the keeper, then carried out once, by a worker.
+ */
+final class MaintenanceRound {
+    private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "locks could not be looked after, and are looked at again");
+    /** While a round lasts, leases are renewed so often: well below a third of the shortest. */
+    private static final long RENEW_MEANWHILE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+    private final Keeper keeper;
+    private final Maintainable part;
+    private final Set<LocalLock> lingering = new LinkedHashSet<>();
+    private boolean looks;
+    private boolean deeply;
+    private boolean sweeps;
+    private boolean closesAll;
+    private List<LocalLock> locks = new ArrayList<>();
+    /** Those of a later round, which has to wait for this one. */
+    private volatile List<LocalLock> renewedMeanwhile = List.of();
+
+    MaintenanceRound(Keeper keeper, Maintainable part) {
+        this.keeper = keeper;
+        this.part = part;
+    }
+
+    Maintainable part() {
+        return part;
+    }
+
+    // ---- what is to be done ----
+
+    /**
+     * Everything that is done at a tick.
+     *
+     * @param deep whether also what the kernel says is looked at
+     * @param sweep whether litter is swept
+     * @param closeAll whether all is closed that is not in use, without waiting until it has been idle for a while
+     */
+    void inspect(boolean deep, boolean sweep, boolean closeAll) {
+        looks = true;
+        deeply = deep;
+        sweeps = sweep;
+        closesAll = closeAll;
+    }
+
+    /** Looks after a lock. */
+    void maintain(LocalLock lock) {
+        locks.add(lock);
+    }
+
+    /** Gives back what lingers there. */
+    void giveBack(LocalLock lock) {
+        lingering.add(lock);
+    }
+
+    /** Takes in a later one that was to be done by itself. */
+    void add(MaintenanceRound later) {
+        lingering.addAll(later.lingering);
+        if (later.looks) {
+            looks = true;
+            deeply |= later.deeply;
+            sweeps |= later.sweeps;
+            closesAll = later.closesAll;
+            locks = later.locks;
+        }
+    }
+
+    /** While it lasts, the leases of the locks of a later one are renewed in time. */
+    void renewsMeanwhile(MaintenanceRound later) {
+        if (later.looks) {
+            renewedMeanwhile = List.copyOf(later.locks);
+        }
+    }
+
+    // ---- doing it; nothing that fails here keeps it from the rest ----
+
+    void run() {
+        for (LocalLock lock : lingering) {
+            endLingering(lock);
+        }
+        if (!looks) {
+            return;
+        }
+        if (deeply) {
+            verify();
+        }
+        long renewedAt = System.nanoTime();
+        for (LocalLock lock : locks) {
+            lock.maintain(deeply);
+            if (System.nanoTime() - renewedAt >= RENEW_MEANWHILE_NANOS) { // lost bytes are looked for at length, and disks may be slow
+                locks.forEach(LocalLock::renewInTime);
+                renewedMeanwhile.forEach(LocalLock::renewInTime);
+                renewedAt = System.nanoTime();
+            }
+        }
+        if (sweeps) {
+            sweep();
+        }
+        closeIdle();
+    }
+
+    private static void endLingering(LocalLock lock) {
+        try {
+            lock.endLingeringIfIdle();
+        } catch (RuntimeException | Error e) {
+            trouble.error(e);
+        }
+    }
+
+    private void verify() {
+        try {
+            part.verify();
+        } catch (RuntimeException | Error e) {
+            trouble.error(e);
+        }
+    }
+
+    private void sweep() {
+        try {
+            part.sweep();
+        } catch (RuntimeException | Error e) {
+            trouble.error(e);
+        }
+    }
+
+    private void closeIdle() {
+        try {
+            keeper.closeIdle(part, locks, closesAll);
+        } catch (RuntimeException | Error e) {
+            trouble.error(e);
+        }
+    }
+}

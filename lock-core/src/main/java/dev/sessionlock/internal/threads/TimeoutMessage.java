@@ -1,0 +1,98 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.LockOwner;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.internal.seats.Inspector;
+import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.spi.Busy;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.jetbrains.annotations.Nullable;
+
+/** The message of a timeout: for the person who reads it in a log and has to act. */
+final class TimeoutMessage {
+    private static final int FRAMES = 12;
+
+    private TimeoutMessage() {
+    }
+
+    /** Each line is made printable by itself: names of files and threads and purposes may hold line feeds, with which somebody could forge one. */
+    static String of(AcquireRequest request, String locked, LockReport report, @Nullable Thread holder, @Nullable Busy busy, Instant now) {
+        List<String> lines = new ArrayList<>();
+        lines.add(headline(request, locked, report, now));
+        if (report.owner() != null) {
+            lines.add("  held by   " + heldBy(report.owner(), now));
+        }
+        lines.add("  state     " + report.state() + (busy == null ? "" : ": " + busy.why()));
+        for (String fact : report.evidence()) {
+            lines.add(fact.startsWith("lease ") ? "  lease     " + fact.substring("lease ".length()) : "  evidence  " + fact);
+        }
+        if (holder != null) {
+            lines.add("  thread    \"" + holder.getName() + "\" of this JVM holds it; it is at");
+            lines.addAll(stack(holder));
+        }
+        if (!report.advice().isEmpty()) {
+            lines.add("  to free   " + Inspector.command(report));
+        }
+        return lines.stream().map(Printable::text).collect(Collectors.joining(System.lineSeparator()));
+    }
+
+    /** {@return who holds it, and since when, for a log} */
+    static String inOneLine(AcquireRequest request, String locked, LockReport report, Instant now) {
+        String held = report.owner() == null ? "state " + report.state() : "held by " + heldBy(report.owner(), now);
+        return Printable.text(headline(request, locked, report, now) + ", " + held);
+    }
+
+    /** Greppable by those who know OpenClaw's own message. */
+    private static String headline(AcquireRequest request, String locked, LockReport report, Instant now) {
+        LockOwner owner = report.owner();
+        boolean dead = Inspector.ownerIsGone(report);
+        String who = owner == null ? "pid=unknown" : "pid=" + owner.pid() + " alive=" + !dead
+                + (owner.since() == null ? "" : " ageMs=" + Math.max(0, Duration.between(owner.since(), now).toMillis()));
+        return "session file locked (timeout " + request.options().timeout().toMillis() + "ms): " + who + " " + locked;
+    }
+
+    private static String heldBy(LockOwner owner, Instant now) {
+        StringBuilder text = new StringBuilder("pid ").append(owner.pid());
+        if (owner.host() != null) {
+            text.append(" on ").append(owner.host());
+        }
+        if (owner.processStart() != null) {
+            text.append(", process started ").append(time(owner.processStart()));
+        }
+        if (owner.thread() != null) {
+            text.append(", thread \"").append(owner.thread()).append('"');
+        }
+        if (owner.purpose() != null) {
+            text.append(", purpose \"").append(owner.purpose()).append('"');
+        }
+        if (owner.since() != null) {
+            String age = Durations.inWords(Duration.between(owner.since(), now));
+            text.append(", since ").append(time(owner.since())).append(" (").append(age).append(')');
+        }
+        return text.toString();
+    }
+
+    /** The zone is asked for here and not in a constant: it reads files, and where that fails once, for want of descriptors, the class would be unusable. */
+    private static String time(Instant moment) {
+        return DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault()).format(moment);
+    }
+
+    private static List<String> stack(Thread holder) {
+        List<String> lines = new ArrayList<>();
+        StackTraceElement[] frames = holder.getStackTrace();
+        for (int i = 0; i < Math.min(frames.length, FRAMES); i++) {
+            lines.add("            at " + frames[i]);
+        }
+        if (frames.length > FRAMES) {
+            lines.add("            ... " + (frames.length - FRAMES) + " more");
+        }
+        return lines;
+    }
+}

@@ -1,0 +1,494 @@
+package dev.sessionlock.jdbc;
+
+import dev.sessionlock.LockException;
+import dev.sessionlock.internal.system.GrowingPause;
+import dev.sessionlock.internal.system.Log;
+import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.internal.system.StackRoom;
+import dev.sessionlock.jdbc.JdbcHold.SentAt;
+import dev.sessionlock.spi.Clock;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * What is done behind the holders' backs, by one thread that a database which has gone silent may keep waiting: it renews all holds of
+ * this process in one statement, gives back what could not be given back at once, and hears who is asked to let go. The keeper, who ends
+ * what is over, waits for nobody.
+ *
+ * <p>Nothing ends the thread but having nothing to do: neither what the user's data source throws nor an {@code Error} of its own. If the
+ * system gives it no thread, nothing new is begun, and whatever comes next (an acquisition, the keeper's next look) tries to start it again.
+ */
+final class RenewalWorker {
+    private static final Log log = Loggers.LIBRARY;
+
+    private static final long HEAR_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long TRY_AGAIN_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(5);
+    /** So many rows in one statement; more would keep the first ones waiting. */
+    private static final int BATCH = 10_000;
+    private static final Duration SHORTEST_LIMIT = Duration.ofMillis(500);
+    private static final String NO_THREAD = "no thread could be started to look after it: the user, the process or its container has as many "
+            + "as it may (ulimit -u, pids.max of the cgroup), or no memory is left for a stack";
+
+    private final LockTable table;
+    private final Clock clock;
+    private final Duration limit;
+    private final ThreadFactory threads;
+    private final RareLog startTrouble;
+    private final RareLog renewalTrouble;
+    private final RareLog releaseTrouble;
+    private final RareLog hearingTrouble;
+    private final RareLog trouble;
+    private final ReentrantLock mutex = new ReentrantLock();
+    private final Condition changed = mutex.newCondition();
+
+    // guarded by the mutex
+    private final Map<UUID, JdbcHold> live = new HashMap<>();
+    private Map<UUID, JdbcHold> due = new HashMap<>();
+    /** Those that are under way, and those that were given up. */
+    private final Map<UUID, RowAttempt> attempts = new HashMap<>();
+    private @Nullable Thread thread;
+    private long hearAt;
+
+    /** Used by the thread alone. */
+    private final GrowingPause pause = new GrowingPause();
+
+    /** When a statement last failed that may succeed later. */
+    private volatile long failedAt;
+
+    /**
+     * @param limit how long the server may keep a statement waiting
+     * @param threads makes the thread, not yet started
+     */
+    RenewalWorker(LockTable table, Clock clock, Duration limit, ThreadFactory threads) {
+        this.table = table;
+        this.clock = clock;
+        this.limit = limit;
+        this.threads = threads;
+        this.failedAt = clock.nanos() - TimeUnit.MINUTES.toNanos(1);
+        String where = table.sqlName();
+        this.startTrouble = new RareLog(log, "the locks in " + where + " are not renewed: no thread could be started; trying again");
+        this.renewalTrouble = new RareLog(log, "could not renew the leases of locks in " + where + "; trying again");
+        this.releaseTrouble = new RareLog(log, "could not give back locks in " + where + "; trying again until their leases are over");
+        this.hearingTrouble = new RareLog(log, "could not look who is asked to let go of a lock in " + where + "; trying again");
+        this.trouble = new RareLog(log, "the thread that renews the locks in " + where + " stumbled; it goes on");
+    }
+
+    /**
+     * {@return the thread that does them} Of the topmost group, since an application server may interrupt all threads of its own one; and
+     * with the library's class loader, by which a pool may look for its driver.
+     */
+    static Thread daemon(Runnable chores) {
+        ThreadGroup top = Thread.currentThread().getThreadGroup();
+        while (top.getParent() != null) {
+            top = top.getParent();
+        }
+        Thread thread = new Thread(top, chores, "sessionlock-jdbc", 0, false);
+        thread.setContextClassLoader(RenewalWorker.class.getClassLoader());
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    void failed() {
+        failedAt = clock.nanos();
+    }
+
+    /** {@return whether the database has been found away of late} */
+    boolean isAway() {
+        return clock.nanos() - failedAt < limit.toNanos();
+    }
+
+    /** Takes the mutex, if there is room on the stack for whatever follows. */
+    private void lock() {
+        StackRoom.require();
+        mutex.lock();
+    }
+
+    // ---- attempts ----
+
+    /**
+     * An attempt is about to be made. From now on the thread runs, so that what comes of it is looked after.
+     *
+     * @throws LockException if no thread can be started; then it must not be made
+     */
+    void begin(RowAttempt attempt) throws LockException {
+        lock();
+        try {
+            attempts.put(attempt.id, attempt);
+            start();
+        } catch (NoThreadException e) {
+            forget(attempt);
+            attempt.over();
+            throw new LockException("cannot lock " + attempt.name + ": " + NO_THREAD, e.getCause());
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /**
+     * A hold has come of an attempt: from now on it is renewed, and it is listened for who asks it to let go.
+     *
+     * @param before the hold that was handed over, which is over; null if none was
+     */
+    void took(JdbcHold hold, @Nullable JdbcHold before) {
+        lock();
+        try {
+            boolean isFirst = live.isEmpty();
+            live.put(hold.id(), hold);
+            if (isFirst) {
+                hearAt = clock.nanos() + HEAR_NANOS; // nobody can have asked yet
+                changed.signalAll(); // the thread sleeps for longer while nothing is held
+            }
+            hold.attempt.held();
+            attempts.remove(hold.id());
+            if (before != null) {
+                forget(before.attempt);
+                before.attempt.over();
+            }
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** Nothing has come of an attempt, or of its hold nothing is left in the table. */
+    void over(RowAttempt attempt) {
+        lock();
+        try {
+            forget(attempt);
+            attempt.over();
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /**
+     * Nobody uses an attempt any more, nor its hold. If its row may be ours, or may become so when the statement arrives, it is given back.
+     * May be said again, and should be, if it was not over by then: whatever kept it from being given back may have passed.
+     */
+    void giveUp(RowAttempt attempt) {
+        lock();
+        try {
+            boolean news = attempt.giveUp(clock.nanos());
+            forget(attempt);
+            if (!attempt.isOver()) {
+                news |= attempts.put(attempt.id, attempt) == null;
+                startQuietly();
+            }
+            if (news) {
+                changed.signalAll();
+            }
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    /** Under the mutex. */
+    private void forget(RowAttempt attempt) {
+        live.remove(attempt.id);
+        due.remove(attempt.id);
+        if (attempt.state() != RowAttempt.AttemptState.GIVEN_UP) {
+            attempts.remove(attempt.id);
+        }
+    }
+
+    // ---- holds ----
+
+    /** It is over, whatever is still to be done about it. */
+    void end(JdbcHold hold) {
+        lock();
+        try {
+            live.remove(hold.id());
+            due.remove(hold.id());
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    void renewSoon(JdbcHold hold) {
+        lock();
+        try {
+            if (!live.containsKey(hold.id())) {
+                return;
+            }
+            if (due.put(hold.id(), hold) == null) {
+                changed.signalAll();
+            }
+            if (!startQuietly()) {
+                hold.failed(NO_THREAD);
+            }
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    boolean isIdle() {
+        lock();
+        try {
+            return live.isEmpty() && attempts.isEmpty();
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    // ---- the thread ----
+
+    /** The system gives no thread. */
+    private static final class NoThreadException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        private NoThreadException(Throwable cause) {
+            super(cause);
+        }
+    }
+
+    /** Under the mutex. Starts the thread unless it runs. */
+    private void start() throws NoThreadException {
+        if (thread != null && thread.isAlive()) {
+            return;
+        }
+        try {
+            Thread fresh = threads.newThread(this::run);
+            fresh.start();
+            thread = fresh; // only now: one that did not start must not be taken for one that runs
+        } catch (RuntimeException | Error e) {
+            throw new NoThreadException(e);
+        }
+    }
+
+    /** Under the mutex. {@return whether it runs} */
+    private boolean startQuietly() {
+        try {
+            start();
+            return true;
+        } catch (NoThreadException e) {
+            startTrouble.error(e.getCause());
+            return false;
+        }
+    }
+
+    /** What is to be done in one round. */
+    private record RenewalRound(List<JdbcHold> renewals, List<RowAttempt> givenUp, boolean hear) {
+    }
+
+    private void run() {
+        while (true) {
+            try {
+                RenewalRound round = await();
+                if (round == null) {
+                    return;
+                } else if (isDone(round)) {
+                    pause.reset();
+                } else {
+                    pause.rest();
+                }
+            } catch (RuntimeException | Error e) { // if this ended, every lock would be lost with its lease
+                trouble.error(e);
+                pause.rest();
+            }
+        }
+    }
+
+    /** Each part by itself: what the data source throws in one must not keep the others from being done. {@return whether it threw nothing} */
+    private boolean isDone(RenewalRound round) {
+        boolean renewed = isDone(() -> renew(round.renewals), renewalTrouble);
+        boolean released = isDone(() -> release(round.givenUp), releaseTrouble);
+        boolean heard = !round.hear || isDone(this::hear, hearingTrouble);
+        return renewed && released && heard;
+    }
+
+    private boolean isDone(Runnable part, RareLog ifNot) {
+        try {
+            part.run();
+            return true;
+        } catch (RuntimeException | Error e) {
+            ifNot.error(e);
+            failed();
+            return false;
+        }
+    }
+
+    /** {@return null when there has been nothing to do for a while: then the thread is no more} */
+    private @Nullable RenewalRound await() {
+        lock();
+        try {
+            long idleAt = clock.nanos() + IDLE_NANOS;
+            while (true) {
+                long now = clock.nanos();
+                List<RowAttempt> ready = ready(now);
+                boolean hear = !live.isEmpty() && hearAt - now <= 0;
+                if (!due.isEmpty() || !ready.isEmpty() || hear) {
+                    hearAt = hear ? now + HEAR_NANOS : hearAt;
+                    return new RenewalRound(renewals(), ready, hear);
+                } else if (!live.isEmpty() || !attempts.isEmpty()) {
+                    idleAt = now + IDLE_NANOS;
+                } else if (now - idleAt >= 0) {
+                    thread = null;
+                    return null;
+                }
+                sleep(now, idleAt);
+            }
+        } finally {
+            mutex.unlock();
+        }
+    }
+
+    private void sleep(long now, long idleAt) {
+        long until = idleAt;
+        if (!live.isEmpty()) {
+            until = Math.min(until, hearAt);
+        }
+        for (RowAttempt attempt : attempts.values()) {
+            if (attempt.state() == RowAttempt.AttemptState.GIVEN_UP) {
+                until = Math.min(until, attempt.dueAt());
+            }
+        }
+        try {
+            changed.awaitNanos(Math.max(until - now, 1));
+        } catch (InterruptedException e) {
+            log.debug("somebody interrupted the chores; they go on", e);
+        }
+    }
+
+    private List<JdbcHold> renewals() {
+        List<JdbcHold> batch = new ArrayList<>(Math.min(due.size(), BATCH));
+        if (due.size() <= BATCH) {
+            batch.addAll(due.values());
+            due = new HashMap<>();
+            return batch;
+        }
+        for (JdbcHold hold : due.values()) {
+            if (batch.size() < BATCH) {
+                batch.add(hold);
+            }
+        }
+        batch.forEach(hold -> due.remove(hold.id()));
+        return batch;
+    }
+
+    private List<RowAttempt> ready(long now) {
+        List<RowAttempt> ready = new ArrayList<>();
+        for (Iterator<RowAttempt> i = attempts.values().iterator(); i.hasNext(); ) {
+            RowAttempt attempt = i.next();
+            if (attempt.state() != RowAttempt.AttemptState.GIVEN_UP) {
+                continue;
+            } else if (attempt.hasRunOut(now)) {
+                attempt.over();
+                i.remove();
+            } else if (attempt.isDue(now) && ready.size() < BATCH) {
+                ready.add(attempt);
+                attempt.tryAgainAt(now + TRY_AGAIN_NANOS);
+            }
+        }
+        return ready;
+    }
+
+    // ---- renewing ----
+
+    private void renew(List<JdbcHold> due) {
+        long now = clock.nanos();
+        // What was renewed while it was put down for it once more can wait.
+        List<JdbcHold> holds = due.stream().filter(hold -> hold.isValid(now) && now - hold.renewedAt() >= hold.terms().leaseNanos() / 4).toList();
+        if (holds.isEmpty()) {
+            return;
+        }
+        SentAt sent = SentAt.now(clock);
+        Duration within = within(holds);
+        holds.forEach(JdbcHold::asked);
+        try {
+            Set<UUID> renewed = table.renew(holds, within);
+            List<JdbcHold> left = new ArrayList<>();
+            for (JdbcHold hold : holds) {
+                if (renewed.contains(hold.id())) {
+                    hold.renewed(sent);
+                } else {
+                    left.add(hold);
+                }
+            }
+            if (!left.isEmpty()) {
+                judge(left, within);
+            }
+        } catch (SQLException e) {
+            String why = Database.inWords(e, table.sqlName());
+            holds.forEach(hold -> hold.failed(why));
+            failed();
+            renewalTrouble.warn(why, null);
+        } catch (RuntimeException | Error e) { // of the user's data source, mostly
+            holds.forEach(hold -> hold.failed(String.valueOf(e)));
+            throw e;
+        }
+    }
+
+    /** No longer than would leave time for another try. */
+    private Duration within(List<JdbcHold> holds) {
+        long lease = holds.stream().mapToLong(hold -> hold.terms().leaseNanos()).min().orElse(Long.MAX_VALUE);
+        Duration third = Duration.ofNanos(lease / 3);
+        return third.compareTo(SHORTEST_LIMIT) < 0 ? SHORTEST_LIMIT : third.compareTo(limit) < 0 ? third : limit;
+    }
+
+    private void judge(List<JdbcHold> holds, Duration within) throws SQLException {
+        List<LockTable.RowVerdict> verdicts = table.judge(holds, within);
+        for (int i = 0; i < holds.size(); i++) {
+            switch (verdicts.get(i)) {
+                case OURS -> holds.get(i).failed("its row is locked by another transaction, not one of ours (pg_blocking_pids() tells whose)");
+                case OVER -> holds.get(i).gone(JdbcLock.OVER);
+                case DELETED -> holds.get(i).gone(JdbcLock.DELETED);
+            }
+        }
+    }
+
+    // ---- the rest ----
+
+    private void release(List<RowAttempt> ready) {
+        if (ready.isEmpty()) {
+            return;
+        }
+        try {
+            Set<UUID> released = table.release(ready.stream().map(attempt -> attempt.name).toList(),
+                    ready.stream().map(attempt -> attempt.id).toList(), limit);
+            lock();
+            try {
+                ready.stream().filter(attempt -> released.contains(attempt.id)).forEach(attempt -> {
+                    attempts.remove(attempt.id);
+                    attempt.over();
+                });
+            } finally {
+                mutex.unlock();
+            }
+        } catch (SQLException e) {
+            log.debug("could not give back {} locks; trying again until their leases are over", ready.size(), e);
+        }
+    }
+
+    private void hear() {
+        List<JdbcHold> holds;
+        lock();
+        try {
+            holds = List.copyOf(live.values());
+        } finally {
+            mutex.unlock();
+        }
+        Duration within = within(holds);
+        try {
+            Set<UUID> asked = table.requests(within);
+            holds.stream().filter(hold -> asked.contains(hold.id())).forEach(JdbcHold::requested);
+            if (!asked.isEmpty()) {
+                table.heard(asked, within);
+            }
+        } catch (SQLException e) {
+            log.debug("could not look who is asked to let go; trying again", e);
+        }
+    }
+}

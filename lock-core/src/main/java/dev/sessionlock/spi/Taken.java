@@ -1,5 +1,0 @@
-package dev.sessionlock.spi;
-
-/** What a try to take a lock has come to. */
-public sealed interface Taken permits Hold, Busy {
-}

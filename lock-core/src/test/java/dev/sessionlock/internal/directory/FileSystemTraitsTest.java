@@ -1,0 +1,49 @@
+package dev.sessionlock.internal.directory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatIOException;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class FileSystemTraitsTest {
+
+    @ParameterizedTest
+    @ValueSource(strings = {"nfs", "nfs4", "NFS", "cifs", "smb3", "smbfs", "afpfs", "webdav", "9p", "ceph", "lustre", "fuse.sshfs", "fuse.s3fs",
+            "fuse", "fuse.glusterfs", "virtiofs", "vboxsf", "ocfs2", "gfs2", "drvfs"})
+    void fileSystemsOfManyMachinesAreKnown(String type) {
+        assertThat(FileSystemTraits.isNetwork(type)).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ext4", "ext2/ext3", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "apfs", "hfs", "f2fs", "fuseblk", "ramfs", "unknown",
+            "bcachefs", "msdos", "vfat"})
+    void localOnesAreNotTakenForThem(String type) {
+        assertThat(FileSystemTraits.isNetwork(type)).isFalse();
+    }
+
+    @Test
+    void aNetworkFileSystemIsRefusedUnlessAllowed(@TempDir Path dir) {
+        FileSystemTraits nfs = new FileSystemTraits("nfs4", false);
+
+        assertThatIOException().isThrownBy(() -> nfs.refuseNetwork(dir, false)).isInstanceOf(NetworkFileSystemException.class)
+                .withMessageContaining("nfs4");
+        assertThatCode(() -> nfs.refuseNetwork(dir, true)).doesNotThrowAnyException();
+        assertThatCode(() -> new FileSystemTraits(null, false).refuseNetwork(dir, false)).doesNotThrowAnyException();
+    }
+
+    @Test
+    void aLocalDirectoryIsLocalAndAFolderOfCapitalsAloneDoesNotMakeItFold(@TempDir Path dir) throws IOException {
+        Files.createDirectory(dir.resolve(".session-locks"));
+        assertThat(FileSystemTraits.of(dir)).isEqualTo(new FileSystemTraits(null, System.getProperty("os.name").startsWith("Mac")));
+
+        Files.createDirectory(dir.resolve(".SESSION-LOCKS")); // on a file system that keeps them apart, two folders
+        assertThat(FileSystemTraits.of(dir).foldsNames()).isFalse();
+    }
+}

@@ -1,0 +1,391 @@
+package dev.sessionlock.internal.directory;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.spi.Clock;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.Semaphore;
+import org.jetbrains.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * The real code of the board on words in memory, of which every reading and writing is a step: three processes, each on a thread of its own of
+ * which one runs at a time, as a seed says. The kernel's bytes keep nobody out here: each believes that it has those which it asks for. So what is
+ * promised must hold without them.
+ */
+class SharedTableSimulationTest {
+    private static final ProcessIdentity SELF = new ProcessIdentity(1, 1, null, "3f8a2f5e-6b0c-4d3e-9f21-0a1b2c3d4e5f", "1", "4026531834", "moss", true);
+    private static final int HEADER_TIMENS = 48;
+    private static final int HEADER_BOARDS = 24;
+    private static final int LINE = 64;
+    private static final int LINES = 32;
+    private static final long LEASE = 1_000;
+    private static final int SCHEDULES = Integer.getInteger("sim.boards", 1_000);
+
+    /** What goes wrong in the words: the rule that it breaks must be seen to be one. */
+    private enum Broken {
+        NOTHING,
+        /** A slot that was claimed by another meanwhile is not seen: as if nobody had looked once more after claiming. */
+        SECOND_LOOK_SEES_NOTHING,
+        /** Untils look past to whoever clears. */
+        UNTILS_ARE_NOT_SEEN,
+        /** An owner takes it for granted that its line stands. */
+        STANDS_IS_NOT_ASKED,
+        /** The floor is not raised. */
+        TOKENS_ARE_FORGOTTEN
+    }
+
+    private static final class Violation extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        Violation(String what) {
+            super(what);
+        }
+    }
+
+    @Test
+    void oneLineForEachLockAndNoneIsTakenFromTheLiving() {
+        for (int seed = 1; seed <= SCHEDULES / 2; seed++) {
+            new Run(seed, Broken.NOTHING).run();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NOTHING")
+    void brokenRuleIsSeen(Broken broken) {
+        assertThatThrownBy(() -> {
+            for (int seed = 1; seed <= SCHEDULES; seed++) {
+                new Run(seed, broken).run();
+            }
+        }).isInstanceOf(Violation.class);
+    }
+
+    /** One run, wholly determined by its seed. */
+    private static final class Run {
+        private final SplittableRandom random;
+        private final int seed;
+        private final Broken broken;
+        private final long[] words = new long[(LINES + 1) * LINE / 8];
+        private final List<Actor> actors = new ArrayList<>();
+        private final Map<Long, Long> lastToken = new HashMap<>();
+        /** Who holds which lock on which line, by the time until which it does. */
+        private final Map<Actor, Hold> holds = new HashMap<>();
+        private final Semaphore back = new Semaphore(0);
+        private long now = 10_000_000_000L;
+
+        private record Hold(long lock, String line, long deadline) {
+        }
+
+        Run(int seed, Broken broken) {
+            this.seed = seed;
+            this.random = new SplittableRandom(seed);
+            this.broken = broken;
+            words[HEADER_TIMENS / 8] = Long.parseLong(SELF.timeNamespace());
+            words[HEADER_BOARDS / 8] = 1;
+            for (int i = 0; i < SharedTable.WINDOW; i++) { // a full window: whoever wants a line needs the room of others
+                words[(1 + i) * LINE / 8] = i < SharedTable.WINDOW - 2 ? h(100 + i) : 0;
+                words[(1 + i) * LINE / 8 + 3] = i < SharedTable.WINDOW - 2 ? Long.MAX_VALUE / 2 : 0; // never idle
+            }
+        }
+
+        /** All locks have the same window. */
+        static long h(int number) {
+            return (long) LINES * (number + 1) << 6;
+        }
+
+        void run() {
+            for (int i = 0; i < 3; i++) {
+                actors.add(new Actor(i));
+            }
+            try {
+                actors.forEach(Thread::start);
+                for (int steps = 0; steps < 4_000 && actors.stream().anyMatch(actor -> !actor.over); steps++) {
+                    Actor actor = actors.get(random.nextInt(actors.size()));
+                    if (random.nextInt(60) == 0) {
+                        now += random.nextLong(3 * LEASE) * (1 << 16);
+                    }
+                    if (!actor.over) {
+                        actor.turn.release();
+                        back.acquireUninterruptibly();
+                        if (actor.failure != null) {
+                            throw actor.failure;
+                        }
+                    }
+                }
+                assertOneLineEach();
+            } finally {
+                actors.forEach(actor -> {
+                    actor.stopped = true;
+                    actor.turn.release();
+                });
+                actors.forEach(actor -> {
+                    try {
+                        actor.join();
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                });
+            }
+        }
+
+        /** Whatever is left is healed by who comes next. */
+        private void assertOneLineEach() {
+            if (actors.stream().anyMatch(actor -> !actor.over)) {
+                return;
+            }
+            now += 1L << 50;
+            SharedTable late = new SharedTable(new TableWords[] {new Words(null)}, SELF, clock(null));
+            for (int lock = 1; lock <= 3; lock++) {
+                long lines = 0;
+                try {
+                    late.findOnly(h(lock));
+                } catch (IOException e) {
+                    throw new Violation(e.toString());
+                }
+                for (int i = 1; i <= LINES; i++) {
+                    lines += words[i * LINE / 8] == h(lock) ? 1 : 0;
+                }
+                check(lines <= 1, "lock " + lock + " has " + lines + " lines at the end");
+            }
+        }
+
+        private void check(boolean holds, String what) {
+            if (!holds) {
+                throw new Violation("seed " + seed + ": " + what);
+            }
+        }
+
+        private Clock clock(Actor actor) {
+            return new Clock() {
+                @Override
+                public long nanos() {
+                    if (actor != null) {
+                        actor.step();
+                    }
+                    return now;
+                }
+
+                @Override
+                public long wallMicros() {
+                    return 0;
+                }
+            };
+        }
+
+        /** The words as one process sees them: each access a step. */
+        private final class Words implements TableWords {
+            private final Actor actor;
+
+            Words(Actor actor) {
+                this.actor = actor;
+            }
+
+            private void step() {
+                if (actor != null) {
+                    actor.step();
+                }
+            }
+
+            @Override
+            public long get(int offset) {
+                step();
+                if (actor != null && broken == Broken.UNTILS_ARE_NOT_SEEN && actor.claiming && offset >= LINE && (offset % LINE == 8 || offset % LINE == 16)) {
+                    return 0;
+                }
+                if (actor != null && broken == Broken.SECOND_LOOK_SEES_NOTHING && actor.claimedAt >= 0 && offset % LINE == 0 && offset != actor.claimedAt) {
+                    return 0;
+                }
+                return words[offset / 8];
+            }
+
+            @Override
+            public void set(int offset, long value) {
+                step();
+                words[offset / 8] = value;
+            }
+
+            @Override
+            public boolean replace(int offset, long expected, long value) {
+                step();
+                if (words[offset / 8] != expected) {
+                    return false;
+                }
+                words[offset / 8] = value;
+                if (offset >= LINE && offset % LINE == 0 && value == 0) {
+                    freed(offset, expected);
+                }
+                if (actor != null && offset >= LINE && offset % LINE == 0 && expected == 0) {
+                    actor.claimedAt = offset;
+                }
+                return true;
+            }
+
+            @Override
+            public void raise(int offset, long least) {
+                if (broken != Broken.TOKENS_ARE_FORGOTTEN) {
+                    TableWords.super.raise(offset, least);
+                }
+            }
+
+            @Override
+            public int size() {
+                return words.length * 8;
+            }
+
+            @Override
+            public boolean isReadOnly() {
+                return false;
+            }
+        }
+
+        private void freed(int offset, long said) {
+            holds.forEach((holder, hold) -> check(now >= hold.deadline() || !hold.line().startsWith("line at " + offset + " ") || isOverwritten(holder, offset),
+                    "the line of " + holder + " was freed, which holds lock " + hold.lock() + " there (" + said + ")"));
+        }
+
+        /** {@return whether the word of a holder is no longer there: another has published over it, as whoever gets a byte does} */
+        private boolean isOverwritten(Actor holder, int offset) {
+            return words[offset / 8 + 1] != holder.published;
+        }
+
+        /** A process: takes a lock, holds it for a while, and gives it back, a few times. */
+        private final class Actor extends Thread {
+            private final int number;
+            private final Semaphore turn = new Semaphore(0);
+            private final SharedTable table;
+            private volatile boolean stopped;
+            private volatile boolean over;
+            private volatile RuntimeException failure;
+            private int claimedAt = -1;
+            /** Looks for a line, and clears others for it. */
+            private boolean claiming;
+            private long published;
+
+            Actor(int number) {
+                super("process-" + number);
+                this.number = number;
+                this.table = new SharedTable(new TableWords[] {new Words(this)}, SELF, clock(this)).markedBy(() -> number + 1);
+                setDaemon(true);
+            }
+
+            private void step() {
+                if (Thread.currentThread() != this) {
+                    return;
+                }
+                back.release();
+                turn.acquireUninterruptibly();
+                if (stopped) {
+                    throw new Stopped();
+                }
+            }
+
+            @Override
+            public void run() {
+                turn.acquireUninterruptibly();
+                try {
+                    SplittableRandom own = new SplittableRandom(seed * 31L + number);
+                    for (int i = 0; i < 3 && !stopped; i++) {
+                        use(h(1 + (own.nextInt(3) == 0 ? 1 + number % 2 : 0)), own);
+                    }
+                } catch (Stopped e) {
+                    return;
+                } catch (IOException e) {
+                    failure = new Violation(e.toString());
+                } catch (RuntimeException e) {
+                    failure = e;
+                } finally {
+                    over = true;
+                    back.release();
+                }
+            }
+
+            private void use(long h, SplittableRandom own) throws IOException {
+                TableEntry found = table.find(h);
+                long word = found == null ? 0 : found.expiry(0);
+                claimedAt = -1;
+                claiming = true;
+                TableEntry entry = claim(h);
+                claiming = false;
+                claimedAt = -1;
+                if (entry == null || isUsed(word)) {
+                    return;
+                }
+                step();
+                long until = (now >> 16) + LEASE << 16 | number + 1;
+                if (!entry.replaceExpiry(0, word, until) && !entry.replaceExpiry(0, 0, until)) {
+                    return;
+                }
+                published = until;
+                long token = entry.drawToken(0);
+                if (entry.hasExpiry(0, until) && (broken == Broken.STANDS_IS_NOT_ASKED || entry.isValid()) && now < until) {
+                    enter(h, entry, until, token);
+                    for (int i = own.nextInt(30); i > 0; i--) {
+                        step();
+                    }
+                    holds.remove(this);
+                }
+                entry.replaceExpiry(0, until, 0);
+            }
+
+            private @Nullable TableEntry claim(long h) throws IOException {
+                try {
+                    return table.findOrClaim(h, Long.MAX_VALUE / 4, null, new SharedTable.TableBytes() {
+                        @Override
+                        public boolean holdingBoth(long other, Runnable clear) {
+                            clear.run();
+                            return true;
+                        }
+
+                        @Override
+                        public <T> T holdingSetup(BytesStep<T> step) {
+                            throw new IllegalStateException("full"); // of lines in use: it comes again later
+                        }
+                    });
+                } catch (IllegalStateException e) {
+                    return null;
+                }
+            }
+
+            /** {@return whether the word of its line is that of one who lives: the byte, and the record, keep others out} */
+            private boolean isUsed(long word) {
+                return word != 0 && word > now;
+            }
+
+            private void enter(long h, TableEntry entry, long until, long token) {
+                String at = entry.toString().substring(0, entry.toString().indexOf('['));
+                if (words[offset(at) / 8 + 1] != until) {
+                    return; // overwritten
+                }
+                long slot = words[offset(at) / 8];
+                check(slot == h || ((slot ^ h ^ SharedTable.CLEARING) & ~TableEntry.MARK_BITS) == 0, this + " holds lock " + h + " on a line that is not its");
+                holds.forEach((other, hold) -> check(hold.lock() != h || now >= hold.deadline() || hold.line().equals(at)
+                        || words[offset(hold.line()) / 8 + 1] != other.published, this + " and " + other + " hold one lock on two lines"));
+                check(lastToken.getOrDefault(h, 0L) < token || holds.values().stream().anyMatch(hold -> hold.lock() == h),
+                        "token " + token + " after " + lastToken.get(h));
+                lastToken.merge(h, token, Math::max);
+                holds.put(this, new Hold(h, at, until));
+            }
+
+            private int offset(String line) {
+                return Integer.parseInt(line.replaceAll("\\D", ""));
+            }
+
+            @Override
+            public String toString() {
+                return getName();
+            }
+        }
+    }
+
+    private static final class Stopped extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+    }
+}

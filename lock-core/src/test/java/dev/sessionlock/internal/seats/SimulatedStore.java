@@ -1,0 +1,674 @@
+package dev.sessionlock.internal.seats;
+
+import dev.sessionlock.internal.directory.LockSnapshot;
+import dev.sessionlock.internal.directory.TableEntry;
+import dev.sessionlock.internal.directory.LinksRefusedException;
+import dev.sessionlock.internal.directory.LockContent;
+import dev.sessionlock.internal.directory.LockStore;
+import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.seats.Journal.Op;
+import dev.sessionlock.internal.seats.SimulatedDirectory.Inode;
+import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.spi.Clock;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+
+/**
+ * A lock's place as one simulated process has it. Every operation is a step of its {@link Journal}, at which the process may be
+ * stopped; what the real place does in two system calls takes two steps.
+ */
+class SimulatedStore implements LockStore {
+    private static final long OLD_RECLAIM_MICROS = TimeUnit.SECONDS.toMicros(30);
+
+    /** A record in a file of its own. */
+    static final class SimulatedSlip implements RecordFile {
+        private Inode file;
+        private LockRecord record;
+        private boolean linkable;
+
+        Inode file() {
+            return file;
+        }
+    }
+
+    final SimulatedDirectory directory;
+    final Journal journal;
+    private final ProcessIdentity self;
+    /** How much later its monotonic clock is than the machine's: not 0 in a time namespace of its own. */
+    private final long clockOffset;
+    private final boolean comparable;
+    private final Clock clock;
+    private final TableEntry entry;
+
+    /** What the JDK counts as locked, though the kernel may have lost it. */
+    final boolean[] jvm = new boolean[2];
+    /** A thread of this process waits for the byte in the kernel: then nobody else of the process can ask for it. */
+    final boolean[] bell = new boolean[2];
+    /** A thread of this process has got the byte in the kernel, and nobody has accepted it yet. */
+    private final boolean[] unaccepted = new boolean[2];
+    private final long[] takenAt = new long[2];
+    private long viewedAt = Long.MIN_VALUE;
+    private final boolean[] viewed = new boolean[2];
+    /** Why its directory is no longer what it was. */
+    String displaced;
+    /** A record may be given back or up once more: who was broken off in it by a throwable does not know whether it was done. */
+    boolean forgiving;
+
+    private boolean linksRefused;
+    /** The directory that announces a reclaim is its own. */
+    private boolean reclaims;
+    private final ArrayDeque<Inode> pool = new ArrayDeque<>();
+    /** Records that it has neither given back nor given up. */
+    final Set<SimulatedSlip> slips = new HashSet<>();
+    /** The record whose writing a throwable broke off. */
+    private SimulatedSlip drawn;
+    private final LockContent[] seen = new LockContent[2];
+    private final long[] seenSince = new long[2];
+
+    SimulatedStore(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long clockOffset) {
+        this.directory = directory;
+        this.journal = journal;
+        this.self = self;
+        this.clockOffset = clockOffset;
+        this.comparable = clockOffset == 0;
+        this.clock = new Clock() {
+            @Override
+            public long nanos() {
+                return journal.safely(Op.CLOCK, SimulatedStore.this::readClock);
+            }
+
+            @Override
+            public long wallMicros() {
+                return journal.safely(Op.WALL, () -> directory.wallMicros);
+            }
+        };
+        this.entry = new SimulatedLine();
+    }
+
+    static ProcessIdentity process(long pid, long startTicks, String pidns, String timens) {
+        return new ProcessIdentity(pid, startTicks, Instant.ofEpochSecond(1_700_000_000L + startTicks), SimulatedDirectory.BOOT, pidns, timens,
+                "moss", true);
+    }
+
+    /** {@return what its clock shows; no step} */
+    long ownNow() {
+        return directory.nanos + clockOffset;
+    }
+
+    // ---- what a broken protocol would do otherwise ----
+
+    long readClock() {
+        return ownNow();
+    }
+
+    long readUntil(int seat) {
+        return directory.until[seat];
+    }
+
+    void writeUntil(int seat, long value) {
+        directory.until[seat] = value;
+    }
+
+    /** {@return whether the seat's word is what was written when {@code meant} was to be} */
+    boolean isWord(int seat, long meant, long written) {
+        return directory.until[seat] == written;
+    }
+
+    long draw(long wallMicros) {
+        long next = TableEntry.tokenAfter(directory.token, wallMicros);
+        directory.token = next == TableEntry.NO_TOKEN ? directory.token : next;
+        return next;
+    }
+
+    boolean kernelGives(int seat) {
+        if (directory.owner[seat] != null) {
+            return false;
+        }
+        directory.owner[seat] = this;
+        return true;
+    }
+
+    Liveness look(long pid, long startTicks) {
+        return directory.judge(pid, startTicks);
+    }
+
+    /** A record has just been linked. */
+    void linked() {
+    }
+
+    /** A record has just been rewritten. */
+    void rewritten() {
+    }
+
+    // ---- names and clocks ----
+
+    @Override
+    public String name() {
+        return "session.jsonl";
+    }
+
+    @Override
+    public Path target() {
+        return Path.of("/sessions/session.jsonl");
+    }
+
+    @Override
+    public Path lockFile() {
+        return Path.of("/sessions/session.jsonl.lock");
+    }
+
+    @Override
+    public Clock clock() {
+        return clock;
+    }
+
+    @Override
+    public ProcessIdentity self() {
+        return self;
+    }
+
+    @Override
+    public Liveness judge(long pid, long startTicks, Instant started) {
+        return journal.safely(Op.JUDGE, () -> look(pid, startTicks));
+    }
+
+    @Override
+    public long mark() {
+        return self.pid() & TableEntry.MARK_BITS;
+    }
+
+    @Override
+    public boolean comparable() {
+        return comparable;
+    }
+
+    @Override
+    public boolean shared() {
+        return directory.shared;
+    }
+
+    // ---- bytes ----
+
+    @Override
+    public boolean tryByte(int seat) throws IOException {
+        return journal.step(Op.TRY_BYTE, () -> take(seat));
+    }
+
+    private boolean take(int seat) {
+        if (jvm[seat] || bell[seat] || !kernelGives(seat)) {
+            return false; // the first two: OverlappingFileLockException
+        }
+        got(seat);
+        return true;
+    }
+
+    private void got(int seat) {
+        jvm[seat] = true;
+        takenAt[seat] = ownNow();
+    }
+
+    /** The kernel gives the byte to the thread that waits for it. No step: it happens to the process. */
+    void ring(int seat) {
+        directory.owner[seat] = this;
+        unaccepted[seat] = true;
+        got(seat);
+    }
+
+    /** It does not after all. */
+    void unring(int seat) {
+        directory.owner[seat] = null;
+        unaccepted[seat] = false;
+        jvm[seat] = false;
+    }
+
+    @Override
+    public void awaitByte(int seat) {
+        throw new AssertionError("waiting is simulated by bells");
+    }
+
+    @Override
+    public boolean acceptByte(int seat) {
+        return journal.safely(Op.ACCEPT_BYTE, () -> {
+            boolean any = unaccepted[seat];
+            unaccepted[seat] = false;
+            return any;
+        });
+    }
+
+    @Override
+    public void declineByte(int seat) throws IOException {
+        journal.step(Op.FREE_BYTE, () -> {
+            if (unaccepted[seat]) {
+                unaccepted[seat] = false;
+                free(seat);
+            }
+            return null;
+        });
+    }
+
+    @Override
+    public void freeByte(int seat) throws IOException {
+        journal.step(Op.FREE_BYTE, () -> {
+            if (!unaccepted[seat]) {
+                free(seat);
+            }
+            return null;
+        });
+    }
+
+    void free(int seat) {
+        if (jvm[seat] && directory.owner[seat] == this) {
+            directory.owner[seat] = null;
+        }
+        jvm[seat] = false;
+    }
+
+    /** The process is gone: the kernel takes its bytes back. */
+    void die() {
+        for (int seat = 0; seat < 2; seat++) {
+            if (directory.owner[seat] == this) {
+                directory.owner[seat] = null;
+            }
+            jvm[seat] = false;
+            bell[seat] = false;
+            unaccepted[seat] = false;
+        }
+    }
+
+    /** Some code of its JVM opened and closed the guard file. */
+    void loseBytes() {
+        for (int seat = 0; seat < 2; seat++) {
+            if (directory.owner[seat] == this) {
+                directory.owner[seat] = null;
+            }
+        }
+    }
+
+    boolean hasLost(int seat) {
+        return jvm[seat] && directory.owner[seat] != this;
+    }
+
+    // ---- the line ----
+
+    @Override
+    public TableEntry findEntry() throws IOException {
+        return journal.step(Op.FIND_LINE, () -> directory.lined && directory.shared ? entry : null);
+    }
+
+    @Override
+    public TableEntry claimEntry() throws IOException {
+        return journal.step(Op.CLAIM_LINE, () -> {
+            directory.lined = true;
+            return entry;
+        });
+    }
+
+    private final class SimulatedLine implements TableEntry {
+        /** What was to be written last, and what a broken protocol made of it. */
+        private final long[] meant = new long[2];
+        private final long[] written = new long[2];
+
+        @Override
+        public long expiry(int seat) {
+            return journal.safely(Op.UNTIL, () -> readUntil(seat));
+        }
+
+        @Override
+        public boolean hasExpiry(int seat, long value) {
+            return journal.safely(Op.SAYS, () -> isStill(seat, value));
+        }
+
+        private boolean isStill(int seat, long value) {
+            // Its own word, which a broken protocol may have written otherwise than it meant; or one that it has read.
+            return meant[seat] == value ? isWord(seat, value, written[seat]) : directory.until[seat] == value;
+        }
+
+        @Override
+        public boolean replaceExpiry(int seat, long published, long value) {
+            return journal.safely(Op.REPLACE, () -> {
+                boolean still = isStill(seat, published);
+                if (still) {
+                    writeUntil(seat, value);
+                    meant[seat] = value;
+                    written[seat] = directory.until[seat];
+                }
+                return still;
+            });
+        }
+
+        @Override
+        public long drawToken(long wallMicros) {
+            return journal.safely(Op.DRAW_TOKEN, () -> draw(wallMicros));
+        }
+
+        @Override
+        public long lastToken() {
+            return journal.safely(Op.LAST_TOKEN, () -> directory.token);
+        }
+
+        @Override
+        public void raiseToken(long least) {
+            journal.safely(Op.RAISE_TOKEN, () -> directory.token = Math.max(directory.token, least));
+        }
+
+        @Override
+        public long waiterMark() {
+            return journal.safely(Op.WAITER_SEEN, () -> directory.waiterSeen);
+        }
+
+        @Override
+        public void setWaiterMark(long mark) {
+            journal.safely(Op.RAISE_HAND, () -> directory.waiterSeen = mark);
+        }
+
+        @Override
+        public boolean isValid() {
+            return journal.safely(Op.STANDS, () -> true);
+        }
+    }
+
+    // ---- records ----
+
+    @Override
+    public RecordFile write(LockRecord record) throws IOException {
+        RecordFile written = journal.step(Op.WRITE, () -> {
+            SimulatedSlip slip = new SimulatedSlip();
+            drawn = slip;
+            slip.record = record;
+            slip.linkable = !linksRefused;
+            if (slip.linkable) {
+                slip.file = pool.isEmpty() ? new Inode() : pool.pop();
+                slip.file.write(new LockContent.Ours(record), directory.wallMicros);
+            }
+            slips.add(slip);
+            return slip;
+        });
+        drawn = null;
+        return written;
+    }
+
+    @Override
+    public void giveBackOwed() throws IOException {
+        if (drawn != null) {
+            retire(drawn);
+            drawn = null;
+        }
+    }
+
+    @Override
+    public void rewrite(RecordFile recordFile, LockRecord record) throws IOException {
+        journal.step(Op.REWRITE, () -> {
+            SimulatedSlip mine = (SimulatedSlip) recordFile;
+            if (!slips.contains(mine)) {
+                if (forgiving) {
+                    return null;
+                }
+                throw new AssertionError("wrote into a record that was given back: it may be another lock's by now");
+            }
+            mine.record = record;
+            if (mine.file != null) {
+                mine.file.write(new LockContent.Ours(record), directory.wallMicros);
+            }
+            rewritten();
+            return null;
+        });
+    }
+
+    @Override
+    public boolean link(RecordFile recordFile, RecordLocation location) throws IOException {
+        SimulatedSlip mine = (SimulatedSlip) recordFile;
+        if (!mine.linkable) {
+            return create(mine, location);
+        }
+        return journal.step(Op.LINK, () -> {
+            if (directory.refusesLinks) {
+                linksRefused = true;
+                throw new LinksRefusedException(lockFile());
+            }
+            if (directory.at(location) != null) {
+                return false;
+            }
+            directory.put(location, mine.file);
+            linked();
+            return true;
+        });
+    }
+
+    @Override
+    public boolean cover(RecordFile recordFile, Object key) throws IOException {
+        SimulatedSlip mine = (SimulatedSlip) recordFile;
+        if (!mine.linkable || !journal.step(Op.IS_AT, () -> directory.at(RecordLocation.LOCK) == key)) {
+            return false;
+        }
+        return journal.step(Op.LINK, () -> {
+            boolean there = isStill(directory.at(RecordLocation.LOCK) == key);
+            if (there) {
+                directory.put(RecordLocation.LOCK, mine.file);
+            }
+            return there;
+        });
+    }
+
+    /** {@return whether a record that was seen a moment ago is taken for being there still} */
+    private boolean isStill(boolean there) {
+        return there || !directory.looksAndActsAtOnce;
+    }
+
+    /** Without hard links: first the file, then what it says. */
+    private boolean create(SimulatedSlip slip, RecordLocation location) throws IOException {
+        Inode file = journal.step(Op.CREATE, () -> {
+            if (slip.file != null || directory.at(location) != null) {
+                return null; // without links one file cannot lie at two spots
+            }
+            directory.leave(location, new LockContent.Empty());
+            return directory.at(location);
+        });
+        if (file == null) {
+            return false;
+        }
+        journal.step(Op.FILL, () -> {
+            slip.file = file;
+            file.write(new LockContent.Ours(slip.record), directory.wallMicros);
+            linked();
+            return null;
+        });
+        return true;
+    }
+
+    @Override
+    public boolean isAt(RecordFile recordFile, RecordLocation location) throws IOException {
+        return journal.step(Op.IS_AT, () -> {
+            Inode file = ((SimulatedSlip) recordFile).file;
+            return file != null && slips.contains(recordFile) && directory.at(location) == file;
+        });
+    }
+
+    @Override
+    public void delete(RecordLocation location, Object key) throws IOException {
+        boolean there = journal.step(Op.IS_AT, () -> directory.at(location) == key);
+        if (!there) {
+            return;
+        }
+        Inode moved = journal.step(Op.DELETE, () -> { // aside, whatever it is by now
+            Inode lies = directory.at(location);
+            directory.put(location, null);
+            return lies;
+        });
+        if (moved != null && moved != key && directory.looksAndActsAtOnce) {
+            journal.step(Op.LINK, () -> { // back, unless others were faster
+                if (directory.at(location) == null) {
+                    directory.put(location, moved);
+                }
+                return null;
+            });
+        }
+    }
+
+    @Override
+    public void unlink(RecordFile recordFile, RecordLocation location) throws IOException {
+        remove(Op.UNLINK, location, () -> directory.at(location) == ((SimulatedSlip) recordFile).file);
+    }
+
+    private void remove(Op op, RecordLocation location, BooleanSupplier isThere) throws IOException {
+        journal.step(op, () -> {
+            if (isStill(isThere.getAsBoolean())) {
+                directory.put(location, null);
+            }
+            return null;
+        });
+    }
+
+    @Override
+    public void recycle(RecordFile recordFile) throws IOException {
+        journal.step(Op.RECYCLE, () -> {
+            SimulatedSlip mine = (SimulatedSlip) recordFile;
+            if (!slips.remove(mine)) {
+                if (forgiving) {
+                    return null;
+                }
+                throw new AssertionError("a record was given back twice");
+            }
+            if (mine.file != null && directory.isLinked(mine.file)) {
+                throw new AssertionError("a record was given back while it is still linked: the next one is written into it");
+            }
+            if (mine.linkable && !linksRefused) {
+                pool.push(mine.file);
+            }
+            return null;
+        });
+    }
+
+    @Override
+    public void retire(RecordFile recordFile) throws IOException {
+        journal.step(Op.RETIRE, () -> {
+            if (!slips.remove((SimulatedSlip) recordFile) && !forgiving) {
+                throw new AssertionError("a record was given up that had been given back");
+            }
+            return null;
+        });
+    }
+
+    /** {@return whether a record that may be written for another lock lies somewhere: what must never be} */
+    boolean spareIsLinked() {
+        return pool.stream().anyMatch(directory::isLinked);
+    }
+
+    @Override
+    public Found find(RecordLocation location) throws IOException {
+        return journal.step(Op.FIND, () -> {
+            Inode file = directory.at(location);
+            int at = location.ordinal();
+            if (file == null || !file.content.equals(seen[at])) {
+                seen[at] = file == null ? null : file.content;
+                seenSince[at] = ownNow();
+            }
+            long watched = TimeUnit.NANOSECONDS.toMillis(ownNow() - seenSince[at]);
+            return file == null ? null : new Found(file.content, file, directory.ageMillis(file), watched);
+        });
+    }
+
+    @Override
+    public boolean targetExists() {
+        return journal.safely(Op.TARGET, () -> directory.targetExists);
+    }
+
+    @Override
+    public boolean wasTaken() {
+        return journal.safely(Op.LAST_TOKEN, () -> directory.token != 0);
+    }
+
+    @Override
+    public boolean beginReclaim() throws IOException {
+        return journal.step(Op.BEGIN_RECLAIM, () -> {
+            if (directory.reclaiming && directory.wallMicros - directory.reclaimingSince < OLD_RECLAIM_MICROS) {
+                return false;
+            }
+            directory.reclaiming = true;
+            directory.reclaimingSince = directory.wallMicros;
+            reclaims = true;
+            return true;
+        });
+    }
+
+    @Override
+    public void endReclaim() throws IOException {
+        journal.step(Op.END_RECLAIM, () -> {
+            directory.reclaiming &= !reclaims;
+            reclaims = false;
+            return null;
+        });
+    }
+
+    // ---- requests, and the kernel's own word ----
+
+    @Override
+    public boolean releaseRequested(long token) {
+        return journal.safely(Op.REQUESTED, () -> directory.requests.contains(token));
+    }
+
+    @Override
+    public void requestRelease(long token) {
+        journal.safely(Op.REQUEST, () -> directory.requests.add(token));
+    }
+
+    @Override
+    public void dropReleaseRequest(long token) {
+        journal.safely(Op.DROP_REQUEST, () -> directory.requests.remove(token));
+    }
+
+    /** The keeper reads what the kernel has locked for this process. No step: it is not the engine that does it. */
+    void viewKernel() {
+        viewedAt = ownNow();
+        for (int seat = 0; seat < 2; seat++) {
+            viewed[seat] = directory.owner[seat] == this;
+        }
+    }
+
+    @Override
+    public void lookAfresh() throws IOException {
+        journal.step(Op.KERNEL, () -> {
+            viewKernel();
+            return null;
+        });
+    }
+
+    @Override
+    public Boolean kernelHasByte(int seat) {
+        return journal.safely(Op.KERNEL, () -> viewedAt < takenAt[seat] ? null : (Boolean) viewed[seat]);
+    }
+
+    @Override
+    public boolean retakeByte(int seat) throws IOException {
+        freeByte(seat);
+        return tryByte(seat);
+    }
+
+    @Override
+    public LockSnapshot snapshot() {
+        return new LockSnapshot(target(), found(RecordLocation.LOCK), found(RecordLocation.TAKEOVER), null, List.of(directory.until[0], directory.until[1]), comparable,
+                directory.targetExists, directory.lined, directory.token, ownNow(), self);
+    }
+
+    private Found found(RecordLocation location) {
+        Inode file = directory.at(location);
+        return file == null ? null : new Found(file.content, file, directory.ageMillis(file), 0);
+    }
+
+    @Override
+    public String displaced() {
+        return journal.safely(Op.DISPLACED, () -> displaced);
+    }
+
+    @Override
+    public String toString() {
+        return "pid " + self.pid();
+    }
+}

@@ -1,0 +1,516 @@
+package dev.sessionlock.internal.threads;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockStats;
+import dev.sessionlock.LockTimeoutException;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.seats.FileEngine;
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.LockEngine;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a process makes of it that it was frozen in the middle of something. */
+class LocalLockTest {
+    private static final LockOptions WARM = LockOptions.defaults().withLinger(Duration.ofMinutes(1));
+
+    @TempDir
+    Path dir;
+
+    private final AtomicLong slept = new AtomicLong();
+    /** Who alone sees by the clock that it has slept; null if everybody does. */
+    private volatile Thread sleeper;
+    /** What happens while this process stands still, just before the engine is called for something. */
+    private final Map<String, Interlude> interludes = new ConcurrentHashMap<>();
+
+    /** What the engine answers next instead. */
+    private final Map<String, Answer> answers = new ConcurrentHashMap<>();
+    /** One for each, so that equal ones stay equal: all that is asked for there must come to one cell. */
+    private final Map<LockEngine.LockNamespace, LockEngine.LockNamespace> sites = new ConcurrentHashMap<>();
+    private volatile Consumer<String> called = name -> { };
+    /** What is in the way of the lock; null if nothing is. */
+    private final AtomicReference<Busy> busy = new AtomicReference<>();
+    /** Whoever waits in the kernel waits for this; if null, for the kernel. */
+    private volatile CountDownLatch awaited;
+
+    private interface Interlude {
+        void play() throws Exception;
+    }
+
+    private interface Answer {
+        Object of(Object real) throws Exception;
+    }
+
+    private Path session() {
+        return dir.resolve("session.jsonl");
+    }
+
+    @Test
+    void successorsRecordIsNotTakenForAHandsWorkByOneThatWakesInTheMiddleOfALook() throws Exception {
+        try (SessionLocks locks = locks(); SessionLock lock = locks.acquire(dir.resolve("session.jsonl"))) {
+            interludes.put("check", () -> {
+                Files.delete(lock.lockFile()); // as a successor does that puts its own there
+                slept.addAndGet(TimeUnit.HOURS.toNanos(1));
+            });
+            LockLostException lost = catchThrowableOfType(LockLostException.class, lock::verifyHeld);
+            assertThat(lost.reason()).isEqualTo(Reason.LEASE_EXPIRED);
+        }
+    }
+
+    @Test
+    void removalByHandIsSaidToBeOneWhileTheLeaseRuns() throws Exception {
+        try (SessionLocks locks = locks(); SessionLock lock = locks.acquire(dir.resolve("session.jsonl"))) {
+            interludes.put("check", () -> Files.delete(lock.lockFile()));
+            LockLostException lost = catchThrowableOfType(LockLostException.class, lock::verifyHeld);
+            assertThat(lost.reason()).isEqualTo(Reason.REMOVED_BY_HAND);
+        }
+    }
+
+    @Test
+    void whatLingeredIsGivenBackByOneThatSleptPastItsLeaseJustBeforeItTookItAgain() throws Exception {
+        try (SessionLocks locks = locks()) {
+            locks.acquire(session(), WARM).close();
+            List<String> calls = new CopyOnWriteArrayList<>();
+            interludes.put("reuse", () -> {
+                calls.add("reuse");
+                slept.addAndGet(TimeUnit.HOURS.toNanos(1));
+            });
+            interludes.put("release", () -> {
+                calls.add("release");
+                slept.set(0); // what is acquired anew is so by the engine's own clock, which did not sleep
+            });
+            try (SessionLock lock = locks.acquire(session(), WARM)) {
+                assertThat(calls).containsExactly("reuse", "release");
+                lock.verifyHeld();
+            }
+        }
+    }
+
+    // ---- what is judged of one user, when the next one has it by then ----
+
+    @Test
+    void requestToTheLastUserIsNotHeardByTheNextOne() throws Exception {
+        try (SessionLocks locks = locks(); SessionLock first = locks.acquire(session(), WARM)) {
+            List<SessionLock> next = new ArrayList<>();
+            answers.put("check", real -> {
+                next.add(closedAndTakenAgain(locks, first, WARM));
+                return EngineLock.HoldStatus.REQUESTED;
+            });
+            assertThatThrownBy(first::verifyHeld).isInstanceOf(IllegalStateException.class).hasMessageContaining("closed by its user");
+            next.get(0).ensureHeld();
+            next.get(0).close();
+            assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 2, 0, 0));
+        }
+    }
+
+    @Test
+    void maxHoldOfTheLastUserDoesNotEndTheNextOne() throws Exception {
+        LockOptions brief = WARM.withLease(LockOptions.MAX_LEASE).withMaxHold(Duration.ofMinutes(1));
+        sleeper = Thread.currentThread(); // not the keeper, which would end it
+        try (SessionLocks locks = locks(); SessionLock first = locks.acquire(session(), brief)) {
+            List<SessionLock> next = new ArrayList<>();
+            String clock = "nanos in " + Thread.currentThread().getName();
+            interludes.put(clock, () -> {
+                slept.addAndGet(TimeUnit.MINUTES.toNanos(2));
+                interludes.put(clock, () -> next.add(closedAndTakenAgain(locks, first, brief))); // when it is about to be told why
+            });
+            assertThatThrownBy(first::ensureHeld).isInstanceOf(IllegalStateException.class).hasMessageContaining("closed by its user");
+            next.get(0).ensureHeld();
+            next.get(0).close();
+            assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 2, 0, 0));
+        }
+    }
+
+    private SessionLock closedAndTakenAgain(SessionLocks locks, SessionLock lock, LockOptions options) throws Exception {
+        lock.close();
+        return locks.acquire(session(), options);
+    }
+
+    // ---- what lingers, and the engine ----
+
+    @Test
+    void whatTheKernelHasLostIsNotPassedOnThoughItLingered() throws Exception {
+        try (SessionLocks locks = locks()) {
+            SessionLock first = locks.acquire(session(), WARM);
+            answers.put("check", real -> {
+                first.close();
+                return EngineLock.HoldStatus.LOST;
+            });
+            List<String> calls = new CopyOnWriteArrayList<>();
+            called = name -> calls.add(name.equals("releaseSoon") ? "release" : name); // by the keeper, if it was faster
+            assertThatThrownBy(first::verifyHeld).isInstanceOf(IllegalStateException.class);
+            try (SessionLock next = locks.acquire(session(), WARM.withPurpose("on other terms"))) {
+                next.verifyHeld();
+            }
+            assertThat(calls).containsSubsequence("release", "take").doesNotContain("handOver");
+        }
+    }
+
+    @Test
+    void engineIsNotAskedForWhatAThreadHasTakenAgainInMemory() throws Exception {
+        AtomicBoolean has = new AtomicBoolean();
+        AtomicBoolean over = new AtomicBoolean();
+        AtomicInteger asked = new AtomicInteger();
+        called = name -> asked.addAndGet(name.equals("take") && has.get() ? 1 : 0);
+        try (SessionLocks locks = locks()) {
+            Thread warm = new Thread(() -> {
+                try {
+                    while (!over.get()) {
+                        try (SessionLock lock = locks.acquire(session(), WARM)) {
+                            has.set(lock.isHeld());
+                            has.set(false);
+                        }
+                    }
+                } catch (Exception e) {
+                    asked.addAndGet(1_000_000);
+                }
+            });
+            warm.start();
+            for (int i = 0; i < 20_000; i++) {
+                locks.tryAcquire(session(), WARM.withPurpose("on other terms")).ifPresent(SessionLock::close);
+            }
+            over.set(true);
+            warm.join();
+        }
+        assertThat(asked).hasValue(0);
+    }
+
+    /** Rule 3: frozen with both bytes in hand, this process would stop everybody. */
+    @Test
+    void byteThatAThreadGotForWhoNeedsItNoMoreIsGivenBackThoughTheLockLingers() throws Exception {
+        CountDownLatch kernelGives = new CountDownLatch(1);
+        CountDownLatch keeperLooks = new CountDownLatch(1);
+        CountDownLatch keeperGoesOn = new CountDownLatch(1);
+        List<String> calls = new CopyOnWriteArrayList<>();
+        try (SessionLocks locks = locks()) {
+            busy.set(new Busy(1, Long.MAX_VALUE, "a successor holds it"));
+            awaited = kernelGives;
+            assertThatThrownBy(() -> locks.acquire(session(), WARM.withTimeout(Duration.ofMillis(300)))).isInstanceOf(LockTimeoutException.class);
+            busy.set(null);
+            slept.addAndGet(ContentionMemory.FIRST_NANOS); // it does not count as shared any more
+            locks.acquire(session(), WARM).close();
+            interludes.put("check", () -> {
+                keeperLooks.countDown();
+                keeperGoesOn.await();
+            });
+            keeperLooks.await(); // it has the turn
+            called = calls::add;
+            kernelGives.countDown();
+            untilParked("sessionlock-waits-in-kernel");
+            AtomicReference<Object> got = new AtomicReference<>();
+            Thread head = new Thread(() -> {
+                try (SessionLock lock = locks.acquire(session(), WARM.withPurpose("on other terms"))) {
+                    got.set(lock.isHeld());
+                } catch (Exception e) {
+                    got.set(e);
+                }
+            }, "head");
+            head.start();
+            untilParked("head");
+            keeperGoesOn.countDown();
+            head.join();
+            assertThat(got).hasValue(true);
+            assertThat(calls).contains("declineAwaited").doesNotContain("acceptAwaited");
+        }
+    }
+
+    @Test
+    void headThatWasWokenInVainHasTheKernelWakeItAgain() throws Exception {
+        AtomicInteger waits = new AtomicInteger();
+        called = name -> waits.addAndGet(name.equals("awaitKernel") ? 1 : 0);
+        awaited = new CountDownLatch(0);
+        busy.set(new Busy(0, Long.MAX_VALUE, "another process was faster"));
+        try (SessionLocks locks = locks()) {
+            AtomicReference<Throwable> end = new AtomicReference<>();
+            Thread head = new Thread(() -> end.set(catchThrowableOfType(InterruptedException.class,
+                    () -> locks.acquire(session(), WARM.withTimeout(Duration.ofMinutes(5))))), "head");
+            head.start();
+            Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> waits.get() > 2);
+            head.interrupt();
+            head.join();
+            assertThat(end.get()).isInstanceOf(InterruptedException.class);
+        }
+    }
+
+    @Test
+    void oneTryTellsTheOtherProcessThatItsLockIsWanted() throws Exception {
+        assertHandIsRaisedBy(locks -> assertThat(locks.tryAcquire(session(), WARM)).isEmpty());
+    }
+
+    @Test
+    void whoeverWaitsTellsTheOtherProcess() throws Exception {
+        LockOptions briefly = WARM.withTimeout(Duration.ofMillis(40));
+        assertHandIsRaisedBy(locks -> assertThatThrownBy(() -> locks.acquire(session(), briefly)).isInstanceOf(LockTimeoutException.class));
+    }
+
+    private interface Wish {
+        void of(SessionLocks locks) throws Exception;
+    }
+
+    /** Also where the engine rings no bells: who polls for a lock that changes hands fast may never meet it free. */
+    private void assertHandIsRaisedBy(Wish wish) throws Exception {
+        for (int bell : new int[] {0, Busy.NOTHING, Busy.PACED}) {
+            List<String> calls = new CopyOnWriteArrayList<>();
+            called = calls::add;
+            awaited = new CountDownLatch(1);
+            busy.set(new Busy(bell, Long.MAX_VALUE, "another process holds it"));
+            try (SessionLocks locks = locks()) {
+                wish.of(locks);
+                busy.set(null);
+                awaited.countDown();
+            }
+            assertThat(calls).as("a lock whose bell is %s", bell).containsSubsequence("take", "setWaiterMark");
+        }
+    }
+
+    /** Giving back is work for the disk; how long it takes says nothing of how often the keeper may look for others who wait. */
+    @Test
+    void slowGivingBackOfOneLockDoesNotKeepTheKeeperFromGlancingAtAnother() throws Exception {
+        List<String> calls = new CopyOnWriteArrayList<>();
+        try (SessionLocks locks = locks()) {
+            locks.acquire(session(), WARM).close();
+            int glances = 0;
+            for (int tries = 0; tries < 10 && glances < 3; tries++) { // the keeper may be just about to look
+                interludes.put("release", () -> {
+                    Thread.sleep(60);
+                    calls.clear();
+                    called = calls::add;
+                });
+                locks.acquire(dir.resolve("slow.jsonl"), WARM.withLinger(Duration.ofMillis(1))).close();
+                Awaitility.await().pollInterval(Duration.ofMillis(4)).atMost(Duration.ofSeconds(20)).until(() -> calls.contains("check"));
+                List<String> untilTheLook = List.copyOf(calls);
+                glances = Collections.frequency(untilTheLook.subList(0, untilTheLook.indexOf("check")), "othersTryOrWait");
+                called = name -> { };
+            }
+            assertThat(glances).as("glances between the giving back and the next look").isGreaterThanOrEqualTo(3);
+        }
+    }
+
+    /** Others may need the processor in the middle of a glance. It says nothing of what glances cost. */
+    @Test
+    void keeperThatIsHeldUpInAGlanceGlancesAgainAllTheSame() throws Exception {
+        List<String> calls = new CopyOnWriteArrayList<>();
+        try (SessionLocks locks = locks()) {
+            called = calls::add;
+            locks.acquire(session(), WARM).close();
+            Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> Collections.frequency(calls, "othersTryOrWait") > 10); // nothing wakes it any more
+            called = name -> { };
+            calls.clear();
+            int glances = 0;
+            for (int tries = 0; tries < 10 && glances < 3; tries++) { // the keeper may be just about to look
+                holdUpAGlance(calls);
+                Awaitility.await().pollInterval(Duration.ofMillis(4)).atMost(Duration.ofSeconds(20)).until(() -> calls.contains("check"));
+                List<String> untilTheLook = List.copyOf(calls);
+                glances = Collections.frequency(untilTheLook.subList(0, untilTheLook.indexOf("check")), "othersTryOrWait");
+                called = name -> { };
+                calls.clear();
+            }
+            assertThat(glances).as("glances between the one that took long and the next look").isGreaterThanOrEqualTo(3);
+        }
+    }
+
+    /** One of those after which it sleeps until the next: not the one in the middle of its look. */
+    private void holdUpAGlance(List<String> callsAfterIt) {
+        interludes.put("othersTryOrWait", () -> {
+            if (StackWalker.getInstance().walk(frames -> frames.anyMatch(frame -> frame.getMethodName().equals("closeIdle")))) {
+                holdUpAGlance(callsAfterIt);
+                return;
+            }
+            Thread.sleep(60);
+            callsAfterIt.clear();
+            called = callsAfterIt::add;
+        });
+    }
+
+    /** The kernel sees deadlocks between processes though other threads would end them: then nothing will wake the head. */
+    @Test
+    void headForWhomTheKernelWillNotLetAThreadWaitPolls() throws Exception {
+        List<String> calls = new CopyOnWriteArrayList<>();
+        called = name -> {
+            if (name.equals("take") || name.equals("awaitKernel")) {
+                calls.add(name);
+            }
+            if (name.equals("awaitKernel")) {
+                throw new IllegalStateException("Resource deadlock avoided");
+            }
+        };
+        busy.set(new Busy(0, Long.MAX_VALUE, "another process holds it"));
+        try (SessionLocks locks = locks()) {
+            AtomicReference<Throwable> end = new AtomicReference<>();
+            Thread head = new Thread(() -> end.set(catchThrowableOfType(InterruptedException.class,
+                    () -> locks.acquire(session(), WARM.withTimeout(Duration.ofMinutes(5))))), "head");
+            long start = System.nanoTime();
+            head.start();
+            Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> String.join(" ", calls).contains("await take take take"));
+            Thread.sleep(100);
+            head.interrupt();
+            head.join();
+            assertThat(end.get()).isInstanceOf(InterruptedException.class);
+            long millis = (System.nanoTime() - start) / 1_000_000;
+            assertThat(Collections.frequency(calls, "awaitKernel")).as("how often the kernel was asked in %d ms", millis).isLessThanOrEqualTo(2 + (int) (millis / 50));
+            busy.set(null);
+            called = name -> { };
+        }
+    }
+
+    // ---- what lingers, and other processes ----
+
+    @Test
+    void lockThatAnotherProcessWantedDoesNotLingerForAWhile() throws Exception {
+        try (SessionLocks locks = locks()) {
+            assertThat(lingers(locks)).isTrue();
+            Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> {
+                answers.put("othersTryOrWait", real -> true);
+                return Files.notExists(lockFile());
+            });
+            answers.clear();
+            assertLingersAfterAWhile(locks);
+        }
+    }
+
+    @Test
+    void lockThatAnotherProcessWantedAsItWasClosedDoesNotLingerForAWhile() throws Exception {
+        try (SessionLocks locks = locks()) {
+            SessionLock lock = locks.acquire(session(), WARM);
+            Thread.sleep(6); // its slice is over
+            answers.put("othersTryOrWait", real -> true);
+            lock.close();
+            assertThat(lockFile()).doesNotExist();
+            assertLingersAfterAWhile(locks);
+        }
+    }
+
+    @Test
+    void lockThatAnotherProcessHadDoesNotLingerForAWhile() throws Exception {
+        try (SessionLocks locks = locks()) {
+            busy.set(new Busy(Busy.NOTHING, Long.MAX_VALUE, "another process holds it"));
+            assertThat(locks.tryAcquire(session(), WARM)).isEmpty();
+            busy.set(null);
+            assertLingersAfterAWhile(locks);
+        }
+    }
+
+    @Test
+    void lockThatAnotherProcessHadMeanwhileDoesNotLingerForAWhile() throws Exception {
+        try (SessionLocks locks = locks()) {
+            locks.acquire(session()).close();
+            answers.put("wasOthers", real -> true);
+            locks.acquire(session()).close();
+            assertLingersAfterAWhile(locks);
+        }
+    }
+
+    private void assertLingersAfterAWhile(SessionLocks locks) throws Exception {
+        assertThat(lingers(locks)).isFalse();
+        slept.addAndGet(ContentionMemory.FIRST_NANOS);
+        assertThat(lingers(locks)).isTrue();
+    }
+
+    private boolean lingers(SessionLocks locks) throws Exception {
+        locks.acquire(session(), WARM).close();
+        return Files.exists(lockFile());
+    }
+
+    private Path lockFile() {
+        return dir.resolve("session.jsonl.lock");
+    }
+
+    private static void untilParked(String thread) {
+        Awaitility.await().pollInterval(Duration.ofMillis(4)).atMost(Duration.ofSeconds(20)).until(() -> Thread.getAllStackTraces().entrySet().stream().anyMatch(one -> one.getKey().getName().equals(thread)
+                && Arrays.stream(one.getValue()).anyMatch(frame -> frame.getMethodName().equals("lock"))
+                && one.getKey().getState() == Thread.State.WAITING));
+    }
+
+    /** Locks on files, but for the clock, and for what happens meanwhile. */
+    private SessionLocks locks() {
+        Clock clock = new Clock() {
+            @Override
+            public long nanos() {
+                play("nanos in " + Thread.currentThread().getName());
+                return SYSTEM.nanos() + (sleeper == null || sleeper == Thread.currentThread() ? slept.get() : 0);
+            }
+
+            @Override
+            public long wallMicros() {
+                return SYSTEM.wallMicros();
+            }
+        };
+        LockEngine engines = between(LockEngine.class, FileEngine.OF_THIS_PROCESS, (method, result) -> switch (method) {
+            case "clock" -> clock;
+            case "pin" -> sites.computeIfAbsent((LockEngine.LockNamespace) result, namespace -> between(LockEngine.LockNamespace.class, namespace, (of, engine) ->
+                    of.equals("lock") ? between(EngineLock.class, (EngineLock) engine, (name, answer) -> answer) : engine));
+            default -> result;
+        });
+        return SessionLocks.builder().over(engines).build();
+    }
+
+    private boolean play(String name) {
+        Interlude now = interludes.remove(name);
+        if (now == null) {
+            return false;
+        }
+        try {
+            now.play();
+            return true;
+        } catch (Exception e) {
+            throw new AssertionError(name, e);
+        }
+    }
+
+    private interface Change {
+        Object of(String method, Object result);
+    }
+
+    private <T> T between(Class<T> type, T real, Change change) {
+        InvocationHandler handler = (proxy, method, args) -> {
+            String name = method.getName().equals("releaseSoon") ? "release" : method.getName(); // the keeper's way to call it
+            called.accept(name);
+            if (!play(name) && name.equals("equals")) {
+                return proxy == args[0];
+            } else if (name.equals("take") && busy.get() != null) {
+                return busy.get();
+            } else if (name.equals("awaitKernel") && awaited != null) {
+                awaited.await();
+                return null;
+            }
+            try {
+                Object result = change.of(name, method.invoke(real, args));
+                Answer other = answers.remove(name);
+                return other == null ? result : other.of(result);
+            } catch (InvocationTargetException e) {
+                throw e.getCause();
+            }
+        };
+        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler));
+    }
+}

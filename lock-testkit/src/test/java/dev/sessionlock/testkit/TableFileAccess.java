@@ -1,0 +1,87 @@
+package dev.sessionlock.testkit;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The board of a directory as PROTOCOL.md describes it, read and written from outside: tests put it into states that processes leave behind. */
+public final class TableFileAccess {
+    static final int WINDOW = 16;
+    static final int BOOT = 4;
+    static final int TIME_NAMESPACE = 6;
+    private static final int LINES = 256;
+    private static final int LINE = 64;
+
+    private final Path file;
+
+    TableFileAccess(Path directory) {
+        this.file = directory.resolve(".session-locks/board");
+    }
+
+    /** {@return the number of a lock} */
+    public static long hash(Path target) {
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(target.getFileName().toString().getBytes(StandardCharsets.UTF_8));
+            return ByteBuffer.wrap(digest).getLong();
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** {@return the place of a line, the {@code i}th of a lock's window} */
+    public static int slot(long h, int i) {
+        return (int) ((Long.remainderUnsigned(h >>> 6, LINES) + i) % LINES) + 1;
+    }
+
+    /** {@return a file of the same directory whose lock has the same window} */
+    static Path neighbour(Path target) {
+        for (int i = 0; ; i++) {
+            Path other = target.resolveSibling("neighbour-" + i);
+            if (slot(hash(other), 0) == slot(hash(target), 0)) {
+                return other;
+            }
+        }
+    }
+
+    /** {@return the places where lines of a lock lie} */
+    List<Integer> linesOf(long h) throws IOException {
+        List<Integer> places = new ArrayList<>();
+        for (int i = 0; i < WINDOW; i++) {
+            if (word(slot(h, i), 0) == h) {
+                places.add(slot(h, i));
+            }
+        }
+        return places;
+    }
+
+    /** {@return a word of a line; line 0 is the header} */
+    long word(int line, int word) throws IOException {
+        try (RandomAccessFile in = new RandomAccessFile(file.toFile(), "r")) {
+            in.seek((long) line * LINE + word * 8);
+            byte[] bytes = new byte[8];
+            in.readFully(bytes);
+            return ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()).getLong();
+        }
+    }
+
+    /** Writes words of a line, from the first one on. */
+    void write(int line, long... words) throws IOException {
+        for (int i = 0; i < words.length; i++) {
+            writeWord(line, i, words[i]);
+        }
+    }
+
+    void writeWord(int line, int word, long value) throws IOException {
+        try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
+            out.seek((long) line * LINE + word * 8);
+            out.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(value).array());
+        }
+    }
+}

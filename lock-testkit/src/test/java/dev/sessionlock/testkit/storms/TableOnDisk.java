@@ -1,0 +1,82 @@
+package dev.sessionlock.testkit.storms;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * The lines of a directory's board, read from its files by these tests' own means (PROTOCOL.md, section 2). A lock must have one line
+ * at the most: two processes that go by two lines of one lock do not see each other's expiries, tokens and waiter marks.
+ */
+final class TableOnDisk {
+    private static final long MAGIC = 0x5345_5353_4c4f_434bL;
+    private static final int LINE = 64;
+
+    private final Map<Long, Integer> lines = new HashMap<>();
+
+    private TableOnDisk() {
+    }
+
+    /** {@return the board of a directory; one without any line if it has none, or if that is not whole} */
+    static TableOnDisk read(Path directory) throws IOException {
+        TableOnDisk board = new TableOnDisk();
+        Path own = directory.resolve(".session-locks");
+        if (Files.isDirectory(own)) {
+            try (DirectoryStream<Path> files = Files.newDirectoryStream(own, "board*")) {
+                for (Path file : files) {
+                    board.count(Files.readAllBytes(file));
+                }
+            }
+        }
+        return board;
+    }
+
+    private void count(byte[] bytes) {
+        ByteBuffer words = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
+        if (bytes.length < LINE || words.getLong(0) != MAGIC) {
+            return;
+        }
+        for (int at = LINE; at + LINE <= bytes.length; at += LINE) {
+            long h = words.getLong(at);
+            if (h != 0) {
+                lines.merge(h, 1, Integer::sum);
+            }
+        }
+    }
+
+    int size() {
+        return lines.size();
+    }
+
+    boolean has(String lock) {
+        return lines.containsKey(hash(lock));
+    }
+
+    /** {@return how many locks have two lines or more} */
+    int doubled() {
+        return (int) lines.values().stream().filter(count -> count > 1).count();
+    }
+
+    /** {@return which of these locks have two lines or more} */
+    Set<String> doubled(Set<String> locks) {
+        return locks.stream().filter(lock -> lines.getOrDefault(hash(lock), 0) > 1).collect(Collectors.toSet());
+    }
+
+    static long hash(String lock) {
+        try {
+            return ByteBuffer.wrap(MessageDigest.getInstance("SHA-256").digest(lock.getBytes(StandardCharsets.UTF_8))).getLong();
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package dev.sessionlock.testkit.storms;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The storms' own reader of the board: it must not go blind when the board's form changes. */
+class TableOnDiskTest {
+    private static final List<String> NAMES = List.of("one.jsonl", "two.jsonl", "three.jsonl");
+    private static final int LINE = 64;
+
+    @TempDir
+    Path dir;
+
+    @BeforeEach
+    void useSomeLocks() throws Exception {
+        try (SessionLocks locks = SessionLocks.create()) {
+            for (String name : NAMES) {
+                try (SessionLock lock = locks.acquire(dir.resolve(name))) {
+                    lock.ensureHeld();
+                }
+            }
+        }
+    }
+
+    @Test
+    void findsOneLineOfEachLock() throws Exception {
+        TableOnDisk board = TableOnDisk.read(dir);
+        assertThat(board.size()).isEqualTo(NAMES.size());
+        assertThat(NAMES).allMatch(board::has);
+        assertThat(board.has("another.jsonl")).isFalse();
+        assertThat(board.doubled()).isZero();
+    }
+
+    @Test
+    void findsASecondLineOfALockOnAnyBoard() throws Exception {
+        byte[] bytes = Files.readAllBytes(dir.resolve(".session-locks/board"));
+        byte[] further = bytes.clone();
+        for (int at = LINE; at < bytes.length; at += LINE) {
+            long h = java.nio.ByteBuffer.wrap(bytes).order(java.nio.ByteOrder.nativeOrder()).getLong(at);
+            if (h != TableOnDisk.hash("two.jsonl")) {
+                java.util.Arrays.fill(further, at, at + LINE, (byte) 0);
+            }
+        }
+        Files.write(dir.resolve(".session-locks/board-1"), further);
+        TableOnDisk board = TableOnDisk.read(dir);
+        assertThat(board.doubled()).isEqualTo(1);
+        assertThat(board.doubled(Set.copyOf(NAMES))).containsExactly("two.jsonl");
+    }
+
+    @Test
+    void findsNothingWhereThereIsNoBoard(@TempDir Path empty) throws Exception {
+        assertThat(TableOnDisk.read(empty).size()).isZero();
+    }
+}
