@@ -371,7 +371,7 @@ class LocalLockTest {
                     () -> locks.acquire(session(), WARM.withTimeout(Duration.ofMinutes(5))))), "head");
             long start = System.nanoTime();
             head.start();
-            Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> String.join(" ", calls).contains("await take take take"));
+            Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> String.join(" ", calls).contains("awaitKernel take take take"));
             Thread.sleep(100);
             head.interrupt();
             head.join();
