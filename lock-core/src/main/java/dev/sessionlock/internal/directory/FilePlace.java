@@ -17,6 +17,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -729,8 +730,8 @@ final class FilePlace implements LockPlace {
     public boolean releaseRequested(long token) throws IOException {
         try {
             return directory.hasRequests() && Files.exists(request(token), LinkOption.NOFOLLOW_LINKS);
-        } catch (NoSuchFileException e) {
-            return false; // and the directory is gone, which others notice
+        } catch (NoSuchFileException | NotDirectoryException e) {
+            return false; // and the directory is gone, or something lies in its place: the deep look says so, and what is held is lost
         }
     }
 

@@ -38,9 +38,9 @@ class HostileFilesTest {
         directory.close();
     }
 
-    private static List<Path> corpus() throws IOException {
-        try (Stream<Path> files = Files.list(CORPUS)) {
-            return files.sorted().toList();
+    static List<Path> corpus() throws IOException {
+        try (Stream<Path> files = Files.walk(CORPUS)) { // what Jazzer has found lies in a directory of its own
+            return files.filter(Files::isRegularFile).sorted().toList();
         }
     }
 

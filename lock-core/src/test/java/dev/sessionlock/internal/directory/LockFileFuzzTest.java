@@ -61,7 +61,7 @@ class LockFileFuzzTest {
     }
 
     /** {@return a whole record of it, with a right checksum, which no fuzzer guesses; null if it has not the form of one} */
-    private static byte[] sealed(byte[] file) {
+    static byte[] sealed(byte[] file) {
         String text = new String(file, StandardCharsets.ISO_8859_1);
         int crc = text.indexOf(RecordCodec.CRC);
         int end = RecordCodec.SIZE - RecordCodec.CRC.length() - RecordCodec.CRC_DIGITS - 3;
