@@ -42,6 +42,10 @@ final class Gateway implements ChildScenario {
     private final Set<String> taken = ConcurrentHashMap.newKeySet();
     private final Map<String, Thread> busy = new ConcurrentHashMap<>();
     private final Map<String, String> escaped = new ConcurrentHashMap<>();
+    /** When what was held was lost for the first time, by the wall clock, which the other JVMs have, too. */
+    private final Map<String, Long> lost = new ConcurrentHashMap<>();
+    /** When it could be locked for the first time since it was asked for in the command that is carried out. */
+    private final Map<String, Long> had = new ConcurrentHashMap<>();
     private volatile boolean letsGo;
     private ParentJvm parent;
     private WitnessedHolder me;
@@ -73,6 +77,9 @@ final class Gateway implements ChildScenario {
                 case "use" -> answers = each(sessions, this::use);
                 case "try" -> answers = each(sessions, this::tryOnce);
                 case "escaped" -> answers = new TreeMap<>(escaped);
+                case "forget-losses" -> lost.clear();
+                case "lost" -> answers = asText(lost);
+                case "had" -> answers = asText(had);
                 default -> throw new IllegalArgumentException(command);
             }
         } catch (Exception e) {
@@ -81,6 +88,12 @@ final class Gateway implements ChildScenario {
         StringBuilder text = new StringBuilder();
         answers.forEach((session, answer) -> text.append(session).append('\t').append(answer.replace('\n', ' ')).append('\n'));
         parent.mark("done-" + number, text.isEmpty() ? NONE : URLEncoder.encode(text.toString(), StandardCharsets.UTF_8));
+    }
+
+    private static Map<String, String> asText(Map<String, Long> times) {
+        Map<String, String> text = new TreeMap<>();
+        times.forEach((session, millis) -> text.put(session, Long.toString(millis)));
+        return text;
     }
 
     // ---- on many threads at once ----
@@ -191,6 +204,9 @@ final class Gateway implements ChildScenario {
                 visit.leaving();
                 return null;
             } catch (LockException e) {
+                if (e instanceof LockLostException) {
+                    lost.putIfAbsent(session.toString(), System.currentTimeMillis());
+                }
                 told(session.toString(), e); // it goes on waiting, or has lost it and wants it again
                 Thread.sleep(20);
             } finally {
@@ -236,6 +252,7 @@ final class Gateway implements ChildScenario {
     private String use(Path session) throws Exception {
         String last = null;
         int good = 0;
+        had.remove(session.toString());
         for (long end = System.nanoTime() + PATIENCE.toNanos(); good < GOOD_VISITS; ) {
             try (SessionLock lock = locks.acquire(session, OPTIONS)) {
                 WitnessedHolder.Visit<LockLostException> visit = me.entered(session.toString(), lock.token(), lock::ensureHeld);
@@ -243,6 +260,7 @@ final class Gateway implements ChildScenario {
                 LockReport report = locks.inspect(session);
                 visit.stillIn();
                 visit.leaving();
+                had.putIfAbsent(session.toString(), System.currentTimeMillis());
                 good++;
                 if (report.state() == LockReport.State.FREE) {
                     return "inspect says that it is free while it is held";
