@@ -2,7 +2,6 @@ package dev.sessionlock.internal.directory;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
@@ -30,7 +29,7 @@ record DirectoryState(Object key, @Nullable FileTime changed, FileTime modified)
             Map<String, Object> look = Files.readAttributes(directory, "unix:fileKey,ctime,lastModifiedTime");
             return new DirectoryState(look.get("fileKey"), (FileTime) look.get("ctime"), (FileTime) look.get("lastModifiedTime"));
         } catch (UnsupportedOperationException e) {
-            BasicFileAttributes look = Files.readAttributes(directory, BasicFileAttributes.class, new LinkOption[0]);
+            BasicFileAttributes look = Files.readAttributes(directory, BasicFileAttributes.class);
             return new DirectoryState(FileKey.of(directory, look), null, look.lastModifiedTime());
         }
     }
@@ -41,18 +40,18 @@ record DirectoryState(Object key, @Nullable FileTime changed, FileTime modified)
         return isLongAgo(modified, now) && (changed == null || isLongAgo(changed, now));
     }
 
-    /** As they are written. What the JDK makes for a record at its first use costs a JVM's first look at a held lock some milliseconds. */
+    private static boolean isLongAgo(FileTime time, long now) {
+        return Math.abs(now - time.toMillis()) > COARSEST_MILLIS;
+    }
+
+    /** Written out, as {@link #hashCode} is: to have the JDK make those of a record takes 16 ms of a JVM's first acquisition. */
     @Override
-    public boolean equals(Object other) {
-        return other instanceof DirectoryState that && key.equals(that.key) && Objects.equals(changed, that.changed) && modified.equals(that.modified);
+    public boolean equals(@Nullable Object other) {
+        return other instanceof DirectoryState it && key.equals(it.key) && modified.equals(it.modified) && Objects.equals(changed, it.changed);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(key, changed, modified);
-    }
-
-    private static boolean isLongAgo(FileTime time, long now) {
-        return Math.abs(now - time.toMillis()) > COARSEST_MILLIS;
+        return key.hashCode() + 31 * modified.hashCode();
     }
 }
