@@ -512,7 +512,7 @@ final class FilePlace implements LockPlace {
 
     /** {@return whether nobody stands between the JDK and the disk} Crash labs do, by a file system provider: what goes round it, they cannot undo. */
     private static boolean isOfTheJdk(Path path) {
-        return path.getFileSystem().provider().getClass().getClassLoader() == null;
+        return path.getFileSystem().provider().getClass().getModule() == Object.class.getModule();
     }
 
     @Override
