@@ -188,6 +188,7 @@ final class ListCommand implements Callable<Integer> {
         List<LockReport> reports = locks.list(directory).toList();
         Instant now = Instant.now();
         Unnamed.in(directory).ifPresent(troubles::add);
+        Forbidden.in(directory).ifPresent(troubles::add);
         Waiters waiters = reports.isEmpty() ? null : Waiters.in(directory.toRealPath());
         List<Finding> findings = new ArrayList<>();
         for (LockReport report : reports) {

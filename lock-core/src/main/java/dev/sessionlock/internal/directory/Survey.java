@@ -85,7 +85,7 @@ final class Survey {
      * without either whose target is in the directory; by name}
      */
     Collection<Glance> ofAll() throws IOException {
-        files = namesIn(home);
+        files = namesIn(Files.newDirectoryStream(home));
         Set<String> locks = new TreeSet<>();
         for (String file : files) {
             if (file.endsWith(SUFFIX) && file.length() > SUFFIX.length()) {
@@ -122,16 +122,16 @@ final class Survey {
     /** Our folder may be another user's, or just removed by hand: the records beside the targets are there all the same. */
     private Set<String> namesInInner() throws IOException {
         try {
-            return namesIn(inner);
+            return namesIn(FolderStream.open(inner, ""));
         } catch (AccessDeniedException | NoSuchFileException e) {
             return Set.of();
         }
     }
 
     /** {@return the names in a directory, but for those that this JVM cannot write down: {@link FileNames#locksWithoutText}} */
-    private static Set<String> namesIn(Path directory) throws IOException {
+    private static Set<String> namesIn(DirectoryStream<Path> directory) throws IOException {
         Set<String> names = new HashSet<>();
-        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+        try (DirectoryStream<Path> entries = directory) {
             for (Path entry : entries) {
                 if (FileNames.isText(entry.getFileName())) {
                     names.add(entry.getFileName().toString());
