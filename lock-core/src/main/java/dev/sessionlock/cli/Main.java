@@ -3,12 +3,9 @@ package dev.sessionlock.cli;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Passwords;
 import dev.sessionlock.internal.system.Printable;
-import dev.sessionlock.internal.system.ToolCommand;
-import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -89,19 +86,8 @@ public final class Main implements Callable<Integer> {
 
     /** Runs the tool and ends the JVM with its exit code. */
     public static void main(String[] args) {
-        nameTool();
+        Start.nameTool();
         System.exit(commandLine(args).setOut(Encoding.ofStdout().printer(System.out)).setErr(Encoding.ofStderr().printer(System.err)).execute(args));
-    }
-
-    /** Advice names the tool as its reader can start it from anywhere: by the launcher, which says where it is, or by the jar. */
-    private static void nameTool() {
-        String launcher = System.getProperty("sessionlock.tool", "");
-        String jar = System.getProperty("java.class.path", "");
-        if (!launcher.isEmpty()) {
-            ToolCommand.isLauncher(launcher);
-        } else if (jar.endsWith(".jar") && jar.indexOf(File.pathSeparatorChar) < 0) { // what -jar was given
-            ToolCommand.isJar(Path.of(jar).toAbsolutePath().normalize().toString());
-        }
     }
 
     /**

@@ -322,6 +322,7 @@ class LauncherTest {
         assertThat(cold.out()).contains("foreign", "to do     " + quoted + " clear --yes " + scratch.toRealPath().resolve("session.jsonl"));
         assertThat(warm.out()).containsPattern("dev\\.sessionlock\\.internal\\.seats\\.Inspector source: shared objects file \\(top\\)")
                 .contains(cold.out().lines().findFirst().orElseThrow());
+        assertThat(warm.out()).as("a plain question loads no class that the archive cannot have").doesNotContain("picocli");
     }
 
     @Test
@@ -344,7 +345,7 @@ class LauncherTest {
                 path.append("\r\n  ").append(Path.of(entry).toUri());
             }
         }
-        String manifest = "Manifest-Version: 1.0\r\nMain-Class: " + Main.class.getName() + "\r\nClass-Path:" + wrapped(path) + "\r\n\r\n";
+        String manifest = "Manifest-Version: 1.0\r\nMain-Class: " + Start.class.getName() + "\r\nClass-Path:" + wrapped(path) + "\r\n\r\n";
         try (OutputStream out = Files.newOutputStream(jar); ZipOutputStream zip = new ZipOutputStream(out);
                 Stream<Path> files = Files.walk(classes)) {
             zip.putNextEntry(new ZipEntry("META-INF/MANIFEST.MF"));
