@@ -3,6 +3,7 @@ package dev.sessionlock.cli;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Passwords;
 import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.ToolCommand;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -100,12 +101,25 @@ public final class Main implements Callable<Integer> {
         for (Class<?> command : named == null ? COMMANDS.values() : List.of(named)) {
             tool.addSubcommand(command);
         }
+        if (ToolCommand.isLaunched()) {
+            nameLauncher(tool);
+        }
         return tool
                 .setUsageHelpWidth(HELP_WIDTH)
                 .setExpandAtFiles(false) // a job's argument "@x" is the job's
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(Main::badUsage)
                 .setExecutionExceptionHandler(Main::failed);
+    }
+
+    /** Has the examples of the help name the launcher, as its user calls it. */
+    static void nameLauncher(CommandLine tool) {
+        String[] footer = tool.getCommandSpec().usageMessage().footer();
+        for (int i = 0; i < footer.length; i++) {
+            footer[i] = footer[i].replace(ToolCommand.ANYWHERE, "sessionlock");
+        }
+        tool.getCommandSpec().usageMessage().footer(footer);
+        tool.getSubcommands().values().forEach(Main::nameLauncher);
     }
 
     @Override

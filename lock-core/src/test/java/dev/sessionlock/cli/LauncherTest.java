@@ -313,6 +313,8 @@ class LauncherTest {
         environment.put("SESSIONLOCK_CACHE", "off");
         Call cold = call("status", session.toString());
 
+        assertThat(call("list", "--help").out()).contains("\n  sessionlock list sessions\n").doesNotContain("java -jar");
+
         String quoted = "'" + launcher.toString().replace("'", "'\\''") + "'";
         String asJar = new String(new ProcessBuilder(System.getProperty("java.home") + "/bin/java", "-XX:TieredStopAtLevel=1", "-jar",
                 place.getFileName() + "/sessionlock.jar", "status", session.toString()).directory(scratch.toFile()).start()

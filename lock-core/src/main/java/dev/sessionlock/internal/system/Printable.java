@@ -124,6 +124,9 @@ public final class Printable {
 
     private static int firstHidden(String text) {
         int at = 0;
+        while (at < text.length() && text.charAt(at) >= ' ' && text.charAt(at) < 0x7f) { // mostly to the end
+            at++;
+        }
         while (at < text.length()) {
             int c = text.codePointAt(at);
             if (!isPrintable(c)) {
