@@ -143,7 +143,8 @@ class LauncherTest {
 
             Call call = call(link, "list");
 
-            assertThat(call.words()).contains("<" + place.toRealPath().resolve("sessionlock.jar") + ">", "<-Dsessionlock.tool=" + link + ">");
+            assertThat(call.words()).contains("<-Dsessionlock.tool=" + link + ">").containsSubsequence("<-cp>", "<" + place.toRealPath().resolve("sessionlock.jar") + ">",
+                    "<dev.sessionlock.cli.Start>", "<list>");
         }
 
         @Test
