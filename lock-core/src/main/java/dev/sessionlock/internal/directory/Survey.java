@@ -53,6 +53,8 @@ final class Survey {
     /** The names in the directory and in our folder, if all locks are looked at: what is not among them need not be asked for. */
     private @Nullable Set<String> files;
     private @Nullable Set<String> innerFiles;
+    /** Of the names, each once. */
+    private final Map<String, Long> hashes = new HashMap<>();
     /** What the kernel said first. */
     private @Nullable Bytes firstBytes;
 
@@ -243,7 +245,7 @@ final class Survey {
     }
 
     private long hash(String name) {
-        return LockName.hash(traits.foldsNames() ? LockName.fold(name) : name);
+        return hashes.computeIfAbsent(name, it -> LockName.hash(traits.foldsNames() ? LockName.fold(it) : it));
     }
 
     // ---- the kernel's word ----

@@ -86,6 +86,7 @@ public final class FileEngine implements LockEngine {
 
     @Override
     public Site pin(Whereabouts where) throws IOException {
+        Loggers.load();
         return viewOf(directories.pin(where.parent(), where.networkAllowed()));
     }
 
