@@ -248,7 +248,8 @@ class ClearTest extends LocksFixture {
     @Test
     void deadRecordsInTheWayOfTheLivingAreClearedByEitherProcessAndNoHolderIsHurt() throws Exception {
         Process clearer = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",
-                "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"), Clearer.class.getName(), session().toString())
+                "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path"), Clearer.class.getName(),
+                session().toString())
                 .redirectError(ProcessBuilder.Redirect.INHERIT).start();
         try (BufferedReader said = clearer.inputReader()) {
             int held = 0;

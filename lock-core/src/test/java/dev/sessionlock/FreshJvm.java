@@ -23,7 +23,7 @@ final class FreshJvm {
      */
     static String run(Class<?> program, Path dir, String... options) throws Exception {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",
-                "-cp", System.getProperty("java.class.path")));
+                "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path")));
         command.addAll(List.of(options));
         command.addAll(List.of(program.getName(), dir.resolve("session.jsonl").toString()));
         Path said = dir.resolve("said.txt");

@@ -10,7 +10,9 @@ import java.util.concurrent.atomic.AtomicReference;
  * a JVM of its own.
  */
 final class Overflows {
-    private static final LockOptions BRIEF = LockOptions.defaults().withLease(LockOptions.MIN_LEASE).withTimeout(Duration.ofSeconds(30));
+    /** Shorter than the time-out, so that what nobody gives back is seen; longer than a busy machine lets a JVM wait for its turn. */
+    private static final Duration LEASE = Duration.ofSeconds(10);
+    private static final LockOptions BRIEF = LockOptions.defaults().withLease(LEASE).withTimeout(Duration.ofSeconds(30));
     private static final long STACK = 256 * 1024;
 
     private Overflows() {

@@ -93,7 +93,7 @@ final class ClearCommand implements Callable<Integer> {
         Path target = path;
         List<ClearReport> done;
         try (SessionLocks locks = jdbc.builder().build()) {
-            target = directory || jdbc.isGiven() ? path : StatusCommand.targetOf(locks, path);
+            target = directory || jdbc.isGiven() ? path : StatusQuestion.targetOf(locks, path);
             done = jdbc.isGiven() ? locks.clear(jdbc.name(), options) : locks.clear(target, options);
         }
         PrintWriter out = spec.commandLine().getOut();

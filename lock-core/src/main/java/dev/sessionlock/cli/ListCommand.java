@@ -29,7 +29,6 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.jetbrains.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -106,7 +105,7 @@ final class ListCommand implements Callable<Integer> {
             out.println(ReportView.json(shown));
         } else if (olderThan == null || !shown.isEmpty()) {
             PrintWriter page = new PrintWriter(new BufferedWriter(out)); // stdout flushes each line, and there may be thousands
-            print(page, shown, Ansi.AUTO.enabled() ? Ansi.ON : Ansi.OFF);
+            print(page, shown, Colours.areWanted());
             page.flush();
         }
         out.flush();
@@ -188,6 +187,7 @@ final class ListCommand implements Callable<Integer> {
         List<LockReport> reports = locks.list(directory).toList();
         Instant now = Instant.now();
         UnreadableNames.in(directory).ifPresent(troubles::add);
+        Forbidden.in(directory).ifPresent(troubles::add);
         WaiterScanner waiters = reports.isEmpty() ? null : WaiterScanner.in(directory.toRealPath());
         List<ReportView> findings = new ArrayList<>();
         for (LockReport report : reports) {
@@ -198,7 +198,7 @@ final class ListCommand implements Callable<Integer> {
 
     // ---- printing ----
 
-    private void print(PrintWriter out, List<ReportView> shown, Ansi ansi) {
+    private void print(PrintWriter out, List<ReportView> shown, boolean coloured) {
         boolean waitedFor = shown.stream().anyMatch(finding -> finding.waiting() > 0);
         List<String[]> rows = new ArrayList<>();
         rows.add(waitedFor ? new String[] {"STATE", "AGE", "BY", "WAITING", "FILE"} : new String[] {"STATE", "AGE", "BY", "FILE"});
@@ -210,7 +210,7 @@ final class ListCommand implements Callable<Integer> {
             }
         }
         for (int i = 0; i < rows.size() && !shown.isEmpty(); i++) {
-            out.println(aligned(rows.get(i), widths, i == 0 ? null : shown.get(i - 1), ansi));
+            out.println(aligned(rows.get(i), widths, i == 0 ? null : shown.get(i - 1), coloured));
             if (i > 0 && isExplained(shown.get(i - 1))) {
                 toDo(out, shown.get(i - 1));
             }
@@ -234,12 +234,12 @@ final class ListCommand implements Callable<Integer> {
         return target.startsWith(directory) && !target.equals(directory) ? directory.relativize(target) : target;
     }
 
-    private static String aligned(String[] row, int[] widths, @Nullable ReportView finding, Ansi ansi) {
+    private static String aligned(String[] row, int[] widths, @Nullable ReportView finding, boolean coloured) {
         StringBuilder line = new StringBuilder();
         for (int column = 0; column < widths.length; column++) {
             // Padded first: what colours a text has no width.
             String cell = row[column] + " ".repeat(widths[column] - row[column].length());
-            line.append(finding != null && column == 0 ? finding.styled(ansi, cell) : cell).append("   ");
+            line.append(finding != null && column == 0 ? finding.styled(coloured, cell) : cell).append("   ");
         }
         return line.append(row[row.length - 1]).toString();
     }

@@ -4,11 +4,9 @@ import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Passwords;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ToolCommand;
-import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -89,19 +87,8 @@ public final class Main implements Callable<Integer> {
 
     /** Runs the tool and ends the JVM with its exit code. */
     public static void main(String[] args) {
-        nameTool();
+        Start.nameTool();
         System.exit(commandLine(args).setOut(Encoding.ofStdout().printer(System.out)).setErr(Encoding.ofStderr().printer(System.err)).execute(args));
-    }
-
-    /** Advice names the tool as its reader can start it from anywhere: by the launcher, which says where it is, or by the jar. */
-    private static void nameTool() {
-        String launcher = System.getProperty("sessionlock.tool", "");
-        String jar = System.getProperty("java.class.path", "");
-        if (!launcher.isEmpty()) {
-            ToolCommand.isLauncher(launcher);
-        } else if (jar.endsWith(".jar") && jar.indexOf(File.pathSeparatorChar) < 0) { // what -jar was given
-            ToolCommand.isJar(Path.of(jar).toAbsolutePath().normalize().toString());
-        }
     }
 
     /**
@@ -114,12 +101,25 @@ public final class Main implements Callable<Integer> {
         for (Class<?> command : named == null ? COMMANDS.values() : List.of(named)) {
             tool.addSubcommand(command);
         }
+        if (ToolCommand.isLaunched()) {
+            nameLauncher(tool);
+        }
         return tool
                 .setUsageHelpWidth(HELP_WIDTH)
                 .setExpandAtFiles(false) // a job's argument "@x" is the job's
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(Main::badUsage)
                 .setExecutionExceptionHandler(Main::failed);
+    }
+
+    /** Has the examples of the help name the launcher, as its user calls it. */
+    static void nameLauncher(CommandLine tool) {
+        String[] footer = tool.getCommandSpec().usageMessage().footer();
+        for (int i = 0; i < footer.length; i++) {
+            footer[i] = footer[i].replace(ToolCommand.ANYWHERE, "sessionlock");
+        }
+        tool.getCommandSpec().usageMessage().footer(footer);
+        tool.getSubcommands().values().forEach(Main::nameLauncher);
     }
 
     @Override

@@ -6,17 +6,15 @@ import dev.sessionlock.internal.directory.WaiterScanner;
 import dev.sessionlock.internal.seats.Inspector;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.WallClock;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import org.jetbrains.annotations.Nullable;
-import picocli.CommandLine.Help.Ansi;
 
 /**
  * A report as the tool shows it: for a person, or as a member of the JSON document.
@@ -27,9 +25,8 @@ import picocli.CommandLine.Help.Ansi;
  * @param waiters the processes that wait for it, {@link WaiterScanner#UNKNOWN_PID} for one whose id is not known; null if nobody has looked
  */
 record ReportView(Path target, LockReport report, Instant at, @Nullable List<Long> waiters) {
-    private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
-    private static final DateTimeFormatter DAY_AND_TIME =
-            DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss").withZone(ZoneId.systemDefault());
+    /** How wide the column of the labels is. */
+    private static final int LABEL = 10;
 
     ReportView(Path target, LockReport report, Instant at) {
         this(target, report, at, null);
@@ -75,9 +72,9 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
     // ---- for a person ----
 
     /** {@return a headline with the verdict, and below it, aligned, what is known} */
-    String text(Ansi ansi) {
+    String text(boolean coloured) {
         List<String> lines = new ArrayList<>();
-        lines.add(Printable.text(report.lockFile() == null ? report.name() : target.toString()) + ": " + styled(ansi, verdict()));
+        lines.add(Printable.text(report.lockFile() == null ? report.name() : target.toString()) + ": " + styled(coloured, verdict()));
         if (report.owner() != null) {
             owner(lines, report.owner());
         }
@@ -106,9 +103,9 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
         return report.state().name().replace('_', ' ').toLowerCase(Locale.ROOT);
     }
 
-    /** {@return a text in the colour of the verdict} */
-    String styled(Ansi ansi, String text) {
-        return ansi.string("@|" + style() + " " + text + "|@");
+    /** {@return a text in the colour of the verdict, if colours are wanted} */
+    String styled(boolean coloured, String text) {
+        return coloured ? Colours.styled(style(), text) : text;
     }
 
     private String style() {
@@ -148,12 +145,12 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
 
     /** What a record says may hold anything, also what moves the cursor. */
     static String line(String label, String value) {
-        return "  " + String.format("%-10s", label) + Printable.text(value);
+        return "  " + label + " ".repeat(Math.max(0, LABEL - label.length())) + Printable.text(value);
     }
 
     private String time(Instant instant) {
         boolean today = Duration.between(instant, at).abs().compareTo(Duration.ofHours(12)) < 0;
-        return (today ? TIME : DAY_AND_TIME).format(instant);
+        return today ? WallClock.time(instant) : WallClock.dayAndTime(instant);
     }
 
     // ---- for programs ----

@@ -24,6 +24,7 @@ public final class ToolDocuments {
     public static void main(String[] args) throws IOException {
         Path directory = Files.createDirectories(Path.of(args[0]));
         CommandLine tool = Main.commandLine();
+        Main.nameLauncher(tool); // beside which they lie
         Files.writeString(directory.resolve(NAME + ".1"), manPage(tool));
         Files.writeString(directory.resolve(NAME + "-completion.sh"), AutoComplete.bash(NAME, tool));
         Path launcher = Files.copy(Path.of(args[1]), directory.resolve(NAME), StandardCopyOption.REPLACE_EXISTING);

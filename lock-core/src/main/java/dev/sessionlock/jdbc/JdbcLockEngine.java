@@ -3,6 +3,7 @@ package dev.sessionlock.jdbc;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.SessionLock;
+import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
@@ -290,6 +291,7 @@ public final class JdbcLockEngine implements LockEngine {
 
     @Override
     public @NotNull LockNamespace pin(@NotNull LockId id) {
+        Loggers.load();
         return namespace;
     }
 

@@ -169,7 +169,7 @@ class HostileTextTest {
                 }
                 return null;
             });
-            Log log = new Log(logger);
+            Log log = new Log(() -> logger);
             log.debug("{} {}", 1, held);
             log.info("{}", EVIL);
             log.warn("{}", lock);

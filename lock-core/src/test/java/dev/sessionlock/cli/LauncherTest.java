@@ -143,7 +143,8 @@ class LauncherTest {
 
             Call call = call(link, "list");
 
-            assertThat(call.words()).contains("<" + place.toRealPath().resolve("sessionlock.jar") + ">", "<-Dsessionlock.tool=" + link + ">");
+            assertThat(call.words()).contains("<-Dsessionlock.tool=" + link + ">").containsSubsequence("<-cp>", "<" + place.toRealPath().resolve("sessionlock.jar") + ">",
+                    "<dev.sessionlock.cli.Start>", "<list>");
         }
 
         @Test
@@ -313,6 +314,8 @@ class LauncherTest {
         environment.put("SESSIONLOCK_CACHE", "off");
         Call cold = call("status", session.toString());
 
+        assertThat(call("list", "--help").out()).contains("\n  sessionlock list sessions\n").doesNotContain("java -jar");
+
         String quoted = "'" + launcher.toString().replace("'", "'\\''") + "'";
         String asJar = new String(new ProcessBuilder(System.getProperty("java.home") + "/bin/java", "-XX:TieredStopAtLevel=1", "-jar",
                 place.getFileName() + "/sessionlock.jar", "status", session.toString()).directory(scratch.toFile()).start()
@@ -322,6 +325,7 @@ class LauncherTest {
         assertThat(cold.out()).contains("foreign", "to do     " + quoted + " clear --yes " + scratch.toRealPath().resolve("session.jsonl"));
         assertThat(warm.out()).containsPattern("dev\\.sessionlock\\.internal\\.seats\\.Inspector source: shared objects file \\(top\\)")
                 .contains(cold.out().lines().findFirst().orElseThrow());
+        assertThat(warm.out()).as("a plain question loads no class that the archive cannot have").doesNotContain("picocli");
     }
 
     @Test
@@ -344,7 +348,7 @@ class LauncherTest {
                 path.append("\r\n  ").append(Path.of(entry).toUri());
             }
         }
-        String manifest = "Manifest-Version: 1.0\r\nMain-Class: " + Main.class.getName() + "\r\nClass-Path:" + wrapped(path) + "\r\n\r\n";
+        String manifest = "Manifest-Version: 1.0\r\nMain-Class: " + Start.class.getName() + "\r\nClass-Path:" + wrapped(path) + "\r\n\r\n";
         try (OutputStream out = Files.newOutputStream(jar); ZipOutputStream zip = new ZipOutputStream(out);
                 Stream<Path> files = Files.walk(classes)) {
             zip.putNextEntry(new ZipEntry("META-INF/MANIFEST.MF"));

@@ -41,6 +41,20 @@ class ListCommandTest {
         assertThat(directory.toFile().list()).containsExactly("session.jsonl");
     }
 
+    /** Root, and whoever looks with it, could lock; the gateway cannot. */
+    @Test
+    void folderThatItsOwnerMayNotUseIsNotAllWell() throws Exception {
+        Path inner = Files.createDirectory(directory.resolve(".session-locks"));
+        Files.setAttribute(inner, "unix:mode", 0500);
+        for (String[] options : new String[][] {{}, {"--older-than", "1m"}, {"--recursive"}}) {
+            Outcome outcome = list(options);
+            assertThat(outcome.exitCode()).as("%s", outcome).isEqualTo(2);
+            assertThat(outcome.err()).contains(inner + " has mode 500, so that not even its owner can lock here: chmod u+rwx " + inner);
+        }
+        Files.setAttribute(inner, "unix:mode", 0700);
+        assertThat(list("--older-than", "1m")).isEqualTo(new Outcome(0, "", ""));
+    }
+
     @Test
     void heldIsZeroAndAlignedAndSoAreDeadStrangersAndNonLocks() throws Exception {
         try (SessionLocks locks = SessionLocks.create();

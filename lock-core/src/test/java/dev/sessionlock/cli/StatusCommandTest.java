@@ -18,7 +18,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import picocli.CommandLine.Help.Ansi;
 
 class StatusCommandTest {
     private static final long NOBODY = 4_000_000_000L; // beyond any pid
@@ -154,10 +153,10 @@ class StatusCommandTest {
         ReportView finding = new ReportView(Path.of("x"), report, at);
 
         String word = state.name().toLowerCase().replace('_', ' ');
-        assertThat(finding.text(Ansi.OFF)).startsWith("x: " + word)
+        assertThat(finding.text(false)).startsWith("x: " + word)
                 .contains("(2 min 7 s)", "evil\\u001b[31m", "  evidence  a", "            b", "  to do     do this")
                 .doesNotContain("\u001b");
-        assertThat(finding.text(Ansi.ON)).contains("\u001b[").contains(word);
+        assertThat(finding.text(true)).contains("\u001b[").contains(word);
         assertThat(finding.needsPerson()).isEqualTo(List.of(State.EXPIRED, State.TORN, State.NOT_A_LOCK).contains(state));
         assertThat(withAdvice(report, "nothing: it gets well").needsPerson()).isFalse();
         assertThat(withAdvice(report, "").needsPerson()).isFalse();

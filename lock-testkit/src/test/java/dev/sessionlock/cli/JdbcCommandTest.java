@@ -64,7 +64,7 @@ class JdbcCommandTest {
 
     private Process start(Path output, String command, String... args) throws Exception {
         List<String> words = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",
-                "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"), Main.class.getName()));
+                "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path"), Main.class.getName()));
         words.addAll(words(command, args));
         return new ProcessBuilder(words).redirectErrorStream(true).redirectOutput(output.toFile()).start();
     }

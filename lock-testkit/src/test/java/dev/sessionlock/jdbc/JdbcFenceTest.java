@@ -13,6 +13,7 @@ import dev.sessionlock.testkit.ChildJvm;
 import dev.sessionlock.testkit.ChildScenario;
 import dev.sessionlock.testkit.InMemoryLocks;
 import dev.sessionlock.testkit.ParentJvm;
+import dev.sessionlock.testkit.SmallJvm;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -206,7 +207,7 @@ class JdbcFenceTest {
     @ParameterizedTest
     @ValueSource(strings = {"acquired", "fenced"})
     void clientThatFreezesPastItsLeaseWritesNothingWhenItWakes(String where) throws Exception {
-        try (ChildJvm client = ChildJvm.of(Writer.class).args(PostgresServer.url(), schema, where).start()) {
+        try (ChildJvm client = SmallJvm.of(Writer.class).args(PostgresServer.url(), schema, where).start()) {
             long token = client.awaitMark(where, PATIENCE).number(0);
             client.freeze();
             try (SessionLock next = locks.acquire("s", SHORT.withLease(Duration.ofSeconds(30))); Connection connection = transaction()) {

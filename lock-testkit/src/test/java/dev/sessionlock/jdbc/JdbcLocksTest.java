@@ -21,6 +21,7 @@ import dev.sessionlock.SessionLocks;
 import dev.sessionlock.testkit.ChildJvm;
 import dev.sessionlock.testkit.ChildScenario;
 import dev.sessionlock.testkit.ParentJvm;
+import dev.sessionlock.testkit.SmallJvm;
 import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -255,7 +256,7 @@ class JdbcLocksTest {
     void holderThatDiedOnThisMachineIsPassedOverAtOnceAndCleared() throws Exception {
         for (boolean cleared : List.of(true, false)) {
             long token;
-            try (ChildJvm child = ChildJvm.of(Holder.class).args(PostgresServer.url(), schema).start()) {
+            try (ChildJvm child = SmallJvm.of(Holder.class).args(PostgresServer.url(), schema).start()) {
                 token = child.awaitMark("held", PATIENCE).number(0);
                 List<ClearReport> refused = locks.clear("a", ClearOptions.forReal());
                 assertThat(refused).extracting(ClearReport::outcome).containsExactly(ClearReport.Outcome.REFUSED);

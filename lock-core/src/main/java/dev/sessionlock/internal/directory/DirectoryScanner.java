@@ -53,6 +53,8 @@ final class DirectoryScanner {
     /** The names in the directory and in our folder, if all locks are looked at: what is not among them need not be asked for. */
     private @Nullable Set<String> files;
     private @Nullable Set<String> innerFiles;
+    /** Of the names, each once. */
+    private final Map<String, Long> hashes = new HashMap<>();
     /** What the kernel said first. */
     private @Nullable KernelBytes firstBytes;
 
@@ -85,7 +87,7 @@ final class DirectoryScanner {
      * without either whose target is in the directory; by name}
      */
     Collection<LockSnapshot> ofAll() throws IOException {
-        files = namesIn(home);
+        files = namesIn(Files.newDirectoryStream(home));
         Set<String> locks = new TreeSet<>();
         for (String file : files) {
             if (file.endsWith(SUFFIX) && file.length() > SUFFIX.length()) {
@@ -122,16 +124,16 @@ final class DirectoryScanner {
     /** Our folder may be another user's, or just removed by hand: the records beside the targets are there all the same. */
     private Set<String> namesInInner() throws IOException {
         try {
-            return namesIn(inner);
+            return namesIn(FolderStream.open(inner, ""));
         } catch (AccessDeniedException | NoSuchFileException e) {
             return Set.of();
         }
     }
 
     /** {@return the names in a directory, but for those that this JVM cannot write down: {@link FileNames#locksWithoutText}} */
-    private static Set<String> namesIn(Path directory) throws IOException {
+    private static Set<String> namesIn(DirectoryStream<Path> directory) throws IOException {
         Set<String> names = new HashSet<>();
-        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+        try (DirectoryStream<Path> entries = directory) {
             for (Path entry : entries) {
                 if (FileNames.isText(entry.getFileName())) {
                     names.add(entry.getFileName().toString());
@@ -243,7 +245,7 @@ final class DirectoryScanner {
     }
 
     private long hash(String name) {
-        return LockName.hash(traits.foldsNames() ? LockName.fold(name) : name);
+        return hashes.computeIfAbsent(name, it -> LockName.hash(traits.foldsNames() ? LockName.fold(it) : it));
     }
 
     // ---- the kernel's word ----

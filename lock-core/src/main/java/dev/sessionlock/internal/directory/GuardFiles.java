@@ -417,8 +417,12 @@ final class GuardFiles {
 
     /** {@return the inode of a guard, for a look into {@code /proc/locks}; negative if there is none} */
     static long inode(Path dir, int guard) {
+        Path file = file(dir, guard);
+        if (!file.toFile().exists()) { // mostly: without an exception, of which a look would meet a hundred
+            return -1;
+        }
         try {
-            return ((Number) Files.getAttribute(file(dir, guard), "unix:ino", LinkOption.NOFOLLOW_LINKS)).longValue();
+            return ((Number) Files.getAttribute(file, "unix:ino", LinkOption.NOFOLLOW_LINKS)).longValue();
         } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
             return -1;
         }

@@ -575,7 +575,7 @@ public final class LockDirectory {
         DirectoryState changed = DirectoryState.of(inner);
         boolean any = known.any();
         if (!changed.equals(known.changed())) {
-            try (DirectoryStream<Path> all = Files.newDirectoryStream(inner, new NamePrefix("release-"))) {
+            try (DirectoryStream<Path> all = FolderStream.open(inner, "release-")) {
                 any = all.iterator().hasNext();
             } catch (DirectoryIteratorException e) {
                 throw e.getCause();
@@ -644,7 +644,7 @@ public final class LockDirectory {
     }
 
     private void sweepOld(String prefix, String time) throws IOException {
-        try (DirectoryStream<Path> left = Files.newDirectoryStream(mode.inner(), new NamePrefix(prefix))) {
+        try (DirectoryStream<Path> left = FolderStream.open(mode.inner(), prefix)) {
             for (Path path : left) {
                 if (isOld(path, time)) {
                     Files.deleteIfExists(path);

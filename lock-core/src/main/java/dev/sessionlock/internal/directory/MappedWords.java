@@ -71,11 +71,18 @@ final class MappedWords implements TableWords {
     /** As many calls as it takes until C1 compiles a method. */
     private static final int CALLS_UNTIL_COMPILED = 300;
 
-    static {
-        // A millisecond once a JVM, so that the first compare-and-sets are not interpreted for long.
-        MappedWords nowhere = new MappedWords((MappedByteBuffer) ByteBuffer.allocateDirect(2 * LINE), null, null);
-        for (int i = 0; i < CALLS_UNTIL_COMPILED; i++) {
-            nowhere.replace(LINE, i, i + 1L);
+    /** Loaded before a table is opened to be written. Who only looks does without: an answer of the tool's would take a tenth longer. */
+    private static final class Compiled {
+        static {
+            // A few milliseconds once a JVM, so that the first compare-and-sets are not interpreted for long.
+            MappedWords nowhere = new MappedWords((MappedByteBuffer) ByteBuffer.allocateDirect(2 * LINE), null, null);
+            for (int i = 0; i < CALLS_UNTIL_COMPILED; i++) {
+                nowhere.replace(LINE, i, i + 1L);
+            }
+        }
+
+        static void require() {
+            // its loading does it
         }
     }
 
@@ -104,6 +111,9 @@ final class MappedWords implements TableWords {
     }
 
     static TableWords open(Path path, int size, boolean readOnly, TableFile.Access access) throws IOException {
+        if (!readOnly) {
+            Compiled.require();
+        }
         TableFile file = TableFile.at(path, size); // before it is opened: if it is replaced in between, the keeper sees two that differ
         boolean interrupted = Thread.interrupted();
         try {

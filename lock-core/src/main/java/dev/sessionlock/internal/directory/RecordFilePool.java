@@ -355,7 +355,7 @@ final class RecordFilePool {
     /** Deletes the claims of processes that are gone, but for those that are still linked in a lock's place. */
     void sweep() throws IOException {
         Set<Long> seen = new HashSet<>();
-        try (DirectoryStream<Path> all = Files.newDirectoryStream(dir, new NamePrefix(PREFIX))) {
+        try (DirectoryStream<Path> all = FolderStream.open(dir, PREFIX)) {
             for (Path path : all) {
                 long owner = processOf(path);
                 if (owner >= 0 && seen.add(owner)) {
@@ -371,7 +371,7 @@ final class RecordFilePool {
             if (!gone.tryProcess(owner)) {
                 return;
             }
-            try (DirectoryStream<Path> litter = Files.newDirectoryStream(dir, new NamePrefix(PREFIX + Long.toHexString(owner) + "-"))) {
+            try (DirectoryStream<Path> litter = FolderStream.open(dir, PREFIX + Long.toHexString(owner) + "-")) {
                 for (Path path : litter) {
                     if (path.toString().endsWith(LINK_PROBE) || links(path) < 2) {
                         deleteUnlessFull(path);
@@ -403,7 +403,7 @@ final class RecordFilePool {
         if (links(path) < 2) {
             return false;
         }
-        try (DirectoryStream<Path> all = Files.newDirectoryStream(dir, new NamePrefix(PREFIX))) {
+        try (DirectoryStream<Path> all = FolderStream.open(dir, PREFIX)) {
             for (Path claim : all) {
                 if (key.equals(FileKey.ofOrNull(claim))) {
                     return true;

@@ -700,7 +700,7 @@ final class SharedTable {
 
     /** What was left by those who were killed while they made a board. */
     private static void sweepUnfinished(Path dir) throws IOException {
-        try (DirectoryStream<Path> left = Files.newDirectoryStream(dir, new NamePrefix(FILE))) {
+        try (DirectoryStream<Path> left = FolderStream.open(dir, FILE)) {
             for (Path path : left) {
                 if (path.getFileName().toString().contains(UNFINISHED)) {
                     deleteIfAllowed(path);

@@ -86,6 +86,7 @@ public final class FileEngine implements LockEngine {
 
     @Override
     public LockNamespace pin(LockId id) throws IOException {
+        Loggers.load();
         return viewOf(directories.pin(id.parent(), id.networkAllowed()));
     }
 

@@ -20,11 +20,10 @@ import dev.sessionlock.internal.system.RunningProgram.Service;
 import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.ToolCommand;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.internal.system.WallClock;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -36,7 +35,6 @@ public final class Inspector {
     private static final String ASKS = "   # asks it to let go";
     /** For so long a lock of another program that does not say so itself is nobody's business: as long as one of ours by default. */
     private static final Duration FOREIGN_HOLD = LockOptions.defaults().maxHold();
-    private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
 
     private final LockSnapshot seen;
     private final ProcessTable processes;
@@ -332,7 +330,7 @@ public final class Inspector {
 
     private static String ending(LockRecord record) {
         return record.maxHoldMs() < 0 || record.maxHoldMs() > Long.MAX_VALUE - Math.max(0, record.createdAt()) ? "; it may be held without limit"
-                : "; it ends at the latest at " + TIME.format(Instant.ofEpochMilli(record.createdAt() + record.maxHoldMs())) + " (maxHold)";
+                : "; it ends at the latest at " + WallClock.time(Instant.ofEpochMilli(record.createdAt() + record.maxHoldMs())) + " (maxHold)";
     }
 
     private static String seconds(long nanos) {
@@ -454,7 +452,7 @@ public final class Inspector {
         }
         boolean withoutByte = seen.owners() != null && kernelOwner(0) == null && kernelOwner(1) == null && holder.leaseUntil() != null;
         return letGo + ASKS + (withoutByte ? ", if it lives; else the next acquisition replaces its record once its lease is over ("
-                + TIME.format(holder.leaseUntil()) + ")" : isAlive() ? "; what it is busy with: jstack " + holder.pid() : "");
+                + WallClock.time(holder.leaseUntil()) + ")" : isAlive() ? "; what it is busy with: jstack " + holder.pid() : "");
     }
 
     private String expired(long pid) {

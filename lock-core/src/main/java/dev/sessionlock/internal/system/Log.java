@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.system;
 
+import java.util.function.Supplier;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
@@ -9,37 +10,49 @@ import org.slf4j.Logger;
  * values may be a throwable, as in SLF4J.
  */
 public final class Log {
-    private final Logger logger;
+    private final Supplier<Logger> source;
+    private volatile @Nullable Logger logger;
 
-    public Log(@NotNull Logger logger) {
-        this.logger = logger;
+    /** @param source tells the logger, when something is logged first; the same one each time */
+    public Log(@NotNull Supplier<Logger> source) {
+        this.source = source;
+    }
+
+    /** {@return the logger, found by now} */
+    Logger logger() {
+        Logger known = logger;
+        if (known == null) {
+            known = source.get();
+            logger = known;
+        }
+        return known;
     }
 
     public boolean isDebugEnabled() {
-        return logger.isDebugEnabled();
+        return logger().isDebugEnabled();
     }
 
     public void debug(@NotNull String format, @Nullable Object... values) {
-        if (logger.isDebugEnabled()) {
-            logger.debug(format, printable(values));
+        if (logger().isDebugEnabled()) {
+            logger().debug(format, printable(values));
         }
     }
 
     public void info(@NotNull String format, @Nullable Object... values) {
-        if (logger.isInfoEnabled()) {
-            logger.info(format, printable(values));
+        if (logger().isInfoEnabled()) {
+            logger().info(format, printable(values));
         }
     }
 
     public void warn(@NotNull String format, @Nullable Object... values) {
-        if (logger.isWarnEnabled()) {
-            logger.warn(format, printable(values));
+        if (logger().isWarnEnabled()) {
+            logger().warn(format, printable(values));
         }
     }
 
     public void error(@NotNull String format, @Nullable Object... values) {
-        if (logger.isErrorEnabled()) {
-            logger.error(format, printable(values));
+        if (logger().isErrorEnabled()) {
+            logger().error(format, printable(values));
         }
     }
 

@@ -5,10 +5,19 @@ import org.slf4j.LoggerFactory;
 /** The loggers of the library. Their names are public: users configure by them, and they outlive the classes that log. */
 public final class Loggers {
     /** What goes wrong on the way and is dealt with, and what becomes of the library's own threads and files. */
-    public static final Log LIBRARY = new Log(LoggerFactory.getLogger("dev.sessionlock"));
+    public static final Log LIBRARY = new Log(() -> LoggerFactory.getLogger("dev.sessionlock"));
     /** What happens to locks: waited for, acquired, released (debug); taken over (info); lost or leaked (warn). */
-    public static final Log EVENTS = new Log(LoggerFactory.getLogger("dev.sessionlock.events"));
+    public static final Log EVENTS = new Log(() -> LoggerFactory.getLogger("dev.sessionlock.events"));
 
     private Loggers() {
+    }
+
+    /**
+     * Finds them. To be called before the first lock is taken: when something is to be logged, there may be no descriptor left to load SLF4J by, and
+     * one of our locks may be held. Who only looks needs none, and SLF4J's search takes as long as the look.
+     */
+    public static void load() {
+        LIBRARY.logger();
+        EVENTS.logger();
     }
 }

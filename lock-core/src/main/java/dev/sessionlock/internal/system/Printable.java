@@ -54,7 +54,7 @@ public final class Printable {
 
     /** {@return a text as one word for a POSIX shell} Where it has what must not be shown, in the form <code>$'\033'</code> of bash, ksh and zsh. */
     public static @NotNull String shellWord(@NotNull String text) {
-        if (text.matches("[\\w@%+=:,./-]+")) {
+        if (isPlainWord(text)) {
             return text;
         } else if (firstHidden(text) == text.length()) {
             return "'" + text.replace("'", "'\\''") + "'";
@@ -74,6 +74,17 @@ public final class Printable {
             }
         }
         return word.append('\'').toString();
+    }
+
+    /** {@return whether a shell takes a text as it is} */
+    private static boolean isPlainWord(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (!(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || "_@%+=:,./-".indexOf(c) >= 0)) {
+                return false;
+            }
+        }
+        return !text.isEmpty();
     }
 
     /** Appends a character, or its escape, which is one in JSON and Java, too. */
@@ -113,6 +124,9 @@ public final class Printable {
 
     private static int firstHidden(String text) {
         int at = 0;
+        while (at < text.length() && text.charAt(at) >= ' ' && text.charAt(at) < 0x7f) { // mostly to the end
+            at++;
+        }
         while (at < text.length()) {
             int c = text.codePointAt(at);
             if (!isPrintable(c)) {

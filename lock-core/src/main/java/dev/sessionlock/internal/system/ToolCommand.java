@@ -7,9 +7,11 @@ import org.jetbrains.annotations.NotNull;
  * is, {@value #ANYWHERE}.
  */
 public final class ToolCommand {
-    private static final String ANYWHERE = "java -jar sessionlock.jar";
+    /** How it is started by its jar, wherever that is. */
+    public static final String ANYWHERE = "java -jar sessionlock.jar";
 
     private static volatile String command = ANYWHERE;
+    private static volatile boolean launched;
 
     private ToolCommand() {
     }
@@ -17,6 +19,12 @@ public final class ToolCommand {
     /** Notes that this process is the tool, started by a launcher. */
     public static void isLauncher(@NotNull String path) {
         command = Printable.shellWord(path);
+        launched = true;
+    }
+
+    /** {@return whether this process is the tool, started by a launcher} */
+    public static boolean isLaunched() {
+        return launched;
     }
 
     /** Notes that this process is the tool, started from its jar. */

@@ -1420,6 +1420,9 @@ final class LocalLock {
         engineLock.lock();
         try {
             if (held.isLive() && held.lost() == null) {
+                renewIfDue(held, held.token(), clock().nanos()); // the keeper, which never waits, would never find the turn free beside one that verifies in a loop
+            }
+            if (held.isLive() && held.lost() == null) {
                 engine.lookAfresh();
                 revokeUnlessIntact(held, true);
             }

@@ -3,6 +3,8 @@ package dev.sessionlock.internal.seats;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
+import java.util.Map;
+import java.util.stream.LongStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -13,19 +15,31 @@ import org.junit.jupiter.params.provider.EnumSource;
 class BrokenProtocolsTest {
     private static final long FIRST_SEED = 1;
     private static final int MOST_SCHEDULES = 40_000;
+    /**
+     * Of those schedules, the first that catches a protocol which others catch late; the default build begins with it, and saves the search.
+     * One that no longer catches costs that time and nothing else: then all are searched. The soak profile always searches.
+     */
+    private static final Map<BrokenProtocol, Long> CAUGHT_BY = Map.of(BrokenProtocol.RENEWALS_THAT_LET_THEIR_UNTIL_LAPSE, 6_329L,
+            BrokenProtocol.WORDS_OVERWRITTEN_BLINDLY, 25_511L);
 
     @ParameterizedTest
     @EnumSource
     void simulationCatches(BrokenProtocol broken) {
-        for (long seed = FIRST_SEED; seed < FIRST_SEED + MOST_SCHEDULES; seed++) {
+        for (long seed : seeds(broken)) {
             Schedule.Broken caught = run(seed, broken.breed());
             if (caught != null && broken.breaks().contains(caught.promise())) {
-                System.out.println(broken + ": caught after " + (seed - FIRST_SEED + 1) + " schedules; " + caught.getMessage());
+                System.out.println(broken + ": caught by schedule " + seed + "; " + caught.getMessage());
                 assertThat(run(seed, SimulatedStore::new)).as("the sound protocol on the schedule that broke the other").isNull();
                 return;
             }
         }
         fail("%s: not caught by %d schedules", broken, MOST_SCHEDULES);
+    }
+
+    private static long[] seeds(BrokenProtocol broken) {
+        LongStream all = LongStream.range(FIRST_SEED, FIRST_SEED + MOST_SCHEDULES);
+        Long first = Boolean.getBoolean("soak") ? null : CAUGHT_BY.get(broken);
+        return (first == null ? all : LongStream.concat(LongStream.of(first), all)).toArray();
     }
 
     private static Schedule.Broken run(long seed, Schedule.Breed breed) {

@@ -27,7 +27,8 @@ class SeatSimulationTest {
             return;
         }
         // Always the same ones: what millions of others bring to light must not meet whoever happens to build next.
-        simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", 100_000));
+        // More than BrokenProtocolsTest needs to catch any of the broken protocols.
+        simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 100_000 : 50_000));
     }
 
     @Test

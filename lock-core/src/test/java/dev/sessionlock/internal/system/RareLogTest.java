@@ -26,7 +26,7 @@ class RareLogTest {
                 logged.add(method.getName() + ' ' + MessageFormatter.arrayFormat((String) args[0], values).getMessage());
                 return null;
             });
-    private final RareLog rare = new RareLog(new Log(log), "could not look; trying again", now::get);
+    private final RareLog rare = new RareLog(new Log(() -> log), "could not look; trying again", now::get);
 
     @Test
     void firstTroubleIsLoggedAtOnceAndFurtherTroubleAfterHalfAMinuteWithItsNumber() {

@@ -87,6 +87,21 @@ class LocalLockTest {
         }
     }
 
+    /** The keeper never waits for the engine lock: a user who verifies in a loop has it nearly always, and must not lose its lease by that. */
+    @Test
+    void whoVerifiesRenewsWhatIsDue() throws Exception {
+        Thread user = Thread.currentThread();
+        AtomicInteger renewals = new AtomicInteger();
+        called = name -> renewals.addAndGet(name.equals("renew") && Thread.currentThread() == user ? 1 : 0);
+        try (SessionLocks locks = locks(); SessionLock lock = locks.acquire(session())) {
+            for (int i = 0; i < 20 && renewals.get() == 0; i++) { // unless the keeper has just renewed it
+                slept.addAndGet(TimeUnit.SECONDS.toNanos(15));
+                lock.verifyHeld();
+            }
+        }
+        assertThat(renewals).hasPositiveValue();
+    }
+
     @Test
     void removalByHandIsSaidToBeOneWhileTheLeaseRuns() throws Exception {
         try (SessionLocks locks = locks(); SessionLock lock = locks.acquire(dir.resolve("session.jsonl"))) {

@@ -1,6 +1,7 @@
 package dev.sessionlock.testkit.damage;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.sessionlock.cli.ToolInside;
 import dev.sessionlock.testkit.ChildJvm;
@@ -16,20 +17,25 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.awaitility.core.ConditionTimeoutException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
 /**
  * Every file that locks stand on, damaged in every way, under a JVM that holds, lingers, waits and cycles there. Never two holders; the session can be locked
@@ -38,7 +44,13 @@ import org.junit.jupiter.api.io.TempDir;
  *
  * <p>All are damaged at once, each in a directory of its own, so that all together take the time of one: the keeper's looks, not their sum.
  */
+@ResourceLock(DamageSweepTest.ONE_AT_A_TIME)
 class DamageSweepTest {
+    static final String ONE_AT_A_TIME = "sweep of damages"; // three at once would be more sessions than MOST_AT_ONCE
+    /** What the README's table "How long can a lock be stuck?" promises where another program cut or overwrote a file. */
+    private static final Duration PROMISED = Duration.ofSeconds(5);
+    /** So much later it may be on a machine that does much else. */
+    private static final int SLACK = 24;
     /** A keeper has looked closely, twice: every 5 s. */
     private static final Duration KEEPER_HAS_LOOKED = Duration.ofSeconds(6);
     /** {@code -Dsweep.only=GUARD.*HOLDS} repeats some of them. */
@@ -56,6 +68,12 @@ class DamageSweepTest {
         static Session in(Path directory, DamagedFile file, Damage damage, Life life) throws IOException {
             Path home = Files.createDirectories(directory.resolve(file + "." + damage + "." + life));
             return new Session(file, damage, life, home.resolve("session.jsonl"));
+        }
+
+        /** {@return whether who holds it must lose it: the table, by which it is held, says nothing any more} */
+        boolean losesWhatIsHeld() {
+            return (file == DamagedFile.TABLE || file == DamagedFile.FURTHER_TABLE) && EnumSet.of(Damage.CUT_TO_NOTHING, Damage.CUT_IN_THE_MIDDLE, Damage.ZEROED,
+                    Damage.FILLED).contains(damage);
         }
 
         Path older() {
@@ -117,6 +135,7 @@ class DamageSweepTest {
 
     @Test
     @Tag("soak")
+    @Timeout(value = 1, unit = TimeUnit.HOURS)
     void sessionsCanBeLockedAgainWhateverTheJvmDid() throws Exception {
         List<Session> all = all(damage -> !needsAnotherUser(damage));
         for (int from = 0; from < all.size(); from += MOST_AT_ONCE) {
@@ -129,32 +148,41 @@ class DamageSweepTest {
     private void sweep(List<Session> sessions, ChildJvm.Builder jvm) throws Exception {
         Troubles troubles = new Troubles();
         try (MutualExclusionWitness witness = MutualExclusionWitness.open();
-                Jvm victim = new Jvm(jvm.args(witness.address()).name("victim").start());
-                Jvm other = new Jvm(jvm.args(witness.address()).name("other").start())) {
+                Jvm victim = new Jvm("victim", jvm.args(witness.address()).name("victim").start());
+                Jvm other = new Jvm("other", jvm.args(witness.address()).name("other").start())) {
             prepare(sessions, victim, other, troubles);
             say("damage", sessions.size());
+            victim.ask("forget-losses", List.of());
+            other.ask("forget-losses", List.of());
+            Map<Session, Long> damagedAt = new HashMap<>();
             for (Session session : sessions) {
+                damagedAt.put(session, System.currentTimeMillis());
                 damage(session);
             }
             List<Session> ill = sessions.stream().filter(session -> session.damage().isObstacle()).toList();
             List<Session> well = sessions.stream().filter(session -> !session.damage().isObstacle()).toList();
             Thread.sleep(300);
             askTheTool(sessions, troubles);
-            try (Jvm late = new Jvm(jvm.args(witness.address()).name("late").start())) {
+            try (Jvm late = new Jvm("late", jvm.args(witness.address()).name("late").start())) {
                 List<Session> wanted = sessions.stream().filter(session -> session.life() != Life.WAITS).toList();
                 late.ask("cycle", sessions); // beside the holder, until the keepers have looked
                 other.ask("cycle", wanted);
                 Thread.sleep(KEEPER_HAS_LOOKED.toMillis());
+                mustBeLostInTime(damagedAt, victim, other, troubles);
                 say("let go", sessions.size());
                 List<Call> lettingGo = begin(List.of(victim, other, late), "let-go", sessions);
                 for (Call call : lettingGo) {
                     troubles.add("is not let go", call.answer());
                 }
                 say("use", sessions.size());
+                long askedAt = System.currentTimeMillis();
                 List<Call> wells = begin(List.of(victim, other, late), "use", well);
                 List<Call> ills = begin(List.of(victim, other, late), "use", ill);
                 for (Call call : wells) {
                     troubles.add("cannot be locked again", call.answer());
+                }
+                for (Jvm each : List.of(victim, other, late)) {
+                    mustBeHadInTime(well, askedAt, each, troubles);
                 }
                 for (Call call : ills) {
                     troubles.addUnlessTold(ill, call.answer());
@@ -198,6 +226,57 @@ class DamageSweepTest {
         }
         assertThat(elsewhere).hasContent("somebody's file");
         assertThat(troubles.told).as("%d of %d sessions:\n%s", troubles.told.size(), sessions.size(), troubles).isEmpty();
+    }
+
+    // ---- how long it takes ----
+
+    /** Whoever held it when the table was cut or overwritten has noticed by now. */
+    private static void mustBeLostInTime(Map<Session, Long> damagedAt, Jvm victim, Jvm other, Troubles troubles) throws Exception {
+        Map<Session, Jvm> holders = new HashMap<>();
+        damagedAt.keySet().stream().filter(Session::losesWhatIsHeld).filter(session -> session.life() == Life.HOLDS || session.life() == Life.WAITS)
+                .forEach(session -> holders.put(session, session.life() == Life.HOLDS ? victim : other));
+        Map<Session, Long> lostAfter = new HashMap<>();
+        try {
+            await().atMost(PROMISED.multipliedBy(SLACK)).until(() -> {
+                for (Jvm jvm : List.of(victim, other)) {
+                    Map<String, String> lost = jvm.ask("lost", List.of());
+                    holders.forEach((session, holder) -> {
+                        String at = lost.get(session.path().toString());
+                        if (holder == jvm && at != null) {
+                            lostAfter.put(session, Long.parseLong(at) - damagedAt.get(session));
+                        }
+                    });
+                }
+                return lostAfter.size() == holders.size();
+            });
+        } catch (ConditionTimeoutException e) {
+            holders.keySet().stream().filter(session -> !lostAfter.containsKey(session))
+                    .forEach(session -> troubles.add(session, "what was held is not lost within " + PROMISED.multipliedBy(SLACK)));
+        }
+        sayLongest("what was held by a damaged table was lost after", lostAfter);
+    }
+
+    /** Whoever asks once it is let go gets in, though the table has to be made anew for it. */
+    private static void mustBeHadInTime(List<Session> well, long askedAt, Jvm jvm, Troubles troubles) throws Exception {
+        Map<String, String> had = jvm.ask("had", List.of());
+        Map<Session, Long> hadAfter = new HashMap<>();
+        for (Session session : well) {
+            String at = had.get(session.path().toString());
+            if (at != null) { // else it was told already
+                hadAfter.put(session, Long.parseLong(at) - askedAt);
+            }
+        }
+        hadAfter.forEach((session, after) -> {
+            if (after > Gateway.PATIENCE.toMillis()) {
+                troubles.add(session, "could be locked only after " + after + " ms");
+            }
+        });
+        sayLongest("the " + jvm.name + " JVM had its locks after", hadAfter);
+    }
+
+    private static void sayLongest(String what, Map<Session, Long> after) {
+        after.entrySet().stream().max(Map.Entry.comparingByValue()).ifPresent(longest -> System.out.printf("%tT.%<tL %s at most %d ms (%s, of %d)%n",
+                System.currentTimeMillis(), what, longest.getValue(), longest.getKey(), after.size()));
     }
 
     private static void mustHaveTheirBytes(Jvm holder, List<Session> sessions, Troubles troubles) throws IOException, InterruptedException {
@@ -355,9 +434,11 @@ class DamageSweepTest {
 
     private final class Jvm implements AutoCloseable {
         private final ChildJvm jvm;
+        private final String name;
         private final AtomicLong calls = new AtomicLong();
 
-        Jvm(ChildJvm jvm) {
+        Jvm(String name, ChildJvm jvm) {
+            this.name = name;
             this.jvm = jvm;
         }
 

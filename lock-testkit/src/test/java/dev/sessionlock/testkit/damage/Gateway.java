@@ -29,9 +29,10 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class Gateway implements ChildScenario {
     static final Duration LEASE = Duration.ofSeconds(5);
+    private static final Duration LONG_LEASE = Duration.ofMinutes(3);
     static final Duration GRACE = Duration.ofMillis(200);
     /** No lock is stuck for so long, whatever the machine. */
-    static final Duration PATIENCE = Duration.ofSeconds(60);
+    static final Duration PATIENCE = Duration.ofMinutes(2);
     static final String NONE = "-";
 
     private static final LockOptions OPTIONS = LockOptions.defaults().withLease(LEASE).withRevokeGrace(GRACE).withTimeout(Duration.ofSeconds(1));
@@ -42,6 +43,10 @@ final class Gateway implements ChildScenario {
     private final Set<String> taken = ConcurrentHashMap.newKeySet();
     private final Map<String, Thread> busy = new ConcurrentHashMap<>();
     private final Map<String, String> escaped = new ConcurrentHashMap<>();
+    /** When what was held was lost for the first time, by the wall clock, which the other JVMs have, too. */
+    private final Map<String, Long> lost = new ConcurrentHashMap<>();
+    /** When it could be locked for the first time since it was asked for in the command that is carried out. */
+    private final Map<String, Long> had = new ConcurrentHashMap<>();
     private volatile boolean letsGo;
     private ParentJvm parent;
     private WitnessedHolder me;
@@ -73,6 +78,9 @@ final class Gateway implements ChildScenario {
                 case "use" -> answers = each(sessions, this::use);
                 case "try" -> answers = each(sessions, this::tryOnce);
                 case "escaped" -> answers = new TreeMap<>(escaped);
+                case "forget-losses" -> lost.clear();
+                case "lost" -> answers = asText(lost);
+                case "had" -> answers = asText(had);
                 default -> throw new IllegalArgumentException(command);
             }
         } catch (Exception e) {
@@ -81,6 +89,12 @@ final class Gateway implements ChildScenario {
         StringBuilder text = new StringBuilder();
         answers.forEach((session, answer) -> text.append(session).append('\t').append(answer.replace('\n', ' ')).append('\n'));
         parent.mark("done-" + number, text.isEmpty() ? NONE : URLEncoder.encode(text.toString(), StandardCharsets.UTF_8));
+    }
+
+    private static Map<String, String> asText(Map<String, Long> times) {
+        Map<String, String> text = new TreeMap<>();
+        times.forEach((session, millis) -> text.put(session, Long.toString(millis)));
+        return text;
     }
 
     // ---- on many threads at once ----
@@ -174,8 +188,9 @@ final class Gateway implements ChildScenario {
 
     // ---- what is done with a session ----
 
+    /** With a lease of which no test sees the end: a holder that has lost its lock has noticed why, and not just that its time is over. */
     private static LockOptions inNoHurry() {
-        return OPTIONS.withMaxHold(LockOptions.UNLIMITED);
+        return OPTIONS.withMaxHold(LockOptions.UNLIMITED).withLease(LONG_LEASE);
     }
 
     /** Until it is let go; one that is lost is taken again. */
@@ -191,6 +206,9 @@ final class Gateway implements ChildScenario {
                 visit.leaving();
                 return null;
             } catch (LockException e) {
+                if (e instanceof LockLostException) {
+                    lost.putIfAbsent(session.toString(), System.currentTimeMillis());
+                }
                 told(session.toString(), e); // it goes on waiting, or has lost it and wants it again
                 Thread.sleep(20);
             } finally {
@@ -236,6 +254,7 @@ final class Gateway implements ChildScenario {
     private String use(Path session) throws Exception {
         String last = null;
         int good = 0;
+        had.remove(session.toString());
         for (long end = System.nanoTime() + PATIENCE.toNanos(); good < GOOD_VISITS; ) {
             try (SessionLock lock = locks.acquire(session, OPTIONS)) {
                 WitnessedHolder.Visit<LockLostException> visit = me.entered(session.toString(), lock.token(), lock::ensureHeld);
@@ -243,6 +262,7 @@ final class Gateway implements ChildScenario {
                 LockReport report = locks.inspect(session);
                 visit.stillIn();
                 visit.leaving();
+                had.putIfAbsent(session.toString(), System.currentTimeMillis());
                 good++;
                 if (report.state() == LockReport.State.FREE) {
                     return "inspect says that it is free while it is held";

@@ -23,7 +23,8 @@ class SpringBootTest {
 
     @Test
     void requestsInFlightAreWritten() throws Exception {
-        try (ChildJvm gateway = ChildJvm.of(Gateway.class).args(dir.toString()).start()) {
+        try (ChildJvm gateway = ChildJvm.of(Gateway.class).jvmArgs("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+                .args(dir.toString()).start()) {
             URI messages = URI.create("http://127.0.0.1:" + gateway.awaitMark("serves", PATIENCE).number(0) + "/messages");
             CompletableFuture<HttpResponse<String>> holding = send(messages, "?session=a.jsonl&before=0&within=3000", "held over the end");
             gateway.awaitMark("locked", PATIENCE);

@@ -378,7 +378,7 @@ class VerdictTest {
     private String status(Path jar, int exit) throws IOException, InterruptedException {
         TreeMap<String, String> before = listing();
         Process tool = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m", "-XX:TieredStopAtLevel=1",
-                "-jar", jar.toString(), "status", "--json", session.toString()).redirectErrorStream(true).start();
+                "-XX:+UseSerialGC", "-jar", jar.toString(), "status", "--json", session.toString()).redirectErrorStream(true).start();
         String said = new String(tool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(tool.waitFor()).as(said).isEqualTo(exit);
         assertThat(listing().keySet()).isEqualTo(before.keySet());

@@ -1,0 +1,55 @@
+package dev.sessionlock.internal.directory;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.util.Iterator;
+import org.jetbrains.annotations.NotNull;
+
+/**
+ * Those files in {@code .session-locks} whose names begin with a prefix. Java opens a directory as it opens any file: one in whose place somebody has put a
+ * FIFO would hold up the thread, and the lock that it keeps meanwhile, until somebody writes to it. With "." behind the name nothing but a directory is opened.
+ */
+final class FolderStream implements DirectoryStream<Path> {
+    private final Path folder;
+    private final DirectoryStream<Path> entries;
+
+    private FolderStream(Path folder, DirectoryStream<Path> entries) {
+        this.folder = folder;
+        this.entries = entries;
+    }
+
+    static @NotNull DirectoryStream<Path> open(Path folder, String prefix) throws IOException {
+        try {
+            return new FolderStream(folder, Files.newDirectoryStream(folder.resolve("."), new NamePrefix(prefix)));
+        } catch (NotDirectoryException e) {
+            throw new NotDirectoryException(folder.toString());
+        } catch (NoSuchFileException e) {
+            throw new NoSuchFileException(folder.toString());
+        }
+    }
+
+    @Override
+    public Iterator<Path> iterator() {
+        Iterator<Path> all = entries.iterator();
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return all.hasNext();
+            }
+
+            @Override
+            public Path next() {
+                return folder.resolve(all.next().getFileName());
+            }
+        };
+    }
+
+    @Override
+    public void close() throws IOException {
+        entries.close();
+    }
+}
