@@ -28,17 +28,19 @@ import org.jetbrains.annotations.Nullable;
  *     the JVM: after a thousand accesses and more, or in some other code much later. Until then a read returns whatever the register held, and a
  *     compare-and-set says yes or no at random.
  * <li>A compare-and-set in the interpreter ends the JVM. ({@code Unsafe_CompareAndSetLong} is the one access that HotSpot does not guard.)
- * </ul> So neither the error nor a result can be relied on. Each access is checked by a bulk copy of a word into an array that held another value
- * before: if the copy fails, the array stays as it was, in every kind of code. Only then is the JVM {@linkplain #isErrorPending asked} for its error,
- * which is caught here and does not reach the user later.
+ * </ul>
+ * So neither the error nor a result can be relied on. Each access is checked by a bulk copy of a word into an array that held another value before:
+ * if the copy fails, the array stays as it was, in every kind of code. Only then is the JVM {@linkplain #isErrorPending asked} for its error, which
+ * is caught here and does not reach the user later.
  * <ul>
  * <li>After a read: a copy from the same entry. A page that is there afterwards was there before, since a file that was cut short stays so, unless it
  *     is filled again in the same moment; then the error tells.
  * <li>Before a compare-and-set: a random number is written to a spare word of the same entry and copied back. Only if that works, so that the page is
  *     there and takes writes, may the compare-and-set run. Afterwards its word is copied, too.
- * </ul> What remains: a file that is cut short in the instant between that check and a compare-and-set in the interpreter ends the JVM. So
- * {@link #replace} is compiled before it is used. A JVM that only interprets ({@code -Xint}), and takes and frees a lock without a pause, has that
- * instant in each cycle. Where the disk can make a page unwritable at any time, a file is not mapped for writing at all: see {@link PositionedWords}.
+ * </ul>
+ * What remains: a file that is cut short in the instant between that check and a compare-and-set in the interpreter ends the JVM. So {@link #replace}
+ * is compiled before it is used. A JVM that only interprets ({@code -Xint}), and takes and frees a lock without a pause, has that instant in each
+ * cycle. Where the disk can make a page unwritable at any time, a file is not mapped for writing at all: see {@link PositionedWords}.
  *
  * <p><b>When the disk does not answer.</b> A store to a page that the kernel has written back since the last store is a fault, in which the file
  * system may wait for its disk. To the JVM, a thread that waits there runs Java code; the next garbage collection waits for it, and every thread of

@@ -54,8 +54,9 @@ import org.jetbrains.annotations.Nullable;
  *     killed.
  * <li>Two entries of one lock are left by a process that was killed between claiming and looking, and by versions before November 2026. Any process
  *     that meets them clears those whose expiries are past. While two are in use, nobody gets in.
- * </ul> A slot that was freed may still have an old token and waiter mark for the next lock: tokens only grow, and a waiter mark counts for a fifth
- * of a second. A late write of a former owner may be there, too. It is withdrawn when its process sees that the entry is gone. Until then, or if that
+ * </ul>
+ * A slot that was freed may still have an old token and waiter mark for the next lock: tokens only grow, and a waiter mark counts for a fifth of a
+ * second. A late write of a former owner may be there, too. It is withdrawn when its process sees that the entry is gone. Until then, or if that
  * process is killed, it is an expiry like any other that dead processes leave behind.
  *
  * <p>Words are in the byte order of the machine: the file is shared by the processes of one machine only.

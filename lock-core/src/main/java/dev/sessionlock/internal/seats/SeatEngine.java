@@ -418,8 +418,8 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * Finishes what a throwable has interrupted. Afterwards nothing of the lock is ours except the hold that was given out, what waits in {@link
-     * #pendingDeletes}, and bytes acquired ahead.
+     * Finishes what a throwable has interrupted. Afterwards nothing of the lock is ours except the hold that was given out, what waits in
+     * {@link #pendingDeletes}, and bytes acquired ahead.
      */
     private void releaseFailedAttempt() throws IOException {
         SeatAttempt left = attempt;
@@ -574,8 +574,8 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * Deletes what a dead owner left. Byte 0 keeps out our own processes. Other programs, which judge and unlink, are kept out by the {@code
-     * .reclaim} directory, which they expect to see.
+     * Deletes what a dead owner left. Byte 0 keeps out our own processes. Other programs, which judge and unlink, are kept out by the
+     * {@code .reclaim} directory, which they expect to see.
      */
     private boolean reclaim(Found found) throws IOException {
         SeatAttempt mine = attempt;
