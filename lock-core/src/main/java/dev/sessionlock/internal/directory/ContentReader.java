@@ -79,7 +79,7 @@ final class ContentReader {
         if (pid == null || pid <= 0 || !(members.get("createdAt") instanceof String)) {
             return new LockContent.NotALock("a JSON file that names no process");
         }
-        return stranger(pid, members);
+        return foreign(pid, members);
     }
 
     /** Recognized by any of the members that only we write: in a half-done rewrite some are missing, or two names have run into one. */
@@ -87,7 +87,7 @@ final class ContentReader {
         return ONLY_OURS.stream().anyMatch(members::containsKey) || members.containsKey("v") && members.containsKey("token");
     }
 
-    private static LockContent stranger(long pid, Map<String, Object> members) {
+    private static LockContent foreign(long pid, Map<String, Object> members) {
         return new LockContent.Foreign(pid, instant(members, "createdAt"), orNegative(number(members, "starttime")),
                 orNegative(number(members, "maxHoldMs")));
     }
@@ -109,7 +109,7 @@ final class ContentReader {
         Long pid = number(members, "pid");
         Long version = number(members, "v");
         if (pid != null && version != null && version != RecordCodec.VERSION) {
-            return stranger(pid, members); // a later version of this library: respected like a foreign lock
+            return foreign(pid, members); // a later version of this library: respected like a foreign lock
         }
         LockRecord record = record(members);
         return record == null ? new LockContent.Torn("it lacks what a record must say") : new LockContent.Ours(record);

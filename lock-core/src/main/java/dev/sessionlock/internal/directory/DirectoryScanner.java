@@ -64,10 +64,10 @@ final class DirectoryScanner {
             throw FileMode.notADirectory(inner, null); // nobody can lock here: "no locks" would be wrong
         }
         this.traits = used ? FileSystemTraits.of(home) : new FileSystemTraits(null, false);
-        this.table = used ? boardOf(inner, self) : null;
+        this.table = used ? tableOf(inner, self) : null;
     }
 
-    private static @Nullable SharedTable boardOf(Path inner, ProcessIdentity self) throws IOException {
+    private static @Nullable SharedTable tableOf(Path inner, ProcessIdentity self) throws IOException {
         try {
             return SharedTable.openToLook(inner, self);
         } catch (NoSuchFileException | FileNotFoundException e) {
@@ -156,17 +156,17 @@ final class DirectoryScanner {
             long now = Clock.SYSTEM.nanos(); // before everything else: a lease that is renewed meanwhile then only looks longer
             List<RecordsFound> seen = new ArrayList<>(open.size());
             for (String name : open) {
-                seen.add(sight(name, round > 1 || innerFiles == null || innerFiles.contains(TAKEOVER + name)));
+                seen.add(read(name, round > 1 || innerFiles == null || innerFiles.contains(TAKEOVER + name)));
             }
             KernelBytes bytes = used ? readBytes() : KernelBytes.NONE;
             firstBytes = firstBytes == null ? bytes : firstBytes;
             List<String> again = new ArrayList<>();
-            for (RecordsFound sighting : seen) {
-                LockSnapshot snapshot = glance(sighting, bytes, now);
-                if (round == ROUNDS || !isTorn(sighting) && (agrees(snapshot) || isStill(sighting))) {
-                    settled.put(sighting.name(), snapshot);
+            for (RecordsFound found : seen) {
+                LockSnapshot snapshot = snapshot(found, bytes, now);
+                if (round == ROUNDS || !isTorn(found) && (agrees(snapshot) || isStill(found))) {
+                    settled.put(found.name(), snapshot);
                 } else {
-                    again.add(sighting.name());
+                    again.add(found.name());
                 }
             }
             if (!again.isEmpty()) {
@@ -177,7 +177,7 @@ final class DirectoryScanner {
         return settled;
     }
 
-    private RecordsFound sight(String name, boolean alsoTakeover) throws IOException {
+    private RecordsFound read(String name, boolean alsoTakeover) throws IOException {
         Found record = FileLockStore.readOnce(home.resolve(name + SUFFIX));
         return new RecordsFound(name, record, used && alsoTakeover ? takeover(name) : null);
     }
@@ -188,8 +188,8 @@ final class DirectoryScanner {
     }
 
     /** Perhaps it was read while its owner rewrote it. */
-    private static boolean isTorn(RecordsFound sighting) {
-        return isTorn(sighting.record()) || isTorn(sighting.takeover());
+    private static boolean isTorn(RecordsFound found) {
+        return isTorn(found.record()) || isTorn(found.takeover());
     }
 
     private static boolean isTorn(@Nullable Found found) {
@@ -211,7 +211,7 @@ final class DirectoryScanner {
 
     /** {@return whether the file read before the kernel was asked is still there: then it was there when the kernel was asked} */
     private boolean isStill(RecordsFound before) throws IOException {
-        RecordsFound now = sight(before.name(), true);
+        RecordsFound now = read(before.name(), true);
         return isSame(before.record(), now.record()) && isSame(before.takeover(), now.takeover());
     }
 
@@ -224,14 +224,14 @@ final class DirectoryScanner {
         return one.key().equals(other.key()) && (sameHold || Objects.equals(one.content(), other.content()));
     }
 
-    private LockSnapshot glance(RecordsFound sighting, @Nullable KernelBytes bytes, long now) throws IOException {
-        String name = sighting.name();
+    private LockSnapshot snapshot(RecordsFound found, @Nullable KernelBytes bytes, long now) throws IOException {
+        String name = found.name();
         long h = used ? hash(name) : 0;
         TableEntry entry = table == null ? null : table.find(h);
         return new LockSnapshot(
                 home.resolve(name),
-                sighting.record(),
-                sighting.takeover(),
+                found.record(),
+                found.takeover(),
                 bytes == null ? null : List.of(bytes.holders(h, 0), bytes.holders(h, 1)),
                 entry == null ? List.of(0L, 0L) : List.of(entry.expiry(0), entry.expiry(1)),
                 table == null || table.comparable(),

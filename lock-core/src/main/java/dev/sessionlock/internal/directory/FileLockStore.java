@@ -399,7 +399,7 @@ final class FileLockStore implements LockStore {
      * For file systems that refuse hard links: a reader may meet an empty or half-written record. Not through a channel: an interrupt would leave it
      * so.
      */
-    private boolean create(UnlinkedRecord slip, Path path) throws IOException {
+    private boolean create(UnlinkedRecord mine, Path path) throws IOException {
         if (!directory.isInPlace()) {
             throw new NoSuchFileException(directory.inner().toString()); // what linking a record file would have thrown
         }
@@ -411,13 +411,13 @@ final class FileLockStore implements LockStore {
         }
         boolean whole = false;
         try {
-            slip.pin = made.file();
-            slip.key = made.key();
-            slip.pin.write(slip.record);
+            mine.pin = made.file();
+            mine.key = made.key();
+            mine.pin.write(mine.record);
             whole = true;
         } finally {
             if (!whole) {
-                slip.unpin();
+                mine.unpin();
                 Files.deleteIfExists(path);
             }
         }
@@ -596,13 +596,13 @@ final class FileLockStore implements LockStore {
         if (content instanceof LockContent.Ours) {
             return content;
         }
-        boolean explained = content instanceof LockContent.Torn || content instanceof LockContent.Foreign stranger && stranger.createdAt() != null;
+        boolean explained = content instanceof LockContent.Torn || content instanceof LockContent.Foreign foreign && foreign.createdAt() != null;
         if (!explained && RecordFilePool.contains(inner, path, key)) {
             return new LockContent.Torn(content instanceof LockContent.Empty ? "it is one of our record files and empty, as a power cut leaves it"
                     : "it is one of our record files and holds something else: somebody edited it");
         }
-        String neighbour = KnownLockFiles.at(path);
-        return neighbour == null ? content : new LockContent.NotALock(neighbour);
+        String known = KnownLockFiles.at(path);
+        return known == null ? content : new LockContent.NotALock(known);
     }
 
     private static Path innerOf(Path record) {

@@ -528,7 +528,7 @@ final class FileMode implements TableFile.Access {
             throw new IOException(named(file) + " has " + unix.get("nlink") + " names (hard links), so it may be somebody's file of another name; "
                     + "somebody put it there: remove it");
         } else if (!mayBelongTo(unix.get("uid")) && (directory & WRITABLE_BY_OTHERS) == 0) {
-            throw stranger(named(file), unix.get("uid"));
+            throw untrustedOwner(named(file), unix.get("uid"));
         }
     }
 
@@ -536,7 +536,7 @@ final class FileMode implements TableFile.Access {
         int mode = (int) unix.get("mode");
         boolean shared = (directory & WRITABLE_BY_OTHERS) != 0 && ((directory & STICKY) == 0 || (mode & STICKY) != 0);
         if (!mayBelongTo(unix.get("uid")) && !shared) {
-            throw stranger(dir, unix.get("uid"));
+            throw untrustedOwner(dir, unix.get("uid"));
         }
     }
 
@@ -544,7 +544,7 @@ final class FileMode implements TableFile.Access {
         return CurrentUser.trusts(user) || user.equals(uid);
     }
 
-    private IOException stranger(Path path, Object user) {
+    private IOException untrustedOwner(Path path, Object user) {
         return new IOException(path + " belongs to user " + user + ", who is neither the user of this process, nor root, nor the owner of the directory (user "
                 + uid + "), and could put other files in the place of ours; remove it, or give it to one of these: chown " + uid + " " + path);
     }

@@ -223,8 +223,8 @@ final class GuardFiles {
      *
      * @return false if a process of another namespace is registered
      */
-    boolean holdingOtherNamespaces(long world, SharedTable.TableBytes.BytesStep<?> step) throws IOException {
-        long from = PROCESSES + (world << RANDOM_BITS);
+    boolean holdingOtherNamespaces(long namespace, SharedTable.TableBytes.BytesStep<?> step) throws IOException {
+        long from = PROCESSES + (namespace << RANDOM_BITS);
         long to = from + (1L << RANDOM_BITS);
         long end = PROCESSES + (1L << PROCESS_BITS);
         try (FileLock below = from == PROCESSES ? null : tryLock(0, PROCESSES, from - PROCESSES)) {

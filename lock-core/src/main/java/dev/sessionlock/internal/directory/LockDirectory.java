@@ -340,12 +340,12 @@ public final class LockDirectory {
     }
 
     /** A link was refused: only this one, or does the disk take no new names now, or does the file system refuse all links? */
-    void noteLinkRefused(Path claim, Exception refusal) throws IOException {
-        Path probe = mode.inner().resolve(claim.getFileName() + RecordFilePool.LINK_PROBE);
+    void noteLinkRefused(Path recordFile, Exception refusal) throws IOException {
+        Path probe = mode.inner().resolve(recordFile.getFileName() + RecordFilePool.LINK_PROBE);
         Files.createFile(probe);
         Files.delete(probe);
         try {
-            Files.createLink(probe, claim);
+            Files.createLink(probe, recordFile);
             Files.delete(probe);
         } catch (IOException | UnsupportedOperationException e) {
             if (hardLinks) {

@@ -58,7 +58,7 @@ final class MappedWords implements TableWords {
     private static final VarHandle COPIED = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.nativeOrder());
     /** What an array holds before a word is copied into it. A real word is practically never equal to it, and then the only cost is a closer look. */
     private static final long NOT_COPIED = 0x6e6f_7420_7265_6164L;
-    private static final int LINE = 64;
+    private static final int ENTRY = 64;
     /** The last word of each entry means nothing. The header's last word does; there the spare word of the next entry serves for both. */
     private static final int SPARE = 56;
 
@@ -74,9 +74,9 @@ final class MappedWords implements TableWords {
 
     static {
         // A millisecond once a JVM, so that the first compare-and-sets are not interpreted for long.
-        MappedWords nowhere = new MappedWords((MappedByteBuffer) ByteBuffer.allocateDirect(2 * LINE), null, null);
+        MappedWords nowhere = new MappedWords((MappedByteBuffer) ByteBuffer.allocateDirect(2 * ENTRY), null, null);
         for (int i = 0; i < CALLS_UNTIL_COMPILED; i++) {
-            nowhere.replace(LINE, i, i + 1L);
+            nowhere.replace(ENTRY, i, i + 1L);
         }
     }
 
@@ -228,7 +228,7 @@ final class MappedWords implements TableWords {
     }
 
     private static int spareOf(int offset) {
-        return Math.max(offset & -LINE, LINE) + SPARE;
+        return Math.max(offset & -ENTRY, ENTRY) + SPARE;
     }
 
     /**

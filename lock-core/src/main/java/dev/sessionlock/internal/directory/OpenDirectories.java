@@ -209,7 +209,7 @@ public final class OpenDirectories {
                 folder.guards = null;
             }
         }
-        LockDirectory moved = enlist(directory, folder);
+        LockDirectory moved = register(directory, folder);
         if (moved != null) {
             forget(moved);
         }
@@ -217,7 +217,7 @@ public final class OpenDirectories {
     }
 
     /** {@return the directory that was open at its path before} */
-    private @Nullable LockDirectory enlist(LockDirectory directory, Folder folder) {
+    private @Nullable LockDirectory register(LockDirectory directory, Folder folder) {
         int outer = lock.depth();
         try {
             lock.lock();

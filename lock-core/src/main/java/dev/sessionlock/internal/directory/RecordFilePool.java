@@ -40,7 +40,7 @@ final class RecordFilePool {
     /** Ends the name of a further link to a record file, made for a moment: to be renamed, or to find out whether links are refused. */
     static final String LINK_PROBE = ".link";
     private static final int PROCESS_BITS = GuardFiles.PROCESS_BITS;
-    private static final long ENLIST_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final long REGISTER_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
     /** How many are kept ready, and how many are kept open while in use. So a held lock costs no descriptor. */
     private static final int SPARE = 32;
     /** How many of the open ones may belong to locks that are held for long; the others are for those that come and go. */
@@ -63,12 +63,12 @@ final class RecordFilePool {
         this(dir, mode, guards, 0);
     }
 
-    /** @param world what tells our time namespace from others: {@link GuardFiles#namespaceNumber} */
-    RecordFilePool(Path dir, FileMode mode, GuardFiles guards, long world) {
+    /** @param namespaceNumber what tells our time namespace from others: {@link GuardFiles#namespaceNumber} */
+    RecordFilePool(Path dir, FileMode mode, GuardFiles guards, long namespaceNumber) {
         this.dir = dir;
         this.mode = mode;
         this.guards = guards;
-        this.namespaceNumber = world;
+        this.namespaceNumber = namespaceNumber;
         this.process = drawProcess();
     }
 
@@ -218,7 +218,7 @@ final class RecordFilePool {
                 }
                 process = drawProcess(); // another process has this number, or has our byte since we lost it
                 // Or a process of another time namespace is checking, for a moment, whether there is any of ours.
-                if (aliveSince - start > ENLIST_PATIENCE_NANOS) {
+                if (aliveSince - start > REGISTER_PATIENCE_NANOS) {
                     throw new IOException("another process has been setting up " + dir + " for 5 s; is it frozen? (kill -CONT wakes it)");
                 }
                 LockSupport.parkNanos(500_000);
@@ -404,8 +404,8 @@ final class RecordFilePool {
             return false;
         }
         try (DirectoryStream<Path> all = Files.newDirectoryStream(dir, new NamePrefix(PREFIX))) {
-            for (Path claim : all) {
-                if (key.equals(FileKey.ofOrNull(claim))) {
+            for (Path recordFile : all) {
+                if (key.equals(FileKey.ofOrNull(recordFile))) {
                     return true;
                 }
             }
@@ -426,8 +426,8 @@ final class RecordFilePool {
         }
     }
 
-    private static long processOf(Path claim) {
-        String name = claim.getFileName().toString();
+    private static long processOf(Path recordFile) {
+        String name = recordFile.getFileName().toString();
         int end = name.lastIndexOf('-');
         try {
             long process = Long.parseLong(name.substring(PREFIX.length(), end), 16);

@@ -390,11 +390,11 @@ final class SharedTable {
     /** Clears all entries of one lock except one: that which is in use, or the first. {@return false if two are in use} */
     private boolean repair(List<MappedEntry> found) {
         MappedEntry kept = inUseOrFirst(found);
-        boolean healed = true;
-        for (MappedEntry line : found) {
-            healed &= line.equals(kept) || clear(line);
+        boolean repaired = true;
+        for (MappedEntry entry : found) {
+            repaired &= entry.equals(kept) || clear(entry);
         }
-        return healed;
+        return repaired;
     }
 
     private boolean makeRoom(long h, long wallMicros, FileMode mode, TableBytes bytes) throws IOException {
@@ -405,12 +405,12 @@ final class SharedTable {
     /** Claims the first free slot; null if there is none. A slot that is taken meanwhile is looked at again: perhaps it was for the same lock. */
     private @Nullable MappedEntry claimFree(long h) {
         TableWords[] all = pages;
-        for (int board = 0; board < all.length; board++) {
+        for (int fileIndex = 0; fileIndex < all.length; fileIndex++) {
             for (int i = 0; i < WINDOW; i++) {
-                int offset = slot(all[board], h, i);
-                MappedEntry line = new MappedEntry(all, board, offset, h);
-                if (line.isOfItsLock() || all[board].get(offset) == 0 && (all[board].replace(offset, 0L, h) || line.isOfItsLock())) {
-                    return line;
+                int offset = slot(all[fileIndex], h, i);
+                MappedEntry entry = new MappedEntry(all, fileIndex, offset, h);
+                if (entry.isOfItsLock() || all[fileIndex].get(offset) == 0 && (all[fileIndex].replace(offset, 0L, h) || entry.isOfItsLock())) {
+                    return entry;
                 }
             }
         }
@@ -424,13 +424,13 @@ final class SharedTable {
     private boolean clearIdle(long h, long unusedSince, TableBytes bytes) throws IOException {
         TableWords[] all = pages;
         boolean[] cleared = new boolean[1];
-        for (int board = 0; board < all.length; board++) {
+        for (int fileIndex = 0; fileIndex < all.length; fileIndex++) {
             for (int i = 0; i < WINDOW && !cleared[0]; i++) {
-                int offset = slot(all[board], h, i);
-                long idle = all[board].get(offset);
-                if (idle != 0 && idle != h && all[board].get(offset + TOKEN) < unusedSince) {
-                    MappedEntry line = new MappedEntry(all, board, offset, idle);
-                    bytes.holdingBoth(idle, () -> cleared[0] = clear(line));
+                int offset = slot(all[fileIndex], h, i);
+                long idle = all[fileIndex].get(offset);
+                if (idle != 0 && idle != h && all[fileIndex].get(offset + TOKEN) < unusedSince) {
+                    MappedEntry entry = new MappedEntry(all, fileIndex, offset, idle);
+                    bytes.holdingBoth(idle, () -> cleared[0] = clear(entry));
                 }
             }
         }
@@ -442,48 +442,48 @@ final class SharedTable {
      *
      * @return whether it is no entry of its lock any more; false if it is in use
      */
-    private boolean clear(MappedEntry line) {
+    private boolean clear(MappedEntry entry) {
         clearing.lock();
         try {
-            TableWords page = line.page;
-            long said = page.get(line.offset);
-            if (!isOf(line.h, said)) {
+            TableWords page = entry.page;
+            long said = page.get(entry.offset);
+            if (!isOf(entry.h, said)) {
                 return true; // cleared by another process, and perhaps claimed for another lock since
             }
-            long mine = beingCleared(line.h) | ourMark();
-            if (!isIdle(line) || !page.replace(line.offset, said, mine)) {
+            long mine = beingCleared(entry.h) | ourMark();
+            if (!isIdle(entry) || !page.replace(entry.offset, said, mine)) {
                 return false;
             }
-            if (!withdrawPast(line)) {
-                page.replace(line.offset, mine, line.h);
+            if (!withdrawPast(entry)) {
+                page.replace(entry.offset, mine, entry.h);
                 return false;
             }
-            line.first.raise(HEAD_FLOOR, page.get(line.offset + TOKEN)); // before the slot is free: tokens only grow
-            return page.replace(line.offset, mine, 0);
+            entry.first.raise(HEAD_FLOOR, page.get(entry.offset + TOKEN)); // before the slot is free: tokens only grow
+            return page.replace(entry.offset, mine, 0);
         } finally {
             clearing.unlock();
         }
     }
 
-    private boolean isIdle(MappedEntry line) {
+    private boolean isIdle(MappedEntry entry) {
         long now = clock.nanos(); // rule 7: before the expiries
-        return isPast(line.expiry(0), now) && isPast(line.expiry(1), now);
+        return isPast(entry.expiry(0), now) && isPast(entry.expiry(1), now);
     }
 
     /** Sets the expiries of an entry to 0. {@return false if one is not past} */
-    private boolean withdrawPast(MappedEntry line) {
+    private boolean withdrawPast(MappedEntry entry) {
         long now = clock.nanos(); // rule 7
         for (int seat = 0; seat < 2; seat++) {
-            long until = line.expiry(seat);
-            if (!isPast(until, now) || until != 0 && !line.replaceExpiry(seat, until, 0)) {
+            long expiry = entry.expiry(seat);
+            if (!isPast(expiry, now) || expiry != 0 && !entry.replaceExpiry(seat, expiry, 0)) {
                 return false;
             }
         }
         return true;
     }
 
-    private boolean isPast(long until, long now) {
-        return TableEntry.isPast(until, now, comparable());
+    private boolean isPast(long expiry, long now) {
+        return TableEntry.isPast(expiry, now, comparable());
     }
 
     private static long beingCleared(long h) {
@@ -532,12 +532,12 @@ final class SharedTable {
         }
         growing.lock();
         try {
-            int boards = fileCount();
-            if (boards <= pages.length) {
+            int count = fileCount();
+            if (count <= pages.length) {
                 return true; // another thread was faster
             }
-            TableWords[] more = java.util.Arrays.copyOf(pages, boards);
-            for (int i = pages.length; i < boards; i++) {
+            TableWords[] more = java.util.Arrays.copyOf(pages, count);
+            for (int i = pages.length; i < count; i++) {
                 if (!isWhole(file(i), FIRST_ENTRIES << i)) {
                     throw new IOException(file(i) + " is missing or cut short; the shared table of " + dir + " is made anew within seconds: try again");
                 }
@@ -559,16 +559,16 @@ final class SharedTable {
         return (int) Math.max(1, Math.min(pages[0].get(HEAD_FILES), MOST_FILES));
     }
 
-    private Path file(int board) {
-        return file(dir, board);
+    private Path file(int fileIndex) {
+        return file(dir, fileIndex);
     }
 
-    private static Path file(Path dir, int board) {
-        return dir.resolve(board == 0 ? FILE : FILE + "-" + board);
+    private static Path file(Path dir, int fileIndex) {
+        return dir.resolve(fileIndex == 0 ? FILE : FILE + "-" + fileIndex);
     }
 
-    private static int sizeOf(int lines) {
-        return (lines + 1) * ENTRY;
+    private static int sizeOf(int entries) {
+        return (entries + 1) * ENTRY;
     }
 
     /** {@return all entries of {@code h}, in the order in which everybody looks: one, unless something went wrong} */
@@ -590,9 +590,9 @@ final class SharedTable {
     }
 
     private static int slot(TableWords page, long h, int i) {
-        int lines = page.size() / ENTRY - 1;
-        int from = (int) Long.remainderUnsigned(h >>> 6, lines); // the low six bits chose the guard
-        return ENTRY + (from + i) % lines * ENTRY;
+        int entries = page.size() / ENTRY - 1;
+        int from = (int) Long.remainderUnsigned(h >>> 6, entries); // the low six bits chose the guard
+        return ENTRY + (from + i) % entries * ENTRY;
     }
 
     /**
@@ -675,7 +675,7 @@ final class SharedTable {
      * is a fault on a full disk. It is written under another name and then renamed: so nobody ever opens one that still grows, and a file that others
      * may have mapped stays as it is. The caller holds the setup byte.
      */
-    private static void write(Path file, int lines, FileMode mode, @Nullable ProcessIdentity self, long floor) throws IOException {
+    private static void write(Path file, int entries, FileMode mode, @Nullable ProcessIdentity self, long floor) throws IOException {
         if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
             throw new IOException(file + " is not an ordinary file; somebody put it there: remove it");
         }
@@ -683,9 +683,9 @@ final class SharedTable {
         Path fresh = file.resolveSibling(file.getFileName() + UNFINISHED + Long.toHexString(ThreadLocalRandom.current().nextLong()));
         try {
             try (RandomAccessFile out = mode.create(fresh).file()) {
-                out.write(header(lines, self, floor));
-                byte[] zeros = new byte[Math.min(64 * 1024, lines * ENTRY)];
-                for (int left = lines * ENTRY; left > 0; left -= zeros.length) {
+                out.write(header(entries, self, floor));
+                byte[] zeros = new byte[Math.min(64 * 1024, entries * ENTRY)];
+                for (int left = entries * ENTRY; left > 0; left -= zeros.length) {
                     out.write(zeros, 0, Math.min(left, zeros.length));
                 }
                 if (floor != 0) {
@@ -699,9 +699,9 @@ final class SharedTable {
         }
     }
 
-    private static byte[] header(int lines, @Nullable ProcessIdentity self, long floor) {
+    private static byte[] header(int entries, @Nullable ProcessIdentity self, long floor) {
         ByteBuffer head = ByteBuffer.allocate(ENTRY).order(ByteOrder.nativeOrder());
-        head.putLong(0, MAGIC).putLong(HEAD_VERSION, VERSION).putLong(HEAD_ENTRIES, lines).putLong(HEAD_FILES, 1)
+        head.putLong(0, MAGIC).putLong(HEAD_VERSION, VERSION).putLong(HEAD_ENTRIES, entries).putLong(HEAD_FILES, 1)
                 .putLong(HEAD_FLOOR, floor);
         if (self != null) {
             head.putLong(HEAD_BOOT, bootWord(self, true)).putLong(HEAD_BOOT + 8, bootWord(self, false));
@@ -729,8 +729,8 @@ final class SharedTable {
         if (head == null || head.getLong(HEAD_VERSION) != VERSION) {
             return head != null;
         }
-        long boards = Math.min(head.getLong(HEAD_FILES), MOST_FILES);
-        for (int i = 1; i < boards; i++) {
+        long count = Math.min(head.getLong(HEAD_FILES), MOST_FILES);
+        for (int i = 1; i < count; i++) {
             if (!isWhole(file(dir, i), FIRST_ENTRIES << i)) {
                 return false;
             }
@@ -738,13 +738,13 @@ final class SharedTable {
         return true;
     }
 
-    private static boolean isWhole(Path file, int lines) throws IOException {
-        return headOf(file, lines) != null;
+    private static boolean isWhole(Path file, int entries) throws IOException {
+        return headOf(file, entries) != null;
     }
 
     /** {@return the header of a file of a table; null if it is none, or shorter than it was created} */
-    private static @Nullable ByteBuffer headOf(Path file, int lines) throws IOException {
-        if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) < sizeOf(lines)) {
+    private static @Nullable ByteBuffer headOf(Path file, int entries) throws IOException {
+        if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) < sizeOf(entries)) {
             return null;
         }
         byte[] head = new byte[ENTRY];
@@ -754,7 +754,7 @@ final class SharedTable {
             return null; // it was cut short meanwhile
         }
         ByteBuffer words = ByteBuffer.wrap(head).order(ByteOrder.nativeOrder());
-        return words.getLong(0) == MAGIC && words.getLong(HEAD_ENTRIES) == lines ? words : null;
+        return words.getLong(0) == MAGIC && words.getLong(HEAD_ENTRIES) == entries ? words : null;
     }
 
     /** A table entry where it lies in the table. */
@@ -764,9 +764,9 @@ final class SharedTable {
         private final int offset;
         private final long h;
 
-        MappedEntry(TableWords[] all, int board, int offset, long h) {
+        MappedEntry(TableWords[] all, int fileIndex, int offset, long h) {
             this.first = all[0];
-            this.page = all[board];
+            this.page = all[fileIndex];
             this.offset = offset;
             this.h = h;
         }
@@ -777,7 +777,7 @@ final class SharedTable {
 
         @Override
         public boolean equals(Object other) {
-            return other instanceof MappedEntry line && line.page == page && line.offset == offset && line.h == h;
+            return other instanceof MappedEntry entry && entry.page == page && entry.offset == offset && entry.h == h;
         }
 
         @Override
@@ -791,13 +791,13 @@ final class SharedTable {
         }
 
         @Override
-        public boolean hasExpiry(int seat, long until) {
-            return expiry(seat) == until;
+        public boolean hasExpiry(int seat, long expiry) {
+            return expiry(seat) == expiry;
         }
 
         @Override
-        public boolean replaceExpiry(int seat, long published, long until) {
-            return page.replace(offset + EXPIRY + 8 * seat, published, until);
+        public boolean replaceExpiry(int seat, long published, long expiry) {
+            return page.replace(offset + EXPIRY + 8 * seat, published, expiry);
         }
 
         @Override

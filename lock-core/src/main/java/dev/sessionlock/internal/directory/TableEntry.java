@@ -20,8 +20,8 @@ public interface TableEntry {
     long LONGEST_NANOS = LockOptions.MAX_LEASE.toNanos() + Terms.grace(LockOptions.MAX_LEASE.toNanos()) + 1_000_000_000L;
 
     /** {@return whether an expiry is never past} */
-    static boolean isNever(long until) {
-        return until >= (NEVER & ~MARK_BITS);
+    static boolean isNever(long expiry) {
+        return expiry >= (NEVER & ~MARK_BITS);
     }
 
     /**
@@ -30,18 +30,18 @@ public interface TableEntry {
      * @param now our clock, read before the expiry was (rule 7)
      * @param comparable whether the writer's clock is ours
      */
-    static boolean isPast(long until, long now, boolean comparable) {
-        if (until == 0) {
+    static boolean isPast(long expiry, long now, boolean comparable) {
+        if (expiry == 0) {
             return true; // its owner is between taking the byte and publishing, or between withdrawing and freeing it
         }
-        return comparable && !isNever(until) && (until <= now || until - now > LONGEST_NANOS);
+        return comparable && !isNever(expiry) && (expiry <= now || expiry - now > LONGEST_NANOS);
     }
 
     /** {@return until when seat {@code seat} is held, in monotonic nanoseconds; 0 if by nobody} */
     long expiry(int seat);
 
     /** {@return whether a seat still has the expiry that was published} If not, another process has had the seat's byte since. */
-    boolean hasExpiry(int seat, long until);
+    boolean hasExpiry(int seat, long expiry);
 
     /**
      * Publishes until when a seat is held, or withdraws with 0, if the seat still has the expiry that was read or published before: a process whose
@@ -49,7 +49,7 @@ public interface TableEntry {
      *
      * @return whether it still had
      */
-    boolean replaceExpiry(int seat, long published, long until);
+    boolean replaceExpiry(int seat, long published, long expiry);
 
     /** Returned instead of a token, if the last one was the greatest possible. */
     long NO_TOKEN = 0;

@@ -26,7 +26,7 @@ public final class WaiterScanner {
     /** A waiting process sets its waiter mark some ten times a second. */
     private static final long MARK_NANOS = TimeUnit.SECONDS.toNanos(2);
     /** Shorter, for a waiter mark without a known process: it may be that of today's holder, from when it waited itself. */
-    private static final long NAMELESS_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+    private static final long UNKNOWN_PID_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
     /** The low bits of a waiter mark say which process set it. */
     private static final long MARK_TIME_BITS = 0xffff;
 
@@ -54,11 +54,11 @@ public final class WaiterScanner {
             return new WaiterScanner(Map.of(), null, false, now);
         }
         FileSystemTraits traits = FileSystemTraits.of(home);
-        SharedTable table = traits.network() == null ? board(inner) : null;
+        SharedTable table = traits.network() == null ? openTable(inner) : null;
         return new WaiterScanner(blocked(inner), table != null && table.comparable() ? table : null, traits.foldsNames(), now);
     }
 
-    private static @Nullable SharedTable board(Path inner) {
+    private static @Nullable SharedTable openTable(Path inner) {
         try {
             return SharedTable.openToLook(inner, ProcessIdentity.current());
         } catch (IOException e) {
@@ -100,7 +100,7 @@ public final class WaiterScanner {
         }
         // A thread that gave up stays blocked until it gets the byte, since it cannot be cancelled; but it sets no waiter mark.
         long age = sinceMark(h);
-        return age < NAMELESS_NANOS && pids.isEmpty() ? List.of(UNKNOWN_PID) : age < MARK_NANOS ? pids : List.of();
+        return age < UNKNOWN_PID_NANOS && pids.isEmpty() ? List.of(UNKNOWN_PID) : age < MARK_NANOS ? pids : List.of();
     }
 
     /** {@return how long ago a process said that it waits; very long if none did} */

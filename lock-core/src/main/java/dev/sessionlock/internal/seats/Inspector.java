@@ -119,8 +119,8 @@ public final class Inspector {
             return noRecord();
         } else if (content instanceof LockContent.Ours ours) {
             return ours(ours.record());
-        } else if (content instanceof LockContent.Foreign stranger) {
-            return foreignRecord(stranger);
+        } else if (content instanceof LockContent.Foreign foreign) {
+            return foreignRecord(foreign);
         } else if (content instanceof LockContent.Torn torn) {
             return torn("the lock file holds a torn record: " + torn.why());
         } else if (content instanceof LockContent.Empty) {
@@ -149,11 +149,11 @@ public final class Inspector {
         if (owner != null) {
             evidence.add(owner.inWords());
         }
-        long until = seen.expiries().get(seat);
+        long expiry = seen.expiries().get(seat);
         long now = System.currentTimeMillis();
-        since = until == 0 && seen.wasTaken() ? Instant.ofEpochMilli(now)
+        since = expiry == 0 && seen.wasTaken() ? Instant.ofEpochMilli(now)
                 : seen.wasTaken() ? Instant.ofEpochMilli(Math.min(now, TimeUnit.MICROSECONDS.toMillis(seen.lastToken()))) : null;
-        ranOut = until != 0 && TableEntry.isPast(until, seen.now(), seen.comparable());
+        ranOut = expiry != 0 && TableEntry.isPast(expiry, seen.now(), seen.comparable());
         if (ranOut) {
             evidence.add("its lease ran out, and others pass it over: the process " + condition());
         }
@@ -211,18 +211,18 @@ public final class Inspector {
         return verdict(past ? State.EXPIRED : State.HELD, unnamed(pid));
     }
 
-    private LockReport foreignRecord(LockContent.Foreign stranger) {
+    private LockReport foreignRecord(LockContent.Foreign foreign) {
         evidence.add("another program's lock (its record is not ours)");
-        Liveness liveness = processes.judge(stranger.pid(), stranger.startTicks(), null);
+        Liveness liveness = processes.judge(foreign.pid(), foreign.startTicks(), null);
         owner = liveness;
         evidence.add(new Liveness(liveness.verdict(), liveness.evidence() + ", if it shares our pid namespace").inWords());
-        if (stranger.createdAt() != null) {
-            age(stranger.createdAt().toEpochMilli());
+        if (foreign.createdAt() != null) {
+            age(foreign.createdAt().toEpochMilli());
         } else {
             since = Instant.ofEpochMilli(System.currentTimeMillis() - seen.record().ageMillis()); // for a pid file: the file's own age
         }
         return verdict(State.FOREIGN,
-                new LockOwner(stranger.pid(), null, null, stranger.createdAt(), null, null, null, null));
+                new LockOwner(foreign.pid(), null, null, foreign.createdAt(), null, null, null, null));
     }
 
     private LockReport torn(String what) {
@@ -284,8 +284,8 @@ public final class Inspector {
         if (seen.owners() != null) {
             return kernelOwner(seat) != null;
         }
-        long until = seen.expiries().get(seat);
-        return until > seen.now();
+        long expiry = seen.expiries().get(seat);
+        return expiry > seen.now();
     }
 
     private boolean kernel(int seat) {
@@ -381,8 +381,8 @@ public final class Inspector {
         if (holder.token() != null) {
             return holder.leaseUntil() == null;
         }
-        long until = seen.expiries().get(kernelOwner(1) != null ? 1 : 0);
-        return until == 0 || TableEntry.isNever(until);
+        long expiry = seen.expiries().get(kernelOwner(1) != null ? 1 : 0);
+        return expiry == 0 || TableEntry.isNever(expiry);
     }
 
     /**
@@ -390,8 +390,8 @@ public final class Inspector {
      * get by default.
      */
     private boolean isLong(@Nullable Instant from) {
-        LockContent.Foreign stranger = (LockContent.Foreign) seen.record().content();
-        Duration most = stranger.maxHoldMs() < 0 ? FOREIGN_HOLD : Duration.ofMillis(stranger.maxHoldMs());
+        LockContent.Foreign foreign = (LockContent.Foreign) seen.record().content();
+        Duration most = foreign.maxHoldMs() < 0 ? FOREIGN_HOLD : Duration.ofMillis(foreign.maxHoldMs());
         return from != null && Duration.between(from, Instant.now()).compareTo(most) > 0;
     }
 

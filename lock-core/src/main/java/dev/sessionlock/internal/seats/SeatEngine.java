@@ -177,7 +177,7 @@ public final class SeatEngine implements EngineLock {
         return busy != null ? busy : takeOverSeat0(terms);
     }
 
-    private StaleLockPolicy residue() {
+    private StaleLockPolicy staleLocks() {
         return new StaleLockPolicy(store); // rarely needed: not kept
     }
 
@@ -191,10 +191,10 @@ public final class SeatEngine implements EngineLock {
         if (entry == null) {
             return new Busy(0, now + LOOK_AGAIN_NANOS, "another process takes it for the first time");
         }
-        long until = entry.expiry(0);
-        if (!isPast(until, now)) {
+        long expiry = entry.expiry(0);
+        if (!isPast(expiry, now)) {
             pastSince = 0;
-            return new Busy(0, momentAfter(until), "another process holds it");
+            return new Busy(0, momentAfter(expiry), "another process holds it");
         }
         if (pastSince == 0) {
             pastSince = now;
@@ -281,7 +281,7 @@ public final class SeatEngine implements EngineLock {
      */
     private @Nullable String takeAwayTakeover() throws IOException {
         Found left = store.find(RecordLocation.TAKEOVER);
-        String objection = residue().objection(left);
+        String objection = staleLocks().objection(left);
         if (left != null && objection == null) {
             store.delete(RecordLocation.TAKEOVER, left.key());
         }
@@ -333,12 +333,12 @@ public final class SeatEngine implements EngineLock {
             return enter(seat, entry, terms, published, null);
         }
         Found ofSeat0 = store.find(RecordLocation.LOCK);
-        String objection = residue().objection(ofSeat0);
+        String objection = staleLocks().objection(ofSeat0);
         if (objection != null) {
             return new Busy(0, now + LOOK_AGAIN_NANOS * 5, objection);
         }
         // An expiry of 0 is nobody's: the other is just taking the lock or giving it back, so nobody was taken over.
-        return enter(seat, entry, terms, published, other == 0 ? null : residue().whyTakenOver(ofSeat0));
+        return enter(seat, entry, terms, published, other == 0 ? null : staleLocks().whyTakenOver(ofSeat0));
     }
 
     /**
@@ -347,9 +347,9 @@ public final class SeatEngine implements EngineLock {
      *
      * @return false if another process has written its expiry
      */
-    private boolean publishOnSeat0(TableEntry entry, long until) {
-        long word = store.shared() ? expiryOfSeat0 : entry.expiry(0); // an entry that is not shared is written by this process alone
-        return entry.replaceExpiry(0, word, until) || word != 0 && entry.replaceExpiry(0, 0, until); // 0 was written by a holder that gave the lock back
+    private boolean publishOnSeat0(TableEntry entry, long expiry) {
+        long before = store.shared() ? expiryOfSeat0 : entry.expiry(0); // an entry that is not shared is written by this process alone
+        return entry.replaceExpiry(0, before, expiry) || before != 0 && entry.replaceExpiry(0, 0, expiry); // 0 was written by a holder that gave the lock back
     }
 
     /**
@@ -452,8 +452,8 @@ public final class SeatEngine implements EngineLock {
      *
      * @param takenOver why the owner of the other seat is taken over; null if nobody is
      */
-    private AcquireResult enter(int seat, TableEntry entry, Terms terms, long published, @Nullable String passedOver) throws IOException {
-        String reclaimed = passedOver;
+    private AcquireResult enter(int seat, TableEntry entry, Terms terms, long published, @Nullable String takenOver) throws IOException {
+        String reclaimed = takenOver;
         long last = entry.lastToken();
         boolean wasOthers = lastToken != 0 && last != lastToken;
         if (last == 0 && seat == 0) {
@@ -494,8 +494,8 @@ public final class SeatEngine implements EngineLock {
             mine.token = token;
             store.rewrite(recordFile, record(terms, token, createdAt, terms.maxHoldMillis(), published));
         }
-        long until = expiryFor(terms, published);
-        if (!isKeptWhileTaking(seat) || !entry.hasExpiry(seat, until) || !entry.isValid()) {
+        long expiry = expiryFor(terms, published);
+        if (!isKeptWhileTaking(seat) || !entry.hasExpiry(seat, expiry) || !entry.isValid()) {
             return new Busy(Busy.NOTHING, now(), "the kernel lost our lock while we took it, and another has had it since");
         }
         long deadline = deadlineOf(terms, published);
@@ -503,7 +503,7 @@ public final class SeatEngine implements EngineLock {
             return new Busy(Busy.NOTHING, now(), SLEPT);
         }
         SeatHold hold = new SeatHold(seat, entry, recordFile, terms, token, createdAt, published, deadline, reclaimed);
-        hold.notePublished(until);
+        hold.notePublished(expiry);
         hold.wasOthers = wasOthers;
         return hold;
     }
@@ -563,7 +563,7 @@ public final class SeatEngine implements EngineLock {
         if (found == null) {
             return null;
         }
-        StaleLockPolicy.Judgement judgement = residue().judge(found, terms);
+        StaleLockPolicy.Judgement judgement = staleLocks().judge(found, terms);
         if (judgement instanceof StaleLockPolicy.Refuse refuse) {
             throw new NotALockFileException(store.lockFile() + " is not a lock file but " + refuse.what()
                     + ". It was not touched. If nobody needs it, move it away; else choose another name for " + store.name());
@@ -641,9 +641,9 @@ public final class SeatEngine implements EngineLock {
     /**
      * Rule 6: read the clock, write expiry and record, read the clock again; it counts only if the old deadline had not passed.
      *
-     * @return the hold as it is now: the same one, or with {@code pass} a new one on new terms; null if it came too late
+     * @return the hold as it is now: the same one, or with {@code handingOver} a new one on new terms; null if it came too late
      */
-    private @Nullable Hold publishAnew(SeatHold hold, Terms terms, long token, long createdAt, long holdUntilMillis, boolean pass)
+    private @Nullable Hold publishAnew(SeatHold hold, Terms terms, long token, long createdAt, long holdUntilMillis, boolean handingOver)
             throws IOException {
         long now = now();
         long oldDeadline = hold.deadline();
@@ -655,7 +655,7 @@ public final class SeatEngine implements EngineLock {
         try {
             store.rewrite(hold.recordFile, record(terms, token, createdAt, maxHold, now));
         } catch (IOException e) {
-            if (pass || !store.shared()) {
+            if (handingOver || !store.shared()) {
                 throw e; // on a network file system other machines see a renewal by the record alone
             }
             if (isDisplaced()) { // others use new guard files by now, and wait only for the lease in the record
@@ -664,17 +664,17 @@ public final class SeatEngine implements EngineLock {
             }
             log.warn("could not renew the record {}; the lock itself is renewed", store.lockFile(), e);
         } catch (OutOfMemoryError e) {
-            if (pass || !store.shared()) {
+            if (handingOver || !store.shared()) {
                 throw e;
             } // else the table tells of the renewal, which takes no memory
         }
         if (now() >= oldDeadline) {
             return null;
         }
-        if (pass) {
-            SeatHold passed = new SeatHold(hold.seat, hold.entry, hold.recordFile, terms, token, createdAt, now, deadline, null);
-            passed.notePublished(hold.published);
-            return passed;
+        if (handingOver) {
+            SeatHold handedOver = new SeatHold(hold.seat, hold.entry, hold.recordFile, terms, token, createdAt, now, deadline, null);
+            handedOver.notePublished(hold.published);
+            return handedOver;
         }
         hold.leaseBegins(now, deadline);
         return hold;
@@ -690,26 +690,26 @@ public final class SeatEngine implements EngineLock {
     }
 
     /** False if another process has our byte. The entry shows that before the keeper asks the kernel. */
-    private boolean publishAgain(SeatHold hold, long until) throws IOException {
+    private boolean publishAgain(SeatHold hold, long expiry) throws IOException {
         settleExpiry(hold);
-        hold.intended = until;
-        if (!hold.entry.replaceExpiry(hold.seat, hold.published, until)) {
-            long word = hold.entry.expiry(hold.seat);
+        hold.intended = expiry;
+        if (!hold.entry.replaceExpiry(hold.seat, hold.published, expiry)) {
+            long before = hold.entry.expiry(hold.seat);
             store.lookAfresh();
             boolean ours = Boolean.TRUE.equals(store.kernelHasByte(hold.seat)) || retakeByte(hold);
             // Whoever had the byte has seen our record and withdrawn: 0. If the byte was lost once more, the next process has written its expiry.
-            if (!ours || !hold.entry.replaceExpiry(hold.seat, word, until) && !hold.entry.replaceExpiry(hold.seat, 0, until)) {
+            if (!ours || !hold.entry.replaceExpiry(hold.seat, before, expiry) && !hold.entry.replaceExpiry(hold.seat, 0, expiry)) {
                 hold.byteLost = true;
                 return false;
             }
-            hold.notePublished(until);
+            hold.notePublished(expiry);
             long now = now(); // rule 7
             if (!isPast(hold.entry.expiry(1 - hold.seat), now)) { // rule 3: while our expiry was missing, another process may have come in
                 log.warn("{}: what this process had published on the board was overwritten, and another process has come in", store.lockFile());
                 return false;
             }
         }
-        hold.notePublished(until);
+        hold.notePublished(expiry);
         hold.byteLost = !hold.entry.isValid(); // published, then looked: the entry was cleared while the kernel had lost our byte
         return !hold.byteLost;
     }
@@ -757,11 +757,11 @@ public final class SeatEngine implements EngineLock {
         long token = draw(from.entry, 0);
         long createdAt = store.clock().wallMillis();
         long holdUntil = terms.maxHoldMillis() < 0 ? -1 : createdAt + terms.maxHoldMillis();
-        Hold passed = publishAnew(from, terms, token, createdAt, holdUntil, true);
-        if (passed != null) {
-            out = (SeatHold) passed; // last, as in take()
+        Hold handedOver = publishAnew(from, terms, token, createdAt, holdUntil, true);
+        if (handedOver != null) {
+            out = (SeatHold) handedOver; // last, as in take()
         }
-        return passed;
+        return handedOver;
     }
 
     /** A frozen holder with {@code takeover(false)} would stop everybody although nobody uses the lock, so it is not reused. */
@@ -798,10 +798,10 @@ public final class SeatEngine implements EngineLock {
         if (failed) {
             store.entryFailed();
         }
-        HoldStatus standing = withEntry(hold, () -> statusOf(hold, deeply || failed));
+        HoldStatus status = withEntry(hold, () -> statusOf(hold, deeply || failed));
         // Last, so that what the check opened is let go, too. Quietly, since a release request has been consumed and would not come again.
         quietly(hold, () -> store.rest(hold.recordFile));
-        return standing;
+        return status;
     }
 
     private HoldStatus statusOf(SeatHold hold, boolean deeply) throws IOException {
@@ -883,13 +883,13 @@ public final class SeatEngine implements EngineLock {
             return true;
         }
         settleExpiry(hold);
-        long word = hold.entry.expiry(hold.seat); // before the byte is ours again, as in publishAgain
-        long until = expiryFor(hold.terms(), hold.renewedAt());
-        hold.intended = until;
+        long before = hold.entry.expiry(hold.seat); // before the byte is ours again, as in publishAgain
+        long expiry = expiryFor(hold.terms(), hold.renewedAt());
+        hold.intended = expiry;
         // 0 was written by a process that had our byte meanwhile, and withdrew when it saw our record.
-        boolean back = retakeByte(hold) && (hold.entry.replaceExpiry(hold.seat, word, until) || hold.entry.replaceExpiry(hold.seat, 0, until));
+        boolean back = retakeByte(hold) && (hold.entry.replaceExpiry(hold.seat, before, expiry) || hold.entry.replaceExpiry(hold.seat, 0, expiry));
         if (back) {
-            hold.notePublished(until);
+            hold.notePublished(expiry);
             back = hold.entry.isValid(); // published, then looked
         }
         log.warn("{}: the kernel had lost our lock (some code of this JVM opened and closed a file in {}); {}", store.lockFile(),
@@ -1098,7 +1098,7 @@ public final class SeatEngine implements EngineLock {
      * cleared first, since its expiry would be in the way. Each byte is requested alone (rule 3).
      */
     @Override
-    public Cleared clear(boolean takeStrangers) throws IOException {
+    public Cleared clear(boolean takeForeign) throws IOException {
         if (unsettled) {
             releaseFailedAttempt();
         }
@@ -1106,7 +1106,7 @@ public final class SeatEngine implements EngineLock {
         unsettled = true;
         try {
             Cleared successor = clearTakeover();
-            Cleared lock = clearLock(new Terms(CLEARING_NANOS, true, 0, null, null, takeStrangers));
+            Cleared lock = clearLock(new Terms(CLEARING_NANOS, true, 0, null, null, takeForeign));
             unsettled = false;
             return lock.outcome() == ClearOutcome.NOTHING ? successor : lock;
         } catch (TableFault e) {
@@ -1126,7 +1126,7 @@ public final class SeatEngine implements EngineLock {
             if (found == null) {
                 return NOTHING;
             }
-            StaleLockPolicy.Judgement judgement = residue().judgeDead(found, terms.takeForeign());
+            StaleLockPolicy.Judgement judgement = staleLocks().judgeDead(found, terms.takeForeign());
             if (!(judgement instanceof StaleLockPolicy.Replace gone)) {
                 return new Cleared(ClearOutcome.KEPT, judgement instanceof StaleLockPolicy.WaitFor wait ? wait.why() : ((StaleLockPolicy.Refuse) judgement).what());
             }
@@ -1165,7 +1165,7 @@ public final class SeatEngine implements EngineLock {
         boolean cleared = false;
         try {
             Found left = store.find(RecordLocation.TAKEOVER);
-            if (left != null && residue().judgeDead(left, false) instanceof StaleLockPolicy.Replace gone) {
+            if (left != null && staleLocks().judgeDead(left, false) instanceof StaleLockPolicy.Replace gone) {
                 cleared = true; // clearSeat1() frees the byte
                 clearSeat1();
                 return new Cleared(ClearOutcome.REMOVED, gone.evidence());
@@ -1309,8 +1309,8 @@ public final class SeatEngine implements EngineLock {
     /** {@return the expiry that others see: deadline and grace; never, if takeover is excluded or clocks do not compare} */
     private long expiryFor(Terms terms, long from) {
         boolean bounded = terms.takeover() && store.comparable();
-        long until = bounded ? from + terms.leaseNanos() + terms.graceNanos() + MARK_TIME_BITS : TableEntry.NEVER;
-        return until & ~MARK_TIME_BITS | waiterMark;
+        long expiry = bounded ? from + terms.leaseNanos() + terms.graceNanos() + MARK_TIME_BITS : TableEntry.NEVER;
+        return expiry & ~MARK_TIME_BITS | waiterMark;
     }
 
     /** {@return rule 5: until when it is ours} Where the table is not shared, only the record bounds it, for everyone. */
@@ -1318,13 +1318,13 @@ public final class SeatEngine implements EngineLock {
         return terms.takeover() || !store.shared() ? from + terms.leaseNanos() : Hold.NEVER;
     }
 
-    private boolean isPast(long until, long now) {
-        return TableEntry.isPast(until, now, store.comparable());
+    private boolean isPast(long expiry, long now) {
+        return TableEntry.isPast(expiry, now, store.comparable());
     }
 
     /** {@return when to look again} Where clocks do not compare the expiry says nothing: it may be past, and we would look without a pause. */
-    private long momentAfter(long until) {
-        return TableEntry.isNever(until) || !store.comparable() ? Long.MAX_VALUE : until + A_MOMENT_NANOS;
+    private long momentAfter(long expiry) {
+        return TableEntry.isNever(expiry) || !store.comparable() ? Long.MAX_VALUE : expiry + A_MOMENT_NANOS;
     }
 
     private static RecordLocation locationOf(int seat) {

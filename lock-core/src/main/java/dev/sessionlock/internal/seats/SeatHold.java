@@ -43,9 +43,9 @@ final class SeatHold extends Hold {
     }
 
     /** The entry has this expiry from now on. */
-    void notePublished(long until) {
-        intended = until;
-        published = until;
+    void notePublished(long expiry) {
+        intended = expiry;
+        published = expiry;
     }
 
     @Override
@@ -58,8 +58,8 @@ final class SeatHold extends Hold {
         };
     }
 
-    void leaseBegins(long now, long until) {
-        renewed(now, until);
+    void leaseBegins(long now, long deadline) {
+        renewed(now, deadline);
     }
 
     void usedBy(String thread, long token) {

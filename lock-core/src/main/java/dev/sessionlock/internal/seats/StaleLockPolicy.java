@@ -51,8 +51,8 @@ final class StaleLockPolicy {
         LockContent content = found.content();
         if (content instanceof LockContent.Ours ours) {
             return ours(found, ours.record());
-        } else if (content instanceof LockContent.Foreign stranger) {
-            return foreign(stranger, terms);
+        } else if (content instanceof LockContent.Foreign foreign) {
+            return foreign(foreign, terms);
         } else if (content instanceof LockContent.Torn torn) {
             return torn(found, "a torn lock record (" + torn.why() + ")");
         } else if (content instanceof LockContent.Empty) {
@@ -65,7 +65,7 @@ final class StaleLockPolicy {
      * As {@link #judge}, for a caller that does not want the lock: only what is proven dead is replaced. If the lease of our record is over but its
      * process may live, it is left to a process that waits for the lock.
      */
-    Judgement judgeDead(LockStore.Found found, boolean takeStrangers) {
+    Judgement judgeDead(LockStore.Found found, boolean takeForeign) {
         if (found.content() instanceof LockContent.Ours ours) {
             LockRecord record = ours.record();
             if (otherBoot(record)) {
@@ -76,7 +76,7 @@ final class StaleLockPolicy {
             return liveness.verdict() == Liveness.Verdict.DEAD ? new Replace(liveness.evidence(), record.token())
                     : new WaitFor(liveness.inWords(), 0);
         }
-        return judge(found, new Terms(0, true, 0, null, null, takeStrangers));
+        return judge(found, new Terms(0, true, 0, null, null, takeForeign));
     }
 
     private Judgement ours(LockStore.Found found, LockRecord record) {
@@ -179,8 +179,8 @@ final class StaleLockPolicy {
         return Terms.grace(record.leaseNanos());
     }
 
-    private Judgement foreign(LockContent.Foreign stranger, Terms terms) {
-        Liveness liveness = store.judge(stranger.pid(), stranger.startTicks(), null);
+    private Judgement foreign(LockContent.Foreign foreign, Terms terms) {
+        Liveness liveness = store.judge(foreign.pid(), foreign.startTicks(), null);
         if (liveness.verdict() == Liveness.Verdict.DEAD && terms.takeForeign()) {
             return new Replace("another program's lock, if it shares our pid namespace: " + liveness.evidence(), 0);
         }
@@ -208,8 +208,8 @@ final class StaleLockPolicy {
         if (found == null) {
             return null;
         }
-        if (found.content() instanceof LockContent.Foreign stranger) {
-            Liveness liveness = store.judge(stranger.pid(), stranger.startTicks(), null);
+        if (found.content() instanceof LockContent.Foreign foreign) {
+            Liveness liveness = store.judge(foreign.pid(), foreign.startTicks(), null);
             return liveness.verdict() == Liveness.Verdict.DEAD ? null : "another program's lock: " + liveness.evidence();
         }
         if (!(found.content() instanceof LockContent.Ours ours) || otherBoot(ours.record())) {
