@@ -1,26 +1,26 @@
-/* The lines of the board (PROTOCOL.md, section 2) for the Spin model checker: claiming, finding and clearing a line, publishing there, and looking
- * whether it still stands. Any number of crashes and of leases that run out. The kernel may lose any byte at any moment, and its owner does not know:
- * so nothing is asserted that the bytes would have to keep.
+/* The entries of the shared table (PROTOCOL.md, section 2) for the Spin model checker: claiming, finding and clearing an entry (here: a line),
+ * publishing there, and checking that it is still valid (it stands). Any number of crashes and of leases that run out. The kernel may lose any byte
+ * at any moment, and its owner does not know: so nothing is asserted that depends on the bytes.
  *
  *   spin -a lines.pml && gcc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -m3000000
  *
- * Asserted: no two valid holders of one lock on different lines; nobody frees the line of a valid holder. A holder counts while its word stands: one
- * that takes a lost byte may publish over it. Then records keep it out, and the holder sees it at its keeper's next tick.
+ * Asserted: no two valid holders of one lock with different entries; nobody frees the entry of a valid holder. A holder counts while its expiry is
+ * there: a process that takes a lost byte may publish over it. Then records keep that process out, and the holder sees it at its keeper's next tick.
  *
  * The window has two slots, one of which is at first that of lock 3, which nobody uses any more. Both processes use lock 1, and the second lock 2 as
  * well, so they need each other's room; of three the first two use lock 1, and the third lock 2. One word stands for both
- * untils of a line. That there is one holder on one line is the matter of seats.pml.
+ * expiries of an entry. That an entry has one holder is checked by seats.pml.
  *
  *   NP=n         processes, 2 or 3
  *   CR=n         no more than n crashes
  * Each of these breaks one rule, and must make it fail (ModelTest runs them):
- *   NOSECONDLOOK   no look for another line after claiming one
- *   SKIPOCCUPIED   a slot that was taken meanwhile is passed over, though it may be for the same lock; and no second look
- *   ANYUNTIL       a line is cleared whatever its until says
- *   NOLOOKAGAIN    no look at the until once the slot says that it is being cleared
- *   NOSTANDS       no look whether the line stands after publishing
- *   NOMARK         a slot that is being cleared is no line of its lock to those who look for one
- *   NOHEAL         of two lines the first is used, whatever the other's until says
+ *   NOSECONDLOOK   no look for another entry after claiming one
+ *   SKIPOCCUPIED   a slot that was taken meanwhile is skipped, though it may be for the same lock; and no second look
+ *   ANYUNTIL       an entry is cleared whatever its expiry says
+ *   NOLOOKAGAIN    no look at the expiry once the slot says that it is being cleared
+ *   NOSTANDS       no check that the entry is valid after publishing
+ *   NOMARK         a slot that is being cleared does not count as an entry of its lock
+ *   NOHEAL         of two entries the first is used, whatever the other's expiry says
  */
 #ifndef NP
 #define NP 2
@@ -34,14 +34,14 @@
 #define LAST 1
 #endif
 #define ME (me+1)
-#define GHOST (NP+1)       /* a word of one that is dead */
+#define GHOST (NP+1)       /* an expiry whose writer is dead */
 
 byte H[NS];                /* slot: 0 free, 1 to 3 a lock, 4 and more: a lock's, being cleared by a process */
-byte W[NS]; bool F[NS];    /* its until: whose, and whether it is in the future */
+byte W[NS]; bool F[NS];    /* its expiry: its writer, and whether it is in the future */
 byte B[4];                 /* the bytes of each lock, as one: its owner */
 bool held[NP]; bool on[NP]; bool expd[NP];
 byte at[NP], lock[NP];     /* where it holds what */
-byte saw[NP];              /* the word that it has read before it asked for the byte: 1 + slot if it still is what it was */
+byte saw[NP];              /* the expiry read before it requested the byte: 1 + slot if that has not changed since */
 
 #define MARK(n) (4 + ((n)-1)*NP + me)
 #ifdef NOMARK
@@ -92,16 +92,16 @@ inline holds(p) { assert(!(p!=me && VALID(me) && VALID(p) && lock[p]==lock[me] &
 inline enter() { at[me]=l; lock[me]=n; held[me]=true; holds(0); holds(1); THIRD(holds(2)) }
 inline frees(p, i, x) { assert(!(VALID(p) && lock[p]==x && at[p]==i)) }
 
-/* what a process does when a line was cleared, or was not: */
-#define RETRY 0            /* looks for a line of its lock once more */
+/* what a process does when an entry was cleared, or was not: */
+#define RETRY 0            /* looks for an entry of its lock once more */
 #define GAVEUP 1           /* it was our own that we gave up */
 #define ROOM 2             /* it was another lock's, whose bytes we have taken */
-#define HEALED 3           /* it was a second line of ours */
+#define HEALED 3           /* it was a second entry of ours */
 
 proctype P(byte me) {
   byte n, l, m, f, then, known, knownOf;
 idle:
-  if                                             /* the word of the line, before the byte is asked for */
+  if                                             /* the expiry, before the byte is requested */
   :: atomic { NP==2 || me<LAST -> n=1 }
   :: atomic { me==LAST -> n=2 }
   fi;
@@ -134,7 +134,7 @@ find:
   :: atomic { f==3 }
   DIE
   fi;
-  if                                             /* two lines: that which is in use is kept, or the first */
+  if                                             /* two entries: that which is in use is kept, or the first */
   :: atomic { !PAST(0) || PAST(1) -> l=1; m=n; then=HEALED; goto clear }
   :: atomic { PAST(0) && !PAST(1) -> l=0; m=n; then=HEALED; goto clear }
 #endif
@@ -142,7 +142,7 @@ find:
   fi;
 only:
   if
-  :: atomic { ISOF(n,l) -> H[l]=n; goto know }   /* stands, or is taken back from who clears it */
+  :: atomic { ISOF(n,l) -> H[l]=n; goto know }   /* valid, or taken back from the clearing process */
   :: atomic { !ISOF(n,l) -> goto find }
   DIE
   fi;
@@ -204,7 +204,7 @@ withdraw:
 free:
   if :: atomic { if :: B[n]==ME -> B[n]=0 :: else fi; saw[me]=0; n=0; l=0; m=0; f=0; then=0; goto idle } DIE fi;
 
-clear:                                           /* the line of lock m at slot l */
+clear:                                           /* the entry of lock m at slot l */
   if
 #ifdef ANYUNTIL
   :: atomic { ISOF(m,l) -> H[l]=MARK(m) }

@@ -9,7 +9,7 @@
  *   NP=n      processes, 2 or 3
  *   RECORDS   x.lock, takeover-x, the cover of x.lock, .reclaim. Without it nobody looks at records, and nothing depends on them
  *   LOSSY=n   the first n processes lose their bytes at any moment, without knowing: some code of their JVM opens and closes a guard
- *             (PROTOCOL.md, trap 1). Brings RECORDS with it, the second witness
+ *             file (PROTOCOL.md, trap 1). Implies RECORDS, the second witness
  *   CR=n      no more than n crashes
  *
  * Each of these breaks one rule, and must make it fail (ModelTest runs them):
@@ -17,23 +17,23 @@
  *   EARLYTOKEN    the token drawn before the look
  *   NOCLOCKCHECK  no look at one's own clock at the end
  *   LATERENEW     a renewal counted though the lease had run out
- *   ANYUNTIL      seat 1 tried and taken whatever the other seat's until says
+ *   ANYUNTIL      seat 1 tried and taken whatever the other seat's expiry says
  * and with LOSSY:
- *   NOWITNESS     a record is no objection, whatever it says
+ *   NOWITNESS     a record is never an objection
  *   NOBYTECHECK   on seat 1, no look whether the kernel still has our byte once the record is linked
- *   NOSAYS        no look whether the line still says what was published
- *   PLAINCLEAR    seat 1's until cleared whatever it is by then, instead of by compare-and-set
- *   PLAINRETAKE   a byte that was lost and taken again: until published over whatever is there (3 processes)
- *   PLAINPUBLISH  seat 1's until published over whatever is there (3 processes)
- *   PLAINWITHDRAW until set to 0 whatever is there (3 processes)
- * And this is a known limit (PROTOCOL.md, section 1), which fails, too, but does no harm where no bytes are lost:
+ *   NOSAYS        no check that the table entry still has the expiry that was published
+ *   PLAINCLEAR    seat 1's expiry cleared whatever its value is, instead of by compare-and-set
+ *   PLAINRETAKE   a byte that was lost and taken again: expiry published over any value (3 processes)
+ *   PLAINPUBLISH  seat 1's expiry published over any value (3 processes)
+ *   PLAINWITHDRAW expiry set to 0 over any value (3 processes)
+ * And this is a known limit (PROTOCOL.md, section 1), which also fails, but does no harm where no bytes are lost:
  *   GAP           with LOSSY: a process frozen for a lease between its last look at a record and its unlinking or covering it
  *
  * Searched whole, without error (states, time on one busy core, gcc -O2): NP=3 142 thousand, 1 s; NP=3 RECORDS GAP; NP=2 LOSSY=1 394 thousand,
  * 1 s; NP=2 LOSSY=2 1.2 million, 4 s; NP=3 LOSSY=1 CR=0 60 million, 6 min, 4 GB (-m20000000 -w26).
  *
- * How it is made small enough to have no bounds: a word is whose it is and whether it is in the future; a compare-and-set knows only
- * whether the word was written since it was read (a 0 may have come back); tokens are remembered by who drew before whom.
+ * What makes the model small enough to need no bounds: an expiry is only its writer and whether it is in the future. A compare-and-set knows only
+ * whether the expiry was written since it was read (a 0 may have come back). Of tokens it is only remembered who drew before whom.
  */
 #ifndef NP
 #define NP 3
@@ -44,15 +44,15 @@
 #endif
 #endif
 
-#define GHOST (NP+1)       /* a word: written by one that is dead, or does not know it any more */
-#define OVER  (NP+1)       /* a record: its process is dead, or it says that it is over */
+#define GHOST (NP+1)       /* an expiry: its writer is dead, or does not know it any more */
+#define OVER  (NP+1)       /* a record: its process is dead, or it says that its lease is over */
 
 byte B[2];                 /* kernel byte of each seat: its owner, from 1; 0 nobody */
-byte W[2]; bool F[2];      /* the line's word until: 0 or whose, and whether it is in the future */
+byte W[2]; bool F[2];      /* each seat's expiry in the table entry: 0 or its writer, and whether it is in the future */
 bool held[NP];             /* this process's handle says that it holds */
-bool on[NP];               /* it has published its word, and not yet taken it back */
+bool on[NP];               /* it has published its expiry, and not yet withdrawn it */
 bool expd[NP];             /* its lease has run out, by its own clock */
-byte saw[NP];              /* of a word that it has read: see EXACT and ZERO; 0 if it is no longer what it was */
+byte saw[NP];              /* of an expiry that it has read: see EXACT and ZERO; 0 if it has changed since */
 byte drawn, older[NP];     /* bits: who has a token; whose are older than one's own */
 byte late;                 /* bits: who has a token, and a newer one has come in before it */
 #ifdef RECORDS
@@ -103,7 +103,7 @@ inline die() {
 byte crashes;
 #define MAYDIE crashes<CR -> crashes++
 #endif
-/* At each step it may be killed instead: the kernel drops its byte, the word and the record stay. It is then another process. */
+/* At each step it may be killed instead: the kernel drops its byte, the expiry and the record stay. It is then another process. */
 #define DIE :: atomic { MAYDIE -> die(); goto idle }
 
 /* Any lease may run out at any moment: its owner is frozen, or slow. */
@@ -128,10 +128,10 @@ active proctype clock() {
   od
 }
 
-/* What a process saw of word x: just what it is still; a 0, which may come back. */
+/* What a process saw of the expiry of seat x: the value that it still has; a 0, which may come back. */
 #define EXACT(x) (1+2*(x))
 #define ZERO(x)  (2+2*(x))
-inline put(x) { W[x]=ME; F[x]=true; touched(x) }        /* a word is written */
+inline put(x) { W[x]=ME; F[x]=true; touched(x) }        /* an expiry is written */
 inline touched(x) {    /* what others saw of it is no longer so, unless it was 0 and is 0 again */
   if :: saw[0]==EXACT(x) -> saw[0]=0 :: else fi; if :: saw[1]==EXACT(x) -> saw[1]=0 :: else fi;
 #if NP>2
@@ -149,7 +149,7 @@ inline enter() {
 
 #ifdef RECORDS
 /* With byte 1, takeaway: deletes the record of the last successor, unless its process lives and its lease runs. On seat 1,
-   coverit: one's record takes the place of the one at x.lock, whose owner is passed over. Both in one step, but for GAP. */
+   coverit: one's record takes the place of the one at x.lock, whose owner is taken over. Both in one step, except with GAP. */
 #ifdef GAP
 #define REMOVE(x, cond, act, done) :: atomic { (cond) -> k=R[x] }; \
   if :: R[x]==k :: atomic { R[x]!=k -> k=0; goto done } DIE fi; if :: atomic { act; k=0; goto done } DIE fi
@@ -178,7 +178,7 @@ proctype P(byte me) {
   byte k; bool atl, inrecl;
 #endif
 idle:
-  if                                                        /* rule 2, and 7: seat 1 only if seat 0's until is past */
+  if                                                        /* rules 2 and 7: seat 1 only if seat 0's expiry is past */
   :: atomic { B[0]==0 -> B[0]=ME; s=0; goto sat }
 #ifdef ANYUNTIL
   :: atomic { B[0]!=0 -> see(1) }
@@ -196,7 +196,7 @@ idle:
   :: atomic { B[1]!=0 -> saw[me]=0; goto idle }
   DIE
   fi;
-sat:                                                        /* with the seat's byte in hand */
+sat:                                                        /* the seat's byte is held */
 #ifdef RECORDS
   if :: s==1 -> takeaway(publish, standup) :: s==0 fi;
 #endif
@@ -288,7 +288,7 @@ hold:
 #endif
   DIE
   fi;
-again:                                                      /* rule 6: the clock, the word, the clock */
+again:                                                      /* rule 6: the clock, the expiry, the clock */
   if
   :: atomic { W[s]==ME -> put(s) }
 #ifdef LOSSY
@@ -347,7 +347,7 @@ release:
 unlink:
   if REMOVE(s, R[s]==ME, R[s]=0, standup) :: atomic { R[s]!=ME -> goto standup } DIE fi;
 #endif
-standup:                                                    /* until 0, if it still is what was published; free the byte */
+standup:                                                    /* expiry to 0, if it still is what was published; free the byte */
   if
 #ifdef PLAINWITHDRAW
   :: atomic { if :: on[me] -> W[s]=0; touched(s) :: else fi; on[me]=false; expd[me]=false }
@@ -360,7 +360,7 @@ standup:                                                    /* until 0, if it st
   :: atomic { if :: B[s]==ME -> B[s]=0 :: else fi; forget(); s=0; if :: clearing -> clearing=false; goto clear :: else -> goto idle fi }
   DIE
   fi;
-clear:                                                      /* byte 1 alone: nobody sits there, unless his record says otherwise */
+clear:                                                      /* byte 1 alone: its owner is gone, unless the record says otherwise */
 #ifdef PLAINCLEAR
   if :: atomic { B[1]==0 -> B[1]=ME; s=1 } :: atomic { B[1]!=0 -> goto idle } DIE fi;
 #else

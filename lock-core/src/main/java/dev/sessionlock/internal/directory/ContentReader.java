@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * Tells what the bytes in a lock's place are: a record of ours, another program's lock, the torn beginning of either, or nothing
- * of the kind. When in doubt it says that it is not a lock, since that is never touched.
+ * Tells what the bytes of a lock file are: a record of ours, a foreign lock, the torn beginning of either, or something else. When in doubt it says
+ * that it is not a lock, since that is never touched.
  */
 final class ContentReader {
     private static final Pattern PID_TEXT = Pattern.compile("\\s*[1-9][0-9]{0,9}\\s*");
@@ -42,7 +42,7 @@ final class ContentReader {
         return new LockContent.NotALock("a file that does not read like a lock");
     }
 
-    /** What somebody appended to a whole record takes nothing away from it. */
+    /** Text that somebody appended to a whole record does no harm. */
     private static byte[] withoutTail(byte[] bytes) {
         if (bytes.length <= RecordCodec.SIZE) {
             return bytes;
@@ -52,7 +52,7 @@ final class ContentReader {
         return end >= 0 && isChecksumRight(record, end) ? record : bytes;
     }
 
-    /** A write that was never forced may leave zeros behind its beginning. */
+    /** A write that was never forced to the disk may leave zeros after its beginning. */
     private static int withoutZeros(byte[] bytes) {
         int length = bytes.length;
         while (length > 0 && bytes[length - 1] == 0) {
@@ -79,20 +79,20 @@ final class ContentReader {
         if (pid == null || pid <= 0 || !(members.get("createdAt") instanceof String)) {
             return new LockContent.NotALock("a JSON file that names no process");
         }
-        return stranger(pid, members);
+        return foreign(pid, members);
     }
 
-    /** By any of the members that only we write: in a half-done rewrite some are missing, or two names have run into one. */
+    /** Recognized by any of the members that only we write: in a half-done rewrite some are missing, or two names have run into one. */
     private static boolean isOurs(Map<String, Object> members) {
         return ONLY_OURS.stream().anyMatch(members::containsKey) || members.containsKey("v") && members.containsKey("token");
     }
 
-    private static LockContent stranger(long pid, Map<String, Object> members) {
+    private static LockContent foreign(long pid, Map<String, Object> members) {
         return new LockContent.Foreign(pid, instant(members, "createdAt"), orNegative(number(members, "starttime")),
                 orNegative(number(members, "maxHoldMs")));
     }
 
-    /** {@return whether some text, white space apart, begins as a record does or is the beginning of such a beginning} */
+    /** {@return whether some text, white space apart, begins as a record does, or is itself cut off within such a beginning} */
     private static boolean isBeginning(String text) {
         String start = text.substring(0, Math.min(text.length(), 64)).replaceAll("\\s", "");
         return start.length() < BEGINNING.length() ? BEGINNING.startsWith(start) : start.startsWith(BEGINNING);
@@ -109,7 +109,7 @@ final class ContentReader {
         Long pid = number(members, "pid");
         Long version = number(members, "v");
         if (pid != null && version != null && version != RecordCodec.VERSION) {
-            return stranger(pid, members); // a later version of this library: honoured as one honours a stranger
+            return foreign(pid, members); // a later version of this library: respected like a foreign lock
         }
         LockRecord record = record(members);
         return record == null ? new LockContent.Torn("it lacks what a record must say") : new LockContent.Ours(record);
@@ -175,7 +175,7 @@ final class ContentReader {
         }
     }
 
-    /** Read by hand where it is as we write it: a formatter would take as long as all else that is read of a record. */
+    /** Parsed by hand where it has the form that we write: a formatter would take as long as all the rest of reading a record. */
     private static Instant instant(String text) {
         boolean asWritten = text.length() == 24 && text.charAt(4) == '-' && text.charAt(7) == '-' && text.charAt(10) == 'T'
                 && text.charAt(13) == ':' && text.charAt(16) == ':' && text.charAt(19) == '.' && text.charAt(23) == 'Z';

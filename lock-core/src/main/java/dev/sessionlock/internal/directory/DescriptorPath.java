@@ -14,23 +14,24 @@ import java.util.concurrent.ThreadLocalRandom;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * A path that leads to an open file or directory, whatever has become of its name: {@code /proc/self/fd/N}. Whoever may rename files in a directory can
- * put another in the place of one between two system calls that name it; what is open stays what it is. So an attribute that is read or changed by
- * this path is that of the open file itself, as by {@code fstat(2)}, {@code fchown(2)} and {@code fchmod(2)}, and a name below the path of a directory
- * is looked for in that very directory, as by {@code openat(2)}, {@code linkat(2)}, {@code renameat(2)} and {@code unlinkat(2)}. Java has none of these but for
- * {@code SecureDirectoryStream}, which neither makes links nor says whether the file that it changes is the one that was made.
+ * A path that leads to an open file or directory, whatever happens to its name: {@code /proc/self/fd/N}. A user who may rename files in a directory
+ * can replace one between two system calls that name it; an open file stays what it is. So an attribute that is read or changed by this path is that
+ * of the open file itself, as by {@code fstat(2)}, {@code fchown(2)} and {@code fchmod(2)}. A name below the path of a directory is looked up in that
+ * very directory, as by {@code openat(2)}, {@code linkat(2)}, {@code renameat(2)} and {@code unlinkat(2)}. Java has none of these except in
+ * {@code SecureDirectoryStream}, which neither makes links nor says whether the file that it changes is the one that was created.
  *
- * <p><b>Which number is N?</b> Java does not tell. So the open file is given a position that no other one has, and the one that has it in
- * {@code /proc/self/fdinfo} is the one; twice, with two random numbers. This opens nothing but files of {@code /proc}: a guard loses no byte by it (PROTOCOL.md, trap 1).
+ * <p><b>Which number is N?</b> Java does not tell. So the open file gets a position that no other file has, and is then found by it in
+ * {@code /proc/self/fdinfo}; twice, with two random numbers. This opens only files of {@code /proc}: no guard file loses a byte (PROTOCOL.md, trap
+ * 1).
  */
 final class DescriptorPath implements Closeable {
     private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
     private static final File POSITIONS = new File("/proc/self/fdinfo");
     private static final String POSITION = "pos:";
-    /** Every file system lets a file, and a directory, have a position below this one. */
+    /** Every file system allows a file, and a directory, a position below this one. */
     private static final int MOST = Integer.MAX_VALUE - 1;
 
-    /** Which number it was last: most probably the same once more, since the kernel gives the lowest that is free. */
+    /** The number found last: most probably the same again, since the kernel gives the lowest free one. */
     private static volatile @Nullable String last;
 
     private static final Path CLOSED = DESCRIPTORS.resolve("closed");
@@ -50,7 +51,7 @@ final class DescriptorPath implements Closeable {
      * @throws IOException if it cannot be opened, is a link, or is not found again among what is open (no {@code /proc})
      */
     static DescriptorPath of(Path directory) throws IOException {
-        // With "." behind it nothing but a directory is opened: to open a FIFO would wait for ever. It follows a link, which is looked at then.
+        // With "." after it only a directory is opened: opening a FIFO would wait for ever. It follows a link, which is detected afterwards.
         FileChannel open = FileChannel.open(directory.resolve("."), StandardOpenOption.READ);
         boolean found = false;
         try {
@@ -72,7 +73,7 @@ final class DescriptorPath implements Closeable {
         return POSITIONS.isDirectory();
     }
 
-    /** {@return the path by which it is reached; once it is closed, one that leads nowhere} */
+    /** {@return the path of the open file; after closing, one that leads nowhere} */
     Path path() {
         return open.isOpen() ? path : CLOSED;
     }
@@ -83,13 +84,13 @@ final class DescriptorPath implements Closeable {
     }
 
     /**
-     * {@return the path of an open file, which is that file's for as long as it is open}
+     * {@return the path of an open file, which stays that file's for as long as it is open}
      *
-     * @param open at its beginning, and there it is left; nobody else uses it meanwhile
-     * @throws IOException if it is not to be found
+     * @param open at its beginning, where it is left; nobody else uses it meanwhile
+     * @throws IOException if it is not found
      */
     static Path pathOf(FileChannel open) throws IOException {
-        boolean interrupted = Thread.interrupted(); // else it would be closed
+        boolean interrupted = Thread.interrupted(); // else an interrupt would close it
         try {
             return DESCRIPTORS.resolve(numberOf(open));
         } catch (ClosedByInterruptException e) {
@@ -132,7 +133,7 @@ final class DescriptorPath implements Closeable {
         return position;
     }
 
-    /** {@return the position of what is open under a number; -1 if nothing is, or if that is not told} */
+    /** {@return the position of the file that is open under a number; -1 if none is, or if the position is not shown} */
     private static long positionOf(String number) {
         byte[] text = new byte[64];
         try (FileInputStream in = new FileInputStream(new File(POSITIONS, number))) {

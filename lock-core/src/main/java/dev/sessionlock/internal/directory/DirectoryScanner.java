@@ -29,11 +29,11 @@ import java.util.concurrent.locks.LockSupport;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * Looks at one lock of a directory, or at all of them at once: the board is mapped once, the kernel asked once a round, each record
- * read once. The disk and the kernel cannot be read at one moment, so a lock whose record and byte contradict each other is looked at
- * again, all such locks together: what changed hands in between is told from what is wrong.
+ * Looks at one lock of a directory, or at all of them at once: the table is mapped once, the kernel asked once a round, each record read once. Disk
+ * and kernel cannot be read at one moment. So locks whose record and byte contradict each other are looked at again, all together: that tells locks
+ * that changed hands meanwhile from those where something is wrong.
  *
- * <p>It only looks: nothing is made, no guard is opened (closing it would drop this process's bytes), no byte is asked for.
+ * <p>It only looks: nothing is created, no guard file is opened (closing it would drop this process's bytes), no byte is requested.
  */
 final class DirectoryScanner {
     private static final int ROUNDS = 5;
@@ -50,12 +50,12 @@ final class DirectoryScanner {
     private final boolean used;
     private final FileSystemTraits traits;
     private final @Nullable SharedTable table;
-    /** The names in the directory and in our folder, if all locks are looked at: what is not among them need not be asked for. */
+    /** The names in the directory and in {@code .session-locks}, if all locks are looked at: a file that is not among them need not be opened. */
     private @Nullable Set<String> files;
     private @Nullable Set<String> innerFiles;
     /** Of the names, each once. */
     private final Map<String, Long> hashes = new HashMap<>();
-    /** What the kernel said first. */
+    /** What the kernel said in the first round. */
     private @Nullable KernelBytes firstBytes;
 
     DirectoryScanner(Path home) throws IOException {
@@ -63,13 +63,13 @@ final class DirectoryScanner {
         this.inner = home.resolve(LockDirectory.INNER);
         this.used = Files.isDirectory(inner, LinkOption.NOFOLLOW_LINKS);
         if (!used && Files.exists(inner, LinkOption.NOFOLLOW_LINKS)) {
-            throw FileMode.notADirectory(inner, null); // nobody can lock here: "no locks" would be no answer
+            throw FileMode.notADirectory(inner, null); // nobody can lock here: "no locks" would be wrong
         }
         this.traits = used ? FileSystemTraits.of(home) : new FileSystemTraits(null, false);
-        this.table = used ? boardOf(inner, self) : null;
+        this.table = used ? tableOf(inner, self) : null;
     }
 
-    private static @Nullable SharedTable boardOf(Path inner, ProcessIdentity self) throws IOException {
+    private static @Nullable SharedTable tableOf(Path inner, ProcessIdentity self) throws IOException {
         try {
             return SharedTable.openToLook(inner, self);
         } catch (NoSuchFileException | FileNotFoundException e) {
@@ -83,8 +83,8 @@ final class DirectoryScanner {
     }
 
     /**
-     * {@return what can be seen of every lock that leaves a trace: a file beside its target, a successor's record, or a kernel byte
-     * without either whose target is in the directory; by name}
+     * {@return what can be seen of every lock that leaves a trace, by name: a file beside its target, a successor's record, or a kernel byte without
+     * either whose target is in the directory}
      */
     Collection<LockSnapshot> ofAll() throws IOException {
         files = namesIn(Files.newDirectoryStream(home));
@@ -104,7 +104,7 @@ final class DirectoryScanner {
         return all.values();
     }
 
-    /** Their records were removed by hand; the kernel knows them by number alone, so that their names can but be guessed. */
+    /** Locks whose records were removed by hand. The kernel knows them by number alone, so their names have to be guessed from the targets. */
     private Set<String> thoseWithoutRecord(Set<String> locks) {
         KernelBytes bytes = firstBytes;
         if (bytes == null) {
@@ -121,7 +121,7 @@ final class DirectoryScanner {
         return found;
     }
 
-    /** Our folder may be another user's, or just removed by hand: the records beside the targets are there all the same. */
+    /** {@code .session-locks} may belong to another user, or have been removed just now: the records beside the targets are there all the same. */
     private Set<String> namesInInner() throws IOException {
         try {
             return namesIn(FolderStream.open(inner, ""));
@@ -130,7 +130,7 @@ final class DirectoryScanner {
         }
     }
 
-    /** {@return the names in a directory, but for those that this JVM cannot write down: {@link FileNames#locksWithoutText}} */
+    /** {@return the names in a directory, without those that this JVM cannot encode: {@link FileNames#locksWithoutText}} */
     private static Set<String> namesIn(DirectoryStream<Path> directory) throws IOException {
         Set<String> names = new HashSet<>();
         try (DirectoryStream<Path> entries = directory) {
@@ -147,7 +147,7 @@ final class DirectoryScanner {
 
     // ---- rounds ----
 
-    /** What lay at a lock's two spots. */
+    /** What was found at the two places where a record of a lock may lie. */
     private record RecordsFound(String name, @Nullable Found record, @Nullable Found takeover) {
     }
 
@@ -155,20 +155,20 @@ final class DirectoryScanner {
         Map<String, LockSnapshot> settled = new TreeMap<>();
         Collection<String> open = names;
         for (int round = 1; round == 1 && firstBytes == null || !open.isEmpty(); round++) {
-            long now = Clock.SYSTEM.nanos(); // before everything else: leases that are renewed meanwhile look the longer
+            long now = Clock.SYSTEM.nanos(); // before everything else: a lease that is renewed meanwhile then only looks longer
             List<RecordsFound> seen = new ArrayList<>(open.size());
             for (String name : open) {
-                seen.add(sight(name, round > 1 || innerFiles == null || innerFiles.contains(TAKEOVER + name)));
+                seen.add(read(name, round > 1 || innerFiles == null || innerFiles.contains(TAKEOVER + name)));
             }
             KernelBytes bytes = used ? readBytes() : KernelBytes.NONE;
             firstBytes = firstBytes == null ? bytes : firstBytes;
             List<String> again = new ArrayList<>();
-            for (RecordsFound sighting : seen) {
-                LockSnapshot snapshot = glance(sighting, bytes, now);
-                if (round == ROUNDS || !isTorn(sighting) && (agrees(snapshot) || isStill(sighting))) {
-                    settled.put(sighting.name(), snapshot);
+            for (RecordsFound found : seen) {
+                LockSnapshot snapshot = snapshot(found, bytes, now);
+                if (round == ROUNDS || !isTorn(found) && (agrees(snapshot) || isStill(found))) {
+                    settled.put(found.name(), snapshot);
                 } else {
-                    again.add(sighting.name());
+                    again.add(found.name());
                 }
             }
             if (!again.isEmpty()) {
@@ -179,7 +179,7 @@ final class DirectoryScanner {
         return settled;
     }
 
-    private RecordsFound sight(String name, boolean alsoTakeover) throws IOException {
+    private RecordsFound read(String name, boolean alsoTakeover) throws IOException {
         Found record = FileLockStore.readOnce(home.resolve(name + SUFFIX));
         return new RecordsFound(name, record, used && alsoTakeover ? takeover(name) : null);
     }
@@ -189,16 +189,16 @@ final class DirectoryScanner {
         return fits ? FileLockStore.readOnce(inner.resolve(TAKEOVER + name)) : null;
     }
 
-    /** Perhaps it was read in the middle of its owner's rewriting. */
-    private static boolean isTorn(RecordsFound sighting) {
-        return isTorn(sighting.record()) || isTorn(sighting.takeover());
+    /** Perhaps it was read while its owner rewrote it. */
+    private static boolean isTorn(RecordsFound found) {
+        return isTorn(found.record()) || isTorn(found.takeover());
     }
 
     private static boolean isTorn(@Nullable Found found) {
         return found != null && found.content() instanceof LockContent.Torn;
     }
 
-    /** {@return whether record and kernel tell one story, or the kernel tells none} */
+    /** {@return whether record and kernel agree, or the kernel says nothing} */
     private static boolean agrees(LockSnapshot snapshot) {
         List<List<Long>> owners = snapshot.owners();
         if (owners == null) {
@@ -211,9 +211,9 @@ final class DirectoryScanner {
         return snapshot.record().content() instanceof LockContent.Ours ours && owners.get(0).contains(ours.record().pid());
     }
 
-    /** {@return whether what lay there before the kernel was asked still does: then it lay there when the kernel was asked} */
+    /** {@return whether the file read before the kernel was asked is still there: then it was there when the kernel was asked} */
     private boolean isStill(RecordsFound before) throws IOException {
-        RecordsFound now = sight(before.name(), true);
+        RecordsFound now = read(before.name(), true);
         return isSame(before.record(), now.record()) && isSame(before.takeover(), now.takeover());
     }
 
@@ -222,18 +222,18 @@ final class DirectoryScanner {
             return one == other;
         }
         boolean sameHold = one.content() instanceof LockContent.Ours a && other.content() instanceof LockContent.Ours b
-                && a.record().token() == b.record().token(); // renewed perhaps
+                && a.record().token() == b.record().token(); // perhaps renewed
         return one.key().equals(other.key()) && (sameHold || Objects.equals(one.content(), other.content()));
     }
 
-    private LockSnapshot glance(RecordsFound sighting, @Nullable KernelBytes bytes, long now) throws IOException {
-        String name = sighting.name();
+    private LockSnapshot snapshot(RecordsFound found, @Nullable KernelBytes bytes, long now) throws IOException {
+        String name = found.name();
         long h = used ? hash(name) : 0;
         TableEntry entry = table == null ? null : table.find(h);
         return new LockSnapshot(
                 home.resolve(name),
-                sighting.record(),
-                sighting.takeover(),
+                found.record(),
+                found.takeover(),
                 bytes == null ? null : List.of(bytes.holders(h, 0), bytes.holders(h, 1)),
                 entry == null ? List.of(0L, 0L) : List.of(entry.expiry(0), entry.expiry(1)),
                 table == null || table.comparable(),
@@ -248,11 +248,11 @@ final class DirectoryScanner {
         return hashes.computeIfAbsent(name, it -> LockName.hash(traits.foldsNames() ? LockName.fold(it) : it));
     }
 
-    // ---- the kernel's word ----
+    // ---- what the kernel says ----
 
-    /** Which bytes of the guards are held, by guard and first byte. Two owners cannot hold one byte, so that no two overlap. */
+    /** The held bytes of the guard files, by guard and first byte. Two owners cannot hold one byte, so no two ranges overlap. */
     private record KernelBytes(Map<Integer, TreeMap<Long, KernelLocks.KernelLock>> byGuard) {
-        /** Where no guard was ever made nobody can hold a byte of one. */
+        /** Where no guard file was ever created nobody can hold a byte. */
         private static final KernelBytes NONE = new KernelBytes(Map.of());
 
         @Nullable KernelLocks.KernelLock at(long h, int seat) {

@@ -10,7 +10,7 @@ import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * What one look at a directory tells of the names in it: while two looks are equal and the state {@link #isSettled}, no name was made, moved or
+ * What one look at a directory tells about the names in it: if two looks are equal and the state {@link #isSettled}, no name was created, moved or
  * removed there in between.
  *
  * <p>Both times are needed. {@code rsync} and {@code tar} set the time of modification back to what it was before they replaced a file. The time of
@@ -21,7 +21,7 @@ import org.jetbrains.annotations.Nullable;
  * @param modified its time of modification
  */
 record DirectoryState(Object key, @Nullable FileTime changed, FileTime modified) {
-    /** Longer than any file system's time stamps are coarse. */
+    /** Longer than the resolution of any file system's time stamps. */
     private static final long COARSEST_MILLIS = 3_000;
 
     static DirectoryState of(Path directory) throws IOException {
@@ -34,7 +34,7 @@ record DirectoryState(Object key, @Nullable FileTime changed, FileTime modified)
         }
     }
 
-    /** {@return whether the last change lies so far back that a further one would show in the times} */
+    /** {@return whether the last change is old enough that another one would show in the times} */
     boolean isSettled() {
         long now = System.currentTimeMillis();
         return isLongAgo(modified, now) && (changed == null || isLongAgo(changed, now));
@@ -44,7 +44,7 @@ record DirectoryState(Object key, @Nullable FileTime changed, FileTime modified)
         return Math.abs(now - time.toMillis()) > COARSEST_MILLIS;
     }
 
-    /** Written out, as {@link #hashCode} is: to have the JDK make those of a record takes 16 ms of a JVM's first acquisition. */
+    /** Written out, like {@link #hashCode}: the JDK's generated ones take 16 ms of a JVM's first acquisition. */
     @Override
     public boolean equals(@Nullable Object other) {
         return other instanceof DirectoryState it && key.equals(it.key) && modified.equals(it.modified) && Objects.equals(changed, it.changed);

@@ -7,13 +7,13 @@ import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import org.jetbrains.annotations.Nullable;
 
-/** What tells two files apart that bear the same name one after the other: device and inode. */
+/** Tells apart two files that have had the same name, one after the other: device and inode. */
 final class FileKey {
 
     private FileKey() {
     }
 
-    /** {@return the key of what lies there, links not followed; the path itself on a file system that has no keys} */
+    /** {@return the key of the file at a path, links not followed; the path itself on a file system that has no keys} */
     static Object of(Path path) throws IOException {
         return of(path, Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS));
     }
@@ -28,7 +28,7 @@ final class FileKey {
         return one != null && one.equals(other);
     }
 
-    /** {@return the key of what lies there; null if nothing does, or if it cannot be told} */
+    /** {@return the key of the file at a path; null if there is none, or if it cannot be determined} */
     static @Nullable Object ofOrNull(Path path) {
         try {
             return of(path);

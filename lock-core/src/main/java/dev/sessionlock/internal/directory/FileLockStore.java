@@ -27,7 +27,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jetbrains.annotations.Nullable;
 
-/** A lock's place in a real directory. */
+/** The disk and kernel side of one lock, in a real directory. */
 final class FileLockStore implements LockStore {
     private static final int MOST_BYTES = 64 * 1024;
     private static final int REREADS = 5;
@@ -41,29 +41,29 @@ final class FileLockStore implements LockStore {
     private final KernelByte byte0;
     private final KernelByte byte1;
 
-    /** The line and the board that it was found on: a board that was replaced by hand is not ours any more. */
+    /** The table entry, and the table in which it was found: a table that was replaced by hand is not ours any more. */
     private @Nullable TableEntry entry;
     private @Nullable SharedTable entryOf;
-    /** The state of {@code .session-locks} at which the files of the line were found in place last; null if that told nothing. */
+    /** The state of {@code .session-locks} when the table files of the entry were last found in place; null if that told nothing. */
     private @Nullable DirectoryState entryInPlaceAsOf;
-    /** It was seen to be the only line of this lock: whoever claims another one sees it, and gives his own up. */
+    /** It was seen to be the only entry of this lock: a process that claims another one sees ours, and gives its own up. */
     private boolean isOnlyEntry;
 
-    /** What was seen last at each spot by {@link #find}, and since when it has been just so. Null before the first look. */
+    /** What {@link #find} saw last at each location, and since when it has been unchanged. Null before the first look. */
     private @Nullable LastFound @Nullable [] lastFound;
 
     private record LastFound(@Nullable LockContent content, long since) {
     }
 
-    /** When the directory's names had last been changed as our record was seen at {@link RecordLocation#LOCK}; null if that told nothing. */
+    /** The state of the directory when our record was last seen at {@link RecordLocation#LOCK}; null if that told nothing. */
     private @Nullable DirectoryState thereSince;
 
-    /** The record file that is just being written, and that nobody has yet. */
+    /** The record file that is being written just now, and that has no owner yet. */
     private RecordFilePool.@Nullable PooledFile unfinished;
 
     /** The {@code .reclaim} that lies there is ours. */
     private boolean reclaims;
-    /** The {@code .reclaim} of another that was met last, and since when. */
+    /** The {@code .reclaim} of another process that was seen last, and since when. */
     private @Nullable Object reclaimSeen;
     private long reclaimSeenSince;
 
@@ -221,7 +221,9 @@ final class FileLockStore implements LockStore {
 
     // ---- records ----
 
-    /** A record where hard links are refused: its bytes until they lie in a file of their own. Elsewhere it is a {@link RecordFilePool.PooledFile}. */
+    /**
+     * A record where hard links are refused: its bytes, until they are in a file of their own. Elsewhere it is a {@link RecordFilePool.PooledFile}.
+     */
     private static final class UnlinkedRecord implements RecordFile {
         private byte[] record;
         private @Nullable Object key;
@@ -264,7 +266,7 @@ final class FileLockStore implements LockStore {
         return file;
     }
 
-    /** Gives up the record file of a writing that failed, or that a throwable broke off. */
+    /** Gives up the record file of a write that failed, or that a throwable interrupted. */
     private void retireUnfinished() {
         RecordFilePool.PooledFile file = unfinished;
         if (file == null) {
@@ -301,7 +303,7 @@ final class FileLockStore implements LockStore {
         thereSince = null;
         if (!(recordFile instanceof RecordFilePool.PooledFile file)) {
             UnlinkedRecord mine = (UnlinkedRecord) recordFile;
-            return mine.key == null && create(mine, at(location)); // one file cannot lie at two spots without links
+            return mine.key == null && create(mine, at(location)); // without links one file cannot be at two locations
         }
         requireInPlace();
         try {
@@ -311,7 +313,7 @@ final class FileLockStore implements LockStore {
         } catch (FileAlreadyExistsException e) {
             return false;
         } catch (NoSuchFileException e) {
-            // The directory is gone or was moved, or a hand swept it: our other claims are gone, too.
+            // The directory is gone or was moved, or somebody swept it: our other spare record files are gone, too.
             directory.recordFiles().giveUpSwept(file);
             throw directory.mode().named(e);
         } catch (AccessDeniedException e) {
@@ -327,7 +329,7 @@ final class FileLockStore implements LockStore {
     }
 
     /**
-     * While no name in {@code .session-locks} has changed since both were found in place, one look at that folder tells as much as a look at each.
+     * While no name in {@code .session-locks} has changed since both were found in place, one look at that directory tells as much as a look at each.
      */
     @Override
     public void requireInPlace(RecordFile recordFile, RecordLocation location, TableEntry entry) throws IOException {
@@ -335,7 +337,7 @@ final class FileLockStore implements LockStore {
             entry.requireInPlace();
             return;
         }
-        DirectoryState now = entryOf == null ? null : directory.settledInner(); // before the looks that it is to stand for
+        DirectoryState now = entryOf == null ? null : directory.settledInner(); // before the checks that it stands for
         if (now != null && now.equals(file.inPlaceAsOf) && now.equals(entryInPlaceAsOf) && entry == this.entry) {
             return;
         }
@@ -351,13 +353,13 @@ final class FileLockStore implements LockStore {
     }
 
     /**
-     * Whatever lay at the claim's name was linked: if somebody has put another file there, a FIFO or a link, it would pass for a record, or keep
-     * everybody out for ever.
+     * The link took whatever was at the record file's name. If somebody has put another file there, a FIFO or a link, it would pass for a record, or
+     * keep everybody out for ever.
      */
     private static void requireLinked(RecordFilePool.PooledFile file, Path path) throws IOException {
         Object linked = FileKey.ofOrNull(path);
         if (!file.key().equals(linked)) {
-            if (FileKey.equal(linked, FileKey.ofOrNull(file.path()))) { // else a hand has replaced our record in this instant
+            if (FileKey.equal(linked, FileKey.ofOrNull(file.path()))) { // else somebody has replaced our record in this instant
                 Files.deleteIfExists(path);
             }
             throw file.replaced();
@@ -371,7 +373,7 @@ final class FileLockStore implements LockStore {
             return false;
         }
         requireInPlace();
-        Path cover = directory.mode().inner().resolve(file.path().getFileName() + RecordFilePool.LINK_PROBE); // of this process alone
+        Path cover = directory.mode().inner().resolve(file.path().getFileName() + RecordFilePool.LINK_PROBE); // a name that only this process uses
         Files.deleteIfExists(cover);
         boolean covered = false;
         try {
@@ -387,20 +389,20 @@ final class FileLockStore implements LockStore {
         return true;
     }
 
-    /** Where names are looked up in what is open, a link does not tell that the directory was replaced. */
+    /** Where names are looked up in an open directory, a link does not tell that the directory was replaced. */
     private void requireInPlace() throws NoSuchFileException {
         if (directory.mode().isShared() && !directory.isInPlace()) {
-            throw new NoSuchFileException(directory.inner().toString()); // what a link by the whole path would have told us
+            throw new NoSuchFileException(directory.inner().toString()); // what a link by the whole path would have thrown
         }
     }
 
     /**
-     * The way of file systems that refuse hard links: a reader may meet an empty or half-written record. Not with a channel:
-     * an interrupt would leave it so.
+     * For file systems that refuse hard links: a reader may meet an empty or half-written record. Not through a channel: an interrupt would leave it
+     * so.
      */
-    private boolean create(UnlinkedRecord slip, Path path) throws IOException {
+    private boolean create(UnlinkedRecord mine, Path path) throws IOException {
         if (!directory.isInPlace()) {
-            throw new NoSuchFileException(directory.inner().toString()); // what a link of a claim would have told us
+            throw new NoSuchFileException(directory.inner().toString()); // what linking a record file would have thrown
         }
         FileMode.Made made;
         try {
@@ -410,13 +412,13 @@ final class FileLockStore implements LockStore {
         }
         boolean whole = false;
         try {
-            slip.pin = made.file();
-            slip.key = made.key();
-            slip.pin.write(slip.record);
+            mine.pin = made.file();
+            mine.key = made.key();
+            mine.pin.write(mine.record);
             whole = true;
         } finally {
             if (!whole) {
-                slip.unpin();
+                mine.unpin();
                 Files.deleteIfExists(path);
             }
         }
@@ -470,8 +472,8 @@ final class FileLockStore implements LockStore {
     }
 
     /**
-     * Deletes what lies at a path if it has this key. Another program may put its own lock there between a look and an unlinking, by a rename. So what
-     * lies there is moved aside first, whatever it is, and looked at where nobody else changes it; the wrong one is put back.
+     * Deletes the file at a path if it has this key. Between a look and an unlink, another program may put its own lock there by a rename. So the
+     * file is first moved aside, whatever it is, and looked at where nobody else changes it. If it is the wrong one, it is put back.
      *
      * @param folder where it is moved to
      */
@@ -547,7 +549,7 @@ final class FileLockStore implements LockStore {
         return found == null ? null : new Found(found.content(), found.key(), found.ageMillis(), watched);
     }
 
-    /** {@return what lies at a path, read as far as it can be a lock; null if nothing does} */
+    /** {@return the file at a path, read as far as it can be a lock; null if there is none} */
     static @Nullable Found read(Path path) throws IOException {
         return read(path, innerOf(path));
     }
@@ -562,11 +564,11 @@ final class FileLockStore implements LockStore {
             if (i == REREADS || found != null && !(found.content() instanceof LockContent.Torn)) {
                 return found;
             }
-            LockSupport.parkNanos(200_000); // it vanished between two looks, or was read in the middle of its owner's rewriting
+            LockSupport.parkNanos(200_000); // it vanished between two looks, or was read while its owner rewrote it
         }
     }
 
-    /** As {@link #read}, but takes what it meets for what it is: the caller looks again if it is in doubt. */
+    /** As {@link #read}, but without a second reading: the caller looks again if it is in doubt. */
     static @Nullable Found readOnce(Path path) throws IOException {
         BasicFileAttributes attributes = attributesOf(path);
         return attributes == null ? null : found(path, attributes, innerOf(path));
@@ -580,7 +582,7 @@ final class FileLockStore implements LockStore {
         }
     }
 
-    /** {@return what lies there; null if it has vanished since its attributes were read} */
+    /** {@return the file; null if it has vanished since its attributes were read} */
     private static @Nullable Found found(Path path, BasicFileAttributes attributes, Path inner) throws IOException {
         LockContent content = contentOf(path, attributes);
         if (content == null) {
@@ -592,21 +594,21 @@ final class FileLockStore implements LockStore {
     }
 
     /**
-     * {@return what the content is, where its text alone does not tell} A power cut may leave nothing of a record but an empty file, and somebody may
-     * have edited one: that the file is ours is then told by its other name, that of the spare record file. Otherwise a session whose file does
-     * not exist yet could never be locked again.
+     * {@return what the content is, if its text alone does not tell} A power cut may leave only an empty file of a record, and somebody may have
+     * edited one. That the file is ours is then known by its other name, that of a spare record file. Otherwise a session whose file does not exist
+     * yet could never be locked again.
      */
     private static LockContent told(LockContent content, Path path, Object key, Path inner) throws IOException {
         if (content instanceof LockContent.Ours) {
             return content;
         }
-        boolean explained = content instanceof LockContent.Torn || content instanceof LockContent.Foreign stranger && stranger.createdAt() != null;
+        boolean explained = content instanceof LockContent.Torn || content instanceof LockContent.Foreign foreign && foreign.createdAt() != null;
         if (!explained && RecordFilePool.contains(inner, path, key)) {
             return new LockContent.Torn(content instanceof LockContent.Empty ? "it is one of our record files and empty, as a power cut leaves it"
                     : "it is one of our record files and holds something else: somebody edited it");
         }
-        String neighbour = KnownLockFiles.at(path);
-        return neighbour == null ? content : new LockContent.NotALock(neighbour);
+        String known = KnownLockFiles.at(path);
+        return known == null ? content : new LockContent.NotALock(known);
     }
 
     private static Path innerOf(Path record) {
@@ -631,13 +633,13 @@ final class FileLockStore implements LockStore {
             return new LockContent.NotALock("a file that this user may not read");
         } catch (FileSystemException e) {
             if (Files.isSymbolicLink(path)) {
-                return new LockContent.NotALock("a symbolic link"); // that somebody has put there just now: it is not followed
+                return new LockContent.NotALock("a symbolic link"); // put there just now: it is not followed
             }
             throw e;
         }
     }
 
-    /** Not by a link, and also on a thread that is interrupted, of which a channel takes notice. */
+    /** Follows no link, and also works on an interrupted thread, for which a channel is closed. */
     private static byte[] bytesOf(Path path, int most) throws IOException {
         boolean interrupted = Thread.interrupted();
         try {
@@ -694,7 +696,7 @@ final class FileLockStore implements LockStore {
         return false;
     }
 
-    /** Old by the wall clock, or for as long before our eyes: the clock may have been set back. */
+    /** Old by the wall clock, or seen from here for as long: the clock may have been set back. */
     private boolean sweepOld(Path reclaim) throws IOException {
         try {
             BasicFileAttributes attributes = Files.readAttributes(reclaim, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
@@ -729,14 +731,14 @@ final class FileLockStore implements LockStore {
         return directory.mode().home().resolve(name + ".lock.reclaim");
     }
 
-    // ---- requests, and the kernel's own word ----
+    // ---- release requests, and what the kernel says ----
 
     @Override
     public boolean releaseRequested(long token) throws IOException {
         try {
             return directory.hasRequests() && Files.exists(request(token), LinkOption.NOFOLLOW_LINKS);
         } catch (NoSuchFileException | NotDirectoryException e) {
-            return false; // and the directory is gone, or something lies in its place: the deep look says so, and what is held is lost
+            return false; // the directory is gone, or something lies in its place: the deep check says so, and the lock is lost
         }
     }
 
@@ -763,13 +765,13 @@ final class FileLockStore implements LockStore {
     public void lookAfresh() throws IOException {
         thereSince = null;
         directory.forgetRequests();
-        directory.verify(); // what it finds, displaced() says
+        directory.verify(); // displaced() tells what it finds
     }
 
     @Override
     public void lookAround() throws IOException {
         directory.verifyUnlessLately();
-        directory.isInPlace(); // this one is looked at in any case, and displaced() says what was found
+        directory.isInPlace(); // this directory is looked at in any case; displaced() tells what was found
     }
 
     @Override
@@ -785,7 +787,7 @@ final class FileLockStore implements LockStore {
 
     @Override
     public boolean retakeByte(int seat) throws IOException {
-        freeByte(seat); // the JDK still counts it as held and would refuse to ask the kernel again
+        freeByte(seat); // the JDK still counts it as held and would refuse to ask the kernel
         return tryByte(seat);
     }
 

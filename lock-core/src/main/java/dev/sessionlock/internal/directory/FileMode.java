@@ -26,17 +26,17 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * How the library's files are made and opened in a directory: with which mode and owner, and by which path.
+ * How the library's files are created and opened in a directory: with which mode and owner, and by which path.
  *
- * <p><b>Modes.</b> Whoever may write to the directory must be able to open what the library makes in it, so the modes of files follow the
- * directory's own and not the umask of whichever process came first; so does their owner, as far as we may say so.
+ * <p><b>Modes.</b> Whoever may write to the directory must be able to open the library's files in it. So their modes follow the directory's mode, not
+ * the umask of the process that came first; so does their owner, where we may change it.
  *
- * <p><b>Names that others may change.</b> Another user than this process's and root may be able to put a link, or another file, in the place of one that was just
- * made or looked at: the owner of the directory, whoever may write to it, or the owner of a directory above. Then nothing is opened, made, linked,
- * renamed or removed by a path that could lead elsewhere. The directory and {@code .session-locks} are opened once, and all paths begin at what is open
- * ({@link DescriptorPath}). A file is made by {@code O_CREAT | O_EXCL}, and its mode and owner are changed through the open file. One that is there is opened
- * without following a link, and what was opened is looked at before anything is written to it. Where nobody else can change names, which is the rule,
- * plain paths do.
+ * <p><b>Names that others may change.</b> A user who is neither this process's nor root may be able to replace a file that was just created or looked
+ * at, by a link or another file: the owner of the directory, a user who may write to it, or the owner of a directory above. Then nothing is opened,
+ * created, linked, renamed or removed by a path that could lead elsewhere. The directory and {@code .session-locks} are opened once, and all paths
+ * begin at the open directory ({@link DescriptorPath}). A file is created by {@code O_CREAT | O_EXCL}, and its mode and owner are changed through the
+ * open file. An existing file is opened without following a link, and the open file is examined before anything is written to it. Where nobody else
+ * can change names, which is the rule, plain paths do.
  */
 final class FileMode implements TableFile.Access {
     private static final int READ_WRITE = 0666;
@@ -61,7 +61,7 @@ final class FileMode implements TableFile.Access {
     private final @Nullable DescriptorPath anchor;
     /** {@code .session-locks}, likewise. */
     private volatile @Nullable DescriptorPath inner;
-    /** Who keeps them open: a directory, and its guards, which another path of the same directory may use as well. */
+    /** The users of the open directories: a {@link LockDirectory}, and its guard files, which another path of the same directory may use as well. */
     private final AtomicInteger users = new AtomicInteger(1);
 
     private FileMode(Path home, Map<String, Object> unix, @Nullable DescriptorPath anchor) {
@@ -72,7 +72,7 @@ final class FileMode implements TableFile.Access {
         this.anchor = anchor;
     }
 
-    /** Where files have neither modes nor owners. */
+    /** For file systems where files have neither modes nor owners. */
     private FileMode(Path home) {
         this.home = home;
         this.directory = -1;
@@ -82,10 +82,10 @@ final class FileMode implements TableFile.Access {
     }
 
     /**
-     * {@return how files are made in a directory}
+     * {@return how files are created in a directory}
      *
      * @param home its real path
-     * @throws IOException also if others may change names there, and this system gives no way to be safe from that
+     * @throws IOException also if others may change names there, and this system has no way to be safe from that
      */
     static FileMode of(Path home) throws IOException {
         Map<String, Object> unix;
@@ -104,7 +104,7 @@ final class FileMode implements TableFile.Access {
             throw e;
         } catch (IOException e) {
             if (!CurrentUser.isKnown() && !CurrentUser.isRoot()) {
-                return new FileMode(home, unix, null); // no Linux, or no /proc: as good as plain paths that follow no link are
+                return new FileMode(home, unix, null); // no Linux, or no /proc: this is as good as plain paths that follow no link
             }
             throw new IOException(home + " is in the hands of others (it belongs to user " + unix.get("uid") + "), who may put other files in the place of ours, "
                     + "and this system does not let us see what we open (" + e.getMessage() + "); do this as the owner of the directory: sudo -u '#"
@@ -122,7 +122,7 @@ final class FileMode implements TableFile.Access {
         }
     }
 
-    /** {@return whether another user than ours and root could put something else in the place of what we make there, or of the directory itself} */
+    /** {@return whether a user who is neither ours nor root could replace what we create there, or the directory itself} */
     private static boolean othersChangeNames(Path home, Map<String, Object> unix) throws IOException {
         if (!isOurs(unix, false) || othersRenameOurs(home.getParent())) {
             return true;
@@ -130,11 +130,11 @@ final class FileMode implements TableFile.Access {
         try {
             return !isOurs(Files.readAttributes(home.resolve(LockDirectory.INNER), "unix:mode,uid", LinkOption.NOFOLLOW_LINKS), false);
         } catch (NoSuchFileException e) {
-            return false; // it will be made as the directory is
+            return false; // it will be created with the directory's mode
         }
     }
 
-    /** {@return whether another user than ours and root could rename what is ours in a directory, or the directory itself} */
+    /** {@return whether a user who is neither ours nor root could rename our files in a directory, or the directory itself} */
     static boolean othersRenameOurs(@Nullable Path home) throws IOException {
         for (Path dir = home; dir != null; dir = dir.getParent()) {
             if (!isOurs(Files.readAttributes(dir, "unix:mode,uid"), true)) {
@@ -144,19 +144,19 @@ final class FileMode implements TableFile.Access {
         return false;
     }
 
-    /** @param holdsOurs what lies there and is ours cannot be renamed by others where the sticky bit is set */
+    /** @param holdsOurs our files in it cannot be renamed by others where the sticky bit is set */
     private static boolean isOurs(Map<String, Object> unix, boolean holdsOurs) {
         int mode = (int) unix.get("mode");
         return CurrentUser.trusts(unix.get("uid")) && ((mode & WRITABLE_BY_OTHERS) == 0 || holdsOurs && (mode & STICKY) != 0);
     }
 
-    /** Counts one more user in; the first is whoever made this. */
+    /** Adds a user; the first is whoever created this. */
     FileMode shared() {
         users.incrementAndGet();
         return this;
     }
 
-    /** Counts a user out. With the last one, what is open is closed. */
+    /** Removes a user. With the last one, what is open is closed. */
     void leave() throws IOException {
         if (users.decrementAndGet() == 0 && anchor != null) {
             DescriptorPath folder = inner;
@@ -169,7 +169,7 @@ final class FileMode implements TableFile.Access {
 
     // ---- by which path ----
 
-    /** {@return whether others may change names here, so that names are looked up in what is open, and not by the whole path} */
+    /** {@return whether others may change names here, so that names are looked up in open directories, and not by the whole path} */
     boolean isShared() {
         return anchor != null;
     }
@@ -222,7 +222,7 @@ final class FileMode implements TableFile.Access {
         return told;
     }
 
-    /** {@return what is to be told of something that failed on a path by which a file was reached, with the path that a person knows} */
+    /** {@return an exception with the path that a person knows, for a failure on the path that we used} */
     IOException named(IOException e) {
         if (anchor == null || e.getMessage() == null) {
             return e;
@@ -233,10 +233,10 @@ final class FileMode implements TableFile.Access {
         return told.equals(e.getMessage()) ? e : new IOException(told, e);
     }
 
-    // ---- making ----
+    // ---- creating ----
 
     /**
-     * A file that was just made, open.
+     * A file that was just created, open.
      *
      * @param file for writing
      * @param key its inode, as Java tells it
@@ -245,9 +245,9 @@ final class FileMode implements TableFile.Access {
     }
 
     /**
-     * Makes an empty file, with the mode and owner that it has to have.
+     * Creates an empty file with the mode and owner that it must have.
      *
-     * @throws FileAlreadyExistsException if anything lies there
+     * @throws FileAlreadyExistsException if anything is there
      */
     Made create(Path path) throws IOException {
         Path file = reached(path);
@@ -268,7 +268,7 @@ final class FileMode implements TableFile.Access {
             return made;
         } finally {
             if (!done) {
-                Files.deleteIfExists(file); // in the place of a lock it would keep others out
+                Files.deleteIfExists(file); // at x.lock it would keep others out
             }
         }
     }
@@ -288,7 +288,7 @@ final class FileMode implements TableFile.Access {
         }
     }
 
-    /** Where others may change names: makes a file, and gives the very one that was made its mode and owner. */
+    /** Where others may change names: creates a file, and gives mode and owner to the very one that was created. */
     private FileChannel makeOpen(Path file) throws IOException {
         FileChannel made = FileChannel.open(file, MADE, permissions(directory & READ_WRITE));
         boolean done = false;
@@ -314,7 +314,7 @@ final class FileMode implements TableFile.Access {
         return new FileAttribute<?>[] {PosixFilePermissions.asFileAttribute(permissions)};
     }
 
-    /** Makes an empty file unless something is there; never follows or opens what is there. */
+    /** Creates an empty file unless something is there; never follows or opens what is there. */
     void createIfMissing(Path path) throws IOException {
         Path file = reached(path);
         try {
@@ -337,12 +337,12 @@ final class FileMode implements TableFile.Access {
         return new IOException(file + " is not an ordinary file; somebody put it there: remove it", cause);
     }
 
-    /** {@return what to tell a person of a file or a link in the place of our folder} */
+    /** {@return what to tell a person about a file or link in place of {@code .session-locks}} */
     static IOException notADirectory(Path dir, @Nullable Throwable cause) {
         return new IOException(dir + " is not a directory; somebody put it there: remove it", cause);
     }
 
-    /** Makes a directory unless one is there, and where others may change names, holds it open from now on. */
+    /** Creates a directory unless one is there, and where others may change names, keeps it open from now on. */
     void createDirectoryIfMissing(Path path) throws IOException {
         Path dir = reached(path);
         boolean made = false;
@@ -389,8 +389,8 @@ final class FileMode implements TableFile.Access {
     }
 
     /**
-     * Only one that is ours and holds nothing but what other threads and processes have made in it since: another directory of ours might have been put in
-     * the place of the one that was made.
+     * Only a directory that is ours and holds nothing but what other threads and processes have created in it since: another directory of ours might
+     * have been put in place of the new one.
      */
     private void giveAway(DescriptorPath made, Path path) throws IOException {
         boolean ours = CurrentUser.is(Files.readAttributes(made.path(), ATTRIBUTES).get("uid"));
@@ -420,7 +420,7 @@ final class FileMode implements TableFile.Access {
         }
     }
 
-    /** Root may use the tool in the gateway's directory; the gateway must be able to open what root made. Others may not do this. */
+    /** Root may use the tool in the gateway's directory; the gateway must be able to open what root created. Other users may not do this. */
     private void giveToOwner(Path path, LinkOption... options) {
         try {
             Files.setAttribute(path, "unix:gid", gid, options);
@@ -433,9 +433,9 @@ final class FileMode implements TableFile.Access {
     // ---- opening what is there ----
 
     /**
-     * Opens a file to read it, by one who only looks. Not by a link, which could lead to a device that does something when it is opened. Root opens it for
-     * writing, too, and writes nothing: then a FIFO that somebody puts there in the instant of the look keeps nobody waiting (fifo(7)). Others may not
-     * open every file so; nor may root on a disk that is read-only.
+     * Opens a file for a caller that only reads it. Follows no link, which could lead to a device that does something when it is opened. Root opens
+     * it for writing, too, and writes nothing: then a FIFO that somebody puts there in the instant of the look does not block (fifo(7)). Other users
+     * may not open every file so; nor may root on a read-only disk.
      */
     static FileChannel openToRead(Path file) throws IOException {
         if (CurrentUser.isRoot()) {
@@ -450,15 +450,15 @@ final class FileMode implements TableFile.Access {
         return FileChannel.open(file, READ);
     }
 
-    /** As {@link #openToRead}, for one whose reading no interrupt may break off. */
+    /** As {@link #openToRead}, for a caller whose reading no interrupt may end. */
     static RandomAccessFile openToLook(Path file) throws IOException {
         try (FileChannel open = openToRead(file)) {
-            Path its = DescriptorPath.isToBeHad() ? DescriptorPath.pathOf(open) : file; // without /proc, or where it was hidden since, a look goes on
+            Path its = DescriptorPath.isToBeHad() ? DescriptorPath.pathOf(open) : file; // without /proc, or if it was hidden since, reading goes on
             return new RandomAccessFile(its.toFile(), "r");
         }
     }
 
-    /** {@return a guard that is there, open; nothing is closed by this, unless it is not to be trusted} */
+    /** {@return an existing guard file, open; nothing is closed by this, unless it is not to be trusted} */
     FileChannel openGuard(Path path) throws IOException {
         if (anchor == null) {
             return FileChannel.open(path, WRITTEN);
@@ -480,12 +480,12 @@ final class FileMode implements TableFile.Access {
     /**
      * {@return a record file, which may have another name, that of the lock, by now}
      *
-     * @param key which one it has to be
+     * @param key which one it must be
      * @throws NoSuchFileException if it is not there any more
      */
     RandomAccessFile openRecord(Path path, Object key) throws IOException {
         if (!key.equals(FileKey.ofOrNull(reached(path)))) {
-            throw new NoSuchFileException(path.toString(), null, "somebody removed it"); // opening would make another file
+            throw new NoSuchFileException(path.toString(), null, "somebody removed it"); // opening would create another file
         }
         return open(path, "rw", key);
     }
@@ -502,7 +502,7 @@ final class FileMode implements TableFile.Access {
         }
     }
 
-    /** Looks before it opens, since closing a guard drops bytes; and then at what was opened, which may be another. */
+    /** Looks before it opens, since closing a guard file drops bytes; and then at the open file, which may be another. */
     private FileChannel openTrusted(Path file, Set<OpenOption> how, @Nullable Object key) throws IOException {
         requireFileToTrust(file, Files.readAttributes(file, ATTRIBUTES, LinkOption.NOFOLLOW_LINKS), key);
         FileChannel open = FileChannel.open(file, how);
@@ -518,7 +518,7 @@ final class FileMode implements TableFile.Access {
         }
     }
 
-    /** Nobody's file but ours may be harmed by what we write. */
+    /** We must not write to a file that is not ours. */
     private void requireFileToTrust(Path file, Map<String, Object> unix, @Nullable Object key) throws IOException {
         if (!(boolean) unix.get("isRegularFile")) {
             throw notOrdinary(named(file), null);
@@ -528,7 +528,7 @@ final class FileMode implements TableFile.Access {
             throw new IOException(named(file) + " has " + unix.get("nlink") + " names (hard links), so it may be somebody's file of another name; "
                     + "somebody put it there: remove it");
         } else if (!mayBelongTo(unix.get("uid")) && (directory & WRITABLE_BY_OTHERS) == 0) {
-            throw stranger(named(file), unix.get("uid"));
+            throw untrustedOwner(named(file), unix.get("uid"));
         }
     }
 
@@ -536,7 +536,7 @@ final class FileMode implements TableFile.Access {
         int mode = (int) unix.get("mode");
         boolean shared = (directory & WRITABLE_BY_OTHERS) != 0 && ((directory & STICKY) == 0 || (mode & STICKY) != 0);
         if (!mayBelongTo(unix.get("uid")) && !shared) {
-            throw stranger(dir, unix.get("uid"));
+            throw untrustedOwner(dir, unix.get("uid"));
         }
     }
 
@@ -544,7 +544,7 @@ final class FileMode implements TableFile.Access {
         return CurrentUser.trusts(user) || user.equals(uid);
     }
 
-    private IOException stranger(Path path, Object user) {
+    private IOException untrustedOwner(Path path, Object user) {
         return new IOException(path + " belongs to user " + user + ", who is neither the user of this process, nor root, nor the owner of the directory (user "
                 + uid + "), and could put other files in the place of ours; remove it, or give it to one of these: chown " + uid + " " + path);
     }

@@ -17,9 +17,9 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * File names as this JVM can write them down. A name is bytes; Java makes text of them by the locale, with U+FFFD for what the locale's encoding does not
- * have. From that text it cannot open the file again. Where no locale is set, as under cron, that is every name that is not ASCII, and a JVM cannot
- * change it once it runs.
+ * File names as this JVM can encode them. A name is bytes; Java makes text of them by the locale, with U+FFFD for bytes that the locale's encoding
+ * does not have. From that text it cannot open the file again. Where no locale is set, as under cron, this concerns every name that is not ASCII, and
+ * a running JVM cannot change it.
  */
 public final class FileNames {
     private static final String LOCK = ".lock";
@@ -59,13 +59,13 @@ public final class FileNames {
         return found;
     }
 
-    /** {@return a file's own name for a person: what is not text here as UTF-8, or else with escapes such as <code>&#92;xe9</code> for its bytes} */
+    /** {@return a file's own name for a person: as UTF-8 if it is not text here, or with escapes such as <code>&#92;xe9</code> for its bytes} */
     public static String shown(Path path) {
         Path name = path.getFileName() == null ? path : path.getFileName();
         return isText(name) ? Printable.text(name.toString()) : shown(bytesOf(name));
     }
 
-    /** {@return a name's bytes for a person, likewise} */
+    /** {@return a name's bytes for a person, in the same way} */
     public static String shown(byte[] name) {
         try {
             return Printable.text(StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(name)).toString());
@@ -90,7 +90,7 @@ public final class FileNames {
                 + "(in a crontab, the line LC_ALL=C.UTF-8)";
     }
 
-    /** A path's URI is the one place where Java shows its bytes. */
+    /** A path's URI is the only place where Java shows its bytes. */
     private static byte[] bytesOf(Path name) {
         String uri = name.toUri().getRawPath();
         String last = uri.substring(uri.lastIndexOf('/', uri.length() - 2) + 1);

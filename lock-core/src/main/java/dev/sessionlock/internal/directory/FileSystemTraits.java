@@ -22,13 +22,13 @@ public record FileSystemTraits(@Nullable String network, boolean foldsNames) {
             "fuse", "acfs", "moosefs", "macfuse", "osxfuse");
 
     /**
-     * Types that write every change of a file to a new block. On a full disk they cannot change even a file that is there, whole. XFS does so for files
-     * that share blocks with a copy, for a first change only: there the table is a file of its own.
+     * Types that write every change of a file to a new block. On a full disk they cannot even change an existing file. XFS does so for files that
+     * share blocks with a copy, at the first change only; there the table is a file of its own.
      */
     private static final Set<String> COPY_ON_WRITE = Set.of("btrfs", "zfs", "bcachefs", "nilfs2", "f2fs");
 
     /**
-     * {@return what the file system of a directory is like; whether it folds names is asked by the library's own folder there}
+     * {@return what the file system of a directory is like} Whether it folds names is tested with {@code .session-locks} there.
      *
      * @param home the real path of the directory
      */
@@ -48,7 +48,7 @@ public record FileSystemTraits(@Nullable String network, boolean foldsNames) {
         try {
             return Files.getFileStore(home).type();
         } catch (IOException | SecurityException e) {
-            return "unknown"; // a mount table that does not list it: containers do that with local directories
+            return "unknown"; // a mount table without it: containers do that with local directories
         }
     }
 
@@ -65,13 +65,13 @@ public record FileSystemTraits(@Nullable String network, boolean foldsNames) {
     }
 
     /**
-     * Asks the file system itself, without writing: is the folder of ours also there under its name in capitals? One that cannot tell
-     * makes it fail: taken for no, two names of one file would be two locks.
+     * Asks the file system itself, without writing: does {@code .session-locks} also exist under its name in capitals? If that cannot be determined,
+     * it fails: with a wrong "no", two names of one file would be two locks.
      */
     private static boolean foldsNames(Path home) throws IOException {
         Object capitals = keyOf(home.resolve(LockDirectory.INNER.toUpperCase(Locale.ROOT)));
         return capitals != null ? capitals.equals(keyOf(home.resolve(LockDirectory.INNER)))
-                : System.getProperty("os.name", "").startsWith("Mac"); // APFS folds Unicode forms also where it keeps case apart
+                : System.getProperty("os.name", "").startsWith("Mac"); // APFS folds Unicode forms even where it keeps case apart
     }
 
     private static @Nullable Object keyOf(Path path) throws IOException {

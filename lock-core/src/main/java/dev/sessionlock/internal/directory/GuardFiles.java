@@ -27,21 +27,20 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * The guard files of one directory, which carry the kernel's byte locks, far beyond any content.
+ * The guard files of one directory. They carry the kernel bytes, far beyond any content.
  *
- * <p>A POSIX record lock belongs to the process, and <em>closing any descriptor of the file, anywhere in the process, drops
- * it</em> (POSIX.1-2017, fcntl; reproduced on JDK 17 and 25). So each guard is opened once a process and stays open, and
- * nobody but the library opens it. They
- * stay strongly reachable: a collected channel takes its locks with it.
+ * <p>A POSIX record lock belongs to the process, and <em>closing any descriptor of the file, anywhere in the process, drops it</em> (POSIX.1-2017,
+ * fcntl; reproduced on JDK 17 and 25). So each guard file is opened once per process and stays open, and nobody but the library opens it. They stay
+ * strongly reachable: a collected channel takes its locks with it.
  *
- * <p>A channel may be closed all the same: by an interrupt of the thread that waits in the kernel. Then the kernel has dropped every byte of that file.
- * Whoever meets a closed channel opens the file again, and raises a suspicion, so that what was held through it is taken again at once.
+ * <p>A channel may be closed all the same: by an interrupt of the kernel waiter. Then the kernel has dropped every byte of that file. The first
+ * thread to meet a closed channel opens the file again, and raises a suspicion: everything that was held through it is then taken again at once.
  *
  * <pre>
  * byte                        what it says
- * 2^59 + mark                 a living process writes this mark into its words on the board (guard 0)
+ * 2^59 + mark                 a living process writes this mark into the table (guard 0)
  * 2^60 + process              this process lives (guard 0); the high 16 of 52 bits tell its time namespace
- * 2^61 - 1                    this process makes or reshapes the board (guard 0)
+ * 2^61 - 1                    the setup byte: this process creates or reshapes the table (guard 0)
  * 2^61 + (h >>> 6) * 2 + s    seat s of lock h is taken (guard h & 63)
  * </pre>
  */
@@ -58,31 +57,31 @@ final class GuardFiles {
     private static final long SETUP = SEATS - 1;
 
     private static final Log log = Loggers.LIBRARY;
-    /** So long a byte may be nobody's by our books and taken by the JDK's, until the guard is opened anew for it. */
+    /** How long the JDK may count a byte as taken that we do not have, until the guard file is opened anew for it. */
     private static final long PHANTOM_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(1);
-    /** A look misses the locks that somebody just deals with. */
+    /** A look misses the locks that another thread is just working on. */
     private static final int LOOKS_AFTER_A_SUSPICION = 3;
 
     private final FileMode mode;
-    /** Of the directory; null if it is not there. */
+    /** Of the directory; null if it does not exist. */
     private final @Nullable Object key;
     private final @Nullable Runnable suspicion;
     private final AtomicInteger suspicions = new AtomicInteger();
-    /** Open for as long as the guards are, so that no other directory can be given its inode number meanwhile; null if refused. */
+    /** Open for as long as the guard files are, so that no other directory can get its inode number meanwhile; null if refused. */
     private final @Nullable FileChannel pin;
     private final AtomicReferenceArray<GuardFile> guards = new AtomicReferenceArray<>(COUNT);
     private final List<GuardFile> displaced = new ArrayList<>();
-    /** What was taken for a moment only, so that nothing thrown leaves it taken. */
+    /** Bytes that are taken for a moment only, kept here so that nothing thrown leaves them taken. */
     private final ConcurrentLinkedQueue<Loan> loans = new ConcurrentLinkedQueue<>();
     private final Mutex opening = new Mutex();
-    /** Of channels that were closed under us: which file they were open on. For as long as anybody has a lock of theirs. */
+    /** For channels that were closed under us: which file they were open on. Kept while a lock of theirs is reachable. */
     private final Map<Channel, Object> closedChannels = new WeakHashMap<>();
-    /** Where they lie now: somebody may have moved the whole directory. */
+    /** Where the guard files are now: somebody may have moved the whole directory. */
     private volatile Path dir;
     /** Written while {@link #opening} is held. */
     private volatile int users;
     private volatile boolean closed;
-    /** When a byte was first seen that the JDK counts as taken, and we do not; 0 if none. */
+    /** When a byte was first seen that the JDK counts as taken, and that we do not have; 0 if none. */
     private volatile long phantomSince;
 
     GuardFiles(Path dir, FileMode mode) {
@@ -106,7 +105,7 @@ final class GuardFiles {
         }
     }
 
-    /** Counts a user in, who knows the directory by this path. */
+    /** Adds a user, who knows the directory by this path. */
     void enter(Path path) {
         int outer = opening.depth();
         try {
@@ -131,7 +130,7 @@ final class GuardFiles {
         return SEATS + (h >>> 6) * 2 + seat;
     }
 
-    /** {@return the lock, of those of a guard, that has a byte for one of its seats there: the way back from {@link #positionOf}} */
+    /** {@return the lock, among those of a guard file, that this byte belongs to: the inverse of {@link #positionOf}} */
     static long lockAt(int guard, long position) {
         return (position - SEATS) / 2 << 6 | guard;
     }
@@ -146,10 +145,10 @@ final class GuardFiles {
     }
 
     /**
-     * As {@link #trySeat}, by one whose earlier call was broken off by a throwable, so that the JDK may count the byte as taken though nobody has it. It
-     * does so for as long as the channel is open; so after a while the guard is opened anew, and what was held through it is taken again.
+     * As {@link #trySeat}, after an earlier call that a throwable interrupted: the JDK may count the byte as taken though nobody has it. It does so
+     * for as long as the channel is open. So after a while the guard file is opened anew, and what was held through it is taken again.
      *
-     * @throws IOException if it is still so
+     * @throws IOException if the byte is still in that state
      */
     @Nullable FileLock trySeatAgain(long h, int seat) throws IOException {
         int guard = guardOf(h);
@@ -161,7 +160,7 @@ final class GuardFiles {
             long now = Clock.SYSTEM.nanos();
             long since = phantomSince;
             if (since == 0) {
-                phantomSince = now; // it may be the same lock's under the path that its directory had before
+                phantomSince = now; // it may belong to the same lock under the path that its directory had before
             } else if (now - since > PHANTOM_PATIENCE_NANOS && LibraryCopies.OF_THIS_JVM.isAlone()) {
                 phantomSince = 0;
                 log.warn("the JDK counts a byte of {} as taken, which an error has left; it is opened anew", file(dir, guard));
@@ -172,18 +171,18 @@ final class GuardFiles {
         }
     }
 
-    /** Waits for a seat's byte. Cannot be broken off: an interrupt closes the channel, and drops every byte of the guard. */
+    /** Waits for a seat's byte. Cannot be cancelled: an interrupt closes the channel, and drops every byte of the guard file. */
     FileLock awaitSeat(long h, int seat) throws IOException {
         int guard = guardOf(h);
         FileChannel channel = channel(guard);
         boolean got = false;
         try {
-            Thread.interrupted(); // one that came before would close the channel as well
+            Thread.interrupted(); // an earlier interrupt would close the channel as well
             FileLock lock = channel.lock(positionOf(h, seat), 1, false);
             got = true;
             return lock;
         } catch (ClosedChannelException e) {
-            Thread.interrupted(); // it has done its work; the thread serves other locks
+            Thread.interrupted(); // the interrupt has been handled; this thread serves other locks
             throw e;
         } finally {
             if (!got && !channel.isOpen()) {
@@ -211,21 +210,21 @@ final class GuardFiles {
     }
 
     /**
-     * {@return the 16 bits of a process's number that tell its time namespace; 0 if that is unknown} Numbers of namespaces are given one after the
-     * other, so that two of them differ here.
+     * {@return the 16 bits of a process's number that tell its time namespace; 0 if unknown} Namespaces are numbered consecutively, so two of them
+     * differ here.
      */
     static long namespaceNumber(long timeNamespace) {
         return timeNamespace == 0 ? 0 : 1 + Long.remainderUnsigned(timeNamespace, 0xffff);
     }
 
     /**
-     * Runs a step while no process of another time namespace than ours can begin to live here, if none does now. The bytes of our own namespace,
-     * ours among them, are in neither of the two ranges that are locked for it: to lock and free them would drop ours.
+     * Runs a step while no process of another time namespace is registered here, and none can register meanwhile. For this, two ranges are locked, on
+     * both sides of our own namespace's range: locking and freeing that one would drop our own process byte.
      *
-     * @return false if another lives
+     * @return false if a process of another namespace is registered
      */
-    boolean holdingOtherNamespaces(long world, SharedTable.TableBytes.BytesStep<?> step) throws IOException {
-        long from = PROCESSES + (world << RANDOM_BITS);
+    boolean holdingOtherNamespaces(long namespace, SharedTable.TableBytes.BytesStep<?> step) throws IOException {
+        long from = PROCESSES + (namespace << RANDOM_BITS);
         long to = from + (1L << RANDOM_BITS);
         long end = PROCESSES + (1L << PROCESS_BITS);
         try (FileLock below = from == PROCESSES ? null : tryLock(0, PROCESSES, from - PROCESSES)) {
@@ -292,12 +291,13 @@ final class GuardFiles {
             GuardFile open = guards.get(guard);
             if (open == null) {
                 open = new GuardFile();
-                guards.set(guard, open); // before it has a file: collected, that would be closed, and drop the bytes of the next one
+                guards.set(guard, open); // before it has a file: a collected one would be closed, and drop the bytes of the next one
             }
             FileChannel file = open.file;
             if (file == null) {
                 if (!FileKey.equal(key, FileKey.ofOrNull(dir))) {
-                    // Another directory lies at the name, whose guards are those of other Guards of this process: closed here, they would drop the bytes there.
+                    // Another directory is at the name. Its guard files are open in this process through other GuardFiles: closed here, they would
+                    // lose their bytes.
                     throw new NoSuchFileException(dir.toString(), null, "it was replaced");
                 }
                 synchronized (LibraryCopies.OF_THIS_JVM.monitorOf(FileKey.of(dir))) {
@@ -311,8 +311,8 @@ final class GuardFiles {
     }
 
     /**
-     * Opens a guard again whose channel was closed under us. With that the kernel has dropped all bytes that this process had in the file: what was held
-     * through it has to be taken again, and whoever is to see to that is told.
+     * Opens a guard file again whose channel was closed under us. The kernel has dropped all bytes that this process had in the file: what was held
+     * through it must be taken again, and the suspicion is reported to whoever does that.
      */
     private FileChannel reopen(int guard) throws IOException {
         boolean[] found = new boolean[1];
@@ -327,7 +327,7 @@ final class GuardFiles {
                     return channel; // another thread was faster
                 }
                 found[0] = true;
-                // Waits until the one who closes it is done: its close(2) would drop what we take through a new descriptor.
+                // Waits until the thread that closes it is done: its close(2) would drop what we take through a new descriptor.
                 channel.close();
                 closedChannels.put(channel, old.key);
                 log.warn("{} was closed under us, as an interrupt of the thread that waits in the kernel does; it is opened again, and what was "
@@ -337,7 +337,7 @@ final class GuardFiles {
             });
         } finally {
             if (found[0]) {
-                suspicions.set(LOOKS_AFTER_A_SUSPICION * Math.max(1, users)); // each user looks
+                suspicions.set(LOOKS_AFTER_A_SUSPICION * Math.max(1, users)); // one look by each user
                 if (suspicion != null) {
                     suspicion.run();
                 }
@@ -350,12 +350,12 @@ final class GuardFiles {
         return suspicions.get() > 0;
     }
 
-    /** A look at what is held begins: what is suspected from now on counts for the next. */
+    /** A look at what is held begins: suspicions raised from now on count for the next. */
     void isLookedAt() {
         suspicions.updateAndGet(left -> Math.max(0, left - 1));
     }
 
-    /** Opens those again whose channel was closed under us, so that it is noticed even where nobody uses them. */
+    /** Reopens guard files whose channel was closed under us, so that this is noticed even if nobody uses them. */
     void reopenClosed() throws IOException {
         for (int guard = 0; guard < COUNT; guard++) {
             GuardFile open = guards.get(guard);
@@ -367,8 +367,8 @@ final class GuardFiles {
     }
 
     /**
-     * {@return whether a lock is on the file that its guard is now} Though perhaps not on the channel that is open now: if that was closed under us, the
-     * byte can be taken again, and nobody stands on another file.
+     * {@return whether a lock is on the file that its guard file is now} It may be on another channel of it: if that was closed under us, the byte
+     * can be taken again, and nobody uses another file.
      */
     boolean isOfThisFile(long h, FileLock lock) {
         int guard = guardOf(h);
@@ -381,7 +381,7 @@ final class GuardFiles {
         return FileKey.equal(key, opening.holding(() -> closedChannels.get(lock.acquiredBy())));
     }
 
-    /** {@return whether a lock is on the guard that is open now, and not on one that was displaced} */
+    /** {@return whether a lock is on the guard file that is open now, and not on a replaced one} */
     boolean isCurrent(long h, FileLock lock) {
         GuardFile open = guards.get(guardOf(h));
         FileChannel file = open == null ? null : open.file;
@@ -389,8 +389,8 @@ final class GuardFiles {
     }
 
     /**
-     * Finds the open guards whose file no longer is the one at its name, and puts them aside: they are opened anew at need.
-     * The old ones stay open until all are closed; the bytes on them exclude nobody who came later.
+     * Finds open guard files that are no longer the files at their names, and puts them aside; they are opened anew when needed. The old ones stay
+     * open until all are closed; the bytes on them exclude no process that came later.
      *
      * @return whether there were any
      */
@@ -409,13 +409,13 @@ final class GuardFiles {
     private void putAside(int guard, GuardFile open) {
         opening.locked(() -> {
             if (guards.get(guard) == open) {
-                displaced.add(open); // first, and strongly held: collected, it would be closed, and drop the bytes of whoever has it open too
+                displaced.add(open); // first, and strongly held: if collected, it would be closed, and drop the bytes of whoever has it open too
                 guards.set(guard, null);
             }
         });
     }
 
-    /** {@return the inode of a guard, for a look into {@code /proc/locks}; negative if there is none} */
+    /** {@return the inode of a guard file, for a look into {@code /proc/locks}; negative if there is none} */
     static long inode(Path dir, int guard) {
         Path file = file(dir, guard);
         if (!file.toFile().exists()) { // mostly: without an exception, of which a look would meet a hundred
@@ -429,7 +429,7 @@ final class GuardFiles {
     }
 
     /**
-     * Counts a user out. With the last one they are closed, and with them goes every byte that this process holds in them.
+     * Removes a user. With the last one the guard files are closed, and every byte that this process holds in them is dropped.
      *
      * @return whether that was the last one
      */
@@ -456,22 +456,22 @@ final class GuardFiles {
                 mode.leave();
             }
             users = 0;
-            closed = true; // last: what a throwable breaks off here is done again by the next call
+            closed = true; // last: what a throwable interrupts here is done again by the next call
             return true;
         });
     }
 
-    /** Counts a user out, and closes nothing: another copy of the library has bytes in these files, which the kernel would drop. */
+    /** Removes a user, and closes nothing: another copy of the library has bytes in these files, which the kernel would drop. */
     void leaveOpen() {
         opening.locked(() -> users--);
     }
 
-    /** One guard file. It is in the list of guards before it has its file open, and as long as it has. */
+    /** One guard file. It is in the list before its file is opened, and for as long as it is open. */
     private static final class GuardFile {
         private volatile @Nullable Object key;
         private volatile @Nullable FileChannel file;
 
-        /** Making a file closes it once: another copy of the library must not lock bytes in it before that. */
+        /** Creating a file closes it once: another copy of the library must not lock bytes in it before that. */
         private FileChannel open(Path path, FileMode mode) throws IOException {
             mode.createIfMissing(path);
             key = FileKey.of(path); // before the file: if it is replaced in between, the keeper sees two that differ
@@ -490,14 +490,14 @@ final class GuardFiles {
 
     // ---- bytes that are taken for a moment ----
 
-    /** {@return a place for a byte that is given back when this is closed, or soon after if a throwable breaks that off} */
+    /** {@return a holder for a byte, which is freed when the holder is closed, or soon after if a throwable interrupts that} */
     Loan lendTo() {
         Loan loan = new Loan();
         loans.add(loan);
         return loan;
     }
 
-    /** Gives back the bytes of those whose giving back was broken off. */
+    /** Frees the bytes of loans whose closing was interrupted. */
     void settle() throws IOException {
         for (Loan loan : loans) {
             if (loan.over) {
@@ -528,7 +528,7 @@ final class GuardFiles {
 
         @Override
         public void close() throws IOException {
-            over = true; // first: the keeper ends it if this is broken off
+            over = true; // first: the keeper finishes it if this is interrupted
             FileLock taken = lock;
             if (taken != null && taken.acquiredBy().isOpen()) {
                 taken.release();

@@ -4,8 +4,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
- * A line that this process alone knows, for network file systems, where a mapped page is not shared by all machines. Nobody is
- * passed over there, so nobody needs to read its untils; its tokens grow with the wall clock and with the records that are met.
+ * A table entry that this process alone knows, for network file systems, where a mapped page is not shared by all machines. Nobody is taken over
+ * there, so nobody needs to read its expiries; its tokens grow with the wall clock and with the records that are found.
  */
 final class HeapEntry implements TableEntry {
     private final AtomicLongArray expiries = new AtomicLongArray(2);
@@ -54,7 +54,7 @@ final class HeapEntry implements TableEntry {
 
     @Override
     public void setWaiterMark(long mark) {
-        // Nobody else would see it: waiters of other machines poll.
+        // Nobody else would see it: waiting processes of other machines poll.
     }
 
     @Override

@@ -4,8 +4,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * As much JSON (RFC 8259) as lock files need: one object, its members by name. Whole numbers are {@link Long}s, texts
- * {@link String}s, {@code true} and {@code false} {@link Boolean}s; what else there may be is checked and stands for itself.
+ * As much JSON (RFC 8259) as lock files need: one object, its members by name. Whole numbers are {@link Long}s, texts {@link String}s, {@code true}
+ * and {@code false} {@link Boolean}s; any other value is checked and replaced by one constant.
  */
 final class Json {
     /** Stands for a value that no lock has: an array, an object, {@code null}, a fraction. */
@@ -128,7 +128,7 @@ final class Json {
     }
 
     private String string() throws SyntaxException {
-        int start = ++at; // behind the quote
+        int start = ++at; // after the quote
         while (at < text.length() && text.charAt(at) >= ' ' && text.charAt(at) != '\\' && text.charAt(at) != '"') {
             at++;
         }

@@ -11,10 +11,10 @@ import org.jetbrains.annotations.Nullable;
 /**
  * The kernel byte of one seat of a lock, as this process has it.
  *
- * <p>A throwable may come out of any call. So what the kernel gives is stored by the assignment that follows the call, and forgotten only after it was
- * given back: at any moment it is known what is ours, or that it is not known ({@link #unsure}), and {@link #settle} ends that.
+ * <p>Any call may throw anything. So what the kernel gives is stored by the assignment that follows the call, and forgotten only after it was given
+ * back: at any moment we know that we have the byte, or that we do not, or that it is uncertain ({@link #unsure}), which {@link #settle} ends.
  *
- * <p>Used by one thread at a time, but for {@link #await}, which is called by one thread more, and {@link #isKnownToBeLost}, by any.
+ * <p>Used by one thread at a time, except for {@link #await}, which one more thread calls, and {@link #isKnownToBeLost}, which any thread may call.
  */
 final class KernelByte {
     private final LockDirectory directory;
@@ -22,19 +22,19 @@ final class KernelByte {
     private final int seat;
 
     private volatile @Nullable FileLock lock;
-    /** Since when it is ours: what was read of the kernel before then says nothing about it. */
+    /** Since when it is ours: what was read from the kernel before says nothing about it. */
     private long takenAt;
-    /** It is to be given back, which has failed or was broken off: the kernel still keeps others out for us. */
+    /** It is to be freed, which has failed or was interrupted: the kernel still keeps others out for us. */
     private boolean owed;
-    /** A call that asks for it was broken off: it may be ours though nobody was told. */
+    /** A call that requests it was interrupted: it may be ours though the caller was not told. */
     private boolean unsure;
 
-    /** What a thread waited for and got, until it is accepted or declined: it is not yet ours to use. */
+    /** What a kernel waiter got, until it is accepted or declined: it is not yet ours to use. */
     private volatile @Nullable FileLock awaited;
     private volatile boolean waiting;
-    /** As {@link #owed}, of what was awaited. */
+    /** As {@link #owed}, for the awaited one. */
     private boolean declined;
-    /** As {@link #unsure}, of a waiting. */
+    /** As {@link #unsure}, for waiting. */
     private volatile boolean waitBroken;
 
     KernelByte(LockDirectory directory, long h, int seat) {
@@ -48,12 +48,12 @@ final class KernelByte {
         return lock;
     }
 
-    /** {@return since when it is ours, monotonic nanoseconds; long ago if it is not, since who asks without having it has lost it} */
+    /** {@return since when it is ours, monotonic nanoseconds; long ago if it is not: then it counts as lost} */
     long takenAt() {
         return lock == null ? Long.MIN_VALUE : takenAt;
     }
 
-    /** Takes it. False if another has it, or a thread of this process waits for it. */
+    /** Takes it. False if another process has it, or a thread of this process waits for it. */
     boolean tryTake() throws IOException {
         settle();
         if (lock != null) {
@@ -71,7 +71,7 @@ final class KernelByte {
         return lock != null;
     }
 
-    /** Waits for it. It has then to be accepted or declined. */
+    /** Waits for it. It must then be accepted or declined. */
     void await() throws IOException {
         waiting = true;
         waitBroken = true;
@@ -80,7 +80,7 @@ final class KernelByte {
             awaited = directory.guards().awaitSeat(h, seat);
             waitBroken = false;
             got = awaited;
-        } catch (OverlappingFileLockException e) { // somebody else of this JVM has it, or waits for it: it is not ours
+        } catch (OverlappingFileLockException e) { // somebody else in this JVM has it, or waits for it: it is not ours
             waitBroken = false;
             throw new IOException("another copy of the library in this JVM, or the same directory under its former path, has the byte or waits for it", e);
         } catch (IOException e) {
@@ -96,7 +96,7 @@ final class KernelByte {
         }
     }
 
-    /** Makes what was awaited ours to use. {@return false if there is nothing, or nothing any more} */
+    /** Makes the awaited byte ours to use. {@return false if there is none, or none any more} */
     boolean accept() {
         FileLock got = awaited;
         if (got == null || declined || lock != null) {
@@ -108,27 +108,27 @@ final class KernelByte {
         return true;
     }
 
-    /** Gives back what was awaited. */
+    /** Frees the awaited byte. */
     void decline() throws IOException {
         FileLock got = awaited;
         if (got == null) {
             return;
         }
         declined = true;
-        if (got != lock) { // else an acceptance was broken off in between
+        if (got != lock) { // else an acceptance was interrupted in between
             release(got);
         }
         awaited = null;
         declined = false;
     }
 
-    /** Gives it back, if it is ours. */
+    /** Frees it, if it is ours. */
     void free() throws IOException {
         owed = true;
         settle();
     }
 
-    /** Gives back what could not be given back, or what a throwable has broken off. */
+    /** Frees what could not be freed before, or what a throwable has interrupted. */
     void settle() throws IOException {
         FileLock had = lock;
         if (had != null && (owed || unsure)) {
@@ -150,10 +150,10 @@ final class KernelByte {
         }
     }
 
-    /** It may be ours though we have nothing in hand for it. Asking for it tells: the kernel gives a process again what it has. */
+    /** It may be ours though we have no {@link FileLock} for it. Requesting it tells: the kernel gives a process again what it has. */
     private void giveBackUnheld() throws IOException {
         if (waiting || awaited != null) {
-            return; // the JDK lets only one at it: it was not ours
+            return; // the JDK lets only one request it: it was not ours
         }
         try {
             lock = directory.guards().trySeatAgain(h, seat);
@@ -163,12 +163,12 @@ final class KernelByte {
                 lock = null;
             }
         } catch (ClosedChannelException e) {
-            lock = null; // the guards have been closed, and with them every byte is gone
+            lock = null; // the guard files have been closed, which drops every byte
         }
     }
 
     private static void release(FileLock lock) throws IOException {
-        if (lock.acquiredBy().isOpen()) { // else the byte is gone with what it was taken through
+        if (lock.acquiredBy().isOpen()) { // else the byte was dropped when its channel was closed
             try {
                 lock.release();
             } catch (ClosedChannelException e) {
@@ -177,7 +177,7 @@ final class KernelByte {
         }
     }
 
-    /** {@return whether it is gone because what it was taken through has been closed} */
+    /** {@return whether it is lost because its channel has been closed} */
     boolean isKnownToBeLost() {
         FileLock had = lock;
         return had != null && !had.acquiredBy().isOpen();

@@ -5,9 +5,9 @@ import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * Files of other programs that are named like a lock of ours and are none: whatever they hold, they are never touched. Only those
- * that could be mistaken by their content need to be known here (git's are empty at times, an editor's hold a pid); anything else that
- * does not read like a lock is left alone without being known.
+ * Files of other programs that are named like a lock of ours and are none: whatever they contain, they are never touched. Only those that could be
+ * mistaken by their content need to be known here (git's are empty at times, an editor's hold a pid). Any other file that does not read like a lock
+ * is left alone anyway.
  */
 final class KnownLockFiles {
     private static final Map<String, String> BY_NAME = Map.ofEntries(

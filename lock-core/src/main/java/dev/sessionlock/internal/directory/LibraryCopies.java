@@ -5,14 +5,14 @@ import java.io.IOException;
 import java.util.Properties;
 
 /**
- * How many copies of the library use locks in this JVM (shaded, or in two class loaders). Closing a guard drops the bytes that another copy holds in the
- * same file, so nothing is closed while another one has any lock in use. A copy that has none holds no byte but those that say that it lives:
- * after a closing it takes them again before it locks anything.
+ * How many copies of the library use locks in this JVM (shaded, or in two class loaders). Closing a guard file drops the bytes that another copy
+ * holds in it, so nothing is closed while another copy has any lock in use. A copy without locks holds only its process byte and mark byte: after a
+ * closing it takes them again before it locks anything.
  *
- * <p>So of two web applications that follow one another, the one that has gone closes all that it had open, and nothing keeps its class loader.
+ * <p>So if one web application replaces another, the old one closes all that it had open, and nothing keeps its class loader alive.
  *
- * <p>The counts are system properties, the one place that all copies share; their values are Strings, since other objects in the
- * system properties break {@link Properties#store}.
+ * <p>The counts are system properties, the only thing that all copies share. Their values are Strings, since other objects in the system properties
+ * break {@link Properties#store}.
  */
 final class LibraryCopies {
     /** This copy among those of this JVM. */
@@ -20,7 +20,7 @@ final class LibraryCopies {
 
     private final String inUse;
     private final String closings;
-    /** Guarded by the monitor, as all is here. */
+    /** Guarded by the monitor, as everything here. */
     private boolean using;
     private long closingsSeen;
 
@@ -57,8 +57,8 @@ final class LibraryCopies {
     }
 
     /**
-     * {@return under whose monitor something is opened in a directory, so that no other copy of the library opens anything there meanwhile} Not that of all
-     * copies: its disk may not answer.
+     * {@return the monitor under which files of a directory are opened, so that no other copy of the library opens any there meanwhile} Not the
+     * monitor of all copies: the disk may not answer.
      *
      * @param directory its inode, as Java tells it
      */
@@ -66,7 +66,7 @@ final class LibraryCopies {
         return ("monitor of " + inUse + " in " + directory).intern();
     }
 
-    /** Closes something unless another copy uses locks here; then says false. What closes it must not wait for a disk: all copies wait for it. */
+    /** Closes something, or returns false if another copy uses locks here. Closing must not wait for a disk: all copies wait for it. */
     boolean closeIfAlone(Closeable guards) throws IOException {
         synchronized (mutex()) {
             if (!isAlone()) {
@@ -95,7 +95,7 @@ final class LibraryCopies {
         try {
             return Long.parseLong(System.getProperty(property, "0"));
         } catch (NumberFormatException e) {
-            return 1_000; // somebody else wrote there: count as many
+            return 1_000; // somebody else wrote to the property: assume many copies
         }
     }
 }

@@ -5,12 +5,12 @@ import java.util.Arrays;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
-/** What a file in a lock's place says. */
+/** What a lock file contains. */
 public sealed interface LockContent {
 
     /** A record of ours, whole: its checksum is right. */
     record Ours(@NotNull LockRecord record) implements LockContent {
-        /** As they are written. The JDK makes what a record would have of its own at its first use: 20 ms, just as somebody has died. */
+        /** As they are written. The JDK's own for a record are generated at their first use: 20 ms, just when somebody has died. */
         @Override
         public boolean equals(Object other) {
             return other instanceof Ours that && Arrays.equals(record.bytes(), that.record.bytes());
@@ -23,12 +23,12 @@ public sealed interface LockContent {
     }
 
     /**
-     * Another program's lock.
+     * A foreign lock.
      *
      * @param pid its process
      * @param createdAt since when; null if it does not say, or not in a way that is understood
      * @param startTicks field 22 of the process's stat; negative if it does not say
-     * @param maxHoldMs for how long at the most; negative if it does not say
+     * @param maxHoldMs for how long at most; negative if it does not say
      */
     record Foreign(long pid, @Nullable Instant createdAt, long startTicks, long maxHoldMs) implements LockContent {
     }
@@ -45,7 +45,7 @@ public sealed interface LockContent {
     record NotALock(@NotNull String what) implements LockContent {
     }
 
-    /** {@return what some bytes say; never throws} */
+    /** {@return what these bytes are; never throws} */
     static @NotNull LockContent parse(byte @NotNull [] bytes) {
         return ContentReader.read(bytes);
     }

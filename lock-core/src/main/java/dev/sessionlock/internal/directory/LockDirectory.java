@@ -31,12 +31,12 @@ import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * One directory whose files are locked, as this process has it open: its guards, its board, its claims. There is one object for
- * each {@code .session-locks}, found by inode in {@link OpenDirectories}, since a guard that were opened twice would lose its
- * bytes with the closing of either.
+ * One directory whose files are locked, as this process has it open: its guard files, its shared table, its record files. There is one object for
+ * each {@code .session-locks}, found by inode in {@link OpenDirectories}: if a guard file were opened twice, closing either would drop the bytes of
+ * both.
  */
 public final class LockDirectory {
-    /** The folder beside the locked files that holds everything but the records. */
+    /** The directory beside the locked files that holds everything but the records. */
     public static final String INNER = ".session-locks";
 
     /** Begins the name of a record that is looked at before it is deleted. */
@@ -49,7 +49,7 @@ public final class LockDirectory {
     private static final int LOOKS_FOR_A_MISSING_BYTE = 20;
     private static final long OLD_MILLIS = TimeUnit.MINUTES.toMillis(10);
     private static final long LATELY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
-    /** So long one look at a directory's times counts. */
+    /** How long one look at a directory's times counts. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private final Path home;
@@ -75,16 +75,19 @@ public final class LockDirectory {
     private volatile NamesState names = new NamesState(null, Long.MIN_VALUE / 2);
     private volatile long innerUnsettledAt = Long.MIN_VALUE / 2;
 
-    /** Cells, waiting threads and acquisitions that use this directory; negative once it is closed, or about to be. Guarded by OpenDirectories. */
+    /**
+     * How many locks of this JVM, waiting threads and acquisitions use this directory; negative once it is closed, or about to be. Guarded by
+     * OpenDirectories.
+     */
     int pins;
     /** Guarded by OpenDirectories. */
     long idleSince;
     /** How often another copy of the library may have dropped our bytes. Written by OpenDirectories. */
     private volatile int doubts;
-    /** How many of them there were before the last look that they asked for. */
+    /** The number of doubts before the last look that was made because of them. */
     private volatile int doubtsSettled;
 
-    /** Counts itself in at the guards, which it may share with the same directory under the path that it had before. */
+    /** Registers with the guard files, which it may share with the same directory under its former path. */
     LockDirectory(Path home, Object innerKey, FileSystemTraits traits, FileMode mode, GuardFiles guards) throws IOException {
         this.home = home;
         this.inner = home.resolve(INNER);
@@ -110,7 +113,7 @@ public final class LockDirectory {
     }
 
     /**
-     * {@return whether a user who is neither ours nor root could put another directory in the place of one that we make in a directory}
+     * {@return whether a user who is neither ours nor root could replace a directory that we create in this one}
      *
      * @param home its real path
      */
@@ -165,15 +168,15 @@ public final class LockDirectory {
         return log;
     }
 
-    /** {@return the board; null on a network file system, where mapped pages are not shared by all} */
+    /** {@return the shared table; null on a network file system, where mapped pages are not shared by all} */
     @Nullable SharedTable table() {
         return table;
     }
 
     /**
-     * {@return what the floor above makes of this directory, the same for as long as it is open}
+     * {@return an object of the floor above for this directory, the same for as long as it is open}
      *
-     * @param make run at the first call; if several are the first at once, all get what one of them has made
+     * @param make run at the first call; if several threads call first, all get the object that one of them has made
      */
     public <T> T view(Class<T> type, Function<LockDirectory, T> make) {
         if (view.get() == null) {
@@ -183,7 +186,7 @@ public final class LockDirectory {
     }
 
     /**
-     * {@return the place of a lock}
+     * {@return the disk and kernel side of a lock}
      *
      * @param name the target's file name
      */
@@ -196,14 +199,14 @@ public final class LockDirectory {
         return traits.foldsNames() ? LockName.fold(name) : name;
     }
 
-    /** {@return by which low bits others know what this process writes on the board} */
+    /** {@return the low bits by which others recognize what this process writes to the table} */
     long mark() {
         return mark.getAsLong();
     }
 
-    // ---- the board, made and reshaped under the setup byte ----
+    // ---- the table, created and reshaped under the setup byte ----
 
-    /** Others must see that this process lives before it depends on what the board's header says: see {@link #publishOurNamespace}. */
+    /** Others must see that this process lives before it depends on the table's header: see {@link #publishOurNamespace}. */
     private SharedTable openTableAlive() throws IOException {
         recordFiles.register();
         mark.take();
@@ -212,7 +215,7 @@ public final class LockDirectory {
         return opened;
     }
 
-    /** Of a directory that could not be opened: the guards may stay open, for others that use them. */
+    /** For a directory that could not be opened: the guard files may stay open, for others that use them. */
     private void letGoOfBytes() {
         try {
             recordFiles.close();
@@ -223,8 +226,8 @@ public final class LockDirectory {
     }
 
     /**
-     * The board's header may name a time namespace whose processes are all gone, or none, if the first one here had no {@code /proc}: then nobody
-     * could compare untils, and nobody would be taken over by time. Waits for nobody: the keeper tries it again.
+     * The table's header may name a time namespace whose processes are all gone, or none, if the first process here had no {@code /proc}. Then nobody
+     * could compare expiries, and nobody would be taken over by time. This waits for nobody: the keeper tries it again.
      */
     private void publishOurNamespace(SharedTable mapped) throws IOException {
         if (mapped.isOfOurNamespace()) {
@@ -252,7 +255,7 @@ public final class LockDirectory {
                     : holdingSetup(() -> SharedTable.openForUse(dir, mode, ProcessIdentity.current(), files, this::holdingOtherNamespaces));
             return opened.markedBy(mark);
         } catch (TableFault e) {
-            throw e.getCause(); // somebody cuts it short just now
+            throw e.getCause(); // it is being cut short just now
         } catch (IOException e) {
             throw mode.named(e);
         }
@@ -299,7 +302,7 @@ public final class LockDirectory {
         }
     }
 
-    /** {@return the bytes that the board asks for when it reshapes itself} */
+    /** {@return the kernel bytes that the table needs when it reshapes itself} */
     SharedTable.TableBytes bytes() {
         return new SharedTable.TableBytes() {
             @Override
@@ -320,7 +323,7 @@ public final class LockDirectory {
         };
     }
 
-    /** {@return the line of a lock on a network file system: known to this process alone, so it bounds nobody} */
+    /** {@return the table entry of a lock on a network file system: known to this process alone, so it bounds nobody} */
     TableEntry heapEntry(String name) {
         return heapEntries.computeIfAbsent(key(name), n -> new HeapEntry());
     }
@@ -331,18 +334,18 @@ public final class LockDirectory {
         return hardLinks;
     }
 
-    /** For tests: goes the way of file systems that refuse hard links. */
+    /** For tests: works as on file systems that refuse hard links. */
     void withoutHardLinks() {
         hardLinks = false;
     }
 
-    /** A link was refused: is it this one, or a disk that takes no new names now, or does the file system refuse all links? */
-    void noteLinkRefused(Path claim, Exception refusal) throws IOException {
-        Path probe = mode.inner().resolve(claim.getFileName() + RecordFilePool.LINK_PROBE);
+    /** A link was refused: only this one, or does the disk take no new names now, or does the file system refuse all links? */
+    void noteLinkRefused(Path recordFile, Exception refusal) throws IOException {
+        Path probe = mode.inner().resolve(recordFile.getFileName() + RecordFilePool.LINK_PROBE);
         Files.createFile(probe);
         Files.delete(probe);
         try {
-            Files.createLink(probe, claim);
+            Files.createLink(probe, recordFile);
             Files.delete(probe);
         } catch (IOException | UnsupportedOperationException e) {
             if (hardLinks) {
@@ -353,11 +356,11 @@ public final class LockDirectory {
         }
     }
 
-    // ---- what hands, backups and killed processes do to it ----
+    // ---- what people, backups and killed processes do to it ----
 
     /**
-     * Looks. {@return whether the directory at its name still is this one, and has been at every look} If it was away and is back, others may
-     * have come in meanwhile: what is held here is lost, and whoever comes now opens it anew.
+     * Looks. {@return whether the directory at its name still is this one, and was at every look} If it was away and is back, others may have come in
+     * meanwhile: what is held here is lost, and the next acquisition opens the directory again.
      */
     boolean isInPlace() {
         if (!innerKey.equals(FileKey.ofOrNull(inner))) {
@@ -366,31 +369,31 @@ public final class LockDirectory {
         return !displaced;
     }
 
-    /** {@return whether it was seen, at the last {@link #verify} or since, that another lies at its name} Once so, it stays so. */
+    /** {@return whether {@link #verify}, or a later look, has found another directory at its name} Once true, it stays true. */
     boolean isDisplaced() {
         return displaced;
     }
 
-    /** Somebody else has this directory under another path now, or another at this one. */
+    /** Somebody else has this directory under another path now, or another directory at this one. */
     void displace() {
         displaced = true;
     }
 
     /**
-     * The keeper's look at the floor itself, a few times a minute: guards and board by inode, and what the kernel says that it has.
+     * The keeper's deep check of this directory: guard files and table by inode, and what the kernel says that it has locked.
      *
      * @return whether the directory is still the one at its name, as at every look before
      */
     public boolean verify() throws IOException {
-        return verifyLock.holding(this::verifyAlone); // two at once would each map a new board, and one of them would look replaced to the other's holders
+        return verifyLock.holding(this::verifyAlone); // two at once would each map a new table, and one table would look replaced to the other's holders
     }
 
-    /** Another copy of the library has closed guards, perhaps these: whoever uses them next looks first. */
+    /** Another copy of the library has closed guard files, perhaps these: the next user looks first. */
     void doubt() {
         doubts++;
     }
 
-    /** Verifies, if nobody has since the last {@linkplain #doubt doubt}. Whoever comes meanwhile waits. */
+    /** Verifies, if nobody has since the last {@linkplain #doubt doubt}. Further callers wait meanwhile. */
     void verifyIfDoubted() throws IOException {
         if (doubts != doubtsSettled) {
             verifyLock.locked(() -> {
@@ -403,12 +406,12 @@ public final class LockDirectory {
         }
     }
 
-    /** {@return whether it was seen since the last two looks at all that is held here that the kernel may have dropped bytes} Memory only. */
+    /** {@return whether the kernel may have dropped bytes, as far as was noticed since the last two looks at all that is held here} Memory only. */
     public boolean isSuspect() {
         return guards.isSuspect();
     }
 
-    /** A look at all that is held here begins. Not any {@link #verify}: a user's is followed by a look at his own lock alone. */
+    /** A look at all that is held here begins. Not called for any {@link #verify}: a user's is followed by a look at the user's own lock alone. */
     public void isLookedAt() {
         guards.isLookedAt();
     }
@@ -436,7 +439,7 @@ public final class LockDirectory {
         boolean incomplete = isIncomplete();
         if (incomplete && !wasIncomplete) {
             wasIncomplete = true;
-            return true; // perhaps somebody is just deleting it all: a file that we make now would be in the way of that
+            return true; // perhaps somebody is deleting everything just now: a file that we create would get in the way
         }
         wasIncomplete = incomplete;
         replaceTableUnlessInPlace();
@@ -449,17 +452,17 @@ public final class LockDirectory {
         return true;
     }
 
-    /** What is held on the old one is lost: its owners see that they stand on another board (PROTOCOL.md, section 2). */
+    /** What is held on the old one is lost: its holders see that they use another table (PROTOCOL.md, section 2). */
     private void replaceTableUnlessInPlace() throws IOException {
         SharedTable open = table;
         if (open != null && !open.isInPlace()) {
-            table = openTable(); // if something lies in its way, whoever wants a lock is told
+            table = openTable(); // if something is in its way, the next acquisition reports that
             log.warn("somebody removed, cut short or overwrote the board of {} while locks were in use; it was made anew", inner);
             open.close();
         }
     }
 
-    /** A word of the board could not be read or written: if it was cut short, it is made anew at once. */
+    /** A word of the table could not be read or written: if the table was cut short, a new one is created at once. */
     void lookAtTable() throws IOException {
         verifyLock.locked(() -> {
             if (isInPlace() && !isIncomplete()) {
@@ -477,10 +480,10 @@ public final class LockDirectory {
      *
      * @param readAt when it was first asked
      * @param readings how often it was asked since: each reading may have missed some
-     * @param held by guard, the first byte and the last of each range that was seen in any of them
+     * @param held by guard file, the first byte and the last of each range that was seen in any of them
      */
     private record KernelView(long readAt, int readings, long[][] held) {
-        /** {@return what either of two readings has seen} */
+        /** {@return what at least one of two readings has seen} */
         KernelView and(KernelView later) {
             long[][] both = new long[held.length][];
             for (int guard = 0; guard < held.length; guard++) {
@@ -531,10 +534,10 @@ public final class LockDirectory {
     }
 
     /**
-     * Whether the kernel has a byte for us. It shows its locks a page at a time, and between two pages locks of others come and go: one
-     * that stays may be missed. So what is not seen is looked for again, since giving up a byte that we have would be worse.
+     * Whether the kernel has a byte for us. It shows its locks a page at a time, and between two pages locks of others come and go: one that stays
+     * may be missed. So a byte that is not seen is looked for again: giving up a byte that we have would be worse.
      *
-     * @return what was read at the last {@link #verify} or since; null if it did not say, or was asked before the byte was taken
+     * @return what was read at the last {@link #verify} or since; null if the kernel did not say, or was asked before the byte was taken
      */
     @Nullable Boolean kernelHas(int guard, long position, long takenAt) {
         KernelView view = kernelView;
@@ -553,18 +556,18 @@ public final class LockDirectory {
     }
 
     /**
-     * Whether anybody was asked to let go, as of a moment.
+     * Whether any release was requested, at a certain moment.
      *
      * @param seenAt when that was seen, monotonic nanoseconds
-     * @param changed when the directory had last changed by then; null if that tells nothing, since it may change once more at the same time
+     * @param changed the state of the directory at that time; null if it tells nothing, since it may change once more at the same time
      */
     private record ReleaseRequests(boolean any, long seenAt, @Nullable DirectoryState changed) {
         private static final ReleaseRequests UNKNOWN = new ReleaseRequests(true, Long.MIN_VALUE / 2, null);
     }
 
     /**
-     * {@return whether there is any request to let go, as far as was seen within the last twentieth of a second} One look serves all locks
-     * held here: to look for each one's own request cost the keeper of ten thousand more than anything else.
+     * {@return whether there is any release request, as seen within the last twentieth of a second} One look serves all locks held here: to look for
+     * each lock's own request cost the keeper of ten thousand more than anything else.
      */
     boolean hasRequests() throws IOException {
         ReleaseRequests known = requests;
@@ -582,7 +585,7 @@ public final class LockDirectory {
             } catch (NoSuchFileException | NotDirectoryException e) {
                 throw e;
             } catch (FileSystemException e) {
-                return true; // out of descriptors: each looks for its own request, which costs none
+                return true; // out of descriptors: each lock looks for its own request, which needs none
             }
         }
         requests = new ReleaseRequests(any, now, changed.isSettled() ? changed : null);
@@ -590,18 +593,18 @@ public final class LockDirectory {
     }
 
     /**
-     * When the names in the directory of the records were changed last, as of a moment.
+     * When the names in the directory of the records were last changed, as seen at a certain moment.
      *
-     * @param changed null if it was so lately that they may be changed once more at the same time
+     * @param changed null if it was so recently that they may be changed once more at the same time
      * @param seenAt when that was seen, monotonic nanoseconds
      */
     private record NamesState(@Nullable DirectoryState changed, long seenAt) {
     }
 
     /**
-     * {@return when a name in the directory of the records was made, moved or removed last, by its times, as far as was seen within the last
-     * twentieth of a second; null if that was a moment ago} As long as they stay the same, so do the names. One look serves all records there: the
-     * keeper of ten thousand locks has no time to look at each once a second.
+     * {@return the state of the directory of the records: when a name there was last created, moved or removed, as seen within the last twentieth of
+     * a second; null if that was a moment ago} While the state stays the same, so do the names. One look serves all records there: the keeper of ten
+     * thousand locks has no time to look at each once a second.
      */
     @Nullable DirectoryState namesChanged() throws IOException {
         NamesState known = names;
@@ -615,8 +618,8 @@ public final class LockDirectory {
     }
 
     /**
-     * {@return the state of {@code .session-locks} as of now; null if it changed so lately that the state does not tell whether it has changed since}
-     * Whoever locks asks this each time, and in a directory that changes it would cost more than it saves: so "lately" is remembered for a moment.
+     * {@return the state of {@code .session-locks} now; null if it changed so recently that the state does not tell whether it has changed since}
+     * Every acquisition asks this. In a directory that changes it would cost more than it saves, so "recently" is remembered for a moment.
      */
     @Nullable DirectoryState settledInner() throws IOException {
         long now = Clock.SYSTEM.nanos();
@@ -636,7 +639,7 @@ public final class LockDirectory {
         requests = ReleaseRequests.UNKNOWN;
     }
 
-    /** Sweeps what killed processes and unanswered requests have left. */
+    /** Deletes what killed processes and unanswered requests have left. */
     public void sweep() throws IOException {
         recordFiles.sweep();
         sweepOld("release-", "lastModifiedTime");
@@ -658,22 +661,22 @@ public final class LockDirectory {
             FileTime since = (FileTime) Files.getAttribute(left, time, LinkOption.NOFOLLOW_LINKS);
             return Files.isRegularFile(left, LinkOption.NOFOLLOW_LINKS) && System.currentTimeMillis() - since.toMillis() > OLD_MILLIS;
         } catch (UnsupportedOperationException | IllegalArgumentException e) {
-            return false; // it tells no time of change
+            return false; // the file system has no time of change
         } catch (NoSuchFileException e) {
             return false;
         }
     }
 
     /**
-     * Lets the guards go, if no other copy of the library in this JVM could lose its bytes by it.
+     * Closes the guard files, if no other copy of the library in this JVM could lose its bytes by that.
      *
-     * @param guardsClosed run if they are closed by it
+     * @param guardsClosed run if this closed them
      */
     boolean close(Runnable guardsClosed) throws IOException {
         if (!LibraryCopies.OF_THIS_JVM.isAlone()) {
             return false;
         }
-        recordFiles.dropSpares(); // a disk that does not answer keeps nobody of the other directories and copies waiting
+        recordFiles.dropSpares(); // outside the monitor below: a disk that does not answer must not block other directories and copies
         return LibraryCopies.OF_THIS_JVM.closeIfAlone(() -> {
             recordFiles.close();
             mark.free();

@@ -7,7 +7,7 @@ import java.util.regex.Pattern;
 
 /** A lock's name, as a number and as the file system folds it. */
 final class LockName {
-    /** Capital I with a dot is i with a dot in one table of Unicode, and plain i in another. Made where names are folded, which is seldom. */
+    /** Capital I with a dot is i with a dot in one table of Unicode, and plain i in another. Loaded only where names are folded, which is rare. */
     private static final class DottedI {
         private static final Pattern PATTERN = Pattern.compile("i(\\p{M}*?)\u0307");
     }
@@ -17,20 +17,20 @@ final class LockName {
     private LockName() {
     }
 
-    /** {@return the first 8 bytes of the SHA-256 of the name in UTF-8; never 0, which means a free line} */
+    /** {@return the first 8 bytes of the SHA-256 of the name in UTF-8; never 0, which means a free slot} */
     static long hash(String name) {
         long h = Sha256.head(name.getBytes(StandardCharsets.UTF_8));
         return h != 0 ? h : 1;
     }
 
     /**
-     * {@return a name that is the same for all names that some file system takes for one} It folds more than any one of them
-     * does, which is the safe side: two files that share a lock wait for each other, two locks on one file would both be held.
+     * {@return a name that is the same for all names that some file system takes for one} It folds more than any single file system does, which is
+     * the safe side: two files that share a lock wait for each other, two locks on one file would both be held.
      */
     static String fold(String name) {
         String folded = name;
         String before;
-        do { // what one folding makes of some letters folds further: capital sharp s becomes sharp s, and that becomes ss
+        do { // the result of folding may fold further: capital sharp s becomes sharp s, and that becomes ss
             before = folded;
             folded = foldOnce(before);
         } while (!folded.equals(before));

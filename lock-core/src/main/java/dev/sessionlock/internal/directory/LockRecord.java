@@ -21,10 +21,10 @@ import org.jetbrains.annotations.Nullable;
  * @param timens the time namespace; null if unknown
  * @param thread the holder's thread
  * @param purpose what for
- * @param takeover whether it may be passed over once its lease has run out
+ * @param takeover whether others may take over once its lease is over
  * @param leaseMs how long a lease is
- * @param leaseUntil when it runs out, by wall clock, for people; milliseconds since 1970
- * @param leaseUntilNanos when it runs out, by the monotonic clock
+ * @param leaseUntil when it ends, by wall clock, for people; milliseconds since 1970
+ * @param leaseUntilNanos when it ends, by the monotonic clock
  */
 public record LockRecord(
         long pid,
@@ -53,7 +53,7 @@ public record LockRecord(
         return leaseUntilNanos == GIVEN_BACK;
     }
 
-    /** {@return how long a lease is, in nanoseconds} What no lease can be, somebody has written there: the nearest that can be counts. */
+    /** {@return how long a lease is, in nanoseconds} If somebody has written an impossible value there, the nearest possible one counts. */
     public long leaseNanos() {
         return Math.max(0, Math.min(TimeUnit.MILLISECONDS.toNanos(leaseMs), LockOptions.MAX_LEASE.toNanos()));
     }

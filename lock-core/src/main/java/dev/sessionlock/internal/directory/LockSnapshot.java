@@ -8,21 +8,21 @@ import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * What can be seen of one lock from outside, without touching it: nothing is made, no guard is opened (closing it would drop this
- * process's bytes), no byte is asked for (a probing lock would disturb).
+ * What can be seen of one lock from outside, without touching it: nothing is created, no guard file is opened (closing it would drop this process's
+ * bytes), no byte is requested (a probing lock would disturb others).
  *
  * @param target the file that is locked
- * @param record what lies at {@code x.lock}; null if nothing
- * @param takeover what lies at {@code takeover-x}; null if nothing
- * @param owners the pids that hold the byte of seat 0 and of seat 1, as the kernel says; null where it does not say. It hides
- *     holders of other pid namespaces
- * @param until the line's words for both seats; zeros if the lock has no line
- * @param comparable whether the untils and leases can be compared with {@code now}
+ * @param record what is at {@code x.lock}; null if nothing
+ * @param takeover what is at {@code takeover-x}; null if nothing
+ * @param owners the pids that hold the byte of seat 0 and of seat 1, as the kernel says; null where it does not say. It hides holders of other pid
+ *     namespaces
+ * @param expiries the table entry's expiries for both seats; zeros if the lock has no entry
+ * @param comparable whether expiries and leases can be compared with {@code now}
  * @param targetExists whether the target exists
  * @param used whether any lock was ever taken in its directory
  * @param lastToken the token that was drawn last for this one, as far as the table knows; 0 if none ever was
  * @param now the monotonic clock, read before everything else
- * @param self who looks
+ * @param self the process that looks
  */
 public record LockSnapshot(
         Path target,
@@ -48,8 +48,8 @@ public record LockSnapshot(
     }
 
     /**
-     * Looks at all locks of a directory: whatever lies in a lock's place, and kernel bytes that are held for a file of it without a
-     * record. Locks that nobody holds and of which nothing lies there are left out.
+     * Looks at all locks of a directory: every file in a lock's place, and kernel bytes that are held for a file of it without a record. Locks that
+     * nobody holds and that have left no file are left out.
      *
      * @param home the real path of the directory
      * @return what can be seen of each, by name

@@ -9,17 +9,17 @@ import java.time.Instant;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * One lock's place in its directory: everything that the seat protocol asks of the world, and nothing more - two kernel bytes,
- * a line of the board, the record, the clock. The real one is {@link FileLockStore}; the simulation has another, in which every
- * call is a point where the process may be stopped or killed.
+ * The disk and kernel side of one lock: everything that the seat protocol asks of the world, and nothing more - two kernel bytes, a table entry, the
+ * record, the clock. The real one is {@link FileLockStore}. The simulation has another, in which every call is a point where the process may be
+ * stopped or killed.
  *
- * <p>Used by one thread at a time, but for {@link #awaitByte}, which blocks one of its own.
+ * <p>Used by one thread at a time, except for {@link #awaitByte}, which blocks a thread of its own.
  */
 public interface LockStore {
 
     /** Where a record of this lock may lie. */
     enum RecordLocation {
-        /** {@code x.lock}, beside the target: created by whoever holds a seat, deleted only by the holder of byte 0. */
+        /** {@code x.lock}, beside the target: created by the holder of either seat, deleted only by the holder of byte 0. */
         LOCK,
         /** {@code takeover-x}: the record of a successor on seat 1, touched only by the holder of byte 1. */
         TAKEOVER
@@ -30,7 +30,7 @@ public interface LockStore {
     }
 
     /**
-     * What lies at a spot.
+     * A file that was found where a record may lie.
      *
      * @param content what it says
      * @param key its device and inode
@@ -46,64 +46,63 @@ public interface LockStore {
     /** {@return the user's file; never opened} */
     Path target();
 
-    /** {@return where the record lies while the lock is held} */
+    /** {@return where the record is while the lock is held} */
     Path lockFile();
 
     /** {@return the clocks} */
     Clock clock();
 
-    /** {@return who we are} */
+    /** {@return the identity of this process} */
     ProcessIdentity self();
 
-    /** {@return the low bits by which others know what this process writes on the line: {@link BarRow#MARK_BITS}} */
+    /** {@return the low bits by which others recognize what this process writes to the entry: {@link TableEntry#MARK_BITS}} */
     long mark();
 
     /** {@return whether a process lives} */
     Liveness judge(long pid, long startTicks, @Nullable Instant started);
 
-    /** {@return false if untils and leases of other processes cannot be compared with our clock (another time namespace)} */
+    /** {@return false if expiries and leases of other processes cannot be compared with our clock (another time namespace)} */
     boolean comparable();
 
-    /** {@return whether all processes share the board; without it (network file systems) nobody is passed over} */
+    /** {@return whether all processes share the table; without it (network file systems) nobody is taken over} */
     boolean shared();
 
-    /** Takes a seat's byte. False if another process has it, or a thread of this one waits for it. */
+    /** Takes a seat's byte. False if another process has it, or a thread of this one waits for it. This decides who owns a lock. */
     boolean tryByte(int seat) throws IOException;
 
     /**
-     * Waits until this process has a seat's byte. Cannot be broken off. The byte is nobody's until {@link #acceptByte} or {@link #declineByte}: neither
-     * {@link #tryByte} nor {@link #freeByte} touches it.
+     * Waits until this process has a seat's byte. Cannot be cancelled. The byte is nobody's until {@link #acceptByte} or {@link #declineByte}:
+     * neither {@link #tryByte} nor {@link #freeByte} touches it.
      */
     void awaitByte(int seat) throws IOException;
 
-    /** Makes the byte that {@link #awaitByte} got one as {@link #tryByte} takes it. {@return false if there is none} */
+    /** From now on the byte that {@link #awaitByte} got counts as one that {@link #tryByte} has taken. {@return false if there is none} */
     boolean acceptByte(int seat);
 
-    /** Gives back the byte that {@link #awaitByte} got, if there is one. */
+    /** Frees the byte that {@link #awaitByte} got, if there is one. */
     void declineByte(int seat) throws IOException;
 
-    /** Gives a seat's byte back, if it is ours. If that fails, {@link #giveBackOwed} tries it again. */
+    /** Frees a seat's byte, if it is ours. If that fails, {@link #giveBackOwed} tries it again. */
     void freeByte(int seat) throws IOException;
 
-    /** Gives back what {@link #freeByte} could not, and what a throwable broke off, and fails if it still cannot. */
+    /** Frees what {@link #freeByte} could not, and what a throwable interrupted, and fails if it still cannot. */
     default void giveBackOwed() throws IOException {
     }
 
     /**
-     * {@return whether it is known without asking the kernel that our byte of this seat is gone: what it was taken through has been closed} Memory only,
-     * any thread.
+     * {@return whether our byte of this seat is known to be lost, without asking the kernel: its channel has been closed} Memory only, any thread.
      */
     default boolean knowsByteLost(int seat) {
         return false;
     }
 
-    /** {@return the line of this lock; null if it has none. Wholly sure only with one of its bytes in hand} */
+    /** {@return the table entry of this lock; null if it has none} Completely certain only with one of its bytes held. */
     @Nullable TableEntry findEntry() throws IOException;
 
-    /** {@return the only line of this lock, claimed if it had none; null while it has two that are in use. With byte 0 in hand} */
+    /** {@return the only table entry of this lock, claimed if it had none; null while it has two that are in use} Requires byte 0. */
     @Nullable TableEntry claimEntry() throws IOException;
 
-    /** {@return the only line of this lock, looked for afresh; null if it has none, or two that are in use} */
+    /** {@return the only table entry of this lock, searched anew; null if it has none, or two that are in use} */
     default @Nullable TableEntry findOnlyEntry() throws IOException {
         return findEntry();
     }
@@ -111,26 +110,27 @@ public interface LockStore {
     /** Writes a record where nobody sees it yet. */
     RecordFile write(LockRecord record) throws IOException;
 
-    /** Writes a record anew, in place; who sees it sees the change. */
+    /** Writes a record anew, in place; readers see the change. */
     void rewrite(RecordFile recordFile, LockRecord record) throws IOException;
 
-    /** Puts a record at a spot, whole. False if something lies there. */
+    /** Puts a record at a location, whole. False if a file is there. */
     boolean link(RecordFile recordFile, RecordLocation location) throws IOException;
 
     /**
-     * To be asked once our record is linked: whether that is our record indeed, and whether others who open the table now find this line. Whoever opens
-     * another table after that finds the record, and waits for it. Whoever stood on another one before was not to be seen by us, nor we by him.
+     * Called once our record is linked: checks that it is our record indeed, and that others who open the table now find this entry. A process that
+     * opens another table after that finds the record, and waits for it. A process that used another table before could not be seen by us, nor we by
+     * it.
      *
      * @throws java.nio.file.NoSuchFileException if something else was linked
-     * @throws TableFault if another file lies at the name of one that the line depends on
+     * @throws TableFault if another file is at the name of one that the entry depends on
      */
     default void requireInPlace(RecordFile recordFile, RecordLocation location, TableEntry entry) throws IOException {
         entry.requireInPlace();
     }
 
     /**
-     * Puts a record at {@link RecordLocation#LOCK} in place of the one with this key, so that nobody meets that spot empty. With byte 1 in hand. False
-     * if another lies there, or where one record cannot lie at two spots.
+     * Puts a record at {@link RecordLocation#LOCK} in place of the one with this key, so that the location is never empty in between. Requires byte
+     * 1. False if another file is there, or where one record cannot be at two locations.
      */
     boolean cover(RecordFile recordFile, Object key) throws IOException;
 
@@ -138,77 +138,74 @@ public interface LockStore {
     default void rest(RecordFile recordFile) throws IOException {
     }
 
-    /** {@return whether the very record lies at a spot: the inode, not only the name} */
+    /** {@return whether this very record is at a location: the inode, not only the name} */
     boolean isAt(RecordFile recordFile, RecordLocation location) throws IOException;
 
-    /** As {@link #isAt}, for one who asks again and again: need not look where, since the last {@link #lookAfresh}, nothing can have changed. */
+    /** As {@link #isAt}, for a caller that asks repeatedly: need not look if nothing can have changed since the last {@link #lookAfresh}. */
     default boolean isStillAt(RecordFile recordFile, RecordLocation location) throws IOException {
         return isAt(recordFile, location);
     }
 
-    /** Deletes what lies at a spot, if it has this key. */
+    /** Deletes the file at a location, if it has this key. */
     void delete(RecordLocation location, Object key) throws IOException;
 
-    /** Deletes our record from a spot, having seen that it is there. */
+    /** Deletes our record from a location, where it was just seen. */
     void unlink(RecordFile recordFile, RecordLocation location) throws IOException;
 
-    /** Lets go of a record that is linked nowhere. One that has been let go of already is left alone: it may be another lock's. */
+    /** Lets go of a record that is linked nowhere. One that was let go of before is left alone: it may be another lock's. */
     void recycle(RecordFile recordFile) throws IOException;
 
-    /** Lets go of a record that may still be linked somewhere. One that has been let go of already is left alone: it may be another lock's. */
+    /** Lets go of a record that may still be linked somewhere. One that was let go of before is left alone: it may be another lock's. */
     void retire(RecordFile recordFile) throws IOException;
 
-    /** {@return what lies at a spot; null if nothing does} */
+    /** {@return the file at a location; null if there is none} */
     @Nullable Found find(RecordLocation location) throws IOException;
 
     /** {@return whether the target exists} */
     boolean targetExists();
 
     /**
-     * {@return whether this lock was taken here before, as far as the table knows} Then an empty file in its place is a record of ours whose content a
-     * power cut has taken, and not another program's.
+     * {@return whether this lock was taken here before, as far as the table knows} Then an empty file at x.lock is a record of ours that a power cut
+     * has emptied, and not a foreign lock.
      */
     boolean wasTaken();
 
-    /** Announces, as OpenClaw's locks expect it, that a dead lock is about to be replaced. False while another does so. */
+    /** Announces, as OpenClaw's locks expect it, that a dead lock is about to be replaced. False while another process does so. */
     boolean beginReclaim() throws IOException;
 
     /** Ends what {@link #beginReclaim} began, if it did. */
     void endReclaim() throws IOException;
 
-    /** {@return whether somebody asked the holder of this token to let go} */
+    /** {@return whether somebody asked the holder of this token to release} */
     boolean releaseRequested(long token) throws IOException;
 
-    /** Asks the holder of this token to let go. */
+    /** Asks the holder of this token to release. */
     void requestRelease(long token) throws IOException;
 
-    /** Takes a request to let go away, once it has been followed. */
+    /** Removes a release request that was obeyed. */
     void dropReleaseRequest(long token);
 
-    /** Reads anew what {@link #kernelHasByte} and {@link #displaced} answer from. */
+    /** Reads anew what {@link #kernelHasByte} and {@link #displaced} use for their answers. */
     default void lookAfresh() throws IOException {
     }
 
-    /** {@return whether the kernel has our byte, as it says itself; null if it does not say} */
+    /** {@return whether the kernel has our byte; null if it does not say} */
     @Nullable Boolean kernelHasByte(int seat);
 
-    /** Takes a byte again that the kernel has lost. False if another has it by now. */
+    /** Takes a byte again that the kernel has lost. False if another process has it by now. */
     boolean retakeByte(int seat) throws IOException;
 
     /** {@return what can be seen of this lock without touching it} */
     LockSnapshot snapshot() throws IOException;
 
-    /**
-     * Has {@link #displaced} tell what is so now: of guards and board, what was so a moment ago. Less dear than {@link #lookAfresh} if it is asked
-     * for many locks.
-     */
+    /** Has {@link #displaced} answer for now; for guard files and table, for a moment ago. Cheaper than {@link #lookAfresh} if many locks ask. */
     default void lookAround() throws IOException {
     }
 
-    /** The lock's line could not be read or written: has the table made anew if it was cut short, and {@link #displaced} tell. */
+    /** The lock's table entry could not be read or written: a new table is created if it was cut short, and {@link #displaced} tells. */
     default void entryFailed() throws IOException {
     }
 
-    /** {@return what is no longer what it was as of the last look afresh or around - the directory, a guard, the board; null if all is in place} */
+    /** {@return what was found replaced at the last look afresh or around: the directory, a guard file, the table; null if all is in place} */
     @Nullable String displaced();
 }

@@ -29,39 +29,40 @@ import org.jetbrains.annotations.Nullable;
  *     compare-and-set says yes or no at random.
  * <li>A compare-and-set in the interpreter ends the JVM. ({@code Unsafe_CompareAndSetLong} is the one access that HotSpot does not guard.)
  * </ul>
- * So neither the error nor a result can be relied on. Each access is checked by a bulk copy of a word into an array that holds something else before:
- * where the copy fails, the array stays as it was, in every kind of code. Only then is the JVM {@linkplain #isErrorPending asked} for its error, which
- * is caught here, and does not meet the user later.
+ * So neither the error nor a result can be relied on. Each access is checked by a bulk copy of a word into an array that held another value before:
+ * if the copy fails, the array stays as it was, in every kind of code. Only then is the JVM {@linkplain #isErrorPending asked} for its error, which
+ * is caught here and does not reach the user later.
  * <ul>
- * <li>After a read: a copy from the same line. A page that is there afterwards was there before, since a file that was cut short stays so, unless
- *     it is filled again in the same moment; then the error tells.
- * <li>Before a compare-and-set: a random number is written to a spare word of the same line and copied back. Only where that works, and so the page is there
- *     and takes writes, may the compare-and-set run. Afterwards its word is copied, too.
+ * <li>After a read: a copy from the same entry. A page that is there afterwards was there before, since a file that was cut short stays so, unless it
+ *     is filled again in the same moment; then the error tells.
+ * <li>Before a compare-and-set: a random number is written to a spare word of the same entry and copied back. Only if that works, so that the page is
+ *     there and takes writes, may the compare-and-set run. Afterwards its word is copied, too.
  * </ul>
- * What remains: a file that is cut short in the instant between that look and a compare-and-set in the interpreter ends the JVM. So {@link #replace} is
- * compiled before it is used; a JVM that only interprets ({@code -Xint}), and takes and frees a lock without a pause, has that instant in each cycle. Where the disk
- * can make a page unwritable at any time, a file is not mapped for writing at all: see {@link PositionedWords}.
+ * What remains: a file that is cut short in the instant between that check and a compare-and-set in the interpreter ends the JVM. So {@link #replace}
+ * is compiled before it is used. A JVM that only interprets ({@code -Xint}), and takes and frees a lock without a pause, has that instant in each
+ * cycle. Where the disk can make a page unwritable at any time, a file is not mapped for writing at all: see {@link PositionedWords}.
  *
- * <p><b>When the disk does not answer.</b> A store to a page that the kernel has written back since the last one is a fault, in which the file system may wait for
- * its disk. A thread that waits there is in Java code, to the JVM, and the next collection of garbage waits for it, and with it every thread of the
- * process. So before a store a spare word of its page is written by a system call, which may wait for as long as it likes, unless that was done within the last
- * {@value #TOUCHED_MILLIS} ms: the page is dirty then, and the store no fault that waits. What remains: a disk that stops answering, and a page that was written back, within
- * these; and the last line of a file. Not by read(2) into the page: that holds the lock of the address space while it waits, for which the JVM waits sooner or later.
+ * <p><b>When the disk does not answer.</b> A store to a page that the kernel has written back since the last store is a fault, in which the file
+ * system may wait for its disk. To the JVM, a thread that waits there runs Java code; the next garbage collection waits for it, and every thread of
+ * the process with it. So before a store, a spare word of its page is written by a system call, which may wait for as long as it likes, unless that
+ * was done within the last {@value #TOUCHED_MILLIS} ms: the page is dirty then, and the store is no fault that waits. What remains: a disk that stops
+ * answering, and a page that was written back, within these milliseconds; and the last entry of a file. It is not done by a read(2) into the page:
+ * that holds the lock of the address space while it waits, and sooner or later the JVM waits for that lock.
  *
- * <p>The cost, on a warm page: a read takes 9 ns more, a compare-and-set 16 ns more; taking a lock that lingers and closing it, with seven such accesses, 75 ns
- * more (260 instead of 185). What a strict cycle of some 11 µs takes more is lost in noise.
+ * <p>The cost, on a warm page: a read takes 9 ns more, a compare-and-set 16 ns more; taking a lock that lingers and closing it, with seven such
+ * accesses, 75 ns more (260 instead of 185). For a strict cycle of some 11 µs the difference is lost in noise.
  */
 final class MappedWords implements TableWords {
     private static final Log log = Loggers.LIBRARY;
     private static final VarHandle WORD = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
     private static final VarHandle COPIED = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.nativeOrder());
-    /** What an array holds before something is copied into it. That this is what is copied is as good as impossible, and costs but a closer look. */
+    /** What an array holds before a word is copied into it. A real word is practically never equal to it, and then the only cost is a closer look. */
     private static final long NOT_COPIED = 0x6e6f_7420_7265_6164L;
-    private static final int LINE = 64;
-    /** The last word of each line says nothing; on the header's line it does, and that of the next line serves for both. */
+    private static final int ENTRY = 64;
+    /** The last word of each entry means nothing. The header's last word does; there the spare word of the next entry serves for both. */
     private static final int SPARE = 56;
 
-    /** Read at run time, so that no compiler takes the slow call out. */
+    /** Read at run time, so that no compiler removes the slow call. */
     private static volatile int one = 1;
     private static volatile @Nullable Object garbage;
 
@@ -75,9 +76,9 @@ final class MappedWords implements TableWords {
     private static final class Compiled {
         static {
             // A few milliseconds once a JVM, so that the first compare-and-sets are not interpreted for long.
-            MappedWords nowhere = new MappedWords((MappedByteBuffer) ByteBuffer.allocateDirect(2 * LINE), null, null);
+            MappedWords nowhere = new MappedWords((MappedByteBuffer) ByteBuffer.allocateDirect(2 * ENTRY), null, null);
             for (int i = 0; i < CALLS_UNTIL_COMPILED; i++) {
-                nowhere.replace(LINE, i, i + 1L);
+                nowhere.replace(ENTRY, i, i + 1L);
             }
         }
 
@@ -88,10 +89,13 @@ final class MappedWords implements TableWords {
 
     private final MappedByteBuffer page;
     private final TableFile file;
-    /** When each page was written last by a system call, monotonic nanoseconds; threads may write over each other. */
+    /** When each page was last written by a system call, monotonic nanoseconds; races between threads do no harm. */
     private final long[] touchedAt;
     private final Mutex touching = new Mutex();
-    /** What is mapped, for the system calls: its name may lead elsewhere by now. Its position is guarded by {@link #touching}. Null if it is only read. */
+    /**
+     * The mapped file, for the system calls: its name may lead elsewhere by now. Its position is guarded by {@link #touching}. Null if it is only
+     * read.
+     */
     private final @Nullable RandomAccessFile open;
 
     private MappedWords(MappedByteBuffer page, TableFile file, @Nullable RandomAccessFile open) {
@@ -103,8 +107,8 @@ final class MappedWords implements TableWords {
     }
 
     /**
-     * Maps a file, also on an interrupted thread: mapping is channel I/O, which an interrupt would break off. Only as much of it as
-     * a table is: the place of a line follows from the number of lines, which must be the same for all.
+     * Maps a file, also on an interrupted thread: mapping is channel I/O, which an interrupt would end. Maps only the size of the table: where an
+     * entry lies follows from the number of entries, which must be the same for all.
      */
     static TableWords open(Path path, int size, boolean readOnly) throws IOException {
         return open(path, size, readOnly, (file, look) -> look ? FileMode.openToLook(file) : new RandomAccessFile(file.toFile(), "rw"));
@@ -195,7 +199,7 @@ final class MappedWords implements TableWords {
         }
     }
 
-    /** Waits here, and not at the store that follows, if the disk does not answer. What fails here fails there as well, or does no harm. */
+    /** If the disk does not answer, waits here, and not at the store that follows. A failure here will also occur there, or does no harm. */
     private void touchByCall(RandomAccessFile out, int offset) {
         int outer = touching.depth();
         try {
@@ -210,8 +214,9 @@ final class MappedWords implements TableWords {
     }
 
     /**
-     * A file that is cut short between the look and the write becomes longer again by it, with zeros for words. It must not become as long as a table, or it would
-     * be taken for whole: so nothing is written at its very end. (The last page of a table is a single line; its stores are not preceded by a call.)
+     * If a file is cut short between the check and the write, the write makes it longer again, with zeros for words. It must not become as long as a
+     * table, or it would be taken for whole: so nothing is written at its very end. (The last page of a table is a single entry; its stores are not
+     * preceded by a call.)
      */
     private void write(RandomAccessFile out, int spare) throws IOException {
         if (spare + Long.BYTES < file.size() && out.length() >= file.size()) { // else the store will fail
@@ -228,15 +233,17 @@ final class MappedWords implements TableWords {
     @Override
     public void close() throws IOException {
         if (open != null) {
-            touching.locked(open::close); // not while a thread writes: its descriptor may be another file's the moment after
+            touching.locked(open::close); // not while a thread writes: its descriptor number may be another file's the moment after
         }
     }
 
     private static int spareOf(int offset) {
-        return Math.max(offset & -LINE, LINE) + SPARE;
+        return Math.max(offset & -ENTRY, ENTRY) + SPARE;
     }
 
-    /** Fails unless the page of a word is there and takes writes. Several may do this at once: who reads another's number looks closer. */
+    /**
+     * Fails unless the page of a word is there and takes writes. Several threads may do this at once: one that reads another's number looks closer.
+     */
     private void requireWritable(int offset) {
         int spare = spareOf(offset);
         long number = ThreadLocalRandom.current().nextLong();
@@ -266,10 +273,10 @@ final class MappedWords implements TableWords {
     }
 
     /**
-     * Has the JVM throw what it owes to this thread. JDK 17 throws it when a slow call into the JVM returns to Java, and making an array of arrays
-     * is such a call in the interpreter and in what both compilers make.
+     * Makes the JVM throw a pending error of this thread. JDK 17 throws it when a slow call into the JVM returns to Java. Making an array of arrays
+     * is such a call, in the interpreter and in the code of both compilers.
      *
-     * @return whether there was anything
+     * @return whether there was any
      */
     private static boolean isErrorPending() {
         boolean any = false;

@@ -4,8 +4,8 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Path;
 
 /**
- * Those files of a directory whose names begin with a prefix. Not a glob, which is a regular expression: that costs a JVM's first
- * acquisition some milliseconds.
+ * The files of a directory whose names begin with a prefix. Not a glob: that is a regular expression, which costs a JVM's first acquisition some
+ * milliseconds.
  *
  * @param prefix how the names begin
  */

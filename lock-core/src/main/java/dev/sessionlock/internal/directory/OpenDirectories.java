@@ -20,11 +20,11 @@ import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * The directories that this process has open. There is one of these a process (and class loader), since POSIX binds the bytes of
- * a file to the process: two objects that opened one guard would drop each other's.
+ * The directories that this process has open. There is one registry per process (and class loader), since POSIX binds the bytes of a file to the
+ * process: two objects that opened one guard file would drop each other's bytes.
  *
- * <p>A disk may not answer for minutes, and the directories of other disks are used meanwhile. So what touches a disk is done under the lock of its own
- * {@link Folder} alone. The registry's lock guards what is in memory, and is taken last.
+ * <p>A disk may not answer for minutes, and the directories of other disks are used meanwhile. So disk operations are done under the lock of their
+ * own {@link Folder} alone. The registry's lock guards memory only, and is taken last.
  */
 public final class OpenDirectories {
     /** The one of this process. */
@@ -32,41 +32,41 @@ public final class OpenDirectories {
 
     private static final Log log = Loggers.LIBRARY;
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(60);
-    /** So often it is looked anew which folder lies there, if others replace it. */
+    /** How often the path is resolved again, if others replace the directory meanwhile. */
     private static final int LOOKS = 4;
 
     private final Mutex lock = new Mutex();
     private final Map<Object, Folder> folders = new HashMap<>();
-    /** Also those that were replaced, and are to be closed once nobody uses them. */
+    /** Also those that were replaced, and will be closed once nobody uses them. */
     private final Set<LockDirectory> open = new LinkedHashSet<>();
 
     /**
-     * Parents whose own path is their real path. Only such are remembered: a symbolic link that is pointed elsewhere must be
-     * seen at once, while a real directory that is replaced is told by its claims, which are not in the new one.
+     * Parents whose own path is their real path. Only such are remembered: if a symbolic link is pointed elsewhere, that must be seen at once. A real
+     * directory that is replaced is detected by its record files, which are not in the new one.
      */
     private final Map<Path, LockDirectory> byRealPath = new ConcurrentHashMap<>();
 
     private volatile @Nullable Runnable woken;
 
-    /** Of all directories together. Guarded by the lock. */
+    /** Of all directories together. Guarded by the registry's lock. */
     private int pins;
 
     private OpenDirectories() {
     }
 
     /**
-     * One {@code .session-locks}, by its inode: a directory that was moved is another {@link LockDirectory} at its new path, but its guard files are the
-     * same, and may not be opened twice.
+     * One {@code .session-locks}, by its inode. A directory that was moved is another {@link LockDirectory} at its new path, but its guard files are
+     * the same, and must not be opened twice.
      */
     private static final class Folder {
         private final Object key;
-        /** Held while it is opened or closed. */
+        /** Held while the directory is opened or closed. */
         private final Mutex opening = new Mutex();
-        /** Who opens or closes it, and what is open of it. Guarded by the registry's lock. */
+        /** How many callers open or close it, plus what is open of it. Guarded by the registry's lock. */
         private int users;
-        /** What those get who ask for its path. Written under the registry's lock. */
+        /** What a caller that asks for its path gets. Written under the registry's lock. */
         private volatile @Nullable LockDirectory directory;
-        /** For as long as anybody uses them. Written while it is opened or closed. */
+        /** Set while anybody uses them. Written while the directory is opened or closed. */
         private volatile @Nullable GuardFiles guards;
 
         private Folder(Object key) {
@@ -112,7 +112,7 @@ public final class OpenDirectories {
         });
     }
 
-    /** Of one that was just pinned. */
+    /** Checks a directory that was just pinned. */
     private LockDirectory trusted(LockDirectory directory) throws IOException {
         boolean trusted = false;
         try {
@@ -126,13 +126,13 @@ public final class OpenDirectories {
         }
     }
 
-    /** {@return what lies at a path, open and pinned} */
+    /** {@return the directory at a path, open and pinned} */
     private LockDirectory open(Path home, boolean networkAllowed) throws IOException {
         Path inner = home.resolve(LockDirectory.INNER);
         for (int looks = 0; looks < LOOKS; looks++) {
             Object key = FileKey.ofOrNull(inner);
             if (key == null) {
-                FileSystemTraits.of(home).refuseNetwork(home, networkAllowed); // before anything is made there
+                FileSystemTraits.of(home).refuseNetwork(home, networkAllowed); // before anything is created there
                 FileMode mode = FileMode.of(home);
                 try {
                     mode.createDirectoryIfMissing(inner);
@@ -160,14 +160,14 @@ public final class OpenDirectories {
         throw new NoSuchFileException(inner.toString(), null, "others replace it again and again");
     }
 
-    /** {@return null if another folder lies there by now} */
+    /** {@return null if another directory is there by now} */
     private @Nullable LockDirectory openAlone(Folder folder, Path home, Path inner, boolean networkAllowed) throws IOException {
         if (!folder.key.equals(FileKey.ofOrNull(inner))) {
             return null;
         }
         LockDirectory known = folder.directory;
         if (known != null && lock.holding(() -> known.pins < 0)) {
-            closeAlone(folder, known); // an error broke it off
+            closeAlone(folder, known); // an error interrupted its opening
         }
         LockDirectory found = folder.directory;
         LockDirectory directory = found != null && found.isInPlace() ? found : openAnew(folder, home, inner, networkAllowed);
@@ -191,14 +191,14 @@ public final class OpenDirectories {
     }
 
     private @Nullable LockDirectory openAnew(Folder folder, Path home, Path inner, FileSystemTraits traits, FileMode mode) throws IOException {
-        mode.createDirectoryIfMissing(inner); // says what is wrong if that is no directory
+        mode.createDirectoryIfMissing(inner); // reports what is wrong if that is no directory
         if (mode.isShared() && !folder.key.equals(FileKey.ofOrNull(mode.inner().resolve(".")))) {
             return null; // it was replaced meanwhile, perhaps by a link
         }
         GuardFiles guards = folder.guards;
         if (guards == null) {
             guards = new GuardFiles(inner, mode, this::wake);
-            folder.guards = guards; // before it has any file open: collected, those would be closed, and drop the bytes of the next one
+            folder.guards = guards; // before it has any file open: if collected, they would be closed, and drop the bytes of the next one
         }
         LockDirectory directory;
         try {
@@ -209,15 +209,15 @@ public final class OpenDirectories {
                 folder.guards = null;
             }
         }
-        LockDirectory moved = enlist(directory, folder);
+        LockDirectory moved = register(directory, folder);
         if (moved != null) {
             forget(moved);
         }
         return directory;
     }
 
-    /** {@return what was found at its path so far} */
-    private @Nullable LockDirectory enlist(LockDirectory directory, Folder folder) {
+    /** {@return the directory that was open at its path before} */
+    private @Nullable LockDirectory register(LockDirectory directory, Folder folder) {
         int outer = lock.depth();
         try {
             lock.lock();
@@ -264,7 +264,7 @@ public final class OpenDirectories {
         try {
             lock.lock();
             if (pins == 0 && LibraryCopies.OF_THIS_JVM.enter()) {
-                open.forEach(LockDirectory::doubt); // what says that this process lives was dropped by another copy's closing, perhaps
+                open.forEach(LockDirectory::doubt); // another copy may have dropped our process byte and mark byte by closing
             }
             directory.pins++;
             pins++;
@@ -273,12 +273,12 @@ public final class OpenDirectories {
         }
     }
 
-    /** Pins a directory that is pinned already. */
+    /** Adds a pin to a directory that is pinned already. */
     public void pinAgain(LockDirectory directory) {
         pinned(directory);
     }
 
-    /** Takes back one pin. Memory only. */
+    /** Removes one pin. Memory only. */
     public void unpin(LockDirectory directory) {
         int outer = lock.depth();
         try {
@@ -294,7 +294,7 @@ public final class OpenDirectories {
         }
     }
 
-    /** Forgets a directory that was replaced: who asks for its path from now on gets what lies there now. Memory only. */
+    /** Forgets a directory that was replaced: from now on its path leads to the directory that is there now. Memory only. */
     public void forget(LockDirectory directory) {
         directory.displace();
         byRealPath.values().removeIf(directory::equals);
@@ -370,13 +370,13 @@ public final class OpenDirectories {
                 && (atOnce || directory.isDisplaced() || Clock.SYSTEM.nanos() - directory.idleSince > IDLE_NANOS);
     }
 
-    /** Unless somebody pins it, or another copy of the library could lose bytes by it. While its folder is held. */
+    /** Closes it, unless it is pinned, or another copy of the library could lose bytes by that. Under the lock of its folder. */
     private void closeAlone(Folder folder, LockDirectory directory) {
         boolean unused = lock.holding(() -> {
             if (directory.pins > 0) {
                 return false;
             }
-            directory.pins = -1; // from now on nobody finds it by its path
+            directory.pins = -1; // from now on it is not found by its path
             return true;
         });
         if (!unused) {
@@ -403,7 +403,7 @@ public final class OpenDirectories {
     // ---- when bytes may be gone ----
 
     /**
-     * Has something run, on whatever thread, whenever it is seen that the kernel may have dropped bytes. It must be brief.
+     * Sets what is run, on any thread, whenever it is noticed that the kernel may have dropped bytes. It must be brief.
      *
      * @param wake what to run
      */
@@ -418,7 +418,7 @@ public final class OpenDirectories {
         }
     }
 
-    /** Looks at a directory, by inode and by what the kernel says, and forgets it if it was replaced. */
+    /** Checks a directory, by inode and by what the kernel says, and forgets it if it was replaced. */
     public void verify(LockDirectory directory) throws IOException {
         if (!directory.verify()) {
             forget(directory);

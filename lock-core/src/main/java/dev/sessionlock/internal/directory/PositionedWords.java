@@ -10,19 +10,19 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 
 /**
- * Words that are read and written by system calls, for file systems that write every change to a new block: on a full disk a store to a mapped page of
- * theirs fails, and {@link MappedWords} says what that does to the JVM. Here it is an error of that one write.
+ * Words that are read and written by system calls, for file systems that write every change to a new block. On a full disk a store to a mapped page
+ * of theirs fails, and {@link MappedWords} says what that does to the JVM. Here it is an error of that one write.
  *
- * <p>Both ways reach the same pages of the kernel's cache. So processes that map the file and processes that do not may share a table. Why this is as good as
- * volatile access:
+ * <p>Both ways reach the same pages of the kernel's cache. So processes that map the file and processes that do not may share a table. Why this is as
+ * good as volatile access:
  * <ul>
  * <li><em>Order.</em> The kernel copies the word to or from the cached page with ordinary instructions, on this thread, within the call. A full fence
  *     after each write and before each read keeps them in order for all processors (rule 3).
- * <li><em>Whole words.</em> An aligned word lies in one page, and the kernel copies it at once on all machines that we know; no manual says so.
- *     So a word is read until two readings agree.
- * <li><em>Compare-and-set</em> is a read, a comparison and a write. A lock in this object makes it one step for the threads of this process. It
- *     is not one for other processes. The words of a seat, and the token, are replaced by the holder of the seat's kernel byte alone: there it is the second line
- *     of defence, after a lost byte. The first word of each line and the header are replaced by any process; for these the directory's setup byte is held.
+ * <li><em>Whole words.</em> An aligned word lies in one page, and the kernel copies it at once on all machines that we know; no manual says so. So a
+ *     word is read until two readings agree.
+ * <li><em>Compare-and-set</em> is a read, a comparison and a write. A lock in this object makes it one step for the threads of this process. It is
+ *     not one for other processes. The expiries and the token are replaced only by the holder of the seat's kernel byte: there the comparison matters
+ *     only after a lost byte. The first word of each entry and the header are replaced by any process; for these the directory's setup byte is held.
  * </ul>
  *
  * <p>A {@link RandomAccessFile}, since an interrupt closes a channel. It is closed when nobody refers to it any more.
@@ -30,7 +30,7 @@ import java.nio.file.Path;
  * <p>A read takes about 1 µs, a replacement 2 µs; taking a lock that lingers and closing it, some 9 µs instead of 0.2 (measured on a busy machine).
  */
 final class PositionedWords implements TableWords {
-    private static final int LINE = 64;
+    private static final int ENTRY = 64;
     private static final int MOST_READINGS = 1_000;
 
     private final TableFile file;
@@ -49,7 +49,7 @@ final class PositionedWords implements TableWords {
         this.open = open;
     }
 
-    /** {@return what opens the files of a table whose shape is guarded by these bytes} */
+    /** {@return an opener for the files of a table that is reshaped under these bytes} */
     static TableFile.Opener opener(SharedTable.TableBytes bytes, TableFile.Access access) {
         return (path, size, readOnly) -> {
             TableFile file = TableFile.at(path, size); // before it is opened: if it is replaced in between, the keeper sees two that differ
@@ -83,7 +83,7 @@ final class PositionedWords implements TableWords {
     @Override
     public boolean replace(int offset, long expected, long value) {
         try {
-            boolean seats = offset >= LINE && offset % LINE != 0;
+            boolean seats = offset >= ENTRY && offset % ENTRY != 0;
             return seats ? replaceAlone(offset, expected, value) : bytes.holdingSetup(() -> replaceAlone(offset, expected, value));
         } catch (IOException e) {
             throw failed(e);
@@ -128,7 +128,7 @@ final class PositionedWords implements TableWords {
         open.seek(offset);
         open.write(buffer);
         if (open.length() < file.size()) {
-            throw new EOFException(); // it was cut short meanwhile, and has been extended; not to its full size, since the last word of a table is never written
+            throw new EOFException(); // it was cut short, and this write extended it; not to its full size, since the last word of a table is never written
         }
         VarHandle.fullFence();
     }

@@ -10,9 +10,9 @@ import java.util.function.LongSupplier;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * The mark by which the words on a board tell which process wrote them: the low 16 bits of untils and waiter marks. No two living processes have the
- * same one in a directory, since each holds the byte of its own in guard 0. With equal marks, a process would take the other's waiter mark for its own and never
- * let it in.
+ * The mark by which the words of a table tell which process wrote them: the low 16 bits of expiries and waiter marks. No two living processes of a
+ * directory have the same one, since each holds the mark byte of its own in guard 0. With equal marks, a process would take the other's waiter mark
+ * for its own and never let it in.
  */
 final class ProcessMark implements LongSupplier {
     private static final int TRIES = 256;
@@ -46,7 +46,7 @@ final class ProcessMark implements LongSupplier {
         return drawn == 0 ? 1 : drawn;
     }
 
-    /** Takes a mark that no other living process has. With thousands of processes beside this one it may stay a random one, as it is without a board. */
+    /** Takes a mark that no other living process has. With thousands of other processes it may stay a random one, as it is without a table. */
     void take() throws IOException {
         int outer = taking.depth();
         try {
@@ -62,7 +62,10 @@ final class ProcessMark implements LongSupplier {
         }
     }
 
-    /** Takes the byte again if the kernel has lost it, or another one if it is another's by now. Words that were published keep the mark that they have. */
+    /**
+     * Takes the byte again if the kernel has lost it, or another mark if another process has the byte by now. Published words keep the mark that they
+     * have.
+     */
     void verify(BiFunction<Long, Long, @Nullable Boolean> kernelHas) throws IOException {
         taking.locked(() -> {
             FileLock lost = held;

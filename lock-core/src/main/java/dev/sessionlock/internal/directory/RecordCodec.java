@@ -34,7 +34,7 @@ final class RecordCodec {
     private static final int END = SIZE - CRC.length() - CRC_DIGITS - 3;
     private static final int LONGEST_HOST = 64;
     private static final int LONGEST_ID = 40;
-    /** What a long purpose leaves of the room for the thread's name. */
+    /** The room that a long purpose leaves for the thread's name. */
     private static final int FOR_THREAD = 60;
     static final long FIRST_MILLIS = -62_167_219_200_000L; // 0000-01-01T00:00:00Z; not parsed, which loads all of java.time.format
     static final long LAST_MILLIS = 253_402_300_799_999L; // 9999-12-31T23:59:59.999Z
@@ -89,7 +89,7 @@ final class RecordCodec {
         return digits;
     }
 
-    /** Writes by hand into the one array: this is on the path of every acquisition. */
+    /** Fills the one array directly: this is on the path of every acquisition. */
     private static final class Writer {
         private final byte[] bytes = new byte[SIZE];
         private int at;

@@ -27,30 +27,30 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * Spare record files of this process, {@code claim-<process>-<n>}: a record is written into one and then linked into place, so
- * that it appears whole or not at all. Pooled and reused.
+ * Spare record files of this process, {@code claim-<process>-<n>}: a record is written into one and then linked into place, so that it appears whole
+ * or not at all. Pooled and reused.
  *
- * <p>{@code process} is drawn at random, so that a name never means two files, not even when the directory is removed and made
- * again under us. While a process lives it holds the byte that belongs to its number, taken before its first claim exists: so
- * the claims of a killed process are told from those of a living one, and swept.
+ * <p>{@code process} is drawn at random, so that a name never means two files, not even when the directory is removed and created again under us.
+ * While a process lives it holds the process byte of its number, taken before its first record file exists. So the record files of a killed process
+ * can be told from those of a living one, and swept.
  */
 final class RecordFilePool {
     private static final Log log = Loggers.LIBRARY;
     private static final String PREFIX = "claim-";
-    /** Ends the name of a further link to a claim, made for a moment: to be moved to another name, or to find out whether links are refused. */
+    /** Ends the name of a further link to a record file, made for a moment: to be renamed, or to find out whether links are refused. */
     static final String LINK_PROBE = ".link";
     private static final int PROCESS_BITS = GuardFiles.PROCESS_BITS;
-    private static final long ENLIST_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
-    /** So many lie ready, and so many are kept open while they are in use: a held lock costs no descriptor. */
+    private static final long REGISTER_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
+    /** How many are kept ready, and how many are kept open while in use. So a held lock costs no descriptor. */
     private static final int SPARE = 32;
-    /** So many of them may be of locks that are held for long; the others are for those that come and go. */
+    /** How many of the open ones may belong to locks that are held for long; the others are for those that come and go. */
     private static final int OPEN_FOR_LONG = SPARE / 2;
 
     private final Path dir;
     private final FileMode mode;
     private final GuardFiles guards;
     private final Mutex pool = new Mutex();
-    private final ArrayDeque<PooledFile> idle = new ArrayDeque<>(SPARE + 1); // so that it never grows, and fails half-way
+    private final ArrayDeque<PooledFile> idle = new ArrayDeque<>(SPARE + 1); // so that it never grows: growing may fail half-way
     /** The high bits of this process's number. */
     private final long namespaceNumber;
     private long process;
@@ -63,16 +63,16 @@ final class RecordFilePool {
         this(dir, mode, guards, 0);
     }
 
-    /** @param world what tells our time namespace from others: {@link GuardFiles#namespaceNumber} */
-    RecordFilePool(Path dir, FileMode mode, GuardFiles guards, long world) {
+    /** @param namespaceNumber what tells our time namespace from others: {@link GuardFiles#namespaceNumber} */
+    RecordFilePool(Path dir, FileMode mode, GuardFiles guards, long namespaceNumber) {
         this.dir = dir;
         this.mode = mode;
         this.guards = guards;
-        this.namespaceNumber = world;
+        this.namespaceNumber = namespaceNumber;
         this.process = drawProcess();
     }
 
-    /** One spare record file. Used by one thread at a time: that which holds the cell's lock. */
+    /** One record file in use. Used by one thread at a time: the one that holds the engine lock. */
     final class PooledFile implements LockStore.RecordFile {
         private final long owner;
         private final long number;
@@ -80,12 +80,12 @@ final class RecordFilePool {
         private @Nullable RandomAccessFile file;
         private @Nullable Path path;
         private boolean mayBeLonger;
-        /** The state of {@code .session-locks} at which it was found at its name last; null if that told nothing. */
+        /** The state of {@code .session-locks} when it was last found at its name; null if that told nothing. */
         @Nullable DirectoryState inPlaceAsOf;
-        /** Recycled or retired: the file may serve another lock by now, as another one of these. */
+        /** It was recycled or retired: the file may serve another lock by now, through another object. */
         private volatile boolean letGo;
 
-        /** The next use of a spare one's file. */
+        /** The next use of a spare file. */
         private PooledFile(PooledFile spare) {
             this(spare.owner, spare.number, spare.key, spare.file);
             this.path = spare.path;
@@ -99,7 +99,7 @@ final class RecordFilePool {
             this.file = file;
         }
 
-        /** {@return whether it was given back, and its file is not its own any more} */
+        /** {@return whether it was given back, so that its file is not ours any more} */
         boolean isLetGo() {
             return letGo;
         }
@@ -119,10 +119,10 @@ final class RecordFilePool {
             return key;
         }
 
-        /** Writes the record, from the first byte on, with one write; and cuts what lies behind it, if anything may. */
+        /** Writes the record, from the first byte on, with one write; and cuts off what follows, if the file may be longer. */
         void write(byte[] record) throws IOException {
             if (letGo) {
-                return; // it is only asked for where a throwable broke off the giving back
+                return; // only requested where a throwable interrupted giving it back
             }
             RandomAccessFile f = file;
             if (f != null) {
@@ -144,8 +144,8 @@ final class RecordFilePool {
         }
 
         /**
-         * Somebody may have appended something to the file, through its other name: the next write looks. Not every write does, since that would
-         * be a system call more for each acquisition.
+         * Somebody may have appended something to the file through its other name: the next write checks. Not every write does: that would cost each
+         * acquisition one more system call.
          */
         void mayBeLonger() {
             mayBeLonger = true;
@@ -165,14 +165,14 @@ final class RecordFilePool {
             return mode.openRecord(path(), key);
         }
 
-        /** Lets the descriptor go while the claim is in use, if many are open. */
+        /** Closes the file while it is in use, if many are open. */
         void rest() throws IOException {
             if (file != null && !letGo && mayClose(SPARE)) {
                 closeFile();
             }
         }
 
-        /** Lets the descriptor go, of one that will be in use for long: so those that come and go find room among the few that are open. */
+        /** Closes a file that will be in use for long, so that those that come and go find room among the few that are open. */
         void restForLong() throws IOException {
             if (file != null && !letGo && mayClose(OPEN_FOR_LONG)) {
                 closeFile();
@@ -204,7 +204,7 @@ final class RecordFilePool {
         return namespaceNumber << GuardFiles.RANDOM_BITS | ThreadLocalRandom.current().nextLong() >>> (64 - GuardFiles.RANDOM_BITS);
     }
 
-    /** Has others see that this process lives, and in which time namespace. */
+    /** Makes others see that this process lives, and in which time namespace. */
     void register() throws IOException {
         int outer = pool.depth();
         try {
@@ -217,8 +217,8 @@ final class RecordFilePool {
                     return;
                 }
                 process = drawProcess(); // another process has this number, or has our byte since we lost it
-                // Or one of another time namespace looks whether there is any of ours, for a moment.
-                if (aliveSince - start > ENLIST_PATIENCE_NANOS) {
+                // Or a process of another time namespace is checking, for a moment, whether there is any of ours.
+                if (aliveSince - start > REGISTER_PATIENCE_NANOS) {
                     throw new IOException("another process has been setting up " + dir + " for 5 s; is it frozen? (kill -CONT wakes it)");
                 }
                 LockSupport.parkNanos(500_000);
@@ -246,14 +246,14 @@ final class RecordFilePool {
         }
     }
 
-    /** {@return a claim for one lock, from the pool or new} */
+    /** {@return a record file for one lock, from the pool or new} */
     PooledFile take() throws IOException {
         int outer = pool.depth();
         try {
             pool.lock();
             PooledFile spare = idle.peekLast();
             if (spare != null && spare.file == null && !isOpenedAgain(spare)) {
-                dropSpares(); // a hand has swept it, and so the others, most likely
+                dropSpares(); // somebody has swept it, and most likely the others, too
             }
             spare = idle.peekLast();
             if (spare == null) {
@@ -267,7 +267,7 @@ final class RecordFilePool {
         }
     }
 
-    /** Under the pool's lock. {@return false if its file is gone} One that cannot be opened for another reason stays where it is. */
+    /** Under the pool's lock. {@return false if its file is gone} A file that cannot be opened for another reason stays in the pool. */
     private boolean isOpenedAgain(PooledFile spare) throws IOException {
         try {
             spare.file = spare.reopen();
@@ -289,7 +289,7 @@ final class RecordFilePool {
         return file;
     }
 
-    /** Takes a claim back whose link is gone. */
+    /** Takes back a record file whose link is gone. */
     void recycle(PooledFile file) throws IOException {
         pool.locked(() -> {
             if (!file.letGo && idle.size() < SPARE) {
@@ -300,7 +300,7 @@ final class RecordFilePool {
         retire(file); // if there was no room
     }
 
-    /** Gives a claim up that may still be linked somewhere: writing another lock's record into it would write it there as well. */
+    /** Gives up a record file that may still be linked somewhere: another lock's record written into it would appear there as well. */
     void retire(PooledFile file) throws IOException {
         if (!file.letGo) {
             retireFile(file);
@@ -309,17 +309,17 @@ final class RecordFilePool {
 
     private void retireFile(PooledFile file) throws IOException {
         file.close();
-        if (file.isInPlace()) { // what somebody has put there is not ours
+        if (file.isInPlace()) { // else somebody has put another file there
             Files.deleteIfExists(file.path());
         }
         file.letGo = true;
     }
 
     /**
-     * Makes sure that others see this process alive: somebody may have removed guard 0, or opened and closed it in this JVM, and then
-     * our claims are litter to them.
+     * Makes sure that others see this process alive: somebody may have removed guard 0, or opened and closed it in this JVM. Then others would take
+     * our record files for litter.
      *
-     * @param kernelHas asked with the byte and when it was taken, says whether the kernel has it; null if it does not say
+     * @param kernelHas says whether the kernel has a byte, given the byte and when it was taken; null if it does not say
      */
     void verify(BiFunction<Long, Long, @Nullable Boolean> kernelHas) throws IOException {
         pool.locked(() -> {
@@ -337,13 +337,13 @@ final class RecordFilePool {
         });
     }
 
-    /** Gives up a claim that is not at its name any more, and the spare ones with it: most likely a hand has swept them all. */
+    /** Gives up a record file that is not at its name any more, and the spare ones, too: most likely somebody has swept them all. */
     void giveUpSwept(PooledFile file) throws IOException {
         retire(file);
         dropSpares();
     }
 
-    /** Gives up the spare claims: somebody removed their files. */
+    /** Gives up the spare record files: somebody removed them. */
     void dropSpares() throws IOException {
         pool.locked(() -> {
             for (PooledFile file = idle.poll(); file != null; file = idle.poll()) {
@@ -352,7 +352,7 @@ final class RecordFilePool {
         });
     }
 
-    /** Deletes the claims of processes that are gone, but for those that are still linked in a lock's place. */
+    /** Deletes the record files of processes that are gone, except those that are still linked in a lock's place. */
     void sweep() throws IOException {
         Set<Long> seen = new HashSet<>();
         try (DirectoryStream<Path> all = FolderStream.open(dir, PREFIX)) {
@@ -365,7 +365,7 @@ final class RecordFilePool {
         }
     }
 
-    /** Deletes the claims of one process, under its byte, unless it lives. */
+    /** Deletes the record files of one process, holding its process byte, unless it lives. */
     private void sweep(long owner) throws IOException {
         try (GuardFiles.Loan gone = guards.lendTo()) {
             if (!gone.tryProcess(owner)) {
@@ -382,7 +382,7 @@ final class RecordFilePool {
         }
     }
 
-    /** What somebody has put there, with something in it, stays, and keeps nothing else from being swept. */
+    /** A directory that somebody has put there, with something in it, stays, and keeps nothing else from being swept. */
     private static void deleteUnlessFull(Path litter) throws IOException {
         try {
             Files.deleteIfExists(litter);
@@ -392,10 +392,10 @@ final class RecordFilePool {
     }
 
     /**
-     * {@return whether a file is one of the record files in a folder, by its inode} A record of ours keeps its first name there for as long as it
-     * lies in a lock's place, also after its process has died.
+     * {@return whether a file is one of the record files in a directory, by its inode} A record of ours keeps its first name there while it is in a
+     * lock's place, also after its process has died.
      *
-     * @param dir the folder
+     * @param dir the directory
      * @param path the file
      * @param key its inode, as Java tells it
      */
@@ -404,8 +404,8 @@ final class RecordFilePool {
             return false;
         }
         try (DirectoryStream<Path> all = FolderStream.open(dir, PREFIX)) {
-            for (Path claim : all) {
-                if (key.equals(FileKey.ofOrNull(claim))) {
+            for (Path recordFile : all) {
+                if (key.equals(FileKey.ofOrNull(recordFile))) {
                     return true;
                 }
             }
@@ -417,7 +417,7 @@ final class RecordFilePool {
         }
     }
 
-    /** {@return how many names a file has; 0 if it is gone, or if that cannot be told here} */
+    /** {@return how many names a file has; 0 if it is gone, or if that cannot be determined here} */
     private static int links(Path path) throws IOException {
         try {
             return (int) Files.getAttribute(path, "unix:nlink", LinkOption.NOFOLLOW_LINKS);
@@ -426,8 +426,8 @@ final class RecordFilePool {
         }
     }
 
-    private static long processOf(Path claim) {
-        String name = claim.getFileName().toString();
+    private static long processOf(Path recordFile) {
+        String name = recordFile.getFileName().toString();
         int end = name.lastIndexOf('-');
         try {
             long process = Long.parseLong(name.substring(PREFIX.length(), end), 16);
@@ -437,7 +437,7 @@ final class RecordFilePool {
         }
     }
 
-    /** Deletes the spare claims; when no lock is held. */
+    /** Deletes the spare record files. Called when no lock is held. */
     void close() throws IOException {
         pool.locked(() -> {
             dropSpares();

@@ -3,8 +3,8 @@ package dev.sessionlock.internal.directory;
 import java.util.Arrays;
 
 /**
- * The first eight bytes of a SHA-256 (FIPS 180-4), for numbers that all processes agree on, and not for secrets. By hand, since the JDK's own stands
- * behind its security providers: loading those takes longer than all else that a JVM's first acquisition does.
+ * The first eight bytes of a SHA-256 (FIPS 180-4), for numbers that all processes agree on, and not for secrets. Written out, since the JDK's needs
+ * its security providers: loading those takes longer than all the rest of a JVM's first acquisition.
  */
 final class Sha256 {
     private static final int BLOCK = 64;

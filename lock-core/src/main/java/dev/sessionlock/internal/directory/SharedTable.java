@@ -25,37 +25,39 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * The board of one directory: a mapped file with one line for each lock, shared by all processes.
+ * The shared table of one directory: mapped files with one entry for each lock, shared by all processes. On the disk they are called {@code board},
+ * {@code board-1}, ...
  *
  * <pre>
- *            word 0    1         2         3         4          5          6       7
- * header     magic     version   lines     boards    boot msb   boot lsb   timens  token floor
- * line       h         until[0]  until[1]  token     waiterSeen -          -       (see MappedWords)
- * line       ...
+ *            word 0    1          2          3         4           5          6       7
+ * header     magic     version    entries    files     boot msb    boot lsb   timens  token floor
+ * entry      h         expiry[0]  expiry[1]  token     waiterMark  -          -       (see MappedWords)
+ * entry      ...
  * </pre>
  *
- * A lock's line is searched in a window of {@value #WINDOW} lines from a place that {@code h} gives, in each board in turn.
- * When no window has room, a line that nobody has used for a minute is cleared, or another board twice as large is added
- * ({@code board-1}, {@code board-2}, ...; the first one's header counts them). A line is never moved. From {@value #ROOMY_FILES} boards on, a line
- * that was not used for a tenth of a second is cleared before another board is added: so a table is larger than a megabyte only where that many locks are
- * held at once, however many names there are. It becomes small again with the first process after a boot.
+ * A lock's entry lies in a window of {@value #WINDOW} slots from a place that {@code h} gives, in one of the files. When no window has room, an entry
+ * that nobody has used for a minute is cleared, or another file twice as large is added; the first one's header counts them. An entry is never moved.
+ * From {@value #ROOMY_FILES} files on, an entry that was not used for a tenth of a second is cleared before another file is added. So a table is
+ * larger than a megabyte only where that many locks are held at once, however many names there are. It becomes small again with the first process
+ * after a boot.
  *
- * <p><b>One lock, one line.</b> The holder of byte 0 claims the line, but the kernel may have dropped a byte unnoticed (PROTOCOL.md, trap 1). So
+ * <p><b>One lock, one entry.</b> The holder of byte 0 claims the entry, but the kernel may have dropped a byte unnoticed (PROTOCOL.md, trap 1). So
  * nothing here relies on the bytes:
  * <ul>
- * <li>Whoever has claimed a line looks at all windows once more. If there is another line of the same lock, it gives its own up. Of two processes
- *     that claim at once, the later one sees the line of the other, whatever each believed before.
- * <li>A line is cleared in three steps: its slot says that it is <em>being cleared</em>; its untils are looked at; the slot becomes free. An owner
- *     publishes its until first and then looks whether its line {@linkplain BarRow#isValid() stands}. So either the clearer sees the until and leaves
- *     the line, or the owner sees the mark and takes the line back. A slot that is being cleared still counts as a line of its lock: nobody claims
- *     another one beside it. The mark names the process that clears, so that one which was frozen there cannot free the slot later, when the line
- *     is in use again. Anybody may undo it: it may be of a process that was killed.
- * <li>Two lines of one lock are left by a process that was killed between claiming and looking, and by versions before November 2026. Whoever meets them clears
- *     those whose untils are past. While two are in use, nobody gets in.
+ * <li>A process that has claimed an entry looks at all windows once more. If there is another entry of the same lock, it gives its own up. Of two
+ *     processes that claim at once, the later one sees the entry of the other, whatever each believed before.
+ * <li>An entry is cleared in three steps: its slot says that it is <em>being cleared</em>; its expiries are looked at; the slot becomes free. An
+ *     owner publishes its expiry first and then checks that its entry {@linkplain TableEntry#isValid() is valid}. So either the clearing process sees
+ *     the expiry and leaves the entry, or the owner sees the clearing mark and takes the entry back. A slot that is being cleared still counts as an
+ *     entry of its lock: nobody claims another one beside it. The clearing mark names the process that clears: if that process was frozen there, it
+ *     cannot free the slot later, when the entry is in use again. Any process may undo the clearing, since the one that began it may have been
+ *     killed.
+ * <li>Two entries of one lock are left by a process that was killed between claiming and looking, and by versions before November 2026. Any process
+ *     that meets them clears those whose expiries are past. While two are in use, nobody gets in.
  * </ul>
- * Whoever claims a slot that was freed may find an old token and waiter mark there: tokens only grow, and a waiter mark counts for a fifth of a second. A
- * late write of a former owner may stand there, too; it is withdrawn when its process sees that the line is gone, and until then, or if that process is
- * killed, it is a word like any other that the dead leave behind.
+ * A slot that was freed may still have an old token and waiter mark for the next lock: tokens only grow, and a waiter mark counts for a fifth of a
+ * second. A late write of a former owner may be there, too. It is withdrawn when its process sees that the entry is gone. Until then, or if that
+ * process is killed, it is an expiry like any other that dead processes leave behind.
  *
  * <p>Words are in the byte order of the machine: the file is shared by the processes of one machine only.
  */
@@ -72,12 +74,12 @@ final class SharedTable {
     private static final int FIRST_ENTRIES = 256;
     private static final int MOST_FILES = 13; // two million locks, 128 MiB
     private static final long IDLE_MICROS = 60_000_000;
-    /** 16,128 lines, 1 MiB: room enough for locks that come and go. */
+    /** 16,128 entries, 1 MiB: room enough for locks that come and go. */
     private static final int ROOMY_FILES = 6;
     private static final long IDLE_MICROS_WHERE_ROOMY = 100_000;
-    /** Others claim and clear at the same time, in a full window: so often it is tried again. */
+    /** How often it is tried again if others claim and clear at the same time, in a full window. */
     private static final int TRIES = 64;
-    /** A slot that is being cleared says {@code h ^ CLEARING}, but for the low bits: they say who clears it. */
+    /** A slot that is being cleared says {@code h ^ CLEARING}, except for the low bits: they say which process clears it. */
     static final long CLEARING = 0x6c65_6172_696e_0000L;
 
     private static final int HASH = 0;
@@ -92,9 +94,9 @@ final class SharedTable {
     private static final int HEAD_TIMENS = 48;
     private static final int HEAD_FLOOR = 56;
 
-    /** The kernel bytes that a change of the board's own shape asks for. */
+    /** The kernel bytes that the table needs to change its own shape. */
     interface TableBytes {
-        /** Runs {@code clear} while both bytes of {@code h} are held; false if they are not to be had at once. */
+        /** Runs {@code clear} while both bytes of {@code h} are held; false if they are not available at once. */
         boolean holdingBoth(long h, Runnable clear) throws IOException;
 
         /** Runs {@code step} while the setup byte is held, waiting a while for it. */
@@ -106,9 +108,9 @@ final class SharedTable {
         }
     }
 
-    /** Whether others live here that a change of all lines at once would harm. */
+    /** Whether others live here that a change of all entries at once would harm. */
     interface OtherNamespaces {
-        /** Runs a step unless a process of another time namespace, or of an unknown one, lives here; none can begin to meanwhile. */
+        /** Runs a step unless a process of another time namespace, or of an unknown one, lives here; none can register meanwhile. */
         boolean holdingOtherNamespaces(TableBytes.BytesStep<?> step) throws IOException;
     }
 
@@ -117,12 +119,12 @@ final class SharedTable {
     private final ProcessIdentity self;
     private final long timeNamespace;
     private final ReentrantLock growing = new ReentrantLock();
-    /** One thread of a process clears at a time: the mark on a slot names the process alone. */
+    /** One thread of a process clears at a time: the clearing mark names the process alone. */
     private final ReentrantLock clearing = new ReentrantLock();
     private volatile TableWords[] pages;
     private Clock clock = Clock.SYSTEM;
     private @Nullable LongSupplier mark;
-    /** How further pages are opened; null in tests. */
+    /** How further files are opened; null in tests. */
     private final @Nullable TableFile.Opener files;
 
     private SharedTable(Path dir, Object key, TableWords first, ProcessIdentity self, @Nullable TableFile.Opener files) {
@@ -134,7 +136,7 @@ final class SharedTable {
         this.files = files;
     }
 
-    /** For tests: a board whose pages lie elsewhere than in files. They are filled with zeros but for what {@code self} says in the header. */
+    /** For tests: a table whose words are not in files. They are zeros, except for the header, which {@code self} describes. */
     SharedTable(TableWords[] pages, ProcessIdentity self, Clock clock) {
         this(Path.of("."), pages, pages[0], self, null);
         this.pages = pages;
@@ -145,22 +147,22 @@ final class SharedTable {
         return mark == null ? 1 : mark.getAsLong() & TableEntry.MARK_BITS;
     }
 
-    /** {@return this board, told by which mark others know this process} */
+    /** {@return this table, which from now on knows the mark of this process} */
     SharedTable markedBy(LongSupplier ours) {
         mark = ours;
         return this;
     }
 
-    /** As {@link #openForUse(Path, FileMode, ProcessIdentity, TableFile.Opener, Others)}, mapped. */
+    /** As {@link #openForUse(Path, FileMode, ProcessIdentity, TableFile.Opener, OtherNamespaces)}, mapped. */
     static SharedTable openForUse(Path dir, FileMode mode, ProcessIdentity self, OtherNamespaces others) throws IOException {
         return openForUse(dir, mode, self, MappedWords::open, others);
     }
 
     /**
-     * Opens the board, making it first if it is not there or a part of it is missing, and clears it after a boot. The caller holds the
-     * directory's setup byte, so nobody else does the same. One that lives and does not know its boot may have come before: it is of no known world
-     * ({@link #namespaceNumber}). Where there is such a one, the untils of the boot before stay, and cost a wait of a lease at most. They stay also once it is gone: by then
-     * those who came meanwhile have published theirs beside them. So the header names this boot in any case.
+     * Opens the table, and first creates it if it or a part of it is missing; clears it after a boot. The caller holds the directory's setup byte, so
+     * nobody else does the same. A living process that does not know its boot may have come before; its namespace counts as unknown
+     * ({@link #namespaceNumber}). While there is such a process, the expiries of the boot before stay, and cost a wait of a lease at most. They stay
+     * also once it is gone: by then others have published beside them. So the header names this boot in any case.
      */
     static SharedTable openForUse(Path dir, FileMode mode, ProcessIdentity self, TableFile.Opener files, OtherNamespaces others) throws IOException {
         if (!isWhole(dir)) {
@@ -178,7 +180,7 @@ final class SharedTable {
         return kept ? table : openWhole(dir, self, files);
     }
 
-    /** {@return false if another was made in its place} */
+    /** {@return false if another table was created in its place} */
     private boolean isKeptAfterBoot(FileMode mode, OtherNamespaces others) throws IOException {
         boolean[] replaced = new boolean[1];
         boolean alone = others.holdingOtherNamespaces(() -> {
@@ -215,12 +217,12 @@ final class SharedTable {
         return openIfReady(dir, self, MappedWords::open);
     }
 
-    /** Opens a board that needs nothing done to it; null if it does: then the setup byte is wanted, and {@link #openForUse}. */
+    /** Opens a table that needs no preparation; null if it does: then take the setup byte and call {@link #openForUse}. */
     static @Nullable SharedTable openIfReady(Path dir, ProcessIdentity self, TableFile.Opener files) throws IOException {
         return openIfReady(dir, self, files, false);
     }
 
-    /** Opens the board to read it, for {@code inspect}; null if there is none. Needs no right to write. */
+    /** Opens the table to read it, for {@code inspect}; null if there is none. Needs no right to write. */
     static @Nullable SharedTable openToLook(Path dir, ProcessIdentity self) throws IOException {
         return openIfReady(dir, self, MappedWords::open, true);
     }
@@ -240,14 +242,14 @@ final class SharedTable {
         return new SharedTable(dir, key, first, self, files);
     }
 
-    /** Lets go of what is open for it. */
+    /** Closes its files. Mapped words can still be read and written. */
     void close() throws IOException {
         for (TableWords page : pages) {
             page.close();
         }
     }
 
-    /** {@return whether the files at the board's names still are those that are open here, whole, and not overwritten with something else} */
+    /** {@return whether the files at the table's names still are the open ones, whole, and not overwritten with something else} */
     boolean isInPlace() {
         if (!key.equals(FileKey.ofOrNull(dir.resolve(FILE)))) {
             return false;
@@ -264,7 +266,10 @@ final class SharedTable {
         }
     }
 
-    /** Also those that this process has not opened yet. Opens none: a process that has used up its descriptors must not take its board for replaced. */
+    /**
+     * Also checks files that this process has not opened yet. Opens none: a process that has used up its descriptors must not take its table for
+     * replaced.
+     */
     private boolean areFurtherFilesThere() {
         for (int i = 1; i < fileCount(); i++) {
             try {
@@ -278,7 +283,7 @@ final class SharedTable {
         return true;
     }
 
-    /** {@return whether the untils on the board can be compared with this process's clock: it shares its time namespace} */
+    /** {@return whether the table's expiries can be compared with this process's clock: it shares its time namespace} */
     boolean comparable() {
         return pages[0].get(HEAD_TIMENS) == timeNamespace;
     }
@@ -290,8 +295,8 @@ final class SharedTable {
     }
 
     /**
-     * {@return what tells the world of a process from others: its time namespace. 0, as if that were unknown, if it does not know its boot}, as where
-     * {@code /proc} shows processes alone ({@code subset=pid}): it may have come before whoever clears the table after a boot.
+     * {@return a number for the time namespace of a process; 0, as if unknown, if it does not know its boot} That is so where {@code /proc} shows
+     * processes alone ({@code subset=pid}): such a process may have come before the one that clears the table after a boot.
      */
     static long namespaceNumber(ProcessIdentity process) {
         return process.boot() == null ? 0 : GuardFiles.namespaceNumber(number(process.timeNamespace()));
@@ -299,11 +304,11 @@ final class SharedTable {
 
     /**
      * Names our time namespace and boot in the header. The caller holds the setup byte, and no process of another time namespace lives here: from now
-     * on untils compare among those that do.
+     * on expiries of living processes compare.
      *
-     * <p>Nothing is cleared. Untils of the living of our namespace are by our clock, or never. What the dead of another one left there is a word of
-     * the dead like any other: whoever gets the seat's byte writes over it, and else it costs a wait of a lease at most, since what is further away
-     * counts as past.
+     * <p>Nothing is cleared. Expiries of living processes of our namespace are by our clock, or never. What dead processes of another one left is an
+     * expiry like any other of the dead: the next holder of the seat's byte overwrites it. Otherwise it costs a wait of a lease at most, since what
+     * is further away counts as past.
      */
     void publishOurNamespace() {
         nameBoot();
@@ -317,7 +322,7 @@ final class SharedTable {
         }
     }
 
-    /** {@return the line of {@code h}, of several one that is in use; null if it has none} */
+    /** {@return the entry of {@code h}; if it has several, one that is in use; null if it has none} */
     @Nullable TableEntry find(long h) throws IOException {
         List<MappedEntry> found = entriesOf(h);
         return found.isEmpty() ? null : inUseOrFirst(found);
@@ -333,7 +338,7 @@ final class SharedTable {
     }
 
     /**
-     * {@return the only line of {@code h}, claimed if it has none; null while two are in use, or others claim and clear too fast} The caller holds
+     * {@return the only entry of {@code h}, claimed if it has none; null while two are in use, or others claim and clear too fast} The caller holds
      * byte 0 of {@code h}, or believes so.
      */
     @Nullable TableEntry findOrClaim(long h, long wallMicros, FileMode mode, TableBytes bytes) throws IOException {
@@ -359,7 +364,10 @@ final class SharedTable {
         return null;
     }
 
-    /** {@return the only line of {@code h}, as of now; null if it has none, or more than one that is in use} Of several, those that are not are cleared. */
+    /**
+     * {@return the only entry of {@code h}, as of now; null if it has none, or more than one that is in use} If it has several, those not in use are
+     * cleared.
+     */
     @Nullable TableEntry findOnly(long h) throws IOException {
         List<MappedEntry> found = entriesOf(h);
         if (found.size() > 1 && repair(found)) {
@@ -368,7 +376,7 @@ final class SharedTable {
         return found.size() == 1 && found.get(0).isValid() ? found.get(0) : null;
     }
 
-    /** {@return whether a line in use is the only one of its lock} Others that are not in use are cleared. */
+    /** {@return whether an entry in use is the only one of its lock} Others that are not in use are cleared. */
     boolean isOnly(TableEntry entry) throws IOException {
         MappedEntry mine = (MappedEntry) entry;
         List<MappedEntry> found = entriesOf(mine.h);
@@ -379,14 +387,14 @@ final class SharedTable {
         return only;
     }
 
-    /** Clears all lines of one lock but one: that which is in use, or the first. {@return false if two are in use} */
+    /** Clears all entries of one lock except one: that which is in use, or the first. {@return false if two are in use} */
     private boolean repair(List<MappedEntry> found) {
         MappedEntry kept = inUseOrFirst(found);
-        boolean healed = true;
-        for (MappedEntry line : found) {
-            healed &= line.equals(kept) || clear(line);
+        boolean repaired = true;
+        for (MappedEntry entry : found) {
+            repaired &= entry.equals(kept) || clear(entry);
         }
-        return healed;
+        return repaired;
     }
 
     private boolean makeRoom(long h, long wallMicros, FileMode mode, TableBytes bytes) throws IOException {
@@ -394,32 +402,35 @@ final class SharedTable {
         return clearIdle(h, wallMicros - idle, bytes) || grow(mode, bytes) || clearIdle(h, Long.MAX_VALUE, bytes);
     }
 
-    /** Claims the first free slot. Those that are taken meanwhile are looked at again: perhaps it was for the same lock. Null if there is none. */
+    /** Claims the first free slot; null if there is none. A slot that is taken meanwhile is looked at again: perhaps it was for the same lock. */
     private @Nullable MappedEntry claimFree(long h) {
         TableWords[] all = pages;
-        for (int board = 0; board < all.length; board++) {
+        for (int fileIndex = 0; fileIndex < all.length; fileIndex++) {
             for (int i = 0; i < WINDOW; i++) {
-                int offset = slot(all[board], h, i);
-                MappedEntry line = new MappedEntry(all, board, offset, h);
-                if (line.isOfItsLock() || all[board].get(offset) == 0 && (all[board].replace(offset, 0L, h) || line.isOfItsLock())) {
-                    return line;
+                int offset = slot(all[fileIndex], h, i);
+                MappedEntry entry = new MappedEntry(all, fileIndex, offset, h);
+                if (entry.isOfItsLock() || all[fileIndex].get(offset) == 0 && (all[fileIndex].replace(offset, 0L, h) || entry.isOfItsLock())) {
+                    return entry;
                 }
             }
         }
         return null;
     }
 
-    /** Clears one idle line of the windows of {@code h}; its token lives on in the floor. With both bytes of its lock, so that nobody is about to use it. */
+    /**
+     * Clears one idle entry in the windows of {@code h}; the token floor keeps its token. Needs both bytes of its lock, so that nobody is about to
+     * use it.
+     */
     private boolean clearIdle(long h, long unusedSince, TableBytes bytes) throws IOException {
         TableWords[] all = pages;
         boolean[] cleared = new boolean[1];
-        for (int board = 0; board < all.length; board++) {
+        for (int fileIndex = 0; fileIndex < all.length; fileIndex++) {
             for (int i = 0; i < WINDOW && !cleared[0]; i++) {
-                int offset = slot(all[board], h, i);
-                long idle = all[board].get(offset);
-                if (idle != 0 && idle != h && all[board].get(offset + TOKEN) < unusedSince) {
-                    MappedEntry line = new MappedEntry(all, board, offset, idle);
-                    bytes.holdingBoth(idle, () -> cleared[0] = clear(line));
+                int offset = slot(all[fileIndex], h, i);
+                long idle = all[fileIndex].get(offset);
+                if (idle != 0 && idle != h && all[fileIndex].get(offset + TOKEN) < unusedSince) {
+                    MappedEntry entry = new MappedEntry(all, fileIndex, offset, idle);
+                    bytes.holdingBoth(idle, () -> cleared[0] = clear(entry));
                 }
             }
         }
@@ -427,59 +438,59 @@ final class SharedTable {
     }
 
     /**
-     * Frees the slot of a line that nobody uses. Whoever publishes an until there meanwhile keeps it: see above.
+     * Frees the slot of an entry that nobody uses. An owner that publishes an expiry there meanwhile keeps it: see above.
      *
-     * @return whether it is no line of its lock any more; false if it is in use
+     * @return whether it is no entry of its lock any more; false if it is in use
      */
-    private boolean clear(MappedEntry line) {
+    private boolean clear(MappedEntry entry) {
         clearing.lock();
         try {
-            TableWords page = line.page;
-            long said = page.get(line.offset);
-            if (!isOf(line.h, said)) {
-                return true; // cleared by another, and perhaps claimed for another lock since
+            TableWords page = entry.page;
+            long said = page.get(entry.offset);
+            if (!isOf(entry.h, said)) {
+                return true; // cleared by another process, and perhaps claimed for another lock since
             }
-            long mine = beingCleared(line.h) | ourMark();
-            if (!isIdle(line) || !page.replace(line.offset, said, mine)) {
+            long mine = beingCleared(entry.h) | ourMark();
+            if (!isIdle(entry) || !page.replace(entry.offset, said, mine)) {
                 return false;
             }
-            if (!withdrawPast(line)) {
-                page.replace(line.offset, mine, line.h);
+            if (!withdrawPast(entry)) {
+                page.replace(entry.offset, mine, entry.h);
                 return false;
             }
-            line.first.raise(HEAD_FLOOR, page.get(line.offset + TOKEN)); // before the slot is free: tokens only grow
-            return page.replace(line.offset, mine, 0);
+            entry.first.raise(HEAD_FLOOR, page.get(entry.offset + TOKEN)); // before the slot is free: tokens only grow
+            return page.replace(entry.offset, mine, 0);
         } finally {
             clearing.unlock();
         }
     }
 
-    private boolean isIdle(MappedEntry line) {
-        long now = clock.nanos(); // rule 7: before the untils
-        return isPast(line.expiry(0), now) && isPast(line.expiry(1), now);
+    private boolean isIdle(MappedEntry entry) {
+        long now = clock.nanos(); // rule 7: before the expiries
+        return isPast(entry.expiry(0), now) && isPast(entry.expiry(1), now);
     }
 
-    /** Sets the untils of a line to 0. {@return false if one is not past} */
-    private boolean withdrawPast(MappedEntry line) {
+    /** Sets the expiries of an entry to 0. {@return false if one is not past} */
+    private boolean withdrawPast(MappedEntry entry) {
         long now = clock.nanos(); // rule 7
         for (int seat = 0; seat < 2; seat++) {
-            long until = line.expiry(seat);
-            if (!isPast(until, now) || until != 0 && !line.replaceExpiry(seat, until, 0)) {
+            long expiry = entry.expiry(seat);
+            if (!isPast(expiry, now) || expiry != 0 && !entry.replaceExpiry(seat, expiry, 0)) {
                 return false;
             }
         }
         return true;
     }
 
-    private boolean isPast(long until, long now) {
-        return TableEntry.isPast(until, now, comparable());
+    private boolean isPast(long expiry, long now) {
+        return TableEntry.isPast(expiry, now, comparable());
     }
 
     private static long beingCleared(long h) {
         return (h ^ CLEARING) & ~TableEntry.MARK_BITS;
     }
 
-    /** {@return whether a slot belongs to a lock: its line stands there, or is being cleared} */
+    /** {@return whether a slot belongs to a lock: it has its entry, or one that is being cleared} */
     private static boolean isOf(long h, long slot) {
         return slot == h || isBeingCleared(h, slot);
     }
@@ -488,7 +499,7 @@ final class SharedTable {
         return slot != 0 && (slot & ~TableEntry.MARK_BITS) == beingCleared(h);
     }
 
-    /** Adds a board twice as large as the last. False if there are as many as there may be. */
+    /** Adds a file twice as large as the last. False if there are as many as allowed. */
     private boolean grow(FileMode mode, TableBytes bytes) throws IOException {
         growing.lock();
         try {
@@ -509,24 +520,24 @@ final class SharedTable {
         }
     }
 
-    /** What was looked at before is not what was opened: from what is open alone is known what will be written to. */
+    /** The open file differs from the file looked at before: only the open file is known to be the one that would be written to. */
     private static IOException notATable(Path file) {
         return new IOException(file + " was replaced while it was opened, by something else than a table; try again");
     }
 
-    /** Maps the boards that others have added. */
+    /** Maps the files that others have added. */
     private boolean mapFurther() throws IOException {
         if (fileCount() <= pages.length) {
             return false;
         }
         growing.lock();
         try {
-            int boards = fileCount();
-            if (boards <= pages.length) {
+            int count = fileCount();
+            if (count <= pages.length) {
                 return true; // another thread was faster
             }
-            TableWords[] more = java.util.Arrays.copyOf(pages, boards);
-            for (int i = pages.length; i < boards; i++) {
+            TableWords[] more = java.util.Arrays.copyOf(pages, count);
+            for (int i = pages.length; i < count; i++) {
                 if (!isWhole(file(i), FIRST_ENTRIES << i)) {
                     throw new IOException(file(i) + " is missing or cut short; the shared table of " + dir + " is made anew within seconds: try again");
                 }
@@ -543,24 +554,24 @@ final class SharedTable {
         }
     }
 
-    /** Whatever somebody has written there. */
+    /** Within bounds, whatever somebody has written there. */
     private int fileCount() {
         return (int) Math.max(1, Math.min(pages[0].get(HEAD_FILES), MOST_FILES));
     }
 
-    private Path file(int board) {
-        return file(dir, board);
+    private Path file(int fileIndex) {
+        return file(dir, fileIndex);
     }
 
-    private static Path file(Path dir, int board) {
-        return dir.resolve(board == 0 ? FILE : FILE + "-" + board);
+    private static Path file(Path dir, int fileIndex) {
+        return dir.resolve(fileIndex == 0 ? FILE : FILE + "-" + fileIndex);
     }
 
-    private static int sizeOf(int lines) {
-        return (lines + 1) * ENTRY;
+    private static int sizeOf(int entries) {
+        return (entries + 1) * ENTRY;
     }
 
-    /** {@return all lines of {@code h}, in the order in which everybody looks: one, unless something went wrong} */
+    /** {@return all entries of {@code h}, in the order in which everybody looks: one, unless something went wrong} */
     private List<MappedEntry> entriesOf(long h) throws IOException {
         List<MappedEntry> found = new ArrayList<>(1);
         int known = 0;
@@ -579,13 +590,14 @@ final class SharedTable {
     }
 
     private static int slot(TableWords page, long h, int i) {
-        int lines = page.size() / ENTRY - 1;
-        int from = (int) Long.remainderUnsigned(h >>> 6, lines); // the low six bits chose the guard
-        return ENTRY + (from + i) % lines * ENTRY;
+        int entries = page.size() / ENTRY - 1;
+        int from = (int) Long.remainderUnsigned(h >>> 6, entries); // the low six bits chose the guard
+        return ENTRY + (from + i) % entries * ENTRY;
     }
 
     /**
-     * Puts a board of one file in place of this one. It is the first after a boot: no process has this one open, and only its tokens count.
+     * Replaces this table by one of a single small file. This process is the first after a boot: no other has the table open, and only its tokens
+     * count.
      *
      * @return false if it cannot be replaced: it is another user's, where the sticky bit is set, or the disk is full
      */
@@ -603,7 +615,7 @@ final class SharedTable {
             log.debug("the table of {} stays as large as it is", dir, e);
             return false;
         }
-        for (int i = pages.length - 1; i > 0; i--) { // after the header that counts them: if this is broken off, they lie about unused
+        for (int i = pages.length - 1; i > 0; i--) { // after the header that counts them: if this is interrupted, they are merely unused
             deleteIfAllowed(file(i));
         }
         return true;
@@ -629,8 +641,8 @@ final class SharedTable {
     }
 
     /**
-     * A board that names no boot, or a process that does not know its own (no {@code /proc}), cannot say that it is of another one.
-     * To clear the untils of the living would be two holders; what the dead of another boot left there only costs a wait.
+     * A table that names no boot may be of this one, and a process that does not know its own (no {@code /proc}) cannot tell. Clearing the expiries
+     * of living processes would mean two holders; what dead processes of another boot left only costs a wait.
      */
     private static boolean isOfThisBoot(TableWords first, ProcessIdentity self) {
         long most = first.get(HEAD_BOOT);
@@ -640,7 +652,7 @@ final class SharedTable {
 
     private static long bootWord(ProcessIdentity self, boolean most) {
         if (self.boot() == null) {
-            return 0; // no boot id on this system: what a boot left behind is told by its being further away than any lease
+            return 0; // no boot id on this system: expiries of an earlier boot are recognized as further away than any lease
         }
         try {
             UUID id = UUID.fromString(self.boot());
@@ -659,11 +671,11 @@ final class SharedTable {
     }
 
     /**
-     * Makes a board, or replaces one that was cut short. Written out in full, since touching a mapped page that has no block behind it, on a full
-     * disk, is a fault; under another name, and then moved into place, so that nobody ever opens one that still grows, and so that the file that others
+     * Creates a file of the table, or replaces one that was cut short. It is written out in full: touching a mapped page that has no block behind it
+     * is a fault on a full disk. It is written under another name and then renamed: so nobody ever opens one that still grows, and a file that others
      * may have mapped stays as it is. The caller holds the setup byte.
      */
-    private static void write(Path file, int lines, FileMode mode, @Nullable ProcessIdentity self, long floor) throws IOException {
+    private static void write(Path file, int entries, FileMode mode, @Nullable ProcessIdentity self, long floor) throws IOException {
         if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
             throw new IOException(file + " is not an ordinary file; somebody put it there: remove it");
         }
@@ -671,13 +683,13 @@ final class SharedTable {
         Path fresh = file.resolveSibling(file.getFileName() + UNFINISHED + Long.toHexString(ThreadLocalRandom.current().nextLong()));
         try {
             try (RandomAccessFile out = mode.create(fresh).file()) {
-                out.write(header(lines, self, floor));
-                byte[] zeros = new byte[Math.min(64 * 1024, lines * ENTRY)];
-                for (int left = lines * ENTRY; left > 0; left -= zeros.length) {
+                out.write(header(entries, self, floor));
+                byte[] zeros = new byte[Math.min(64 * 1024, entries * ENTRY)];
+                for (int left = entries * ENTRY; left > 0; left -= zeros.length) {
                     out.write(zeros, 0, Math.min(left, zeros.length));
                 }
                 if (floor != 0) {
-                    out.getFD().sync(); // a power cut must not take the tokens that the file at its name still knew
+                    out.getFD().sync(); // a power cut must not take the tokens that the replaced file still had
                 }
             }
             Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
@@ -687,9 +699,9 @@ final class SharedTable {
         }
     }
 
-    private static byte[] header(int lines, @Nullable ProcessIdentity self, long floor) {
+    private static byte[] header(int entries, @Nullable ProcessIdentity self, long floor) {
         ByteBuffer head = ByteBuffer.allocate(ENTRY).order(ByteOrder.nativeOrder());
-        head.putLong(0, MAGIC).putLong(HEAD_VERSION, VERSION).putLong(HEAD_ENTRIES, lines).putLong(HEAD_FILES, 1)
+        head.putLong(0, MAGIC).putLong(HEAD_VERSION, VERSION).putLong(HEAD_ENTRIES, entries).putLong(HEAD_FILES, 1)
                 .putLong(HEAD_FLOOR, floor);
         if (self != null) {
             head.putLong(HEAD_BOOT, bootWord(self, true)).putLong(HEAD_BOOT + 8, bootWord(self, false));
@@ -698,7 +710,7 @@ final class SharedTable {
         return head.array();
     }
 
-    /** What was left by those who were killed while they made a board. */
+    /** Deletes what killed processes left while they created a table. */
     private static void sweepUnfinished(Path dir) throws IOException {
         try (DirectoryStream<Path> left = FolderStream.open(dir, FILE)) {
             for (Path path : left) {
@@ -711,14 +723,14 @@ final class SharedTable {
         }
     }
 
-    /** {@return whether all boards that the first one counts are there, and as long as they were made} One of another version is left alone. */
+    /** {@return whether all files that the first one counts are there, and as long as they were created} A table of another version is left alone. */
     private static boolean isWhole(Path dir) throws IOException {
         ByteBuffer head = headOf(dir.resolve(FILE), FIRST_ENTRIES);
         if (head == null || head.getLong(HEAD_VERSION) != VERSION) {
             return head != null;
         }
-        long boards = Math.min(head.getLong(HEAD_FILES), MOST_FILES);
-        for (int i = 1; i < boards; i++) {
+        long count = Math.min(head.getLong(HEAD_FILES), MOST_FILES);
+        for (int i = 1; i < count; i++) {
             if (!isWhole(file(dir, i), FIRST_ENTRIES << i)) {
                 return false;
             }
@@ -726,13 +738,13 @@ final class SharedTable {
         return true;
     }
 
-    private static boolean isWhole(Path file, int lines) throws IOException {
-        return headOf(file, lines) != null;
+    private static boolean isWhole(Path file, int entries) throws IOException {
+        return headOf(file, entries) != null;
     }
 
-    /** {@return the header of a file of a board; null if it is none, or not as long as it was made} */
-    private static @Nullable ByteBuffer headOf(Path file, int lines) throws IOException {
-        if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) < sizeOf(lines)) {
+    /** {@return the header of a file of a table; null if it is none, or shorter than it was created} */
+    private static @Nullable ByteBuffer headOf(Path file, int entries) throws IOException {
+        if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) < sizeOf(entries)) {
             return null;
         }
         byte[] head = new byte[ENTRY];
@@ -742,19 +754,19 @@ final class SharedTable {
             return null; // it was cut short meanwhile
         }
         ByteBuffer words = ByteBuffer.wrap(head).order(ByteOrder.nativeOrder());
-        return words.getLong(0) == MAGIC && words.getLong(HEAD_ENTRIES) == lines ? words : null;
+        return words.getLong(0) == MAGIC && words.getLong(HEAD_ENTRIES) == entries ? words : null;
     }
 
-    /** A line where it lies in the table. */
+    /** A table entry where it lies in the table. */
     private static final class MappedEntry implements TableEntry {
         private final TableWords first;
         private final TableWords page;
         private final int offset;
         private final long h;
 
-        MappedEntry(TableWords[] all, int board, int offset, long h) {
+        MappedEntry(TableWords[] all, int fileIndex, int offset, long h) {
             this.first = all[0];
-            this.page = all[board];
+            this.page = all[fileIndex];
             this.offset = offset;
             this.h = h;
         }
@@ -765,7 +777,7 @@ final class SharedTable {
 
         @Override
         public boolean equals(Object other) {
-            return other instanceof MappedEntry line && line.page == page && line.offset == offset && line.h == h;
+            return other instanceof MappedEntry entry && entry.page == page && entry.offset == offset && entry.h == h;
         }
 
         @Override
@@ -779,13 +791,13 @@ final class SharedTable {
         }
 
         @Override
-        public boolean hasExpiry(int seat, long until) {
-            return expiry(seat) == until;
+        public boolean hasExpiry(int seat, long expiry) {
+            return expiry(seat) == expiry;
         }
 
         @Override
-        public boolean replaceExpiry(int seat, long published, long until) {
-            return page.replace(offset + EXPIRY + 8 * seat, published, until);
+        public boolean replaceExpiry(int seat, long published, long expiry) {
+            return page.replace(offset + EXPIRY + 8 * seat, published, expiry);
         }
 
         @Override
@@ -829,7 +841,7 @@ final class SharedTable {
         @Override
         public boolean isValid() {
             long slot = page.get(offset);
-            // Whoever marked it looks at the untils after that, or has been killed. Its own next step fails by this.
+            // The process that marked it looks at the expiries after that, or has been killed. Its own next step fails because of this replacement.
             return slot == h || isBeingCleared(h, slot) && page.replace(offset, slot, h);
         }
 

@@ -20,7 +20,7 @@ public record StickyDirectory(@NotNull Path path, int mode, @NotNull String file
     private static final int STICKY = 01000;
     private static final int ALL = 07777;
 
-    /** {@return what keeps this process from removing a file; null if no sticky bit does, or if that cannot be told} */
+    /** {@return what keeps this process from removing a file; null if no sticky bit does, or if that cannot be determined} */
     public static @Nullable StickyDirectory keeping(@NotNull Path file) {
         Path parent = file.toAbsolutePath().getParent();
         try {

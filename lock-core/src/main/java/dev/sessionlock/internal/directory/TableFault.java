@@ -7,8 +7,8 @@ import java.nio.file.Path;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * A word of the shared table could not be read or written: the file was cut short under us, or the disk took no write. Whatever was to be done with
- * that word counts as not done. The floor above makes an ordinary {@link IOException} of it.
+ * A word of the shared table could not be read or written: the file was cut short under us, or the disk took no write. The operation on that word
+ * counts as not done. The floor above makes an ordinary {@link IOException} of it.
  *
  * <p>Unchecked, since words are read in many places; a subtype of {@link UncheckedIOException}, so that nobody needs a second handler.
  */
@@ -25,13 +25,16 @@ public final class TableFault extends UncheckedIOException {
                 + "short, or its disk takes no writes. One that was cut short is made anew at once: try again. Else make room on the disk", error));
     }
 
-    /** {@return the fault of a file that is shorter than it was made} */
+    /** {@return the fault of a file that is shorter than it was created} */
     public static TableFault cutShort(Path file) {
         return new TableFault(new IOException(file + ", the shared table of the locks of this directory, was cut short; it is made anew at once: try "
                 + "again"));
     }
 
-    /** {@return the fault of a table in whose place another one lies} Its cause has the path looked up anew, which may lead to another directory by now. */
+    /**
+     * {@return the fault of a table that was replaced by another one} Its cause makes the caller resolve the path again, which may lead to another
+     * directory by now.
+     */
     static TableFault replaced() {
         return new TableFault(new NoSuchFileException(SharedTable.FILE, null, "the shared table of the locks of this directory was replaced while the lock was "
                 + "taken; try again"));

@@ -31,7 +31,7 @@ record TableFile(Path path, Object key, int size) {
         return new TableFile(path, FileKey.of(path), size);
     }
 
-    /** {@return whether another file lies at its name} That none does is not this: whoever makes it comes after this look. */
+    /** {@return whether another file is at its name} False if there is none: whoever creates one comes after this look. */
     boolean isReplaced() {
         Object there = FileKey.ofOrNull(path);
         return there != null && !there.equals(key);

@@ -6,7 +6,7 @@ import java.io.IOException;
  * The 64-bit words of one file of the shared table, by byte offset. Every access is as strong as a volatile one, across processes: a process that
  * writes its own word and then reads another's must not miss what the other wrote before it looked (PROTOCOL.md, rule 3).
  *
- * <p>An access that fails throws a {@link TableFault}, and never returns anything instead.
+ * <p>An access that fails throws a {@link TableFault}, and never returns a value instead.
  */
 interface TableWords {
 
@@ -35,7 +35,7 @@ interface TableWords {
         return false;
     }
 
-    /** Lets go of what is open for it. Words can be read and written all the same, by those who still do. */
+    /** Closes what is open for it. Threads that still use words can read and write them. */
     default void close() throws IOException {
     }
 

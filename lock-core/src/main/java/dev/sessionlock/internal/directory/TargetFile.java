@@ -19,9 +19,9 @@ import org.jetbrains.annotations.NotNull;
 /**
  * A user's own file, the target of a lock, opened to be read and written.
  *
- * <p>Where another user than this process's and root may change names ({@link FileMode}), he could have us append to any file of ours, cut it off, or give
- * it away, by a link in the place of the target. There no link is followed, owner and mode are changed through the open file, and one of our files
- * that has another name besides is refused. Elsewhere plain paths do.
+ * <p>Where a user who is neither this process's nor root may change names ({@link FileMode}), that user could replace the target by a link, and have
+ * us append to any file of ours, truncate it, or give it away. There no link is followed, owner and mode are changed through the open file, and a
+ * file of ours that has another name as well is refused. Elsewhere plain paths do.
  */
 public final class TargetFile {
     private final Path path;
@@ -33,7 +33,7 @@ public final class TargetFile {
         this.path = path;
     }
 
-    /** {@return the file, or one that is made beside it, open} */
+    /** {@return the file, or one that is created beside it, open} */
     public @NotNull FileChannel open(@NotNull Path file, @NotNull Set<? extends OpenOption> how, @NotNull FileAttribute<?>... made) throws IOException {
         if (!isAmongOthers()) {
             return FileChannel.open(file, how, made);
@@ -67,7 +67,10 @@ public final class TargetFile {
         }
     }
 
-    /** Gives a file that was just made and written beside this one, and is still open, permissions, and owner and group where this process may. */
+    /**
+     * Sets the permissions of a file that was just created and written beside this one, and is still open; also owner and group where this process
+     * may.
+     */
     public void giveAs(@NotNull Path made, @NotNull FileChannel open, @NotNull PosixFileAttributes old) throws IOException {
         Path reached = isAmongOthers() ? DescriptorPath.pathOf(open) : made;
         try {
@@ -88,7 +91,7 @@ public final class TargetFile {
         return Objects.requireNonNull(path.toAbsolutePath().getParent(), "parent");
     }
 
-    /** Looked at once: the directory's owner, or root, would have to open it to others later. */
+    /** Looked at once: for others to be able to change names later, the directory's owner or root would have to change its mode. */
     private boolean isAmongOthers() throws IOException {
         if (!looked) {
             amongOthers = CurrentUser.isKnown() && FileMode.othersChangeNames(parent().toRealPath());

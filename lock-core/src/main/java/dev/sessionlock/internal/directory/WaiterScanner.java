@@ -15,19 +15,19 @@ import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * Who waits for the locks of one directory, seen from outside at one moment: nothing is opened for locking, no byte is asked for. The
- * kernel lists the processes that are blocked, of this pid namespace; one that it does not list, since it polls or is of another
- * namespace, has raised its hand on the board.
+ * Who waits for the locks of one directory, seen from outside at one moment: nothing is opened for locking, no byte is requested. The kernel lists
+ * the blocked processes of this pid namespace. One that it does not list, since it polls or is of another namespace, has set its waiter mark in the
+ * table.
  */
 public final class WaiterScanner {
     /** A process whose id is not known. */
     public static final long UNKNOWN_PID = 0;
 
-    /** One that waits raises its hand some ten times a second. */
+    /** A waiting process sets its waiter mark some ten times a second. */
     private static final long MARK_NANOS = TimeUnit.SECONDS.toNanos(2);
-    /** Shorter, for a hand without a process: it may be that of today's holder, from when it waited itself. */
-    private static final long NAMELESS_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
-    /** The low bits of a hand say whose it is. */
+    /** Shorter, for a waiter mark without a known process: it may be that of today's holder, from when it waited itself. */
+    private static final long UNKNOWN_PID_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+    /** The low bits of a waiter mark say which process set it. */
     private static final long MARK_TIME_BITS = 0xffff;
 
     private final Map<Long, List<Long>> blocked;
@@ -54,15 +54,15 @@ public final class WaiterScanner {
             return new WaiterScanner(Map.of(), null, false, now);
         }
         FileSystemTraits traits = FileSystemTraits.of(home);
-        SharedTable table = traits.network() == null ? board(inner) : null;
+        SharedTable table = traits.network() == null ? openTable(inner) : null;
         return new WaiterScanner(blocked(inner), table != null && table.comparable() ? table : null, traits.foldsNames(), now);
     }
 
-    private static @Nullable SharedTable board(Path inner) {
+    private static @Nullable SharedTable openTable(Path inner) {
         try {
             return SharedTable.openToLook(inner, ProcessIdentity.current());
         } catch (IOException e) {
-            return null; // not there, not ours to read, or just being made
+            return null; // not there, not readable for us, or just being created
         }
     }
 
@@ -98,9 +98,9 @@ public final class WaiterScanner {
         if (table == null) {
             return pids;
         }
-        // A thread that gave up stays blocked until it gets the byte, since it cannot be called back; but it raises no hand.
+        // A thread that gave up stays blocked until it gets the byte, since it cannot be cancelled; but it sets no waiter mark.
         long age = sinceMark(h);
-        return age < NAMELESS_NANOS && pids.isEmpty() ? List.of(UNKNOWN_PID) : age < MARK_NANOS ? pids : List.of();
+        return age < UNKNOWN_PID_NANOS && pids.isEmpty() ? List.of(UNKNOWN_PID) : age < MARK_NANOS ? pids : List.of();
     }
 
     /** {@return how long ago a process said that it waits; very long if none did} */

@@ -1,6 +1,6 @@
 /**
- * The directory floor: what lies on the disk and in the kernel for the locks of one directory - guard files and their kernel
- * bytes, the board, records and claims. It decides nothing: who may hold a lock is the business of the seats above. Below it
- * is the system floor; it knows nothing else.
+ * The directory floor: what is on the disk and in the kernel for the locks of one directory - guard files and their kernel bytes, the shared table,
+ * records and record files. It decides nothing: which process may hold a lock is the business of the seats above. Below it is the system floor; it
+ * knows nothing else.
  */
 package dev.sessionlock.internal.directory;

@@ -24,9 +24,9 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 
-/** The locks on files of this machine: two seats each, in the directory of the file. */
+/** The engine for locks on files of this machine: two seats for each lock, in the directory of the file. */
 public final class FileEngine implements LockEngine {
-    /** Those of this process: the kernel knows the process alone. */
+    /** The one engine of this process: to the kernel a process is a single owner, whatever the number of engines. */
     public static final FileEngine OF_THIS_PROCESS = new FileEngine();
 
     private static final Log log = Loggers.LIBRARY;
@@ -35,7 +35,7 @@ public final class FileEngine implements LockEngine {
     private final OpenDirectories directories = OpenDirectories.OF_THIS_PROCESS;
 
     private FileEngine() {
-        OpenFiles.limit(); // while it can be read
+        OpenFiles.limit(); // while /proc can still be read
     }
 
     @Override
@@ -66,7 +66,7 @@ public final class FileEngine implements LockEngine {
         return new LockId(id.parent().toRealPath(), id.name(), id.networkAllowed());
     }
 
-    /** Looks only where our folder would be made for it: elsewhere {@link LockNamespace#requireLockable} is soon enough. */
+    /** Looks only where {@code .session-locks} would be created: elsewhere {@link LockNamespace#requireLockable} is early enough. */
     @Override
     public void requireLockable(LockId id) throws LockException {
         Path parent = id.parent();
@@ -94,7 +94,7 @@ public final class FileEngine implements LockEngine {
         return directory.view(OpenDirectory.class, OpenDirectory::new);
     }
 
-    /** A directory, as it is open in this process. Each may be on a disk of its own. */
+    /** A directory that is open in this process. Each may be on a disk of its own. */
     private final class OpenDirectory implements LockNamespace, Maintainable {
         private final LockDirectory directory;
 
@@ -134,7 +134,7 @@ public final class FileEngine implements LockEngine {
 
         @Override
         public void verify() {
-            directory.isLookedAt(); // before the look: what is suspected during it counts for the next
+            directory.isLookedAt(); // before the look: a suspicion raised during it counts for the next look
             try {
                 directories.verify(directory);
             } catch (IOException e) {
@@ -188,7 +188,7 @@ public final class FileEngine implements LockEngine {
         LockNameRules.requireDefaultFileSystem(directory);
         try {
             Collection<LockSnapshot> seen = LockSnapshot.atAll(directory.toRealPath());
-            ProcessTable processes = ProcessTable.ofOneLook(); // when all records have been read
+            ProcessTable processes = ProcessTable.ofOneLook(); // once all records have been read
             return seen.stream().map(each -> sight(each, processes)).toList();
         } catch (TableFault e) {
             throw e.getCause();
@@ -218,7 +218,7 @@ public final class FileEngine implements LockEngine {
         directories.onSuspicion(wake);
     }
 
-    /** The directories are closed each by itself. */
+    /** Each directory is closed independently. */
     @Override
     public boolean closeIdle(boolean atOnce) {
         return directories.all().isEmpty();

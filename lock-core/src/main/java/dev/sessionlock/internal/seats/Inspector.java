@@ -29,21 +29,21 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
 
-/** Turns what was seen of a lock into a verdict with its evidence, in words for a person. */
+/** Judges what was seen of a lock, and gives the evidence in words for a person. */
 public final class Inspector {
-    /** Begins the remark on the command that asks a holder to let go. */
+    /** Begins the remark on a command that asks a holder to release. */
     private static final String ASKS = "   # asks it to let go";
-    /** For so long a lock of another program that does not say so itself is nobody's business: as long as one of ours by default. */
+    /** A foreign lock that states no limit of its own is left alone for this long: as long as one of ours by default. */
     private static final Duration FOREIGN_HOLD = LockOptions.defaults().maxHold();
 
     private final LockSnapshot seen;
     private final ProcessTable processes;
     private final List<String> evidence = new ArrayList<>();
-    /** Of the process that the record names; null if it names none, or one that cannot be judged. */
+    /** Whether the process that the record names lives; null if it names none, or one that cannot be judged. */
     private @Nullable Liveness owner;
-    /** The lease of its record is over. */
+    /** The lease in its record is over. */
     private boolean ranOut;
-    /** Since when it is held, where no record says so. */
+    /** Since when it is held, if no record says so. */
     private @Nullable Instant since;
 
     private Inspector(LockSnapshot seen, ProcessTable processes) {
@@ -51,19 +51,19 @@ public final class Inspector {
         this.processes = processes;
     }
 
-    /** {@return the verdict on what was seen} */
+    /** {@return the judgement of what was seen} */
     public static LockReport report(LockSnapshot seen) {
         return report(seen, new ProcessTable());
     }
 
-    /** {@return the verdict on what was seen} Of many that were seen before, those of one process are judged by one look at it. */
+    /** {@return the judgement of what was seen} If many locks were seen, those of one process share one look at the process. */
     static LockReport report(LockSnapshot seen, ProcessTable processes) {
         return new Inspector(seen, processes).report();
     }
 
     /**
-     * {@return whether a report says that another program's lock, or another machine's, was left by one that is gone} Its state does
-     * not: it is foreign whatever its health.
+     * {@return whether a report says that a foreign lock, or another machine's, was left by an owner that is gone} The state does not tell: it is
+     * foreign in either case.
      */
     public static boolean ownerIsGone(LockReport report) {
         return report.state() == State.STALE || report.state() == State.FOREIGN && report.facts().process() == ProcessState.DEAD;
@@ -76,26 +76,26 @@ public final class Inspector {
     }
 
     /**
-     * {@return the command that takes a lock as another user, and gives it back} That replaces what lies there, also where nobody can prove that its
+     * {@return the command that takes a lock as another user, and gives it back} That replaces the file in the way, even if nobody can prove that its
      * owner is dead.
      */
     public static String takeOnce(String user, Path target) {
-        String known = user.matches("\\d+") ? "#" + user : user; // a number without a name
+        String known = user.matches("\\d+") ? "#" + user : user; // a user id without a name
         return "sudo -u " + Printable.shellWord(known) + " " + ToolCommand.words() + " run " + Printable.shellWord(target.toString()) + " -- true";
     }
 
-    /** {@return the command that tells of the lock of a file} */
+    /** {@return the command that shows the lock of a file} */
     public static String statusOf(Path target) {
         return ToolCommand.words() + " status " + Printable.shellWord(target.toString());
     }
 
-    /** {@return whether what lies there is torn, and old enough to be replaced} */
+    /** {@return whether the file is torn, and old enough to be replaced} */
     static boolean isReplaceableNow(LockSnapshot seen) {
         Found torn = seen.record();
         return torn != null && isReplaceable(seen) && Math.max(torn.ageMillis(), torn.watchedMillis()) >= StaleLockPolicy.TORN_MILLIS;
     }
 
-    /** {@return whether what lies there is torn, and known to be a lock, so that it is replaced once it is old enough} */
+    /** {@return whether the file is torn but known to be a lock, so that it is replaced once it is old enough} */
     private static boolean isReplaceable(LockSnapshot seen) {
         LockContent content = seen.record() == null ? null : seen.record().content();
         return content instanceof LockContent.Torn || content instanceof LockContent.Empty && (seen.targetExists() || seen.wasTaken());
@@ -117,8 +117,8 @@ public final class Inspector {
             return noRecord();
         } else if (content instanceof LockContent.Ours ours) {
             return ours(ours.record());
-        } else if (content instanceof LockContent.Foreign stranger) {
-            return foreignRecord(stranger);
+        } else if (content instanceof LockContent.Foreign foreign) {
+            return foreignRecord(foreign);
         } else if (content instanceof LockContent.Torn torn) {
             return torn("the lock file holds a torn record: " + torn.why());
         } else if (content instanceof LockContent.Empty) {
@@ -138,8 +138,8 @@ public final class Inspector {
     }
 
     /**
-     * One who has the byte, and no record that tells of it: the table does. Its word is 0 while the lock is just taken or given back; after that the
-     * token that was drawn last is its own, and tells when.
+     * A process has the byte, and no record describes it: the table does. Its expiry is 0 only while the lock is being taken or given back. After
+     * that the token that was drawn last is the holder's own, and tells when it was taken.
      */
     private LockReport withoutRecord(int seat) {
         Long pid = kernelOwner(seat);
@@ -147,18 +147,18 @@ public final class Inspector {
         if (owner != null) {
             evidence.add(owner.inWords());
         }
-        long until = seen.expiries().get(seat);
+        long expiry = seen.expiries().get(seat);
         long now = System.currentTimeMillis();
-        since = until == 0 && seen.wasTaken() ? Instant.ofEpochMilli(now)
+        since = expiry == 0 && seen.wasTaken() ? Instant.ofEpochMilli(now)
                 : seen.wasTaken() ? Instant.ofEpochMilli(Math.min(now, TimeUnit.MICROSECONDS.toMillis(seen.lastToken()))) : null;
-        ranOut = until != 0 && TableEntry.isPast(until, seen.now(), seen.comparable());
+        ranOut = expiry != 0 && TableEntry.isPast(expiry, seen.now(), seen.comparable());
         if (ranOut) {
             evidence.add("its lease ran out, and others pass it over: the process " + condition());
         }
         return verdict(ranOut && pid != null ? State.EXPIRED : State.HELD, pid == null ? null : unnamed(pid));
     }
 
-    /** A holder of whom the kernel tells, and no record. */
+    /** A holder that the kernel shows and no record describes. */
     private LockOwner unnamed(long pid) {
         return new LockOwner(pid, seen.self().host(), null, null, null, null, null, null);
     }
@@ -190,8 +190,8 @@ public final class Inspector {
     }
 
     /**
-     * A successor has given the lock back while the process that it had passed over stayed frozen: its file is still there, since only
-     * who has the first seat's byte deletes it. Whoever is seen to have that byte is the one to wake.
+     * A successor has given the lock back while the frozen owner that it took over from is still there. Its file remains, since only the holder of
+     * byte 0 deletes it. The process that has this byte is the one to wake.
      */
     private LockReport givenBack(LockRecord record) {
         evidence.add("the last holder (pid " + record.pid() + ") has given it back; its file goes with the next acquisition");
@@ -209,23 +209,23 @@ public final class Inspector {
         return verdict(past ? State.EXPIRED : State.HELD, unnamed(pid));
     }
 
-    private LockReport foreignRecord(LockContent.Foreign stranger) {
+    private LockReport foreignRecord(LockContent.Foreign foreign) {
         evidence.add("another program's lock (its record is not ours)");
-        Liveness liveness = processes.judge(stranger.pid(), stranger.startTicks(), null);
+        Liveness liveness = processes.judge(foreign.pid(), foreign.startTicks(), null);
         owner = liveness;
         evidence.add(new Liveness(liveness.verdict(), liveness.evidence() + ", if it shares our pid namespace").inWords());
-        if (stranger.createdAt() != null) {
-            age(stranger.createdAt().toEpochMilli());
+        if (foreign.createdAt() != null) {
+            age(foreign.createdAt().toEpochMilli());
         } else {
-            since = Instant.ofEpochMilli(System.currentTimeMillis() - seen.record().ageMillis()); // of a pid file its own age
+            since = Instant.ofEpochMilli(System.currentTimeMillis() - seen.record().ageMillis()); // for a pid file: the file's own age
         }
         return verdict(State.FOREIGN,
-                new LockOwner(stranger.pid(), null, null, stranger.createdAt(), null, null, null, null));
+                new LockOwner(foreign.pid(), null, null, foreign.createdAt(), null, null, null, null));
     }
 
     private LockReport torn(String what) {
         evidence.add(what);
-        if (seen.owners() != null && isHeld(0)) { // edited while it is held, or somebody is just replacing it
+        if (seen.owners() != null && isHeld(0)) { // edited while it is held, or just being replaced
             kernel(0);
             return withoutRecord(0);
         }
@@ -234,7 +234,7 @@ public final class Inspector {
         return verdict(State.TORN, null);
     }
 
-    /** Perhaps a lock that a power cut has emptied, in a directory that was lost with it; perhaps a program's that locks its own empty file. */
+    /** Perhaps a lock that a power cut has emptied, together with the directory's files; perhaps a program that locks its own empty file. */
     private LockReport unexplained() {
         Path target = seen.target().getFileName();
         evidence.add("the lock file is empty, and nothing tells whose it is: no " + target + " lies beside it, none of our record files is linked to it, "
@@ -250,7 +250,7 @@ public final class Inspector {
 
     // ---- evidence ----
 
-    /** Adds whether the process of a record lives, and by what it is known. {@return the judgement} */
+    /** Adds whether the process of a record lives, and what proves it. {@return the judgement} */
     private Liveness living(LockRecord record) {
         Liveness liveness = isOfOurNamespace(record)
                 ? judge(record)
@@ -282,8 +282,8 @@ public final class Inspector {
         if (seen.owners() != null) {
             return kernelOwner(seat) != null;
         }
-        long until = seen.expiries().get(seat);
-        return until > seen.now();
+        long expiry = seen.expiries().get(seat);
+        return expiry > seen.now();
     }
 
     private boolean kernel(int seat) {
@@ -311,7 +311,7 @@ public final class Inspector {
         return false;
     }
 
-    /** Frozen, or merely too busy to renew: what helps is not the same. */
+    /** Frozen, or merely too busy to renew: each needs another remedy. */
     private String condition() {
         char state = owner == null ? 0 : owner.state();
         return switch (state) {
@@ -341,7 +341,7 @@ public final class Inspector {
         return one != null && other != null && !one.equals(other);
     }
 
-    // ---- the verdict ----
+    // ---- the judgement ----
 
     private LockReport verdict(State state, @Nullable LockOwner holder) {
         Path lockFile = lockFile();
@@ -362,7 +362,7 @@ public final class Inspector {
         return owner == null ? ProcessState.UNKNOWN : owner.processState();
     }
 
-    /** {@return whether it does not get well by itself} */
+    /** {@return whether the lock does not recover without a person} */
     private boolean needsPerson(State state, @Nullable LockOwner holder, @Nullable Instant from) {
         return switch (state) {
             case FREE, STALE -> false;
@@ -374,19 +374,22 @@ public final class Inspector {
         };
     }
 
-    /** {@return whether nobody passes a holder over, however long it is frozen} */
+    /** {@return whether nobody takes over from a holder, however long it is frozen} */
     private boolean isKeptFrozen(LockOwner holder) {
         if (holder.token() != null) {
             return holder.leaseUntil() == null;
         }
-        long until = seen.expiries().get(kernelOwner(1) != null ? 1 : 0);
-        return until == 0 || TableEntry.isNever(until);
+        long expiry = seen.expiries().get(kernelOwner(1) != null ? 1 : 0);
+        return expiry == 0 || TableEntry.isNever(expiry);
     }
 
-    /** Another program is not passed over and cannot be asked: one that outstays what it says itself, or what ours may by default, is stuck. */
+    /**
+     * Nobody takes over a foreign lock, and its holder cannot be asked to release. It is stuck once it is older than it says itself, or than ours may
+     * get by default.
+     */
     private boolean isLong(@Nullable Instant from) {
-        LockContent.Foreign stranger = (LockContent.Foreign) seen.record().content();
-        Duration most = stranger.maxHoldMs() < 0 ? FOREIGN_HOLD : Duration.ofMillis(stranger.maxHoldMs());
+        LockContent.Foreign foreign = (LockContent.Foreign) seen.record().content();
+        Duration most = foreign.maxHoldMs() < 0 ? FOREIGN_HOLD : Duration.ofMillis(foreign.maxHoldMs());
         return from != null && Duration.between(from, Instant.now()).compareTo(most) > 0;
     }
 

@@ -10,7 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 
-/** Which names can be locked. What is refused is refused in words for the person who has to choose another. */
+/** Which names can be locked. A refusal says why, for the person who has to choose another name. */
 public final class LockNameRules {
     /** {@code takeover-<name>} and {@code <name>.lock.reclaim} must fit into the 255 bytes that Unix file systems allow. */
     private static final int LONGEST = 255 - ".lock.reclaim".length();
@@ -18,7 +18,7 @@ public final class LockNameRules {
     private LockNameRules() {
     }
 
-    /** Refuses a name with which the files of a lock would have names that are too long. */
+    /** Refuses a name if the lock's own files would have names that are too long. */
     public static void requireLockable(String name, Path target) throws LockException {
         int bytes = name.getBytes(StandardCharsets.UTF_8).length;
         if (bytes > LONGEST) {
@@ -27,7 +27,7 @@ public final class LockNameRules {
         }
     }
 
-    /** An empty path is Java's name for the working directory, and mostly a setting that is missing. */
+    /** Refuses an empty path: for Java it names the working directory, and mostly it comes from a missing setting. */
     public static void requireNamed(Path target) throws LockException {
         if (target.toString().isEmpty()) {
             throw new LockException("the path is empty, so it names no file; is a setting missing?");
@@ -35,8 +35,8 @@ public final class LockNameRules {
     }
 
     /**
-     * Refuses what is there and is no file, and what lies in our own folder. What cannot be looked at is left to whoever opens its directory: that
-     * says better why.
+     * Refuses a path that exists and is no file, and a path in {@code .session-locks}. What cannot be examined is not refused here: opening its
+     * directory gives a better message.
      *
      * @param parent the directory, its real path
      * @param name the file's name in it
@@ -68,7 +68,7 @@ public final class LockNameRules {
         return false;
     }
 
-    /** A path inside a zip file or in memory: the kernel has no locks there. */
+    /** Refuses a path inside a zip file or in memory: the kernel has no locks there. */
     static void requireDefaultFileSystem(Path target) throws LockException {
         if (target.getFileSystem() != FileSystems.getDefault()) {
             throw new LockException("cannot lock " + target + ": it is in " + target.getFileSystem()
@@ -76,7 +76,7 @@ public final class LockNameRules {
         }
     }
 
-    /** A path that this JVM cannot write down: what we make of it would lie at another one, and two such files would share it. */
+    /** Refuses a path that this JVM cannot encode: our files would lie at another path, and two targets could share one. */
     public static void requireText(Path absolute, Path target) throws LockException {
         if (!FileNames.isText(absolute)) {
             throw new LockException("cannot lock " + FileNames.shown(absolute) + ": its name or that of a directory above it is not text in the "

@@ -29,59 +29,64 @@ import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * The two-seat protocol (PROTOCOL.md, section 3; the numbers of the rules in the comments are its). Written against
+ * The two-seat protocol. Rule numbers in the comments are those of PROTOCOL.md, section 3, which also has the glossary. Written against
  * {@link LockStore} alone, so that the same code runs on a real directory and on a simulated one.
+ *
+ * <p>Who owns a lock is decided in {@code tryOnce}: by {@link LockStore#tryByte}, then by {@code publishAndLook}.
  */
 public final class SeatEngine implements EngineLock {
     private static final Log log = Loggers.LIBRARY;
 
-    /** Rule 2: so long seat 0's until must be past at every look before seat 1 is tried. */
+    /** Rule 2: seat 0's expiry must be past at every look for this long before seat 1 is tried. */
     static final long SEAT_1_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
     private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(4);
     private static final long RECLAIM_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long A_MOMENT_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final int TRIES = 16;
-    /** In less, nobody links a record, uses the lock and unlinks the record again. */
+    /** In less time, no other process links a record, uses the lock and unlinks the record again. */
     private static final long LATE_MICROS = 10;
-    /** As the lease of one who but clears: frozen in the middle of it, it holds nobody up for longer. */
+    /** The lease of a process that only clears: if it is frozen meanwhile, it blocks others for no longer. */
     private static final long CLEARING_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final Cleared NOTHING = new Cleared(ClearOutcome.NOTHING, "nothing lies there any more");
     private static final String SLEPT = "this process slept for a whole lease while it took the lock";
     /**
-     * 65 microseconds of the clock are given up to tell whose hand it is, and whose until: were the words of two owners alike, one who
-     * has lost its byte would take back the next one's for its own.
+     * These low bits of a waiter mark or expiry say which process wrote it, at the cost of 65 microseconds of precision. If two owners could write
+     * the same value, one that has lost its byte could take the next owner's expiry for its own.
      */
     private static final long MARK_TIME_BITS = TableEntry.MARK_BITS;
-    /** On a raised hand: its process does not wait, it has but tried. */
+    /** Set in a waiter mark by a process that does not wait, but tried once. */
     private static final long TRY_ONLY = MARK_TIME_BITS + 1;
 
     private final LockStore store;
-    /** Low bits of what this process writes on the line. One and the same from the publishing of a word to its withdrawing. */
+    /** The low bits of all that this process writes to the table entry. They must not change between publishing an expiry and withdrawing it. */
     private volatile long waiterMark;
 
-    /** Since when seat 0's until was past at every look; 0 if it was not at the last one. */
+    /** Since when seat 0's expiry was past at every look; 0 if it was not at the last one. */
     private long pastSince;
-    /** The last token that this process drew here, as far as it was noted; 0 before the first. If the line has another one by then, another process had the lock. */
+    /**
+     * The last token that this process is known to have drawn here; 0 before the first. If the entry has another one later, another process had the
+     * lock.
+     */
     private long lastToken;
-    /** The bytes that a waiting thread got for the next take, a bit for each seat. */
+    /** The bytes that a kernel waiter acquired ahead for the next take, one bit per seat. */
     private int bytesAhead;
-    /** What the seats' untils were before their bytes were asked for. */
+    /** The expiries of the seats as they were before their bytes were requested (rule 1). */
     private long expiryOfSeat0;
     private long expiryOfSeat1;
-    /** Records that could not be deleted where they lie, and so wait for the byte that it takes. Hardly ever any: none keeps a list. */
+    /** Records that could not be deleted where they lie: deleting them needs a byte that is not ours. Almost always empty, so none keeps a list. */
     private List<PendingDelete> pendingDeletes = List.of();
 
     private record PendingDelete(RecordFile recordFile, RecordLocation location) {
     }
 
-    /** The hold that is out. Set as the last step of giving it, cleared once it has been given back. */
+    /** The hold that was given out. Set as the last step of giving it, cleared once it has been given back. */
     private @Nullable SeatHold out;
-    /** What the call that is under way has put on a seat, or one that a throwable has broken off. */
+    /** What the current call, or one that a throwable has interrupted, has put on a seat. */
     private @Nullable SeatAttempt attempt;
-    /** A call is under way that takes bytes, or a throwable has broken one off: then some byte may be ours that belongs to nothing. */
+    /** A call that takes bytes is running, or was interrupted by a throwable: then we may have a byte that belongs to no hold. */
     private boolean unsettled;
 
-    /** @param place the lock's place */
+    /** @param store the lock's files, bytes and table entry */
     public SeatEngine(LockStore store) {
         this.store = store;
         this.waiterMark = store.mark() & MARK_TIME_BITS;
@@ -110,20 +115,20 @@ public final class SeatEngine implements EngineLock {
         if (unsettled) {
             try {
                 releaseFailedAttempt();
-            } catch (IOException e) { // it passes by itself, mostly
+            } catch (IOException e) { // mostly passes by itself
                 return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "what an earlier try of this process has left cannot be taken back yet", e);
             }
         }
-        waiterMark = store.mark() & MARK_TIME_BITS; // it may have been drawn anew
+        waiterMark = store.mark() & MARK_TIME_BITS; // may have been drawn anew
         if (!pendingDeletes.isEmpty()) {
-            tidy(); // our own record in our own way
+            tidy(); // our own old record may be in our way
         }
         unsettled = true;
         AcquireResult taken = tryUntilClear(terms);
         unsettled = false;
         if (taken instanceof SeatHold hold) {
             attempt = null;
-            out = hold; // last: until here it is an attempt, which settle() takes back
+            out = hold; // last: until here it is an attempt, which releaseFailedAttempt() undoes
         }
         return taken;
     }
@@ -144,15 +149,15 @@ public final class SeatEngine implements EngineLock {
                 if (failed) {
                     throw e.getCause();
                 }
-                failed = true; // the table was cut short, and is made anew by now
+                failed = true; // the table was cut short; entryFailed() has created a new one
             }
         }
         return taken;
     }
 
-    /** One pass; null: something was cleared away, start over. */
+    /** One attempt; null: something in the way was deleted, start over. */
     private @Nullable AcquireResult tryOnce(Terms terms) throws IOException {
-        if (hasByteAhead(1)) { // its owner has gone, or has lost its byte
+        if (hasByteAhead(1)) { // the owner of seat 1 has gone, or has lost its byte
             giveBackByteAhead(1);
             if (tryByte1()) {
                 clearSeat1();
@@ -161,7 +166,7 @@ public final class SeatEngine implements EngineLock {
         if (tryByte0()) {
             pastSince = 0;
             AcquireResult taken = claimSeat(0, terms);
-            // Rule 3. Only now, with byte 0 given back: who froze with both in hand would stop everybody.
+            // Rule 3: only now that byte 0 is freed. A process frozen with both bytes would stop everybody.
             if (taken instanceof Busy busy && busy.waitFor() == 1 && tryByte1()) {
                 String objection = clearSeat1();
                 return objection == null ? null : new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS * 5, objection);
@@ -172,8 +177,8 @@ public final class SeatEngine implements EngineLock {
         return busy != null ? busy : takeOverSeat0(terms);
     }
 
-    private StaleLockPolicy residue() {
-        return new StaleLockPolicy(store); // seldom asked: not kept
+    private StaleLockPolicy staleLocks() {
+        return new StaleLockPolicy(store); // rarely needed: not kept
     }
 
     /** Rule 2. {@return null if seat 1 may be tried} */
@@ -182,14 +187,14 @@ public final class SeatEngine implements EngineLock {
             return new Busy(0, Long.MAX_VALUE, "another process holds it");
         }
         TableEntry entry = store.findEntry();
-        long now = now(); // rule 7: before the until
+        long now = now(); // rule 7: before the expiry
         if (entry == null) {
             return new Busy(0, now + LOOK_AGAIN_NANOS, "another process takes it for the first time");
         }
-        long until = entry.expiry(0);
-        if (!isPast(until, now)) {
+        long expiry = entry.expiry(0);
+        if (!isPast(expiry, now)) {
             pastSince = 0;
-            return new Busy(0, momentAfter(until), "another process holds it");
+            return new Busy(0, momentAfter(expiry), "another process holds it");
         }
         if (pastSince == 0) {
             pastSince = now;
@@ -207,7 +212,10 @@ public final class SeatEngine implements EngineLock {
         return taken instanceof SeatHold hold ? covered(hold) : taken;
     }
 
-    /** As {@link #tryByte1}. One that a waiting thread got is given back and asked for once more, if there is a word: it was not read before. */
+    /**
+     * As {@link #tryByte1}. A byte acquired ahead came without a value read before; unless the expiry is 0, it is freed and requested once more (rule
+     * 1).
+     */
     private boolean tryByte0() throws IOException {
         expiryOfSeat0 = expiryOf(0);
         if (hasByteAhead(0) && expiryOfSeat0 == 0 && !store.knowsByteLost(0)) {
@@ -220,8 +228,8 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * Asks for byte 1, having read its until: only that very word may be replaced. Whoever sits there by then though we believe to have the
-     * byte, since the kernel has dropped it, has written another.
+     * Requests byte 1 after reading its expiry: only this value may be replaced. If the kernel has dropped our byte, and another process holds the
+     * seat by then, that process has written another value.
      */
     private boolean tryByte1() throws IOException {
         expiryOfSeat1 = expiryOf(1);
@@ -248,17 +256,16 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * With byte 1 in hand, and byte 0 not: whoever sat there is gone, unless its record says otherwise. Takes away what he left, and
-     * gives the byte back.
+     * We hold byte 1, and not byte 0: the last owner of seat 1 is gone, unless its record objects. Clears what it left, and frees the byte.
      *
-     * @return why nothing was taken away; null if the seat is clear
+     * @return why nothing was cleared; null if the seat is clear
      */
     private @Nullable String clearSeat1() throws IOException {
         try {
             String objection = takeAwayTakeover();
             TableEntry entry = objection != null ? null : store.findEntry();
             if (entry != null) {
-                entry.replaceExpiry(1, expiryOfSeat1, 0); // last: as long as it is not 0, somebody will come back for what lies here
+                entry.replaceExpiry(1, expiryOfSeat1, 0); // last: while it is not 0, some process will come back for what lies here
             }
             return objection;
         } finally {
@@ -267,27 +274,27 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * With byte 1 in hand: deletes the record of the last successor. The record is the second witness: if its process lives and its
-     * lease runs, then the byte is ours only because some code of that process made the kernel drop it.
+     * With byte 1 held: deletes the record of the last successor. The record is the second witness: if its process lives and its lease runs, we have
+     * the byte only because code of that process made the kernel drop it.
      *
      * @return why it was not deleted; null if there is none any more
      */
     private @Nullable String takeAwayTakeover() throws IOException {
         Found left = store.find(RecordLocation.TAKEOVER);
-        String objection = residue().objection(left);
+        String objection = staleLocks().objection(left);
         if (left != null && objection == null) {
             store.delete(RecordLocation.TAKEOVER, left.key());
         }
         return objection;
     }
 
-    /** Holding a seat's byte: publish, look, and enter. Gives the seat up again unless it comes to a hold. */
+    /** With a seat's byte held: publish, look, and enter. Gives the seat up again unless the result is a hold. */
     private AcquireResult claimSeat(int seat, Terms terms) throws IOException {
         SeatAttempt mine = new SeatAttempt(seat, terms);
         attempt = mine;
         AcquireResult taken = null;
         try {
-            // Before anything is published there: his until must stay as it is if he lives.
+            // Before anything is published there: the former successor's expiry must stay as it is if that process lives.
             String objection = seat == 0 ? null : takeAwayTakeover();
             if (objection != null) {
                 return taken = new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS * 5, objection);
@@ -313,11 +320,11 @@ public final class SeatEngine implements EngineLock {
     /** Rule 3. */
     private AcquireResult publishAndLook(int seat, TableEntry entry, Terms terms, long published) throws IOException {
         if (seat == 0 && !publishOnSeat0(entry, expiryFor(terms, published))) {
-            return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "another has sat on the seat since"); // and if the kernel lost our byte, sits there
+            return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "another has sat on the seat since"); // if the kernel lost our byte, that process may hold the seat now
         } else if (seat == 1 && !entry.replaceExpiry(1, expiryOfSeat1, expiryFor(terms, published))) {
             return new Busy(1, now() + LOOK_AGAIN_NANOS, "another has sat on the second seat since");
         }
-        long now = now(); // rule 7: before the until
+        long now = now(); // rule 7: before the expiry
         long other = entry.expiry(1 - seat);
         if (!isPast(other, now)) {
             return new Busy(1 - seat, momentAfter(other), seat == 0 ? "a successor holds it" : "its holder has woken");
@@ -326,29 +333,28 @@ public final class SeatEngine implements EngineLock {
             return enter(seat, entry, terms, published, null);
         }
         Found ofSeat0 = store.find(RecordLocation.LOCK);
-        String objection = residue().objection(ofSeat0);
+        String objection = staleLocks().objection(ofSeat0);
         if (objection != null) {
             return new Busy(0, now + LOOK_AGAIN_NANOS * 5, objection);
         }
-        // 0 is nobody's: the other is just taking the lock or giving it back, and nothing was taken away from anybody.
-        return enter(seat, entry, terms, published, other == 0 ? null : residue().whyTakenOver(ofSeat0));
+        // An expiry of 0 is nobody's: the other is just taking the lock or giving it back, so nobody was taken over.
+        return enter(seat, entry, terms, published, other == 0 ? null : staleLocks().whyTakenOver(ofSeat0));
     }
 
     /**
-     * Over what the dead left, and over nobody who lives: the kernel may have lost our byte, and another sit here by now, who has written
-     * another word. The kernel itself is not asked: for a reader of {@code /proc/locks} it first waits for all processors, some
-     * eight milliseconds.
+     * Replaces only the expiry of a dead process (rule 1). If the kernel lost our byte and another process holds the seat by now, that process has
+     * written another value. The kernel is not asked: for a reader of {@code /proc/locks} it first waits for all processors, some eight milliseconds.
      *
-     * @return false if so
+     * @return false if another process has written its expiry
      */
-    private boolean publishOnSeat0(TableEntry entry, long until) {
-        long word = store.shared() ? expiryOfSeat0 : entry.expiry(0); // a line that is not shared, nobody else writes on
-        return entry.replaceExpiry(0, word, until) || word != 0 && entry.replaceExpiry(0, 0, until); // to 0 it was set by whoever gave the lock back
+    private boolean publishOnSeat0(TableEntry entry, long expiry) {
+        long before = store.shared() ? expiryOfSeat0 : entry.expiry(0); // an entry that is not shared is written by this process alone
+        return entry.replaceExpiry(0, before, expiry) || before != 0 && entry.replaceExpiry(0, 0, expiry); // 0 was written by a holder that gave the lock back
     }
 
     /**
-     * Takes back what an attempt has done: its record, then its word, then its byte. What a throwable breaks off in here is done by the next call:
-     * the byte is not given back before the record is gone, since that alone allows to delete it.
+     * Undoes what an attempt has done: its record, then its expiry, then its byte. If a throwable interrupts this, the next call goes on. The byte
+     * must not be freed before the record is gone: only the holder of the byte may delete the record.
      */
     private void takeBack(SeatAttempt mine) throws IOException {
         Exception failure = null;
@@ -358,14 +364,14 @@ public final class SeatEngine implements EngineLock {
                 mine.reclaiming = false;
             }
             takeBackRecord(mine);
-        } catch (IOException | RuntimeException e) { // not an error: after one it may not be known what was done
+        } catch (IOException | RuntimeException e) { // not an Error: after one it may be unknown what was done
             failure = e;
         }
         try {
             if (mine.entry != null) {
                 mine.entry.replaceExpiry(mine.seat, mine.expiry, 0);
             }
-        } catch (TableFault e) { // it is past by itself; the byte must not stay for it
+        } catch (TableFault e) { // the expiry runs out by itself; the byte must not stay for it
             failure = failure == null ? e : failure;
         }
         if (!hasByteAhead(mine.seat)) {
@@ -379,7 +385,7 @@ public final class SeatEngine implements EngineLock {
         }
     }
 
-    /** The record of one who did not come in after all. */
+    /** Deletes the record of an attempt that did not become a hold. */
     private void takeBackRecord(SeatAttempt mine) throws IOException {
         RecordFile recordFile = mine.recordFile;
         if (recordFile == null) {
@@ -388,7 +394,7 @@ public final class SeatEngine implements EngineLock {
         RecordLocation location = locationOf(mine.seat);
         try {
             if (mine.covering && store.isAt(recordFile, RecordLocation.LOCK)) {
-                deleteLater(recordFile, RecordLocation.LOCK); // it takes byte 0, which is not ours
+                deleteLater(recordFile, RecordLocation.LOCK); // deleting needs byte 0, which is not ours
                 giveUp(recordFile, mine.terms, mine.token, mine.createdAtMillis);
             }
             if (store.isAt(recordFile, location)) {
@@ -412,8 +418,8 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * Finishes what a throwable has broken off. Afterwards nothing of the lock is ours but the hold that is out, what waits in {@link #pendingDeletes}, and
-     * gifts.
+     * Finishes what a throwable has interrupted. Afterwards nothing of the lock is ours except the hold that was given out, what waits in
+     * {@link #pendingDeletes}, and bytes acquired ahead.
      */
     private void releaseFailedAttempt() throws IOException {
         SeatAttempt left = attempt;
@@ -441,17 +447,17 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * Rule 4: draw the token, link the record, and last of all read the clock again. A token drawn before the look could be older
-     * than that of a successor who came in while this process slept.
+     * Rule 4: draw the token, link the record, and read the clock last of all. A token drawn before the look could be older than that of a successor
+     * that came in while this process slept.
      *
-     * @param passedOver why whoever sat on the other seat is passed over; null if nobody is
+     * @param takenOver why the owner of the other seat is taken over; null if nobody is
      */
-    private AcquireResult enter(int seat, TableEntry entry, Terms terms, long published, @Nullable String passedOver) throws IOException {
-        String reclaimed = passedOver;
+    private AcquireResult enter(int seat, TableEntry entry, Terms terms, long published, @Nullable String takenOver) throws IOException {
+        String reclaimed = takenOver;
         long last = entry.lastToken();
         boolean wasOthers = lastToken != 0 && last != lastToken;
         if (last == 0 && seat == 0) {
-            // A token tells from now on that the lock was taken here, and so that an empty file in its place is ours. First see what lies there now.
+            // Once a token is drawn, the lock counts as taken here, and an empty file at x.lock as ours. So first look what lies there now.
             Object obstacle = clear(RecordLocation.LOCK, terms);
             if (obstacle instanceof Busy busy) {
                 return busy;
@@ -464,7 +470,7 @@ public final class SeatEngine implements EngineLock {
         long token = draw(entry, drawnAt);
         lastToken = token;
         long createdAt = store.clock().wallMillis();
-        SeatAttempt mine = attempt; // what it has, sit() takes back unless it comes to a hold
+        SeatAttempt mine = attempt; // claimSeat() undoes what it has, unless the result is a hold
         mine.token = token;
         mine.createdAtMillis = createdAt;
         RecordFile recordFile = mine.recordFile = store.write(record(terms, token, createdAt, terms.maxHoldMillis(), published));
@@ -477,10 +483,10 @@ public final class SeatEngine implements EngineLock {
                 return busy;
             } else if (obstacle instanceof StaleLockPolicy.Replace gone) {
                 reclaimed = gone.evidence();
-                entry.raiseToken(gone.token()); // the table may have been made anew since, and the wall clock set back
+                entry.raiseToken(gone.token()); // the table may be new since then, and the wall clock set back
             }
         }
-        late |= hasTakenLong(drawnAt); // by now the record is there, and the look that follows takes its own time
+        late |= hasTakenLong(drawnAt); // here: the record is linked by now, and the check that follows takes time of its own
         store.requireInPlace(recordFile, location, entry);
         if (late) {
             token = draw(entry, store.clock().wallMicros());
@@ -488,8 +494,8 @@ public final class SeatEngine implements EngineLock {
             mine.token = token;
             store.rewrite(recordFile, record(terms, token, createdAt, terms.maxHoldMillis(), published));
         }
-        long until = expiryFor(terms, published);
-        if (!isKeptWhileTaking(seat) || !entry.hasExpiry(seat, until) || !entry.isValid()) {
+        long expiry = expiryFor(terms, published);
+        if (!isKeptWhileTaking(seat) || !entry.hasExpiry(seat, expiry) || !entry.isValid()) {
             return new Busy(Busy.NOTHING, now(), "the kernel lost our lock while we took it, and another has had it since");
         }
         long deadline = deadlineOf(terms, published);
@@ -497,12 +503,12 @@ public final class SeatEngine implements EngineLock {
             return new Busy(Busy.NOTHING, now(), SLEPT);
         }
         SeatHold hold = new SeatHold(seat, entry, recordFile, terms, token, createdAt, published, deadline, reclaimed);
-        hold.notePublished(until);
+        hold.notePublished(expiry);
         hold.wasOthers = wasOthers;
         return hold;
     }
 
-    /** {@return the next token} A smaller one than the last would let the writes of a frozen holder pass a fence, so none is better. */
+    /** {@return the next token} Never a smaller one than the last, which would let the writes of a frozen holder pass a fence: rather none at all. */
     private long draw(TableEntry entry, long wallMicros) throws LockException {
         long token = entry.drawToken(wallMicros);
         if (token == TableEntry.NO_TOKEN) {
@@ -522,17 +528,17 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * {@return whether so much time has passed before the record was linked that its token is drawn once more} Where {@code .session-locks} was
-     * replaced, those on the old one draw from another table, and only the record at x.lock keeps them out. So whoever was there before us may have
-     * drawn its token after ours. Now that our record is there, nobody can.
+     * {@return whether so much time has passed before the record was linked that its token must be drawn once more} If {@code .session-locks} was
+     * replaced, processes on the old one draw from another table, and only the record at x.lock keeps them out. A process that was there before us
+     * may have drawn its token after ours. Now that our record is linked, none can.
      */
     private boolean hasTakenLong(long drawnAt) {
         return Math.abs(store.clock().wallMicros() - drawnAt) > LATE_MICROS;
     }
 
     /**
-     * Whether we still have the byte now that our record is linked. On seat 0 the linking itself has told: it fails if another's record is
-     * there. On seat 1 somebody who took our lost byte for a dead successor's may have looked for a record before there was one.
+     * Whether we still have the byte now that our record is linked. On seat 0 linking has shown it: it fails if another record is there. On seat 1 a
+     * process that took our lost byte for a dead successor's may have looked for a record before ours was there.
      */
     private boolean isKeptWhileTaking(int seat) throws IOException {
         if (store.knowsByteLost(seat)) {
@@ -545,19 +551,19 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * Something lies where our record is to lie. {@return a {@link Busy} if we have to wait for it, a {@link StaleLockPolicy.Replace} if it
-     * was taken away, null if it had gone by itself}
+     * A file lies where our record is to be linked. {@return a {@link Busy} if we have to wait, a {@link StaleLockPolicy.Replace} if the file was
+     * deleted, null if it had gone by itself}
      */
     private @Nullable Object clear(RecordLocation location, Terms terms) throws IOException {
         if (location == RecordLocation.TAKEOVER) {
-            String objection = takeAwayTakeover(); // it was not there a moment ago: a hand's, or of one whose byte was lost
+            String objection = takeAwayTakeover(); // not there a moment ago: put there by a person, or by a process whose byte was lost
             return objection == null ? null : new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS * 5, objection);
         }
         Found found = store.find(location);
         if (found == null) {
             return null;
         }
-        StaleLockPolicy.Judgement judgement = residue().judge(found, terms);
+        StaleLockPolicy.Judgement judgement = staleLocks().judge(found, terms);
         if (judgement instanceof StaleLockPolicy.Refuse refuse) {
             throw new NotALockFileException(store.lockFile() + " is not a lock file but " + refuse.what()
                     + ". It was not touched. If nobody needs it, move it away; else choose another name for " + store.name());
@@ -568,8 +574,8 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * Deletes what a dead owner left. Our own processes are kept out by byte 0; other programs, which judge and unlink, by the
-     * directory that they expect to see meanwhile.
+     * Deletes what a dead owner left. Byte 0 keeps out our own processes. Other programs, which judge and unlink, are kept out by the
+     * {@code .reclaim} directory, which they expect to see.
      */
     private boolean reclaim(Found found) throws IOException {
         SeatAttempt mine = attempt;
@@ -603,7 +609,9 @@ public final class SeatEngine implements EngineLock {
         T get() throws IOException;
     }
 
-    /** Does something with the line of a hold. If that fails, the next {@link #check} looks closely, and the hold can tell what it is lost by. */
+    /**
+     * Does something with the table entry of a hold. If that fails, the next {@link #check} looks deeply, and the hold can say what it is lost by.
+     */
     private <T> T withEntry(SeatHold hold, EntryAction<T> step) throws IOException {
         try {
             return step.get();
@@ -618,7 +626,7 @@ public final class SeatEngine implements EngineLock {
         if (now() >= hold.deadline()) {
             return false;
         }
-        long token = hold.token(); // before the thread: whoever comes in between is told of at the next renewal
+        long token = hold.token(); // before the thread: a reuse in between is written at the next renewal
         if (!hold.isRecorded()) {
             hold.createdAtMillis = store.clock().wallMillis();
         }
@@ -631,11 +639,11 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * Rule 6: read the clock, write until and record, read the clock again; it counts only if the old deadline had not passed.
+     * Rule 6: read the clock, write expiry and record, read the clock again; it counts only if the old deadline had not passed.
      *
-     * @return the hold as it is now: the same one, or with {@code pass} a new one on new terms; null if it came too late
+     * @return the hold as it is now: the same one, or with {@code handingOver} a new one on new terms; null if it came too late
      */
-    private @Nullable Hold publishAnew(SeatHold hold, Terms terms, long token, long createdAt, long holdUntilMillis, boolean pass)
+    private @Nullable Hold publishAnew(SeatHold hold, Terms terms, long token, long createdAt, long holdUntilMillis, boolean handingOver)
             throws IOException {
         long now = now();
         long oldDeadline = hold.deadline();
@@ -647,26 +655,26 @@ public final class SeatEngine implements EngineLock {
         try {
             store.rewrite(hold.recordFile, record(terms, token, createdAt, maxHold, now));
         } catch (IOException e) {
-            if (pass || !store.shared()) {
-                throw e; // on a network file system the record is all that other machines see of a renewal
+            if (handingOver || !store.shared()) {
+                throw e; // on a network file system other machines see a renewal by the record alone
             }
-            if (isDisplaced()) { // others stand on other guards by now, and let the record's lease alone keep them out
+            if (isDisplaced()) { // others use new guard files by now, and wait only for the lease in the record
                 hold.byteLost = true;
                 return null;
             }
             log.warn("could not renew the record {}; the lock itself is renewed", store.lockFile(), e);
         } catch (OutOfMemoryError e) {
-            if (pass || !store.shared()) {
+            if (handingOver || !store.shared()) {
                 throw e;
-            } // else the table says it, which takes no memory
+            } // else the table tells of the renewal, which takes no memory
         }
         if (now() >= oldDeadline) {
             return null;
         }
-        if (pass) {
-            SeatHold passed = new SeatHold(hold.seat, hold.entry, hold.recordFile, terms, token, createdAt, now, deadline, null);
-            passed.notePublished(hold.published);
-            return passed;
+        if (handingOver) {
+            SeatHold handedOver = new SeatHold(hold.seat, hold.entry, hold.recordFile, terms, token, createdAt, now, deadline, null);
+            handedOver.notePublished(hold.published);
+            return handedOver;
         }
         hold.leaseBegins(now, deadline);
         return hold;
@@ -681,39 +689,39 @@ public final class SeatEngine implements EngineLock {
         return displaced != null;
     }
 
-    /** False if another has our byte: the line tells it before the keeper asks the kernel. */
-    private boolean publishAgain(SeatHold hold, long until) throws IOException {
+    /** False if another process has our byte. The entry shows that before the keeper asks the kernel. */
+    private boolean publishAgain(SeatHold hold, long expiry) throws IOException {
         settleExpiry(hold);
-        hold.intended = until;
-        if (!hold.entry.replaceExpiry(hold.seat, hold.published, until)) {
-            long word = hold.entry.expiry(hold.seat);
+        hold.intended = expiry;
+        if (!hold.entry.replaceExpiry(hold.seat, hold.published, expiry)) {
+            long before = hold.entry.expiry(hold.seat);
             store.lookAfresh();
             boolean ours = Boolean.TRUE.equals(store.kernelHasByte(hold.seat)) || retakeByte(hold);
-            // Whoever had it has withdrawn at the sight of our record. If it was lost once more since, the next one has written.
-            if (!ours || !hold.entry.replaceExpiry(hold.seat, word, until) && !hold.entry.replaceExpiry(hold.seat, 0, until)) {
+            // Whoever had the byte has seen our record and withdrawn: 0. If the byte was lost once more, the next process has written its expiry.
+            if (!ours || !hold.entry.replaceExpiry(hold.seat, before, expiry) && !hold.entry.replaceExpiry(hold.seat, 0, expiry)) {
                 hold.byteLost = true;
                 return false;
             }
-            hold.notePublished(until);
+            hold.notePublished(expiry);
             long now = now(); // rule 7
-            if (!isPast(hold.entry.expiry(1 - hold.seat), now)) { // rule 3: while our word was not there, another may have come in
+            if (!isPast(hold.entry.expiry(1 - hold.seat), now)) { // rule 3: while our expiry was missing, another process may have come in
                 log.warn("{}: what this process had published on the board was overwritten, and another process has come in", store.lockFile());
                 return false;
             }
         }
-        hold.notePublished(until);
-        hold.byteLost = !hold.entry.isValid(); // published, then looked: the line was cleared while the kernel had lost our byte
+        hold.notePublished(expiry);
+        hold.byteLost = !hold.entry.isValid(); // published, then looked: the entry was cleared while the kernel had lost our byte
         return !hold.byteLost;
     }
 
-    /** A throwable may have come between a publishing and the note of it. */
+    /** A throwable may have come between publishing and noting it. */
     private static void settleExpiry(SeatHold hold) {
         if (hold.intended != hold.published && hold.entry.hasExpiry(hold.seat, hold.intended)) {
             hold.published = hold.intended;
         }
     }
 
-    /** If a throwable breaks it off, {@link #isMissing} says so. */
+    /** If a throwable interrupts this, {@link #isMissing} returns true. */
     private boolean retakeByte(SeatHold hold) throws IOException {
         hold.retaking = true;
         boolean back = store.retakeByte(hold.seat);
@@ -721,7 +729,7 @@ public final class SeatEngine implements EngineLock {
         return back;
     }
 
-    /** {@return whether it is known, without asking the kernel, that our byte is gone} */
+    /** {@return whether our byte is known to be lost, without asking the kernel} */
     private boolean isMissing(SeatHold hold) {
         return hold.retaking || store.knowsByteLost(hold.seat);
     }
@@ -734,29 +742,29 @@ public final class SeatEngine implements EngineLock {
 
     private @Nullable Hold handOverInMemory(SeatHold from, Terms terms) throws IOException {
         if (from.seat != 0 || now() >= from.deadline() || !store.isAt(from.recordFile, RecordLocation.LOCK)) {
-            return null; // passed over, or removed by hand: that is a wish to see it free
+            return null; // taken over; or removed by hand, which asks for the lock to become free
         }
         if (isMissing(from) && !isKept(from)) {
             from.byteLost = true;
             return null;
         }
         boolean sameTerms = terms.equals(from.terms().of(terms.thread()));
-        if (sameTerms && reuse(from, terms.thread() == null ? "" : terms.thread()) && now() < from.deadline()) { // the clock last: rule 4
-            return from; // in memory: the record tells of it at the keeper's next tick
+        if (sameTerms && reuse(from, terms.thread() == null ? "" : terms.thread()) && now() < from.deadline()) { // clock last: rule 4
+            return from; // in memory: the keeper updates the record at its next tick
         }
-        // Not from the wall clock, so that it stays near the time at which this JVM got the byte: who comes in after us over a replaced table draws
-        // from the wall clock, perhaps a moment before we end.
+        // Not from the wall clock: the token must stay near the time at which this JVM got the byte. A process that comes in after us over a replaced
+        // table draws from the wall clock, perhaps a moment before we end.
         long token = draw(from.entry, 0);
         long createdAt = store.clock().wallMillis();
         long holdUntil = terms.maxHoldMillis() < 0 ? -1 : createdAt + terms.maxHoldMillis();
-        Hold passed = publishAnew(from, terms, token, createdAt, holdUntil, true);
-        if (passed != null) {
-            out = (SeatHold) passed; // last, as in take()
+        Hold handedOver = publishAnew(from, terms, token, createdAt, holdUntil, true);
+        if (handedOver != null) {
+            out = (SeatHold) handedOver; // last, as in take()
         }
-        return passed;
+        return handedOver;
     }
 
-    /** One that is not to be passed over would stop everybody were its process frozen, though nobody has the lock. */
+    /** A frozen holder with {@code takeover(false)} would stop everybody although nobody uses the lock, so it is not reused. */
     @Override
     public boolean isReusable(Hold held) {
         SeatHold hold = (SeatHold) held;
@@ -772,14 +780,14 @@ public final class SeatEngine implements EngineLock {
             }
             long token = hold.entry.drawToken(0); // rule 4: before the clock is read
             if (token == TableEntry.NO_TOKEN) {
-                return false; // and whoever asks in the ordinary way is told
+                return false; // an ordinary acquisition says why
             }
             hold.usedBy(thread, token);
-            // And before the word is: whoever has our byte, if the kernel has lost it, has drawn an older token, and will come in with it.
+            // And before this check: if the kernel has lost our byte, the process that has it drew an older token and will come in with it.
             return hold.entry.hasExpiry(hold.seat, hold.published) && hold.entry.isValid();
         } catch (TableFault e) {
             hold.trouble = e.getMessage();
-            return false; // and whoever asks in the ordinary way has the table made anew
+            return false; // an ordinary acquisition has the table created anew
         }
     }
 
@@ -790,10 +798,10 @@ public final class SeatEngine implements EngineLock {
         if (failed) {
             store.entryFailed();
         }
-        HoldStatus standing = withEntry(hold, () -> statusOf(hold, deeply || failed));
-        // Last: what the look has made is let go, too. And quietly: who was asked to let go is not asked again.
+        HoldStatus status = withEntry(hold, () -> statusOf(hold, deeply || failed));
+        // Last, so that what the check opened is let go, too. Quietly, since a release request has been consumed and would not come again.
         quietly(hold, () -> store.rest(hold.recordFile));
-        return standing;
+        return status;
     }
 
     private HoldStatus statusOf(SeatHold hold, boolean deeply) throws IOException {
@@ -816,22 +824,22 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * Somebody has written over our word: one who got the byte that the kernel has lost, or a backup that was restored over the board in use. That
-     * overwrites the record, too, so that no witness is left: the sooner the word is there again, the better.
+     * Our expiry was overwritten: by a process that got the byte that the kernel has lost, or by a backup restored over the table in use. A backup
+     * overwrites the record, too, so no witness is left: publish again as soon as possible.
      */
     private boolean isPublishedAgain(SeatHold hold) throws IOException {
         if (!publishAgain(hold, expiryFor(hold.terms(), hold.renewedAt()))) {
             return false;
         }
         log.warn("{}: what this process had published on the board was overwritten; it is published again", store.lockFile());
-        hold.recordTells(0); // it is written anew, at this very look
+        hold.recordTells(0); // the record is rewritten by this check
         return true;
     }
 
     /**
-     * On seat 1: our record takes the place of the one at x.lock, whose owner is passed over, or has taken it away: were that owner killed,
-     * strangers would find the lock of a dead process there, and come in. Our own processes are not in the way: whoever gets byte 0 waits
-     * for our until before it links anything.
+     * On seat 1: puts our record at x.lock, in place of the owner's that was taken over, or where the owner has deleted its own. Otherwise, once the
+     * owner is killed, other programs would find a dead process's lock there and come in. Our own processes do not interfere: whoever gets byte 0
+     * waits for our expiry before it links anything.
      */
     private void coverLock(SeatHold hold) throws IOException {
         if (hold.seat == 1 && !isAtLock(hold)) {
@@ -842,7 +850,7 @@ public final class SeatEngine implements EngineLock {
         }
     }
 
-    /** A throwable may have come between the covering and the note of it. */
+    /** A throwable may have come between covering and noting it. */
     private boolean isAtLock(SeatHold hold) throws IOException {
         if (hold.covering && !hold.atLock) {
             hold.atLock = store.isAt(hold.recordFile, RecordLocation.LOCK);
@@ -875,13 +883,13 @@ public final class SeatEngine implements EngineLock {
             return true;
         }
         settleExpiry(hold);
-        long word = hold.entry.expiry(hold.seat); // before the byte is ours again, as in publishAgain
-        long until = expiryFor(hold.terms(), hold.renewedAt());
-        hold.intended = until;
-        // To 0 it was set by one who had our byte meanwhile, and has withdrawn at the sight of our record.
-        boolean back = retakeByte(hold) && (hold.entry.replaceExpiry(hold.seat, word, until) || hold.entry.replaceExpiry(hold.seat, 0, until));
+        long before = hold.entry.expiry(hold.seat); // before the byte is ours again, as in publishAgain
+        long expiry = expiryFor(hold.terms(), hold.renewedAt());
+        hold.intended = expiry;
+        // 0 was written by a process that had our byte meanwhile, and withdrew when it saw our record.
+        boolean back = retakeByte(hold) && (hold.entry.replaceExpiry(hold.seat, before, expiry) || hold.entry.replaceExpiry(hold.seat, 0, expiry));
         if (back) {
-            hold.notePublished(until);
+            hold.notePublished(expiry);
             back = hold.entry.isValid(); // published, then looked
         }
         log.warn("{}: the kernel had lost our lock (some code of this JVM opened and closed a file in {}); {}", store.lockFile(),
@@ -895,15 +903,15 @@ public final class SeatEngine implements EngineLock {
     public void release(Hold held) {
         SeatHold hold = out;
         if (hold == null || hold.recordFile != ((SeatHold) held).recordFile) {
-            return; // it has been given back: its record file and its byte may serve another by now
+            return; // given back already: its record file and byte may serve another hold by now
         }
-        lastToken = hold.token(); // it may have been used again since it was taken
-        giveBack(hold); // what is out, if that was handed over to: one who was not told of it may give back what he knows
+        lastToken = hold.token(); // it may have been reused since it was taken
+        giveBack(hold); // the hold that is out: after a hand-over that the caller did not learn of, the caller gives back the older one
         out = null;
         tidyOtherSeatQuietly(hold);
     }
 
-    /** Who asks for the lock, or for tidying up, has no hold: if one is out, something was thrown before the caller was told of it. */
+    /** A caller that takes the lock or tidies up has no hold. If one is out, something was thrown before the caller was told of it. */
     private void releaseUnknown() {
         SeatHold unknown = out;
         if (unknown != null) {
@@ -911,15 +919,15 @@ public final class SeatEngine implements EngineLock {
         }
     }
 
-    /** Gives back all that belongs to a hold. What a throwable breaks off in here, the next call does. */
+    /** Gives back all that belongs to a hold. What a throwable interrupts in here, the next call finishes. */
     private void giveBack(SeatHold hold) {
         hold.byteLost |= !hold.recordSettled && isMissing(hold);
         if (!hold.recordSettled && !quietly(hold, () -> removeRecord(hold))) {
             deleteLater(hold.recordFile, locationOf(hold.seat));
         }
         hold.recordSettled = true;
-        // A word that still is ours goes even if the byte is lost, or whoever has the byte by now and is frozen would stand behind it. But not on
-        // seat 1, where it says that a record lies there.
+        // An expiry that still is ours is withdrawn even if the byte is lost: it would shield a frozen process that has the byte now from takeover.
+        // Not on seat 1, where it says that a record lies there.
         if (!hold.byteLost || hold.seat == 0) {
             withdrawExpiry(hold);
         }
@@ -928,7 +936,7 @@ public final class SeatEngine implements EngineLock {
         }
     }
 
-    /** If the table cannot be written, the word is past by itself: the byte must not stay for it. */
+    /** If the table cannot be written, the expiry runs out by itself: the byte must not stay for it. */
     private void withdrawExpiry(SeatHold hold) {
         try {
             settleExpiry(hold);
@@ -950,13 +958,13 @@ public final class SeatEngine implements EngineLock {
         RecordLocation location = locationOf(hold.seat);
         isAtLock(hold);
         if (hold.byteLost) {
-            deleteLater(hold.recordFile, location); // to delete it takes the byte
+            deleteLater(hold.recordFile, location); // only the holder of the byte may delete it
             if (hold.atLock) {
                 deleteLater(hold.recordFile, RecordLocation.LOCK);
             }
             giveUp(hold);
         } else if (hold.atLock) {
-            // Deleting x.lock takes byte 0, which is not ours yet. Until then our record must not look like a living one.
+            // Deleting x.lock needs byte 0, which is not ours yet. Until then our record must not look like a living one.
             deleteLater(hold.recordFile, RecordLocation.LOCK);
             giveUp(hold);
             if (store.isAt(hold.recordFile, location)) {
@@ -966,7 +974,7 @@ public final class SeatEngine implements EngineLock {
             unlinkOrGiveUp(hold, location);
             store.recycle(hold.recordFile);
         } else {
-            store.retire(hold.recordFile); // a hand has removed it, or moved it: it may be linked elsewhere
+            store.retire(hold.recordFile); // somebody removed or moved it: it may be linked elsewhere
         }
     }
 
@@ -983,13 +991,13 @@ public final class SeatEngine implements EngineLock {
         giveUp(hold.recordFile, hold.terms(), hold.token(), hold.createdAtMillis);
     }
 
-    /** Rewrites a record that has to stay for a while, so that it holds nobody up. */
+    /** Rewrites a record that has to stay for a while, so that nobody waits for it. */
     private void giveUp(RecordFile recordFile, Terms terms, long token, long createdAt) throws IOException {
         Terms over = new Terms(terms.leaseNanos(), true, 0, terms.thread(), terms.purpose(), true);
         store.rewrite(recordFile, record(over, token, createdAt, 0, LockRecord.GIVEN_BACK - terms.leaseNanos()));
     }
 
-    /** After the seat is free: what is left on the other one, or at x.lock. Each byte is asked for alone. */
+    /** After the seat is free: deletes what is left on the other seat, or at x.lock. Each byte is requested alone. */
     private void tidyOtherSeat(SeatHold hold) throws IOException {
         if (!pendingDeletes.isEmpty()) {
             tidy();
@@ -1065,14 +1073,14 @@ public final class SeatEngine implements EngineLock {
         if (pendingDeletes.stream().noneMatch(other -> other != left && other.recordFile() == left.recordFile())) {
             store.retire(left.recordFile());
         }
-        pendingDeletes = pendingDeletes.stream().filter(other -> other != left).toList(); // last: what a throwable breaks off is done again
+        pendingDeletes = pendingDeletes.stream().filter(other -> other != left).toList(); // last: what a throwable interrupts is done again
     }
 
     private interface ReleaseStep {
         void run() throws IOException;
     }
 
-    /** Nothing that goes wrong in giving back is the user's business: it is logged, and the keeper tries again. */
+    /** A failure while giving back does not concern the user: it is logged, and the keeper tries again. */
     private boolean quietly(Hold hold, ReleaseStep step) {
         try {
             step.run();
@@ -1086,19 +1094,19 @@ public final class SeatEngine implements EngineLock {
     // ---- clearing ----
 
     /**
-     * Under the kernel bytes, as an acquisition does it, but without entering: no token is drawn and no record made. What a dead successor
-     * left goes first, since its until would stand in the way. Each byte is asked for alone (rule 3).
+     * Under the kernel bytes, as an acquisition does it, but without entering: no token is drawn and no record written. What a dead successor left is
+     * cleared first, since its expiry would be in the way. Each byte is requested alone (rule 3).
      */
     @Override
-    public Cleared clear(boolean takeStrangers) throws IOException {
+    public Cleared clear(boolean takeForeign) throws IOException {
         if (unsettled) {
             releaseFailedAttempt();
         }
-        declineAllAwaited(); // what was got for the next take: with it in hand, the other byte must not be asked for
+        declineAllAwaited(); // while we have a byte acquired ahead, the other byte must not be requested
         unsettled = true;
         try {
             Cleared successor = clearTakeover();
-            Cleared lock = clearLock(new Terms(CLEARING_NANOS, true, 0, null, null, takeStrangers));
+            Cleared lock = clearLock(new Terms(CLEARING_NANOS, true, 0, null, null, takeForeign));
             unsettled = false;
             return lock.outcome() == ClearOutcome.NOTHING ? successor : lock;
         } catch (TableFault e) {
@@ -1118,11 +1126,11 @@ public final class SeatEngine implements EngineLock {
             if (found == null) {
                 return NOTHING;
             }
-            StaleLockPolicy.Judgement judgement = residue().judgeDead(found, terms.takeForeign());
+            StaleLockPolicy.Judgement judgement = staleLocks().judgeDead(found, terms.takeForeign());
             if (!(judgement instanceof StaleLockPolicy.Replace gone)) {
                 return new Cleared(ClearOutcome.KEPT, judgement instanceof StaleLockPolicy.WaitFor wait ? wait.why() : ((StaleLockPolicy.Refuse) judgement).what());
             }
-            // Publish, then look, as rule 3 says: a successor puts its record in place of the dead one's, and we would delete it.
+            // Publish, then look, as rule 3 says: a successor would put its record in place of the dead one's, and we would delete it.
             TableEntry entry = store.claimEntry();
             if (entry == null) {
                 return new Cleared(ClearOutcome.KEPT, "it has two lines on the board, which are both in use");
@@ -1140,7 +1148,7 @@ public final class SeatEngine implements EngineLock {
     }
 
     private Cleared takeAway(Found found, StaleLockPolicy.Replace gone, TableEntry entry) throws IOException {
-        // Before its record is gone: if the board is younger than it and the clock was set back, a later token would be smaller.
+        // Before its record is gone: if the table is younger than the record and the clock was set back, a later token would be smaller.
         entry.raiseToken(gone.token());
         if (!reclaim(found)) {
             return new Cleared(ClearOutcome.KEPT, "another process is replacing it just now (" + store.lockFile() + ".reclaim is there)");
@@ -1149,7 +1157,7 @@ public final class SeatEngine implements EngineLock {
                 : new Cleared(ClearOutcome.KEPT, "it changed while it was looked at");
     }
 
-    /** A successor's record is taken away only if its process is gone, and its byte is free. */
+    /** A successor's record is deleted only if its process is gone, and its byte is free. */
     private Cleared clearTakeover() throws IOException {
         if (store.find(RecordLocation.TAKEOVER) == null || !tryByte1()) {
             return NOTHING;
@@ -1157,8 +1165,8 @@ public final class SeatEngine implements EngineLock {
         boolean cleared = false;
         try {
             Found left = store.find(RecordLocation.TAKEOVER);
-            if (left != null && residue().judgeDead(left, false) instanceof StaleLockPolicy.Replace gone) {
-                cleared = true; // and the byte is given back by it
+            if (left != null && staleLocks().judgeDead(left, false) instanceof StaleLockPolicy.Replace gone) {
+                cleared = true; // clearSeat1() frees the byte
                 clearSeat1();
                 return new Cleared(ClearOutcome.REMOVED, gone.evidence());
             }
@@ -1197,7 +1205,7 @@ public final class SeatEngine implements EngineLock {
     public void setWaiterMark(boolean waits) {
         try {
             TableEntry entry = store.findEntry();
-            if (entry != null && (waits || !isSet(entry.waiterMark(), WAITER_MARK_NANOS))) { // who but tries hides nobody who waits
+            if (entry != null && (waits || !isSet(entry.waiterMark(), WAITER_MARK_NANOS))) { // a single try must not hide a waiting process
                 entry.setWaiterMark(now() & ~MARK_TIME_BITS & ~TRY_ONLY | (waits ? 0 : TRY_ONLY) | waiterMark);
             }
         } catch (IOException | TableFault e) {
@@ -1216,7 +1224,7 @@ public final class SeatEngine implements EngineLock {
         return isSet(waiterMark((SeatHold) held), nanos);
     }
 
-    /** {@return when a process last said that it waits; 0 if that cannot be read: then the hold ends, and who waits gets in} */
+    /** {@return the waiter mark; 0 if it cannot be read: then the lock does not linger for long, and the waiting process gets in} */
     private static long waiterMark(SeatHold hold) {
         try {
             return hold.entry.waiterMark();
@@ -1244,7 +1252,7 @@ public final class SeatEngine implements EngineLock {
         releaseFailedAttemptQuietly();
         boolean before = unsettled;
         unsettled = true;
-        if (store.acceptByte(what)) { // else a throwable broke an earlier acceptance off, and the byte has been given back
+        if (store.acceptByte(what)) { // else a throwable interrupted an earlier acceptance, and the byte was given back
             bytesAhead |= 1 << what;
         }
         unsettled = before;
@@ -1264,7 +1272,7 @@ public final class SeatEngine implements EngineLock {
     private void giveBackByteAhead(int seat) {
         boolean before = unsettled;
         unsettled = true;
-        forgetByteAhead(seat); // first: a gift whose byte is not ours any more would serve a take
+        forgetByteAhead(seat); // first: a byte acquired ahead that is not ours any more would serve a take
         freeQuietly(() -> store.freeByte(seat));
         unsettled = before;
     }
@@ -1298,25 +1306,25 @@ public final class SeatEngine implements EngineLock {
         return store.clock().nanos();
     }
 
-    /** {@return what others see: the deadline and the grace; never, for one who is not to be passed over or does not compare} */
+    /** {@return the expiry that others see: deadline and grace; never, if takeover is excluded or clocks do not compare} */
     private long expiryFor(Terms terms, long from) {
         boolean bounded = terms.takeover() && store.comparable();
-        long until = bounded ? from + terms.leaseNanos() + terms.graceNanos() + MARK_TIME_BITS : TableEntry.NEVER;
-        return until & ~MARK_TIME_BITS | waiterMark;
+        long expiry = bounded ? from + terms.leaseNanos() + terms.graceNanos() + MARK_TIME_BITS : TableEntry.NEVER;
+        return expiry & ~MARK_TIME_BITS | waiterMark;
     }
 
-    /** {@return rule 5: until when it is ours. Where the board is not shared the record alone bounds it, for everyone} */
+    /** {@return rule 5: until when it is ours} Where the table is not shared, only the record bounds it, for everyone. */
     private long deadlineOf(Terms terms, long from) {
         return terms.takeover() || !store.shared() ? from + terms.leaseNanos() : Hold.NEVER;
     }
 
-    private boolean isPast(long until, long now) {
-        return TableEntry.isPast(until, now, store.comparable());
+    private boolean isPast(long expiry, long now) {
+        return TableEntry.isPast(expiry, now, store.comparable());
     }
 
-    /** {@return when to look again} Of one whose clock does not compare, its until says nothing: it may be past, and we would look without a pause. */
-    private long momentAfter(long until) {
-        return TableEntry.isNever(until) || !store.comparable() ? Long.MAX_VALUE : until + A_MOMENT_NANOS;
+    /** {@return when to look again} Where clocks do not compare the expiry says nothing: it may be past, and we would look without a pause. */
+    private long momentAfter(long expiry) {
+        return TableEntry.isNever(expiry) || !store.comparable() ? Long.MAX_VALUE : expiry + A_MOMENT_NANOS;
     }
 
     private static RecordLocation locationOf(int seat) {

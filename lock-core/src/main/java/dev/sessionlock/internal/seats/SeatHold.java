@@ -14,15 +14,15 @@ final class SeatHold extends Hold {
     final LockStore.RecordFile recordFile;
     /** When it was acquired, as the record tells it, wall clock. */
     long createdAtMillis;
-    /** What the line says of the seat, if it is still ours. Read by {@link SeatEngine#reuse} on any thread. */
+    /** The expiry that we published last; the entry has it while the seat is ours. Read by {@link SeatEngine#reuse} on any thread. */
     volatile long published;
-    /** What it may say instead: the word of a publishing that a throwable broke off. */
+    /** The expiry that the entry may have instead, if a throwable interrupted a publishing. */
     long intended;
     /** The kernel has lost our byte, and another may have it: nothing of the seat is ours any more. */
     boolean byteLost;
-    /** Our byte is being taken again: as long as this is set, it may be anybody's. */
+    /** Our byte is being taken again: while this is set, it may be anybody's. */
     boolean retaking;
-    /** Another process drew the line's last token before ours. */
+    /** Another process drew the entry's last token before ours. */
     boolean wasOthers;
     /** Seat 1 only: our record also lies at x.lock, where the frozen owner's no longer was. */
     boolean atLock;
@@ -30,7 +30,7 @@ final class SeatHold extends Hold {
     boolean covering;
     /** The record is deleted, or will be by {@link SeatEngine#tidy}. */
     boolean recordSettled;
-    /** What went wrong with its line when it was last read or written; null if nothing did. Written on any thread. */
+    /** What went wrong when its table entry was last read or written; null if nothing did. Written on any thread. */
     volatile @Nullable String trouble;
 
     SeatHold(int seat, TableEntry entry, LockStore.RecordFile recordFile, Terms terms, long token, long createdAtMillis, long takenAt, long deadline,
@@ -42,10 +42,10 @@ final class SeatHold extends Hold {
         this.createdAtMillis = createdAtMillis;
     }
 
-    /** The line says of the seat what was published last. */
-    void notePublished(long until) {
-        intended = until;
-        published = until;
+    /** The entry has this expiry from now on. */
+    void notePublished(long expiry) {
+        intended = expiry;
+        published = expiry;
     }
 
     @Override
@@ -58,8 +58,8 @@ final class SeatHold extends Hold {
         };
     }
 
-    void leaseBegins(long now, long until) {
-        renewed(now, until);
+    void leaseBegins(long now, long deadline) {
+        renewed(now, deadline);
     }
 
     void usedBy(String thread, long token) {

@@ -13,13 +13,13 @@ import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * What to do about a record that lies in the way of one who has byte 0 and has looked (PROTOCOL.md, section 4). By then no
- * process of ours holds the lock as far as bytes and board say; the record is the second witness. "Gone" needs evidence.
+ * What to do about a record that is in the way of a process that has byte 0 and has looked (PROTOCOL.md, section 4). According to bytes and table, no
+ * process of ours holds the lock; the record is the second witness. "Gone" needs evidence.
  */
 final class StaleLockPolicy {
-    /** A stranger may be between creating its lock file and writing it. */
+    /** Another program may be between creating its lock file and writing it. */
     static final long TORN_MILLIS = 30_000;
-    /** So young, an empty file may be the lock of a stranger that creates its session only once it has the lock. */
+    /** An empty file younger than this may be the lock of a program that creates its session only once it has the lock. */
     private static final long YOUNG_MILLIS = 5_000;
 
     /** What to do. */
@@ -30,7 +30,7 @@ final class StaleLockPolicy {
     record Replace(String evidence, long token) implements Judgement {
     }
 
-    /** It may be alive: withdraw, and come again after so many nanoseconds. */
+    /** It may be alive: withdraw, and try again after so many nanoseconds. */
     record WaitFor(String why, long nanos) implements Judgement {
     }
 
@@ -51,8 +51,8 @@ final class StaleLockPolicy {
         LockContent content = found.content();
         if (content instanceof LockContent.Ours ours) {
             return ours(found, ours.record());
-        } else if (content instanceof LockContent.Foreign stranger) {
-            return foreign(stranger, terms);
+        } else if (content instanceof LockContent.Foreign foreign) {
+            return foreign(foreign, terms);
         } else if (content instanceof LockContent.Torn torn) {
             return torn(found, "a torn lock record (" + torn.why() + ")");
         } else if (content instanceof LockContent.Empty) {
@@ -62,10 +62,10 @@ final class StaleLockPolicy {
     }
 
     /**
-     * As {@link #judge}, but for one who does not want the lock: only what is proven dead is to be replaced. A record of ours whose lease
-     * is over while its process may live is left to who wants the lock, and waits for it.
+     * As {@link #judge}, for a caller that does not want the lock: only what is proven dead is replaced. If the lease of our record is over but its
+     * process may live, it is left to a process that waits for the lock.
      */
-    Judgement judgeDead(LockStore.Found found, boolean takeStrangers) {
+    Judgement judgeDead(LockStore.Found found, boolean takeForeign) {
         if (found.content() instanceof LockContent.Ours ours) {
             LockRecord record = ours.record();
             if (otherBoot(record)) {
@@ -76,7 +76,7 @@ final class StaleLockPolicy {
             return liveness.verdict() == Liveness.Verdict.DEAD ? new Replace(liveness.evidence(), record.token())
                     : new WaitFor(liveness.inWords(), 0);
         }
-        return judge(found, new Terms(0, true, 0, null, null, takeStrangers));
+        return judge(found, new Terms(0, true, 0, null, null, takeForeign));
     }
 
     private Judgement ours(LockStore.Found found, LockRecord record) {
@@ -109,7 +109,7 @@ final class StaleLockPolicy {
         return "a record without a kernel lock (its bytes were lost, or its holder is in another pid namespace): " + liveness.evidence();
     }
 
-    /** On a local disk another boot id is a reboot; on a network file system it may be another machine, alive. */
+    /** On a local disk another boot id means a reboot; on a network file system it may be another machine, alive. */
     private Judgement otherBoot(LockStore.Found found, LockRecord record) {
         if (store.shared()) {
             return new Replace("the machine has been restarted since", record.token());
@@ -130,8 +130,8 @@ final class StaleLockPolicy {
     }
 
     /**
-     * {@return whether a record's pid means the same process here} Only equal namespaces do. One that is not known is not equal: its process had no
-     * {@code /proc}, as in a container, or we have none. Both are unknown only where there are no namespaces.
+     * {@return whether a record's pid means the same process here} It does only in the same namespace. An unknown namespace is not equal: the process
+     * had no {@code /proc}, as in a container, or we have none. Both are unknown only where there are no namespaces.
      */
     static boolean hasOurPids(LockRecord record, ProcessIdentity self) {
         return Objects.equals(self.pidNamespace(), record.pidns());
@@ -145,12 +145,12 @@ final class StaleLockPolicy {
         return new Liveness(Liveness.Verdict.UNKNOWN, "pid " + record.pid() + " " + why);
     }
 
-    /** {@return whether start times can be compared} /proc shows them as the time namespace of the one who looks has them. */
+    /** {@return whether start times can be compared} /proc shows them by the clock of the reader's time namespace. */
     static boolean hasOurTimes(LockRecord record, ProcessIdentity self) {
         return Objects.equals(self.timeNamespace(), record.timens());
     }
 
-    /** A process of that pid lives; whether it is the holder, nobody can tell: only its absence is evidence. */
+    /** A process of that pid lives. Whether it is the holder, nobody can tell: only its absence is evidence. */
     static Liveness ofAnotherClock(Liveness liveness) {
         return liveness.verdict() != Liveness.Verdict.ALIVE ? liveness
                 : new Liveness(Liveness.Verdict.UNKNOWN, liveness.evidence() + "; the holder is of another time namespace, whose times do not compare");
@@ -179,8 +179,8 @@ final class StaleLockPolicy {
         return Terms.grace(record.leaseNanos());
     }
 
-    private Judgement foreign(LockContent.Foreign stranger, Terms terms) {
-        Liveness liveness = store.judge(stranger.pid(), stranger.startTicks(), null);
+    private Judgement foreign(LockContent.Foreign foreign, Terms terms) {
+        Liveness liveness = store.judge(foreign.pid(), foreign.startTicks(), null);
         if (liveness.verdict() == Liveness.Verdict.DEAD && terms.takeForeign()) {
             return new Replace("another program's lock, if it shares our pid namespace: " + liveness.evidence(), 0);
         }
@@ -201,15 +201,15 @@ final class StaleLockPolicy {
     }
 
     /**
-     * Whether the record of an owner whose bytes are held and whose until is past speaks against passing it over: the board may
-     * have been replaced by hand, and then its untils say nothing.
+     * {@return why a record speaks against a takeover, though its owner's byte is held and its expiry past; null if it does not} Somebody may have
+     * replaced the table by hand, and then its expiries say nothing.
      */
     @Nullable String objection(LockStore.@Nullable Found found) {
         if (found == null) {
             return null;
         }
-        if (found.content() instanceof LockContent.Foreign stranger) {
-            Liveness liveness = store.judge(stranger.pid(), stranger.startTicks(), null);
+        if (found.content() instanceof LockContent.Foreign foreign) {
+            Liveness liveness = store.judge(foreign.pid(), foreign.startTicks(), null);
             return liveness.verdict() == Liveness.Verdict.DEAD ? null : "another program's lock: " + liveness.evidence();
         }
         if (!(found.content() instanceof LockContent.Ours ours) || otherBoot(ours.record())) {
@@ -223,7 +223,7 @@ final class StaleLockPolicy {
         return kept || leaseLeft(found, ours.record()) > 0 ? "its record says that its lease runs" : null;
     }
 
-    /** {@return in words why an owner without an objection is passed over, though its byte is held: one that has died since had it before} */
+    /** {@return in words why an owner without an objection is taken over, though its byte was held: it may have died since} */
     String whyTakenOver(LockStore.@Nullable Found found) {
         if (found != null && found.content() instanceof LockContent.Ours ours && !otherBoot(ours.record())) {
             Liveness liveness = liveness(ours.record());

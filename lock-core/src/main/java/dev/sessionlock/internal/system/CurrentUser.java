@@ -6,7 +6,7 @@ import org.jetbrains.annotations.Nullable;
 /** The user of this process, as files see it. */
 public final class CurrentUser {
     private static final int ROOT = 0;
-    /** Null if it cannot be told. */
+    /** Null if unknown. */
     private static final @Nullable Integer ID = id();
 
     private CurrentUser() {
@@ -17,7 +17,7 @@ public final class CurrentUser {
         return rights == null ? null : rights.user();
     }
 
-    /** {@return whether its number is known; there is none without {@code /proc}} */
+    /** {@return whether its number is known; it is not without {@code /proc}} */
     public static boolean isKnown() {
         return ID != null;
     }
@@ -32,7 +32,7 @@ public final class CurrentUser {
         return ID == null ? "root".equals(System.getProperty("user.name")) : ID == ROOT;
     }
 
-    /** {@return whether what belongs to a user is this one's, or root's} Where nothing is known of this one: whether it may be. */
+    /** {@return whether a user is this one or root} If nothing is known of this one: whether it may be. */
     public static boolean trusts(@NotNull Object uid) {
         return uid.equals(ROOT) || is(uid) || ID == null && !isRoot();
     }

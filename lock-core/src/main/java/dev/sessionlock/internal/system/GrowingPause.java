@@ -4,8 +4,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * How long a loop rests after a round that failed, so that one that fails at once, again and again, does not burn a processor: 10 ms
- * after the first failure, twice as long after each further one, up to a second. A round that succeeds starts it anew. For one thread.
+ * How long a loop rests after a round that failed, so that a loop that fails again and again does not burn a processor: 10 ms after the first
+ * failure, twice as long after each further one, up to a second. A round that succeeds resets it. For one thread.
  */
 public final class GrowingPause {
     private static final long FIRST_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
@@ -14,12 +14,12 @@ public final class GrowingPause {
     private final long longest;
     private long next = FIRST_NANOS;
 
-    /** One of up to a second. */
+    /** A pause of up to a second. */
     public GrowingPause() {
         this(LONGEST_NANOS);
     }
 
-    /** @param longestNanos how long it grows, nanoseconds */
+    /** @param longestNanos the longest pause, nanoseconds */
     public GrowingPause(long longestNanos) {
         this.longest = longestNanos;
     }
@@ -36,7 +36,7 @@ public final class GrowingPause {
         return pause;
     }
 
-    /** A round failed: rests. Nothing cuts it short, neither an interrupt, which is left as it is, nor an unpark. Allocates nothing. */
+    /** A round failed: rests. Neither an interrupt, which stays pending, nor an unpark shortens it. Allocates nothing. */
     public void rest() {
         long until = System.nanoTime() + grow();
         boolean interrupted = false;

@@ -9,12 +9,14 @@ import java.util.function.LongPredicate;
 import org.jetbrains.annotations.NotNull;
 
 /**
- * What the kernel itself says it has locked, {@code /proc/locks} (proc(5)). A line reads
+ * The locks that the kernel shows in {@code /proc/locks} (proc(5)). Its lines:
+ *
  * <pre>
  * 1: POSIX  ADVISORY  WRITE 30522 fe:00:1048 2305843009213693952 2305843009213693952
  * 1: -&gt; POSIX  ADVISORY  WRITE 30523 fe:00:1048 2305843009213693952 2305843009213693952
  * </pre>
- * the second one being a process that waits. Holders of other pid namespaces are not shown, or with a pid of 0 or less.
+ *
+ * The second one is a process that waits. Holders of other pid namespaces are not shown, or with a pid of 0 or less.
  */
 public final class KernelLocks {
 
@@ -29,7 +31,7 @@ public final class KernelLocks {
      */
     public record KernelLock(long pid, long inode, long start, long end, boolean waiting) {
 
-        /** {@return whether a byte is among those that are locked} The kernel joins neighbouring locks of one process into one. */
+        /** {@return whether a byte is locked by this one} The kernel joins neighbouring locks of one process into one. */
         public boolean covers(long position) {
             return start <= position && position <= end;
         }
@@ -37,7 +39,7 @@ public final class KernelLocks {
 
     private final Path locks;
 
-    /** Those of this machine. */
+    /** The locks of this machine. */
     public KernelLocks() {
         this(Path.of("/proc/locks"));
     }
@@ -47,8 +49,8 @@ public final class KernelLocks {
     }
 
     /**
-     * Reads the locks on some files. By inode alone: for one and the same file btrfs and overlayfs show another device here than
-     * stat(2) does, and the bytes that are asked for are unlike anybody else's.
+     * Reads the locks on some files. By inode alone: for the same file btrfs and overlayfs show another device here than stat(2) does, and nobody
+     * else locks bytes at such positions.
      *
      * @return what the kernel says; empty if it does not say
      */
@@ -71,7 +73,7 @@ public final class KernelLocks {
         return Optional.of(entries);
     }
 
-    /** Reads one line by hand: the file may have ten thousand, and is read a few times a minute. */
+    /** Parses one line without a regular expression: the file may have ten thousand lines, and is read a few times a minute. */
     private static final class LineReader {
         private final byte[] text;
         private final int end;
@@ -109,7 +111,7 @@ public final class KernelLocks {
             }
         }
 
-        /** Moves behind the next word. {@return where it begins} */
+        /** Moves behind the next field. {@return where it begins} */
         private int word() {
             while (at < end && text[at] == ' ') {
                 at++;
@@ -133,7 +135,7 @@ public final class KernelLocks {
             return true;
         }
 
-        /** {@return the decimal number between a place and the end of the word; -1 if it is none} */
+        /** {@return the decimal number between a place and the end of the field; -1 if it is none} */
         private long number(int start) {
             boolean negative = start < at && text[start] == '-';
             long value = 0;

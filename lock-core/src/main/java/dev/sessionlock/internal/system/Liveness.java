@@ -7,7 +7,7 @@ import org.jetbrains.annotations.NotNull;
 /**
  * Whether a process lives, and how we know.
  *
- * @param verdict the verdict; only {@link ProbeVerdict#DEAD} is a licence to take what it left
+ * @param verdict the verdict; only {@link Verdict#DEAD} allows to take what it left
  * @param evidence one clause in words, such as {@code pid 30522 does not exist}
  * @param state the letter of its state, as proc(5) has it; 0 if unknown
  */
@@ -15,11 +15,11 @@ public record Liveness(@NotNull Verdict verdict, @NotNull String evidence, char 
 
     /** What is known. */
     public enum Verdict {
-        /** It exists, and it is the very process. */
+        /** It exists, and it is the same process. */
         ALIVE,
-        /** It is gone, by evidence. */
+        /** It is gone; there is evidence. */
         DEAD,
-        /** It cannot be told. */
+        /** Cannot be determined. */
         UNKNOWN
     }
 

@@ -6,7 +6,7 @@ import org.jetbrains.annotations.Nullable;
 import org.slf4j.Logger;
 
 /**
- * A logger through which nobody forges a line: whatever it is given, exceptions too, is made {@linkplain Printable printable} first. The last of the
+ * A logger that makes forged lines impossible: all that it is given, exceptions too, is made {@linkplain Printable printable} first. The last of the
  * values may be a throwable, as in SLF4J.
  */
 public final class Log {

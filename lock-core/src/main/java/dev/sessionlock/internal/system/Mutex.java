@@ -5,13 +5,16 @@ import java.util.concurrent.locks.ReentrantLock;
 /**
  * A lock that no throwable leaves locked.
  *
- * <p>The usual {@code lock.lock(); try { ... } finally { lock.unlock(); }} does, at the end of a stack: {@link ReentrantLock#lock} may use the pages that
- * the JVM keeps in reserve there (JEP 270), take the lock, and throw its {@link StackOverflowError} as it returns, which is before the {@code try};
- * and {@code unlock} may overflow in its turn. A lock of the whole process would then be a dead thread's, and everybody would wait for ever.
- * So here the taking is inside the {@code try}, and what was taken is counted. And it is taken only where there is room enough on the stack to give it back, which
- * takes more than to take it if another thread has to be woken.
+ * <p>The usual {@code lock.lock(); try { ... } finally { lock.unlock(); }} may leave it locked at the end of a stack. {@link ReentrantLock#lock} may
+ * use the pages that the JVM keeps in reserve there (JEP 270), take the lock, and throw its {@link StackOverflowError} as it returns, which is before
+ * the {@code try}; and {@code unlock} may overflow, too. A lock of the whole process would then belong to a dead thread, and everybody would wait for
+ * ever.
  *
- * <p>On the path of a JVM's first acquisition a lambda costs more than what it does, since each is linked at its first use. There the same is written out:
+ * <p>So here the lock is taken inside the {@code try}, and what was taken is counted. And it is taken only where the stack has enough room to give it
+ * back: that takes more than taking it, if another thread has to be woken.
+ *
+ * <p>On the path of a JVM's first acquisition a lambda costs more than the code in it, since each is linked at its first use. There the same is
+ * written out:
  *
  * <pre>{@code
  * int outer = mutex.depth();
@@ -24,7 +27,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * }</pre>
  */
 public final class Mutex {
-    /** For luck. */
+    /** An arbitrary limit. */
     private static final int TRIES = 8;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -32,16 +35,16 @@ public final class Mutex {
     /**
      * What is done while it is held.
      *
-     * @param <T> what comes of it
+     * @param <T> its result
      * @param <E> what it may throw
      */
     public interface Step<T, E extends Exception> {
-        /** {@return what comes of it} */
+        /** {@return its result} */
         T run() throws E;
     }
 
     /**
-     * What is done while it is held, and nothing comes of it.
+     * What is done while it is held, without a result.
      *
      * @param <E> what it may throw
      */
@@ -50,7 +53,7 @@ public final class Mutex {
         void run() throws E;
     }
 
-    /** Waits for it, and does something while it is held. By a thread that holds it already, too. */
+    /** Waits for it, and does something while it is held. Reentrant. */
     public <T, E extends Exception> T holding(Step<T, E> step) throws E {
         int outer = depth();
         try {
@@ -61,7 +64,7 @@ public final class Mutex {
         }
     }
 
-    /** {@return how often the calling thread holds it: what {@link #unlock} has to be told} */
+    /** {@return how often the calling thread holds it: the argument for {@link #unlock}} */
     public int depth() {
         return lock.getHoldCount();
     }
@@ -88,7 +91,7 @@ public final class Mutex {
     }
 
     /**
-     * Gives it back until it is held as often as before, whatever the taking has come to.
+     * Gives it back until it is held as often as before, whether or not taking it succeeded.
      *
      * @param outer what {@link #depth} was before
      */
@@ -106,7 +109,7 @@ public final class Mutex {
         }
     }
 
-    /** Waits for it, and does something while it is held. By a thread that holds it already, too. */
+    /** Waits for it, and does something while it is held. Reentrant. */
     public <E extends Exception> void locked(Action<E> action) throws E {
         int outer = depth();
         try {

@@ -6,7 +6,7 @@ import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 
-/** How many files this process may have open, and whether that many are. */
+/** How many files this process may have open, and whether the limit is reached. */
 public final class OpenFiles {
     private static final String LIMITS_LINE = "Max open files";
     /** Read once, early: when the descriptors have run out, it cannot be read any more. */
@@ -15,7 +15,7 @@ public final class OpenFiles {
     private OpenFiles() {
     }
 
-    /** {@return how many descriptors this process may have; negative if not known} To be called once before they run out. */
+    /** {@return how many descriptors this process may have; negative if not known} Call it once before they run out. */
     public static long limit() {
         return LIMIT;
     }
@@ -34,8 +34,8 @@ public final class OpenFiles {
     }
 
     /**
-     * {@return whether a failure to open something came of a lack of descriptors} Tried out, since the words of the system depend on its language, and a
-     * {@link FileNotFoundException} has nothing but words.
+     * {@return whether a failure to open something came of a lack of descriptors} Tried out, since the system's message depends on its language, and
+     * a {@link FileNotFoundException} has nothing but a message.
      */
     public static boolean ranOut(IOException failure) {
         boolean couldBe = failure.getClass() == FileNotFoundException.class || failure.getClass() == FileSystemException.class;

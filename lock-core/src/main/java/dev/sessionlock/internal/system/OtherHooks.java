@@ -17,34 +17,34 @@ import org.jetbrains.annotations.Nullable;
  * The shutdown hooks of the application, as one of the JVM's hooks sees them: whether any of them still works.
  *
  * <p>The JDK starts all hooks in one loop, and joins them after that ({@code Runtime.addShutdownHook}); it has no method that lists them. But the
- * kernel knows when each thread was started: those that were started within that loop are the hooks. A thread of the application that happens
- * to be started in those milliseconds is taken for one as well, which makes us wait too long rather than too short. Without {@code /proc} it is
- * not known which threads are hooks.
+ * kernel knows when each thread was started: those that were started within that loop are the hooks. A thread of the application that happens to be
+ * started in those milliseconds is taken for one as well, which makes us wait too long rather than too short. Without {@code /proc} it is not known
+ * which threads are hooks.
  *
  * <p>Used by one thread.
  */
 public final class OtherHooks {
     private static final Path TASKS = Path.of("/proc/self/task");
     private static final Path ME = Path.of("/proc/thread-self");
-    /** How much earlier than we another hook may have been started: the machine may be busy while the loop runs. In clock ticks of 10 ms. */
+    /** How much earlier than this hook another one may have been started: the machine may be busy while the loop runs. In clock ticks of 10 ms. */
     private static final long TICKS_BEFORE = 10;
     /** How long to wait for the end of the loop that starts the hooks. */
     private static final long LOOP_NANOS = TimeUnit.SECONDS.toNanos(2);
     /**
-     * Threads of the JVM, of this library (also of its other copies, which wait as we do), and those that deal with a signal, which wait for all
-     * hooks. The kernel cuts names after 15 bytes.
+     * Threads that are no hooks: those of the JVM, of this library (also of its other copies, which wait as we do), and those that handle a signal,
+     * which wait for all hooks. The kernel cuts names after 15 bytes.
      */
     private static final List<String> NO_HOOKS = List.of("sessionlock", "SIG", "C1 Compiler", "C2 Compiler", "GC Thread", "G1 ", "VM ", "JFR ",
             "Attach Listener", "Signal Dispatch", "Monitor Deflati", "Service Thread", "Common-Cleaner", "Notification Th");
 
-    /** By the number of their thread, when each was started; those that have ended are taken out. Null if it is not known. */
+    /** When each hook's thread was started; threads that have ended are removed. Null if unknown. */
     private final @Nullable Map<Path, Long> startedAt;
 
     private OtherHooks(@Nullable Map<Path, Long> startedAt) {
         this.startedAt = startedAt;
     }
 
-    /** {@return the hooks beside the thread that calls, which must be one of the JVM's hooks} Waits until all were started. */
+    /** {@return the hooks beside the calling thread, which must be one of the JVM's hooks} Waits until all were started. */
     public static OtherHooks ofThisHook() {
         Thread starter = awaitAllStarted();
         try {
@@ -145,7 +145,7 @@ public final class OtherHooks {
         return false;
     }
 
-    /** {@return whether a thread waits for the end of the JVM itself} It is within {@link System#exit}, and nothing it holds is closed by it. */
+    /** {@return whether a thread waits for the end of the JVM itself} It is inside {@link System#exit}, so it will not close what it holds. */
     public static boolean isExiting(Thread thread) {
         for (StackTraceElement frame : thread.getStackTrace()) {
             if (frame.getClassName().equals("java.lang.Shutdown")) {

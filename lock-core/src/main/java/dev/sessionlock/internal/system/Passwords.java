@@ -7,7 +7,7 @@ import org.jetbrains.annotations.Nullable;
 /** Keeps passwords out of messages. Drivers and data sources put whole addresses into theirs. */
 public final class Passwords {
     private static final String HIDDEN = "***";
-    /** {@code password=x}, as in an address or a list of properties; rather a letter too much than one of the password's. */
+    /** {@code password=x}, as in an address or a list of properties; hides rather a letter too much than shows one of the password's. */
     private static final Pattern PARAMETER = Pattern.compile("(?i)((?:password|passwd|pwd)\\s*=\\s*)[^&\\s]+");
     /** {@code //user:x@host}; a password may have a slash or an at sign. */
     private static final Pattern AUTHORITY = Pattern.compile("(//)[^\\s/@:'\"]*:[^\\s'\"]*@");
@@ -26,7 +26,7 @@ public final class Passwords {
     }
 
     /**
-     * {@return an exception whose text, and that of its causes, tells no password: the same one if that is so already}
+     * {@return an exception whose text, and that of its causes, shows no password: the same one if that is so already}
      *
      * @param password one that is known; null if none is
      */

@@ -5,12 +5,12 @@ import java.util.Locale;
 import org.jetbrains.annotations.NotNull;
 
 /**
- * Text that others wrote (a file's name, what a record says, a command line), made safe to show in a terminal, a log or a message. What could move
- * the cursor, begin a line, turn the direction of writing around or hide something becomes an escape such as <code>&#92;u001b</code>; ordinary
- * letters of all scripts stay. An escaped text escaped again stays as it is.
+ * Makes text that others wrote (a file's name, what a record says, a command line) safe to show in a terminal, a log or a message. A character that
+ * could move the cursor, begin a line, turn the direction of writing around or hide something becomes an escape such as <code>&#92;u001b</code>.
+ * Ordinary letters of all scripts stay. Escaping an escaped text changes nothing.
  *
- * <p>{@link dev.sessionlock.LockException}, {@link dev.sessionlock.LockReport} and {@link Log} apply it to whatever they are given, so that nobody has
- * to remember it there.
+ * <p>{@link dev.sessionlock.LockException}, {@link dev.sessionlock.LockReport} and {@link Log} apply it to all that they are given, so that their
+ * callers need not.
  */
 public final class Printable {
     private static final int ZERO_WIDTH_NON_JOINER = 0x200c; // both are part of ordinary names: Persian and Indic words, family emoji
@@ -47,12 +47,15 @@ public final class Printable {
         return begin == 0 ? text(text) : visible.append(text(text.substring(begin))).toString();
     }
 
-    /** {@return the throwable itself, or one that prints as it does, with escapes, if its message or that of one behind it needs them} */
+    /** {@return the throwable itself, or one that prints in the same way, with escapes, if its message or that of a cause needs them} */
     public static @NotNull Throwable throwable(@NotNull Throwable thrown) {
         return COPY.isInstance(thrown) ? thrown : PrintableCopy.ifNeeded(thrown);
     }
 
-    /** {@return a text as one word for a POSIX shell} Where it has what must not be shown, in the form <code>$'\033'</code> of bash, ksh and zsh. */
+    /**
+     * {@return a text as one word for a POSIX shell} If it has characters that must not be shown, in the form <code>$'\033'</code> of bash, ksh and
+     * zsh.
+     */
     public static @NotNull String shellWord(@NotNull String text) {
         if (isPlainWord(text)) {
             return text;
@@ -87,7 +90,7 @@ public final class Printable {
         return !text.isEmpty();
     }
 
-    /** Appends a character, or its escape, which is one in JSON and Java, too. */
+    /** Appends a character, or its escape, which is also valid in JSON and Java. */
     public static void append(@NotNull StringBuilder to, int codePoint) {
         if (isPrintable(codePoint)) {
             to.appendCodePoint(codePoint);
@@ -96,14 +99,14 @@ public final class Printable {
         }
     }
 
-    /** Appends a character's escape: of one beyond 16 bits, two. */
+    /** Appends a character's escape; two for one beyond 16 bits. */
     public static void appendEscaped(@NotNull StringBuilder to, int codePoint) {
         for (char c : Character.toChars(codePoint)) {
             to.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
         }
     }
 
-    /** {@return whether a character may be shown as it is} Half a character may not: it cannot be written as UTF-8. */
+    /** {@return whether a character may be shown as it is} Half a surrogate pair may not: it cannot be written as UTF-8. */
     public static boolean isPrintable(int codePoint) {
         if (codePoint < 0x7f) {
             return codePoint >= ' ';
@@ -116,7 +119,7 @@ public final class Printable {
         };
     }
 
-    /** {@return whether a character that is none yet will never be a letter} What else has no meaning yet may have got one since this JDK was made. */
+    /** {@return whether an unassigned character will never be a letter} Others that are unassigned may have got a meaning since this JDK was made. */
     private static boolean isReserved(int codePoint) {
         return (codePoint & 0xfffe) == 0xfffe || codePoint >= 0xfdd0 && codePoint <= 0xfdef // noncharacters
                 || codePoint == 0x2065 || codePoint >= 0xfff0 && codePoint <= 0xfff8 || codePoint >= 0xe0000 && codePoint <= 0xe0fff; // invisible

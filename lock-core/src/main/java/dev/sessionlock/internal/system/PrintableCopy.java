@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Stands in for a throwable whose message must not be shown as it is: prints as that one does, with a {@linkplain Printable printable} message, and so
- * do those behind it. The JDK's exceptions carry the names of files, and a stack trace prints them raw.
+ * Stands in for a throwable whose message must not be shown as it is: prints like the original, with a {@linkplain Printable printable} message, and
+ * so do its causes. The JDK's exceptions contain file names, and a stack trace prints them raw.
  */
 final class PrintableCopy extends Throwable {
     private static final long serialVersionUID = 1L;
@@ -30,7 +30,7 @@ final class PrintableCopy extends Throwable {
         }
     }
 
-    /** {@return the throwable itself, or a copy if its message, or that of one behind it, must not be shown as it is} */
+    /** {@return the throwable itself, or a copy if its message, or that of a cause, must not be shown as it is} */
     static Throwable ifNeeded(Throwable thrown) {
         for (Throwable each : withThoseBehind(thrown)) {
             if (!shown(each).equals(String.valueOf(each))) {
@@ -40,7 +40,7 @@ final class PrintableCopy extends Throwable {
         return thrown;
     }
 
-    /** Ours have lines of their own, and are printable line by line. */
+    /** Our own exceptions may have several lines, and are printable line by line. */
     private static String shown(Throwable thrown) {
         String said = String.valueOf(thrown);
         return thrown instanceof dev.sessionlock.LockException ? Printable.lines(said) : Printable.text(said);

@@ -6,8 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
- * Reads what the kernel shows under {@code /proc}. Not with {@code Files}: that goes through a channel, which fails on an interrupted
- * thread - and who we are, or whether a holder lives, must not look unknown because somebody interrupted the thread that asks.
+ * Reads files under {@code /proc}. Not with {@code Files}: that uses a channel, which fails on an interrupted thread. Our own identity, or whether a
+ * holder lives, must not look unknown because somebody interrupted the thread that asks.
  */
 final class ProcFile {
 

@@ -10,7 +10,7 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * Who this process is, so that another process can tell later whether it still lives.
+ * The identity of this process, so that another process can tell later whether it still lives.
  *
  * @param pid the process id, in our own pid namespace
  * @param startTicks when it started, in clock ticks since boot; -1 where there is no {@code /proc}
@@ -31,9 +31,9 @@ public record ProcessIdentity(
         @NotNull String host,
         boolean seesItselfInProc) {
 
-    /** Of {@code /proc/self/status}, since Linux 4.1: our pid in each namespace that we are in, from the outermost on that /proc knows. */
+    /** In {@code /proc/self/status}, since Linux 4.1: our pid in each namespace that we are in, from the outermost that this /proc knows. */
     private static final String PIDS = "\nNSpid:";
-    /** Of {@code /proc/stat}, in seconds since 1970. */
+    /** In {@code /proc/stat}, in seconds since 1970. */
     private static final String BOOT_TIME = "\nbtime ";
     /** USER_HZ is 100 on all processors that run Java. */
     private static final long MILLIS_A_TICK = 10;
@@ -50,7 +50,7 @@ public record ProcessIdentity(
     private static ProcessIdentity read(Path proc) {
         ProcessStat stat = ownStat(proc);
         long pid = ownPid(proc);
-        // A /proc that was mounted for another pid namespace calls us by another number: what it says of pids is not about ours.
+        // A /proc that was mounted for another pid namespace shows us with another number: its pids are not those of our namespace.
         boolean ours = stat != null && stat.pid() == pid;
         return new ProcessIdentity(
                 pid,
@@ -64,8 +64,8 @@ public record ProcessIdentity(
     }
 
     /**
-     * {@return our pid in our own namespace} Whatever namespace /proc was mounted for, the last of these numbers is that one. The JDK knows it as well, but makes
-     * ready to run other programs when it is asked: a fifth of what a JVM's first acquisition takes besides the loading of classes.
+     * {@return our pid in our own namespace} Whatever namespace /proc was mounted for, it is the last of these numbers. The JDK knows it as well, but
+     * when asked, it prepares to run other programs: that takes a fifth of a JVM's first acquisition, class loading apart.
      */
     private static long ownPid(Path proc) {
         try {
@@ -76,12 +76,12 @@ public record ProcessIdentity(
                 return Long.parseLong(pids.substring(pids.lastIndexOf('\t') + 1));
             }
         } catch (IOException | NumberFormatException | StringIndexOutOfBoundsException e) {
-            // no /proc, or one that says it otherwise
+            // no /proc, or one in another form
         }
         return ProcessHandle.current().pid();
     }
 
-    /** As {@link ProcessHandle.Info#startInstant} reckons it on Linux. */
+    /** Computed as {@link ProcessHandle.Info#startInstant} does it on Linux. */
     private static @Nullable Instant started(Path proc, long ticks) {
         try {
             String stat = ProcFile.text(proc.resolve("stat"));

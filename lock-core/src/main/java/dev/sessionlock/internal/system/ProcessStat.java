@@ -14,7 +14,7 @@ import org.jetbrains.annotations.Nullable;
 record ProcessStat(long pid, char state, long startTicks) {
     private static final int START_TIME = 22;
 
-    /** Reads one; throws {@link java.io.FileNotFoundException} if there is no such process or it may not be looked at. */
+    /** Reads a stat file; throws {@link java.io.FileNotFoundException} if there is no such process or it may not be looked at. */
     static ProcessStat read(Path stat) throws IOException {
         ProcessStat parsed = parse(ProcFile.text(stat));
         if (parsed == null) {
@@ -31,7 +31,7 @@ record ProcessStat(long pid, char state, long startTicks) {
         if (open < 1 || close < open) {
             return null;
         }
-        String[] fields = line.substring(close + 1).trim().split(" "); // one space each, and no regular expression
+        String[] fields = line.substring(close + 1).trim().split(" "); // fields are separated by one space; no regular expression
         try {
             long pid = Long.parseLong(line.substring(0, open).trim());
             return new ProcessStat(pid, fields[0].charAt(0), Long.parseLong(fields[START_TIME - 3]));

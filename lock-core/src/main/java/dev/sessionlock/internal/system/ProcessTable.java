@@ -16,9 +16,9 @@ import java.util.Optional;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
-/** Tells whether another process of this pid namespace lives. "Gone" needs evidence; whatever cannot be told is unknown. */
+/** Tells whether another process of this pid namespace lives. "Gone" needs evidence; what cannot be determined is unknown. */
 public final class ProcessTable {
-    /** Start times by wall clock differ by as much between two readings, where there are no ticks to compare. */
+    /** Two readings of a start time by wall clock may differ by this much, where there are no ticks to compare. */
     private static final Duration START_TOLERANCE = Duration.ofSeconds(2);
 
     private static final boolean LINUX = System.getProperty("os.name", "").startsWith("Linux");
@@ -26,7 +26,7 @@ public final class ProcessTable {
     private final Path proc;
     private final boolean ours;
     private final boolean linux;
-    /** What has been asked and answered before; null if each question is a new look. */
+    /** Earlier answers; null if each question is a new look. */
     private final @Nullable Map<Asked, Liveness> answers;
 
     private record Asked(long pid, long startTicks, @Nullable Instant started) {
@@ -115,12 +115,15 @@ public final class ProcessTable {
         }
     }
 
-    /** The JDK's {@link ProcessHandle} reads {@code /proc} as well on Linux: there it finds nobody, and that is no evidence. */
+    /** On Linux the JDK's {@link ProcessHandle} reads {@code /proc} as well: there it finds no process, and that is no evidence. */
     private static Liveness withoutProc(long pid) {
         return Liveness.unknown("pid " + pid + " cannot be looked up: there is no /proc here");
     }
 
-    /** With hidepid the living look absent as well; then process 1 does, too. And {@code /proc} may have been hidden since we saw ourselves there. */
+    /**
+     * With hidepid living processes look absent, too; then process 1 does as well. And {@code /proc} may have been hidden since we saw ourselves
+     * there.
+     */
     private Liveness absent(long pid) {
         if (!Files.exists(proc.resolve("self"))) {
             return withoutProc(pid);
@@ -135,8 +138,8 @@ public final class ProcessTable {
     }
 
     /**
-     * The main thread of a process may have ended before the others: then it shows as a zombie, and lives. A thread that ends while
-     * we look says nothing of the others.
+     * The main thread of a process may have ended before the others: then the process shows as a zombie, and lives. A thread that ends while we look
+     * says nothing about the others.
      */
     private static boolean hasLivingThread(Path process) throws IOException {
         try (DirectoryStream<Path> tasks = Files.newDirectoryStream(process.resolve("task"))) {
@@ -181,7 +184,7 @@ public final class ProcessTable {
         if (started != null && start.isPresent() && Duration.between(started, start.get()).abs().compareTo(START_TOLERANCE) > 0) {
             return Liveness.dead("pid " + pid + " is another process now: it started at " + start.get() + ", the holder at " + started);
         }
-        // A zombie looks alive here (ProcessHandle.isAlive says true of one); its lease will run out.
+        // A zombie looks alive here (ProcessHandle.isAlive returns true for one); its lease will end.
         return Liveness.alive("pid " + pid + " exists", (char) 0);
     }
 }

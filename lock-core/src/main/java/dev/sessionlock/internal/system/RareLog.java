@@ -6,9 +6,9 @@ import java.util.function.LongSupplier;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * Logs one kind of trouble that may come again and again: the first time at once, then at most once in 30 s, with the number of times
- * that were left out. Its methods never throw, not even if the logger does: they are called where a throwable would end a thread that
- * every lock depends on. Thread-safe.
+ * Logs one kind of failure that may come again and again: the first time at once, then at most once in 30 s, with the number of messages that were
+ * left out. Its methods never throw, not even if the logger does: they are called where a throwable would end a thread that every lock depends on.
+ * Thread-safe.
  */
 public final class RareLog {
     private static final long PAUSE_SECONDS = 30;
@@ -28,7 +28,7 @@ public final class RareLog {
         this(log, what, null);
     }
 
-    /** @param nanoTime what to go by instead of the machine's clock */
+    /** @param nanoTime used instead of the machine's clock */
     RareLog(Log log, String what, @Nullable LongSupplier nanoTime) {
         this.log = log;
         this.what = what;

@@ -12,12 +12,12 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * What a person has to know of a process to end it, or to start its program again. As far as {@code /proc} tells.
+ * What a person has to know of a process to end it, or to start its program again. As far as {@code /proc} shows it.
  *
  * @param pid its id
- * @param commandLine its command line, shortened, without control characters; null if it is not told
- * @param user who runs it; null if it is not told
- * @param supervisor what starts it again; null if nothing is seen that does
+ * @param commandLine its command line, shortened, without control characters; null if unknown
+ * @param user the user who runs it; null if unknown
+ * @param supervisor what starts it again; null if no such thing is seen
  */
 public record RunningProgram(long pid, @Nullable String commandLine, @Nullable String user, @Nullable Supervisor supervisor) {
     private static final int LONGEST = 60;
@@ -34,7 +34,7 @@ public record RunningProgram(long pid, @Nullable String commandLine, @Nullable S
      * @param ofUser the number of the user whose own systemd runs it; null if the system's does
      */
     public record Service(@NotNull String unit, @Nullable String ofUser) implements Supervisor {
-        /** Services in which programs run that they do not start again. */
+        /** Services that run programs and do not start them again. */
         private static final Set<String> OTHERS_HOSTS = Set.of("cron", "crond", "cronie", "anacron", "atd", "ssh", "sshd", "docker", "containerd",
                 "podman", "crio", "kubelet", "supervisor", "supervisord", "tmux", "screen", "dbus", "init");
     }
@@ -52,7 +52,7 @@ public record RunningProgram(long pid, @Nullable String commandLine, @Nullable S
     private static final Pattern USERS = Pattern.compile("/user@(\\d+)\\.service/(.*)");
     private static final Pattern CONTAINER = Pattern.compile("/(?:(docker)[-/]|(libpod)-)([0-9a-f]{64})(?:\\.scope)?(?:/.*)?$");
 
-    /** {@return what is told of a process of this pid namespace} */
+    /** {@return what is known of a process of this pid namespace} */
     public static @NotNull RunningProgram of(long pid) {
         Path process = PROC.resolve(Long.toString(pid));
         return new RunningProgram(pid, commandLine(text(process.resolve("cmdline"))), user(process),
@@ -75,13 +75,13 @@ public record RunningProgram(long pid, @Nullable String commandLine, @Nullable S
         }
     }
 
-    /** Any process may call itself as it likes: what a shell or a terminal would heed is left out. */
+    /** Any process may call itself as it likes: characters that a shell or a terminal would interpret are left out. */
     static @Nullable String commandLine(String arguments) {
         String line = arguments.replace('\0', ' ').strip().replaceAll("[\\p{C}\\p{Zl}\\p{Zp}]", "?");
         return line.isEmpty() ? null : line.length() <= LONGEST ? line : line.substring(0, LONGEST).strip() + "...";
     }
 
-    /** {@return what {@code /proc/<pid>/cgroup} tells; null if it names nothing that would start the program again} */
+    /** {@return the supervisor named in {@code /proc/<pid>/cgroup}; null if it names nothing that would start the program again} */
     static @Nullable Supervisor supervisor(String cgroup) {
         for (String line : cgroup.split("\n")) {
             String[] fields = line.split(":", 3); // the number of the hierarchy, its controllers, the path

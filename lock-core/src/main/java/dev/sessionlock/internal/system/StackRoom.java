@@ -1,25 +1,25 @@
 package dev.sessionlock.internal.system;
 
 /**
- * Makes sure, before anything is begun, that the stack has room for what is about to be called. A {@link StackOverflowError} in the middle of the JDK's
- * {@code tryLock} would leave its table of locks in disorder; one in {@link java.util.concurrent.locks.ReentrantLock#lock} a lock that nobody gives
- * back; and one in the linking of a lambda or in the loading of a class would make that code fail for ever (JLS 12.4.2, JVMS 5.4.3.6). An
- * overflow that comes here, at the entrance, has changed nothing.
+ * Makes sure, before anything is begun, that the stack has room for what is about to be called. A {@link StackOverflowError} in the middle of the
+ * JDK's {@code tryLock} would leave its table of locks inconsistent. One in {@link java.util.concurrent.locks.ReentrantLock#lock} would leave a lock
+ * that nobody gives back. One in the linking of a lambda or in the loading of a class would make that code fail for ever (JLS 12.4.2, JVMS 5.4.3.6).
+ * An overflow in here, at the entrance, has changed nothing.
  */
 public final class StackRoom {
     /** Some 80 KB interpreted: classes are loaded and lambdas linked at the first calls. */
     private static final int COLD_FRAMES = 800;
     private static final int COLD_CALLS = 200;
-    /** Some 40 KB interpreted and 7 KB compiled. What is called may still be interpreted when this is compiled. */
+    /** Some 40 KB interpreted and 7 KB compiled. The code called may still be interpreted when this is compiled. */
     private static final int WARM_FRAMES = 400;
     private static final int WARM_CALLS = 50_000;
-    /** Some 4 KB compiled, as all is by then, or 20 KB: twice what an acquisition needs. A tenth of a microsecond. */
+    /** Some 4 KB compiled, as all code is by then, or 20 KB interpreted: twice what an acquisition needs. Costs a tenth of a microsecond. */
     private static final int FRAMES = 200;
 
-    /** Some 2 KB compiled: several times what the giving back of a lock needs, be it interpreted. */
+    /** Some 2 KB compiled: several times what giving back a lock needs, even if that is interpreted. */
     private static final int LITTLE_FRAMES = 100;
 
-    /** How many calls there have been, about: threads may overwrite each other's counts. */
+    /** The approximate number of calls: threads may overwrite each other's counts. */
     private static int calls;
 
     private StackRoom() {
@@ -50,7 +50,7 @@ public final class StackRoom {
     }
 
     /**
-     * As {@link #require}, for something small that must be undone again, and to undo it may take more stack than to do it.
+     * As {@link #require}, for a small step that must be undone again: undoing it may take more stack than doing it.
      *
      * @throws StackOverflowError if there is not enough room
      */

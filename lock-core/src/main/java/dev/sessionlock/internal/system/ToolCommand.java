@@ -3,8 +3,8 @@ package dev.sessionlock.internal.system;
 import org.jetbrains.annotations.NotNull;
 
 /**
- * How a person starts the operator's tool, as advice says it: in the tool itself, as it was started; in the library, which doesn't know where the tool
- * is, {@value #ANYWHERE}.
+ * How a person starts the operator's tool, as advice words it: in the tool itself, as it was started; in the library, which does not know where the
+ * tool is, {@value #ANYWHERE}.
  */
 public final class ToolCommand {
     /** How it is started by its jar, wherever that is. */
@@ -16,7 +16,7 @@ public final class ToolCommand {
     private ToolCommand() {
     }
 
-    /** Notes that this process is the tool, started by a launcher. */
+    /** Called if this process is the tool, started by a launcher. */
     public static void isLauncher(@NotNull String path) {
         command = Printable.shellWord(path);
         launched = true;
@@ -27,7 +27,7 @@ public final class ToolCommand {
         return launched;
     }
 
-    /** Notes that this process is the tool, started from its jar. */
+    /** Called if this process is the tool, started from its jar. */
     public static void isJar(@NotNull String path) {
         command = "java -jar " + Printable.shellWord(path);
     }

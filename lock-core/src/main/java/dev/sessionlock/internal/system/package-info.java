@@ -1,5 +1,5 @@
 /**
- * The system floor: who this process is, whether another one lives, what time it is, what the kernel says it has locked. It knows
- * nothing of locks on session files.
+ * The system floor: who this process is, whether another one lives, what time it is, what the kernel says it has locked. It knows nothing of locks on
+ * session files.
  */
 package dev.sessionlock.internal.system;
