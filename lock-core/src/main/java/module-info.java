@@ -1,12 +1,11 @@
 /**
- * The session lock. A user of it needs {@code slf4j-api} and nothing else; picocli is for the operator's tool alone.
+ * The session lock. A user of it needs {@code slf4j-api} and nothing else. The operator's tool is compiled with it, but is in a jar of its own.
  */
 module dev.sessionlock {
     requires org.slf4j;
     requires static org.jetbrains.annotations;
     requires static java.sql;
     requires static jdk.jfr;
-    requires static info.picocli;
 
     exports dev.sessionlock;
     exports dev.sessionlock.spi;
@@ -15,6 +14,4 @@ module dev.sessionlock {
     exports dev.sessionlock.internal.directory to dev.sessionlock.testkit;
     exports dev.sessionlock.internal.seats to dev.sessionlock.testkit;
     exports dev.sessionlock.internal.threads to dev.sessionlock.testkit;
-
-    opens dev.sessionlock.cli to info.picocli;
 }

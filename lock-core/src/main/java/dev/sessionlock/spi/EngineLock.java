@@ -169,7 +169,7 @@ public interface EngineLock {
     /** Asks the holder of a token to let go: its {@link #check} will say so. */
     void askForRelease(long token) throws IOException;
 
-    /** Takes back what {@link #askForRelease} asked. {@return whether nobody had heard it} */
+    /** Takes back what {@link #askForRelease} asked. Tells whether the holder had not heard it yet. */
     boolean withdrawAsking(long token) throws IOException;
 
     // ---- waiting ----

@@ -80,7 +80,7 @@ public abstract non-sealed class Hold implements AcquireResult {
         return thread;
     }
 
-    /** {@return whether the record tells who has it now; if not, {@link LockEngine#renew} makes it so} */
+    /** {@return whether the record tells who has it now; if not, {@link EngineLock#renew} makes it so} */
     public final boolean isRecorded() {
         return recorded == token;
     }

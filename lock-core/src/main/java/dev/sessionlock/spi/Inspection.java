@@ -6,7 +6,7 @@ import org.jetbrains.annotations.NotNull;
 /**
  * What a look at a lock has shown.
  *
- * @param where which lock
+ * @param id which lock
  * @param report what there is to say about it
  * @param leftover something that a dead owner may have left lies there, whatever the report says
  * @param isComplete whether what lies there is no longer being written, if it is torn

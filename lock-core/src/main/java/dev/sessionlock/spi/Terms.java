@@ -10,7 +10,7 @@ import org.jetbrains.annotations.Nullable;
  * @param maxHoldMillis how long it may be held; negative if for ever
  * @param thread the taker's name
  * @param purpose what for; null if not said
- * @param takeStrangers for locks on files: whether another program's lock may be replaced when its process is gone
+ * @param takeForeign for locks on files: whether another program's lock may be replaced when its process is gone
  */
 public record Terms(
         long leaseNanos, boolean takeover, long maxHoldMillis, @Nullable String thread, @Nullable String purpose, boolean takeForeign) {
