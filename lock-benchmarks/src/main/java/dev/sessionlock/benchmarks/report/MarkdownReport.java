@@ -27,7 +27,7 @@ final class MarkdownReport {
      *
      * @param machine where it was measured
      * @param command what was typed
-     * @param chart the link to the picture, as seen from the README
+     * @param chart the link to the picture, as seen from the document
      */
     static String of(Findings findings, String machine, String command, String chart) {
         MarkdownReport report = new MarkdownReport(findings);
