@@ -36,17 +36,20 @@ class DocumentsTest {
     private static final Pattern TYPE = Pattern.compile("@?([A-Z][A-Za-z]*[a-z][A-Za-z]*)((?:\\.\\w+)*)(?:\\(.*\\))?");
     private static final Pattern DECLARATION = Pattern.compile("\\b(?:class|interface|enum|record)\\s+([A-Z]\\w*)");
     /** Types of others that the documents speak of. */
-    private static final Set<String> OF_OTHERS = Set.of("SpringBoot", "FileLockNamedLockFactory", "NativeFSLockFactory", "LockFile");
+    private static final Set<String> OF_OTHERS = Set.of("GuardedBy", "SpringBoot", "FileLockNamedLockFactory", "NativeFSLockFactory", "LockFile");
 
     private static final Map<String, String> SOURCES = new HashMap<>();
     private static final Set<String> TEST_LINES = new HashSet<>();
     private static final Set<String> OF_THE_JDK = new HashSet<>();
+    private static final Set<String> FILE_NAMES = new HashSet<>();
 
     @BeforeAll
     static void read() throws IOException {
         for (String module : MODULES) {
             try (Stream<Path> files = Files.walk(ROOT.resolve(module).resolve("src"))) {
-                for (Path file : files.filter(each -> each.toString().endsWith(".java")).toList()) {
+                List<Path> all = files.toList();
+                all.forEach(each -> FILE_NAMES.add(each.getFileName().toString()));
+                for (Path file : all.stream().filter(each -> each.toString().endsWith(".java")).toList()) {
                     String text = Files.readString(file);
                     Matcher types = DECLARATION.matcher(text);
                     while (types.find()) {
@@ -83,7 +86,7 @@ class DocumentsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"README.md", "lock-core/README.md", "lock-testkit/README.md", "lock-benchmarks/README.md"})
+    @ValueSource(strings = {"README.md", "lock-core/README.md", "lock-core/PROTOCOL.md", "lock-testkit/README.md", "lock-benchmarks/README.md"})
     void whatIsNamedExists(String document) throws IOException {
         List<String> missing = new ArrayList<>();
         SPAN.matcher(prose(document)).results().map(each -> each.group(1)).distinct().forEach(name -> {
@@ -131,7 +134,7 @@ class DocumentsTest {
     private static boolean isFile(String document, String name) {
         Path here = ROOT.resolve(document).getParent();
         return Stream.of(here, ROOT, here.resolve("src/main/java"), here.resolve("src/main/resources"), here.resolve("src/test/java"))
-                .anyMatch(place -> Files.exists(place.resolve(name))) || SOURCES.containsKey(name.replaceFirst("\\.java$", ""));
+                .anyMatch(place -> Files.exists(place.resolve(name))) || FILE_NAMES.contains(name);
     }
 
     /** What has one capital letter may be a word. A type's member must be named in the type's source. */
