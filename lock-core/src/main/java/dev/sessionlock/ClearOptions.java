@@ -6,14 +6,14 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * How {@link SessionLocks#clear} is to go about it. Immutable; each {@code with…} returns a changed copy.
+ * How {@link SessionLocks#clear} works. Immutable. Each {@code with…} method returns a changed copy.
  *
  * <pre>{@code
  * ClearOptions options = ClearOptions.forReal().withToken(report.owner().token()).withTimeout(Duration.ofSeconds(20));
  * }</pre>
  */
 public final class ClearOptions {
-    /** A tick of the holder's keeper (1 s), its {@code revokeGrace} (2 s unless it chose another), and some room for a busy machine. */
+    /** The time until the holder notices (1 s), its {@code revokeGrace} (2 s by default), and a reserve for a busy machine. */
     static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(6);
     private static final Duration LONGEST_TIMEOUT = Duration.ofHours(1);
 
@@ -35,7 +35,7 @@ public final class ClearOptions {
         return DRY_RUN;
     }
 
-    /** {@return options that clear in earnest} */
+    /** {@return options that really clear} */
     public static @NotNull ClearOptions forReal() {
         return FOR_REAL;
     }
@@ -45,18 +45,18 @@ public final class ClearOptions {
         return dry;
     }
 
-    /** {@return the token of the living holder that is to be asked to let go; empty if none is} */
+    /** {@return the token of the living holder to ask; empty if no holder is asked} */
     public @NotNull OptionalLong token() {
         return token == null ? OptionalLong.empty() : OptionalLong.of(token);
     }
 
-    /** {@return for how long a holder that was asked is waited for} */
+    /** {@return how long to wait for a holder that was asked} */
     public @NotNull Duration timeout() {
         return timeout;
     }
 
     /**
-     * Means one hold exactly: if it is alive its holder is asked to let go; if the lock is another's by now, nothing is done.
+     * Names exactly one holder. If that holder is alive, it is asked to release the lock. If somebody else holds the lock now, nothing is done.
      *
      * @param token the fencing token, as a {@link LockReport} names it
      */
@@ -65,7 +65,7 @@ public final class ClearOptions {
     }
 
     /**
-     * For how long a holder that was asked is waited for.
+     * Sets how long to wait for a holder that was asked.
      *
      * @param timeout 0 to 1 hour; 6 s by default
      * @throws IllegalArgumentException if it is outside

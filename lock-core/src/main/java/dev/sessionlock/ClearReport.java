@@ -4,22 +4,22 @@ import java.util.Objects;
 import org.jetbrains.annotations.NotNull;
 
 /**
- * What {@link SessionLocks#clear} has done about one lock.
+ * What {@link SessionLocks#clear} did about one lock.
  *
- * @param lock what was known of it before; its evidence begins with what was done and why, its advice says what to do now
- * @param outcome what has become of it
+ * @param lock what was known about the lock before. Its evidence begins with what was done and why. Its advice says what to do now
+ * @param outcome what happened to the lock
  */
 public record ClearReport(@NotNull LockReport lock, @NotNull Outcome outcome) {
 
-    /** What has become of a lock. */
+    /** What happened to a lock. */
     public enum Outcome {
-        /** Its owner was dead, and what he left was removed. */
+        /** Its owner was dead, and what the owner left was removed. */
         CLEARED,
-        /** In a dry run: it would be cleared, or its holder would be asked. */
+        /** In a dry run: the lock would be cleared, or its holder would be asked. */
         WOULD_CLEAR,
-        /** Its holder was alive, was asked, and has let go. */
+        /** Its holder was alive, was asked, and released the lock. */
         RELEASED,
-        /** Nothing was done: it is alive or may be, it is not a lock, or its holder did not let go. */
+        /** Nothing was done: its owner lives or may live, it is not a lock, or its holder did not release it. */
         REFUSED
     }
 

@@ -6,12 +6,12 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * A lock could not be taken or kept. The message is written for the person who has to act: what happened, to which file, and
- * what to do next. The subtypes tell the cases that programs treat apart.
+ * A lock could not be acquired or kept. The message is written for the person who has to act. It says what happened, to which file, and what to do next.
+ * Programs distinguish the cases by the subtypes.
  *
- * <p>It may be shown and logged as it is: what files' names, records and other processes have put into the message, or into that of its cause, cannot
- * move a cursor or begin a line; control characters and the like are escapes such as <code>&#92;u001b</code>. A cause that would print otherwise is
- * replaced by one that prints as it did, with escapes.
+ * <p>The exception may be shown and logged as it is. Its message, and that of its cause, can contain text from file names, records and other processes. That
+ * text cannot move a cursor or begin a line: control characters and the like are escaped, such as <code>&#92;u001b</code>. If a cause would print them,
+ * a copy replaces it that prints the same with escapes.
  */
 public class LockException extends IOException {
     private static final long serialVersionUID = 1L;
@@ -25,16 +25,16 @@ public class LockException extends IOException {
 
     /**
      * @param message what happened and what to do
-     * @param cause what the system said; null if nothing
+     * @param cause what the system reported; null if nothing
      */
     public LockException(@NotNull String message, @Nullable Throwable cause) {
         this(message, cause, false);
     }
 
     /**
-     * For a message of several lines, each of which begins as its author wants it.
+     * For a message of several lines.
      *
-     * @param severalLines says so
+     * @param severalLines whether line breaks of the message are kept
      */
     LockException(@NotNull String message, @Nullable Throwable cause, boolean severalLines) {
         super(severalLines ? Printable.lines(message) : Printable.text(message), printable(cause));

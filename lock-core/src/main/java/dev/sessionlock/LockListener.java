@@ -6,12 +6,14 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * Told what happens to the locks of a {@link SessionLocks}, for metrics and alerts. Every method does nothing by default.
+ * Hears what happens to the locks of a {@link SessionLocks}, for metrics and alerts. Every method does nothing by default.
  *
- * <p>Calls come on the {@linkplain SessionLocks.Builder#executor executor}, never under a lock of ours and never on the
- * keeper's thread, so a slow listener delays nobody; they come one after the other, from changing threads and a moment late. One that
- * throws is logged and harms nothing. One that is slower than its locks loses events: some 65,000 wait at most, and those of acquisitions and
- * releases are dropped first; {@link LockStats#dropped} counts them. What an executor refuses is offered to it again for five seconds.
+ * <p><b>Threads.</b> The calls come on the {@linkplain SessionLocks.Builder#executor executor}. They never come under a lock of the library, and never on the
+ * thread that renews the leases, so a slow listener delays nobody. They come one after the other, from changing threads and a moment late.
+ *
+ * <p><b>Failures.</b> If a listener throws, the library logs that, and nothing else happens. If it is slower than its locks, it loses events. At most some
+ * 65,000 events wait. The library drops acquisitions and releases first. {@link LockStats#dropped} counts all lost events. If the executor refuses a call, the
+ * library offers it again for five seconds.
  *
  * <pre>{@code
  * SessionLocks locks = SessionLocks.builder().listener(new LockListener() {
@@ -24,12 +26,12 @@ import org.jetbrains.annotations.Nullable;
 public interface LockListener {
 
     /**
-     * What all the calls tell.
+     * What every call has.
      *
      * @param name the lock's name
-     * @param lockFile where its record lies; null if the engine has no files
-     * @param token the fencing token; 0 where none was drawn
-     * @param elapsed see the method
+     * @param lockFile the path of its record; null if the engine has no files
+     * @param token the fencing token; 0 if there is none
+     * @param elapsed a duration; each method says which
      */
     record Event(@NotNull String name, @Nullable Path lockFile, long token, @NotNull Duration elapsed) {
     }
@@ -37,13 +39,13 @@ public interface LockListener {
     /**
      * A handle was given out.
      *
-     * @param event {@code elapsed}: how long it was waited for
+     * @param event {@code elapsed}: how long the acquisition waited
      */
     default void acquired(@NotNull Event event) {
     }
 
     /**
-     * An acquisition could not be served at once and begins to wait, or gives up if its timeout is zero.
+     * An acquisition did not get the lock at once. It begins to wait, or gives up if its timeout is zero.
      *
      * @param event {@code elapsed}: zero; no token
      */
@@ -51,16 +53,16 @@ public interface LockListener {
     }
 
     /**
-     * An acquisition gave up at its timeout, and its caller is thrown the same exception. Not told of {@code tryAcquire}, which does not wait.
+     * An acquisition gave up at its timeout. Its caller gets the same exception. There is no such call for {@code tryAcquire}, which does not wait.
      *
      * @param event {@code elapsed}: how long it waited; no token
-     * @param why who held the lock then ({@link LockTimeoutException#report()}), and what to do
+     * @param why who held the lock at that time ({@link LockTimeoutException#report()}), and what to do
      */
     default void timedOut(@NotNull Event event, @NotNull LockTimeoutException why) {
     }
 
     /**
-     * A handle that held to the end was closed.
+     * A handle was closed, and was not lost before.
      *
      * @param event {@code elapsed}: how long it was held
      */
@@ -77,10 +79,10 @@ public interface LockListener {
     }
 
     /**
-     * A lock was taken over from an owner that is dead, frozen past its lease, or left a torn record.
+     * A lock was taken over. Its former owner is dead, is frozen past its lease, or left a torn record.
      *
      * @param event {@code elapsed}: zero; the token is the new holder's
-     * @param evidence why the former owner does not count any more
+     * @param evidence why the former owner no longer counts
      */
     default void reclaimed(@NotNull Event event, @NotNull String evidence) {
     }

@@ -5,8 +5,7 @@ import java.util.Objects;
 import org.jetbrains.annotations.NotNull;
 
 /**
- * The lock was lost before its handle was closed. Whatever has not been written must not be written under this handle any more;
- * acquire again, and look at what the next holder did.
+ * The lock was lost before its handle was closed. Write nothing more under this handle. Acquire the lock again, and look at what the next holder did.
  *
  * <pre>{@code
  * try {
@@ -23,22 +22,22 @@ public final class LockLostException extends LockException {
     /** Why a lock was lost. */
     public enum Reason {
         /**
-         * The process was frozen or starved for longer than its lease, or the database that the lock is in was away for so long, or says
-         * that it is no longer ours; somebody else may hold the lock by now. Of a lock in a database also: the machine slept for so long, or
-         * its wall clock was set ahead by as much, which looks the same from within. The message says which of these it was.
+         * The process was frozen or starved for longer than its lease. Somebody else may hold the lock now. For a lock in a database there are further
+         * causes: the database was away for longer than the lease, or it says that the lock is no longer ours. Or the machine slept for longer than the lease,
+         * or its wall clock was set ahead by more than the lease, which looks the same to the process. The message says which cause it was.
          */
         LEASE_EXPIRED,
-        /** Held for longer than {@link LockOptions#maxHold()} without {@link SessionLock#renew()}. */
+        /** The lock was held for longer than {@link LockOptions#maxHold()} without {@link SessionLock#renew()}. */
         MAX_HOLD,
         /** Somebody removed the lock file by hand. */
         REMOVED_BY_HAND,
-        /** Somebody asked this very holder to let go, with {@code clear --token}. */
+        /** Somebody asked exactly this holder to release, with {@code clear --token}. */
         RELEASE_REQUESTED,
-        /** The kernel no longer had our bytes, or the directory was replaced, and they could not be had back. */
+        /** The kernel had dropped our lock, or the directory was replaced, and the lock could not be acquired again. */
         KERNEL_LOCK_LOST,
-        /** The JVM is shutting down and the grace for open handles is over. */
+        /** The JVM shuts down, and the grace for open handles is over. */
         SHUTDOWN,
-        /** Nobody refers to the handle any more, and it was never closed. */
+        /** The program dropped the last reference to the handle without closing it. */
         LEAKED
     }
 
@@ -63,7 +62,7 @@ public final class LockLostException extends LockException {
         return reason;
     }
 
-    /** {@return since when the handle does not count, by wall clock} */
+    /** {@return since when the handle no longer counts, by wall clock} */
     public @NotNull Instant since() {
         return since;
     }

@@ -8,14 +8,12 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * How one acquisition behaves: how long it waits, how long it may be held, and what happens when its holder freezes.
+ * How one acquisition behaves: how long it waits, how long the lock may be held, and what happens when the holder freezes.
  *
- * <p>Immutable. Each {@code with…} method returns a copy and refuses nonsense at once with an
- * {@link IllegalArgumentException} that names the limits, so that a bad value fails where it was written and not where the
- * lock is taken.
+ * <p>Immutable. Each {@code with…} method returns a copy. A bad value fails at once, with an {@link IllegalArgumentException} that names the limits.
  *
  * <pre>{@code
- * // A compaction rewrites the whole file: nobody may pass it over while its process lives, and it may take its time.
+ * // A compaction rewrites the whole file: nobody may take the lock over while its process lives, and it may take its time.
  * LockOptions compaction = LockOptions.defaults()
  *         .withPurpose("pre-compaction flush")
  *         .withTakeover(false)
@@ -24,21 +22,21 @@ import org.jetbrains.annotations.Nullable;
  */
 public final class LockOptions {
 
-    /** For {@link #withMaxHold}: the hold has no upper bound; the keeper renews the lease until the handle is closed. */
+    /** For {@link #withMaxHold}: the lock may be held without limit. The library renews the lease until the handle is closed. */
     public static final Duration UNLIMITED = Duration.ofNanos(Long.MAX_VALUE);
 
-    /** The shortest lease: 1 s. Below it, an ordinary pause of a busy machine would count as a freeze. */
+    /** The shortest lease: 1 s. With a shorter one, an ordinary pause of a busy machine would count as a freeze. */
     public static final Duration MIN_LEASE = Duration.ofSeconds(1);
     /** The longest lease: 10 min. */
     public static final Duration MAX_LEASE = Duration.ofMinutes(10);
 
-    /** A purpose is cut to this many characters (Unicode code points). */
+    /** The longest purpose, in characters (Unicode code points). A longer one is cut. */
     public static final int MAX_PURPOSE = 120;
 
     private static final Duration A_YEAR = Duration.ofDays(365);
     private static final LockOptions DEFAULTS = new LockOptions(new Values());
 
-    /** What the options say. Written only while a copy is being built; never seen by anyone before it is whole. */
+    /** The values of the options. Written only while a copy is built; nobody sees the copy before it is complete. */
     private static final class Values implements Cloneable {
         private Duration timeout = Duration.ofSeconds(10);
         private Duration lease = Duration.ofSeconds(30);
@@ -79,48 +77,48 @@ public final class LockOptions {
         return values.timeout;
     }
 
-    /** {@return how long the lock outlasts the freezing of its whole process} */
+    /** {@return how long the lock outlasts a freeze of the whole process} */
     public @NotNull Duration lease() {
         return values.lease;
     }
 
-    /** {@return how long the lock may be held without {@link SessionLock#renew()}; {@link #UNLIMITED} if for ever} */
+    /** {@return how long the lock may be held without {@link SessionLock#renew()}; {@link #UNLIMITED} if there is no limit} */
     public @NotNull Duration maxHold() {
         return values.maxHold;
     }
 
-    /** {@return whether others may pass over this holder once its process has been frozen for longer than the lease} */
+    /** {@return whether others may take the lock over when the process of its holder has been frozen for longer than the lease} */
     public boolean takeover() {
         return values.takeover;
     }
 
-    /** {@return how long a holder whose lock was revoked has to close it before others get in} */
+    /** {@return how long a holder that lost its lock has to close the handle before others get the lock} */
     public @NotNull Duration revokeGrace() {
         return values.revokeGrace;
     }
 
-    /** {@return whether a thread that holds the lock already gets a second handle for it} */
+    /** {@return whether a thread that holds the lock already gets a second handle} */
     public boolean reentrant() {
         return values.reentrant;
     }
 
-    /** {@return for how long the lock may stay warm in this JVM after {@code close()}} */
+    /** {@return how long the lock may stay warm in this JVM after {@code close()}} */
     public @NotNull Duration linger() {
         return values.linger;
     }
 
-    /** {@return for how long a handle may be open before it is suspected to be forgotten; zero if leaks are not looked for} */
+    /** {@return how long a handle may be open before the library suspects that it was forgotten; zero if leak detection is off} */
     public @NotNull Duration leakDetectionThreshold() {
         return values.leakDetectionThreshold;
     }
 
-    /** {@return what the lock is held for, shown to whoever has to wait; null if not said} */
+    /** {@return what the lock is held for, as others see it while they wait; null if not given} */
     public @Nullable String purpose() {
         return values.purpose;
     }
 
     /**
-     * How long {@code acquire} waits.
+     * Sets how long {@code acquire} waits.
      *
      * @param timeout 0 (one try, no waiting) to 365 days
      * @throws IllegalArgumentException if it is negative or longer
@@ -132,8 +130,8 @@ public final class LockOptions {
     }
 
     /**
-     * How long the lock outlasts the freezing (SIGSTOP, paused container, debugger) of its whole process. The keeper renews it
-     * every third of it while the process runs; a holder that wakes after it finds its handle lost.
+     * Sets how long the lock outlasts a freeze of the whole process (SIGSTOP, paused container, debugger). While the process runs, the library renews
+     * the lease after each third of it. If a holder wakes after the lease, it finds its handle lost.
      *
      * @param lease {@link #MIN_LEASE 1 s} to {@link #MAX_LEASE 10 min}
      * @throws IllegalArgumentException if it is outside
@@ -145,8 +143,8 @@ public final class LockOptions {
     }
 
     /**
-     * How long the lock may be held since it was acquired or last {@linkplain SessionLock#renew() renewed by its user}. After
-     * it the handle is lost: a hung or leaking holder blocks others no longer than this and {@link #revokeGrace()}.
+     * Sets how long the lock may be held, counted from the acquisition or from the last {@link SessionLock#renew()}. After that the handle is lost. So a
+     * hung or leaking holder blocks others no longer than this plus {@link #revokeGrace()}.
      *
      * @param maxHold 100 ms to 365 days, or {@link #UNLIMITED}
      * @throws IllegalArgumentException if it is outside
@@ -158,11 +156,13 @@ public final class LockOptions {
     }
 
     /**
-     * Whether others may pass over this holder when its process has been frozen for longer than its lease.
+     * Sets whether others may take the lock over when the process of its holder has been frozen for longer than its lease.
      *
-     * @param takeover false: nobody gets in while this process lives, frozen or not. Right for a job whose late write would do
-     *     harm, such as a compaction that renames over the whole file. Over a database nobody can tell whether a process on another
-     *     machine lives, and it means the longest lease there is, {@link #MAX_LEASE}
+     * <p>With false, nobody gets the lock while this process lives, frozen or not. Use that for a job whose late write would do harm, such as a compaction
+     * that renames over the whole file. Over a database nobody can tell whether a process on another machine lives. There, false means the
+     * longest lease, {@link #MAX_LEASE}.
+     *
+     * @param takeover true by default
      */
     public @NotNull LockOptions withTakeover(boolean takeover) {
         Values copy = values.copy();
@@ -171,8 +171,8 @@ public final class LockOptions {
     }
 
     /**
-     * How long a holder whose lock was revoked (by hand, by {@code clear}, at {@link #maxHold()}) has to close it before
-     * others get in. Its handle is lost at once; the grace lets it stop writing before the next one starts.
+     * Sets how long a holder whose lock was revoked has to close the handle before others get the lock. A lock is revoked if somebody removes its file, by
+     * {@code clear}, or at {@link #maxHold()}. The handle is lost at once. The grace lets the holder stop writing before the next holder starts.
      *
      * @param revokeGrace 0 to 10 min
      * @throws IllegalArgumentException if it is outside
@@ -184,11 +184,10 @@ public final class LockOptions {
     }
 
     /**
-     * Whether a thread that holds the lock already gets a further handle instead of a {@link LockReentryException}. Inner
-     * handles share the token and the lease of the outermost one, their other options are ignored, and the last one closed
-     * releases.
+     * Sets whether a thread that holds the lock already gets another handle instead of a {@link LockReentryException}. Inner handles share the token and the
+     * lease of the outermost one. Their other options are ignored. Closing the last handle releases the lock.
      *
-     * @param reentrant true to allow it; it is the options of the <em>inner</em> call that decide
+     * @param reentrant true to allow it; the options of the <em>inner</em> call decide
      */
     public @NotNull LockOptions withReentrant(boolean reentrant) {
         Values copy = values.copy();
@@ -197,17 +196,22 @@ public final class LockOptions {
     }
 
     /**
-     * For how long, at the most, the lock stays warm in this JVM after {@code close()}: record and kernel lock remain, and the next
-     * acquisition of the same file by the same {@link SessionLocks} with equal options touches neither kernel nor disk, some hundred times
-     * faster. For a writer that takes the lock for every message.
+     * Sets how long, at most, the lock stays warm in this JVM after {@code close()}. The record and the kernel lock remain. If the same
+     * {@link SessionLocks} acquires the same file again with equal options, that touches neither the kernel nor the disk, and is about a hundred times
+     * faster. Use this for a writer that takes the lock for every message.
      *
-     * <p>Nobody has a lock that lingers: it is given back as soon as another process waits for it, or has tried for it (some
-     * milliseconds), when this {@code SessionLocks} is closed, when somebody removes its file or asks for it (a second), and when the JVM ends. While it lingers,
-     * others see it held, by the thread that had it last. If its process is frozen meanwhile, others wait for the lease as for any holder's.
+     * <p>Nobody holds a lock that lingers. The library releases it:
+     * <ul>
+     * <li>within milliseconds, when another process waits for it or has tried to acquire it,
+     * <li>within a second, when somebody removes its file or asks for its release,
+     * <li>when this {@code SessionLocks} is closed, and when the JVM ends.
+     * </ul>
      *
-     * <p>A lock that may not be passed over ({@link #withTakeover} false) does not linger, nor does one on a network file system, nor one that
-     * passed a frozen holder over. While lingering locks change hands without the disk, what the file says of thread and token
-     * may be a second old.
+     * <p>While the lock lingers, others see it as held by the thread that held it last. If its process freezes meanwhile, others wait for the lease, as for any
+     * holder.
+     *
+     * <p>Three kinds of locks do not linger: a lock with {@link #withTakeover} false, a lock on a network file system, and a lock that was taken over from a
+     * frozen holder. When a lingering lock passes from thread to thread without the disk, thread and token in the lock file may be a second old.
      *
      * @param linger 0 to 1 min
      * @throws IllegalArgumentException if it is outside
@@ -219,17 +223,16 @@ public final class LockOptions {
     }
 
     /**
-     * Finds out who forgets to close handles. The stack of each acquisition is kept, and
+     * Finds code that forgets to close handles. The library keeps the stack of each acquisition, and uses it twice:
      * <ul>
-     * <li>a handle that is open for longer than this, since it was acquired or last {@linkplain SessionLock#renew() renewed}, is logged
-     *     once, as a warning with that stack; nothing else happens to it,
-     * <li>what is reported of a lock that is lost (the log, the listener, {@code onLost}, and what {@link SessionLock#ensureHeld()}
-     *     throws) has that stack as its {@linkplain Throwable#getCause() cause}, whether it was
-     *     {@linkplain LockLostException.Reason#LEAKED leaked} or lost otherwise.
+     * <li>If a handle stays open for longer than this, counted from the acquisition or the last {@linkplain SessionLock#renew() renewal}, the library logs a
+     *     warning with that stack, once. Nothing else happens to the handle.
+     * <li>If the lock is lost, {@linkplain LockLostException.Reason#LEAKED leaked} or otherwise, that stack is the {@linkplain Throwable#getCause() cause} of
+     *     the exception in the log, in the listener, in {@code onLost}, and from {@link SessionLock#ensureHeld()}.
      * </ul>
-     * Off by default: a stack costs some microseconds at each acquisition.
+     * It is off by default, because a stack costs some microseconds at each acquisition.
      *
-     * @param threshold 100 ms to 365 days; zero for none of this
+     * @param threshold 100 ms to 365 days; zero turns it off
      * @throws IllegalArgumentException if it is neither
      */
     public @NotNull LockOptions withLeakDetectionThreshold(@NotNull Duration threshold) {
@@ -240,7 +243,7 @@ public final class LockOptions {
     }
 
     /**
-     * What the lock is held for, in words for whoever has to wait: it stands in the lock file, in reports and in timeouts.
+     * Says what the lock is held for. The text appears in the lock file, in reports and in timeouts, for everybody who has to wait.
      *
      * @param purpose any text, cut to {@value #MAX_PURPOSE} characters; null or blank for none
      */

@@ -6,15 +6,15 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * Who holds, or left behind, a lock, as far as its record says. A stranger's record (another program's) says less than ours.
+ * Who holds a lock or left it behind, as far as its record says. A foreign record (another program's) says less than ours.
  *
  * @param pid the process id, in the pid namespace of its owner
  * @param host the host name; null if the record names none
  * @param processStart when the process started, by wall clock; null if unknown
  * @param since when the lock was taken, by wall clock; null if unknown
  * @param thread the thread that took it; null if unknown
- * @param purpose what it is held for; null if not said
- * @param token the fencing token; null for a stranger's lock
+ * @param purpose what it is held for; null if not given
+ * @param token the fencing token; null for a foreign lock
  * @param leaseUntil when the lease ends unless it is renewed, by wall clock; null if it never ends or is unknown
  */
 public record LockOwner(

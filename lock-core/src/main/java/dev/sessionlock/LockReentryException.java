@@ -3,9 +3,8 @@ package dev.sessionlock;
 import org.jetbrains.annotations.NotNull;
 
 /**
- * A thread asked for a lock that it holds already. Waiting would have been waiting for itself. Close the outer handle first,
- * {@linkplain SessionLock#detach() detach} it if another thread is to close it, or ask with
- * {@link LockOptions#withReentrant reentrant} options.
+ * A thread asked for a lock that it holds already. It would have waited for itself. There are three remedies: close the outer handle first;
+ * {@linkplain SessionLock#detach() detach} the outer handle if another thread closes it; or ask with {@link LockOptions#withReentrant reentrant} options.
  */
 public final class LockReentryException extends IllegalStateException {
     private static final long serialVersionUID = 1L;

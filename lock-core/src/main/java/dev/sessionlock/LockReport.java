@@ -10,8 +10,8 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * What is known of one lock at one moment: who holds it, why it is judged so, and what a person can do. Made by
- * {@link SessionLocks#inspect} without disturbing the lock, and carried by {@link LockTimeoutException}.
+ * What is known about one lock at one moment: who holds it, why the library thinks so, and what a person can do. {@link SessionLocks#inspect} makes
+ * it without disturbing the lock. A {@link LockTimeoutException} has one, too.
  *
  * <pre>{@code
  * LockReport report = locks.inspect(Path.of("session.jsonl"));
@@ -20,17 +20,17 @@ import org.jetbrains.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>Evidence and advice may be shown and logged as they are: what file names and records have put into them cannot move a cursor or begin a line, since
- * control characters and the like are escapes there, such as <code>&#92;u001b</code>. Name, file and owner are data, and are what they are.
+ * <p>Evidence and advice may be shown and logged as they are. They can contain text from file names and records, but that text cannot move a cursor or
+ * begin a line: control characters and the like are escaped, such as <code>&#92;u001b</code>. Name, file and owner are data and are not escaped.
  *
- * @param name the lock's name: the target's file name, or the name that is locked
- * @param lockFile where the record lies or would lie; null if the engine has no files
+ * @param name the lock's name: the file name of the target, or the name that is locked
+ * @param lockFile the path where the record lies or would lie; null if the engine has no files
  * @param state the verdict
- * @param owner who holds it or left it behind; null if nobody, or if the file does not say
- * @param evidence the facts behind the verdict, in words, the weightiest first
- * @param advice the next command for a person to run, or what to do; empty if there is nothing to do, and beginning with {@code nothing}
- *     if it gets well by itself
- * @param facts what a program decides by
+ * @param owner who holds the lock or left it behind; null if nobody did, or if the file does not say
+ * @param evidence the facts behind the verdict, in words, the most important first
+ * @param advice the next command for a person to run, or what to do. Empty if there is nothing to do. It begins with {@code nothing} if the lock
+ *     needs no person
+ * @param facts what a program needs to decide
  */
 public record LockReport(
         @NotNull String name,
@@ -42,11 +42,11 @@ public record LockReport(
         @NotNull Facts facts) {
 
     /**
-     * What a program decides by, where a person reads the evidence and the advice.
+     * What a program needs to decide. A person reads the evidence and the advice instead.
      *
-     * @param process what became of the process that holds the lock or left it
-     * @param needsPerson whether it does not get well by itself
-     * @param since since when it is held, as far as that is known: also without a record, or of a record that does not say; null if not
+     * @param process the state of the process that holds the lock or left it behind
+     * @param needsPerson whether a person has to act before others can get the lock
+     * @param since since when the lock is held. It may be known without a record, or although the record does not say; null if unknown
      */
     public record Facts(@NotNull ProcessState process, boolean needsPerson, @Nullable Instant since) {
 
@@ -56,15 +56,15 @@ public record LockReport(
         }
     }
 
-    /** What became of a process. */
+    /** The state of a process. */
     public enum ProcessState {
-        /** It lives, and is not stopped. It may be hung, starved, or paused with its container all the same. */
+        /** It lives, and is not stopped. It may still be hung, starved, or paused with its container. */
         ALIVE,
-        /** It lives, and is stopped, by a signal or by a debugger. */
+        /** It lives, but a signal or a debugger has stopped it. */
         STOPPED,
-        /** It is gone, by evidence. */
+        /** It is provably gone. */
         DEAD,
-        /** It cannot be told, or there is none. */
+        /** Nobody can tell, or there is no process. */
         UNKNOWN
     }
 
@@ -74,22 +74,22 @@ public record LockReport(
         FREE,
         /** A living process holds it, and its lease runs. */
         HELD,
-        /** Its process lives but has let its lease run out: frozen, or starved. Others pass it over. */
+        /** Its process lives, but is frozen or starved, and did not renew its lease. Others take the lock over. */
         EXPIRED,
-        /** Its process is gone. The next acquisition replaces it by itself. */
+        /** Its process is gone. The next acquisition replaces it. */
         STALE,
-        /** Another program's lock, or another machine's, whatever its health. */
+        /** A lock of another program or of another machine, whether its owner lives or not. */
         FOREIGN,
         /**
-         * The torn beginning of a lock record, or an empty file where locks are taken: the next acquisition replaces it once it is old enough, if it
-         * is known to be a lock, and else a person has to look.
+         * The torn beginning of a lock record, or an empty file where locks are taken. If it is known to be a lock, the next acquisition replaces it when it
+         * is old enough. Otherwise a person has to look.
          */
         TORN,
         /** Something that is not a lock lies in its place, such as {@code yarn.lock}. It is never touched. */
         NOT_A_LOCK
     }
 
-    /** Copies the evidence, so that the report cannot change, and makes all sentences printable. */
+    /** Copies the evidence, so the report cannot change, and makes all sentences printable. */
     public LockReport {
         Objects.requireNonNull(name, "name");
         Objects.requireNonNull(state, "state");
@@ -103,14 +103,14 @@ public record LockReport(
         advice = Printable.text(advice);
     }
 
-    /** {@return all of it, on one line that may be shown and logged} */
+    /** {@return the whole report, on one line that may be shown and logged} */
     @Override
     public @NotNull String toString() {
         return Printable.text("LockReport[name=" + name + ", lockFile=" + lockFile + ", state=" + state + ", owner=" + owner + ", evidence=" + evidence
                 + ", advice=" + advice + ", facts=" + facts + "]");
     }
 
-    /** One of which no more is known than its verdict and its advice say. */
+    /** Makes a report whose facts follow from its state, its advice and its owner. */
     public LockReport(
             @NotNull String name,
             @Nullable Path lockFile,

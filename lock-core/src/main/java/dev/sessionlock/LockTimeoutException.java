@@ -6,8 +6,8 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * The lock was not to be had in time. Nothing of the attempt is left behind. The first line of the message is greppable by those
- * who know OpenClaw's own:
+ * The lock was not acquired in time. The attempt leaves nothing behind. The first line of the message has the form of OpenClaw's own message, so the
+ * same {@code grep} finds both:
  *
  * <pre>
  * session file locked (timeout 10000ms): pid=30522 alive=true ageMs=127000 sessions/session.jsonl.lock
@@ -19,16 +19,16 @@ import org.jetbrains.annotations.Nullable;
 public final class LockTimeoutException extends LockException {
     private static final long serialVersionUID = 1L;
 
-    /** Who held it when the time was over; not serialized. */
+    /** Who held the lock at the timeout; not serialized. */
     private final transient @Nullable LockReport report;
-    /** How long was waited. */
+    /** How long the caller waited. */
     private final Duration waited;
 
     /**
      * @param message the text above
-     * @param report what was found when the time was over
-     * @param waited how long was waited
-     * @param cause what kept the engine from trying, if it could not; else null
+     * @param report what is known about the lock at the timeout
+     * @param waited how long the caller waited
+     * @param cause why the engine could not try, if it could not; otherwise null
      */
     public LockTimeoutException(
             @NotNull String message, @NotNull LockReport report, @NotNull Duration waited, @Nullable Throwable cause) {
@@ -37,12 +37,12 @@ public final class LockTimeoutException extends LockException {
         this.waited = Objects.requireNonNull(waited, "waited");
     }
 
-    /** {@return who held the lock when the time was over; null only in an exception that was serialized} */
+    /** {@return who held the lock at the timeout; null only in an exception that was serialized} */
     public @Nullable LockReport report() {
         return report;
     }
 
-    /** {@return how long was waited} */
+    /** {@return how long the caller waited} */
     public @NotNull Duration waited() {
         return waited;
     }

@@ -3,11 +3,11 @@ package dev.sessionlock;
 import org.jetbrains.annotations.NotNull;
 
 /**
- * What {@link SessionLocks#withLock} runs under the lock. One that returns nothing is a {@link LockedRunnable}.
+ * What {@link SessionLocks#withLock} runs under the lock. If it returns nothing, use a {@link LockedRunnable}.
  *
  * @param <T> what it returns
- * @param <X> what it throws besides what any use of a lock throws; inferred as {@link RuntimeException} if nothing, and as the common supertype
- *     of several
+ * @param <X> what it throws besides {@link LockException} and {@link InterruptedException}. The compiler infers {@link RuntimeException} if it throws nothing
+ *     else, and the common supertype if it throws several
  */
 @FunctionalInterface
 public interface LockedAction<T, X extends Exception> {
@@ -15,11 +15,11 @@ public interface LockedAction<T, X extends Exception> {
     /**
      * Runs under the lock.
      *
-     * @param lock the lock, open; closed by the caller
-     * @return whatever {@code withLock} is to return
-     * @throws X as it likes
-     * @throws LockException as {@link SessionLock#ensureHeld()}, or another lock
-     * @throws InterruptedException if it waits, and is interrupted
+     * @param lock the open lock; the caller closes it
+     * @return what {@code withLock} returns
+     * @throws X anything
+     * @throws LockException from {@link SessionLock#ensureHeld()}, or from another lock
+     * @throws InterruptedException if it is interrupted while it waits
      */
     T run(@NotNull SessionLock lock) throws X, LockException, InterruptedException;
 }

@@ -4,10 +4,10 @@ import java.io.IOException;
 import org.jetbrains.annotations.NotNull;
 
 /**
- * What {@link SessionLocks#runWithLock} runs under the lock: as a {@link LockedAction}, but it returns nothing, and may do I/O whatever else it
- * throws.
+ * What {@link SessionLocks#runWithLock} runs under the lock. Unlike a {@link LockedAction} it returns nothing, and it may always throw
+ * {@link IOException}, whatever else it throws.
  *
- * @param <X> what it throws besides; inferred as {@link RuntimeException} if nothing, and as the common supertype of several
+ * @param <X> what else it throws. The compiler infers {@link RuntimeException} if it throws nothing else, and the common supertype if it throws several
  */
 @FunctionalInterface
 public interface LockedRunnable<X extends Exception> {
@@ -15,10 +15,10 @@ public interface LockedRunnable<X extends Exception> {
     /**
      * Runs under the lock.
      *
-     * @param lock the lock, open; closed by the caller
-     * @throws X as it likes
-     * @throws IOException as it likes, also the lock's own
-     * @throws InterruptedException if it waits, and is interrupted
+     * @param lock the open lock; the caller closes it
+     * @throws X anything
+     * @throws IOException anything, also the lock's own
+     * @throws InterruptedException if it is interrupted while it waits
      */
     void run(@NotNull SessionLock lock) throws X, IOException, InterruptedException;
 }

@@ -3,8 +3,8 @@ package dev.sessionlock;
 import org.jetbrains.annotations.NotNull;
 
 /**
- * Something that is not a lock lies where the lock file would be: a directory, a FIFO, {@code yarn.lock}, a binary. It was not
- * touched, and no amount of waiting helps, so this is thrown at once.
+ * Something that is not a lock lies in the place of the lock file: a directory, a FIFO, {@code yarn.lock}, a binary. The library has not touched it.
+ * Waiting does not help, so this exception is thrown at once.
  */
 public final class NotALockFileException extends LockException {
     private static final long serialVersionUID = 1L;

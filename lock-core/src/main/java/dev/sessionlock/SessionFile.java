@@ -21,9 +21,9 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * A session file: lines of text in UTF-8, such as JSON lines, that several threads and processes append to, read and compact.
- * It takes the file's {@link SessionLock} for each change, and does in the right order all that keeps an acknowledged line safe:
- * whatever becomes of this process and of others, killed, frozen past their lease and woken, or out of disk.
+ * A session file: lines of text in UTF-8, such as JSON lines, that several threads and processes append to, read and compact. For each change
+ * this class takes the file's {@link SessionLock}, and does the steps that keep an acknowledged line safe in the right order. The line stays
+ * safe whatever happens to this process and to others: they may be killed, frozen past their lease and woken, or out of disk.
  *
  * <pre>{@code
  * SessionFile session = SessionFile.of(Path.of("session.jsonl"), locks);
@@ -35,30 +35,29 @@ import org.jetbrains.annotations.Nullable;
  * session.compact(lines -> lines.stream().filter(each -> !each.contains("\"done\"")).toList());
  * }</pre>
  *
- * <p><b>A line is acknowledged</b> when the method that writes it returns: it was written whole, forced to the disk, and the lock was
- * still held after that. If the method throws instead, the line may be there or not, unless the message says that nothing was
- * written. Who appends it again may have it twice. Who must not, gives each line an id, and uses {@link #appendOnce}:
+ * <p><b>A line is acknowledged</b> when the method that writes it returns. Then the line is whole, it is forced to the disk, and the lock was still
+ * held after that. If the method throws, the line may be there or not, unless the message says that nothing was written. Appending it
+ * again may write it twice. If it must not be there twice, give each line an id, and use {@link #appendOnce}:
  *
  * <pre>{@code
  * session.appendOnce(line, each -> id.equals(idOf(each)));    // also again, after an exception or a crash
  * }</pre>
  *
- * <p><b>A torn line</b>, left by a writer that was killed while it wrote, or that met a full disk, is shown to no reader. The next
- * append or compaction cuts it off. For that alone {@code append} takes the lock a second time, in a way that nobody may take it over.
+ * <p><b>A torn line</b> comes from a writer that was killed while it wrote, or that met a full disk. No reader sees it. The next append or
+ * compaction cuts it off. Only for that, {@code append} takes the lock a second time, so that nobody may take it over.
  *
- * <p><b>Several steps under one lock</b>: {@link #withLock}, and in it {@link #append(SessionLock, List)} or {@link #lines()}. The other
- * methods take the lock themselves, which the thread must not hold then ({@link LockReentryException}).
+ * <p><b>Several steps under one lock.</b> Use {@link #withLock}, and in it {@link #append(SessionLock, List)} or {@link #lines()}. The other methods
+ * take the lock themselves. The thread must not hold it when it calls them ({@link LockReentryException}).
  *
- * <p><b>What it relies on.</b> All who change the file do so through this class, or append whole lines with one
- * {@code write} at its end ({@code O_APPEND}). The file is on a local file system; over a network, appends of two machines may
- * overwrite each other once a lock was taken over. A writer that is frozen past its lease, in the instant between its last look at
- * the lock and its write, appends its line late. The line is whole, and not acknowledged. If another writer was killed in the
- * middle of a line just before, and no other has come since, or if the late one is itself killed in its write, two lines that nobody
- * acknowledged can become one that is garbled: readers skip what they cannot parse. Writers with
- * {@link LockOptions#withTakeover withTakeover(false)} are never late; others wait for as long as such a writer is frozen.
+ * <p><b>What it relies on.</b> Every program that changes the file uses this class, or appends whole lines with one {@code write} at the end
+ * ({@code O_APPEND}). The file is on a local file system. Over a network, appends of two machines may overwrite each other after a takeover.
  *
- * <p>Immutable and thread-safe; it keeps no file open. An interrupt ends the waiting for the lock; one that comes later is put off
- * until the file is in order.
+ * <p><b>Late lines.</b> A writer can freeze past its lease exactly between its last check of the lock and its write. Then it appends its line late. The line
+ * is whole, and not acknowledged. In two cases two lines that nobody acknowledged can become one garbled line. Either another writer was killed in
+ * the middle of a line just before, and no other writer has come since. Or the late writer is itself killed in its write. So readers skip what they cannot
+ * parse. Writers with {@link LockOptions#withTakeover withTakeover(false)} are never late, but others wait while such a writer is frozen.
+ *
+ * <p>Immutable and thread-safe. It keeps no file open. An interrupt ends the wait for the lock. A later interrupt is deferred until the file is in order.
  */
 public final class SessionFile {
     private static final String FRESH = ".compacting-";
@@ -72,7 +71,7 @@ public final class SessionFile {
     private final LineFile content;
 
     /**
-     * What a compaction makes of the lines.
+     * Makes the new lines of a compaction from the old ones.
      *
      * @param <X> what it throws; inferred as {@link RuntimeException} if it throws nothing
      */
@@ -82,14 +81,14 @@ public final class SessionFile {
         /**
          * Runs while the lock is held.
          *
-         * @param lines all whole lines, without their ends; the caller's own list, which may be changed and returned
-         * @return the lines that are to be the file's new content
-         * @throws X as it likes; then the file is as it was
+         * @param lines all whole lines, without their line ends; this method may change the list and return it
+         * @return the new lines of the file
+         * @throws X anything; then the file is unchanged
          */
         @NotNull List<String> rewrite(@NotNull List<String> lines) throws X;
     }
 
-    /** Runs under the lock when the file ends with a whole line. */
+    /** Runs under the lock, when the file ends with a whole line. */
     private interface Step<T, X extends Exception> {
         T run(SessionLock lock, long end) throws X, IOException, InterruptedException;
     }
@@ -103,7 +102,7 @@ public final class SessionFile {
     }
 
     /**
-     * A file whose lock is taken with the default options of {@code locks}. Does not touch the disk.
+     * Makes a session file whose lock is taken with the default options of {@code locks}. This does not touch the disk.
      *
      * @param path the file; it need not exist, its directory must
      * @param locks where the locks come from
@@ -114,11 +113,11 @@ public final class SessionFile {
     }
 
     /**
-     * A file whose lock is taken with these options. Does not touch the disk.
+     * Makes a session file whose lock is taken with these options. This does not touch the disk.
      *
      * @param path the file; it need not exist, its directory must
      * @param locks where the locks come from
-     * @param options how the lock is taken, also for a compaction, which adds {@link LockOptions#withTakeover withTakeover(false)}
+     * @param options the options of each lock; a compaction adds {@link LockOptions#withTakeover withTakeover(false)}
      * @return that file
      */
     public static @NotNull SessionFile of(@NotNull Path path, @NotNull SessionLocks locks, @NotNull LockOptions options) {
@@ -127,12 +126,12 @@ public final class SessionFile {
     }
 
     /**
-     * Whether lines are forced to the disk before they are acknowledged, which takes as long as the disk needs (milliseconds, as a rule).
-     * Without that, a power cut or a crash of the system may take away the lines of the last half minute, acknowledged ones among
-     * them; the end of a process takes none. Compactions are forced in any case.
+     * Sets whether lines are forced to the disk before they are acknowledged. That usually takes milliseconds. Without it, a power cut or a crash of
+     * the system may remove the lines of the last half minute, even acknowledged ones. The end of a process removes none. Compactions are always
+     * forced.
      *
      * @param forced true by default
-     * @return a copy that does so
+     * @return a copy with this setting
      */
     public @NotNull SessionFile withForce(boolean forced) {
         return new SessionFile(path, locks, options, forced);
@@ -146,10 +145,10 @@ public final class SessionFile {
     // ---- reading ----
 
     /**
-     * Reads all whole lines, without a lock, as they are now: each that is acknowledged, and perhaps some that are not yet. A torn last
-     * line is left out. Whoever reads in {@link #withLock} sees what no other writer changes meanwhile.
+     * Reads all whole lines as they are now, without a lock. The result has each acknowledged line, and perhaps some that are not acknowledged yet. It
+     * leaves out a torn last line. Inside {@link #withLock}, no other writer changes the lines meanwhile.
      *
-     * @return the lines in their order, without their ends; empty if there is no file. What is not UTF-8 is shown as U+FFFD
+     * @return the lines in their order, without their line ends; empty if there is no file. Bytes that are not UTF-8 become U+FFFD
      * @throws IOException if the file cannot be read
      */
     public @NotNull List<String> lines() throws IOException {
@@ -159,11 +158,11 @@ public final class SessionFile {
     // ---- appending ----
 
     /**
-     * Appends a line; when this returns, it is acknowledged.
+     * Appends a line. When this returns, the line is acknowledged.
      *
-     * @param line the line, without its end
-     * @throws IllegalArgumentException if it contains a line break or half of a surrogate pair; nothing is done then
-     * @throws LockTimeoutException if the lock was not to be had in time; nothing was written
+     * @param line the line, without its line end
+     * @throws IllegalArgumentException if the line contains a line break or half of a surrogate pair; then nothing is done
+     * @throws LockTimeoutException if the lock was not acquired in time; nothing was written
      * @throws LockLostException if the lock was lost before or after the write: the message says whether the line may be there
      * @throws LockReentryException if this thread holds the lock already; see {@link #append(SessionLock, List)}
      * @throws IOException if the disk refuses: the message says whether the line may be there
@@ -174,10 +173,10 @@ public final class SessionFile {
     }
 
     /**
-     * Appends lines, in one write; when this returns, they are acknowledged. If the process is killed in the middle of the write, the
-     * first of them may be there and the others not. Otherwise as {@link #append(String)}.
+     * Appends lines in one write. When this returns, they are acknowledged. If the process is killed in the middle of the write, the first lines may be
+     * there and the others not. Otherwise as {@link #append(String)}.
      *
-     * @param lines the lines, without their ends; nothing is done if there are none
+     * @param lines the lines, without their line ends; nothing is done if there are none
      */
     public void append(@NotNull List<String> lines) throws IOException, InterruptedException {
         byte[] bytes = LineFile.encode(lines);
@@ -190,15 +189,16 @@ public final class SessionFile {
     }
 
     /**
-     * Appends lines under a lock that the caller holds, for instance in {@link #withLock}; when this returns, they are acknowledged.
+     * Appends lines under a lock that the caller holds, for example in {@link #withLock}. When this returns, they are acknowledged.
      *
-     * @param lock the lock of this file; stays open
-     * @param lines the lines, without their ends; nothing is done if there are none
-     * @throws IllegalArgumentException if the lock is another file's, or a line contains a line break or half of a surrogate pair
+     * @param lock the lock of this file; it stays open
+     * @param lines the lines, without their line ends; nothing is done if there are none
+     * @throws IllegalArgumentException if the lock belongs to another file, or if a line contains a line break or half of a surrogate pair
      * @throws IllegalStateException if the lock was closed
      * @throws LockLostException if the lock was lost before or after the write: the message says whether the lines may be there
-     * @throws IOException if the disk refuses: the message says whether the lines may be there. Or if the last line is torn and the
-     *     lock may be taken over, so that it must not be cut off under it: {@link #withLock} gives out its lock only after a repair
+     * @throws IOException if the disk refuses: the message says whether the lines may be there. Also if the last line is torn and others may take
+     *     this lock over: then nobody may cut off the line under this lock. The lock of {@link #withLock} never has this problem, because
+     *     {@code withLock} repairs the file first
      */
     public void append(@NotNull SessionLock lock, @NotNull List<String> lines) throws IOException {
         byte[] bytes = LineFile.encode(lines);
@@ -216,21 +216,21 @@ public final class SessionFile {
     }
 
     /**
-     * Appends a line unless it is there already; when this returns, it is acknowledged, and it is in the file once. For a line that may
-     * have been appended before, by a call that threw or by a process that died. If the lock is lost meanwhile, it looks and
-     * tries again. Reads the whole file for that, under the lock.
+     * Appends a line unless it is there already. When this returns, the line is acknowledged, and it is in the file once. Use it for a line that may
+     * have been appended before, by a call that threw or by a process that died. This method reads the whole file under the lock. If the lock is lost
+     * meanwhile, it looks and tries again.
      *
-     * <p>The line is there once if all that append it use this method, one process after the other. Two copies are possible if two
-     * processes append it at the same time and one of them is frozen meanwhile.
+     * <p>The line is there once if everybody appends it with this method, one process after the other. Two copies are possible if two processes
+     * append it at the same time and one of them freezes meanwhile.
      *
-     * @param line the line, without its end
-     * @param isTheLine tells the line from all others, also after a compaction has rewritten it, by its id as a rule; asked for each
-     *     line of the file while the lock is held. It must say no to what it cannot parse, and must not look for a part of the line alone:
-     *     a garbled line may contain one
-     * @throws IllegalArgumentException if {@code isTheLine} does not know the line, or as {@link #append(String)}
+     * @param line the line, without its line end
+     * @param isTheLine recognises the line, usually by its id, even after a compaction has rewritten it. It is called for each line of the file while the
+     *     lock is held. It must return false for what it cannot parse. It must not search for a part of the line only, because a garbled line may
+     *     contain that part
+     * @throws IllegalArgumentException if {@code isTheLine} does not recognise the line, or as {@link #append(String)}
      * @throws LockLostException if the lock was lost again and again
-     * @throws IOException as {@link #append(String)}; this method may be called again
-     * @throws InterruptedException as {@link #append(String)}; this method may be called again
+     * @throws IOException as {@link #append(String)}; you may call this method again
+     * @throws InterruptedException as {@link #append(String)}; you may call this method again
      */
     public void appendOnce(@NotNull String line, @NotNull Predicate<String> isTheLine) throws IOException, InterruptedException {
         byte[] bytes = LineFile.encode(List.of(line));
@@ -241,7 +241,7 @@ public final class SessionFile {
             try {
                 this.<Void, IOException>locked((lock, end) -> {
                     if (content.has(isTheLine)) {
-                        acknowledge(lock); // its writer may have died before it came to that
+                        acknowledge(lock); // its writer may have died before it acknowledged the line
                     } else {
                         write(lock, end, bytes);
                     }
@@ -265,7 +265,7 @@ public final class SessionFile {
         acknowledge(lock);
     }
 
-    /** What makes of lines that are there lines that stay. */
+    /** Makes lines that are in the file safe: forces them, and checks the lock. */
     private void acknowledge(SessionLock lock) throws IOException {
         if (forced) {
             try {
@@ -293,8 +293,8 @@ public final class SessionFile {
     // ---- the lock ----
 
     /**
-     * Runs an action under the lock of this file, after the repair of a torn last line. In it the thread may use {@link #lines()},
-     * {@link #append(SessionLock, List)} and, if nobody may take the lock over, {@link #compact(SessionLock, Rewrite)}.
+     * Runs an action under the lock of this file. Before that, it repairs a torn last line. The action may use {@link #lines()} and
+     * {@link #append(SessionLock, List)}. If nobody may take the lock over, it may also use {@link #compact(SessionLock, Rewrite)}.
      *
      * <pre>{@code
      * int number = session.<Integer, IOException>withLock(lock -> {
@@ -308,7 +308,7 @@ public final class SessionFile {
      * @return what the action returned
      * @throws X what the action threw
      * @throws LockLostException if the action returned but the lock had been lost before
-     * @throws IOException if the lock was not to be had, or the disk refused a repair; then the action was not run
+     * @throws IOException if the lock was not acquired, or the disk refused a repair; then the action was not run
      * @throws InterruptedException if the thread is interrupted before or while it waits for the lock; then the action was not run
      */
     public <T, X extends Exception> T withLock(@NotNull LockedAction<T, X> action) throws X, IOException, InterruptedException {
@@ -339,7 +339,7 @@ public final class SessionFile {
         }
     }
 
-    /** Under a lock of its own: a repair that comes late would cut off what others have appended since. */
+    /** Repairs under a lock of its own. A repair that came late would cut off what others have appended since. */
     private void repair() throws IOException, InterruptedException {
         try (SessionLock lock = locks.acquire(path, options.withTakeover(false).withMaxHold(LockOptions.UNLIMITED))) {
             requireNoTakeover(lock, "repaired");
@@ -348,7 +348,7 @@ public final class SessionFile {
         }
     }
 
-    /** {@return the file's length if its last line is whole, or could be made so under this lock; -1 if not} */
+    /** {@return the file's length if its last line is whole, or if this lock allowed to cut off a torn one; -1 if not} */
     private long wholeEnd(SessionLock lock) throws IOException {
         long end = content.wholeEnd();
         if (end < 0 && !lock.mayBeTakenOver()) {
@@ -365,7 +365,7 @@ public final class SessionFile {
         }
     }
 
-    /** {@return the caller's lock, or that of its parts which is this file's} */
+    /** {@return the caller's lock, or the one of its parts that locks this file} */
     private SessionLock own(SessionLock lock) throws IOException {
         Path absolute = path.toAbsolutePath();
         for (SessionLock part : lock.parts()) {
@@ -381,19 +381,19 @@ public final class SessionFile {
     // ---- compacting ----
 
     /**
-     * Writes the whole file anew, in one step: a reader finds all of the old lines or all of the new ones, also after a power cut. The
-     * new content is written beside the file, to {@code <name>.compacting-<token>}, forced to the disk, and renamed over it. Nobody
-     * takes the lock over meanwhile ({@link LockOptions#withTakeover}); {@link LockOptions#maxHold()} counts. A torn last line is left
-     * out. The new file has the old one's permissions, and its owner and group where this process may give them. If there is
-     * no file, nothing is done.
+     * Rewrites the whole file in one step. A reader finds all of the old lines or all of the new ones, also after a power cut.
      *
-     * @param rewrite makes the new lines of the old ones, while the lock is held
-     * @throws X what {@code rewrite} threw; the file is as it was
-     * @throws IllegalArgumentException if a new line contains a line break or half of a surrogate pair; the file is as it was
-     * @throws LockTimeoutException if the lock was not to be had in time
-     * @throws LockLostException if the lock was lost; the file is as it was, unless the loss came in the very instant of the rename
+     * <p>The new content is written to {@code <name>.compacting-<token>} beside the file, forced to the disk, and renamed over the file. Nobody takes
+     * the lock over meanwhile ({@link LockOptions#withTakeover}), but {@link LockOptions#maxHold()} counts. A torn last line is left out. The new file has
+     * the old one's permissions. It also has the old one's owner and group, if this process may set them. If there is no file, nothing is done.
+     *
+     * @param rewrite makes the new lines from the old ones, while the lock is held
+     * @throws X what {@code rewrite} threw; the file is unchanged
+     * @throws IllegalArgumentException if a new line contains a line break or half of a surrogate pair; the file is unchanged
+     * @throws LockTimeoutException if the lock was not acquired in time
+     * @throws LockLostException if the lock was lost; the file is unchanged, unless the loss came exactly at the rename
      * @throws LockReentryException if this thread holds the lock already; see {@link #compact(SessionLock, Rewrite)}
-     * @throws IOException if the disk refuses, or a line is not UTF-8; the file is as it was unless the message says otherwise
+     * @throws IOException if the disk refuses, or a line is not UTF-8; the file is unchanged unless the message says otherwise
      * @throws InterruptedException if the thread is interrupted before or while it waits for the lock
      */
     public <X extends Exception> void compact(@NotNull Rewrite<X> rewrite) throws X, IOException, InterruptedException {
@@ -406,9 +406,9 @@ public final class SessionFile {
     /**
      * As {@link #compact(Rewrite)}, under a lock that the caller holds.
      *
-     * @param lock the lock of this file, acquired with {@link LockOptions#withTakeover withTakeover(false)}; stays open
-     * @throws IllegalStateException if the lock was closed, or may be taken over
-     * @throws IllegalArgumentException if the lock is another file's; or as {@link #compact(Rewrite)}
+     * @param lock the lock of this file, acquired with {@link LockOptions#withTakeover withTakeover(false)}; it stays open
+     * @throws IllegalStateException if the lock was closed, or others may take it over
+     * @throws IllegalArgumentException if the lock belongs to another file; or as {@link #compact(Rewrite)}
      */
     public <X extends Exception> void compact(@NotNull SessionLock lock, @NotNull Rewrite<X> rewrite) throws X, IOException {
         Objects.requireNonNull(rewrite, "rewrite");
@@ -420,7 +420,7 @@ public final class SessionFile {
         }
         removeLeftovers();
         byte[] bytes = LineFile.encode(rewrite.rewrite(content.lines(true)));
-        // A name of its own: one who lost the lock in here, and does not know it yet, must not write into his successor's file.
+        // A name of its own: a holder that lost the lock here, and does not know it yet, must not write into its successor's file.
         Path fresh = path.resolveSibling(path.getFileName() + FRESH + own.token());
         try {
             writeFresh(fresh, bytes);
@@ -432,7 +432,7 @@ public final class SessionFile {
         lock.ensureHeld();
     }
 
-    /** What compactions that were killed have left. Nobody else compacts now. */
+    /** Removes what killed compactions left. Nobody else compacts now, because we hold the lock. */
     private void removeLeftovers() throws IOException {
         String beginning = path.getFileName() + FRESH;
         try (DirectoryStream<Path> left = Files.newDirectoryStream(path.toAbsolutePath().getParent(), entry -> {
@@ -467,7 +467,7 @@ public final class SessionFile {
         }
     }
 
-    /** Nobody else may read it before it has the permissions of the old one. */
+    /** Creates the file for its owner only: nobody else may read it before it has the permissions of the old one. */
     private FileChannel create(Path fresh, boolean posix) throws IOException {
         Set<StandardOpenOption> options = EnumSet.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
         Set<PosixFilePermission> own = EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);

@@ -23,8 +23,8 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * A lock that is held: what {@link SessionLocks#acquire} gives, to be closed with try-with-resources. For
- * files of lines there is {@link SessionFile}, which uses it in the right way.
+ * A lock that is held. {@link SessionLocks#acquire} returns it; close it with try-with-resources. For files of lines use
+ * {@link SessionFile}, which handles the lock correctly.
  *
  * <pre>{@code
  * try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withTakeover(false))) {
@@ -33,14 +33,15 @@ import org.jetbrains.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>It holds until it is closed, or lost: by the rules of {@link LockOptions} (lease, {@code maxHold}), by an operator who removed
- * the lock file or asked the holder to let go, or by the end of the JVM. After a loss {@link #ensureHeld} throws
- * {@link LockLostException}, and {@link #onLost} listeners have been told. One that is forgotten is closed by the garbage collector.
+ * <p><b>How long it holds.</b> It holds until it is closed or lost. It can be lost by the rules of {@link LockOptions} (lease, {@code maxHold}), if
+ * an operator removes the lock file or asks the holder to release, or if the JVM ends. After a loss {@link #ensureHeld} throws a
+ * {@link LockLostException}, and the listeners of {@link #onLost} hear of it. If the program forgets the handle, the garbage collector
+ * closes it.
  *
- * <p>It belongs to the thread that acquired it, which cannot acquire the same lock again meanwhile, until it is closed or
- * {@linkplain #detach() detached}. Apart from that every method may be called by any thread.
+ * <p><b>Threads.</b> The handle belongs to the thread that acquired it. Until it is closed or {@linkplain #detach() detached}, that thread cannot
+ * acquire the same lock again. Apart from that, any thread may call any method.
  *
- * <p>A handle of {@link SessionLocks#acquireAll} stands for several locks at once: it is held while all are.
+ * <p>A handle of {@link SessionLocks#acquireAll} stands for several locks. It is held while all of them are held.
  */
 public final class SessionLock implements AutoCloseable {
     private final LockHandle held;
@@ -49,28 +50,28 @@ public final class SessionLock implements AutoCloseable {
         this.held = held;
     }
 
-    /** {@return the lock's name, the target's file name, or the name that was locked; of several, all of them, separated by commas} */
+    /** {@return the lock's name: the file name of the target, or the name that was locked; several names are separated by commas} */
     public @NotNull String name() {
         return held.name();
     }
 
-    /** {@return where the record lies while the lock is held; of several, the first one's; null if the engine has no files} */
+    /** {@return the path of the record while the lock is held; of several locks, the first one's; null if the engine has no files} */
     public @Nullable Path lockFile() {
         return held.lockFile();
     }
 
     /**
-     * The fencing token: a number that is greater than that of every earlier holder of this lock, over processes, crashes and
-     * reboots. A resource that remembers the greatest one it has seen, and refuses writes with a smaller one, is safe even from a
-     * holder that was frozen in the middle of a write.
+     * The fencing token. It is greater than the token of every earlier holder of this lock, across processes, crashes and reboots. A resource can
+     * remember the greatest token it has seen, and refuse writes with a smaller one. Then it is safe even from a holder that froze in the middle of
+     * a write.
      *
-     * @return the token; of several locks, the greatest of theirs ({@link #parts()} has each)
+     * @return the token; of several locks, the greatest one ({@link #parts()} has each)
      */
     public long token() {
         return held.token();
     }
 
-    /** {@return the locks that this handle stands for, in the order in which they were acquired; itself if it is one} */
+    /** {@return the locks that this handle stands for, in the order of their acquisition; only this handle if there is one lock} */
     public @NotNull List<SessionLock> parts() {
         List<Handle> parts = held.parts();
         return parts.size() == 1 ? List.of(this) : parts.stream().map(SessionLock::new).toList();
@@ -82,25 +83,25 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /**
-     * How long it may still be held without {@link #renew()}.
+     * How long the lock may still be held without {@link #renew()}.
      *
-     * @return the time until {@link LockOptions#maxHold()}; zero if it does not hold, {@link LockOptions#UNLIMITED} if without limit
+     * @return the time until {@link LockOptions#maxHold()}; zero if the lock is not held, {@link LockOptions#UNLIMITED} if there is no limit
      */
     public @NotNull Duration remaining() {
         long left = held.holdLeft();
         return left == Long.MAX_VALUE ? LockOptions.UNLIMITED : Duration.ofNanos(Math.max(0, left));
     }
 
-    /** {@return whether it holds now; memory and our own clock only, nanoseconds} */
+    /** {@return whether the lock is held now} This looks only at memory and at the monotonic clock, and takes nanoseconds. */
     public boolean isHeld() {
         return held.isHeld();
     }
 
     /**
-     * Makes sure that it holds now. Looks at memory and our own clock only and takes nanoseconds, so it can stand before every
-     * write; what a hand did to the lock file shows within a tick of the keeper (1 s at most).
+     * Makes sure that the lock is held now. This looks only at memory and at the monotonic clock, and takes nanoseconds. So you can call it
+     * before every write. If somebody removes the lock file by hand, this method knows within 1 s.
      *
-     * @throws LockLostException if it was lost
+     * @throws LockLostException if the lock was lost
      * @throws IllegalStateException if it was closed
      */
     public void ensureHeld() throws LockLostException {
@@ -108,9 +109,9 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /**
-     * Makes sure that it holds now, and looks at the disk and at what the kernel says too; or at what the database says.
+     * Makes sure that the lock is held now, and checks the disk and the kernel, too, or the database.
      *
-     * @throws LockLostException if it was lost
+     * @throws LockLostException if the lock was lost
      * @throws IllegalStateException if it was closed
      * @throws LockException if the disk cannot be read, or the database cannot be reached
      */
@@ -127,10 +128,10 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /**
-     * Says "I am making progress": {@link LockOptions#maxHold()} starts anew. A volatile write, no I/O. The lease needs no call: the
-     * keeper renews it by itself for as long as the process runs and {@code maxHold} is not over.
+     * Says "I am making progress": {@link LockOptions#maxHold()} starts again. This is a volatile write without I/O. The lease needs no call. The
+     * library renews it while the process runs and {@code maxHold} is not over.
      *
-     * @throws LockLostException if it was lost: a loss is for ever
+     * @throws LockLostException if the lock was lost; a lost lock cannot be renewed
      * @throws IllegalStateException if it was closed
      */
     public void renew() throws LockLostException {
@@ -138,13 +139,12 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /**
-     * Commits new content for the locked file, the right way: forces it to the disk, makes sure that the lock is held, renames it
-     * over the target in one step, and forces the directory. A reader finds the old content or the new, whole, also after a power
+     * Commits new content for the locked file safely. It forces the new file to the disk, makes sure that the lock is held, renames the new file
+     * over the target in one step, and forces the directory. A reader finds either the whole old content or the whole new content, also after a power
      * cut. The new file keeps its own permissions and owner.
      *
-     * <p>Between the last look at the lock and the rename lie microseconds, in which a process can be frozen for long; if others may
-     * take the lock over meanwhile, the rename would come late. So take the lock with {@link LockOptions#withTakeover
-     * withTakeover(false)} for this.
+     * <p>Microseconds pass between the last check of the lock and the rename. A process can freeze there for a long time. If others took the lock over
+     * meanwhile, the rename would come late. So acquire the lock with {@link LockOptions#withTakeover withTakeover(false)} for this.
      *
      * <pre>{@code
      * try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withTakeover(false))) {
@@ -153,10 +153,10 @@ public final class SessionLock implements AutoCloseable {
      * }
      * }</pre>
      *
-     * @param newContent an ordinary file on the same file system as the target, best beside it; it is gone afterwards
-     * @throws LockLostException if the lock was lost; then the target is as it was
-     * @throws LockException if the disk refuses, in which case the target is as it was unless the message says otherwise
-     * @throws IllegalStateException if it was closed, stands for several locks, or was acquired by a name
+     * @param newContent an ordinary file on the same file system as the target, preferably beside it; it is renamed, so it is gone afterwards
+     * @throws LockLostException if the lock was lost; then the target is unchanged
+     * @throws LockException if the disk refuses; then the target is unchanged unless the message says otherwise
+     * @throws IllegalStateException if the handle was closed, stands for several locks, or locks a name
      */
     public void replace(@NotNull Path newContent) throws LockException {
         Objects.requireNonNull(newContent, "newContent");
@@ -206,7 +206,7 @@ public final class SessionLock implements AutoCloseable {
         }
     }
 
-    /** A file or a directory. It is forced as a channel, which an interrupt would close: so that is put off until it is forced. */
+    /** Forces a file or a directory. An interrupt would close the channel, so it is deferred until the channel is forced. */
     static void force(Path path) throws IOException {
         boolean interrupted = Thread.interrupted();
         try {
@@ -226,18 +226,18 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /**
-     * Has a listener told when the lock is lost, once, on the executor; at once if it is lost already. It is not told after
-     * {@link #close()}. The listener is kept in this handle, so one that captures the handle does not keep it alive.
+     * Registers a listener that is called once, on the executor, when the lock is lost. If the lock is lost already, the listener is called at once. It
+     * is not called after {@link #close()}. This handle keeps the listener, so a listener that captures the handle does not keep the handle alive.
      *
-     * @param listener told why and since when
+     * @param listener receives why and since when the lock is lost
      */
     public void onLost(@NotNull Consumer<LockLostException> listener) {
         held.onLost(Objects.requireNonNull(listener, "listener"));
     }
 
     /**
-     * Unbinds the lock from the thread that acquired it, for code that closes it elsewhere: the thread may ask for the same lock
-     * again, and waits for it like any other.
+     * Separates the lock from the thread that acquired it, for code that closes it in another thread. After that the thread may ask for the same lock
+     * again, and waits for it like any other thread.
      *
      * @return this handle
      */
@@ -247,8 +247,8 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /**
-     * Gives the lock back. Idempotent, from any thread, also from an interrupted one; never throws. What could not be cleaned up is
-     * logged and tried again.
+     * Releases the lock. Idempotent. Any thread may call it, even an interrupted one. It never throws: if something cannot be cleaned up, the library
+     * logs that and tries again.
      */
     @Override
     public void close() {
@@ -256,23 +256,23 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /**
-     * What the engine itself has of this lock, for code that belongs to an engine.
+     * Gives the engine's own object for this lock, for code that belongs to an engine.
      *
-     * @param type what it is expected to be, a subclass of {@link dev.sessionlock.spi.Hold}
-     * @return it; empty if it is of another engine, or if this handle stands for several locks
+     * @param type the expected type, a subclass of {@link dev.sessionlock.spi.Hold}
+     * @return the object; empty if it belongs to another engine, or if this handle stands for several locks
      */
     public <T extends Hold> @NotNull Optional<T> unwrap(@NotNull Class<T> type) {
         List<Handle> parts = held.parts();
         return parts.size() == 1 && type.isInstance(parts.get(0).hold()) ? Optional.of(type.cast(parts.get(0).hold())) : Optional.empty();
     }
 
-    /** {@return the file that it locks, or stands for; null if it locks a name, or several files} */
+    /** {@return the file that this handle locks; null if it locks a name or several files} */
     @Nullable Path target() {
         List<Handle> parts = held.parts();
         return parts.size() == 1 ? parts.get(0).target() : null;
     }
 
-    /** {@return whether others may pass over its holder, or one of them, when its process freezes} */
+    /** {@return whether others may take over this lock, or one of these locks, when the process of its holder freezes} */
     boolean mayBeTakenOver() {
         return held.parts().stream().anyMatch(Handle::mayBeTakenOver);
     }

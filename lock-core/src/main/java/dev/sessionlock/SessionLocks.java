@@ -29,7 +29,7 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * Gives out locks on session files. Thread-safe; one is enough for a program, and several in one JVM know of each other.
+ * Gives out locks on session files. Thread-safe. One object is enough for a program. Several objects in one JVM know of each other.
  *
  * <pre>{@code
  * SessionLocks locks = SessionLocks.create();
@@ -40,17 +40,23 @@ import org.jetbrains.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>The lock of {@code x} is the record {@code x.lock} beside it, for people and for other programs, and a byte that the kernel locks
- * in {@code .session-locks}, which is what excludes. It is advisory: who does not ask is not stopped. The same file is the same lock
- * by whatever path its <em>directory</em> is named (relative, {@code ..}, symbolic links); a symbolic or hard link <em>to the file</em>
- * is another lock, since a compaction renames over the name. Only files are locked, whether they exist or not: a directory or a device
- * is refused when it is first asked for. (One that takes the place of a file later is not looked at again while the lock is in use: the name
- * is what is locked.) Network file systems are refused. For many machines there is
+ * <p><b>What a lock is.</b> The lock of {@code x} has two parts. A byte in {@code .session-locks}, which the kernel locks, excludes others.
+ * The record {@code x.lock} beside the file explains, to people and to other programs. The lock is advisory: a program that does not ask
+ * for it is not stopped.
+ *
+ * <p><b>Which file.</b> The same file is the same lock, whatever path leads to its <em>directory</em> (relative, {@code ..}, symbolic links).
+ * A symbolic or hard link <em>to the file</em> is another lock, because a compaction renames over the name. Only files can be locked, and they
+ * need not exist. A directory or a device is refused when somebody first asks for its lock. If one takes the place of a file later, nobody looks
+ * again while the lock is in use, because the lock is on the name. Network file systems are refused. For many machines there is
  * {@link #over another engine}, which locks names.
  *
- * <p>Which errors are what: a lock that was not to be had in time is a {@link LockTimeoutException}; something else in the lock's
- * place, a {@link NotALockFileException}; a directory that is missing, read-only or full, or a path that names no file, a
- * {@link LockException} that says so; a thread that asks for what it holds, a {@link LockReentryException}.
+ * <p><b>Errors:</b>
+ * <ul>
+ * <li>{@link LockTimeoutException}: the lock was not acquired in time.
+ * <li>{@link NotALockFileException}: something that is not a lock lies in the lock's place.
+ * <li>{@link LockException}: the directory is missing, read-only or full, or the path names no file. The message says which.
+ * <li>{@link LockReentryException}: the thread holds the lock already.
+ * </ul>
  */
 public final class SessionLocks implements AutoCloseable {
     private final LocalLocks locks;
@@ -66,7 +72,7 @@ public final class SessionLocks implements AutoCloseable {
         locks.retain();
     }
 
-    /** {@return one with the default options} */
+    /** {@return an object with the default options} */
     public static @NotNull SessionLocks create() {
         return builder().build();
     }
@@ -81,8 +87,8 @@ public final class SessionLocks implements AutoCloseable {
      * }
      * }</pre>
      *
-     * @param engine where the locks come from; one object for all in this JVM that are to meet
-     * @return those locks
+     * @param engine where the locks come from; all users in this JVM that share locks must use the same object
+     * @return locks of that engine
      */
     public static @NotNull SessionLocks over(@NotNull LockEngine engine) {
         return builder().over(engine).build();
@@ -97,13 +103,13 @@ public final class SessionLocks implements AutoCloseable {
      * Waits for the lock of a file, with the default options.
      *
      * @param target the file to lock; it need not exist, its directory must
-     * @return the lock, to be closed
-     * @throws LockTimeoutException if it was not to be had within {@link LockOptions#timeout()}
+     * @return the lock; the caller closes it
+     * @throws LockTimeoutException if the lock was not acquired within {@link LockOptions#timeout()}
      * @throws NotALockFileException if something that is not a lock lies in its place
-     * @throws LockException if the directory or the disk refuses, the path is empty or that of a directory or a device, or the JVM ends
-     *     and the time for that is over: see {@link Builder#shutdownGrace}
-     * @throws LockLostException if this thread holds it already, the options are reentrant, and it was lost meanwhile
-     * @throws LockReentryException if this thread holds it already and the options are not reentrant
+     * @throws LockException if the directory or the disk refuses, if the path is empty or names a directory or a device, or if the JVM shuts
+     *     down and the time for that is over: see {@link Builder#shutdownGrace}
+     * @throws LockLostException if this thread holds the lock already, the options are reentrant, and the lock has been lost
+     * @throws LockReentryException if this thread holds the lock already and the options are not reentrant
      * @throws InterruptedException if the thread is interrupted before or while it waits; nothing is left behind
      * @throws IllegalStateException if this {@code SessionLocks} was closed
      */
@@ -121,7 +127,7 @@ public final class SessionLocks implements AutoCloseable {
         return warm != null ? opened(warm) : opened(target, acquire(naming.of(target), options, patience(options)));
     }
 
-    /** Takes it again if it lingers here. {@return null if it is to be acquired in the ordinary way} */
+    /** {@return the lingering lock of this file, taken again; null if the caller must acquire in the ordinary way} */
     private @Nullable Handle lingers(Path target, LockOptions options) throws LockException {
         Objects.requireNonNull(target, "target");
         StackRoom.requireWhileCold();
@@ -140,7 +146,7 @@ public final class SessionLocks implements AutoCloseable {
         return opened(handle);
     }
 
-    /** What the user gets. If there is no memory for it, the lock is given back: nobody could close it. */
+    /** {@return what the user gets} Without memory for it, the lock is released, because nobody could close it. */
     private static SessionLock opened(Handle handle) {
         try {
             return new SessionLock(handle);
@@ -153,8 +159,8 @@ public final class SessionLocks implements AutoCloseable {
     /**
      * Waits for the lock of a name, with the default options. Otherwise as {@link #acquire(Path)}.
      *
-     * @param name what to lock, on an engine that locks names; on one that locks files, the path of the file
-     * @return the lock, to be closed
+     * @param name the name to lock; if the engine locks files, the path of the file
+     * @return the lock; the caller closes it
      */
     public @NotNull SessionLock acquire(@NotNull String name) throws LockException, InterruptedException {
         return acquire(name, defaults);
@@ -176,22 +182,22 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
-     * Tries once for the lock of a file, without waiting and without passing anybody who waits.
+     * Tries once to acquire the lock of a file. It does not wait, and does not overtake anybody who waits.
      *
      * @param target the file to lock
-     * @return the lock; empty if it is not to be had now
+     * @return the lock; empty if it cannot be acquired now
      * @throws NotALockFileException if something that is not a lock lies in its place
-     * @throws LockException if the directory or the disk refuses, the path is empty or that of a directory or a device, or the JVM ends
-     *     and the time for that is over: see {@link Builder#shutdownGrace}
-     * @throws LockLostException if this thread holds it already, the options are reentrant, and it was lost meanwhile
-     * @throws LockReentryException if this thread holds it already and the options are not reentrant
+     * @throws LockException if the directory or the disk refuses, if the path is empty or names a directory or a device, or if the JVM shuts
+     *     down and the time for that is over: see {@link Builder#shutdownGrace}
+     * @throws LockLostException if this thread holds the lock already, the options are reentrant, and the lock has been lost
+     * @throws LockReentryException if this thread holds the lock already and the options are not reentrant
      * @throws IllegalStateException if this {@code SessionLocks} was closed
      */
     public @NotNull Optional<SessionLock> tryAcquire(@NotNull Path target) throws LockException {
         return tryAcquire(target, defaults);
     }
 
-    /** As {@link #tryAcquire(Path)}, with these options; their timeout does not matter. */
+    /** As {@link #tryAcquire(Path)}, with these options. Their timeout does not matter. */
     public @NotNull Optional<SessionLock> tryAcquire(@NotNull Path target, @NotNull LockOptions options) throws LockException {
         requireOptions(options);
         Handle warm = lingers(target, options);
@@ -203,7 +209,7 @@ public final class SessionLocks implements AutoCloseable {
         return tryAcquire(name, defaults);
     }
 
-    /** As {@link #tryAcquire(String)}, with these options; their timeout does not matter. */
+    /** As {@link #tryAcquire(String)}, with these options. Their timeout does not matter. */
     public @NotNull Optional<SessionLock> tryAcquire(@NotNull String name, @NotNull LockOptions options) throws LockException {
         requireOptions(options);
         return tryAcquire(naming.of(name), options).map(SessionLocks::opened);
@@ -219,14 +225,14 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
-     * Waits for the locks of several files, all or none, in one fixed order (by real path), so that two callers who want the same files
-     * cannot wait for each other. Files named twice are locked once. The timeout is for all together.
+     * Waits for the locks of several files, and acquires all of them or none. The order is fixed (by real path), so two callers that want
+     * the same files cannot wait for each other. A file that is named twice is locked once. The timeout is for all locks together.
      *
      * @param targets the files to lock, at least one
-     * @return one handle for all
-     * @throws IllegalArgumentException if there are none
-     * @throws LockException as {@link #acquire(Path)}; then none is held
-     * @throws InterruptedException as {@link #acquire(Path)}; then none is held
+     * @return one handle for all of them
+     * @throws IllegalArgumentException if there is no file
+     * @throws LockException as {@link #acquire(Path)}; then no lock is held
+     * @throws InterruptedException as {@link #acquire(Path)}; then no lock is held
      */
     public @NotNull SessionLock acquireAll(@NotNull Collection<Path> targets) throws LockException, InterruptedException {
         return acquireAll(targets, defaults);
@@ -247,11 +253,12 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
-     * Waits for the locks of several names, all or none, in the order of the names. Otherwise as {@link #acquireAll(Collection)}.
+     * Waits for the locks of several names, and acquires all of them or none, in the order of the names. Otherwise as
+     * {@link #acquireAll(Collection)}.
      *
-     * @param names what to lock, at least one: see {@link #acquire(String)}
-     * @param options how
-     * @return one handle for all
+     * @param names the names to lock, at least one: see {@link #acquire(String)}
+     * @param options the options of each lock
+     * @return one handle for all of them
      */
     public @NotNull SessionLock acquireAllNamed(@NotNull Collection<String> names, @NotNull LockOptions options)
             throws LockException, InterruptedException {
@@ -289,15 +296,15 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
-     * Runs an action under the lock of a file, with the default options. What the action throws is thrown as it is. If it returned, but
-     * the lock had been lost by then, so that what it did may have met what others did, that is thrown instead.
+     * Runs an action under the lock of a file, with the default options. An exception of the action is thrown as it is. If the action returns
+     * after the lock was lost, this method throws a {@link LockLostException}: somebody else may have worked on the file at the same time.
      *
      * <pre>{@code
      * int lines = locks.withLock(session, lock -> compact(session, lock));
      * }</pre>
      *
-     * <p>What is inferred for X is one type. An action that throws two that have nothing in common, and returns something, is better written with
-     * {@link #acquire(Path)}:
+     * <p>The compiler infers one type for X. If an action returns something and throws two unrelated exceptions, use {@link #acquire(Path)}
+     * instead:
      *
      * <pre>{@code
      * int count(Path session) throws IOException, InterruptedException, SQLException {
@@ -353,7 +360,7 @@ public final class SessionLocks implements AutoCloseable {
 
     /**
      * Runs an action that returns nothing under the lock of a file, with the default options. Otherwise as {@link #withLock(Path, LockedAction)}.
-     * (It has a name of its own, since {@code lock -> append(line)} could be either.)
+     * It has a name of its own, because {@code lock -> append(line)} could be either kind of action.
      *
      * <pre>{@code
      * void append(Path session, String line) throws IOException, InterruptedException, SQLException {
@@ -368,7 +375,7 @@ public final class SessionLocks implements AutoCloseable {
      * @param action what to run; the lock is closed after it
      * @throws X what the action threw
      * @throws LockLostException if the action returned but the lock had been lost before
-     * @throws IOException what the action threw; a {@link LockException} as {@link #acquire(Path)}, and then the action was not run
+     * @throws IOException what the action threw; or a {@link LockException} as {@link #acquire(Path)}, and then the action was not run
      * @throws InterruptedException what the action threw; or as {@link #acquire(Path)}, and then the action was not run
      */
     public <X extends Exception> void runWithLock(@NotNull Path target, @NotNull LockedRunnable<X> action)
@@ -404,7 +411,7 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
-     * Looks at the lock of a file without disturbing it: nothing is written, opened for locking, or waited for.
+     * Inspects the lock of a file without disturbing it. This writes nothing, opens nothing for locking, and waits for nothing.
      *
      * @param target the file
      * @return what is known of its lock
@@ -428,12 +435,14 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
-     * Looks at all locks of a directory without disturbing them, as {@link #inspect} looks at one: whatever lies in a lock's place (a
-     * {@code *.lock} file, a successor's record), and locks that are held although somebody removed their record, if their target is in
-     * the directory. Files without a lock are left out, and so are the directories in it, and names that the JVM cannot write down: start it with a
-     * locale of UTF-8 ({@code LC_ALL=C.UTF-8}), or on a machine without one everything that is not ASCII is missing here.
+     * Inspects all locks of a directory without disturbing them, as {@link #inspect} does for one lock.
      *
-     * <p>All is looked at before this returns, so that the reports belong together; the stream holds no file open, and need not be closed.
+     * <p>The list has everything that lies in a lock's place: each {@code *.lock} file, and the record of a successor. It also has locks that are
+     * held although somebody removed their record, if their target is in the directory. It leaves out files without a lock, directories, and names
+     * that the JVM cannot express. In a locale without UTF-8 these are all names that are not ASCII: start the JVM with
+     * {@code LC_ALL=C.UTF-8}.
+     *
+     * <p>This method inspects all locks before it returns, so the reports belong together. The stream keeps no file open and need not be closed.
      *
      * <pre>{@code
      * locks.list(sessions).filter(report -> report.state() == LockReport.State.EXPIRED)
@@ -449,8 +458,7 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
-     * Looks at all locks whose names begin alike, on an engine that locks names; on one that locks files, at those of a directory.
-     * Otherwise as {@link #list(Path)}.
+     * Inspects all locks whose names begin with a prefix. If the engine locks files, the prefix is a directory. Otherwise as {@link #list(Path)}.
      *
      * @param prefix how the names begin; empty for all
      * @return what is known of each lock, by name
@@ -480,15 +488,17 @@ public final class SessionLocks implements AutoCloseable {
         }
     }
 
-    /** As {@link #clear(Path, ClearOptions)}, dry: says what would be cleared, and writes nothing. */
+    /** As {@link #clear(Path, ClearOptions)}, as a dry run: it says what it would clear, and writes nothing. */
     public @NotNull List<ClearReport> clear(@NotNull Path target) throws LockException, InterruptedException {
         return clear(target, ClearOptions.dryRun());
     }
 
     /**
-     * Clears the lock of a file, or all locks of a directory: removes what an owner has left who is provably dead, under the kernel's
-     * lock, so that a living one's record is never removed, however fast locks change hands. With the {@linkplain ClearOptions#withToken
-     * token} of a living holder, that holder is asked to let go and waited for. Whatever is not a lock is never touched.
+     * Clears the lock of a file, or all locks of a directory. It removes a record if the owner of the record is provably dead. It does so under the
+     * kernel lock, so it never removes the record of a living holder, however fast the lock changes hands.
+     *
+     * <p>With the {@linkplain ClearOptions#withToken token} of a living holder, it asks that holder to release the lock, and waits for it. It never
+     * touches anything that is not a lock.
      *
      * <pre>{@code
      * for (ClearReport done : locks.clear(session, ClearOptions.forReal())) {
@@ -497,11 +507,11 @@ public final class SessionLocks implements AutoCloseable {
      * }</pre>
      *
      * @param target the locked file, or a directory
-     * @param options whether in earnest, whom to ask, and how long to wait
-     * @return what has become of each lock; empty if there is none
+     * @param options whether to write, which holder to ask, and how long to wait
+     * @return what happened to each lock; empty if there is none
      * @throws IllegalArgumentException if a token is given for a directory
      * @throws LockException if the directory is missing, or refuses
-     * @throws InterruptedException if the thread is interrupted while it waits for a holder; what was asked is taken back
+     * @throws InterruptedException if the thread is interrupted while it waits for a holder; the request is withdrawn
      * @throws IllegalStateException if this {@code SessionLocks} was closed
      */
     public @NotNull List<ClearReport> clear(@NotNull Path target, @NotNull ClearOptions options) throws LockException, InterruptedException {
@@ -534,8 +544,8 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
-     * Gives out no more locks; threads that wait for one get an {@link IllegalStateException}. Waits for nothing: handles that are
-     * open stay as they are, and with the last of them the library's threads and open files of this JVM go. Idempotent.
+     * Gives out no more locks. Threads that wait for a lock get an {@link IllegalStateException}. Open handles stay as they are, and this method
+     * does not wait for them. When the last handle of this JVM is closed, the library ends its threads and closes its files. Idempotent.
      */
     @Override
     public void close() {
@@ -571,33 +581,36 @@ public final class SessionLocks implements AutoCloseable {
         private Builder() {
         }
 
-        /** The options of acquisitions that name none. */
+        /** Sets the options of acquisitions that name none. */
         public @NotNull Builder defaults(@NotNull LockOptions defaults) {
             this.defaults = Objects.requireNonNull(defaults, "defaults");
             return this;
         }
 
-        /** Who is told what happens; null for nobody. */
+        /** Sets the listener that hears what happens; null for none. */
         public @NotNull Builder listener(@Nullable LockListener listener) {
             this.listener = listener;
             return this;
         }
 
-        /** Where the listener and {@code onLost} run; null for daemon threads of our own. */
+        /** Sets the executor of the listener and of {@code onLost}; null for daemon threads of the library. */
         public @NotNull Builder executor(@Nullable Executor executor) {
             this.executor = executor;
             return this;
         }
 
         /**
-         * How long locks can be taken and held once the JVM has begun to end (SIGTERM, Ctrl-C, {@link System#exit}, the end of the last thread
-         * that is no daemon). When it is over, what is still held is lost ({@link LockLostException.Reason#SHUTDOWN}), its record is removed,
-         * and who asks for a lock gets a {@link LockException}. The JVM does not end before its locks are closed or this is over. Zero: all
-         * that at once.
+         * Limits how long locks work after the JVM has begun to shut down (SIGTERM, Ctrl-C, {@link System#exit}, the end of the last thread
+         * that is not a daemon). The JVM does not end before its locks are closed or the limit is over. At the limit:
+         * <ul>
+         * <li>locks that are still held are lost ({@link LockLostException.Reason#SHUTDOWN}), and their records are removed,
+         * <li>an acquisition throws a {@link LockException}.
+         * </ul>
+         * Zero means that this happens at once.
          *
-         * <p>Without this, the application has what time it takes: locks can be taken and held as long as any of its own shutdown hooks works
-         * (a server that serves what it has begun), and a second longer. Where it cannot be seen which hooks work (there is no {@code /proc}),
-         * the JVM waits up to 10 s for locks that are held. A lock that is taken after that ends with the process, as with {@code kill -9}.
+         * <p>Without this setting, the application has the time that it needs. Locks work while any of its own shutdown hooks works, such as a
+         * server that finishes its requests, and for one second more. If the library cannot see which hooks work, because there is no {@code /proc},
+         * the JVM waits up to 10 s for locks that are held. A lock that is acquired after that ends with the process, as with {@code kill -9}.
          *
          * @param shutdownGrace 0 to 1 h
          * @throws IllegalArgumentException if it is outside
@@ -612,8 +625,8 @@ public final class SessionLocks implements AutoCloseable {
         }
 
         /**
-         * Leaves the end of the JVM to the application, which closes its locks itself: nothing waits for them, none is refused or lost. What is
-         * held when the process ends ends with it, as with {@code kill -9}: others get in at once, and replace its record.
+         * Leaves the shutdown to the application, which closes its locks itself. The library does not wait for them, and refuses and ends none. A
+         * lock that is held when the process ends is free at once, as with {@code kill -9}; the next holder replaces its record.
          */
         public @NotNull Builder noShutdownHook() {
             this.shutdownGraceNanos = Shutdown.LEAVE_ALONE;
@@ -621,8 +634,8 @@ public final class SessionLocks implements AutoCloseable {
         }
 
         /**
-         * Whether another program's lock may be replaced once its process is gone. Its record names no pid namespace, so that its pid
-         * means the same here is an assumption; false if other programs run in containers of their own.
+         * Sets whether a foreign lock (another program's) may be replaced once its process is gone. A foreign record names no pid namespace,
+         * so the library assumes that its pid means the same process here. Set it to false if other programs run in containers of their own.
          *
          * @param takeStrangers true by default
          */
@@ -632,8 +645,8 @@ public final class SessionLocks implements AutoCloseable {
         }
 
         /**
-         * Accepts network file systems, as well as can be: kernel locks may not reach all machines there, nobody is passed over while
-         * its record changes, and another machine's record counts as alive until it has been seen unchanged for its lease and grace.
+         * Accepts network file systems, and locks as well as is possible there. Kernel locks may not reach all machines. Nobody takes a lock over
+         * while its record changes. Another machine's record counts as alive until it has been seen unchanged for its lease and grace.
          */
         public @NotNull Builder allowNetworkFileSystem() {
             this.allowNetworkFileSystem = true;
@@ -643,7 +656,7 @@ public final class SessionLocks implements AutoCloseable {
         /**
          * Gives out locks of another engine than the files of this machine.
          *
-         * @param engine where the locks come from; one object for all in this JVM that are to meet
+         * @param engine where the locks come from; all users in this JVM that share locks must use the same object
          */
         public @NotNull Builder over(@NotNull LockEngine engine) {
             this.engine = Objects.requireNonNull(engine, "engine");
@@ -651,12 +664,12 @@ public final class SessionLocks implements AutoCloseable {
         }
 
         /**
-         * On an engine that locks names: lets paths name locks, too. A path below {@code root} means the lock of its name from there on,
-         * with {@code /} between directories, so that {@code /srv/a/session.jsonl} here and {@code /mnt/b/session.jsonl} there are one
-         * lock, if {@code /srv/a} and {@code /mnt/b} are the roots. It goes by the letters: {@code .} and {@code ..} are resolved,
-         * symbolic links are not, and nothing need exist.
+         * Lets paths name locks, too, on an engine that locks names. The name of the lock is the path relative to {@code root}, with {@code /}
+         * between directories. So {@code /srv/a/session.jsonl} on one machine and {@code /mnt/b/session.jsonl} on another are one lock, if
+         * {@code /srv/a} and {@code /mnt/b} are their roots. Only the text of the path counts: {@code .} and {@code ..} are resolved, symbolic links
+         * are not, and nothing need exist.
          *
-         * @param root the directory, as it is called on this machine; null if paths name nothing
+         * @param root the directory, as this machine calls it; null if paths name no locks
          */
         public @NotNull Builder root(@Nullable Path root) {
             this.root = root;
@@ -664,9 +677,9 @@ public final class SessionLocks implements AutoCloseable {
         }
 
         /**
-         * {@return what was built}
+         * {@return locks with these settings}
          *
-         * @throws IllegalStateException if there is a {@link #root} and the engine locks files, which have their places already
+         * @throws IllegalStateException if there is a {@link #root} and the engine locks files
          */
         public @NotNull SessionLocks build() {
             if (root != null && engine.locksFiles()) {

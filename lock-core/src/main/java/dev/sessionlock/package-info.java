@@ -1,8 +1,9 @@
 /**
- * Session-file locks that a crashed, hung, frozen or leaking holder can never leave stuck. Start at
- * {@link dev.sessionlock.SessionLocks}.
+ * Locks for session files. A holder that crashes, hangs, freezes or leaks its handle can never leave one stuck. Start at
+ * {@link dev.sessionlock.SessionFile} for files of lines, and at {@link dev.sessionlock.SessionLocks} for everything else.
  *
- * <p>The locks are advisory: who does not ask is not stopped. How they work is told in {@code PROTOCOL.md}; in one sentence: the
- * kernel byte decides, the board bounds, the token fences, the {@code .lock} file explains.
+ * <p>The locks are advisory: a program that does not ask for the lock is not stopped. {@code PROTOCOL.md} says how they work. In one
+ * sentence: the kernel byte decides who holds, the shared table bounds how long, the token fences late writes, the {@code .lock} file
+ * explains.
  */
 package dev.sessionlock;

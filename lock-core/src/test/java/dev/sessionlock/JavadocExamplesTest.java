@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The examples of the Javadoc, so that they compile and do what they say. Change both together. */
+/** The examples of the Javadoc, so that they compile and do what they say. Change both together. Those of the guide are in {@link GuideExamplesTest}. */
 class JavadocExamplesTest {
     private static final Logger log = LoggerFactory.getLogger(JavadocExamplesTest.class);
 
@@ -65,7 +65,7 @@ class JavadocExamplesTest {
         assertThat(session).hasContent(line);
     }
 
-    /** {@link SessionFile}, {@link SessionFile#withLock}, and the README. */
+    /** {@link SessionFile} and {@link SessionFile#withLock}. */
     @Test
     void appendingReadingAndCompacting() throws Exception {
         Path path = dir.resolve("fresh.jsonl");
@@ -167,7 +167,7 @@ class JavadocExamplesTest {
     /** {@link LockOptions}. */
     @Test
     void options() {
-        // A compaction rewrites the whole file: nobody may pass it over while its process lives, and it may take its time.
+        // A compaction rewrites the whole file: nobody may take the lock over while its process lives, and it may take its time.
         LockOptions compaction = LockOptions.defaults()
                 .withPurpose("pre-compaction flush")
                 .withTakeover(false)

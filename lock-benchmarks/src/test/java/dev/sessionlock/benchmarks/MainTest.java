@@ -39,6 +39,22 @@ class MainTest {
         assertThat(out.toString()).contains("Examples:").contains("java -jar").contains("Exit code");
     }
 
+    /** The chart's place is looked for before anything is measured. (The directory to measure in is missing, so a report that does not look ends, too.) */
+    @Test
+    void aReportWithoutAChartToReplaceIsRefused() throws IOException {
+        Path readme = Files.writeString(directory.resolve("README.md"), "<!-- benchmarks:begin -->\n<!-- benchmarks:end -->\n");
+
+        assertThat(run("report", "--quick", "--readme", readme.toString(), "--dir", "/no/such")).isEqualTo(2);
+        assertThat(err.toString()).startsWith("benchmarks: there is no " + readme.resolveSibling("benchmarks.svg")).hasLineCount(1);
+    }
+
+    /** Where the report was until November 2026. */
+    @Test
+    void theTopReadmeIsRefused() {
+        assertThat(run("report", "--quick", "--readme", "../README.md", "--dir", "/no/such")).isEqualTo(2);
+        assertThat(err.toString()).startsWith("benchmarks: ../README.md must have the line").hasLineCount(1);
+    }
+
     @Test
     void aLoadLeavesNothingInItsDirectory() throws IOException {
         assertThat(run("load", "--jvms", "1", "--seconds", "0.05", "--dir", directory.toString(), "STRICT")).isZero();

@@ -41,7 +41,7 @@ import org.jetbrains.annotations.Nullable;
  *         files.make(kind);
  *         assertThat(locks.inspect(session).state()).isEqualTo(kind.verdict());
  *         if (kind.makesWay()) {
- *             new SessionWriter(locks).append(session, "a line");   // gets in, whatever lies there
+ *             new SessionWriter(locks).append(session, "a line");   // gets the lock, whatever lies there
  *         } else {
  *             assertThatThrownBy(() -> new SessionWriter(locks).append(session, "a line")).isInstanceOf(LockException.class);
  *         }

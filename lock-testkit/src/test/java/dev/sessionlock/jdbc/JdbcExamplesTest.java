@@ -16,10 +16,10 @@ import java.util.List;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 
-/** The README's worked example of many machines, word for word. */
+/** The guide's worked example of many machines, word for word. */
 class JdbcExamplesTest {
 
-    // README begins
+    // guide begins
     record MessageStore(DataSource database, SessionLocks locks) {
 
         void append(String session, List<String> lines) throws LockException, InterruptedException, SQLException {
@@ -40,7 +40,7 @@ class JdbcExamplesTest {
             }
         }
     }
-    // README ends
+    // guide ends
 
     @Test
     void messagesAreAppendedUnderTheFence() throws Exception {
@@ -56,9 +56,9 @@ class JdbcExamplesTest {
     }
 
     @Test
-    void readmeHasIt() throws Exception {
+    void theGuideHasIt() throws Exception {
         String source = Files.readString(Path.of("src/test/java/dev/sessionlock/jdbc/JdbcExamplesTest.java"), StandardCharsets.UTF_8);
-        String example = source.substring(source.indexOf("// README begins\n") + "// README begins\n".length(), source.indexOf("    // README ends"));
-        assertThat(Files.readString(Path.of("..", "README.md"), StandardCharsets.UTF_8)).contains(example.stripTrailing().stripIndent().strip());
+        String example = source.substring(source.indexOf("// guide begins\n") + "// guide begins\n".length(), source.indexOf("    // guide ends"));
+        assertThat(Files.readString(Path.of("..", "lock-core", "README.md"), StandardCharsets.UTF_8)).contains(example.stripTrailing().stripIndent().strip());
     }
 }

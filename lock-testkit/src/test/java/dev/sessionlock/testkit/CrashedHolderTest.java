@@ -79,7 +79,7 @@ class CrashedHolderTest {
         assertThat(lines).containsAll(run.acknowledged());
     }
 
-    @Tag("soak") // the README's example does much the same in the default build
+    @Tag("soak") // the guide's example does much the same in the default build
     @CrashTest
     void aKilledHolderIsInNobodysWay(CrashLab lab) throws Exception {
         lab.scenario(LockedAppend.class).lockStepsToo().given(CrashedHolderTest::given).check((directory, run) -> {
@@ -89,7 +89,7 @@ class CrashedHolderTest {
         }).killAtEveryStep();
     }
 
-    @Tag("soak") // the README's example does much the same in the default build
+    @Tag("soak") // the guide's example does much the same in the default build
     @CrashTest
     void aKilledCompactionLeavesTheOldOrTheNew(CrashLab lab) throws Exception {
         lab.scenario(LockedCompaction.class).lockStepsToo().given(CrashedHolderTest::given).check((directory, run) -> {
@@ -99,7 +99,7 @@ class CrashedHolderTest {
         }).killAtEveryStep();
     }
 
-    @Tag("soak") // the README's example does much the same in the default build
+    @Tag("soak") // the guide's example does much the same in the default build
     @CrashTest
     void aCompactionSurvivesAPowerCut(CrashLab lab) throws Exception {
         lab.scenario(LockedCompaction.class).lockStepsToo().given(CrashedHolderTest::given).check((directory, run) -> {

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The examples of the Javadoc and of the README, so that they compile and do what they say. Change both together. */
+/** The examples of the Javadoc and of the guide, so that they compile and do what they say. Change both together. */
 class JavadocExamplesTest {
     @TempDir
     Path dir;
@@ -85,17 +85,17 @@ class JavadocExamplesTest {
         assertThat(session).hasContent("a line\n");
     }
 
-    /** The README's. */
+    /** The guide's, lock-testkit/README.md. */
     @Test
-    void ofTheReadme() throws Exception {
+    void ofTheGuide() throws Exception {
         ExecutorService executor = Executors.newSingleThreadExecutor();
         TestClock clock = TestClock.create();
         try (InMemoryLocks memory = InMemoryLocks.withTestClock(clock)) {
             SessionWriter writer = new SessionWriter(memory.locks());           // your code
             InMemoryLocks other = memory.anotherProcess();
-            other.hold(session);                                                // somebody else has it
+            other.hold(session);                                                // another process holds the lock
             Future<?> appending = executor.submit(() -> writer.append(session, "a line"));
-            await().until(() -> memory.locks().stats().waiting() == 1);         // yours waits,
+            await().until(() -> memory.locks().stats().waiting() == 1);         // your code waits,
             clock.advance(Duration.ofSeconds(10));                              // and times out: does it say so, and lose nothing?
             assertThatThrownBy(appending::get).hasCauseInstanceOf(LockTimeoutException.class);
 
@@ -131,7 +131,7 @@ class JavadocExamplesTest {
             files.make(kind);
             assertThat(locks.inspect(session).state()).isEqualTo(kind.verdict());
             if (kind.makesWay()) {
-                new SessionWriter(locks).append(session, "a line");   // gets in, whatever lies there
+                new SessionWriter(locks).append(session, "a line");   // gets the lock, whatever lies there
             } else {
                 assertThatThrownBy(() -> new SessionWriter(locks).append(session, "a line")).isInstanceOf(LockException.class);
             }

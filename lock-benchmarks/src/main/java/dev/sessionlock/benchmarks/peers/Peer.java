@@ -18,39 +18,39 @@ public enum Peer {
 
     /** The system calls of our strict mode and nothing around them. */
     BARE_SKETCH("bare sketch", Reach.PROCESSES,
-            "the floor of the strict mode: its system calls alone (kernel byte, write, link, look, inode check, unlink)", BareSketch::new),
+            "the floor of the strict mode: only its system calls (kernel byte, write, link, read back, inode check, unlink)", BareSketch::new),
 
     /** A kernel lock on a file that stays open. */
     CHANNEL_KEPT("FileChannel, kept open", Reach.PROCESSES,
-            "`FileChannel.lock()` behind a `ReentrantLock`, opened once; no record, no lease; read the file anywhere in the JVM and it is gone",
+            "`FileChannel.lock()` behind a `ReentrantLock`, opened once; no record, no lease; the lock is lost if any code of the JVM opens and closes the file",
             ChannelPeer::kept),
 
     /** A kernel lock on a file that is opened for it. */
     CHANNEL_OPENED("FileChannel, opened each time", Reach.PROCESSES,
-            "as most examples have it: open, `lock()`, close; with several threads a JVM drops its own locks", ChannelPeer::openedEachTime),
+            "as in most examples: open, `lock()`, close; with several threads a JVM drops its own locks", ChannelPeer::openedEachTime),
 
     /** The lock file of most programs. */
-    CREATE_DELETE("create, write, delete", Reach.PROCESSES, "`CREATE_NEW`, a record, delete; stays after a crash", CreateDeletePeer::new),
+    CREATE_DELETE("create, write, delete", Reach.PROCESSES, "`CREATE_NEW`, a record, delete; the file stays after a crash", CreateDeletePeer::new),
 
     /** The lock of Lucene's index writers. */
-    LUCENE("Lucene NativeFSLockFactory", Reach.PROCESSES, "the lock of Lucene's index writers; no wait, no record", LucenePeer::new),
+    LUCENE("Lucene NativeFSLockFactory", Reach.PROCESSES, "the lock of Lucene's index writers; it cannot wait, and has no record", LucenePeer::new),
 
     /** The lock of JGit. */
-    JGIT("JGit LockFile", Reach.PROCESSES, "the lock of JGit's refs and index; no wait, stays after a crash", JGitPeer::new),
+    JGIT("JGit LockFile", Reach.PROCESSES, "the lock of JGit's refs and index; it cannot wait, and stays after a crash", JGitPeer::new),
 
     /** The file locks of Maven. */
     RESOLVER("Maven Resolver file-lock", Reach.THREADS,
-            "`FileLockNamedLockFactory` with its defaults; on Linux it deletes the file at open and so excludes no other process", ResolverPeer::new),
+            "`FileLockNamedLockFactory` with its defaults; on Linux it deletes the file when it opens it, and so excludes no other process", ResolverPeer::new),
 
     /** The floor of everything: no other process is asked. */
     REENTRANT_LOCK("ReentrantLock", Reach.THREADS, "the floor: memory of one JVM", (directory, name) -> new ReentrantLockPeer(false)),
 
     /** The floor of whoever serves threads in the order in which they came, as we do. */
-    FAIR_LOCK("ReentrantLock, fair", Reach.THREADS, "the floor of a queue that serves in the order of arrival: another thread runs for each cycle",
+    FAIR_LOCK("ReentrantLock, fair", Reach.THREADS, "the floor of a queue in the order of arrival: for each cycle another thread runs",
             (directory, name) -> new ReentrantLockPeer(true)),
 
     /** The control: if the witness finds nothing here, it is blind. */
-    NOTHING("no lock at all", Reach.NOBODY, "the control: shows that the witness sees double holders", (directory, name) -> new NoLock());
+    NOTHING("no lock at all", Reach.NOBODY, "the control: it shows that the witness sees double holders", (directory, name) -> new NoLock());
 
     /** Whom a peer keeps out, by its own documentation; what it does is for the witness to say. */
     public enum Reach {

@@ -179,7 +179,7 @@ final class Bar {
                         BarCheck.atMost("p50", any ? micros(handovers.getValueAtPercentile(50)) : Double.NaN, 300, "µs"),
                         BarCheck.atMost("p99", any ? millis(handovers.getValueAtPercentile(99)) : Double.NaN, 5, "ms"),
                         BarCheck.atMost("", watch == null ? Double.NaN : 100 * watch.waiterShare(), 1, "%")),
-                new BarRow("in after the holder's SIGKILL", BarCheck.atMost("", watch == null ? Double.NaN : inAfterKill(watch), 20, "ms")));
+                new BarRow("a waiter acquires after the holder's SIGKILL", BarCheck.atMost("", watch == null ? Double.NaN : inAfterKill(watch), 20, "ms")));
     }
 
     /** {@return the median in milliseconds; infinite if a waiter was not let in} */

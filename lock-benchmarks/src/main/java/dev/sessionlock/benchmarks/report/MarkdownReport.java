@@ -27,7 +27,7 @@ final class MarkdownReport {
      *
      * @param machine where it was measured
      * @param command what was typed
-     * @param chart the link to the picture, as seen from the README
+     * @param chart the link to the picture, as seen from the document
      */
     static String of(Findings findings, String machine, String command, String chart) {
         MarkdownReport report = new MarkdownReport(findings);
@@ -70,8 +70,8 @@ final class MarkdownReport {
     }
 
     private void cycles() {
-        paragraph("**One thread, undisturbed** (JMH; the witness looks on in all loads below):");
-        header("", "ns a cycle", "B a cycle", "/ strict", "keeps out");
+        paragraph("**One thread, undisturbed** (JMH; the witness watches all loads below):");
+        header("", "ns a cycle", "B a cycle", "/ strict", "excludes");
         for (Peer peer : Peer.values()) {
             Rounds nanos = findings.cycleNanos.getOrDefault(peer, new Rounds());
             row("**" + peer.title() + "**: " + peer.note(), number(nanos.median()),
@@ -111,10 +111,10 @@ final class MarkdownReport {
     }
 
     private void waiting() {
-        paragraph("**Waiting for another process**: the handover while 2 JVMs take turns, from the beginning of the release in one to the "
-                + "return of `acquire` in the other; a waiter's use of a core while the lock is held for long; and how soon it is in after the "
-                + "holder's SIGKILL:");
-        header("", "handover p50", "p99", "longest", "handovers", "waiter, % of a core", "in after SIGKILL, ms");
+        paragraph("**Waiting for another process**. A handover, while 2 JVMs take turns, is the time from the beginning of the release in one to "
+                + "the return of `acquire` in the other. The table also has the share of a core that a waiter uses while the lock is held for long, "
+                + "and how soon it acquires the lock after the holder's SIGKILL:");
+        header("", "handover p50", "p99", "longest", "handovers", "waiter, % of a core", "acquires after SIGKILL, ms");
         for (Peer peer : Peer.betweenProcesses()) {
             Histogram handovers = findings.handovers(Scene.TURNS, peer);
             boolean any = handovers.getTotalCount() > 0;

@@ -12,15 +12,15 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Measures all, and writes it into the README. */
+/** Measures everything, and writes it into lock-benchmarks/README.md. */
 @Command(
         name = "report",
-        header = "Measures everything beside everything, and writes the README's benchmark section and its chart.",
+        header = "Measures everything beside everything, and writes the report in lock-benchmarks/README.md and its chart.",
         optionListHeading = "%nOptions:%n",
         footer = {
             "",
             "It takes some fourteen minutes, or five with --quick, and wants the machine for itself: JMH for one thread, then JVMs that "
-                    + "fight for a lock, take turns, and are killed. Ctrl-C leaves nothing behind. The part of the README between "
+                    + "fight for a lock, take turns, and are killed. Ctrl-C leaves nothing behind. The part of that file between "
                     + ReadmeSection.BEGIN + " and " + ReadmeSection.END + " is replaced, nothing else.",
             "",
             "Exit code: 0, also where the bar is not met; 1 if one of our own locks let two in at once; 2 bad usage, or the disk refused.",
@@ -28,10 +28,11 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  java -jar lock-benchmarks/target/benchmarks.jar report",
             "  java -jar lock-benchmarks/target/benchmarks.jar report --quick --print",
-            "  java -jar benchmarks.jar report --readme ~/sessionlock/README.md --dir /srv/sessions"
+            "  java -jar benchmarks.jar report --readme ~/sessionlock/lock-benchmarks/README.md --dir /srv/sessions"
         })
 public final class ReportCommand implements Callable<Integer> {
-    private static final Path CHART = Path.of("lock-benchmarks", "benchmarks.svg");
+    static final String README = "lock-benchmarks/README.md";
+    static final String CHART = "benchmarks.svg";
 
     @Spec
     private CommandSpec spec;
@@ -48,8 +49,8 @@ public final class ReportCommand implements Callable<Integer> {
     @Option(names = "--dir", paramLabel = "DIR", description = "The directory to take locks in. Default: a temporary one on a disk.")
     private Path directory;
 
-    @Option(names = "--readme", paramLabel = "FILE", defaultValue = "README.md",
-            description = "The README; the chart goes to lock-benchmarks/benchmarks.svg beside it. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--readme", paramLabel = "FILE", defaultValue = README,
+            description = "The file that has the report; the chart goes to benchmarks.svg beside it. Default: ${DEFAULT-VALUE}.")
     private Path readme;
 
     @Override
@@ -60,7 +61,7 @@ public final class ReportCommand implements Callable<Integer> {
         try (Workplace place = directory == null ? Workplace.create() : Workplace.in(directory)) {
             Machine machine = new Machine(place);
             findings = new Campaign(quick ? Effort.quick() : Effort.full(), place, spec.commandLine().getErr()).run();
-            text = MarkdownReport.of(findings, machine.text(), command(), CHART.toString());
+            text = MarkdownReport.of(findings, machine.text(), command(), CHART);
         }
         if (section == null) {
             spec.commandLine().getOut().println(text);
@@ -74,8 +75,8 @@ public final class ReportCommand implements Callable<Integer> {
     /** {@return the section} Whatever would stop us from writing it should not do so after ten minutes. */
     private ReadmeSection writable() throws IOException {
         ReadmeSection section = ReadmeSection.of(readme);
-        if (!Files.isDirectory(chart().getParent())) {
-            throw new IOException("there is no " + chart().getParent() + " for the chart; the README must be the repository's");
+        if (!Files.isWritable(chart())) {
+            throw new IOException("there is no " + chart() + " to be replaced; the README must be the repository's lock-benchmarks/README.md");
         }
         new Chart(new Findings()).svg();
         return section;

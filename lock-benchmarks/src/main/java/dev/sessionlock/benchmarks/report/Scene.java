@@ -52,7 +52,7 @@ enum Scene {
     },
 
     /** Two gateways behind one balancer: what lingers in one must not keep the other one waiting. */
-    TWO_GATEWAYS("2 JVMs, to each of which 400 messages a second come for " + Scene.LOCKS + " sessions, some of which get most", 2,
+    TWO_GATEWAYS("2 JVMs, each with 400 messages a second for " + Scene.LOCKS + " sessions, of which some get most", 2,
             EnumSet.of(Peer.STRICT, Peer.WARM)) {
         @Override
         Load load(Duration time) {

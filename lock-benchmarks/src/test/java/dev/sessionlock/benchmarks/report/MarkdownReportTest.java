@@ -72,7 +72,7 @@ class MarkdownReportTest {
         findings.deathwatches.put(Peer.STRICT, new Deathwatch(0.002, List.of(OptionalLong.of(9_000_000), OptionalLong.empty())));
         findings.deathwatches.put(Peer.JGIT, new Deathwatch(0.05, List.of(OptionalLong.empty())));
 
-        assertThat(report()).contains("| in after the holder's SIGKILL | ≤ 20 ms | never | **no** |").contains("| JGit LockFile | – | – | – | 0 | 5 | never |");
+        assertThat(report()).contains("| a waiter acquires after the holder's SIGKILL | ≤ 20 ms | never | **no** |").contains("| JGit LockFile | – | – | – | 0 | 5 | never |");
     }
 
     @Test

@@ -71,6 +71,18 @@ class ReadmeSectionTest {
                 .hasMessageContaining("--readme");
     }
 
+    /** What {@code report} writes by default, seen from this module. */
+    @Test
+    void theRepositorysReadmeHasTheSectionAndItsChart() throws IOException {
+        Path readme = Path.of("..", ReportCommand.README);
+
+        ReadmeSection.of(readme);
+        assertThat(Files.readString(readme)).contains("![Cycles a second of each lock](" + ReportCommand.CHART + ")");
+        assertThat(readme.resolveSibling(ReportCommand.CHART)).isRegularFile();
+        assertThat(Files.readString(Path.of("..", "README.md"))).contains("](lock-benchmarks/" + ReportCommand.CHART + ")")
+                .doesNotContain(ReadmeSection.BEGIN);
+    }
+
     private Path readme(String text) throws IOException {
         return Files.writeString(directory.resolve("README.md"), text);
     }

@@ -11,7 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** The writer of the README that the lab takes apart. */
+/** The writer of the guide that the lab takes apart. */
 final class NaiveWriter implements Writer {
     private final SessionLocks locks;
     private final Path session;

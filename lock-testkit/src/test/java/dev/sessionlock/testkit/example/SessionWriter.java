@@ -5,7 +5,7 @@ import dev.sessionlock.SessionLocks;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** The writer of the README that stands everything. */
+/** The writer of the guide that stands everything. */
 final class SessionWriter implements Writer {
     private final SessionFile session;
 

@@ -21,7 +21,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** The worked example of the README, "Crash-testing your own writer". Its code is quoted from here. */
+/** The worked example of the guide, lock-testkit/README.md, "Crash-testing your own writer". Its code is quoted from here. */
 class SessionWriterTest {
 
     static final class AppendAndCompact implements CrashScenario {
@@ -114,12 +114,12 @@ class SessionWriterTest {
         }
     }
 
-    // ---- the README ----
+    // ---- the guide ----
 
     @Test
-    void theReadmeQuotesThisCode() throws IOException {
-        String readme = Files.readString(Path.of("..", "README.md"), StandardCharsets.UTF_8);
-        String section = readme.substring(readme.indexOf("## Crash-testing your own writer"));
+    void theGuideQuotesThisCode() throws IOException {
+        String guide = Files.readString(Path.of("README.md"), StandardCharsets.UTF_8);
+        String section = guide.substring(guide.indexOf("## Crash-testing your own writer"));
         section = section.substring(0, section.indexOf("\n## ", 1));
         Path here = Path.of("src/test/java/dev/sessionlock/testkit/example");
         StringBuilder code = new StringBuilder();

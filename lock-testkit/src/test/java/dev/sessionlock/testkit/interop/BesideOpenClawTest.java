@@ -168,7 +168,7 @@ class BesideOpenClawTest {
         }
     }
 
-    /** The reason for the advice in the README: not our defect, but it has to be known, and this tells when it changes. */
+    /** The reason for the advice in the guide: not our defect, but it has to be known, and this tells when it changes. */
     @Test
     void ourLockIsTakenAwayByItIfWeDoNotBearItsMark() throws Exception {
         try (Peer theirs = openClaw.start(); OurProcess ours = OurProcess.start()) {
@@ -186,7 +186,7 @@ class BesideOpenClawTest {
         }
     }
 
-    /** To OpenClaw a process that it may not signal is dead. Another reason for the advice in the README. */
+    /** To OpenClaw a process that it may not signal is dead. Another reason for the advice in the guide. */
     @Test
     void ourLockIsTakenAwayByItIfItRunsAsAnotherUser() throws Exception {
         OpenClaw.requireOtherUser();

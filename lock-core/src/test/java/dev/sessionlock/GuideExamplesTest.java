@@ -1,0 +1,97 @@
+package dev.sessionlock;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sessionlock.jdbc.JdbcLockEngine;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The examples of README.md and of the guide, word for word: {@link DocumentsTest} looks for their lines here. Change both together. */
+class GuideExamplesTest {
+    @TempDir
+    Path dir;
+
+    @AfterEach
+    void everythingIsReleased() {
+        Patience.untilLetGo(dir);
+    }
+
+    /** The first example of README.md names a directory of its reader's, so it is compiled only; {@link JavadocExamplesTest} runs the same. */
+    static void firstExample(Path other, String line) throws IOException, InterruptedException {
+        SessionLocks locks = SessionLocks.create();
+
+        SessionFile session = SessionFile.of(Path.of("sessions/session.jsonl"), locks);
+        session.append(line);                                  // waits for the lock, 10 s by default; when it returns, the line is safe
+
+        try (SessionLock lock = locks.acquire(other)) {        // the lock alone, for anything that is not lines of text
+            lock.ensureHeld();                                 // before each step that must not come late
+        }
+    }
+
+    /** It takes a database: JdbcExamplesTest in lock-testkit runs much the same. */
+    static void overPostgreSql(DataSource dataSource) throws SQLException, LockException, InterruptedException {
+        JdbcLockEngine engine = JdbcLockEngine.postgresql(dataSource);     // the data source and the driver are yours
+        engine.createSchema();                                             // once; or run dev/sessionlock/jdbc/postgresql.sql, which is in the jar
+        SessionLocks locks = SessionLocks.over(engine);                    // one engine a JVM
+
+        try (SessionLock lock = locks.acquire("session-4711")) {
+            lock.ensureHeld();
+        }
+    }
+
+    @Test
+    void writing() throws Exception {
+        Path path = dir.resolve("session.jsonl");
+        String line = "{\"id\":\"1\"}";
+        String id = "1";
+        LockOptions warm = LockOptions.defaults().withLinger(Duration.ofMillis(200));
+        try (SessionLocks locks = SessionLocks.builder().defaults(warm).build()) {
+            SessionFile session = SessionFile.of(path, locks);
+            session.append(line);                                          // or append(List.of(…)), all in one write
+            session.appendOnce(line, each -> id.equals(idOf(each)));       // skips a line that is there; for retries after an exception or a crash
+            List<String> lines = session.lines();                          // whole lines only, never half a line; needs no lock
+            assertThat(lines).containsExactly(line);
+        }
+    }
+
+    @Test
+    void compactingLines() throws Exception {
+        Path path = dir.resolve("session.jsonl");
+        try (SessionLocks locks = SessionLocks.create()) {
+            SessionFile session = SessionFile.of(path, locks);
+            session.append(List.of("{\"id\":1}", "{\"done\":1}"));
+            session.compact(lines -> lines.stream().filter(each -> !each.contains("\"done\"")).toList());
+            assertThat(session.lines()).containsExactly("{\"id\":1}");
+        }
+    }
+
+    @Test
+    void replacing() throws Exception {
+        Path path = Files.writeString(dir.resolve("session.json"), "[1, 2]");
+        try (SessionLocks locks = SessionLocks.create()) {
+            LockOptions compaction = LockOptions.defaults().withPurpose("compaction").withTakeover(false).withMaxHold(Duration.ofMinutes(20));
+
+            try (SessionLock lock = locks.acquire(path, compaction)) {
+                Path compacted = Files.writeString(path.resolveSibling("session.json.new"), compact(path));
+                lock.replace(compacted);           // force, ensureHeld, rename over the session, force the directory
+            }
+        }
+        assertThat(path).hasContent("[1]");
+    }
+
+    private static String compact(Path path) throws IOException {
+        return Files.readString(path).replace(", 2", "");
+    }
+
+    private static String idOf(String line) {
+        return line.matches("\\{\"id\":\"[^\"]*\".*}") ? line.substring(7, line.indexOf('"', 7)) : "";
+    }
+}
