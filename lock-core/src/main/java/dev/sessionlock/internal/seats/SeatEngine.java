@@ -59,6 +59,8 @@ public final class SeatEngine implements EngineLock {
     /** Low bits of what this process writes on the line. One and the same from the publishing of a word to its withdrawing. */
     private volatile long waiterMark;
 
+    /** The line at whose first use no successor's record was in the way: see {@link #waitForSuccessorOnAnotherTable}. */
+    private @Nullable TableEntry withoutSuccessor;
     /** Since when seat 0's until was past at every look; 0 if it was not at the last one. */
     private long pastSince;
     /** The last token that this process drew here, as far as it was noted; 0 before the first. If the line has another one by then, another process had the lock. */
@@ -323,7 +325,8 @@ public final class SeatEngine implements EngineLock {
             return new Busy(1 - seat, momentAfter(other), seat == 0 ? "a successor holds it" : "its holder has woken");
         }
         if (seat == 0) {
-            return enter(seat, entry, terms, published, null);
+            Busy busy = waitForSuccessorOnAnotherTable(entry);
+            return busy != null ? busy : enter(seat, entry, terms, published, null);
         }
         Found ofSeat0 = store.find(RecordLocation.LOCK);
         String objection = residue().objection(ofSeat0);
@@ -332,6 +335,25 @@ public final class SeatEngine implements EngineLock {
         }
         // 0 is nobody's: the other is just taking the lock or giving it back, and nothing was taken away from anybody.
         return enter(seat, entry, terms, published, other == 0 ? null : residue().whyTakenOver(ofSeat0));
+    }
+
+    /**
+     * A successor takes its seat on the table that it has open, and its record does not lie at {@code x.lock} yet. If the table was replaced since, nothing
+     * of that shows on the new one. So at the first use of a line, once the table is open, its record is looked for: a successor that links its record
+     * after this look finds the other table in place, and gives up ({@link LockStore#requireInPlace}).
+     *
+     * @return null if there is none, or none that still counts
+     */
+    private @Nullable Busy waitForSuccessorOnAnotherTable(TableEntry entry) throws IOException {
+        if (entry == withoutSuccessor) {
+            return null;
+        }
+        Found left = store.find(RecordLocation.TAKEOVER);
+        String objection = residue().objection(left);
+        if (left == null || objection == null && !residue().asksToBeWaitedFor(left)) {
+            withoutSuccessor = entry; // also if the record stays, because its process is frozen past its lease, with byte 1
+        }
+        return left == null ? null : new Busy(1, now() + LOOK_AGAIN_NANOS, objection != null ? objection : "what a successor has left is taken away first");
     }
 
     /**

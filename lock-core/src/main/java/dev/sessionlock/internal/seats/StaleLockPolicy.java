@@ -223,6 +223,11 @@ final class StaleLockPolicy {
         return kept || leaseLeft(found, ours.record()) > 0 ? "its record says that its lease runs" : null;
     }
 
+    /** {@return whether the owner of a record asked not to be passed over, which counts for as long as its byte is held} */
+    boolean asksToBeWaitedFor(LockStore.Found found) {
+        return found.content() instanceof LockContent.Ours ours && !ours.record().takeover() && !otherBoot(ours.record());
+    }
+
     /** {@return in words why an owner without an objection is passed over, though its byte is held: one that has died since had it before} */
     String whyTakenOver(LockStore.@Nullable Found found) {
         if (found != null && found.content() instanceof LockContent.Ours ours && !otherBoot(ours.record())) {
