@@ -97,7 +97,7 @@ public final class EventPublisher {
         return new LockStats(held.get(), waiting.get(), acquired.sum(), lost.sum(), reclaimed.sum(), timedOut.get(), dispatcher.dropped());
     }
 
-    // ---- what the cells tell; nothing is thrown here: the lock is acquired, or given back, whoever could not be told of it ----
+    // ---- what the locks tell; nothing is thrown here: a lock is acquired, or given back, even if nobody could be told of it ----
 
     void waits() {
         waiting.incrementAndGet();
