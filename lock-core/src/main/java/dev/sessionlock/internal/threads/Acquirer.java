@@ -54,6 +54,7 @@ final class Acquirer {
      * @param timeoutNanos for how long; 0 or less for one try
      * @param since when the waiting began, monotonic nanoseconds
      * @throws LockTimeoutException if the lock didn't become free in time
+     * @throws InterruptedException if the thread is interrupted while it waits; the caller has looked whether it was before
      */
     Handle acquire(AcquireRequest request, long timeoutNanos, long since) throws IOException, InterruptedException {
         Handle handle = tryOnce(request, since, true);

@@ -151,6 +151,7 @@ public final class LocalLocks {
      *
      * @param id the lock
      * @param patience for how long, nanoseconds
+     * @throws InterruptedException if the thread is interrupted while it waits; the caller has looked whether it was before
      */
     public Handle acquire(LockId id, AcquireRequest request, long patience) throws IOException, InterruptedException {
         long since = clock.nanos();
