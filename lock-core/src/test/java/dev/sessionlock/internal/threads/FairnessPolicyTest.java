@@ -43,7 +43,7 @@ class FairnessPolicyTest {
         assertThat(policy.isSliceOver(again + TIME_SLICE_NANOS - 1)).isFalse();
     }
 
-    /** However soon this JVM takes it then: the other process has had its turn. */
+    /** However soon this JVM takes it then: the other process has had its time slice. */
     @Test
     void takingItAfterAnotherProcessHadItBeginsANewSlice() {
         policy.taken(START);
