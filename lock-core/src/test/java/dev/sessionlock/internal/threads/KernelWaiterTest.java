@@ -2,7 +2,6 @@ package dev.sessionlock.internal.threads;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.sessionlock.LockOptions;
 import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
 import java.lang.reflect.Proxy;
@@ -23,10 +22,10 @@ class KernelWaiterTest {
     private @Nullable Throwable refusal;
     /** The method that throws once. */
     private @Nullable String faultAt;
-    private @Nullable Waiter head = new Head();
+    private final CountedWaiter waiting = new CountedWaiter();
+    private @Nullable Waiter head = waiting;
     private boolean untidy;
     private boolean threadsLeft = true;
-    private int wakes;
 
     private final ReentrantLock engineLock = new ReentrantLock();
     private final MemoryLock stateLock = new MemoryLock();
@@ -67,27 +66,6 @@ class KernelWaiterTest {
         }
     });
 
-    private final class Head extends Waiter {
-        Head() {
-            super(new AcquireRequest(new EventPublisher(null, null, false, 0), LockOptions.defaults(), "session.jsonl", null), Long.MAX_VALUE, 0);
-        }
-
-        @Override
-        Thread owner() {
-            return null;
-        }
-
-        @Override
-        String ownerName() {
-            return "head";
-        }
-
-        @Override
-        void unpark() {
-            wakes++;
-        }
-    }
-
     private void kernelAnswers() {
         blocked.remove().run();
     }
@@ -98,7 +76,7 @@ class KernelWaiterTest {
         assertThat(waiter.waitsFor(BYTE)).isTrue();
         kernelAnswers();
         assertThat(calls).containsExactly("awaitKernel", "acceptAwaited");
-        assertThat(wakes).isEqualTo(1);
+        assertThat(waiting.wakes).isEqualTo(1);
         assertThat(waiter.waitsFor(BYTE)).isFalse();
         assertThat(waiter.isWaiting()).isFalse();
         assertThat(untidy).isFalse();
@@ -110,7 +88,7 @@ class KernelWaiterTest {
         head = null;
         kernelAnswers();
         assertThat(calls).containsExactly("awaitKernel", "declineAwaited");
-        assertThat(wakes).isZero();
+        assertThat(waiting.wakes).isZero();
     }
 
     @Test
@@ -148,7 +126,7 @@ class KernelWaiterTest {
         waiter.start(BYTE);
         kernelAnswers();
         assertThat(calls).containsExactly("awaitKernel", "declineAwaited");
-        assertThat(wakes).isEqualTo(1);
+        assertThat(waiting.wakes).isEqualTo(1);
         assertThat(untidy).isTrue();
         assertThat(waiter.start(BYTE)).as("asked again at once").isFalse();
         assertThat(blocked).isEmpty();
@@ -160,6 +138,6 @@ class KernelWaiterTest {
         faultAt = "acceptAwaited";
         kernelAnswers();
         assertThat(calls).containsExactly("awaitKernel", "acceptAwaited", "acceptAwaited");
-        assertThat(wakes).isEqualTo(1);
+        assertThat(waiting.wakes).isEqualTo(1);
     }
 }

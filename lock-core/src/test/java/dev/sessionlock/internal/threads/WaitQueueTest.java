@@ -2,7 +2,6 @@ package dev.sessionlock.internal.threads;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.sessionlock.LockOptions;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
@@ -10,36 +9,8 @@ import org.junit.jupiter.api.Test;
 class WaitQueueTest {
     private final WaitQueue queue = new WaitQueue();
 
-    /** Stands in the queue without a thread. */
-    private static final class Counted extends Waiter {
-        private int wakes;
-
-        Counted(long timeoutNanos, long since) {
-            super(new AcquireRequest(new EventPublisher(null, null, false, 0), LockOptions.defaults(), "session.jsonl", null), timeoutNanos, since);
-        }
-
-        Counted() {
-            this(Long.MAX_VALUE, 0);
-        }
-
-        @Override
-        Thread owner() {
-            return null;
-        }
-
-        @Override
-        String ownerName() {
-            return "nobody's thread";
-        }
-
-        @Override
-        void unpark() {
-            wakes++;
-        }
-    }
-
-    private Counted added() {
-        Counted waiter = new Counted();
+    private CountedWaiter added() {
+        CountedWaiter waiter = new CountedWaiter();
         queue.add(waiter);
         return waiter;
     }
@@ -54,13 +25,13 @@ class WaitQueueTest {
         assertThat(queue.isAnyRestless(Long.MAX_VALUE)).isFalse();
         queue.wakeHead();
         queue.wakeAll();
-        queue.remove(new Counted());
+        queue.remove(new CountedWaiter());
     }
 
     @Test
     void headIsTheOneThatHasWaitedLongest() {
-        Counted first = added();
-        Counted second = added();
+        CountedWaiter first = added();
+        CountedWaiter second = added();
         assertThat(queue.head()).isSameAs(first);
         queue.removeHead();
         assertThat(queue.head()).isSameAs(second);
@@ -70,9 +41,9 @@ class WaitQueueTest {
 
     @Test
     void whoLeavesFromTheMiddleLeavesTheOrderAsItWas() {
-        Counted first = added();
-        Counted second = added();
-        Counted third = added();
+        CountedWaiter first = added();
+        CountedWaiter second = added();
+        CountedWaiter third = added();
         queue.remove(second);
         queue.remove(second);
         assertThat(queue.head()).isSameAs(first);
@@ -83,9 +54,9 @@ class WaitQueueTest {
     /** Something may be thrown to a waiter before it can leave the queue; then it would stand in everybody's way. */
     @Test
     void whoWaitsNoMoreIsPassedOverAtTheHeadAndIsNotWoken() {
-        Counted first = added();
-        Counted second = added();
-        Counted third = added();
+        CountedWaiter first = added();
+        CountedWaiter second = added();
+        CountedWaiter third = added();
         first.leave();
         second.leave();
         queue.wakeHead();
@@ -99,8 +70,8 @@ class WaitQueueTest {
 
     @Test
     void onlyTheHeadIsWokenUnlessAllAre() {
-        Counted first = added();
-        Counted second = added();
+        CountedWaiter first = added();
+        CountedWaiter second = added();
         queue.wakeHead();
         assertThat(first.wakes).isEqualTo(1);
         assertThat(second.wakes).isZero();
@@ -111,7 +82,7 @@ class WaitQueueTest {
 
     @Test
     void wakeUpIsSeenOnceAndIsNotLostIfItComesBeforeTheSleep() {
-        Counted waiter = new Counted();
+        CountedWaiter waiter = new CountedWaiter();
         assertThat(waiter.clearWoken()).isFalse();
         waiter.wake();
         assertThat(waiter.isWoken()).isTrue();
@@ -124,26 +95,26 @@ class WaitQueueTest {
 
     @Test
     void deadlineIsToldFromWhenTheWaitingBegan() {
-        Counted waiter = new Counted(100, 1_000);
+        CountedWaiter waiter = new CountedWaiter(100, 1_000);
         assertThat(waiter.left(1_000)).isEqualTo(100);
         assertThat(waiter.left(1_100)).isZero();
         assertThat(waiter.left(1_101)).isNegative();
-        assertThat(new Counted(Long.MAX_VALUE, -7).left(Long.MAX_VALUE - 7)).isZero();
+        assertThat(new CountedWaiter(Long.MAX_VALUE, -7).left(Long.MAX_VALUE - 7)).isZero();
     }
 
     @Test
     void nextThingToDoIsTheSoonestDeadlineOrALookAfterASecond() {
-        queue.add(new Counted(Long.MAX_VALUE, 0));
+        queue.add(new CountedWaiter(Long.MAX_VALUE, 0));
         assertThat(queue.nothingIsDueFor(5)).isEqualTo(TimeUnit.SECONDS.toNanos(1));
-        queue.add(new Counted(300, 0));
-        queue.add(new Counted(200, 50));
+        queue.add(new CountedWaiter(300, 0));
+        queue.add(new CountedWaiter(200, 50));
         assertThat(queue.nothingIsDueFor(100)).isEqualTo(150);
     }
 
     @Test
     void queueIsRestlessUntilEachWaiterHasLooked() {
-        Counted first = added();
-        Counted second = added();
+        CountedWaiter first = added();
+        CountedWaiter second = added();
         assertThat(queue.isAnyRestless(10)).isTrue();
         first.settled(10);
         assertThat(queue.isAnyRestless(10)).isTrue();
