@@ -161,8 +161,8 @@ final class Acquirer {
      * <p>If another process has the lock, this sets our waiter mark. It doesn't while the time slice is another process's: our mark would hide that process's own.
      *
      * @param idle what lingered until now; null if nothing did
-     * @param waits false for a single try: its mark frees what merely lingers in another process, which somebody who tries now and then would never find free, and
-     *     keeps nobody away
+     * @param waits false for a single try. Its mark keeps nobody away; it frees only what lingers in another process, which a process that tries now and then would
+     *     never find free
      * @return what is in the way; null if the engine's hold is ours, for a grant
      */
     private @Nullable Busy take(@Nullable Grant idle, Terms terms, boolean waits) throws IOException {

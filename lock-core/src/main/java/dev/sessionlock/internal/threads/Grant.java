@@ -210,7 +210,7 @@ final class Grant {
         return now == State.HELD || now == State.REVOKED || now == State.LINGERING;
     }
 
-    /** {@return whether somebody has it who has not closed it yet, be it lost or not} */
+    /** {@return whether it has a user that has not closed it yet, be it lost or not} */
     boolean hasUser() {
         State now = state;
         return now == State.HELD || now == State.REVOKED;

@@ -337,12 +337,12 @@ final class LocalLock implements KernelWaiter.Host {
 
     // ---- other processes ----
 
-    /** {@return whether another process waits for what a user here has closed, and is to have it now} */
+    /** {@return whether another process waits for what a user here has closed, and must get it now} */
     boolean isOthersTimeSlice(Grant closed) {
         return engine.othersWait(closed.hold(), EngineLock.WAITER_MARK_NANOS) && !fairness.mayGoOn(closed.acquiredNanos(), clock().nanos());
     }
 
-    /** Under the state lock. {@return whether another process wants what a user here has closed, be it by a single try, and is to find it free} */
+    /** Under the state lock. {@return whether another process wants what a user here has closed, and must find it free} A single try of that process is enough. */
     boolean isWanted(Grant closed) {
         if (!engine.othersTryOrWait(closed.hold(), EngineLock.WAITER_MARK_NANOS)) {
             return false;
@@ -371,7 +371,7 @@ final class LocalLock implements KernelWaiter.Host {
         }
     }
 
-    /** Wakes all who wait: some of them are to wait no more. */
+    /** Wakes all waiters: some of them must give up. */
     void wakeAll() {
         stateLock.lock();
         try {
@@ -446,13 +446,13 @@ final class LocalLock implements KernelWaiter.Host {
         }
     }
 
-    /** Does what is due now, and has all who wait look at the clock. */
+    /** Does what is due now, and has all waiters look at the clock. */
     void catchUp() {
         supervisor.maintainNow();
         wakeAll();
     }
 
-    /** Waits until all who wait have looked at the clock and sleep again, or wait no more. */
+    /** Blocks until all waiters have looked at the clock and sleep again, or have left. */
     void settle(long now, long deadline) {
         while (isRestless(now) && System.nanoTime() - deadline < 0) {
             LockSupport.parkNanos(TimeUnit.MICROSECONDS.toNanos(20));

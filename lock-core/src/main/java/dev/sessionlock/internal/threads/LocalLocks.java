@@ -35,7 +35,7 @@ import org.jetbrains.annotations.Nullable;
 
 /**
  * The registry of the locks of one engine in this JVM. For locks on files there is one registry in a process (and class loader): the kernel only knows processes, so
- * two {@code SessionLocks} that want one lock must meet in one {@link LocalLock}.
+ * two {@code SessionLocks} that want one lock must meet in one {@code LocalLock}.
  */
 public final class LocalLocks {
     /** The locks on files of this process. */
@@ -57,7 +57,7 @@ public final class LocalLocks {
     /** How long the end of the JVM waits for disks at most; the kernel locks end with the process all the same. */
     private static final long ABANDON_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(3);
 
-    /** How long, by the machine's clock, those who wait have to see that a clock was moved by hand. */
+    /** How long waiters have, by the machine's clock, to see that a clock was moved by hand. */
     private static final long SETTLE_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     /**

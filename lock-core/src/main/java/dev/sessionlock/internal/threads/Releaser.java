@@ -108,7 +108,7 @@ final class Releaser {
                 held.beginEnding(); // at once: if giving it back fails, the keeper sees it
                 return CloseResult.LAST;
             }
-            tellReleased(held); // under the state lock: before the next user, who may come at once, is told of
+            tellReleased(held); // under the state lock: the next user may come at once, and must be told of after this one
             return held.linger() ? CloseResult.LINGERS_UNCHECKED : CloseResult.LINGERS;
         } finally {
             stateLock.unlock();

@@ -6,8 +6,8 @@ import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * Those of this JVM who wait for one lock, in the order in which they came. Only the head deals with the engine, and only the head is handed the lock.
- * Memory only; every method is called under the lock's state lock.
+ * The waiters of this JVM for one lock, in order of arrival. Only the head deals with the engine, and only the head is handed the lock. Memory only; every method is
+ * called under the lock's state lock.
  */
 final class WaitQueue {
     /** By a clock that is moved by hand, a waiter looks at least this often. */
