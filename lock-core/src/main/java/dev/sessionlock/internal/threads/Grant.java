@@ -62,6 +62,8 @@ final class Grant {
     private final long maxHoldNanos;
     /** A user that has it for longer without progress may have forgotten it; 0 if nobody wants to know. */
     private final long leakNanos;
+    /** Computed once: it is asked for at each reuse. */
+    private final long withinNanos;
     /** Wall clock less monotonic clock as its first user acquired it, microseconds. The times of all users are told by it, and so never disagree. */
     private final long wallAheadMicros;
     /** When its present user acquired it, monotonic nanoseconds. Written under the state lock. */
@@ -135,6 +137,8 @@ final class Grant {
         this.owner = owner;
         this.maxHoldNanos = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
         this.leakNanos = options.leakDetectionThreshold().toNanos();
+        long within = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
+        this.withinNanos = leakNanos == 0 ? within : Math.min(within, leakNanos);
         this.recording = LockEvents.held();
     }
 
@@ -246,8 +250,7 @@ final class Grant {
 
     /** {@return within how many nanoseconds of its acquisition the keeper must look after it} */
     long withinNanos() {
-        long within = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
-        return leakNanos == 0 ? within : Math.min(within, leakNanos);
+        return withinNanos;
     }
 
     /**
