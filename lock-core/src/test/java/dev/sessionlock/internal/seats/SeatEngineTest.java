@@ -1453,6 +1453,18 @@ class SeatEngineTest {
         assertThat(directory.owner[1]).isEqualTo(two);
     }
 
+    /** As when the whole directory is moved away, and back later. */
+    @Test
+    void aRecordThatIsElsewhereWhileItsLockIsGivenBackKeepsNobodyOutWhenItIsBack() throws IOException {
+        Hold hold = (Hold) one.engine.take(NOT_TO_BE_PASSED_OVER);
+        SimulatedDirectory.Inode record = directory.at(RecordLocation.LOCK);
+        directory.put(RecordLocation.LOCK, null);
+        one.engine.release(hold);
+        directory.put(RecordLocation.LOCK, record);
+
+        assertThat(two.take()).isNotNull();
+    }
+
     /** Frozen between the two it would stop everybody. */
     @Test
     void withAGiftInHandItDoesNotAskForTheOtherByteToTidyUp() throws IOException {
