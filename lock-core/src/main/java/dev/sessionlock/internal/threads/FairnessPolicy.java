@@ -9,7 +9,8 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
  * <p><b>Time slices.</b> While another process waits, this JVM may go on using the lock for {@link #TIME_SLICE_NANOS} since it last left the lock to others,
  * whichever of its threads has it: a switch to another process costs far more than many brief users do. After its slice it gives the lock back and stays away for
  * {@link #AWAY_NANOS} or up to twice that: giving back alone doesn't help, since this JVM would take the lock again before the other process wakes. A user that held
- * the lock for longer than {@link #BRIEF_NANOS} isn't part of a loop of brief users, so its close ends the slice at once.
+ * the lock for longer than {@link #BRIEF_NANOS} isn't part of a loop of brief users, so its close ends the slice at once,
+ * unless another thread of this JVM is queued.
  *
  * <p><b>Lingering.</b> A lock that other processes use, too, doesn't linger here ({@link ContentionMemory}): they would have to wait for the keeper's next idle
  * check. Exception: users that ask again at once, time after time, are a loop; their lock lingers until another process wants it.

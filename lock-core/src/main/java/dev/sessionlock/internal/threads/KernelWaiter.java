@@ -16,7 +16,7 @@ import org.jetbrains.annotations.Nullable;
  * kernel byte, it passes the byte to the engine, as acquired ahead for the head's next try, and wakes the head. If nobody needs the byte any more, the thread gives
  * it back.
  *
- * <p>A blocked thread can't be cancelled: an interrupt would close the channel, and with it drop every byte of the process. So it outlives the timeout of the head
+ * <p>A blocked thread can't be cancelled: an interrupt would close the channel, and with it drop every byte of this process in that guard file. So it outlives the timeout of the head
  * that it was started for, and serves the next one.
  */
 final class KernelWaiter {

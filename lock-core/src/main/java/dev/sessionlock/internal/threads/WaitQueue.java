@@ -6,7 +6,7 @@ import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * The waiters of this JVM for one lock, in order of arrival. Only the head deals with the engine, and only the head is handed the lock. Memory only; every method is
+ * The waiters of this JVM for one lock, in order of arrival. Of them, only the head deals with the engine, and only the head is handed the lock. Memory only; every method is
  * called under the lock's state lock.
  */
 final class WaitQueue {
