@@ -1,7 +1,7 @@
 package dev.sessionlock;
 
 import dev.sessionlock.internal.directory.StickyDirectory;
-import dev.sessionlock.internal.seats.Inspector;
+import dev.sessionlock.internal.seats.InspectionSentences;
 import dev.sessionlock.internal.system.OpenFiles;
 import dev.sessionlock.internal.system.SystemReason;
 import java.io.FileNotFoundException;
@@ -57,7 +57,7 @@ final class ErrorMessages {
         StickyDirectory kept = keptBySticky(e);
         if (kept != null) {
             return new LockException(cannot + "what user " + kept.fileOwner() + " has left there must be removed first, and " + kept.inWords()
-                    + ". As that user, take it once: " + Inspector.takeOnce(kept.fileOwner(), target.toAbsolutePath())
+                    + ". As that user, take it once: " + InspectionSentences.takeOnce(kept.fileOwner(), target.toAbsolutePath())
                     + "; or share the directory by its group, without the sticky bit: chgrp GROUP " + kept.path() + " && chmod 2770 " + kept.path(), e);
         }
         return new LockException(cannot + reason(e, parent), e);

@@ -83,6 +83,19 @@ class ClearCommandTest {
         }
     }
 
+    /** The sentence that ends with this name is not the one that says whether the owner lives. */
+    @Test
+    void nameOfAFileIsNotTakenForAJudgementOfItsOwner() throws Exception {
+        try (SessionLocks locks = SessionLocks.create()) {
+            locks.acquire(session()).close(); // from now on locks are taken here
+        }
+        Files.createFile(directory.resolve("is stopped: alive.lock"));
+        Outcome refused = clear(directory);
+        assertThat(refused.exitCode()).isEqualTo(1);
+        assertThat(refused.out().lines().toList()).anyMatch(line -> line.startsWith("refused   is stopped: alive   nothing was done: it may still be being "
+                + "written, or be another program's; the lock file is empty, and nothing tells whose it is"));
+    }
+
     @Test
     void runningJobIsAskedByItsTokenAndLetsGo() throws Exception {
         try (ToolProcess holder = ToolProcess.start(scratch, "run", session().toString(), "--", "sh", "-c", "echo runs; sleep 100")) {

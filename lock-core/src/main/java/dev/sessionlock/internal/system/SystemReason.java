@@ -23,7 +23,7 @@ public final class SystemReason {
             return "";
         } else if (e.getClass() == FileNotFoundException.class) { // its message is: name (reason)
             int name = message.lastIndexOf(" (");
-            return name < 0 ? "" : message.substring(name + 2, message.length() - 1);
+            return name < 0 || !message.endsWith(")") ? "" : message.substring(name + 2, message.length() - 1);
         }
         return message;
     }

@@ -17,7 +17,15 @@ public final class WallClock {
 
     /** {@return the time of the day, such as {@code 09:05:01}} */
     public static @NotNull String time(@NotNull Instant moment) {
-        LocalDateTime local = local(moment);
+        return time(local(moment));
+    }
+
+    /** {@return the time of the day in UTC, for moments that other machines have told} */
+    public static @NotNull String utcTime(@NotNull Instant moment) {
+        return time(LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.UTC)) + " UTC";
+    }
+
+    private static String time(LocalDateTime local) {
         StringBuilder text = new StringBuilder(8);
         two(text, local.getHour()).append(':');
         two(text, local.getMinute()).append(':');

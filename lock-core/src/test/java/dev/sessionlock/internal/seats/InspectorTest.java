@@ -457,13 +457,13 @@ class InspectorTest {
         LockReport living = report();
         assertThat(living.advice()).startsWith("wait: ").contains("; if it stays: kill " + self.pid() + "   # pid " + self.pid() + " (");
         assertThat(evidence(living)).as("it does not say since when").doesNotContain("taken");
-        assertThat(Inspector.ownerIsGone(living)).isFalse();
+        assertThat(living.isOwnerGone()).isFalse();
 
         record = new LockContent.Foreign(NO_SUCH_PID, Instant.now().minusSeconds(5), -1, -1);
         LockReport dead = report();
         assertThat(dead.advice()).isEqualTo("java -jar sessionlock.jar clear --yes /sessions/a.jsonl   # or nothing: the next acquisition replaces it");
         assertThat(evidence(dead)).contains("taken 5 s ago");
-        assertThat(Inspector.ownerIsGone(dead)).isTrue();
+        assertThat(dead.isOwnerGone()).isTrue();
     }
 
     @Test
@@ -472,28 +472,41 @@ class InspectorTest {
         record = ours(7, "another-boot", "not-" + self.host(), null, null, 20, true);
 
         assertThat(report().advice()).startsWith("nothing: the next acquisition replaces it; on a network file system only if ");
-        assertThat(Inspector.ownerIsGone(report())).isFalse();
+        assertThat(report().isOwnerGone()).isFalse();
     }
 
     @Test
     void ownerIsGoneOfAStaleLockAndOfNoneThatIsHeld() {
         assumeProc(self);
         record = ours(NO_SUCH_PID, 20, true);
-        assertThat(Inspector.ownerIsGone(report())).isTrue();
+        assertThat(report().isOwnerGone()).isTrue();
         owners = List.of(List.of(self.pid()), NOBODY);
         LockReport held = report();
         assertThat(held.state()).as("dead, but its byte is held: it is just ending").isEqualTo(State.HELD);
-        assertThat(Inspector.ownerIsGone(held)).isFalse();
+        assertThat(held.isOwnerGone()).isFalse();
     }
 
     @Test
     void commandIsTheAdviceWithoutTheRemark() {
         record = ours(self.pid(), 20, true);
         owners = List.of(List.of(self.pid()), NOBODY);
-        assertThat(Inspector.command(report())).isEqualTo("java -jar sessionlock.jar clear --token 42 --yes /sessions/a.jsonl");
+        assertThat(report().remedy().inBrief()).isEqualTo("java -jar sessionlock.jar clear --token 42 --yes /sessions/a.jsonl");
 
         record = ours(self.pid(), -7, true);
-        assertThat(Inspector.command(report())).as("there is no remark to leave out").isEqualTo(report().advice()).isNotEmpty();
+        assertThat(report().remedy().inBrief()).as("there is no remark to leave out").isEqualTo(report().advice()).isNotEmpty();
+    }
+
+    /** The name holds the very words that follow the command that asks a holder. */
+    @Test
+    void nameOfAFileDoesNotCutACommandShort() throws Exception {
+        assumeProc(self);
+        long pid = stopped();
+        Path target = Path.of("/sessions/a   # asks it to let go.jsonl");
+        LockReport held = Inspector.report(new LockSnapshot(target, found(ours(pid, 20, true)), null, List.of(List.of(pid), NOBODY), until, comparable,
+                targetExists, used, TOKEN, NOW, self));
+
+        assertThat(held.state()).isEqualTo(State.HELD);
+        assertThat(held.remedy().inBrief()).isEqualTo(held.advice()).startsWith("kill -CONT " + pid).endsWith("clear --token 42 --yes '" + target + "'");
     }
 
     // ---- whom it calls ----
@@ -534,6 +547,11 @@ class InspectorTest {
         assertThat(needsPerson()).as("expired").isTrue();
     }
 
+    private void assertFacts(ProcessState process, boolean needsPerson, Instant since) {
+        Facts facts = report().facts();
+        assertThat(new Facts(facts.process(), facts.needsPerson(), facts.since())).isEqualTo(new Facts(process, needsPerson, since));
+    }
+
     @Test
     void oneWithoutARecordIsKnownByItsWordOnTheTable() throws Exception {
         assumeProc(self);
@@ -543,12 +561,12 @@ class InspectorTest {
         Instant drawn = Instant.ofEpochMilli(TOKEN / 1000);
 
         until = List.of(NOW + 1, 0L);
-        assertThat(report().facts()).isEqualTo(new Facts(ProcessState.STOPPED, false, drawn));
+        assertFacts(ProcessState.STOPPED, false, drawn);
         until = List.of(NOW, 0L);
         assertThat(report().state()).isEqualTo(State.EXPIRED);
-        assertThat(report().facts()).isEqualTo(new Facts(ProcessState.STOPPED, true, drawn));
+        assertFacts(ProcessState.STOPPED, true, drawn);
         until = List.of(TableEntry.NEVER, 0L);
-        assertThat(report().facts()).isEqualTo(new Facts(ProcessState.STOPPED, true, drawn));
+        assertFacts(ProcessState.STOPPED, true, drawn);
         until = List.of(0L, 0L);
         assertThat(report().facts().needsPerson()).as("frozen just as it took it: nobody gets in").isTrue();
         assertThat(report().facts().since()).as("it is just being taken").isAfter(drawn);
