@@ -4,8 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Facts;
+import dev.sessionlock.LockReport.KernelLockState;
+import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.ProcessState;
+import dev.sessionlock.LockReport.Remedy.Kind;
+import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.internal.directory.LockSnapshot;
 import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockContent;
@@ -574,6 +579,74 @@ class InspectorTest {
         assertThat(report().facts().needsPerson()).isFalse();
         wasTaken = false;
         assertThat(report().facts().since()).as("nothing tells").isNull();
+    }
+
+    // ---- what a program is told ----
+
+    @Test
+    void factsSayWhoHasTheKernelsLock() {
+        record = ours(self.pid(), 20, true);
+        assertThat(report().facts().kernelLock()).isEqualTo(KernelLockState.FREE);
+        owners = List.of(List.of(4711L), NOBODY);
+        assertThat(report().facts().kernelLock()).isEqualTo(KernelLockState.HELD);
+        assertThat(report().facts().kernelPid()).as("another than the record's").isEqualTo(4711);
+        owners = List.of(List.of(0L), NOBODY);
+        assertThat(report().facts().kernelLock()).isEqualTo(KernelLockState.HELD);
+        assertThat(report().facts().kernelPid()).as("of another namespace").isNull();
+        owners = null;
+        assertThat(report().facts().kernelLock()).isEqualTo(KernelLockState.UNKNOWN);
+        owners = List.of(List.of(4711L), List.of(self.pid()));
+        takeover = ours(self.pid(), 20, true);
+        assertThat(report().facts().kernelPid()).as("the successor's").isEqualTo(self.pid());
+        takeover = null;
+        record = null;
+        assertThat(report().facts().kernelPid()).as("of the second seat, without a record").isEqualTo(self.pid());
+    }
+
+    @Test
+    void factsSayHowLongTheLeaseRuns() {
+        owners = List.of(List.of(self.pid()), NOBODY);
+        record = ours(self.pid(), 20, true);
+        assertThat(report().facts().lease()).isEqualTo(new Lease(Duration.ofSeconds(10), Duration.ofSeconds(20), true, Instant.ofEpochMilli(61_000)));
+        maxHold = -1;
+        record = ours(self.pid(), -7, false);
+        assertThat(report().facts().lease()).isEqualTo(new Lease(Duration.ofSeconds(37), Duration.ofSeconds(-7), false, null));
+        assertThat(report().facts().lease().isOver()).isTrue();
+        record = ours(self.pid(), 10_000_000_000L, true);
+        assertThat(report().facts().lease().left()).as("longer than any lease").isZero();
+        comparable = false;
+        assertThat(report().facts().lease()).isNull();
+        assertThat(report().sentences()).extracting(Sentence::topic).contains(Topic.LEASE);
+    }
+
+    @Test
+    void remedyIsOfAKind() throws Exception {
+        assumeProc(self);
+        owners = List.of(List.of(self.pid()), NOBODY);
+        record = ours(self.pid(), 20, true);
+        assertThat(kind()).isEqualTo(Kind.ASK);
+        record = ours(self.pid(), -7, true);
+        assertThat(kind()).isEqualTo(Kind.LOOK);
+        long pid = stopped();
+        record = ours(pid, -7, true);
+        assertThat(kind()).isEqualTo(Kind.WAKE);
+        record = null;
+        assertThat(kind()).isEqualTo(Kind.WAIT);
+        owners = List.of(NOBODY, NOBODY);
+        assertThat(kind()).isEqualTo(Kind.NONE);
+        record = ours(NO_SUCH_PID, 20, true);
+        assertThat(kind()).isEqualTo(Kind.CLEAR);
+        record = new LockContent.Foreign(self.pid(), Instant.ofEpochMilli(1), -1, -1);
+        assertThat(kind()).isEqualTo(Kind.END);
+        record = new LockContent.Torn("cut");
+        assertThat(kind()).isEqualTo(Kind.NOTHING);
+        record = new LockContent.NotALock("a directory");
+        wasTaken = true;
+        assertThat(kind()).isEqualTo(Kind.MOVE);
+    }
+
+    private Kind kind() {
+        return report().remedy().kind();
     }
 
     // ---- times ----
