@@ -72,6 +72,8 @@ class ClearCommandTest {
         try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(session())) {
             List<Map<String, Object>> dry = JsonDocument.cleared(clear("--json", directory).out());
             assertThat(dry).extracting(it -> it.get("outcome")).containsExactly("would-clear", "would-clear", "refused", "refused");
+            assertThat(clear(directory).out().lines().toList()).as("whether its owner lives, and not whose it is")
+                    .anyMatch(line -> line.startsWith("would clear   a               it would be removed: its owner is gone; pid 4000000000 does not exist"));
             Outcome done = clear("--yes", directory);
             assertThat(done.exitCode()).isEqualTo(1);
             assertThat(done.out().lines().toList()).anyMatch(line -> line.startsWith("cleared   a               it was removed: "))

@@ -612,7 +612,7 @@ class InspectorTest {
         record = ours(self.pid(), -7, false);
         assertThat(report().facts().lease()).isEqualTo(new Lease(Duration.ofSeconds(37), Duration.ofSeconds(-7), false, null));
         assertThat(report().facts().lease().isOver()).isTrue();
-        record = ours(self.pid(), 10_000_000_000L, true);
+        record = ours(self.pid(), 1_000_000_000, true);
         assertThat(report().facts().lease().left()).as("longer than any lease").isZero();
         comparable = false;
         assertThat(report().facts().lease()).isNull();
@@ -620,11 +620,12 @@ class InspectorTest {
     }
 
     @Test
-    void remedyIsOfAKind() throws Exception {
+    void remedyIsOfAKindAndEachSentenceHasATopic() throws Exception {
         assumeProc(self);
         owners = List.of(List.of(self.pid()), NOBODY);
         record = ours(self.pid(), 20, true);
         assertThat(kind()).isEqualTo(Kind.ASK);
+        assertThat(report().sentences()).extracting(Sentence::topic).containsExactly(Topic.PROCESS, Topic.KERNEL, Topic.LEASE, Topic.AGE);
         record = ours(self.pid(), -7, true);
         assertThat(kind()).isEqualTo(Kind.LOOK);
         long pid = stopped();
