@@ -2,7 +2,7 @@ package dev.sessionlock;
 
 import dev.sessionlock.ClearReport.Outcome;
 import dev.sessionlock.LockReport.Remedy;
-import dev.sessionlock.LockReport.Remedy.Kind;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.LockReport.Topic;
@@ -193,7 +193,7 @@ final class ClearOperation {
             throw ErrorMessages.explain(e, "clear", subject.shown(), subject.file());
         }
         return unheard ? unanswered(report) : refused(report, "its holder has been told and has stopped, but has not closed its lock within "
-                + seconds(options.timeout()) + "; it is let go when its revokeGrace is over", new Remedy(Kind.WAIT, "wait, and look again"));
+                + seconds(options.timeout()) + "; it is let go when its revokeGrace is over", new Remedy(RemedyKind.WAIT, "wait, and look again"));
     }
 
     /** {@return null once the hold of this token is over; what is known of it if it is dead, or at the end of the patience} */
@@ -216,11 +216,11 @@ final class ClearOperation {
         String takenBack = "; the request was taken back";
         return switch (report.facts().process()) {
             case STOPPED -> refused(report, asked + "it is stopped, and one that is frozen cannot answer" + takenBack,
-                    new Remedy(Kind.WAKE, "kill -CONT " + pid, "then clear it again"));
+                    new Remedy(RemedyKind.WAKE, "kill -CONT " + pid, "then clear it again"));
             case ALIVE -> refused(report, asked + "its process hangs, or is paused or starved" + takenBack,
-                    new Remedy(Kind.END, "kill " + pid, "ends it; what keeps it: jstack " + pid + "; paused with its container: docker unpause"));
+                    new Remedy(RemedyKind.END, "kill " + pid, "ends it; what keeps it: jstack " + pid + "; paused with its container: docker unpause"));
             case DEAD, UNKNOWN -> refused(report, asked + "its process cannot be seen from here, and may be gone" + takenBack,
-                    new Remedy(Kind.NOTHING, "nothing: if it is gone, the next acquisition gets in once its lease is over; if it lives, end it where it can "
+                    new Remedy(RemedyKind.NOTHING, "nothing: if it is gone, the next acquisition gets in once its lease is over; if it lives, end it where it can "
                             + "be seen"));
         };
     }

@@ -201,35 +201,9 @@ public record LockReport(
      * @param step the next command for a person to run, or what to do; empty if there is nothing to do
      * @param remark what the command does, or what else can be done; empty if the step says it all
      */
-    public record Remedy(@NotNull Kind kind, @NotNull String step, @NotNull String remark) {
+    public record Remedy(@NotNull RemedyKind kind, @NotNull String step, @NotNull String remark) {
         /** There is nothing to do. */
-        public static final Remedy NONE = new Remedy(Kind.NONE, "", "");
-
-        /** What can be done. */
-        public enum Kind {
-            /** There is nothing to do and nothing to say. */
-            NONE,
-            /** Nothing: the next acquisition gets in. */
-            NOTHING,
-            /** Wait for its holder. */
-            WAIT,
-            /** Ask its holder to release it. */
-            ASK,
-            /** Clear what its owner has left. Nobody has to: the next acquisition does it, too. */
-            CLEAR,
-            /** Wake its process, which is stopped. */
-            WAKE,
-            /** End its process, which cannot be asked. */
-            END,
-            /** Look closer: what is known from here does not say what helps. */
-            LOOK,
-            /** Move away what lies in the lock's place. */
-            MOVE,
-            /** Take the lock once as another user, who may remove what is in the way. */
-            TAKE_AS_OWNER,
-            /** What the engine says in its own words. */
-            OTHER
-        }
+        public static final Remedy NONE = new Remedy(RemedyKind.NONE, "", "");
 
         /** Makes it printable. */
         public Remedy {
@@ -239,7 +213,7 @@ public record LockReport(
         }
 
         /** One without a remark. */
-        public Remedy(@NotNull Kind kind, @NotNull String step) {
+        public Remedy(@NotNull RemedyKind kind, @NotNull String step) {
             this(kind, step, "");
         }
 
@@ -250,8 +224,34 @@ public record LockReport(
 
         /** {@return the same without the remark where a command alone says it all: to ask a holder} */
         public @NotNull String inBrief() {
-            return kind == Kind.ASK ? step : inWords();
+            return kind == RemedyKind.ASK ? step : inWords();
         }
+    }
+
+    /** What a person can do about a lock. */
+    public enum RemedyKind {
+        /** There is nothing to do and nothing to say. */
+        NONE,
+        /** Nothing: the next acquisition gets in. */
+        NOTHING,
+        /** Wait for its holder. */
+        WAIT,
+        /** Ask its holder to release it. */
+        ASK,
+        /** Clear what its owner has left. Nobody has to: the next acquisition does it, too. */
+        CLEAR,
+        /** Wake its process, which is stopped. */
+        WAKE,
+        /** End its process, which cannot be asked. */
+        END,
+        /** Look closer: what is known from here does not say what helps. */
+        LOOK,
+        /** Move away what lies in the lock's place. */
+        MOVE,
+        /** Take the lock once as another user, who may remove what is in the way. */
+        TAKE_AS_OWNER,
+        /** What the engine says in its own words. */
+        OTHER
     }
 
     /** The verdict on a lock. */

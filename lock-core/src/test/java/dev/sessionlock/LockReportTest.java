@@ -7,6 +7,7 @@ import dev.sessionlock.LockReport.KernelLockState;
 import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.Remedy;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.LockReport.Topic;
@@ -79,7 +80,7 @@ class LockReportTest {
             LockReport calling = of(state, new Facts(process, true, null));
             if (state != State.FREE) {
                 assertThat(calling.advice()).isNotEmpty().doesNotStartWith("nothing");
-                assertThat(calling.remedy().kind()).isNotIn(Remedy.Kind.NONE, Remedy.Kind.NOTHING);
+                assertThat(calling.remedy().kind()).isNotIn(RemedyKind.NONE, RemedyKind.NOTHING);
             }
             assertThat(calling.facts().needsPerson()).isTrue();
         }

@@ -4,7 +4,7 @@ import dev.sessionlock.ClearOptions;
 import dev.sessionlock.ClearReport;
 import dev.sessionlock.ClearReport.Outcome;
 import dev.sessionlock.LockException;
-import dev.sessionlock.LockReport.Remedy;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.SessionLocks;
@@ -145,7 +145,7 @@ final class ClearCommand implements Callable<Integer> {
             text.append(System.lineSeparator()).append(ReportView.line(label, fact));
             label = "";
         }
-        if (report.outcome() == Outcome.REFUSED && report.lock().remedy().kind() != Remedy.Kind.NONE) {
+        if (report.outcome() == Outcome.REFUSED && report.lock().remedy().kind() != RemedyKind.NONE) {
             text.append(System.lineSeparator()).append(ReportView.line("to do", report.lock().advice()));
         }
         return text.toString();
@@ -158,7 +158,7 @@ final class ClearCommand implements Callable<Integer> {
             out.println(styled(report, String.format("%-" + words + "s", word(report))) + "   "
                     + String.format("%-" + names + "s", name(report)) + "   "
                     + Printable.text(facts(report)));
-            if (report.outcome() == Outcome.REFUSED && report.lock().remedy().kind() != Remedy.Kind.NONE) {
+            if (report.outcome() == Outcome.REFUSED && report.lock().remedy().kind() != RemedyKind.NONE) {
                 out.println(ReportView.line("to do", report.lock().advice()));
             }
         }

@@ -3,7 +3,7 @@ package dev.sessionlock.cli;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
-import dev.sessionlock.LockReport.Remedy;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.directory.WaiterScanner;
@@ -254,7 +254,7 @@ final class ListCommand implements Callable<Integer> {
         if (!finding.report().sentences().isEmpty()) {
             out.println(ReportView.line("because", String.join("; ", finding.report().evidence())));
         }
-        if (finding.report().remedy().kind() != Remedy.Kind.NONE) {
+        if (finding.report().remedy().kind() != RemedyKind.NONE) {
             out.println(ReportView.line("to do", finding.report().advice()));
         }
     }

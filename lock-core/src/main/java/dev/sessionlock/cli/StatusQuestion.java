@@ -3,6 +3,7 @@ package dev.sessionlock.cli;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Remedy;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.LockReport.Topic;
@@ -65,7 +66,7 @@ record StatusQuestion(Path file, boolean json) {
     /** Somebody wants to know of the files in it. */
     private static LockReport listed(LockReport report, Path directory) {
         return told(report, "it is a directory, and only files are locked",
-                new Remedy(Remedy.Kind.LOOK, ToolCommand.words() + " list " + Printable.shellWord(directory.toString())));
+                new Remedy(RemedyKind.LOOK, ToolCommand.words() + " list " + Printable.shellWord(directory.toString())));
     }
 
     /** Perhaps a session that is yet to be made, perhaps a slip of the pen: then "free" would be said of another file than the one that is meant. */
@@ -82,7 +83,7 @@ record StatusQuestion(Path file, boolean json) {
         names.remove(LockDirectory.INNER);
         String meant = Spelling.nearest(report.name(), names);
         return told(report, "there is no file of that name, and nothing tells of a lock", meant == null ? Remedy.NONE
-                : new Remedy(Remedy.Kind.LOOK, InspectionSentences.statusOf(target.resolveSibling(meant)), "did you mean this one?"));
+                : new Remedy(RemedyKind.LOOK, InspectionSentences.statusOf(target.resolveSibling(meant)), "did you mean this one?"));
     }
 
     private static LockReport told(LockReport report, String more, Remedy remedy) {

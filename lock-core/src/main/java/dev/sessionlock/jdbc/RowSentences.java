@@ -4,7 +4,7 @@ import dev.sessionlock.LockReport.Facts;
 import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.Remedy;
-import dev.sessionlock.LockReport.Remedy.Kind;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.LockReport.Topic;
@@ -56,14 +56,14 @@ final class RowSentences {
         String letGo = clear + " --token " + row.token() + " --yes " + name;
         String wake = "kill -CONT " + row.pid();
         if (state == State.STALE) {
-            return new Remedy(Kind.CLEAR, clear + " --yes " + name, "or nothing: the next acquisition on " + row.host() + " replaces it, and elsewhere "
+            return new Remedy(RemedyKind.CLEAR, clear + " --yes " + name, "or nothing: the next acquisition on " + row.host() + " replaces it, and elsewhere "
                     + "once its lease is over");
         } else if (state == State.EXPIRED) {
-            return new Remedy(Kind.NOTHING, "nothing: the next acquisition passes it over" + (facts.isStopped() ? "; " + wake + " wakes it" : ""));
+            return new Remedy(RemedyKind.NOTHING, "nothing: the next acquisition passes it over" + (facts.isStopped() ? "; " + wake + " wakes it" : ""));
         } else if (facts.isStopped()) {
-            return new Remedy(Kind.WAKE, wake, "it is stopped; woken, it may be asked to let go: " + letGo);
+            return new Remedy(RemedyKind.WAKE, wake, "it is stopped; woken, it may be asked to let go: " + letGo);
         }
-        return new Remedy(Kind.ASK, letGo, "asks it to let go"
+        return new Remedy(RemedyKind.ASK, letGo, "asks it to let go"
                 + (facts.process().isAlive() ? "; what it is busy with: jstack " + row.pid() : ""));
     }
 }

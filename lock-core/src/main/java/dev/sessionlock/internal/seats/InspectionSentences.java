@@ -5,7 +5,7 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.KernelLockState;
 import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.Remedy;
-import dev.sessionlock.LockReport.Remedy.Kind;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.internal.directory.LockContent;
@@ -132,20 +132,20 @@ public final class InspectionSentences {
 
     private Remedy remedy() {
         if (result.kept() != null) {
-            return new Remedy(Kind.TAKE_AS_OWNER, takeOnce(result.kept().fileOwner(), seen.target()), result.kept().inWords());
+            return new Remedy(RemedyKind.TAKE_AS_OWNER, takeOnce(result.kept().fileOwner(), seen.target()), result.kept().inWords());
         }
         LockOwner holder = result.holder();
         return switch (result.state()) {
             case FREE -> Remedy.NONE;
-            case HELD -> holder == null ? new Remedy(Kind.WAIT, "wait: its holder will write its lock file or be gone")
+            case HELD -> holder == null ? new Remedy(RemedyKind.WAIT, "wait: its holder will write its lock file or be gone")
                     : holder.token() == null ? unrecorded(holder.pid()) : held(holder);
             case EXPIRED -> holder == null ? Remedy.NONE : expired(holder.pid());
             case STALE -> clearDead();
             case FOREIGN -> result.isOfAnotherProgram() && holder != null ? foreign(holder.pid())
-                    : new Remedy(Kind.NOTHING, "nothing: the next acquisition replaces it; on a network file system only if it is not renewed for its whole "
+                    : new Remedy(RemedyKind.NOTHING, "nothing: the next acquisition replaces it; on a network file system only if it is not renewed for its whole "
                             + "lease");
-            case TORN -> Inspector.isReplaceable(seen) ? new Remedy(Kind.NOTHING, "nothing: the next acquisition replaces it once it is old enough")
-                    : new Remedy(Kind.LOOK, "look whether a program needs it; if none does: rm " + Printable.shellWord(lockFile().toString()));
+            case TORN -> Inspector.isReplaceable(seen) ? new Remedy(RemedyKind.NOTHING, "nothing: the next acquisition replaces it once it is old enough")
+                    : new Remedy(RemedyKind.LOOK, "look whether a program needs it; if none does: rm " + Printable.shellWord(lockFile().toString()));
             case NOT_A_LOCK -> notALock();
         };
     }
@@ -155,25 +155,25 @@ public final class InspectionSentences {
     }
 
     private Remedy clearDead() {
-        return new Remedy(Kind.CLEAR, clear(""), "or nothing: the next acquisition replaces it");
+        return new Remedy(RemedyKind.CLEAR, clear(""), "or nothing: the next acquisition replaces it");
     }
 
     private static Remedy wake(long pid, String remark) {
-        return new Remedy(Kind.WAKE, "kill -CONT " + pid, remark);
+        return new Remedy(RemedyKind.WAKE, "kill -CONT " + pid, remark);
     }
 
     private Remedy notALock() {
         String move = "mv " + Printable.shellWord(lockFile().toString()) + " " + Printable.shellWord(lockFile() + ".moved");
         return seen.wasTaken()
-                ? new Remedy(Kind.MOVE, move, "as long as it lies there, nobody can lock " + name() + ", which was locked before")
-                : new Remedy(Kind.NOTHING, "nothing, unless " + name() + " is to be locked: then " + move);
+                ? new Remedy(RemedyKind.MOVE, move, "as long as it lies there, nobody can lock " + name() + ", which was locked before")
+                : new Remedy(RemedyKind.NOTHING, "nothing, unless " + name() + " is to be locked: then " + move);
     }
 
     private Remedy unrecorded(long pid) {
         if (result.isStopped()) {
             return wake(pid, "it is stopped; woken, it sees that its lock file was removed, and lets go");
         }
-        return new Remedy(Kind.WAIT, "wait: its holder will write its lock file, or see that it was removed and let go"
+        return new Remedy(RemedyKind.WAIT, "wait: its holder will write its lock file, or see that it was removed and let go"
                 + (result.isAlive() ? "; if it stays: " + end(pid, "has it").inWords() : ""));
     }
 
@@ -183,19 +183,19 @@ public final class InspectionSentences {
             return wake(holder.pid(), "it is stopped; woken, it may be asked to let go: " + letGo);
         }
         Instant leaseUntil = holder.leaseUntil();
-        return new Remedy(Kind.ASK, letGo, "asks it to let go" + (result.isByteFree() && leaseUntil != null
+        return new Remedy(RemedyKind.ASK, letGo, "asks it to let go" + (result.isByteFree() && leaseUntil != null
                 ? ", if it lives; else the next acquisition replaces its record once its lease is over (" + WallClock.time(leaseUntil) + ")"
                 : result.isAlive() ? "; what it is busy with: jstack " + holder.pid() : ""));
     }
 
     private Remedy expired(long pid) {
         if (!result.isAlive()) {
-            return new Remedy(Kind.LOOK, "look where " + (pid > 0 ? "pid " + pid : "its process") + " can be seen (in its container, or on the host) whether "
+            return new Remedy(RemedyKind.LOOK, "look where " + (pid > 0 ? "pid " + pid : "its process") + " can be seen (in its container, or on the host) whether "
                     + "it is stopped, and wake it there; others pass it over meanwhile");
         } else if (result.isStopped()) {
             return wake(pid, "it is stopped; others pass it over meanwhile");
         }
-        return new Remedy(Kind.LOOK, "jstack " + pid, "not stopped, yet it does not renew: what keeps it? (paused with its container: docker unpause; "
+        return new Remedy(RemedyKind.LOOK, "jstack " + pid, "not stopped, yet it does not renew: what keeps it? (paused with its container: docker unpause; "
                 + "else kill -CONT " + pid + "); others pass it over meanwhile");
     }
 
@@ -205,12 +205,12 @@ public final class InspectionSentences {
         } else if (result.isStopped()) {
             return wake(pid, "the program that made it is stopped");
         } else if (!result.isAlive()) {
-            return new Remedy(Kind.LOOK, "look where /proc shows its process, mostly on the host: ps -p " + pid
+            return new Remedy(RemedyKind.LOOK, "look where /proc shows its process, mostly on the host: ps -p " + pid
                     + "; if that is not the program that made it: rm " + Printable.shellWord(lockFile().toString()));
         }
         Remedy end = end(pid, "made it");
         return result.isTooLong() ? end
-                : new Remedy(Kind.WAIT, "wait: another program has it, which cannot be asked to let go; if it stays: " + end.inWords());
+                : new Remedy(RemedyKind.WAIT, "wait: another program has it, which cannot be asked to let go; if it stays: " + end.inWords());
     }
 
     /** How to end a process that cannot be asked, what that costs, and that nothing remains to be done. */
@@ -218,11 +218,11 @@ public final class InspectionSentences {
         RunningProgram program = RunningProgram.of(pid);
         String costs = program.inWords() + " " + did + "; what it has not written yet is lost; then nothing: the next acquisition gets in";
         if (program.supervisor() instanceof Service service) {
-            return new Remedy(Kind.END, "systemctl " + (service.ofUser() == null ? "" : "--user --machine=" + service.ofUser() + "@ ") + "restart "
+            return new Remedy(RemedyKind.END, "systemctl " + (service.ofUser() == null ? "" : "--user --machine=" + service.ofUser() + "@ ") + "restart "
                     + Printable.shellWord(service.unit()), costs);
         } else if (program.supervisor() instanceof Container container) {
-            return new Remedy(Kind.END, container.engine() + " restart " + container.id(), costs);
+            return new Remedy(RemedyKind.END, container.engine() + " restart " + container.id(), costs);
         }
-        return new Remedy(Kind.END, "kill " + pid, costs + ". If it does not end: kill -9 " + pid + ". Then start it again");
+        return new Remedy(RemedyKind.END, "kill " + pid, costs + ". If it does not end: kill -9 " + pid + ". Then start it again");
     }
 }

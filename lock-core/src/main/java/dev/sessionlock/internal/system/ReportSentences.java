@@ -6,7 +6,7 @@ import dev.sessionlock.LockReport.KernelLockState;
 import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.Remedy;
-import dev.sessionlock.LockReport.Remedy.Kind;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.LockReport.Topic;
@@ -69,21 +69,21 @@ public final class ReportSentences {
     public static @NotNull Remedy remedy(@NotNull State state, @Nullable LockOwner owner, @NotNull Facts facts) {
         return switch (state) {
             case FREE -> Remedy.NONE;
-            case HELD -> owner == null || owner.token() == null ? new Remedy(Kind.WAIT, "wait: its holder will release it or be gone")
-                    : new Remedy(Kind.WAIT, "wait, or ask it to let go: clear(target, ClearOptions.forReal().withToken(" + owner.token() + "L))");
-            case EXPIRED -> facts.needsPerson() ? new Remedy(Kind.LOOK, "look what keeps its process: nobody else gets in")
-                    : new Remedy(Kind.NOTHING, "nothing: others pass it over");
+            case HELD -> owner == null || owner.token() == null ? new Remedy(RemedyKind.WAIT, "wait: its holder will release it or be gone")
+                    : new Remedy(RemedyKind.WAIT, "wait, or ask it to let go: clear(target, ClearOptions.forReal().withToken(" + owner.token() + "L))");
+            case EXPIRED -> facts.needsPerson() ? new Remedy(RemedyKind.LOOK, "look what keeps its process: nobody else gets in")
+                    : new Remedy(RemedyKind.NOTHING, "nothing: others pass it over");
             case STALE -> replaced(facts, "look why it stays: its process is gone");
             case FOREIGN -> facts.process() == ProcessState.DEAD ? replaced(facts, "look why it stays: its process is gone")
-                    : new Remedy(Kind.LOOK, "ask the program that made it" + (owner == null ? "" : " (pid " + owner.pid() + ")"));
+                    : new Remedy(RemedyKind.LOOK, "ask the program that made it" + (owner == null ? "" : " (pid " + owner.pid() + ")"));
             case TORN -> replaced(facts, "look whether a program needs it; if none does, remove it");
-            case NOT_A_LOCK -> facts.needsPerson() ? new Remedy(Kind.MOVE, "move it away: nobody can take the lock as long as it lies there")
-                    : new Remedy(Kind.NOTHING, "nothing, unless this is to be locked: then move it away");
+            case NOT_A_LOCK -> facts.needsPerson() ? new Remedy(RemedyKind.MOVE, "move it away: nobody can take the lock as long as it lies there")
+                    : new Remedy(RemedyKind.NOTHING, "nothing, unless this is to be locked: then move it away");
         };
     }
 
     private static Remedy replaced(Facts facts, String look) {
-        return facts.needsPerson() ? new Remedy(Kind.LOOK, look) : new Remedy(Kind.NOTHING, "nothing: the next acquisition replaces it");
+        return facts.needsPerson() ? new Remedy(RemedyKind.LOOK, look) : new Remedy(RemedyKind.NOTHING, "nothing: the next acquisition replaces it");
     }
 
     private static String proof(long pid, ProcessState process) {
@@ -112,7 +112,7 @@ public final class ReportSentences {
 
     /** {@return an advice of which nobody knows what it wants} */
     public static @NotNull Remedy ofUnknownKind(@NotNull String advice) {
-        return advice.isEmpty() ? Remedy.NONE : new Remedy(Kind.OTHER, advice);
+        return advice.isEmpty() ? Remedy.NONE : new Remedy(RemedyKind.OTHER, advice);
     }
 
     // ---- common to the engines ----

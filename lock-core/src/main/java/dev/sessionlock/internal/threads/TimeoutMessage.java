@@ -2,7 +2,7 @@ package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
-import dev.sessionlock.LockReport.Remedy;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.internal.system.Printable;
@@ -39,7 +39,7 @@ final class TimeoutMessage {
             lines.add("  thread    \"" + holder.getName() + "\" of this JVM holds it; it is at");
             lines.addAll(stack(holder));
         }
-        if (report.remedy().kind() != Remedy.Kind.NONE) {
+        if (report.remedy().kind() != RemedyKind.NONE) {
             lines.add("  to free   " + report.remedy().inBrief());
         }
         return lines.stream().map(Printable::text).collect(Collectors.joining(System.lineSeparator()));

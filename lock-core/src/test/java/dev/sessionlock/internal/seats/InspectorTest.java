@@ -7,7 +7,7 @@ import dev.sessionlock.LockReport.Facts;
 import dev.sessionlock.LockReport.KernelLockState;
 import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.ProcessState;
-import dev.sessionlock.LockReport.Remedy.Kind;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.LockReport.Topic;
@@ -624,29 +624,29 @@ class InspectorTest {
         assumeProc(self);
         owners = List.of(List.of(self.pid()), NOBODY);
         record = ours(self.pid(), 20, true);
-        assertThat(kind()).isEqualTo(Kind.ASK);
+        assertThat(kind()).isEqualTo(RemedyKind.ASK);
         assertThat(report().sentences()).extracting(Sentence::topic).containsExactly(Topic.PROCESS, Topic.KERNEL, Topic.LEASE, Topic.AGE);
         record = ours(self.pid(), -7, true);
-        assertThat(kind()).isEqualTo(Kind.LOOK);
+        assertThat(kind()).isEqualTo(RemedyKind.LOOK);
         long pid = stopped();
         record = ours(pid, -7, true);
-        assertThat(kind()).isEqualTo(Kind.WAKE);
+        assertThat(kind()).isEqualTo(RemedyKind.WAKE);
         record = null;
-        assertThat(kind()).isEqualTo(Kind.WAIT);
+        assertThat(kind()).isEqualTo(RemedyKind.WAIT);
         owners = List.of(NOBODY, NOBODY);
-        assertThat(kind()).isEqualTo(Kind.NONE);
+        assertThat(kind()).isEqualTo(RemedyKind.NONE);
         record = ours(NO_SUCH_PID, 20, true);
-        assertThat(kind()).isEqualTo(Kind.CLEAR);
+        assertThat(kind()).isEqualTo(RemedyKind.CLEAR);
         record = new LockContent.Foreign(self.pid(), Instant.ofEpochMilli(1), -1, -1);
-        assertThat(kind()).isEqualTo(Kind.END);
+        assertThat(kind()).isEqualTo(RemedyKind.END);
         record = new LockContent.Torn("cut");
-        assertThat(kind()).isEqualTo(Kind.NOTHING);
+        assertThat(kind()).isEqualTo(RemedyKind.NOTHING);
         record = new LockContent.NotALock("a directory");
         wasTaken = true;
-        assertThat(kind()).isEqualTo(Kind.MOVE);
+        assertThat(kind()).isEqualTo(RemedyKind.MOVE);
     }
 
-    private Kind kind() {
+    private RemedyKind kind() {
         return report().remedy().kind();
     }
 
