@@ -2,7 +2,6 @@ package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
-import dev.sessionlock.LockReport.KernelLockState;
 import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.Remedy;
 import dev.sessionlock.LockReport.RemedyKind;
@@ -25,7 +24,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
 
 /** Puts what an inspection of a lock on files found into words: the evidence, and the advice. No code decides by these words. */
 public final class InspectionSentences {
