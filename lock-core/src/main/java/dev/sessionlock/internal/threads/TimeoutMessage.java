@@ -7,11 +7,10 @@ import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Busy;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -83,7 +82,7 @@ final class TimeoutMessage {
 
     /** The zone is asked for here and not in a constant: it reads files, and where that fails once, for want of descriptors, the class would be unusable. */
     private static String time(Instant moment) {
-        return DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault()).format(moment);
+        return WallClock.time(moment);
     }
 
     private static List<String> stack(Thread holder) {
