@@ -125,7 +125,7 @@ final class ClearOperation {
             return refused(report, "nothing was done: its owner is not proven dead, and another program cannot be asked to let go",
                     report.remedy());
         } else if (!publisher.takeForeign()) {
-            return refused(report, "nothing was done: other programs' locks are not taken here (takeStrangers is off)", Remedy.NONE);
+            return refused(report, "nothing was done: other programs' locks are not taken here (takeStrangers is off)", Remedy.none());
         } else if (oneOfMany && seen.isDoubtful()) {
             return refused(report, "nothing was done: it holds but a pid, and there is no " + report.name() + " that it could be the lock of",
                     report.remedy());
@@ -148,8 +148,8 @@ final class ClearOperation {
             throw ErrorMessages.explain(e, "clear", subject.shown(), subject.file());
         }
         return switch (cleared.outcome()) {
-            case REMOVED -> new ClearReport(told(report, "it was removed: " + cleared.why(), Remedy.NONE), Outcome.CLEARED);
-            case NOTHING -> new ClearReport(told(report, "it had gone by itself: " + cleared.why(), Remedy.NONE), Outcome.CLEARED);
+            case REMOVED -> new ClearReport(told(report, "it was removed: " + cleared.why(), Remedy.none()), Outcome.CLEARED);
+            case NOTHING -> new ClearReport(told(report, "it had gone by itself: " + cleared.why(), Remedy.none()), Outcome.CLEARED);
             case KEPT -> {
                 LockReport now = look(subject).report();
                 yield refused(now, "nothing was done: " + cleared.why(), now.remedy());
@@ -179,7 +179,7 @@ final class ClearOperation {
                 LockReport now = await(subject, token, start);
                 if (now == null) {
                     return new ClearReport(told(report, "pid " + holder.pid() + " was asked, and let go after "
-                            + seconds(Duration.ofNanos(locks.clock().nanos() - start)), Remedy.NONE), Outcome.RELEASED);
+                            + seconds(Duration.ofNanos(locks.clock().nanos() - start)), Remedy.none()), Outcome.RELEASED);
                 } else if (now.state() == State.STALE) {
                     return dead(now, subject);
                 }

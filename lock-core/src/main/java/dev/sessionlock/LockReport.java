@@ -202,9 +202,6 @@ public record LockReport(
      * @param remark what the command does, or what else can be done; empty if the step says it all
      */
     public record Remedy(@NotNull RemedyKind kind, @NotNull String step, @NotNull String remark) {
-        /** There is nothing to do. */
-        public static final Remedy NONE = new Remedy(RemedyKind.NONE, "", "");
-
         /** Makes it printable. */
         public Remedy {
             Objects.requireNonNull(kind, "kind");
@@ -215,6 +212,12 @@ public record LockReport(
         /** One without a remark. */
         public Remedy(@NotNull RemedyKind kind, @NotNull String step) {
             this(kind, step, "");
+        }
+
+        // No constant: a class whose initializer finds no memory is unusable for good, and timeouts are reported even then.
+        /** {@return that there is nothing to do} */
+        public static @NotNull Remedy none() {
+            return new Remedy(RemedyKind.NONE, "");
         }
 
         /** {@return the step, and the remark as a comment behind it} */

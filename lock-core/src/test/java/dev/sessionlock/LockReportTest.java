@@ -95,7 +95,7 @@ class LockReportTest {
         assertThat(own.remedy().inBrief()).isEqualTo(own.advice()).isEqualTo("kill -CONT 7   # asks it to let go");
         assertThat(own.facts()).isEqualTo(new Facts(ProcessState.UNKNOWN, false, OWNER.since()));
         assertThat(own.isOwnerGone()).isFalse();
-        assertThat(new LockReport("x", null, State.FREE, null, List.of(), "").remedy()).isEqualTo(Remedy.NONE);
+        assertThat(new LockReport("x", null, State.FREE, null, List.of(), "").remedy()).isEqualTo(Remedy.none());
         assertThat(own.toString()).contains("state=EXPIRED", "evidence=[lease of mine, ", "advice=kill -CONT 7   # asks it to let go");
     }
 

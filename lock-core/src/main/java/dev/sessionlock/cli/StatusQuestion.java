@@ -82,7 +82,7 @@ record StatusQuestion(Path file, boolean json) {
         }
         names.remove(LockDirectory.INNER);
         String meant = Spelling.nearest(report.name(), names);
-        return told(report, "there is no file of that name, and nothing tells of a lock", meant == null ? Remedy.NONE
+        return told(report, "there is no file of that name, and nothing tells of a lock", meant == null ? Remedy.none()
                 : new Remedy(RemedyKind.LOOK, InspectionSentences.statusOf(target.resolveSibling(meant)), "did you mean this one?"));
     }
 

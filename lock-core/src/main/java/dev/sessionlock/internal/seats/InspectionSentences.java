@@ -134,10 +134,10 @@ public final class InspectionSentences {
         }
         LockOwner holder = result.holder();
         return switch (result.state()) {
-            case FREE -> Remedy.NONE;
+            case FREE -> Remedy.none();
             case HELD -> holder == null ? new Remedy(RemedyKind.WAIT, "wait: its holder will write its lock file or be gone")
                     : holder.token() == null ? unrecorded(holder.pid()) : held(holder);
-            case EXPIRED -> holder == null ? Remedy.NONE : expired(holder.pid());
+            case EXPIRED -> holder == null ? Remedy.none() : expired(holder.pid());
             case STALE -> clearDead();
             case FOREIGN -> result.isOfAnotherProgram() && holder != null ? foreign(holder.pid())
                     : new Remedy(RemedyKind.NOTHING, "nothing: the next acquisition replaces it; on a network file system only if it is not renewed for its whole "

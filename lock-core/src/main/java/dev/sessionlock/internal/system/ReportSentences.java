@@ -68,7 +68,7 @@ public final class ReportSentences {
      */
     public static @NotNull Remedy remedy(@NotNull State state, @Nullable LockOwner owner, @NotNull Facts facts) {
         return switch (state) {
-            case FREE -> Remedy.NONE;
+            case FREE -> Remedy.none();
             case HELD -> owner == null || owner.token() == null ? new Remedy(RemedyKind.WAIT, "wait: its holder will release it or be gone")
                     : new Remedy(RemedyKind.WAIT, "wait, or ask it to let go: clear(target, ClearOptions.forReal().withToken(" + owner.token() + "L))");
             case EXPIRED -> facts.needsPerson() ? new Remedy(RemedyKind.LOOK, "look what keeps its process: nobody else gets in")
@@ -112,7 +112,7 @@ public final class ReportSentences {
 
     /** {@return an advice of which nobody knows what it wants} */
     public static @NotNull Remedy ofUnknownKind(@NotNull String advice) {
-        return advice.isEmpty() ? Remedy.NONE : new Remedy(RemedyKind.OTHER, advice);
+        return advice.isEmpty() ? Remedy.none() : new Remedy(RemedyKind.OTHER, advice);
     }
 
     // ---- common to the engines ----
