@@ -25,6 +25,11 @@ public final class WallClock {
         return text(moment, true);
     }
 
+    /** {@return the time of the day in UTC, for moments that other machines have told} */
+    public static @NotNull String utcTime(@NotNull Instant moment) {
+        return text(LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.UTC), false, " UTC");
+    }
+
     private static String text(Instant moment, boolean withDay) {
         int offset = 0;
         String zone = "";
@@ -35,7 +40,10 @@ public final class WallClock {
             // messages that say who holds a lock: they must not fail for it.
             zone = " UTC";
         }
-        LocalDateTime local = LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.ofTotalSeconds(offset));
+        return text(LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.ofTotalSeconds(offset)), withDay, zone);
+    }
+
+    private static String text(LocalDateTime local, boolean withDay, String zone) {
         StringBuilder text = new StringBuilder(24);
         if (withDay) {
             text.append(local.toLocalDate()).append(' ');
