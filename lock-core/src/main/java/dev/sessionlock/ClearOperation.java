@@ -9,7 +9,7 @@ import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.internal.threads.EventPublisher;
 import dev.sessionlock.internal.threads.LocalLocks;
 import dev.sessionlock.spi.EngineLock;
-import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.LockEngine.LockId;
 import dev.sessionlock.spi.Inspection;
 import java.io.IOException;
@@ -41,7 +41,7 @@ final class ClearOperation {
     }
 
     /** {@return what can be seen of all locks of a directory} */
-    static List<Inspection> looks(LockEngine engine, Path directory) throws LockException {
+    static List<Inspection> looks(FileLockEngine engine, Path directory) throws LockException {
         try {
             return engine.inspectAll(directory);
         } catch (LockException e) {
@@ -55,11 +55,11 @@ final class ClearOperation {
         }
     }
 
-    List<ClearReport> all(Path directory) throws LockException, InterruptedException {
+    List<ClearReport> all(FileLockEngine engine, Path directory) throws LockException, InterruptedException {
         if (options.token().isPresent()) {
             throw new IllegalArgumentException("a token is one lock's: name its file, not the directory " + directory);
         }
-        return all(looks(locks.engine(), directory));
+        return all(looks(engine, directory));
     }
 
     /** Of those that were seen. */

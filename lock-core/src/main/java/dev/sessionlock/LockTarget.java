@@ -1,6 +1,7 @@
 package dev.sessionlock;
 
 import dev.sessionlock.internal.seats.LockNameRules;
+import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.LockEngine.LockId;
 import java.io.IOException;
@@ -22,11 +23,17 @@ record LockTarget(LockId id, String shown, @Nullable Path file) {
     /** How those who use an engine may name what they lock. */
     record Naming(LockEngine engine, @Nullable Path root, boolean networkAllowed) {
 
+        /** {@return the engine, if it locks files; null if it locks names} */
+        @Nullable FileLockEngine files() {
+            return engine instanceof FileLockEngine files ? files : null;
+        }
+
         LockTarget of(Path file) throws LockException {
             Objects.requireNonNull(file, "target");
             LockNameRules.requireNamed(file);
             try {
-                LockId id = engine.locksFiles() ? engine.idOf(file, networkAllowed) : engine.idOfName(name(file));
+                FileLockEngine files = files();
+                LockId id = files != null ? files.idOf(file, networkAllowed) : engine.idOfName(name(file));
                 return new LockTarget(id, file.toString(), file);
             } catch (IOException e) {
                 throw ErrorMessages.explain(e, "lock", file.toString(), file);
@@ -36,7 +43,7 @@ record LockTarget(LockId id, String shown, @Nullable Path file) {
         /** Where files are locked, a name is a path. */
         LockTarget of(String name) throws LockException {
             Objects.requireNonNull(name, "name");
-            if (engine.locksFiles()) {
+            if (files() != null) {
                 return of(path(name, "lock"));
             }
             try {

@@ -9,6 +9,7 @@ import dev.sessionlock.internal.threads.Handle;
 import dev.sessionlock.internal.threads.CombinedHandle;
 import dev.sessionlock.internal.threads.AcquireRequest;
 import dev.sessionlock.internal.threads.Shutdown;
+import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.LockEngine.LockId;
 import dev.sessionlock.spi.Inspection;
@@ -285,7 +286,8 @@ public final class SessionLocks implements AutoCloseable {
 
     private void add(LockTarget subject, Map<LockId, LockTarget> inOrder) throws LockException {
         try {
-            inOrder.putIfAbsent(locks.engine().canonical(subject.id()), subject);
+            FileLockEngine files = naming.files();
+            inOrder.putIfAbsent(files == null ? subject.id() : files.canonical(subject.id()), subject);
         } catch (IOException e) {
             throw ErrorMessages.explain(e, subject);
         }
@@ -474,7 +476,7 @@ public final class SessionLocks implements AutoCloseable {
      * @return what is known of each lock, by name
      */
     public @NotNull Stream<LockReport> list(@NotNull String prefix) throws LockException {
-        return locks.engine().locksFiles() ? list(LockTarget.Naming.path(prefix, "look at")) : reports(looks(prefix));
+        return naming.files() != null ? list(LockTarget.Naming.path(prefix, "look at")) : reports(looks(prefix));
     }
 
     private static Stream<LockReport> reports(List<Inspection> sights) {
@@ -483,8 +485,9 @@ public final class SessionLocks implements AutoCloseable {
 
     private List<Inspection> looks(Path directory) throws LockException {
         Objects.requireNonNull(directory, "directory");
-        if (locks.engine().locksFiles()) {
-            return ClearOperation.looks(locks.engine(), directory);
+        FileLockEngine files = naming.files();
+        if (files != null) {
+            return ClearOperation.looks(files, directory);
         }
         String prefix = naming.prefix(directory);
         return looks(prefix).stream().filter(seen -> seen.id().name().indexOf('/', prefix.length()) < 0).toList();
@@ -527,15 +530,16 @@ public final class SessionLocks implements AutoCloseable {
     public @NotNull List<ClearReport> clear(@NotNull Path target, @NotNull ClearOptions options) throws LockException, InterruptedException {
         ClearOperation clearing = clearing(options);
         LockNameRules.requireNamed(target);
-        if (locks.engine().locksFiles()) {
-            return locks.engine().isDirectory(target) ? clearing.all(target) : clearing.one(naming.of(target));
+        FileLockEngine files = naming.files();
+        if (files != null) {
+            return files.isDirectory(target) ? clearing.all(files, target) : clearing.one(naming.of(target));
         }
         return Files.isDirectory(target) && options.token().isEmpty() ? clearing.all(looks(target)) : clearing.one(naming.of(target));
     }
 
     /** As {@link #clear(Path, ClearOptions)}, for the lock of one name: see {@link #acquire(String)}. */
     public @NotNull List<ClearReport> clear(@NotNull String name, @NotNull ClearOptions options) throws LockException, InterruptedException {
-        return locks.engine().locksFiles() ? clear(LockTarget.Naming.path(name, "clear"), options) : clearing(options).one(naming.of(name));
+        return naming.files() != null ? clear(LockTarget.Naming.path(name, "clear"), options) : clearing(options).one(naming.of(name));
     }
 
     private ClearOperation clearing(ClearOptions options) throws LockException {
@@ -569,7 +573,7 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     private AcquireRequest request(LockTarget subject, LockOptions options) {
-        Path file = subject.file() == null || naming.engine().locksFiles() ? null : subject.file().toAbsolutePath();
+        Path file = subject.file() == null || naming.files() != null ? null : subject.file().toAbsolutePath();
         return new AcquireRequest(publisher, options, subject.shown(), file);
     }
 
@@ -692,7 +696,7 @@ public final class SessionLocks implements AutoCloseable {
          * @throws IllegalStateException if there is a {@link #root} and the engine locks files
          */
         public @NotNull SessionLocks build() {
-            if (root != null && engine.locksFiles()) {
+            if (root != null && engine instanceof FileLockEngine) {
                 throw new IllegalStateException("root(" + root + ") is for engines that lock names, such as JdbcLockEngine: locks on files "
                         + "lie beside them");
             }

@@ -3,6 +3,7 @@ package dev.sessionlock;
 import dev.sessionlock.internal.seats.FileEngine;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.LockEngine;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
@@ -91,7 +92,7 @@ public final class FailingEngine {
 
     /** {@return an engine; each is another, with a keeper of its own} */
     public LockEngine engine() {
-        return between(LockEngine.class, FileEngine.OF_THIS_PROCESS);
+        return between(FileLockEngine.class, FileEngine.OF_THIS_PROCESS);
     }
 
     private <T> T between(Class<T> type, T real) {

@@ -1,5 +1,6 @@
 package dev.sessionlock.spi;
 
+import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -9,6 +10,10 @@ import org.jetbrains.annotations.Nullable;
  * One lock, as whatever excludes other processes knows it: take, renew, release, look. The threads of this JVM stand above it and
  * call one method at a time, but for {@link #inspect} and those that are memory only, which any thread may call, and {@link #awaitKernel}, which
  * blocks one of its own.
+ *
+ * <p><b>What an engine must have.</b> Six methods: {@link #name}, {@link #take}, {@link #renew}, {@link #check}, {@link #release} and {@link #inspect}. Add
+ * {@link #tidy} if {@code take} or {@code release} can leave something behind, and {@link #askForRelease} with {@link #withdrawAsking} if a person may ask a
+ * holder to release. All other methods have defaults. {@link LeaseHold} is a hold for leases that run on this machine's clock.
  *
  * <p><b>When a throwable comes out.</b> Any method may throw anything: a {@link StackOverflowError}, an {@link OutOfMemoryError}, the
  * {@link RuntimeException} of a driver. Nothing may be left behind then that nobody finishes. So the caller goes on, one method at a time as always:
@@ -33,10 +38,14 @@ public interface EngineLock {
     String name();
 
     /** {@return the file that is locked; null if what is locked is a name} */
-    @Nullable Path target();
+    default @Nullable Path target() {
+        return null;
+    }
 
     /** {@return where the record lies while the lock is held; null if the engine has no files} */
-    @Nullable Path lockFile();
+    default @Nullable Path lockFile() {
+        return null;
+    }
 
     /**
      * One try to take the lock; never waits. Nothing is left behind by one that fails.
@@ -45,41 +54,6 @@ public interface EngineLock {
      * @throws IOException if whatever keeps the lock refuses for good; what will pass by itself is a {@link Busy#trouble}
      */
     AcquireResult take(Terms terms) throws IOException;
-
-    /**
-     * {@return whether another process had the lock between this process's last hold and this one, as far as is known} So its users should find it free when
-     * nobody uses it. Memory only, asked right after {@link #take}.
-     */
-    default boolean wasOthers(Hold hold) {
-        return false;
-    }
-
-    /**
-     * Passes a hold on to another taker of this JVM, without giving the lock back in between: a new token, a new record.
-     *
-     * @return null if it cannot be passed on: then it is as it was and must be released
-     */
-    @Nullable Hold handOver(Hold from, Terms terms) throws IOException;
-
-    /**
-     * {@return whether a hold may stay for a while when its user has gone, so that {@link #reuse} gives it to the next one of this JVM}
-     * Memory only.
-     */
-    default boolean isReusable(Hold hold) {
-        return false;
-    }
-
-    /**
-     * Gives a hold that nobody uses any more to a further user of this JVM, on the same terms: a new token, in memory alone, so that its
-     * record is out of date until the next {@link #renew}. The user has it only if the clock, read after this call, still is below
-     * {@link Hold#deadline}: one who slept before would have a token newer than that of a successor.
-     *
-     * @param thread its name
-     * @return false if it cannot be used again, and has to be given back
-     */
-    default boolean reuse(Hold hold, String thread) {
-        return false;
-    }
 
     /**
      * Extends the lease of a hold from now, and has the record tell who has it. The keeper calls it, for one hold after the other, and must
@@ -119,20 +93,18 @@ public interface EngineLock {
      */
     void release(Hold hold);
 
-    /** As {@link #release}, for the keeper, whom nothing may keep waiting: at the engine's leisure, but soon. */
-    default void releaseSoon(Hold hold) {
-        release(hold);
+    /** Marks a hold as over but keeps others out, for the last moments of the process. By default its lease, or the end of the process, lets others in. */
+    default void abandon(Hold hold) {
     }
-
-    /** Marks a hold as over but keeps others out, for the last moments of the process. */
-    void abandon(Hold hold);
 
     /**
      * Retries what {@link #release} could not delete or free, and ends what a throwable broke off. Called only by one who has no hold.
      *
      * @return whether nothing is left to retry
      */
-    boolean tidy();
+    default boolean tidy() {
+        return true;
+    }
 
     /**
      * {@return what can be seen of the lock; disturbs nobody} Facts are enough: {@link LockReport#LockReport(String, java.nio.file.Path,
@@ -165,15 +137,27 @@ public interface EngineLock {
      * Takes away what an owner has left who is dead by evidence, and nothing else; a lease that is over is no evidence. Never waits,
      * takes the lock for nobody, draws no token.
      *
+     * <p>By default it takes nothing away: the next {@link #take} passes a dead owner over.
+     *
      * @param takeStrangers whether another program's lock may be taken away when its process is gone
      */
-    Cleared clear(boolean takeStrangers) throws IOException;
+    default Cleared clear(boolean takeStrangers) throws IOException {
+        return new Cleared(ClearOutcome.KEPT, "this engine clears nothing; the next acquisition passes a dead owner over");
+    }
 
-    /** Asks the holder of a token to let go: its {@link #check} will say so. */
-    void askForRelease(long token) throws IOException;
+    /**
+     * Asks the holder of a token to let go: its {@link #check} will say so.
+     *
+     * @throws dev.sessionlock.LockException if the engine cannot ask, as by default
+     */
+    default void askForRelease(long token) throws IOException {
+        throw new LockException("cannot ask the holder of " + name() + " to release it: this engine does not carry such requests");
+    }
 
     /** Takes back what {@link #askForRelease} asked. Tells whether the holder had not heard it yet. */
-    boolean withdrawAsking(long token) throws IOException;
+    default boolean withdrawAsking(long token) throws IOException {
+        return false;
+    }
 
     // ---- waiting ----
 
@@ -198,6 +182,54 @@ public interface EngineLock {
         return false;
     }
 
+    // ---- optional: passing a hold on within this JVM ----
+    // Without these methods each close() releases the lock and each acquire() takes it, even if both are in this JVM. A keeper that releases waits for it.
+
+    /**
+     * Passes a hold on to another taker of this JVM, without giving the lock back in between: a new token, a new record.
+     *
+     * @return null if it cannot be passed on: then it is as it was and must be released
+     */
+    default @Nullable Hold handOver(Hold from, Terms terms) throws IOException {
+        return null;
+    }
+
+    /**
+     * {@return whether a hold may stay for a while when its user has gone, so that {@link #reuse} gives it to the next one of this JVM}
+     * Memory only.
+     */
+    default boolean isReusable(Hold hold) {
+        return false;
+    }
+
+    /**
+     * Gives a hold that nobody uses any more to a further user of this JVM, on the same terms: a new token, in memory alone, so that its
+     * record is out of date until the next {@link #renew}. The user has it only if the clock, read after this call, still is below
+     * {@link Hold#deadline}: one who slept before would have a token newer than that of a successor.
+     *
+     * @param thread its name
+     * @return false if it cannot be used again, and has to be given back
+     */
+    default boolean reuse(Hold hold, String thread) {
+        return false;
+    }
+
+    /**
+     * {@return whether another process had the lock between this process's last hold and this one, as far as is known} So its users should find it free when
+     * nobody uses it. Memory only, asked right after {@link #take}.
+     */
+    default boolean wasOthers(Hold hold) {
+        return false;
+    }
+
+    /** As {@link #release}, for the keeper, whom nothing may keep waiting: at the engine's leisure, but soon. */
+    default void releaseSoon(Hold hold) {
+        release(hold);
+    }
+
+    // ---- optional: waiting in the kernel ----
+    // Called only after a Busy that names something to wait for. Without these methods waiting threads try again at Busy.retryAt.
+
     /**
      * Blocks until what {@link Busy#waitFor} named is free, and holds it then for {@link #acceptAwaited} or {@link #declineAwaited}. Cannot be
      * broken off, so it needs a thread of its own; every {@link #take} of this JVM finds the lock busy meanwhile.
@@ -206,7 +238,7 @@ public interface EngineLock {
      *     without knowing of threads
      */
     default void awaitKernel(int what) throws IOException {
-        throw new UnsupportedOperationException("nothing rings here");
+        throw new LockException("cannot wait for " + name() + " in the kernel: this engine has nothing to wait for");
     }
 
     /** Keeps what {@link #awaitKernel} got for the next {@link #take}. */

@@ -1,5 +1,6 @@
 package dev.sessionlock.spi;
 
+import dev.sessionlock.LockException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,8 +13,8 @@ import org.jetbrains.annotations.Nullable;
  * To be given to {@link dev.sessionlock.SessionLocks#over}. One object is enough for a process, and those who are to meet in one JVM
  * must use the same one: reentry and the queue of waiting threads end where the engine ends. Thread-safe.
  *
- * <p>It locks either files, which are named by paths, or names. Which of the two methods that find a lock it has to have,
- * {@link #idOf} or {@link #idOfName}, follows from that.
+ * <p>It locks names, and must have only {@link #pin}; its locks must have six methods, see {@link EngineLock}. An engine that locks files is a
+ * {@link FileLockEngine}.
  */
 public interface LockEngine extends Maintainable {
 
@@ -43,7 +44,7 @@ public interface LockEngine extends Maintainable {
             Objects.requireNonNull(name, "name");
         }
 
-        /** The order in which several locks are taken: the same for all processes, once they are {@linkplain #canonical canonical}. */
+        /** The order in which several locks are taken: the same for all processes, once they are {@linkplain FileLockEngine#canonical canonical}. */
         @Override
         public int compareTo(@NotNull LockId other) {
             return parent == null || other.parent == null ? name.compareTo(other.name)
@@ -51,37 +52,14 @@ public interface LockEngine extends Maintainable {
         }
     }
 
-    /** {@return whether its locks are those of files, so that a path names one} Else a name does. */
-    default boolean locksFiles() {
-        return false;
-    }
-
-    /**
-     * Finds where the lock of a file is, in whatever way its user named it. Nothing is opened yet.
-     *
-     * @param target what is to be locked
-     * @param networkAllowed whether a network file system is accepted
-     * @throws dev.sessionlock.LockException if nothing of that name can be locked
-     * @throws UnsupportedOperationException if the engine does not {@linkplain #locksFiles lock files}
-     */
-    default @NotNull LockId idOf(@NotNull Path target, boolean networkAllowed) throws IOException {
-        throw new UnsupportedOperationException(this + " locks names, not files");
-    }
-
     /**
      * Finds the lock of a name. Nothing is asked of anybody yet.
      *
      * @param name the name
      * @throws dev.sessionlock.LockException if nothing of that name can be locked
-     * @throws UnsupportedOperationException if the engine {@linkplain #locksFiles locks files}
      */
     default @NotNull LockId idOfName(@NotNull String name) throws IOException {
-        throw new UnsupportedOperationException(this + " locks files, not names");
-    }
-
-    /** {@return the one form of it that is the same however its user named it} */
-    default @NotNull LockId canonical(@NotNull LockId id) throws IOException {
-        return id;
+        return new LockId(null, name, false);
     }
 
     // ---- locking ----
@@ -134,30 +112,24 @@ public interface LockEngine extends Maintainable {
     // ---- looking ----
 
     /** Looks at a lock without disturbing it. */
-    @NotNull Inspection inspect(@NotNull LockId id) throws IOException;
-
-    /** {@return whether a path means all locks in it rather than one} Only of an engine that locks files. */
-    default boolean isDirectory(@NotNull Path target) {
-        return false;
+    default @NotNull Inspection inspect(@NotNull LockId id) throws IOException {
+        LockNamespace namespace = pin(id);
+        try {
+            return new Inspection(id, namespace.lock(id.name()).inspect());
+        } finally {
+            namespace.unpin();
+        }
     }
 
     /**
-     * Looks at all locks of a directory without disturbing them. Only of an engine that locks files.
-     *
-     * @return what can be seen, by name
-     */
-    default @NotNull List<Inspection> inspectAll(@NotNull Path directory) throws IOException {
-        throw new UnsupportedOperationException(this + " locks names, not files");
-    }
-
-    /**
-     * Looks at all locks whose names begin alike without disturbing them. Only of an engine that locks names.
+     * Looks at all locks whose names begin alike without disturbing them.
      *
      * @param prefix how they begin; empty for all
      * @return what can be seen, by name
+     * @throws dev.sessionlock.LockException if the engine cannot list its locks, as by default
      */
     default @NotNull List<Inspection> inspectAll(@NotNull String prefix) throws IOException {
-        throw new UnsupportedOperationException(this + " locks files, not names");
+        throw new LockException("cannot list the locks whose names begin with \"" + prefix + "\": this engine keeps no list of its locks");
     }
 
     // ---- what the keeper does, besides looking after what is held ----
@@ -178,5 +150,11 @@ public interface LockEngine extends Maintainable {
      * @param wake what to run; brief, and memory only
      */
     default void onSuspicion(@NotNull Runnable wake) {
+    }
+
+    /** By default nothing stays open while nobody uses a lock. */
+    @Override
+    default boolean closeIdle(boolean atOnce) {
+        return true;
     }
 }

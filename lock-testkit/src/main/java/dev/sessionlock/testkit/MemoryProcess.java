@@ -7,14 +7,14 @@ import dev.sessionlock.internal.threads.LocalLocks;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Internals;
-import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.Inspection;
 import java.nio.file.Path;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
 /** A process that there is not: it has its own threads' floor, above the memory that it shares with the others of its machine. */
-final class MemoryProcess implements LockEngine {
+final class MemoryProcess implements FileLockEngine {
     static {
         Internals.exportTo(MemoryProcess.class.getModule());
     }
@@ -148,11 +148,6 @@ final class MemoryProcess implements LockEngine {
     @Override
     public Clock clock() {
         return clock;
-    }
-
-    @Override
-    public boolean locksFiles() {
-        return true;
     }
 
     @Override

@@ -12,7 +12,7 @@ import dev.sessionlock.internal.system.OpenFiles;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.EngineLock;
-import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.Maintainable;
 import dev.sessionlock.spi.Inspection;
 import java.io.IOException;
@@ -25,7 +25,7 @@ import java.util.Collection;
 import java.util.List;
 
 /** The engine for locks on files of this machine: two seats for each lock, in the directory of the file. */
-public final class FileEngine implements LockEngine {
+public final class FileEngine implements FileLockEngine {
     /** The one engine of this process: to the kernel a process is a single owner, whatever the number of engines. */
     public static final FileEngine OF_THIS_PROCESS = new FileEngine();
 
@@ -36,11 +36,6 @@ public final class FileEngine implements LockEngine {
 
     private FileEngine() {
         OpenFiles.limit(); // while /proc can still be read
-    }
-
-    @Override
-    public boolean locksFiles() {
-        return true;
     }
 
     /** The directory may be named in any way; the file's own name counts as it is. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sessionlock.FailingEngine;
 import dev.sessionlock.Kernel;
 import dev.sessionlock.LockOptions;
+import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.LockEngine;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -42,7 +43,7 @@ class KeeperTest {
     }
 
     private Handle acquire(String name, LockOptions options) throws Exception {
-        LockEngine.LockId id = locks.engine().idOf(dir.resolve(name), false);
+        LockEngine.LockId id = ((FileLockEngine) locks.engine()).idOf(dir.resolve(name), false);
         return locks.acquire(id, new AcquireRequest(publisher, options, name, null), TimeUnit.SECONDS.toNanos(30));
     }
 

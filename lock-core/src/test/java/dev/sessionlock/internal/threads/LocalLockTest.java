@@ -15,6 +15,7 @@ import dev.sessionlock.internal.seats.FileEngine;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.LockEngine;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
@@ -500,7 +501,7 @@ class LocalLockTest {
                 return SYSTEM.wallMicros();
             }
         };
-        LockEngine engines = between(LockEngine.class, FileEngine.OF_THIS_PROCESS, (method, result) -> switch (method) {
+        LockEngine engines = between(FileLockEngine.class, FileEngine.OF_THIS_PROCESS, (method, result) -> switch (method) {
             case "clock" -> clock;
             case "pin" -> namespaces.computeIfAbsent((LockEngine.LockNamespace) result, namespace -> between(LockEngine.LockNamespace.class, namespace, (of, engine) ->
                     of.equals("lock") ? between(EngineLock.class, (EngineLock) engine, (name, answer) -> answer) : engine));

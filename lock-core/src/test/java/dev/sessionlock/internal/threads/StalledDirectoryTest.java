@@ -7,6 +7,7 @@ import dev.sessionlock.LockListener;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
+import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.LockEngine;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -77,7 +78,7 @@ class StalledDirectoryTest {
     }
 
     private Handle acquire(Path dir, LockOptions options) throws IOException, InterruptedException {
-        LockEngine.LockId id = locks.engine().idOf(dir.resolve("session.jsonl"), false);
+        LockEngine.LockId id = ((FileLockEngine) locks.engine()).idOf(dir.resolve("session.jsonl"), false);
         return locks.acquire(id, new AcquireRequest(publisher, options, "session.jsonl", null), TimeUnit.SECONDS.toNanos(30));
     }
 

@@ -10,7 +10,7 @@ import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.LockEngine;
+import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.Inspection;
 import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
@@ -32,7 +32,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * A small engine of another kind, as one over a database would be: the state of each lock is a row, here a file, and each step a
  * transaction, here under a file lock. It is right, unless it is given a fault.
  */
-final class StateFileEngines implements LockEngine {
+final class StateFileEngines implements FileLockEngine {
     /** What can be wrong with it. */
     enum Fault {
         NONE, TOKEN_STANDS_STILL, RELEASED_BY_ANYONE, NEVER_PASSED_OVER, ALWAYS_PASSED_OVER, HOLDER_DOES_NOT_KNOW_ITS_LEASE,
@@ -46,11 +46,6 @@ final class StateFileEngines implements LockEngine {
 
     StateFileEngines(Fault fault) {
         this.fault = fault;
-    }
-
-    @Override
-    public boolean locksFiles() {
-        return true;
     }
 
     @Override
@@ -325,7 +320,7 @@ final class StateFileEngines implements LockEngine {
 
         @Override
         public void awaitKernel(int what) {
-            throw new UnsupportedOperationException();
+            throw new AssertionError("nothing was named to wait for");
         }
 
         @Override
