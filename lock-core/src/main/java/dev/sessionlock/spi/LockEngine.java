@@ -53,7 +53,7 @@ public interface LockEngine extends Maintainable {
     }
 
     /**
-     * Finds the lock of a name. Nothing is asked of anybody yet.
+     * Finds the lock of a name. Nothing is asked of anybody yet. By default any name will do.
      *
      * @param name the name
      * @throws dev.sessionlock.LockException if nothing of that name can be locked
