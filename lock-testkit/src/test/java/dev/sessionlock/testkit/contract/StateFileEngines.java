@@ -15,16 +15,15 @@ import dev.sessionlock.spi.Inspection;
 import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.io.StringReader;
 import java.io.StringWriter;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileLockInterruptionException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Properties;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -119,34 +118,40 @@ final class StateFileEngines implements FileLockEngine {
 
         private <T> T transaction(Step<T> step) throws IOException {
             IN_THIS_JVM.lock();
-            try (FileChannel channel = FileChannel.open(target.resolveSibling(target.getFileName() + ".row"),
-                    Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE))) {
-                channel.lock(); // until it is closed
-                Row row = read(channel);
+            // An interrupt breaks off the locking of such a file, and neither its reading nor its writing.
+            try (RandomAccessFile file = new RandomAccessFile(target.resolveSibling(target.getFileName() + ".row").toFile(), "rw")) {
+                file.getChannel().lock(); // until it is closed
+                Row row = read(file);
                 T result = step.in(row);
-                write(channel, row);
+                write(file, row);
                 return result;
+            } catch (ClosedByInterruptException | FileLockInterruptionException e) {
+                Thread.interrupted(); // nothing was done yet
+                try {
+                    return transaction(step);
+                } finally {
+                    Thread.currentThread().interrupt();
+                }
             } finally {
                 IN_THIS_JVM.unlock();
             }
         }
 
-        private static Row read(FileChannel channel) throws IOException {
-            ByteBuffer bytes = ByteBuffer.allocate(4096);
-            while (channel.read(bytes, bytes.position()) > 0) {
-                // all of it
-            }
+        private static Row read(RandomAccessFile file) throws IOException {
+            byte[] bytes = new byte[(int) file.length()];
+            file.readFully(bytes);
             Row row = new Row();
-            row.values.load(new StringReader(new String(bytes.array(), 0, bytes.position(), StandardCharsets.UTF_8)));
+            row.values.load(new StringReader(new String(bytes, StandardCharsets.UTF_8)));
             return row;
         }
 
-        private static void write(FileChannel channel, Row row) throws IOException {
+        private static void write(RandomAccessFile file, Row row) throws IOException {
             StringWriter text = new StringWriter();
             row.values.store(text, null);
-            ByteBuffer bytes = ByteBuffer.wrap(text.toString().getBytes(StandardCharsets.UTF_8));
-            channel.truncate(bytes.remaining());
-            channel.write(bytes, 0);
+            byte[] bytes = text.toString().getBytes(StandardCharsets.UTF_8);
+            file.setLength(bytes.length);
+            file.seek(0);
+            file.write(bytes);
         }
 
         private long now() {
