@@ -182,7 +182,7 @@ public final class Main implements Callable<Integer> {
         command.getErr().flush();
     }
 
-    /** One line on stderr. {@return the exit code} */
+    /** One line on stderr. Returns the exit code. */
     static int say(CommandLine command, String line, int exitCode) {
         PrintWriter err = command.getErr();
         err.println("sessionlock: " + Printable.text(Passwords.hiddenIn(line)));

@@ -51,7 +51,7 @@ final class SignalHooks {
         };
     }
 
-    /** The JVM sees to that for {@link #NAMES} only. {@return whether we were started to ignore a signal; false where that cannot be seen} */
+    /** The JVM sees to that for {@link #NAMES} only. Returns whether we were started to ignore a signal; false where that cannot be seen. */
     static boolean isIgnored(String name) {
         try {
             int number = exitCode(name) - 128;

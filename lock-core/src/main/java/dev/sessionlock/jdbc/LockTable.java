@@ -314,7 +314,7 @@ final class LockTable {
         update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = ? AND l.holder = ? AND " + NOT_DURABLE, limit, name, id);
     }
 
-    /** Gives those back that still are ours and that nobody has locked. {@return which} */
+    /** Gives those back that still are ours and that nobody has locked. Returns which. */
     Set<UUID> release(Collection<String> names, Collection<UUID> ids, Duration limit) throws SQLException {
         String sql = "WITH ended AS MATERIALIZED (SELECT s.name, s.holder FROM " + table + " s "
                 + "JOIN unnest(?::text[], ?::uuid[]) AS r (name, holder) ON s.name = r.name AND s.holder = r.holder "
@@ -334,7 +334,7 @@ final class LockTable {
                 + "WHERE l.name = ? AND l.holder = ?", limit, within.toMillis(), hold.name(), hold.id());
     }
 
-    /** Takes it from a holder who is dead by evidence. {@return whether it was his, and no fence of his lasts} */
+    /** Takes it from a holder who is dead by evidence. Returns whether it was his, and no fence of his lasts. */
     boolean clear(String name, UUID dead, Duration limit) throws SQLException {
         return update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? "
                 + "AND s.holder = ? FOR UPDATE SKIP LOCKED)", limit, name, dead) > 0;
@@ -422,7 +422,7 @@ final class LockTable {
 
     // ---- fencing ----
 
-    /** Within the user's transaction. {@return whether the hold still is its; then nobody else gets it before that transaction ends} */
+    /** Within the user's transaction. Returns whether the hold still is its; then nobody else gets it before that transaction ends. */
     boolean fence(Connection connection, JdbcHold hold) throws SQLException {
         long lease = JdbcHold.leaseMillis(hold.terms());
         try (PreparedStatement fence = connection.prepareStatement("SELECT l.token FROM " + table + " l WHERE l.name = ? AND l.holder = ? "

@@ -268,7 +268,7 @@ final class RenewalWorker {
         }
     }
 
-    /** Under the mutex. {@return whether it runs} */
+    /** Under the mutex. Returns whether it runs. */
     private boolean startQuietly() {
         try {
             start();
@@ -301,7 +301,7 @@ final class RenewalWorker {
         }
     }
 
-    /** Each part by itself: what the data source throws in one must not keep the others from being done. {@return whether it threw nothing} */
+    /** Each part by itself: what the data source throws in one must not keep the others from being done. Returns whether it threw nothing. */
     private boolean isDone(RenewalRound round) {
         boolean renewed = isDone(() -> renew(round.renewals), renewalTrouble);
         boolean released = isDone(() -> release(round.givenUp), releaseTrouble);

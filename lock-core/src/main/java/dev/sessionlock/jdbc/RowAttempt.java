@@ -87,7 +87,7 @@ final class RowAttempt {
         state = AttemptState.OVER;
     }
 
-    /** Nobody uses it any more. {@return whether its row has to be given back, which was not known before} */
+    /** Nobody uses it any more. Returns whether its row has to be given back, which was not known before. */
     boolean giveUp(long now) {
         switch (state) {
             case PREPARED -> state = AttemptState.OVER;

@@ -112,7 +112,7 @@ class LauncherTest {
         }
     }
 
-    /** Calls it once, and waits until the archive has been made behind it. {@return the archive} */
+    /** Calls it once, and waits until the archive has been made behind it. Returns the archive. */
     private Path made() throws Exception {
         assertThat(call("status").archive()).isEmpty();
         return awaitMade();

@@ -40,7 +40,7 @@ final class ContenderActions {
         this.targets = targets;
     }
 
-    /** Does what is said. {@return what came of it, in words} */
+    /** Does what is said. Returns what came of it, in words. */
     String obey(List<String> words) throws Exception {
         String handle = words.size() > 1 ? words.get(1) : "";
         return switch (words.get(0)) {
@@ -117,7 +117,7 @@ final class ContenderActions {
         return done.isEmpty() ? "nothing" : done.get(0).outcome().name();
     }
 
-    /** On one thread, since a lock belongs to the one that acquired it. {@return ok, or what was not as it should be} */
+    /** On one thread, since a lock belongs to the one that acquired it. Returns ok, or what was not as it should be. */
     private String reenter(Path target, LockOptions options) throws LockException, InterruptedException {
         SessionLock outer = locks.acquire(target, options);
         try {

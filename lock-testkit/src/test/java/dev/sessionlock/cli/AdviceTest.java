@@ -106,7 +106,7 @@ class AdviceTest {
 
     // ---- following it ----
 
-    /** Does what the tool says until the lock can be taken. {@return what it said, in turn} */
+    /** Does what the tool says until the lock can be taken. Returns what it said, in turn. */
     private List<String> follow() throws Exception {
         Set<String> given = new LinkedHashSet<>();
         for (String advice = status().advice(); !advice.isEmpty(); ) {

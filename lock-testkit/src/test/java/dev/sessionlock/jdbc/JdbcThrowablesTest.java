@@ -153,7 +153,7 @@ class JdbcThrowablesTest {
         void run() throws Throwable;
     }
 
-    /** One round of a test: its call number k throws. {@return which call that was; null if there was no k-th} */
+    /** One round of a test: its call number k throws. Returns which call that was; null if there was no k-th. */
     private interface Round {
         String run(int k, String name) throws Throwable;
     }
@@ -171,7 +171,7 @@ class JdbcThrowablesTest {
         throw new AssertionError("no operation makes so many calls: " + names);
     }
 
-    /** Runs it with a fault in its k-th call. {@return which call threw; null if it made fewer} */
+    /** Runs it with a fault in its k-th call. Returns which call threw; null if it made fewer. */
     private String faulty(int k, When when, Supplier<Throwable> what, Step step) {
         source.arm(k, when, what, OURS);
         try {

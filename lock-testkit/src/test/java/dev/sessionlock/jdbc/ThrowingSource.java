@@ -70,7 +70,7 @@ final class ThrowingSource {
         return thrownBy != null;
     }
 
-    /** Nothing throws any more. {@return which call has thrown; null if none has} */
+    /** Nothing throws any more. Returns which call has thrown; null if none has. */
     String disarm() {
         fault = null;
         return thrownBy;

@@ -73,7 +73,7 @@ class KilledHolderTest {
     }
 
     /**
-     * Kills a JVM. {@return the monotonic clock when the process was gone, seen by close polling} Its first thread looks like a zombie
+     * Kills a JVM. Returns the monotonic clock when the process was gone, seen by close polling. Its first thread looks like a zombie
      * some milliseconds before its last one lets go of the files; the process has ended when none is left.
      */
     private static long endOf(ChildJvm victim) {

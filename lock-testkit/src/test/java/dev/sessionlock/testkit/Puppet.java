@@ -205,7 +205,7 @@ public final class Puppet implements AutoCloseable {
         return jvm.awaitMark("held-to-" + handle, PATIENCE).number(0);
     }
 
-    /** Runs a shell command in the child's own namespaces and as its user. {@return what it printed} */
+    /** Runs a shell command in the child's own namespaces and as its user. Returns what it printed. */
     public String shell(String command) throws InterruptedException {
         return tell("shell", command).text();
     }
@@ -329,7 +329,7 @@ public final class Puppet implements AutoCloseable {
             return List.of();
         }
 
-        /** Acquires and closes for so many milliseconds, and until it has worked. {@return how often that worked, and how often it did not} */
+        /** Acquires and closes for so many milliseconds, and until it has worked. Returns how often that worked, and how often it did not. */
         private List<?> cycle(Path file, LockOptions options, long millis) throws InterruptedException {
             long worked = 0;
             long failed = 0;

@@ -63,7 +63,7 @@ public final class Crew implements Closeable {
         }
     }
 
-    /** Starts one more JVM. {@return it, the last} */
+    /** Starts one more JVM. Returns it, the last. */
     ChildJvm join() throws IOException, InterruptedException {
         ChildJvm worker = ChildJvm.of(Worker.class).name(peer.title()).jvmArgs(SMALL)
                 .args(peer.name(), directory.toString(), page.toString(), Integer.toString(locks), Integer.toString(workers.size() + 1)).start();

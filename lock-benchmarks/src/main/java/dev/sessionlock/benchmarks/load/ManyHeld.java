@@ -71,7 +71,7 @@ public final class ManyHeld {
         }
     }
 
-    /** Measures in this JVM. {@return the figures, as text} */
+    /** Measures in this JVM. Returns the figures, as text. */
     String measure(int count, long watchMillis) throws Exception {
         try (PeerLock one = peer.open(directory, "one.jsonl")) {
             cycle(one, WARM_UP);

@@ -250,7 +250,7 @@ public final class Inspector {
 
     // ---- evidence ----
 
-    /** Adds whether the process of a record lives, and what proves it. {@return the judgement} */
+    /** Adds whether the process of a record lives, and what proves it. Returns the judgement. */
     private Liveness living(LockRecord record) {
         Liveness liveness = isOfOurNamespace(record)
                 ? judge(record)
@@ -294,7 +294,7 @@ public final class Inspector {
         return pid != null;
     }
 
-    /** Adds the sentence on the lease. {@return whether it has run out} */
+    /** Adds the sentence on the lease. Returns whether it has run out. */
     private boolean lease(LockRecord record) {
         if (!seen.comparable() || differ(record.timens(), seen.self().timeNamespace())) {
             evidence.add("lease of another time namespace: it cannot be compared");

@@ -79,7 +79,7 @@ final class Journal {
         unwinding = false;
     }
 
-    /** The call has ended. {@return how many operations it might still have done} */
+    /** The call has ended. Returns how many operations it might still have done. */
     int endCall() {
         recording = false;
         written = 0;

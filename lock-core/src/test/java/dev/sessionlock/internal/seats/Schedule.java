@@ -180,7 +180,7 @@ final class Schedule {
 
     // ---- the run ----
 
-    /** Runs it. {@return how often the lock was entered} */
+    /** Runs it. Returns how often the lock was entered. */
     int run() {
         try {
             for (int turn = 0; turn < MOST_TURNS && turn != freezing && !areAllDone(); turn++) {

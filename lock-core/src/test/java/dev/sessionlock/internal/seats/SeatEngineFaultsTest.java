@@ -74,7 +74,7 @@ class SeatEngineFaultsTest {
             directory.processes.remove(place.self().pid());
         }
 
-        /** Tries until it is in. {@return how long that took} */
+        /** Tries until it is in. Returns how long that took. */
         long waitToTake() throws IOException {
             long start = directory.nanos;
             while (directory.nanos - start < 60_000 * MILLI) {

@@ -462,7 +462,7 @@ final class Gateway implements ChildScenario {
         return stuck.isEmpty() ? NONE : String.join(",", stuck);
     }
 
-    /** Each name on a thread of its own, so that one that hangs does not hide the others. {@return those that cannot be had in time} */
+    /** Each name on a thread of its own, so that one that hangs does not hide the others. Returns those that cannot be had in time. */
     private String takeAll(List<String> names, Duration timeout) throws InterruptedException {
         Map<String, String> stuck = new ConcurrentHashMap<>();
         LockOptions options = LockOptions.defaults().withTimeout(timeout);

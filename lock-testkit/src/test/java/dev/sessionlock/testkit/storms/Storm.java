@@ -187,12 +187,12 @@ final class Storm implements AutoCloseable {
         return question.jvm().awaitMark(question.mark(), ANSWER).text();
     }
 
-    /** Tells all of them, at the same time; one that has ended, or does not answer, is written down and replaced. {@return their answers} */
+    /** Tells all of them, at the same time; one that has ended, or does not answer, is written down and replaced. Returns their answers. */
     List<String> tellAll(String command, Object... words) throws IOException, InterruptedException {
         return tell(jvms, command, words);
     }
 
-    /** Tells the first of them. {@return its answer} */
+    /** Tells the first of them. Returns its answer. */
     String tellFirst(String command, Object... words) throws IOException, InterruptedException {
         return tell(jvms.subList(0, 1), command, words).stream().findFirst().orElse(Gateway.NONE);
     }
