@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/** Turns a row into a verdict with its evidence, in words for a person. */
+/** Describes a row for a person: who holds the lock, and what proves it. */
 final class RowReports {
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
 
@@ -63,7 +63,7 @@ final class RowReports {
     }
 
     private static String advice(State state, Row row, Liveness liveness) {
-        String name = (row.name().startsWith("-") ? "-- " : "") + Printable.shellWord(row.name()); // else it would be an option
+        String name = (row.name().startsWith("-") ? "-- " : "") + Printable.shellWord(row.name()); // otherwise it would be an option
         String clear = ToolCommand.words() + " clear --jdbc URL";
         String letGo = clear + " --token " + row.token() + " --yes " + name;
         if (state == State.STALE) {
