@@ -14,7 +14,7 @@ import java.nio.file.Path;
 import java.util.Locale;
 import org.jetbrains.annotations.Nullable;
 
-/** Puts what the system said into words for the person who has to act. */
+/** Puts errors of the system into words for the person who has to act. */
 final class ErrorMessages {
     private static final String DENIED = " (Permission denied)";
 
@@ -30,10 +30,10 @@ final class ErrorMessages {
     }
 
     /**
-     * Puts a refusal into words.
+     * Puts an error into words.
      *
-     * @param what what cannot be done with it
-     * @param shown what it is called
+     * @param what what cannot be done
+     * @param shown the user's name for the lock
      * @param target the file that is meant; null if it is a name
      */
     static LockException explain(IOException e, String what, String shown, @Nullable Path target) {
@@ -62,7 +62,7 @@ final class ErrorMessages {
         return new LockException(cannot + reason(e, parent), e);
     }
 
-    /** {@return the sticky bit that was in the way of an unlinking or a rename; null if it was something else} */
+    /** {@return the sticky bit that prevented an unlink or a rename; null if it was something else} */
     private static @Nullable StickyDirectory keptBySticky(IOException e) {
         if (!(e instanceof FileSystemException known) || known.getReason() == null || !known.getReason().contains("Operation not permitted")) {
             return null;
@@ -83,7 +83,7 @@ final class ErrorMessages {
     }
 
     private static Object file(IOException e, Path parent) {
-        if (saysPermission(e)) { // it tells its file in its text alone
+        if (saysPermission(e)) { // such an exception names its file only in its text
             return e.getMessage().substring(0, e.getMessage().lastIndexOf(DENIED));
         }
         return e instanceof FileSystemException known && known.getFile() != null ? known.getFile() : parent;

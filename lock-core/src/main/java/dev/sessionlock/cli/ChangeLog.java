@@ -14,14 +14,14 @@ import java.util.Map;
 import java.util.Set;
 import org.jetbrains.annotations.Nullable;
 
-/** Tells what changed from one look to the next, in lines. */
+/** Writes lines that say what changed from one look to the next. */
 final class ChangeLog {
     private static final DateTimeFormatter TIME = DateTimeFormatter.ISO_OFFSET_DATE_TIME;
 
     private final ZoneId zone;
     private List<String> unnamedBefore = List.of();
     private @Nullable Map<String, LockRow> before;
-    /** Those whose length, or that of the wait for them, has been told. */
+    /** The locks that were already reported as held long, or as waited for long. */
     private final Set<String> longTold = new HashSet<>();
     private final Set<String> waitTold = new HashSet<>();
 
@@ -29,7 +29,7 @@ final class ChangeLog {
         this.zone = zone;
     }
 
-    /** {@return the lines on what has changed since the last call; on the first call, on what there is} */
+    /** {@return the lines on what has changed since the last call; on the first call, on all that is there} */
     List<String> lines(ViewSnapshot snapshot) {
         List<String> lines = new ArrayList<>();
         Map<String, LockRow> now = new HashMap<>();

@@ -6,12 +6,12 @@ import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Draws what was seen as a table that fits a terminal. */
+/** Draws a snapshot as a table that fits the terminal. */
 final class Screen {
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
     private static final String[] HEADS = {"AGE", "STATE", "SESSION", "WHO", "PURPOSE", "WAITING"};
     private static final int SESSION = 2;
-    /** Too narrow a terminal cuts the purpose first, then who it is, then the session. */
+    /** If the terminal is too narrow, the purpose is cut first, then the holder, then the session. */
     private static final int[] GIVES_WAY = {4, 3, SESSION};
     private static final int[] LEAST = {0, 0, 12, 9, 0, 0};
     private static final int MARK = 3;
@@ -29,7 +29,7 @@ final class Screen {
 
     /**
      * @param directory what is watched
-     * @param colour whether the terminal may be coloured; what stands out is marked, too
+     * @param colour whether to colour the terminal; what stands out is marked in any case
      * @param encoding the terminal's
      */
     Screen(String directory, boolean colour, Encoding encoding) {
@@ -43,7 +43,7 @@ final class Screen {
     record Size(int columns, int lines) {
     }
 
-    /** {@return the lines of one frame, none wider than the terminal, no more than it has} */
+    /** {@return the lines of one frame, no wider and no more than the terminal has} */
     List<String> lines(ViewSnapshot snapshot, Size size) {
         List<String> lines = new ArrayList<>();
         lines.add(headline(snapshot, size.columns()));
@@ -100,7 +100,7 @@ final class Screen {
                 widths[column] = Math.max(widths[column], width(row[column]));
                 used |= !row[column].isEmpty();
             }
-            widths[column] = used ? Math.max(widths[column], HEADS[column].length()) : 0; // no head above nothing
+            widths[column] = used ? Math.max(widths[column], HEADS[column].length()) : 0; // an empty column has no head
             sum += widths[column] + (used ? GAP : 0);
         }
         for (int column : GIVES_WAY) {
@@ -141,7 +141,7 @@ final class Screen {
         return fit(text, columns, false);
     }
 
-    /** Cuts a text; of a path the end says more. */
+    /** Cuts a text. The end of a path says more than its beginning. */
     private String fit(String text, int columns, boolean keepEnd) {
         if (width(text) <= columns) {
             return text;
@@ -163,7 +163,7 @@ final class Screen {
         return text.codePoints().map(Screen::width).sum();
     }
 
-    /** {@return how many columns a character takes on a terminal} By the blocks of Unicode that are wide, which is near enough. */
+    /** {@return how many columns a character takes on a terminal} Judged by the blocks of Unicode that are wide, which is close enough. */
     private static int width(int point) {
         int type = Character.getType(point);
         if (type == Character.NON_SPACING_MARK || type == Character.ENCLOSING_MARK || type == Character.FORMAT) {

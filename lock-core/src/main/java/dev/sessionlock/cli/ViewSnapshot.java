@@ -4,9 +4,9 @@ import java.time.Instant;
 import java.util.List;
 
 /**
- * What one look at a directory came to.
+ * The result of one look at a directory.
  *
- * @param sightings what is locked or waited for, the worst first
+ * @param rows what is locked or waited for, the worst first
  * @param unreadable how many directories could not be read
  * @param unnamed what is there and cannot be named, a sentence each
  * @param at when it was
