@@ -31,24 +31,24 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jetbrains.annotations.Nullable;
 
-/** One walk of a lab through all the runs of one kind. */
+/** One pass of a lab through all the runs of one kind. */
 final class CrashCampaign {
     private static final long PROGRESS_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final int FOUND_IN_FULL = 3;
     private static final int FOUND_IN_SHORT = 20;
-    /** An archive of classes costs as much to make as it saves in so many runs. */
+    /** With fewer runs, an archive of classes costs as much to make as it saves. */
     private static final int RUNS_WORTH_AN_ARCHIVE = 8;
-    /** So many outcomes may wait for the check. */
+    /** How many outcomes may wait for the check. */
     private static final int WAITING = 8;
-    /** So many processes may be frozen at once: they take memory, some 50 MB each, and no processor. */
+    /** How many processes may be frozen at once: each takes some 50 MB of memory, and no CPU. */
     private static final int FROZEN_AT_ONCE = 16;
-    /** A run in which the machine itself stalled a process past its lease is done so often. */
+    /** How often to try a run in which the machine itself stalled a process past its lease. */
     private static final int STARVED_TRIES = 4;
     private static final String STARVED = "In each of " + STARVED_TRIES + " runs a process that was not frozen lost its lock, since this machine "
             + "is so busy that it did not run for a whole lease. Take a longer one in the scenario, such as 3 s, and freeze for longer than that";
 
     /**
-     * What is put to the test.
+     * The scenario that is tested.
      *
      * @param meanwhile what another process does while the first is frozen; null if the same
      */
@@ -70,23 +70,23 @@ final class CrashCampaign {
     private final String title;
     private final long start = System.nanoTime();
     private final List<CrashFinding> findings = new ArrayList<>();
-    /** Directories that a power cut has left, and that were checked already. */
+    /** Digests of the directories left by power cuts that were checked already. */
     private final Set<String> seen = new HashSet<>();
     private int runs;
     private int checked;
     private int notReached;
     private int cameIn;
     private int waited;
-    /** The first of those in which the other process came to no end for want of the lock. */
+    /** The first run in which the other process did not finish because it lacked the lock. */
     private @Nullable String lacking;
     private int lacked;
     private List<Effect.Began> baseline = List.of();
 
     /**
-     * A walk.
+     * A pass.
      *
-     * @param more about what befalls the runs, in words
-     * @param freeze for how long each is frozen, if they are
+     * @param more further details of the fault, in words
+     * @param freeze for how long each process is frozen, if it is
      */
     CrashCampaign(CrashWorkshop workshop, ScenarioRun subject, Plan.Kind kind, String more, Duration freeze) {
         this.workshop = workshop;
@@ -96,7 +96,7 @@ final class CrashCampaign {
         this.title = "CrashLab " + subject.name() + ", " + kind + more;
     }
 
-    /** Walks through the runs, or through the only one that was asked for. */
+    /** Goes through the runs, or only through the one that was asked for. */
     CrashSummary run(@Nullable String wanted, Function<List<Effect.Began>, List<Plan>> plans) throws IOException, InterruptedException {
         Plan only = wanted == null || wanted.isBlank() ? null : Plan.parse(wanted.strip());
         if (only != null && only.kind() != kind) {
@@ -117,7 +117,7 @@ final class CrashCampaign {
             return conclude(all);
         } finally {
             runners.shutdownNow();
-            runners.awaitTermination(1, TimeUnit.MINUTES); // they let go of their JVMs
+            runners.awaitTermination(1, TimeUnit.MINUTES); // then they no longer need their JVMs
             CrashWorkshop.remove(pristine);
         }
     }
@@ -138,7 +138,7 @@ final class CrashCampaign {
 
     // ---- without a fault ----
 
-    /** Some runs without a fault: what they do, and whether the lab can be trusted with it. */
+    /** Runs the scenario a few times without a fault, to learn what it does, and whether the lab can be trusted with it. */
     private void baseline(Path pristine, Function<List<Effect.Began>, List<Plan>> plans, ExecutorService runners)
             throws IOException, InterruptedException {
         int times = subject.stepsMayVary ? 3 : 2;
@@ -290,7 +290,7 @@ final class CrashCampaign {
         CrashOutcome go() throws IOException, InterruptedException;
     }
 
-    /** One run, done again if the machine itself stalled a process past its lease. */
+    /** One run, repeated if the machine itself stalled a process past its lease. */
     private static CrashOutcome withoutStarving(Run run) throws IOException, InterruptedException {
         CrashOutcome outcome = run.go();
         for (int tries = 1; tries < STARVED_TRIES && outcome.wasStarved(); tries++) {
@@ -336,7 +336,7 @@ final class CrashCampaign {
         }
     }
 
-    /** {@return how a run departs from the steps of the baseline where it may not} */
+    /** {@return how a run differs from the steps of the baseline where it must not} */
     private @Nullable String unsteady(CrashOutcome outcome) {
         int step = outcome.plan().step();
         List<Effect.Began> expected = steps(baseline);
@@ -350,7 +350,7 @@ final class CrashCampaign {
         if (subject.stepsMayVary || kind == Plan.Kind.FAIL || outcome.befallen() == null) {
             return null;
         }
-        // The operation itself is in the journal unless it was never begun.
+        // The operation itself is in the journal unless it never began.
         List<Effect.Began> done = outcome.steps();
         if (step > expected.size() || done.size() < step || done.get(step - 1).act() == expected.get(step - 1).act()) {
             return null;
@@ -359,7 +359,7 @@ final class CrashCampaign {
                 + "\" in a run without a fault. Let one thread write, and let no time decide; or accept it with stepsMayVary()";
     }
 
-    /** {@return what the other process may not have done; null if it did not} */
+    /** {@return what the other process did wrong; null if nothing} */
     private @Nullable String wrongMeanwhile(CrashOutcome outcome, CrashOutcome.Meanwhile meanwhile) {
         Set<String> both = new HashSet<>(outcome.acknowledged());
         both.retainAll(meanwhile.acknowledged());
@@ -435,7 +435,7 @@ final class CrashCampaign {
     // ---- checking ----
 
     private boolean check(CrashOutcome outcome, Plan plan, String event, Path directory) throws IOException, InterruptedException {
-        String listing = CrashFinding.listing(directory); // as it was before the check works on it
+        String listing = CrashFinding.listing(directory); // before the check changes it
         try {
             checked++;
             subject.check.check(directory, outcome.asRun(event));
@@ -465,7 +465,7 @@ final class CrashCampaign {
     private void found(CrashOutcome outcome, Plan plan, String event, Path directory, String why, @Nullable Throwable cause,
             String listing) {
         StringBuilder more = new StringBuilder();
-        boolean told = outcome.meanwhile() != null; // in the course of things
+        boolean told = outcome.meanwhile() != null; // as it should
         if (!outcome.acknowledged().isEmpty() && !told) {
             more.append("acknowledged: ").append(String.join(", ", outcome.acknowledged())).append('\n');
         }
@@ -528,7 +528,9 @@ final class CrashCampaign {
         return summary;
     }
 
-    /** One of each step in full, the first few; of the others a line, or their number. Only the directories of the former are kept. */
+    /**
+     * Shows the first few steps with a finding each in full; of the others a line each, or their number. Keeps only the directories of the former.
+     */
     private AssertionError failure(String line) {
         List<CrashFinding> full = new ArrayList<>();
         List<CrashFinding> rest = new ArrayList<>();
@@ -548,7 +550,7 @@ final class CrashCampaign {
         return error;
     }
 
-    /** Of each step one line, and how many more there are. */
+    /** One line for each step, and how many more there are. */
     private static String inShort(List<CrashFinding> rest) {
         Map<Integer, List<CrashFinding>> bySteps = rest.stream()
                 .collect(Collectors.groupingBy(finding -> finding.plan().step(), LinkedHashMap::new, Collectors.toList()));

@@ -31,12 +31,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
 
-/** Where the runs of one lab take place: its temporary directory, and its JVMs, some of which are started ahead. */
+/** Carries out the runs of one lab: its temporary directory, and its JVMs, some of which are started ahead. */
 final class CrashWorkshop implements AutoCloseable {
-    /** So many runs at once, of all labs of this JVM. */
+    /** The most runs at once, for all labs of this JVM. */
     static final int AT_ONCE = Math.max(2, Runtime.getRuntime().availableProcessors());
     private static final Semaphore RUNNING = new Semaphore(AT_ONCE);
-    /** Of those with a frozen process so many more: they wait for locks, for signals and for each other's ends. */
+    /** Twice as many runs with a frozen process: most of the time they wait for locks, for signals and for each other. */
     private static final Semaphore BESIDE_FROZEN = new Semaphore(2 * AT_ONCE);
     private static final int AHEAD = 2;
     private static final Duration TO_DUMP = Duration.ofSeconds(10);
@@ -63,12 +63,12 @@ final class CrashWorkshop implements AutoCloseable {
         return home;
     }
 
-    /** A failure names a directory: it stays. */
+    /** A failure names a directory, so it is kept. */
     synchronized void keep() {
         kept = true;
     }
 
-    /** So many runs are to come: more JVMs are not started ahead. */
+    /** How many runs are still to come: no more JVMs are started ahead. */
     synchronized void expect(int runs) {
         expected = runs;
     }
@@ -108,7 +108,7 @@ final class CrashWorkshop implements AutoCloseable {
 
     private void discard() {
         List<CompletableFuture<Void>> closed = ready.stream().map(child -> child.thenAccept(ChildJvm::close)).toList();
-        closed.forEach(closing -> closing.exceptionally(e -> null).join()); // not just the starting, which may come before it
+        closed.forEach(closing -> closing.exceptionally(e -> null).join()); // wait for each close to finish; its child may still be starting
         ready.clear();
     }
 
@@ -119,7 +119,7 @@ final class CrashWorkshop implements AutoCloseable {
         return run(subject, pristine, plan, () -> next(subject));
     }
 
-    /** Runs a scenario without a fault, and archives the classes that it needs for the runs to come. */
+    /** Runs a scenario without a fault, and archives the classes that it needs, for the runs to come. */
     CrashOutcome train(CrashCampaign.ScenarioRun subject, Path pristine) throws IOException, InterruptedException {
         CrashJvms jvms = CrashJvms.get();
         if (jvms.isTrained(subject)) {
@@ -128,11 +128,11 @@ final class CrashWorkshop implements AutoCloseable {
         Path archive = jvms.newArchive();
         CrashOutcome outcome = run(subject, pristine, Plan.NOTHING, () -> start(subject, archive));
         jvms.trained(subject, archive);
-        discardReady(); // they were started without it
+        discardReady(); // they were started without the archive
         return outcome;
     }
 
-    /** @param starting asked only when it is to run: whoever has a child closes it, however this ends */
+    /** @param starting asked only when the run begins: whoever gets a child closes it, however this ends */
     private CrashOutcome run(CrashCampaign.ScenarioRun subject, Path pristine, Plan plan, Supplier<CompletableFuture<ChildJvm>> starting)
             throws IOException, InterruptedException {
         RUNNING.acquire();
@@ -158,10 +158,10 @@ final class CrashWorkshop implements AutoCloseable {
     }
 
     /**
-     * Runs a scenario, has it frozen where that is planned, and another process work meanwhile. One that is frozen takes no processor: only
-     * what comes before and after it is done by few at once.
+     * Runs a scenario, freezes it where that is planned, and lets another process work meanwhile. A frozen process uses no CPU, so only what comes
+     * before and after is limited to a few runs at once.
      *
-     * @throws AssertionError if it was not frozen for long enough to be passed over
+     * @throws AssertionError if it was not frozen for long enough that others could take over
      */
     CrashOutcome runFrozen(CrashCampaign.ScenarioRun subject, Path pristine, Plan plan, Duration freeze) throws IOException, InterruptedException {
         BESIDE_FROZEN.acquire();
@@ -200,7 +200,7 @@ final class CrashWorkshop implements AutoCloseable {
         }
     }
 
-    /** Where one run takes place. */
+    /** The place of one run. */
     private record WorkDirectory(Path directory, Path journal, Disk disk) {
         String order(CrashCampaign.ScenarioRun subject, Class<? extends CrashScenario> scenario, String role, Path notes, Plan plan) {
             return new CrashChild.ChildOrder(scenario.getName(), role, directory, notes, subject.lockSteps(), plan).line();
@@ -241,11 +241,11 @@ final class CrashWorkshop implements AutoCloseable {
     /**
      * How a child ended, or that it stands where it is to be frozen.
      *
-     * @param event the operation that something befell, with the stack; null if nothing did
+     * @param event the operation at which the fault occurred, with the stack; null if it did not occur
      */
     private record Ended(CrashOutcome.End end, ChildJvm.@Nullable Mark event, @Nullable String thrown, String dump, List<String> acknowledged,
                          String output) {
-        /** {@return part of the event, without what kind of one it is} */
+        /** {@return a detail of the event, not counting its kind} */
         String detail(int index) {
             return event.detail(event.name().equals("event") ? index + 1 : index);
         }
@@ -273,7 +273,7 @@ final class CrashWorkshop implements AutoCloseable {
                 child.awaitExit(subject.timeout());
             }
         } catch (AssertionError e) {
-            boolean ended = System.nanoTime() - start < subject.timeout().toNanos() && event == null; // its output did; so will it
+            boolean ended = System.nanoTime() - start < subject.timeout().toNanos() && event == null; // its output has ended, so it will end, too
             if (!ended && child.isAlive()) {
                 end = CrashOutcome.End.HUNG;
                 dump = dump(child);
@@ -330,7 +330,7 @@ final class CrashWorkshop implements AutoCloseable {
                 if (failure != null) {
                     throw failure;
                 }
-                // last: perhaps it may not be written
+                // last: perhaps the directory may not be written
                 Files.setPosixFilePermissions(to.resolve(from.relativize(directory)), Files.getPosixFilePermissions(directory));
                 return FileVisitResult.CONTINUE;
             }
@@ -339,7 +339,7 @@ final class CrashWorkshop implements AutoCloseable {
 
     /** Removes what a run has left. */
     static void remove(Path directory) {
-        for (int tries = 0; Files.exists(directory) && tries < 3; tries++) { // the check's own code may still clean up there
+        for (int tries = 0; Files.exists(directory) && tries < 3; tries++) { // the check's own code may still be cleaning up there
             CrashJvms.delete(directory);
         }
     }
@@ -351,7 +351,7 @@ final class CrashWorkshop implements AutoCloseable {
             closed = true;
             discard();
             left = kept ? null : home;
-            // home stays known: a failure may have named it
+            // home stays set: a failure may have named it
         }
         starters.shutdown();
         if (left != null) {

@@ -24,8 +24,8 @@ import java.util.function.Function;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * One lock in memory, as one process has it. Nothing can go wrong half-way here: every step is one look at the slot under the machine's
- * mutex, and what frees a lock is the same as on a disk: its release, the death of its process, the end of its lease and grace.
+ * One lock in memory, as one process sees it. Nothing can fail half-way here: every step is one access to the slot under the machine's mutex. A lock
+ * becomes free by the same events as on a disk: its release, the death of its process, the end of its lease and grace.
  */
 final class MemoryEngine implements EngineLock {
     private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
@@ -85,7 +85,7 @@ final class MemoryEngine implements EngineLock {
         return taken;
     }
 
-    /** {@return what is in the way; or why who was there does not count any more, null if nobody was} */
+    /** {@return a {@link Busy} if the lock is taken; otherwise why the former holder does not count any more, null if there was none} */
     private @Nullable Object judge(Slot slot, Terms terms) {
         StrangersLock stranger = slot.stranger;
         MemoryHold holder = slot.holder;
@@ -122,7 +122,7 @@ final class MemoryEngine implements EngineLock {
 
     // ---- holding ----
 
-    /** Whether it still is the lock's, and can be made to last by a process that runs. */
+    /** Whether the hold still has the lock, and its process runs and can renew it. */
     private boolean canGoOn(Slot slot, Hold hold) {
         return slot.holder == hold && !process.isDead() && process.clock().nanos() < hold.deadline();
     }
@@ -138,7 +138,7 @@ final class MemoryEngine implements EngineLock {
             if (!canGoOn(slot, hold)) {
                 return false;
             }
-            if (!process.isFrozen()) { // frozen, it is in the middle of renewing, and its clock stands still
+            if (!process.isFrozen()) { // a frozen process is in the middle of renewing, and its clock stands still
                 slot.holder.renew(process.clock().nanos());
                 slot.holder.holdUntilMillis = holdUntilMillis;
             }
@@ -224,7 +224,7 @@ final class MemoryEngine implements EngineLock {
         return at(slot -> slot.hands.entrySet().stream().anyMatch(hand -> hand.getKey() != process && now - hand.getValue() < nanos));
     }
 
-    /** It only rings: who was rung for takes the lock himself. */
+    /** Only waits: the woken thread then takes the lock itself. */
     @Override
     public void awaitKernel(int what) {
         machine.mutex.lock();

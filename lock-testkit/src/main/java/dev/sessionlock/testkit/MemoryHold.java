@@ -8,7 +8,7 @@ import org.jetbrains.annotations.Nullable;
 final class MemoryHold extends Hold {
     final MemoryProcess process;
     final long sinceMillis;
-    /** When others may pass it over, by the machine's clock. */
+    /** When others may take over, by the machine's clock. */
     long until;
     /** When it ends at the latest, by wall clock; negative if never. */
     long holdUntilMillis;

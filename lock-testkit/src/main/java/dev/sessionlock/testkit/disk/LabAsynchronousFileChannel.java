@@ -17,7 +17,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.jetbrains.annotations.Nullable;
 
-/** An asynchronous channel on a file beneath the lab's directory: what it writes passes the gate on a thread of its executor. */
+/** An asynchronous channel on a file beneath the lab's directory. Its writes go through the fault injector on a thread of its executor. */
 final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
     private static final ExecutorService OURS = Executors.newCachedThreadPool(work -> {
         Thread thread = new Thread(work, "lab-asynchronous-io");
@@ -116,7 +116,7 @@ final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
     }
 
     private boolean isRefused(ByteBuffer buffer, long position, boolean writes) {
-        return position < 0 || writes && !writable || !writes && buffer.isReadOnly(); // as an exception of the call itself
+        return position < 0 || writes && !writable || !writes && buffer.isReadOnly(); // then the call itself throws
     }
 
     @Override

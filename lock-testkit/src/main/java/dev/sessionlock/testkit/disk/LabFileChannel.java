@@ -22,9 +22,8 @@ import org.jetbrains.annotations.Nullable;
 /**
  * A channel on a file beneath the lab's directory.
  *
- * <p>Those under streams, and those with which {@code Files.readAllBytes} reads, are not closed by an interrupt that was there before
- * the operation, as those of the JDK are not; one that comes in the middle of it closes them all the same, which the JDK alone can
- * prevent.
+ * <p>For channels under streams, and for those by which {@code Files.readAllBytes} reads, an interrupt from before an operation does not close them;
+ * the JDK's own behave the same. An interrupt during the operation does close them; only the JDK itself could prevent that.
  */
 final class LabFileChannel extends FileChannel {
     private static final int TRANSFERRED_AT_ONCE = 64 * 1024;
@@ -88,17 +87,17 @@ final class LabFileChannel extends FileChannel {
     @Override
     public long transferTo(long position, long count, WritableByteChannel target) throws IOException {
         look();
-        return io(() -> real.transferTo(position, count, target)); // a channel of ours is written through its own write
+        return io(() -> real.transferTo(position, count, target)); // to a channel of ours, the data goes through its own write
     }
 
     // ---- writing ----
 
-    /** How one form of a write does a part of it. */
+    /** How one form of write does a part of it. */
     private interface Form {
         int write(ByteBuffer part) throws IOException;
     }
 
-    /** A write of all that a buffer has left, which advances it by what was written. */
+    /** Writes all that a buffer has left, and advances it by what was written. */
     private int write(ByteBuffer src, long position, Form form) throws IOException {
         return io(() -> gate.alone(() -> {
             long at = written.at(position, real.size());
@@ -120,7 +119,7 @@ final class LabFileChannel extends FileChannel {
     }
 
     private boolean isStep(long length) {
-        return writable && length > 0 && real.isOpen(); // else the system's channel refuses it, or has nothing to do
+        return writable && length > 0 && real.isOpen(); // otherwise the system's channel refuses it, or has nothing to do
     }
 
     @Override
@@ -164,7 +163,7 @@ final class LabFileChannel extends FileChannel {
     @Override
     public long transferFrom(ReadableByteChannel src, long position, long count) throws IOException {
         if (!real.isOpen() || !src.isOpen() || !writable || position < 0 || count <= 0 || position > real.size() && !fillsGaps()) {
-            return io(() -> real.transferFrom(src, position, count)); // refuses, or does nothing
+            return io(() -> real.transferFrom(src, position, count)); // it refuses, or does nothing
         }
         long transferred = 0;
         while (transferred < count) {
@@ -180,7 +179,7 @@ final class LabFileChannel extends FileChannel {
         return transferred;
     }
 
-    /** {@return whether a transfer to beyond the end makes the file longer (so JDK 25) instead of doing nothing (so 17)} */
+    /** {@return whether a transfer to beyond the end makes the file longer (JDK 25) or does nothing (JDK 17)} */
     private boolean fillsGaps() throws IOException {
         Path probe = Files.createTempFile(path.getFileSystem().getPath(System.getProperty("java.io.tmpdir")), "lab", null);
         try (FileChannel channel = FileChannel.open(probe, StandardOpenOption.WRITE)) {
@@ -194,7 +193,7 @@ final class LabFileChannel extends FileChannel {
     public FileChannel truncate(long size) throws IOException {
         io(() -> gate.alone(() -> {
             if (!writable || !real.isOpen() || size < 0 || size >= real.size()) {
-                return real.truncate(size); // refuses, or moves the position
+                return real.truncate(size); // it refuses, or only moves the position
             }
             return gate.change(Operation.truncate(path, size), () -> {
                 real.truncate(size);

@@ -40,12 +40,12 @@ import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * The default provider of a JVM that runs in a lab ({@code -Djava.nio.file.spi.DefaultFileSystemProvider}): the system's own, in
- * which every operation beneath the lab's directory passes a {@link FaultInjector}. Paths and file system are ours as well; were they the
- * system's, every operation would go straight to the system's provider.
+ * The default provider of a JVM that runs in a lab ({@code -Djava.nio.file.spi.DefaultFileSystemProvider}): the system's own, except that every
+ * operation beneath the lab's directory goes through a {@link FaultInjector}. Paths and file system are the lab's as well. If they were the system's,
+ * every operation would go straight to the system's provider.
  *
  * <p>What the JDK does in several system calls is several operations here: a {@code Files.copy}, and a {@code Files.move} with
- * {@code REPLACE_EXISTING} but without {@code ATOMIC_MOVE}, which deletes the target before it renames (so in JDK 17 and 25).
+ * {@code REPLACE_EXISTING} but without {@code ATOMIC_MOVE}, which deletes the target before it renames (JDK 17 and 25).
  */
 public final class LabFileSystemProvider extends FileSystemProvider {
     private static final int COPIED_AT_ONCE = 64 * 1024;
@@ -56,21 +56,21 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     private final LabFileSystem fileSystem;
     private volatile @Nullable FaultInjector gate;
 
-    /** By the JDK, when it starts. */
+    /** Called by the JDK, when it starts. */
     public LabFileSystemProvider(@NotNull FileSystemProvider real) {
         this.real = real;
         this.fileSystem = new LabFileSystem(this, real.getFileSystem(URI.create("file:///")));
     }
 
     /**
-     * From now on, operations beneath a directory pass a gate.
+     * From now on, operations beneath a directory go through a fault injector.
      *
-     * @param directory the directory; one of our paths
-     * @param plan what is to befall them
-     * @param locksCount whether to count, too, what a thread of the program does for its locks
-     * @param lab who is told
-     * @param journal where they are noted
-     * @throws IOException if the directory is not there
+     * @param directory the directory; one of the lab's paths
+     * @param plan the fault
+     * @param locksCount whether to count what a thread of the program does for its locks
+     * @param lab to be told
+     * @param journal to record the operations
+     * @throws IOException if the directory does not exist
      */
     public void arm(@NotNull Path directory, @NotNull Plan plan, boolean locksCount, @NotNull FaultInjector.Lab lab, @NotNull OutputStream journal)
             throws IOException {
@@ -84,7 +84,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
     }
 
-    /** {@return the place of a path; null if that is none of the lab's business} */
+    /** {@return the place of a path; null if the path lies elsewhere} */
     private @Nullable DiskPath place(Path path) {
         FaultInjector armed = gate;
         String name = armed == null ? null : armed.nameOf(path);
@@ -134,12 +134,12 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     @Override
     public @NotNull FileSystem newFileSystem(@NotNull URI uri, @NotNull Map<String, ?> env) throws IOException {
-        return real.newFileSystem(uri, env); // refuses: it exists
+        return real.newFileSystem(uri, env); // it refuses: the file system exists
     }
 
     @Override
     public @NotNull FileSystem getFileSystem(@NotNull URI uri) {
-        real.getFileSystem(uri); // refuses what is not its own
+        real.getFileSystem(uri); // it refuses what is not its own
         return fileSystem;
     }
 
@@ -154,7 +154,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         C open() throws IOException;
     }
 
-    /** What opening a file gave: the channel, and the file's inode. */
+    /** The result of opening a file: the channel, and the file's inode. */
     private record Opened<C>(C channel, long inode) {
     }
 
@@ -187,7 +187,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         if (!exists(place.path)) {
             return new Opened<>(channel, place.gate.nameless()); // DELETE_ON_CLOSE: the JDK unlinks it at once
         }
-        Path path = place.path.toRealPath(); // a symbolic link that pointed nowhere has made the file that it points to
+        Path path = place.path.toRealPath(); // a dangling symbolic link has created the file that it points to
         String name = place.gate.nameOf(path);
         long inode = inode(path);
         if (name != null) {
@@ -234,7 +234,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         return channel(path, options, isReadWhole(), attrs);
     }
 
-    /** Files.readAllBytes and its like make the JDK's own channel immune against interrupts, and cannot do so with ours. */
+    /** Files.readAllBytes and its like make the JDK's own channel immune to interrupts, and cannot do so with ours. */
     private static boolean isReadWhole() {
         return STACK.walk(frames -> frames.limit(6).anyMatch(frame -> frame.getClassName().equals("java.nio.file.Files")
                 && frame.getMethodName().startsWith("read")));
@@ -248,7 +248,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
         Set<OpenOption> all = new HashSet<>(Arrays.asList(options));
         if (all.contains(StandardOpenOption.APPEND) || all.contains(StandardOpenOption.WRITE)) {
-            return real.newInputStream(file, options); // refuses
+            return real.newInputStream(file, options); // it refuses
         }
         return Channels.newInputStream(channel(path, all, true));
     }
@@ -258,7 +258,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         Path file = LabPath.real(path);
         Set<OpenOption> all = new HashSet<>(Arrays.asList(options));
         if (place(file) == null || all.contains(StandardOpenOption.READ)) {
-            return real.newOutputStream(file, options); // refuses, if it is to read
+            return real.newOutputStream(file, options); // it refuses, if it is to read
         }
         if (options.length == 0) {
             Collections.addAll(all, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING);
@@ -345,7 +345,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
         alone(place, () -> {
             if (exists(path) || !hasParent(path)) {
-                real.createDirectory(path, attrs); // refuses
+                real.createDirectory(path, attrs); // it refuses
                 return;
             }
             change(place, place.operation(OperationType.MKDIR), () -> {
@@ -366,7 +366,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
         alone(place, () -> {
             if (exists(path) || !hasParent(path) || attrs.length > 0) {
-                real.createSymbolicLink(path, to, attrs); // refuses
+                real.createSymbolicLink(path, to, attrs); // it refuses
                 return;
             }
             change(place, place.operation(OperationType.SYMLINK), () -> {
@@ -387,7 +387,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
         alone(place, () -> {
             if (exists(path) || !hasParent(path) || !exists(to)) {
-                real.createLink(path, to); // refuses
+                real.createLink(path, to); // it refuses
                 return;
             }
             change(place, Operation.on(OperationType.LINK, path, to), () -> {
@@ -405,7 +405,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     public void delete(@NotNull Path path) throws IOException {
         Path file = LabPath.real(path);
         if (!deleted(file)) {
-            real.delete(file); // refuses, most likely
+            real.delete(file); // it refuses, most likely
         }
     }
 
@@ -415,7 +415,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         return deleted(file) || real.deleteIfExists(file);
     }
 
-    /** {@return whether it was deleted as a step; not so what is not there, not empty, or lies elsewhere} */
+    /** {@return whether it was deleted as a step; false if it does not exist, is not empty, or lies elsewhere} */
     private boolean deleted(Path file) throws IOException {
         DiskPath place = place(file);
         return place != null && place.gate.alone(() -> {
@@ -453,7 +453,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
             boolean atomic = how.contains(StandardCopyOption.ATOMIC_MOVE);
             if (moved == null || !hasParent(to) || there != null && (isSame(moved, there)
                     || !atomic && (!how.contains(StandardCopyOption.REPLACE_EXISTING) || isFullDirectory(to, there)))) {
-                real.move(from, to, options); // refuses, or does nothing
+                real.move(from, to, options); // it refuses, or does nothing
                 return;
             }
             if (there != null && !atomic && fresh != null) {
@@ -480,7 +480,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
     }
 
-    /** Notes a file, or a tree, that has come from elsewhere. */
+    /** Records a file, or a tree, that has come from elsewhere. */
     private void recordNew(FaultInjector gate, Path path) throws IOException {
         String name = gate.nameOf(path);
         BasicFileAttributes found = real.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
@@ -528,7 +528,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
         if (written == null || copied == null || !hasParent(to) || how.contains(StandardCopyOption.ATOMIC_MOVE) || there != null
                 && (isSame(copied, there) || !how.contains(StandardCopyOption.REPLACE_EXISTING) || isFullDirectory(to, there))) {
-            real.copy(from, to, options); // refuses, does nothing, or copies to elsewhere
+            real.copy(from, to, options); // it refuses, does nothing, or copies to elsewhere
             return;
         }
         if (there != null) {
@@ -568,7 +568,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
                 out.write(rest);
             }
         } catch (IOException e) {
-            deleted(to.path); // so does the JDK with what it could not copy whole
+            deleted(to.path); // the JDK, too, deletes what it could not copy whole
             throw new FileSystemException(from.toString(), to.path.toString(), e.getMessage());
         }
     }
@@ -581,12 +581,12 @@ public final class LabFileSystemProvider extends FileSystemProvider {
             view.setOwner(attributes.owner());
             view.setGroup(attributes.group());
         } catch (IOException e) {
-            // only root may give files away; the JDK does without as well
+            // only root may change owners; the JDK, too, goes on without
         }
         view.setPermissions(attributes.permissions());
     }
 
-    // ---- looking, and attributes ----
+    // ---- reading, and attributes ----
 
     @Override
     public boolean isSameFile(@NotNull Path path, @NotNull Path other) throws IOException {
@@ -641,7 +641,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     private void changeAttributes(DiskPath place, PathOperation deed, LinkOption... options) throws IOException {
         alone(place, () -> {
             if (attributes(place.path, options) == null) {
-                deed.run(); // refuses
+                deed.run(); // it refuses
                 return;
             }
             change(place, place.operation(OperationType.ATTRIBUTES), () -> {

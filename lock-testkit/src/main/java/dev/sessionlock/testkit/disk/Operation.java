@@ -6,7 +6,7 @@ import org.jetbrains.annotations.Nullable;
 /**
  * One file operation beneath the lab's directory.
  *
- * @param act what it does
+ * @param act its kind
  * @param path the file, as the program named it
  * @param other the second file of a rename or link
  * @param position where it writes; negative if that does not apply
@@ -35,7 +35,7 @@ record Operation(OperationType act, Path path, @Nullable Path other, long positi
         return new Operation(OperationType.TRUNCATE, path, null, size, 0, true);
     }
 
-    /** {@return it in words, its paths relative to a directory} */
+    /** {@return the operation in words, with paths relative to a directory} */
     String describe(Path root) {
         StringBuilder text = new StringBuilder(act.toString()).append(' ').append(relative(root, path));
         if (other != null) {

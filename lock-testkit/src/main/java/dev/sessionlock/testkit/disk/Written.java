@@ -6,7 +6,7 @@ import java.nio.file.OpenOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
 
-/** Notes what is written through one channel. */
+/** Records what is written through one channel. */
 final class Written {
     private final FaultInjector gate;
     private final long inode;
@@ -21,7 +21,7 @@ final class Written {
         this.forced = options.contains(StandardOpenOption.SYNC) || options.contains(StandardOpenOption.DSYNC);
     }
 
-    /** {@return where a write lands: at the end, in a file opened to append, whatever was asked for (so Linux)} */
+    /** {@return where a write lands} In a file opened to append, that is the end, whatever position was asked for (on Linux). */
     long at(long position, long size) {
         return append ? size : position;
     }
