@@ -18,15 +18,15 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * What our strict mode asks of the kernel and of the board, in its order, and nothing else: no queue, no keeper, no handles, no judgement of
- * what it finds. Whatever strict mode costs above it is ours to save.
+ * What our strict mode asks of the kernel and of the shared table, in the same order, and nothing else: no queue, no keeper, no handles, no judgement
+ * of what it finds. What strict mode costs in addition is what we could save.
  */
 final class BareSketch implements PeerLock {
     /** As long as a record of the protocol. */
     static final byte[] RECORD = " ".repeat(1_024).getBytes(StandardCharsets.US_ASCII);
 
     private static final VarHandle WORDS = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
-    /** Offsets in the line: until of our seat and of the other, token. */
+    /** Offsets in the table entry: the expiry of our seat, that of the other seat, the token. */
     private static final int UNTIL = 0;
     private static final int OTHER_UNTIL = 8;
     private static final int TOKEN = 16;
