@@ -383,7 +383,8 @@ public final class LockFiles implements AutoCloseable {
             return null;
         }
         BasicFileAttributes attributes = Files.readAttributes(lockFile, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        return holder != null ? attributes.fileKey() : List.of(String.valueOf(attributes.fileKey()), attributes.lastModifiedTime()); // a renewal changes it
+        // a holder changes the time when it renews
+        return holder != null ? attributes.fileKey() : List.of(String.valueOf(attributes.fileKey()), attributes.lastModifiedTime());
     }
 
     /** Removes what was created, if it is still there, and ends its processes. What belongs to somebody else by now stays. */

@@ -173,7 +173,7 @@ class JavadocExamplesTest {
         try (SessionLocks locks = SessionLocks.create(); ChildJvm holder = ChildJvm.of(Holder.class).args(session.toString()).start()) {
             holder.awaitMark("held", Duration.ofSeconds(10));
             holder.freeze();                                    // SIGSTOP: its lease runs out
-            try (SessionLock lock = locks.acquire(session)) {   // and we pass it over
+            try (SessionLock lock = locks.acquire(session)) {   // and we take over
                 holder.wake();
                 holder.awaitMark("lost", Duration.ofSeconds(10));
                 lock.ensureHeld();
