@@ -60,7 +60,7 @@ class ListTest extends LocksFixture {
     void otherProgramsFilesAreKnownWhateverTheyHold() throws Exception {
         Path git = Files.createDirectories(dir.resolve("repo/.git"));
         Files.writeString(git.resolve("index"), "DIRC");
-        Files.createFile(git.resolve("index.lock")); // empty beside its target: git writes it so
+        Files.createFile(git.resolve("index.lock")); // empty, beside its target: git writes it so
         Files.writeString(dir.resolve("code.lock"), NOBODY + "\n"); // an editor that has ended
         Files.writeString(dir.resolve("Cargo"), "x");
         Files.createFile(dir.resolve("Cargo.lock"));
@@ -74,7 +74,7 @@ class ListTest extends LocksFixture {
     @Test
     void aLockWhoseRecordWasRemovedIsKnownByItsKernelByte() throws Exception {
         Files.writeString(dir.resolve("session.jsonl"), "x");
-        LockOptions patient = LockOptions.defaults().withRevokeGrace(Duration.ofMinutes(1)); // the byte outlasts the keeper's look
+        LockOptions patient = LockOptions.defaults().withRevokeGrace(Duration.ofMinutes(1)); // the kernel byte outlasts the keeper's look
         try (SessionLock lock = locks.acquire(dir.resolve("session.jsonl"), patient);
                 SessionLock other = locks.acquire(dir.resolve("no-target"))) {
             Kernel.seatsHeldIn(dir); // skips where there is no /proc/locks

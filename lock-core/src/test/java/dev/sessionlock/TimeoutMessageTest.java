@@ -14,7 +14,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 
-/** What a person reads when the lock was not to be had in time. */
+/** What a person reads when a lock could not be acquired in time. */
 class TimeoutMessageTest extends LocksFixture {
     private static final LockOptions BRIEF = LockOptions.defaults().withTimeout(Duration.ofMillis(120));
     private static final String TIME = "\\d\\d:\\d\\d:\\d\\d";

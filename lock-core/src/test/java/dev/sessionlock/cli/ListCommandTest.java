@@ -41,7 +41,7 @@ class ListCommandTest {
         assertThat(directory.toFile().list()).containsExactly("session.jsonl");
     }
 
-    /** Root, and whoever looks with it, could lock; the gateway cannot. */
+    /** Root, who looks at it, could lock there; the gateway cannot. */
     @Test
     void folderThatItsOwnerMayNotUseIsNotAllWell() throws Exception {
         Path inner = Files.createDirectory(directory.resolve(".session-locks"));
@@ -80,7 +80,7 @@ class ListCommandTest {
         }
     }
 
-    /** It may be the lock of a session that was about to be made when the power was cut: then nobody can ever make that session. */
+    /** It may be the lock of a session that was about to be created when the power was cut. Then nobody can ever create that session. */
     @Test
     void emptyFileOfWhichNothingTellsWhoseItIsIsNamedToCron() throws Exception {
         Path empty = Files.createFile(directory.resolve("new.jsonl.lock"));
@@ -175,7 +175,7 @@ class ListCommandTest {
                 SessionLock other = locks.acquire(directory.resolve("b"), forLong)) {
             assertThat(list().out()).doesNotContain("WAITING", "waited for");
             try (ToolProcess waiter = ToolProcess.start(scratch, "run", "--timeout", "10m", session.toString(), "--", "true")) {
-                await().atMost(ToolProcess.PATIENCE).untilAsserted(() -> { // a waiter that gets no processor does not renew its mark
+                await().atMost(ToolProcess.PATIENCE).untilAsserted(() -> { // a waiter without a CPU does not renew its mark
                     List<String> lines = list().out().lines().toList();
                     assertThat(lines.get(0)).matches("STATE +AGE +BY +WAITING +FILE");
                     assertThat(lines.get(1)).endsWith("   b").doesNotMatch(".* 1 +b$");
@@ -212,7 +212,7 @@ class ListCommandTest {
         }
     }
 
-    /** Cron mails whatever is printed with {@code --older-than}: only what somebody has to act on may be. */
+    /** Cron mails whatever is printed with {@code --older-than}, so only what somebody has to act on may be printed. */
     @Nested
     class ForCron {
         private static final Outcome SILENCE = new Outcome(0, "", "");
@@ -313,7 +313,7 @@ class ListCommandTest {
         String holder = "/proc/" + ProcessHandle.current().pid() + "/stat";
         List<String> opened = Files.readAllLines(calls);
         assertThat(opened).filteredOn(call -> call.contains("s199.lock")).isNotEmpty();
-        assertThat(opened).filteredOn(call -> call.contains("\"/proc/locks\"")).hasSizeBetween(1, 10); // of two times five rounds, mostly one
+        assertThat(opened).filteredOn(call -> call.contains("\"/proc/locks\"")).hasSizeBetween(1, 10); // of two times five rounds, usually in one
         assertThat(opened).filteredOn(call -> call.contains(holder)).hasSizeBetween(1, 2);
     }
 }

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code run} where people use flock(1), and under other users' eyes: the tool in JVMs of its own. */
+/** {@code run} where people use flock(1), and beside processes of other users: the tool in JVMs of its own. */
 class RunLikeFlockTest {
     private static final LockOptions PATIENT = LockOptions.defaults().withTimeout(ToolProcess.PATIENCE);
 
@@ -55,7 +55,7 @@ class RunLikeFlockTest {
 
     @Nested
     class WhoBelongsToTheJob {
-        /** As {@code nobody} where we may become nobody. */
+        /** As {@code nobody}, if the test may become that user. */
         @Test
         void isNotAStrangerThatHasOurTokenInItsEnvironment() throws Exception {
             try (ToolProcess tool = run(session().toString(), "--", "sh", "-c", "echo token=$SESSIONLOCK_TOKEN.; read go")) {
@@ -81,7 +81,9 @@ class RunLikeFlockTest {
             }
         }
 
-        /** Which any user's process may show: it used up the tool's memory, and the job was never over; and the guardian's. */
+        /**
+         * Any user's process may show such an environment. It used up the tool's memory and that of the parent death guard, and the job never ended.
+         */
         @Test
         void isLookedForBesideAStrangersEnvironmentThatIsLongerThanTheMemory() throws Exception {
             Needs.program("gcc");

@@ -210,7 +210,7 @@ class WatchCommandTest {
         }
     }
 
-    // ---- who waits ----
+    // ---- waiting processes ----
 
     @Test
     void processThatWaitsIsNamed() throws Exception {
@@ -232,7 +232,7 @@ class WatchCommandTest {
         Path session = directory.resolve("session.jsonl");
         Needs.check(Files.isReadable(Path.of("/proc/locks")), "no /proc/locks on this system");
         try (ToolProcess holder = holder("session.jsonl").awaitOut("holds"); SessionLocks locks = SessionLocks.create()) {
-            await().atMost(ToolProcess.PATIENCE).until(() -> { // on a busy machine it may give up before it has come to wait in the kernel
+            await().atMost(ToolProcess.PATIENCE).until(() -> { // on a busy machine it may give up before it waits in the kernel
                 assertThatThrownBy(() -> locks.acquire(session, LockOptions.defaults().withTimeout(Duration.ofMillis(300))))
                         .isInstanceOf(LockTimeoutException.class);
                 return thisProcessWaitsInTheKernel();

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What lies in a lock's place: another program's lock is told from a file that only happens to end in {@code .lock}. */
+/** What lies in the place of a lock: another program's lock is told from a file that only happens to end in {@code .lock}. */
 class LockContentTest {
     private static final Instant SINCE = Instant.parse("2026-02-09T06:32:23.123Z");
 
@@ -82,7 +82,7 @@ class LockContentTest {
             "{\"version\":\"4\",\"specifiers\":{\"jsr:@std/assert@1\":\"1.0.0\"},\"jsr\":{}}",
             "{\n  \"lockfileVersion\": 1,\n  \"workspaces\": {\n    \"\": {\n      \"name\": \"x\",\n    },\n  },\n}\n",
             "{}", "[]", "[30522]", "\"30522\"", "null", "true", "{\"a\":1}", "{\"nodes\":{\"pid\":1,\"createdAt\":\"x\"}}",
-            // almost another program's lock
+            // almost a foreign lock
             "{\"pid\":0,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}", "{\"pid\":-1,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}",
             "{\"pid\":\"30522\",\"createdAt\":\"2026-02-09T06:32:23.123Z\"}", "{\"pid\":1.5,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}",
             "{\"pid\":30522}", "{\"pid\":30522,\"createdAt\":1770617943}", "{\"createdAt\":\"2026-02-09T06:32:23.123Z\"}",
@@ -201,7 +201,7 @@ class LockContentTest {
         }
     }
 
-    /** Its checksum stands where that of a record does, and nothing is before it. */
+    /** Its checksum is where that of a record is, with nothing before it. */
     @Test
     void aRecordOfNothingButItsChecksumIsTornOrNoRecord() {
         byte[] bytes = new byte[RecordCodec.SIZE];
@@ -215,7 +215,7 @@ class LockContentTest {
         }
     }
 
-    // ---- whatever it is ----
+    // ---- anything ----
 
     @Property(tries = 800)
     void noBytesMakeItThrow(@ForAll @Size(max = 2048) byte[] bytes) {

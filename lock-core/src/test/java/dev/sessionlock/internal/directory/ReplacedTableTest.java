@@ -19,8 +19,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Another table lies in the place of the one that is open here, and no keeper has looked since. Those who open it see nothing of what is published on the
- * old one, so whoever takes a lock now stands on the new one before it has it.
+ * Another table lies in the place of the one that is open here, and no keeper has looked since. A process that opens the new table sees nothing of
+ * what is published on the old one. So whoever takes a lock now must use the new one before it has the lock.
  */
 class ReplacedTableTest {
     @TempDir
@@ -60,7 +60,7 @@ class ReplacedTableTest {
         }
     }
 
-    /** The file in which the lock's line is, too. */
+    /** Also the file that contains the entry of the lock. */
     @Test
     void sameGoesForEachOfItsFiles() throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
@@ -77,7 +77,7 @@ class ReplacedTableTest {
         }
     }
 
-    /** Who makes it anew comes after, and finds the record. */
+    /** A process that creates the table anew comes later, and finds the record. */
     @Test
     void lockIsTakenWhereTheTableIsMissing() throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
@@ -89,7 +89,7 @@ class ReplacedTableTest {
         }
     }
 
-    /** One look at the folder stands for the looks at its files, while its inode and its times stay the same. */
+    /** While its inode and its times stay the same, one look at the folder replaces the looks at its files. */
     @Nested
     class OnceTheFolderHasBeenQuiet {
         private Path inner;
@@ -101,7 +101,7 @@ class ReplacedTableTest {
             locks = SessionLocks.create();
             locks.acquire(session).close();
             Awaitility.await().until(() -> DirectoryState.of(inner).isSettled());
-            Awaitility.await().pollInterval(Duration.ofMillis(60)).during(Duration.ofMillis(200)).until(() -> { // it remembers for a moment that it was not
+            Awaitility.await().pollInterval(Duration.ofMillis(60)).during(Duration.ofMillis(200)).until(() -> { // not quiet for a moment
                 locks.acquire(session).close();
                 return true;
             });
@@ -126,7 +126,7 @@ class ReplacedTableTest {
             requireNewTableIsUsed();
         }
 
-        /** As tar and rsync do it. */
+        /** tar and rsync set it back. */
         @Test
         void soItIsIfTheTimeOfTheFolderIsSetBack() throws Exception {
             FileTime before = Files.getLastModifiedTime(inner);

@@ -17,9 +17,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The real code of the board on words in memory, of which every reading and writing is a step: three processes, each on a thread of its own of
- * which one runs at a time, as a seed says. The kernel's bytes keep nobody out here: each believes that it has those which it asks for. So what is
- * promised must hold without them.
+ * The real code of the shared table on words in memory; each read and write is a step. There are three processes, each on a thread of its own; one
+ * runs at a time, chosen by a seed. The kernel bytes exclude nobody here: each process believes that it has those that it asks for. So the promises
+ * must hold without them.
  */
 class SharedTableSimulationTest {
     private static final ProcessIdentity SELF = new ProcessIdentity(1, 1, null, "3f8a2f5e-6b0c-4d3e-9f21-0a1b2c3d4e5f", "1", "4026531834", "moss", true);
@@ -30,14 +30,14 @@ class SharedTableSimulationTest {
     private static final long LEASE = 1_000;
     private static final int SCHEDULES = Integer.getInteger("sim.boards", 1_000);
 
-    /** What goes wrong in the words: the rule that it breaks must be seen to be one. */
+    /** What goes wrong in the words: the test must notice that a rule is broken. */
     private enum Broken {
         NOTHING,
-        /** A slot that was claimed by another meanwhile is not seen: as if nobody had looked once more after claiming. */
+        /** A slot that another process has claimed meanwhile is not seen, as if nobody had looked again after claiming. */
         SECOND_LOOK_SEES_NOTHING,
-        /** Untils look past to whoever clears. */
+        /** A process that clears an entry sees expiries as past. */
         UNTILS_ARE_NOT_SEEN,
-        /** An owner takes it for granted that its line stands. */
+        /** An owner assumes that its entry is valid. */
         STANDS_IS_NOT_ASKED,
         /** The floor is not raised. */
         TOKENS_ARE_FORGOTTEN
@@ -76,7 +76,7 @@ class SharedTableSimulationTest {
         private final long[] words = new long[(LINES + 1) * LINE / 8];
         private final List<Actor> actors = new ArrayList<>();
         private final Map<Long, Long> lastToken = new HashMap<>();
-        /** Who holds which lock on which line, by the time until which it does. */
+        /** Who holds which lock by which entry, and until when. */
         private final Map<Actor, Hold> holds = new HashMap<>();
         private final Semaphore back = new Semaphore(0);
         private long now = 10_000_000_000L;
@@ -90,7 +90,7 @@ class SharedTableSimulationTest {
             this.broken = broken;
             words[HEADER_TIMENS / 8] = Long.parseLong(SELF.timeNamespace());
             words[HEADER_BOARDS / 8] = 1;
-            for (int i = 0; i < SharedTable.WINDOW; i++) { // a full window: whoever wants a line needs the room of others
+            for (int i = 0; i < SharedTable.WINDOW; i++) { // a full window: a process that wants an entry must clear others
                 words[(1 + i) * LINE / 8] = i < SharedTable.WINDOW - 2 ? h(100 + i) : 0;
                 words[(1 + i) * LINE / 8 + 3] = i < SharedTable.WINDOW - 2 ? Long.MAX_VALUE / 2 : 0; // never idle
             }
@@ -136,7 +136,7 @@ class SharedTableSimulationTest {
             }
         }
 
-        /** Whatever is left is healed by who comes next. */
+        /** Whatever is left is repaired by the next process. */
         private void assertOneLineEach() {
             if (actors.stream().anyMatch(actor -> !actor.over)) {
                 return;
@@ -180,7 +180,7 @@ class SharedTableSimulationTest {
             };
         }
 
-        /** The words as one process sees them: each access a step. */
+        /** The words as one process sees them: each access is a step. */
         private final class Words implements TableWords {
             private final Actor actor;
 
@@ -251,7 +251,7 @@ class SharedTableSimulationTest {
                     "the line of " + holder + " was freed, which holds lock " + hold.lock() + " there (" + said + ")"));
         }
 
-        /** {@return whether the word of a holder is no longer there: another has published over it, as whoever gets a byte does} */
+        /** {@return whether the word of a holder is no longer there: whoever gets a byte publishes over it} */
         private boolean isOverwritten(Actor holder, int offset) {
             return words[offset / 8 + 1] != holder.published;
         }
@@ -265,7 +265,7 @@ class SharedTableSimulationTest {
             private volatile boolean over;
             private volatile RuntimeException failure;
             private int claimedAt = -1;
-            /** Looks for a line, and clears others for it. */
+            /** Looks for an entry, and clears others for it. */
             private boolean claiming;
             private long published;
 
@@ -346,7 +346,7 @@ class SharedTableSimulationTest {
 
                         @Override
                         public <T> T holdingSetup(BytesStep<T> step) {
-                            throw new IllegalStateException("full"); // of lines in use: it comes again later
+                            throw new IllegalStateException("full"); // of entries in use: it comes again later
                         }
                     });
                 } catch (IllegalStateException e) {
@@ -354,7 +354,7 @@ class SharedTableSimulationTest {
                 }
             }
 
-            /** {@return whether the word of its line is that of one who lives: the byte, and the record, keep others out} */
+            /** {@return whether the word of its entry belongs to a living process: its byte, and its record, exclude others} */
             private boolean isUsed(long word) {
                 return word != 0 && word > now;
             }

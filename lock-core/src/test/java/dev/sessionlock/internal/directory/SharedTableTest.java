@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The board. Two objects on one file stand for two processes: each has its own mapping of the same pages. */
+/** The shared table. Two objects on one file stand for two processes: each has its own mapping of the same pages. */
 class SharedTableTest {
     private static final ProcessIdentity SELF = identity("3f8a2f5e-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834");
     private static final long WALL = 1_770_617_943_000_000L;
@@ -96,7 +96,7 @@ class SharedTableTest {
         return table.findOrClaim(h, WALL, mode, bytes);
     }
 
-    // ---- lines ----
+    // ---- entries ----
 
     @Test
     void aLockHasNoLineUntilOneIsClaimedAndThenAlwaysTheSame() throws IOException {
@@ -198,12 +198,12 @@ class SharedTableTest {
         }
     }
 
-    /** 64 MB after 900,000 names in a minute or two, as it was, would stay until somebody stops all processes and removes it. */
+    /** It used to be 64 MB after 900,000 names in a minute or two. Such a file stays until somebody stops all processes and removes it. */
     @Test
     void namesThatAreUsedOneAfterTheOtherDoNotMakeItGrowWithoutEnd() throws IOException {
         SharedTable table = open();
         for (int i = 0; i < 100_000; i++) {
-            long wall = WALL + 25L * i; // as fast as one thread takes and gives back locks
+            long wall = WALL + 25L * i; // the speed at which one thread takes and gives back locks
             table.findOrClaim(LockName.hash("session-" + i), wall, mode, bytes).drawToken(wall);
         }
 
@@ -250,7 +250,7 @@ class SharedTableTest {
         assertThat(again.drawToken(0)).as("the same lock, the clock set back").isGreaterThan(before);
         assertThat(all).hasSize(SharedTable.WINDOW - 1);
 
-        // Its line is cleared, then claimed for it anew: the floor remembers.
+        // Its entry is cleared, then claimed for it anew: the floor remembers.
         TableEntries.publish(other.find(h(0, 0)), 0, 0);
         assertThat(clearAllIdle(other)).contains(h(0, 0));
         assertThat(claim(table, h(0, 0)).drawToken(0)).isGreaterThan(before + 1);
@@ -285,7 +285,7 @@ class SharedTableTest {
         SharedTable.TableBytes late = new SharedTable.TableBytes() {
             @Override
             public boolean holdingBoth(long h, Runnable clear) throws IOException {
-                if (newcomer[0] == null) { // another process clears and claims it between our look and our having the bytes
+                if (newcomer[0] == null) { // another process clears and claims it between our look and our getting the bytes
                     newcomer[0] = open().findOrClaim(h(0, 77), WALL, mode, bytes);
                     TableEntries.publish(newcomer[0], 0, 777);
                 }
@@ -336,7 +336,7 @@ class SharedTableTest {
         }
     }
 
-    /** A hash whose window in the first board begins at a place. */
+    /** A hash whose window in the first file begins at a given slot. */
     private static long h(int place, int number) {
         return (place + 256L * (number + 1)) << 6;
     }
@@ -398,7 +398,7 @@ class SharedTableTest {
     void theFirstAfterABootClearsTheUntilsAndKeepsTheTokens() throws IOException {
         SharedTable before = open();
         long token = 0;
-        for (int i = 0; i < 700; i++) { // on more than one board
+        for (int i = 0; i < 700; i++) { // in more than one file
             long h = LockName.hash("n" + i);
             bytes.inUse.add(h);
             TableEntry entry = claim(before, h);
@@ -444,7 +444,7 @@ class SharedTableTest {
         assertThat(after.isInPlace()).isTrue();
     }
 
-    /** One without {@code /proc} does not know that there was a boot, so it may have come first and hold a lock. */
+    /** A process without {@code /proc} does not notice that there was a boot, so it may have come first and hold a lock. */
     @Test
     void theFirstAfterABootClearsNothingBesideAnotherThatMayHaveComeBefore() throws IOException {
         long h = LockName.hash("session.jsonl");
@@ -454,7 +454,7 @@ class SharedTableTest {
         assertThat(SharedTable.openForUse(dir, mode, later, step -> false).find(h).expiry(0)).isEqualTo(42);
     }
 
-    /** Whoever came while that other one lived may hold locks: those who come after it has ended are not the first. */
+    /** Processes that came while that other one lived may hold locks. Those that come after it has ended are not the first. */
     @ParameterizedTest
     @ValueSource(ints = {1, 20_000})
     void whatTheFirstAfterABootHasPublishedStandsOnceTheOtherIsGone(int locks) throws IOException {
@@ -475,7 +475,7 @@ class SharedTableTest {
         assertThat(SharedTable.openIfReady(dir, later)).as("nothing is left to be done").isNotNull();
     }
 
-    /** As in a container whose /proc shows processes alone (subset=pid): the boot is not told, the namespace is. */
+    /** As in a container whose /proc shows only processes (subset=pid): the boot is unknown, the namespace is known. */
     @Test
     void whoDoesNotKnowItsBootIsOfNoWorldThatIsKnown() {
         assertThat(SharedTable.namespaceNumber(identity(null, "4026531834"))).isZero();
@@ -490,7 +490,7 @@ class SharedTableTest {
         assertThat(claim(open(), 7)).isNotNull();
     }
 
-    /** As in a directory with the sticky bit, where a file of another user can be written to and not be replaced. */
+    /** As in a directory with the sticky bit, where a file of another user can be written to but not replaced. */
     @Test
     void aLargeOneThatCannotBeReplacedIsClearedWhereItLies() throws IOException {
         SharedTable before = open();
@@ -533,7 +533,7 @@ class SharedTableTest {
         assertThat(later.find(h).waiterMark()).isZero();
     }
 
-    /** To clear the untils of the living would be two holders. */
+    /** Clearing the expiries of the living would allow two holders. */
     @Test
     void whereABootIsNotKnownNothingIsCleared() throws IOException {
         long h = LockName.hash("session.jsonl");
@@ -590,7 +590,7 @@ class SharedTableTest {
         assertThat(open().comparable()).isTrue();
     }
 
-    // ---- what hands and crashes do to the file ----
+    // ---- what people and crashes do to the file ----
 
     @Test
     void itIsWrittenOutBeforeItIsMapped() throws IOException {
@@ -612,7 +612,7 @@ class SharedTableTest {
         }
     }
 
-    /** In bytes, as stat(1) tells it: Java does not. */
+    /** In bytes, from stat(1): Java does not tell it. */
     private static long blocks(Path file) throws IOException {
         Process stat = new ProcessBuilder("stat", "-c", "%b %B", file.toString()).start();
         try {

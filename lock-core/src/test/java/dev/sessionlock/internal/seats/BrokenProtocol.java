@@ -10,9 +10,9 @@ import java.util.EnumSet;
 import java.util.Set;
 
 /**
- * The gate of the simulation: protocols that each break one rule of PROTOCOL.md, and the promises of which the simulation must see one
- * broken then. Almost all are the real engine on a place that breaks the rule in its stead. (Those that need real files and a real
- * kernel to be wrong are in lock-testkit, NaiveLocksTest.)
+ * Tests the simulation itself: protocols that each break one rule of PROTOCOL.md, and the promises of which the simulation must then see one broken.
+ * Almost all are the real engine on a store that breaks the rule. (Protocols that are wrong only with real files and a real kernel are in
+ * lock-testkit, NaiveLocksTest.)
  */
 enum BrokenProtocol {
 
@@ -57,7 +57,7 @@ enum BrokenProtocol {
         }
     },
 
-    /** As without the full fence: what was written is still in the store buffer when the other's word is read. */
+    /** As without the full fence: our write is still in the store buffer when we read the other's word. */
     NO_FENCE_BETWEEN_PUBLISHING_AND_LOOKING(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
@@ -152,7 +152,7 @@ enum BrokenProtocol {
         }
     },
 
-    /** And not from the last one: two within a microsecond, or a clock that is set back. */
+    /** And not from the last token: two draws within a microsecond, or a clock that is set back. */
     TOKEN_FROM_THE_CLOCK_ALONE(Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
@@ -182,7 +182,7 @@ enum BrokenProtocol {
         }
     },
 
-    /** Whoever comes back after the kernel has lost its byte does not see that the word is another's by now. */
+    /** A process whose byte the kernel has lost publishes again, and does not see that the word belongs to another now. */
     WORDS_OVERWRITTEN_BLINDLY(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
@@ -244,7 +244,7 @@ enum BrokenProtocol {
         }
     },
 
-    /** One who is frozen between the two stops everybody. */
+    /** A process that is frozen between the two stops everybody. */
     BOTH_BYTES_HELD_AT_ONCE(Promise.NEVER_STUCK) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
@@ -289,7 +289,7 @@ enum BrokenProtocol {
         }
     },
 
-    /** A process that was born with the pid of a dead one speaks for its record, and if it wants the lock itself it waits for itself. */
+    /** A process with the pid of a dead one vouches for its record. If it wants the lock itself, it waits for itself. */
     PID_WITHOUT_START_TIME(Promise.NEVER_STUCK) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
@@ -314,9 +314,9 @@ enum BrokenProtocol {
         }
     };
 
-    /** Lies of its clock, once and again: as if nobody had looked at it. */
+    /** Sometimes reports a wrong clock, as if nobody had read it. */
     private abstract static class LyingPlace extends SimulatedStore {
-        /** The clock as it was read last, and as it was when until was published. */
+        /** The clock as it was last read, and as it was when the expiry was published. */
         private long read;
         private long readBeforePublishing;
         private boolean lying;
@@ -341,7 +341,7 @@ enum BrokenProtocol {
             readBeforePublishing = read;
         }
 
-        /** The next look at the clock sees the time of the last publishing. */
+        /** The next reading of the clock returns the time of the last publishing. */
         void lieOnce() {
             lying = true;
         }
@@ -353,7 +353,7 @@ enum BrokenProtocol {
         this.breaks = EnumSet.of(breaks, or);
     }
 
-    /** {@return of which promises it must be seen to break one} */
+    /** {@return the promises of which it must be seen to break one} */
     Set<Promise> breaks() {
         return breaks;
     }

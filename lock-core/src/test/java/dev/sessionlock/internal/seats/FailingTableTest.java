@@ -18,7 +18,7 @@ import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
-/** The shared table fails, from each access on in turn: an IOException for whoever needs it, and no byte stays. */
+/** The shared table fails, from each access on in turn: whoever needs it gets an IOException, and no byte stays locked. */
 class FailingTableTest {
     private static final Terms TERMS = new Terms(1_000_000_000, true, -1, "main", null, true);
     private static final Terms OTHER_TERMS = new Terms(2_000_000_000, true, -1, "other", null, true);
@@ -27,7 +27,7 @@ class FailingTableTest {
     private final Table place = new Table();
     private final SeatEngine engine = new SeatEngine(place);
 
-    /** A place whose table fails from some access on, until it is made anew, if it ever is. */
+    /** A store whose table fails from some access on, until it is created anew, if it ever is. */
     private final class Table extends SimulatedStore {
         private int accessesLeft = Integer.MAX_VALUE;
         private boolean failed;
@@ -106,7 +106,7 @@ class FailingTableTest {
                 AcquireResult taken = engine.take(TERMS);
                 assertThat(taken).isInstanceOf(SeatHold.class);
                 assertThat(place.failed).as("got it from a table that failed").isFalse();
-                engine.release((SeatHold) taken); // which may fail itself
+                engine.release((SeatHold) taken); // this may fail itself
             } catch (IOException e) {
                 assertThat(e).hasMessageContaining("board").hasMessageContaining("cut short");
             }
@@ -133,7 +133,7 @@ class FailingTableTest {
             engine.release(hold);
             assertNobodyHasAByte();
             place.failed = failed;
-        } while (place.failed && at < 8); // beyond, it is the release that fails
+        } while (place.failed && at < 8); // at later accesses it is the release that fails
     }
 
     @Test

@@ -295,7 +295,7 @@ class InspectorTest {
         assertThat(report().state()).isEqualTo(State.NOT_A_LOCK);
     }
 
-    /** It may be a lock that a power cut has emptied: a person has to look, and cron has to say so. */
+    /** It may be a lock that a power cut has emptied. A person has to look, and the tool's exit code must tell cron. */
     @Test
     void tornWithAdviceForAPersonIfEmptyWhereLocksAreTakenAndNothingTellsWhoseItIs() {
         record = new LockContent.Empty();
@@ -373,7 +373,7 @@ class InspectorTest {
         assertThat(report.owner()).isNull();
     }
 
-    // ---- what the process does, and what helps ----
+    // ---- what the process is doing, and what helps ----
 
     @AfterEach
     void endWhatWasStarted() throws InterruptedException {
@@ -496,7 +496,7 @@ class InspectorTest {
         assertThat(Inspector.command(report())).as("there is no remark to leave out").isEqualTo(report().advice()).isNotEmpty();
     }
 
-    // ---- whom it calls ----
+    // ---- whether a person must act ----
 
     private boolean needsPerson() {
         return report().facts().needsPerson();

@@ -14,8 +14,8 @@ import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * One run of a few simulated processes on one lock, wholly determined by its seed: who runs next and for how many operations, when
- * time passes, and what goes wrong. Says what the protocol promises and fails when it is broken.
+ * One run of a few simulated processes on one lock, wholly determined by its seed: which process runs next and for how many operations, when time
+ * passes, and what goes wrong. It states what the protocol promises, and fails when a promise is broken.
  */
 final class Schedule {
     private static final long MILLI = TimeUnit.MILLISECONDS.toNanos(1);
@@ -24,7 +24,7 @@ final class Schedule {
     private static final int MOST_TURNS_TO_THE_END = 1_000_000;
     private static final int MOST_TURNS_BEFORE_ONE_FREEZES = 120;
 
-    /** What the protocol promised was broken. */
+    /** A promise of the protocol was broken. */
     static final class Broken extends AssertionError {
         private static final long serialVersionUID = 1L;
 
@@ -32,7 +32,7 @@ final class Schedule {
             super(what);
         }
 
-        /** {@return which promise was broken; null if the engine did what it must not do whatever was promised} */
+        /** {@return which promise was broken; null if the engine did something that is wrong in any case} */
         Promise promise() {
             return getCause() instanceof PromiseBroken e ? e.promise : null;
         }
@@ -60,7 +60,7 @@ final class Schedule {
         }
     }
 
-    /** Makes the processes: the real engine on a place that keeps the rules, or a broken one. */
+    /** Creates the processes: the real engine on a store that keeps the rules, or a broken one. */
     interface Breed {
         SimulatedStore place(SimulatedDirectory directory, Journal journal, dev.sessionlock.internal.system.ProcessIdentity self, long clockOffset);
 
@@ -81,10 +81,10 @@ final class Schedule {
     private final boolean hands;
     private final boolean steps;
     private final boolean lostBytes;
-    /** The only one whose JVM does what loses its bytes: two such faults at once are beyond what the record can make good. */
+    /** The only process whose JVM runs code that loses its bytes: the record cannot make good for two such faults at once. */
     private final int loser;
     private final boolean ioErrors;
-    /** One stays frozen, wherever it stands, until all others are done: after so many turns; negative if none does. */
+    /** One process stays frozen, wherever it is, until all others are done. This is after how many steps it freezes; negative if none does. */
     private final int freezing;
     private boolean anyReborn;
     final boolean holdsLong;
@@ -146,7 +146,7 @@ final class Schedule {
         return process;
     }
 
-    /** Has operations fail where this run says so, and writes them down. */
+    /** Makes operations fail where this run says so, and records them. */
     private final class Watching implements Journal.Watcher {
         private final int who;
 
@@ -313,7 +313,7 @@ final class Schedule {
         process.place.die();
         directory.processes.remove(pid(process));
         crashed++;
-        // Another takes its place, sometimes with its very pid. Not where there are two time namespaces: there its start time proves nothing.
+        // Another process takes its place, sometimes with the same pid. Not with two time namespaces: its start time proves nothing there.
         boolean reborn = random.nextBoolean() && processes.stream().allMatch(one -> one.place.self().timeNamespace().equals("time-1"));
         anyReborn |= reborn;
         start(reborn ? pid(process) : nextPid++, 1, terms());
@@ -326,7 +326,7 @@ final class Schedule {
     private static final String[] HANDS = {"RM x.lock", "RM x.lock", "RM x.lock", "RM x.lock", "RM takeover-x", "A DEAD STRANGER'S x.lock",
         "A TORN x.lock", "x.lock EMPTIED"};
 
-    /** What hands and other programs do to x.lock. */
+    /** What people and other programs do to x.lock. */
     private void handle() {
         if (lostBytes && processes.get(loser).isWitnessedByItsRecordAlone()) {
             return;
@@ -346,15 +346,15 @@ final class Schedule {
         }
     }
 
-    // ---- the end: everybody awake or dead, and nothing goes wrong any more ----
+    // ---- the end: every process is awake or dead, and nothing goes wrong any more ----
 
     private void comeToAnEnd() {
         note(null, "TO THE END");
         calm = true;
         directory.hidesProcesses = false;
-        directory.reclaiming = false; // the mark of one that was killed, which others respect for 30 s
+        directory.reclaiming = false; // the mark of a process that was killed, which others respect for 30 s
         if (hands && !lostBytes && random.nextInt(4) != 0) {
-            directory.put(RecordLocation.LOCK, null); // else a torn record is waited for
+            directory.put(RecordLocation.LOCK, null); // otherwise others wait for a torn record
         }
         for (SimulatedProcess process : processes) {
             process.frozen = false;
@@ -362,7 +362,7 @@ final class Schedule {
         }
         asleep = freezing < 0 ? null : freezeOne();
         if (asleep != null) {
-            // Where links are refused, a record that somebody was killed or frozen in the middle of writing is waited for, as a torn one.
+            // Where links are refused, a process may be killed or frozen while it writes its record. Others wait for that as for a torn one.
             long patience = directory.refusesLinks ? StaleLockPolicy.TORN_MILLIS * MILLI + 10 * SECOND : 10 * SECOND;
             runToTheEnd(patience, "somebody is kept out by " + asleep + ", which is frozen, for longer than its lease and grace");
             asleep.frozen = false;
@@ -386,7 +386,7 @@ final class Schedule {
         assertNothingLeft("after the next one has gone", clean);
     }
 
-    /** {@return one that is frozen somewhere in what it does; null if it is one that nobody may pass over} */
+    /** {@return a process that is frozen somewhere in its work; null if it is one from which nobody may take over} */
     private @Nullable SimulatedProcess freezeOne() {
         SimulatedProcess process = any();
         if (process.dead || process.isDone() || !process.terms.takeover() || processes.stream().anyMatch(one -> !one.place.comparable())) {
@@ -402,10 +402,10 @@ final class Schedule {
     }
 
     /**
-     * The known limits of what is promised of one that is frozen: between its byte and the line of a lock that is taken for the first time;
-     * with a byte whose until still is that of a dead one who was not to be passed over; with a second byte, got by a thread that waited for
-     * it in the kernel and cannot be called back; with a byte that one who has given back needs, whose record the disk let him neither delete
-     * nor rewrite, and which speaks for him as long as he lives.
+     * The known limits of what is promised about a frozen process. It may be frozen between its byte and the entry of a lock that is taken for the
+     * first time. It may have a byte whose expiry still is that of a dead owner without takeover. It may have a second byte, acquired by a kernel
+     * waiter that cannot be called back. It may have a byte that a process needs which has given back: if the disk let that process neither delete
+     * nor rewrite its record, the record vouches for it as long as it lives.
      */
     private boolean canBlockForGood(SimulatedProcess process) {
         if (ioErrors && processes.stream().anyMatch(one -> one != process && !one.dead && !one.isTidy())) {
@@ -470,7 +470,7 @@ final class Schedule {
             }
         }
         for (RecordLocation location : RecordLocation.values()) {
-            // A successor who could not delete its record, or had lost its byte, and who was killed then, leaves it to the next successor.
+            // A successor may fail to delete its record, or lose its byte, and then be killed. It leaves the record to the next successor.
             boolean twoFaults = location == RecordLocation.TAKEOVER && (ioErrors || lostBytes) && crashed > 0;
             if (!twoFaults && directory.at(location) != null && directory.at(location).content instanceof LockContent.Ours) {
                 throw new PromiseBroken(Promise.NOTHING_LEFT, when + " a record lies at " + location);
@@ -481,7 +481,7 @@ final class Schedule {
         }
     }
 
-    // ---- what is promised ----
+    // ---- the promises ----
 
     void entered(SimulatedProcess process) {
         entered++;

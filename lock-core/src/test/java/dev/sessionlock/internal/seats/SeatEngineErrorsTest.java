@@ -27,7 +27,7 @@ class SeatEngineErrorsTest {
     private static final Terms OTHER_TERMS = new Terms(2 * LEASE, true, -1, "main", null, true);
     private static final int MOST_CALLS = 20;
 
-    /** As a stack overflow comes: anywhere, and again in whatever cleans up. */
+    /** Like a stack overflow: anywhere, and again in whatever cleans up. */
     private static final class Injected extends Error {
         private static final long serialVersionUID = 1L;
 
@@ -89,7 +89,7 @@ class SeatEngineErrorsTest {
     }
 
     private SimulatedDirectory directory;
-    /** The process in which errors come. */
+    /** The process in which errors occur. */
     private Process one;
     private Process other;
     /** What is held before the call, or by it. */
@@ -106,7 +106,7 @@ class SeatEngineErrorsTest {
         void run() throws IOException;
     }
 
-    /** How the caller of the engine ends what a throwable has broken off. */
+    /** How the caller of the engine finishes what a throwable has interrupted. */
     private interface Ending {
         void run() throws IOException;
     }
@@ -116,7 +116,7 @@ class SeatEngineErrorsTest {
         hold = taken instanceof SeatHold it ? it : null;
     }
 
-    /** Calls with an error at each operation in turn, alone and followed by another one; after each, ends it and looks what is left. */
+    /** Calls with an error at each operation in turn, alone and followed by a second one. After each, finishes the call and looks at what is left. */
     private void inject(Step prepare, Step call, Ending ending) throws IOException {
         for (int second = Fault.NEVER; second != 4; second = second == Fault.NEVER ? 1 : second + 1) {
             for (int variant = 0; variant < (second == Fault.NEVER ? 2 : 4); variant++) {
@@ -171,7 +171,7 @@ class SeatEngineErrorsTest {
         }
         assertThat(one.place.slips).as("records that are neither spare nor given up").isEmpty();
         assertThat(directory.reclaiming).as("the mark of a reclaim").isFalse();
-        one.place.die(); // so that a frozen one's byte is free as well
+        one.place.die(); // so that the byte of a frozen process is free as well
         other.place.die();
         directory.processes.remove(200L);
         Process late = new Process(300);
@@ -185,7 +185,7 @@ class SeatEngineErrorsTest {
         assertThat(one.place.spareIsLinked()).as("a spare record that is linked").isFalse();
     }
 
-    /** Releases until nothing is thrown, and once more: it must do nothing then. */
+    /** Releases until nothing is thrown, and once more: that must do nothing. */
     private void release() {
         if (hold == null) {
             return;
@@ -249,7 +249,7 @@ class SeatEngineErrorsTest {
         });
     }
 
-    /** The other one sleeps past its lease, so that its seat is passed over. */
+    /** The other process sleeps past its lease, so that others take over. */
     private void letTheOtherFreeze() throws IOException {
         other.take();
         directory.pass(LEASE + GRACE + MILLI);
@@ -377,7 +377,7 @@ class SeatEngineErrorsTest {
             for (int calls = 0; ; calls++) {
                 assertThat(calls).isLessThan(MOST_CALLS);
                 try {
-                    boolean begun = !one.place.jvm[0]; // the byte was being taken again: that is known without a deep look
+                    boolean begun = !one.place.jvm[0]; // the byte was just being acquired again: that is known without a deep look
                     HoldStatus standing = one.engine.check(hold, !begun);
                     assertThat(standing == HoldStatus.LOST || directory.owner[0] == one.place && directory.until[0] != 0)
                             .as("%s, byte of %s, word %d", standing, directory.owner[0], directory.until[0]).isTrue();
@@ -398,7 +398,7 @@ class SeatEngineErrorsTest {
         });
     }
 
-    // ---- clearing, tidying, gifts ----
+    // ---- clearing, tidying, bytes acquired ahead ----
 
     @Test
     void aClearing() throws IOException {
@@ -440,7 +440,7 @@ class SeatEngineErrorsTest {
             one.engine.acceptAwaited(0);
         }, this::takeNow, () -> {
             release();
-            untilDone(() -> one.engine.declineAllAwaited()); // if the take had not come to it
+            untilDone(() -> one.engine.declineAllAwaited()); // if the take had not got so far
         });
     }
 

@@ -17,7 +17,7 @@ import java.util.EnumSet;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
-/** What the engine does when an operation fails, at each operation in turn; and when it is stopped or killed at each in turn. */
+/** What the engine does when an operation fails, for each operation in turn; and when it is stopped or killed at each in turn. */
 class SeatEngineFaultsTest {
     private static final long MILLI = 1_000_000;
     private static final long LEASE = 1_000 * MILLI;
@@ -61,7 +61,7 @@ class SeatEngineFaultsTest {
             return (SeatHold) engine.take(TERMS);
         }
 
-        /** Runs so many operations of a call, and no more, ever: the process is frozen there, or killed. */
+        /** Runs this many operations of a call, and no more, ever: the process is frozen there, or killed. */
         void stopAfter(int operations, Call call) throws IOException {
             journal.beginCall();
             journal.run(operations);
@@ -74,7 +74,7 @@ class SeatEngineFaultsTest {
             directory.processes.remove(place.self().pid());
         }
 
-        /** Tries until it is in. Returns how long that took. */
+        /** Tries until it has the lock. Returns how long that took. */
         long waitToTake() throws IOException {
             long start = directory.nanos;
             while (directory.nanos - start < 60_000 * MILLI) {
@@ -140,7 +140,7 @@ class SeatEngineFaultsTest {
     @Test
     void aRecordThatCannotBeTakenBackHoldsNobodyUpAndIsDeletedLater() throws IOException {
         one.failing.add(Op.UNLINK);
-        // It sleeps for its whole lease just before the last look at its clock.
+        // It sleeps for its whole lease just before it last reads its clock.
         SimulatedStore sleepy = new SimulatedStore(directory, new Journal(one), one.place.self(), 0) {
             @Override
             void linked() {
@@ -240,7 +240,7 @@ class SeatEngineFaultsTest {
         SeatHold hold = one.take();
         one.failing.add(Op.REWRITE);
 
-        Terms others = new Terms(2 * LEASE, true, -1, "main", null, true); // on the same ones nothing is written
+        Terms others = new Terms(2 * LEASE, true, -1, "main", null, true); // on the same terms nothing is written
         assertThatThrownBy(() -> one.engine.handOver(hold, others)).hasMessage("no REWRITE");
         one.failing.clear();
         one.engine.release(hold);
@@ -326,7 +326,7 @@ class SeatEngineFaultsTest {
 
     private static boolean stopsAndIsPassedOver(int operations) throws IOException {
         SeatEngineFaultsTest world = new SeatEngineFaultsTest();
-        // Whoever is the very first to take a lock, and freezes before it has its line, is waited for: nobody else can claim it.
+        // If the very first process to take a lock freezes before it has its entry, others wait for it: nobody else can claim it.
         world.directory.lined = true;
         boolean stopped = world.stop(operations);
         assertThat(world.two.waitToTake()).as("frozen after %d operations", operations).isLessThanOrEqualTo(LEASE + GRACE + 25 * MILLI);
@@ -334,7 +334,7 @@ class SeatEngineFaultsTest {
         return stopped;
     }
 
-    /** {@return whether the life of process one was stopped after so many operations, and not over before} */
+    /** {@return whether the life of process one was stopped after this many operations, and was not over before} */
     private boolean stop(int operations) throws IOException {
         try {
             one.stopAfter(operations, () -> TAKE_RENEW_RELEASE.of(one));
@@ -348,7 +348,7 @@ class SeatEngineFaultsTest {
 
     /** Process one is frozen; two comes in on the other seat. */
     private SeatHold takeOver() throws IOException {
-        directory.pass(LEASE + GRACE + MILLI); // the low bits of an until tell whose it is
+        directory.pass(LEASE + GRACE + MILLI); // the low bits of an expiry tell whose it is
         assertThat(two.engine.take(TERMS)).as("not before the until was past for 20 ms").isInstanceOf(Busy.class);
         directory.pass(20 * MILLI);
         return two.take();
@@ -443,7 +443,7 @@ class SeatEngineFaultsTest {
     void whoHasLostItsByteToAnotherTakesNothingOfTheOthersAway() throws IOException {
         SeatHold hold = one.take();
         one.place.loseBytes();
-        directory.put(RecordLocation.LOCK, null); // two faults: else the record would keep the other out
+        directory.put(RecordLocation.LOCK, null); // two faults: otherwise the record would keep the other out
         directory.pass(MILLI);
         SeatHold other = two.take();
         directory.pass(MILLI);
@@ -484,7 +484,7 @@ class SeatEngineFaultsTest {
         assertThat(directory.until[0]).isBetween(directory.nanos + LEASE + GRACE, directory.nanos + LEASE + GRACE + MILLI);
     }
 
-    // ---- requests and hands ----
+    // ---- requests, and changes by hand ----
 
     @Test
     void aRequestToLetGoIsSeenOnceByTheHolderThatItNames() throws IOException {
@@ -521,7 +521,7 @@ class SeatEngineFaultsTest {
         assertThat(directory.at(RecordLocation.LOCK).content).isEqualTo(theirs);
     }
 
-    // ---- gifts ----
+    // ---- bytes acquired ahead ----
 
     @Test
     void aByteThatAWaitingThreadGotServesTheNextTry() throws IOException {

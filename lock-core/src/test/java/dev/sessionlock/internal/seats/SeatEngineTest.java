@@ -19,7 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-/** What the engine answers, to the nanosecond where a nanosecond decides, and what it writes. */
+/** What the engine answers and what it writes, to the nanosecond where a nanosecond decides. */
 class SeatEngineTest {
     private static final long MILLI = 1_000_000;
     private static final long LEASE = 1_000 * MILLI;
@@ -33,7 +33,7 @@ class SeatEngineTest {
     private final Party two = new Party(70_200);
     private final Party three = new Party(70_300);
 
-    /** Something that happens at a moment of the engine's that it does not choose. */
+    /** Something that happens at a moment that the engine does not choose. */
     private interface Event {
         void happen() throws IOException;
     }
@@ -57,7 +57,7 @@ class SeatEngineTest {
             this(pid, 0);
         }
 
-        /** @param clockOffset other than 0 for one of another time namespace */
+        /** @param clockOffset not 0 for a process of another time namespace */
         Party(long pid, long clockOffset) {
             this(pid, clockOffset, SeatEngineTest.this.directory);
         }
@@ -167,7 +167,7 @@ class SeatEngineTest {
             directory.processes.remove(self().pid());
         }
 
-        /** A thread of it waits for the byte, and gets it. */
+        /** A kernel waiter of this process acquires the byte. */
         void accept(int seat) {
             ring(seat);
             engine.acceptAwaited(seat);
@@ -184,7 +184,7 @@ class SeatEngineTest {
         assertThat(busy.why()).contains(why);
     }
 
-    /** Process one is frozen, and two sits on the other seat. */
+    /** Process one is frozen, and two is on the other seat. */
     private SeatHold takeOver() throws IOException {
         directory.pass(LEASE + GRACE + MILLI);
         two.busy();
@@ -225,7 +225,7 @@ class SeatEngineTest {
         void isToldWhetherAnotherProcessHadItMeanwhile() throws IOException {
             assertWasOthers(one, false);
             assertWasOthers(one, false);
-            assertWasOthers(two, false); // the first time: it knows of no sharing
+            assertWasOthers(two, false); // the first time: it does not know yet that the lock is shared
             assertWasOthers(one, true);
             assertWasOthers(one, false);
             assertWasOthers(two, true);
@@ -378,7 +378,7 @@ class SeatEngineTest {
         @Test
         void believesTheRecordWhenTheBoardSaysNothing() throws IOException {
             one.take();
-            directory.until[0] = 0; // the board was made anew
+            directory.until[0] = 0; // the table was created anew
             two.busy();
             directory.pass(20 * MILLI);
 
@@ -457,7 +457,7 @@ class SeatEngineTest {
             two.busy();
             directory.pass(20 * MILLI);
             directory.put(RecordLocation.LOCK, null);
-            two.afterLink = () -> two.afterLink = () -> directory.pass(LEASE - 1); // the second one, of its record to x.lock
+            two.afterLink = () -> two.afterLink = () -> directory.pass(LEASE - 1); // the second link, of its record to x.lock
             SeatHold hold = two.take();
             two.engine.release(hold);
             two.afterLink = () -> two.afterLink = () -> directory.pass(LEASE);
@@ -487,7 +487,7 @@ class SeatEngineTest {
         @Test
         void onSeat0LeavesTheWordOfOneWhoHasGotTheByteThatItLost() throws IOException {
             directory.lined = true;
-            directory.until[0] = directory.nanos; // of the dead
+            directory.until[0] = directory.nanos; // from a dead process
             AtomicReference<SeatHold> next = new AtomicReference<>();
             two.afterByte = () -> {
                 two.loseBytes();
@@ -513,7 +513,7 @@ class SeatEngineTest {
         @Test
         void onSeat0WritesOverWhateverALineSaysThatNoOtherProcessSees() throws IOException {
             directory.shared = false;
-            directory.until[0] = 7; // of our own, however it was left
+            directory.until[0] = 7; // our own, whatever has left it
 
             SeatHold hold = two.take();
             assertThat(directory.until[0]).isEqualTo(hold.published);
@@ -524,7 +524,7 @@ class SeatEngineTest {
         @Test
         void asksOnceMoreForAByteThatItsWaitingThreadGotIfThereIsAWord() throws IOException {
             directory.lined = true;
-            directory.until[0] = directory.nanos; // of the dead
+            directory.until[0] = directory.nanos; // from a dead process
             two.accept(0);
             two.loseBytes();
             SeatHold next = three.take();
@@ -571,7 +571,9 @@ class SeatEngineTest {
             assertThat(directory.at(RecordLocation.LOCK).content).isEqualTo(living);
         }
 
-        /** A token says that the lock was taken here: were one drawn, the second try would take the file for a record that a power cut has emptied. */
+        /**
+         * A token says that the lock was taken here. If one were drawn, the second try would take the file for a record that a power cut has emptied.
+         */
         @Test
         void drawsNoTokenForALockThatWasNeverTakenWhileAnotherProgramsFileLiesInItsPlace() throws IOException {
             directory.targetExists = false;
@@ -602,7 +604,7 @@ class SeatEngineTest {
 
     // ---- holding ----
 
-    /** What a successor says of the one before it: the log, the count of reclaimed locks and the listeners tell it to people. */
+    /** What a successor says of the holder before it: the log, the count of reclaimed locks and the listeners tell it to people. */
     @Nested
     class WhyItWasReclaimed {
 
@@ -635,7 +637,7 @@ class SeatEngineTest {
             one.take();
             one.gone();
             directory.pass(LEASE + GRACE + MILLI);
-            directory.owner[0] = three; // which has not come to publishing anything
+            directory.owner[0] = three; // which has not published anything yet
 
             assertThat(comeInFromTheSecondSeat().reclaimed()).isEqualTo("pid 70100 does not exist");
         }
@@ -650,8 +652,8 @@ class SeatEngineTest {
     }
 
     /**
-     * Somebody has removed {@code .session-locks}: who held or knew the lock goes on with its bytes and its table, who comes later makes new ones. The
-     * record alone keeps them apart, and no table says what token the other has drawn last.
+     * Somebody has removed {@code .session-locks}. Processes that held or knew the lock go on with its bytes and its table; processes that come later
+     * create new ones. Only the record excludes the ones from the others, and no table says which token the others have drawn last.
      */
     @Nested
     class TokensOverAReplacedDirectory {
@@ -661,7 +663,7 @@ class SeatEngineTest {
 
         @BeforeEach
         void lockWasTakenThereBefore() {
-            replacement.token = 1; // else it looks at what lies at x.lock before it draws
+            replacement.token = 1; // otherwise it looks at x.lock before it draws
         }
 
         private void pass(long nanos) {
@@ -1009,7 +1011,7 @@ class SeatEngineTest {
         void clearsAWordThatStillIsItsOwnThoughTheByteIsLost() throws IOException {
             SeatHold hold = (SeatHold) one.engine.take(NOT_TO_BE_PASSED_OVER);
             one.loseBytes();
-            directory.owner[0] = two; // who is frozen before it publishes
+            directory.owner[0] = two; // frozen before it publishes
             one.engine.lookAfresh();
             assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
             one.engine.release(hold);
@@ -1096,7 +1098,7 @@ class SeatEngineTest {
         @Test
         void leavesARecordThatCannotBeTakenBackButHoldsNobodyUp() throws IOException {
             one.cannotUnlink = true;
-            one.afterLink = () -> directory.until[0] = 7; // the byte was lost, and another has had it
+            one.afterLink = () -> directory.until[0] = 7; // the byte was lost, and another process has had it
 
             assertThatThrownBy(() -> one.engine.take(NOT_TO_BE_PASSED_OVER)).hasMessage("no unlinking");
 
@@ -1291,7 +1293,7 @@ class SeatEngineTest {
             assertNothingHeld();
             one.accept(1);
             assertThat(one.engine.clear(true).outcome()).isEqualTo(ClearOutcome.NOTHING);
-            assertNothingHeld(); // also what was got for the next take: what stood on the line before it was got is not known
+            assertNothingHeld(); // also what was acquired for the next take: the entry's content before that is unknown
         }
 
         @Test
@@ -1409,7 +1411,7 @@ class SeatEngineTest {
         assertThat(directory.owner[1]).isEqualTo(two);
     }
 
-    /** Frozen between the two it would stop everybody. */
+    /** If it were frozen between the two, it would stop everybody. */
     @Test
     void withAGiftInHandItDoesNotAskForTheOtherByteToTidyUp() throws IOException {
         Hold frozen = one.take();

@@ -8,11 +8,11 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 
-/** One lock of a simulated machine: what all its processes share. */
+/** One lock of a simulated machine: the state that all its processes share. */
 final class SimulatedDirectory {
     static final String BOOT = "boot-1";
 
-    /** A file: what tells it from others is its identity. */
+    /** A file, identified by this object. */
     static final class Inode {
         LockContent content;
         long writtenMicros;
@@ -26,7 +26,7 @@ final class SimulatedDirectory {
     long nanos = 5_000_000_000_000L;
     long wallMicros = 1_770_000_000_000_000L;
 
-    /** The kernel's word on the two bytes. */
+    /** The kernel's state of the two bytes. */
     final SimulatedStore[] owner = new SimulatedStore[2];
 
     boolean lined;
@@ -41,8 +41,8 @@ final class SimulatedDirectory {
     }
 
     /**
-     * What lies beside the targets of the other stays; bytes and table are new, as after {@code rm -rf .session-locks}. Those who have the old ones
-     * open go on with them.
+     * Files beside the targets stay; bytes and table are new, as after {@code rm -rf .session-locks}. Processes that have the old ones open go on
+     * with them.
      */
     SimulatedDirectory(SimulatedDirectory replaced) {
         this.spots = replaced.spots;
@@ -64,7 +64,7 @@ final class SimulatedDirectory {
     final Map<Long, Long> processes = new HashMap<>();
     boolean hidesProcesses;
     /**
-     * Nobody is stopped between his last look at a record and his deleting or covering it. Where bytes are lost, the record is the second witness
+     * No process is stopped between its last look at a record and its deleting or covering it. If bytes are lost, the record is the second witness
      * against that one fault, and not against two at once (PROTOCOL.md, section 1).
      */
     boolean looksAndActsAtOnce;
@@ -85,7 +85,7 @@ final class SimulatedDirectory {
         return Math.max(0, (wallMicros - file.writtenMicros) / 1_000);
     }
 
-    /** A hand, or another program, puts a file there, whatever was there before. */
+    /** A person, or another program, puts a file there, whatever was there before. */
     void leave(RecordLocation location, LockContent content) {
         Inode file = new Inode();
         file.write(content, wallMicros);

@@ -13,13 +13,13 @@ import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One simulated process: the real engine, called as the cell, the keeper and the waiting thread of a JVM call it, one call at a
- * time, each of which may be stopped at any of its operations.
+ * One simulated process: the real engine, called as the threads floor of a JVM calls it (lock, keeper and kernel waiter), one call at a time. Each
+ * call may be stopped at any of its operations.
  */
 final class SimulatedProcess {
     private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-    /** What the engine is called for. */
+    /** The calls to the engine. */
     private enum Call {
         TAKE, RENEW, CHECK, CHECK_DEEPLY, HAND_OVER, REUSE, RELEASE, ABANDON, DECLINE, PUT_BACK, RAISE_HAND, TIDY, CLEAR
     }
@@ -69,8 +69,8 @@ final class SimulatedProcess {
     }
 
     /**
-     * {@return whether the kernel has lost a byte that it still counts on, so that nothing but its record keeps others out, or will} Two
-     * faults at once, that and a hand that takes the record, are beyond what the protocol can make good.
+     * {@return whether the kernel has lost a byte that the process still counts on, so that only its record excludes others, or will} Two faults at
+     * once, that and a person who removes the record, are more than the protocol can make good.
      */
     boolean isWitnessedByItsRecordAlone() {
         boolean holds = hold != null && call != Call.TAKE;
@@ -79,12 +79,12 @@ final class SimulatedProcess {
         return lost && !over;
     }
 
-    /** {@return whether it has a lost byte again, and not yet said so on the line} */
+    /** {@return whether it has acquired a lost byte again, and has not published that yet} */
     private boolean isJustGettingItsByteBack() {
         return world.directory.until[hold.seat] == 0;
     }
 
-    /** {@return whether there is no record that would speak for it, were its bytes lost now} */
+    /** {@return whether no record would vouch for it if its bytes were lost now} */
     boolean lacksItsRecord() {
         if (call == Call.TAKE || hold == null) {
             return call == Call.TAKE;
@@ -115,7 +115,7 @@ final class SimulatedProcess {
         return dead || call == null && hold == null && wishes == 0 && tidied && !gifted && !hasRung();
     }
 
-    /** {@return whether its users want nothing any more; some of what they left may still wait for a byte} */
+    /** {@return whether its users want nothing any more; leftovers may still wait for a byte} */
     boolean hasHadItsTurn() {
         return dead || call == null && hold == null && wishes == 0;
     }
@@ -128,7 +128,7 @@ final class SimulatedProcess {
         return hasRung(0) || hasRung(1);
     }
 
-    /** {@return whether a thread of it has got the byte in the kernel, and nothing has been done with it yet} */
+    /** {@return whether its kernel waiter has acquired the byte, and nothing has been done with it yet} */
     boolean hasRung(int seat) {
         return place.bell[seat] && place.jvm[seat];
     }
@@ -141,7 +141,7 @@ final class SimulatedProcess {
 
     // ---- running ----
 
-    /** Runs it for so many operations, in one call or several. */
+    /** Runs it for this many operations, in one call or several. */
     void run(int operations) {
         int left = operations;
         while (left > 0 && !isDone() && !isAsleep()) {
@@ -203,7 +203,7 @@ final class SimulatedProcess {
                 return engine.check(hold, true);
             case HAND_OVER:
                 return engine.handOver(hold, terms);
-            case REUSE: // as the threads' floor does it: the clock last
+            case REUSE: // like the threads floor: the clock last
                 return engine.reuse(hold, "main") && place.clock().nanos() < hold.deadline();
             case RELEASE:
                 engine.release(hold);
@@ -251,7 +251,7 @@ final class SimulatedProcess {
 
     private Call chooseAsHolder() {
         if (open && place.ownNow() >= hold.deadline()) {
-            open = false; // the keeper's look, or its user's
+            open = false; // found by the keeper, or by its user
             return Call.RELEASE;
         }
         int dice = random.nextInt(100);
@@ -273,7 +273,7 @@ final class SimulatedProcess {
     private Call chooseAsWaiter() {
         int dice = random.nextInt(100);
         if (dice < 3 && !leaving) {
-            wishes--; // its patience is at an end
+            wishes--; // it has run out of patience
             return gifted ? Call.PUT_BACK : null;
         }
         return dice < 9 ? Call.RAISE_HAND : dice < 14 ? Call.CLEAR : !tidied && dice < 30 ? Call.TIDY : Call.TAKE;

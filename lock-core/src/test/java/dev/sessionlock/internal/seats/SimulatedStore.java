@@ -22,8 +22,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
 /**
- * A lock's place as one simulated process has it. Every operation is a step of its {@link Journal}, at which the process may be
- * stopped; what the real place does in two system calls takes two steps.
+ * The store of a lock as one simulated process has it. Every operation is a step of its {@link Journal}, at which the process may be stopped. What
+ * the real store does in two system calls takes two steps.
  */
 class SimulatedStore implements LockStore {
     private static final long OLD_RECLAIM_MICROS = TimeUnit.SECONDS.toMicros(30);
@@ -42,7 +42,7 @@ class SimulatedStore implements LockStore {
     final SimulatedDirectory directory;
     final Journal journal;
     private final ProcessIdentity self;
-    /** How much later its monotonic clock is than the machine's: not 0 in a time namespace of its own. */
+    /** How far its monotonic clock is ahead of the machine's: not 0 in a time namespace of its own. */
     private final long clockOffset;
     private final boolean comparable;
     private final Clock clock;
@@ -50,16 +50,16 @@ class SimulatedStore implements LockStore {
 
     /** What the JDK counts as locked, though the kernel may have lost it. */
     final boolean[] jvm = new boolean[2];
-    /** A thread of this process waits for the byte in the kernel: then nobody else of the process can ask for it. */
+    /** A kernel waiter of this process waits for the byte: then no other thread of the process can ask for it. */
     final boolean[] bell = new boolean[2];
-    /** A thread of this process has got the byte in the kernel, and nobody has accepted it yet. */
+    /** A kernel waiter of this process has acquired the byte, and nobody has accepted it yet. */
     private final boolean[] unaccepted = new boolean[2];
     private final long[] takenAt = new long[2];
     private long viewedAt = Long.MIN_VALUE;
     private final boolean[] viewed = new boolean[2];
     /** Why its directory is no longer what it was. */
     String displaced;
-    /** A record may be given back or up once more: who was broken off in it by a throwable does not know whether it was done. */
+    /** A record may be given back or given up twice: a caller that a throwable has interrupted does not know whether it was done. */
     boolean forgiving;
 
     private boolean linksRefused;
@@ -68,7 +68,7 @@ class SimulatedStore implements LockStore {
     private final ArrayDeque<Inode> pool = new ArrayDeque<>();
     /** Records that it has neither given back nor given up. */
     final Set<SimulatedSlip> slips = new HashSet<>();
-    /** The record whose writing a throwable broke off. */
+    /** The record whose writing a throwable has interrupted. */
     private SimulatedSlip drawn;
     private final LockContent[] seen = new LockContent[2];
     private final long[] seenSince = new long[2];
@@ -103,7 +103,7 @@ class SimulatedStore implements LockStore {
         return directory.nanos + clockOffset;
     }
 
-    // ---- what a broken protocol would do otherwise ----
+    // ---- what a broken protocol does differently ----
 
     long readClock() {
         return ownNow();
@@ -117,7 +117,7 @@ class SimulatedStore implements LockStore {
         directory.until[seat] = value;
     }
 
-    /** {@return whether the seat's word is what was written when {@code meant} was to be} */
+    /** {@return whether the seat's word is what was written when {@code meant} was to be written} */
     boolean isWord(int seat, long meant, long written) {
         return directory.until[seat] == written;
     }
@@ -215,14 +215,14 @@ class SimulatedStore implements LockStore {
         takenAt[seat] = ownNow();
     }
 
-    /** The kernel gives the byte to the thread that waits for it. No step: it happens to the process. */
+    /** The kernel gives the byte to the thread that waits for it. No step: this happens to the process. */
     void ring(int seat) {
         directory.owner[seat] = this;
         unaccepted[seat] = true;
         got(seat);
     }
 
-    /** It does not after all. */
+    /** The kernel did not give it after all. */
     void unring(int seat) {
         directory.owner[seat] = null;
         unaccepted[seat] = false;
@@ -296,7 +296,7 @@ class SimulatedStore implements LockStore {
         return jvm[seat] && directory.owner[seat] != this;
     }
 
-    // ---- the line ----
+    // ---- the table entry ----
 
     @Override
     public TableEntry findEntry() throws IOException {
@@ -312,7 +312,7 @@ class SimulatedStore implements LockStore {
     }
 
     private final class SimulatedLine implements TableEntry {
-        /** What was to be written last, and what a broken protocol made of it. */
+        /** What should have been written last, and what a broken protocol has written instead. */
         private final long[] meant = new long[2];
         private final long[] written = new long[2];
 
@@ -327,7 +327,7 @@ class SimulatedStore implements LockStore {
         }
 
         private boolean isStill(int seat, long value) {
-            // Its own word, which a broken protocol may have written otherwise than it meant; or one that it has read.
+            // Either its own word, which a broken protocol may have written differently; or a word that it has read.
             return meant[seat] == value ? isWord(seat, value, written[seat]) : directory.until[seat] == value;
         }
 
@@ -457,16 +457,16 @@ class SimulatedStore implements LockStore {
         });
     }
 
-    /** {@return whether a record that was seen a moment ago is taken for being there still} */
+    /** {@return whether a record that was seen a moment ago is assumed to be still there} */
     private boolean isStill(boolean there) {
         return there || !directory.looksAndActsAtOnce;
     }
 
-    /** Without hard links: first the file, then what it says. */
+    /** Without hard links: first the file, then its content. */
     private boolean create(SimulatedSlip slip, RecordLocation location) throws IOException {
         Inode file = journal.step(Op.CREATE, () -> {
             if (slip.file != null || directory.at(location) != null) {
-                return null; // without links one file cannot lie at two spots
+                return null; // without links one file cannot be in two locations
             }
             directory.leave(location, new LockContent.Empty());
             return directory.at(location);
@@ -497,7 +497,7 @@ class SimulatedStore implements LockStore {
         if (!there) {
             return;
         }
-        Inode moved = journal.step(Op.DELETE, () -> { // aside, whatever it is by now
+        Inode moved = journal.step(Op.DELETE, () -> { // aside, whatever it is now
             Inode lies = directory.at(location);
             directory.put(location, null);
             return lies;
@@ -556,7 +556,7 @@ class SimulatedStore implements LockStore {
         });
     }
 
-    /** {@return whether a record that may be written for another lock lies somewhere: what must never be} */
+    /** {@return whether a record that may be written for another lock is linked somewhere: this must never be} */
     boolean spareIsLinked() {
         return pool.stream().anyMatch(directory::isLinked);
     }
@@ -607,7 +607,7 @@ class SimulatedStore implements LockStore {
         });
     }
 
-    // ---- requests, and the kernel's own word ----
+    // ---- requests, and what the kernel says ----
 
     @Override
     public boolean releaseRequested(long token) {
@@ -624,7 +624,7 @@ class SimulatedStore implements LockStore {
         journal.safely(Op.DROP_REQUEST, () -> directory.requests.remove(token));
     }
 
-    /** The keeper reads what the kernel has locked for this process. No step: it is not the engine that does it. */
+    /** The keeper reads what the kernel has locked for this process. No step: the engine does not do this. */
     void viewKernel() {
         viewedAt = ownNow();
         for (int seat = 0; seat < 2; seat++) {

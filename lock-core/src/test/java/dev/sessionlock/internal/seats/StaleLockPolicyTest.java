@@ -52,7 +52,7 @@ class StaleLockPolicyTest {
         directory.processes.put(OTHER, TICKS);
     }
 
-    /** A record of ours, of process 200, whose lease runs for {@code left} more milliseconds. */
+    /** A record of ours, of process 200, whose lease runs for another {@code leftMillis}. */
     private LockContent ours(String boot, String pidns, String timens, boolean takeover, long leftMillis) {
         return new LockContent.Ours(new LockRecord(OTHER, 0, -1, TICKS, place.name(), 42, "birch", -1, boot, pidns, timens, "main", null, takeover,
                 LEASE_MS, 0, directory.nanos + TimeUnit.MILLISECONDS.toNanos(leftMillis)));
@@ -62,13 +62,13 @@ class StaleLockPolicyTest {
         return ours(SimulatedDirectory.BOOT, "pids-1", "time-1", true, leftMillis);
     }
 
-    /** /proc shows start times as the reader's time namespace has them: the same process then seems to have started at another tick. */
+    /** /proc shows start times as the reader's time namespace has them. So the same process seems to have started at another tick. */
     @Test
     void startTimeOfAnotherTimeNamespaceIsNoEvidenceOfDeath() {
         directory.processes.put(OTHER, TICKS + 360_000);
 
         assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-1", "time-2", true, LEASE_MS))).isInstanceOf(StaleLockPolicy.WaitFor.class);
-        // Nor does a process of that pid prove that the holder lives: else one that asked not to be passed over would be waited for for ever.
+        // Nor does a process with that pid prove that the holder lives: otherwise others would wait for ever for a holder without takeover.
         assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-1", "time-2", false, 0), 0, LEASE_MS + GRACE_MS)).isInstanceOf(StaleLockPolicy.Replace.class);
         assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-1", "time-1", true, LEASE_MS))).isInstanceOf(StaleLockPolicy.Replace.class);
     }
@@ -126,11 +126,11 @@ class StaleLockPolicyTest {
             assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-2", "time-1", true, 1)))
                     .isInstanceOfSatisfying(WaitFor.class, wait -> assertThat(wait.why()).contains("another pid namespace"));
             assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-2", "time-1", true, -GRACE_MS))).isInstanceOf(Replace.class);
-            // Whether it lives cannot be told; its byte is free, so a lock of a dead container must not be stuck for ever.
+            // Whether it lives is unknown. Its byte is free, so the lock of a dead container must not be stuck for ever.
             assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-2", "time-1", false, -GRACE_MS))).isInstanceOf(Replace.class);
         }
 
-        /** Whoever wrote it had no {@code /proc}: its pid may be of any namespace, and we would look up another process, or nobody. */
+        /** Its writer had no {@code /proc}. Its pid may be of any namespace, and we would look up another process, or none. */
         @Test
         void thatNamesNoPidNamespaceCountsUntilItsLeaseIsOver() {
             assertThat(judge(ours(SimulatedDirectory.BOOT, null, "time-1", true, 1)))
