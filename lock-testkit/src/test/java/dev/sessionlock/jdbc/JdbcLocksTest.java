@@ -221,7 +221,7 @@ class JdbcLocksTest {
         lock.close();
     }
 
-    /** It does not know yet that its lock is another's. */
+    /** It does not know yet that its lock belongs to another. */
     @Test
     void releaseFreesNobodyElsesLock() throws Exception {
         SessionLock lock = locks.acquire("a", PATIENT);
@@ -338,7 +338,7 @@ class JdbcLocksTest {
         }
     }
 
-    // ---- connections and tables that are not as one would wish ----
+    // ---- connections and tables in unusual states ----
 
     @Test
     void connectionsGoBackAsTheyCame() throws Exception {
@@ -347,7 +347,7 @@ class JdbcLocksTest {
             connection.setReadOnly(true);
             connection.setTransactionIsolation(Connection.TRANSACTION_SERIALIZABLE);
             connection.setNetworkTimeout(Runnable::run, 77_000);
-            Semaphore free = new Semaphore(1); // as a pool of one: the engine's own thread gives back, and must not meet ours
+            Semaphore free = new Semaphore(1); // a pool of one: the engine gives back on a thread of its own
             DataSource same = (DataSource) Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {DataSource.class},
                     (proxy, method, args) -> lent(connection, free));
             SessionLocks on = SessionLocks.over(JdbcLockEngine.postgresql(same).withSchema(schema));

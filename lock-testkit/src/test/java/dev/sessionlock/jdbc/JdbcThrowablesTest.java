@@ -32,9 +32,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * A data source and its driver may throw anything, from any call. Whatever the call, whether it had been carried out or not, and whatever
- * is thrown: the caller does what the contract of {@link EngineLock} asks of it, and then another engine gets the lock at once. No lease is
- * over before the test is.
+ * A data source and its driver may throw anything, from any call, before or after carrying it out. In each case the caller does what the contract of
+ * {@link EngineLock} asks of it, and then another engine gets the lock at once. No lease ends before the test does.
  */
 class JdbcThrowablesTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -42,7 +41,7 @@ class JdbcThrowablesTest {
     private static final LockOptions OPTIONS = LockOptions.defaults().withLease(LockOptions.MAX_LEASE).withTimeout(PATIENCE);
     private static final Predicate<Thread> OURS = thread -> thread == Thread.currentThread() && !isChores(thread);
     private static final Predicate<Thread> CHORES = JdbcThrowablesTest::isChores;
-    /** A pid that nobody has. */
+    /** The pid of no process. */
     private static final int DEAD = 4_194_303;
     /** More than any operation makes. */
     private static final int MANY_CALLS = 300;
@@ -60,7 +59,7 @@ class JdbcThrowablesTest {
         return thread.getName().equals("sessionlock-jdbc");
     }
 
-    /** What is thrown: an error that no SQL exception is, or one that takes even less notice of who catches it. */
+    /** What is thrown: an error that is no SQLException, or a checked exception that nobody declares. */
     static Stream<Arguments> faults() {
         Supplier<Throwable> exception = () -> new IllegalStateException("on purpose");
         Supplier<Throwable> error = () -> new OutOfMemoryError("on purpose");
@@ -120,8 +119,8 @@ class JdbcThrowablesTest {
     }
 
     /**
-     * Tidies up until nothing is left. Where nobody has it, a statement of ours may still be under way, as far as the engine can know: then
-     * it goes on trying to undo it until it would have run out.
+     * Tidies up until nothing is left. If nobody has the lock, a statement of ours may still be under way, as far as the engine can know. Then it
+     * goes on trying to undo it until the statement's lease would have run out.
      */
     private void tidy(EngineLock lock) {
         await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> lock.tidy() || isNobodys(lock.name()));
@@ -139,7 +138,7 @@ class JdbcThrowablesTest {
                 + " AND name = '" + name + "'") == null;
     }
 
-    /** Another engine gets it at the first try, and our connections are back as they came. */
+    /** Another engine gets the lock at the first try, and our connections have come back as they were. */
     private void isFree(String name, String after) throws Exception {
         EngineLock theirs = lock(others, name);
         AcquireResult taken = theirs.take(TERMS);
@@ -224,7 +223,7 @@ class JdbcThrowablesTest {
                 Hold hold = (Hold) again[0];
                 lock.tidy();
                 wakeChores();
-                lock.lookAfresh(); // what is tidied up is what the first try has left, not this
+                lock.lookAfresh(); // tidying concerns what the first try has left, not this
                 assertThat(lock.check(hold, true)).isEqualTo(EngineLock.HoldStatus.INTACT);
                 release(lock, hold);
                 tidy(lock);
@@ -392,19 +391,19 @@ class JdbcThrowablesTest {
         }
     }
 
-    /** A hold of a third engine, of a process that the row says is one that nobody has. */
+    /** A hold of a third engine, whose row names a process that does not exist. */
     private void leftByADeadOwner(String name) throws Exception {
         take(lock(JdbcLockEngine.postgresql(pool).withSchema(schema), name));
         PostgresServer.execute(pool, "UPDATE " + schema + ".session_lock SET pid = " + DEAD + ", start_ticks = 1 WHERE name = '" + name + "'");
     }
 
-    /** The thread looks at the clock, which was moved by hand. */
+    /** Makes the thread read the clock, which was moved by hand. */
     private void wakeChores() throws Exception {
         EngineLock bell = lock(engine, "bell-" + bells++);
         bell.releaseSoon(take(bell));
     }
 
-    /** A stack that overflows does so anywhere: within our own code, too, and within the locks that it takes. */
+    /** A stack overflow happens anywhere: also within our own code, and within the locks that it takes. */
     @Nested
     class OnANearlyUsedUpStack {
         private static final int ENOUGH = 5;
@@ -415,7 +414,7 @@ class JdbcThrowablesTest {
         @Test
         void nothingIsLeftBehindHoweverDeepItIs() throws Throwable {
             EngineLock lock = lock(engine, "deep");
-            release(lock, take(lock)); // what has yet to be loaded would be spoiled for ever
+            release(lock, take(lock)); // a class that is not loaded yet would be spoiled for good
             Throwable[] failed = new Throwable[1];
             Thread thread = new Thread(null, () -> {
                 try {
@@ -464,7 +463,7 @@ class JdbcThrowablesTest {
         }
     }
 
-    /** As users meet it. */
+    /** The same, through the API. */
     @Nested
     class ThroughSessionLocks {
         private final List<SessionLocks> open = new ArrayList<>();

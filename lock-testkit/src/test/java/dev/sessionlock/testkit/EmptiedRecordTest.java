@@ -24,8 +24,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * What a power cut leaves of the first lock of a session whose file does not exist yet: names are on the disk, contents are not. Made by hand here;
- * {@link CrashedHolderTest} has the lab make it.
+ * What a power cut leaves of the first lock of a session whose file does not exist yet: names are on the disk, contents are not. Created by hand
+ * here; {@link CrashedHolderTest} lets the lab create it.
  */
 class EmptiedRecordTest {
     @TempDir

@@ -49,7 +49,7 @@ class FreezeTest {
         }
     }
 
-    /** Reads, and writes all of it anew. */
+    /** Reads the file, and writes all of it anew. */
     static final class Rewrite implements CrashScenario {
         @Override
         public void run(Path directory) throws Exception {

@@ -356,7 +356,7 @@ class InMemoryLocksTest {
     void whatACrashedHolderLeftIsStaleUntilSomebodyComes() throws Exception {
         other.hold(SESSION);
         other.crash();
-        other.close(); // what is dead does not tidy up
+        other.close(); // a dead process does not tidy up
         LockReport report = mine.locks().inspect(SESSION);
         assertThat(report.state()).isEqualTo(State.STALE);
         assertThat(report.owner().pid()).isEqualTo(other.pid());
@@ -373,7 +373,7 @@ class InMemoryLocksTest {
         await().atMost(Puppet.PATIENCE).until(() -> evidence.equals(List.of("pid " + other.pid() + " does not exist")));
     }
 
-    /** Each takes turns with the others, and never two are in. */
+    /** They take it in turn, and never two at once. */
     @Test
     void processesAndThreadsExcludeEachOther() throws Exception {
         AtomicInteger inside = new AtomicInteger();

@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A lock that is taken away: its record removed by hand, its holder asked to let go, its time over. */
+/** A lock that is taken away: its record is removed by hand, its holder is asked to let go, its time is over. */
 class RevokedHolderTest {
     private static final long GRACE = 500;
     private static final long MAX_HOLD = 3_000;
@@ -135,13 +135,13 @@ class RevokedHolderTest {
     @Test
     void hangingHolderIsRevokedAtMaxHoldAndOneThatMakesProgressIsNot() throws Exception {
         boolean inTime = false;
-        for (int tries = 0; tries < 3 && !inTime; tries++) { // a machine that stands still makes no progress
+        for (int tries = 0; tries < 3 && !inTime; tries++) { // if the machine stands still, there is no progress
             inTime = onlyOneMakesProgress(tries);
         }
         assertThat(inTime).as("renewed all the time").isTrue();
     }
 
-    /** {@return whether it was in time with its progress, all the time} */
+    /** {@return whether each progress came in time} */
     private boolean onlyOneMakesProgress(int tries) throws Exception {
         Path hanging = dir.resolve("hanging-" + tries + ".jsonl");
         Path busy = dir.resolve("busy-" + tries + ".jsonl");

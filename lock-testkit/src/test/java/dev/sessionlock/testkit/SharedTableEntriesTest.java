@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The lines of the board: one for each lock, and it is not taken from a living holder. */
+/** The entries of the shared table: one for each lock, and nobody takes it from a living holder. */
 class SharedTableEntriesTest {
     private static final String PATIENT = "timeout=30000";
     private static final int TOKEN = 3;
@@ -30,7 +30,7 @@ class SharedTableEntriesTest {
         board = new TableFileAccess(dir);
     }
 
-    /** Versions before 1.1 left such: processes that had lost their bytes each claimed a line. */
+    /** Versions before 1.1 left such entries: each process that had lost its bytes claimed a new one. */
     @Nested
     class TwoLinesOfOneLock {
 
@@ -51,7 +51,7 @@ class SharedTableEntriesTest {
             }
         }
 
-        /** The other line says that nobody holds the lock. With the record gone there is no second witness. */
+        /** The other entry says that nobody holds the lock. Without the record there is no second witness. */
         @Test
         void letNobodyInBesideAHolder() throws Exception {
             try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
@@ -60,7 +60,7 @@ class SharedTableEntriesTest {
                 int first = TableFileAccess.slot(h, 0);
                 board.write(TableFileAccess.slot(h, 1), h, 0, 0, board.word(first, TOKEN), 0);
                 board.writeWord(first, 0, 12_345); // another lock's
-                holder.acquire("a", file); // on the second place, and from now on it knows its line
+                holder.acquire("a", file); // in the second slot, and from now on it knows its entry
                 assertThat(board.word(TableFileAccess.slot(h, 1), 1)).isNotZero();
                 board.write(first, h, 0, 0, 0, 0);
                 holder.watch("a");
@@ -93,12 +93,12 @@ class SharedTableEntriesTest {
     @Nested
     class LineOfALivingHolder {
 
-        /** Another lock needs room, and whoever reads guards in the holder's JVM has dropped its bytes. */
+        /** Another lock needs room, and code that reads guard files in the holder's JVM has dropped its bytes. */
         @Test
         void isNotClearedThoughItsBytesAreLost() throws Exception {
             Path neighbour = TableFileAccess.neighbour(file);
             try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
-                other.acquire("warm", dir.resolve("warm.jsonl")); // from here on it is faster than the keeper
+                other.acquire("warm", dir.resolve("warm.jsonl")); // from here on it must be faster than the keeper
                 holder.acquire("a", file);
                 int mine = board.linesOf(h).get(0);
                 for (int i = 0; i < TableFileAccess.WINDOW; i++) {
@@ -118,7 +118,7 @@ class SharedTableEntriesTest {
         }
     }
 
-    /** Both witnesses, the board and the record, are overwritten in place by what they were a while ago. */
+    /** Both witnesses, the table and the record, are overwritten in place by an older state. */
     @Nested
     class RestoredBackup {
 
@@ -163,16 +163,16 @@ class SharedTableEntriesTest {
                 holder.shell("cp -a '" + live + "/.' '" + backup + "/'");
                 holder.close("before");
             } while (!Files.exists(backup.resolve("session.jsonl.lock")));
-            Thread.sleep(2_300); // the lease that the backup tells of is over
+            Thread.sleep(2_300); // the lease in the backup is over
             holder.acquire("a", session, "lease=60000");
             holder.watch("a");
-            for (String each : List.of("session.jsonl.lock", ".session-locks/board")) { // as rsync --inplace does: cp would cut the files first
+            for (String each : List.of("session.jsonl.lock", ".session-locks/board")) { // like rsync --inplace; cp would cut the files first
                 holder.shell("dd status=none conv=notrunc if='" + backup.resolve(each) + "' of='" + live.resolve(each) + "'");
             }
         }
     }
 
-    /** Who comes first must not decide for those who live later how they may judge each other. */
+    /** The first process must not decide how later processes may judge each other. */
     @Nested
     class HeaderOfTheBoard {
 
@@ -200,7 +200,7 @@ class SharedTableEntriesTest {
                     other.acquire("o", dir.resolve("other.jsonl"));
                     assertThat(first.verify("x")).isEqualTo("held");
                     long named = board.word(0, TableFileAccess.TIME_NAMESPACE);
-                    Thread.sleep(6_000); // the keeper's deep look
+                    Thread.sleep(6_000); // the keeper's deep check
                     assertThat(board.word(0, TableFileAccess.TIME_NAMESPACE)).as("while the first one lives").isEqualTo(named);
                     assertThat(first.verify("x")).isEqualTo("held");
                 }

@@ -11,7 +11,10 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The board of a directory as PROTOCOL.md describes it, read and written from outside: tests put it into states that processes leave behind. */
+/**
+ * The shared table of a directory as PROTOCOL.md describes it, read and written from outside. Tests use it to create states that processes leave
+ * behind.
+ */
 public final class TableFileAccess {
     static final int WINDOW = 16;
     static final int BOOT = 4;
@@ -35,7 +38,7 @@ public final class TableFileAccess {
         }
     }
 
-    /** {@return the place of a line, the {@code i}th of a lock's window} */
+    /** {@return the slot of an entry: the {@code i}th of a lock's window} */
     public static int slot(long h, int i) {
         return (int) ((Long.remainderUnsigned(h >>> 6, LINES) + i) % LINES) + 1;
     }
@@ -50,7 +53,7 @@ public final class TableFileAccess {
         }
     }
 
-    /** {@return the places where lines of a lock lie} */
+    /** {@return the slots that contain entries of a lock} */
     List<Integer> linesOf(long h) throws IOException {
         List<Integer> places = new ArrayList<>();
         for (int i = 0; i < WINDOW; i++) {
@@ -61,7 +64,7 @@ public final class TableFileAccess {
         return places;
     }
 
-    /** {@return a word of a line; line 0 is the header} */
+    /** {@return a word of an entry; entry 0 is the header} */
     long word(int line, int word) throws IOException {
         try (RandomAccessFile in = new RandomAccessFile(file.toFile(), "r")) {
             in.seek((long) line * LINE + word * 8);
@@ -71,7 +74,7 @@ public final class TableFileAccess {
         }
     }
 
-    /** Writes words of a line, from the first one on. */
+    /** Writes words of an entry, from the first one on. */
     void write(int line, long... words) throws IOException {
         for (int i = 0; i < words.length; i++) {
             writeWord(line, i, words[i]);

@@ -16,7 +16,7 @@ import org.junit.platform.launcher.core.LauncherFactory;
 import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
 import org.junit.platform.launcher.listeners.TestExecutionSummary;
 
-/** The contract fails engines that are wrong, each by the test that is there for it, and passes one of another kind that is right. */
+/** The contract rejects wrong engines, each by the test that is there for it, and accepts a correct engine of another kind. */
 @Tag("soak")
 class ContractCatchesTest {
 

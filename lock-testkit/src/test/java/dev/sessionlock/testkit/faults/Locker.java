@@ -24,8 +24,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 
 /**
- * A child JVM whose locks are acquired and closed by hands: threads that do nothing else, so that a tracer which follows one of
- * them sees the system calls of acquire and release alone. Talking, writing and proving to the witness is done by other threads.
+ * A child JVM whose locks are acquired and closed by worker threads that do nothing else. So a tracer that follows one of them sees the system calls
+ * of acquire and release alone. Other threads talk, write, and report to the witness.
  */
 final class Locker implements AutoCloseable {
     static final Duration LEASE = Duration.ofSeconds(1);
@@ -50,7 +50,7 @@ final class Locker implements AutoCloseable {
         jvm.close();
     }
 
-    /** {@return the thread id of a hand} */
+    /** {@return the thread id of a worker} */
     long threadOf(int hand) throws InterruptedException {
         jvm.send("thread " + hand);
         return jvm.awaitMark("thread-" + hand, Puppet.PATIENCE).number(0);
@@ -65,7 +65,7 @@ final class Locker implements AutoCloseable {
             jvm.send("visit " + hand + " " + id + " " + stay.toMillis() + " " + timeout.toMillis() + " " + file);
         }
 
-        /** Waits until it is in the lock, or will not come in. */
+        /** Waits until it has the lock, or will not get it. */
         void awaitAnswer() throws InterruptedException {
             jvm.awaitMark("answer-" + id, Puppet.PATIENCE);
         }
@@ -83,7 +83,7 @@ final class Locker implements AutoCloseable {
         return new Visit(hand, file, stay, timeout);
     }
 
-    /** Acquires and keeps, until the JVM ends. */
+    /** Acquires a lock, and keeps it until the JVM ends. */
     void keep(Path file) throws InterruptedException {
         jvm.send("keep " + file);
         jvm.awaitMark("kept", Puppet.PATIENCE);
@@ -122,7 +122,7 @@ final class Locker implements AutoCloseable {
             return hands.computeIfAbsent(name, n -> Executors.newSingleThreadExecutor(task -> new Thread(task, "hand-" + n)));
         }
 
-        /** So that no hand reads a class file, which a fault might hit. */
+        /** So that no worker reads a class file, which a fault might hit. */
         private static void loadClasses() throws Exception {
             Path classes = Path.of(SessionLocks.class.getProtectionDomain().getCodeSource().getLocation().toURI());
             if (Files.isDirectory(classes)) {

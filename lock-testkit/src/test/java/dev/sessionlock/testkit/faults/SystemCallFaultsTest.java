@@ -31,23 +31,23 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
 /**
- * Every system call on files that an acquisition and its release make fails once, with each error that it may well meet, and once
- * takes longer than the lease; while another process wants the lock. First the calls are recorded, then each gets its turn.
+ * Each system call on files that an acquisition and its release make fails once with each error that it may meet, and takes longer than the lease
+ * once, while another process wants the lock. First the calls are recorded, then each is tested.
  */
 @Tag("soak")
 @Isolated
 class SystemCallFaultsTest {
     private static final int HANDS = 6;
-    /** As many calls an acquisition and its release make at the most. */
+    /** The most calls that an acquisition and its release make. */
     private static final int MOST_PLACES = 240;
     private static final Duration STAY = Duration.ofMillis(40);
     private static final Duration TIMEOUT = Duration.ofSeconds(4);
     private static final Duration LONG_TIMEOUT = Duration.ofSeconds(30);
     private static final Duration LONGER_THAN_THE_LEASE = Locker.LEASE.plusMillis(600);
-    /** Lease and grace, two ticks of a keeper, and something for a busy machine. */
+    /** Lease and grace, two ticks of a keeper, and some time for a busy machine. */
     private static final Duration OTHERS_GET_IN = Locker.LEASE.plusMillis(100).plusSeconds(10);
 
-    /** Which errors a call may well meet. */
+    /** The errors that each call may meet. */
     private static final Map<String, List<String>> ERRORS = Map.ofEntries(
             Map.entry("openat", List.of("EIO", "EMFILE", "EACCES", "ENOSPC")),
             Map.entry("fcntl", List.of("EIO", "ENOLCK", "EDEADLK", "EINTR")),
@@ -61,11 +61,11 @@ class SystemCallFaultsTest {
             Map.entry("close", List.of("EIO", "EINTR")));
     private static final List<String> ANY_ERROR = List.of("EIO");
 
-    /** How the lock is found. */
+    /** The state in which the lock is found. */
     private enum Found {
         /** Nothing has ever been locked in this directory. */
         UNTOUCHED,
-        /** This process has had the lock before. */
+        /** This process has held the lock before. */
         FREE,
         /** Its holder was killed. */
         LEFT_BY_THE_KILLED,
@@ -139,9 +139,9 @@ class SystemCallFaultsTest {
         }
     }
 
-    /** The processes of a game. */
+    /** The processes of one test. */
     private final class World implements AutoCloseable {
-        /** One for each hand: what is slow in one directory can hold up other directories of the same JVM. */
+        /** One for each worker: a delay in one directory can hold up other directories of the same JVM. */
         private final List<Locker> victims = new ArrayList<>();
         private final Locker other;
         private final Locker killed;
@@ -177,7 +177,7 @@ class SystemCallFaultsTest {
             frozen.jvm().freeze();
             Thread.sleep(Locker.LEASE.plusMillis(150).toMillis());
             Path warm = newPlace(Found.FREE);
-            for (int i = 0; i < 20; i++) { // what the code does the first time only, it does now
+            for (int i = 0; i < 20; i++) { // the code does now what it does only the first time
                 assertThat(victims.get(i % HANDS).visit(0, warm, STAY, TIMEOUT).outcome()).isEqualTo("ok");
                 assertThat(victims.get(i % HANDS).visit(0, dir.resolve("missing/x"), STAY, TIMEOUT).outcome()).contains("does not exist");
                 assertThat(other.visit(i % HANDS, warm, STAY, TIMEOUT).outcome()).isEqualTo("ok");
@@ -189,7 +189,7 @@ class SystemCallFaultsTest {
             return place.resolve("session.jsonl");
         }
 
-        /** {@return a lock that is found so; a new one, since its directory remembers faults} */
+        /** {@return a lock in that state; always a new one, since its directory remembers faults} */
         private Path place(Found found, int hand) throws Exception {
             if (found == Found.UNTOUCHED) {
                 return newPlace(found);
@@ -207,7 +207,7 @@ class SystemCallFaultsTest {
             return file;
         }
 
-        /** {@return the calls of one acquisition and its release that have to do with the lock} */
+        /** {@return the calls of one acquisition and its release that concern the lock} */
         List<Strace.Call> record(Found found) throws Exception {
             Path file = place(found, 0);
             Path output = Files.createTempFile(dir, "strace", ".txt");
@@ -222,7 +222,7 @@ class SystemCallFaultsTest {
             }
         }
 
-        /** A look at what the kernel has locked asks for the inode of each guard: the first few calls of such a row stand for all. */
+        /** Reading which bytes the kernel has locked asks for the inode of each guard file. The first few calls of such a series stand for all. */
         private static List<Strace.Call> withoutRepetitions(List<Strace.Call> calls) {
             List<Strace.Call> some = new ArrayList<>();
             int row = 0;
@@ -262,7 +262,7 @@ class SystemCallFaultsTest {
                 String outcome = faulted.outcome();
                 String others = waiting.outcome();
                 check(outcome.equals("ok") || outcome.startsWith("LockLostException"), fault, "the slow one ended with " + outcome);
-                // A removal that comes so late takes away the successor's record: that is a wish to see the lock free, as by hand.
+                // A removal that comes this late removes the successor's record. The successor treats that as a removal by hand.
                 check(others.equals("ok") || others.contains("removed by hand"), fault, "the other process: " + others);
             });
         }
@@ -271,7 +271,7 @@ class SystemCallFaultsTest {
             void take(int hand, Path file, String fault) throws Exception;
         }
 
-        /** One fault: on a lock of its own, by a hand that nobody else uses meanwhile. Afterwards all is as if nothing had been. */
+        /** Tests one fault: on a lock of its own, by a worker that nobody else uses meanwhile. Afterwards everything is as before. */
         private Void inTurn(Found found, Strace.Call call, String what, Turn turn) throws Exception {
             Integer hand = free.poll();
             try {
@@ -317,7 +317,7 @@ class SystemCallFaultsTest {
 
         private void assertClean(Found found, int hand, Path file, String fault) {
             await(fault).atMost(Duration.ofSeconds(20)).pollInterval(Duration.ofMillis(50)).untilAsserted(() -> {
-                if (found != Found.LEFT_BY_THE_FROZEN) { // else the frozen one sits on the seat, whose record lies there
+                if (found != Found.LEFT_BY_THE_FROZEN) { // otherwise the frozen process has the seat, and its record lies there
                     assertThat(leftIn(file.getParent())).isEmpty();
                 }
                 assertThat(KernelTruth.seats(file.getParent(), victims.get(hand).jvm().pid())).isEmpty();
@@ -350,13 +350,13 @@ class SystemCallFaultsTest {
         }
     }
 
-    /** An exception that says what is wrong with which file; success, too: many errors can be got round. */
+    /** Accepts an exception that says what is wrong with which file. Success, too: many errors can be worked around. */
     private static boolean isClean(String outcome, Path file) {
         return outcome.equals("ok") || outcome.matches("(LockException|LockTimeoutException|LockLostException): (?s).{20,}")
                 && outcome.contains(file.getFileName().toString());
     }
 
-    /** {@return what there is in a directory beside guards, board and claims} */
+    /** {@return what a directory contains besides guard files, table and record files} */
     private static List<String> leftIn(Path place) throws IOException {
         try (Stream<Path> all = Files.walk(place)) {
             return all.filter(Files::isRegularFile).map(path -> place.relativize(path).toString())

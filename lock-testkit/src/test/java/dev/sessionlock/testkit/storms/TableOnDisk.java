@@ -15,8 +15,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * The lines of a directory's board, read from its files by these tests' own means (PROTOCOL.md, section 2). A lock must have one line
- * at the most: two processes that go by two lines of one lock do not see each other's expiries, tokens and waiter marks.
+ * The entries of a directory's shared table, read from its files by these tests' own code (PROTOCOL.md, section 2). A lock must have at most one
+ * entry: two processes that use two entries of one lock do not see each other's expiries, tokens and waiter marks.
  */
 final class TableOnDisk {
     private static final long MAGIC = 0x5345_5353_4c4f_434bL;
@@ -27,7 +27,7 @@ final class TableOnDisk {
     private TableOnDisk() {
     }
 
-    /** {@return the board of a directory; one without any line if it has none, or if that is not whole} */
+    /** {@return the table of a directory; without any entry if there is none, or if it is not whole} */
     static TableOnDisk read(Path directory) throws IOException {
         TableOnDisk board = new TableOnDisk();
         Path own = directory.resolve(".session-locks");
@@ -62,12 +62,12 @@ final class TableOnDisk {
         return lines.containsKey(hash(lock));
     }
 
-    /** {@return how many locks have two lines or more} */
+    /** {@return how many locks have two entries or more} */
     int doubled() {
         return (int) lines.values().stream().filter(count -> count > 1).count();
     }
 
-    /** {@return which of these locks have two lines or more} */
+    /** {@return which of these locks have two entries or more} */
     Set<String> doubled(Set<String> locks) {
         return locks.stream().filter(lock -> lines.getOrDefault(hash(lock), 0) > 1).collect(Collectors.toSet());
     }

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The storms' own reader of the board: it must not go blind when the board's form changes. */
+/** The storms' own reader of the shared table must not go blind when the format of the table changes. */
 class TableOnDiskTest {
     private static final List<String> NAMES = List.of("one.jsonl", "two.jsonl", "three.jsonl");
     private static final int LINE = 64;
