@@ -59,7 +59,7 @@ class JdbcThrowablesTest {
         return thread.getName().equals("sessionlock-jdbc");
     }
 
-    /** What is thrown: an error that is no SQLException, or a checked exception that nobody declares. */
+    /** What is thrown: an exception other than an SQLException, or an {@code Error}. */
     static Stream<Arguments> faults() {
         Supplier<Throwable> exception = () -> new IllegalStateException("on purpose");
         Supplier<Throwable> error = () -> new OutOfMemoryError("on purpose");
