@@ -223,7 +223,7 @@ class BadInputTest extends LocksFixture {
         @Test
         void whatADeadOneHasLeftOfADirectorysLockIsCleared() throws Exception {
             Path folder = Files.createDirectory(dir.resolve("folder"));
-            Path left = Files.writeString(dir.resolve("folder.lock"), OtherProcess.strangersLock(OtherProcess.NOBODY));
+            Path left = Files.writeString(dir.resolve("folder.lock"), OtherProcess.foreignLock(OtherProcess.NOBODY));
             assertThat(locks.clear(dir, ClearOptions.forReal())).extracting(ClearReport::outcome).containsExactly(ClearReport.Outcome.CLEARED);
             assertThat(left).doesNotExist();
             assertThatNothingIsMadeFor(folder, "is a directory");
@@ -456,19 +456,19 @@ class BadInputTest extends LocksFixture {
     }
 
     @Test
-    void aBoardOfAnotherVersionIsNamed() throws Exception {
+    void aTableOfAnotherVersionIsNamed() throws Exception {
         locks.acquire(session()).close();
         locks.close();
         Patience.await().until(() -> Kernel.openFilesIn(dir) == 0);
-        Path board = dir.resolve(".session-locks/board");
-        byte[] bytes = Files.readAllBytes(board);
+        Path table = dir.resolve(".session-locks/board");
+        byte[] bytes = Files.readAllBytes(table);
         bytes[java.nio.ByteOrder.nativeOrder() == java.nio.ByteOrder.LITTLE_ENDIAN ? 8 : 15] = 9;
-        Files.write(board, bytes);
+        Files.write(table, bytes);
         try (SessionLocks fresh = SessionLocks.create()) {
             assertThatThrownBy(() -> fresh.acquire(session())).isExactlyInstanceOf(LockException.class)
                     .hasMessageContainingAll("another version", "format 9");
             assertThatThrownBy(() -> fresh.tryAcquire(session())).isExactlyInstanceOf(LockException.class);
-            assertThat(Files.readAllBytes(board)).isEqualTo(bytes);
+            assertThat(Files.readAllBytes(table)).isEqualTo(bytes);
         }
     }
 

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
 
 /** Clearing: leftovers of dead owners are removed, living owners are asked by their token only, and nothing else is touched. */
 class ClearTest extends LocksFixture {
-    private static final String DEAD_STRANGER = OtherProcess.strangersLock(NOBODY);
+    private static final String DEAD_FOREIGN = OtherProcess.foreignLock(NOBODY);
 
     private ClearReport clear(ClearOptions options) throws Exception {
         List<ClearReport> done = locks.clear(session(), options);
@@ -100,12 +100,12 @@ class ClearTest extends LocksFixture {
     }
 
     @Test
-    void anotherProgramsLockIsRemovedOnlyIfItsProcessIsGoneAndStrangersMayBeTaken() throws Exception {
-        Files.writeString(lockFile(), OtherProcess.strangersLock(ProcessHandle.current().pid()));
+    void aForeignLockIsRemovedOnlyIfDeadAndAllowed() throws Exception {
+        Files.writeString(lockFile(), OtherProcess.foreignLock(ProcessHandle.current().pid()));
         assertThat(clearForReal(Outcome.REFUSED).lock().evidence().get(0)).contains("not proven dead");
         assertThat(lockFile()).exists();
 
-        Files.writeString(lockFile(), DEAD_STRANGER);
+        Files.writeString(lockFile(), DEAD_FOREIGN);
         try (SessionLocks careful = SessionLocks.builder().takeStrangers(false).build()) {
             assertThat(careful.clear(session(), ClearOptions.forReal())).extracting(ClearReport::outcome).containsExactly(Outcome.REFUSED);
             assertThat(lockFile()).exists();
@@ -228,7 +228,7 @@ class ClearTest extends LocksFixture {
 
     /** The holders notice by verifyHeld, which looks at the disk, whether their record was removed. */
     @Test
-    void noLivingRecordIsEverRemovedHoweverFastLocksChangeHands() throws Exception {
+    void noLivingRecordIsRemovedHoweverFastHoldersChange() throws Exception {
         try (Churn churn = new Churn((thread, i) -> {
             try (SessionLock lock = locks.acquire(session(), PATIENT)) {
                 lock.verifyHeld();

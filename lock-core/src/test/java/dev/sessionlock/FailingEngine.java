@@ -49,7 +49,7 @@ public final class FailingEngine {
     private final Map<String, AtomicInteger> calls = new ConcurrentHashMap<>();
     private final AtomicInteger busyTakes = new AtomicInteger();
     /** One for each, so that equal namespaces stay equal. */
-    private final Map<LockEngine.LockNamespace, LockEngine.LockNamespace> sites = new ConcurrentHashMap<>();
+    private final Map<LockEngine.LockNamespace, LockEngine.LockNamespace> namespaces = new ConcurrentHashMap<>();
     private volatile boolean failed;
     private volatile boolean disarmed;
     private volatile Set<String> failing = Set.of();
@@ -122,7 +122,7 @@ public final class FailingEngine {
             throw new Injected(fault.toString());
         }
         if (result instanceof LockEngine.LockNamespace namespace) {
-            return sites.computeIfAbsent(namespace, one -> between(LockEngine.LockNamespace.class, one));
+            return namespaces.computeIfAbsent(namespace, one -> between(LockEngine.LockNamespace.class, one));
         }
         return result instanceof EngineLock lock ? between(EngineLock.class, lock) : result;
     }

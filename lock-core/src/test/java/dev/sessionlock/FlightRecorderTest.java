@@ -37,7 +37,7 @@ class FlightRecorderTest {
     void itRecordsWhatHappensToLocks() throws Exception {
         Path session = dir.resolve("session.jsonl");
         long dead = OtherProcess.ended();
-        Files.writeString(dir.resolve("session.jsonl.lock"), OtherProcess.strangersLock(dead));
+        Files.writeString(dir.resolve("session.jsonl.lock"), OtherProcess.foreignLock(dead));
         long first;
         long second;
         long third;

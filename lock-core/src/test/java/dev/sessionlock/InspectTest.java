@@ -105,7 +105,7 @@ class InspectTest extends LocksFixture {
     }
 
     @Test
-    void aLivingProcessWhoseLeaseHasRunOutIsExpiredAndItsRecordReplacedSinceNoByteIsHeld() throws Exception {
+    void anExpiredLeaseWithoutByteIsExpiredAndReplaced() throws Exception {
         try (OtherProcess sleeper = new OtherProcess()) {
             Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.startTicks(), Duration.ofSeconds(-60), true));
             LockReport report = look();
@@ -133,7 +133,7 @@ class InspectTest extends LocksFixture {
     }
 
     @Test
-    void aLivingProcessThatAskedNotToBePassedOverIsWaitedForThoughItsLeaseIsOver() throws Exception {
+    void aLivingHolderWithoutTakeoverIsWaitedForAfterItsLease() throws Exception {
         try (OtherProcess sleeper = new OtherProcess()) {
             Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.startTicks(), Duration.ofSeconds(-60), false));
             assertThat(look().state()).isEqualTo(State.HELD);
@@ -145,9 +145,9 @@ class InspectTest extends LocksFixture {
     }
 
     @Test
-    void aStrangersLockIsForeignDeadOrAlive() throws Exception {
+    void aForeignLockIsForeignDeadOrAlive() throws Exception {
         try (OtherProcess sleeper = new OtherProcess()) {
-            Files.writeString(lockFile(), OtherProcess.strangersLock(sleeper.pid()));
+            Files.writeString(lockFile(), OtherProcess.foreignLock(sleeper.pid()));
             LockReport report = look();
             assertThat(report.state()).isEqualTo(State.FOREIGN);
             assertThat(report.owner().pid()).isEqualTo(sleeper.pid());

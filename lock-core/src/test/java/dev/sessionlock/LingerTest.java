@@ -154,7 +154,7 @@ class LingerTest {
     }
 
     @Test
-    void aLockThatMayNotBePassedOverDoesNotLinger() throws Exception {
+    void aLockWithoutTakeoverDoesNotLinger() throws Exception {
         locks.acquire(session(), WARM.withTakeover(false)).close();
         assertThat(lockFile()).doesNotExist();
         assertThat(Kernel.seatsHeldIn(dir)).isZero();
@@ -280,7 +280,7 @@ class LingerTest {
     }
 
     @Test
-    void whoPassedADeadOneOverIsToldOfItAndNotHisSuccessors() throws Exception {
+    void onlyTheFirstUserIsToldThatItReclaimed() throws Exception {
         Files.write(lockFile(), LockRecords.of(999_999_999, 1, Duration.ofSeconds(30), true));
         locks.acquire(session(), WARM).close();
         locks.acquire(session(), WARM).close();

@@ -36,7 +36,7 @@ class ListTest extends LocksFixture {
         }
         locks.acquire(dir.resolve("free")).close();
         Files.write(dir.resolve("dead.lock"), LockRecords.of(NOBODY, 1, Duration.ofSeconds(30), true));
-        Files.writeString(dir.resolve("stranger.lock"), OtherProcess.strangersLock(NOBODY));
+        Files.writeString(dir.resolve("stranger.lock"), OtherProcess.foreignLock(NOBODY));
         Files.writeString(dir.resolve("torn.lock"), "{\"pid\":3");
         Files.writeString(dir.resolve("yarn.lock"), "# yarn lockfile v1\n");
         Files.createDirectory(dir.resolve("folder.lock"));
@@ -87,7 +87,7 @@ class ListTest extends LocksFixture {
     }
 
     @Test
-    void whatChangesHandsMeanwhileIsNotTakenForWrong() throws Exception {
+    void aLockThatChangesItsHolderMeanwhileIsNoError() throws Exception {
         Kernel.seatsHeldIn(dir); // skips where there is no /proc/locks
         try (Churn churn = new Churn((thread, i) -> locks.acquire(dir.resolve("session-" + thread + i % 7), PATIENT).close())) {
             Patience.await().until(() -> churn.turns() > 50 || !churn.goesOn());

@@ -178,7 +178,7 @@ class ListenerTest {
     @Test
     void aTakeoverFromTheDeadIsToldWithItsEvidence() throws Exception {
         long dead = OtherProcess.ended();
-        Files.writeString(dir.resolve("session.jsonl.lock"), OtherProcess.strangersLock(dead));
+        Files.writeString(dir.resolve("session.jsonl.lock"), OtherProcess.foreignLock(dead));
 
         locks.acquire(session()).close();
         await().until(() -> ear.heard.size() == 3);

@@ -160,7 +160,7 @@ class LossTest extends LocksFixture {
     }
 
     @Test
-    void aDirectoryOfOursThatWasAwayAndIsBackCostsWhatWasHeldAndNotWhatComesAfterIt() throws Exception {
+    void aDirectoryThatWasAwayCostsOnlyWhatWasHeldBefore() throws Exception {
         SessionLock lock = locks.acquire(session());
         Path inner = dir.resolve(".session-locks");
         Path aside = Files.move(inner, dir.resolve("aside"));
@@ -174,7 +174,7 @@ class LossTest extends LocksFixture {
     }
 
     @Test
-    void aFileThatAStrangerPutThereAfterARemovalIsNotDeletedAtClose() throws Exception {
+    void aForeignLockPutThereAfterARemovalIsNotDeletedAtClose() throws Exception {
         SessionLock lock = locks.acquire(session());
         Files.delete(lock.lockFile());
         Files.writeString(dir.resolve("session.jsonl.lock"), "the stranger's");

@@ -28,7 +28,7 @@ final class OtherProcess implements AutoCloseable {
     }
 
     /** {@return a lock of another program, in OpenClaw's format} */
-    static String strangersLock(long pid) {
+    static String foreignLock(long pid) {
         return "{\"pid\":" + pid + ",\"createdAt\":\"2026-02-09T06:32:23.123Z\"}";
     }
 

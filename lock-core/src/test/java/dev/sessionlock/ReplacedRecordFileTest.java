@@ -85,14 +85,14 @@ class ReplacedRecordFileTest {
     }
 
     private void replaceRecordFiles(Obstacle obstacle) throws Exception {
-        try (DirectoryStream<Path> claims = Files.newDirectoryStream(dir.resolve(".session-locks"), "claim-*")) {
-            for (Path claim : claims) {
-                Files.delete(claim);
+        try (DirectoryStream<Path> recordFiles = Files.newDirectoryStream(dir.resolve(".session-locks"), "claim-*")) {
+            for (Path recordFile : recordFiles) {
+                Files.delete(recordFile);
                 switch (obstacle) {
-                    case OTHER_FILE -> Files.writeString(claim, "something else");
-                    case LINK -> Files.createSymbolicLink(claim, elsewhere);
-                    case FIFO -> assertThat(new ProcessBuilder("mkfifo", claim.toString()).start().waitFor()).isZero();
-                    case DIRECTORY -> Files.createFile(Files.createDirectory(claim).resolve("something"));
+                    case OTHER_FILE -> Files.writeString(recordFile, "something else");
+                    case LINK -> Files.createSymbolicLink(recordFile, elsewhere);
+                    case FIFO -> assertThat(new ProcessBuilder("mkfifo", recordFile.toString()).start().waitFor()).isZero();
+                    case DIRECTORY -> Files.createFile(Files.createDirectory(recordFile).resolve("something"));
                 }
             }
         }

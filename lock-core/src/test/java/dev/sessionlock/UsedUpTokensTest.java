@@ -85,8 +85,8 @@ class UsedUpTokensTest extends LocksFixture {
     @Test
     void norByTheFloorOfTheTableAndWhatIsToBeDoneHelps() throws Exception {
         locks.acquire(session(), ONE_TRY).close();
-        Path board = dir.resolve(".session-locks/board");
-        try (RandomAccessFile file = new RandomAccessFile(board.toFile(), "rw")) {
+        Path table = dir.resolve(".session-locks/board");
+        try (RandomAccessFile file = new RandomAccessFile(table.toFile(), "rw")) {
             file.seek(56); // the floor of tokens
             file.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(Long.MAX_VALUE).array());
         }

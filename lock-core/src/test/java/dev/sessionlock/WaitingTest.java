@@ -32,7 +32,7 @@ class WaitingTest extends LocksFixture {
     // ---- one at a time ----
 
     @Test
-    void whileItIsHeldItsRecordLiesThereAndTheKernelHasItsByteAndAfterwardsNeither() throws Exception {
+    void recordAndByteExistExactlyWhileHeld() throws Exception {
         try (SessionLock lock = locks.acquire(session())) {
             assertThat(lock.isHeld()).isTrue();
             assertThat(lock.name()).isEqualTo("session.jsonl");
@@ -138,7 +138,7 @@ class WaitingTest extends LocksFixture {
     }
 
     @Test
-    void aTryDoesNotPassThoseWhoWait() throws Exception {
+    void aTryDoesNotOvertakeWaiters() throws Exception {
         Actor waiting = actor("waiter");
         Actor barging = actor("barger");
         int barged = 0;
@@ -195,7 +195,7 @@ class WaitingTest extends LocksFixture {
     }
 
     @Test
-    void aRecordThatWasRemovedByHandIsNotHandedOnButMadeAnew() throws Exception {
+    void aRemovedRecordIsCreatedAnewInsteadOfHandedOver() throws Exception {
         SessionLock first = locks.acquire(session());
         Future<SessionLock> waiter = actor("second").begin(() -> locks.acquire(session()));
         untilWaiting(1);

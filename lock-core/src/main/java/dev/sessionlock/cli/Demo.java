@@ -33,7 +33,7 @@ final class Demo implements AutoCloseable {
     private final Path directory;
     private final Path file;
     private final JobMark mark;
-    private final ParentDeathGuard guardian;
+    private final ParentDeathGuard guard;
     private final long start = System.nanoTime();
 
     private final List<DemoActor> cast = new ArrayList<>();
@@ -73,7 +73,7 @@ final class Demo implements AutoCloseable {
         this.directory = directory;
         this.file = directory.resolve("session.jsonl");
         this.mark = JobMark.random();
-        this.guardian = ParentDeathGuard.start(mark, true);
+        this.guard = ParentDeathGuard.start(mark, true);
     }
 
     /** {@return whether no line was lost, torn or doubled} */
@@ -373,6 +373,6 @@ final class Demo implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        guardian.dismiss();
+        guard.dismiss();
     }
 }

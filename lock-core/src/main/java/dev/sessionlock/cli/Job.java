@@ -32,7 +32,7 @@ final class Job {
     private final Condition over = mutex.newCondition();
 
     private @Nullable Process process;
-    private @Nullable ProcessTree kin;
+    private @Nullable ProcessTree processes;
     private @Nullable ProcessGroupProbe witness;
     /** The signal that came before the job was started; the job is then not started. */
     private @Nullable String early;
@@ -61,16 +61,16 @@ final class Job {
      * @throws IOException if it could not be started
      */
     int run(Consumer<String> notice) throws IOException, InterruptedException {
-        ParentDeathGuard guardian = ParentDeathGuard.start(mark, !mayLeaveOthers);
+        ParentDeathGuard guard = ParentDeathGuard.start(mark, !mayLeaveOthers);
         try {
             int notStarted = start();
             if (notStarted != 0) {
                 return notStarted;
             }
-            guardian.guard(process.pid());
+            guard.guard(process.pid());
             int exitCode = awaitJob();
             if (!mayLeaveOthers || isTold()) {
-                awaitKin(notice);
+                awaitProcesses(notice);
             }
             return exitCode;
         } catch (InterruptedException | RuntimeException | Error e) {
@@ -78,7 +78,7 @@ final class Job {
             throw e;
         } finally {
             markEnded();
-            guardian.dismiss();
+            guard.dismiss();
         }
     }
 
@@ -97,7 +97,7 @@ final class Job {
             mark.addTo(builder.environment());
             witness = first;
             process = builder.start();
-            kin = new ProcessTree(process, mark, !mayLeaveOthers);
+            processes = new ProcessTree(process, mark, !mayLeaveOthers);
             return 0;
         } finally {
             mutex.unlock();
@@ -118,17 +118,17 @@ final class Job {
         long pause = WATCH_MILLIS;
         while (!process.waitFor(pause, TimeUnit.MILLISECONDS)) {
             long before = System.nanoTime();
-            kin.watch();
+            processes.watch();
             pause = Math.max(WATCH_MILLIS, WATCH_SHARE * TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - before));
         }
         return process.exitValue();
     }
 
-    private void awaitKin(Consumer<String> notice) throws InterruptedException {
+    private void awaitProcesses(Consumer<String> notice) throws InterruptedException {
         long pause = LOOK_MILLIS;
         long waited = 0;
         boolean told = false;
-        for (List<ProcessHandle> left = kin.living(); !left.isEmpty(); left = kin.living()) {
+        for (List<ProcessHandle> left = processes.living(); !left.isEmpty(); left = processes.living()) {
             if (!told && waited >= WATCH_MILLIS) {
                 notice.accept(left.stream().map(Job::described).collect(Collectors.joining(", ")));
                 told = true;
@@ -140,8 +140,8 @@ final class Job {
     }
 
     private void killAll() {
-        for (int round = 0; round < KILL_ROUNDS && kin != null; round++) {
-            ProcessTree.signal("KILL", kin.living());
+        for (int round = 0; round < KILL_ROUNDS && processes != null; round++) {
+            ProcessTree.signal("KILL", processes.living());
         }
     }
 
@@ -177,7 +177,7 @@ final class Job {
             mutex.unlock();
         }
         boolean wholeGroup = witness.saw(arrived);
-        List<ProcessHandle> targets = kin.living();
+        List<ProcessHandle> targets = processes.living();
         if (wholeGroup) {
             long ours = ProcessTree.groupOf(ProcessHandle.current().pid());
             targets.removeIf(process -> ours < 0 || ProcessTree.groupOf(process.pid()) == ours);
@@ -191,9 +191,9 @@ final class Job {
         if (!tellToEnd()) {
             return;
         }
-        ProcessTree.signal("TERM", kin.living());
+        ProcessTree.signal("TERM", processes.living());
         while (!isOverWithin(deadline - System.nanoTime())) {
-            ProcessTree.signal("KILL", kin.living());
+            ProcessTree.signal("KILL", processes.living());
             deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS); // again: what was forked meanwhile was missed
         }
     }

@@ -26,9 +26,9 @@ record LockRow(
 
     /** First what needs a person, then what is held long or waited for long, the oldest first. */
     static final Comparator<LockRow> WORST_FIRST = Comparator
-            .comparing((LockRow sighting) -> !sighting.needsPerson())
-            .thenComparing(sighting -> !sighting.isLong() && !sighting.isLongWaitedFor())
-            .thenComparing(sighting -> sighting.ageOrZero(), Comparator.reverseOrder())
+            .comparing((LockRow row) -> !row.needsPerson())
+            .thenComparing(row -> !row.isLong() && !row.isLongWaitedFor())
+            .thenComparing(row -> row.ageOrZero(), Comparator.reverseOrder())
             .thenComparing(LockRow::session);
 
     State state() {

@@ -84,16 +84,16 @@ final class ParentDeathGuard {
             command.add("setsid"); // so that a signal to our process group spares it
         }
         command.addAll(List.of("sh", "-c", SCRIPT, "sessionlock-guardian"));
-        ParentDeathGuard guardian;
+        ParentDeathGuard guard;
         try {
-            guardian = new ParentDeathGuard(helper(command).start());
+            guard = new ParentDeathGuard(helper(command).start());
         } catch (IOException e) {
             return new ParentDeathGuard(null); // there is no shell: only the kernel's means is left
         }
         long session = daemonsToo ? -1 : ProcessTree.sessionOf(ProcessHandle.current().pid());
-        guardian.send(mark.line());
-        guardian.send(session < 0 ? "-" : Long.toString(session));
-        return guardian;
+        guard.send(mark.line());
+        guard.send(session < 0 ? "-" : Long.toString(session));
+        return guard;
     }
 
     /** A helper process: silent, and without the mark of a run within which we run, which would wait for it and kill it. */

@@ -48,26 +48,26 @@ final class Screen {
         List<String> lines = new ArrayList<>();
         lines.add(headline(snapshot, size.columns()));
         snapshot.unnamed().forEach(what -> lines.add(fit("!! " + encoding.shown(Printable.text(what)), size.columns())));
-        if (snapshot.sightings().isEmpty()) {
+        if (snapshot.rows().isEmpty()) {
             lines.add(fit("nothing is locked or waited for", size.columns()));
             return lines.subList(0, Math.min(lines.size(), Math.max(1, size.lines())));
         }
         int room = size.lines() - 1 - lines.size();
-        int shown = snapshot.sightings().size() <= room ? snapshot.sightings().size() : Math.max(0, room - 1);
-        List<LockRow> top = snapshot.sightings().subList(0, shown);
+        int shown = snapshot.rows().size() <= room ? snapshot.rows().size() : Math.max(0, room - 1);
+        List<LockRow> top = snapshot.rows().subList(0, shown);
         List<String[]> cells = new ArrayList<>();
-        for (LockRow sighting : top) {
-            cells.add(new String[] {sighting.age(), sighting.stateInWords(), encoding.shown(sighting.session()), encoding.shown(sighting.who()),
-                encoding.shown(sighting.purpose()),
-                sighting.waitingInWords()});
+        for (LockRow lockRow : top) {
+            cells.add(new String[] {lockRow.age(), lockRow.stateInWords(), encoding.shown(lockRow.session()), encoding.shown(lockRow.who()),
+                encoding.shown(lockRow.purpose()),
+                lockRow.waitingInWords()});
         }
         int[] widths = widths(cells, size.columns());
         lines.add(styled(HEAD, row("", HEADS, widths, size.columns())));
         for (int i = 0; i < shown; i++) {
             lines.add(row(top.get(i), cells.get(i), widths, size.columns()));
         }
-        if (shown < snapshot.sightings().size()) {
-            lines.add(fit("and " + (snapshot.sightings().size() - shown) + " more", size.columns()));
+        if (shown < snapshot.rows().size()) {
+            lines.add(fit("and " + (snapshot.rows().size() - shown) + " more", size.columns()));
         }
         return lines.subList(0, Math.min(lines.size(), Math.max(1, size.lines())));
     }
@@ -111,10 +111,10 @@ final class Screen {
         return widths;
     }
 
-    private String row(LockRow sighting, String[] cells, int[] widths, int columns) {
-        String mark = sighting.needsPerson() ? "!!" : sighting.isLong() || sighting.isLongWaitedFor() ? "!" : "";
+    private String row(LockRow lockRow, String[] cells, int[] widths, int columns) {
+        String mark = lockRow.needsPerson() ? "!!" : lockRow.isLong() || lockRow.isLongWaitedFor() ? "!" : "";
         String row = row(mark, cells, widths, columns);
-        String style = sighting.needsPerson() ? PERSON : sighting.isLong() || sighting.isLongWaitedFor() ? LONG : "";
+        String style = lockRow.needsPerson() ? PERSON : lockRow.isLong() || lockRow.isLongWaitedFor() ? LONG : "";
         return style.isEmpty() ? row : styled(style, row);
     }
 

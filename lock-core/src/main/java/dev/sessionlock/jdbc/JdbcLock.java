@@ -398,7 +398,7 @@ final class JdbcLock implements EngineLock {
     // ---- for a person who wants it free ----
 
     @Override
-    public Cleared clear(boolean takeStrangers) throws IOException {
+    public Cleared clear(boolean takeForeign) throws IOException {
         Row row = row();
         if (row == null || !row.isHeld()) {
             return new Cleared(ClearOutcome.NOTHING, "nobody has it any more");

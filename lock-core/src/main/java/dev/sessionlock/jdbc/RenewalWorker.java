@@ -91,12 +91,12 @@ final class RenewalWorker {
      * {@return the thread for this work} It belongs to the topmost thread group, since an application server may interrupt all threads of its own
      * group. It has the library's class loader, since a pool may use that to find its driver.
      */
-    static Thread daemon(Runnable chores) {
+    static Thread daemon(Runnable work) {
         ThreadGroup top = Thread.currentThread().getThreadGroup();
         while (top.getParent() != null) {
             top = top.getParent();
         }
-        Thread thread = new Thread(top, chores, "sessionlock-jdbc", 0, false);
+        Thread thread = new Thread(top, work, "sessionlock-jdbc", 0, false);
         thread.setContextClassLoader(RenewalWorker.class.getClassLoader());
         thread.setDaemon(true);
         return thread;

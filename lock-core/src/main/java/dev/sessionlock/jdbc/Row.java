@@ -38,14 +38,14 @@ record Row(
 
     static Row read(ResultSet row) throws SQLException {
         Instant now = row.getTimestamp("now").toInstant();
-        long handAge = row.getLong("hand_age_ms");
-        Duration hand = row.wasNull() ? null : Duration.ofMillis(handAge);
+        long ageMillis = row.getLong("hand_age_ms");
+        Duration waiterMarkAge = row.wasNull() ? null : Duration.ofMillis(ageMillis);
         return new Row(row.getString("name"), row.getLong("token"), row.getObject("holder", UUID.class), instant(row, "lease_until", now),
                 row.getObject("process", UUID.class), row.getLong("pid"), row.getString("host"), row.getString("boot"),
                 row.getString("pid_namespace"), row.getString("time_namespace"), row.getLong("start_ticks"), instant(row, "process_start", now),
                 row.getString("thread"), row.getString("purpose"), instant(row, "since", now), instant(row, "renewed_at", now),
                 lease(row.getLong("lease_ms")), row.getBoolean("takeover"), instant(row, "hold_until", now),
-                row.getBoolean("release_requested"), row.getObject("hand", UUID.class), hand, now);
+                row.getBoolean("release_requested"), row.getObject("hand", UUID.class), waiterMarkAge, now);
     }
 
     /** Limits a lease to what can be counted: somebody may have written anything there. */

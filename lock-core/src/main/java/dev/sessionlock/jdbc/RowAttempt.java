@@ -37,7 +37,7 @@ final class RowAttempt {
 
     // Guarded by the mutex of the renewal worker.
     /** From then on the server lets others in anyway, monotonic nanoseconds. */
-    private long until;
+    private long othersGetInAt;
     /** When to give it back, or to try that again, monotonic nanoseconds. */
     private long tryAt;
 
@@ -92,7 +92,7 @@ final class RowAttempt {
         switch (state) {
             case PREPARED -> state = AttemptState.OVER;
             case SENT, ANSWERED, HELD -> {
-                until = now + lastsNanos;
+                othersGetInAt = now + lastsNanos;
                 tryAt = now;
                 state = AttemptState.GIVEN_UP;
                 return true;
@@ -104,12 +104,12 @@ final class RowAttempt {
 
     /** {@return when something has to be done about it, monotonic nanoseconds} Only for an attempt that was given up. */
     long dueAt() {
-        return Math.min(until, tryAt);
+        return Math.min(othersGetInAt, tryAt);
     }
 
     /** {@return whether the server lets others in anyway by now} Only for an attempt that was given up. */
     boolean hasRunOut(long now) {
-        return now - until >= 0;
+        return now - othersGetInAt >= 0;
     }
 
     /** {@return whether to give it back now} Only for an attempt that was given up. */

@@ -164,9 +164,9 @@ public interface EngineLock {
      * Removes what an owner left behind whose death is proven, and nothing else. An expired lease proves nothing. Never waits, takes the lock for
      * nobody, draws no token.
      *
-     * @param takeStrangers whether another program's lock may be removed when its process is gone
+     * @param takeForeign whether another program's lock may be removed when its process is gone
      */
-    Cleared clear(boolean takeStrangers) throws IOException;
+    Cleared clear(boolean takeForeign) throws IOException;
 
     /** Asks the holder of a token to release the lock. Its next {@link #check} returns {@link HoldStatus#REQUESTED}. */
     void askForRelease(long token) throws IOException;

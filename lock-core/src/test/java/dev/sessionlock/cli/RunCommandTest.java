@@ -118,7 +118,7 @@ class RunCommandTest {
     }
 
     @Test
-    void sigtermGoesOnToJobAndWhatItStartedAndTheLockIsKeptUntilAllHaveEnded() throws Exception {
+    void sigtermReachesAllOfTheJobAndTheLockOutlastsIt() throws Exception {
         Path log = scratch.resolve("log");
         String grandchild = "trap \"sleep 1; echo grandchild-ended >> " + log + "; exit 0\" TERM; echo ready; while :; do sleep 0.05; done";
         try (ToolProcess tool = run("trap 'exit 3' TERM; sh -c '" + grandchild + "' & while :; do wait; done")) {

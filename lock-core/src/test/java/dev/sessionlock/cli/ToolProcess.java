@@ -21,7 +21,7 @@ final class ToolProcess implements AutoCloseable {
     static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private final Process process;
-    private final ProcessTree kin;
+    private final ProcessTree processes;
     private final Path out;
     private final Path err;
 
@@ -31,7 +31,7 @@ final class ToolProcess implements AutoCloseable {
         this.err = Files.createTempFile(directory, "tool", ".err");
         mark.addTo(builder.environment());
         this.process = builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
-        this.kin = new ProcessTree(process, mark, true);
+        this.processes = new ProcessTree(process, mark, true);
     }
 
     /** Starts the tool; its output goes to files in {@code scratch}. */
@@ -150,12 +150,12 @@ final class ToolProcess implements AutoCloseable {
 
     /** {@return the living processes among it and all that it started} */
     List<ProcessHandle> living() {
-        return kin.living();
+        return processes.living();
     }
 
     @Override
     public void close() {
-        for (List<ProcessHandle> left = kin.living(); !left.isEmpty(); left = kin.living()) {
+        for (List<ProcessHandle> left = processes.living(); !left.isEmpty(); left = processes.living()) {
             ProcessTree.signal("KILL", left);
             await().pollDelay(Duration.ofMillis(5)).until(() -> true);
         }

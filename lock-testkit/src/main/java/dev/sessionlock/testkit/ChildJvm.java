@@ -77,7 +77,7 @@ public final class ChildJvm implements AutoCloseable {
     private final StringBuilder output = new StringBuilder();
     private final Set<ProcessHandle> family = new HashSet<>();
     private boolean silent;
-    private @Nullable Process guardian;
+    private @Nullable Process guard;
 
     private volatile @Nullable ProcessHandle jvm;
 
@@ -423,8 +423,8 @@ public final class ChildJvm implements AutoCloseable {
     private void guard() {
         lock.lock();
         try {
-            if (guardian == null) {
-                guardian = new ProcessBuilder("/bin/sh", "-c", "read -r all_well || kill -KILL \"$0\"", Long.toString(pid()))
+            if (guard == null) {
+                guard = new ProcessBuilder("/bin/sh", "-c", "read -r all_well || kill -KILL \"$0\"", Long.toString(pid()))
                         .redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(ProcessBuilder.Redirect.DISCARD).start();
             }
         } catch (IOException e) {
@@ -437,13 +437,13 @@ public final class ChildJvm implements AutoCloseable {
     private void unguard() {
         lock.lock();
         try {
-            if (guardian != null) {
-                try (Writer word = new OutputStreamWriter(guardian.getOutputStream(), StandardCharsets.UTF_8)) {
+            if (guard != null) {
+                try (Writer word = new OutputStreamWriter(guard.getOutputStream(), StandardCharsets.UTF_8)) {
                     word.write("yes\n");
                 } catch (IOException e) {
                     // the shell has ended by itself after it killed the child: somebody closed our end of its pipe
                 }
-                guardian = null;
+                guard = null;
             }
         } finally {
             lock.unlock();

@@ -64,7 +64,7 @@ final class CrashCampaign {
     }
 
     private final CrashWorkshop workshop;
-    private final ScenarioRun subject;
+    private final ScenarioRun scenarioRun;
     private final Plan.Kind kind;
     private final Duration freeze;
     private final String title;
@@ -88,12 +88,12 @@ final class CrashCampaign {
      * @param more further details of the fault, in words
      * @param freeze for how long each process is frozen, if it is
      */
-    CrashCampaign(CrashWorkshop workshop, ScenarioRun subject, Plan.Kind kind, String more, Duration freeze) {
+    CrashCampaign(CrashWorkshop workshop, ScenarioRun scenarioRun, Plan.Kind kind, String more, Duration freeze) {
         this.workshop = workshop;
-        this.subject = subject;
+        this.scenarioRun = scenarioRun;
         this.kind = kind;
         this.freeze = freeze;
-        this.title = "CrashLab " + subject.name() + ", " + kind + more;
+        this.title = "CrashLab " + scenarioRun.name() + ", " + kind + more;
     }
 
     /** Goes through the runs, or only through the one that was asked for. */
@@ -129,7 +129,7 @@ final class CrashCampaign {
     private Path prepare() throws IOException {
         Path pristine = Files.createTempDirectory(workshop.home(), "given-");
         try {
-            subject.given.prepare(pristine);
+            scenarioRun.given.prepare(pristine);
         } catch (Exception e) {
             throw new AssertionError(title + ": the directory could not be prepared: " + e, e);
         }
@@ -141,21 +141,21 @@ final class CrashCampaign {
     /** Runs the scenario a few times without a fault, to learn what it does, and whether the lab can be trusted with it. */
     private void baseline(Path pristine, Function<List<Effect.Began>, List<Plan>> plans, ExecutorService runners)
             throws IOException, InterruptedException {
-        int times = subject.stepsMayVary ? 3 : 2;
+        int times = scenarioRun.stepsMayVary ? 3 : 2;
         workshop.expect(times);
-        accept(withoutStarving(() -> workshop.run(subject, pristine, Plan.NOTHING)));
+        accept(withoutStarving(() -> workshop.run(scenarioRun, pristine, Plan.NOTHING)));
         boolean train = plans.apply(baseline).size() >= RUNS_WORTH_AN_ARCHIVE;
         List<Future<CrashOutcome>> more = new ArrayList<>();
         for (int i = 1; i < times; i++) {
             boolean now = train && i == 1;
             more.add(runners.submit(() -> withoutStarving(
-                    () -> now ? workshop.train(subject, pristine) : workshop.run(subject, pristine, Plan.NOTHING))));
+                    () -> now ? workshop.train(scenarioRun, pristine) : workshop.run(scenarioRun, pristine, Plan.NOTHING))));
         }
         for (Future<CrashOutcome> one : more) {
             accept(get(one));
         }
-        if (kind == Plan.Kind.FREEZE && subject.meanwhile != null) {
-            acceptTheOther(withoutStarving(() -> workshop.runTheOther(subject, pristine)));
+        if (kind == Plan.Kind.FREEZE && scenarioRun.meanwhile != null) {
+            acceptTheOther(withoutStarving(() -> workshop.runTheOther(scenarioRun, pristine)));
         }
     }
 
@@ -165,13 +165,13 @@ final class CrashCampaign {
                 : outcome.end() == CrashOutcome.End.THREW ? "failed: " + outcome.thrown()
                 : outcome.differences().isEmpty() ? null : "went round java.nio.file: " + String.join("; ", outcome.differences());
         if (reason != null) {
-            throw new AssertionError(title + ": " + name(subject.other()) + ", run alone, " + reason + printed(outcome.output()));
+            throw new AssertionError(title + ": " + name(scenarioRun.other()) + ", run alone, " + reason + printed(outcome.output()));
         }
         CrashWorkshop.remove(outcome.directory().getParent());
     }
 
     private String hung(String dump) {
-        return "did not end within " + subject.timeout.toMillis() + " ms; its threads:\n" + dump;
+        return "did not end within " + scenarioRun.timeout.toMillis() + " ms; its threads:\n" + dump;
     }
 
     private static String printed(String output) {
@@ -205,7 +205,7 @@ final class CrashCampaign {
         }
         try {
             checked++;
-            subject.check.check(outcome.directory(), outcome.asRun("nothing"));
+            scenarioRun.check.check(outcome.directory(), outcome.asRun("nothing"));
         } catch (InterruptedException e) {
             throw e;
         } catch (Throwable e) {
@@ -227,17 +227,17 @@ final class CrashCampaign {
     }
 
     private static List<Effect.Began> steps(List<Effect.Began> operations) {
-        return operations.stream().filter(operation -> operation.act().isChange()).toList();
+        return operations.stream().filter(operation -> operation.type().isChange()).toList();
     }
 
     private void requireSame(CrashOutcome outcome) {
-        if (subject.stepsMayVary || baseline.isEmpty()) {
+        if (scenarioRun.stepsMayVary || baseline.isEmpty()) {
             return;
         }
         List<Effect.Began> first = steps(baseline);
         List<Effect.Began> second = outcome.steps();
         for (int i = 0; i < Math.max(first.size(), second.size()); i++) {
-            if (i >= first.size() || i >= second.size() || first.get(i).act() != second.get(i).act()) {
+            if (i >= first.size() || i >= second.size() || first.get(i).type() != second.get(i).type()) {
                 throw new AssertionError(title + ": two runs without a fault do not take the same steps. Step " + (i + 1) + " of one is "
                         + text(first, i) + ", of the other " + text(second, i)
                         + ". A step that is named by its number must be the same each "
@@ -282,8 +282,8 @@ final class CrashCampaign {
     }
 
     private CrashOutcome once(Path pristine, Plan plan) throws IOException, InterruptedException {
-        return withoutStarving(() -> kind == Plan.Kind.FREEZE ? workshop.runFrozen(subject, pristine, plan, freeze)
-                : workshop.run(subject, pristine, plan));
+        return withoutStarving(() -> kind == Plan.Kind.FREEZE ? workshop.runFrozen(scenarioRun, pristine, plan, freeze)
+                : workshop.run(scenarioRun, pristine, plan));
     }
 
     private interface Run {
@@ -343,16 +343,16 @@ final class CrashCampaign {
         boolean reached = outcome.befallen() != null || kind == Plan.Kind.POWER && step == expected.size() + 1;
         if (!reached) {
             notReached++;
-            return subject.stepsMayVary ? null : "the run ended after " + outcome.steps().size()
+            return scenarioRun.stepsMayVary ? null : "the run ended after " + outcome.steps().size()
                     + " steps and did not come to the one that was meant, although the runs "
                     + "before did. Let one thread write, and let no time decide; or accept it with stepsMayVary()";
         }
-        if (subject.stepsMayVary || kind == Plan.Kind.FAIL || outcome.befallen() == null) {
+        if (scenarioRun.stepsMayVary || kind == Plan.Kind.FAIL || outcome.befallen() == null) {
             return null;
         }
         // The operation itself is in the journal unless it never began.
         List<Effect.Began> done = outcome.steps();
-        if (step > expected.size() || done.size() < step || done.get(step - 1).act() == expected.get(step - 1).act()) {
+        if (step > expected.size() || done.size() < step || done.get(step - 1).type() == expected.get(step - 1).type()) {
             return null;
         }
         return "step " + step + " was \"" + done.get(step - 1).text() + "\" this time and \"" + expected.get(step - 1).text()
@@ -363,7 +363,7 @@ final class CrashCampaign {
     private @Nullable String wrongMeanwhile(CrashOutcome outcome, CrashOutcome.Meanwhile meanwhile) {
         Set<String> both = new HashSet<>(outcome.acknowledged());
         both.retainAll(meanwhile.acknowledged());
-        if (subject.meanwhile == null && !both.isEmpty()) {
+        if (scenarioRun.meanwhile == null && !both.isEmpty()) {
             throw new AssertionError(title + ": both processes acknowledged \"" + both.iterator().next() + "\", so no check can tell whose is "
                     + "missing. Have each write something of its own, by CrashLab.process(), or give the other one a scenario of its own with "
                     + "meanwhile(…), which may do the same on purpose");
@@ -438,7 +438,7 @@ final class CrashCampaign {
         String listing = CrashFinding.listing(directory); // before the check changes it
         try {
             checked++;
-            subject.check.check(directory, outcome.asRun(event));
+            scenarioRun.check.check(directory, outcome.asRun(event));
             return true;
         } catch (InterruptedException e) {
             throw e;

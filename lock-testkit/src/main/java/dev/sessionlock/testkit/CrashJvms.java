@@ -117,13 +117,13 @@ final class CrashJvms {
 
     // ---- JVMs ----
 
-    private static String key(CrashCampaign.ScenarioRun subject) {
-        return subject.scenario().getName() + " " + subject.jvmArgs();
+    private static String key(CrashCampaign.ScenarioRun scenarioRun) {
+        return scenarioRun.scenario().getName() + " " + scenarioRun.jvmArgs();
     }
 
     /** {@return whether a run of this scenario has been archived} */
-    boolean isTrained(CrashCampaign.ScenarioRun subject) {
-        return archives.containsKey(key(subject));
+    boolean isTrained(CrashCampaign.ScenarioRun scenarioRun) {
+        return archives.containsKey(key(scenarioRun));
     }
 
     /** {@return where the next run of this scenario leaves its archive} */
@@ -132,9 +132,9 @@ final class CrashJvms {
     }
 
     /** A run of this scenario has left its archive, or none. */
-    void trained(CrashCampaign.ScenarioRun subject, Path archive) throws IOException {
+    void trained(CrashCampaign.ScenarioRun scenarioRun, Path archive) throws IOException {
         if (Files.exists(archive) && Files.size(archive) > 0) {
-            archives.put(key(subject), archive);
+            archives.put(key(scenarioRun), archive);
         }
     }
 
@@ -143,11 +143,11 @@ final class CrashJvms {
      *
      * @param making where it leaves an archive when it ends; null if it uses the existing one
      */
-    ChildJvm start(CrashCampaign.ScenarioRun subject, @Nullable Path making) throws IOException, InterruptedException {
+    ChildJvm start(CrashCampaign.ScenarioRun scenarioRun, @Nullable Path making) throws IOException, InterruptedException {
         List<String> flags = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-XX:-UsePerfData",
                 "-Xshare:auto", "-Xlog:disable", "-Xbootclasspath/a:" + provider,
                 "-Djava.nio.file.spi.DefaultFileSystemProvider=" + LabFileSystemProvider.class.getName()));
-        Path archive = archives.get(key(subject));
+        Path archive = archives.get(key(scenarioRun));
         if (making != null) {
             Files.deleteIfExists(making); // its name was reserved, and the JVM does not overwrite a file
             flags.add("-XX:ArchiveClassesAtExit=" + making);
@@ -157,7 +157,7 @@ final class CrashJvms {
         if (CrashJvms.class.desiredAssertionStatus()) {
             flags.add("-ea");
         }
-        flags.addAll(subject.jvmArgs());
-        return ChildJvm.of(CrashChild.class).name(subject.name()).jvmArgs(flags.toArray(new String[0])).classPath(classPath).start();
+        flags.addAll(scenarioRun.jvmArgs());
+        return ChildJvm.of(CrashChild.class).name(scenarioRun.name()).jvmArgs(flags.toArray(new String[0])).classPath(classPath).start();
     }
 }

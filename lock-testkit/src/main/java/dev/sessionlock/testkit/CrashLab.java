@@ -279,7 +279,7 @@ public final class CrashLab implements AutoCloseable {
                 Set<Integer> parts = new LinkedHashSet<>();
                 for (String part : List.of(Plan.ONE_BYTE, Plan.HALF, Plan.ALL_BUT_ONE)) {
                     int length = Plan.part(part, step.operation.length());
-                    if (step.operation.act() == OperationType.WRITE && length > 0 && parts.add(length)) {
+                    if (step.operation.type() == OperationType.WRITE && length > 0 && parts.add(length)) {
                         plans.add(new Plan(Plan.Kind.KILL, step.number, part));
                     }
                 }
@@ -317,7 +317,7 @@ public final class CrashLab implements AutoCloseable {
 
     private static List<String> manners(CrashFault fault, Effect.Began operation) {
         List<String> manners = new ArrayList<>(List.of(Plan.ONCE));
-        if (operation.act() == OperationType.WRITE && Plan.part(Plan.HALF, operation.length()) > 0) {
+        if (operation.type() == OperationType.WRITE && Plan.part(Plan.HALF, operation.length()) > 0) {
             manners.add(Plan.HALF);
         }
         if (fault == CrashFault.ENOSPC) {
@@ -429,11 +429,11 @@ public final class CrashLab implements AutoCloseable {
     /** One of the operations that a kind of fault counts. */
     private record LabStep(int number, Effect.Began operation) {
         static List<LabStep> changes(List<Effect.Began> operations) {
-            return numbered(operations.stream().filter(operation -> operation.act().isChange()).toList());
+            return numbered(operations.stream().filter(operation -> operation.type().isChange()).toList());
         }
 
         static List<LabStep> fallible(List<Effect.Began> operations, Errno errno) {
-            return numbered(operations.stream().filter(operation -> operation.act().mayFailWith(errno)).toList());
+            return numbered(operations.stream().filter(operation -> operation.type().mayFailWith(errno)).toList());
         }
 
         private static List<LabStep> numbered(List<Effect.Began> operations) {
@@ -448,9 +448,9 @@ public final class CrashLab implements AutoCloseable {
             throw new IllegalStateException("the lab lacks a " + (scenario == null ? "scenario: lab.scenario(Append.class)"
                     : "check: lab.check(dir -> …)"));
         }
-        CrashCampaign.ScenarioRun subject = new CrashCampaign.ScenarioRun(scenario, meanwhile, given, check, timeout, stepsMayVary, lockSteps,
+        CrashCampaign.ScenarioRun scenarioRun = new CrashCampaign.ScenarioRun(scenario, meanwhile, given, check, timeout, stepsMayVary, lockSteps,
                 List.copyOf(jvmArgs));
-        return new CrashCampaign(workshop, subject, kind, more, freeze).run(only, plans::of);
+        return new CrashCampaign(workshop, scenarioRun, kind, more, freeze).run(only, plans::of);
     }
 
     /** Ends what still runs, and removes the lab's directories, except those that a failure has named. */

@@ -78,7 +78,7 @@ record CrashOutcome(Plan plan, Path directory, Disk disk, List<Effect.Began> ope
     }
 
     List<Effect.Began> steps() {
-        return operations.stream().filter(operation -> operation.act().isChange()).toList();
+        return operations.stream().filter(operation -> operation.type().isChange()).toList();
     }
 
     /** {@return how it went, for the check} */

@@ -194,14 +194,14 @@ public final class InMemoryLocks implements AutoCloseable {
      * @throws IllegalStateException if somebody holds the lock
      * @throws LockException if nothing of that name can be locked
      */
-    public @NotNull ForeignLock stranger(@NotNull Path target) throws LockException {
+    public @NotNull ForeignLock foreignLock(@NotNull Path target) throws LockException {
         return new ForeignLock(target);
     }
 
     /** Another program's lock. */
     public final class ForeignLock implements AutoCloseable {
         private final MemoryMachine.Slot slot;
-        private final MemoryMachine.StrangersLock its;
+        private final MemoryMachine.ForeignOwner its;
 
         private ForeignLock(Path target) throws LockException {
             Path path = MemoryProcess.path(process.idOf(target, false));
@@ -209,11 +209,11 @@ public final class InMemoryLocks implements AutoCloseable {
             machine.mutex.lock();
             try {
                 slot = machine.slot(path);
-                if (slot.holder != null || slot.stranger != null) {
+                if (slot.holder != null || slot.foreign != null) {
                     throw new IllegalStateException("the lock of " + target + " is held, so no other program can take it");
                 }
-                its = new MemoryMachine.StrangersLock(machine.newPid(), machine.clock.wallMillis());
-                slot.stranger = its;
+                its = new MemoryMachine.ForeignOwner(machine.newPid(), machine.clock.wallMillis());
+                slot.foreign = its;
             } finally {
                 machine.mutex.unlock();
             }
@@ -232,7 +232,7 @@ public final class InMemoryLocks implements AutoCloseable {
         /** Removes its lock, as the program does when it has finished. */
         @Override
         public void close() {
-            change(() -> slot.stranger = slot.stranger == its ? null : slot.stranger);
+            change(() -> slot.foreign = slot.foreign == its ? null : slot.foreign);
         }
 
         private void change(Runnable what) {

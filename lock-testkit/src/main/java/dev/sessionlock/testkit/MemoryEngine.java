@@ -12,7 +12,7 @@ import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import dev.sessionlock.testkit.MemoryMachine.Slot;
-import dev.sessionlock.testkit.MemoryMachine.StrangersLock;
+import dev.sessionlock.testkit.MemoryMachine.ForeignOwner;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -87,21 +87,21 @@ final class MemoryEngine implements EngineLock {
 
     /** {@return a {@link Busy} if the lock is taken; otherwise why the former holder does not count any more, null if there was none} */
     private @Nullable Object judge(Slot slot, Terms terms) {
-        StrangersLock stranger = slot.stranger;
+        ForeignOwner foreign = slot.foreign;
         MemoryHold holder = slot.holder;
         long now = machine.clock.nanos();
-        if (stranger != null) {
-            boolean gone = stranger.dead && terms.takeForeign();
-            return gone ? "another program's lock: " + vitality(stranger)
-                    : new Busy(Busy.NOTHING, now + LOOK_AGAIN_NANOS, "another program's lock: " + vitality(stranger));
+        if (foreign != null) {
+            boolean gone = foreign.dead && terms.takeForeign();
+            return gone ? "another program's lock: " + liveness(foreign)
+                    : new Busy(Busy.NOTHING, now + LOOK_AGAIN_NANOS, "another program's lock: " + liveness(foreign));
         } else if (holder == null) {
             return null;
         } else if (holder.process.isDead()) {
             return "pid " + holder.process.pid + " does not exist";
-        } else if (now >= holder.until) {
+        } else if (now >= holder.expiry) {
             return "its holder is frozen past its lease";
         }
-        return new Busy(0, holder.until == Hold.NEVER ? Long.MAX_VALUE : holder.until, "another process holds it");
+        return new Busy(0, holder.expiry == Hold.NEVER ? Long.MAX_VALUE : holder.expiry, "another process holds it");
     }
 
     /** {@return null if there is no token left} */
@@ -109,8 +109,8 @@ final class MemoryEngine implements EngineLock {
         if (slot.lastToken == Long.MAX_VALUE) {
             return null;
         }
-        slot.stranger = null;
-        slot.hands.remove(process);
+        slot.foreign = null;
+        slot.waiterMarks.remove(process);
         slot.holder = new MemoryHold(process, terms, drawToken(slot), process.clock().nanos(), process.clock().wallMillis(), reclaimed);
         return slot.holder;
     }
@@ -182,17 +182,17 @@ final class MemoryEngine implements EngineLock {
     // ---- clearing ----
 
     @Override
-    public Cleared clear(boolean takeStrangers) {
+    public Cleared clear(boolean takeForeign) {
         return at(slot -> {
-            boolean deadStranger = slot.stranger != null && slot.stranger.dead && takeStrangers;
+            boolean deadForeign = slot.foreign != null && slot.foreign.dead && takeForeign;
             boolean deadHolder = slot.holder != null && slot.holder.process.isDead();
-            if (slot.stranger == null && slot.holder == null) {
+            if (slot.foreign == null && slot.holder == null) {
                 return new Cleared(ClearOutcome.NOTHING, "nothing lies there any more");
-            } else if (!deadStranger && !deadHolder) {
+            } else if (!deadForeign && !deadHolder) {
                 return new Cleared(ClearOutcome.KEPT, "its owner is not dead");
             }
-            String why = deadStranger ? vitality(slot.stranger) : vitality(slot.holder.process);
-            slot.stranger = deadStranger ? null : slot.stranger;
+            String why = deadForeign ? liveness(slot.foreign) : liveness(slot.holder.process);
+            slot.foreign = deadForeign ? null : slot.foreign;
             slot.holder = deadHolder ? null : slot.holder;
             machine.changed.signalAll();
             return new Cleared(ClearOutcome.REMOVED, why);
@@ -214,14 +214,14 @@ final class MemoryEngine implements EngineLock {
     @Override
     public void setWaiterMark(boolean waits) {
         if (waits) {
-            at(slot -> slot.hands.put(process, System.nanoTime()));
+            at(slot -> slot.waiterMarks.put(process, System.nanoTime()));
         }
     }
 
     @Override
     public boolean othersWait(Hold hold, long nanos) {
         long now = System.nanoTime();
-        return at(slot -> slot.hands.entrySet().stream().anyMatch(hand -> hand.getKey() != process && now - hand.getValue() < nanos));
+        return at(slot -> slot.waiterMarks.entrySet().stream().anyMatch(mark -> mark.getKey() != process && now - mark.getValue() < nanos));
     }
 
     /** Only waits: the woken thread then takes the lock itself. */
@@ -257,25 +257,25 @@ final class MemoryEngine implements EngineLock {
 
     @Override
     public LockReport inspect() {
-        return at(slot -> slot.stranger != null ? foreign(slot.stranger) : slot.holder != null ? ours(slot.holder)
+        return at(slot -> slot.foreign != null ? foreign(slot.foreign) : slot.holder != null ? ours(slot.holder)
                 : new LockReport(name(), null, State.FREE, null, List.of(), ""));
     }
 
-    private LockReport foreign(StrangersLock stranger) {
-        LockOwner owner = new LockOwner(stranger.pid, null, null, Instant.ofEpochMilli(stranger.sinceMillis), null, null, null, null);
-        List<String> evidence = List.of("another program's lock", vitality(stranger) + (stranger.dead ? ": dead" : ": alive"),
-                age(stranger.sinceMillis));
-        Facts facts = new Facts(stranger.dead ? ProcessState.DEAD : ProcessState.ALIVE, false, owner.since());
-        return new LockReport(name(), null, State.FOREIGN, owner, evidence, stranger.dead
-                ? "nothing: the next acquisition replaces it" : "ask the program that made it (pid " + stranger.pid + ")", facts);
+    private LockReport foreign(ForeignOwner foreign) {
+        LockOwner owner = new LockOwner(foreign.pid, null, null, Instant.ofEpochMilli(foreign.sinceMillis), null, null, null, null);
+        List<String> evidence = List.of("another program's lock", liveness(foreign) + (foreign.dead ? ": dead" : ": alive"),
+                age(foreign.sinceMillis));
+        Facts facts = new Facts(foreign.dead ? ProcessState.DEAD : ProcessState.ALIVE, false, owner.since());
+        return new LockReport(name(), null, State.FOREIGN, owner, evidence, foreign.dead
+                ? "nothing: the next acquisition replaces it" : "ask the program that made it (pid " + foreign.pid + ")", facts);
     }
 
     private LockReport ours(MemoryHold holder) {
         Terms terms = holder.terms();
-        long left = holder.until - machine.clock.nanos();
+        long left = holder.expiry - machine.clock.nanos();
         boolean dead = holder.process.isDead();
         State state = dead ? State.STALE : left <= 0 ? State.EXPIRED : State.HELD;
-        List<String> evidence = new ArrayList<>(List.of(vitality(holder.process) + (dead ? ": dead" : ": alive")));
+        List<String> evidence = new ArrayList<>(List.of(liveness(holder.process) + (dead ? ": dead" : ": alive")));
         if (!dead) {
             evidence.add(lease(holder, left));
         }
@@ -308,13 +308,13 @@ final class MemoryEngine implements EngineLock {
                 : "; it ends at the latest at " + TIME.format(Instant.ofEpochMilli(holder.holdUntilMillis)) + " UTC (maxHold)";
     }
 
-    private static String vitality(MemoryProcess process) {
+    private static String liveness(MemoryProcess process) {
         return "pid " + process.pid + (process.isDead() ? " does not exist"
                 : process.isFrozen() ? " is stopped (frozen by the test)" : " runs");
     }
 
-    private static String vitality(StrangersLock stranger) {
-        return "pid " + stranger.pid + (stranger.dead ? " does not exist" : " runs");
+    private static String liveness(ForeignOwner foreign) {
+        return "pid " + foreign.pid + (foreign.dead ? " does not exist" : " runs");
     }
 
     private String age(long sinceMillis) {

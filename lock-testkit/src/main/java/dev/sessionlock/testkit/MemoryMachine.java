@@ -27,20 +27,20 @@ final class MemoryMachine {
     static final class Slot {
         /** Also a holder that is dead or whose lease is over, until the next one comes in. */
         @Nullable MemoryHold holder;
-        @Nullable StrangersLock stranger;
+        @Nullable ForeignOwner foreign;
         long lastToken;
         final Set<Long> releaseRequests = new HashSet<>();
         /** When each process last said that it waits, by the machine's real clock: others give up the CPU for it. */
-        final Map<MemoryProcess, Long> hands = new HashMap<>();
+        final Map<MemoryProcess, Long> waiterMarks = new HashMap<>();
     }
 
     /** Another program's lock. */
-    static final class StrangersLock {
+    static final class ForeignOwner {
         final long pid;
         final long sinceMillis;
         boolean dead;
 
-        StrangersLock(long pid, long sinceMillis) {
+        ForeignOwner(long pid, long sinceMillis) {
             this.pid = pid;
             this.sinceMillis = sinceMillis;
         }

@@ -101,7 +101,7 @@ class JdbcFaultsTest {
 
     @ParameterizedTest
     @EnumSource
-    void handOverThatGoesWrongLeavesTheLockToOneOfThoseWhoWait(Fault fault) throws Exception {
+    void failedHandOverLeavesTheLockToAWaiter(Fault fault) throws Exception {
         SessionLock first = locks.acquire("a", LONG);
         CompletableFuture<SessionLock> next = new CompletableFuture<>();
         Thread waiter = new Thread(() -> {

@@ -164,7 +164,7 @@ class JdbcFenceTest {
     }
 
     @Test
-    void transactionThatBeganBeforeTheLockAndIsTooStrictToSeeItIsRefusedWithTheReason() throws Exception {
+    void strictTransactionFromBeforeTheLockIsRefusedWithTheReason() throws Exception {
         try (Connection connection = transaction(); Statement first = connection.createStatement()) {
             connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
             first.execute("SELECT 1 FROM " + schema + ".message");

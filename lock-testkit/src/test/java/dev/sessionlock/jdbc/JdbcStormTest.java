@@ -47,7 +47,7 @@ class JdbcStormTest {
     // ---- the storm ----
 
     @Test
-    void serverThatIsKilledAndRestartedUnderLoadLeavesOneHolderAtMostAndTokensThatGrow(@TempDir Path dir) throws Exception {
+    void restartedServerLeavesOneHolderAtMostAndTokensThatGrow(@TempDir Path dir) throws Exception {
         try (Server server = new Server(dir, "on")) {
             storm(server.url(), List.of(server.url(), server.url()), random -> {
                 Thread.sleep(1_000 + random.nextInt(2_500));

@@ -39,8 +39,8 @@ class JdbcThrowablesTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final Terms TERMS = new Terms(LockOptions.MAX_LEASE.toNanos(), true, -1, "test", null, true);
     private static final LockOptions OPTIONS = LockOptions.defaults().withLease(LockOptions.MAX_LEASE).withTimeout(PATIENCE);
-    private static final Predicate<Thread> OURS = thread -> thread == Thread.currentThread() && !isChores(thread);
-    private static final Predicate<Thread> CHORES = JdbcThrowablesTest::isChores;
+    private static final Predicate<Thread> OURS = thread -> thread == Thread.currentThread() && !isWorker(thread);
+    private static final Predicate<Thread> WORKER = JdbcThrowablesTest::isWorker;
     /** The pid of no process. */
     private static final int DEAD = 4_194_303;
     /** More than any operation makes. */
@@ -49,13 +49,13 @@ class JdbcThrowablesTest {
     private final String schema = PostgresServer.newSchema();
     private final AtomicLong ahead = new AtomicLong();
     private final List<String> names = new ArrayList<>();
-    private int bells;
+    private int kernelWaits;
     private HikariDataSource pool;
     private ThrowingSource source;
     private LockEngine engine;
     private LockEngine others;
 
-    private static boolean isChores(Thread thread) {
+    private static boolean isWorker(Thread thread) {
         return thread.getName().equals("sessionlock-jdbc");
     }
 
@@ -127,7 +127,7 @@ class JdbcThrowablesTest {
         if (!lock.tidy()) {
             ahead.addAndGet(2 * TERMS.leaseNanos());
             await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> {
-                wakeChores();
+                wakeWorker();
                 return lock.tidy();
             });
         }
@@ -222,7 +222,7 @@ class JdbcThrowablesTest {
                 await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> (again[0] = lock.take(TERMS)) instanceof Hold);
                 Hold hold = (Hold) again[0];
                 lock.tidy();
-                wakeChores();
+                wakeWorker();
                 lock.lookAfresh(); // tidying concerns what the first try has left, not this
                 assertThat(lock.check(hold, true)).isEqualTo(EngineLock.HoldStatus.INTACT);
                 release(lock, hold);
@@ -234,7 +234,7 @@ class JdbcThrowablesTest {
 
         @ParameterizedTest
         @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
-        void raisedHandThatFailsHarmsNobody(When when, Supplier<Throwable> what) throws Throwable {
+        void waiterMarkThatFailsHarmsNobody(When when, Supplier<Throwable> what) throws Throwable {
             forEachCall((k, name) -> {
                 EngineLock theirs = lock(others, name);
                 Hold hold = take(theirs);
@@ -281,7 +281,7 @@ class JdbcThrowablesTest {
                 EngineLock lock = lock(engine, name);
                 Hold hold = take(lock);
                 ahead.addAndGet(TERMS.leaseNanos() / 3);
-                source.arm(k, when, what, CHORES);
+                source.arm(k, when, what, WORKER);
                 String thrown = awaitOrRenewed(lock, hold);
                 long before = hold.renewedAt();
                 ahead.addAndGet(TERMS.leaseNanos() / 3);
@@ -327,13 +327,13 @@ class JdbcThrowablesTest {
                 Hold hold = take(lock);
                 lock(others, name).askForRelease(hold.token());
                 ahead.addAndGet(TimeUnit.SECONDS.toNanos(2));
-                source.arm(k, when, what, CHORES);
-                wakeChores();
+                source.arm(k, when, what, WORKER);
+                wakeWorker();
                 await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> source.hasThrown()
                         || lock.check(hold, false) == EngineLock.HoldStatus.REQUESTED && source.lent() == 0);
                 String thrown = source.disarm();
                 ahead.addAndGet(TimeUnit.SECONDS.toNanos(2));
-                wakeChores();
+                wakeWorker();
                 await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> lock.check(hold, false) == EngineLock.HoldStatus.REQUESTED);
                 release(lock, hold);
                 tidy(lock);
@@ -365,12 +365,12 @@ class JdbcThrowablesTest {
             forEachCall((k, name) -> {
                 EngineLock lock = lock(engine, name);
                 Hold hold = take(lock);
-                source.arm(k, when, what, CHORES);
+                source.arm(k, when, what, WORKER);
                 lock.releaseSoon(hold);
                 await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> source.hasThrown() || lock.tidy() && source.lent() == 0);
                 String thrown = source.disarm();
                 ahead.addAndGet(TimeUnit.SECONDS.toNanos(2));
-                wakeChores();
+                wakeWorker();
                 tidy(lock);
                 isFree(name, thrown);
                 return thrown;
@@ -398,9 +398,9 @@ class JdbcThrowablesTest {
     }
 
     /** Makes the thread read the clock, which was moved by hand. */
-    private void wakeChores() throws Exception {
-        EngineLock bell = lock(engine, "bell-" + bells++);
-        bell.releaseSoon(take(bell));
+    private void wakeWorker() throws Exception {
+        EngineLock kernelWaitLock = lock(engine, "bell-" + kernelWaits++);
+        kernelWaitLock.releaseSoon(take(kernelWaitLock));
     }
 
     /** A stack overflow happens anywhere: also within our own code, and within the locks that it takes. */

@@ -69,8 +69,8 @@ class RenewalWorkerTest {
         private final AtomicInteger started = new AtomicInteger();
         private volatile boolean isDying;
 
-        private Thread scarce(Runnable chores) {
-            return new Thread(isDying ? () -> { } : chores, "sessionlock-jdbc") {
+        private Thread scarce(Runnable work) {
+            return new Thread(isDying ? () -> { } : work, "sessionlock-jdbc") {
                 @Override
                 public void start() {
                     if (refusals.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
@@ -84,7 +84,7 @@ class RenewalWorkerTest {
         }
 
         @Test
-        void acquisitionFailsInWordsAndLeavesNothingAndTheNextOneTriesAgain() throws Exception {
+        void acquisitionFailsInWordsAndTheNextOneTriesAgain() throws Exception {
             refusals.set(3);
             try (SessionLocks locks = SessionLocks.over(engine(Clock.SYSTEM, this::scarce))) {
                 for (int i = 0; i < 3; i++) {
@@ -173,10 +173,10 @@ class RenewalWorkerTest {
 
         @Test
         void interruptOfAllThreadsOfTheUsersGroupIsNotMeantForIt() throws Exception {
-            AtomicReference<Thread> chores = new AtomicReference<>();
+            AtomicReference<Thread> work = new AtomicReference<>();
             LockEngine engine = engine(Clock.SYSTEM, task -> {
-                chores.set(RenewalWorker.daemon(task));
-                return chores.get();
+                work.set(RenewalWorker.daemon(task));
+                return work.get();
             });
             ThreadGroup group = new ThreadGroup("user");
             EngineLock lock = lock(engine, "a");
@@ -189,7 +189,7 @@ class RenewalWorkerTest {
             });
             user.start();
             user.join(PATIENCE.toMillis());
-            assertThat(group.parentOf(chores.get().getThreadGroup())).isFalse();
+            assertThat(group.parentOf(work.get().getThreadGroup())).isFalse();
         }
     }
 

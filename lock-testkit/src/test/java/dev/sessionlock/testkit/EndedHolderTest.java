@@ -32,7 +32,7 @@ class EndedHolderTest {
     }
 
     @Test
-    void endOfTheJvmRemovesTheRecordAndKeepsTheKernelBytesUntilTheProcessIsGone() throws Exception {
+    void endOfTheJvmRemovesTheRecordAndKeepsTheBytesToTheEnd() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet ending = Puppet.start(); Puppet other = Puppet.start()) {
             ending.acquire("a", file);

@@ -111,7 +111,7 @@ class FreezeTest {
     }
 
     @CrashTest
-    void whereNobodyMayPassTheOtherWaitsUntilItIsWoken(CrashLab lab) throws Exception {
+    void withoutTakeoverTheOtherWaitsUntilItIsWoken(CrashLab lab) throws Exception {
         assertThat(of(lab, AppendNobodyPasses.class).only("freeze:2:before").freezeAtEveryStep(FREEZE).runs()).isEqualTo(3);
     }
 

@@ -84,7 +84,7 @@ class LingeringHolderTest {
     }
 
     @Test
-    void frozenProcessIsPassedOverAndDoesNotTakeAgainWhatItHadWarm() throws Exception {
+    void frozenProcessDoesNotReuseWhatOthersTookOver() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet frozen = Puppet.start(); Puppet successor = Puppet.start()) {
             frozen.acquire("a", file, WARM, "lease=2500");

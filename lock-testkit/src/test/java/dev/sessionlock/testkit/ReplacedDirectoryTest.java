@@ -61,7 +61,7 @@ class ReplacedDirectoryTest {
     }
 
     @Test
-    void holderWhoseDirectoryIsRemovedAndMadeAgainFindsItsHandleLostAndHarmsNothingInTheNewOne() throws Exception {
+    void holderOfARecreatedDirectoryLosesItsHandleAndHarmsNothing() throws Exception {
         try (Puppet old = Puppet.start(); Puppet fresh = Puppet.start()) {
             for (int i = 0; i < 3; i++) {
                 old.acquire("a" + i, file, "grace=200");
@@ -111,7 +111,7 @@ class ReplacedDirectoryTest {
     }
 
     @Test
-    void boardThatIsRemovedWhileALockIsHeldLetsNobodyIn() throws Exception {
+    void removedTableLetsNobodyInBesideAHolder() throws Exception {
         removedUnderAHolder(() -> Files.delete(dir.resolve(".session-locks/board")));
     }
 
@@ -127,7 +127,7 @@ class ReplacedDirectoryTest {
     }
 
     @Test
-    void whatLiesInTheSessionLocksDirectoryAndIsRemovedWhileManyLocksAreHeldLetsNobodyIn() throws Exception {
+    void removedFolderContentLetsNobodyInBesideManyHolders() throws Exception {
         removedUnderAHolder(40, () -> {
             try (var all = Files.newDirectoryStream(dir.resolve(".session-locks"))) {
                 for (Path each : all) {

@@ -18,7 +18,7 @@ class RevokedHolderTest {
     Path dir;
 
     @Test
-    void removalByHandRevokesTheHolderAndNobodyGetsInBeforeItsGraceIsOver() throws Exception {
+    void removalByHandRevokesTheHolderAfterItsGrace() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
             Puppet.Held before = holder.acquire("a", file, "grace=60000");
@@ -76,7 +76,7 @@ class RevokedHolderTest {
     }
 
     @Test
-    void recordThatAHandEditsOrTruncatesLetsNobodyIn() throws Exception {
+    void editedOrTruncatedRecordLetsNobodyIn() throws Exception {
         Path file = dir.resolve("session.jsonl");
         Path record = dir.resolve("session.jsonl.lock");
         try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
@@ -93,20 +93,20 @@ class RevokedHolderTest {
     }
 
     @Test
-    void strangersRecordInPlaceOfTheRemovedOneIsLeftToTheStranger() throws Exception {
+    void foreignLockInPlaceOfTheRemovedRecordIsLeftAlone() throws Exception {
         Path file = dir.resolve("session.jsonl");
         Path record = dir.resolve("session.jsonl.lock");
-        String stranger = "{\"pid\":" + ProcessHandle.current().pid() + ",\"createdAt\":\"2026-11-24T14:19:03.000Z\"}";
+        String foreign = "{\"pid\":" + ProcessHandle.current().pid() + ",\"createdAt\":\"2026-11-24T14:19:03.000Z\"}";
         try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
             holder.acquire("a", file, "grace=100");
             Files.delete(record);
-            Files.writeString(record, stranger);
+            Files.writeString(record, foreign);
             assertThat(holder.awaitLost("a").detail(0)).isEqualTo("REMOVED_BY_HAND");
             holder.close("a");
-            assertThat(record).hasContent(stranger);
+            assertThat(record).hasContent(foreign);
             Puppet.Reply reply = other.ask("acquire", "b", file, "timeout=500");
             assertThat(reply.text()).contains("LockTimeoutException").contains("pid=" + ProcessHandle.current().pid());
-            assertThat(record).hasContent(stranger);
+            assertThat(record).hasContent(foreign);
             Files.delete(record);
             assertThat(other.tryAcquire("b", file)).isTrue();
         }

@@ -334,17 +334,17 @@ class TrapsTest {
     // ---- 13: a spare record file is told from litter only if its process' byte is taken before the file exists ----
 
     @Test
-    void claimsOfTheKilledAreSweptAndThoseOfTheLivingAreNot() throws Exception {
+    void recordFilesOfTheKilledAreSweptAndThoseOfTheLivingAreNot() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet living = Puppet.start(); Puppet victim = Puppet.start()) {
             living.acquire("a", file);
-            List<Path> ofTheLiving = claims();
+            List<Path> ofTheLiving = recordFiles();
             assertThat(ofTheLiving).isNotEmpty();
             Path left = dir.resolve("victim.jsonl");
             victim.acquire("v", left);
             victim.acquire("spare", dir.resolve("spare.jsonl"));
             victim.close("spare");
-            List<Path> ofTheVictim = claims();
+            List<Path> ofTheVictim = recordFiles();
             ofTheVictim.removeAll(ofTheLiving);
             assertThat(ofTheVictim).hasSizeGreaterThan(1);
             victim.jvm().kill();
@@ -352,24 +352,24 @@ class TrapsTest {
             try (Puppet sweeper = Puppet.start()) { // its keeper sweeps at once when it starts
                 sweeper.acquire("s", dir.resolve("sweeper.jsonl"));
                 await("of the claims of the killed one, that in the place of its lock is left: it tells whose file that is").atMost(Puppet.PATIENCE)
-                        .until(() -> claims().stream().filter(ofTheVictim::contains).count() == 1);
-                assertThat(claims()).containsAll(ofTheLiving);
+                        .until(() -> recordFiles().stream().filter(ofTheVictim::contains).count() == 1);
+                assertThat(recordFiles()).containsAll(ofTheLiving);
                 assertThat(living.verify("a")).isEqualTo("held");
                 sweeper.acquire("v", left); // removes it
             }
             try (Puppet sweeper = Puppet.start()) {
                 sweeper.acquire("s", dir.resolve("sweeper.jsonl"));
                 await("all claims of the killed one are swept").atMost(Puppet.PATIENCE)
-                        .until(() -> claims().stream().noneMatch(ofTheVictim::contains));
+                        .until(() -> recordFiles().stream().noneMatch(ofTheVictim::contains));
             }
         }
     }
 
-    private List<Path> claims() throws IOException {
-        List<Path> claims = new ArrayList<>();
+    private List<Path> recordFiles() throws IOException {
+        List<Path> recordFiles = new ArrayList<>();
         try (DirectoryStream<Path> all = Files.newDirectoryStream(dir.resolve(".session-locks"), "claim-*")) {
-            all.forEach(claims::add);
+            all.forEach(recordFiles::add);
         }
-        return claims;
+        return recordFiles;
     }
 }

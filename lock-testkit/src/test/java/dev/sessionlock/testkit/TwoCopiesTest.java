@@ -45,9 +45,9 @@ class TwoCopiesTest {
         try (ChildJvm both = SmallJvm.of(TwoCopies.class).start()) {
             assertThat(tell(both, "acquire one " + file)).isEqualTo("held");
             assertThat(KernelTruth.seats(dir, both.pid())).hasSize(1);
-            try (RandomAccessFile board = new RandomAccessFile(dir.resolve(".session-locks/board").toFile(), "rw")) {
-                board.seek(8);
-                board.write(new byte[] {99, 0, 0, 0, 0, 0, 0, 0}); // the format of an unknown version
+            try (RandomAccessFile table = new RandomAccessFile(dir.resolve(".session-locks/board").toFile(), "rw")) {
+                table.seek(8);
+                table.write(new byte[] {99, 0, 0, 0, 0, 0, 0, 0}); // the format of an unknown version
             }
             assertThat(tell(both, "fail two " + dir.resolve("session.jsonl"))).contains("another version of sessionlock");
             assertThat(KernelTruth.seats(dir, both.pid())).hasSize(1);

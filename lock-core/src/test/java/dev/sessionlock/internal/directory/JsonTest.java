@@ -23,7 +23,7 @@ class JsonTest {
     @ParameterizedTest
     @ValueSource(strings = {"[]", "[ ]", "[1]", "[1,2]", "[[],[{}]]", "{}", "{ }", "{\"a\":1}", "{\"a\":{},\"b\":[]}", "null", "1.5", "1e3",
             "99999999999999999999", "-"})
-    void whatNoLockHasIsThereAndIsPassedOver(String other) throws Exception {
+    void unknownMembersAreIgnored(String other) throws Exception {
         Map<String, Object> members = Json.object("{\"before\":1,\"other\":" + other + ",\"after\":2}");
 
         assertThat(members).containsEntry("before", 1L).containsEntry("after", 2L).hasSize(3);

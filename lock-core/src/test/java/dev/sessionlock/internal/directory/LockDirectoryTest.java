@@ -283,12 +283,12 @@ class LockDirectoryTest {
     }
 
     @Test
-    void aBoardThatWasRemovedIsMadeAnewUnlessEverythingIsJustBeingDeleted() throws IOException {
+    void aRemovedTableIsCreatedAnewUnlessAllIsBeingDeleted() throws IOException {
         SharedTable before = directory.table();
-        Path board = dir.resolve(".session-locks/board");
-        Files.delete(board);
+        Path tableFile = dir.resolve(".session-locks/board");
+        Files.delete(tableFile);
         assertThat(directory.verify()).isTrue();
-        assertThat(board).as("rm -rf may be under way").doesNotExist();
+        assertThat(tableFile).as("rm -rf may be under way").doesNotExist();
         assertThat(directory.verify()).isTrue();
         assertThat(directory.table()).isNotSameAs(before);
         assertThat(directory.table().isInPlace()).isTrue();
@@ -331,7 +331,7 @@ class LockDirectoryTest {
     }
 
     @Test
-    void aNetworkFileSystemHasNoBoardAndItsLinesAreThisProcesssOwn() throws IOException {
+    void aNetworkFileSystemHasNoTableAndItsEntriesAreLocal() throws IOException {
         Path other = Files.createDirectory(temp.resolve("nfs"));
         FileMode mode = FileMode.of(other);
         Files.createDirectory(other.resolve(".session-locks"));
@@ -375,7 +375,7 @@ class LockDirectoryTest {
     }
 
     @Test
-    void withoutHardLinksAStrangersFileOfTheSameInodeNumberIsNotTakenForOurs() throws IOException {
+    void withoutHardLinksAForeignFileWithOurInodeNumberIsNotOurs() throws IOException {
         directory.withoutHardLinks();
         LockStore store = directory.store("x");
         LockRecord record = new LockRecord(1, 0, -1, -1, "x", 7, null, -1, null, null, null, null, null, true, 1000, 0, 0);

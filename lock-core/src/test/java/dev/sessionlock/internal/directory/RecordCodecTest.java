@@ -131,7 +131,7 @@ class RecordCodecTest {
 
     /** Cut so that all names that only we write have run into one. The property above found this, about once in some hundred runs. */
     @Test
-    void rewriteThatHasLeftButTheTokenIsNoStrangersLock() {
+    void rewriteThatHasLeftOnlyTheTokenIsNoForeignLock() {
         String mix = "{\"pid\":1,\"createdAt\":\"1970-01-01T00:00:00.000Z\",\"maxHoldMs\":7,\"starttime\":9,\"v\":1,\"token\":15,"
                 + "\"takeovercrc\":\"556c0e0f\"";
         assertThatNobodyOwns((mix + " ".repeat(RecordCodec.SIZE - mix.length() - 2) + "}\n").getBytes(StandardCharsets.UTF_8));

@@ -122,7 +122,7 @@ class RecordFilePoolTest {
     }
 
     @Test
-    void aSpareOneThatAHandHasRemovedIsNotMadeAnewUnderItsName() throws IOException {
+    void aRemovedSpareFileIsNotCreatedAnewUnderItsName() throws IOException {
         RecordFilePool.PooledFile file = takeMany(17).get(0);
         file.restForLong();
         pool.recycle(file);
@@ -134,7 +134,7 @@ class RecordFilePoolTest {
     }
 
     @Test
-    void manySpareOnesThatAHandHasRemovedCostOneTryAndNotOneEach() throws IOException {
+    void manyRemovedSpareFilesCostOneTryAndNotOneEach() throws IOException {
         List<RecordFilePool.PooledFile> many = takeMany(32);
         for (RecordFilePool.PooledFile file : many) {
             file.restForLong(); // the first half is closed
@@ -349,7 +349,7 @@ class RecordFilePoolTest {
     }
 
     @Test
-    void aSweepLeavesTheClaimsOfItsOwnProcessAloneAlsoBeforeTheFirst() throws IOException {
+    void aSweepLeavesTheFilesOfItsOwnProcessAlone() throws IOException {
         pool.sweep();
         RecordFilePool.PooledFile file = pool.take();
         pool.sweep();
@@ -358,7 +358,7 @@ class RecordFilePoolTest {
     }
 
     @Test
-    void whatOnlyLooksLikeAClaimIsLeftAlone() throws IOException {
+    void whatOnlyLooksLikeARecordFileIsLeftAlone() throws IOException {
         List<String> names = List.of("claim-", "claim--", "claim-xyz-0", "claim-fffffffffffffffff-0", "claim--1-0", "claim-0x1-0", "claim-ab");
         for (String name : names) {
             Files.createFile(dir.resolve(name));

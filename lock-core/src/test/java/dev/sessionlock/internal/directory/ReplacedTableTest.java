@@ -39,7 +39,7 @@ class ReplacedTableTest {
     }
 
     /** What a process that opens the table now sees of the lock. */
-    private long until(Path of) throws Exception {
+    private long expiry(Path of) throws Exception {
         SharedTable table = SharedTable.openToLook(dir.resolve(LockDirectory.INNER), ProcessIdentity.current());
         try {
             return table.find(LockName.hash(of.getFileName().toString())).expiry(0);
@@ -54,7 +54,7 @@ class ReplacedTableTest {
             locks.acquire(session).close();
             replace(SharedTable.FILE);
             try (SessionLock lock = locks.acquire(session)) {
-                assertThat(until(session)).isNotZero();
+                assertThat(expiry(session)).isNotZero();
                 lock.ensureHeld();
             }
         }
@@ -71,7 +71,7 @@ class ReplacedTableTest {
             }
             replace("board-1");
             try (SessionLock lock = locks.acquire(last)) {
-                assertThat(until(last)).isNotZero();
+                assertThat(expiry(last)).isNotZero();
                 lock.ensureHeld();
             }
         }
@@ -114,7 +114,7 @@ class ReplacedTableTest {
 
         private void requireNewTableIsUsed() throws Exception {
             try (SessionLock lock = locks.acquire(session)) {
-                assertThat(until(session)).isNotZero();
+                assertThat(expiry(session)).isNotZero();
                 assertThat(Files.readString(dir.resolve("session.jsonl.lock"))).contains("\"token\":" + lock.token() + ",");
                 lock.verifyHeld();
             }
@@ -146,9 +146,9 @@ class ReplacedTableTest {
         @Test
         void soIsARecordFile() throws Exception {
             FileTime before = Files.getLastModifiedTime(inner);
-            try (DirectoryStream<Path> claims = Files.newDirectoryStream(inner, "claim-*")) {
-                for (Path claim : claims) {
-                    Files.move(Files.writeString(dir.resolve("other"), "something else"), claim, StandardCopyOption.ATOMIC_MOVE);
+            try (DirectoryStream<Path> recordFiles = Files.newDirectoryStream(inner, "claim-*")) {
+                for (Path recordFile : recordFiles) {
+                    Files.move(Files.writeString(dir.resolve("other"), "something else"), recordFile, StandardCopyOption.ATOMIC_MOVE);
                 }
             }
             Files.setLastModifiedTime(inner, before);

@@ -24,9 +24,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 class SharedTableSimulationTest {
     private static final ProcessIdentity SELF = new ProcessIdentity(1, 1, null, "3f8a2f5e-6b0c-4d3e-9f21-0a1b2c3d4e5f", "1", "4026531834", "moss", true);
     private static final int HEADER_TIMENS = 48;
-    private static final int HEADER_BOARDS = 24;
-    private static final int LINE = 64;
-    private static final int LINES = 32;
+    private static final int HEADER_FILES = 24;
+    private static final int ENTRY = 64;
+    private static final int ENTRIES = 32;
     private static final long LEASE = 1_000;
     private static final int SCHEDULES = Integer.getInteger("sim.boards", 1_000);
 
@@ -36,9 +36,9 @@ class SharedTableSimulationTest {
         /** A slot that another process has claimed meanwhile is not seen, as if nobody had looked again after claiming. */
         SECOND_LOOK_SEES_NOTHING,
         /** A process that clears an entry sees expiries as past. */
-        UNTILS_ARE_NOT_SEEN,
+        EXPIRIES_ARE_NOT_SEEN,
         /** An owner assumes that its entry is valid. */
-        STANDS_IS_NOT_ASKED,
+        VALIDITY_IS_NOT_CHECKED,
         /** The floor is not raised. */
         TOKENS_ARE_FORGOTTEN
     }
@@ -52,7 +52,7 @@ class SharedTableSimulationTest {
     }
 
     @Test
-    void oneLineForEachLockAndNoneIsTakenFromTheLiving() {
+    void oneEntryForEachLockAndNoneIsTakenFromTheLiving() {
         for (int seed = 1; seed <= SCHEDULES / 2; seed++) {
             new Run(seed, Broken.NOTHING).run();
         }
@@ -73,7 +73,7 @@ class SharedTableSimulationTest {
         private final SplittableRandom random;
         private final int seed;
         private final Broken broken;
-        private final long[] words = new long[(LINES + 1) * LINE / 8];
+        private final long[] words = new long[(ENTRIES + 1) * ENTRY / 8];
         private final List<Actor> actors = new ArrayList<>();
         private final Map<Long, Long> lastToken = new HashMap<>();
         /** Who holds which lock by which entry, and until when. */
@@ -89,16 +89,16 @@ class SharedTableSimulationTest {
             this.random = new SplittableRandom(seed);
             this.broken = broken;
             words[HEADER_TIMENS / 8] = Long.parseLong(SELF.timeNamespace());
-            words[HEADER_BOARDS / 8] = 1;
+            words[HEADER_FILES / 8] = 1;
             for (int i = 0; i < SharedTable.WINDOW; i++) { // a full window: a process that wants an entry must clear others
-                words[(1 + i) * LINE / 8] = i < SharedTable.WINDOW - 2 ? h(100 + i) : 0;
-                words[(1 + i) * LINE / 8 + 3] = i < SharedTable.WINDOW - 2 ? Long.MAX_VALUE / 2 : 0; // never idle
+                words[(1 + i) * ENTRY / 8] = i < SharedTable.WINDOW - 2 ? h(100 + i) : 0;
+                words[(1 + i) * ENTRY / 8 + 3] = i < SharedTable.WINDOW - 2 ? Long.MAX_VALUE / 2 : 0; // never idle
             }
         }
 
         /** All locks have the same window. */
         static long h(int number) {
-            return (long) LINES * (number + 1) << 6;
+            return (long) ENTRIES * (number + 1) << 6;
         }
 
         void run() {
@@ -120,7 +120,7 @@ class SharedTableSimulationTest {
                         }
                     }
                 }
-                assertOneLineEach();
+                assertOneEntryEach();
             } finally {
                 actors.forEach(actor -> {
                     actor.stopped = true;
@@ -137,7 +137,7 @@ class SharedTableSimulationTest {
         }
 
         /** Whatever is left is repaired by the next process. */
-        private void assertOneLineEach() {
+        private void assertOneEntryEach() {
             if (actors.stream().anyMatch(actor -> !actor.over)) {
                 return;
             }
@@ -150,8 +150,8 @@ class SharedTableSimulationTest {
                 } catch (IOException e) {
                     throw new Violation(e.toString());
                 }
-                for (int i = 1; i <= LINES; i++) {
-                    lines += words[i * LINE / 8] == h(lock) ? 1 : 0;
+                for (int i = 1; i <= ENTRIES; i++) {
+                    lines += words[i * ENTRY / 8] == h(lock) ? 1 : 0;
                 }
                 check(lines <= 1, "lock " + lock + " has " + lines + " lines at the end");
             }
@@ -197,10 +197,10 @@ class SharedTableSimulationTest {
             @Override
             public long get(int offset) {
                 step();
-                if (actor != null && broken == Broken.UNTILS_ARE_NOT_SEEN && actor.claiming && offset >= LINE && (offset % LINE == 8 || offset % LINE == 16)) {
+                if (actor != null && broken == Broken.EXPIRIES_ARE_NOT_SEEN && actor.claiming && offset >= ENTRY && (offset % ENTRY == 8 || offset % ENTRY == 16)) {
                     return 0;
                 }
-                if (actor != null && broken == Broken.SECOND_LOOK_SEES_NOTHING && actor.claimedAt >= 0 && offset % LINE == 0 && offset != actor.claimedAt) {
+                if (actor != null && broken == Broken.SECOND_LOOK_SEES_NOTHING && actor.claimedAt >= 0 && offset % ENTRY == 0 && offset != actor.claimedAt) {
                     return 0;
                 }
                 return words[offset / 8];
@@ -219,10 +219,10 @@ class SharedTableSimulationTest {
                     return false;
                 }
                 words[offset / 8] = value;
-                if (offset >= LINE && offset % LINE == 0 && value == 0) {
+                if (offset >= ENTRY && offset % ENTRY == 0 && value == 0) {
                     freed(offset, expected);
                 }
-                if (actor != null && offset >= LINE && offset % LINE == 0 && expected == 0) {
+                if (actor != null && offset >= ENTRY && offset % ENTRY == 0 && expected == 0) {
                     actor.claimedAt = offset;
                 }
                 return true;
@@ -325,7 +325,7 @@ class SharedTableSimulationTest {
                 }
                 published = until;
                 long token = entry.drawToken(0);
-                if (entry.hasExpiry(0, until) && (broken == Broken.STANDS_IS_NOT_ASKED || entry.isValid()) && now < until) {
+                if (entry.hasExpiry(0, until) && (broken == Broken.VALIDITY_IS_NOT_CHECKED || entry.isValid()) && now < until) {
                     enter(h, entry, until, token);
                     for (int i = own.nextInt(30); i > 0; i--) {
                         step();

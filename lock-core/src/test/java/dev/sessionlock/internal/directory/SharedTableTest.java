@@ -99,7 +99,7 @@ class SharedTableTest {
     // ---- entries ----
 
     @Test
-    void aLockHasNoLineUntilOneIsClaimedAndThenAlwaysTheSame() throws IOException {
+    void aLockHasNoEntryBeforeOneIsClaimedAndThenAlwaysTheSame() throws IOException {
         SharedTable one = open();
         SharedTable other = open();
         long h = LockName.hash("session.jsonl");
@@ -119,7 +119,7 @@ class SharedTableTest {
     }
 
     @Test
-    void thousandsOfLocksHaveALineEachAndTwoProcessesSeeTheSame() throws IOException {
+    void thousandsOfLocksHaveAnEntryEachAndTwoProcessesSeeTheSame() throws IOException {
         SharedTable one = open();
         SharedTable other = open();
         Map<Long, Long> written = new HashMap<>();
@@ -141,10 +141,10 @@ class SharedTableTest {
     }
 
     @Test
-    void processesThatClaimAtOnceNeverShareALine() throws Exception {
+    void processesThatClaimAtOnceNeverShareAnEntry() throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(4);
         try {
-            Map<Long, String> lines = new ConcurrentHashMap<>();
+            Map<Long, String> entries = new ConcurrentHashMap<>();
             List<Future<?>> all = new ArrayList<>();
             for (int t = 0; t < 4; t++) {
                 int first = t;
@@ -155,7 +155,7 @@ class SharedTableTest {
                         bytes.inUse.add(h);
                         TableEntry entry = claim(table, h);
                         TableEntries.publish(entry, 0, h);
-                        lines.put(h, entry.toString());
+                        entries.put(h, entry.toString());
                     }
                     return null;
                 }));
@@ -164,7 +164,7 @@ class SharedTableTest {
                 one.get(60, TimeUnit.SECONDS);
             }
             SharedTable fresh = open();
-            for (long h : lines.keySet()) {
+            for (long h : entries.keySet()) {
                 assertThat(fresh.find(h).expiry(0)).isEqualTo(h);
             }
         } finally {
@@ -173,7 +173,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aLineThatNobodyUsesIsClearedBeforeTheBoardGrows() throws IOException {
+    void anUnusedEntryIsClearedBeforeTheTableGrows() throws IOException {
         SharedTable table = open();
         fillWindowOf(table, 0, WALL - 2 * MINUTE);
 
@@ -185,7 +185,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aLineThatWasUsedOfLateIsNotClearedWhileTheBoardCanGrow() throws IOException {
+    void aRecentlyUsedEntryIsNotClearedWhileTheTableCanGrow() throws IOException {
         SharedTable table = open();
         fillWindowOf(table, 0, WALL);
 
@@ -226,8 +226,8 @@ class SharedTableTest {
 
     private long sizeOfAll() throws IOException {
         long sum = 0;
-        try (DirectoryStream<Path> boards = Files.newDirectoryStream(dir, "board*")) {
-            for (Path file : boards) {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(dir, "board*")) {
+            for (Path file : files) {
                 sum += Files.size(file);
             }
         }
@@ -235,7 +235,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aTokenIsNeverDrawnAgainThoughItsLineWasCleared() throws IOException {
+    void aTokenIsNeverDrawnAgainThoughItsEntryWasCleared() throws IOException {
         SharedTable table = open();
         SharedTable other = open();
         fillWindowOf(table, 0, WALL - 2 * MINUTE);
@@ -265,7 +265,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aLineWhoseLockIsHeldIsNotClearedHoweverOldItsToken() throws IOException {
+    void anEntryOfAHeldLockIsNotClearedHoweverOldItsToken() throws IOException {
         SharedTable table = open();
         fillWindowOf(table, 0, WALL - 2 * MINUTE);
         for (int i = 0; i < SharedTable.WINDOW; i++) {
@@ -278,7 +278,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aLineThatChangedHandsBeforeItsBytesWereHadIsLeftAlone() throws IOException {
+    void anEntryThatChangedItsLockMeanwhileIsLeftAlone() throws IOException {
         SharedTable table = open();
         fillWindowOf(table, 0, WALL - 2 * MINUTE);
         TableEntry[] newcomer = new TableEntry[1];
@@ -308,7 +308,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aFullBoardSaysSo() throws IOException {
+    void aFullTableSaysSo() throws IOException {
         SharedTable table = open();
         SharedTable.TableBytes nothingIdleAndNoRoom = new SharedTable.TableBytes() {
             @Override
@@ -384,7 +384,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aRaisedHandIsSeenByOthers() throws IOException {
+    void aWaiterMarkIsSeenByOthers() throws IOException {
         TableEntry mine = claim(open(), 64);
         TableEntry theirs = open().find(64);
         assertThat(theirs.waiterMark()).isZero();
@@ -395,7 +395,7 @@ class SharedTableTest {
     // ---- boots ----
 
     @Test
-    void theFirstAfterABootClearsTheUntilsAndKeepsTheTokens() throws IOException {
+    void theFirstAfterABootClearsTheExpiriesAndKeepsTheTokens() throws IOException {
         SharedTable before = open();
         long token = 0;
         for (int i = 0; i < 700; i++) { // in more than one file
@@ -477,14 +477,14 @@ class SharedTableTest {
 
     /** As in a container whose /proc shows only processes (subset=pid): the boot is unknown, the namespace is known. */
     @Test
-    void whoDoesNotKnowItsBootIsOfNoWorldThatIsKnown() {
+    void aProcessThatDoesNotKnowItsBootIsOfNoKnownNamespace() {
         assertThat(SharedTable.namespaceNumber(identity(null, "4026531834"))).isZero();
         assertThat(SharedTable.namespaceNumber(identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834"))).isNotZero();
         assertThat(SharedTable.namespaceNumber(identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", null))).isZero();
     }
 
     @Test
-    void litterThatCannotBeRemovedKeepsNoBoardFromBeingMade() throws IOException {
+    void litterThatCannotBeRemovedDoesNotPreventATable() throws IOException {
         Files.createDirectories(dir.resolve("board.new-1/full"));
 
         assertThat(claim(open(), 7)).isNotNull();
@@ -524,7 +524,7 @@ class SharedTableTest {
     }
 
     @Test
-    void theFirstAfterABootClearsTheHandsToo() throws IOException {
+    void theFirstAfterABootClearsTheWaiterMarksToo() throws IOException {
         long h = LockName.hash("session.jsonl");
         claim(open(), h).setWaiterMark(7);
 
@@ -579,7 +579,7 @@ class SharedTableTest {
     }
 
     @Test
-    void anotherTimeNamespaceOfTheSameBootReadsTheUntilsButMustNotCompareThem() throws IOException {
+    void anotherTimeNamespaceReadsTheExpiriesButMustNotCompareThem() throws IOException {
         TableEntries.publish(claim(open(), 64), 0, 99);
         ProcessIdentity contained = identity(SELF.boot(), "4026532999");
 
@@ -662,7 +662,7 @@ class SharedTableTest {
     }
 
     @Test
-    void bytesThatAHandAppendedDoNotMoveAnyLine() throws IOException {
+    void appendedBytesDoNotMoveAnyEntry() throws IOException {
         SharedTable early = open();
         for (int i = 0; i < 100; i++) {
             TableEntries.publish(claim(early, LockName.hash("n" + i)), 0, i + 1);
@@ -694,9 +694,9 @@ class SharedTableTest {
 
     @Test
     void oneOfWhichAFurtherFileIsMissingOrCutShortIsMadeAnew() throws IOException {
-        for (long boards : new long[] {2, 5, Long.MAX_VALUE}) {
+        for (long files : new long[] {2, 5, Long.MAX_VALUE}) {
             SharedTable before = open();
-            setWord(dir.resolve(SharedTable.FILE), 24, boards);
+            setWord(dir.resolve(SharedTable.FILE), 24, files);
             assertThatIOException().isThrownBy(() -> before.find(64)).withMessageContaining("board-1").withMessageContaining("missing or cut short");
             assertThat(before.isInPlace()).isFalse();
             assertThat(SharedTable.openIfReady(dir, SELF)).isNull();
@@ -760,7 +760,7 @@ class SharedTableTest {
     }
 
     @Test
-    void nonsenseAsTheNumberOfBoardsHarmsNothing() throws IOException {
+    void nonsenseAsTheNumberOfFilesHarmsNothing() throws IOException {
         open();
         setWord(dir.resolve(SharedTable.FILE), 24, Long.MIN_VALUE);
         assertThat(open().find(64)).isNull();

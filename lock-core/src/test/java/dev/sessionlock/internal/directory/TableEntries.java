@@ -6,8 +6,8 @@ final class TableEntries {
     }
 
     /** Publishes over whatever a seat contains. No other process may write to it meanwhile. */
-    static void publish(TableEntry entry, int seat, long until) {
-        if (!entry.replaceExpiry(seat, entry.expiry(seat), until)) {
+    static void publish(TableEntry entry, int seat, long expiry) {
+        if (!entry.replaceExpiry(seat, entry.expiry(seat), expiry)) {
             throw new AssertionError("somebody else wrote to seat " + seat);
         }
     }

@@ -69,9 +69,9 @@ class TableFuzzTest {
 
     static Stream<byte[]> headers() {
         List<byte[]> all = new ArrayList<>();
-        long[] boards = {0x8000_0000_7fff_ffffL, Long.MIN_VALUE, -1, 0, 2, 13, 1_000_000, Long.MAX_VALUE};
+        long[] files = {0x8000_0000_7fff_ffffL, Long.MIN_VALUE, -1, 0, 2, 13, 1_000_000, Long.MAX_VALUE};
         for (int word : new int[] {3, 0, 1, 2, 4, 5, 6, 7}) {
-            for (long value : word == 3 ? boards : new long[] {boards[0]}) {
+            for (long value : word == 3 ? files : new long[] {files[0]}) {
                 all.add(change(word, 0, value));
             }
         }
@@ -131,12 +131,12 @@ class TableFuzzTest {
     }
 
     private static void overwrite(byte[] changes) throws IOException {
-        try (RandomAccessFile board = new RandomAccessFile(board().toFile(), "rw")) {
+        try (RandomAccessFile file = new RandomAccessFile(board().toFile(), "rw")) {
             ByteBuffer in = ByteBuffer.wrap(changes);
             for (int i = 0; i < MOST_CHANGES && in.remaining() >= SIZE_OF_CHANGE; i++) {
-                board.seek(Math.floorMod(in.getShort(), WORDS) * 8L);
+                file.seek(Math.floorMod(in.getShort(), WORDS) * 8L);
                 int kind = in.get();
-                board.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(value(kind, in.getLong())).array());
+                file.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(value(kind, in.getLong())).array());
             }
         } catch (FileNotFoundException e) {
             assertThat(dir.resolve(".session-locks")).isDirectory(); // the table is just being created anew
@@ -144,8 +144,8 @@ class TableFuzzTest {
     }
 
     private static void overwriteWith(byte[] whole) throws IOException {
-        try (RandomAccessFile board = new RandomAccessFile(board().toFile(), "rw")) {
-            board.write(whole);
+        try (RandomAccessFile file = new RandomAccessFile(board().toFile(), "rw")) {
+            file.write(whole);
         } catch (FileNotFoundException e) {
             assertThat(dir.resolve(".session-locks")).isDirectory(); // the table is just being created anew
         }

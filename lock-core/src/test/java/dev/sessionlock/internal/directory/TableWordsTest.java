@@ -176,7 +176,7 @@ abstract class TableWordsTest {
         }
 
         @Test
-        void nothingButTheSpareWordOfALineIsTouchedBesides() throws IOException {
+        void onlyTheSpareWordOfAnEntryIsTouchedBesides() throws IOException {
             TableWords words = opened();
             for (int offset = 64; offset < SIZE; offset += 64) {
                 words.replace(offset + 8, 0, 1);
@@ -253,7 +253,7 @@ abstract class TableWordsTest {
         }
 
         @Test
-        void oneThatIsCutWhileItIsUsedFailsAtOnceAndGivesNoWordThatWasNeverWritten() throws Exception {
+        void oneThatIsCutDuringUseFailsAtOnceAndReturnsNoFalseWord() throws Exception {
             for (int round = 0; round < 20; round++) {
                 makeFile();
                 TableWords words = opened();

@@ -131,8 +131,8 @@ class EngineOverflowTest {
                 overflow(at, FileEngine.OF_THIS_PROCESS::verify);
                 mustBeFree(lock, round);
             }
-            try (Stream<Path> claims = Files.list(dir.resolve(".session-locks"))) {
-                long left = claims.filter(path -> path.getFileName().toString().startsWith("claim-")).count();
+            try (Stream<Path> recordFiles = Files.list(dir.resolve(".session-locks"))) {
+                long left = recordFiles.filter(path -> path.getFileName().toString().startsWith("claim-")).count();
                 if (left > 32) {
                     throw new AssertionError(left + " record files");
                 }

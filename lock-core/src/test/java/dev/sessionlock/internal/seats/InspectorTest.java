@@ -91,7 +91,7 @@ class InspectorTest {
     }
 
     @Test
-    void heldWithWhoAndUntilWhen() {
+    void heldWithHolderAndExpiry() {
         record = ours(self.pid(), 20, true);
         owners = List.of(List.of(self.pid()), NOBODY);
 
@@ -138,7 +138,7 @@ class InspectorTest {
     }
 
     @Test
-    void heldWithoutALockFileIfTheBoardSaysSoWhereTheKernelDoesNot() {
+    void heldWithoutALockFileIfOnlyTheTableSaysSo() {
         owners = null;
         until = List.of(NOW + 1, 0L);
         assertThat(report().state()).isEqualTo(State.HELD);
@@ -181,7 +181,7 @@ class InspectorTest {
     }
 
     @Test
-    void heldIfItsLeaseIsOverButItIsNotToBePassedOver() {
+    void heldIfItsLeaseIsOverWithoutTakeover() {
         record = ours(self.pid(), -7, false);
         owners = List.of(List.of(self.pid()), NOBODY);
 
@@ -297,7 +297,7 @@ class InspectorTest {
 
     /** It may be a lock that a power cut has emptied. A person has to look, and the tool's exit code must tell cron. */
     @Test
-    void tornWithAdviceForAPersonIfEmptyWhereLocksAreTakenAndNothingTellsWhoseItIs() {
+    void tornWithAdviceForAPersonIfEmptyAndOfUnknownOrigin() {
         record = new LockContent.Empty();
         targetExists = false;
 
@@ -535,7 +535,7 @@ class InspectorTest {
     }
 
     @Test
-    void oneWithoutARecordIsKnownByItsWordOnTheTable() throws Exception {
+    void oneWithoutARecordIsKnownByItsExpiry() throws Exception {
         assumeProc(self);
         long pid = stopped();
         owners = List.of(List.of(pid), NOBODY);
@@ -610,7 +610,7 @@ class InspectorTest {
     }
 
     @Test
-    void freeFromTheVeryMomentOfTheUntilOn() {
+    void freeFromTheVeryMomentOfTheExpiryOn() {
         owners = null;
         until = List.of(NOW, 0L);
 

@@ -78,13 +78,13 @@ class ModelTest {
 
     /** Any process may lose its bytes at any time. */
     @Test
-    void oneLineOfALockForTwoWhateverIsFrozenOrLost() throws Exception {
+    void oneEntryOfALockForTwoWhateverIsFrozenOrLost() throws Exception {
         assertThat(errors(LINES, "-DNP=2 -DCR=0")).as("what the model checker finds; its output is above").isZero();
     }
 
     @Test
     @Tag("soak")
-    void oneLineOfALockForTwoWhateverIsKilled() throws Exception {
+    void oneEntryOfALockForTwoWhateverIsKilled() throws Exception {
         assertThat(errors(LINES, "-DNP=2")).as("what the model checker finds; its output is above").isZero();
     }
 
@@ -93,7 +93,7 @@ class ModelTest {
     @ParameterizedTest
     @Tag("soak")
     @ValueSource(strings = {"NOSECONDLOOK", "SKIPOCCUPIED", "ANYUNTIL", "NOLOOKAGAIN", "NOSTANDS", "NOMARK", "NOHEAL"})
-    void brokenRuleOfTheLinesIsSeen(String broken) throws Exception {
+    void brokenRuleOfTheEntriesIsSeen(String broken) throws Exception {
         assertThat(errors(LINES, "-DNP=2 -DCR=1 -D" + broken)).as("what the model checker finds with %s: it has gone blind", broken).isPositive();
     }
 

@@ -64,8 +64,8 @@ final class Schedule {
     interface Breed {
         SimulatedStore place(SimulatedDirectory directory, Journal journal, dev.sessionlock.internal.system.ProcessIdentity self, long clockOffset);
 
-        default EngineLock engine(SimulatedStore place, long process) {
-            return new SeatEngine(place);
+        default EngineLock engine(SimulatedStore store, long process) {
+            return new SeatEngine(store);
         }
     }
 
@@ -78,7 +78,7 @@ final class Schedule {
 
     // what goes wrong in this run
     private final boolean crashes;
-    private final boolean hands;
+    private final boolean interference;
     private final boolean steps;
     private final boolean lostBytes;
     /** The only process whose JVM runs code that loses its bytes: the record cannot make good for two such faults at once. */
@@ -105,10 +105,10 @@ final class Schedule {
         this.trace = traced ? new ArrayList<>() : null;
         this.crashes = random.nextInt(2) == 0;
         this.lostBytes = random.nextInt(5) == 0;
-        this.hands = random.nextInt(3) == 0;
+        this.interference = random.nextInt(3) == 0;
         this.ioErrors = !lostBytes && random.nextInt(6) == 0;
         this.steps = random.nextInt(3) == 0;
-        this.freezing = !hands && random.nextInt(4) == 0 ? random.nextInt(MOST_TURNS_BEFORE_ONE_FREEZES) : -1;
+        this.freezing = !interference && random.nextInt(4) == 0 ? random.nextInt(MOST_TURNS_BEFORE_ONE_FREEZES) : -1;
         this.holdsLong = random.nextInt(4) == 0;
         this.meanOperations = 1 << random.nextInt(5);
         directory.refusesLinks = random.nextInt(8) == 0;
@@ -137,10 +137,10 @@ final class Schedule {
         boolean otherClock = !lostBytes && random.nextInt(25) == 0 && !anyReborn;
         boolean otherPids = !lostBytes && random.nextInt(25) == 0;
         Journal journal = new Journal(new Watching(processes.size()));
-        SimulatedStore place = breed.place(directory, journal,
+        SimulatedStore store = breed.place(directory, journal,
                 SimulatedStore.process(pid, ticks, otherPids ? "pids-2" : "pids-1", otherClock ? "time-2" : "time-1"),
                 otherClock ? 100_000 * SECOND : 0);
-        SimulatedProcess process = new SimulatedProcess(this, random, place, journal, breed.engine(place, pid), terms, wishes);
+        SimulatedProcess process = new SimulatedProcess(this, random, store, journal, breed.engine(store, pid), terms, wishes);
         directory.processes.put(pid, ticks);
         processes.add(process);
         return process;
@@ -172,7 +172,7 @@ final class Schedule {
     private static final boolean[] CAN_FAIL = new boolean[Op.values().length];
 
     static {
-        for (Op op : List.of(Op.FIND_LINE, Op.CLAIM_LINE, Op.WRITE, Op.REWRITE, Op.LINK, Op.IS_AT, Op.DELETE, Op.UNLINK, Op.FIND,
+        for (Op op : List.of(Op.FIND_ENTRY, Op.CLAIM_ENTRY, Op.WRITE, Op.REWRITE, Op.LINK, Op.IS_AT, Op.DELETE, Op.UNLINK, Op.FIND,
                 Op.BEGIN_RECLAIM, Op.END_RECLAIM, Op.TRY_BYTE)) {
             CAN_FAIL[op.ordinal()] = true;
         }
@@ -196,7 +196,7 @@ final class Schedule {
     }
 
     private String weather() {
-        return (crashes ? "crashes " : "") + (lostBytes ? "lostBytes " : "") + (hands ? "hands " : "") + (ioErrors ? "ioErrors " : "")
+        return (crashes ? "crashes " : "") + (lostBytes ? "lostBytes " : "") + (interference ? "hands " : "") + (ioErrors ? "ioErrors " : "")
                 + (steps ? "steps " : "") + (directory.refusesLinks ? "noLinks " : "") + (directory.hidesProcesses ? "hidepid " : "")
                 + (freezing < 0 ? "" : "oneStaysFrozen ");
     }
@@ -234,7 +234,7 @@ final class Schedule {
                 note(process, process.frozen ? "FROZEN" : "WOKEN");
             }
         } else if (dice < 94) {
-            ring();
+            acquireAhead();
         } else {
             goWrong();
         }
@@ -275,13 +275,13 @@ final class Schedule {
     }
 
     /** The kernel gives a free byte to one that waits for it. */
-    private void ring() {
+    private void acquireAhead() {
         int seat = random.nextInt(2);
         SimulatedProcess process = any();
         if (process.isWaitingFor(seat) && directory.owner[seat] == null) {
-            process.place.ring(seat);
+            process.store.acquireAhead(seat);
             if (process == asleep && canBlockForGood(process)) {
-                process.place.unring(seat);
+                process.store.undoAcquireAhead(seat);
                 return;
             }
             note(process, "BELL " + seat);
@@ -293,14 +293,14 @@ final class Schedule {
         SimulatedProcess process = any();
         if (dice < 3 && crashes && !process.dead && crashed < 4) {
             crash(process);
-        } else if (dice < 7 && hands) {
-            handle();
+        } else if (dice < 7 && interference) {
+            interfere();
         } else if (dice < 8 && steps) {
             directory.wallMicros += (random.nextLong(20) - 10) * 3_600_000_000L;
             note(null, "WALL CLOCK STEPPED");
-        } else if (dice < 9 && lostBytes && process == processes.get(loser) && !process.dead && !(hands && process.lacksItsRecord())) {
+        } else if (dice < 9 && lostBytes && process == processes.get(loser) && !process.dead && !(interference && process.lacksItsRecord())) {
             note(process, "LOSES ITS BYTES");
-            process.place.loseBytes();
+            process.store.loseBytes();
         } else if (dice == 9 && process.holds() && !process.dead) {
             note(null, "RELEASE REQUESTED of " + process);
             directory.requests.add(process.token());
@@ -310,29 +310,29 @@ final class Schedule {
     private void crash(SimulatedProcess process) {
         note(process, "CRASH");
         process.dead = true;
-        process.place.die();
+        process.store.die();
         directory.processes.remove(pid(process));
         crashed++;
         // Another process takes its place, sometimes with the same pid. Not with two time namespaces: its start time proves nothing there.
-        boolean reborn = random.nextBoolean() && processes.stream().allMatch(one -> one.place.self().timeNamespace().equals("time-1"));
+        boolean reborn = random.nextBoolean() && processes.stream().allMatch(one -> one.store.self().timeNamespace().equals("time-1"));
         anyReborn |= reborn;
         start(reborn ? pid(process) : nextPid++, 1, terms());
     }
 
     private static long pid(SimulatedProcess process) {
-        return process.place.self().pid();
+        return process.store.self().pid();
     }
 
-    private static final String[] HANDS = {"RM x.lock", "RM x.lock", "RM x.lock", "RM x.lock", "RM takeover-x", "A DEAD STRANGER'S x.lock",
+    private static final String[] INTERFERENCES = {"RM x.lock", "RM x.lock", "RM x.lock", "RM x.lock", "RM takeover-x", "A DEAD STRANGER'S x.lock",
         "A TORN x.lock", "x.lock EMPTIED"};
 
     /** What people and other programs do to x.lock. */
-    private void handle() {
+    private void interfere() {
         if (lostBytes && processes.get(loser).isWitnessedByItsRecordAlone()) {
             return;
         }
         int dice = random.nextInt(lostBytes ? 4 : 8);
-        note(null, HANDS[dice]);
+        note(null, INTERFERENCES[dice]);
         if (dice < 4) {
             directory.put(RecordLocation.LOCK, null);
         } else if (dice < 5) {
@@ -353,7 +353,7 @@ final class Schedule {
         calm = true;
         directory.hidesProcesses = false;
         directory.reclaiming = false; // the mark of a process that was killed, which others respect for 30 s
-        if (hands && !lostBytes && random.nextInt(4) != 0) {
+        if (interference && !lostBytes && random.nextInt(4) != 0) {
             directory.put(RecordLocation.LOCK, null); // otherwise others wait for a torn record
         }
         for (SimulatedProcess process : processes) {
@@ -376,20 +376,20 @@ final class Schedule {
             assertNothingLeft("after a clean run", true);
         }
         for (SimulatedProcess process : processes) {
-            process.place.die();
+            process.store.die();
             directory.processes.remove(pid(process));
-            if (!process.dead && !lostBytes && !ioErrors && !process.place.slips.isEmpty()) {
-                throw new PromiseBroken(Promise.NOTHING_LEFT, process + " has leaked " + process.place.slips.size() + " records");
+            if (!process.dead && !lostBytes && !ioErrors && !process.store.recordFiles.isEmpty()) {
+                throw new PromiseBroken(Promise.NOTHING_LEFT, process + " has leaked " + process.store.recordFiles.size() + " records");
             }
         }
-        assertCanBeTaken(clean && !hands);
+        assertCanBeTaken(clean && !interference);
         assertNothingLeft("after the next one has gone", clean);
     }
 
     /** {@return a process that is frozen somewhere in its work; null if it is one from which nobody may take over} */
     private @Nullable SimulatedProcess freezeOne() {
         SimulatedProcess process = any();
-        if (process.dead || process.isDone() || !process.terms.takeover() || processes.stream().anyMatch(one -> !one.place.comparable())) {
+        if (process.dead || process.isDone() || !process.terms.takeover() || processes.stream().anyMatch(one -> !one.store.comparable())) {
             return null;
         }
         process.run(random.nextInt(60));
@@ -412,8 +412,8 @@ final class Schedule {
             return true;
         }
         for (int seat = 0; seat < 2; seat++) {
-            boolean has = directory.owner[seat] == process.place;
-            if (has && (!directory.lined || directory.until[seat] > Hold.NEVER / 2 || process.hasRung(seat) && directory.owner[1 - seat] == process.place)) {
+            boolean has = directory.owner[seat] == process.store;
+            if (has && (!directory.lined || directory.expiries[seat] > Hold.NEVER / 2 || process.hasByteAhead(seat) && directory.owner[1 - seat] == process.store)) {
                 return true;
             }
         }
@@ -428,14 +428,14 @@ final class Schedule {
             }
             runSomebody();
             for (int i = 0; i < 4; i++) {
-                ring();
+                acquireAhead();
             }
         }
     }
 
     private String seat(int seat) {
-        long left = directory.until[seat] - directory.nanos;
-        String until = directory.until[seat] == 0 ? "none" : left > 1_000 * SECOND ? "never" : left > 0 ? "not past" : "past";
+        long left = directory.expiries[seat] - directory.nanos;
+        String until = directory.expiries[seat] == 0 ? "none" : left > 1_000 * SECOND ? "never" : left > 0 ? "not past" : "past";
         return "byte " + seat + " has " + (directory.owner[seat] == null ? "nobody" : directory.owner[seat]) + ", until " + until;
     }
 
@@ -465,8 +465,8 @@ final class Schedule {
     private void assertNothingLeft(String when, boolean clean) {
         assertNothingHeld();
         for (int seat = 0; seat < 2; seat++) {
-            if (directory.until[seat] != 0) {
-                throw new PromiseBroken(Promise.NOTHING_LEFT, when + " until[" + seat + "] is " + directory.until[seat]);
+            if (directory.expiries[seat] != 0) {
+                throw new PromiseBroken(Promise.NOTHING_LEFT, when + " until[" + seat + "] is " + directory.expiries[seat]);
             }
         }
         for (RecordLocation location : RecordLocation.values()) {
@@ -522,6 +522,6 @@ final class Schedule {
 
     private static String shown(Object result) {
         return result instanceof dev.sessionlock.internal.directory.LockStore.Found found ? found.content().getClass().getSimpleName()
-                : result instanceof SimulatedStore.SimulatedSlip || result == null ? "" : result.toString();
+                : result instanceof SimulatedStore.SimulatedRecordFile || result == null ? "" : result.toString();
     }
 }

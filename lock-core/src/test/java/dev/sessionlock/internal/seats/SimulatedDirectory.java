@@ -30,14 +30,14 @@ final class SimulatedDirectory {
     final SimulatedStore[] owner = new SimulatedStore[2];
 
     boolean lined;
-    final long[] until = new long[2];
+    final long[] expiries = new long[2];
     long token;
     long waiterSeen;
 
-    private final Inode[] spots;
+    private final Inode[] locations;
 
     SimulatedDirectory() {
-        this.spots = new Inode[2];
+        this.locations = new Inode[2];
     }
 
     /**
@@ -45,7 +45,7 @@ final class SimulatedDirectory {
      * with them.
      */
     SimulatedDirectory(SimulatedDirectory replaced) {
-        this.spots = replaced.spots;
+        this.locations = replaced.locations;
         this.nanos = replaced.nanos;
         this.wallMicros = replaced.wallMicros;
         this.processes.putAll(replaced.processes);
@@ -70,15 +70,15 @@ final class SimulatedDirectory {
     boolean looksAndActsAtOnce;
 
     Inode at(RecordLocation location) {
-        return spots[location.ordinal()];
+        return locations[location.ordinal()];
     }
 
     void put(RecordLocation location, Inode file) {
-        spots[location.ordinal()] = file;
+        locations[location.ordinal()] = file;
     }
 
     boolean isLinked(Inode file) {
-        return spots[0] == file || spots[1] == file;
+        return locations[0] == file || locations[1] == file;
     }
 
     long ageMillis(Inode file) {

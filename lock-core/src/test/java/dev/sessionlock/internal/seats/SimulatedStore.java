@@ -29,7 +29,7 @@ class SimulatedStore implements LockStore {
     private static final long OLD_RECLAIM_MICROS = TimeUnit.SECONDS.toMicros(30);
 
     /** A record in a file of its own. */
-    static final class SimulatedSlip implements RecordFile {
+    static final class SimulatedRecordFile implements RecordFile {
         private Inode file;
         private LockRecord record;
         private boolean linkable;
@@ -51,7 +51,7 @@ class SimulatedStore implements LockStore {
     /** What the JDK counts as locked, though the kernel may have lost it. */
     final boolean[] jvm = new boolean[2];
     /** A kernel waiter of this process waits for the byte: then no other thread of the process can ask for it. */
-    final boolean[] bell = new boolean[2];
+    final boolean[] waitsInKernel = new boolean[2];
     /** A kernel waiter of this process has acquired the byte, and nobody has accepted it yet. */
     private final boolean[] unaccepted = new boolean[2];
     private final long[] takenAt = new long[2];
@@ -67,9 +67,9 @@ class SimulatedStore implements LockStore {
     private boolean reclaims;
     private final ArrayDeque<Inode> pool = new ArrayDeque<>();
     /** Records that it has neither given back nor given up. */
-    final Set<SimulatedSlip> slips = new HashSet<>();
+    final Set<SimulatedRecordFile> recordFiles = new HashSet<>();
     /** The record whose writing a throwable has interrupted. */
-    private SimulatedSlip drawn;
+    private SimulatedRecordFile unfinished;
     private final LockContent[] seen = new LockContent[2];
     private final long[] seenSince = new long[2];
 
@@ -90,7 +90,7 @@ class SimulatedStore implements LockStore {
                 return journal.safely(Op.WALL, () -> directory.wallMicros);
             }
         };
-        this.entry = new SimulatedLine();
+        this.entry = new SimulatedEntry();
     }
 
     static ProcessIdentity process(long pid, long startTicks, String pidns, String timens) {
@@ -109,17 +109,17 @@ class SimulatedStore implements LockStore {
         return ownNow();
     }
 
-    long readUntil(int seat) {
-        return directory.until[seat];
+    long readExpiry(int seat) {
+        return directory.expiries[seat];
     }
 
-    void writeUntil(int seat, long value) {
-        directory.until[seat] = value;
+    void writeExpiry(int seat, long value) {
+        directory.expiries[seat] = value;
     }
 
     /** {@return whether the seat's word is what was written when {@code meant} was to be written} */
     boolean isWord(int seat, long meant, long written) {
-        return directory.until[seat] == written;
+        return directory.expiries[seat] == written;
     }
 
     long draw(long wallMicros) {
@@ -203,7 +203,7 @@ class SimulatedStore implements LockStore {
     }
 
     private boolean take(int seat) {
-        if (jvm[seat] || bell[seat] || !kernelGives(seat)) {
+        if (jvm[seat] || waitsInKernel[seat] || !kernelGives(seat)) {
             return false; // the first two: OverlappingFileLockException
         }
         got(seat);
@@ -216,14 +216,14 @@ class SimulatedStore implements LockStore {
     }
 
     /** The kernel gives the byte to the thread that waits for it. No step: this happens to the process. */
-    void ring(int seat) {
+    void acquireAhead(int seat) {
         directory.owner[seat] = this;
         unaccepted[seat] = true;
         got(seat);
     }
 
     /** The kernel did not give it after all. */
-    void unring(int seat) {
+    void undoAcquireAhead(int seat) {
         directory.owner[seat] = null;
         unaccepted[seat] = false;
         jvm[seat] = false;
@@ -278,7 +278,7 @@ class SimulatedStore implements LockStore {
                 directory.owner[seat] = null;
             }
             jvm[seat] = false;
-            bell[seat] = false;
+            waitsInKernel[seat] = false;
             unaccepted[seat] = false;
         }
     }
@@ -300,25 +300,25 @@ class SimulatedStore implements LockStore {
 
     @Override
     public TableEntry findEntry() throws IOException {
-        return journal.step(Op.FIND_LINE, () -> directory.lined && directory.shared ? entry : null);
+        return journal.step(Op.FIND_ENTRY, () -> directory.lined && directory.shared ? entry : null);
     }
 
     @Override
     public TableEntry claimEntry() throws IOException {
-        return journal.step(Op.CLAIM_LINE, () -> {
+        return journal.step(Op.CLAIM_ENTRY, () -> {
             directory.lined = true;
             return entry;
         });
     }
 
-    private final class SimulatedLine implements TableEntry {
+    private final class SimulatedEntry implements TableEntry {
         /** What should have been written last, and what a broken protocol has written instead. */
         private final long[] meant = new long[2];
         private final long[] written = new long[2];
 
         @Override
         public long expiry(int seat) {
-            return journal.safely(Op.UNTIL, () -> readUntil(seat));
+            return journal.safely(Op.READ_EXPIRY, () -> readExpiry(seat));
         }
 
         @Override
@@ -328,7 +328,7 @@ class SimulatedStore implements LockStore {
 
         private boolean isStill(int seat, long value) {
             // Either its own word, which a broken protocol may have written differently; or a word that it has read.
-            return meant[seat] == value ? isWord(seat, value, written[seat]) : directory.until[seat] == value;
+            return meant[seat] == value ? isWord(seat, value, written[seat]) : directory.expiries[seat] == value;
         }
 
         @Override
@@ -336,9 +336,9 @@ class SimulatedStore implements LockStore {
             return journal.safely(Op.REPLACE, () -> {
                 boolean still = isStill(seat, published);
                 if (still) {
-                    writeUntil(seat, value);
+                    writeExpiry(seat, value);
                     meant[seat] = value;
-                    written[seat] = directory.until[seat];
+                    written[seat] = directory.expiries[seat];
                 }
                 return still;
             });
@@ -366,7 +366,7 @@ class SimulatedStore implements LockStore {
 
         @Override
         public void setWaiterMark(long mark) {
-            journal.safely(Op.RAISE_HAND, () -> directory.waiterSeen = mark);
+            journal.safely(Op.SET_WAITER_MARK, () -> directory.waiterSeen = mark);
         }
 
         @Override
@@ -380,34 +380,34 @@ class SimulatedStore implements LockStore {
     @Override
     public RecordFile write(LockRecord record) throws IOException {
         RecordFile written = journal.step(Op.WRITE, () -> {
-            SimulatedSlip slip = new SimulatedSlip();
-            drawn = slip;
-            slip.record = record;
-            slip.linkable = !linksRefused;
-            if (slip.linkable) {
-                slip.file = pool.isEmpty() ? new Inode() : pool.pop();
-                slip.file.write(new LockContent.Ours(record), directory.wallMicros);
+            SimulatedRecordFile recordFile = new SimulatedRecordFile();
+            unfinished = recordFile;
+            recordFile.record = record;
+            recordFile.linkable = !linksRefused;
+            if (recordFile.linkable) {
+                recordFile.file = pool.isEmpty() ? new Inode() : pool.pop();
+                recordFile.file.write(new LockContent.Ours(record), directory.wallMicros);
             }
-            slips.add(slip);
-            return slip;
+            recordFiles.add(recordFile);
+            return recordFile;
         });
-        drawn = null;
+        unfinished = null;
         return written;
     }
 
     @Override
     public void giveBackOwed() throws IOException {
-        if (drawn != null) {
-            retire(drawn);
-            drawn = null;
+        if (unfinished != null) {
+            retire(unfinished);
+            unfinished = null;
         }
     }
 
     @Override
     public void rewrite(RecordFile recordFile, LockRecord record) throws IOException {
         journal.step(Op.REWRITE, () -> {
-            SimulatedSlip mine = (SimulatedSlip) recordFile;
-            if (!slips.contains(mine)) {
+            SimulatedRecordFile mine = (SimulatedRecordFile) recordFile;
+            if (!recordFiles.contains(mine)) {
                 if (forgiving) {
                     return null;
                 }
@@ -424,7 +424,7 @@ class SimulatedStore implements LockStore {
 
     @Override
     public boolean link(RecordFile recordFile, RecordLocation location) throws IOException {
-        SimulatedSlip mine = (SimulatedSlip) recordFile;
+        SimulatedRecordFile mine = (SimulatedRecordFile) recordFile;
         if (!mine.linkable) {
             return create(mine, location);
         }
@@ -444,7 +444,7 @@ class SimulatedStore implements LockStore {
 
     @Override
     public boolean cover(RecordFile recordFile, Object key) throws IOException {
-        SimulatedSlip mine = (SimulatedSlip) recordFile;
+        SimulatedRecordFile mine = (SimulatedRecordFile) recordFile;
         if (!mine.linkable || !journal.step(Op.IS_AT, () -> directory.at(RecordLocation.LOCK) == key)) {
             return false;
         }
@@ -463,9 +463,9 @@ class SimulatedStore implements LockStore {
     }
 
     /** Without hard links: first the file, then its content. */
-    private boolean create(SimulatedSlip slip, RecordLocation location) throws IOException {
+    private boolean create(SimulatedRecordFile recordFile, RecordLocation location) throws IOException {
         Inode file = journal.step(Op.CREATE, () -> {
-            if (slip.file != null || directory.at(location) != null) {
+            if (recordFile.file != null || directory.at(location) != null) {
                 return null; // without links one file cannot be in two locations
             }
             directory.leave(location, new LockContent.Empty());
@@ -475,8 +475,8 @@ class SimulatedStore implements LockStore {
             return false;
         }
         journal.step(Op.FILL, () -> {
-            slip.file = file;
-            file.write(new LockContent.Ours(slip.record), directory.wallMicros);
+            recordFile.file = file;
+            file.write(new LockContent.Ours(recordFile.record), directory.wallMicros);
             linked();
             return null;
         });
@@ -486,8 +486,8 @@ class SimulatedStore implements LockStore {
     @Override
     public boolean isAt(RecordFile recordFile, RecordLocation location) throws IOException {
         return journal.step(Op.IS_AT, () -> {
-            Inode file = ((SimulatedSlip) recordFile).file;
-            return file != null && slips.contains(recordFile) && directory.at(location) == file;
+            Inode file = ((SimulatedRecordFile) recordFile).file;
+            return file != null && recordFiles.contains(recordFile) && directory.at(location) == file;
         });
     }
 
@@ -514,7 +514,7 @@ class SimulatedStore implements LockStore {
 
     @Override
     public void unlink(RecordFile recordFile, RecordLocation location) throws IOException {
-        remove(Op.UNLINK, location, () -> directory.at(location) == ((SimulatedSlip) recordFile).file);
+        remove(Op.UNLINK, location, () -> directory.at(location) == ((SimulatedRecordFile) recordFile).file);
     }
 
     private void remove(Op op, RecordLocation location, BooleanSupplier isThere) throws IOException {
@@ -529,8 +529,8 @@ class SimulatedStore implements LockStore {
     @Override
     public void recycle(RecordFile recordFile) throws IOException {
         journal.step(Op.RECYCLE, () -> {
-            SimulatedSlip mine = (SimulatedSlip) recordFile;
-            if (!slips.remove(mine)) {
+            SimulatedRecordFile mine = (SimulatedRecordFile) recordFile;
+            if (!recordFiles.remove(mine)) {
                 if (forgiving) {
                     return null;
                 }
@@ -549,7 +549,7 @@ class SimulatedStore implements LockStore {
     @Override
     public void retire(RecordFile recordFile) throws IOException {
         journal.step(Op.RETIRE, () -> {
-            if (!slips.remove((SimulatedSlip) recordFile) && !forgiving) {
+            if (!recordFiles.remove((SimulatedRecordFile) recordFile) && !forgiving) {
                 throw new AssertionError("a record was given up that had been given back");
             }
             return null;
@@ -653,7 +653,7 @@ class SimulatedStore implements LockStore {
 
     @Override
     public LockSnapshot snapshot() {
-        return new LockSnapshot(target(), found(RecordLocation.LOCK), found(RecordLocation.TAKEOVER), null, List.of(directory.until[0], directory.until[1]), comparable,
+        return new LockSnapshot(target(), found(RecordLocation.LOCK), found(RecordLocation.TAKEOVER), null, List.of(directory.expiries[0], directory.expiries[1]), comparable,
                 directory.targetExists, directory.lined, directory.token, ownNow(), self);
     }
 

@@ -106,7 +106,7 @@ final class StealingEngine implements EngineLock {
     }
 
     @Override
-    public Cleared clear(boolean takeStrangers) {
+    public Cleared clear(boolean takeForeign) {
         throw new UnsupportedOperationException();
     }
 

@@ -20,7 +20,7 @@ public sealed interface Effect {
      * @param counts false if it is done by a thread whose operations are not counted
      * @param length how much it writes
      */
-    record Began(OperationType act, boolean counts, int length, String text) implements Effect {
+    record Began(OperationType type, boolean counts, int length, String text) implements Effect {
     }
 
     /** A new file, directory or symbolic link ({@code f}, {@code d}, {@code l}; {@code target} is where a link points). */
@@ -52,7 +52,7 @@ public sealed interface Effect {
     default void write(DataOutputStream out) throws IOException {
         if (this instanceof Began e) {
             out.writeByte('o');
-            out.writeByte(e.act.ordinal());
+            out.writeByte(e.type.ordinal());
             out.writeBoolean(e.counts);
             out.writeInt(e.length);
             text(out, e.text);

@@ -100,8 +100,8 @@ public final class FaultInjector {
 
     /** An operation that changes nothing. */
     void look(Operation operation) throws IOException {
-        if (operation.act().isChange()) {
-            throw new IllegalArgumentException(operation.act().toString());
+        if (operation.type().isChange()) {
+            throw new IllegalArgumentException(operation.type().toString());
         }
         if (isLibrarysOwn()) {
             return; // the keeper must not wait behind the program's slow forcing: it has leases to renew
@@ -169,8 +169,8 @@ public final class FaultInjector {
 
     private int begin(Operation operation) throws IOException {
         boolean counts = counts(operation);
-        record(new Effect.Began(operation.act(), counts, (int) Math.min(Integer.MAX_VALUE, operation.length()), operation.describe(root)));
-        if (!operation.act().isChange() || !counts) {
+        record(new Effect.Began(operation.type(), counts, (int) Math.min(Integer.MAX_VALUE, operation.length()), operation.describe(root)));
+        if (!operation.type().isChange() || !counts) {
             return 0;
         }
         steps++;
@@ -257,7 +257,7 @@ public final class FaultInjector {
     }
 
     private void refuse(Operation operation) throws IOException {
-        if (failsNow(operation) || full && operation.act().mayFailWith(Errno.ENOSPC)) {
+        if (failsNow(operation) || full && operation.type().mayFailWith(Errno.ENOSPC)) {
             full |= plan.manner().equals(Plan.FROM_THERE);
             throw error(operation);
         }
@@ -282,7 +282,7 @@ public final class FaultInjector {
     }
 
     private boolean failsNow(Operation operation) {
-        if (plan.kind() != Plan.Kind.FAIL || !operation.act().mayFailWith(plan.errno()) || !counts(operation)) {
+        if (plan.kind() != Plan.Kind.FAIL || !operation.type().mayFailWith(plan.errno()) || !counts(operation)) {
             return false;
         }
         boolean now = ++fallible == plan.step();

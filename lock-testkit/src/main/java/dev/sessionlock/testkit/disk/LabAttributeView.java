@@ -20,7 +20,7 @@ final class LabAttributeView {
 
     /** Runs a call as a step. */
     interface AttributeStep {
-        void run(AttributeChange deed) throws IOException;
+        void run(AttributeChange change) throws IOException;
     }
 
     static <V extends FileAttributeView> V of(Class<V> type, V view, AttributeStep step) {

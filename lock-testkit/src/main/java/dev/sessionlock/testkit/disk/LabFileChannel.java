@@ -28,18 +28,18 @@ import org.jetbrains.annotations.Nullable;
 final class LabFileChannel extends FileChannel {
     private static final int TRANSFERRED_AT_ONCE = 64 * 1024;
 
-    private final FaultInjector gate;
+    private final FaultInjector injector;
     private final Path path;
     private final FileChannel real;
     private final Written written;
     private final boolean writable;
     private final boolean uninterruptible;
 
-    LabFileChannel(FaultInjector gate, Path path, FileChannel real, long inode, Set<? extends OpenOption> options, boolean uninterruptible) {
-        this.gate = gate;
+    LabFileChannel(FaultInjector injector, Path path, FileChannel real, long inode, Set<? extends OpenOption> options, boolean uninterruptible) {
+        this.injector = injector;
         this.path = path;
         this.real = real;
-        this.written = new Written(gate, inode, options);
+        this.written = new Written(injector, inode, options);
         this.writable = options.contains(StandardOpenOption.WRITE) || options.contains(StandardOpenOption.APPEND);
         this.uninterruptible = uninterruptible;
     }
@@ -60,7 +60,7 @@ final class LabFileChannel extends FileChannel {
 
     private void look() throws IOException {
         if (real.isOpen()) {
-            gate.look(Operation.onChannel(OperationType.READ, path));
+            injector.look(Operation.onChannel(OperationType.READ, path));
         }
     }
 
@@ -99,10 +99,10 @@ final class LabFileChannel extends FileChannel {
 
     /** Writes all that a buffer has left, and advances it by what was written. */
     private int write(ByteBuffer src, long position, Form form) throws IOException {
-        return io(() -> gate.alone(() -> {
+        return io(() -> injector.alone(() -> {
             long at = written.at(position, real.size());
             int length = src.remaining();
-            return gate.write(Operation.write(path, at, length), length, most -> {
+            return injector.write(Operation.write(path, at, length), length, most -> {
                 ByteBuffer copy = src.duplicate();
                 int limit = src.limit();
                 int count;
@@ -191,11 +191,11 @@ final class LabFileChannel extends FileChannel {
 
     @Override
     public FileChannel truncate(long size) throws IOException {
-        io(() -> gate.alone(() -> {
+        io(() -> injector.alone(() -> {
             if (!writable || !real.isOpen() || size < 0 || size >= real.size()) {
                 return real.truncate(size); // it refuses, or only moves the position
             }
-            return gate.change(Operation.truncate(path, size), () -> {
+            return injector.change(Operation.truncate(path, size), () -> {
                 real.truncate(size);
                 written.resize(size);
                 return null;
@@ -210,7 +210,7 @@ final class LabFileChannel extends FileChannel {
             if (!real.isOpen()) {
                 throw new ClosedChannelException();
             }
-            return gate.change(Operation.onChannel(OperationType.FORCE, path), () -> {
+            return injector.change(Operation.onChannel(OperationType.FORCE, path), () -> {
                 real.force(metaData);
                 written.force();
                 return null;
@@ -220,11 +220,11 @@ final class LabFileChannel extends FileChannel {
 
     @Override
     public MappedByteBuffer map(MapMode mode, long position, long size) throws IOException {
-        return io(() -> gate.alone(() -> {
+        return io(() -> injector.alone(() -> {
             if (mode != MapMode.READ_WRITE || !writable || !real.isOpen() || position < 0 || size < 0 || position + size <= real.size()) {
                 return real.map(mode, position, size);
             }
-            return gate.change(Operation.truncate(path, position + size), () -> { // mapping beyond the end makes the file longer
+            return injector.change(Operation.truncate(path, position + size), () -> { // mapping beyond the end makes the file longer
                 MappedByteBuffer mapped = real.map(mode, position, size);
                 written.resize(real.size());
                 return mapped;

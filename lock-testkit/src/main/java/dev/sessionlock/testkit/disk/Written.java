@@ -8,14 +8,14 @@ import java.util.Set;
 
 /** Records what is written through one channel. */
 final class Written {
-    private final FaultInjector gate;
+    private final FaultInjector injector;
     private final long inode;
     private final boolean append;
     /** Opened with SYNC or DSYNC: every write is forced before it returns. */
     private final boolean forced;
 
-    Written(FaultInjector gate, long inode, Set<? extends OpenOption> options) {
-        this.gate = gate;
+    Written(FaultInjector injector, long inode, Set<? extends OpenOption> options) {
+        this.injector = injector;
         this.inode = inode;
         this.append = options.contains(StandardOpenOption.APPEND);
         this.forced = options.contains(StandardOpenOption.SYNC) || options.contains(StandardOpenOption.DSYNC);
@@ -30,7 +30,7 @@ final class Written {
         if (count > 0) {
             byte[] bytes = new byte[count];
             source.get(bytes);
-            gate.record(new Effect.Wrote(inode, at, bytes));
+            injector.record(new Effect.Wrote(inode, at, bytes));
             if (forced) {
                 force();
             }
@@ -38,10 +38,10 @@ final class Written {
     }
 
     void resize(long size) throws IOException {
-        gate.record(new Effect.Resized(inode, size));
+        injector.record(new Effect.Resized(inode, size));
     }
 
     void force() throws IOException {
-        gate.record(new Effect.Forced(inode));
+        injector.record(new Effect.Forced(inode));
     }
 }

@@ -268,7 +268,7 @@ final class StateFileEngines implements LockEngine {
         }
 
         @Override
-        public Cleared clear(boolean takeStrangers) {
+        public Cleared clear(boolean takeForeign) {
             return new Cleared(ClearOutcome.KEPT, "it is not cleared here");
         }
 

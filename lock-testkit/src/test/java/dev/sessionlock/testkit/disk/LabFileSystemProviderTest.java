@@ -418,11 +418,11 @@ class LabFileSystemProviderTest {
         all.put("bad matcher", dir -> dir.getFileSystem().getPathMatcher("nothing:**/fi*"));
         all.put("starts with a stranger", dir -> {
             try (FileSystem zip = FileSystems.newFileSystem(zip(dir), Map.of("create", "true"))) {
-                Path stranger = zip.getPath("/x");
-                assertThatThrownBy(() -> dir.resolve(stranger)).isInstanceOf(ProviderMismatchException.class);
-                assertThatThrownBy(() -> dir.compareTo(stranger)).isInstanceOf(ClassCastException.class);
-                return dir.startsWith(stranger) + " " + dir.endsWith(stranger) + dir.equals(stranger)
-                        + Files.isSameFile(dir, stranger);
+                Path foreign = zip.getPath("/x");
+                assertThatThrownBy(() -> dir.resolve(foreign)).isInstanceOf(ProviderMismatchException.class);
+                assertThatThrownBy(() -> dir.compareTo(foreign)).isInstanceOf(ClassCastException.class);
+                return dir.startsWith(foreign) + " " + dir.endsWith(foreign) + dir.equals(foreign)
+                        + Files.isSameFile(dir, foreign);
             }
         });
         all.put("zip", dir -> {
@@ -528,8 +528,8 @@ class LabFileSystemProviderTest {
             assertThat(seen.reset()).isTrue();
             seen.cancel();
         }
-        try (WatchService stranger = FileSystems.getDefault().newWatchService()) {
-            assertThatThrownBy(() -> lab.register(stranger, StandardWatchEventKinds.ENTRY_CREATE))
+        try (WatchService foreign = FileSystems.getDefault().newWatchService()) {
+            assertThatThrownBy(() -> lab.register(foreign, StandardWatchEventKinds.ENTRY_CREATE))
                     .isInstanceOf(ProviderMismatchException.class);
         }
     }

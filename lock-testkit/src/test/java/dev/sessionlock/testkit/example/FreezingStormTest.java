@@ -91,7 +91,7 @@ class FreezingStormTest {
         for (ChildJvm jvm : List.copyOf(jvms)) {
             jvm.send("stop");
             losses += jvm.awaitMark("stopped", PATIENCE).number(0);
-            heed(jvm);
+            await(jvm);
         }
         judge(seed);
     }
@@ -117,12 +117,12 @@ class FreezingStormTest {
         ChildJvm jvm = jvms.get(which);
         jvm.kill();
         kills++;
-        heed(jvm);
+        await(jvm);
         jvm.close();
         jvms.set(which, start(which, random));
     }
 
-    private void heed(ChildJvm jvm) {
+    private void await(ChildJvm jvm) {
         jvm.pollMark("trouble").ifPresent(trouble -> troubles.add(trouble.text() + "\n" + jvm.output()));
     }
 

@@ -76,7 +76,7 @@ class ClockFaultsTest {
     }
 
     @Test
-    void frozenHolderIsPassedOverAfterItsLeaseWhateverItsWallClockSays() throws Exception {
+    void othersTakeOverAfterTheLeaseWhateverTheWallClockSays() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet steady = Puppet.start()) {
             long last = 0;

@@ -69,7 +69,7 @@ class NamespaceFaultsTest {
 
     @ParameterizedTest
     @EnumSource
-    void frozenHolderIsPassedOverOnlyWhereItsClockIsOurs(World world) throws Exception {
+    void othersTakeOverOnlyWhereTheHoldersClockIsOurs(World world) throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet inside = world.puppet(); Puppet outside = Puppet.start()) {
             inside.acquire("a", file, "lease=1000", PATIENT);

@@ -37,7 +37,7 @@ import org.junit.jupiter.api.parallel.Isolated;
 @Tag("soak")
 @Isolated
 class SystemCallFaultsTest {
-    private static final int HANDS = 6;
+    private static final int WORKERS = 6;
     /** The most calls that an acquisition and its release make. */
     private static final int MOST_PLACES = 240;
     private static final Duration STAY = Duration.ofMillis(40);
@@ -146,15 +146,15 @@ class SystemCallFaultsTest {
         private final Locker other;
         private final Locker killed;
         private final Locker frozen;
-        private final long[] threads = new long[HANDS];
+        private final long[] threads = new long[WORKERS];
 
         World(MutualExclusionWitness witness) throws Exception {
             other = Locker.start("other", witness.address());
             killed = Locker.start("killed", witness.address());
             frozen = Locker.start("frozen", witness.address());
-            for (int hand = 0; hand < HANDS; hand++) {
-                victims.add(Locker.start("victim-" + hand, witness.address()));
-                threads[hand] = victims.get(hand).threadOf(0);
+            for (int worker = 0; worker < WORKERS; worker++) {
+                victims.add(Locker.start("victim-" + worker, witness.address()));
+                threads[worker] = victims.get(worker).threadOf(0);
             }
         }
 
@@ -178,9 +178,9 @@ class SystemCallFaultsTest {
             Thread.sleep(Locker.LEASE.plusMillis(150).toMillis());
             Path warm = newPlace(Found.FREE);
             for (int i = 0; i < 20; i++) { // the code does now what it does only the first time
-                assertThat(victims.get(i % HANDS).visit(0, warm, STAY, TIMEOUT).outcome()).isEqualTo("ok");
-                assertThat(victims.get(i % HANDS).visit(0, dir.resolve("missing/x"), STAY, TIMEOUT).outcome()).contains("does not exist");
-                assertThat(other.visit(i % HANDS, warm, STAY, TIMEOUT).outcome()).isEqualTo("ok");
+                assertThat(victims.get(i % WORKERS).visit(0, warm, STAY, TIMEOUT).outcome()).isEqualTo("ok");
+                assertThat(victims.get(i % WORKERS).visit(0, dir.resolve("missing/x"), STAY, TIMEOUT).outcome()).contains("does not exist");
+                assertThat(other.visit(i % WORKERS, warm, STAY, TIMEOUT).outcome()).isEqualTo("ok");
             }
         }
 
@@ -190,12 +190,12 @@ class SystemCallFaultsTest {
         }
 
         /** {@return a lock in that state; always a new one, since its directory remembers faults} */
-        private Path place(Found found, int hand) throws Exception {
+        private Path place(Found found, int worker) throws Exception {
             if (found == Found.UNTOUCHED) {
                 return newPlace(found);
             } else if (found == Found.FREE) {
                 Path file = newPlace(found);
-                assertThat(victims.get(hand).visit(0, file, Duration.ZERO, TIMEOUT).outcome()).isEqualTo("ok");
+                assertThat(victims.get(worker).visit(0, file, Duration.ZERO, TIMEOUT).outcome()).isEqualTo("ok");
                 return file;
             }
             Path file = prepared.get(found).poll();
@@ -240,10 +240,10 @@ class SystemCallFaultsTest {
         }
 
         private Void fail(Found found, Strace.Call call, String error) throws Exception {
-            return inTurn(found, call, "error=" + error, (hand, file, fault) -> {
-                Locker.Visit faulted = victims.get(hand).visit(0, file, STAY, TIMEOUT);
+            return inTurn(found, call, "error=" + error, (worker, file, fault) -> {
+                Locker.Visit faulted = victims.get(worker).visit(0, file, STAY, TIMEOUT);
                 faulted.awaitAnswer();
-                Locker.Visit waiting = other.visit(hand, file, STAY, LONG_TIMEOUT);
+                Locker.Visit waiting = other.visit(worker, file, STAY, LONG_TIMEOUT);
                 String outcome = faulted.outcome();
                 long ended = System.nanoTime();
                 String others = waiting.outcome();
@@ -255,10 +255,10 @@ class SystemCallFaultsTest {
         }
 
         private Void dawdle(Found found, Strace.Call call, String delay) throws Exception {
-            return inTurn(found, call, delay + "=" + LONGER_THAN_THE_LEASE.toNanos() / 1000, (hand, file, fault) -> {
-                Locker.Visit faulted = victims.get(hand).visit(0, file, STAY, LONG_TIMEOUT);
+            return inTurn(found, call, delay + "=" + LONGER_THAN_THE_LEASE.toNanos() / 1000, (worker, file, fault) -> {
+                Locker.Visit faulted = victims.get(worker).visit(0, file, STAY, LONG_TIMEOUT);
                 Thread.sleep(100);
-                Locker.Visit waiting = other.visit(hand, file, LONGER_THAN_THE_LEASE.minus(Locker.LEASE).plusMillis(200), LONG_TIMEOUT);
+                Locker.Visit waiting = other.visit(worker, file, LONGER_THAN_THE_LEASE.minus(Locker.LEASE).plusMillis(200), LONG_TIMEOUT);
                 String outcome = faulted.outcome();
                 String others = waiting.outcome();
                 check(outcome.equals("ok") || outcome.startsWith("LockLostException"), fault, "the slow one ended with " + outcome);
@@ -268,20 +268,20 @@ class SystemCallFaultsTest {
         }
 
         private interface Turn {
-            void take(int hand, Path file, String fault) throws Exception;
+            void take(int worker, Path file, String fault) throws Exception;
         }
 
         /** Tests one fault: on a lock of its own, by a worker that nobody else uses meanwhile. Afterwards everything is as before. */
         private Void inTurn(Found found, Strace.Call call, String what, Turn turn) throws Exception {
-            Integer hand = free.poll();
+            Integer worker = free.poll();
             try {
-                Path file = place(found, hand);
+                Path file = place(found, worker);
                 String fault = found + ", " + what + " at " + call;
-                faults.put(file.getParent(), fault + " of " + victims.get(hand).jvm());
+                faults.put(file.getParent(), fault + " of " + victims.get(worker).jvm());
                 Path output = Files.createTempFile(dir, "strace", ".txt");
                 Strace.Call met;
-                try (Strace strace = Strace.attach(threads[hand], output, call.name() + ":" + what + ":when=" + call.occurrence())) {
-                    turn.take(hand, file, fault);
+                try (Strace strace = Strace.attach(threads[worker], output, call.name() + ":" + what + ":when=" + call.occurrence())) {
+                    turn.take(worker, file, fault);
                     strace.detach();
                     met = strace.injected();
                 }
@@ -289,13 +289,13 @@ class SystemCallFaultsTest {
                 if (met == null || !concerns(met, file)) {
                     missed.incrementAndGet();
                 }
-                check(victims.get(hand).visit(0, file, Duration.ZERO, LONG_TIMEOUT).outcome(), fault + ": the same process afterwards");
-                check(other.visit(hand, file, Duration.ZERO, LONG_TIMEOUT).outcome(), fault + ": the other process afterwards");
-                assertClean(found, hand, file, fault);
+                check(victims.get(worker).visit(0, file, Duration.ZERO, LONG_TIMEOUT).outcome(), fault + ": the same process afterwards");
+                check(other.visit(worker, file, Duration.ZERO, LONG_TIMEOUT).outcome(), fault + ": the other process afterwards");
+                assertClean(found, worker, file, fault);
             } catch (Throwable e) {
                 harm(found + ", " + what + " at " + call + ": " + e);
             } finally {
-                free.add(hand);
+                free.add(worker);
             }
             return null;
         }
@@ -315,26 +315,26 @@ class SystemCallFaultsTest {
             System.out.println("  " + what);
         }
 
-        private void assertClean(Found found, int hand, Path file, String fault) {
+        private void assertClean(Found found, int worker, Path file, String fault) {
             await(fault).atMost(Duration.ofSeconds(20)).pollInterval(Duration.ofMillis(50)).untilAsserted(() -> {
                 if (found != Found.LEFT_BY_THE_FROZEN) { // otherwise the frozen process has the seat, and its record lies there
                     assertThat(leftIn(file.getParent())).isEmpty();
                 }
-                assertThat(KernelTruth.seats(file.getParent(), victims.get(hand).jvm().pid())).isEmpty();
+                assertThat(KernelTruth.seats(file.getParent(), victims.get(worker).jvm().pid())).isEmpty();
             });
         }
 
-        private final Queue<Integer> free = new ConcurrentLinkedQueue<>(Stream.iterate(0, i -> i + 1).limit(HANDS).toList());
+        private final Queue<Integer> free = new ConcurrentLinkedQueue<>(Stream.iterate(0, i -> i + 1).limit(WORKERS).toList());
 
         void runAll(Found found, Collection<Callable<Void>> turns) throws Exception {
             long start = System.nanoTime();
-            ExecutorService hands = Executors.newFixedThreadPool(HANDS);
+            ExecutorService workers = Executors.newFixedThreadPool(WORKERS);
             try {
-                for (Future<Void> done : hands.invokeAll(turns)) {
+                for (Future<Void> done : workers.invokeAll(turns)) {
                     done.get();
                 }
             } finally {
-                hands.shutdownNow();
+                workers.shutdownNow();
             }
             System.out.println(found + ": " + turns.size() + " faults in " + (System.nanoTime() - start) / 1_000_000 + " ms, " + failures.size()
                     + " did harm");

@@ -104,7 +104,7 @@ class OffTheGoodPathStormTest {
         /** One guard file, that of all the new names; or each in turn. */
         @ParameterizedTest
         @CsvSource({"0, NONE", "-1, NONE", "0, AFTERWARDS", "-1, AFTERWARDS", "-1, MEANWHILE"})
-        void giveNoLockTwoLinesOrTwoHolders(int guard, Removals removals) throws Exception {
+        void giveNoLockTwoEntriesOrTwoHolders(int guard, Removals removals) throws Exception {
             Plan plan = Plan.in(dir).allowing("lost KERNEL_LOCK_LOST", "lost LEASE_EXPIRED").removals(removals);
             storm("guards read, " + guard, plan, allAgainstOneFault(removals), storm -> {
                 Set<String> names = storm.withNewNames(guard, s -> s.tellAll("read-guards", guard, 2_000));
@@ -114,7 +114,7 @@ class OffTheGoodPathStormTest {
     }
 
     @Nested
-    class RoomOnTheBoard {
+    class RoomInTheTable {
         /** An entry may be cleared for another lock if nobody has drawn a token from it for a minute. */
         private static final long OLD_MILLIS = 62_000;
         private static final int OLD = 24;
@@ -126,7 +126,7 @@ class OffTheGoodPathStormTest {
          */
         @ParameterizedTest
         @EnumSource(names = {"NONE", "AFTERWARDS"})
-        void isNotMadeOfTheLinesOfTheLiving(Removals removals) throws Exception {
+        void isNotMadeOfTheEntriesOfTheLiving(Removals removals) throws Exception {
             Plan plan = Plan.in(dir).allowing("lost KERNEL_LOCK_LOST", "lost LEASE_EXPIRED").removals(removals);
             Set<String> old = new LinkedHashSet<>();
             IntStream.range(0, OLD).forEach(i -> old.add("old-" + i));
@@ -136,10 +136,10 @@ class OffTheGoodPathStormTest {
                 storm.withNewNames(Gateway.ANY_GUARD, s -> s.tellFirst("read-guards", Gateway.ANY_GUARD, 1_500));
                 storm.suspect(old);
                 Thread.sleep(Storm.KEEPER_HAS_LOOKED.toMillis());
-                TableOnDisk board = TableOnDisk.read(dir);
+                TableOnDisk table = TableOnDisk.read(dir);
                 for (String name : storm.tellFirst("held").split(",")) {
-                    if (!name.equals(Gateway.NONE) && !board.has(name)) {
-                        storm.write(Promise.ONE_LINE_A_LOCK, name + " is held, and has no line on the board");
+                    if (!name.equals(Gateway.NONE) && !table.has(name)) {
+                        storm.write(Promise.ONE_ENTRY_A_LOCK, name + " is held, and has no line on the board");
                     }
                 }
             });
@@ -227,17 +227,17 @@ class OffTheGoodPathStormTest {
 
         @ParameterizedTest
         @EnumSource
-        void mayHaveABoardThatIsCutShort(Removals removals) throws Exception {
+        void mayHaveATableThatIsCutShort(Removals removals) throws Exception {
             storm("board cut short", plan(removals), allAgainstOneFault(removals), storm -> {
-                cutBoard(dir, storm);
+                cutTable(dir, storm);
                 Thread.sleep(1_000 + storm.random().nextInt(2_000));
             });
         }
 
-        private void cutBoard(Path directory, Storm storm) throws IOException {
-            try (DirectoryStream<Path> boards = Files.newDirectoryStream(directory.resolve(".session-locks"), "board*")) {
-                for (Path board : boards) {
-                    try (RandomAccessFile file = new RandomAccessFile(board.toFile(), "rw")) {
+        private void cutTable(Path directory, Storm storm) throws IOException {
+            try (DirectoryStream<Path> tableFiles = Files.newDirectoryStream(directory.resolve(".session-locks"), "board*")) {
+                for (Path tableFile : tableFiles) {
+                    try (RandomAccessFile file = new RandomAccessFile(tableFile.toFile(), "rw")) {
                         file.setLength(storm.random().nextBoolean() ? 0 : file.length() / 2);
                     }
                 }

@@ -38,7 +38,7 @@ final class Storm implements AutoCloseable {
     enum Promise {
         ONE_HOLDER, GROWING_TOKENS,
         /** No lock has two table entries, once each was taken again. */
-        ONE_LINE_A_LOCK,
+        ONE_ENTRY_A_LOCK,
         /** The JVMs of the storm and a fresh one can take each lock, and nobody waits in vain. */
         NO_LOCK_STUCK,
         NO_RECORD_LEFT,
@@ -369,10 +369,10 @@ final class Storm implements AutoCloseable {
                 write(Promise.NO_LOCK_STUCK, (jvm == jvms.get(last) ? "a fresh JVM" : jvm) + " cannot have, within " + plan.bound().toSeconds() + " s: " + cannot);
             }
         }
-        TableOnDisk board = TableOnDisk.read(dir());
-        System.out.println("    " + board.size() + " locks on the board, " + board.doubled() + " of them twice");
-        if (board.doubled() > 0) {
-            write(Promise.ONE_LINE_A_LOCK, board.doubled() + " of " + board.size() + " locks have two lines on the board");
+        TableOnDisk table = TableOnDisk.read(dir());
+        System.out.println("    " + table.size() + " locks on the board, " + table.doubled() + " of them twice");
+        if (table.doubled() > 0) {
+            write(Promise.ONE_ENTRY_A_LOCK, table.doubled() + " of " + table.size() + " locks have two lines on the board");
         }
         lookForRecords();
         for (int i = 0; i < last; i++) {

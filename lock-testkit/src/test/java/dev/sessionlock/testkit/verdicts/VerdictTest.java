@@ -120,7 +120,7 @@ class VerdictTest {
     }
 
     @Test
-    void stoppedHolderThatMayNotBePassedOverStaysHeld() throws Exception {
+    void stoppedHolderWithoutTakeoverStaysHeld() throws Exception {
         try (OurProcess holder = OurProcess.start()) {
             holder.tell("acquire", "a", session, 20_000, 1_000, false);
             holder.jvm().freeze();
@@ -139,7 +139,7 @@ class VerdictTest {
         Process waiting = new ProcessBuilder("python3", "-c", "import ctypes; libc = ctypes.CDLL(None); libc.vfork(); libc.pause()").start();
         try {
             Required.that(reaches(waiting.pid(), 'D'), "a vfork that shows as state D");
-            writeStranger(waiting.pid(), -1);
+            writeForeign(waiting.pid(), -1);
             // A process that starts waits for the disk now and then, before it waits for its child.
             await().atMost(OurProcess.PATIENCE)
                     .until(() -> evidence(look()).contains("pid " + waiting.pid() + " is in an uninterruptible wait (state D"));
@@ -305,23 +305,23 @@ class VerdictTest {
     // ---- foreign locks, and files that are no lock ----
 
     @Test
-    void strangerIsForeignAliveOrDead() throws Exception {
-        Process stranger = new ProcessBuilder("sleep", "600").start();
+    void foreignLockIsForeignAliveOrDead() throws Exception {
+        Process foreign = new ProcessBuilder("sleep", "600").start();
         try {
-            writeStranger(stranger.pid(), startTicks(stranger.pid()));
+            writeForeign(foreign.pid(), startTicks(foreign.pid()));
             assertThat(look().state()).isEqualTo(State.FOREIGN);
-            assertThat(evidence(look())).contains("another program's lock").contains("pid " + stranger.pid() + " runs");
+            assertThat(evidence(look())).contains("another program's lock").contains("pid " + foreign.pid() + " runs");
             assertThat(locks.tryAcquire(session)).isEmpty();
 
-            writeStranger(stranger.pid(), startTicks(stranger.pid()) - 1);
-            assertThat(evidence(look())).contains("pid " + stranger.pid() + " is another process now");
-            writeStranger(stranger.pid(), startTicks(stranger.pid()));
+            writeForeign(foreign.pid(), startTicks(foreign.pid()) - 1);
+            assertThat(evidence(look())).contains("pid " + foreign.pid() + " is another process now");
+            writeForeign(foreign.pid(), startTicks(foreign.pid()));
         } finally {
-            stranger.destroyForcibly();
-            stranger.waitFor();
+            foreign.destroyForcibly();
+            foreign.waitFor();
         }
         assertThat(look().state()).isEqualTo(State.FOREIGN);
-        assertThat(evidence(look())).contains("pid " + stranger.pid() + " does not exist");
+        assertThat(evidence(look())).contains("pid " + foreign.pid() + " does not exist");
         try (SessionLock next = locks.tryAcquire(session).orElseThrow()) {
             next.verifyHeld();
         }
@@ -371,7 +371,7 @@ class VerdictTest {
             assertThat(status(jar, 0)).contains("\"state\":\"STALE\"").contains("does not exist");
         }
         Files.delete(lockFile);
-        writeStranger(Long.MAX_VALUE / 1_000_000_000_000L, -1);
+        writeForeign(Long.MAX_VALUE / 1_000_000_000_000L, -1);
         assertThat(status(jar, 0)).as("the next acquisition replaces it").contains("\"state\":\"FOREIGN\"");
         Files.writeString(lockFile, "# yarn lockfile v1\n");
         assertThat(status(jar, 1)).contains("\"state\":\"NOT_A_LOCK\"");
@@ -399,7 +399,7 @@ class VerdictTest {
     }
 
     /** In the format of OpenClaw. */
-    private void writeStranger(long pid, long startTicks) throws IOException {
+    private void writeForeign(long pid, long startTicks) throws IOException {
         Files.writeString(lockFile, "{\n  \"pid\": " + pid + ",\n  \"createdAt\": \"" + Instant.now() + "\",\n  \"maxHoldMs\": 300000"
                 + (startTicks < 0 ? "" : ",\n  \"starttime\": " + startTicks) + "\n}\n");
     }
