@@ -358,7 +358,7 @@ final class RenewalWorker {
         try {
             changed.awaitNanos(Math.max(until - now, 1));
         } catch (InterruptedException e) {
-            log.debug("somebody interrupted the chores; they go on", e);
+            log.debug("somebody interrupted the thread that renews the locks; it goes on", e);
         }
     }
 

@@ -480,7 +480,7 @@ public abstract class LockEngineContract {
             Contender.Call waiting = crew.member(1).beginAcquire("b", lock, patient());
             frozen.contender.freeze();
             sleepLeases(0.5);
-            mustWait(waiting, "a frozen holder was passed over within its lease");
+            mustWait(waiting, "another process took over from a frozen holder within its lease");
             frozen.contender.wake();
             frozen.mustBe("held", "a");
             frozen.tell("close", "a");
@@ -498,10 +498,10 @@ public abstract class LockEngineContract {
             frozen.contender.freeze();
             Contender.Call waiting = other.beginAcquire("b", lock, patient());
             sleepLeases(1.8);
-            mustWait(waiting, "a holder that asked for takeover(false) was passed over");
+            mustWait(waiting, "another process took over from a holder that asked for takeover(false)");
             frozen.contender.wake();
             frozen.mustBe("held", "a");
-            mustWait(waiting, "a holder that asked for takeover(false) was passed over");
+            mustWait(waiting, "another process took over from a holder that asked for takeover(false)");
             frozen.tell("close", "a");
             other.acquired(waiting, patience());
         }

@@ -35,7 +35,7 @@ class ContractCatchesTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             NEVER_PASSED_OVER | frozenHolderIsPassedOverAndCanNeitherFreeNorExtendWhenItWakes | has not answered within
-            ALWAYS_PASSED_OVER | frozenHolderThatAskedNotToBePassedOverIsWaitedFor | that asked for takeover(false) was passed over
+            ALWAYS_PASSED_OVER | frozenHolderThatAskedNotToBePassedOverIsWaitedFor | took over from a holder that asked for takeover(false)
             NEVER_RENEWED | leaseIsRenewedAsLongAsTheProcessRuns | is to outlast its lease
             DEATH_IS_NOT_NOTICED | killedHolderMakesWayFrozenOrNot | LockTimeoutException
             """, quoteCharacter = '`')
