@@ -446,7 +446,7 @@ public abstract class LockEngineContract {
     }
 
     @Test
-    void frozenHolderIsPassedOverAndCanNeitherFreeNorExtendWhenItWakes() throws Exception {
+    void othersTakeOverFromAFrozenHolder() throws Exception {
         String lock = newLock();
         try (Contenders crew = new Contenders(3)) {
             Party frozen = crew.member(0);
@@ -489,7 +489,7 @@ public abstract class LockEngineContract {
     }
 
     @Test
-    void frozenHolderThatAskedNotToBePassedOverIsWaitedFor() throws Exception {
+    void frozenHolderWithoutTakeoverIsWaitedFor() throws Exception {
         String lock = newLock();
         try (Contenders crew = new Contenders(2)) {
             Party frozen = crew.member(0);

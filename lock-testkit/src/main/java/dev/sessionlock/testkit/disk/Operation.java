@@ -6,7 +6,7 @@ import org.jetbrains.annotations.Nullable;
 /**
  * One file operation beneath the lab's directory.
  *
- * @param act its kind
+ * @param type its kind
  * @param path the file, as the program named it
  * @param other the second file of a rename or link
  * @param position where it writes; negative if that does not apply

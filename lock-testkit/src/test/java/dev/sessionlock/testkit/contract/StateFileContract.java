@@ -68,10 +68,10 @@ abstract class StateFileContract extends LockEngineContract {
     static final class RELEASED_BY_ANYONE extends StateFileContract {
     }
 
-    static final class NEVER_PASSED_OVER extends StateFileContract {
+    static final class NEVER_TAKEN_OVER extends StateFileContract {
     }
 
-    static final class ALWAYS_PASSED_OVER extends StateFileContract {
+    static final class ALWAYS_TAKEN_OVER extends StateFileContract {
     }
 
     static final class HOLDER_DOES_NOT_KNOW_ITS_LEASE extends StateFileContract {

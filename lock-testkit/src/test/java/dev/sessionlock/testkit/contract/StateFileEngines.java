@@ -32,7 +32,7 @@ import java.util.concurrent.locks.ReentrantLock;
 final class StateFileEngines implements LockEngine {
     /** The faults that it can have. */
     enum Fault {
-        NONE, TOKEN_STANDS_STILL, RELEASED_BY_ANYONE, NEVER_PASSED_OVER, ALWAYS_PASSED_OVER, HOLDER_DOES_NOT_KNOW_ITS_LEASE,
+        NONE, TOKEN_STANDS_STILL, RELEASED_BY_ANYONE, NEVER_TAKEN_OVER, ALWAYS_TAKEN_OVER, HOLDER_DOES_NOT_KNOW_ITS_LEASE,
         NEVER_RENEWED, SOMETIMES_DOES_NOT_LOOK, DEATH_IS_NOT_NOTICED
     }
 
@@ -177,8 +177,8 @@ final class StateFileEngines implements LockEngine {
                 if (row.get("held") == 1 && !(fault == Fault.SOMETIMES_DOES_NOT_LOOK && now() % 4 == 0)) {
                     boolean dead = fault != Fault.DEATH_IS_NOT_NOTICED && ProcessHandle.of(row.get("pid")).filter(ProcessHandle::isAlive)
                             .isEmpty();
-                    boolean over = now() >= row.get("until") && (row.get("takeover") == 1 || fault == Fault.ALWAYS_PASSED_OVER);
-                    if (!dead && (!over || fault == Fault.NEVER_PASSED_OVER)) {
+                    boolean over = now() >= row.get("until") && (row.get("takeover") == 1 || fault == Fault.ALWAYS_TAKEN_OVER);
+                    if (!dead && (!over || fault == Fault.NEVER_TAKEN_OVER)) {
                         return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "another process holds it");
                     }
                     reclaimed = dead ? "its process is gone" : "its lease is over";
