@@ -1,6 +1,6 @@
 /**
- * What tests of locks and of session writers need: locks without a disk, the locks that crashes leave behind, child JVMs that are killed,
- * frozen and woken, a neutral witness that tells whether two of them ever held one lock at once, and the contract of all engines.
+ * Tools for tests of locks and of session writers: locks without a disk, the lock files that crashes leave behind, child JVMs that a test kills,
+ * freezes and wakes, a neutral witness that tells whether two of them ever held one lock at once, and the contract of all engines.
  */
 module dev.sessionlock.testkit {
     requires transitive dev.sessionlock;

@@ -172,7 +172,7 @@ class ReplaceTest {
     }
 
     @Test
-    void aCompactionThatAskedForItIsNeverPassedOver() throws Exception {
+    void nobodyTakesOverFromACompactionWithoutTakeover() throws Exception {
         LockOptions compaction = LockOptions.defaults().withTakeover(false).withLease(Duration.ofSeconds(1));
         try (SessionLock lock = locks.acquire(session, compaction)) {
             assertThat(Files.readString(lock.lockFile())).contains("\"takeover\":false");

@@ -65,7 +65,7 @@ final class DemoCommand implements Callable<Integer> {
             return tidied.get() ? SOMETHING_LOST : Main.say(spec.commandLine(), e.getMessage(), SOMETHING_LOST);
         } catch (IOException e) {
             if (tidied.get()) {
-                return SOMETHING_LOST; // Ctrl-C: its actors have gone, and nobody wants to hear of it
+                return SOMETHING_LOST; // Ctrl-C: the actors have gone, and nobody wants a message
             }
             throw e;
         } finally {

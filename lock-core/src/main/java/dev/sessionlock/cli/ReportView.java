@@ -166,7 +166,7 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
         members(json.beginObject()).endObject();
     }
 
-    /** Writes what programs are told of one lock; {@code clear} adds what it has done. {@return the writer} */
+    /** Writes what programs are told of one lock; {@code clear} adds what it has done. Returns the writer. */
     JsonWriter members(JsonWriter json) {
         LockOwner owner = report.owner();
         Duration age = age();

@@ -44,7 +44,7 @@ class DemoCommandTest {
     @Test
     void demoThatIsInterruptedEndsItsProcessesAndRemovesItsFiles() throws Exception {
         try (ToolProcess demo = ToolProcess.start(scratch, "demo", "--dir", directory.toString())) {
-            demo.awaitOut("all are at work").signal("TERM"); // as Ctrl-C; SIGINT may be ignored here
+            demo.awaitOut("all are at work").signal("TERM"); // like Ctrl-C; SIGINT may be ignored here
             assertThat(demo.exitCode()).isEqualTo(128 + 15);
             await().atMost(ToolProcess.PATIENCE).until(() -> demo.living().isEmpty());
         }

@@ -10,8 +10,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.NotNull;
 
 /**
- * A clock that only a test moves, for {@link InMemoryLocks#withTestClock}: leases, timeouts and {@code maxHold} of minutes pass without
- * any sleep.
+ * A clock that only a test moves, for {@link InMemoryLocks#withTestClock}: leases, timeouts and {@code maxHold} of minutes pass without any sleep.
  *
  * <pre>{@code
  * TestClock clock = TestClock.create();
@@ -25,10 +24,9 @@ import org.jetbrains.annotations.NotNull;
  * <p>There are three ways to move it:
  * <ul>
  * <li>{@link #advance}: time passes, and all processes run meanwhile. Leases are renewed, holds end at their {@code maxHold}, timeouts
- *     fire, and a {@linkplain InMemoryLocks#freeze frozen} process's lock goes to who waits for it, each in its time. All that the library
- *     does by itself has been done when it returns; threads that it let go on, and listeners, may need a moment more: wait for what they
- *     do.
- * <li>{@link #jump}: time passes and no process has run, as when the machine was suspended. Every lease that it outlasts is lost.
+ *     fire, and the lock of a {@linkplain InMemoryLocks#freeze frozen} process goes to a waiter, each at its time. When it returns, all
+ *     is done that the library does by itself. Threads that it has let go on, and listeners, may need a moment more: wait for what they do.
+ * <li>{@link #jump}: time passes and no process has run, as when the machine was suspended. Every lease that ends within it is lost.
  * <li>{@link #setWallTime}: somebody sets the wall clock. No lock depends on it.
  * </ul>
  *
@@ -43,7 +41,7 @@ public final class TestClock {
     private final ReentrantLock moving = new ReentrantLock();
     private final List<Clock.Follower> followers = new CopyOnWriteArrayList<>();
     private volatile long nanos = UPTIME;
-    /** The wall clock less the monotonic one. */
+    /** The wall clock minus the monotonic one. */
     private volatile long wallOffsetMicros = micros(BEGINNING) - UPTIME / 1_000;
 
     private final Clock clock = new Clock() {
@@ -79,7 +77,7 @@ public final class TestClock {
         followers.remove(follower);
     }
 
-    /** {@return how long it has run since it was made, whatever the wall clock was set to} */
+    /** {@return how much time has passed since the clock was created, whatever the wall clock was set to} */
     public @NotNull Duration elapsed() {
         return Duration.ofNanos(nanos - UPTIME);
     }
@@ -132,7 +130,7 @@ public final class TestClock {
     }
 
     /**
-     * Sets the wall clock, to and fro as one likes; the clock that leases run by goes on as it did.
+     * Sets the wall clock, forward or back. The monotonic clock, by which leases run, is not affected.
      *
      * @param wallTime what it shows from now on
      */

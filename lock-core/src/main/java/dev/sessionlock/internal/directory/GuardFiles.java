@@ -41,7 +41,7 @@ import org.jetbrains.annotations.Nullable;
  * 2^59 + mark                 a living process writes this mark into the table (guard 0)
  * 2^60 + process              this process lives (guard 0); the high 16 of 52 bits tell its time namespace
  * 2^61 - 1                    the setup byte: this process creates or reshapes the table (guard 0)
- * 2^61 + (h >>> 6) * 2 + s    seat s of lock h is taken (guard h & 63)
+ * 2^61 + (h >>> 6) * 2 + s    seat s of lock h is taken (guard h &amp; 63)
  * </pre>
  */
 final class GuardFiles {

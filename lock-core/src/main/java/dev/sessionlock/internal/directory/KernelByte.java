@@ -96,7 +96,7 @@ final class KernelByte {
         }
     }
 
-    /** Makes the awaited byte ours to use. {@return false if there is none, or none any more} */
+    /** Makes the awaited byte ours to use. Returns false if there is none, or none any more. */
     boolean accept() {
         FileLock got = awaited;
         if (got == null || declined || lock != null) {

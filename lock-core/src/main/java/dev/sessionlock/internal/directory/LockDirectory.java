@@ -356,7 +356,7 @@ public final class LockDirectory {
     // ---- what people, backups and killed processes do to it ----
 
     /**
-     * Looks. {@return whether the directory at its name still is this one, and was at every look} If it was away and is back, others may have come in
+     * Looks. Returns whether the directory at its name still is this one, and was at every look. If it was away and is back, others may have come in
      * meanwhile: what is held here is lost, and the next acquisition opens the directory again.
      */
     boolean isInPlace() {

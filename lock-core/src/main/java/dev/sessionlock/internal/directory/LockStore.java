@@ -76,7 +76,7 @@ public interface LockStore {
      */
     void awaitByte(int seat) throws IOException;
 
-    /** From now on the byte that {@link #awaitByte} got counts as one that {@link #tryByte} has taken. {@return false if there is none} */
+    /** From now on the byte that {@link #awaitByte} got counts as one that {@link #tryByte} has taken. Returns false if there is none. */
     boolean acceptByte(int seat);
 
     /** Frees the byte that {@link #awaitByte} got, if there is one. */

@@ -267,7 +267,7 @@ final class RecordFilePool {
         }
     }
 
-    /** Under the pool's lock. {@return false if its file is gone} A file that cannot be opened for another reason stays in the pool. */
+    /** Under the pool's lock. Returns false if its file is gone. A file that cannot be opened for another reason stays in the pool. */
     private boolean isOpenedAgain(PooledFile spare) throws IOException {
         try {
             spare.file = spare.reopen();

@@ -387,7 +387,7 @@ final class SharedTable {
         return only;
     }
 
-    /** Clears all entries of one lock except one: that which is in use, or the first. {@return false if two are in use} */
+    /** Clears all entries of one lock except one: that which is in use, or the first. Returns false if two are in use. */
     private boolean repair(List<MappedEntry> found) {
         MappedEntry kept = inUseOrFirst(found);
         boolean repaired = true;
@@ -470,7 +470,7 @@ final class SharedTable {
         return isPast(entry.expiry(0), now) && isPast(entry.expiry(1), now);
     }
 
-    /** Sets the expiries of an entry to 0. {@return false if one is not past} */
+    /** Sets the expiries of an entry to 0. Returns false if one is not past. */
     private boolean withdrawPast(MappedEntry entry) {
         long now = clock.nanos(); // rule 7
         for (int seat = 0; seat < 2; seat++) {

@@ -183,7 +183,7 @@ public final class SeatEngine implements EngineLock {
         return new StaleLockPolicy(store); // rarely needed: not kept
     }
 
-    /** Rule 2. {@return null if seat 1 may be tried} */
+    /** Rule 2. Returns null if seat 1 may be tried. */
     private @Nullable Busy waitForSeat0() throws IOException {
         if (!store.shared()) {
             return new Busy(0, Long.MAX_VALUE, "another process holds it");
@@ -573,8 +573,8 @@ public final class SeatEngine implements EngineLock {
     }
 
     /**
-     * A file lies where our record is to be linked. {@return a {@link Busy} if we have to wait, a {@link StaleLockPolicy.Replace} if the file was
-     * deleted, null if it had gone by itself}
+     * A file lies where our record is to be linked. Returns a {@link Busy} if we have to wait, a {@link StaleLockPolicy.Replace} if the file was
+     * deleted, null if it had gone by itself.
      */
     private @Nullable Object clear(RecordLocation location, Terms terms) throws IOException {
         if (location == RecordLocation.TAKEOVER) {

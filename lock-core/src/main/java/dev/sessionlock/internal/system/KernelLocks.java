@@ -111,7 +111,7 @@ public final class KernelLocks {
             }
         }
 
-        /** Moves behind the next field. {@return where it begins} */
+        /** Moves behind the next field. Returns where it begins. */
         private int word() {
             while (at < end && text[at] == ' ') {
                 at++;

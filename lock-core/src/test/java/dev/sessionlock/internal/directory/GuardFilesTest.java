@@ -23,7 +23,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The files that carry the kernel's bytes. What is held is asked of the kernel. */
+/** The files that carry the kernel bytes. The tests ask the kernel what is held. */
 class GuardFilesTest {
     @TempDir
     Path dir;
@@ -40,7 +40,7 @@ class GuardFilesTest {
         guards.leave();
     }
 
-    /** {@return the positions that this process holds in a guard, by /proc/locks, which joins neighbours} */
+    /** {@return the positions that this process holds in a guard file, from /proc/locks, which joins adjacent ones} */
     private Set<Long> held(int guard) {
         long inode = GuardFiles.inode(dir, guard);
         Set<Long> positions = new HashSet<>();
@@ -55,7 +55,7 @@ class GuardFilesTest {
         return positions;
     }
 
-    /** Its guards may be open in this process already: closed through these, they would drop the bytes there. */
+    /** The guard files of that other directory may be open in this process already. Closing a second descriptor would drop the bytes there. */
     @Test
     void noGuardIsOpenedInAnotherDirectoryOfTheSameName() throws IOException {
         Path home = Files.createDirectory(dir.resolve("home"));
@@ -131,7 +131,7 @@ class GuardFilesTest {
         FileLock lock = guards.trySeat(7, 0);
         Files.readString(Files.writeString(dir.resolve("x.lock"), "record"));
         assertThat(held(7)).hasSize(1);
-        Files.readAllBytes(GuardFiles.file(dir, 7)); // POSIX: why nobody may, and why the keeper looks
+        Files.readAllBytes(GuardFiles.file(dir, 7)); // POSIX: this is why no code may do it, and why the keeper looks
         assertThat(lock.isValid()).as("Java does not know").isTrue();
         assertThat(held(7)).isEmpty();
         lock.release();
@@ -220,7 +220,7 @@ class GuardFilesTest {
         assertThatThrownBy(() -> guards.trySeat(7, 0)).isInstanceOf(ClosedChannelException.class);
     }
 
-    // ---- a channel that is closed under us ----
+    // ---- a channel that is closed by an interrupt ----
 
     private static void interruptOneThatUsesIt(FileLock lock) throws Exception {
         Thread thread = new Thread(() -> {
@@ -280,7 +280,7 @@ class GuardFilesTest {
     @Test
     void aGuardThatWasReplacedWhileItsChannelWasClosedIsAnotherFile() throws Exception {
         FileLock lost = guards.trySeat(7, 0);
-        Path pinned = Files.createLink(dir.resolve("pinned"), GuardFiles.file(dir, 7)); // so that its inode number is not given again
+        Path pinned = Files.createLink(dir.resolve("pinned"), GuardFiles.file(dir, 7)); // so that its inode number is not used again
         interruptOneThatUsesIt(lost);
         Files.delete(GuardFiles.file(dir, 7));
 

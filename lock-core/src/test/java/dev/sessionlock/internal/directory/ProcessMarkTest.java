@@ -12,7 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The marks of those who share a board: no two living ones have the same. */
+/** The marks of processes that share a table: no two living ones have the same. */
 class ProcessMarkTest {
     @TempDir
     Path dir;

@@ -96,7 +96,7 @@ class InspectorTest {
     }
 
     @Test
-    void heldWithWhoAndUntilWhen() {
+    void heldWithHolderAndExpiry() {
         record = ours(self.pid(), 20, true);
         owners = List.of(List.of(self.pid()), NOBODY);
 
@@ -143,7 +143,7 @@ class InspectorTest {
     }
 
     @Test
-    void heldWithoutALockFileIfTheBoardSaysSoWhereTheKernelDoesNot() {
+    void heldWithoutALockFileIfOnlyTheTableSaysSo() {
         owners = null;
         until = List.of(NOW + 1, 0L);
         assertThat(report().state()).isEqualTo(State.HELD);
@@ -186,7 +186,7 @@ class InspectorTest {
     }
 
     @Test
-    void heldIfItsLeaseIsOverButItIsNotToBePassedOver() {
+    void heldIfItsLeaseIsOverWithoutTakeover() {
         record = ours(self.pid(), -7, false);
         owners = List.of(List.of(self.pid()), NOBODY);
 
@@ -300,9 +300,9 @@ class InspectorTest {
         assertThat(report().state()).isEqualTo(State.NOT_A_LOCK);
     }
 
-    /** It may be a lock that a power cut has emptied: a person has to look, and cron has to say so. */
+    /** It may be a lock that a power cut has emptied. A person has to look, and the tool's exit code must tell cron. */
     @Test
-    void tornWithAdviceForAPersonIfEmptyWhereLocksAreTakenAndNothingTellsWhoseItIs() {
+    void tornWithAdviceForAPersonIfEmptyAndOfUnknownOrigin() {
         record = new LockContent.Empty();
         targetExists = false;
 
@@ -378,7 +378,7 @@ class InspectorTest {
         assertThat(report.owner()).isNull();
     }
 
-    // ---- what the process does, and what helps ----
+    // ---- what the process is doing, and what helps ----
 
     @AfterEach
     void endWhatWasStarted() throws InterruptedException {
@@ -514,7 +514,7 @@ class InspectorTest {
         assertThat(held.remedy().inBrief()).isEqualTo(held.advice()).startsWith("kill -CONT " + pid).endsWith("clear --token 42 --yes '" + target + "'");
     }
 
-    // ---- whom it calls ----
+    // ---- whether a person must act ----
 
     private boolean needsPerson() {
         return report().facts().needsPerson();
@@ -558,7 +558,7 @@ class InspectorTest {
     }
 
     @Test
-    void oneWithoutARecordIsKnownByItsWordOnTheTable() throws Exception {
+    void oneWithoutARecordIsKnownByItsExpiry() throws Exception {
         assumeProc(self);
         long pid = stopped();
         owners = List.of(List.of(pid), NOBODY);
@@ -702,7 +702,7 @@ class InspectorTest {
     }
 
     @Test
-    void freeFromTheVeryMomentOfTheUntilOn() {
+    void freeFromTheVeryMomentOfTheExpiryOn() {
         owners = null;
         until = List.of(NOW, 0L);
 

@@ -11,8 +11,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The fields of one object as they were at some moment, to set them back. Found by reflection, so that a field that is added to
- * the engine one day is not forgotten; one of a type that it does not know how to copy makes it fail.
+ * The fields of one object at some moment, so that they can be set back. It uses reflection, so that a field that is added to the engine later is not
+ * forgotten. A field of a type that it cannot copy makes it fail.
  */
 final class Remembered {
     private static final Set<Class<?>> SIMULATED =

@@ -6,7 +6,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import org.jetbrains.annotations.Nullable;
 
-/** A lock of the system, on a channel of ours. */
+/** A lock of the system, on a channel of the lab's. */
 final class LabFileLock extends FileLock {
     private final FileLock real;
 

@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Set;
 import org.jetbrains.annotations.NotNull;
 
-/** The default file system, as ours. */
+/** The default file system, wrapped for the lab. */
 final class LabFileSystem extends FileSystem {
     private final LabFileSystemProvider provider;
     private final FileSystem real;
@@ -34,7 +34,7 @@ final class LabFileSystem extends FileSystem {
 
     @Override
     public void close() throws IOException {
-        real.close(); // refuses
+        real.close(); // it refuses
     }
 
     @Override

@@ -15,7 +15,7 @@ import java.util.Objects;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
-/** A path of the system's own provider that belongs to ours. */
+/** A path of the system's own provider, wrapped for the lab. */
 final class LabPath implements Path {
     private final LabFileSystem fileSystem;
     private final Path real;
@@ -30,7 +30,7 @@ final class LabPath implements Path {
         return real;
     }
 
-    /** {@return the system's own path of one of ours} */
+    /** {@return the system's own path of one of the lab's} */
     static Path real(Path path) {
         if (Objects.requireNonNull(path) instanceof LabPath ours) {
             return ours.real;
@@ -153,7 +153,7 @@ final class LabPath implements Path {
 
     @Override
     public @NotNull File toFile() {
-        return new File(real.toString()); // the system's path refuses, as its file system is no longer the default one
+        return new File(real.toString()); // the system's path would refuse, since its file system is no longer the default one
     }
 
     @Override

@@ -14,11 +14,11 @@ import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
-/** Hands on what the system's own watches see, with our paths in it. */
+/** Passes on what the system's own watches see, with the lab's paths in it. */
 final class LabWatchService implements WatchService {
     private final LabFileSystem fileSystem;
     private final WatchService real;
-    /** The same key for the same registration, as the system's own service has it. */
+    /** The same key for the same registration, like the system's own service. */
     private final Map<WatchKey, Key> keys = new ConcurrentHashMap<>();
 
     LabWatchService(LabFileSystem fileSystem, WatchService real) {
