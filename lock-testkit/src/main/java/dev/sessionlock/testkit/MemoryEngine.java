@@ -254,13 +254,13 @@ final class MemoryEngine implements EngineLock {
 
     @Override
     public LockReport inspect() {
-        return at(slot -> slot.stranger != null ? foreign(slot.stranger) : slot.holder != null ? ours(slot.holder)
+        return at(slot -> slot.foreign != null ? foreign(slot.foreign) : slot.holder != null ? ours(slot.holder)
                 : new LockReport(name(), null, State.FREE, null, new Facts(ProcessState.UNKNOWN, false, null)));
     }
 
-    private LockReport foreign(StrangersLock stranger) {
-        LockOwner owner = new LockOwner(stranger.pid, null, null, Instant.ofEpochMilli(stranger.sinceMillis), null, null, null, null);
-        return new LockReport(name(), null, State.FOREIGN, owner, seen(stranger.dead ? ProcessState.DEAD : ProcessState.ALIVE, owner));
+    private LockReport foreign(ForeignOwner foreign) {
+        LockOwner owner = new LockOwner(foreign.pid, null, null, Instant.ofEpochMilli(foreign.sinceMillis), null, null, null, null);
+        return new LockReport(name(), null, State.FOREIGN, owner, seen(foreign.dead ? ProcessState.DEAD : ProcessState.ALIVE, owner));
     }
 
     private LockReport ours(MemoryHold holder) {
@@ -272,7 +272,7 @@ final class MemoryEngine implements EngineLock {
         LockOwner owner = new LockOwner(holder.process.pid, null, null, Instant.ofEpochMilli(holder.sinceMillis), terms.thread(),
                 terms.purpose(), holder.token(), leaseUntil);
         ProcessState process = dead ? ProcessState.DEAD : holder.process.isFrozen() ? ProcessState.STOPPED : ProcessState.ALIVE;
-        return new LockReport(name(), null, state, owner, seen(process, owner).withProof(vitality(holder.process)).withLease(lease(holder, left)));
+        return new LockReport(name(), null, state, owner, seen(process, owner).withProof(liveness(holder.process)).withLease(lease(holder, left)));
     }
 
     private Facts seen(ProcessState process, LockOwner owner) {
