@@ -226,7 +226,7 @@ public final class Inspector {
 
     // ---- evidence ----
 
-    /** Finds out whether the process of a record lives, and what proves it. {@return the judgement} */
+    /** Finds out whether the process of a record lives, and what proves it. Returns the judgement. */
     private Liveness living(LockRecord judged) {
         Liveness liveness = isOfOurNamespace(judged)
                 ? ofOurNamespace(judged)

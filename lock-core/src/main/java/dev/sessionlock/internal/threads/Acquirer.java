@@ -145,7 +145,7 @@ final class Acquirer {
 
     // ---- one try; under the engine lock ----
 
-    /** Under both locks, of a lock that is {@linkplain LocalLock#isFree free}. {@return what lingered, which nobody can reuse from now on; null if nothing did} */
+    /** Under both locks, of a lock that is {@linkplain LocalLock#isFree free}. Returns what lingered, which nobody can reuse from now on; null if nothing did. */
     private @Nullable Grant stopLingering() {
         Grant idle = lock.current();
         if (idle != null) {

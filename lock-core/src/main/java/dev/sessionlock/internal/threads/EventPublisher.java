@@ -81,7 +81,7 @@ public final class EventPublisher {
         return last.terms();
     }
 
-    /** From now on no lock is given out to it. {@return false if that was so already} */
+    /** From now on no lock is given out to it. Returns false if that was so already. */
     public boolean close() {
         return closed.compareAndSet(false, true);
     }

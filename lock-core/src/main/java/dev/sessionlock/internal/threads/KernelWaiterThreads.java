@@ -18,7 +18,7 @@ final class KernelWaiterThreads {
 
     private final AtomicReference<@Nullable ThreadPoolExecutor> pool = new AtomicReference<>();
 
-    /** Has a thread run something that blocks in the kernel. {@return false if there are too many of them} */
+    /** Has a thread run something that blocks in the kernel. Returns false if there are too many of them. */
     boolean run(Runnable task) {
         try {
             pool().execute(task);

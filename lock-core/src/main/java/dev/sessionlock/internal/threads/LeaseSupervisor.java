@@ -302,7 +302,7 @@ final class LeaseSupervisor {
         return lost == null ? null : causedBy(new LockLostException(lost.reason(), lost.since(), lost.getMessage()), lost.getCause());
     }
 
-    /** Takes it away from whoever has it here, as if that had come about by itself. {@return whether anybody had it} */
+    /** Takes it away from whoever has it here, as if that had come about by itself. Returns whether anybody had it. */
     boolean loseNow(Reason reason) {
         engineLock.lock();
         try {

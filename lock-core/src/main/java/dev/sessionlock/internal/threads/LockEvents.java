@@ -62,7 +62,7 @@ final class LockEvents {
         trouble.warn("an event is missing", why);
     }
 
-    /** A thread asks for a lock. {@return for {@link #acquired}; null if nobody records} */
+    /** A thread asks for a lock. Returns for {@link #acquired}; null if nobody records. */
     static @Nullable Timed asked() {
         try {
             return mayRecord() ? Recorder.asked() : null;
@@ -72,7 +72,7 @@ final class LockEvents {
         }
     }
 
-    /** A lock begins to be held. {@return for {@link #released}; null if nobody records} */
+    /** A lock begins to be held. Returns for {@link #released}; null if nobody records. */
     static @Nullable Timed held() {
         try {
             return mayRecord() ? Recorder.held() : null;

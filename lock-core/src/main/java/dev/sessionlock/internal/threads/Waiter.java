@@ -71,7 +71,7 @@ abstract class Waiter {
         return woken;
     }
 
-    /** Before it looks. {@return whether somebody has woken it since the last look} */
+    /** Before it looks. Returns whether somebody has woken it since the last look. */
     final boolean clearWoken() {
         boolean was = woken;
         woken = false;

@@ -180,7 +180,7 @@ final class Workers implements Runnable {
         }
     }
 
-    /** Under the lock. {@return what is due and may be begun; null if nothing} */
+    /** Under the lock. Returns what is due and may be begun; null if nothing. */
     private @Nullable MaintenanceRound nextFree() {
         for (Map.Entry<Maintainable, MaintenanceRound> entry : waiting.entrySet()) {
             if (!begun.containsKey(entry.getKey())) {
@@ -190,7 +190,7 @@ final class Workers implements Runnable {
         return null;
     }
 
-    /** Waits until something is due. {@return null if the thread is to end} */
+    /** Waits until something is due. Returns null if the thread is to end. */
     private @Nullable MaintenanceRound await() {
         lock.lock();
         try {

@@ -78,7 +78,7 @@ final class ScriptedEngine implements EngineLock, Clock {
         return new AcquireRequest(publisher, options, "session", null);
     }
 
-    /** One try. {@return null if the lock is taken} */
+    /** One try. Returns null if the lock is taken. */
     @Nullable Handle tryAcquire(LockOptions options) throws IOException {
         return lock.acquirer().tryAcquire(request(options), now);
     }
