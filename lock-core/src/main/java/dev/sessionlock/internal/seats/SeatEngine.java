@@ -12,6 +12,7 @@ import dev.sessionlock.internal.directory.LockStore.Found;
 import dev.sessionlock.internal.directory.LockStore.RecordFile;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.MarkedTime;
 import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
@@ -49,17 +50,10 @@ public final class SeatEngine implements EngineLock {
     private static final long CLEARING_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final Cleared NOTHING = new Cleared(ClearOutcome.NOTHING, "nothing lies there any more");
     private static final String SLEPT = "this process slept for a whole lease while it took the lock";
-    /**
-     * These low bits of a waiter mark or expiry say which process wrote it, at the cost of 65 microseconds of precision. If two owners could write
-     * the same value, one that has lost its byte could take the next owner's expiry for its own.
-     */
-    private static final long MARK_TIME_BITS = TableEntry.MARK_BITS;
-    /** Set in a waiter mark by a process that does not wait, but tried once. */
-    private static final long TRY_ONLY = MARK_TIME_BITS + 1;
 
     private final LockStore store;
-    /** The low bits of all that this process writes to the table entry. They must not change between publishing an expiry and withdrawing it. */
-    private volatile long waiterMark;
+    /** The mark in all that this process writes to the table entry. It must not change between publishing an expiry and withdrawing it. */
+    private volatile long mark;
 
     /** Since when seat 0's expiry was past at every look; 0 if it was not at the last one. */
     private long pastSince;
@@ -89,7 +83,7 @@ public final class SeatEngine implements EngineLock {
     /** @param store the lock's files, bytes and table entry */
     public SeatEngine(LockStore store) {
         this.store = store;
-        this.waiterMark = store.mark() & MARK_TIME_BITS;
+        this.mark = MarkedTime.mark(store.mark());
     }
 
     @Override
@@ -119,7 +113,7 @@ public final class SeatEngine implements EngineLock {
                 return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "what an earlier try of this process has left cannot be taken back yet", e);
             }
         }
-        waiterMark = store.mark() & MARK_TIME_BITS; // may have been drawn anew
+        mark = MarkedTime.mark(store.mark()); // may have been drawn anew
         if (!pendingDeletes.isEmpty()) {
             tidy(); // our own old record may be in our way
         }
@@ -1206,7 +1200,7 @@ public final class SeatEngine implements EngineLock {
         try {
             TableEntry entry = store.findEntry();
             if (entry != null && (waits || !isSet(entry.waiterMark(), WAITER_MARK_NANOS))) { // a single try must not hide a waiting process
-                entry.setWaiterMark(now() & ~MARK_TIME_BITS & ~TRY_ONLY | (waits ? 0 : TRY_ONLY) | waiterMark);
+                entry.setWaiterMark(MarkedTime.waiterMark(now(), waits, mark));
             }
         } catch (IOException | TableFault e) {
             log.debug("could not tell other processes that we wait for {}", store.lockFile(), e);
@@ -1215,8 +1209,8 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public boolean othersWait(Hold held, long nanos) {
-        long mark = waiterMark((SeatHold) held);
-        return (mark & TRY_ONLY) == 0 && isSet(mark, nanos);
+        long word = waiterMark((SeatHold) held);
+        return MarkedTime.tellsOfWaiting(word) && isSet(word, nanos);
     }
 
     @Override
@@ -1234,11 +1228,12 @@ public final class SeatEngine implements EngineLock {
         }
     }
 
-    private boolean isSet(long mark, long nanos) {
-        if (mark == 0 || (mark & MARK_TIME_BITS) == waiterMark) {
+    /** {@return whether another process has set a waiter mark within the last {@code nanos}} */
+    private boolean isSet(long word, long nanos) {
+        if (word == 0 || MarkedTime.isBy(mark, word)) {
             return false;
         }
-        long age = now() - (mark & ~MARK_TIME_BITS & ~TRY_ONLY);
+        long age = MarkedTime.age(word, now());
         return age >= 0 && age < nanos; // one from the future is of another time namespace
     }
 
@@ -1309,8 +1304,7 @@ public final class SeatEngine implements EngineLock {
     /** {@return the expiry that others see: deadline and grace; never, if takeover is excluded or clocks do not compare} */
     private long expiryFor(Terms terms, long from) {
         boolean bounded = terms.takeover() && store.comparable();
-        long expiry = bounded ? from + terms.leaseNanos() + terms.graceNanos() + MARK_TIME_BITS : TableEntry.NEVER;
-        return expiry & ~MARK_TIME_BITS | waiterMark;
+        return bounded ? MarkedTime.expiry(from + terms.leaseNanos() + terms.graceNanos(), mark) : MarkedTime.never(mark);
     }
 
     /** {@return rule 5: until when it is ours} Where the table is not shared, only the record bounds it, for everyone. */
