@@ -53,6 +53,16 @@ public record LockRecord(
         return leaseUntilNanos == GIVEN_BACK;
     }
 
+    /**
+     * {@return this record as its holder rewrites it if it cannot delete it when it gives the lock back} Nobody waits for it.
+     *
+     * @param wallMillis now, by the wall clock
+     */
+    public LockRecord givenBack(long wallMillis) {
+        return new LockRecord(pid, createdAt, 0, starttime, name, token, host, started, boot, pidns, timens, thread, purpose, true, leaseMs,
+                wallMillis + leaseMs, GIVEN_BACK);
+    }
+
     /** {@return how long a lease is, in nanoseconds} If somebody has written an impossible value there, the nearest possible one counts. */
     public long leaseNanos() {
         return Math.max(0, Math.min(TimeUnit.MILLISECONDS.toNanos(leaseMs), LockOptions.MAX_LEASE.toNanos()));
