@@ -180,13 +180,13 @@ final class DirectoryScanner {
     }
 
     private RecordsFound read(String name, boolean alsoTakeover) throws IOException {
-        Found record = FileLockStore.readOnce(home.resolve(name + SUFFIX));
+        Found record = LockFileReader.readOnce(home.resolve(name + SUFFIX));
         return new RecordsFound(name, record, used && alsoTakeover ? takeover(name) : null);
     }
 
     private @Nullable Found takeover(String name) throws IOException {
         boolean fits = TAKEOVER.length() + name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_NAME; // else nobody ever had such a file
-        return fits ? FileLockStore.readOnce(inner.resolve(TAKEOVER + name)) : null;
+        return fits ? LockFileReader.readOnce(inner.resolve(TAKEOVER + name)) : null;
     }
 
     /** Perhaps it was read while its owner rewrote it. */

@@ -2,7 +2,6 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.LockOptions;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 
 /**

@@ -463,22 +463,22 @@ class HostileDirectoryTest {
             Files.move(Files.writeString(home.resolve("new"), "alive"), record, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
             Object alive = FileKey.of(record);
 
-            FileLockStore.deleteOnly(record, dead, inner);
+            FileRemoval.deleteOnly(record, dead, inner);
             assertThat(record).hasContent("alive");
             assertThat(FileKey.of(record)).isEqualTo(alive);
             assertThat(inner).isEmptyDirectory();
 
-            FileLockStore.deleteOnly(record, alive, inner);
+            FileRemoval.deleteOnly(record, alive, inner);
             assertThat(record).doesNotExist();
             assertThat(inner).isEmptyDirectory();
-            FileLockStore.deleteOnly(record, alive, inner);
+            FileRemoval.deleteOnly(record, alive, inner);
         }
 
         @Test
         void isPutBackThoughItIsADirectory() throws Exception {
             Files.createDirectory(inner);
             Path record = Files.createDirectory(home.resolve("session.jsonl.lock"));
-            FileLockStore.deleteOnly(record, "another", inner);
+            FileRemoval.deleteOnly(record, "another", inner);
             assertThat(record).isEmptyDirectory();
             assertThat(inner).isEmptyDirectory();
         }
