@@ -63,7 +63,7 @@ final class DirectoryScanner {
         this.inner = home.resolve(LockDirectory.INNER);
         this.used = Files.isDirectory(inner, LinkOption.NOFOLLOW_LINKS);
         if (!used && Files.exists(inner, LinkOption.NOFOLLOW_LINKS)) {
-            throw FileMode.notADirectory(inner, null); // nobody can lock here: "no locks" would be wrong
+            throw OwnerTrust.notADirectory(inner, null); // nobody can lock here: "no locks" would be wrong
         }
         this.traits = used ? FileSystemTraits.of(home) : new FileSystemTraits(null, false);
         this.table = used ? tableOf(inner, self) : null;

@@ -104,7 +104,7 @@ public final class LockDirectory {
      * @param home its real path
      */
     public static boolean othersRenameOurs(Path home) throws IOException {
-        return FileMode.othersRenameOurs(home);
+        return OwnerTrust.othersRenameOurs(home);
     }
 
     /** {@return whether a file of {@code .session-locks} is one that the library makes} */

@@ -124,7 +124,7 @@ final class LockFileReader {
         boolean interrupted = Thread.interrupted();
         try {
             while (true) {
-                try (FileChannel file = FileMode.openToRead(path)) {
+                try (FileChannel file = FileReading.openToRead(path)) {
                     ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(file.size(), most));
                     while (bytes.hasRemaining()) {
                         if (file.read(bytes) < 0) {

@@ -748,7 +748,7 @@ final class SharedTable {
             return null;
         }
         byte[] head = new byte[ENTRY];
-        try (RandomAccessFile in = FileMode.openToLook(file)) {
+        try (RandomAccessFile in = FileReading.openToLook(file)) {
             in.readFully(head);
         } catch (EOFException e) {
             return null; // it was cut short meanwhile

@@ -297,10 +297,10 @@ class HostileDirectoryTest {
         @Test
         @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
         void keepsRootsLookAtALockNotWaiting() throws Exception {
-            try (FileChannel open = FileMode.openToRead(fifo)) {
+            try (FileChannel open = FileReading.openToRead(fifo)) {
                 assertThat(open.isOpen()).isTrue();
             }
-            assertThatIOException().isThrownBy(() -> FileMode.openToLook(fifo).close());
+            assertThatIOException().isThrownBy(() -> FileReading.openToLook(fifo).close());
         }
 
         @Test
@@ -312,8 +312,8 @@ class HostileDirectoryTest {
         @Test
         void noLinkIsFollowed() throws Exception {
             Path link = Files.createSymbolicLink(home.resolve("link"), victim);
-            assertThatIOException().isThrownBy(() -> FileMode.openToRead(link));
-            assertThatIOException().isThrownBy(() -> FileMode.openToLook(link));
+            assertThatIOException().isThrownBy(() -> FileReading.openToRead(link));
+            assertThatIOException().isThrownBy(() -> FileReading.openToLook(link));
         }
     }
 
