@@ -78,7 +78,7 @@ public final class LockDirectory {
         this.traits = traits;
         this.mode = mode;
         this.guards = guards;
-        this.recordFiles = new RecordFilePool(mode.inner(), mode, guards, SharedTable.namespaceNumber(ProcessIdentity.current()));
+        this.recordFiles = new RecordFilePool(mode.inner(), mode, guards, TableLayout.namespaceNumber(ProcessIdentity.current()));
         this.mark = new ProcessMark(guards);
         this.setup = new SetupByte(inner, guards);
         this.heldBytes = new HeldBytes(inner, guards);
@@ -256,7 +256,7 @@ public final class LockDirectory {
     }
 
     private boolean holdingOtherNamespaces(SharedTable.TableBytes.BytesStep<?> step) throws IOException {
-        return guards.holdingOtherNamespaces(SharedTable.namespaceNumber(ProcessIdentity.current()), step);
+        return guards.holdingOtherNamespaces(TableLayout.namespaceNumber(ProcessIdentity.current()), step);
     }
 
     /** {@return the kernel bytes that the table needs when it reshapes itself} */
@@ -413,7 +413,7 @@ public final class LockDirectory {
     }
 
     private boolean isIncomplete() {
-        return table != null && !Files.exists(inner.resolve(SharedTable.FILE)) || !Files.exists(GuardFiles.file(inner, 0));
+        return table != null && !Files.exists(inner.resolve(TableLayout.FILE)) || !Files.exists(GuardFiles.file(inner, 0));
     }
 
     /** Deletes what killed processes and unanswered requests have left. */
