@@ -426,7 +426,7 @@ final class FileLockStore implements LockStore {
     @Override
     public @Nullable Boolean kernelHasByte(int seat) {
         return knowsByteLost(seat) ? Boolean.FALSE
-                : directory.heldBytes().has(GuardFiles.guardOf(hash), GuardFiles.positionOf(hash, seat), byteOf(seat).takenAt());
+                : directory.heldBytes().has(GuardLayout.guardOf(hash), GuardLayout.positionOf(hash, seat), byteOf(seat).takenAt());
     }
 
     @Override

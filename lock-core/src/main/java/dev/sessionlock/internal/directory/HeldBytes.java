@@ -74,14 +74,14 @@ final class HeldBytes {
             return null;
         }
         Map<Long, Integer> inodes = new HashMap<>();
-        for (int guard = 0; guard < GuardFiles.COUNT; guard++) {
+        for (int guard = 0; guard < GuardLayout.COUNT; guard++) {
             if (guards.isOpen(guard)) { // else no byte of it can be ours
-                inodes.put(GuardFiles.inode(inner, guard), guard);
+                inodes.put(GuardLayout.inode(inner, guard), guard);
             }
         }
         inodes.remove(-1L);
         return new KernelLocks().read(inodes::containsKey).map(entries -> {
-            List<LongStream.Builder> held = Stream.generate(LongStream::builder).limit(GuardFiles.COUNT).toList();
+            List<LongStream.Builder> held = Stream.generate(LongStream::builder).limit(GuardLayout.COUNT).toList();
             for (KernelLocks.KernelLock entry : entries) {
                 if (!entry.waiting() && entry.pid() == ProcessIdentity.current().pid()) {
                     held.get(inodes.get(entry.inode())).add(entry.start()).add(entry.end());

@@ -413,7 +413,7 @@ public final class LockDirectory {
     }
 
     private boolean isIncomplete() {
-        return table != null && !Files.exists(inner.resolve(TableLayout.FILE)) || !Files.exists(GuardFiles.file(inner, 0));
+        return table != null && !Files.exists(inner.resolve(TableLayout.FILE)) || !Files.exists(GuardLayout.file(inner, 0));
     }
 
     /** Deletes what killed processes and unanswered requests have left. */

@@ -56,7 +56,7 @@ final class TableLayout {
      * processes alone ({@code subset=pid}): such a process may have come before the one that clears the table after a boot.
      */
     static long namespaceNumber(ProcessIdentity process) {
-        return process.boot() == null ? 0 : GuardFiles.namespaceNumber(number(process.timeNamespace()));
+        return process.boot() == null ? 0 : GuardLayout.namespaceNumber(number(process.timeNamespace()));
     }
 
     /**

@@ -69,14 +69,14 @@ public final class WaiterScanner {
             return Map.of();
         }
         Map<Long, Integer> guards = new HashMap<>();
-        for (int guard = 0; guard < GuardFiles.COUNT; guard++) {
-            guards.put(GuardFiles.inode(inner, guard), guard);
+        for (int guard = 0; guard < GuardLayout.COUNT; guard++) {
+            guards.put(GuardLayout.inode(inner, guard), guard);
         }
         guards.remove(-1L);
         Map<Long, List<Long>> blocked = new HashMap<>();
         for (KernelLocks.KernelLock entry : new KernelLocks().read(guards::containsKey).orElse(List.of())) {
             if (entry.waiting() && entry.start() == entry.end()) {
-                List<Long> pids = blocked.computeIfAbsent(GuardFiles.lockAt(guards.get(entry.inode()), entry.start()), h -> new ArrayList<>());
+                List<Long> pids = blocked.computeIfAbsent(GuardLayout.lockAt(guards.get(entry.inode()), entry.start()), h -> new ArrayList<>());
                 if (!pids.contains(entry.pid())) {
                     pids.add(entry.pid());
                 }
