@@ -397,7 +397,7 @@ final class FileLockStore implements LockStore {
         try {
             Files.deleteIfExists(request(token));
         } catch (IOException e) {
-            directory.log().debug("a request to let go stays in {}; it is swept later", directory.inner(), e);
+            directory.log().debug("a release request stays in {}; it is swept later", directory.inner(), e);
         }
     }
 
@@ -452,16 +452,16 @@ final class FileLockStore implements LockStore {
             return directory.inner() + " was replaced";
         }
         if (entry.isOfAReplacedTable()) {
-            return "the board of " + directory.inner() + " was replaced";
+            return "the shared table of " + directory.inner() + " was replaced";
         }
-        return hasAnotherEntry() ? "the lock has another line on the board of " + directory.inner() + ", which is in use" : null;
+        return hasAnotherEntry() ? "the lock has another entry in the shared table of " + directory.inner() + ", which is in use" : null;
     }
 
     private boolean hasAnotherEntry() {
         try {
             return entry.hasAnother();
         } catch (IOException e) {
-            directory.log().debug("could not look for further lines of {}", this, e);
+            directory.log().debug("could not look for further entries of {}", this, e);
             return false;
         }
     }

@@ -217,7 +217,7 @@ public final class LockDirectory {
             recordFiles.close();
             mark.free();
         } catch (IOException e) {
-            log.debug("could not let go of the bytes of this process in {}", inner, e);
+            log.debug("could not free the bytes of this process in {}", inner, e);
         }
     }
 
@@ -234,7 +234,7 @@ public final class LockDirectory {
                 mapped.publishOurNamespace();
                 return null;
             })) {
-                log.info("the board of {} is of this time namespace from now on: no process of another one uses it any more", inner);
+                log.info("the shared table of {} is of this time namespace from now on: no process of another one uses it any more", inner);
             }
         });
     }
@@ -398,7 +398,7 @@ public final class LockDirectory {
         SharedTable open = table;
         if (open != null && !open.isInPlace()) {
             table = openTable(); // if something is in its way, the next acquisition reports that
-            log.warn("somebody removed, cut short or overwrote the board of {} while locks were in use; it was made anew", inner);
+            log.warn("somebody removed, cut short or overwrote the shared table of {} while locks were in use; it was made anew", inner);
             open.close();
         }
     }

@@ -98,7 +98,7 @@ final class MappedEntry implements TableEntry {
 
     @Override
     public @NotNull String toString() {
-        return "line at " + offset + " [until " + expiry(0) + ", " + expiry(1) + ", token " + page.get(offset + TableLayout.TOKEN) + "]";
+        return "entry at " + offset + " [expiries " + expiry(0) + ", " + expiry(1) + ", token " + page.get(offset + TableLayout.TOKEN) + "]";
     }
 
     // ---- what a slot says ----

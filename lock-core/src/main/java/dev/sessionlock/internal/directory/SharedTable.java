@@ -187,7 +187,7 @@ final class SharedTable {
                 MappedEntry claimed = claimFree(h);
                 if (claimed == null) {
                     if (!makeRoom(h, wallMicros, mode, bytes)) {
-                        throw new IOException(pages.dir() + " has no room for another lock: " + pages.all().length + " boards are full of locks in use");
+                        throw new IOException(pages.dir() + " has no room for another lock: " + pages.all().length + " table files are full of locks in use");
                     }
                 } else if (entriesOf(h).equals(List.of(claimed)) && claimed.isValid()) {
                     return claimed; // published, then looked: nobody else has one, and whoever claims one later sees this

@@ -153,7 +153,7 @@ public final class Inspector {
                 : seen.wasTaken() ? Instant.ofEpochMilli(Math.min(now, TimeUnit.MICROSECONDS.toMillis(seen.lastToken()))) : null;
         ranOut = expiry != 0 && TableEntry.isPast(expiry, seen.now(), seen.comparable());
         if (ranOut) {
-            evidence.add("its lease ran out, and others pass it over: the process " + condition());
+            evidence.add("its lease ran out, and others take over: the process " + condition());
         }
         return verdict(ranOut && pid != null ? State.EXPIRED : State.HELD, pid == null ? null : unnamed(pid));
     }
@@ -204,7 +204,7 @@ public final class Inspector {
         boolean past = seen.comparable() && seen.expiries().get(0) <= seen.now();
         since = past ? null : Instant.ofEpochMilli(System.currentTimeMillis());
         if (past) {
-            evidence.add("its lease ran out, and others pass it over: the process " + condition());
+            evidence.add("its lease ran out, and others take over: the process " + condition());
         }
         return verdict(past ? State.EXPIRED : State.HELD, unnamed(pid));
     }
@@ -325,7 +325,7 @@ public final class Inspector {
     }
 
     private static String kept(LockRecord record) {
-        return record.takeover() ? "" : "; it asked not to be passed over while its process lives";
+        return record.takeover() ? "" : "; it excludes takeover while its process lives";
     }
 
     private static String ending(LockRecord record) {
@@ -461,12 +461,12 @@ public final class Inspector {
     private String expired(long pid) {
         if (!isAlive()) {
             return "look where " + (pid > 0 ? "pid " + pid : "its process") + " can be seen (in its container, or on the host) whether it is "
-                    + "stopped, and wake it there; others pass it over meanwhile";
+                    + "stopped, and wake it there; others take over meanwhile";
         } else if (isStopped()) {
-            return "kill -CONT " + pid + "   # it is stopped; others pass it over meanwhile";
+            return "kill -CONT " + pid + "   # it is stopped; others take over meanwhile";
         }
         return "jstack " + pid + "   # not stopped, yet it does not renew: what keeps it? (paused with its container: docker unpause; "
-                + "else kill -CONT " + pid + "); others pass it over meanwhile";
+                + "else kill -CONT " + pid + "); others take over meanwhile";
     }
 
     private String foreign(long pid, @Nullable Instant from) {

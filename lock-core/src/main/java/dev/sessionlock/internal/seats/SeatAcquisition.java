@@ -199,7 +199,7 @@ final class SeatAcquisition {
             TableEntry entry = seat == 0 ? store.claimEntry() : store.findOnlyEntry();
             if (entry == null) {
                 taken = new Busy(seat == 0 ? Busy.NOTHING : 0, expiries.now() + LOOK_AGAIN_NANOS,
-                        seat == 0 ? "it has two lines on the board, which are both in use" : "it has no line of its own to pass its owner over");
+                        seat == 0 ? "it has two entries in the shared table, which are both in use" : "it has no table entry of its own, so nobody takes over from its owner");
             } else {
                 long published = expiries.now();
                 mine.expiry = expiries.expiryFor(terms, published);
@@ -217,9 +217,10 @@ final class SeatAcquisition {
     /** Rule 3. */
     private AcquireResult publishAndLook(int seat, TableEntry entry, long before, Terms terms, long published) throws IOException {
         if (seat == 0 && !expiries.publishOnSeat0(entry, before, expiries.expiryFor(terms, published))) {
-            return new Busy(Busy.NOTHING, expiries.now() + LOOK_AGAIN_NANOS, "another has sat on the seat since"); // if the kernel lost our byte, that process may hold the seat now
+            // If the kernel lost our byte, that process may hold the seat now.
+            return new Busy(Busy.NOTHING, expiries.now() + LOOK_AGAIN_NANOS, "another process has claimed the seat since");
         } else if (seat == 1 && !entry.replaceExpiry(1, before, expiries.expiryFor(terms, published))) {
-            return new Busy(1, expiries.now() + LOOK_AGAIN_NANOS, "another has sat on the second seat since");
+            return new Busy(1, expiries.now() + LOOK_AGAIN_NANOS, "another process has claimed the second seat since");
         }
         long now = expiries.now(); // rule 7: before the expiry
         long other = entry.expiry(1 - seat);

@@ -72,7 +72,7 @@ final class SeatClearing {
             // Publish, then look, as rule 3 says: a successor would put its record in place of the dead one's, and we would delete it.
             TableEntry entry = store.claimEntry();
             if (entry == null) {
-                return new Cleared(ClearOutcome.KEPT, "it has two lines on the board, which are both in use");
+                return new Cleared(ClearOutcome.KEPT, "it has two entries in the shared table, which are both in use");
             }
             mine.expiry = expiries.expiryFor(terms, expiries.now());
             mine.entry = entry;

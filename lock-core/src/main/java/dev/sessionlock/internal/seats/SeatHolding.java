@@ -137,7 +137,7 @@ final class SeatHolding {
             hold.notePublished(expiry);
             long now = expiries.now(); // rule 7
             if (!expiries.isPast(hold.entry.expiry(1 - hold.seat), now)) { // rule 3: while our expiry was missing, another process may have come in
-                log.warn("{}: what this process had published on the board was overwritten, and another process has come in", store.lockFile());
+                log.warn("{}: what this process had published in the shared table was overwritten, and another process has come in", store.lockFile());
                 return false;
             }
         }
@@ -252,7 +252,7 @@ final class SeatHolding {
         if (!publishAgain(hold, expiries.expiryFor(hold.terms(), hold.renewedAt()))) {
             return false;
         }
-        log.warn("{}: what this process had published on the board was overwritten; it is published again", store.lockFile());
+        log.warn("{}: what this process had published in the shared table was overwritten; it is published again", store.lockFile());
         hold.recordTells(0); // the record is rewritten by this check
         return true;
     }
@@ -292,7 +292,7 @@ final class SeatHolding {
             return false;
         }
         if (!hold.entry.isValid()) {
-            log.warn("{}: its line on the board was cleared, since the kernel had lost our lock", store.lockFile());
+            log.warn("{}: its table entry was cleared, since the kernel had lost our lock", store.lockFile());
             return false;
         }
         if (!isMissing(hold) && !Boolean.FALSE.equals(store.kernelHasByte(hold.seat))) {

@@ -247,7 +247,7 @@ class SharedTableSimulationTest {
         }
 
         private void freed(int offset, long said) {
-            holds.forEach((holder, hold) -> check(now >= hold.deadline() || !hold.line().startsWith("line at " + offset + " ") || isOverwritten(holder, offset),
+            holds.forEach((holder, hold) -> check(now >= hold.deadline() || !hold.line().startsWith("entry at " + offset + " ") || isOverwritten(holder, offset),
                     "the line of " + holder + " was freed, which holds lock " + hold.lock() + " there (" + said + ")"));
         }
 
