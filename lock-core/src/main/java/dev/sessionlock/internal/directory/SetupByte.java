@@ -9,7 +9,8 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * The setup byte of a directory: held by whoever creates or reshapes the shared table, in all processes and in this one. Nothing that waits for another
- * byte may be done while it is held. A process that is frozen with it keeps others from opening the table, so they wait for a limited time only.
+ * byte may be done while it is held. A process that is frozen with it keeps others from opening the table, so they wait for a limited time only. Beside
+ * it, the table gets here what else it needs to reshape itself: the two bytes of a lock whose entry is to be cleared.
  */
 final class SetupByte implements SharedTable.TableBytes {
     private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);

@@ -60,8 +60,8 @@ final class TableCreation {
 
     private static byte[] header(int entries, @Nullable ProcessIdentity self, long floor) {
         ByteBuffer head = ByteBuffer.allocate(TableLayout.ENTRY).order(ByteOrder.nativeOrder());
-        head.putLong(0, TableLayout.MAGIC).putLong(TableLayout.HEAD_VERSION, TableLayout.VERSION).putLong(TableLayout.HEAD_ENTRIES, entries).putLong(TableLayout.HEAD_FILES, 1)
-                .putLong(TableLayout.HEAD_FLOOR, floor);
+        head.putLong(0, TableLayout.MAGIC).putLong(TableLayout.HEAD_VERSION, TableLayout.VERSION).putLong(TableLayout.HEAD_ENTRIES, entries)
+                .putLong(TableLayout.HEAD_FILES, 1).putLong(TableLayout.HEAD_FLOOR, floor);
         if (self != null) {
             head.putLong(TableLayout.HEAD_BOOT, TableLayout.bootWord(self, true)).putLong(TableLayout.HEAD_BOOT + 8, TableLayout.bootWord(self, false));
             head.putLong(TableLayout.HEAD_TIMENS, TableLayout.number(self.timeNamespace()));

@@ -84,7 +84,8 @@ final class TablePages {
         }
         Object key = FileKey.of(file);
         TableWords first = files.open(file, TableLayout.sizeOf(TableLayout.FIRST_ENTRIES), readOnly);
-        boolean ready = first.get(0) == TableLayout.MAGIC && first.get(TableLayout.HEAD_VERSION) == TableLayout.VERSION && TableLayout.isOfThisBoot(first, self);
+        boolean ready = first.get(0) == TableLayout.MAGIC && first.get(TableLayout.HEAD_VERSION) == TableLayout.VERSION
+                && TableLayout.isOfThisBoot(first, self);
         if (!ready || !key.equals(FileKey.ofOrNull(file))) {
             first.close();
             return null;

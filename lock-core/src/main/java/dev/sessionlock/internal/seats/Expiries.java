@@ -75,7 +75,8 @@ final class Expiries {
      */
     boolean publishOnSeat0(TableEntry entry, long before, long expiry) {
         long replaced = store.shared() ? before : entry.expiry(0); // an entry that is not shared is written by this process alone
-        return entry.replaceExpiry(0, replaced, expiry) || replaced != 0 && entry.replaceExpiry(0, 0, expiry); // 0 was written by a holder that gave the lock back
+        // 0 was written by a holder that gave the lock back.
+        return entry.replaceExpiry(0, replaced, expiry) || replaced != 0 && entry.replaceExpiry(0, 0, expiry);
     }
 
     // ---- waiter marks ----

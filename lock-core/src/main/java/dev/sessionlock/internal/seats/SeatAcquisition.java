@@ -198,8 +198,8 @@ final class SeatAcquisition {
             }
             TableEntry entry = seat == 0 ? store.claimEntry() : store.findOnlyEntry();
             if (entry == null) {
-                taken = new Busy(seat == 0 ? Busy.NOTHING : 0, expiries.now() + LOOK_AGAIN_NANOS,
-                        seat == 0 ? "it has two entries in the shared table, which are both in use" : "it has no table entry of its own, so nobody takes over from its owner");
+                taken = seat == 0 ? new Busy(Busy.NOTHING, expiries.now() + LOOK_AGAIN_NANOS, "it has two entries in the shared table, which are both in use")
+                        : new Busy(0, expiries.now() + LOOK_AGAIN_NANOS, "it has no table entry of its own, so nobody takes over from its owner");
             } else {
                 long published = expiries.now();
                 mine.expiry = expiries.expiryFor(terms, published);

@@ -67,7 +67,8 @@ final class SeatClearing {
             }
             StaleLockPolicy.Judgement judgement = new StaleLockPolicy(store).judgeDead(found, terms.takeForeign());
             if (!(judgement instanceof StaleLockPolicy.Replace gone)) {
-                return new Cleared(ClearOutcome.KEPT, judgement instanceof StaleLockPolicy.WaitFor wait ? wait.why() : ((StaleLockPolicy.Refuse) judgement).what());
+                return new Cleared(ClearOutcome.KEPT,
+                        judgement instanceof StaleLockPolicy.WaitFor wait ? wait.why() : ((StaleLockPolicy.Refuse) judgement).what());
             }
             // Publish, then look, as rule 3 says: a successor would put its record in place of the dead one's, and we would delete it.
             TableEntry entry = store.claimEntry();

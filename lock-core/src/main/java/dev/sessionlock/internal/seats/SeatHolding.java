@@ -266,7 +266,8 @@ final class SeatHolding {
         if (hold.seat == 1 && !isAtLock(hold)) {
             Found there = store.find(RecordLocation.LOCK);
             hold.covering = true;
-            hold.atLock = there == null ? store.link(hold.recordFile, RecordLocation.LOCK) : isTakenOver(there, hold) && store.cover(hold.recordFile, there.key());
+            hold.atLock = there == null ? store.link(hold.recordFile, RecordLocation.LOCK)
+                    : isTakenOver(there, hold) && store.cover(hold.recordFile, there.key());
             hold.covering = false;
         }
     }
