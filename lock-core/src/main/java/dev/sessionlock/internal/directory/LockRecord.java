@@ -55,11 +55,11 @@ public record LockRecord(
     /**
      * {@return this record as its holder rewrites it if it cannot delete it when it gives the lock back} Nobody waits for it.
      *
-     * @param wallMillis now, by the wall clock
+     * @param until when a lease that began now would end, by wall clock, for people
      */
-    public LockRecord givenBack(long wallMillis) {
+    public LockRecord givenBack(long until) {
         return new LockRecord(pid, createdAt, 0, starttime, name, token, host, started, boot, pidns, timens, thread, purpose, true, leaseMs,
-                wallMillis + leaseMs, GIVEN_BACK);
+                until, GIVEN_BACK);
     }
 
     /** {@return how long a lease is, in nanoseconds} If somebody has written an impossible value there, the nearest possible one counts. */

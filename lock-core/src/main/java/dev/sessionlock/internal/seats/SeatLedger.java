@@ -112,7 +112,7 @@ final class SeatLedger {
 
     /** Rewrites a record that has to stay for a while, so that nobody waits for it. */
     private void giveUp(RecordFile recordFile, LockRecord record) throws IOException {
-        store.rewrite(recordFile, record.givenBack(store.clock().wallMillis()));
+        store.rewrite(recordFile, record.givenBack(store.clock().wallMillis() + record.leaseMs()));
     }
 
     /**

@@ -119,7 +119,7 @@ final class SeatRelease {
     /** Rewrites a record that has to stay for a while, so that nobody waits for it. */
     private void giveUp(SeatHold hold) throws IOException {
         LockRecord record = SeatRecords.of(store, hold.terms(), hold.token(), hold.createdAtMillis, 0, hold.renewedAt());
-        store.rewrite(hold.recordFile, record.givenBack(store.clock().wallMillis()));
+        store.rewrite(hold.recordFile, record.givenBack(record.leaseUntil()));
     }
 
     /** After the seat is free: deletes what is left on the other seat, or at x.lock. Each byte is requested alone. */
