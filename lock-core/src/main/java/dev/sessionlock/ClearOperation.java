@@ -1,8 +1,11 @@
 package dev.sessionlock;
 
 import dev.sessionlock.ClearReport.Outcome;
+import dev.sessionlock.LockReport.Remedy;
+import dev.sessionlock.LockReport.RemedyKind;
+import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.State;
-import dev.sessionlock.internal.seats.Inspector;
+import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.internal.threads.EventPublisher;
 import dev.sessionlock.internal.threads.LocalLocks;
 import dev.sessionlock.spi.EngineLock;
@@ -79,7 +82,7 @@ final class ClearOperation {
         try {
             return clear(seen, new LockTarget(id, file == null ? id.name() : file.toString(), file), true);
         } catch (LockException e) {
-            return refused(seen.report(), "nothing was done: " + e.getMessage(), seen.report().advice());
+            return refused(seen.report(), "nothing was done: " + e.getMessage(), seen.report().remedy());
         }
     }
 
@@ -105,27 +108,27 @@ final class ClearOperation {
             return null;
         } else if (options.token().isPresent() && (token == null || token != options.token().getAsLong())) {
             return refused(report, "nothing was done: the lock is not the one of token " + options.token().getAsLong()
-                    + (token == null ? "" : " any more, but of token " + token), report.advice());
+                    + (token == null ? "" : " any more, but of token " + token), report.remedy());
         }
         return switch (report.state()) {
             case STALE, FREE -> dead(report, subject);
             case TORN -> seen.isComplete() ? dead(report, subject)
-                    : refused(report, "nothing was done: it may still be being written, or be another program's", report.advice());
+                    : refused(report, "nothing was done: it may still be being written, or be another program's", report.remedy());
             case FOREIGN -> foreign(seen, report, subject, oneOfMany);
             case HELD, EXPIRED -> living(report, subject);
-            case NOT_A_LOCK -> refused(report, "nothing was done: it is not a lock", report.advice());
+            case NOT_A_LOCK -> refused(report, "nothing was done: it is not a lock", report.remedy());
         };
     }
 
     private ClearReport foreign(Inspection seen, LockReport report, LockTarget subject, boolean oneOfMany) throws LockException {
-        if (!Inspector.ownerIsGone(report)) {
+        if (!report.isOwnerGone()) {
             return refused(report, "nothing was done: its owner is not proven dead, and another program cannot be asked to let go",
-                    report.advice());
+                    report.remedy());
         } else if (!publisher.takeForeign()) {
-            return refused(report, "nothing was done: other programs' locks are not taken here (takeStrangers is off)", "");
+            return refused(report, "nothing was done: other programs' locks are not taken here (takeStrangers is off)", Remedy.none());
         } else if (oneOfMany && seen.isDoubtful()) {
             return refused(report, "nothing was done: it holds but a pid, and there is no " + report.name() + " that it could be the lock of",
-                    report.advice());
+                    report.remedy());
         }
         return dead(report, subject);
     }
@@ -135,7 +138,7 @@ final class ClearOperation {
     private ClearReport dead(LockReport report, LockTarget subject) throws LockException {
         if (options.isDryRun()) {
             return new ClearReport(told(report, "it would be removed: "
-                            + (report.state() == State.TORN ? "it never became whole" : "its owner is gone"), report.advice()),
+                            + (report.state() == State.TORN ? "it never became whole" : "its owner is gone"), report.remedy()),
                     Outcome.WOULD_CLEAR);
         }
         EngineLock.Cleared cleared;
@@ -145,11 +148,11 @@ final class ClearOperation {
             throw ErrorMessages.explain(e, "clear", subject.shown(), subject.file());
         }
         return switch (cleared.outcome()) {
-            case REMOVED -> new ClearReport(told(report, "it was removed: " + cleared.why(), ""), Outcome.CLEARED);
-            case NOTHING -> new ClearReport(told(report, "it had gone by itself: " + cleared.why(), ""), Outcome.CLEARED);
+            case REMOVED -> new ClearReport(told(report, "it was removed: " + cleared.why(), Remedy.none()), Outcome.CLEARED);
+            case NOTHING -> new ClearReport(told(report, "it had gone by itself: " + cleared.why(), Remedy.none()), Outcome.CLEARED);
             case KEPT -> {
                 LockReport now = look(subject).report();
-                yield refused(now, "nothing was done: " + cleared.why(), now.advice());
+                yield refused(now, "nothing was done: " + cleared.why(), now.remedy());
             }
         };
     }
@@ -159,13 +162,13 @@ final class ClearOperation {
     private ClearReport living(LockReport report, LockTarget subject) throws LockException, InterruptedException {
         LockOwner holder = report.owner();
         if (holder == null || holder.token() == null) {
-            return refused(report, "nothing was done: it is held, and without a record its holder cannot be asked to let go", report.advice());
+            return refused(report, "nothing was done: it is held, and without a record its holder cannot be asked to let go", report.remedy());
         } else if (options.token().isEmpty()) {
             return refused(report, "nothing was done: its owner is not proven dead; a living holder is asked to let go by its token only",
-                    report.advice());
+                    report.remedy());
         } else if (options.isDryRun()) {
             return new ClearReport(told(report, "pid " + holder.pid() + " would be asked to let go, and waited for up to "
-                    + seconds(options.timeout()), report.advice()), Outcome.WOULD_CLEAR);
+                    + seconds(options.timeout()), report.remedy()), Outcome.WOULD_CLEAR);
         }
         long token = holder.token();
         long start = locks.clock().nanos();
@@ -176,7 +179,7 @@ final class ClearOperation {
                 LockReport now = await(subject, token, start);
                 if (now == null) {
                     return new ClearReport(told(report, "pid " + holder.pid() + " was asked, and let go after "
-                            + seconds(Duration.ofNanos(locks.clock().nanos() - start)), ""), Outcome.RELEASED);
+                            + seconds(Duration.ofNanos(locks.clock().nanos() - start)), Remedy.none()), Outcome.RELEASED);
                 } else if (now.state() == State.STALE) {
                     return dead(now, subject);
                 }
@@ -190,7 +193,7 @@ final class ClearOperation {
             throw ErrorMessages.explain(e, "clear", subject.shown(), subject.file());
         }
         return unheard ? unanswered(report) : refused(report, "its holder has been told and has stopped, but has not closed its lock within "
-                + seconds(options.timeout()) + "; it is let go when its revokeGrace is over", "wait, and look again");
+                + seconds(options.timeout()) + "; it is let go when its revokeGrace is over", new Remedy(RemedyKind.WAIT, "wait, and look again"));
     }
 
     /** {@return null once the hold of this token is over; what is known of it if it is dead, or at the end of the patience} */
@@ -213,25 +216,26 @@ final class ClearOperation {
         String takenBack = "; the request was taken back";
         return switch (report.facts().process()) {
             case STOPPED -> refused(report, asked + "it is stopped, and one that is frozen cannot answer" + takenBack,
-                    "kill -CONT " + pid + "   # then clear it again");
+                    new Remedy(RemedyKind.WAKE, "kill -CONT " + pid, "then clear it again"));
             case ALIVE -> refused(report, asked + "its process hangs, or is paused or starved" + takenBack,
-                    "kill " + pid + "   # ends it; what keeps it: jstack " + pid + "; paused with its container: docker unpause");
+                    new Remedy(RemedyKind.END, "kill " + pid, "ends it; what keeps it: jstack " + pid + "; paused with its container: docker unpause"));
             case DEAD, UNKNOWN -> refused(report, asked + "its process cannot be seen from here, and may be gone" + takenBack,
-                    "nothing: if it is gone, the next acquisition gets in once its lease is over; if it lives, end it where it can be seen");
+                    new Remedy(RemedyKind.NOTHING, "nothing: if it is gone, the next acquisition gets in once its lease is over; if it lives, end it where it can "
+                            + "be seen"));
         };
     }
 
     // ---- words ----
 
-    private static ClearReport refused(LockReport report, String what, String advice) {
-        return new ClearReport(told(report, what, advice), Outcome.REFUSED);
+    private static ClearReport refused(LockReport report, String what, Remedy remedy) {
+        return new ClearReport(told(report, what, remedy), Outcome.REFUSED);
     }
 
-    private static LockReport told(LockReport report, String what, String advice) {
-        List<String> evidence = new ArrayList<>();
-        evidence.add(what);
-        evidence.addAll(report.evidence());
-        return new LockReport(report.name(), report.lockFile(), report.state(), report.owner(), evidence, advice, report.facts());
+    private static LockReport told(LockReport report, String what, Remedy remedy) {
+        List<Sentence> evidence = new ArrayList<>();
+        evidence.add(new Sentence(Topic.ACTION, what));
+        evidence.addAll(report.sentences());
+        return new LockReport(report.name(), report.lockFile(), report.state(), report.owner(), report.facts(), evidence, remedy);
     }
 
     private static String seconds(Duration duration) {

@@ -1,8 +1,9 @@
 package dev.sessionlock;
 
 import dev.sessionlock.internal.directory.StickyDirectory;
-import dev.sessionlock.internal.seats.Inspector;
+import dev.sessionlock.internal.seats.InspectionSentences;
 import dev.sessionlock.internal.system.OpenFiles;
+import dev.sessionlock.internal.system.SystemReason;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
@@ -16,7 +17,7 @@ import org.jetbrains.annotations.Nullable;
 
 /** Puts what the system said into words for the person who has to act. */
 final class ErrorMessages {
-    private static final String DENIED = " (Permission denied)";
+    private static final String DENIED = "Permission denied";
 
     private ErrorMessages() {
     }
@@ -56,7 +57,7 @@ final class ErrorMessages {
         StickyDirectory kept = keptBySticky(e);
         if (kept != null) {
             return new LockException(cannot + "what user " + kept.fileOwner() + " has left there must be removed first, and " + kept.inWords()
-                    + ". As that user, take it once: " + Inspector.takeOnce(kept.fileOwner(), target.toAbsolutePath())
+                    + ". As that user, take it once: " + InspectionSentences.takeOnce(kept.fileOwner(), target.toAbsolutePath())
                     + "; or share the directory by its group, without the sticky bit: chgrp GROUP " + kept.path() + " && chmod 2770 " + kept.path(), e);
         }
         return new LockException(cannot + reason(e, parent), e);
@@ -64,7 +65,7 @@ final class ErrorMessages {
 
     /** {@return the sticky bit that was in the way of an unlinking or a rename; null if it was something else} */
     private static @Nullable StickyDirectory keptBySticky(IOException e) {
-        if (!(e instanceof FileSystemException known) || known.getReason() == null || !known.getReason().contains("Operation not permitted")) {
+        if (!(e instanceof FileSystemException known) || !SystemReason.of(e).contains("Operation not permitted")) {
             return null;
         }
         StickyDirectory kept = known.getOtherFile() == null ? null : StickyDirectory.keeping(Path.of(known.getOtherFile()));
@@ -72,7 +73,7 @@ final class ErrorMessages {
     }
 
     private static boolean saysPermission(IOException e) {
-        return e instanceof FileNotFoundException && String.valueOf(e.getMessage()).contains(DENIED);
+        return e instanceof FileNotFoundException && SystemReason.of(e).equals(DENIED);
     }
 
     private static String usedUp(IOException e) {
@@ -84,7 +85,7 @@ final class ErrorMessages {
 
     private static Object file(IOException e, Path parent) {
         if (saysPermission(e)) { // it tells its file in its text alone
-            return e.getMessage().substring(0, e.getMessage().lastIndexOf(DENIED));
+            return e.getMessage().substring(0, e.getMessage().length() - " ()".length() - DENIED.length());
         }
         return e instanceof FileSystemException known && known.getFile() != null ? known.getFile() : parent;
     }
@@ -93,7 +94,7 @@ final class ErrorMessages {
         if (OpenFiles.ranOut(e)) {
             return usedUp(e);
         }
-        String said = String.valueOf(e.getMessage()).toLowerCase(Locale.ROOT);
+        String said = SystemReason.of(e).toLowerCase(Locale.ROOT);
         if (said.contains("no space left")) {
             return "the disk of " + parent + " is full (space or inodes); free some and try again";
         } else if (said.contains("quota exceeded")) {

@@ -1,7 +1,9 @@
 package dev.sessionlock;
 
 import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.ReportSentences;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,26 +22,28 @@ import org.jetbrains.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>Evidence and advice may be shown and logged as they are. They can contain text from file names and records, but that text cannot move a cursor or
- * begin a line: control characters and the like are escaped, such as <code>&#92;u001b</code>. Name, file and owner are data and are not escaped.
+ * <p>A program decides by {@link #state}, {@link #facts} and {@link Remedy#kind}. The sentences are for a person. They may be shown and logged as they
+ * are: they can contain text from file names and records, but that text cannot move a cursor or begin a line. Control characters and the like are
+ * escaped, such as <code>&#92;u001b</code>. Name, file and owner are data and are not escaped.
+ *
+ * <p>An engine makes its reports from facts alone, and the library puts them into words. It may write its own sentences instead.
  *
  * @param name the lock's name: the file name of the target, or the name that is locked
  * @param lockFile the path where the record lies or would lie; null if the engine has no files
  * @param state the verdict
  * @param owner who holds the lock or left it behind; null if nobody did, or if the file does not say
- * @param evidence the facts behind the verdict, in words, the most important first
- * @param advice the next command for a person to run, or what to do. Empty if there is nothing to do. It begins with {@code nothing} if the lock
- *     needs no person
  * @param facts what a program needs to decide
+ * @param sentences the facts behind the verdict, in words, the most important first, each with its topic
+ * @param remedy what a person can do
  */
 public record LockReport(
         @NotNull String name,
         @Nullable Path lockFile,
         @NotNull State state,
         @Nullable LockOwner owner,
-        @NotNull List<String> evidence,
-        @NotNull String advice,
-        @NotNull Facts facts) {
+        @NotNull Facts facts,
+        @NotNull List<Sentence> sentences,
+        @NotNull Remedy remedy) {
 
     /**
      * What a program needs to decide. A person reads the evidence and the advice instead.
@@ -47,12 +51,65 @@ public record LockReport(
      * @param process the state of the process that holds the lock or left it behind
      * @param needsPerson whether a person has to act before others can get the lock
      * @param since since when the lock is held. It may be known without a record, or although the record does not say; null if unknown
+     * @param seenAt when the engine looked, by the clock that {@code since} is of; null if it does not say, or does not
+     *     know since when
+     * @param proof one clause that says how the engine knows the state of the process, such as {@code pid 30522 does not exist}; null if it does not
+     *     say
+     * @param kernelLock whether a process has the kernel's lock, which may be without a record, or another process than the record names
+     * @param kernelPid the process that has it; null if there is none, or if it is of another pid namespace
+     * @param lease how long the holder keeps others out; null if it has no lease, or one that cannot be compared
+     * @param waitedFor whether another process waits for the lock; null if a look at this lock does not tell
      */
-    public record Facts(@NotNull ProcessState process, boolean needsPerson, @Nullable Instant since) {
+    public record Facts(
+            @NotNull ProcessState process,
+            boolean needsPerson,
+            @Nullable Instant since,
+            @Nullable Instant seenAt,
+            @Nullable String proof,
+            @NotNull KernelLockState kernelLock,
+            @Nullable Long kernelPid,
+            @Nullable Lease lease,
+            @Nullable Boolean waitedFor) {
 
         /** Refuses a null state. */
         public Facts {
             Objects.requireNonNull(process, "process");
+            Objects.requireNonNull(kernelLock, "kernelLock");
+        }
+
+        /** The facts that every engine has. */
+        public Facts(@NotNull ProcessState process, boolean needsPerson, @Nullable Instant since) {
+            this(process, needsPerson, since, null, null, KernelLockState.UNKNOWN, null, null, null);
+        }
+
+        /** {@return these facts, and how the engine knows the state of the process} */
+        public @NotNull Facts withProof(@Nullable String clause) {
+            return new Facts(process, needsPerson, since, seenAt, clause, kernelLock, kernelPid, lease, waitedFor);
+        }
+
+        /** {@return these facts, and when the engine looked} */
+        public @NotNull Facts withSeenAt(@Nullable Instant moment) {
+            return new Facts(process, needsPerson, since, moment, proof, kernelLock, kernelPid, lease, waitedFor);
+        }
+
+        /** {@return these facts, and who has the kernel's lock} */
+        public @NotNull Facts withKernelLock(@NotNull KernelLockState seen, @Nullable Long pid) {
+            return new Facts(process, needsPerson, since, seenAt, proof, seen, pid, lease, waitedFor);
+        }
+
+        /** {@return these facts, and the holder's lease} */
+        public @NotNull Facts withLease(@Nullable Lease running) {
+            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, running, waitedFor);
+        }
+
+        /** {@return these facts, and whether another process waits for the lock} */
+        public @NotNull Facts withWaitedFor(@Nullable Boolean waits) {
+            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, lease, waits);
+        }
+
+        /** {@return whether a signal or a debugger has stopped the process} */
+        public boolean isStopped() {
+            return process == ProcessState.STOPPED;
         }
     }
 
@@ -65,7 +122,139 @@ public record LockReport(
         /** It is provably gone. */
         DEAD,
         /** Nobody can tell, or there is no process. */
+        UNKNOWN;
+
+        /** {@return whether the process is known to live, stopped or not} */
+        public boolean isAlive() {
+            return this == ALIVE || this == STOPPED;
+        }
+    }
+
+    /** Whether a process has the kernel's lock. */
+    public enum KernelLockState {
+        /** A process has it. */
+        HELD,
+        /** Nobody has it, as far as the kernel shows. It hides the locks of other pid namespaces. */
+        FREE,
+        /** The kernel does not tell, nobody has asked it, or the engine has no kernel lock. */
         UNKNOWN
+    }
+
+    /**
+     * How long a holder keeps others out.
+     *
+     * @param renewedAgo how long ago it was renewed; null if it is not, or if that is not known
+     * @param left in what time it runs out unless it is renewed, not positive if it has; null if it never does
+     * @param takeover whether others take over once it is over. If not, they wait as long as the process lives
+     * @param end when the hold ends at the latest ({@code maxHold}); null if it may be held without limit
+     */
+    public record Lease(@Nullable Duration renewedAgo, @Nullable Duration left, boolean takeover, @Nullable Instant end) {
+
+        /** {@return whether it has run out} */
+        public boolean isOver() {
+            return left != null && (left.isNegative() || left.isZero());
+        }
+    }
+
+    /** What a sentence of the evidence is about. */
+    public enum Topic {
+        /** What was done about the lock, and why; the first one of a {@link ClearReport}. */
+        ACTION,
+        /** The process that holds the lock or left it behind, and whether it lives. */
+        PROCESS,
+        /** The kernel's lock. */
+        KERNEL,
+        /** The lease. */
+        LEASE,
+        /** For how long the lock has been held. */
+        AGE,
+        /** The processes that wait for it. */
+        WAITERS,
+        /** Something else. */
+        OTHER
+    }
+
+    /**
+     * One sentence of the evidence.
+     *
+     * @param topic what it is about
+     * @param text what it says. The text of a {@link Topic#LEASE} lacks the word {@code lease} that the evidence begins with
+     */
+    public record Sentence(@NotNull Topic topic, @NotNull String text) {
+
+        /** Makes it printable. */
+        public Sentence {
+            Objects.requireNonNull(topic, "topic");
+            text = Printable.text(text);
+        }
+
+        /** {@return the whole sentence} */
+        public @NotNull String inWords() {
+            return topic == Topic.LEASE ? "lease " + text : text;
+        }
+    }
+
+    /**
+     * What a person can do.
+     *
+     * @param kind what it is
+     * @param step the next command for a person to run, or what to do; empty if there is nothing to do
+     * @param remark what the command does, or what else can be done; empty if the step says it all
+     */
+    public record Remedy(@NotNull RemedyKind kind, @NotNull String step, @NotNull String remark) {
+        /** Makes it printable. */
+        public Remedy {
+            Objects.requireNonNull(kind, "kind");
+            step = Printable.text(step);
+            remark = Printable.text(remark);
+        }
+
+        /** One without a remark. */
+        public Remedy(@NotNull RemedyKind kind, @NotNull String step) {
+            this(kind, step, "");
+        }
+
+        // No constant: a class whose initializer finds no memory is unusable for good, and timeouts are reported even then.
+        /** {@return that there is nothing to do} */
+        public static @NotNull Remedy none() {
+            return new Remedy(RemedyKind.NONE, "");
+        }
+
+        /** {@return the step, and the remark as a comment behind it} */
+        public @NotNull String inWords() {
+            return remark.isEmpty() ? step : step + "   # " + remark;
+        }
+
+        /** {@return the same without the remark where a command alone says it all: to ask a holder} */
+        public @NotNull String inBrief() {
+            return kind == RemedyKind.ASK ? step : inWords();
+        }
+    }
+
+    /** What a person can do about a lock. */
+    public enum RemedyKind {
+        /** There is nothing to do and nothing to say. */
+        NONE,
+        /** Nothing: the next acquisition gets in. */
+        NOTHING,
+        /** Wait for its holder. */
+        WAIT,
+        /** Ask its holder to release it. */
+        ASK,
+        /** Clear what its owner has left. Nobody has to: the next acquisition does it, too. */
+        CLEAR,
+        /** Wake its process, which is stopped. */
+        WAKE,
+        /** End its process, which cannot be asked. */
+        END,
+        /** Look closer: what is known from here does not say what helps. */
+        LOOK,
+        /** Move away what lies in the lock's place. */
+        MOVE,
+        /** Take the lock once as another user, who may remove what is in the way. */
+        TAKE_AS_OWNER,
+        /** What the engine says in its own words. */
+        OTHER
     }
 
     /** The verdict on a lock. */
@@ -89,28 +278,37 @@ public record LockReport(
         NOT_A_LOCK
     }
 
-    /** Copies the evidence, so the report cannot change, and makes all sentences printable. */
+    /** Copies the sentences, so the report cannot change. */
     public LockReport {
         Objects.requireNonNull(name, "name");
         Objects.requireNonNull(state, "state");
-        Objects.requireNonNull(advice, "advice");
         Objects.requireNonNull(facts, "facts");
-        List<String> printable = new ArrayList<>(evidence.size());
-        for (String fact : evidence) {
-            printable.add(Printable.text(fact));
-        }
-        evidence = List.copyOf(printable);
-        advice = Printable.text(advice);
+        Objects.requireNonNull(remedy, "remedy");
+        sentences = List.copyOf(sentences);
     }
 
-    /** {@return the whole report, on one line that may be shown and logged} */
-    @Override
-    public @NotNull String toString() {
-        return Printable.text("LockReport[name=" + name + ", lockFile=" + lockFile + ", state=" + state + ", owner=" + owner + ", evidence=" + evidence
-                + ", advice=" + advice + ", facts=" + facts + "]");
+    /** Makes a report from facts alone. The library puts them into words. */
+    public LockReport(
+            @NotNull String name, @Nullable Path lockFile, @NotNull State state, @Nullable LockOwner owner, @NotNull Facts facts) {
+        this(name, lockFile, state, owner, facts, ReportSentences.evidence(state, owner, facts), ReportSentences.remedy(state, owner, facts));
     }
 
-    /** Makes a report whose facts follow from its state, its advice and its owner. */
+    /** Makes a report with evidence and advice in the engine's own words. */
+    public LockReport(
+            @NotNull String name,
+            @Nullable Path lockFile,
+            @NotNull State state,
+            @Nullable LockOwner owner,
+            @NotNull List<String> evidence,
+            @NotNull String advice,
+            @NotNull Facts facts) {
+        this(name, lockFile, state, owner, facts, ReportSentences.ofUnknownTopic(evidence), ReportSentences.ofUnknownKind(advice));
+    }
+
+    /**
+     * Makes a report with evidence and advice in the engine's own words, whose facts follow from its state and its owner: nobody is called. An engine
+     * that knows more gives facts.
+     */
     public LockReport(
             @NotNull String name,
             @Nullable Path lockFile,
@@ -118,9 +316,36 @@ public record LockReport(
             @Nullable LockOwner owner,
             @NotNull List<String> evidence,
             @NotNull String advice) {
-        this(name, lockFile, state, owner, evidence, advice, new Facts(
-                state == State.STALE ? ProcessState.DEAD : ProcessState.UNKNOWN,
-                (state == State.EXPIRED || state == State.TORN || state == State.NOT_A_LOCK) && !advice.isEmpty() && !advice.startsWith("nothing"),
+        this(name, lockFile, state, owner, evidence, advice, new Facts(state == State.STALE ? ProcessState.DEAD : ProcessState.UNKNOWN, false,
                 owner == null ? null : owner.since()));
+    }
+
+    /** {@return the facts behind the verdict, in words, the most important first} */
+    public @NotNull List<String> evidence() {
+        List<String> words = new ArrayList<>(sentences.size());
+        for (Sentence sentence : sentences) {
+            words.add(sentence.inWords());
+        }
+        return List.copyOf(words);
+    }
+
+    /**
+     * {@return the next command for a person to run, or what to do} Empty if there is nothing to do. It begins with {@code nothing} if the lock needs no
+     * person.
+     */
+    public @NotNull String advice() {
+        return remedy.inWords();
+    }
+
+    /** {@return whether the owner of what lies there is gone, so that nobody holds the lock} The state of a foreign lock does not tell. */
+    public boolean isOwnerGone() {
+        return state == State.STALE || state == State.FOREIGN && facts.process() == ProcessState.DEAD;
+    }
+
+    /** {@return the whole report, on one line that may be shown and logged} */
+    @Override
+    public @NotNull String toString() {
+        return Printable.text("LockReport[name=" + name + ", lockFile=" + lockFile + ", state=" + state + ", owner=" + owner + ", evidence=" + evidence()
+                + ", advice=" + advice() + ", facts=" + facts + "]");
     }
 }

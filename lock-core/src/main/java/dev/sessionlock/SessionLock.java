@@ -247,7 +247,7 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /**
-     * Releases the lock. Idempotent. Any thread may call it, even an interrupted one. It never throws: if something cannot be cleaned up, the library
+     * Releases the lock. Idempotent. Any thread may call it, even an interrupted one. It throws no exception: if something cannot be cleaned up, the library
      * logs that and tries again.
      */
     @Override

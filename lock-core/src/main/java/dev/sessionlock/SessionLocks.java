@@ -120,11 +120,9 @@ public final class SessionLocks implements AutoCloseable {
     /** As {@link #acquire(Path)}, with these options. */
     public @NotNull SessionLock acquire(@NotNull Path target, @NotNull LockOptions options) throws LockException, InterruptedException {
         requireOptions(options);
-        if (Thread.interrupted()) {
-            throw new InterruptedException();
-        }
+        requireNotInterrupted();
         Handle warm = lingers(target, options);
-        return warm != null ? opened(warm) : opened(target, acquire(naming.of(target), options, patience(options)));
+        return warm != null ? opened(warm) : opened(target, await(naming.of(target), options, patience(options)));
     }
 
     /** {@return the lingering lock of this file, taken again; null if the caller must acquire in the ordinary way} */
@@ -172,7 +170,19 @@ public final class SessionLocks implements AutoCloseable {
         return opened(acquire(naming.of(name), options, patience(options)));
     }
 
+    private static void requireNotInterrupted() throws InterruptedException {
+        if (Thread.interrupted()) {
+            throw new InterruptedException();
+        }
+    }
+
     private Handle acquire(LockTarget subject, LockOptions options, long patience) throws LockException, InterruptedException {
+        requireNotInterrupted();
+        return await(subject, options, patience);
+    }
+
+    /** The caller has looked whether the thread is interrupted. */
+    private Handle await(LockTarget subject, LockOptions options, long patience) throws LockException, InterruptedException {
         StackRoom.require();
         try {
             return locks.acquire(subject.id(), request(subject, options), patience);

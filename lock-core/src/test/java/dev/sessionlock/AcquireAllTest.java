@@ -99,6 +99,16 @@ class AcquireAllTest extends LocksFixture {
     }
 
     @Test
+    void threadThatIsInterruptedGetsNoneThoughAllAreFree() throws Exception {
+        Thread.currentThread().interrupt();
+        assertThatThrownBy(() -> locks.acquireAll(List.of(file("a"), file("b")))).isInstanceOf(InterruptedException.class);
+        Thread.currentThread().interrupt();
+        assertThatThrownBy(() -> locks.acquire(file("a").toString())).isInstanceOf(InterruptedException.class);
+        assertThat(Thread.currentThread().isInterrupted()).isFalse();
+        assertThat(Kernel.seatsHeldIn(dir)).isZero();
+    }
+
+    @Test
     void aZeroTimeoutIsOneTryForEach() throws Exception {
         try (SessionLock all = locks.acquireAll(List.of(file("a"), file("b")), LockOptions.defaults().withTimeout(Duration.ZERO))) {
             all.ensureHeld();

@@ -4,6 +4,9 @@ import dev.sessionlock.ClearOptions;
 import dev.sessionlock.ClearReport;
 import dev.sessionlock.ClearReport.Outcome;
 import dev.sessionlock.LockException;
+import dev.sessionlock.LockReport.RemedyKind;
+import dev.sessionlock.LockReport.Sentence;
+import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.system.Printable;
 import java.io.PrintWriter;
@@ -18,7 +21,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -140,7 +145,7 @@ final class ClearCommand implements Callable<Integer> {
             text.append(System.lineSeparator()).append(ReportView.line(label, fact));
             label = "";
         }
-        if (!report.lock().advice().isEmpty() && report.outcome() == Outcome.REFUSED) {
+        if (report.outcome() == Outcome.REFUSED && report.lock().remedy().kind() != RemedyKind.NONE) {
             text.append(System.lineSeparator()).append(ReportView.line("to do", report.lock().advice()));
         }
         return text.toString();
@@ -153,7 +158,7 @@ final class ClearCommand implements Callable<Integer> {
             out.println(styled(report, String.format("%-" + words + "s", word(report))) + "   "
                     + String.format("%-" + names + "s", name(report)) + "   "
                     + Printable.text(facts(report)));
-            if (report.outcome() == Outcome.REFUSED && !report.lock().advice().isEmpty()) {
+            if (report.outcome() == Outcome.REFUSED && report.lock().remedy().kind() != RemedyKind.NONE) {
                 out.println(ReportView.line("to do", report.lock().advice()));
             }
         }
@@ -172,11 +177,14 @@ final class ClearCommand implements Callable<Integer> {
 
     /** What was done, and whether its owner lives. */
     private static String facts(ClearReport report) {
-        List<String> evidence = report.lock().evidence();
-        Optional<String> health = evidence.stream().skip(1).filter(fact -> fact.matches("(?s).*: (alive|dead|unknown)")).findFirst();
-        Optional<String> other = evidence.stream().skip(1).findFirst();
-        return report.outcome() == Outcome.CLEARED ? evidence.get(0)
-                : evidence.get(0) + health.or(() -> other).map(fact -> "; " + fact).orElse("");
+        Optional<Sentence> action = first(report, topic -> topic == Topic.ACTION);
+        Optional<Sentence> more = report.outcome() == Outcome.CLEARED ? Optional.empty()
+                : first(report, topic -> topic == Topic.PROCESS).or(() -> first(report, topic -> topic != Topic.ACTION));
+        return Stream.of(action, more).flatMap(Optional::stream).map(Sentence::inWords).collect(Collectors.joining("; "));
+    }
+
+    private static Optional<Sentence> first(ClearReport report, Predicate<Topic> about) {
+        return report.lock().sentences().stream().filter(sentence -> about.test(sentence.topic())).findFirst();
     }
 
     private static String dryRun() {

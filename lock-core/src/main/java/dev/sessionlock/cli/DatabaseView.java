@@ -15,8 +15,6 @@ import java.util.TreeMap;
 
 /** Looks at the locks of a database. Of those who wait the table knows one, whose turn is next. */
 final class DatabaseView implements LockView {
-    private static final String WAITS = "another process waits for it";
-
     private final SessionLocks locks;
     private final String prefix;
     private final Duration longFrom;
@@ -31,7 +29,7 @@ final class DatabaseView implements LockView {
 
     /** {@return whoever waits for a lock, as its report tells} */
     static List<Long> waiters(LockReport report) {
-        return report.evidence().contains(WAITS) ? List.of(WaiterScanner.UNKNOWN_PID) : List.of();
+        return Boolean.TRUE.equals(report.facts().waitedFor()) ? List.of(WaiterScanner.UNKNOWN_PID) : List.of();
     }
 
     @Override

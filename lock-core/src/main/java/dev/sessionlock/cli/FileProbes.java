@@ -4,6 +4,7 @@ import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.FileSystemTraits;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.SystemReason;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -192,7 +193,7 @@ final class FileProbes {
             return ProbeResult.notOk("permissions", "this user (" + System.getProperty("user.name") + ") may not write to it",
                     "who takes a lock must be able to write to it: let the user of the gateway own it (ls -ld " + directory + ")");
         }
-        boolean readOnly = String.valueOf(e.getMessage()).toLowerCase(Locale.ROOT).contains("read-only");
+        boolean readOnly = SystemReason.of(e).toLowerCase(Locale.ROOT).contains("read-only");
         return readOnly
                 ? ProbeResult.notOk("permissions", "the file system is mounted read-only", "mount it for writing, or keep the sessions elsewhere")
                 : ProbeResult.notOk("permissions", "nothing can be made in it: " + said(e), "see what the disk says (df, dmesg)");

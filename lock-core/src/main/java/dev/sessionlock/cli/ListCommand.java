@@ -3,6 +3,7 @@ package dev.sessionlock.cli;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.directory.WaiterScanner;
@@ -250,10 +251,10 @@ final class ListCommand implements Callable<Integer> {
     }
 
     private static void toDo(PrintWriter out, ReportView finding) {
-        if (!finding.report().evidence().isEmpty()) {
+        if (!finding.report().sentences().isEmpty()) {
             out.println(ReportView.line("because", String.join("; ", finding.report().evidence())));
         }
-        if (!finding.report().advice().isEmpty()) {
+        if (finding.report().remedy().kind() != RemedyKind.NONE) {
             out.println(ReportView.line("to do", finding.report().advice()));
         }
     }

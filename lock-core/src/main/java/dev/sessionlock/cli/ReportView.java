@@ -2,8 +2,8 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.internal.directory.WaiterScanner;
-import dev.sessionlock.internal.seats.Inspector;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.WallClock;
@@ -47,7 +47,7 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
         return switch (report.state()) {
             case HELD -> true;
             case EXPIRED -> needsPerson();
-            case FOREIGN -> !Inspector.ownerIsGone(report);
+            case FOREIGN -> !report.isOwnerGone();
             case FREE, STALE, TORN, NOT_A_LOCK -> false;
         };
     }
@@ -86,7 +86,7 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
             lines.add(line(label, fact));
             label = "";
         }
-        if (!report.advice().isEmpty()) {
+        if (report.remedy().kind() != RemedyKind.NONE) {
             lines.add(line("to do", report.advice()));
         }
         return String.join(System.lineSeparator(), lines);
@@ -180,7 +180,7 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
                 .member("token", owner == null ? null : owner.token())
                 .member("leaseUntil", owner == null ? null : owner.leaseUntil())
                 .member("evidence", report.evidence())
-                .member("advice", report.advice().isEmpty() ? null : report.advice())
+                .member("advice", report.remedy().kind() == RemedyKind.NONE ? null : report.advice())
                 .member("needsPerson", needsPerson())
                 .member("waiting", waiters == null ? null : waiting())
                 .name("waiters").beginArray();

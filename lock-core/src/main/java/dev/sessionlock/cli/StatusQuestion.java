@@ -2,11 +2,15 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.Remedy;
+import dev.sessionlock.LockReport.RemedyKind;
+import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.WaiterScanner;
-import dev.sessionlock.internal.seats.Inspector;
+import dev.sessionlock.internal.seats.InspectionSentences;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ToolCommand;
 import java.io.IOException;
@@ -61,10 +65,8 @@ record StatusQuestion(Path file, boolean json) {
 
     /** Somebody wants to know of the files in it. */
     private static LockReport listed(LockReport report, Path directory) {
-        List<String> evidence = new ArrayList<>(report.evidence());
-        evidence.add("it is a directory, and only files are locked");
-        return new LockReport(report.name(), report.lockFile(), report.state(), report.owner(), evidence,
-                ToolCommand.words() + " list " + Printable.shellWord(directory.toString()));
+        return told(report, "it is a directory, and only files are locked",
+                new Remedy(RemedyKind.LOOK, ToolCommand.words() + " list " + Printable.shellWord(directory.toString())));
     }
 
     /** Perhaps a session that is yet to be made, perhaps a slip of the pen: then "free" would be said of another file than the one that is meant. */
@@ -80,10 +82,14 @@ record StatusQuestion(Path file, boolean json) {
         }
         names.remove(LockDirectory.INNER);
         String meant = Spelling.nearest(report.name(), names);
-        List<String> evidence = new ArrayList<>(report.evidence());
-        evidence.add("there is no file of that name, and nothing tells of a lock");
-        return new LockReport(report.name(), report.lockFile(), report.state(), report.owner(), evidence,
-                meant == null ? "" : Inspector.statusOf(target.resolveSibling(meant)) + "   # did you mean this one?");
+        return told(report, "there is no file of that name, and nothing tells of a lock", meant == null ? Remedy.none()
+                : new Remedy(RemedyKind.LOOK, InspectionSentences.statusOf(target.resolveSibling(meant)), "did you mean this one?"));
+    }
+
+    private static LockReport told(LockReport report, String more, Remedy remedy) {
+        List<Sentence> evidence = new ArrayList<>(report.sentences());
+        evidence.add(new Sentence(Topic.OTHER, more));
+        return new LockReport(report.name(), report.lockFile(), report.state(), report.owner(), report.facts(), evidence, remedy);
     }
 
     /** {@return the locked file that is meant: the name of its lock file will do, too, unless that is itself a locked file's} */

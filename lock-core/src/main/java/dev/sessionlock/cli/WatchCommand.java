@@ -1,6 +1,7 @@
 package dev.sessionlock.cli;
 
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.system.SystemReason;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -181,7 +182,7 @@ final class WatchCommand implements Callable<Integer> {
             out.write(text);
             return true;
         } catch (IOException e) {
-            if (String.valueOf(e.getMessage()).contains("Broken pipe")) {
+            if (SystemReason.of(e).contains("Broken pipe")) {
                 return false;
             }
             throw e;

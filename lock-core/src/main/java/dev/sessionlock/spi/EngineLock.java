@@ -134,7 +134,10 @@ public interface EngineLock {
      */
     boolean tidy();
 
-    /** {@return what can be seen of the lock; disturbs nobody} */
+    /**
+     * {@return what can be seen of the lock; disturbs nobody} Facts are enough: {@link LockReport#LockReport(String, java.nio.file.Path,
+     * LockReport.State, dev.sessionlock.LockOwner, LockReport.Facts)} puts them into words.
+     */
     LockReport inspect() throws IOException;
 
     // ---- for a person who wants it free ----

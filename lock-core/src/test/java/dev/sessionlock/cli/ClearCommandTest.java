@@ -72,6 +72,8 @@ class ClearCommandTest {
         try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(session())) {
             List<Map<String, Object>> dry = JsonDocument.cleared(clear("--json", directory).out());
             assertThat(dry).extracting(it -> it.get("outcome")).containsExactly("would-clear", "would-clear", "refused", "refused");
+            assertThat(clear(directory).out().lines().toList()).as("whether its owner lives, and not whose it is")
+                    .anyMatch(line -> line.startsWith("would clear   a               it would be removed: its owner is gone; pid 4000000000 does not exist"));
             Outcome done = clear("--yes", directory);
             assertThat(done.exitCode()).isEqualTo(1);
             assertThat(done.out().lines().toList()).anyMatch(line -> line.startsWith("cleared   a               it was removed: "))
@@ -81,6 +83,19 @@ class ClearCommandTest {
             assertThat(directory.toFile().list()).containsExactlyInAnyOrder(".session-locks", "session.jsonl.lock", "yarn.lock");
             lock.verifyHeld();
         }
+    }
+
+    /** The sentence that ends with this name is not the one that says whether the owner lives. */
+    @Test
+    void nameOfAFileIsNotTakenForAJudgementOfItsOwner() throws Exception {
+        try (SessionLocks locks = SessionLocks.create()) {
+            locks.acquire(session()).close(); // from now on locks are taken here
+        }
+        Files.createFile(directory.resolve("is stopped: alive.lock"));
+        Outcome refused = clear(directory);
+        assertThat(refused.exitCode()).isEqualTo(1);
+        assertThat(refused.out().lines().toList()).anyMatch(line -> line.startsWith("refused   is stopped: alive   nothing was done: it may still be being "
+                + "written, or be another program's; the lock file is empty, and nothing tells whose it is"));
     }
 
     @Test

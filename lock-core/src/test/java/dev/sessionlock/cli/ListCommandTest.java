@@ -18,6 +18,8 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ListCommandTest {
     private static final String DEAD_STRANGER = "{\"pid\":4000000000,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}";
@@ -39,6 +41,29 @@ class ListCommandTest {
         assertThat(list("--json").out().trim()).isEqualTo("{\"version\":1,\"locks\":[]}");
         assertThat(list("--older-than", "0")).isEqualTo(new Outcome(0, "", ""));
         assertThat(directory.toFile().list()).containsExactly("session.jsonl");
+    }
+
+    /** Names, purposes and threads are of others, and may hold every word that our evidence and advice are made of. */
+    @ParameterizedTest
+    @ValueSource(strings = {"is stopped", "nothing", "nothing: others take over", "clear --yes", "x   # asks it to let go", "pid 7 does not exist: dead",
+        "lease ran out", "another process waits for it", "kill -CONT 1"})
+    void wordsOfOthersChangeNoExitCodeAndNoAdvice(String words) throws Exception {
+        Path session = directory.resolve(words);
+        String caller = Thread.currentThread().getName();
+        Thread.currentThread().setName(words);
+        try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(session, LockOptions.defaults().withPurpose(words))) {
+            Map<String, Object> held = JsonDocument.locks(list("--json").out()).get(0);
+            assertThat(held).containsEntry("state", "HELD").containsEntry("needsPerson", false).containsEntry("waiting", 0L);
+            assertThat(held.get("advice").toString()).startsWith("java -jar sessionlock.jar clear --token " + lock.token() + " --yes ")
+                    .contains("   # asks it to let go; what it is busy with: jstack " + ProcessHandle.current().pid());
+            assertThat(list().exitCode()).isZero();
+            assertThat(list("--older-than", "1h")).isEqualTo(new Outcome(0, "", ""));
+            assertThat(Outcome.of("status", session.toString()).exitCode()).isZero();
+            assertThat(Outcome.of("clear", directory.toString()).out()).contains("its owner is not proven dead", "; pid " + ProcessHandle.current().pid() + " ",
+                    "1 refused");
+        } finally {
+            Thread.currentThread().setName(caller);
+        }
     }
 
     /** Root, and whoever looks with it, could lock; the gateway cannot. */

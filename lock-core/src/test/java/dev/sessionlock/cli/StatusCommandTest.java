@@ -5,10 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.Facts;
+import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.cli.MainTest.Outcome;
+import java.io.PrintWriter;
+import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -149,7 +153,9 @@ class StatusCommandTest {
     void everyVerdictHasItsWordsColourAndExitCode(State state) {
         Instant at = Instant.parse("2026-11-24T12:00:00Z");
         LockOwner owner = new LockOwner(NOBODY, null, null, at.minusSeconds(127), null, "evil\u001b[31m", null, null);
-        LockReport report = new LockReport("x", Path.of("/d/x.lock"), state, owner, List.of("a", "b: dead"), "do this");
+        boolean needsPerson = List.of(State.EXPIRED, State.TORN, State.NOT_A_LOCK).contains(state);
+        Facts facts = new Facts(ProcessState.UNKNOWN, needsPerson, owner.since());
+        LockReport report = new LockReport("x", Path.of("/d/x.lock"), state, owner, List.of("a", "b: dead"), "do this", facts);
         ReportView finding = new ReportView(Path.of("x"), report, at);
 
         String word = state.name().toLowerCase().replace('_', ' ');
@@ -157,16 +163,16 @@ class StatusCommandTest {
                 .contains("(2 min 7 s)", "evil\\u001b[31m", "  evidence  a", "            b", "  to do     do this")
                 .doesNotContain("\u001b");
         assertThat(finding.text(true)).contains("\u001b[").contains(word);
-        assertThat(finding.needsPerson()).isEqualTo(List.of(State.EXPIRED, State.TORN, State.NOT_A_LOCK).contains(state));
-        assertThat(withAdvice(report, "nothing: it gets well").needsPerson()).isFalse();
-        assertThat(withAdvice(report, "").needsPerson()).isFalse();
+        for (String advice : List.of("do this", "nothing: it gets well", "")) {
+            assertThat(exitCode(report, advice)).as("whatever the advice says").isEqualTo(needsPerson ? 1 : 0);
+        }
         assertThat(finding.age()).isEqualTo(Duration.ofSeconds(127));
         assertThat(ReportView.json(List.of(finding))).contains("\"state\":\"" + state + "\"",
                 "\"ageMs\":127000", "\"target\":\"/d/x\"");
     }
 
-    private static ReportView withAdvice(LockReport report, String advice) {
-        LockReport advised = new LockReport(report.name(), report.lockFile(), report.state(), report.owner(), report.evidence(), advice);
-        return new ReportView(Path.of("x"), advised, Instant.now());
+    private static int exitCode(LockReport report, String advice) {
+        LockReport advised = new LockReport(report.name(), report.lockFile(), report.state(), report.owner(), report.evidence(), advice, report.facts());
+        return new StatusQuestion(Path.of("x"), true).answer(new PrintWriter(Writer.nullWriter()), new ReportView(Path.of("x"), advised, Instant.now()));
     }
 }

@@ -4,6 +4,7 @@ import dev.sessionlock.LockException;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Facts;
+import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.spi.Busy;
@@ -14,11 +15,8 @@ import dev.sessionlock.spi.Terms;
 import dev.sessionlock.testkit.MemoryMachine.Slot;
 import dev.sessionlock.testkit.MemoryMachine.StrangersLock;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jetbrains.annotations.Nullable;
@@ -29,7 +27,6 @@ import org.jetbrains.annotations.Nullable;
  */
 final class MemoryEngine implements EngineLock {
     private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
-    private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneOffset.UTC);
 
     private final MemoryProcess process;
     private final MemoryMachine machine;
@@ -258,16 +255,12 @@ final class MemoryEngine implements EngineLock {
     @Override
     public LockReport inspect() {
         return at(slot -> slot.stranger != null ? foreign(slot.stranger) : slot.holder != null ? ours(slot.holder)
-                : new LockReport(name(), null, State.FREE, null, List.of(), ""));
+                : new LockReport(name(), null, State.FREE, null, new Facts(ProcessState.UNKNOWN, false, null)));
     }
 
     private LockReport foreign(StrangersLock stranger) {
         LockOwner owner = new LockOwner(stranger.pid, null, null, Instant.ofEpochMilli(stranger.sinceMillis), null, null, null, null);
-        List<String> evidence = List.of("another program's lock", vitality(stranger) + (stranger.dead ? ": dead" : ": alive"),
-                age(stranger.sinceMillis));
-        Facts facts = new Facts(stranger.dead ? ProcessState.DEAD : ProcessState.ALIVE, false, owner.since());
-        return new LockReport(name(), null, State.FOREIGN, owner, evidence, stranger.dead
-                ? "nothing: the next acquisition replaces it" : "ask the program that made it (pid " + stranger.pid + ")", facts);
+        return new LockReport(name(), null, State.FOREIGN, owner, seen(stranger.dead ? ProcessState.DEAD : ProcessState.ALIVE, owner));
     }
 
     private LockReport ours(MemoryHold holder) {
@@ -275,37 +268,22 @@ final class MemoryEngine implements EngineLock {
         long left = holder.until - machine.clock.nanos();
         boolean dead = holder.process.isDead();
         State state = dead ? State.STALE : left <= 0 ? State.EXPIRED : State.HELD;
-        List<String> evidence = new ArrayList<>(List.of(vitality(holder.process) + (dead ? ": dead" : ": alive")));
-        if (!dead) {
-            evidence.add(lease(holder, left));
-        }
-        evidence.add(age(holder.sinceMillis));
         Instant leaseUntil = terms.takeover() ? machine.clock.instant().plusNanos(left - terms.graceNanos()) : null;
         LockOwner owner = new LockOwner(holder.process.pid, null, null, Instant.ofEpochMilli(holder.sinceMillis), terms.thread(),
                 terms.purpose(), holder.token(), leaseUntil);
-        return new LockReport(name(), null, state, owner, evidence, advice(state, holder));
+        ProcessState process = dead ? ProcessState.DEAD : holder.process.isFrozen() ? ProcessState.STOPPED : ProcessState.ALIVE;
+        return new LockReport(name(), null, state, owner, seen(process, owner).withProof(vitality(holder.process)).withLease(lease(holder, left)));
     }
 
-    private String advice(State state, MemoryHold holder) {
-        return switch (state) {
-            case HELD -> "wait, or ask it to let go: clear(target, ClearOptions.forReal().withToken(" + holder.token() + "L))";
-            case EXPIRED -> "nothing: others pass it over";
-            default -> "nothing: the next acquisition replaces it";
-        };
+    private Facts seen(ProcessState process, LockOwner owner) {
+        return new Facts(process, false, owner.since()).withSeenAt(machine.clock.instant());
     }
 
-    private String lease(MemoryHold holder, long left) {
-        if (!holder.terms().takeover()) {
-            return "lease without end: it asked not to be passed over while its process lives" + ending(holder);
-        }
-        return left <= 0 ? "lease ran out " + seconds(holder.terms().graceNanos() - left) + " ago"
-                : "lease renewed " + seconds(machine.clock.nanos() - holder.renewedAt()) + " ago; if the process freezes it runs out in "
-                + seconds(left - holder.terms().graceNanos()) + ending(holder);
-    }
-
-    private static String ending(MemoryHold holder) {
-        return holder.holdUntilMillis < 0 ? "; it may be held without limit"
-                : "; it ends at the latest at " + TIME.format(Instant.ofEpochMilli(holder.holdUntilMillis)) + " UTC (maxHold)";
+    private Lease lease(MemoryHold holder, long left) {
+        Instant end = holder.holdUntilMillis < 0 ? null : Instant.ofEpochMilli(holder.holdUntilMillis);
+        return holder.terms().takeover()
+                ? new Lease(Duration.ofNanos(machine.clock.nanos() - holder.renewedAt()), Duration.ofNanos(left - holder.terms().graceNanos()), true, end)
+                : new Lease(null, null, false, end);
     }
 
     private static String vitality(MemoryProcess process) {
@@ -315,14 +293,6 @@ final class MemoryEngine implements EngineLock {
 
     private static String vitality(StrangersLock stranger) {
         return "pid " + stranger.pid + (stranger.dead ? " does not exist" : " runs");
-    }
-
-    private String age(long sinceMillis) {
-        return "taken " + seconds(TimeUnit.MILLISECONDS.toNanos(machine.clock.wallMillis() - sinceMillis)) + " ago";
-    }
-
-    private static String seconds(long nanos) {
-        return Math.max(0, TimeUnit.NANOSECONDS.toSeconds(nanos)) + " s";
     }
 
     /** {@return the path, for the log} */

@@ -139,6 +139,23 @@ class JdbcCommandTest {
     }
 
     @Test
+    void waiterIsCountedByTheFactsOfItsReport(@TempDir Path dir) throws Exception {
+        Process waiter = null;
+        try (SessionLock lock = locks.acquire("s/1", OPTIONS)) {
+            assertThat(tool("list", "--json")).isZero();
+            assertThat(out.toString()).contains("\"waiting\":0");
+            assertThat(locks.inspect("s/1").facts().waitedFor()).isFalse();
+            waiter = start(dir.resolve("out"), "run", "--timeout", "1h", "s/1", "--", "true");
+            await().atMost(PATIENCE).until(() -> tool("list", "--json") == 0 && out.toString().contains("\"waiting\":1"));
+            assertThat(lock.isHeld()).isTrue();
+        } finally {
+            if (waiter != null) {
+                waiter.destroyForcibly().waitFor();
+            }
+        }
+    }
+
+    @Test
     void watchTellsChanges(@TempDir Path dir) throws Exception {
         Path output = dir.resolve("out");
         Process watch = start(output, "watch", "--interval", "100ms");

@@ -50,6 +50,13 @@ final class FolderStream implements DirectoryStream<Path> {
 
     @Override
     public void close() throws IOException {
-        entries.close();
+        try {
+            entries.close();
+        } catch (IOException | RuntimeException e) {
+            throw e;
+        } catch (Exception e) {
+            // The JDK's UnixException, which is checked and not declared, comes out where close(2) fails. Nobody up there expects it.
+            throw new IOException(folder + " could not be closed: " + e, e);
+        }
     }
 }

@@ -58,11 +58,8 @@ public final class LockDirectory {
     private final HeldBytes heldBytes;
     private final DirectoryChanges changes;
 
-    /**
-     * How many locks of this JVM, waiting threads and acquisitions use this directory; negative once it is closed, or about to be. Guarded by
-     * OpenDirectories.
-     */
-    int pins;
+    /** How many locks of this JVM, waiting threads and acquisitions use this directory. */
+    final Pins pins = new Pins();
     /** Guarded by OpenDirectories. */
     long idleSince;
     /** How often another copy of the library may have dropped our bytes. Written by OpenDirectories. */

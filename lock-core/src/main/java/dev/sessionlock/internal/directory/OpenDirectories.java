@@ -48,8 +48,8 @@ public final class OpenDirectories {
 
     private volatile @Nullable Runnable woken;
 
-    /** Of all directories together. Guarded by the registry's lock. */
-    private int pins;
+    /** How many directories are pinned. Guarded by the registry's lock. */
+    private int pinnedDirectories;
 
     private OpenDirectories() {
     }
@@ -102,8 +102,14 @@ public final class OpenDirectories {
     }
 
     private boolean tryPin(LockDirectory directory, boolean networkAllowed) throws IOException {
+        if (!directory.isDisplaced()) {
+            directory.traits().refuseNetwork(directory.home(), networkAllowed);
+            if (directory.pins.addIfPinned()) {
+                return true;
+            }
+        }
         return lock.holding(() -> {
-            if (directory.pins < 0 || directory.isDisplaced()) {
+            if (directory.pins.isClosing() || directory.isDisplaced()) {
                 return false;
             }
             directory.traits().refuseNetwork(directory.home(), networkAllowed);
@@ -166,7 +172,7 @@ public final class OpenDirectories {
             return null;
         }
         LockDirectory known = folder.directory;
-        if (known != null && lock.holding(() -> known.pins < 0)) {
+        if (known != null && lock.holding(() -> known.pins.isClosing())) {
             closeAlone(folder, known); // an error interrupted its opening
         }
         LockDirectory found = folder.directory;
@@ -260,14 +266,18 @@ public final class OpenDirectories {
     }
 
     private void pinned(LockDirectory directory) {
+        if (directory.pins.addIfPinned()) {
+            return;
+        }
         int outer = lock.depth();
         try {
             lock.lock();
-            if (pins == 0 && LibraryCopies.OF_THIS_JVM.enter()) {
+            if (pinnedDirectories == 0 && LibraryCopies.OF_THIS_JVM.enter()) {
                 open.forEach(LockDirectory::doubt); // another copy may have dropped our process byte and mark byte by closing
             }
-            directory.pins++;
-            pins++;
+            if (directory.pins.add() == 1) {
+                pinnedDirectories++;
+            }
         } finally {
             lock.unlock(outer);
         }
@@ -280,14 +290,17 @@ public final class OpenDirectories {
 
     /** Removes one pin. Memory only. */
     public void unpin(LockDirectory directory) {
+        if (directory.pins.removeUnlessLast()) {
+            return;
+        }
         int outer = lock.depth();
         try {
             lock.lock();
-            if (--pins == 0) {
-                LibraryCopies.OF_THIS_JVM.leave();
-            }
-            if (--directory.pins == 0) {
+            if (directory.pins.remove() == 0) {
                 directory.idleSince = Clock.SYSTEM.nanos();
+                if (--pinnedDirectories == 0) {
+                    LibraryCopies.OF_THIS_JVM.leave();
+                }
             }
         } finally {
             lock.unlock(outer);
@@ -366,17 +379,17 @@ public final class OpenDirectories {
 
     /** Under the lock. */
     private boolean isIdle(LockDirectory directory, boolean atOnce) {
-        return directory.pins <= 0 && open.contains(directory)
+        return !directory.pins.isPinned() && open.contains(directory)
                 && (atOnce || directory.isDisplaced() || Clock.SYSTEM.nanos() - directory.idleSince > IDLE_NANOS);
     }
 
     /** Closes it, unless it is pinned, or another copy of the library could lose bytes by that. Under the lock of its folder. */
     private void closeAlone(Folder folder, LockDirectory directory) {
         boolean unused = lock.holding(() -> {
-            if (directory.pins > 0) {
+            if (directory.pins.isPinned()) {
                 return false;
             }
-            directory.pins = -1; // from now on it is not found by its path
+            directory.pins.setClosing(true); // from now on it is not found by its path
             return true;
         });
         if (!unused) {
@@ -390,7 +403,7 @@ public final class OpenDirectories {
         } finally {
             lock.locked(() -> {
                 if (!closed[0]) {
-                    directory.pins = 0;
+                    directory.pins.setClosing(false);
                 } else if (open.remove(directory)) {
                     folder.users--;
                     folder.directory = folder.directory == directory ? null : folder.directory;

@@ -43,6 +43,8 @@ final class SeatAcquisition {
     private final SeatLedger ledger;
     private final SeatHolding holding;
     private final SeatRelease release;
+    /** The entry at whose first use no successor's record was in the way: see {@link #waitForSuccessorOnAnotherTable}. */
+    private @Nullable TableEntry withoutSuccessor;
     /** Since when seat 0's expiry was past at every look; 0 if it was not at the last one. */
     private long pastSince;
 
@@ -228,7 +230,8 @@ final class SeatAcquisition {
             return new Busy(1 - seat, expiries.momentAfter(other), seat == 0 ? "a successor holds it" : "its holder has woken");
         }
         if (seat == 0) {
-            return enter(seat, entry, terms, published, null);
+            Busy busy = waitForSuccessorOnAnotherTable(entry);
+            return busy != null ? busy : enter(seat, entry, terms, published, null);
         }
         Found ofSeat0 = store.find(RecordLocation.LOCK);
         StaleLockPolicy policy = new StaleLockPolicy(store);
@@ -238,6 +241,27 @@ final class SeatAcquisition {
         }
         // An expiry of 0 is nobody's: the other is just taking the lock or giving it back, so nobody was taken over.
         return enter(seat, entry, terms, published, other == 0 ? null : policy.whyTakenOver(ofSeat0));
+    }
+
+    /**
+     * A successor claims its seat on the table that it has open, and at first its record does not lie at {@code x.lock}. If the table was replaced
+     * since, nothing of the successor shows on the new one. So at the first use of an entry, once its table is open, the successor's record is looked
+     * for. A successor that links its record after this look finds the other table in place, and gives up ({@link LockStore#requireInPlace}).
+     *
+     * @return null if there is none, or none that still counts
+     */
+    private @Nullable Busy waitForSuccessorOnAnotherTable(TableEntry entry) throws IOException {
+        if (entry == withoutSuccessor) {
+            return null;
+        }
+        Found left = store.find(RecordLocation.TAKEOVER);
+        StaleLockPolicy policy = new StaleLockPolicy(store);
+        String objection = policy.objection(left);
+        if (left == null || objection == null && !policy.asksToBeWaitedFor(left)) {
+            withoutSuccessor = entry; // also if the record stays, because its process is frozen past its lease and holds byte 1
+        }
+        return left == null ? null
+                : new Busy(1, expiries.now() + LOOK_AGAIN_NANOS, objection != null ? objection : "what a successor has left is deleted first");
     }
 
     /**

@@ -103,7 +103,9 @@ final class SeatRelease {
             unlinkOrGiveUp(hold, location);
             store.recycle(hold.recordFile);
         } else {
-            store.retire(hold.recordFile); // somebody removed or moved it: it may be linked elsewhere
+            // Somebody removed or moved it, perhaps with its directory. When that is moved back, it must not speak for a process that has released.
+            giveUp(hold);
+            store.retire(hold.recordFile);
         }
     }
 

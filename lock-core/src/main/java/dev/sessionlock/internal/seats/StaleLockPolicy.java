@@ -223,6 +223,11 @@ final class StaleLockPolicy {
         return kept || leaseLeft(found, ours.record()) > 0 ? "its record says that its lease runs" : null;
     }
 
+    /** {@return whether the owner of a record asked not to be taken over, which counts while its byte is held} */
+    boolean asksToBeWaitedFor(LockStore.Found found) {
+        return found.content() instanceof LockContent.Ours ours && !ours.record().takeover() && !otherBoot(ours.record());
+    }
+
     /** {@return in words why an owner without an objection is taken over, though its byte was held: it may have died since} */
     String whyTakenOver(LockStore.@Nullable Found found) {
         if (found != null && found.content() instanceof LockContent.Ours ours && !otherBoot(ours.record())) {

@@ -39,7 +39,7 @@ public final class OpenFiles {
      */
     public static boolean ranOut(IOException failure) {
         boolean couldBe = failure.getClass() == FileNotFoundException.class || failure.getClass() == FileSystemException.class;
-        return couldBe && (String.valueOf(failure.getMessage()).contains("Too many open files") || areUsedUp());
+        return couldBe && (SystemReason.of(failure).contains("Too many open files") || areUsedUp());
     }
 
     private static boolean areUsedUp() {

@@ -17,21 +17,40 @@ public final class WallClock {
 
     /** {@return the time of the day, such as {@code 09:05:01}} */
     public static @NotNull String time(@NotNull Instant moment) {
-        LocalDateTime local = local(moment);
-        StringBuilder text = new StringBuilder(8);
-        two(text, local.getHour()).append(':');
-        two(text, local.getMinute()).append(':');
-        return two(text, local.getSecond()).toString();
+        return text(moment, false);
     }
 
     /** {@return day and time, such as {@code 2026-02-09 09:05:01}} */
     public static @NotNull String dayAndTime(@NotNull Instant moment) {
-        return local(moment).toLocalDate() + " " + time(moment);
+        return text(moment, true);
     }
 
-    private static LocalDateTime local(Instant moment) {
-        int offset = TimeZone.getDefault().getOffset(moment.toEpochMilli()) / 1000;
-        return LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.ofTotalSeconds(offset));
+    /** {@return the time of the day in UTC, for moments that other machines have told} */
+    public static @NotNull String utcTime(@NotNull Instant moment) {
+        return text(LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.UTC), false, " UTC");
+    }
+
+    private static String text(Instant moment, boolean withDay) {
+        int offset = 0;
+        String zone = "";
+        try {
+            offset = TimeZone.getDefault().getOffset(moment.toEpochMilli()) / 1000;
+        } catch (RuntimeException | Error e) {
+            // The JDK reads its file of time zones at first use, and throws an Error if there is no memory or no descriptor for that. This text goes into
+            // messages that say who holds a lock: they must not fail for it.
+            zone = " UTC";
+        }
+        return text(LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.ofTotalSeconds(offset)), withDay, zone);
+    }
+
+    private static String text(LocalDateTime local, boolean withDay, String zone) {
+        StringBuilder text = new StringBuilder(24);
+        if (withDay) {
+            text.append(local.toLocalDate()).append(' ');
+        }
+        two(text, local.getHour()).append(':');
+        two(text, local.getMinute()).append(':');
+        return two(text, local.getSecond()).append(zone).toString();
     }
 
     private static StringBuilder two(StringBuilder text, int number) {

@@ -6,9 +6,9 @@ import java.nio.file.Path;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * One wish for a lock.
+ * One request for a lock.
  *
- * @param audience on whose behalf
+ * @param publisher on whose behalf: whom to tell what happens
  * @param options how
  * @param shown what is to be locked as its user wrote it, for messages
  * @param target the file that a name stands for; null if the name was given, or if the engine knows its file
@@ -18,12 +18,13 @@ import org.jetbrains.annotations.Nullable;
 public record AcquireRequest(EventPublisher publisher, LockOptions options, String shown, @Nullable Path target, @Nullable AcquisitionTrace acquiredHere,
         LockEvents.@Nullable Timed asked) {
 
-    /** A wish of this thread, that comes now. */
+    /** A request of this thread, made now. */
     public AcquireRequest(EventPublisher publisher, LockOptions options, String shown, @Nullable Path target) {
         this(publisher, options, shown, target, AcquisitionTrace.ifWanted(options), LockEvents.asked());
     }
 
-    Terms terms(Thread thread) {
-        return publisher.terms(options, thread.getName());
+    /** @param ownerName the name under which the record shows the new holder: that of its thread */
+    Terms terms(String ownerName) {
+        return publisher.terms(options, ownerName);
     }
 }

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.threads;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.internal.system.GrowingPause;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
@@ -24,13 +25,13 @@ import org.jetbrains.annotations.Nullable;
 final class EventDispatcher {
     private static final Log log = Loggers.LIBRARY;
 
-    /** So many events wait at most; rare ones have as much room again, so that no flood of acquisitions displaces the news of a loss. */
+    /** How many events wait at most. Rare events have as much room again, so that no flood of acquisitions displaces the news of a loss. */
     static final int CAPACITY = 65_536;
-    /** So many are told before the executor is asked anew: others use it, too. */
+    /** How many events are told before the executor is asked again: others use it, too. */
     private static final int BATCH = 64;
     /** An executor that has not begun after this may have swallowed what it was given. */
     private static final long SWALLOWED_NANOS = TimeUnit.SECONDS.toNanos(5);
-    /** An executor is asked so often, within some five seconds. */
+    /** How often an executor is asked, within some five seconds. */
     private static final int MOST_TRIES = 11;
 
     private enum Delivery { IDLE, ASKED, RUNNING }
@@ -39,12 +40,16 @@ final class EventDispatcher {
     private final RareLog refused = new RareLog(log, "the executor for callbacks refused one");
     private final RareLog slow = new RareLog(log, "a LockListener is slower than its locks, or its executor does not run it");
     private final MemoryLock mutex = new MemoryLock();
-    // guarded by the mutex
-    /** Stands between us and the user's executor, which may be one that runs at once. Null until it is needed. */
+    /** Stands between us and the user's executor, which may be one that runs tasks in the calling thread. Null until it is needed. */
+    @GuardedBy("mutex")
     private @Nullable Executor ownExecutor;
+    @GuardedBy("mutex")
     private final ArrayDeque<Runnable> events = new ArrayDeque<>();
+    @GuardedBy("mutex")
     private Delivery delivery = Delivery.IDLE;
+    @GuardedBy("mutex")
     private long askedAt;
+    @GuardedBy("mutex")
     private long dropped;
 
     /** @param executor where user code runs; null for daemon threads of our own */

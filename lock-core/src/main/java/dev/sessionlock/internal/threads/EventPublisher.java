@@ -18,9 +18,8 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * Who is told what happens to the locks of one {@code SessionLocks}: its counters, its listener, its handles' {@code onLost}, and
- * the flight recorder. The listener's calls come one after the other, each {@code onLost} by itself, so that a slow listener cannot hold up the
- * news of a loss.
+ * Tells what happens to the locks of one {@code SessionLocks}: to its counters, its listener, its handles' {@code onLost}, and the flight recorder. The listener's
+ * calls come one after the other, each {@code onLost} by itself, so that a slow listener cannot hold up the news of a loss.
  */
 public final class EventPublisher {
     private static final Log log = Loggers.LIBRARY;
@@ -45,15 +44,15 @@ public final class EventPublisher {
     /**
      * @param listener told of everything; null for none
      * @param executor where user code runs; null for daemon threads of our own
-     * @param takeStrangers whether other programs' locks may be replaced when their process is gone
+     * @param takeForeign whether other programs' locks may be replaced when their process is gone
      * @param shutdownGraceNanos how long the end of the JVM waits for its open handles: nanoseconds, {@link Shutdown#WHILE_HOOKS_WORK} or
      *     {@link Shutdown#LEAVE_ALONE}
      */
-    public EventPublisher(@Nullable LockListener listener, @Nullable Executor executor, boolean takeStrangers, long shutdownGraceNanos) {
+    public EventPublisher(@Nullable LockListener listener, @Nullable Executor executor, boolean takeForeign, long shutdownGraceNanos) {
         this.shutdownGraceNanos = shutdownGraceNanos;
         this.listener = listener;
         this.dispatcher = new EventDispatcher(executor);
-        this.takeForeign = takeStrangers;
+        this.takeForeign = takeForeign;
     }
 
     /** {@return whether other programs' locks may be replaced when their process is gone} */
@@ -97,7 +96,7 @@ public final class EventPublisher {
         return new LockStats(held.get(), waiting.get(), acquired.sum(), lost.sum(), reclaimed.sum(), timedOut.get(), dispatcher.dropped());
     }
 
-    // ---- what the cells tell; nothing is thrown here: the lock is acquired, or given back, whoever could not be told of it ----
+    // ---- what the locks tell; nothing is thrown here: a lock is acquired, or given back, even if nobody could be told of it ----
 
     void waits() {
         waiting.incrementAndGet();

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.threads;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
@@ -15,15 +16,42 @@ import java.util.concurrent.atomic.AtomicLongFieldUpdater;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * A lock as one user of this JVM has it, from the acquisition to the end: a hold, its bounds, and the handles that share it. It is
- * valid while nobody has taken it away and our own clock is below both bounds, the lease's and {@code maxHold}'s.
+ * A lock as one user of this JVM has it, from the acquisition to the end: a hold, its bounds, and the handles that share it. It is valid while nobody has taken it
+ * away and our own clock is below both bounds, the lease's and {@code maxHold}'s.
  *
- * <p>With {@code linger} it stays when its user has gone, and is given to the next one who asks on the same terms.
+ * <p>One {@link State} tells where a grant is in its life:
+ *
+ * <pre>
+ *            the last handle is closed,
+ *             and the lock may linger
+ *           .-------------------------.
+ *           |                         v
+ *  --->   HELD <------------------ LINGERING
+ *          | |   the next user,        |
+ *     lost | |   on the same terms     |
+ *          v |                         |
+ *     REVOKED|                         |
+ *          | | no handle is left       | idle for long enough, wanted by
+ *          | |                         | another process, or lost
+ *          v v                         v
+ *        ENDING <----------------------'
+ *          |
+ *          | the engine has it back, or the next waiter has it
+ *          v
+ *        ENDED
+ *
+ *  HELD, REVOKED, LINGERING ---> ABANDONED   the JVM ends
+ * </pre>
+ *
+ * <p>A REVOKED grant ends, too, when its grace is over. Each transition is one assignment under the lock's state lock; those to ENDED are made under the engine
+ * lock as well. Why a grant was lost is data beside the state: also one that lingers, ends or was abandoned may be lost, and then nobody is told, or nobody has
+ * to do anything more about it.
  */
 final class Grant {
     private static final AtomicLongFieldUpdater<Grant> PROGRESS_AT = AtomicLongFieldUpdater.newUpdater(Grant.class, "progressAt");
-    /** A time of progress as of one who never needs to make any: while nobody has it {@code maxHold} does not run. */
+    /** The progress time of a grant that nobody has: {@code maxHold} does not run. */
     private static final long NO_OWNER = Long.MAX_VALUE / 2;
+    /** A user that has had it for longer than this may go on for long: the keeper stops its idle checks until the lock lingers again. */
     private static final long LONG_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
     private final LocalLock lock;
@@ -34,52 +62,58 @@ final class Grant {
     private final long maxHoldNanos;
     /** A user that has it for longer without progress may have forgotten it; 0 if nobody wants to know. */
     private final long leakNanos;
-    /** Wall clock less monotonic clock as its first user acquired it, microseconds: the times of all are told by it, and so never differ. */
+    /** Computed once: it is asked for at each reuse. */
+    private final long withinNanos;
+    /** Wall clock less monotonic clock as its first user acquired it, microseconds. The times of all users are told by it, and so never disagree. */
     private final long wallAheadMicros;
+    /** When its present user acquired it, monotonic nanoseconds. Written under the state lock. */
     private volatile long acquiredNanos;
+    /** Why and when it was lost; null if it was not. Written under the state lock. */
     private volatile @Nullable Loss loss;
+    /** The thread that it belongs to; null if detached, or if nobody has it. Written under the state lock. */
     private volatile @Nullable Thread owner;
+    /** When its user last made progress, monotonic nanoseconds; {@link #NO_OWNER} if nobody has it. */
     private volatile long progressAt;
-    /** Since when its present user has it, for the flight recorder; null if nobody recorded then. Set before he has his handle. */
-    private LockEvents.@Nullable Timed held;
-    /** It was said that its present user has it for long. Guarded by the cell's mutex. */
-    private boolean suspected;
+    /** What the flight recorder began when its present user got it; null if nobody recorded then. */
+    @GuardedBy("LocalLock.stateLock")
+    private LockEvents.@Nullable Timed recording;
+    /** It was said that its present user has had it for long. */
+    @GuardedBy("LocalLock.stateLock")
+    private boolean leakReported;
 
-    /**
-     * What becomes of a grant.
-     *
-     * <pre>
-     * HELD ---> ENDING ---> ENDED
-     *  | ^        ^
-     *  v |        |
-     * LINGERING --+          HELD ---> ABANDONED
-     * </pre>
-     */
+    /** Where a grant is in its life; see the class comment for the transitions. */
     enum State {
-        /** It has users, or had one a moment ago who is about to say so. */
+        /** It has a user, or had one a moment ago who is about to say so. */
         HELD,
-        /** Nobody has it, and whoever asks for it on its terms may. */
+        /** Nobody has it, and whoever asks for it on its terms may have it. */
         LINGERING,
-        /** Nobody may have it any more, and it is to be given back. If that fails, whatever was thrown, the keeper tries it again. */
+        /** It was taken away from its user, who has its grace to close it. Until then it is renewed, so that nobody else comes in. */
+        REVOKED,
+        /** Nobody may have it any more, and it must be given back. If that fails, whatever was thrown, the keeper tries again. */
         ENDING,
-        /** It was given back, or passed on. */
+        /** It was given back, or handed over. */
         ENDED,
         /** The process is about to end: the kernel lock stays as it is. */
         ABANDONED
     }
 
-    /** Written under the cell's mutex. What leads to {@link AttemptState#ENDED} and {@link AttemptState#ABANDONED} is done in turn, too. */
+    /** Written under the state lock. What leads to {@link State#ENDED} is done under the engine lock, too. */
     private volatile State state = State.HELD;
-    /** Why it could not be renewed the last time; null if it could. Guarded by the cell's turn. */
-    @Nullable Throwable renewalTrouble;
-    /** Its open handle, or one of them; then the others are in a list of their own, since hardly any grant has more. The mutex guards both. */
+    /** Why it could not be renewed the last time; null if it could. Written under the engine lock. */
+    private volatile @Nullable Throwable renewalTrouble;
+    /** Its open handle, or one of them; then the others are in a list of their own, since hardly any grant has more. */
+    @GuardedBy("LocalLock.stateLock")
     private Handle.@Nullable Ref handle;
+    @GuardedBy("LocalLock.stateLock")
     private @Nullable List<Handle.Ref> others;
-    /** A handle that was found closed, and still counted as open, at the keeper's last look. Guarded by the cell's mutex. */
+    /** A handle that was closed, and still counted as open, at the keeper's last look. */
+    @GuardedBy("LocalLock.stateLock")
     private Handle.@Nullable Ref halfClosed;
-    /** The keeper knows that it lingers now and then. Guarded by the cell's mutex. */
-    private boolean idleCheckedAt;
-    /** What the keeper saw when it last glanced here; null before that. Guarded by the cell's mutex. */
+    /** The keeper checks whether it lingers. */
+    @GuardedBy("LocalLock.stateLock")
+    private boolean idleChecked;
+    /** What the keeper saw at its last idle check; null before that. */
+    @GuardedBy("LocalLock.stateLock")
     private @Nullable Idle idle;
 
     /** Whose the lock was last, and since when nobody else's, monotonic nanoseconds. */
@@ -90,7 +124,7 @@ final class Grant {
     private record Loss(LockLostException why, long atNanos) {
     }
 
-    Grant(LocalLock lock, Hold hold, AcquireRequest request, Thread owner) {
+    Grant(LocalLock lock, Hold hold, AcquireRequest request, @Nullable Thread owner) {
         this.lock = lock;
         long now = lock.clock().nanos();
         this.wallAheadMicros = lock.clock().wallMicros() - Math.floorDiv(now, 1_000);
@@ -103,7 +137,9 @@ final class Grant {
         this.owner = owner;
         this.maxHoldNanos = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
         this.leakNanos = options.leakDetectionThreshold().toNanos();
-        this.held = LockEvents.held();
+        long within = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
+        this.withinNanos = leakNanos == 0 ? within : Math.min(within, leakNanos);
+        this.recording = LockEvents.held();
     }
 
     LocalLock lock() {
@@ -135,9 +171,9 @@ final class Grant {
         return hold.reclaimed();
     }
 
-    /** {@return since when its present user has it, for the flight recorder; null if nobody recorded then} */
-    LockEvents.@Nullable Timed held() {
-        return held;
+    /** Under the state lock. {@return what the flight recorder began when its present user got it; null if nobody recorded then} */
+    LockEvents.@Nullable Timed recording() {
+        return recording;
     }
 
     /** {@return when its present user acquired it, monotonic nanoseconds} */
@@ -161,6 +197,7 @@ final class Grant {
         return owner;
     }
 
+    /** Under the state lock. */
     void detach() {
         owner = null;
     }
@@ -171,18 +208,24 @@ final class Grant {
         return state;
     }
 
-    /** {@return whether it is not ending, nor has ended} */
+    /** {@return whether it is not ending, nor has ended, nor was abandoned} */
     boolean isLive() {
-        State now = state;
-        return now == State.HELD || now == State.LINGERING;
+        State now = state; // read once: its next user may come between two looks
+        return now == State.HELD || now == State.REVOKED || now == State.LINGERING;
     }
 
-    /** Under the mutex. */
+    /** {@return whether it has a user that has not closed it yet, be it lost or not} */
+    boolean hasUser() {
+        State now = state;
+        return now == State.HELD || now == State.REVOKED;
+    }
+
+    /** Under the state lock. */
     boolean lingers() {
         return state == State.LINGERING;
     }
 
-    /** Under the mutex: nobody may have it any more. {@return false if it has ended, or never will} */
+    /** Under the state lock: nobody may have it any more. {@return false if it has ended, or never will} */
     boolean beginEnding() {
         if (state == State.ENDED || state == State.ABANDONED) {
             return false;
@@ -191,12 +234,12 @@ final class Grant {
         return true;
     }
 
-    /** Under the mutex. */
+    /** Under the state lock and the engine lock: it was given back, or handed over. */
     void ended() {
         state = State.ENDED;
     }
 
-    /** Under the mutex. {@return false if it is ending or has ended} */
+    /** Under the state lock. {@return false if it is ending or has ended} */
     boolean abandon() {
         boolean live = isLive();
         if (live) {
@@ -207,20 +250,19 @@ final class Grant {
 
     /** {@return within how many nanoseconds of its acquisition the keeper must look after it} */
     long withinNanos() {
-        long within = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
-        return leakNanos == 0 ? within : Math.min(within, leakNanos);
+        return withinNanos;
     }
 
     /**
-     * {@return how often it is renewed, nanoseconds} More often than for the lease's sake while nobody has it: strangers, who know {@code maxHold}
-     * alone, must not find its record overdue.
+     * {@return how often it is renewed, nanoseconds} While nobody has it, more often than its lease asks for: other programs judge the record by {@code maxHold}
+     * alone, and must not find it overdue.
      */
     long renewEvery() {
         long lease = hold.terms().leaseNanos() / 3;
         return progressAt == NO_OWNER ? Math.min(lease, maxHoldNanos / 4) : lease;
     }
 
-    // ---- handles; under the cell's mutex ----
+    // ---- handles; under the state lock ----
 
     /** Adds an open handle. */
     void add(Handle.Ref open) {
@@ -232,7 +274,7 @@ final class Grant {
         }
     }
 
-    /** Removes one that was closed. {@return whether none is left} */
+    /** Removes a handle that was closed. {@return whether none is left} */
     boolean remove(Handle.Ref closed) {
         if (handle == closed) {
             handle = others == null || others.isEmpty() ? null : others.remove(others.size() - 1);
@@ -253,8 +295,8 @@ final class Grant {
     }
 
     /**
-     * {@return a handle whose closing was broken off by a throwable} It is closed and still counts as open, at this look of the keeper as at the
-     * one before; null if there is none.
+     * {@return a handle whose closing was broken off by a throwable; null if there is none} Such a handle is closed and still counts as open, at this look of the
+     * keeper and at the one before.
      */
     Handle.@Nullable Ref halfClosed() {
         Handle.Ref before = halfClosed;
@@ -270,7 +312,7 @@ final class Grant {
         return handle == open && (others == null || others.isEmpty());
     }
 
-    /** {@return those that are open now} */
+    /** {@return the handles that are open now} */
     List<Handle.Ref> handles() {
         List<Handle.Ref> all = new ArrayList<>(others == null ? List.of() : others);
         if (handle != null) {
@@ -279,37 +321,37 @@ final class Grant {
         return all;
     }
 
-    // ---- leaks; under the cell's mutex ----
+    // ---- leaks; under the state lock ----
 
-    /** {@return where its first open handle was acquired; null unless that is wanted, and if there is none} */
+    /** {@return where its first open handle was acquired; null if there is none, or if nobody wants to know} */
     @Nullable AcquisitionTrace acquiredHere() {
         return handle == null ? null : handle.acquiredHere();
     }
 
-    /** {@return in how many nanoseconds it is to be said that its user has it for long; {@link Long#MAX_VALUE} if never} */
-    long untilSuspected(long now) {
-        return leakNanos == 0 || suspected || state != State.HELD || loss != null ? Long.MAX_VALUE : leakNanos - (now - progressAt);
+    /** {@return in how many nanoseconds the keeper must report that its user has had it for long; {@link Long#MAX_VALUE} if never} */
+    long untilLeakReport(long now) {
+        return leakNanos == 0 || leakReported || state != State.HELD ? Long.MAX_VALUE : leakNanos - (now - progressAt);
     }
 
-    /** {@return whether it is to be said now} It is said once of each user. */
-    boolean suspect(long now) {
-        boolean due = untilSuspected(now) <= 0;
-        suspected |= due;
+    /** {@return whether the caller must report now that its user has had it for long} That is reported once of each user. */
+    boolean reportLeak(long now) {
+        boolean due = untilLeakReport(now) <= 0;
+        leakReported |= due;
         return due;
     }
 
-    // ---- lingering; under the cell's mutex ----
+    // ---- lingering; under the state lock ----
 
     /** {@return whether it may stay when its user has gone} */
     boolean mayLinger() {
         return !options.linger().isZero() && loss == null && lock.engine().isReusable(hold);
     }
 
-    /** Its user has gone. {@return whether the keeper has to be told} */
+    /** Its user has gone. {@return whether the keeper has to begin with its idle checks} */
     boolean linger() {
-        boolean unknown = !idleCheckedAt;
+        boolean unknown = !idleChecked;
         if (unknown) {
-            idleCheckedAt = true;
+            idleChecked = true;
             idle = null;
         }
         state = State.LINGERING;
@@ -327,24 +369,24 @@ final class Grant {
         if (loss != null || !lock.engine().reuse(hold, thread.getName())) {
             return null;
         }
-        long now = lock.clock().nanos(); // after the token is drawn, so that who slept before is found out
+        long now = lock.clock().nanos(); // after the token is drawn: if this process slept before, the lease is found to be over
         if (now >= hold.deadline()) {
             return null;
         }
         acquiredNanos = now;
-        held = LockEvents.held();
+        recording = LockEvents.held();
         Handle handle = new Handle(this, forgotten, AcquisitionTrace.ifWanted(options)); // if there is no memory for it, it goes on lingering
         progressAt = now;
-        suspected = false;
+        leakReported = false;
         owner = thread;
         state = State.HELD;
         return handle;
     }
 
     /**
-     * The keeper glances at it.
+     * The keeper's idle check.
      *
-     * @return for how many nanoseconds nobody has had it, as far as was seen at these glances; 0 if somebody has
+     * @return for how many nanoseconds nobody has had it, as far as these checks have seen; 0 if somebody has it
      */
     long idleNanos(long now) {
         if (!lingers() || idle == null || idle.token() != hold.token()) {
@@ -358,10 +400,10 @@ final class Grant {
         return lingers() && idleNanos(now) >= options.linger().toNanos();
     }
 
-    /** {@return whether the keeper goes on glancing at it} Not if somebody holds it for long: then it is told when he has gone. */
+    /** {@return whether the keeper goes on with its idle checks} Not if a user holds it for long: when that user closes it, the checks begin anew. */
     boolean isIdleCheckRequested(long now) {
-        idleCheckedAt &= lingers() || now - acquiredNanos < LONG_NANOS;
-        return idleCheckedAt;
+        idleChecked &= lingers() || now - acquiredNanos < LONG_NANOS;
+        return idleChecked;
     }
 
     // ---- validity ----
@@ -372,7 +414,7 @@ final class Grant {
         return known == null ? null : known.why();
     }
 
-    /** {@return when it was taken away, monotonic nanoseconds; asked only once it was} */
+    /** {@return when it was taken away, monotonic nanoseconds} Only of one that was taken away. */
     long revokedAt() {
         return loss.atNanos();
     }
@@ -382,7 +424,7 @@ final class Grant {
         return lock.clock();
     }
 
-    /** {@return whether it holds at {@code now}; memory only} */
+    /** {@return whether it is valid at {@code now}; memory only} */
     boolean isValid(long now) {
         return hold.isValid(now) && now - progressAt < maxHoldNanos && loss == null;
     }
@@ -399,10 +441,10 @@ final class Grant {
     }
 
     /**
-     * Its user makes progress: {@code maxHold} starts anew. Unless it has been closed since: then it is another's.
+     * Its user makes progress: {@code maxHold} starts anew. It does not if the user has closed the lock since, and another user has it.
      *
-     * @param last what {@link #progressAt} was before the look that found it valid
-     * @param now the clock, read before that look
+     * @param last what {@link #progressAt} was before the caller found it valid
+     * @param now the clock, read before the caller found it valid
      */
     void progressed(long last, long now) {
         PROGRESS_AT.compareAndSet(this, last, now);
@@ -414,17 +456,28 @@ final class Grant {
         return left == Long.MAX_VALUE ? -1 : lock.clock().wallMillis() + Math.max(0, left / 1_000_000);
     }
 
-    /** Why it does not hold any more, though nobody has taken it away. */
+    /** {@return why it is not valid any more, though nobody has taken it away} */
     Reason expiry(long now) {
         return !hold.isValid(now) ? Reason.LEASE_EXPIRED : Reason.MAX_HOLD;
     }
 
-    /** Takes it away, under the cell's mutex. False if that has been done before. */
+    /** Under the state lock: takes it away. {@return false if that has been done before} */
     boolean lose(LockLostException why) {
         boolean first = loss == null;
         if (first) {
             loss = new Loss(why, lock.clock().nanos());
+            state = state == State.HELD ? State.REVOKED : state;
         }
         return first;
+    }
+
+    /** {@return why it could not be renewed the last time; null if it could} */
+    @Nullable Throwable renewalTrouble() {
+        return renewalTrouble;
+    }
+
+    /** Under the engine lock. */
+    void renewalTrouble(@Nullable Throwable why) {
+        renewalTrouble = why;
     }
 }

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.threads;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.internal.system.StackRoom;
 import dev.sessionlock.spi.EngineLock;
@@ -17,8 +18,8 @@ import java.util.function.Consumer;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * One open handle on a grant; what the user's object stands on. Nothing of ours refers to it strongly, so that a handle that was
- * forgotten is found by the garbage collector and closed by the keeper.
+ * One open handle on a grant; what the user's object stands on. Nothing of ours refers to it strongly, so the garbage collector finds a handle that was forgotten,
+ * and the keeper closes it.
  */
 public final class Handle implements LockHandle {
 
@@ -36,7 +37,7 @@ public final class Handle implements LockHandle {
 
         private final Grant grant;
         private final @Nullable AcquisitionTrace acquiredHere;
-        /** Not an object of its own: a warm acquisition makes nothing but the handle, this, and what the user sees. */
+        /** No AtomicBoolean: a warm acquisition makes nothing but the handle, this, and what the user sees. */
         private volatile boolean closed;
 
         Ref(Handle handle, Grant grant, ReferenceQueue<Handle> forgotten, @Nullable AcquisitionTrace acquiredHere) {
@@ -66,10 +67,11 @@ public final class Handle implements LockHandle {
 
     private final Grant grant;
     private final Ref ref;
-    /** Its own, and not the grant's, which with {@code linger} may be another user's by the time that somebody asks for them. */
+    /** These two are copies: with {@code linger} the grant may be another user's when somebody asks for them. */
     private final long token;
     private final long acquiredNanos;
-    /** Kept here and not in the grant: a listener that captures the user's handle must not keep it alive. */
+    /** Kept here and not in the grant: a listener that captures the user's handle must not keep it alive. Null until there is one. */
+    @GuardedBy("LocalLock.stateLock")
     private @Nullable List<Consumer<LockLostException>> onLost;
 
     /** @param acquiredHere where it is acquired; null unless that is wanted */
@@ -94,7 +96,7 @@ public final class Handle implements LockHandle {
         return grant.mayLinger();
     }
 
-    /** {@return whether others may pass over this holder when its process freezes; of an inner handle, what the outermost one asked for} */
+    /** {@return whether others may take the lock over when its process freezes; of an inner handle, what the outermost one asked for} */
     public boolean mayBeTakenOver() {
         return grant.options().takeover();
     }
@@ -147,12 +149,12 @@ public final class Handle implements LockHandle {
     public void verifyHeld() throws IOException {
         ensureHeld();
         StackRoom.require();
-        grant.lock().verify(grant);
+        grant.lock().supervisor().verify(grant);
         ensureHeld();
     }
 
     private LockLostException notHeld() {
-        LockLostException lost = ref.isClosed() ? null : grant.lock().expired(grant, token);
+        LockLostException lost = ref.isClosed() ? null : grant.lock().supervisor().expired(grant, token);
         if (lost == null) {
             throw new IllegalStateException("the handle of " + grant.lock().engine() + " was closed by its user; acquire the lock again");
         }
@@ -161,7 +163,7 @@ public final class Handle implements LockHandle {
 
     @Override
     public void renew() throws LockLostException {
-        long last = grant.progressAt(); // before it is known to be ours: once it is closed, it is another user's
+        long last = grant.progressAt(); // before it is known to be ours: once this handle is closed, the grant may be another user's
         long now = grant.clock().nanos();
         if (ref.isClosed() || !grant.isValid(now)) {
             throw notHeld();
@@ -171,12 +173,13 @@ public final class Handle implements LockHandle {
 
     @Override
     public void detach() {
-        grant.lock().detach(ref);
+        grant.lock().releaser().detach(ref);
     }
 
     @Override
     public void onLost(Consumer<LockLostException> listener) {
-        grant.lock().stateLock().lock();
+        MemoryLock stateLock = grant.lock().stateLock();
+        stateLock.lock();
         try {
             if (grant.lost() == null) {
                 onLost = onLost == null ? new ArrayList<>(1) : onLost;
@@ -184,22 +187,23 @@ public final class Handle implements LockHandle {
                 return;
             }
         } finally {
-            grant.lock().stateLock().unlock();
+            stateLock.unlock();
         }
         if (!ref.isClosed()) {
             tell(listener, grant.lost());
         }
     }
 
-    /** Tells those who wanted to know. */
+    /** Tells the listeners. */
     void lost(LockLostException why) {
         List<Consumer<LockLostException>> listeners;
-        grant.lock().stateLock().lock();
+        MemoryLock stateLock = grant.lock().stateLock();
+        stateLock.lock();
         try {
             listeners = onLost;
             onLost = null;
         } finally {
-            grant.lock().stateLock().unlock();
+            stateLock.unlock();
         }
         if (listeners != null && !ref.isClosed()) {
             listeners.forEach(listener -> tell(listener, why));
@@ -212,14 +216,14 @@ public final class Handle implements LockHandle {
 
     @Override
     public void close() {
-        // Before anything has happened: who meets an overflow here may close once more.
+        // Before anything has happened: a user whose stack overflows here may close the handle again.
         if (grant.options().linger().isZero()) {
             StackRoom.require();
         } else {
             StackRoom.requireWhileCold();
         }
         if (ref.close()) {
-            grant.lock().close(ref);
+            grant.lock().releaser().close(ref);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.threads;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.internal.system.GrowingPause;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
@@ -20,11 +21,11 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * The thread of a JVM that looks after what is held: ends holds past {@code maxHold} and leases that ran out, closes forgotten handles, and has the {@link Workers}
- * do whatever may block: renewing leases, noticing removed records and requests to let go, retrying failed deletes, sweeping litter. So it works in memory
- * only, and a disk that does not answer holds up neither it nor the locks on other disks. It runs no user code.
+ * The thread of a JVM that looks after what is held. It ends holds past {@code maxHold} and leases that ran out, and closes forgotten handles. Whatever may block is
+ * done by the {@link Workers}: renewing leases, noticing removed records and requests to release, retrying failed deletes, sweeping litter. So the keeper works in
+ * memory only, and a disk that does not answer holds up neither it nor the locks on other disks. It runs no user code.
  *
- * <p>It sleeps in the queue of forgotten handles, so that a leak wakes it at once; another reference enqueued there is its alarm.
+ * <p>It sleeps in the queue of forgotten handles, so a leak wakes it at once; an {@link Alarm} enqueued there wakes it as well.
  */
 final class Keeper implements Runnable {
     private static final Log log = Loggers.LIBRARY;
@@ -42,17 +43,17 @@ final class Keeper implements Runnable {
     private final ThreadFactory threads;
     private final ReentrantLock starting = new ReentrantLock();
     private volatile @Nullable Thread thread;
-    /** Guarded by starting. */
+    @GuardedBy("starting")
     private @Nullable Thread hook;
     private volatile long nextLook = Long.MAX_VALUE;
     private volatile Alarm alarm;
-    /** Somebody wants it to look now, and not only to glance at what lingers. */
+    /** Somebody wants it to look now, and not only to do its idle checks. */
     private volatile boolean lookNow;
     private volatile boolean checksIdle;
-    /** Its own rounds are by the machine's clock, whatever clock leases run by. */
+    // Its own rounds are timed by the machine's clock, whatever clock leases run by.
     private long deepAt = System.nanoTime();
     private long sweptAt = System.nanoTime() - SWEEP_NANOS;
-    /** The parts of which nothing was open at their last round. */
+    /** The parts of which nothing was open after their last round. */
     private final Set<Maintainable> closed = ConcurrentHashMap.newKeySet();
     private final Workers workers;
 
@@ -73,7 +74,7 @@ final class Keeper implements Runnable {
     }
 
     /**
-     * Starts the thread unless it runs. Called whenever a lock is asked for, once its cell can be seen: so a keeper that could not be started, or was just
+     * Starts the thread unless it runs. Called whenever a lock is asked for, once the keeper can see that lock: so a keeper that could not be started, or was just
      * about to end, runs before the lock is taken.
      *
      * @throws IOException if no thread can be started: a lock without a keeper would be lost with its lease
@@ -152,14 +153,14 @@ final class Keeper implements Runnable {
         signal();
     }
 
-    /** Makes sure that the keeper glances at what lingers, having been given something new to glance at. */
+    /** Makes sure that the keeper does its idle checks, since there is something new to check. */
     void checkIdleSoon() {
         if (!checksIdle) {
             signal();
         }
     }
 
-    /** Never throws: who has acquired a lock must get it. */
+    /** Never throws: a thread that has acquired a lock must get it. */
     private void signal() {
         try {
             alarm.enqueue();
@@ -175,7 +176,7 @@ final class Keeper implements Runnable {
         while (true) {
             try {
                 Thread.interrupted(); // an error may have left it
-                // From here on whoever gets a lock rings, until it is known how long the sleep may be.
+                // From here on every thread that gets a lock wakes the keeper, until it is known how long the keeper may sleep.
                 nextLook = Long.MAX_VALUE;
                 lookNow = false;
                 tick();
@@ -198,7 +199,7 @@ final class Keeper implements Runnable {
         long now = locks.clock().nanos();
         long within = TICK_NANOS;
         for (LocalLock lock : locks.all()) {
-            within = Math.min(within, lock.nextLook(now));
+            within = Math.min(within, lock.supervisor().nextLook(now));
         }
         nextLook = System.nanoTime() + within;
     }
@@ -206,11 +207,11 @@ final class Keeper implements Runnable {
     /** Sleeps until the next look is due or somebody wants it now; meanwhile it ends what has lingered for long enough, or is wanted. */
     private void checkIdleUntilNextLook() throws InterruptedException {
         do {
-            checksIdle = true; // before the glance: whoever comes too late for it must ring
-            long pause = locks.checkIdle();
+            checksIdle = true; // before the check: a thread that comes too late for it must wake the keeper
+            long pause = locks.idle().check(this);
             if (pause == Long.MAX_VALUE) {
                 checksIdle = false;
-                pause = locks.checkIdle(); // for one who came in between, and did not ring
+                pause = locks.idle().check(this); // for a thread that came in between, and did not wake the keeper
             }
             pause = Math.min(pause, workers.ensureProgress());
             sleep(Math.min(pause, nextLook - System.nanoTime()));
@@ -235,10 +236,10 @@ final class Keeper implements Runnable {
         }
     }
 
-    /** A leak. If it cannot be closed now, its cell finds it half closed at the next looks. */
+    /** A leak. If it cannot be closed now, its lock finds it half closed at the next looks. */
     private static void close(Handle.Ref leaked) {
         try {
-            leaked.grant().lock().forgotten(leaked);
+            leaked.grant().lock().releaser().forgotten(leaked);
         } catch (RuntimeException | Error e) {
             trouble.error(e);
         }
@@ -257,7 +258,7 @@ final class Keeper implements Runnable {
             rounds.put(part, new MaintenanceRound(this, part));
         }
         for (LocalLock lock : locks.all()) { // no lambda here, nor elsewhere on the keeper's usual way: they would be linked beside a JVM's first acquisition
-            lock.loseIfOver();
+            lock.supervisor().loseIfOver();
             MaintenanceRound round = rounds.get(lock.part());
             if (round == null) {
                 round = new MaintenanceRound(this, lock.part());
@@ -295,14 +296,14 @@ final class Keeper implements Runnable {
      * The end of a round, on a worker.
      *
      * @param part what was looked after
-     * @param tended its locks
+     * @param maintained its locks
      * @param atOnce nobody locks anything any more
      */
-    void closeIdle(Maintainable part, List<LocalLock> tended, boolean atOnce) {
+    void closeIdle(Maintainable part, List<LocalLock> maintained, boolean atOnce) {
         if (atOnce) {
-            tended.forEach(LocalLock::endLingeringIfDue); // what nobody may take again any more is given back before the rest is closed
+            maintained.forEach(locks.idle()::endIfDue); // what nobody may reuse any more is given back before the rest is closed
         }
-        locks.retireIdle(tended, atOnce ? 0 : LOCK_IDLE_NANOS);
+        locks.retireIdle(maintained, atOnce ? 0 : LOCK_IDLE_NANOS);
         if (!part.closeIdle(atOnce)) {
             closed.remove(part);
         } else if (closed.add(part)) {
@@ -310,7 +311,10 @@ final class Keeper implements Runnable {
         }
     }
 
-    /** One who asks for a lock shows its cell first, and then looks whether the thread runs; here it is the other way round, so that one of both sees the other. */
+    /**
+     * {@return whether this thread may end} A thread that asks for a lock makes that lock known first, and then looks whether the keeper runs. Here it is the other
+     * way round, so one of the two sees the other.
+     */
     private boolean mayEnd() {
         if (isAnyLock() || !workers.areDone() || !closed.containsAll(parts())) {
             return false;

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.threads;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
@@ -22,55 +23,46 @@ import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * All locks of one kind of this JVM. Of those on files there is one of these a process (and class loader), since the kernel knows the
- * process alone: two {@code SessionLocks} that want one lock must meet in one cell.
+ * The registry of the locks of one engine in this JVM. For locks on files there is one registry in a process (and class loader): the kernel only knows processes, so
+ * two {@code SessionLocks} that want one lock must meet in one {@code LocalLock}.
  */
 public final class LocalLocks {
     /** The locks on files of this process. */
     public static final LocalLocks OF_THIS_PROCESS = new LocalLocks(FileEngine.OF_THIS_PROCESS);
 
     /**
-     * The others, by engine, so that two {@code SessionLocks} over one engine meet. Whoever holds or waits, and their keeper, refer to
-     * theirs strongly; one that nobody refers to has nothing to remember.
+     * The registries of other engines, so that two {@code SessionLocks} over one engine meet. Everybody who holds a lock or waits for one refers to the registry
+     * strongly, and so does its keeper. A registry that nobody refers to has nothing to remember.
      */
+    @GuardedBy("BY_ENGINE_LOCK")
     private static final Map<LockEngine, WeakReference<LocalLocks>> BY_ENGINE = new WeakHashMap<>();
-    private static final ReentrantLock BY_ENGINE_MUTEX = new ReentrantLock();
+    private static final ReentrantLock BY_ENGINE_LOCK = new ReentrantLock();
 
     private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "something failed on the way, and the locks go on");
 
-    /** So many threads may wait in the kernel; heads beyond them poll. */
-    private static final int MOST_KERNEL_WAITERS = 16;
+    /** How often a path is resolved anew because its directory was replaced meanwhile. */
     private static final int RESOLVES = 4;
-    /** The keeper spends one part in so many on glancing at what lingers. */
-    private static final int IDLE_CHECKS_SHARE = 50;
-    /** A glance at one lock takes no longer than this. What seems to take longer was interrupted: by others who need the processor, most likely. */
-    private static final long IDLE_CHECK_COST_NANOS = TimeUnit.MICROSECONDS.toNanos(2);
 
-    /** So long the JVM's end waits for disks at the most; the kernel locks end with the process all the same. */
+    /** How long the end of the JVM waits for disks at most; the kernel locks end with the process all the same. */
     private static final long ABANDON_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(3);
 
-    /** So long, by the machine's clock, those who wait have to see that a clock was moved by hand. */
+    /** How long waiters have, by the machine's clock, to see that a clock was moved by hand. */
     private static final long SETTLE_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     /**
-     * A lock: its place, and its name as it is known there. It compares by itself: the comparing that the compiler gives a record is linked
-     * at its first use, which takes as long as all of our classes, and the JDK keeps the types that it linked, and their class loader.
+     * A lock: its namespace, and its name as it is known there. Its {@code equals} is written out: what the compiler gives a record is linked at its first use, which
+     * takes as long as loading all of our classes, and the JDK keeps the types that it linked, and their class loader.
      */
     private record LockKey(LockNamespace namespace, String name) {
         @Override
@@ -90,11 +82,8 @@ public final class LocalLocks {
     private final ReferenceQueue<Handle> forgotten = new ReferenceQueue<>();
     private final Keeper keeper;
     private final AtomicInteger users = new AtomicInteger();
-    /** The threads that wait in the kernel. Null until one has to. */
-    private final AtomicReference<@Nullable ThreadPoolExecutor> kernelWaiters = new AtomicReference<>();
-    /** The locks that linger now and then, by the names by which their users ask for them. */
-    private final Map<Path, LocalLock> warm = new ConcurrentHashMap<>();
-    private final Set<LocalLock> lingering = ConcurrentHashMap.newKeySet();
+    private final KernelWaiterThreads kernelWaiters = new KernelWaiterThreads();
+    private final IdleLocks idle;
     private final Shutdown shutdown = new Shutdown(this);
 
     /** {@return the locks of this JVM on an engine} */
@@ -102,7 +91,7 @@ public final class LocalLocks {
         if (engine == FileEngine.OF_THIS_PROCESS) {
             return OF_THIS_PROCESS;
         }
-        BY_ENGINE_MUTEX.lock();
+        BY_ENGINE_LOCK.lock();
         try {
             WeakReference<LocalLocks> known = BY_ENGINE.get(engine);
             LocalLocks locks = known == null ? null : known.get();
@@ -112,7 +101,7 @@ public final class LocalLocks {
             }
             return locks;
         } finally {
-            BY_ENGINE_MUTEX.unlock();
+            BY_ENGINE_LOCK.unlock();
         }
     }
 
@@ -121,18 +110,19 @@ public final class LocalLocks {
     }
 
     /**
-     * @param engine where the locks come from
+     * @param engine the engine that the locks come from
      * @param keepers makes the keeper's thread
      */
     LocalLocks(LockEngine engine, ThreadFactory keepers) {
         this.engine = engine;
         this.keeper = new Keeper(this, forgotten, keepers);
         this.clock = engine.clock();
+        this.idle = new IdleLocks(this, clock);
         clock.follow(new ClockFollower());
         engine.onSuspicion(keeper::wake);
     }
 
-    /** {@return where the locks come from} */
+    /** {@return the engine that the locks come from} */
     public LockEngine engine() {
         return engine;
     }
@@ -157,10 +147,11 @@ public final class LocalLocks {
     // ---- acquiring ----
 
     /**
-     * Waits for the lock of one file.
+     * Waits for a lock.
      *
-     * @param where the file
+     * @param id the lock
      * @param patience for how long, nanoseconds
+     * @throws InterruptedException if the thread is interrupted while it waits; the caller has looked whether it was before
      */
     public Handle acquire(LockId id, AcquireRequest request, long patience) throws IOException, InterruptedException {
         long since = clock.nanos();
@@ -173,42 +164,37 @@ public final class LocalLocks {
         @Override
         public Handle of(LocalLock lock) throws IOException, InterruptedException {
             lock.requireLockable();
-            return lock.acquire(request, patience, since);
+            return lock.acquirer().acquire(request, patience, since);
         }
     }
 
     /**
      * Takes a lock that lingers in this JVM, if its last user asked for it by the same name and on the same terms; memory only.
      *
-     * @return null if it is to be asked for in the ordinary way
+     * @return null if the lock must be acquired in the ordinary way
      */
     public @Nullable Handle tryReuse(Path target, EventPublisher publisher, LockOptions options) throws LockException {
-        LocalLock lock = warm.get(target);
+        LocalLock lock = idle.find(target);
         if (lock == null) {
             return null;
         }
         ensureOpen(publisher);
-        return lock.tryReuse(publisher, options);
+        return idle.tryReuse(lock, publisher, options);
     }
 
-    /**
-     * Remembers by what name a lock was asked for, for {@link #tryReuse}. Only one that leads to it by no symbolic link: such a link may be
-     * pointed elsewhere.
-     */
+    /** Remembers by what name a lock was asked for, for {@link #tryReuse}. */
     public void remember(Path target, Handle handle) {
-        if (target.toAbsolutePath().equals(handle.target())) {
-            warm.put(target, handle.lock());
-        }
+        idle.remember(target, handle);
     }
 
-    /** One try. {@return null if the lock was not to be had} */
+    /** One try. {@return null if the lock is taken} */
     public @Nullable Handle tryAcquire(LockId id, AcquireRequest request) throws IOException {
         long since = clock.nanos();
         try {
             engine.requireLockable(id);
             return withLock(id, request.publisher(), lock -> {
                 lock.requireLockable();
-                return lock.tryAcquire(request, since);
+                return lock.acquirer().tryAcquire(request, since);
             });
         } catch (InterruptedException e) {
             throw new AssertionError("one try does not wait", e);
@@ -235,9 +221,9 @@ public final class LocalLocks {
         return withEngine(id, publisher, lock -> lock.engine().withdrawAsking(token));
     }
 
-    private <T> T withEngine(LockId id, EventPublisher publisher, LockAction<T> wish) throws IOException {
+    private <T> T withEngine(LockId id, EventPublisher publisher, LockAction<T> action) throws IOException {
         try {
-            return withLock(id, publisher, wish);
+            return withLock(id, publisher, action);
         } catch (InterruptedException e) {
             throw new AssertionError("nothing waits here", e);
         }
@@ -247,13 +233,13 @@ public final class LocalLocks {
         T of(LocalLock lock) throws IOException, InterruptedException;
     }
 
-    private <T> T withLock(LockId id, EventPublisher publisher, LockAction<T> wish) throws IOException, InterruptedException {
+    private <T> T withLock(LockId id, EventPublisher publisher, LockAction<T> action) throws IOException, InterruptedException {
         for (int tries = 1; ; tries++) {
             ensureOpen(publisher);
             try {
-                return withNamespace(id, wish);
+                return withNamespace(id, action);
             } catch (FileNotFoundException | NoSuchFileException | ClosedChannelException e) {
-                // The directory was removed or moved under us, or a hand swept it: look where its path leads now.
+                // The directory was removed or moved under us, or somebody has swept it: look where its path leads now.
                 if (tries == RESOLVES) {
                     throw e;
                 }
@@ -261,12 +247,12 @@ public final class LocalLocks {
         }
     }
 
-    private <T> T withNamespace(LockId id, LockAction<T> wish) throws IOException, InterruptedException {
+    private <T> T withNamespace(LockId id, LockAction<T> action) throws IOException, InterruptedException {
         LockNamespace namespace = engine.pin(id);
         LocalLock lock = null;
         try {
             lock = register(namespace, id.name());
-            return wish.of(lock);
+            return action.of(lock);
         } catch (NoSuchFileException | ClosedChannelException e) {
             namespace.suspect();
             throw e;
@@ -294,7 +280,7 @@ public final class LocalLocks {
             if (lock == null) {
                 lock = byKey.computeIfAbsent(key, k -> open(k, name));
             }
-            keeper.ensureRuns(); // after the cell is there to be seen
+            keeper.ensureRuns(); // after the keeper can see the lock
             if (lock.addUser()) {
                 return lock;
             }
@@ -302,14 +288,14 @@ public final class LocalLocks {
         }
     }
 
-    /** The site of a cell is pinned for as long as the cell is known here. */
+    /** The namespace of a lock is pinned for as long as the lock is known here. */
     private LocalLock open(LockKey key, String name) {
         LocalLock lock = new LocalLock(this, key.namespace().lock(name), key.namespace(), key.name());
         key.namespace().pinAgain(); // last: if it throws, nothing is left
         return lock;
     }
 
-    /** Forgets a retired cell, and lets its site go. {@return false if somebody else has done so} */
+    /** Forgets a retired lock, and unpins its namespace. {@return false if somebody else has done so} */
     private boolean discard(LockKey key, LocalLock lock) {
         boolean dropped = byKey.remove(key, lock);
         if (dropped) {
@@ -319,7 +305,7 @@ public final class LocalLocks {
     }
 
     /**
-     * Refuses those who were closed, and whom the end of the JVM leaves no time.
+     * Refuses a {@code SessionLocks} that was closed, or to which the end of the JVM leaves no time.
      *
      * @throws IllegalStateException if it was closed
      * @throws LockException if the JVM ends
@@ -374,7 +360,7 @@ public final class LocalLocks {
         LockNamespace namespace = engine.pin(id);
         try {
             LocalLock lock = byKey.get(new LockKey(namespace, namespace.key(id.name())));
-            return lock != null && lock.loseNow(reason);
+            return lock != null && lock.supervisor().loseNow(reason);
         } finally {
             unpin(namespace);
         }
@@ -382,7 +368,7 @@ public final class LocalLocks {
 
     /** Takes all locks away from whoever has them in this JVM. */
     public void loseAll(Reason reason) {
-        byKey.values().forEach(lock -> lock.loseNow(reason));
+        byKey.values().forEach(lock -> lock.supervisor().loseNow(reason));
     }
 
     /** What a clock that is moved by hand has to know and to wake. */
@@ -402,7 +388,7 @@ public final class LocalLocks {
         }
     }
 
-    // ---- for the cells ----
+    // ---- for its locks ----
 
     ReferenceQueue<Handle> forgotten() {
         return forgotten;
@@ -413,22 +399,18 @@ public final class LocalLocks {
         return shutdown.hasBegun();
     }
 
-    /** A lock was given out: the keeper must look within so many nanoseconds. Never throws. */
+    /** A lock was given out: the keeper must look within that many nanoseconds. Never throws. */
     void scheduleWithin(long within) {
         keeper.scheduleWithin(within);
     }
 
-    /** From now on the keeper glances at a cell, as long as something lingers there. */
+    /** From now on the keeper checks a lock, for as long as something lingers there now and then. */
     void startIdleChecks(LocalLock lock) {
-        lingering.add(lock);
+        idle.startChecks(lock);
         keeper.checkIdleSoon();
     }
 
-    void stopIdleChecks(LocalLock lock) {
-        lingering.remove(lock);
-    }
-
-    /** {@return whether the keeper asks} */
+    /** {@return whether the calling thread is the keeper's, or a worker's} */
     boolean isKeeper() {
         return keeper.isMe();
     }
@@ -437,67 +419,29 @@ public final class LocalLocks {
         keeper.wake();
     }
 
-    /** Has a daemon thread run something that blocks in the kernel. False if there are too many of them. */
+    /** Has a daemon thread run something that blocks in the kernel. {@return false if there are too many of them} */
     boolean runKernelWaiter(Runnable waitInKernel) {
-        try {
-            kernelWaiters().execute(waitInKernel);
-            return true;
-        } catch (RejectedExecutionException e) {
-            return false;
-        } catch (OutOfMemoryError e) { // "unable to create native thread"
-            trouble.warn("no thread to wait in the kernel; polling", e);
-            return false;
-        }
-    }
-
-    private ThreadPoolExecutor kernelWaiters() {
-        ThreadPoolExecutor made = kernelWaiters.get();
-        if (made == null) {
-            made = new ThreadPoolExecutor(0, MOST_KERNEL_WAITERS, 5, TimeUnit.SECONDS, new SynchronousQueue<>(),
-                    task -> daemon(task, "sessionlock-waits-in-kernel"));
-            made = kernelWaiters.compareAndSet(null, made) ? made : kernelWaiters.get(); // one that comes too late has no threads
-        }
-        return made;
+        return kernelWaiters.run(waitInKernel);
     }
 
     // ---- for the keeper ----
 
-    /**
-     * Glances at what lingers, in memory only, and has the keeper give back what is to be given back.
-     *
-     * @return in how many nanoseconds it should be done again
-     */
-    long checkIdle() {
-        if (lingering.isEmpty()) {
-            return Long.MAX_VALUE;
-        }
-        long start = clock.nanos();
-        long pause = Long.MAX_VALUE;
-        int looks = 0;
-        for (LocalLock lock : lingering) {
-            looks++;
-            long within = lock.checkIdle(start);
-            if (within == 0) {
-                keeper.giveBack(lock);
-            }
-            pause = Math.min(pause, Math.max(within, LocalLock.IDLE_CHECK_NANOS));
-        }
-        long spent = clock.nanos() - start;
-        return Math.max(pause, Math.min(spent, looks * IDLE_CHECK_COST_NANOS) * IDLE_CHECKS_SHARE); // thousands of them must not cost a core
+    IdleLocks idle() {
+        return idle;
     }
 
     Collection<LocalLock> all() {
         return byKey.values();
     }
 
-    /** Drops those cells, of some, that nobody has used for a while. */
+    /** Drops those locks, of some, that nobody has used for a while. */
     void retireIdle(List<LocalLock> some, long idleNanos) {
         boolean any = false;
         for (LocalLock lock : some) {
             any |= lock.retire(idleNanos) && discard(new LockKey(lock.namespace(), lock.key()), lock);
         }
         if (any) {
-            warm.values().removeIf(LocalLock::isRetired);
+            idle.forgetRetired();
         }
     }
 
@@ -517,7 +461,7 @@ public final class LocalLocks {
         CountDownLatch left = new CountDownLatch(parts.size());
         for (List<LocalLock> part : parts.values()) {
             Runnable task = () -> {
-                part.forEach(LocalLock::tidyAsTheJvmEnds);
+                part.forEach(lock -> lock.supervisor().tidyAsTheJvmEnds());
                 left.countDown();
             };
             try {

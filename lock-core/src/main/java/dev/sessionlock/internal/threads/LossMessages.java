@@ -2,17 +2,29 @@ package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException.Reason;
 
-/** How a lock was lost, as a clause in words, for the person who has to act. */
+/** How a lock was lost, in words, for the person who has to act. */
 final class LossMessages {
 
     private LossMessages() {
     }
 
-    /** {@return the clause} Never throws: a lock is lost whether or not it can be said how. */
+    /** {@return the whole message of a {@link dev.sessionlock.LockLostException}} */
+    static String message(Grant held, String how) {
+        return "lost the lock " + held.lock().engine() + " (token " + held.token() + ", held by thread \""
+                + held.hold().thread() + "\" since " + held.acquiredAt() + "): " + how
+                + ". Nothing may be written under it any more; acquire it again and look at what was written since";
+    }
+
+    /** {@return what its user wants the lock for, as part of a sentence; empty if not said} */
+    static String purpose(Grant held) {
+        return held.hold().terms().purpose() == null ? "" : " for \"" + held.hold().terms().purpose() + "\"";
+    }
+
+    /** {@return how it was lost, as a clause} Never throws: the lock is lost even if nobody can say how. */
     static String of(Grant held, Reason reason) {
         try {
             String engines = held.hold().lossInWords(reason);
-            Throwable renewing = reason == Reason.LEASE_EXPIRED ? held.renewalTrouble : null;
+            Throwable renewing = reason == Reason.LEASE_EXPIRED ? held.renewalTrouble() : null;
             return engines != null ? engines
                     : renewing != null ? "its lease could not be renewed, and has run out: " + renewing : inWords(reason);
         } catch (RuntimeException | Error e) {

@@ -10,11 +10,11 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
- * What the keeper wants to have done for one part of the engine, which may block. It is put together by the keeper, then carried out once, by a worker.
+ * What the keeper wants to have done for one part of the engine, and what may block. The keeper puts it together; then a worker carries it out, once.
  */
 final class MaintenanceRound {
     private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "locks could not be looked after, and are looked at again");
-    /** While a round lasts, leases are renewed so often: well below a third of the shortest. */
+    /** How often leases are renewed while a round lasts: well below a third of the shortest lease. */
     private static final long RENEW_MEANWHILE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
     private final Keeper keeper;
@@ -25,7 +25,7 @@ final class MaintenanceRound {
     private boolean sweeps;
     private boolean closesAll;
     private List<LocalLock> locks = new ArrayList<>();
-    /** Those of a later round, which has to wait for this one. */
+    /** The locks of a later round, which has to wait for this one. */
     private volatile List<LocalLock> renewedMeanwhile = List.of();
 
     MaintenanceRound(Keeper keeper, Maintainable part) {
@@ -63,7 +63,7 @@ final class MaintenanceRound {
         lingering.add(lock);
     }
 
-    /** Takes in a later one that was to be done by itself. */
+    /** Takes in a later round, which is not carried out by itself then. */
     void add(MaintenanceRound later) {
         lingering.addAll(later.lingering);
         if (later.looks) {
@@ -75,7 +75,7 @@ final class MaintenanceRound {
         }
     }
 
-    /** While it lasts, the leases of the locks of a later one are renewed in time. */
+    /** While this round lasts, it renews the leases of a later round's locks in time. */
     void renewsMeanwhile(MaintenanceRound later) {
         if (later.looks) {
             renewedMeanwhile = List.copyOf(later.locks);
@@ -96,10 +96,10 @@ final class MaintenanceRound {
         }
         long renewedAt = System.nanoTime();
         for (LocalLock lock : locks) {
-            lock.maintain(deeply);
-            if (System.nanoTime() - renewedAt >= RENEW_MEANWHILE_NANOS) { // lost bytes are looked for at length, and disks may be slow
-                locks.forEach(LocalLock::renewInTime);
-                renewedMeanwhile.forEach(LocalLock::renewInTime);
+            lock.supervisor().maintain(deeply);
+            if (System.nanoTime() - renewedAt >= RENEW_MEANWHILE_NANOS) { // the search for lost bytes takes long, and disks may be slow
+                locks.forEach(each -> each.supervisor().renewInTime());
+                renewedMeanwhile.forEach(each -> each.supervisor().renewInTime());
                 renewedAt = System.nanoTime();
             }
         }
@@ -111,7 +111,7 @@ final class MaintenanceRound {
 
     private static void endLingering(LocalLock lock) {
         try {
-            lock.endLingeringIfIdle();
+            IdleLocks.endIfIdle(lock);
         } catch (RuntimeException | Error e) {
             trouble.error(e);
         }

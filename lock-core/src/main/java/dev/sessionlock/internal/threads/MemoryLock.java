@@ -10,7 +10,7 @@ import java.util.concurrent.locks.LockSupport;
  *
  * <p>A {@link java.util.concurrent.locks.ReentrantLock} cannot promise that. Its {@code lock()} may use the reserved last page of a stack (JEP 270): there it
  * takes the lock, and throws {@link StackOverflowError} as it returns, before the caller's {@code try}. Here {@link #lock} throws only if it has
- * not locked, and {@link #unlock} is one store, which needs less stack than the {@link #lock} before it.
+ * not locked; and {@link #unlock} is one store, which needs less stack than the {@link #lock} before it.
  *
  * <p>Not reentrant, not fair. It is held for some ten nanoseconds; a thread that finds it held spins, and then sleeps for a moment at a time.
  */
@@ -36,7 +36,7 @@ final class MemoryLock {
         }
     }
 
-    /** Locks it unless somebody keeps it for long, as one does whose store to the shared table waits for a disk. {@return whether it is locked} */
+    /** Locks it unless somebody keeps it for long, as a thread does whose store to the shared table waits for a disk. {@return whether it is locked} */
     boolean tryLock() {
         for (int tries = 0; tries < SPINS + SLEEPS; tries++) {
             if (!held && HELD.compareAndSet(this, false, true)) {

@@ -14,9 +14,9 @@ import org.jetbrains.annotations.Nullable;
  * The end of the JVM, as far as the locks of one engine are concerned; runs as one of its shutdown hooks.
  *
  * <p>While the application drains (a server finishes what it has begun), locks are taken and held as ever: the hook only waits for them to be
- * closed. It leaves when none is open. What is still open when nothing of the application can close it any more, or when a grace that its user
- * has set is over, is lost, and its record is removed; its kernel lock stays until the process is gone, so that a thread that has not noticed
- * meets no successor. Whoever asks for a lock after that is refused.
+ * closed. It leaves when none is open. Some locks may still be open when nothing of the application can close them any more, or when the grace that their user
+ * has set is over. Those are lost, and their records are removed. Their kernel locks stay until the process is gone, so that a thread that has not noticed meets no
+ * successor. After that, no lock is given out.
  *
  * <p>The kernel gives all locks back when the process is gone: a hook that leaves too early costs a record that lies there until the next
  * acquisition, one that ends a lock too early costs a message.
@@ -29,18 +29,18 @@ public final class Shutdown implements Runnable {
 
     private static final Log log = Loggers.LIBRARY;
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
-    /** So long threads that no hook waits for have to close what they hold. */
+    /** How long threads that no hook waits for have to close what they hold. */
     private static final long MOMENT_NANOS = TimeUnit.SECONDS.toNanos(1);
-    /** So long it is waited where nobody knows whether a hook works. */
+    /** How long the hook waits where nobody knows whether another hook works. */
     private static final long UNKNOWN_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final LocalLocks locks;
     /** By the machine's clock; null before the JVM ends. */
     private volatile @Nullable Long begunAt;
-    /** What nobody has set a grace for was ended. */
+    /** The locks for which nobody has set a grace were ended. */
     private volatile boolean over;
 
-    // of the hook's thread alone
+    // only the hook's thread uses these
     private @Nullable OtherHooks hooks;
     private long lastWorkAt;
     private boolean told;
@@ -80,7 +80,7 @@ public final class Shutdown implements Runnable {
             LockSupport.parkNanos(LOOK_NANOS);
             open = open();
         }
-        locks.all().forEach(LocalLock::wakeAll); // who is refused by now
+        locks.all().forEach(LocalLock::wakeAll); // they are refused now
         locks.tidyAsTheJvmEnds();
     }
 
@@ -112,10 +112,10 @@ public final class Shutdown implements Runnable {
                 over |= idle;
             }
             if (grace == WHILE_HOOKS_WORK ? idle : elapsed >= grace) {
-                lock.abandon();
+                lock.supervisor().abandon();
                 ended = true;
             } else if (grace == WHILE_HOOKS_WORK && elapsed > MOMENT_NANOS && lock.isWaitedFor() && isStranded(held)) {
-                lock.loseNow(Reason.SHUTDOWN); // else its waiter, which may be a hook, waits for one who waits for all hooks
+                lock.supervisor().loseNow(Reason.SHUTDOWN); // else its waiter, which may be a hook, waits for a thread that waits for all hooks
             }
         }
         if (ended) {

@@ -2,14 +2,15 @@ package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
-import dev.sessionlock.internal.seats.Inspector;
+import dev.sessionlock.LockReport.RemedyKind;
+import dev.sessionlock.LockReport.Sentence;
+import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Busy;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -30,15 +31,15 @@ final class TimeoutMessage {
             lines.add("  held by   " + heldBy(report.owner(), now));
         }
         lines.add("  state     " + report.state() + (busy == null ? "" : ": " + busy.why()));
-        for (String fact : report.evidence()) {
-            lines.add(fact.startsWith("lease ") ? "  lease     " + fact.substring("lease ".length()) : "  evidence  " + fact);
+        for (Sentence sentence : report.sentences()) {
+            lines.add((sentence.topic() == Topic.LEASE ? "  lease     " : "  evidence  ") + sentence.text());
         }
         if (holder != null) {
             lines.add("  thread    \"" + holder.getName() + "\" of this JVM holds it; it is at");
             lines.addAll(stack(holder));
         }
-        if (!report.advice().isEmpty()) {
-            lines.add("  to free   " + Inspector.command(report));
+        if (report.remedy().kind() != RemedyKind.NONE) {
+            lines.add("  to free   " + report.remedy().inBrief());
         }
         return lines.stream().map(Printable::text).collect(Collectors.joining(System.lineSeparator()));
     }
@@ -52,7 +53,7 @@ final class TimeoutMessage {
     /** Greppable by those who know OpenClaw's own message. */
     private static String headline(AcquireRequest request, String locked, LockReport report, Instant now) {
         LockOwner owner = report.owner();
-        boolean dead = Inspector.ownerIsGone(report);
+        boolean dead = report.isOwnerGone();
         String who = owner == null ? "pid=unknown" : "pid=" + owner.pid() + " alive=" + !dead
                 + (owner.since() == null ? "" : " ageMs=" + Math.max(0, Duration.between(owner.since(), now).toMillis()));
         return "session file locked (timeout " + request.options().timeout().toMillis() + "ms): " + who + " " + locked;
@@ -81,7 +82,7 @@ final class TimeoutMessage {
 
     /** The zone is asked for here and not in a constant: it reads files, and where that fails once, for want of descriptors, the class would be unusable. */
     private static String time(Instant moment) {
-        return DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault()).format(moment);
+        return WallClock.time(moment);
     }
 
     private static List<String> stack(Thread holder) {

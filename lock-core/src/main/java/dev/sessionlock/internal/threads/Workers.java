@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.threads;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.internal.system.GrowingPause;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
@@ -16,19 +17,19 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jetbrains.annotations.Nullable;
 
 /**
- * The threads that carry out the keeper's {@linkplain RenewalRound rounds}, of which each may block for as long as a disk does not answer. One is enough as long
- * as all disks answer. When nothing has been begun for a moment and something is due, the others are stuck, and one more is started. What is due for one part is
- * done by one thread at a time. A thread that finds another one idle ends.
+ * The threads that carry out the keeper's {@linkplain MaintenanceRound rounds}. Each round may block for as long as a disk does not answer. One thread is enough while
+ * all disks answer. If something is due and no thread has begun anything for a moment, all of them are stuck, and one more is started. Each part is looked after by
+ * one thread at a time. A thread that finds another one idle ends.
  *
- * <p>Where no further thread is to be had, the keeper does one round after the other itself: it may get stuck, too, but leases run.
+ * <p>Where no further thread can be started, the keeper carries out one round after the other itself: it may get stuck, too, but until then leases are renewed.
  */
 final class Workers implements Runnable {
     private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "a worker of the keeper stumbled; it goes on");
     private static final RareLog noThread = new RareLog(Loggers.LIBRARY,
             "no further thread to look after locks (ulimit -u, the container's pids.max): the keeper does it itself");
-    /** So many disks may be stuck at once before the keeper itself depends on the next one. */
+    /** How many disks may be stuck at once before the keeper itself depends on the next one. */
     private static final int MOST = 64;
-    /** Nothing was begun for so long: who has begun something is stuck, or slow. Well below a third of the shortest lease. */
+    /** If nothing was begun for this long, the threads that have begun something are stuck, or slow. Well below a third of the shortest lease. */
     private static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     /** Longer than the keeper's tick. */
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(3);
@@ -36,16 +37,20 @@ final class Workers implements Runnable {
     private final ThreadFactory threads;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition due = lock.newCondition();
-    /** Those that run, to be asked whether a thread is one of them. */
+    /** The threads that run: somebody may ask whether a thread is one of them. */
     private final Set<Thread> running = ConcurrentHashMap.newKeySet();
 
-    // guarded by the lock
     /** What is due, by its part; in the order in which it came. */
+    @GuardedBy("lock")
     private final Map<Maintainable, MaintenanceRound> waiting = new LinkedHashMap<>();
     /** What is being done. */
+    @GuardedBy("lock")
     private final Map<Maintainable, MaintenanceRound> begun = new HashMap<>();
+    @GuardedBy("lock")
     private int started;
+    @GuardedBy("lock")
     private int idle;
+    @GuardedBy("lock")
     private long progressAt;
 
     /** @param threads makes them; a thread may fail to start */

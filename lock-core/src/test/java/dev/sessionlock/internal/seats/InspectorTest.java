@@ -4,8 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Facts;
+import dev.sessionlock.LockReport.KernelLockState;
+import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.ProcessState;
+import dev.sessionlock.LockReport.RemedyKind;
+import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.internal.directory.LockSnapshot;
 import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockContent;
@@ -457,13 +462,13 @@ class InspectorTest {
         LockReport living = report();
         assertThat(living.advice()).startsWith("wait: ").contains("; if it stays: kill " + self.pid() + "   # pid " + self.pid() + " (");
         assertThat(evidence(living)).as("it does not say since when").doesNotContain("taken");
-        assertThat(Inspector.ownerIsGone(living)).isFalse();
+        assertThat(living.isOwnerGone()).isFalse();
 
         record = new LockContent.Foreign(NO_SUCH_PID, Instant.now().minusSeconds(5), -1, -1);
         LockReport dead = report();
         assertThat(dead.advice()).isEqualTo("java -jar sessionlock.jar clear --yes /sessions/a.jsonl   # or nothing: the next acquisition replaces it");
         assertThat(evidence(dead)).contains("taken 5 s ago");
-        assertThat(Inspector.ownerIsGone(dead)).isTrue();
+        assertThat(dead.isOwnerGone()).isTrue();
     }
 
     @Test
@@ -472,28 +477,41 @@ class InspectorTest {
         record = ours(7, "another-boot", "not-" + self.host(), null, null, 20, true);
 
         assertThat(report().advice()).startsWith("nothing: the next acquisition replaces it; on a network file system only if ");
-        assertThat(Inspector.ownerIsGone(report())).isFalse();
+        assertThat(report().isOwnerGone()).isFalse();
     }
 
     @Test
     void ownerIsGoneOfAStaleLockAndOfNoneThatIsHeld() {
         assumeProc(self);
         record = ours(NO_SUCH_PID, 20, true);
-        assertThat(Inspector.ownerIsGone(report())).isTrue();
+        assertThat(report().isOwnerGone()).isTrue();
         owners = List.of(List.of(self.pid()), NOBODY);
         LockReport held = report();
         assertThat(held.state()).as("dead, but its byte is held: it is just ending").isEqualTo(State.HELD);
-        assertThat(Inspector.ownerIsGone(held)).isFalse();
+        assertThat(held.isOwnerGone()).isFalse();
     }
 
     @Test
     void commandIsTheAdviceWithoutTheRemark() {
         record = ours(self.pid(), 20, true);
         owners = List.of(List.of(self.pid()), NOBODY);
-        assertThat(Inspector.command(report())).isEqualTo("java -jar sessionlock.jar clear --token 42 --yes /sessions/a.jsonl");
+        assertThat(report().remedy().inBrief()).isEqualTo("java -jar sessionlock.jar clear --token 42 --yes /sessions/a.jsonl");
 
         record = ours(self.pid(), -7, true);
-        assertThat(Inspector.command(report())).as("there is no remark to leave out").isEqualTo(report().advice()).isNotEmpty();
+        assertThat(report().remedy().inBrief()).as("there is no remark to leave out").isEqualTo(report().advice()).isNotEmpty();
+    }
+
+    /** The name holds the very words that follow the command that asks a holder. */
+    @Test
+    void nameOfAFileDoesNotCutACommandShort() throws Exception {
+        assumeProc(self);
+        long pid = stopped();
+        Path target = Path.of("/sessions/a   # asks it to let go.jsonl");
+        LockReport held = Inspector.report(new LockSnapshot(target, found(ours(pid, 20, true)), null, List.of(List.of(pid), NOBODY), until, comparable,
+                targetExists, used, TOKEN, NOW, self));
+
+        assertThat(held.state()).isEqualTo(State.HELD);
+        assertThat(held.remedy().inBrief()).isEqualTo(held.advice()).startsWith("kill -CONT " + pid).endsWith("clear --token 42 --yes '" + target + "'");
     }
 
     // ---- whom it calls ----
@@ -534,6 +552,11 @@ class InspectorTest {
         assertThat(needsPerson()).as("expired").isTrue();
     }
 
+    private void assertFacts(ProcessState process, boolean needsPerson, Instant since) {
+        Facts facts = report().facts();
+        assertThat(new Facts(facts.process(), facts.needsPerson(), facts.since())).isEqualTo(new Facts(process, needsPerson, since));
+    }
+
     @Test
     void oneWithoutARecordIsKnownByItsWordOnTheTable() throws Exception {
         assumeProc(self);
@@ -543,12 +566,12 @@ class InspectorTest {
         Instant drawn = Instant.ofEpochMilli(TOKEN / 1000);
 
         until = List.of(NOW + 1, 0L);
-        assertThat(report().facts()).isEqualTo(new Facts(ProcessState.STOPPED, false, drawn));
+        assertFacts(ProcessState.STOPPED, false, drawn);
         until = List.of(NOW, 0L);
         assertThat(report().state()).isEqualTo(State.EXPIRED);
-        assertThat(report().facts()).isEqualTo(new Facts(ProcessState.STOPPED, true, drawn));
+        assertFacts(ProcessState.STOPPED, true, drawn);
         until = List.of(TableEntry.NEVER, 0L);
-        assertThat(report().facts()).isEqualTo(new Facts(ProcessState.STOPPED, true, drawn));
+        assertFacts(ProcessState.STOPPED, true, drawn);
         until = List.of(0L, 0L);
         assertThat(report().facts().needsPerson()).as("frozen just as it took it: nobody gets in").isTrue();
         assertThat(report().facts().since()).as("it is just being taken").isAfter(drawn);
@@ -556,6 +579,75 @@ class InspectorTest {
         assertThat(report().facts().needsPerson()).isFalse();
         wasTaken = false;
         assertThat(report().facts().since()).as("nothing tells").isNull();
+    }
+
+    // ---- what a program is told ----
+
+    @Test
+    void factsSayWhoHasTheKernelsLock() {
+        record = ours(self.pid(), 20, true);
+        assertThat(report().facts().kernelLock()).isEqualTo(KernelLockState.FREE);
+        owners = List.of(List.of(4711L), NOBODY);
+        assertThat(report().facts().kernelLock()).isEqualTo(KernelLockState.HELD);
+        assertThat(report().facts().kernelPid()).as("another than the record's").isEqualTo(4711);
+        owners = List.of(List.of(0L), NOBODY);
+        assertThat(report().facts().kernelLock()).isEqualTo(KernelLockState.HELD);
+        assertThat(report().facts().kernelPid()).as("of another namespace").isNull();
+        owners = null;
+        assertThat(report().facts().kernelLock()).isEqualTo(KernelLockState.UNKNOWN);
+        owners = List.of(List.of(4711L), List.of(self.pid()));
+        takeover = ours(self.pid(), 20, true);
+        assertThat(report().facts().kernelPid()).as("the successor's").isEqualTo(self.pid());
+        takeover = null;
+        record = null;
+        assertThat(report().facts().kernelPid()).as("of the second seat, without a record").isEqualTo(self.pid());
+    }
+
+    @Test
+    void factsSayHowLongTheLeaseRuns() {
+        owners = List.of(List.of(self.pid()), NOBODY);
+        record = ours(self.pid(), 20, true);
+        assertThat(report().facts().lease()).isEqualTo(new Lease(Duration.ofSeconds(10), Duration.ofSeconds(20), true, Instant.ofEpochMilli(61_000)));
+        maxHold = -1;
+        record = ours(self.pid(), -7, false);
+        assertThat(report().facts().lease()).isEqualTo(new Lease(Duration.ofSeconds(37), Duration.ofSeconds(-7), false, null));
+        assertThat(report().facts().lease().isOver()).isTrue();
+        record = ours(self.pid(), 1_000_000_000, true);
+        assertThat(report().facts().lease().left()).as("longer than any lease").isZero();
+        comparable = false;
+        assertThat(report().facts().lease()).isNull();
+        assertThat(report().sentences()).extracting(Sentence::topic).contains(Topic.LEASE);
+    }
+
+    @Test
+    void remedyIsOfAKindAndEachSentenceHasATopic() throws Exception {
+        assumeProc(self);
+        owners = List.of(List.of(self.pid()), NOBODY);
+        record = ours(self.pid(), 20, true);
+        assertThat(kind()).isEqualTo(RemedyKind.ASK);
+        assertThat(report().sentences()).extracting(Sentence::topic).containsExactly(Topic.PROCESS, Topic.KERNEL, Topic.LEASE, Topic.AGE);
+        record = ours(self.pid(), -7, true);
+        assertThat(kind()).isEqualTo(RemedyKind.LOOK);
+        long pid = stopped();
+        record = ours(pid, -7, true);
+        assertThat(kind()).isEqualTo(RemedyKind.WAKE);
+        record = null;
+        assertThat(kind()).isEqualTo(RemedyKind.WAIT);
+        owners = List.of(NOBODY, NOBODY);
+        assertThat(kind()).isEqualTo(RemedyKind.NONE);
+        record = ours(NO_SUCH_PID, 20, true);
+        assertThat(kind()).isEqualTo(RemedyKind.CLEAR);
+        record = new LockContent.Foreign(self.pid(), Instant.ofEpochMilli(1), -1, -1);
+        assertThat(kind()).isEqualTo(RemedyKind.END);
+        record = new LockContent.Torn("cut");
+        assertThat(kind()).isEqualTo(RemedyKind.NOTHING);
+        record = new LockContent.NotALock("a directory");
+        wasTaken = true;
+        assertThat(kind()).isEqualTo(RemedyKind.MOVE);
+    }
+
+    private RemedyKind kind() {
+        return report().remedy().kind();
     }
 
     // ---- times ----

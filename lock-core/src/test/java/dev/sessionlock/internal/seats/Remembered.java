@@ -63,7 +63,7 @@ final class Remembered {
             return List.copyOf(list);
         } else if (value == null || value instanceof Number || value instanceof Boolean || value instanceof String || value instanceof Enum) {
             return value;
-        } else if (value instanceof SeatHold) {
+        } else if (value instanceof SeatHold || value instanceof TableEntry) {
             return value; // what is in it is set back by one of these of its own
         }
         if (PARTS.contains(value.getClass())) {

@@ -99,16 +99,22 @@ final class Schedule {
     private @Nullable SimulatedProcess asleep;
 
     Schedule(long seed, Breed breed, boolean traced) {
+        this(seed, breed, traced, false);
+    }
+
+    /** @param replacesTables whether the table is replaced now and then, and nothing else befalls the witnesses of a lock */
+    Schedule(long seed, Breed breed, boolean traced, boolean replacesTables) {
+        directory.replacesTables = replacesTables;
         this.seed = seed;
         this.breed = breed;
         this.random = new SplittableRandom(seed);
         this.trace = traced ? new ArrayList<>() : null;
         this.crashes = random.nextInt(2) == 0;
-        this.lostBytes = random.nextInt(5) == 0;
-        this.hands = random.nextInt(3) == 0;
+        this.lostBytes = random.nextInt(5) == 0 && !replacesTables;
+        this.hands = random.nextInt(3) == 0 && !replacesTables;
         this.ioErrors = !lostBytes && random.nextInt(6) == 0;
-        this.steps = random.nextInt(3) == 0;
-        this.freezing = !hands && random.nextInt(4) == 0 ? random.nextInt(MOST_TURNS_BEFORE_ONE_FREEZES) : -1;
+        this.steps = random.nextInt(3) == 0 && !replacesTables;
+        this.freezing = !hands && random.nextInt(4) == 0 && !replacesTables ? random.nextInt(MOST_TURNS_BEFORE_ONE_FREEZES) : -1;
         this.holdsLong = random.nextInt(4) == 0;
         this.meanOperations = 1 << random.nextInt(5);
         directory.refusesLinks = random.nextInt(8) == 0;
@@ -293,6 +299,9 @@ final class Schedule {
         SimulatedProcess process = any();
         if (dice < 3 && crashes && !process.dead && crashed < 4) {
             crash(process);
+        } else if (dice < 5 && directory.replacesTables) {
+            note(null, "TABLE REPLACED");
+            directory.replaceTable();
         } else if (dice < 7 && hands) {
             handle();
         } else if (dice < 8 && steps) {
@@ -497,7 +506,7 @@ final class Schedule {
         for (SimulatedProcess process : processes) {
             if (process.isValidHolder()) {
                 if (holder != null) {
-                    throw new PromiseBroken(Promise.ONE_HOLDER, "two valid holders: " + holder + " and " + process);
+                    throw new PromiseBroken(Promise.ONE_HOLDER, "two valid holders: " + holder.described() + " and " + process.described());
                 }
                 holder = process;
             }

@@ -333,6 +333,50 @@ class SeatEngineTest {
             assertThat(directory.until[0]).isZero();
         }
 
+        /** On its own table its word tells; on the new one its record alone does. */
+        @Test
+        void waitsForASuccessorOnATableThatWasReplaced() throws IOException {
+            SeatHold frozen = one.take();
+            SeatHold successor = takeOver();
+            directory.put(RecordLocation.LOCK, null); // it does not lie there in the moment before the successor covers it
+            one.engine.release(frozen);
+            directory.replaceTable();
+            Party newcomer = new Party(40_000, 0);
+
+            assertBusy(newcomer.busy(), 1, inMillis(4), "lease runs");
+            assertThat(directory.owner[0]).isNull();
+            assertThat(directory.until[0]).isZero();
+            two.engine.release(successor);
+            assertThat(newcomer.take()).isNotNull();
+        }
+
+        @Test
+        void passesOverASuccessorOnATableThatWasReplacedOnceItsLeaseIsOver() throws IOException {
+            SeatHold frozen = one.take();
+            takeOver();
+            directory.put(RecordLocation.LOCK, null);
+            one.engine.release(frozen);
+            directory.replaceTable();
+            Party newcomer = new Party(40_000, 0);
+            directory.pass(LEASE + GRACE + MILLI);
+
+            newcomer.busy(); // its byte cannot be had, nor its record be taken away
+            assertThat(newcomer.take().seat).isZero();
+        }
+
+        @Test
+        void takesAwayWhatAKilledSuccessorLeftOnATableThatWasReplaced() throws IOException {
+            SeatHold frozen = one.take();
+            takeOver();
+            directory.put(RecordLocation.LOCK, null);
+            one.engine.release(frozen);
+            two.gone();
+            directory.replaceTable();
+
+            assertThat(new Party(40_000, 0).take()).isNotNull();
+            assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
+        }
+
         @Test
         void waitsForASuccessorThatHasLostItsByteOnEitherWay() throws IOException {
             SeatHold frozen = one.take();
@@ -1409,9 +1453,22 @@ class SeatEngineTest {
         assertThat(directory.owner[1]).isEqualTo(two);
     }
 
+    /** As when the whole directory is moved away, and back later. */
+    @Test
+    void aRecordThatIsElsewhereWhileItsLockIsGivenBackKeepsNobodyOutWhenItIsBack() throws IOException {
+        Hold hold = (Hold) one.engine.take(NOT_TO_BE_PASSED_OVER);
+        SimulatedDirectory.Inode record = directory.at(RecordLocation.LOCK);
+        directory.put(RecordLocation.LOCK, null);
+        one.engine.release(hold);
+        directory.put(RecordLocation.LOCK, record);
+
+        assertThat(two.take()).isNotNull();
+    }
+
     /** Frozen between the two it would stop everybody. */
     @Test
     void withAGiftInHandItDoesNotAskForTheOtherByteToTidyUp() throws IOException {
+        two.engine.release(two.take()); // so that it has looked for a successor's record before, and does not clear it for that reason
         Hold frozen = one.take();
         Hold successor = takeOver();
         two.cannotUnlink = true;

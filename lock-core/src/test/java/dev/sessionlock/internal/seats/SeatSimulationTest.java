@@ -2,6 +2,9 @@ package dev.sessionlock.internal.seats;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sessionlock.internal.directory.TableEntry;
+import dev.sessionlock.internal.directory.LockStore.RecordFile;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -31,6 +34,17 @@ class SeatSimulationTest {
         simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 100_000 : 50_000));
     }
 
+    /** Those who have the old table open see nothing of what is published on the new one. */
+    @Test
+    void neverTwoHoldersWhereTheTableIsReplaced() {
+        Long seed = Long.getLong("sim.seed");
+        if (seed != null) {
+            new Schedule(seed, SOUND, true, true).run();
+            return;
+        }
+        simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 1_000_000 : 20_000), true);
+    }
+
     @Test
     @Tag("soak")
     @Timeout(value = 3, unit = TimeUnit.HOURS)
@@ -38,31 +52,56 @@ class SeatSimulationTest {
         simulate(Long.getLong("sim.first", ThreadLocalRandom.current().nextLong(Long.MAX_VALUE / 2)), Long.getLong("sim.soak.schedules", 5_000_000));
     }
 
+    /** What these schedules are for: without the look at the table, after the record was linked, two holders are seen. */
+    @Test
+    void replacedTablesCatchWhoeverDoesNotLookAtTheTable() {
+        Schedule.Breed blind = (directory, journal, self, clockOffset) -> new SimulatedStore(directory, journal, self, clockOffset) {
+            @Override
+            public void requireInPlace(RecordFile recordFile, RecordLocation location, TableEntry of) {
+                // it takes it on trust
+            }
+        };
+        assertThat(LongStream.range(1, 40_000).filter(seed -> isCaught(seed, blind)).findFirst()).isPresent();
+    }
+
+    private static boolean isCaught(long seed, Schedule.Breed broken) {
+        try {
+            new Schedule(seed, broken, false, true).run();
+            return false;
+        } catch (Schedule.Broken e) {
+            return e.promise() == Schedule.Promise.ONE_HOLDER;
+        }
+    }
+
     private static void simulate(long first, long schedules) {
+        simulate(first, schedules, false);
+    }
+
+    private static void simulate(long first, long schedules, boolean replacesTables) {
         System.out.println("simulating " + schedules + " schedules from seed " + first + " (replay one with -Dsim.seed=...)");
         AtomicLong entered = new AtomicLong();
         Map<String, List<Long>> broken = new ConcurrentSkipListMap<>();
         long start = System.nanoTime();
         LongStream.range(first, first + schedules).parallel().forEach(seed -> {
             try {
-                entered.addAndGet(new Schedule(seed, SOUND, false).run());
+                entered.addAndGet(new Schedule(seed, SOUND, false, replacesTables).run());
             } catch (Schedule.Broken e) {
                 broken.computeIfAbsent(e.kind(), kind -> new CopyOnWriteArrayList<>()).add(seed);
             }
         });
         System.out.println("the lock was entered " + entered + " times in " + (System.nanoTime() - start) / 1_000_000 + " ms");
         broken.forEach((kind, seeds) -> System.out.println(seeds.size() + " schedules: " + kind + "; seed " + seeds.get(0)));
-        broken.forEach((kind, seeds) -> throwTheShortest(seeds));
+        broken.forEach((kind, seeds) -> throwTheShortest(seeds, replacesTables));
         assertThat(entered.get()).as("the simulation does something").isGreaterThan(schedules);
     }
 
-    private static void throwTheShortest(List<Long> seeds) {
-        throw seeds.stream().limit(200).map(SeatSimulationTest::again).min(Comparator.comparingInt(e -> e.getMessage().length())).orElseThrow();
+    private static void throwTheShortest(List<Long> seeds, boolean replacesTables) {
+        throw seeds.stream().limit(200).map(seed -> again(seed, replacesTables)).min(Comparator.comparingInt(e -> e.getMessage().length())).orElseThrow();
     }
 
-    private static Schedule.Broken again(long seed) {
+    private static Schedule.Broken again(long seed, boolean replacesTables) {
         try {
-            new Schedule(seed, SOUND, true).run();
+            new Schedule(seed, SOUND, true, replacesTables).run();
         } catch (Schedule.Broken e) {
             return e;
         }

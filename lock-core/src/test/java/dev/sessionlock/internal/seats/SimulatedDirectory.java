@@ -3,8 +3,10 @@ package dev.sessionlock.internal.seats;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.system.Liveness;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -33,6 +35,38 @@ final class SimulatedDirectory {
     final long[] until = new long[2];
     long token;
     long waiterSeen;
+
+    /** The tables that were replaced: those who have one open go on with it. By what {@link #generation} was then. */
+    final List<Table> replaced = new ArrayList<>();
+    /** Which table lies there now. */
+    int generation;
+    /** Tables may be replaced. */
+    boolean replacesTables;
+
+    /** A table that does not lie there any more. */
+    static final class Table {
+        boolean lined;
+        final long[] until = new long[2];
+        long token;
+        long waiterSeen;
+    }
+
+    /** Another program puts another table there, or a process makes a damaged one anew. Bytes and records stay. */
+    void replaceTable() {
+        Table old = new Table();
+        old.lined = lined;
+        System.arraycopy(until, 0, old.until, 0, 2);
+        old.token = token;
+        old.waiterSeen = waiterSeen;
+        replaced.add(old);
+        generation++;
+        lined = false;
+        until[0] = 0;
+        until[1] = 0;
+        token = 0;
+        waiterSeen = 0;
+        pass(1_000_000);
+    }
 
     private final Inode[] spots;
 

@@ -64,6 +64,12 @@ final class SimulatedProcess {
         return open && !dead && place.ownNow() < hold.deadline();
     }
 
+    /** {@return who it is, and for how long it may still write} */
+    String described() {
+        return place + " on seat " + hold.seat + " for " + (hold.deadline() - place.ownNow()) / 1_000_000 + " ms, lease " + hold.terms().leaseNanos() / 1_000_000
+                + " ms";
+    }
+
     boolean holds() {
         return hold != null;
     }

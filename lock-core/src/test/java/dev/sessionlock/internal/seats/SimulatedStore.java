@@ -6,6 +6,7 @@ import dev.sessionlock.internal.directory.LinksRefusedException;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.seats.Journal.Op;
 import dev.sessionlock.internal.seats.SimulatedDirectory.Inode;
 import dev.sessionlock.internal.system.ProcessIdentity;
@@ -46,7 +47,9 @@ class SimulatedStore implements LockStore {
     private final long clockOffset;
     private final boolean comparable;
     private final Clock clock;
-    private final TableEntry entry;
+    private SimulatedLine line;
+    /** Which table it has open, and on which the line is that it has found last. */
+    private int opened;
 
     /** What the JDK counts as locked, though the kernel may have lost it. */
     final boolean[] jvm = new boolean[2];
@@ -87,10 +90,14 @@ class SimulatedStore implements LockStore {
 
             @Override
             public long wallMicros() {
-                return journal.safely(Op.WALL, () -> directory.wallMicros);
+                return journal.safely(Op.WALL, () -> {
+                    directory.pass(directory.replacesTables ? 1_000 : 0); // to draw a token takes time: two tables must not give out the same one
+                    return directory.wallMicros;
+                });
             }
         };
-        this.entry = new SimulatedLine();
+        this.opened = directory.generation;
+        this.line = new SimulatedLine(opened);
     }
 
     static ProcessIdentity process(long pid, long startTicks, String pidns, String timens) {
@@ -300,25 +307,72 @@ class SimulatedStore implements LockStore {
 
     @Override
     public TableEntry findEntry() throws IOException {
-        return journal.step(Op.FIND_LINE, () -> directory.lined && directory.shared ? entry : null);
+        return journal.step(Op.FIND_LINE, () -> isLined() && directory.shared ? line() : null);
     }
 
     @Override
     public TableEntry claimEntry() throws IOException {
         return journal.step(Op.CLAIM_LINE, () -> {
-            directory.lined = true;
-            return entry;
+            if (isOpenTableThere()) {
+                directory.lined = true;
+            } else {
+                directory.replaced.get(opened).lined = true;
+            }
+            return line();
         });
     }
 
+    private boolean isOpenTableThere() {
+        return opened == directory.generation;
+    }
+
+    private boolean isLined() {
+        return isOpenTableThere() ? directory.lined : directory.replaced.get(opened).lined;
+    }
+
+    private SimulatedLine line() {
+        if (line.table != opened) {
+            line = new SimulatedLine(opened);
+        }
+        return line;
+    }
+
+    @Override
+    public void requireInPlace(RecordFile recordFile, RecordLocation location, TableEntry of) throws IOException {
+        if (directory.replacesTables && !journal.step(Op.IN_PLACE, () -> ((SimulatedLine) of).table == directory.generation)) {
+            throw TableFault.cutShort(Path.of("table"));
+        }
+    }
+
+    @Override
+    public void entryFailed() throws IOException {
+        if (directory.replacesTables) {
+            journal.step(Op.OPEN_TABLE, () -> opened = directory.generation);
+        }
+    }
+
     private final class SimulatedLine implements TableEntry {
+        private final int table;
         /** What was to be written last, and what a broken protocol made of it. */
         private final long[] meant = new long[2];
         private final long[] written = new long[2];
 
+        SimulatedLine(int table) {
+            this.table = table;
+        }
+
+        /** {@return the table that it is on, if that was replaced; else null} */
+        private SimulatedDirectory.Table old() {
+            return table == directory.generation ? null : directory.replaced.get(table);
+        }
+
+        private long word(int seat) {
+            return old() == null ? readUntil(seat) : old().until[seat];
+        }
+
         @Override
         public long expiry(int seat) {
-            return journal.safely(Op.UNTIL, () -> readUntil(seat));
+            return journal.safely(Op.UNTIL, () -> word(seat));
         }
 
         @Override
@@ -327,6 +381,9 @@ class SimulatedStore implements LockStore {
         }
 
         private boolean isStill(int seat, long value) {
+            if (old() != null) {
+                return old().until[seat] == value;
+            }
             // Its own word, which a broken protocol may have written otherwise than it meant; or one that it has read.
             return meant[seat] == value ? isWord(seat, value, written[seat]) : directory.until[seat] == value;
         }
@@ -335,7 +392,9 @@ class SimulatedStore implements LockStore {
         public boolean replaceExpiry(int seat, long published, long value) {
             return journal.safely(Op.REPLACE, () -> {
                 boolean still = isStill(seat, published);
-                if (still) {
+                if (still && old() != null) {
+                    old().until[seat] = value;
+                } else if (still) {
                     writeUntil(seat, value);
                     meant[seat] = value;
                     written[seat] = directory.until[seat];
@@ -346,27 +405,34 @@ class SimulatedStore implements LockStore {
 
         @Override
         public long drawToken(long wallMicros) {
-            return journal.safely(Op.DRAW_TOKEN, () -> draw(wallMicros));
+            return journal.safely(Op.DRAW_TOKEN, () -> {
+                if (old() == null) {
+                    return draw(wallMicros);
+                }
+                old().token = TableEntry.tokenAfter(old().token, wallMicros);
+                return old().token;
+            });
         }
 
         @Override
         public long lastToken() {
-            return journal.safely(Op.LAST_TOKEN, () -> directory.token);
+            return journal.safely(Op.LAST_TOKEN, () -> old() == null ? directory.token : old().token);
         }
 
         @Override
         public void raiseToken(long least) {
-            journal.safely(Op.RAISE_TOKEN, () -> directory.token = Math.max(directory.token, least));
+            journal.safely(Op.RAISE_TOKEN, () -> old() == null ? (directory.token = Math.max(directory.token, least))
+                    : (old().token = Math.max(old().token, least)));
         }
 
         @Override
         public long waiterMark() {
-            return journal.safely(Op.WAITER_SEEN, () -> directory.waiterSeen);
+            return journal.safely(Op.WAITER_SEEN, () -> old() == null ? directory.waiterSeen : old().waiterSeen);
         }
 
         @Override
         public void setWaiterMark(long mark) {
-            journal.safely(Op.RAISE_HAND, () -> directory.waiterSeen = mark);
+            journal.safely(Op.RAISE_HAND, () -> old() == null ? (directory.waiterSeen = mark) : (old().waiterSeen = mark));
         }
 
         @Override
@@ -636,6 +702,7 @@ class SimulatedStore implements LockStore {
     public void lookAfresh() throws IOException {
         journal.step(Op.KERNEL, () -> {
             viewKernel();
+            opened = directory.generation;
             return null;
         });
     }
@@ -664,7 +731,7 @@ class SimulatedStore implements LockStore {
 
     @Override
     public String displaced() {
-        return journal.safely(Op.DISPLACED, () -> displaced);
+        return journal.safely(Op.DISPLACED, () -> displaced == null && line.table != opened ? "the table was replaced" : displaced);
     }
 
     @Override

@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.Random;
+import java.util.SimpleTimeZone;
 import java.util.TimeZone;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -30,6 +31,22 @@ class WallClockTest {
 
         assertThat(WallClock.time(Instant.parse("2026-02-09T06:05:09.999Z"))).isEqualTo("06:05:09");
         assertThat(WallClock.dayAndTime(Instant.parse("2026-02-09T16:15:19Z"))).isEqualTo("2026-02-09 16:15:19");
+    }
+
+    /** As where no descriptor is left for the JDK's file of time zones. */
+    @Test
+    void withoutTimeZonesItIsThatOfUtcAndSaysSo() {
+        TimeZone.setDefault(new SimpleTimeZone(3_600_000, "broken") {
+            private static final long serialVersionUID = 1L;
+
+            @Override
+            public int getOffset(long date) {
+                throw new Error("tzdb.dat (Too many open files)");
+            }
+        });
+
+        assertThat(WallClock.time(Instant.parse("2026-02-09T06:05:09.999Z"))).isEqualTo("06:05:09 UTC");
+        assertThat(WallClock.dayAndTime(Instant.parse("2026-02-09T16:15:19Z"))).isEqualTo("2026-02-09 16:15:19 UTC");
     }
 
     @ParameterizedTest

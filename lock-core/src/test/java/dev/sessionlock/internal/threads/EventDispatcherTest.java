@@ -20,7 +20,7 @@ import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-/** User code runs in order, on the executor; whoever is slow loses events, and no memory is used up for them. */
+/** User code runs in order, on the executor. A slow listener loses events, and no memory is used up for them. */
 class EventDispatcherTest {
     private static final int MANY = 100_000;
     private final List<Integer> told = Collections.synchronizedList(new ArrayList<>());

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The one thread that renews, bounds and cleans up: what if it cannot be had, or stumbles. */
+/** The one thread that renews, bounds and cleans up: what if it cannot be started, or stumbles. */
 class KeeperTest {
     private static final LockOptions BRIEF = LockOptions.defaults().withLease(Duration.ofSeconds(6));
 
@@ -140,14 +140,14 @@ class KeeperTest {
     }
 
     @Nested
-    class ThatRetiresCells {
+    class ThatRetiresLocks {
         private int calls(String method) {
             return failing.calls().getOrDefault(method, new AtomicInteger()).get();
         }
 
-        /** A retired cell that is still known is replaced by the next who asks; the keeper never sees it again. */
+        /** A retired LocalLock that is still known is replaced by the next thread that asks; the keeper never sees it again. */
         @Test
-        void aCellThatIsReplacedLetsItsDirectoryGo() throws Exception {
+        void aRetiredLockThatIsReplacedUnpinsItsDirectory() throws Exception {
             locks = new LocalLocks(failing.engine(), task -> LocalLocks.daemon(task, "sessionlock-keeper"));
             locks.retain();
             acquire("session.jsonl", BRIEF).close();

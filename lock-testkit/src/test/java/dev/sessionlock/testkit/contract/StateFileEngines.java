@@ -2,6 +2,9 @@ package dev.sessionlock.testkit.contract;
 
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.Facts;
+import dev.sessionlock.LockReport.Lease;
+import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
@@ -19,7 +22,7 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.List;
+import java.time.Duration;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -261,10 +264,19 @@ final class StateFileEngines implements LockEngine {
 
         @Override
         public LockReport inspect() throws IOException {
-            return transaction(row -> row.get("held") == 0 ? new LockReport(name(), null, State.FREE, null, List.of(), "")
-                    : new LockReport(name(), null, State.HELD, new LockOwner(row.get("pid"), null, null, null, null, null,
-                    row.get("token"), null),
-                            List.of(), ""));
+            return transaction(this::report);
+        }
+
+        /** Facts alone: the library puts them into words. */
+        private LockReport report(Row row) {
+            if (row.get("held") == 0) {
+                return new LockReport(name(), null, State.FREE, null, new Facts(ProcessState.UNKNOWN, false, null));
+            }
+            boolean alive = ProcessHandle.of(row.get("pid")).filter(ProcessHandle::isAlive).isPresent();
+            Lease lease = new Lease(null, Duration.ofNanos(row.get("until") - now()), row.get("takeover") == 1, null);
+            State state = !alive ? State.STALE : lease.isOver() && lease.takeover() ? State.EXPIRED : State.HELD;
+            return new LockReport(name(), null, state, new LockOwner(row.get("pid"), null, null, null, null, null, row.get("token"), null),
+                    new Facts(alive ? ProcessState.ALIVE : ProcessState.DEAD, false, null).withLease(lease));
         }
 
         @Override

@@ -1,0 +1,412 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockReentryException;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.LockTimeoutException;
+import dev.sessionlock.internal.system.Log;
+import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Terms;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * How the threads of this JVM get one lock: a first try; then a place in the {@link WaitQueue}, whose head alone tries again. A thread that finds somebody in the queue
+ * doesn't try, so nobody is overtaken. {@link Backoff} says when the head tries again, {@link FairnessPolicy} whether this process may.
+ */
+final class Acquirer {
+    private static final Log log = Loggers.LIBRARY;
+
+    private final LocalLock lock;
+    private final EngineLock engine;
+    private final ReentrantLock engineLock;
+    private final MemoryLock stateLock;
+    private final WaitQueue queue;
+    private final FairnessPolicy fairness;
+    private final OwnedHold owned;
+    private final KernelWaiter kernelWaiter;
+
+    Acquirer(LocalLock lock, KernelWaiter kernelWaiter) {
+        this.lock = lock;
+        this.engine = lock.engine();
+        this.engineLock = lock.engineLock();
+        this.stateLock = lock.stateLock();
+        this.queue = lock.queue();
+        this.fairness = lock.fairness();
+        this.owned = lock.owned();
+        this.kernelWaiter = kernelWaiter;
+    }
+
+    private Clock clock() {
+        return lock.clock();
+    }
+
+    /**
+     * Waits for the lock. The caller has {@linkplain LocalLock#addUser counted itself in}.
+     *
+     * @param timeoutNanos for how long; 0 or less for one try
+     * @param since when the waiting began, monotonic nanoseconds
+     * @throws LockTimeoutException if the lock didn't become free in time
+     * @throws InterruptedException if the thread is interrupted while it waits; the caller has looked whether it was before
+     */
+    Handle acquire(AcquireRequest request, long timeoutNanos, long since) throws IOException, InterruptedException {
+        Handle handle = tryOnce(request, since, true);
+        return handle != null ? handle : await(new ThreadWaiter(request, timeoutNanos, since));
+    }
+
+    /**
+     * One try. The caller has {@linkplain LocalLock#addUser counted itself in}. It doesn't overtake anybody who waits, and gives up rather than wait for a thread
+     * that is just taking the lock or giving it back.
+     *
+     * @return null if the lock is taken
+     */
+    @Nullable Handle tryAcquire(AcquireRequest request, long since) throws IOException {
+        return tryOnce(request, since, false);
+    }
+
+    /** @param waitsNext whether the caller waits if this fails, so that trouble that will pass by itself is not its business yet */
+    private @Nullable Handle tryOnce(AcquireRequest request, long since, boolean waitsNext) throws IOException {
+        Grant mine;
+        long token;
+        // One look at the state for both questions. It comes before the engine lock: threads that try again and again for a lock that is held must not keep the
+        // keeper from it.
+        stateLock.lock();
+        try {
+            mine = lock.currentOfThisThread();
+            token = mine == null ? 0 : mine.token();
+            if (mine == null) {
+                if (!lock.isFree() || !queue.isEmpty()) {
+                    return null;
+                }
+            } else if (mine.isValid(clock().nanos())) {
+                return again(mine, request);
+            } else if (!request.options().reentrant()) {
+                return null; // this thread has lost it, and waits like any other until its grace is over
+            }
+        } finally {
+            stateLock.unlock();
+        }
+        LockLostException lost = mine == null ? null : lock.supervisor().expired(mine, token);
+        if (lost != null) {
+            throw lost; // a further handle of a lock that is lost would be lost from the beginning
+        }
+        if (fairness.awayNanos(System.nanoTime()) > 0 || !engineLock.tryLock()) {
+            return null;
+        }
+        try {
+            return tryUnderEngineLock(request, since, waitsNext);
+        } finally {
+            engineLock.unlock();
+        }
+    }
+
+    private @Nullable Handle tryUnderEngineLock(AcquireRequest request, long since, boolean waitsNext) throws IOException {
+        Thread thread = Thread.currentThread();
+        Terms terms = request.terms(thread.getName());
+        Grant idle;
+        stateLock.lock();
+        try {
+            if (!lock.isFree() || !queue.isEmpty()) {
+                return null;
+            }
+            idle = stopLingering();
+        } finally {
+            stateLock.unlock();
+        }
+        Busy busy = take(idle, terms, false);
+        if (busy == null) {
+            Handle handle = lock.grantTaken(request, thread, since);
+            LockEvents.acquired(request.asked(), lock, handle.token(), since);
+            return handle;
+        } else if (!waitsNext && busy.trouble() != null) {
+            throw busy.trouble();
+        }
+        return null;
+    }
+
+    /** Under the state lock: a further handle for a thread that has the lock already, if it may have two. */
+    private Handle again(Grant mine, AcquireRequest request) throws LockReentryException {
+        if (!request.options().reentrant()) {
+            throw new LockReentryException("this thread holds " + request.shown() + " already, since " + mine.acquiredAt()
+                    + (mine.options().purpose() == null ? "" : " (" + mine.options().purpose() + ")")
+                    + ": waiting for itself would never end. Close the outer handle first, or ask with withReentrant(true)");
+        }
+        Handle handle = new Handle(mine, lock.locks().forgotten(), request.acquiredHere());
+        request.publisher().acquiredAgain();
+        return handle;
+    }
+
+    // ---- one try; under the engine lock ----
+
+    /** Under both locks, of a lock that is {@linkplain LocalLock#isFree free}. {@return what lingered, which nobody can reuse from now on; null if nothing did} */
+    private @Nullable Grant stopLingering() {
+        Grant idle = lock.current();
+        if (idle != null) {
+            idle.beginEnding(); // if something is thrown from here on, the keeper gives it back
+        }
+        return idle;
+    }
+
+    /**
+     * One try. What lingered is handed over on the new terms, or given back first. A try that fails may have left something behind, which the keeper then
+     * tidies up.
+     *
+     * <p>If another process has the lock, this sets our waiter mark. It doesn't while the time slice is another process's: our mark would hide that process's own.
+     *
+     * @param idle what lingered until now; null if nothing did
+     * @param waits false for a single try. Its mark keeps nobody away; it frees only what lingers in another process, which a process that tries now and then would
+     *     never find free
+     * @return what is in the way; null if the engine's hold is ours, for a grant
+     */
+    private @Nullable Busy take(@Nullable Grant idle, Terms terms, boolean waits) throws IOException {
+        if (idle != null) {
+            if (lock.isOthersTimeSlice(idle)) {
+                lock.releaser().giveBack(true);
+                return new Busy(Busy.NOTHING, clock().nanos() + FairnessPolicy.AWAY_NANOS, "it is another process's turn");
+            }
+            if (handOverIdle(idle, terms)) {
+                return null;
+            }
+        } else if (owned.isPresent()) {
+            lock.releaser().giveBack(false); // something was thrown to its taker before it had its grant
+        }
+        long now = clock().nanos();
+        Busy busy = owned.take(terms);
+        if (busy == null) {
+            fairness.taken(now);
+            if (engine.wasOthers(owned.hold())) {
+                othersSeen(now);
+            }
+            return null;
+        }
+        fairness.foundTaken();
+        engine.setWaiterMark(waits);
+        othersSeen(now);
+        return busy;
+    }
+
+    /** {@return whether what lingered is ours on the new terms; else it was given back} */
+    private boolean handOverIdle(Grant idle, Terms terms) {
+        try {
+            if (idle.isValid(clock().nanos()) && owned.handOver(terms)) {
+                return true;
+            }
+        } catch (IOException e) {
+            log.warn("could not take {} again within this JVM; it is given back instead", engine, e);
+        }
+        lock.releaser().giveBack(false);
+        return false;
+    }
+
+    private void othersSeen(long now) {
+        stateLock.lock();
+        try {
+            fairness.othersSeen(now);
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
+    // ---- waiting ----
+
+    private Handle await(ThreadWaiter waiter) throws IOException, InterruptedException {
+        stateLock.lock();
+        try {
+            queue.add(waiter);
+        } finally {
+            stateLock.unlock();
+        }
+        waiter.request().publisher().waits();
+        Handle handle = null;
+        try {
+            handle = untilGiven(waiter);
+            return handle;
+        } finally {
+            waiter.leave();
+            waiter.request().publisher().waitsNoMore();
+            leave(waiter, handle);
+        }
+    }
+
+    private Handle untilGiven(ThreadWaiter waiter) throws IOException, InterruptedException {
+        EventPublisher publisher = waiter.request().publisher();
+        Busy busy = null;
+        boolean told = false;
+        for (int tries = 0; ; ) {
+            boolean woken = waiter.clearWoken();
+            long now = clock().nanos();
+            Handle given = given(waiter);
+            if (given != null) {
+                LockEvents.acquired(waiter.request().asked(), lock, given.token(), waiter.since());
+                return given;
+            }
+            lock.locks().ensureOpen(publisher);
+            long pause = Long.MAX_VALUE;
+            if (isHeadOfFree(waiter)) {
+                pause = fairness.awayNanos(System.nanoTime());
+                if (pause <= 0) {
+                    Busy found = tryAsHead(waiter, Backoff.triesItself(woken, tries) ? null : busy);
+                    if (found == null) {
+                        continue; // the lock is ours, or it is not free any more
+                    }
+                    busy = found;
+                    pause = pauseAfter(busy, tries++);
+                }
+            }
+            if (!told) {
+                told = true;
+                publisher.contended(lock);
+            }
+            long left = waiter.left(clock().nanos());
+            if (left <= 0) {
+                LockTimeoutException late = timeout(waiter, busy);
+                publisher.timedOut(lock, waiter.request(), late);
+                throw late;
+            }
+            waiter.settled(now);
+            park(waiter, Math.min(pause, left));
+        }
+    }
+
+    private void park(ThreadWaiter waiter, long nanos) throws InterruptedException {
+        waiter.park(lock, nanos);
+        if (Thread.interrupted()) {
+            if (given(waiter) == null) {
+                throw new InterruptedException();
+            }
+            Thread.currentThread().interrupt(); // the lock came first: neither the lock nor the interrupt is lost
+        }
+    }
+
+    private @Nullable Handle given(Waiter waiter) {
+        stateLock.lock();
+        try {
+            return waiter.given;
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
+    private boolean isHeadOfFree(Waiter waiter) {
+        stateLock.lock();
+        try {
+            return lock.isFree() && queue.head() == waiter;
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
+    /**
+     * One try of the head.
+     *
+     * @param busy what was in the way a moment ago; while a thread waits in the kernel until that is over, and it can't be over by time, only the waiter mark is set
+     *     again. Null to try in any case
+     * @return what was in the way; null if the waiter has its handle, or if it is not the head of a free lock any more
+     */
+    private @Nullable Busy tryAsHead(Waiter waiter, @Nullable Busy busy) throws IOException {
+        engineLock.lock();
+        try {
+            Terms terms = waiter.terms();
+            boolean marksOnly = busy != null && kernelWaiter.waitsFor(busy.waitFor()) && clock().nanos() < busy.retryAt();
+            Grant idle;
+            stateLock.lock();
+            try {
+                if (!lock.isFree() || queue.head() != waiter) {
+                    return null;
+                }
+                idle = marksOnly ? null : stopLingering();
+            } finally {
+                stateLock.unlock();
+            }
+            if (marksOnly) {
+                engine.setWaiterMark(true);
+                return busy;
+            }
+            Busy found = take(idle, terms, true);
+            if (found == null) {
+                waiter.given = lock.grantTaken(waiter.request(), waiter.owner(), waiter.since());
+            }
+            return found;
+        } finally {
+            engineLock.unlock();
+        }
+    }
+
+    /** How long the head sleeps before it tries again, unless it is woken. */
+    private long pauseAfter(Busy busy, int tries) {
+        boolean kernelWakes = Backoff.wantsKernelWaiter(busy, tries) && kernelWaiter.start(busy.waitFor());
+        long random = ThreadLocalRandom.current().nextLong(Backoff.FIRST_PAUSE_NANOS);
+        return Backoff.pause(busy, tries, clock().nanos(), random, kernelWakes);
+    }
+
+    /** Whatever came of it, the waiter is in nobody's way any more. */
+    private void leave(Waiter waiter, @Nullable Handle taken) {
+        boolean empty;
+        Handle late;
+        stateLock.lock();
+        try {
+            queue.remove(waiter);
+            late = taken == null ? waiter.given : null;
+            empty = queue.isEmpty();
+            lock.wakeHeadOfFree();
+        } finally {
+            stateLock.unlock();
+        }
+        if (late != null) {
+            late.close(); // it was given to a waiter that was just giving up
+        }
+        if (empty) {
+            declineAwaited();
+        }
+    }
+
+    /** Gives back a byte that was acquired ahead for a head that has gone. */
+    private void declineAwaited() {
+        owned.markUntidy(); // if this fails, the keeper tries again
+        engineLock.lock();
+        try {
+            if (!lock.isClaimed()) {
+                engine.declineAllAwaited();
+            }
+        } finally {
+            engineLock.unlock();
+        }
+    }
+
+    // ---- timeouts ----
+
+    private LockTimeoutException timeout(Waiter waiter, @Nullable Busy busy) {
+        Grant held = lock.grant();
+        Thread holder = held == null ? null : held.owner();
+        Duration waited = Duration.ofNanos(clock().nanos() - waiter.since());
+        String locked = lock.shown(waiter.request());
+        try {
+            if (busy != null && busy.trouble() != null) {
+                throw busy.trouble();
+            }
+            LockReport report = engine.inspect();
+            return new LockTimeoutException(text(waiter, locked, report, holder, busy), report, waited, null);
+        } catch (IOException | RuntimeException | Error e) {
+            LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,
+                    List.of("who holds it cannot be told: " + e), "");
+            return new LockTimeoutException(text(waiter, locked, unknown, holder, busy), unknown, waited, e);
+        }
+    }
+
+    /** A timeout is reported as one, even where there is no memory, or no descriptor, for all that it could say. */
+    private String text(Waiter waiter, String locked, LockReport report, @Nullable Thread holder, @Nullable Busy busy) {
+        try {
+            return TimeoutMessage.of(waiter.request(), locked, report, holder, busy, clock().instant());
+        } catch (RuntimeException | Error e) {
+            return "session file locked (timeout " + waiter.request().options().timeout().toMillis() + "ms): pid=unknown " + locked
+                    + " (more could not be said: " + e + ")";
+        }
+    }
+}

@@ -1,0 +1,121 @@
+package dev.sessionlock.internal.threads;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+
+/**
+ * Which process goes next. It decides by the times at which this JVM took and gave back one lock, and by sightings of other processes. It reads no clock, calls
+ * nobody, and knows nothing of threads: the caller passes the time, in monotonic nanoseconds.
+ *
+ * <p><b>Time slices.</b> While another process waits, this JVM may go on using the lock for {@link #TIME_SLICE_NANOS} since it last left the lock to others,
+ * whichever of its threads has it: a switch to another process costs far more than many brief users do. After its slice it gives the lock back and stays away for
+ * {@link #AWAY_NANOS} or up to twice that: giving back alone doesn't help, since this JVM would take the lock again before the other process wakes. A user that held
+ * the lock for longer than {@link #BRIEF_NANOS} isn't part of a loop of brief users, so its close ends the slice at once,
+ * unless another thread of this JVM is queued.
+ *
+ * <p><b>Lingering.</b> A lock that other processes use, too, doesn't linger here ({@link ContentionMemory}): they would have to wait for the keeper's next idle
+ * check. Exception: users that ask again at once, time after time, are a loop; their lock lingers until another process wants it.
+ *
+ * <p><b>Threads of this JVM</b> take turns in order of arrival; see {@link WaitQueue}.
+ */
+final class FairnessPolicy {
+    // Plain numbers: a constant that is computed would need an initializer, and a class whose initializer finds no memory is unusable for good.
+    /** How long this JVM may go on while another process waits. */
+    static final long TIME_SLICE_NANOS = 5_000_000;
+    /** How long this JVM stays away at least, so that another process can take the lock. */
+    static final long AWAY_NANOS = 1_000_000;
+    /** A user that holds the lock for longer than this isn't part of a loop of brief users. */
+    static final long BRIEF_NANOS = 100_000;
+    /** Re-acquiring sooner than this does not count as yielding: other processes need longer to wake. */
+    static final long YIELDED_NANOS = 200_000;
+    /** How many more of the last users must have asked again at once than not, for them to count as a loop. */
+    static final int LOOP = 6;
+    private static final long LONG_AGO = Long.MIN_VALUE / 2;
+
+    /** When this JVM gave the lock back, if no other process is known to have had it since. */
+    @GuardedBy("LocalLock.engineLock")
+    private long leftAt = LONG_AGO;
+    /** When this JVM gave the lock back, whoever has had it since. */
+    @GuardedBy("LocalLock.engineLock")
+    private long gaveBackAt = LONG_AGO;
+    /** Since when this JVM has used the lock without leaving it to others. Written under the engine lock. */
+    private volatile long sliceStart;
+    /** How many more users asked again at once than not; 0 to twice {@link #LOOP}. Written under the engine lock. */
+    private volatile int askedAgain;
+    /** Until when this JVM leaves the lock to other processes, by the machine's clock: whatever clock leases run by, this is about the CPU. */
+    private volatile long awayUntil;
+    @GuardedBy("LocalLock.stateLock")
+    private final ContentionMemory contention = new ContentionMemory();
+
+    /** @param machineNow the machine's clock */
+    FairnessPolicy(long machineNow) {
+        awayUntil = machineNow;
+    }
+
+    // ---- what happened; under the engine lock ----
+
+    /** This JVM has taken the lock. */
+    void taken(long now) {
+        if (now - leftAt > YIELDED_NANOS) {
+            sliceStart = now;
+        }
+    }
+
+    /** A try has found that another process has the lock. */
+    void foundTaken() {
+        leftAt = LONG_AGO;
+    }
+
+    /** A user has got the lock, by a take. */
+    void granted(long askedAt) {
+        askedAgain = askedAt - gaveBackAt < YIELDED_NANOS ? Math.min(askedAgain + 1, 2 * LOOP) : Math.max(askedAgain - 1, 0);
+    }
+
+    /** This JVM has given the lock back. */
+    void gaveBack(long now) {
+        leftAt = now;
+        gaveBackAt = now;
+    }
+
+    /**
+     * The next slice is another process's.
+     *
+     * @param machineNow the machine's clock
+     * @param jitter 0 to {@link #AWAY_NANOS}, so that processes don't come back at the same moment
+     */
+    void stayAway(long machineNow, long jitter) {
+        awayUntil = machineNow + AWAY_NANOS + jitter;
+    }
+
+    // ---- what happened; under the state lock ----
+
+    /** Another process wants the lock, or has had it. */
+    void othersSeen(long now) {
+        contention.seen(now);
+    }
+
+    // ---- who goes next ----
+
+    /** {@return for how many nanoseconds this JVM leaves the lock to others; 0 or less if it may try now} */
+    long awayNanos(long machineNow) {
+        return awayUntil - machineNow;
+    }
+
+    /** {@return whether this JVM has had its time slice} */
+    boolean isSliceOver(long now) {
+        return now - sliceStart >= TIME_SLICE_NANOS;
+    }
+
+    /** {@return whether this JVM may use the lock again though another process waits, as a user that acquired it then closes it now} */
+    boolean mayGoOn(long acquiredAt, long now) {
+        return now - acquiredAt < BRIEF_NANOS && !isSliceOver(now);
+    }
+
+    /**
+     * Under the state lock. {@return whether the lock should be found free by other processes, since they use it, too}
+     *
+     * @param acquiredAt when its last user here acquired it
+     */
+    boolean isShared(long acquiredAt) {
+        return contention.counts(acquiredAt) && askedAgain < LOOP;
+    }
+}

@@ -1,0 +1,436 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.internal.system.Log;
+import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * Looks after one lock while this JVM has it: renews its lease, notices when it is lost, takes it from its user then, and finishes what is ending. The keeper and its
+ * workers call this again and again, and {@link #nextLook} tells them when. No method of theirs waits for the engine lock: a look that is missed comes again.
+ *
+ * <p>A loss is told to each user once. What is judged by one user's token concerns that user alone: with {@code linger} the next one may have the grant already.
+ */
+final class LeaseSupervisor {
+    private static final Log log = Loggers.LIBRARY;
+    /** For all locks together: what fails for one mostly fails for thousands. */
+    private static final RareLog trouble = new RareLog(log, "a lock could not be looked after, and is looked at again");
+
+    /** How often the keeper tries to give back what is ending. */
+    private static final long END_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    /** The same, while somebody has the engine lock: perhaps its disk does not answer. */
+    private static final long END_AGAIN_BUSY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
+    /** How long the end of the JVM waits for a thread that is using a lock's engine: its disk may not answer. */
+    private static final long ABANDON_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+
+    private final LocalLock lock;
+    private final EngineLock engine;
+    private final ReentrantLock engineLock;
+    private final MemoryLock stateLock;
+    private final OwnedHold owned;
+
+    LeaseSupervisor(LocalLock lock) {
+        this.lock = lock;
+        this.engine = lock.engine();
+        this.engineLock = lock.engineLock();
+        this.stateLock = lock.stateLock();
+        this.owned = lock.owned();
+    }
+
+    private Clock clock() {
+        return lock.clock();
+    }
+
+    // ---- for the keeper ----
+
+    /** {@return in how many nanoseconds the keeper should look again, for the sake of what is held here} */
+    long nextLook(long now) {
+        Grant held = lock.grantIfAtOnce();
+        if (held == null) {
+            return Long.MAX_VALUE;
+        } else if (held.state() == Grant.State.ENDING) {
+            return endAgain();
+        }
+        long grace = held.lost() == null ? Long.MAX_VALUE : graceLeft(held, now);
+        if (grace <= 0) {
+            return endAgain();
+        }
+        long hold = held.lost() == null ? Math.min(held.holdLeft(now), untilLeakReport(held, now)) : Long.MAX_VALUE;
+        return Math.min(Math.min(held.hold().terms().leaseNanos() / 4, held.renewEvery()), Math.min(hold, grace));
+    }
+
+    private static long graceLeft(Grant lost, long now) {
+        return lost.revokedAt() + lost.options().revokeGrace().toNanos() - now;
+    }
+
+    private long untilLeakReport(Grant held, long now) {
+        stateLock.lock();
+        try {
+            return held.untilLeakReport(now);
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
+    private long endAgain() {
+        return engineLock.isLocked() ? END_AGAIN_BUSY_NANOS : END_AGAIN_NANOS;
+    }
+
+    /** Takes away what is over by the clock. Memory only, and never throws. */
+    void loseIfOver() {
+        Grant held = lock.grantIfAtOnce();
+        if (held == null || held.lost() != null) {
+            return;
+        }
+        try {
+            long token = held.token(); // before it is judged
+            long now = clock().nanos();
+            if (held.isLive() && !held.isValid(now)) {
+                loseToTime(held, token, now);
+            }
+        } catch (RuntimeException | Error e) {
+            trouble.warn(engine + ": could not be taken away", e);
+        }
+    }
+
+    // ---- for a worker of the keeper ----
+
+    /** Looks after what is held here, and finishes what is ending. */
+    void maintain(boolean deeply) {
+        if (lock.grant() == null && !owned.isUntidy() && !lock.isWaitedFor()) {
+            return;
+        }
+        if (engineLock.tryLock()) {
+            maintainAndUnlock(deeply);
+        }
+    }
+
+    /** As {@link #maintain}, but waits for the engine lock. */
+    void maintainNow() {
+        engineLock.lock();
+        maintainAndUnlock(false);
+    }
+
+    /** Under the engine lock, which it unlocks. Never throws: whatever goes wrong, the leases of the other locks must be renewed. */
+    private void maintainAndUnlock(boolean deeply) {
+        try {
+            Grant held = lock.grant();
+            if (held == null) {
+                maintainFree();
+                return;
+            }
+            closeHalfClosed(held);
+            if (held.isLive()) {
+                maintain(held, deeply);
+            } else if (held.state() == Grant.State.ENDING) {
+                lock.releaser().endUnderEngineLock(held);
+            }
+        } catch (IOException | RuntimeException | Error e) {
+            trouble.warn(engine.toString(), e);
+        } finally {
+            engineLock.unlock();
+        }
+    }
+
+    /** Nobody has it. Gives back a hold that has no grant, since something was thrown to its taker, and wakes a head that nobody woke. */
+    private void maintainFree() {
+        if (owned.isPresent()) {
+            lock.releaser().giveBack(false);
+        } else if (owned.isUntidy()) {
+            if (!lock.isClaimed()) {
+                engine.declineAllAwaited();
+            }
+            owned.tidy();
+        }
+        lock.wakeHead();
+    }
+
+    /** Closes a handle whose closing was broken off, on its user's behalf. A grant that has no handle at all is to end. */
+    private void closeHalfClosed(Grant held) {
+        Handle.Ref halfClosed;
+        stateLock.lock();
+        try {
+            halfClosed = held.halfClosed();
+            if (held.hasUser() && !held.isOpen()) {
+                held.beginEnding();
+            }
+        } finally {
+            stateLock.unlock();
+        }
+        if (halfClosed != null) {
+            lock.releaser().close(halfClosed);
+        }
+    }
+
+    /** Renews before it looks: renewing takes no descriptor, and must not fail because looking does. */
+    private void maintain(Grant held, boolean deeply) throws IOException {
+        long token = held.token(); // before it is judged
+        long now = clock().nanos();
+        if (held.lost() == null && !held.isValid(now)) {
+            loseToTime(held, token, now);
+        }
+        if (held.lost() == null || !isOver(held)) {
+            renewIfDue(held, token, now);
+        }
+        if (held.lost() == null) {
+            revokeUnlessIntact(held, deeply);
+            reportLeak(held, now);
+        }
+        if (held.lost() != null && isOver(held)) {
+            lock.releaser().endUnderEngineLock(held);
+        }
+    }
+
+    /** Says, once for each user, that it may have forgotten to close the lock. */
+    private void reportLeak(Grant held, long now) {
+        Throwable acquiredHere;
+        stateLock.lock();
+        try {
+            if (!held.reportLeak(now)) {
+                return;
+            }
+            acquiredHere = held.acquiredHere();
+        } finally {
+            stateLock.unlock();
+        }
+        log.warn("{} is held for longer than leakDetectionThreshold ({} ms), since {} by thread \"{}\"{}: was it forgotten to be closed?", engine,
+                held.options().leakDetectionThreshold().toMillis(), held.acquiredAt(), held.hold().thread(), LossMessages.purpose(held), acquiredHere);
+    }
+
+    /** Renews if that is due, and does nothing else: looking after many locks may take longer than a lease. Never throws. */
+    void renewInTime() {
+        Grant held = lock.grant();
+        if (held != null && held.isLive() && isRenewalDue(held, clock().nanos()) && engineLock.tryLock()) {
+            try {
+                if (held.isLive() && held.lost() == null) {
+                    renewIfDue(held, held.token(), clock().nanos());
+                }
+            } catch (RuntimeException | Error e) {
+                trouble.warn(engine.toString(), e);
+            } finally {
+                engineLock.unlock();
+            }
+        }
+    }
+
+    private static boolean isRenewalDue(Grant held, long now) {
+        return now - held.hold().renewedAt() >= held.renewEvery() || !held.hold().isRecorded();
+    }
+
+    /** Renews also what was revoked: until its grace is over, others must not come in by the other seat. */
+    private void renewIfDue(Grant held, long token, long now) {
+        if (!isRenewalDue(held, now)) {
+            return;
+        }
+        boolean renewed;
+        try {
+            renewed = engine.renew(held.hold(), held.holdUntilMillis(now));
+        } catch (IOException | RuntimeException | Error e) {
+            held.renewalTrouble(e);
+            trouble.warn(engine + ": its lease could not be renewed", e);
+            return;
+        }
+        held.renewalTrouble(null);
+        if (!renewed) {
+            loseToRenewal(held, token, clock().nanos());
+            lock.releaser().endUnderEngineLock(held);
+        }
+    }
+
+    /** {@return whether a lost grant has no grace left} */
+    private boolean isOver(Grant lost) {
+        Reason reason = lost.lost().reason();
+        boolean noGrace = reason == Reason.LEASE_EXPIRED || reason == Reason.KERNEL_LOCK_LOST;
+        return noGrace || lost.state() == Grant.State.LINGERING || graceLeft(lost, clock().nanos()) <= 0;
+    }
+
+    private void revokeUnlessIntact(Grant held, boolean deeply) throws IOException {
+        long token = held.token(); // before it is judged
+        EngineLock.HoldStatus status = engine.check(held.hold(), deeply);
+        long now = clock().nanos();
+        if (status != EngineLock.HoldStatus.INTACT && !held.isValid(now)) {
+            loseToTime(held, token, now); // frozen since the last look: it was a successor that put its record in place of ours
+            return;
+        }
+        if (status == EngineLock.HoldStatus.REMOVED) {
+            lose(held, Reason.REMOVED_BY_HAND);
+        } else if (status == EngineLock.HoldStatus.REQUESTED) {
+            lose(held, token, Reason.RELEASE_REQUESTED);
+        } else if (status == EngineLock.HoldStatus.LOST) {
+            lose(held, Reason.KERNEL_LOCK_LOST);
+        }
+    }
+
+    // ---- for a user ----
+
+    /** Looks at the disk and the kernel, for a user who wants to know for certain. */
+    void verify(Grant held) throws IOException {
+        engineLock.lock();
+        try {
+            if (held.isLive() && held.lost() == null) {
+                // The keeper only tries the engine lock. Beside a thread that verifies in a loop it would never get it in time.
+                renewIfDue(held, held.token(), clock().nanos());
+            }
+            if (held.isLive() && held.lost() == null) {
+                engine.lookAfresh();
+                revokeUnlessIntact(held, true);
+            }
+        } finally {
+            engineLock.unlock();
+        }
+    }
+
+    /**
+     * A user found that its grant is not valid.
+     *
+     * @param token that user's
+     * @return why, with the stack of the calling thread; null if it was closed meanwhile, and is another user's
+     */
+    @Nullable LockLostException expired(Grant held, long token) {
+        if (held.lost() == null) {
+            loseToTime(held, token, clock().nanos());
+        }
+        LockLostException lost = held.lost();
+        return lost == null ? null : causedBy(new LockLostException(lost.reason(), lost.since(), lost.getMessage()), lost.getCause());
+    }
+
+    /** Takes it away from whoever has it here, as if that had come about by itself. {@return whether anybody had it} */
+    boolean loseNow(Reason reason) {
+        engineLock.lock();
+        try {
+            Grant held = lock.grant();
+            lock.releaser().endLingering();
+            boolean had = held != null && held.isLive() && held.lost() == null;
+            if (had) {
+                lose(held, reason);
+                if (isOver(held)) {
+                    lock.releaser().endUnderEngineLock(held);
+                }
+            }
+            return had;
+        } finally {
+            engineLock.unlock();
+        }
+    }
+
+    // ---- losing ----
+
+    /** Takes a grant away, whoever has it. */
+    void lose(Grant held, Reason reason) {
+        lose(held, held.token(), reason);
+    }
+
+    private void lose(Grant held, long token, Reason reason) {
+        lose(held, token, reason, LossMessages.of(held, reason));
+    }
+
+    /** @param token that of the user who was judged; another may have it by now */
+    private void lose(Grant held, long token, Reason reason, String how) {
+        LockLostException why;
+        List<Handle.Ref> told;
+        stateLock.lock(); // so that a handle that is being closed is counted either as released or as lost
+        try {
+            if (held.token() != token && isForOneUser(reason)) {
+                return; // that user has closed it meanwhile, and it is the next one's
+            }
+            why = causedBy(new LockLostException(reason, clock().instant(), LossMessages.message(held, how)), held.acquiredHere());
+            if (!held.lose(why) || held.lingers()) {
+                return; // it was lost before, or nobody has it, and nobody is told
+            }
+            told = held.handles();
+        } finally {
+            stateLock.unlock();
+        }
+        held.publisher().lost(held, why, told.size());
+        for (Handle.Ref ref : told) {
+            Handle handle = ref.get();
+            if (handle != null) {
+                handle.lost(why);
+            }
+        }
+        lock.locks().wakeKeeper();
+    }
+
+    /** {@return whether what is judged is what one user did, and not what became of the lock itself} */
+    private static boolean isForOneUser(Reason reason) {
+        return reason == Reason.MAX_HOLD || reason == Reason.RELEASE_REQUESTED;
+    }
+
+    private void loseToTime(Grant held, long token, long now) {
+        lose(held, token, held.expiry(now));
+    }
+
+    /** A renewal came too late, or found that somebody else has had our bytes. */
+    private void loseToRenewal(Grant held, long token, long now) {
+        if (held.isValid(now)) {
+            lose(held, token, Reason.KERNEL_LOCK_LOST, "the kernel had lost its lock, and another process has had it since");
+        } else {
+            loseToTime(held, token, now);
+        }
+    }
+
+    private static LockLostException causedBy(LockLostException lost, @Nullable Throwable cause) {
+        if (cause != null) {
+            lost.initCause(cause);
+        }
+        return lost;
+    }
+
+    // ---- the end of the JVM ----
+
+    /** The JVM ends: whoever holds the lock has lost it. Memory only, and never throws; see {@link #tidyAsTheJvmEnds}. */
+    void abandon() {
+        try {
+            Grant held = lock.grant();
+            if (held != null && isAbandoned(held)) {
+                lose(held, Reason.SHUTDOWN);
+            }
+        } catch (RuntimeException | Error e) {
+            trouble.warn(engine + ": could not be given up in good order as the JVM ends", e);
+        }
+    }
+
+    private boolean isAbandoned(Grant held) {
+        stateLock.lock();
+        try {
+            return held.abandon();
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
+    /**
+     * The JVM ends: what lingers is given back. The record of what was {@linkplain #abandon abandoned} goes, while its kernel lock stays until the process is
+     * gone. Never throws, and never waits for a thread that is stuck in the engine.
+     */
+    void tidyAsTheJvmEnds() {
+        boolean mine = false;
+        try {
+            Grant held = lock.grant();
+            if (held == null || held.state() != Grant.State.LINGERING && held.state() != Grant.State.ABANDONED) {
+                return;
+            }
+            mine = engineLock.tryLock() || engineLock.tryLock(ABANDON_PATIENCE_NANOS, TimeUnit.NANOSECONDS);
+            if (mine) {
+                lock.releaser().endLingering();
+                if (held.state() == Grant.State.ABANDONED) {
+                    engine.abandon(held.hold());
+                }
+            }
+        } catch (InterruptedException | RuntimeException | Error e) {
+            trouble.warn(engine + ": could not be tidied up as the JVM ends", e);
+        } finally {
+            if (mine) {
+                engineLock.unlock();
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+package dev.sessionlock.internal.threads;
+
+import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.internal.system.Log;
+import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.spi.EngineLock;
+import java.io.IOException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * What happens when a handle is closed. Only the last handle of a grant ends it: then the lock lingers, or the next waiter of this JVM gets it, or the engine gets it
+ * back. Ending can be called again after whatever was thrown, and goes on where it was; the keeper does so.
+ */
+final class Releaser {
+    private static final Log log = Loggers.LIBRARY;
+    /** For all locks together: what fails for one mostly fails for thousands. */
+    private static final RareLog trouble = new RareLog(log, "a lock could not be given back, and is tried again");
+
+    private final LocalLock lock;
+    private final EngineLock engine;
+    private final ReentrantLock engineLock;
+    private final MemoryLock stateLock;
+    private final WaitQueue queue;
+    private final FairnessPolicy fairness;
+    private final OwnedHold owned;
+
+    Releaser(LocalLock lock) {
+        this.lock = lock;
+        this.engine = lock.engine();
+        this.engineLock = lock.engineLock();
+        this.stateLock = lock.stateLock();
+        this.queue = lock.queue();
+        this.fairness = lock.fairness();
+        this.owned = lock.owned();
+    }
+
+    // ---- closing a handle ----
+
+    /** How a handle left its grant. */
+    enum CloseResult {
+        OTHERS_REMAIN, LAST, LINGERS,
+        /** It lingers, and the keeper does not know that it has to check it. */
+        LINGERS_UNCHECKED,
+        LOST, LOST_LAST,
+        /** The keeper had closed it on its user's behalf. */
+        CLOSED_BEFORE
+    }
+
+    /** A handle was closed by its user. */
+    void close(Handle.Ref ref) {
+        Grant held = ref.grant();
+        CloseResult result = remove(ref);
+        // No switch in here: the class that the compiler makes of one over an enum would be unusable for good, were there no memory at its first use.
+        if (result == CloseResult.OTHERS_REMAIN) {
+            held.publisher().releasedOne();
+        } else if (result == CloseResult.LAST) {
+            tellReleased(held);
+        }
+        if (result == CloseResult.LAST || result == CloseResult.LOST_LAST) {
+            endForUser(held);
+        } else if (result == CloseResult.LINGERS_UNCHECKED) {
+            lock.locks().startIdleChecks(lock);
+        }
+    }
+
+    /** A handle became unreachable without having been closed. The keeper calls this: memory only. */
+    void forgotten(Handle.Ref ref) {
+        if (!ref.close()) {
+            return;
+        }
+        Grant held = ref.grant();
+        boolean last = isLast(ref);
+        String advice = ref.acquiredHere() == null ? "use try-with-resources; LockOptions.withLeakDetectionThreshold tells where it was acquired"
+                : "use try-with-resources";
+        Loggers.EVENTS.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by thread \"{}\"{}; {}",
+                engine, held.acquiredAt(), held.hold().thread(), LossMessages.purpose(held), advice,
+                last ? null : ref.acquiredHere()); // where the last one was acquired is told with the loss
+        if (last) {
+            lock.supervisor().lose(held, Reason.LEAKED);
+        }
+        CloseResult result = remove(ref);
+        if (result == CloseResult.OTHERS_REMAIN) {
+            held.publisher().releasedOne();
+        } else if (result == CloseResult.LAST) {
+            tellReleased(held); // the others were closed this moment
+        } else if (result == CloseResult.LINGERS_UNCHECKED) {
+            lock.locks().startIdleChecks(lock);
+        }
+        lock.locks().wakeKeeper(); // a grant without a handle is ending, and given back at the next look
+    }
+
+    private CloseResult remove(Handle.Ref ref) {
+        Grant held = ref.grant();
+        stateLock.lock();
+        try {
+            if (!held.has(ref)) {
+                return CloseResult.CLOSED_BEFORE;
+            }
+            boolean last = held.remove(ref);
+            if (held.lost() != null) {
+                return last && held.beginEnding() ? CloseResult.LOST_LAST : CloseResult.LOST;
+            } else if (!last) {
+                return CloseResult.OTHERS_REMAIN;
+            } else if (!mayLinger(held)) {
+                held.beginEnding(); // at once: if giving it back fails, the keeper sees it
+                return CloseResult.LAST;
+            }
+            tellReleased(held); // under the state lock: the next user may come at once, and must be told of after this one
+            return held.linger() ? CloseResult.LINGERS_UNCHECKED : CloseResult.LINGERS;
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
+    private boolean isLast(Handle.Ref ref) {
+        stateLock.lock();
+        try {
+            return ref.grant().isLast(ref);
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
+    /** A handle is no longer bound to its thread. If it was closed meanwhile, the grant may be another user's, and nothing happens. */
+    void detach(Handle.Ref ref) {
+        stateLock.lock();
+        try {
+            if (ref.grant().has(ref)) {
+                ref.grant().detach();
+            }
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
+    private void tellReleased(Grant held) {
+        held.publisher().released(lock, held.token(), held.acquiredNanos());
+        LockEvents.released(held.recording(), lock, held.token(), held.acquiredNanos());
+    }
+
+    /**
+     * Under the state lock. {@return whether a lock that its last user here has closed stays for the next one} Never throws: nobody has a handle of it any more.
+     */
+    private boolean mayLinger(Grant held) {
+        try {
+            return held.mayLinger() && queue.isEmpty() && !held.publisher().isClosed() && !lock.locks().isEnding() && !lock.isWanted(held)
+                    && !fairness.isShared(held.acquiredNanos());
+        } catch (RuntimeException | Error e) {
+            trouble.warn(engine + ": it does not linger", e);
+            return false;
+        }
+    }
+
+    // ---- ending a grant ----
+
+    /** What goes wrong here is not the business of the user, who has closed the lock: the keeper tries again. */
+    private void endForUser(Grant held) {
+        try {
+            end(held);
+        } catch (RuntimeException e) {
+            trouble.warn(engine.toString(), e);
+            lock.locks().wakeKeeper();
+        }
+    }
+
+    /** Nobody has a handle of this grant any more. */
+    private void end(Grant held) {
+        engineLock.lock();
+        try {
+            endUnderEngineLock(held);
+        } finally {
+            engineLock.unlock();
+        }
+    }
+
+    /** Under the engine lock: hands the lock over, or gives it back. Whatever is thrown, this can be called again, and goes on where it was. */
+    void endUnderEngineLock(Grant held) {
+        if (!beginEnding(held)) {
+            return;
+        }
+        boolean othersTimeSlice = lock.isOthersTimeSlice(held);
+        long now = lock.clock().nanos();
+        boolean handsOver = owned.isPresent() && held.lost() == null && held.isValid(now) && !(othersTimeSlice && fairness.isSliceOver(now));
+        if (!handsOver || !handOver()) {
+            giveBack(othersTimeSlice);
+        }
+    }
+
+    private boolean beginEnding(Grant held) {
+        stateLock.lock();
+        try {
+            return held == lock.current() && held.beginEnding();
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
+    /** Under the engine lock. {@return whether another waiter of this JVM has it now; else it must be given back} */
+    private boolean handOver() {
+        while (true) {
+            Waiter next = head();
+            if (next == null || next.request().publisher().isClosed()) {
+                return false;
+            }
+            try {
+                if (!owned.handOver(next.terms())) {
+                    return false;
+                }
+            } catch (IOException e) {
+                log.warn("could not hand {} on within this JVM; it is given back instead", engine, e);
+                return false;
+            }
+            if (lock.grantHandedOver(next)) {
+                return true;
+            }
+        }
+    }
+
+    private @Nullable Waiter head() {
+        stateLock.lock();
+        try {
+            return queue.head();
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
+    /** Under the engine lock: gives back what lingers here, if anything does. */
+    void endLingering() {
+        Grant idle;
+        stateLock.lock();
+        try {
+            Grant now = lock.current();
+            idle = now != null && now.lingers() && now.beginEnding() ? now : null;
+        } finally {
+            stateLock.unlock();
+        }
+        if (idle != null) {
+            giveBack(lock.isOthersTimeSlice(idle));
+        }
+    }
+
+    /**
+     * Under the engine lock: the engine gets back what it has given. If it throws, nothing has changed here, and this can be called again.
+     *
+     * @param staysAway whether the next time slice is another process's
+     */
+    void giveBack(boolean staysAway) {
+        owned.giveBack(lock.locks().isKeeper());
+        fairness.gaveBack(lock.clock().nanos());
+        if (staysAway) {
+            fairness.stayAway(System.nanoTime(), ThreadLocalRandom.current().nextLong(FairnessPolicy.AWAY_NANOS));
+        }
+        lock.free();
+        owned.tidy();
+    }
+}

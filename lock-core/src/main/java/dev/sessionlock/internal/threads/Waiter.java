@@ -1,0 +1,101 @@
+package dev.sessionlock.internal.threads;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.sessionlock.spi.Terms;
+import org.jetbrains.annotations.Nullable;
+
+/**
+ * One place in the {@link WaitQueue}: a request, since when it waits and for how long, and what has come of it. A subclass says who is woken: a thread that
+ * sleeps, or something that needs no thread.
+ */
+abstract class Waiter {
+    private final AcquireRequest request;
+    private final long timeoutNanos;
+    private final long since;
+    /**
+     * Its handle; null as long as it has none. The waiter's own thread may set it under the engine lock. A field that is set by the assignment that makes the
+     * grant: a setter would be one more call that can throw, and then nobody would have the handle.
+     */
+    @GuardedBy("LocalLock.stateLock")
+    @Nullable Handle given;
+    private volatile boolean woken;
+    private volatile boolean gone;
+    private volatile long settledAt = Long.MIN_VALUE;
+
+    /**
+     * @param timeoutNanos for how long it waits; 0 or less for one try
+     * @param since when the waiting began, monotonic nanoseconds
+     */
+    Waiter(AcquireRequest request, long timeoutNanos, long since) {
+        this.request = request;
+        this.timeoutNanos = timeoutNanos;
+        this.since = since;
+    }
+
+    /** {@return the thread that the lock will belong to; null if to none} */
+    abstract @Nullable Thread owner();
+
+    /** {@return the name under which the record shows the new holder} */
+    abstract String ownerName();
+
+    /** Makes it look at the lock again, having been {@linkplain #wake woken}. Memory only; the state lock may be held. */
+    abstract void unpark();
+
+    final AcquireRequest request() {
+        return request;
+    }
+
+    final Terms terms() {
+        return request.terms(ownerName());
+    }
+
+    /** {@return when the waiting began, monotonic nanoseconds} */
+    final long since() {
+        return since;
+    }
+
+    /** {@return for how many nanoseconds it goes on waiting; 0 or less if its timeout is over} */
+    final long left(long now) {
+        return timeoutNanos - (now - since);
+    }
+
+    // ---- waking ----
+
+    /** Has it look again, be it asleep or about to sleep. */
+    final void wake() {
+        woken = true;
+        unpark();
+    }
+
+    final boolean isWoken() {
+        return woken;
+    }
+
+    /** Before it looks. {@return whether somebody has woken it since the last look} */
+    final boolean clearWoken() {
+        boolean was = woken;
+        woken = false;
+        return was;
+    }
+
+    /** It has seen what there was to see at that time, and sleeps. */
+    final void settled(long now) {
+        settledAt = now;
+    }
+
+    /** {@return whether it has not looked since that time} */
+    final boolean isRestless(long now) {
+        return settledAt < now;
+    }
+
+    // ---- what comes of it ----
+
+    /** It waits no more, whatever ended its waiting. The queue drops it when it next finds it. */
+    final void leave() {
+        gone = true;
+    }
+
+    final boolean isGone() {
+        return gone;
+    }
+}
