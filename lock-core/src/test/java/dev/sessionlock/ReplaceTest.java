@@ -177,7 +177,7 @@ class ReplaceTest {
         try (SessionLock lock = locks.acquire(session, compaction)) {
             assertThat(Files.readString(lock.lockFile())).contains("\"takeover\":false");
             assertThat(locks.inspect(session).owner().leaseUntil()).isNull();
-            assertThat(locks.inspect(session).evidence()).anyMatch(fact -> fact.contains("not to be passed over"));
+            assertThat(locks.inspect(session).evidence()).anyMatch(fact -> fact.contains("excludes takeover"));
             lock.replace(fresh);
         }
         assertThat(session).hasContent("new");

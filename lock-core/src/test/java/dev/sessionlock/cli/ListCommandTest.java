@@ -45,7 +45,7 @@ class ListCommandTest {
 
     /** Names, purposes and threads are of others, and may hold every word that our evidence and advice are made of. */
     @ParameterizedTest
-    @ValueSource(strings = {"is stopped", "nothing", "nothing: others pass it over", "clear --yes", "x   # asks it to let go", "pid 7 does not exist: dead",
+    @ValueSource(strings = {"is stopped", "nothing", "nothing: others take over", "clear --yes", "x   # asks it to let go", "pid 7 does not exist: dead",
         "lease ran out", "another process waits for it", "kill -CONT 1"})
     void wordsOfOthersChangeNoExitCodeAndNoAdvice(String words) throws Exception {
         Path session = directory.resolve(words);

@@ -243,6 +243,19 @@ class WatchCommandTest {
         }
     }
 
+    /** It sets a waiter mark, too, which says that it has only tried. */
+    @Test
+    void processThatTriesOnceIsNotOneThatWaits() throws Exception {
+        Path session = directory.resolve("session.jsonl");
+        try (ToolProcess holder = holder("session.jsonl").awaitOut("holds"); SessionLocks locks = SessionLocks.create()) {
+            for (int i = 0; i < 20; i++) {
+                assertThat(locks.tryAcquire(session)).isEmpty();
+                assertThat(waiters("session.jsonl")).as("after try %d", i).isEmpty();
+            }
+            assertThat(holder.isAlive()).isTrue();
+        }
+    }
+
     private static boolean thisProcessWaitsInTheKernel() throws IOException {
         return Files.readString(Path.of("/proc/locks")).contains("-> POSIX  ADVISORY  WRITE " + ProcessHandle.current().pid() + " ");
     }

@@ -92,7 +92,7 @@ final class KernelByte {
         if (got != null && !directory.guards().isCurrent(h, got)) {
             release(got);
             awaited = null;
-            throw new NoSuchFileException(GuardFiles.file(directory.inner(), GuardFiles.guardOf(h)).toString(), null, "it was replaced meanwhile");
+            throw new NoSuchFileException(GuardLayout.file(directory.inner(), GuardLayout.guardOf(h)).toString(), null, "it was replaced meanwhile");
         }
     }
 

@@ -22,7 +22,12 @@ public interface LockStore {
         /** {@code x.lock}, beside the target: created by the holder of either seat, deleted only by the holder of byte 0. */
         LOCK,
         /** {@code takeover-x}: the record of a successor on seat 1, touched only by the holder of byte 1. */
-        TAKEOVER
+        TAKEOVER;
+
+        /** {@return where the record of a seat lies} */
+        public static RecordLocation ofSeat(int seat) {
+            return seat == 0 ? LOCK : TAKEOVER;
+        }
     }
 
     /** A record of ours, written but perhaps not yet linked anywhere. Opaque above this floor. */

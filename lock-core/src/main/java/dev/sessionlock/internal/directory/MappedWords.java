@@ -111,7 +111,7 @@ final class MappedWords implements TableWords {
      * entry lies follows from the number of entries, which must be the same for all.
      */
     static TableWords open(Path path, int size, boolean readOnly) throws IOException {
-        return open(path, size, readOnly, (file, look) -> look ? FileMode.openToLook(file) : new RandomAccessFile(file.toFile(), "rw"));
+        return open(path, size, readOnly, (file, look) -> look ? FileReading.openToLook(file) : new RandomAccessFile(file.toFile(), "rw"));
     }
 
     static TableWords open(Path path, int size, boolean readOnly, TableFile.Access access) throws IOException {

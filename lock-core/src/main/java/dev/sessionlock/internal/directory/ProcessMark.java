@@ -70,7 +70,7 @@ final class ProcessMark implements LongSupplier {
         taking.locked(() -> {
             FileLock lost = held;
             boolean closed = lost != null && !lost.acquiredBy().isOpen();
-            if (lost != null && (closed || Boolean.FALSE.equals(kernelHas.apply(GuardFiles.positionOfMark(mark), heldSince)))) {
+            if (lost != null && (closed || Boolean.FALSE.equals(kernelHas.apply(GuardLayout.positionOfMark(mark), heldSince)))) {
                 held = null;
                 if (!closed) {
                     lost.release();

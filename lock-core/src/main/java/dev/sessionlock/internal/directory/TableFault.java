@@ -36,7 +36,7 @@ public final class TableFault extends UncheckedIOException {
      * directory by now.
      */
     static TableFault replaced() {
-        return new TableFault(new NoSuchFileException(SharedTable.FILE, null, "the shared table of the locks of this directory was replaced while the lock was "
+        return new TableFault(new NoSuchFileException(TableLayout.FILE, null, "the shared table of the locks of this directory was replaced while the lock was "
                 + "taken; try again"));
     }
 

@@ -43,7 +43,7 @@ public final class TargetFile {
         try (DescriptorPath directory = DescriptorPath.of(parent().toRealPath())) {
             Path reached = directory.path().resolve(file.getFileName());
             if (Files.exists(reached, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(reached, LinkOption.NOFOLLOW_LINKS)) {
-                throw FileMode.notOrdinary(file, null);
+                throw OwnerTrust.notOrdinary(file, null);
             }
             FileChannel open = FileChannel.open(reached, noLink, made);
             boolean trusted = false;
@@ -94,7 +94,7 @@ public final class TargetFile {
     /** Looked at once: for others to be able to change names later, the directory's owner or root would have to change its mode. */
     private boolean isAmongOthers() throws IOException {
         if (!looked) {
-            amongOthers = CurrentUser.isKnown() && FileMode.othersChangeNames(parent().toRealPath());
+            amongOthers = CurrentUser.isKnown() && OwnerTrust.othersChangeNames(parent().toRealPath());
             looked = true;
         }
         return amongOthers;

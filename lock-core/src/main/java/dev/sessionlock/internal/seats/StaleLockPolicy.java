@@ -92,7 +92,7 @@ final class StaleLockPolicy {
         long left = leaseLeft(found, record);
         boolean provablyAlive = liveness.verdict() == Liveness.Verdict.ALIVE;
         if (provablyAlive && !record.takeover()) {
-            return new WaitFor(disagree(liveness) + ", and it asked not to be passed over", lookAgain(found));
+            return new WaitFor(disagree(liveness) + ", and it excludes takeover", lookAgain(found));
         }
         return left <= 0
                 ? new Replace("its lease had run out; " + liveness.evidence(), record.token())

@@ -72,7 +72,7 @@ public final class ReportSentences {
             case HELD -> owner == null || owner.token() == null ? new Remedy(RemedyKind.WAIT, "wait: its holder will release it or be gone")
                     : new Remedy(RemedyKind.WAIT, "wait, or ask it to let go: clear(target, ClearOptions.forReal().withToken(" + owner.token() + "L))");
             case EXPIRED -> facts.needsPerson() ? new Remedy(RemedyKind.LOOK, "look what keeps its process: nobody else gets in")
-                    : new Remedy(RemedyKind.NOTHING, "nothing: others pass it over");
+                    : new Remedy(RemedyKind.NOTHING, "nothing: others take over");
             case STALE -> replaced(facts, "look why it stays: its process is gone");
             case FOREIGN -> facts.process() == ProcessState.DEAD ? replaced(facts, "look why it stays: its process is gone")
                     : new Remedy(RemedyKind.LOOK, "ask the program that made it" + (owner == null ? "" : " (pid " + owner.pid() + ")"));
@@ -143,7 +143,7 @@ public final class ReportSentences {
      * @param ending as {@link #ending}
      */
     public static @NotNull Sentence lease(@NotNull Lease lease, @Nullable String condition, @NotNull String ending) {
-        String kept = "it asked not to be passed over while its process lives";
+        String kept = "it excludes takeover while its process lives";
         String text;
         if (lease.left() == null) {
             text = "without end" + (lease.takeover() ? "" : ": " + kept) + ending;

@@ -297,10 +297,10 @@ class HostileDirectoryTest {
         @Test
         @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
         void keepsRootsLookAtALockNotWaiting() throws Exception {
-            try (FileChannel open = FileMode.openToRead(fifo)) {
+            try (FileChannel open = FileReading.openToRead(fifo)) {
                 assertThat(open.isOpen()).isTrue();
             }
-            assertThatIOException().isThrownBy(() -> FileMode.openToLook(fifo).close());
+            assertThatIOException().isThrownBy(() -> FileReading.openToLook(fifo).close());
         }
 
         @Test
@@ -312,8 +312,8 @@ class HostileDirectoryTest {
         @Test
         void noLinkIsFollowed() throws Exception {
             Path link = Files.createSymbolicLink(home.resolve("link"), victim);
-            assertThatIOException().isThrownBy(() -> FileMode.openToRead(link));
-            assertThatIOException().isThrownBy(() -> FileMode.openToLook(link));
+            assertThatIOException().isThrownBy(() -> FileReading.openToRead(link));
+            assertThatIOException().isThrownBy(() -> FileReading.openToLook(link));
         }
     }
 
@@ -463,22 +463,22 @@ class HostileDirectoryTest {
             Files.move(Files.writeString(home.resolve("new"), "alive"), record, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
             Object alive = FileKey.of(record);
 
-            FileLockStore.deleteOnly(record, dead, inner);
+            FileRemoval.deleteOnly(record, dead, inner);
             assertThat(record).hasContent("alive");
             assertThat(FileKey.of(record)).isEqualTo(alive);
             assertThat(inner).isEmptyDirectory();
 
-            FileLockStore.deleteOnly(record, alive, inner);
+            FileRemoval.deleteOnly(record, alive, inner);
             assertThat(record).doesNotExist();
             assertThat(inner).isEmptyDirectory();
-            FileLockStore.deleteOnly(record, alive, inner);
+            FileRemoval.deleteOnly(record, alive, inner);
         }
 
         @Test
         void isPutBackThoughItIsADirectory() throws Exception {
             Files.createDirectory(inner);
             Path record = Files.createDirectory(home.resolve("session.jsonl.lock"));
-            FileLockStore.deleteOnly(record, "another", inner);
+            FileRemoval.deleteOnly(record, "another", inner);
             assertThat(record).isEmptyDirectory();
             assertThat(inner).isEmptyDirectory();
         }

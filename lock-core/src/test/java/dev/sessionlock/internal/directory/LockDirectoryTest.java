@@ -115,7 +115,7 @@ class LockDirectoryTest {
         assertThat(state.changed()).isEqualTo(changed);
         assertThat(state.modified()).isEqualTo(longAgo);
         assertThat(state.isSettled()).as("changed a moment ago, whatever the other one says").isFalse();
-        assertThat(directory.namesChanged()).as("changed a moment ago, whatever the other one says").isNull();
+        assertThat(directory.changes().namesChanged()).as("changed a moment ago, whatever the other one says").isNull();
     }
 
     @Test
@@ -217,7 +217,7 @@ class LockDirectoryTest {
             assertThat(there.guards()).as("the same files may not be opened twice").isSameAs(directory.guards());
             assertThat(there.guards().trySeat(1, 0)).isNull();
             assertThat(there.verify()).isTrue();
-            assertThat(there.kernelHas(1, GuardFiles.positionOf(1, 0), 0)).isTrue();
+            assertThat(there.heldBytes().has(1, GuardLayout.positionOf(1, 0), 0)).isTrue();
         } finally {
             held.release();
             OPEN.unpin(there);
@@ -238,7 +238,7 @@ class LockDirectoryTest {
             for (int look = 0; look < 50; look++) {
                 directory.verify();
                 for (long h = 1; h <= 400; h++) {
-                    assertThat(directory.kernelHas(0, GuardFiles.positionOf(64 * 1_000 * h, 0), 0)).isTrue();
+                    assertThat(directory.heldBytes().has(0, GuardLayout.positionOf(64 * 1_000 * h, 0), 0)).isTrue();
                 }
             }
         } finally {
@@ -266,18 +266,18 @@ class LockDirectoryTest {
         FileLock one = directory.guards().trySeat(h, 0);
         FileLock two = directory.guards().trySeat(h, 1);
         FileLock three = directory.guards().trySeat(h + 64, 0);
-        assertThat(directory.kernelHas(5, GuardFiles.positionOf(h, 0), Clock.SYSTEM.nanos())).as("not asked yet").isNull();
+        assertThat(directory.heldBytes().has(5, GuardLayout.positionOf(h, 0), Clock.SYSTEM.nanos())).as("not asked yet").isNull();
         assertThat(directory.verify()).isTrue();
-        for (long position : new long[] {GuardFiles.positionOf(h, 0), GuardFiles.positionOf(h, 1), GuardFiles.positionOf(h + 64, 0)}) {
-            assertThat(directory.kernelHas(5, position, 0)).isTrue();
-            assertThat(directory.kernelHas(5, position, Clock.SYSTEM.nanos())).as("taken after the look").isNull();
-            assertThat(directory.kernelHas(6, position, 0)).isFalse();
+        for (long position : new long[] {GuardLayout.positionOf(h, 0), GuardLayout.positionOf(h, 1), GuardLayout.positionOf(h + 64, 0)}) {
+            assertThat(directory.heldBytes().has(5, position, 0)).isTrue();
+            assertThat(directory.heldBytes().has(5, position, Clock.SYSTEM.nanos())).as("taken after the look").isNull();
+            assertThat(directory.heldBytes().has(6, position, 0)).isFalse();
         }
-        assertThat(directory.kernelHas(5, GuardFiles.positionOf(h + 64, 1), 0)).isFalse();
+        assertThat(directory.heldBytes().has(5, GuardLayout.positionOf(h + 64, 1), 0)).isFalse();
         two.release();
         directory.verify();
-        assertThat(directory.kernelHas(5, GuardFiles.positionOf(h, 1), 0)).isFalse();
-        assertThat(directory.kernelHas(5, GuardFiles.positionOf(h, 0), 0)).isTrue();
+        assertThat(directory.heldBytes().has(5, GuardLayout.positionOf(h, 1), 0)).isFalse();
+        assertThat(directory.heldBytes().has(5, GuardLayout.positionOf(h, 0), 0)).isTrue();
         one.release();
         three.release();
     }

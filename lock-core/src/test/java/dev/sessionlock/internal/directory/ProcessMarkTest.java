@@ -71,7 +71,7 @@ class ProcessMarkTest {
         mark.take();
         assertThat(mark.getAsLong()).isEqualTo(8);
         mark.verify((position, takenAt) -> {
-            assertThat(position).isEqualTo(GuardFiles.positionOfMark(8));
+            assertThat(position).isEqualTo(GuardLayout.positionOfMark(8));
             return true;
         });
         mark.free();

@@ -52,7 +52,7 @@ class ReplacedTableTest {
     void lockIsTakenOnTheNewOne() throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
             locks.acquire(session).close();
-            replace(SharedTable.FILE);
+            replace(TableLayout.FILE);
             try (SessionLock lock = locks.acquire(session)) {
                 assertThat(expiry(session)).isNotZero();
                 lock.ensureHeld();
@@ -82,7 +82,7 @@ class ReplacedTableTest {
     void lockIsTakenWhereTheTableIsMissing() throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
             locks.acquire(session).close();
-            Files.delete(dir.resolve(LockDirectory.INNER).resolve(SharedTable.FILE));
+            Files.delete(dir.resolve(LockDirectory.INNER).resolve(TableLayout.FILE));
             try (SessionLock lock = locks.acquire(session)) {
                 lock.ensureHeld();
             }
@@ -122,7 +122,7 @@ class ReplacedTableTest {
 
         @Test
         void aTableThatIsReplacedIsNoticed() throws Exception {
-            replace(SharedTable.FILE);
+            replace(TableLayout.FILE);
             requireNewTableIsUsed();
         }
 
@@ -130,7 +130,7 @@ class ReplacedTableTest {
         @Test
         void soItIsIfTheTimeOfTheFolderIsSetBack() throws Exception {
             FileTime before = Files.getLastModifiedTime(inner);
-            replace(SharedTable.FILE);
+            replace(TableLayout.FILE);
             Files.setLastModifiedTime(inner, before);
             requireNewTableIsUsed();
         }

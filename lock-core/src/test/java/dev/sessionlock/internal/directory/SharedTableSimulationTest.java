@@ -247,7 +247,7 @@ class SharedTableSimulationTest {
         }
 
         private void freed(int offset, long said) {
-            holds.forEach((holder, hold) -> check(now >= hold.deadline() || !hold.line().startsWith("line at " + offset + " ") || isOverwritten(holder, offset),
+            holds.forEach((holder, hold) -> check(now >= hold.deadline() || !hold.line().startsWith("entry at " + offset + " ") || isOverwritten(holder, offset),
                     "the line of " + holder + " was freed, which holds lock " + hold.lock() + " there (" + said + ")"));
         }
 
@@ -365,7 +365,7 @@ class SharedTableSimulationTest {
                     return; // overwritten
                 }
                 long slot = words[offset(at) / 8];
-                check(slot == h || ((slot ^ h ^ SharedTable.CLEARING) & ~TableEntry.MARK_BITS) == 0, this + " holds lock " + h + " on a line that is not its");
+                check(slot == h || ((slot ^ h ^ MappedEntry.CLEARING) & ~TableEntry.MARK_BITS) == 0, this + " holds lock " + h + " on a line that is not its");
                 holds.forEach((other, hold) -> check(hold.lock() != h || now >= hold.deadline() || hold.line().equals(at)
                         || words[offset(hold.line()) / 8 + 1] != other.published, this + " and " + other + " hold one lock on two lines"));
                 check(lastToken.getOrDefault(h, 0L) < token || holds.values().stream().anyMatch(hold -> hold.lock() == h),

@@ -478,9 +478,9 @@ class SharedTableTest {
     /** As in a container whose /proc shows only processes (subset=pid): the boot is unknown, the namespace is known. */
     @Test
     void aProcessThatDoesNotKnowItsBootIsOfNoKnownNamespace() {
-        assertThat(SharedTable.namespaceNumber(identity(null, "4026531834"))).isZero();
-        assertThat(SharedTable.namespaceNumber(identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834"))).isNotZero();
-        assertThat(SharedTable.namespaceNumber(identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", null))).isZero();
+        assertThat(TableLayout.namespaceNumber(identity(null, "4026531834"))).isZero();
+        assertThat(TableLayout.namespaceNumber(identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834"))).isNotZero();
+        assertThat(TableLayout.namespaceNumber(identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", null))).isZero();
     }
 
     @Test
@@ -503,7 +503,7 @@ class SharedTableTest {
         TableEntries.publish(before.find(h), 0, 42);
         ProcessIdentity later = identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834");
 
-        Path file = dir.resolve(SharedTable.FILE);
+        Path file = dir.resolve(TableLayout.FILE);
         Path kept = dir.resolve("kept");
         SharedTable after = SharedTable.openForUse(dir, mode, later, step -> {
             Files.move(file, kept);
@@ -541,7 +541,7 @@ class SharedTableTest {
         assertThat(SharedTable.openIfReady(dir, identity(null, "4026531834"))).isNotNull();
         assertThat(SharedTable.openForUse(dir, mode, identity(null, "4026531834"), ALONE).find(h).expiry(0)).as("it does not know its own boot").isEqualTo(42);
 
-        Files.delete(dir.resolve(SharedTable.FILE));
+        Files.delete(dir.resolve(TableLayout.FILE));
         TableEntries.publish(claim(SharedTable.openForUse(dir, mode, identity(null, null), ALONE), h), 0, 43);
         assertThat(SharedTable.openIfReady(dir, SELF)).isNotNull();
         assertThat(open().find(h).expiry(0)).as("the board does not name its boot").isEqualTo(43);
@@ -595,7 +595,7 @@ class SharedTableTest {
     @Test
     void itIsWrittenOutBeforeItIsMapped() throws IOException {
         open();
-        Path file = dir.resolve(SharedTable.FILE);
+        Path file = dir.resolve(TableLayout.FILE);
 
         assertThat(Files.size(file)).isEqualTo(64 * 257);
         assertThat(blocks(file)).as("a page without a block behind it kills the JVM on a full disk").isGreaterThanOrEqualTo(Files.size(file));
@@ -625,7 +625,7 @@ class SharedTableTest {
 
     @Test
     void oneThatIsNotThereOrUnfinishedIsMadeAnew() throws IOException {
-        Path file = dir.resolve(SharedTable.FILE);
+        Path file = dir.resolve(TableLayout.FILE);
         open();
         byte[] whole = Files.readAllBytes(file);
         for (int length : new int[] {0, 1, 8, 63, 64, 65, whole.length / 2, whole.length - 1}) {
@@ -644,7 +644,7 @@ class SharedTableTest {
 
     @Test
     void garbageInItsPlaceIsMadeAnewAsAWholeAndNotOnlyInPart() throws IOException {
-        Path file = dir.resolve(SharedTable.FILE);
+        Path file = dir.resolve(TableLayout.FILE);
         byte[] garbage = new byte[100_000];
         new Random(5).nextBytes(garbage);
         Files.write(file, garbage);
@@ -667,7 +667,7 @@ class SharedTableTest {
         for (int i = 0; i < 100; i++) {
             TableEntries.publish(claim(early, LockName.hash("n" + i)), 0, i + 1);
         }
-        Files.write(dir.resolve(SharedTable.FILE), new byte[64 * 64], java.nio.file.StandardOpenOption.APPEND);
+        Files.write(dir.resolve(TableLayout.FILE), new byte[64 * 64], java.nio.file.StandardOpenOption.APPEND);
 
         for (SharedTable late : List.of(open(), SharedTable.openIfReady(dir, SELF), SharedTable.openToLook(dir, SELF))) {
             for (int i = 0; i < 100; i++) {
@@ -681,7 +681,7 @@ class SharedTableTest {
     @Test
     void oneOfAnotherVersionIsRefusedInWordsAndLeftAsItIs() throws IOException {
         open();
-        Path file = dir.resolve(SharedTable.FILE);
+        Path file = dir.resolve(TableLayout.FILE);
         setWord(file, 8, 2);
         byte[] before = Files.readAllBytes(file);
         long files = Kernel.openFilesIn(dir);
@@ -696,7 +696,7 @@ class SharedTableTest {
     void oneOfWhichAFurtherFileIsMissingOrCutShortIsMadeAnew() throws IOException {
         for (long files : new long[] {2, 5, Long.MAX_VALUE}) {
             SharedTable before = open();
-            setWord(dir.resolve(SharedTable.FILE), 24, files);
+            setWord(dir.resolve(TableLayout.FILE), 24, files);
             assertThatIOException().isThrownBy(() -> before.find(64)).withMessageContaining("board-1").withMessageContaining("missing or cut short");
             assertThat(before.isInPlace()).isFalse();
             assertThat(SharedTable.openIfReady(dir, SELF)).isNull();
@@ -723,7 +723,7 @@ class SharedTableTest {
     void theFileThatOthersHaveMappedIsNeverWrittenToWhenItIsMadeAnew() throws IOException {
         SharedTable old = open();
         TableEntry entry = claim(old, 64);
-        Path kept = Files.createLink(dir.resolve("kept"), dir.resolve(SharedTable.FILE));
+        Path kept = Files.createLink(dir.resolve("kept"), dir.resolve(TableLayout.FILE));
         cut(kept, 4096);
         byte[] before = Files.readAllBytes(kept);
 
@@ -740,7 +740,7 @@ class SharedTableTest {
     @Test
     void oneThatWasOverwrittenInPlaceIsNotInPlace() throws IOException {
         SharedTable table = open();
-        try (RandomAccessFile out = new RandomAccessFile(dir.resolve(SharedTable.FILE).toFile(), "rw")) {
+        try (RandomAccessFile out = new RandomAccessFile(dir.resolve(TableLayout.FILE).toFile(), "rw")) {
             out.write(new byte[64 * 257]);
         }
         assertThat(table.isInPlace()).isFalse();
@@ -755,14 +755,14 @@ class SharedTableTest {
         open();
         assertThat(left).doesNotExist();
         try (java.util.stream.Stream<Path> all = Files.list(dir)) {
-            assertThat(all).containsExactly(dir.resolve(SharedTable.FILE));
+            assertThat(all).containsExactly(dir.resolve(TableLayout.FILE));
         }
     }
 
     @Test
     void nonsenseAsTheNumberOfFilesHarmsNothing() throws IOException {
         open();
-        setWord(dir.resolve(SharedTable.FILE), 24, Long.MIN_VALUE);
+        setWord(dir.resolve(TableLayout.FILE), 24, Long.MIN_VALUE);
         assertThat(open().find(64)).isNull();
     }
 
@@ -783,7 +783,7 @@ class SharedTableTest {
     void oneThatWasReplacedIsNoticed() throws IOException {
         SharedTable table = open();
         assertThat(table.isInPlace()).isTrue();
-        Files.delete(dir.resolve(SharedTable.FILE));
+        Files.delete(dir.resolve(TableLayout.FILE));
         assertThat(table.isInPlace()).isFalse();
         open();
         assertThat(table.isInPlace()).isFalse();
@@ -792,12 +792,12 @@ class SharedTableTest {
     @Test
     void anythingElseInItsPlaceIsRefusedInWords() throws IOException {
         Path elsewhere = Files.write(dir.resolve("elsewhere"), new byte[] {1, 2, 3});
-        Files.createSymbolicLink(dir.resolve(SharedTable.FILE), elsewhere);
+        Files.createSymbolicLink(dir.resolve(TableLayout.FILE), elsewhere);
         assertThatIOException().isThrownBy(this::open).withMessageContaining("not an ordinary file");
         assertThat(Files.readAllBytes(elsewhere)).containsExactly(1, 2, 3);
 
-        Files.delete(dir.resolve(SharedTable.FILE));
-        Files.createDirectory(dir.resolve(SharedTable.FILE));
+        Files.delete(dir.resolve(TableLayout.FILE));
+        Files.createDirectory(dir.resolve(TableLayout.FILE));
         assertThatIOException().isThrownBy(this::open).withMessageContaining("not an ordinary file");
     }
 

@@ -60,7 +60,7 @@ class StalledOpeningTest {
     void othersAreOpenedMeanwhile() throws Exception {
         LockDirectory open = OPEN.pin(temp.toRealPath(), false);
         Path inner = Files.createDirectory(stalled.resolve(LockDirectory.INNER));
-        try (RandomAccessFile guard = new RandomAccessFile(GuardFiles.file(inner, 0).toFile(), "rw");
+        try (RandomAccessFile guard = new RandomAccessFile(GuardLayout.file(inner, 0).toFile(), "rw");
                 FileLock setup = guard.getChannel().lock(SETUP, 1, false)) { // for the library it belongs to another process
             Future<?> opening = beginToOpenTheStalledOne();
             pinAndUnpin(other).get();
@@ -79,7 +79,7 @@ class StalledOpeningTest {
     @Test
     void whoOpensTheSameOneGetsTheSame() throws Exception {
         Path inner = Files.createDirectory(stalled.resolve(LockDirectory.INNER));
-        try (RandomAccessFile guard = new RandomAccessFile(GuardFiles.file(inner, 0).toFile(), "rw");
+        try (RandomAccessFile guard = new RandomAccessFile(GuardLayout.file(inner, 0).toFile(), "rw");
                 FileLock setup = guard.getChannel().lock(SETUP, 1, false)) {
             Future<LockDirectory> one = threads.submit(() -> OPEN.pin(stalled, false));
             Future<LockDirectory> two = threads.submit(() -> OPEN.pin(stalled, false));

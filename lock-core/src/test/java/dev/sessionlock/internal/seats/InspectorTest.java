@@ -193,7 +193,7 @@ class InspectorTest {
         LockReport report = report();
 
         assertThat(report.state()).isEqualTo(State.HELD);
-        assertThat(evidence(report)).contains("asked not to be passed over");
+        assertThat(evidence(report)).contains("excludes takeover");
         assertThat(report.owner().leaseUntil()).isNull();
     }
 
@@ -350,7 +350,7 @@ class InspectorTest {
         assertThat(report.owner().pid()).isEqualTo(self.pid());
         assertThat(report.owner().token()).isNull();
         assertThat(evidence(report)).contains("(pid 4711) has given it back", "kernel lock is held by pid " + self.pid(), "its lease ran out");
-        assertThat(report.advice()).contains("kill -CONT " + self.pid(), "others pass it over").doesNotContain("clear", "4711");
+        assertThat(report.advice()).contains("kill -CONT " + self.pid(), "others take over").doesNotContain("clear", "4711");
     }
 
     @Test
@@ -420,7 +420,7 @@ class InspectorTest {
         assertThat(expired.state()).isEqualTo(State.EXPIRED);
         assertThat(evidence(expired)).contains("lease ran out 7 s ago: the process is stopped");
         assertThat(expired.advice()).as("nothing that a stopped process cannot do is asked of it")
-                .isEqualTo("kill -CONT " + pid + "   # it is stopped; others pass it over meanwhile");
+                .isEqualTo("kill -CONT " + pid + "   # it is stopped; others take over meanwhile");
         record = new LockContent.Foreign(pid, null, -1, -1);
         assertThat(report().advice()).isEqualTo("kill -CONT " + pid + "   # the program that made it is stopped");
     }
@@ -436,7 +436,7 @@ class InspectorTest {
         LockReport report = report();
 
         assertThat(evidence(report)).contains("lease ran out 7 s ago: the process is not stopped and does not renew");
-        assertThat(report.advice()).startsWith("jstack " + pid + "   # not stopped, yet it does not renew").endsWith("; others pass it over meanwhile");
+        assertThat(report.advice()).startsWith("jstack " + pid + "   # not stopped, yet it does not renew").endsWith("; others take over meanwhile");
         assertThat(report.facts().process()).isEqualTo(ProcessState.ALIVE);
     }
 

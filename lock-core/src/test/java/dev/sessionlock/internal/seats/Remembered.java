@@ -17,6 +17,9 @@ import java.util.concurrent.ConcurrentHashMap;
 final class Remembered {
     private static final Set<Class<?>> SIMULATED =
             Set.of(String.class, LockStore.class, LockStore.RecordFile.class, TableEntry.class);
+    /** The parts of the engine: each stays the same object, and what is in it is set back. */
+    private static final Set<Class<?>> PARTS =
+            Set.of(Expiries.class, SeatLedger.class, PendingDeletes.class, SeatAcquisition.class, SeatHolding.class, SeatRelease.class);
     private static final Map<Class<?>, Field[]> FIELDS = new ConcurrentHashMap<>();
 
     private final Object object;
@@ -63,13 +66,20 @@ final class Remembered {
         } else if (value instanceof SeatHold || value instanceof TableEntry) {
             return value; // what is in it is set back by one of these of its own
         }
+        if (PARTS.contains(value.getClass())) {
+            return new Remembered(value);
+        }
         throw new AssertionError("the simulation does not know how to set back a " + value.getClass());
     }
 
     void setBack() {
         try {
             for (int i = 0; i < fields.length; i++) {
-                fields[i].set(object, values[i]);
+                if (values[i] instanceof Remembered part) {
+                    part.setBack();
+                } else {
+                    fields[i].set(object, values[i]);
+                }
             }
         } catch (IllegalAccessException e) {
             throw new AssertionError(e);

@@ -465,6 +465,22 @@ class SeatEngineErrorsTest {
         }, () -> one.engine.declineAllAwaited(), () -> untilDone(() -> one.engine.declineAllAwaited()));
     }
 
+    /** It may be another process's by then, which has not published yet. */
+    @Test
+    void aByteThatWasGivenBackServesNoTakeWhateverWasThrown() throws IOException {
+        inject(() -> {
+            ring(0);
+            one.engine.acceptAwaited(0);
+        }, () -> one.engine.declineAllAwaited(), () -> {
+            if (other.store.tryByte(0)) {
+                untilDone(this::takeNow);
+                assertThat(hold).as("a hold without its byte").isNull();
+                other.store.freeByte(0);
+            }
+            untilDone(() -> one.engine.declineAllAwaited());
+        });
+    }
+
     @Test
     void aByteAcquiredAheadStaysUntilAcceptedOrDeclined() throws IOException {
         newWorld();

@@ -399,7 +399,7 @@ class SeatEngineTest {
             directory.pass(20 * MILLI);
             two.afterByte = () -> directory.expiries[1] = 5;
 
-            assertBusy(two.busy(), 1, inMillis(4), "another has sat on the second seat since");
+            assertBusy(two.busy(), 1, inMillis(4), "another process has claimed the second seat since");
             assertThat(directory.expiries[1]).isEqualTo(5);
             assertThat(directory.owner[1]).isNull();
         }
@@ -538,7 +538,7 @@ class SeatEngineTest {
                 next.set(three.take());
             };
 
-            assertBusy(two.busy(), Busy.NOTHING, inMillis(4), "another has sat on the seat since");
+            assertBusy(two.busy(), Busy.NOTHING, inMillis(4), "another process has claimed the seat since");
             assertThat(directory.expiries[0]).isEqualTo(next.get().published);
             assertThat(two.recordFiles).isEmpty();
         }

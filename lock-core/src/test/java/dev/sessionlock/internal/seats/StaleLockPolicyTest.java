@@ -113,7 +113,7 @@ class StaleLockPolicyTest {
             otherLives();
 
             assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-1", "time-1", false, -1_000_000)))
-                    .isInstanceOfSatisfying(WaitFor.class, wait -> assertThat(wait.why()).contains("asked not to be passed over"));
+                    .isInstanceOfSatisfying(WaitFor.class, wait -> assertThat(wait.why()).contains("excludes takeover"));
         }
 
         @Test

@@ -126,7 +126,7 @@ class VerdictTest {
             holder.jvm().freeze();
             await().atMost(OurProcess.PATIENCE).until(() -> evidence(look()).contains("lease ran out"));
             assertThat(look().state()).isEqualTo(State.HELD);
-            assertThat(evidence(look())).contains("is stopped (state T").contains("it asked not to be passed over");
+            assertThat(evidence(look())).contains("is stopped (state T").contains("it excludes takeover");
             holder.jvm().wake();
             holder.tell("verify", "a");
         }
