@@ -5,7 +5,7 @@
 module dev.sessionlock.testkit {
     requires transitive dev.sessionlock;
     requires java.management;
-    requires static org.jetbrains.annotations;
+    requires static org.jspecify;
     requires static org.junit.jupiter.api;
 
     exports dev.sessionlock.testkit;

@@ -9,9 +9,9 @@ import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.internal.threads.EventPublisher;
 import dev.sessionlock.internal.threads.LocalLocks;
 import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Inspection;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.LockEngine.LockId;
-import dev.sessionlock.spi.Inspection;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,7 +19,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One call of {@link SessionLocks#clear}. What it sees only decides what it tries: before the engine removes anything, it judges anew while it has

@@ -20,7 +20,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The bytes of a {@link SessionFile}: lines in UTF-8, each ended by a line feed. A writer may be frozen between any two of these operations, lose its

@@ -1,7 +1,7 @@
 package dev.sessionlock;
 
-import static java.nio.file.StandardOpenOption.APPEND;
 import static dev.sessionlock.Patience.await;
+import static java.nio.file.StandardOpenOption.APPEND;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;

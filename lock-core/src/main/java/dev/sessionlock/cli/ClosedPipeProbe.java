@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Notices when the reader of our stdout has gone. A writer notices only at its next write, which may be hours away, so {@code watch DIR | head -1}

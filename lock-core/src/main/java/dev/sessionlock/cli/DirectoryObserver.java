@@ -18,7 +18,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Looks at the locks of a directory again and again, and remembers since when each process has waited. It changes nothing. */
 final class DirectoryObserver implements LockView {

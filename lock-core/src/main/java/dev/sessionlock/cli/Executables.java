@@ -3,7 +3,7 @@ package dev.sessionlock.cli;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Finds programs as a shell does: along {@code PATH}, unless the name has a slash. */
 final class Executables {

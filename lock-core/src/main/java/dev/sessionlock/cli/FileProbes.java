@@ -1,9 +1,9 @@
 package dev.sessionlock.cli;
 
-import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.FileSystemTraits;
-import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.SystemReason;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -32,7 +32,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** The doctor's probes that need only one process: of the file system and the system. */
 final class FileProbes {

@@ -23,7 +23,7 @@ import java.util.Set;
 import java.util.StringJoiner;
 import java.util.logging.Level;
 import java.util.logging.Logger;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The address of a database, and the user as whom we connect. Secrets are kept apart from the address, since the driver puts the address into its

@@ -2,12 +2,12 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ProcessIdentity;
-import dev.sessionlock.internal.system.Durations;
 import java.time.Duration;
 import java.util.Comparator;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One lock as one look of {@code watch} saw it.

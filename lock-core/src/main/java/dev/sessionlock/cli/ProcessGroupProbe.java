@@ -6,7 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Tells whether a signal was sent to our whole process group, as a terminal's Ctrl-C is, or to us alone. A signal does not say so. But if a process

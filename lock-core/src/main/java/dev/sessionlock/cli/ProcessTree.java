@@ -1,7 +1,7 @@
 package dev.sessionlock.cli;
 
-import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.internal.system.ProcessTable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;

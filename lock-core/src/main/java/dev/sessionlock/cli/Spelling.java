@@ -2,7 +2,7 @@ package dev.sessionlock.cli;
 
 import java.util.Collection;
 import java.util.Locale;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Finds the name that was meant by a mistyped one. */
 final class Spelling {

@@ -3,7 +3,6 @@ package dev.sessionlock.cli;
 import dev.sessionlock.internal.system.ToolCommand;
 import java.io.File;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 
 /**

@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** The terminal on stdout while it shows a table: on its alternate screen, without a cursor and without an echo of what is typed. */
 final class Terminal implements AutoCloseable {

@@ -9,7 +9,7 @@ import dev.sessionlock.spi.Terms;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A lock that this process holds in a row of the table. Its lease counts from just before the statement was sent that took or renewed it. It ends one

@@ -2,15 +2,15 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
-import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.jdbc.JdbcHold.SentAt;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -20,7 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** One lock in the table. */
 final class JdbcLock implements EngineLock {

@@ -6,8 +6,8 @@ import dev.sessionlock.SessionLock;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
-import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.Inspection;
+import dev.sessionlock.spi.LockEngine;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -24,8 +24,7 @@ import java.util.Set;
 import java.util.concurrent.ThreadFactory;
 import java.util.regex.Matcher;
 import javax.sql.DataSource;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Locks for many machines, in a table of PostgreSQL (12 or later; tested with 14). The user provides the driver and the data source.
@@ -112,7 +111,7 @@ public final class JdbcLockEngine implements LockEngine {
      *
      * @param dataSource provides connections; without a pool, each statement opens a connection of its own
      */
-    public static @NotNull JdbcLockEngine postgresql(@NotNull DataSource dataSource) {
+    public static JdbcLockEngine postgresql(DataSource dataSource) {
         return new JdbcLockEngine(Objects.requireNonNull(dataSource, "dataSource"), null, LockTable.DEFAULT_NAME, STATEMENT_TIMEOUT, Clock.SYSTEM);
     }
 
@@ -123,7 +122,7 @@ public final class JdbcLockEngine implements LockEngine {
      * @return another engine
      * @throws IllegalArgumentException if it is no such name
      */
-    public @NotNull JdbcLockEngine withSchema(@NotNull String schema) {
+    public JdbcLockEngine withSchema(String schema) {
         return new JdbcLockEngine(source, Objects.requireNonNull(schema, "schema"), tableName, statementTimeout, clock);
     }
 
@@ -134,7 +133,7 @@ public final class JdbcLockEngine implements LockEngine {
      * @return another engine
      * @throws IllegalArgumentException if it is no such name
      */
-    public @NotNull JdbcLockEngine withTable(@NotNull String table) {
+    public JdbcLockEngine withTable(String table) {
         return new JdbcLockEngine(source, schema, Objects.requireNonNull(table, "table"), statementTimeout, clock);
     }
 
@@ -145,7 +144,7 @@ public final class JdbcLockEngine implements LockEngine {
      * @return another engine
      * @throws IllegalArgumentException if it is outside
      */
-    public @NotNull JdbcLockEngine withStatementTimeout(@NotNull Duration timeout) {
+    public JdbcLockEngine withStatementTimeout(Duration timeout) {
         if (timeout.compareTo(Duration.ofMillis(100)) < 0 || timeout.compareTo(Duration.ofMinutes(1)) > 0) {
             throw new IllegalArgumentException("statementTimeout must be from 100ms to 1m, not " + timeout);
         }
@@ -246,7 +245,7 @@ public final class JdbcLockEngine implements LockEngine {
      * @throws IllegalArgumentException if the lock is not in a database
      * @throws IllegalStateException if the connection commits each statement by itself, or the lock was closed
      */
-    public static void fence(@NotNull Connection connection, @NotNull SessionLock lock) throws LockLostException, SQLException {
+    public static void fence(Connection connection, SessionLock lock) throws LockLostException, SQLException {
         if (connection.getAutoCommit()) {
             throw new IllegalStateException("the connection is in auto-commit, so the fence would end with this statement: call "
                     + "setAutoCommit(false) first, and commit() after the writes");
@@ -271,12 +270,12 @@ public final class JdbcLockEngine implements LockEngine {
     // ---- the SPI ----
 
     @Override
-    public @NotNull Clock clock() {
+    public Clock clock() {
         return clock;
     }
 
     @Override
-    public @NotNull LockId idOfName(@NotNull String name) throws LockException {
+    public LockId idOfName(String name) throws LockException {
         int bytes = name.getBytes(StandardCharsets.UTF_8).length;
         if (name.isEmpty()) {
             throw new LockException("a lock's name cannot be empty");
@@ -289,7 +288,7 @@ public final class JdbcLockEngine implements LockEngine {
     }
 
     @Override
-    public @NotNull LockNamespace pin(@NotNull LockId id) {
+    public LockNamespace pin(LockId id) {
         Loggers.load();
         return namespace;
     }
@@ -297,13 +296,13 @@ public final class JdbcLockEngine implements LockEngine {
     /** There is nothing to open. */
     private final class Rows implements LockNamespace {
         @Override
-        public @NotNull EngineLock lock(@NotNull String name) {
+        public EngineLock lock(String name) {
             return new JdbcLock(table, renewals, clock, statementTimeout, name);
         }
     }
 
     @Override
-    public @NotNull Inspection inspect(@NotNull LockId id) throws LockException {
+    public Inspection inspect(LockId id) throws LockException {
         try {
             return new Inspection(id, RowReports.of(id.name(), table.look(id.name(), statementTimeout)));
         } catch (SQLException e) {
@@ -312,7 +311,7 @@ public final class JdbcLockEngine implements LockEngine {
     }
 
     @Override
-    public @NotNull List<Inspection> inspectAll(@NotNull String prefix) throws LockException {
+    public List<Inspection> inspectAll(String prefix) throws LockException {
         try {
             return table.lookAll(prefix, statementTimeout).stream()
                     .map(row -> new Inspection(new LockId(null, row.name(), false), RowReports.of(row.name(), row))).toList();
@@ -328,7 +327,7 @@ public final class JdbcLockEngine implements LockEngine {
 
     /** {@return the table, for messages} */
     @Override
-    public @NotNull String toString() {
+    public String toString() {
         return "the table " + table.sqlName() + " of a database";
     }
 }

@@ -2,9 +2,9 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockOwner;
+import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
-import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.spi.Terms;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -13,7 +13,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Objects;
 import java.util.UUID;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A lock's row, as it was read.

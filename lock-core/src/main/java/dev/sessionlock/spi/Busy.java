@@ -1,8 +1,7 @@
 package dev.sessionlock.spi;
 
 import java.io.IOException;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The lock could not be taken now.
@@ -14,7 +13,7 @@ import org.jetbrains.annotations.Nullable;
  * @param trouble what kept the engine from trying, if it will pass by itself, such as a database that cannot be reached; null if the engine has
  *     tried. A thread that waits goes on waiting; a single try fails with this exception
  */
-public record Busy(int waitFor, long retryAt, @NotNull String why, @Nullable IOException trouble) implements AcquireResult {
+public record Busy(int waitFor, long retryAt, String why, @Nullable IOException trouble) implements AcquireResult {
     /** There is nothing to wait for in the kernel: try again at {@link #retryAt}. */
     public static final int NOTHING = -1;
     /**
@@ -24,7 +23,7 @@ public record Busy(int waitFor, long retryAt, @NotNull String why, @Nullable IOE
     public static final int PACED = -2;
 
     /** The engine has tried, and found the lock busy. */
-    public Busy(int waitFor, long retryAt, @NotNull String why) {
+    public Busy(int waitFor, long retryAt, String why) {
         this(waitFor, retryAt, why, null);
     }
 }

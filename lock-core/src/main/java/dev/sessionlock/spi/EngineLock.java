@@ -3,7 +3,7 @@ package dev.sessionlock.spi;
 import dev.sessionlock.LockReport;
 import java.io.IOException;
 import java.nio.file.Path;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One lock, seen by the engine that excludes other processes: take, renew, release, inspect. The layer above orders the threads of this JVM, and

@@ -1,7 +1,7 @@
 package dev.sessionlock.spi;
 
 import dev.sessionlock.LockLostException;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A lock that this process holds. An engine adds what it needs in a subclass. Only the engine changes a hold, one call at a time; any thread may read

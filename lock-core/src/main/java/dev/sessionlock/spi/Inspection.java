@@ -1,7 +1,6 @@
 package dev.sessionlock.spi;
 
 import dev.sessionlock.LockReport;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * The result of a look at a lock.
@@ -13,10 +12,10 @@ import org.jetbrains.annotations.NotNull;
  * @param isDoubtful whether the file may be something else than this lock: then the report says little and has no target
  */
 public record Inspection(
-        @NotNull LockEngine.LockId id, @NotNull LockReport report, boolean leftover, boolean isComplete, boolean isDoubtful) {
+        LockEngine.LockId id, LockReport report, boolean leftover, boolean isComplete, boolean isDoubtful) {
 
     /** A look that leaves no doubt. */
-    public Inspection(@NotNull LockEngine.LockId id, @NotNull LockReport report) {
+    public Inspection(LockEngine.LockId id, LockReport report) {
         this(id, report, false, true, false);
     }
 }

@@ -1,7 +1,6 @@
 package dev.sessionlock.spi;
 
 import java.util.List;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * Opens the library's internals to its own testkit. Nobody else should use this: the internals change without notice.
@@ -22,7 +21,7 @@ public final class Internals {
      *
      * @param testkit the testkit's module
      */
-    public static void exportTo(@NotNull Module testkit) {
+    public static void exportTo(Module testkit) {
         Module own = Internals.class.getModule();
         if (own.isNamed()) {
             PACKAGES.forEach(name -> own.addExports(name, testkit));

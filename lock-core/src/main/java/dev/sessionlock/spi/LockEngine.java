@@ -4,8 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A source of locks: the directories of this machine, a table of a database, or anything else that can exclude other processes. Pass it to
@@ -17,7 +16,7 @@ import org.jetbrains.annotations.Nullable;
 public interface LockEngine extends Maintainable {
 
     /** {@return the clocks by which leases run and threads wait} */
-    default @NotNull Clock clock() {
+    default Clock clock() {
         return Clock.SYSTEM;
     }
 
@@ -33,7 +32,7 @@ public interface LockEngine extends Maintainable {
      * @param name the name of the file in that directory, or the name that is locked
      * @param networkAllowed for locks on files: whether a network file system is accepted
      */
-    record LockId(@Nullable Path parent, @NotNull String name, boolean networkAllowed) implements Comparable<LockId> {
+    record LockId(@Nullable Path parent, String name, boolean networkAllowed) implements Comparable<LockId> {
 
         /** Refuses a null name. */
         public LockId {
@@ -42,7 +41,7 @@ public interface LockEngine extends Maintainable {
 
         /** The order in which several locks are taken. It is the same for all processes once the ids are {@linkplain #canonical canonical}. */
         @Override
-        public int compareTo(@NotNull LockId other) {
+        public int compareTo(LockId other) {
             return parent == null || other.parent == null ? name.compareTo(other.name)
                     : parent.resolve(name).compareTo(other.parent.resolve(other.name));
         }
@@ -61,7 +60,7 @@ public interface LockEngine extends Maintainable {
      * @throws dev.sessionlock.LockException if nothing of that name can be locked
      * @throws UnsupportedOperationException if the engine does not {@linkplain #locksFiles lock files}
      */
-    default @NotNull LockId idOf(@NotNull Path target, boolean networkAllowed) throws IOException {
+    default LockId idOf(Path target, boolean networkAllowed) throws IOException {
         throw new UnsupportedOperationException(this + " locks names, not files");
     }
 
@@ -72,12 +71,12 @@ public interface LockEngine extends Maintainable {
      * @throws dev.sessionlock.LockException if nothing of that name can be locked
      * @throws UnsupportedOperationException if the engine {@linkplain #locksFiles locks files}
      */
-    default @NotNull LockId idOfName(@NotNull String name) throws IOException {
+    default LockId idOfName(String name) throws IOException {
         throw new UnsupportedOperationException(this + " locks files, not names");
     }
 
     /** {@return the form of an id that is the same whichever way its user wrote the name} */
-    default @NotNull LockId canonical(@NotNull LockId id) throws IOException {
+    default LockId canonical(LockId id) throws IOException {
         return id;
     }
 
@@ -90,16 +89,16 @@ public interface LockEngine extends Maintainable {
      *
      * @throws dev.sessionlock.LockException if it cannot be locked
      */
-    default void requireLockable(@NotNull LockId id) throws IOException {
+    default void requireLockable(LockId id) throws IOException {
     }
 
     /** Opens the namespace of a lock, and keeps it open until {@link LockNamespace#unpin}. */
-    @NotNull LockNamespace pin(@NotNull LockId id) throws IOException;
+    LockNamespace pin(LockId id) throws IOException;
 
     /** An open place that holds locks, such as a directory. Two objects for the same place are equal. */
     interface LockNamespace {
         /** {@return the form of a name under which the lock is known here; equal forms mean the same lock} */
-        default @NotNull String key(@NotNull String name) {
+        default String key(String name) {
             return name;
         }
 
@@ -109,11 +108,11 @@ public interface LockEngine extends Maintainable {
          *
          * @throws dev.sessionlock.LockException if it cannot be locked
          */
-        default void requireLockable(@NotNull String name) throws IOException {
+        default void requireLockable(String name) throws IOException {
         }
 
         /** {@return a new object for the lock of that name} Only while the namespace is pinned. */
-        @NotNull EngineLock lock(@NotNull String name);
+        EngineLock lock(String name);
 
         /** Adds one pin. */
         default void pinAgain() {
@@ -134,10 +133,10 @@ public interface LockEngine extends Maintainable {
     // ---- inspecting ----
 
     /** Inspects a lock without disturbing it. */
-    @NotNull Inspection inspect(@NotNull LockId id) throws IOException;
+    Inspection inspect(LockId id) throws IOException;
 
     /** {@return whether a path means all locks in it rather than one} Only for an engine that locks files. */
-    default boolean isDirectory(@NotNull Path target) {
+    default boolean isDirectory(Path target) {
         return false;
     }
 
@@ -146,7 +145,7 @@ public interface LockEngine extends Maintainable {
      *
      * @return what can be seen, sorted by name
      */
-    default @NotNull List<Inspection> inspectAll(@NotNull Path directory) throws IOException {
+    default List<Inspection> inspectAll(Path directory) throws IOException {
         throw new UnsupportedOperationException(this + " locks names, not files");
     }
 
@@ -156,7 +155,7 @@ public interface LockEngine extends Maintainable {
      * @param prefix how the names begin; empty for all
      * @return what can be seen, sorted by name
      */
-    default @NotNull List<Inspection> inspectAll(@NotNull String prefix) throws IOException {
+    default List<Inspection> inspectAll(String prefix) throws IOException {
         throw new UnsupportedOperationException(this + " locks files, not names");
     }
 
@@ -167,7 +166,7 @@ public interface LockEngine extends Maintainable {
      * one part. A {@link LockNamespace} that is {@link Maintainable} is maintained together with its locks. The locks of all other namespaces are
      * maintained together with the engine. Memory only, any thread.
      */
-    default @NotNull List<? extends Maintainable> maintained() {
+    default List<? extends Maintainable> maintained() {
         return List.of(this);
     }
 
@@ -177,6 +176,6 @@ public interface LockEngine extends Maintainable {
      *
      * @param wake what to run; brief, and memory only
      */
-    default void onSuspicion(@NotNull Runnable wake) {
+    default void onSuspicion(Runnable wake) {
     }
 }

@@ -1,6 +1,6 @@
 package dev.sessionlock.spi;
 
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The terms on which a lock is taken.

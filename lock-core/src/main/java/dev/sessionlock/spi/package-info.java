@@ -6,4 +6,7 @@
  * <p>The library brings two engines: locks on files of this machine, and {@link dev.sessionlock.jdbc.JdbcLockEngine}. The contract of a further
  * engine is tested by {@code LockEngineContract} in lock-testkit.
  */
+@NullMarked
 package dev.sessionlock.spi;
+
+import org.jspecify.annotations.NullMarked;

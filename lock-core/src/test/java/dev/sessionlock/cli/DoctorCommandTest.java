@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.sessionlock.SessionLocks;
-import dev.sessionlock.cli.ProbeResult.ProbeVerdict;
 import dev.sessionlock.cli.MainTest.Outcome;
+import dev.sessionlock.cli.ProbeResult.ProbeVerdict;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -29,8 +29,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Stream;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A JVM that a test starts, talks to, and kills, freezes and wakes. It runs with the test's own classes. Its output is captured, and appears in the
@@ -87,14 +86,14 @@ public final class ChildJvm implements AutoCloseable {
      * @param name the first word
      * @param details the words after it
      */
-    public record Mark(@NotNull String name, @NotNull List<String> details) {
+    public record Mark(String name, List<String> details) {
 
         /**
          * {@return one of the details}
          *
          * @param index its index, from 0
          */
-        public @NotNull String detail(int index) {
+        public String detail(int index) {
             return details.get(index);
         }
 
@@ -108,7 +107,7 @@ public final class ChildJvm implements AutoCloseable {
         }
 
         /** {@return the details in one line} */
-        public @NotNull String text() {
+        public String text() {
             return String.join(" ", details);
         }
     }
@@ -128,7 +127,7 @@ public final class ChildJvm implements AutoCloseable {
      * @param what a {@link ChildScenario}, or a class with a {@code main} method
      * @return the description, to be completed and started
      */
-    public static @NotNull Builder of(@NotNull Class<?> what) {
+    public static Builder of(Class<?> what) {
         return new Builder(what.getName(), what.getSimpleName());
     }
 
@@ -151,7 +150,7 @@ public final class ChildJvm implements AutoCloseable {
      * @return the description, to be completed and started
      * @throws IllegalArgumentException if it has captured something that is not {@link java.io.Serializable}, such as the test itself
      */
-    public static @NotNull Builder running(@NotNull ChildScenario.Portable what) {
+    public static Builder running(ChildScenario.Portable what) {
         return new Builder(ChildMain.pack(what), "child");
     }
 
@@ -203,7 +202,7 @@ public final class ChildJvm implements AutoCloseable {
      * @throws AssertionError if the child does not report it in time, or ends before; with its output
      * @throws InterruptedException if interrupted
      */
-    public @NotNull Mark awaitMark(@NotNull String mark, @NotNull Duration patience) throws InterruptedException {
+    public Mark awaitMark(String mark, Duration patience) throws InterruptedException {
         long left = patience.toNanos();
         lock.lock();
         try {
@@ -229,7 +228,7 @@ public final class ChildJvm implements AutoCloseable {
      *
      * @param mark the mark's name
      */
-    public @NotNull Optional<Mark> pollMark(@NotNull String mark) {
+    public Optional<Mark> pollMark(String mark) {
         lock.lock();
         try {
             return Optional.ofNullable(take(mark));
@@ -274,7 +273,7 @@ public final class ChildJvm implements AutoCloseable {
      * @param line the line, without its end
      * @throws AssertionError if the child has ended; with its output
      */
-    public void send(@NotNull String line) {
+    public void send(String line) {
         synchronized (down) {
             try {
                 down.write(line + "\n");
@@ -286,7 +285,7 @@ public final class ChildJvm implements AutoCloseable {
     }
 
     /** {@return what the child has printed so far, without marks; the last 64 K characters of it} */
-    public @NotNull String output() {
+    public String output() {
         lock.lock();
         try {
             return output.toString();
@@ -460,7 +459,7 @@ public final class ChildJvm implements AutoCloseable {
      * @throws AssertionError if it does not end in time; with its output
      * @throws InterruptedException if interrupted
      */
-    public int awaitExit(@NotNull Duration patience) throws InterruptedException {
+    public int awaitExit(Duration patience) throws InterruptedException {
         if (!process.waitFor(patience.toNanos(), TimeUnit.NANOSECONDS)) {
             throw new AssertionError(name + " (pid " + pid() + ") did not end within " + patience.toMillis() + " ms. " + output());
         }
@@ -577,49 +576,49 @@ public final class ChildJvm implements AutoCloseable {
         }
 
         /** Sets the arguments that the scenario, or the main method, gets. */
-        public @NotNull Builder args(@NotNull String... args) {
+        public Builder args(String... args) {
             this.args = List.of(args);
             return this;
         }
 
         /** Adds arguments of the JVM, such as {@code -Xmx64m}, to those given before. */
-        public @NotNull Builder jvmArgs(@NotNull String... jvmArgs) {
+        public Builder jvmArgs(String... jvmArgs) {
             Collections.addAll(this.jvmArgs, jvmArgs);
             return this;
         }
 
         /** Sets a variable of its environment. */
-        public @NotNull Builder environment(@NotNull String variable, @NotNull String value) {
+        public Builder environment(String variable, String value) {
             environment.put(variable, value);
             return this;
         }
 
         /** Sets its name in messages. The default is the class's name, or {@code child} for a lambda. */
-        public @NotNull Builder name(@NotNull String name) {
+        public Builder name(String name) {
             this.name = Objects.requireNonNull(name, "name");
             return this;
         }
 
         /** Sets its class path. The default is all that the test's own JVM loads classes from, class path and module path. */
-        public @NotNull Builder classPath(@NotNull String classPath) {
+        public Builder classPath(String classPath) {
             this.classPath = Objects.requireNonNull(classPath, "classPath");
             return this;
         }
 
         /** Sets the {@code java} that runs it. The default is the test's own. */
-        public @NotNull Builder java(@NotNull Path java) {
+        public Builder java(Path java) {
             this.java = Objects.requireNonNull(java, "java");
             return this;
         }
 
         /** Sets its working directory. The default is the test's own. */
-        public @NotNull Builder directory(@NotNull Path directory) {
+        public Builder directory(Path directory) {
             this.directory = Objects.requireNonNull(directory, "directory");
             return this;
         }
 
         /** Sets a command that starts the JVM, such as {@code unshare --mount} or {@code setpriv …}. The JVM's command line is appended to it. */
-        public @NotNull Builder wrappedBy(@NotNull String... command) {
+        public Builder wrappedBy(String... command) {
             this.wrapper = List.of(command);
             return this;
         }
@@ -632,7 +631,7 @@ public final class ChildJvm implements AutoCloseable {
          * @throws InterruptedException if interrupted
          * @throws AssertionError if the JVM does not start; with its output
          */
-        public @NotNull ChildJvm start() throws IOException, InterruptedException {
+        public ChildJvm start() throws IOException, InterruptedException {
             List<String> command = new ArrayList<>(wrapper);
             command.add(java.toString());
             command.addAll(jvmArgs);

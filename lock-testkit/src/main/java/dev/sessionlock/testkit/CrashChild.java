@@ -15,7 +15,7 @@ import java.nio.file.spi.FileSystemProvider;
 import java.util.Base64;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The JVM in which a scenario runs. It is started ahead, waits for its order, and reports to the lab by marks:

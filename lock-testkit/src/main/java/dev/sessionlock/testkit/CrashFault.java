@@ -1,7 +1,6 @@
 package dev.sessionlock.testkit;
 
 import dev.sessionlock.testkit.disk.Errno;
-import org.jetbrains.annotations.NotNull;
 
 /** An error by which the system answers a file operation in a {@link CrashLab}. The JDK throws the usual exception for it. */
 public enum CrashFault {
@@ -23,7 +22,7 @@ public enum CrashFault {
         this.errno = errno;
     }
 
-    @NotNull Errno errno() {
+    Errno errno() {
         return errno;
     }
 }

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 import java.util.zip.Deflater;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Starts the JVMs of labs: small ones, with the lab's provider, and with the scenario's classes in an archive (AppCDS), which the first run makes. An

@@ -1,10 +1,9 @@
 package dev.sessionlock.testkit;
 
 import dev.sessionlock.LockOptions;
-import dev.sessionlock.testkit.disk.OperationType;
-import dev.sessionlock.testkit.disk.Disk;
 import dev.sessionlock.testkit.disk.Effect;
 import dev.sessionlock.testkit.disk.Errno;
+import dev.sessionlock.testkit.disk.OperationType;
 import dev.sessionlock.testkit.disk.Plan;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -14,8 +13,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Crash-tests code that writes files. It runs the code, unchanged, once for each file operation that the code does, and causes a fault there: it
@@ -78,7 +76,7 @@ public final class CrashLab implements AutoCloseable {
          * @param directory an empty directory
          * @throws Exception if that fails
          */
-        void prepare(@NotNull Path directory) throws Exception;
+        void prepare(Path directory) throws Exception;
     }
 
     /** Judges a directory. */
@@ -90,7 +88,7 @@ public final class CrashLab implements AutoCloseable {
          * @param directory the directory after a run
          * @throws Exception or an {@link AssertionError}, if something is wrong
          */
-        void check(@NotNull Path directory) throws Exception;
+        void check(Path directory) throws Exception;
     }
 
     /** Judges a directory, knowing how the run went. */
@@ -103,7 +101,7 @@ public final class CrashLab implements AutoCloseable {
          * @param run how the run went, and what it had acknowledged
          * @throws Exception or an {@link AssertionError}, if something is wrong
          */
-        void check(@NotNull Path directory, @NotNull CrashRun run) throws Exception;
+        void check(Path directory, CrashRun run) throws Exception;
     }
 
     static final String FIRST = "first";
@@ -125,7 +123,7 @@ public final class CrashLab implements AutoCloseable {
     }
 
     /** {@return a lab, to be closed} A {@link CrashTest} gets its lab as a parameter. */
-    public static @NotNull CrashLab create() {
+    public static CrashLab create() {
         return new CrashLab();
     }
 
@@ -135,7 +133,7 @@ public final class CrashLab implements AutoCloseable {
      *
      * @param what what is done
      */
-    public static void acknowledge(@NotNull String what) {
+    public static void acknowledge(String what) {
         CrashChild.acknowledge(Objects.requireNonNull(what, "what"));
     }
 
@@ -143,7 +141,7 @@ public final class CrashLab implements AutoCloseable {
      * {@return which process of a lab this is: {@code "first"}, the one with the fault, or {@code "other"}, which works while the first is frozen;
      * {@code "first"} also outside of a lab} So one scenario can write who has written a line.
      */
-    public static @NotNull String process() {
+    public static String process() {
         return CrashChild.role();
     }
 
@@ -153,7 +151,7 @@ public final class CrashLab implements AutoCloseable {
      * @param scenario a class with a constructor without parameters
      * @return this
      */
-    public @NotNull CrashLab scenario(@NotNull Class<? extends CrashScenario> scenario) {
+    public CrashLab scenario(Class<? extends CrashScenario> scenario) {
         this.scenario = Objects.requireNonNull(scenario, "scenario");
         return this;
     }
@@ -165,7 +163,7 @@ public final class CrashLab implements AutoCloseable {
      * @param given fills the directory
      * @return this
      */
-    public @NotNull CrashLab given(@NotNull Setup given) {
+    public CrashLab given(Setup given) {
         this.given = Objects.requireNonNull(given, "given");
         return this;
     }
@@ -176,7 +174,7 @@ public final class CrashLab implements AutoCloseable {
      * @param check throws if something is wrong
      * @return this
      */
-    public @NotNull CrashLab check(@NotNull LabCheck check) {
+    public CrashLab check(LabCheck check) {
         Objects.requireNonNull(check, "check");
         return check((directory, run) -> check.check(directory));
     }
@@ -187,7 +185,7 @@ public final class CrashLab implements AutoCloseable {
      * @param check throws if something is wrong
      * @return this
      */
-    public @NotNull CrashLab check(@NotNull RunCheck check) {
+    public CrashLab check(RunCheck check) {
         this.check = Objects.requireNonNull(check, "check");
         return this;
     }
@@ -198,7 +196,7 @@ public final class CrashLab implements AutoCloseable {
      * @param timeout more than 0
      * @return this
      */
-    public @NotNull CrashLab timeout(@NotNull Duration timeout) {
+    public CrashLab timeout(Duration timeout) {
         if (timeout.isNegative() || timeout.isZero()) {
             throw new IllegalArgumentException("a timeout of " + timeout + " leaves a run no time");
         }
@@ -212,7 +210,7 @@ public final class CrashLab implements AutoCloseable {
      *
      * @return this
      */
-    public @NotNull CrashLab stepsMayVary() {
+    public CrashLab stepsMayVary() {
         this.stepsMayVary = true;
         return this;
     }
@@ -223,7 +221,7 @@ public final class CrashLab implements AutoCloseable {
      * @param scenario a class with a constructor without parameters
      * @return this
      */
-    public @NotNull CrashLab meanwhile(@NotNull Class<? extends CrashScenario> scenario) {
+    public CrashLab meanwhile(Class<? extends CrashScenario> scenario) {
         this.meanwhile = Objects.requireNonNull(scenario, "scenario");
         return this;
     }
@@ -235,7 +233,7 @@ public final class CrashLab implements AutoCloseable {
      *
      * @return this
      */
-    public @NotNull CrashLab lockStepsToo() {
+    public CrashLab lockStepsToo() {
         this.lockSteps = true;
         return this;
     }
@@ -246,18 +244,18 @@ public final class CrashLab implements AutoCloseable {
      * @param args added to those given before
      * @return this
      */
-    public @NotNull CrashLab jvmArgs(@NotNull String... args) {
+    public CrashLab jvmArgs(String... args) {
         jvmArgs.addAll(List.of(args));
         return this;
     }
 
     /** Selects a single run; null for all. For tests, which share their system properties. */
-    @NotNull CrashLab only(@Nullable String run) {
+    CrashLab only(@Nullable String run) {
         this.only = run;
         return this;
     }
 
-    @NotNull Path home() throws IOException {
+    Path home() throws IOException {
         return workshop.home();
     }
 
@@ -271,7 +269,7 @@ public final class CrashLab implements AutoCloseable {
      * @throws IOException if the lab's own files or processes fail
      * @throws InterruptedException if interrupted
      */
-    public @NotNull CrashSummary killAtEveryStep() throws IOException, InterruptedException {
+    public CrashSummary killAtEveryStep() throws IOException, InterruptedException {
         return go(Plan.Kind.KILL, "", operations -> {
             List<Plan> plans = new ArrayList<>();
             for (LabStep step : LabStep.changes(operations)) {
@@ -298,7 +296,7 @@ public final class CrashLab implements AutoCloseable {
      * @throws IOException if the lab's own files or processes fail
      * @throws InterruptedException if interrupted
      */
-    public @NotNull CrashSummary failAtEveryStep(@NotNull CrashFault... faults) throws IOException, InterruptedException {
+    public CrashSummary failAtEveryStep(CrashFault... faults) throws IOException, InterruptedException {
         if (faults.length == 0) {
             throw new IllegalArgumentException("which errors? failAtEveryStep(CrashFault.values()) tries all");
         }
@@ -340,7 +338,7 @@ public final class CrashLab implements AutoCloseable {
      * @throws IOException if the lab's own files or processes fail
      * @throws InterruptedException if interrupted
      */
-    public @NotNull CrashSummary powerCutAtEveryStep() throws IOException, InterruptedException {
+    public CrashSummary powerCutAtEveryStep() throws IOException, InterruptedException {
         return go(Plan.Kind.POWER, "", operations -> {
             List<Plan> plans = new ArrayList<>();
             for (LabStep step : LabStep.changes(operations)) {
@@ -360,7 +358,7 @@ public final class CrashLab implements AutoCloseable {
      * @throws IOException if the lab's own files or processes fail
      * @throws InterruptedException if interrupted
      */
-    public @NotNull CrashSummary delayEveryStep(@NotNull Duration delay) throws IOException, InterruptedException {
+    public CrashSummary delayEveryStep(Duration delay) throws IOException, InterruptedException {
         String millis = Long.toString(delay.toMillis());
         return go(Plan.Kind.DELAY, " of " + millis + " ms", operations ->
                 LabStep.changes(operations).stream().map(step -> new Plan(Plan.Kind.DELAY, step.number, millis)).toList());
@@ -406,7 +404,7 @@ public final class CrashLab implements AutoCloseable {
      * @throws IOException if the lab's own files or processes fail
      * @throws InterruptedException if interrupted
      */
-    public @NotNull CrashSummary freezeAtEveryStep(@NotNull Duration pastTheLease) throws IOException, InterruptedException {
+    public CrashSummary freezeAtEveryStep(Duration pastTheLease) throws IOException, InterruptedException {
         if (pastTheLease.compareTo(LockOptions.MIN_LEASE) <= 0) {
             throw new IllegalArgumentException("a freeze of " + pastTheLease + " is not past any lease; the shortest is " + LockOptions.MIN_LEASE);
         }

@@ -8,7 +8,7 @@ import dev.sessionlock.testkit.disk.Plan;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The outcome of one run.

@@ -1,8 +1,7 @@
 package dev.sessionlock.testkit;
 
 import java.util.List;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How one run of a scenario in a {@link CrashLab} went, for the check.
@@ -14,7 +13,7 @@ import org.jetbrains.annotations.Nullable;
  * @param returned whether the scenario returned; false if it was killed, or threw
  * @param thrown the exception that it ended with, with its stack; null if there was none
  */
-public record CrashRun(@NotNull String event, int step, @NotNull List<String> acknowledged, boolean returned, @Nullable String thrown) {
+public record CrashRun(String event, int step, List<String> acknowledged, boolean returned, @Nullable String thrown) {
 
     /** {@return whether it was killed, or its power was cut} */
     public boolean wasStopped() {

@@ -1,7 +1,6 @@
 package dev.sessionlock.testkit;
 
 import java.nio.file.Path;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * The code that a {@link CrashLab} tests, which writes to a directory: a class of the test's own with a constructor without parameters; usually a
@@ -17,5 +16,5 @@ public interface CrashScenario {
      * @param directory the lab's directory, as {@link CrashLab#given} has left it; an absolute path
      * @throws Exception if the scenario fails
      */
-    void run(@NotNull Path directory) throws Exception;
+    void run(Path directory) throws Exception;
 }

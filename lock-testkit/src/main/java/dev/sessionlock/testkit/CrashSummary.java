@@ -2,7 +2,6 @@ package dev.sessionlock.testkit;
 
 import java.time.Duration;
 import java.util.Locale;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * How much a {@link CrashLab} has tested without a failure.
@@ -12,7 +11,7 @@ import org.jetbrains.annotations.NotNull;
  * @param directories how many directories were checked: one for each run, but several for a power cut
  * @param took how long it took
  */
-public record CrashSummary(int steps, int runs, int directories, @NotNull Duration took) {
+public record CrashSummary(int steps, int runs, int directories, Duration took) {
 
     /** {@return the line that the lab prints} */
     @Override

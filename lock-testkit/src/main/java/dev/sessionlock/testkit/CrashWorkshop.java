@@ -29,7 +29,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Carries out the runs of one lab: its temporary directory, and its JVMs, some of which are started ahead. */
 final class CrashWorkshop implements AutoCloseable {
@@ -49,7 +49,7 @@ final class CrashWorkshop implements AutoCloseable {
     });
     // guarded by this
     private final Deque<CompletableFuture<ChildJvm>> ready = new ArrayDeque<>();
-    private @Nullable CrashCampaign.ScenarioRun readyFor;
+    private CrashCampaign.@Nullable ScenarioRun readyFor;
     private int expected;
     private @Nullable Path home;
     private boolean closed;

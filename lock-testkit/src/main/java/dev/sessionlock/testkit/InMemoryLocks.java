@@ -11,8 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A {@link SessionLocks} without a disk, for the unit tests of code that uses one. It has all of its behaviour: the queue of threads, reentry, lease,
@@ -62,7 +61,7 @@ public final class InMemoryLocks implements AutoCloseable {
     }
 
     /** {@return a process alone on its machine, with the machine's own clock} */
-    public static @NotNull InMemoryLocks create() {
+    public static InMemoryLocks create() {
         return new InMemoryLocks(new MemoryProcess(new MemoryMachine(null)));
     }
 
@@ -71,12 +70,12 @@ public final class InMemoryLocks implements AutoCloseable {
      *
      * @param clock the clock
      */
-    public static @NotNull InMemoryLocks withTestClock(@NotNull TestClock clock) {
+    public static InMemoryLocks withTestClock(TestClock clock) {
         return new InMemoryLocks(new MemoryProcess(new MemoryMachine(Objects.requireNonNull(clock, "clock"))));
     }
 
     /** {@return another process of the same machine} It is closed together with this one, if it has not been closed before. */
-    public @NotNull InMemoryLocks anotherProcess() {
+    public InMemoryLocks anotherProcess() {
         InMemoryLocks other = new InMemoryLocks(new MemoryProcess(process.machine));
         mutex.lock();
         try {
@@ -88,7 +87,7 @@ public final class InMemoryLocks implements AutoCloseable {
     }
 
     /** {@return the locks for the code under test, with the default options; the same object at every call} */
-    public @NotNull SessionLocks locks() {
+    public SessionLocks locks() {
         mutex.lock();
         try {
             locks = locks == null ? builder().build() : locks;
@@ -99,7 +98,7 @@ public final class InMemoryLocks implements AutoCloseable {
     }
 
     /** {@return a builder of further ones in this process, with other options, a listener, an executor} */
-    public @NotNull SessionLocks.Builder builder() {
+    public SessionLocks.Builder builder() {
         return SessionLocks.builder().over(process);
     }
 
@@ -112,7 +111,7 @@ public final class InMemoryLocks implements AutoCloseable {
      * @throws IllegalStateException if it cannot be taken now
      * @throws LockException if nothing of that name can be locked
      */
-    public @NotNull SessionLock hold(@NotNull Path target) throws LockException {
+    public SessionLock hold(Path target) throws LockException {
         SessionLock lock = locks().tryAcquire(target, LockOptions.defaults().withMaxHold(LockOptions.UNLIMITED)).orElseThrow(() ->
                 new IllegalStateException("the lock of " + target + " is not to be had now, so the process " + pid() + " cannot hold it"))
                         .detach();
@@ -171,7 +170,7 @@ public final class InMemoryLocks implements AutoCloseable {
      * @throws IllegalStateException if nobody in this process holds it
      * @throws LockException if nothing of that name can be locked
      */
-    public void loseLock(@NotNull Path target, @NotNull Reason reason) throws LockException {
+    public void loseLock(Path target, Reason reason) throws LockException {
         Objects.requireNonNull(reason, "reason");
         try {
             if (!process.cells().lose(process.idOf(target, false), reason)) {
@@ -194,7 +193,7 @@ public final class InMemoryLocks implements AutoCloseable {
      * @throws IllegalStateException if somebody holds the lock
      * @throws LockException if nothing of that name can be locked
      */
-    public @NotNull ForeignLock foreignLock(@NotNull Path target) throws LockException {
+    public ForeignLock foreignLock(Path target) throws LockException {
         return new ForeignLock(target);
     }
 

@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.jetbrains.annotations.NotNull;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -74,7 +73,7 @@ public abstract class LockEngineContract {
          * @return the locks
          * @throws Exception if they cannot be opened
          */
-        @NotNull SessionLocks open(@NotNull List<String> arguments) throws Exception;
+        SessionLocks open(List<String> arguments) throws Exception;
 
         /**
          * {@return what to lock for a name; the same in every JVM} An engine that locks names is opened with a
@@ -83,7 +82,7 @@ public abstract class LockEngineContract {
          * @param arguments from the test
          * @param name the name of a lock: letters, digits and hyphens
          */
-        @NotNull Path target(@NotNull List<String> arguments, @NotNull String name);
+        Path target(List<String> arguments, String name);
     }
 
     /**
@@ -91,7 +90,7 @@ public abstract class LockEngineContract {
      *
      * @throws Exception if it cannot be started
      */
-    protected abstract @NotNull Contender newContender() throws Exception;
+    protected abstract Contender newContender() throws Exception;
 
     /**
      * Starts a child JVM with the locks under test.
@@ -102,23 +101,23 @@ public abstract class LockEngineContract {
      * @throws IOException if the process cannot be started
      * @throws InterruptedException if interrupted
      */
-    protected static @NotNull Contender inJvm(@NotNull Class<? extends Opener> opener, @NotNull String... arguments)
+    protected static Contender inJvm(Class<? extends Opener> opener, String... arguments)
             throws IOException, InterruptedException {
         return Contender.InJvm.start(Objects.requireNonNull(opener, "opener"), arguments);
     }
 
     /** {@return the lease of holders that are meant to lose their lock; 2 s} */
-    protected @NotNull Duration lease() {
+    protected Duration lease() {
         return Duration.ofSeconds(2);
     }
 
     /** {@return how long after the end of a holder's process others may need to get in; {@link #patience} unless overridden} */
-    protected @NotNull Duration timeToNoticeADeath() {
+    protected Duration timeToNoticeADeath() {
         return patience();
     }
 
     /** {@return for how long to wait for what must happen; 60 s, since the machine may be busy} */
-    protected @NotNull Duration patience() {
+    protected Duration patience() {
         return Duration.ofSeconds(60);
     }
 

@@ -26,8 +26,7 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32C;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Creates the lock files that crashes, reboots, other programs and accidents leave behind, for tests of recovery, health checks and tools. They are
@@ -119,7 +118,7 @@ public final class LockFiles implements AutoCloseable {
         }
 
         /** {@return the state that {@link SessionLocks#inspect} reports} */
-        public @NotNull State verdict() {
+        public State verdict() {
             return verdict;
         }
 
@@ -136,7 +135,7 @@ public final class LockFiles implements AutoCloseable {
      * @param lockFile where it is
      * @param pid the process that it names; 0 if it names none
      */
-    public record Made(@NotNull Kind kind, @NotNull Path lockFile, long pid) {
+    public record Made(Kind kind, Path lockFile, long pid) {
     }
 
     private final Path target;
@@ -157,12 +156,12 @@ public final class LockFiles implements AutoCloseable {
      *     without a target is no lock
      * @return the maker, to be closed
      */
-    public static @NotNull LockFiles of(@NotNull Path target) {
+    public static LockFiles of(Path target) {
         return new LockFiles(Objects.requireNonNull(target, "target"));
     }
 
     /** {@return the path of the lock's record: {@code <target>.lock}} */
-    public @NotNull Path lockFile() {
+    public Path lockFile() {
         return lockFile;
     }
 
@@ -175,7 +174,7 @@ public final class LockFiles implements AutoCloseable {
      * @throws IOException if the disk refuses
      * @throws InterruptedException if interrupted
      */
-    public @NotNull Made make(@NotNull Kind kind) throws IOException, InterruptedException {
+    public Made make(Kind kind) throws IOException, InterruptedException {
         takeBack();
         long pid = switch (kind) {
             case LIVE -> hold(RUNNING, true);

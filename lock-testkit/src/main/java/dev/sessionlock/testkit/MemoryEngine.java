@@ -7,19 +7,19 @@ import dev.sessionlock.LockReport.Facts;
 import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
-import dev.sessionlock.testkit.MemoryMachine.Slot;
 import dev.sessionlock.testkit.MemoryMachine.ForeignOwner;
+import dev.sessionlock.testkit.MemoryMachine.Slot;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One lock in memory, as one process sees it. Nothing can fail half-way here: every step is one access to the slot under the machine's mutex. A lock

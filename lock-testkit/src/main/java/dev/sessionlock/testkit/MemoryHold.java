@@ -2,7 +2,7 @@ package dev.sessionlock.testkit;
 
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** A lock that a process of {@link InMemoryLocks} holds. */
 final class MemoryHold extends Hold {

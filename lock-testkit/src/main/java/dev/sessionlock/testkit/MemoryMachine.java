@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** What the processes of {@link InMemoryLocks} share: who holds which lock. It exists only in the memory of this JVM. */
 final class MemoryMachine {

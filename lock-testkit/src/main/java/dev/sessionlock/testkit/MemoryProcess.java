@@ -6,12 +6,12 @@ import dev.sessionlock.internal.seats.LockNameRules;
 import dev.sessionlock.internal.threads.LocalLocks;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Inspection;
 import dev.sessionlock.spi.Internals;
 import dev.sessionlock.spi.LockEngine;
-import dev.sessionlock.spi.Inspection;
 import java.nio.file.Path;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** A simulated process. It has its own threads floor, above the memory that it shares with the other processes of its machine. */
 final class MemoryProcess implements LockEngine {

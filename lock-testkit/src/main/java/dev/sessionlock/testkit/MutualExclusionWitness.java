@@ -28,8 +28,7 @@ import java.util.TreeMap;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A neutral judge of mutual exclusion between processes. Holders in any number of JVMs report over a loopback socket when they held a lock. The
@@ -134,7 +133,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
      * @return the witness, to be closed
      * @throws IOException if no port is available
      */
-    public static @NotNull MutualExclusionWitness open() throws IOException {
+    public static MutualExclusionWitness open() throws IOException {
         ServerSocket door = new ServerSocket();
         door.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 256);
         return new MutualExclusionWitness(door);
@@ -152,7 +151,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
      * @param file the file; it is overwritten
      * @return this witness
      */
-    public @NotNull MutualExclusionWitness historyOnFailure(@NotNull Path file) {
+    public MutualExclusionWitness historyOnFailure(Path file) {
         mutex.lock();
         try {
             historyFile = Objects.requireNonNull(file, "file");
@@ -163,7 +162,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
     }
 
     /** {@return the address for {@link WitnessedHolder#connect}: {@code host:port}} */
-    public @NotNull String address() {
+    public String address() {
         return door.getInetAddress().getHostAddress() + ":" + door.getLocalPort();
     }
 
@@ -334,7 +333,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
     }
 
     /** {@return what was wrong so far, in words, with the history around it; empty if nothing} */
-    public @NotNull List<String> violations() {
+    public List<String> violations() {
         mutex.lock();
         try {
             return List.copyOf(violations);
@@ -349,7 +348,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
      * @param lock the lock's name
      * @param most how many
      */
-    public @NotNull List<String> history(@NotNull String lock, int most) {
+    public List<String> history(String lock, int most) {
         mutex.lock();
         try {
             TreeMap<Long, Interval> all = locks.getOrDefault(lock, new TreeMap<>());
@@ -365,7 +364,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
      *
      * @param lock the lock's name
      */
-    public @NotNull Duration longestPause(@NotNull String lock) {
+    public Duration longestPause(String lock) {
         mutex.lock();
         try {
             long longest = longestForgottenPause.getOrDefault(lock, 0L);
@@ -387,7 +386,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
      * @throws AssertionError if some stay connected
      * @throws InterruptedException if interrupted
      */
-    public void awaitAllLeft(@NotNull Duration patience) throws InterruptedException {
+    public void awaitAllLeft(Duration patience) throws InterruptedException {
         long nanos = patience.toNanos();
         mutex.lock();
         try {
@@ -409,7 +408,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
      * @param file the file; it is overwritten
      * @throws IOException if the disk refuses
      */
-    public void writeHistory(@NotNull Path file) throws IOException {
+    public void writeHistory(Path file) throws IOException {
         List<String> lines = new ArrayList<>();
         mutex.lock();
         try {

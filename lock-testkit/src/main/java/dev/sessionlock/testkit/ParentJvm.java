@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.locks.LockSupport;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * The test that started this JVM, as its child sees it. The child sends marks to it, and gets lines from it. Everything else that the child prints is
@@ -47,7 +46,7 @@ public final class ParentJvm {
      *
      * @throws IllegalStateException if it was not started by {@link ChildJvm}
      */
-    public static @NotNull ParentJvm get() {
+    public static ParentJvm get() {
         ParentJvm parent = instance;
         if (parent == null) {
             throw new IllegalStateException("this JVM was not started by ChildJvm, so it has no parent to talk to");
@@ -56,7 +55,7 @@ public final class ParentJvm {
     }
 
     /** {@return the arguments from the test} */
-    public @NotNull List<String> args() {
+    public List<String> args() {
         return args;
     }
 
@@ -66,7 +65,7 @@ public final class ParentJvm {
      * @param name one word
      * @param details more about it; the parent gets them as text, separated by single spaces
      */
-    public void mark(@NotNull String name, @NotNull Object... details) {
+    public void mark(String name, Object... details) {
         StringBuilder line = new StringBuilder("\n").append(MARK).append(name);
         for (Object detail : details) {
             line.append(' ').append(String.valueOf(detail).replace('\n', ' ').replace('\r', ' '));
@@ -82,7 +81,7 @@ public final class ParentJvm {
      *
      * @throws InterruptedException if interrupted
      */
-    public @NotNull String awaitLine() throws InterruptedException {
+    public String awaitLine() throws InterruptedException {
         return lines.take();
     }
 
@@ -93,7 +92,7 @@ public final class ParentJvm {
      * @throws InterruptedException if interrupted
      * @throws IllegalStateException if the parent sends another
      */
-    public void awaitLine(@NotNull String expected) throws InterruptedException {
+    public void awaitLine(String expected) throws InterruptedException {
         String line = awaitLine();
         if (!line.equals(expected)) {
             throw new IllegalStateException("the parent sent \"" + line + "\" where the child waited for \"" + expected + "\"");

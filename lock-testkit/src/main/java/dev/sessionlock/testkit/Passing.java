@@ -1,7 +1,6 @@
 package dev.sessionlock.testkit;
 
 import java.time.Duration;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** Watches the process that works while another is frozen: either it finishes, or it waits for a lock of the frozen one. */

@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * A clock that only a test moves, for {@link InMemoryLocks#withTestClock}: leases, timeouts and {@code maxHold} of minutes pass without any sleep.
@@ -65,7 +64,7 @@ public final class TestClock {
     }
 
     /** {@return a clock that stands still} */
-    public static @NotNull TestClock create() {
+    public static TestClock create() {
         return new TestClock();
     }
 
@@ -78,12 +77,12 @@ public final class TestClock {
     }
 
     /** {@return how much time has passed since the clock was created, whatever the wall clock was set to} */
-    public @NotNull Duration elapsed() {
+    public Duration elapsed() {
         return Duration.ofNanos(nanos - UPTIME);
     }
 
     /** {@return the wall clock} */
-    public @NotNull Instant wallTime() {
+    public Instant wallTime() {
         return clock.instant();
     }
 
@@ -93,7 +92,7 @@ public final class TestClock {
      * @param time how much
      * @throws IllegalArgumentException if it is negative: no monotonic clock runs backwards
      */
-    public void advance(@NotNull Duration time) {
+    public void advance(Duration time) {
         long left = requirePositive(time);
         moving.lock();
         try {
@@ -114,7 +113,7 @@ public final class TestClock {
      * @param time how much
      * @throws IllegalArgumentException if it is negative
      */
-    public void jump(@NotNull Duration time) {
+    public void jump(Duration time) {
         long step = requirePositive(time);
         moving.lock();
         try {
@@ -134,7 +133,7 @@ public final class TestClock {
      *
      * @param wallTime what it shows from now on
      */
-    public void setWallTime(@NotNull Instant wallTime) {
+    public void setWallTime(Instant wallTime) {
         moving.lock();
         try {
             wallOffsetMicros = micros(wallTime) - nanos / 1_000;

@@ -8,7 +8,6 @@ import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * A holder's connection to a {@link MutualExclusionWitness}: by it the holder proves that it holds a lock, and when.
@@ -44,7 +43,7 @@ public final class WitnessedHolder implements AutoCloseable {
      * @return the holder's side of the connection
      * @throws IOException if there is no witness, or it has been closed
      */
-    public static @NotNull WitnessedHolder connect(@NotNull String address, @NotNull String name) throws IOException {
+    public static WitnessedHolder connect(String address, String name) throws IOException {
         int colon = address.lastIndexOf(':');
         Socket socket = new Socket();
         socket.setTcpNoDelay(true);
@@ -86,7 +85,7 @@ public final class WitnessedHolder implements AutoCloseable {
      * @throws X if the check says that it is not held; then nothing was proved and the witness is not told
      * @throws IOException if the witness is gone
      */
-    public <X extends Exception> @NotNull Visit<X> entered(@NotNull String lock, long token, @NotNull Check<X> check) throws X, IOException {
+    public <X extends Exception> Visit<X> entered(String lock, long token, Check<X> check) throws X, IOException {
         long now = System.nanoTime(); // before the check: if that succeeds, the lock was held at this moment
         check.ensureHeld();
         Visit<X> visit = new Visit<>(check);

@@ -12,4 +12,7 @@
  * Only the contract and {@link dev.sessionlock.testkit.CrashTest} depend on a test framework. The others report a failure by an
  * {@link AssertionError}, with the child's output, or the history, in its message.
  */
+@NullMarked
 package dev.sessionlock.testkit;
+
+import org.jspecify.annotations.NullMarked;

@@ -26,7 +26,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.locks.LockSupport;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Looks at one lock of a directory, or at all of them at once: the table is mapped once, the kernel asked once a round, each record read once. Disk
@@ -255,7 +255,7 @@ final class DirectoryScanner {
         /** Where no guard file was ever created nobody can hold a byte. */
         private static final KernelBytes NONE = new KernelBytes(Map.of());
 
-        @Nullable KernelLocks.KernelLock at(long h, int seat) {
+        KernelLocks.@Nullable KernelLock at(long h, int seat) {
             TreeMap<Long, KernelLocks.KernelLock> guard = byGuard.get(GuardLayout.guardOf(h));
             Map.Entry<Long, KernelLocks.KernelLock> entry = guard == null ? null : guard.floorEntry(GuardLayout.positionOf(h, seat));
             return entry != null && entry.getValue().covers(GuardLayout.positionOf(h, seat)) ? entry.getValue() : null;

@@ -1,7 +1,7 @@
 package dev.sessionlock.internal.directory;
 
-import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.channels.FileLock;
@@ -14,7 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** The disk and kernel side of one lock, in a real directory. */
 final class FileLockStore implements LockStore {

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which bytes of the guard files the kernel has locked for this process, as {@code /proc/locks} tells. It opens no guard file: closing one would drop

@@ -2,7 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The table entry of one lock, as this process knows it, so that it is not searched for at each acquisition. It is used only while the table in which it

@@ -2,7 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.LockOptions;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a lock file of ours says (PROTOCOL.md, "The record").

@@ -1,12 +1,12 @@
 package dev.sessionlock.internal.directory;
 
-import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The disk and kernel side of one lock: everything that the seat protocol asks of the world, and nothing more - two kernel bytes, a table entry, the

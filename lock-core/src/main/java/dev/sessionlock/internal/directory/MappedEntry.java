@@ -1,6 +1,5 @@
 package dev.sessionlock.internal.directory;
 
-import org.jetbrains.annotations.NotNull;
 
 /**
  * A table entry where it lies in a file of the shared table. It writes nothing but the words of its slot, and reads nothing else but the floor of tokens
@@ -97,7 +96,7 @@ final class MappedEntry implements TableEntry {
     }
 
     @Override
-    public @NotNull String toString() {
+    public String toString() {
         return "entry at " + offset + " [expiries " + expiry(0) + ", " + expiry(1) + ", token " + page.get(offset + TableLayout.TOKEN) + "]";
     }
 

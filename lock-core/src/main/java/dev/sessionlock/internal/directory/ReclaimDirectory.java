@@ -10,7 +10,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The directory {@code x.lock.reclaim}, by which programs tell each other that a dead lock is about to be replaced (PROTOCOL.md, section 4). OpenClaw's

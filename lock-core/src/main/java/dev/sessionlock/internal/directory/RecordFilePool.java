@@ -23,8 +23,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiFunction;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Spare record files of this process, {@code claim-<process>-<n>}: a record is written into one and then linked into place, so that it appears whole
@@ -195,7 +194,7 @@ final class RecordFilePool {
         }
 
         @Override
-        public @NotNull String toString() {
+        public String toString() {
             return path().toString();
         }
     }

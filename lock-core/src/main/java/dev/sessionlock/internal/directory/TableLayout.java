@@ -3,7 +3,7 @@ package dev.sessionlock.internal.directory;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import java.nio.file.Path;
 import java.util.UUID;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The layout of the shared table's files: their names, sizes, and the place of each word. {@link SharedTable} shows it in a picture. All processes of a

@@ -8,7 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The files of one shared table, as this process has them open, and the header of the first. It opens, creates, extends and replaces them; it knows no
@@ -24,9 +24,9 @@ final class TablePages {
     private final ReentrantLock growing = new ReentrantLock();
     private volatile TableWords[] pages;
     /** How further files are opened; null in tests. */
-    private final @Nullable TableFile.Opener files;
+    private final TableFile.@Nullable Opener files;
 
-    private TablePages(Path dir, Object key, TableWords first, ProcessIdentity self, @Nullable TableFile.Opener files) {
+    private TablePages(Path dir, Object key, TableWords first, ProcessIdentity self, TableFile.@Nullable Opener files) {
         this.dir = dir;
         this.key = key;
         this.self = self;

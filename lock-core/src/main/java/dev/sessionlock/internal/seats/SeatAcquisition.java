@@ -18,7 +18,7 @@ import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Takes a lock, on seat 0 or, from a frozen or dead owner, on seat 1. Who owns it is decided in {@link #tryOnce}: by {@link LockStore#tryByte}, then by

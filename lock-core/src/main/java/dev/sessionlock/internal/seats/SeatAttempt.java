@@ -3,7 +3,7 @@ package dev.sessionlock.internal.seats;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.TableEntry;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What an acquisition or {@code clear} has put on one seat so far, so that it can be undone if a throwable interrupts the call. Each field is set

@@ -15,7 +15,7 @@ import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The two-seat protocol: one lock of one directory, as this process uses it. Rule numbers in the comments of this package are those of PROTOCOL.md,

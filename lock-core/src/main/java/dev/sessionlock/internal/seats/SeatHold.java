@@ -5,7 +5,7 @@ import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** A lock that this process holds on one of its two seats. */
 final class SeatHold extends Hold {

@@ -12,7 +12,7 @@ import dev.sessionlock.spi.EngineLock.HoldStatus;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What is done with a lock while it is held: renew it, hand it over within the JVM, reuse it, check that it still is ours (PROTOCOL.md, rules 4 to 6

@@ -9,7 +9,7 @@ import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.spi.Hold;
 import java.io.IOException;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What this process has of one lock, so that it can be given back whatever was thrown: an error may come out of any call, between any two steps.

@@ -9,7 +9,7 @@ import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Removes what dead owners have left where records lie (PROTOCOL.md, section 4). {@link StaleLockPolicy} says what may be removed; this does it. The

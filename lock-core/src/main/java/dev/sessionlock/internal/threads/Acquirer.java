@@ -15,7 +15,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How the threads of this JVM get one lock: a first try; then a place in the {@link WaitQueue}, whose head alone tries again. A thread that finds somebody in the queue

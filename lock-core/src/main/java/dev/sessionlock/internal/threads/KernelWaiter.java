@@ -9,7 +9,7 @@ import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The threads that block in {@code fcntl} on behalf of the head of one lock's queue: at most one for each thing that the engine can wait for. When a thread gets its

@@ -10,8 +10,8 @@ import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
-import dev.sessionlock.spi.LockEngine.LockNamespace;
 import dev.sessionlock.spi.LockEngine.LockId;
+import dev.sessionlock.spi.LockEngine.LockNamespace;
 import dev.sessionlock.spi.Maintainable;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -31,7 +31,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The registry of the locks of one engine in this JVM. For locks on files there is one registry in a process (and class loader): the kernel only knows processes, so

@@ -13,7 +13,7 @@ import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import jdk.jfr.Threshold;
 import jdk.jfr.Timespan;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The flight recorder's events, {@code dev.sessionlock.*}, where the JVM has the module {@code jdk.jfr}; else nothing.

@@ -7,7 +7,7 @@ import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the engine has given of one lock and not yet got back. Every method that calls the engine is called under the lock's engine lock.

@@ -8,7 +8,7 @@ import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What happens when a handle is closed. Only the last handle of a grant ends it: then the lock lingers, or the next waiter of this JVM gets it, or the engine gets it

@@ -3,8 +3,8 @@ package dev.sessionlock.internal.directory;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sessionlock.internal.directory.LockContent.Empty;
-import dev.sessionlock.internal.directory.LockContent.NotALock;
 import dev.sessionlock.internal.directory.LockContent.Foreign;
+import dev.sessionlock.internal.directory.LockContent.NotALock;
 import dev.sessionlock.internal.directory.LockContent.Torn;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;

@@ -4,9 +4,9 @@ import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
-import net.jqwik.api.domains.DomainContextBase;
 import net.jqwik.api.Provide;
 import net.jqwik.api.Tuple;
+import net.jqwik.api.domains.DomainContextBase;
 
 /** Every possible record, for properties with {@code @Domain(Records.class)}. */
 public final class Records extends DomainContextBase {

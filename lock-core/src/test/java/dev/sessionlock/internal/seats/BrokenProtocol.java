@@ -2,8 +2,8 @@ package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.internal.seats.Schedule.Breed;
 import dev.sessionlock.internal.seats.Schedule.Promise;
-import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import java.util.EnumSet;

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sessionlock.internal.system.KernelLocks;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.LockEngine.LockNamespace;
 import dev.sessionlock.spi.LockEngine.LockId;
-import dev.sessionlock.spi.AcquireResult;
+import dev.sessionlock.spi.LockEngine.LockNamespace;
 import dev.sessionlock.spi.Terms;
 import java.io.File;
 import java.io.IOException;

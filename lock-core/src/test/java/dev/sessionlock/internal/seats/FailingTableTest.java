@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import dev.sessionlock.LockLostException.Reason;
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.TableFault;
-import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.AcquireResult;
+import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;

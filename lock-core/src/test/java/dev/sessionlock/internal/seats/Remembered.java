@@ -1,7 +1,7 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockStore;
+import dev.sessionlock.internal.directory.TableEntry;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.util.ArrayList;

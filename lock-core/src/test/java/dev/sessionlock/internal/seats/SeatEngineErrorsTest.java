@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.seats.Journal.Op;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock.HoldStatus;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;

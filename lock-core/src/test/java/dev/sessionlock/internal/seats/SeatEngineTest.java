@@ -1,17 +1,17 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.spi.Busy;
-import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.Terms;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
-import dev.sessionlock.spi.EngineLock.Cleared;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
+import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock.ClearOutcome;
+import dev.sessionlock.spi.EngineLock.Cleared;
 import dev.sessionlock.spi.EngineLock.HoldStatus;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicReference;

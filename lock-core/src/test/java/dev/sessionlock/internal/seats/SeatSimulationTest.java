@@ -2,9 +2,9 @@ package dev.sessionlock.internal.seats;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockStore.RecordFile;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
+import dev.sessionlock.internal.directory.TableEntry;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;

@@ -1,16 +1,16 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.internal.directory.LockSnapshot;
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LinksRefusedException;
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.LockSnapshot;
+import dev.sessionlock.internal.directory.LockStore;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.seats.Journal.Op;
 import dev.sessionlock.internal.seats.SimulatedDirectory.Inode;
-import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,16 +1,16 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.spi.Terms;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.seats.StaleLockPolicy.Judgement;
 import dev.sessionlock.internal.seats.StaleLockPolicy.Refuse;
 import dev.sessionlock.internal.seats.StaleLockPolicy.Replace;
 import dev.sessionlock.internal.seats.StaleLockPolicy.WaitFor;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.spi.Terms;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,16 +2,16 @@ package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockReport;
 import dev.sessionlock.internal.directory.LockContent;
+import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockStore.Found;
 import dev.sessionlock.internal.directory.LockStore.RecordFile;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
-import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -18,8 +18,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The content of a directory, and what a power cut would leave of it.
@@ -126,7 +125,7 @@ public final class Disk {
      *
      * @param directory the real directory
      */
-    public static @NotNull Disk of(@NotNull Path directory) throws IOException {
+    public static Disk of(Path directory) throws IOException {
         Disk disk = new Disk();
         disk.read(directory, disk.root);
         return disk;
@@ -178,7 +177,7 @@ public final class Disk {
     // ---- changes ----
 
     /** Applies what a run did. */
-    public void apply(@NotNull Effect effect) {
+    public void apply(Effect effect) {
         if (effect instanceof Effect.Made made) {
             Node node = new Node(made.type(), made.target(), made.mode());
             byInode.put(made.inode(), node);
@@ -266,7 +265,7 @@ public final class Disk {
      * {@return how a real directory differs from what the fault injector has recorded, in words; empty if it does not} The library's own
      * {@code .session-locks}, and files with a name in it, are written through memory and are left out.
      */
-    public @NotNull List<String> differences(@NotNull Path directory) throws IOException {
+    public List<String> differences(Path directory) throws IOException {
         List<String> all = new ArrayList<>();
         compare(directory, root, "", opaqueInodes(directory), all);
         return all;
@@ -329,7 +328,7 @@ public final class Disk {
     /**
      * Takes over from the real directory what the fault injector does not see: the contents of the library's own files, which count as never forced.
      */
-    public void absorb(@NotNull Path directory) throws IOException {
+    public void absorb(Path directory) throws IOException {
         Set<Long> opaque = opaqueInodes(directory);
         try (Stream<Path> tree = Files.walk(directory)) {
             for (Path path : (Iterable<Path>) tree::iterator) {
@@ -373,9 +372,9 @@ public final class Disk {
      * @param of out of how many
      * @param contents what survives of the contents
      */
-    public record Survival(int entries, int of, @NotNull Contents contents) {
+    public record Survival(int entries, int of, Contents contents) {
         /** {@return its form in a plan} */
-        public @NotNull String code() {
+        public String code() {
             return entries + "+" + contents.name().toLowerCase(Locale.ROOT);
         }
 
@@ -394,7 +393,7 @@ public final class Disk {
     private static final int MOST_BEGINNINGS = 12;
 
     /** {@return what a power cut may leave now: every first part of the directory operations, with each outcome for the contents} */
-    public @NotNull List<Survival> survivals() {
+    public List<Survival> survivals() {
         List<Survival> all = new ArrayList<>();
         int last = pending.size();
         for (int i = 0; i <= Math.min(last, MOST_BEGINNINGS); i++) {
@@ -407,7 +406,7 @@ public final class Disk {
     }
 
     /** {@return what a power cut leaves} */
-    public @NotNull Image cut(@NotNull Survival survival) {
+    public Image cut(Survival survival) {
         Map<Node, Map<String, Node>> entries = new IdentityHashMap<>();
         for (List<Edit> edits : pending.subList(0, survival.entries)) {
             for (Edit edit : edits) {

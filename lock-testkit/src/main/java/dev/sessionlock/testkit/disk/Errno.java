@@ -3,7 +3,7 @@ package dev.sessionlock.testkit.disk;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Errors of the system, thrown as the JDK's own provider throws them. */
 public enum Errno {

@@ -12,7 +12,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import org.jetbrains.annotations.NotNull;
 
 /** A directory in the state in which a power cut left it. */
 public final class Image {
@@ -42,7 +41,7 @@ public final class Image {
     }
 
     /** {@return a digest that tells it from others} */
-    public @NotNull String digest() {
+    public String digest() {
         MessageDigest digest;
         try {
             digest = MessageDigest.getInstance("SHA-256");
@@ -58,7 +57,7 @@ public final class Image {
     }
 
     /** Creates it as a real directory, whose files are a minute old: a machine needs some time to boot. */
-    public void writeTo(@NotNull Path directory) throws IOException {
+    public void writeTo(Path directory) throws IOException {
         Files.createDirectories(directory);
         for (Entry entry : entries) {
             Path path = directory.resolve(entry.name);

@@ -15,7 +15,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** An asynchronous channel on a file beneath the lab's directory. Its writes go through the fault injector on a thread of its executor. */
 final class LabAsynchronousFileChannel extends AsynchronousFileChannel {

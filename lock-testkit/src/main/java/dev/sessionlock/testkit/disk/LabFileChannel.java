@@ -16,8 +16,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Objects;
 import java.util.Set;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A channel on a file beneath the lab's directory.
@@ -251,7 +250,7 @@ final class LabFileChannel extends FileChannel {
     }
 
     @Override
-    public @NotNull FileLock lock(long position, long size, boolean shared) throws IOException {
+    public FileLock lock(long position, long size, boolean shared) throws IOException {
         return Objects.requireNonNull(LabFileLock.of(this, io(() -> real.lock(position, size, shared))));
     }
 

@@ -20,7 +20,6 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.FileAttributeView;
@@ -36,8 +35,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The default provider of a JVM that runs in a lab ({@code -Djava.nio.file.spi.DefaultFileSystemProvider}): the system's own, except that every
@@ -57,7 +55,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     private volatile @Nullable FaultInjector injector;
 
     /** Called by the JDK, when it starts. */
-    public LabFileSystemProvider(@NotNull FileSystemProvider real) {
+    public LabFileSystemProvider(FileSystemProvider real) {
         this.real = real;
         this.fileSystem = new LabFileSystem(this, real.getFileSystem(URI.create("file:///")));
     }
@@ -72,7 +70,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
      * @param journal to record the operations
      * @throws IOException if the directory does not exist
      */
-    public void arm(@NotNull Path directory, @NotNull Plan plan, boolean locksCount, @NotNull FaultInjector.Lab lab, @NotNull OutputStream journal)
+    public void arm(Path directory, Plan plan, boolean locksCount, FaultInjector.Lab lab, OutputStream journal)
             throws IOException {
         injector = new FaultInjector(LabPath.real(directory).toRealPath(), plan, locksCount, lab, journal);
     }
@@ -128,23 +126,23 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     // ---- file system and paths ----
 
     @Override
-    public @NotNull String getScheme() {
+    public String getScheme() {
         return real.getScheme();
     }
 
     @Override
-    public @NotNull FileSystem newFileSystem(@NotNull URI uri, @NotNull Map<String, ?> env) throws IOException {
+    public FileSystem newFileSystem(URI uri, Map<String, ?> env) throws IOException {
         return real.newFileSystem(uri, env); // it refuses: the file system exists
     }
 
     @Override
-    public @NotNull FileSystem getFileSystem(@NotNull URI uri) {
+    public FileSystem getFileSystem(URI uri) {
         real.getFileSystem(uri); // it refuses what is not its own
         return fileSystem;
     }
 
     @Override
-    public @NotNull Path getPath(@NotNull URI uri) {
+    public Path getPath(URI uri) {
         return fileSystem.wrap(real.getPath(uri));
     }
 
@@ -223,14 +221,14 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     @Override
-    public @NotNull FileChannel newFileChannel(@NotNull Path path, @NotNull Set<? extends OpenOption> options,
-                                               @NotNull FileAttribute<?>... attrs) throws IOException {
+    public FileChannel newFileChannel(Path path, Set<? extends OpenOption> options,
+                                               FileAttribute<?>... attrs) throws IOException {
         return channel(path, options, false, attrs);
     }
 
     @Override
-    public @NotNull SeekableByteChannel newByteChannel(@NotNull Path path, @NotNull Set<? extends OpenOption> options,
-                                                       @NotNull FileAttribute<?>... attrs) throws IOException {
+    public SeekableByteChannel newByteChannel(Path path, Set<? extends OpenOption> options,
+                                                       FileAttribute<?>... attrs) throws IOException {
         return channel(path, options, isReadWhole(), attrs);
     }
 
@@ -241,7 +239,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     @Override
-    public @NotNull InputStream newInputStream(@NotNull Path path, @NotNull OpenOption... options) throws IOException {
+    public InputStream newInputStream(Path path, OpenOption... options) throws IOException {
         Path file = LabPath.real(path);
         if (place(file) == null) {
             return real.newInputStream(file, options);
@@ -254,7 +252,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     @Override
-    public @NotNull OutputStream newOutputStream(@NotNull Path path, @NotNull OpenOption... options) throws IOException {
+    public OutputStream newOutputStream(Path path, OpenOption... options) throws IOException {
         Path file = LabPath.real(path);
         Set<OpenOption> all = new HashSet<>(Arrays.asList(options));
         if (place(file) == null || all.contains(StandardOpenOption.READ)) {
@@ -268,8 +266,8 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     @Override
-    public @NotNull AsynchronousFileChannel newAsynchronousFileChannel(@NotNull Path path, @NotNull Set<? extends OpenOption> options,
-            ExecutorService executor, @NotNull FileAttribute<?>... attrs) throws IOException {
+    public AsynchronousFileChannel newAsynchronousFileChannel(Path path, Set<? extends OpenOption> options,
+            ExecutorService executor, FileAttribute<?>... attrs) throws IOException {
         Path file = LabPath.real(path);
         DiskPath place = place(file);
         if (place == null) {
@@ -283,7 +281,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     // ---- directories and names ----
 
     @Override
-    public @NotNull DirectoryStream<Path> newDirectoryStream(@NotNull Path dir, @NotNull DirectoryStream.Filter<? super Path> filter)
+    public DirectoryStream<Path> newDirectoryStream(Path dir, DirectoryStream.Filter<? super Path> filter)
             throws IOException {
         Path directory = LabPath.real(dir);
         DiskPath place = place(directory);
@@ -294,7 +292,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         DirectoryStream<Path> entries = real.newDirectoryStream(directory, entry -> filter.accept(fileSystem.wrap(entry)));
         return new DirectoryStream<>() {
             @Override
-            public @NotNull Iterator<Path> iterator() {
+            public Iterator<Path> iterator() {
                 Iterator<Path> all = entries.iterator();
                 return new Iterator<>() {
                     @Override
@@ -336,7 +334,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     @Override
-    public void createDirectory(@NotNull Path dir, @NotNull FileAttribute<?>... attrs) throws IOException {
+    public void createDirectory(Path dir, FileAttribute<?>... attrs) throws IOException {
         Path path = LabPath.real(dir);
         DiskPath place = place(path);
         if (place == null) {
@@ -356,7 +354,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     @Override
-    public void createSymbolicLink(@NotNull Path link, @NotNull Path target, @NotNull FileAttribute<?>... attrs) throws IOException {
+    public void createSymbolicLink(Path link, Path target, FileAttribute<?>... attrs) throws IOException {
         Path path = LabPath.real(link);
         Path to = LabPath.real(target);
         DiskPath place = place(path);
@@ -377,7 +375,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     @Override
-    public void createLink(@NotNull Path link, @NotNull Path existing) throws IOException {
+    public void createLink(Path link, Path existing) throws IOException {
         Path path = LabPath.real(link);
         Path to = LabPath.real(existing);
         DiskPath place = place(path);
@@ -402,7 +400,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     @Override
-    public void delete(@NotNull Path path) throws IOException {
+    public void delete(Path path) throws IOException {
         Path file = LabPath.real(path);
         if (!deleted(file)) {
             real.delete(file); // it refuses, most likely
@@ -410,7 +408,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     @Override
-    public boolean deleteIfExists(@NotNull Path path) throws IOException {
+    public boolean deleteIfExists(Path path) throws IOException {
         Path file = LabPath.real(path);
         return deleted(file) || real.deleteIfExists(file);
     }
@@ -436,7 +434,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     @Override
-    public void move(@NotNull Path source, @NotNull Path target, @NotNull CopyOption... options) throws IOException {
+    public void move(Path source, Path target, CopyOption... options) throws IOException {
         Path from = LabPath.real(source);
         Path to = LabPath.real(target);
         DiskPath old = place(from);
@@ -510,7 +508,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     // ---- copying, which is several operations ----
 
     @Override
-    public void copy(@NotNull Path source, @NotNull Path target, @NotNull CopyOption... options) throws IOException {
+    public void copy(Path source, Path target, CopyOption... options) throws IOException {
         Path from = LabPath.real(source);
         Path to = LabPath.real(target);
         DiskPath read = place(from);
@@ -589,45 +587,45 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     // ---- reading, and attributes ----
 
     @Override
-    public boolean isSameFile(@NotNull Path path, @NotNull Path other) throws IOException {
+    public boolean isSameFile(Path path, Path other) throws IOException {
         Path second = Objects.requireNonNull(other) instanceof LabPath ours ? ours.real() : other;
         return real.isSameFile(LabPath.real(path), second);
     }
 
     @Override
-    public boolean isHidden(@NotNull Path path) throws IOException {
+    public boolean isHidden(Path path) throws IOException {
         return real.isHidden(LabPath.real(path));
     }
 
     @Override
-    public @NotNull FileStore getFileStore(@NotNull Path path) throws IOException {
+    public FileStore getFileStore(Path path) throws IOException {
         return real.getFileStore(LabPath.real(path));
     }
 
     @Override
-    public void checkAccess(@NotNull Path path, @NotNull AccessMode... modes) throws IOException {
+    public void checkAccess(Path path, AccessMode... modes) throws IOException {
         real.checkAccess(LabPath.real(path), modes);
     }
 
     @Override
-    public @NotNull Path readSymbolicLink(@NotNull Path link) throws IOException {
+    public Path readSymbolicLink(Path link) throws IOException {
         return fileSystem.wrap(real.readSymbolicLink(LabPath.real(link)));
     }
 
     @Override
-    public <A extends BasicFileAttributes> A readAttributes(@NotNull Path path, @NotNull Class<A> type, @NotNull LinkOption... options)
+    public <A extends BasicFileAttributes> A readAttributes(Path path, Class<A> type, LinkOption... options)
             throws IOException {
         return real.readAttributes(LabPath.real(path), type, options);
     }
 
     @Override
-    public @NotNull Map<String, Object> readAttributes(@NotNull Path path, @NotNull String attributes, @NotNull LinkOption... options)
+    public Map<String, Object> readAttributes(Path path, String attributes, LinkOption... options)
             throws IOException {
         return real.readAttributes(LabPath.real(path), attributes, options);
     }
 
     @Override
-    public void setAttribute(@NotNull Path path, @NotNull String attribute, Object value, @NotNull LinkOption... options)
+    public void setAttribute(Path path, String attribute, Object value, LinkOption... options)
             throws IOException {
         Path file = LabPath.real(path);
         DiskPath place = place(file);
@@ -652,8 +650,8 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     @Override
-    public <V extends FileAttributeView> @Nullable V getFileAttributeView(@NotNull Path path, @NotNull Class<V> type,
-                                                                         @NotNull LinkOption... options) {
+    public <V extends FileAttributeView> @Nullable V getFileAttributeView(Path path, Class<V> type,
+                                                                         LinkOption... options) {
         Path file = LabPath.real(path);
         V view = real.getFileAttributeView(file, type, options);
         DiskPath place = view == null ? null : place(file);

@@ -1,7 +1,7 @@
 package dev.sessionlock.testkit.disk;
 
 import java.nio.file.Path;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One file operation beneath the lab's directory.

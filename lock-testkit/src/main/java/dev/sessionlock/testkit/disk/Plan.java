@@ -1,7 +1,6 @@
 package dev.sessionlock.testkit.disk;
 
 import java.util.Locale;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * The fault of one run, in the form in which the child gets it and a failure names it.
@@ -10,7 +9,7 @@ import org.jetbrains.annotations.NotNull;
  * @param step the number of the operation at which it happens, from 1, among those that the kind counts
  * @param how details: where in the operation, which error, how long
  */
-public record Plan(@NotNull Kind kind, int step, @NotNull String how) {
+public record Plan(Kind kind, int step, String how) {
     /** No fault. */
     public static final Plan NOTHING = new Plan(Kind.NONE, 0, "");
 
@@ -51,7 +50,7 @@ public record Plan(@NotNull Kind kind, int step, @NotNull String how) {
      *
      * @throws IllegalArgumentException if it describes none
      */
-    public static @NotNull Plan parse(@NotNull String text) {
+    public static Plan parse(String text) {
         String[] parts = text.split(":", 3);
         try {
             int step = Integer.parseInt(parts[1]);
@@ -80,7 +79,7 @@ public record Plan(@NotNull Kind kind, int step, @NotNull String how) {
     }
 
     /** {@return how many bytes a part of a write has; negative if a write is too short for such a part} */
-    public static int part(@NotNull String how, int length) {
+    public static int part(String how, int length) {
         int part = switch (how) {
             case ONE_BYTE -> 1;
             case HALF -> length / 2;

@@ -2,7 +2,6 @@ package dev.sessionlock.testkit.storms;
 
 import dev.sessionlock.testkit.ChildJvm;
 import dev.sessionlock.testkit.MutualExclusionWitness;
-import dev.sessionlock.testkit.Puppet;
 import dev.sessionlock.testkit.SmallJvm;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
