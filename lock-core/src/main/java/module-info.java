@@ -3,7 +3,7 @@
  */
 module dev.sessionlock {
     requires org.slf4j;
-    requires static org.jetbrains.annotations;
+    requires static org.jspecify;
     requires static com.google.errorprone.annotations;
     requires static java.sql;
     requires static jdk.jfr;

@@ -9,9 +9,9 @@ import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.internal.threads.EventPublisher;
 import dev.sessionlock.internal.threads.LocalLocks;
 import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Inspection;
 import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.LockEngine.LockId;
-import dev.sessionlock.spi.Inspection;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,11 +19,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * One call of {@link SessionLocks#clear}. What it sees decides only what it tries: what is removed is judged anew by the engine, with
- * the kernel's lock in hand.
+ * One call of {@link SessionLocks#clear}. What it sees only decides what it tries: before the engine removes anything, it judges anew while it has
+ * the kernel lock.
  */
 final class ClearOperation {
     private static final long LOOK_AGAIN_MILLIS = 20;
@@ -62,7 +62,7 @@ final class ClearOperation {
         return all(looks(engine, directory));
     }
 
-    /** Of those that were seen. */
+    /** Clears the locks that were inspected. */
     List<ClearReport> all(List<Inspection> sights) throws InterruptedException {
         List<ClearReport> done = new ArrayList<>();
         for (Inspection seen : sights) {
@@ -74,7 +74,7 @@ final class ClearOperation {
         return done;
     }
 
-    /** What fails for one of many, a permission perhaps, must not keep the others from being cleared. */
+    /** If clearing one of many fails, perhaps for lack of a permission, the others must still be cleared. */
     private @Nullable ClearReport oneOfMany(Inspection seen) throws InterruptedException {
         Path parent = seen.id().parent();
         LockId id = new LockId(parent, seen.id().name(), networkAllowed);
@@ -99,7 +99,7 @@ final class ClearOperation {
         }
     }
 
-    /** {@return what has become of it; null if there was no lock} */
+    /** {@return what was done with the lock; null if there was none} */
     private @Nullable ClearReport clear(Inspection seen, LockTarget subject, boolean oneOfMany)
             throws LockException, InterruptedException {
         LockReport report = seen.report();
@@ -133,7 +133,7 @@ final class ClearOperation {
         return dead(report, subject);
     }
 
-    // ---- the dead ----
+    // ---- dead owners ----
 
     private ClearReport dead(LockReport report, LockTarget subject) throws LockException {
         if (options.isDryRun()) {
@@ -157,7 +157,7 @@ final class ClearOperation {
         };
     }
 
-    // ---- the living ----
+    // ---- living owners ----
 
     private ClearReport living(LockReport report, LockTarget subject) throws LockException, InterruptedException {
         LockOwner holder = report.owner();
@@ -196,7 +196,7 @@ final class ClearOperation {
                 + seconds(options.timeout()) + "; it is let go when its revokeGrace is over", new Remedy(RemedyKind.WAIT, "wait, and look again"));
     }
 
-    /** {@return null once the hold of this token is over; what is known of it if it is dead, or at the end of the patience} */
+    /** {@return null once the hold of this token is over; otherwise the last report, if the owner is dead or the time to wait is over} */
     private @Nullable LockReport await(LockTarget subject, long token, long start) throws LockException, InterruptedException {
         while (true) {
             LockReport now = look(subject).report();

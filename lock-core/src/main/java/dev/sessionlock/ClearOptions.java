@@ -2,8 +2,7 @@ package dev.sessionlock;
 
 import java.time.Duration;
 import java.util.OptionalLong;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How {@link SessionLocks#clear} works. Immutable. Each {@code with…} method returns a changed copy.
@@ -31,12 +30,12 @@ public final class ClearOptions {
     }
 
     /** {@return options that only say what would be done, and write nothing} */
-    public static @NotNull ClearOptions dryRun() {
+    public static ClearOptions dryRun() {
         return DRY_RUN;
     }
 
     /** {@return options that really clear} */
-    public static @NotNull ClearOptions forReal() {
+    public static ClearOptions forReal() {
         return FOR_REAL;
     }
 
@@ -46,12 +45,12 @@ public final class ClearOptions {
     }
 
     /** {@return the token of the living holder to ask; empty if no holder is asked} */
-    public @NotNull OptionalLong token() {
+    public OptionalLong token() {
         return token == null ? OptionalLong.empty() : OptionalLong.of(token);
     }
 
     /** {@return how long to wait for a holder that was asked} */
-    public @NotNull Duration timeout() {
+    public Duration timeout() {
         return timeout;
     }
 
@@ -60,7 +59,7 @@ public final class ClearOptions {
      *
      * @param token the fencing token, as a {@link LockReport} names it
      */
-    public @NotNull ClearOptions withToken(long token) {
+    public ClearOptions withToken(long token) {
         return new ClearOptions(dry, token, timeout);
     }
 
@@ -70,7 +69,7 @@ public final class ClearOptions {
      * @param timeout 0 to 1 hour; 6 s by default
      * @throws IllegalArgumentException if it is outside
      */
-    public @NotNull ClearOptions withTimeout(@NotNull Duration timeout) {
+    public ClearOptions withTimeout(Duration timeout) {
         if (timeout.isNegative() || timeout.compareTo(LONGEST_TIMEOUT) > 0) {
             throw new IllegalArgumentException("timeout must be from 0s to 1h, not " + timeout);
         }
@@ -78,7 +77,7 @@ public final class ClearOptions {
     }
 
     @Override
-    public @NotNull String toString() {
+    public String toString() {
         return "ClearOptions[" + (dry ? "dryRun" : "forReal") + (token == null ? "" : ", token=" + token) + ", timeout=" + timeout + "]";
     }
 }

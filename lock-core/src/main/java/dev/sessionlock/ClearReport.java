@@ -1,7 +1,6 @@
 package dev.sessionlock;
 
 import java.util.Objects;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * What {@link SessionLocks#clear} did about one lock.
@@ -9,7 +8,7 @@ import org.jetbrains.annotations.NotNull;
  * @param lock what was known about the lock before. Its evidence begins with what was done and why. Its advice says what to do now
  * @param outcome what happened to the lock
  */
-public record ClearReport(@NotNull LockReport lock, @NotNull Outcome outcome) {
+public record ClearReport(LockReport lock, Outcome outcome) {
 
     /** What happened to a lock. */
     public enum Outcome {

@@ -13,9 +13,9 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.Locale;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** Puts what the system said into words for the person who has to act. */
+/** Puts errors of the system into words for the person who has to act. */
 final class ErrorMessages {
     private static final String DENIED = "Permission denied";
 
@@ -31,10 +31,10 @@ final class ErrorMessages {
     }
 
     /**
-     * Puts a refusal into words.
+     * Puts an error into words.
      *
-     * @param what what cannot be done with it
-     * @param shown what it is called
+     * @param what what cannot be done
+     * @param shown the user's name for the lock
      * @param target the file that is meant; null if it is a name
      */
     static LockException explain(IOException e, String what, String shown, @Nullable Path target) {
@@ -63,7 +63,7 @@ final class ErrorMessages {
         return new LockException(cannot + reason(e, parent), e);
     }
 
-    /** {@return the sticky bit that was in the way of an unlinking or a rename; null if it was something else} */
+    /** {@return the sticky bit that prevented an unlink or a rename; null if it was something else} */
     private static @Nullable StickyDirectory keptBySticky(IOException e) {
         if (!(e instanceof FileSystemException known) || !SystemReason.of(e).contains("Operation not permitted")) {
             return null;

@@ -20,30 +20,29 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes of a {@link SessionFile}: lines in UTF-8, each ended by a line feed. A writer may be frozen between any two of these
- * operations, lose its lock to another, and wake an hour later. What it then still does must harm nobody:
+ * The bytes of a {@link SessionFile}: lines in UTF-8, each ended by a line feed. A writer may be frozen between any two of these operations, lose its
+ * lock to another, and wake an hour later. What it still does then must harm nobody:
  * <ul>
  *   <li><b>An append is one write at the end</b> ({@code O_APPEND}), and nothing else: no cut, no position. The kernel lets only one
  *       process at a time write to a file, so a late line stands whole between others' lines. Nobody has acknowledged it.
- *   <li><b>A write that came out short is not continued.</b> The rest could land behind others' lines. The last line is torn then, as
- *       after a kill, and is cut off before the next append.
- *   <li><b>Cutting the tail needs a lock that nobody takes over</b>, as a compaction does: done an hour late, it would cut off an hour
- *       of lines. A late line that lands behind the torn one, between the look and the cut, is cut with it. Its writer has lost the lock.
- *   <li><b>A compaction renames a new file over the old one.</b> A writer that has opened the old one appends to a file that has no
- *       name any more, and has lost the lock.
+ *   <li><b>A short write is not continued.</b> The rest could land behind others' lines. The last line is torn then, as after a kill, and
+ *       is cut off before the next append.
+ *   <li><b>Cutting the tail needs a lock that nobody takes over</b>, as a compaction does: done an hour late, it would cut off an hour of
+ *       lines. A late line may land behind the torn one, between the look and the cut; it is cut off, too. Its writer has lost the lock.
+ *   <li><b>A compaction renames a new file over the old one.</b> A writer that has opened the old one appends to a file that has no name
+ *       any more, and has lost the lock.
  * </ul>
- * So a writer that still holds the lock after its write knows that nothing acknowledged was harmed, with one exception, which it
- * looks for itself: a late writer that is killed, or meets a full disk, <em>while</em> it writes late leaves half a line, and our line
- * may be glued to that half. The file is then longer than it should be. Our line is looked for behind the old end, and is written
- * once more if it does not stand there by itself.
+ * So a writer that still holds the lock after its write knows that nothing acknowledged was harmed, with one exception. A late writer that is killed,
+ * or meets a full disk, <em>while</em> it writes late leaves half a line, and our line may be glued to that half. The file is then longer than it
+ * should be. So our line is looked for behind the old end, and is written once more if it does not stand there by itself.
  *
  * <p>Bytes up to a line feed never change in place. So a reader without a lock looks for the last line feed first, and reads only up to there.
  *
- * <p>An interrupt closes a {@link FileChannel}, and does not say whether the write was done. It is put off until the work is done; what
- * it has cut short is looked at and done again.
+ * <p>An interrupt closes a {@link FileChannel}, and does not tell whether the write was done. So interrupts are put off until the work is done; work
+ * that an interrupt has cut short is checked and repeated.
  */
 final class LineFile {
     private static final int CHUNK = 64 * 1024;
@@ -55,7 +54,7 @@ final class LineFile {
     private final Path path;
     private final TargetFile target;
 
-    /** Says already what happened to which file. */
+    /** Its message says already what happened to which file. */
     private static final class ExplainedException extends IOException {
         private static final long serialVersionUID = 1L;
 
@@ -69,7 +68,7 @@ final class LineFile {
         this.target = new TargetFile(path);
     }
 
-    /** {@return how it is opened} */
+    /** {@return the file, and how it is opened} */
     TargetFile target() {
         return target;
     }
@@ -117,11 +116,11 @@ final class LineFile {
     }
 
     /**
-     * Appends bytes, in one write. Returns when they stand there whole, as lines of their own.
+     * Appends bytes, in one write. Returns when they stand in the file whole, as lines of their own.
      *
      * @param bytes lines, each with its line feed
      * @param end the file's end as {@link #wholeEnd} found it under the same lock
-     * @param lock looked at directly before each write
+     * @param lock checked directly before each write
      * @throws LockLostException if the lock was lost before the write; nothing was written then
      * @throws IOException if the file could not be written; the message says what is there
      */
@@ -129,7 +128,7 @@ final class LineFile {
         explained("append to " + path, new Append(bytes, end, lock));
     }
 
-    /** One append; run again where an interrupt has cut it short. */
+    /** One append. It is run again if an interrupt has cut it short. */
     private final class Append implements Work<Void> {
         private final byte[] bytes;
         private final SessionLock lock;
@@ -150,7 +149,7 @@ final class LineFile {
             return null;
         }
 
-        /** {@return whether the bytes stand there for certain, since nobody else has written meanwhile} */
+        /** {@return whether the bytes are certainly in the file, since nobody else has written meanwhile} */
         private boolean write() throws IOException {
             try (FileChannel out = target.open(path, APPENDED)) {
                 lock.ensureHeld();
@@ -177,12 +176,12 @@ final class LineFile {
                 + "off before the next append", null);
     }
 
-    /** A large one directly: the JDK keeps a copy of any other for as long as the thread lives. */
+    /** A large buffer is allocated directly: for any other, the JDK keeps a copy for as long as the thread lives. */
     private static ByteBuffer buffer(byte[] bytes) {
         return bytes.length <= CHUNK ? ByteBuffer.wrap(bytes) : ByteBuffer.allocateDirect(bytes.length).put(bytes).flip();
     }
 
-    /** {@return whether bytes stand behind the file's old end, at the beginning of a line} */
+    /** {@return whether the bytes stand behind the file's old end, at the beginning of a line} */
     private boolean standsBehind(long end, byte[] bytes) throws IOException {
         try (FileChannel file = target.open(path, READ)) {
             byte[] since = new byte[(int) Math.max(0, Math.min(Integer.MAX_VALUE - 8, file.size() - end))];
@@ -222,7 +221,7 @@ final class LineFile {
         });
     }
 
-    /** {@return where the last whole line ends, at or before an end; looked for backwards} */
+    /** {@return where the last whole line ends, at or before {@code end}; searched backwards} */
     private static long endOfLastLine(FileChannel file, long end) throws IOException {
         ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(CHUNK, end));
         for (long before = end; before > 0; ) {
@@ -245,7 +244,7 @@ final class LineFile {
     /**
      * {@return the whole lines; none if there is no file}
      *
-     * @param strict whether bytes that are not UTF-8 are an error; otherwise U+FFFD stands in their place
+     * @param strict whether bytes that are not UTF-8 are an error; otherwise U+FFFD replaces them
      */
     List<String> lines(boolean strict) throws IOException {
         return explained("read " + path, () -> {
@@ -255,12 +254,12 @@ final class LineFile {
         });
     }
 
-    /** {@return whether one of the whole lines is such} */
+    /** {@return whether one of the whole lines matches} */
     boolean has(Predicate<String> wanted) throws IOException {
         return explained("read " + path, () -> !scan(false, line -> !wanted.test(line)));
     }
 
-    /** {@return whether it went through all lines; it ends with the first for which {@code goOn} says no} */
+    /** {@return whether it read all lines; it stops at the first for which {@code goOn} returns false} */
     private boolean scan(boolean strict, Predicate<String> goOn) throws IOException {
         CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder()
                 .onMalformedInput(strict ? CodingErrorAction.REPORT : CodingErrorAction.REPLACE);
@@ -273,7 +272,7 @@ final class LineFile {
                 chunk.clear().limit((int) Math.min(chunk.capacity(), left));
                 int got = file.read(chunk);
                 if (got <= 0) {
-                    return true; // somebody cuts it just now, who does not ask for locks
+                    return true; // a program that does not ask for locks is cutting it just now
                 }
                 left -= got;
                 int start = 0;
@@ -303,7 +302,7 @@ final class LineFile {
         }
     }
 
-    /** {@return an exception that may be shown and logged as it is, whatever the file is called} */
+    /** {@return an exception that may be shown and logged as it is, whatever the name of the file} */
     static IOException failed(String what, IOException cause) {
         return new IOException(Printable.text(what), Printable.throwable(cause));
     }
@@ -318,7 +317,7 @@ final class LineFile {
         }
     }
 
-    /** Does I/O on channels to its end, whatever interrupts the thread; the interrupt is there afterwards. */
+    /** Finishes I/O on channels, whatever interrupts the thread. The interrupt is pending afterwards. */
     static <T> T uninterrupted(Work<T> work) throws IOException {
         boolean interrupted = Thread.interrupted();
         try {
@@ -336,7 +335,7 @@ final class LineFile {
         }
     }
 
-    /** I/O that may be done again from its beginning. */
+    /** I/O that may be repeated from its beginning. */
     interface Work<T> {
         T run() throws IOException;
     }

@@ -2,8 +2,7 @@ package dev.sessionlock;
 
 import dev.sessionlock.internal.system.Printable;
 import java.io.IOException;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A lock could not be acquired or kept. The message is written for the person who has to act. It says what happened, to which file, and what to do next.
@@ -19,7 +18,7 @@ public class LockException extends IOException {
     /**
      * @param message what happened and what to do
      */
-    public LockException(@NotNull String message) {
+    public LockException(String message) {
         super(Printable.text(message));
     }
 
@@ -27,7 +26,7 @@ public class LockException extends IOException {
      * @param message what happened and what to do
      * @param cause what the system reported; null if nothing
      */
-    public LockException(@NotNull String message, @Nullable Throwable cause) {
+    public LockException(String message, @Nullable Throwable cause) {
         this(message, cause, false);
     }
 
@@ -36,7 +35,7 @@ public class LockException extends IOException {
      *
      * @param severalLines whether line breaks of the message are kept
      */
-    LockException(@NotNull String message, @Nullable Throwable cause, boolean severalLines) {
+    LockException(String message, @Nullable Throwable cause, boolean severalLines) {
         super(severalLines ? Printable.lines(message) : Printable.text(message), printable(cause));
     }
 

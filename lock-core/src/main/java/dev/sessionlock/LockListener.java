@@ -2,8 +2,7 @@ package dev.sessionlock;
 
 import java.nio.file.Path;
 import java.time.Duration;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Hears what happens to the locks of a {@link SessionLocks}, for metrics and alerts. Every method does nothing by default.
@@ -33,7 +32,7 @@ public interface LockListener {
      * @param token the fencing token; 0 if there is none
      * @param elapsed a duration; each method says which
      */
-    record Event(@NotNull String name, @Nullable Path lockFile, long token, @NotNull Duration elapsed) {
+    record Event(String name, @Nullable Path lockFile, long token, Duration elapsed) {
     }
 
     /**
@@ -41,7 +40,7 @@ public interface LockListener {
      *
      * @param event {@code elapsed}: how long the acquisition waited
      */
-    default void acquired(@NotNull Event event) {
+    default void acquired(Event event) {
     }
 
     /**
@@ -49,7 +48,7 @@ public interface LockListener {
      *
      * @param event {@code elapsed}: zero; no token
      */
-    default void contended(@NotNull Event event) {
+    default void contended(Event event) {
     }
 
     /**
@@ -58,7 +57,7 @@ public interface LockListener {
      * @param event {@code elapsed}: how long it waited; no token
      * @param why who held the lock at that time ({@link LockTimeoutException#report()}), and what to do
      */
-    default void timedOut(@NotNull Event event, @NotNull LockTimeoutException why) {
+    default void timedOut(Event event, LockTimeoutException why) {
     }
 
     /**
@@ -66,7 +65,7 @@ public interface LockListener {
      *
      * @param event {@code elapsed}: how long it was held
      */
-    default void released(@NotNull Event event) {
+    default void released(Event event) {
     }
 
     /**
@@ -75,7 +74,7 @@ public interface LockListener {
      * @param event {@code elapsed}: how long it was held
      * @param why the reason, and since when
      */
-    default void lost(@NotNull Event event, @NotNull LockLostException why) {
+    default void lost(Event event, LockLostException why) {
     }
 
     /**
@@ -84,6 +83,6 @@ public interface LockListener {
      * @param event {@code elapsed}: zero; the token is the new holder's
      * @param evidence why the former owner no longer counts
      */
-    default void reclaimed(@NotNull Event event, @NotNull String evidence) {
+    default void reclaimed(Event event, String evidence) {
     }
 }

@@ -2,7 +2,6 @@ package dev.sessionlock;
 
 import java.time.Instant;
 import java.util.Objects;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * The lock was lost before its handle was closed. Write nothing more under this handle. Acquire the lock again, and look at what the next holder did.
@@ -51,19 +50,19 @@ public final class LockLostException extends LockException {
      * @param since since when, by wall clock
      * @param message what happened and what to do
      */
-    public LockLostException(@NotNull Reason reason, @NotNull Instant since, @NotNull String message) {
+    public LockLostException(Reason reason, Instant since, String message) {
         super(message);
         this.reason = Objects.requireNonNull(reason, "reason");
         this.since = Objects.requireNonNull(since, "since");
     }
 
     /** {@return why the lock was lost} */
-    public @NotNull Reason reason() {
+    public Reason reason() {
         return reason;
     }
 
     /** {@return since when the handle no longer counts, by wall clock} */
-    public @NotNull Instant since() {
+    public Instant since() {
         return since;
     }
 }

@@ -4,8 +4,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How one acquisition behaves: how long it waits, how long the lock may be held, and what happens when the holder freezes.
@@ -68,22 +67,22 @@ public final class LockOptions {
     }
 
     /** {@return the defaults: timeout 10 s, lease 30 s, maxHold 5 min, takeover, revokeGrace 2 s, not reentrant, no linger, no leak detection} */
-    public static @NotNull LockOptions defaults() {
+    public static LockOptions defaults() {
         return DEFAULTS;
     }
 
     /** {@return how long {@code acquire} waits for the lock; zero means one try} */
-    public @NotNull Duration timeout() {
+    public Duration timeout() {
         return values.timeout;
     }
 
     /** {@return how long the lock outlasts a freeze of the whole process} */
-    public @NotNull Duration lease() {
+    public Duration lease() {
         return values.lease;
     }
 
     /** {@return how long the lock may be held without {@link SessionLock#renew()}; {@link #UNLIMITED} if there is no limit} */
-    public @NotNull Duration maxHold() {
+    public Duration maxHold() {
         return values.maxHold;
     }
 
@@ -93,7 +92,7 @@ public final class LockOptions {
     }
 
     /** {@return how long a holder that lost its lock has to close the handle before others get the lock} */
-    public @NotNull Duration revokeGrace() {
+    public Duration revokeGrace() {
         return values.revokeGrace;
     }
 
@@ -103,12 +102,12 @@ public final class LockOptions {
     }
 
     /** {@return how long the lock may stay warm in this JVM after {@code close()}} */
-    public @NotNull Duration linger() {
+    public Duration linger() {
         return values.linger;
     }
 
     /** {@return how long a handle may be open before the library suspects that it was forgotten; zero if leak detection is off} */
-    public @NotNull Duration leakDetectionThreshold() {
+    public Duration leakDetectionThreshold() {
         return values.leakDetectionThreshold;
     }
 
@@ -123,7 +122,7 @@ public final class LockOptions {
      * @param timeout 0 (one try, no waiting) to 365 days
      * @throws IllegalArgumentException if it is negative or longer
      */
-    public @NotNull LockOptions withTimeout(@NotNull Duration timeout) {
+    public LockOptions withTimeout(Duration timeout) {
         Values copy = values.copy();
         copy.timeout = within("timeout", timeout, Duration.ZERO, A_YEAR);
         return new LockOptions(copy);
@@ -136,7 +135,7 @@ public final class LockOptions {
      * @param lease {@link #MIN_LEASE 1 s} to {@link #MAX_LEASE 10 min}
      * @throws IllegalArgumentException if it is outside
      */
-    public @NotNull LockOptions withLease(@NotNull Duration lease) {
+    public LockOptions withLease(Duration lease) {
         Values copy = values.copy();
         copy.lease = within("lease", lease, MIN_LEASE, MAX_LEASE);
         return new LockOptions(copy);
@@ -149,7 +148,7 @@ public final class LockOptions {
      * @param maxHold 100 ms to 365 days, or {@link #UNLIMITED}
      * @throws IllegalArgumentException if it is outside
      */
-    public @NotNull LockOptions withMaxHold(@NotNull Duration maxHold) {
+    public LockOptions withMaxHold(Duration maxHold) {
         Values copy = values.copy();
         copy.maxHold = UNLIMITED.equals(maxHold) ? UNLIMITED : within("maxHold", maxHold, Duration.ofMillis(100), A_YEAR);
         return new LockOptions(copy);
@@ -164,7 +163,7 @@ public final class LockOptions {
      *
      * @param takeover true by default
      */
-    public @NotNull LockOptions withTakeover(boolean takeover) {
+    public LockOptions withTakeover(boolean takeover) {
         Values copy = values.copy();
         copy.takeover = takeover;
         return new LockOptions(copy);
@@ -177,7 +176,7 @@ public final class LockOptions {
      * @param revokeGrace 0 to 10 min
      * @throws IllegalArgumentException if it is outside
      */
-    public @NotNull LockOptions withRevokeGrace(@NotNull Duration revokeGrace) {
+    public LockOptions withRevokeGrace(Duration revokeGrace) {
         Values copy = values.copy();
         copy.revokeGrace = within("revokeGrace", revokeGrace, Duration.ZERO, Duration.ofMinutes(10));
         return new LockOptions(copy);
@@ -189,7 +188,7 @@ public final class LockOptions {
      *
      * @param reentrant true to allow it; the options of the <em>inner</em> call decide
      */
-    public @NotNull LockOptions withReentrant(boolean reentrant) {
+    public LockOptions withReentrant(boolean reentrant) {
         Values copy = values.copy();
         copy.reentrant = reentrant;
         return new LockOptions(copy);
@@ -216,7 +215,7 @@ public final class LockOptions {
      * @param linger 0 to 1 min
      * @throws IllegalArgumentException if it is outside
      */
-    public @NotNull LockOptions withLinger(@NotNull Duration linger) {
+    public LockOptions withLinger(Duration linger) {
         Values copy = values.copy();
         copy.linger = within("linger", linger, Duration.ZERO, Duration.ofMinutes(1));
         return new LockOptions(copy);
@@ -235,7 +234,7 @@ public final class LockOptions {
      * @param threshold 100 ms to 365 days; zero turns it off
      * @throws IllegalArgumentException if it is neither
      */
-    public @NotNull LockOptions withLeakDetectionThreshold(@NotNull Duration threshold) {
+    public LockOptions withLeakDetectionThreshold(Duration threshold) {
         Values copy = values.copy();
         copy.leakDetectionThreshold = Duration.ZERO.equals(threshold) ? threshold
                 : within("leakDetectionThreshold", threshold, Duration.ofMillis(100), A_YEAR);
@@ -247,7 +246,7 @@ public final class LockOptions {
      *
      * @param purpose any text, cut to {@value #MAX_PURPOSE} characters; null or blank for none
      */
-    public @NotNull LockOptions withPurpose(@Nullable String purpose) {
+    public LockOptions withPurpose(@Nullable String purpose) {
         Values copy = values.copy();
         copy.purpose = purpose == null || purpose.isBlank() ? null : cut(purpose);
         return new LockOptions(copy);

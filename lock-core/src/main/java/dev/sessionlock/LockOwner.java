@@ -2,8 +2,7 @@ package dev.sessionlock;
 
 import dev.sessionlock.internal.system.Printable;
 import java.time.Instant;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Who holds a lock or left it behind, as far as its record says. A foreign record (another program's) says less than ours.
@@ -29,7 +28,7 @@ public record LockOwner(
 
     /** {@return a short form for logs, such as {@code pid 30522 on moss, thread "compactor-1"}} */
     @Override
-    public @NotNull String toString() {
+    public String toString() {
         return Printable.text("pid " + pid + (host == null ? "" : " on " + host) + (thread == null ? "" : ", thread \"" + thread + "\""));
     }
 }

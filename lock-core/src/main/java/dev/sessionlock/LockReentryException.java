@@ -1,6 +1,5 @@
 package dev.sessionlock;
 
-import org.jetbrains.annotations.NotNull;
 
 /**
  * A thread asked for a lock that it holds already. It would have waited for itself. There are three remedies: close the outer handle first;
@@ -12,7 +11,7 @@ public final class LockReentryException extends IllegalStateException {
     /**
      * @param message which lock, since when, and what to do
      */
-    public LockReentryException(@NotNull String message) {
+    public LockReentryException(String message) {
         super(message);
     }
 }

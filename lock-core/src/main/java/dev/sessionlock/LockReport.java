@@ -8,8 +8,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What is known about one lock at one moment: who holds it, why the library thinks so, and what a person can do. {@link SessionLocks#inspect} makes
@@ -37,13 +36,13 @@ import org.jetbrains.annotations.Nullable;
  * @param remedy what a person can do
  */
 public record LockReport(
-        @NotNull String name,
+        String name,
         @Nullable Path lockFile,
-        @NotNull State state,
+        State state,
         @Nullable LockOwner owner,
-        @NotNull Facts facts,
-        @NotNull List<Sentence> sentences,
-        @NotNull Remedy remedy) {
+        Facts facts,
+        List<Sentence> sentences,
+        Remedy remedy) {
 
     /**
      * What a program needs to decide. A person reads the evidence and the advice instead.
@@ -61,12 +60,12 @@ public record LockReport(
      * @param waitedFor whether another process waits for the lock; null if a look at this lock does not tell
      */
     public record Facts(
-            @NotNull ProcessState process,
+            ProcessState process,
             boolean needsPerson,
             @Nullable Instant since,
             @Nullable Instant seenAt,
             @Nullable String proof,
-            @NotNull KernelLockState kernelLock,
+            KernelLockState kernelLock,
             @Nullable Long kernelPid,
             @Nullable Lease lease,
             @Nullable Boolean waitedFor) {
@@ -78,32 +77,32 @@ public record LockReport(
         }
 
         /** The facts that every engine has. */
-        public Facts(@NotNull ProcessState process, boolean needsPerson, @Nullable Instant since) {
+        public Facts(ProcessState process, boolean needsPerson, @Nullable Instant since) {
             this(process, needsPerson, since, null, null, KernelLockState.UNKNOWN, null, null, null);
         }
 
         /** {@return these facts, and how the engine knows the state of the process} */
-        public @NotNull Facts withProof(@Nullable String clause) {
+        public Facts withProof(@Nullable String clause) {
             return new Facts(process, needsPerson, since, seenAt, clause, kernelLock, kernelPid, lease, waitedFor);
         }
 
         /** {@return these facts, and when the engine looked} */
-        public @NotNull Facts withSeenAt(@Nullable Instant moment) {
+        public Facts withSeenAt(@Nullable Instant moment) {
             return new Facts(process, needsPerson, since, moment, proof, kernelLock, kernelPid, lease, waitedFor);
         }
 
         /** {@return these facts, and who has the kernel's lock} */
-        public @NotNull Facts withKernelLock(@NotNull KernelLockState seen, @Nullable Long pid) {
+        public Facts withKernelLock(KernelLockState seen, @Nullable Long pid) {
             return new Facts(process, needsPerson, since, seenAt, proof, seen, pid, lease, waitedFor);
         }
 
         /** {@return these facts, and the holder's lease} */
-        public @NotNull Facts withLease(@Nullable Lease running) {
+        public Facts withLease(@Nullable Lease running) {
             return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, running, waitedFor);
         }
 
         /** {@return these facts, and whether another process waits for the lock} */
-        public @NotNull Facts withWaitedFor(@Nullable Boolean waits) {
+        public Facts withWaitedFor(@Nullable Boolean waits) {
             return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, lease, waits);
         }
 
@@ -180,7 +179,7 @@ public record LockReport(
      * @param topic what it is about
      * @param text what it says. The text of a {@link Topic#LEASE} lacks the word {@code lease} that the evidence begins with
      */
-    public record Sentence(@NotNull Topic topic, @NotNull String text) {
+    public record Sentence(Topic topic, String text) {
 
         /** Makes it printable. */
         public Sentence {
@@ -189,7 +188,7 @@ public record LockReport(
         }
 
         /** {@return the whole sentence} */
-        public @NotNull String inWords() {
+        public String inWords() {
             return topic == Topic.LEASE ? "lease " + text : text;
         }
     }
@@ -201,7 +200,7 @@ public record LockReport(
      * @param step the next command for a person to run, or what to do; empty if there is nothing to do
      * @param remark what the command does, or what else can be done; empty if the step says it all
      */
-    public record Remedy(@NotNull RemedyKind kind, @NotNull String step, @NotNull String remark) {
+    public record Remedy(RemedyKind kind, String step, String remark) {
         /** Makes it printable. */
         public Remedy {
             Objects.requireNonNull(kind, "kind");
@@ -210,23 +209,23 @@ public record LockReport(
         }
 
         /** One without a remark. */
-        public Remedy(@NotNull RemedyKind kind, @NotNull String step) {
+        public Remedy(RemedyKind kind, String step) {
             this(kind, step, "");
         }
 
         // No constant: a class whose initializer finds no memory is unusable for good, and timeouts are reported even then.
         /** {@return that there is nothing to do} */
-        public static @NotNull Remedy none() {
+        public static Remedy none() {
             return new Remedy(RemedyKind.NONE, "");
         }
 
         /** {@return the step, and the remark as a comment behind it} */
-        public @NotNull String inWords() {
+        public String inWords() {
             return remark.isEmpty() ? step : step + "   # " + remark;
         }
 
         /** {@return the same without the remark where a command alone says it all: to ask a holder} */
-        public @NotNull String inBrief() {
+        public String inBrief() {
             return kind == RemedyKind.ASK ? step : inWords();
         }
     }
@@ -289,19 +288,19 @@ public record LockReport(
 
     /** Makes a report from facts alone. The library puts them into words. */
     public LockReport(
-            @NotNull String name, @Nullable Path lockFile, @NotNull State state, @Nullable LockOwner owner, @NotNull Facts facts) {
+            String name, @Nullable Path lockFile, State state, @Nullable LockOwner owner, Facts facts) {
         this(name, lockFile, state, owner, facts, ReportSentences.evidence(state, owner, facts), ReportSentences.remedy(state, owner, facts));
     }
 
     /** Makes a report with evidence and advice in the engine's own words. */
     public LockReport(
-            @NotNull String name,
+            String name,
             @Nullable Path lockFile,
-            @NotNull State state,
+            State state,
             @Nullable LockOwner owner,
-            @NotNull List<String> evidence,
-            @NotNull String advice,
-            @NotNull Facts facts) {
+            List<String> evidence,
+            String advice,
+            Facts facts) {
         this(name, lockFile, state, owner, facts, ReportSentences.ofUnknownTopic(evidence), ReportSentences.ofUnknownKind(advice));
     }
 
@@ -310,18 +309,18 @@ public record LockReport(
      * that knows more gives facts.
      */
     public LockReport(
-            @NotNull String name,
+            String name,
             @Nullable Path lockFile,
-            @NotNull State state,
+            State state,
             @Nullable LockOwner owner,
-            @NotNull List<String> evidence,
-            @NotNull String advice) {
+            List<String> evidence,
+            String advice) {
         this(name, lockFile, state, owner, evidence, advice, new Facts(state == State.STALE ? ProcessState.DEAD : ProcessState.UNKNOWN, false,
                 owner == null ? null : owner.since()));
     }
 
     /** {@return the facts behind the verdict, in words, the most important first} */
-    public @NotNull List<String> evidence() {
+    public List<String> evidence() {
         List<String> words = new ArrayList<>(sentences.size());
         for (Sentence sentence : sentences) {
             words.add(sentence.inWords());
@@ -333,7 +332,7 @@ public record LockReport(
      * {@return the next command for a person to run, or what to do} Empty if there is nothing to do. It begins with {@code nothing} if the lock needs no
      * person.
      */
-    public @NotNull String advice() {
+    public String advice() {
         return remedy.inWords();
     }
 
@@ -344,7 +343,7 @@ public record LockReport(
 
     /** {@return the whole report, on one line that may be shown and logged} */
     @Override
-    public @NotNull String toString() {
+    public String toString() {
         return Printable.text("LockReport[name=" + name + ", lockFile=" + lockFile + ", state=" + state + ", owner=" + owner + ", evidence=" + evidence()
                 + ", advice=" + advice() + ", facts=" + facts + "]");
     }

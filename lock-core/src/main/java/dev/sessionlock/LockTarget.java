@@ -9,18 +9,18 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.StringJoiner;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What is to be locked, as its user has named it.
+ * What is to be locked, and how its user named it.
  *
- * @param where which lock that is
+ * @param id which lock that is
  * @param shown what its user wrote, for messages
  * @param file the file that a path named; null if a name was given
  */
 record LockTarget(LockId id, String shown, @Nullable Path file) {
 
-    /** How those who use an engine may name what they lock. */
+    /** How users of an engine may name what they lock. */
     record Naming(LockEngine engine, @Nullable Path root, boolean networkAllowed) {
 
         /** {@return the engine, if it locks files; null if it locks names} */
@@ -40,7 +40,7 @@ record LockTarget(LockId id, String shown, @Nullable Path file) {
             }
         }
 
-        /** Where files are locked, a name is a path. */
+        /** If the engine locks files, a name is a path. */
         LockTarget of(String name) throws LockException {
             Objects.requireNonNull(name, "name");
             if (files() != null) {
@@ -53,7 +53,7 @@ record LockTarget(LockId id, String shown, @Nullable Path file) {
             }
         }
 
-        /** {@return the path that a name is, where files are locked} */
+        /** {@return the path that a name stands for, if the engine locks files} */
         static Path path(String name, String what) throws LockException {
             try {
                 return Path.of(name);
@@ -64,8 +64,8 @@ record LockTarget(LockId id, String shown, @Nullable Path file) {
         }
 
         /**
-         * By the letters alone: what links and directories there are on this machine must not matter, or the same path would be another
-         * lock on another machine.
+         * Uses the letters of the path alone. Links and directories of this machine must not matter: otherwise the same path would be another lock on
+         * another machine.
          */
         String name(Path file) throws LockException {
             if (root == null) {

@@ -2,8 +2,7 @@ package dev.sessionlock;
 
 import java.time.Duration;
 import java.util.Objects;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The lock was not acquired in time. The attempt leaves nothing behind. The first line of the message has the form of OpenClaw's own message, so the
@@ -31,7 +30,7 @@ public final class LockTimeoutException extends LockException {
      * @param cause why the engine could not try, if it could not; otherwise null
      */
     public LockTimeoutException(
-            @NotNull String message, @NotNull LockReport report, @NotNull Duration waited, @Nullable Throwable cause) {
+            String message, LockReport report, Duration waited, @Nullable Throwable cause) {
         super(message, cause, true);
         this.report = Objects.requireNonNull(report, "report");
         this.waited = Objects.requireNonNull(waited, "waited");
@@ -43,7 +42,7 @@ public final class LockTimeoutException extends LockException {
     }
 
     /** {@return how long the caller waited} */
-    public @NotNull Duration waited() {
+    public Duration waited() {
         return waited;
     }
 }

@@ -1,6 +1,5 @@
 package dev.sessionlock;
 
-import org.jetbrains.annotations.NotNull;
 
 /**
  * What {@link SessionLocks#withLock} runs under the lock. If it returns nothing, use a {@link LockedRunnable}.
@@ -21,5 +20,5 @@ public interface LockedAction<T, X extends Exception> {
      * @throws LockException from {@link SessionLock#ensureHeld()}, or from another lock
      * @throws InterruptedException if it is interrupted while it waits
      */
-    T run(@NotNull SessionLock lock) throws X, LockException, InterruptedException;
+    T run(SessionLock lock) throws X, LockException, InterruptedException;
 }

@@ -1,7 +1,6 @@
 package dev.sessionlock;
 
 import java.io.IOException;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * What {@link SessionLocks#runWithLock} runs under the lock. Unlike a {@link LockedAction} it returns nothing, and it may always throw
@@ -20,5 +19,5 @@ public interface LockedRunnable<X extends Exception> {
      * @throws IOException anything, also the lock's own
      * @throws InterruptedException if it is interrupted while it waits
      */
-    void run(@NotNull SessionLock lock) throws X, IOException, InterruptedException;
+    void run(SessionLock lock) throws X, IOException, InterruptedException;
 }

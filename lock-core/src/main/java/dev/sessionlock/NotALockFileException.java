@@ -1,6 +1,5 @@
 package dev.sessionlock;
 
-import org.jetbrains.annotations.NotNull;
 
 /**
  * Something that is not a lock lies in the place of the lock file: a directory, a FIFO, {@code yarn.lock}, a binary. The library has not touched it.
@@ -12,7 +11,7 @@ public final class NotALockFileException extends LockException {
     /**
      * @param message what lies there, and what to do
      */
-    public NotALockFileException(@NotNull String message) {
+    public NotALockFileException(String message) {
         super(message);
     }
 }

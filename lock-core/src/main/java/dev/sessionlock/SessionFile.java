@@ -17,8 +17,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Predicate;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A session file: lines of text in UTF-8, such as JSON lines, that several threads and processes append to, read and compact. For each change
@@ -85,7 +84,7 @@ public final class SessionFile {
          * @return the new lines of the file
          * @throws X anything; then the file is unchanged
          */
-        @NotNull List<String> rewrite(@NotNull List<String> lines) throws X;
+        List<String> rewrite(List<String> lines) throws X;
     }
 
     /** Runs under the lock, when the file ends with a whole line. */
@@ -108,7 +107,7 @@ public final class SessionFile {
      * @param locks where the locks come from
      * @return that file
      */
-    public static @NotNull SessionFile of(@NotNull Path path, @NotNull SessionLocks locks) {
+    public static SessionFile of(Path path, SessionLocks locks) {
         return of(path, locks, locks.defaults());
     }
 
@@ -120,7 +119,7 @@ public final class SessionFile {
      * @param options the options of each lock; a compaction adds {@link LockOptions#withTakeover withTakeover(false)}
      * @return that file
      */
-    public static @NotNull SessionFile of(@NotNull Path path, @NotNull SessionLocks locks, @NotNull LockOptions options) {
+    public static SessionFile of(Path path, SessionLocks locks, LockOptions options) {
         return new SessionFile(Objects.requireNonNull(path, "path"), Objects.requireNonNull(locks, "locks"),
                 Objects.requireNonNull(options, "options"), true);
     }
@@ -133,12 +132,12 @@ public final class SessionFile {
      * @param forced true by default
      * @return a copy with this setting
      */
-    public @NotNull SessionFile withForce(boolean forced) {
+    public SessionFile withForce(boolean forced) {
         return new SessionFile(path, locks, options, forced);
     }
 
     /** {@return the file} */
-    public @NotNull Path path() {
+    public Path path() {
         return path;
     }
 
@@ -151,7 +150,7 @@ public final class SessionFile {
      * @return the lines in their order, without their line ends; empty if there is no file. Bytes that are not UTF-8 become U+FFFD
      * @throws IOException if the file cannot be read
      */
-    public @NotNull List<String> lines() throws IOException {
+    public List<String> lines() throws IOException {
         return content.lines(false);
     }
 
@@ -168,7 +167,7 @@ public final class SessionFile {
      * @throws IOException if the disk refuses: the message says whether the line may be there
      * @throws InterruptedException if the thread is interrupted before or while it waits for the lock; nothing was written
      */
-    public void append(@NotNull String line) throws IOException, InterruptedException {
+    public void append(String line) throws IOException, InterruptedException {
         append(List.of(line));
     }
 
@@ -178,7 +177,7 @@ public final class SessionFile {
      *
      * @param lines the lines, without their line ends; nothing is done if there are none
      */
-    public void append(@NotNull List<String> lines) throws IOException, InterruptedException {
+    public void append(List<String> lines) throws IOException, InterruptedException {
         byte[] bytes = LineFile.encode(lines);
         if (bytes.length > 0) {
             this.<Void, IOException>locked((lock, end) -> {
@@ -200,7 +199,7 @@ public final class SessionFile {
      *     this lock over: then nobody may cut off the line under this lock. The lock of {@link #withLock} never has this problem, because
      *     {@code withLock} repairs the file first
      */
-    public void append(@NotNull SessionLock lock, @NotNull List<String> lines) throws IOException {
+    public void append(SessionLock lock, List<String> lines) throws IOException {
         byte[] bytes = LineFile.encode(lines);
         SessionLock own = own(lock);
         if (bytes.length == 0) {
@@ -232,7 +231,7 @@ public final class SessionFile {
      * @throws IOException as {@link #append(String)}; you may call this method again
      * @throws InterruptedException as {@link #append(String)}; you may call this method again
      */
-    public void appendOnce(@NotNull String line, @NotNull Predicate<String> isTheLine) throws IOException, InterruptedException {
+    public void appendOnce(String line, Predicate<String> isTheLine) throws IOException, InterruptedException {
         byte[] bytes = LineFile.encode(List.of(line));
         if (!isTheLine.test(line)) {
             throw new IllegalArgumentException("isTheLine says no to the line itself, so it would never be found and be appended each time");
@@ -311,13 +310,13 @@ public final class SessionFile {
      * @throws IOException if the lock was not acquired, or the disk refused a repair; then the action was not run
      * @throws InterruptedException if the thread is interrupted before or while it waits for the lock; then the action was not run
      */
-    public <T, X extends Exception> T withLock(@NotNull LockedAction<T, X> action) throws X, IOException, InterruptedException {
+    public <T, X extends Exception> T withLock(LockedAction<T, X> action) throws X, IOException, InterruptedException {
         Objects.requireNonNull(action, "action");
         return this.<T, X>locked((lock, end) -> action.run(lock));
     }
 
     /** As {@link #withLock}, for an action that returns nothing. */
-    public <X extends Exception> void runWithLock(@NotNull LockedRunnable<X> action) throws X, IOException, InterruptedException {
+    public <X extends Exception> void runWithLock(LockedRunnable<X> action) throws X, IOException, InterruptedException {
         Objects.requireNonNull(action, "action");
         this.<Boolean, X>locked((lock, end) -> {
             action.run(lock);
@@ -396,7 +395,7 @@ public final class SessionFile {
      * @throws IOException if the disk refuses, or a line is not UTF-8; the file is unchanged unless the message says otherwise
      * @throws InterruptedException if the thread is interrupted before or while it waits for the lock
      */
-    public <X extends Exception> void compact(@NotNull Rewrite<X> rewrite) throws X, IOException, InterruptedException {
+    public <X extends Exception> void compact(Rewrite<X> rewrite) throws X, IOException, InterruptedException {
         Objects.requireNonNull(rewrite, "rewrite");
         try (SessionLock lock = locks.acquire(path, options.withTakeover(false))) {
             compact(lock, rewrite);
@@ -410,7 +409,7 @@ public final class SessionFile {
      * @throws IllegalStateException if the lock was closed, or others may take it over
      * @throws IllegalArgumentException if the lock belongs to another file; or as {@link #compact(Rewrite)}
      */
-    public <X extends Exception> void compact(@NotNull SessionLock lock, @NotNull Rewrite<X> rewrite) throws X, IOException {
+    public <X extends Exception> void compact(SessionLock lock, Rewrite<X> rewrite) throws X, IOException {
         Objects.requireNonNull(rewrite, "rewrite");
         SessionLock own = own(lock);
         requireNoTakeover(own, "rewritten");

@@ -19,8 +19,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A lock that is held. {@link SessionLocks#acquire} returns it; close it with try-with-resources. For files of lines use
@@ -51,7 +50,7 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /** {@return the lock's name: the file name of the target, or the name that was locked; several names are separated by commas} */
-    public @NotNull String name() {
+    public String name() {
         return held.name();
     }
 
@@ -72,13 +71,13 @@ public final class SessionLock implements AutoCloseable {
     }
 
     /** {@return the locks that this handle stands for, in the order of their acquisition; only this handle if there is one lock} */
-    public @NotNull List<SessionLock> parts() {
+    public List<SessionLock> parts() {
         List<Handle> parts = held.parts();
         return parts.size() == 1 ? List.of(this) : parts.stream().map(SessionLock::new).toList();
     }
 
     /** {@return when it was acquired, by wall clock} */
-    public @NotNull Instant acquiredAt() {
+    public Instant acquiredAt() {
         return held.acquiredAt();
     }
 
@@ -87,7 +86,7 @@ public final class SessionLock implements AutoCloseable {
      *
      * @return the time until {@link LockOptions#maxHold()}; zero if the lock is not held, {@link LockOptions#UNLIMITED} if there is no limit
      */
-    public @NotNull Duration remaining() {
+    public Duration remaining() {
         long left = held.holdLeft();
         return left == Long.MAX_VALUE ? LockOptions.UNLIMITED : Duration.ofNanos(Math.max(0, left));
     }
@@ -158,7 +157,7 @@ public final class SessionLock implements AutoCloseable {
      * @throws LockException if the disk refuses; then the target is unchanged unless the message says otherwise
      * @throws IllegalStateException if the handle was closed, stands for several locks, or locks a name
      */
-    public void replace(@NotNull Path newContent) throws LockException {
+    public void replace(Path newContent) throws LockException {
         Objects.requireNonNull(newContent, "newContent");
         List<Handle> parts = held.parts();
         if (parts.size() > 1) {
@@ -231,7 +230,7 @@ public final class SessionLock implements AutoCloseable {
      *
      * @param listener receives why and since when the lock is lost
      */
-    public void onLost(@NotNull Consumer<LockLostException> listener) {
+    public void onLost(Consumer<LockLostException> listener) {
         held.onLost(Objects.requireNonNull(listener, "listener"));
     }
 
@@ -241,7 +240,7 @@ public final class SessionLock implements AutoCloseable {
      *
      * @return this handle
      */
-    public @NotNull SessionLock detach() {
+    public SessionLock detach() {
         held.detach();
         return this;
     }
@@ -261,7 +260,7 @@ public final class SessionLock implements AutoCloseable {
      * @param type the expected type, a subclass of {@link dev.sessionlock.spi.Hold}
      * @return the object; empty if it belongs to another engine, or if this handle stands for several locks
      */
-    public <T extends Hold> @NotNull Optional<T> unwrap(@NotNull Class<T> type) {
+    public <T extends Hold> Optional<T> unwrap(Class<T> type) {
         List<Handle> parts = held.parts();
         return parts.size() == 1 && type.isInstance(parts.get(0).hold()) ? Optional.of(type.cast(parts.get(0).hold())) : Optional.empty();
     }

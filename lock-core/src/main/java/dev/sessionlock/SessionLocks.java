@@ -3,16 +3,16 @@ package dev.sessionlock;
 import dev.sessionlock.internal.seats.FileEngine;
 import dev.sessionlock.internal.seats.LockNameRules;
 import dev.sessionlock.internal.system.StackRoom;
-import dev.sessionlock.internal.threads.EventPublisher;
-import dev.sessionlock.internal.threads.LocalLocks;
-import dev.sessionlock.internal.threads.Handle;
-import dev.sessionlock.internal.threads.CombinedHandle;
 import dev.sessionlock.internal.threads.AcquireRequest;
+import dev.sessionlock.internal.threads.CombinedHandle;
+import dev.sessionlock.internal.threads.EventPublisher;
+import dev.sessionlock.internal.threads.Handle;
+import dev.sessionlock.internal.threads.LocalLocks;
 import dev.sessionlock.internal.threads.Shutdown;
+import dev.sessionlock.spi.Inspection;
 import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.LockEngine.LockId;
-import dev.sessionlock.spi.Inspection;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,8 +26,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.Executor;
 import java.util.stream.Stream;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Gives out locks on session files. Thread-safe. One object is enough for a program. Several objects in one JVM know of each other.
@@ -74,7 +73,7 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /** {@return an object with the default options} */
-    public static @NotNull SessionLocks create() {
+    public static SessionLocks create() {
         return builder().build();
     }
 
@@ -91,12 +90,12 @@ public final class SessionLocks implements AutoCloseable {
      * @param engine where the locks come from; all users in this JVM that share locks must use the same object
      * @return locks of that engine
      */
-    public static @NotNull SessionLocks over(@NotNull LockEngine engine) {
+    public static SessionLocks over(LockEngine engine) {
         return builder().over(engine).build();
     }
 
     /** {@return a builder} */
-    public static @NotNull Builder builder() {
+    public static Builder builder() {
         return new Builder();
     }
 
@@ -114,12 +113,12 @@ public final class SessionLocks implements AutoCloseable {
      * @throws InterruptedException if the thread is interrupted before or while it waits; nothing is left behind
      * @throws IllegalStateException if this {@code SessionLocks} was closed
      */
-    public @NotNull SessionLock acquire(@NotNull Path target) throws LockException, InterruptedException {
+    public SessionLock acquire(Path target) throws LockException, InterruptedException {
         return acquire(target, defaults);
     }
 
     /** As {@link #acquire(Path)}, with these options. */
-    public @NotNull SessionLock acquire(@NotNull Path target, @NotNull LockOptions options) throws LockException, InterruptedException {
+    public SessionLock acquire(Path target, LockOptions options) throws LockException, InterruptedException {
         requireOptions(options);
         requireNotInterrupted();
         Handle warm = lingers(target, options);
@@ -161,12 +160,12 @@ public final class SessionLocks implements AutoCloseable {
      * @param name the name to lock; if the engine locks files, the path of the file
      * @return the lock; the caller closes it
      */
-    public @NotNull SessionLock acquire(@NotNull String name) throws LockException, InterruptedException {
+    public SessionLock acquire(String name) throws LockException, InterruptedException {
         return acquire(name, defaults);
     }
 
     /** As {@link #acquire(String)}, with these options. */
-    public @NotNull SessionLock acquire(@NotNull String name, @NotNull LockOptions options) throws LockException, InterruptedException {
+    public SessionLock acquire(String name, LockOptions options) throws LockException, InterruptedException {
         requireOptions(options);
         return opened(acquire(naming.of(name), options, patience(options)));
     }
@@ -204,24 +203,24 @@ public final class SessionLocks implements AutoCloseable {
      * @throws LockReentryException if this thread holds the lock already and the options are not reentrant
      * @throws IllegalStateException if this {@code SessionLocks} was closed
      */
-    public @NotNull Optional<SessionLock> tryAcquire(@NotNull Path target) throws LockException {
+    public Optional<SessionLock> tryAcquire(Path target) throws LockException {
         return tryAcquire(target, defaults);
     }
 
     /** As {@link #tryAcquire(Path)}, with these options. Their timeout does not matter. */
-    public @NotNull Optional<SessionLock> tryAcquire(@NotNull Path target, @NotNull LockOptions options) throws LockException {
+    public Optional<SessionLock> tryAcquire(Path target, LockOptions options) throws LockException {
         requireOptions(options);
         Handle warm = lingers(target, options);
         return warm != null ? Optional.of(opened(warm)) : tryAcquire(naming.of(target), options).map(handle -> opened(target, handle));
     }
 
     /** As {@link #tryAcquire(Path)}, for a name: see {@link #acquire(String)}. */
-    public @NotNull Optional<SessionLock> tryAcquire(@NotNull String name) throws LockException {
+    public Optional<SessionLock> tryAcquire(String name) throws LockException {
         return tryAcquire(name, defaults);
     }
 
     /** As {@link #tryAcquire(String)}, with these options. Their timeout does not matter. */
-    public @NotNull Optional<SessionLock> tryAcquire(@NotNull String name, @NotNull LockOptions options) throws LockException {
+    public Optional<SessionLock> tryAcquire(String name, LockOptions options) throws LockException {
         requireOptions(options);
         return tryAcquire(naming.of(name), options).map(SessionLocks::opened);
     }
@@ -245,12 +244,12 @@ public final class SessionLocks implements AutoCloseable {
      * @throws LockException as {@link #acquire(Path)}; then no lock is held
      * @throws InterruptedException as {@link #acquire(Path)}; then no lock is held
      */
-    public @NotNull SessionLock acquireAll(@NotNull Collection<Path> targets) throws LockException, InterruptedException {
+    public SessionLock acquireAll(Collection<Path> targets) throws LockException, InterruptedException {
         return acquireAll(targets, defaults);
     }
 
     /** As {@link #acquireAll(Collection)}, with these options. */
-    public @NotNull SessionLock acquireAll(@NotNull Collection<Path> targets, @NotNull LockOptions options)
+    public SessionLock acquireAll(Collection<Path> targets, LockOptions options)
             throws LockException, InterruptedException {
         if (targets.isEmpty()) {
             throw new IllegalArgumentException("no files to lock");
@@ -271,7 +270,7 @@ public final class SessionLocks implements AutoCloseable {
      * @param options the options of each lock
      * @return one handle for all of them
      */
-    public @NotNull SessionLock acquireAllNamed(@NotNull Collection<String> names, @NotNull LockOptions options)
+    public SessionLock acquireAllNamed(Collection<String> names, LockOptions options)
             throws LockException, InterruptedException {
         if (names.isEmpty()) {
             throw new IllegalArgumentException("no names to lock");
@@ -336,26 +335,26 @@ public final class SessionLocks implements AutoCloseable {
      * @throws LockException as {@link #acquire(Path)}; then the action was not run
      * @throws InterruptedException as {@link #acquire(Path)}; then the action was not run
      */
-    public <T, X extends Exception> T withLock(@NotNull Path target, @NotNull LockedAction<T, X> action)
+    public <T, X extends Exception> T withLock(Path target, LockedAction<T, X> action)
             throws X, LockException, InterruptedException {
         return withLock(target, defaults, action);
     }
 
     /** As {@link #withLock(Path, LockedAction)}, with these options. */
-    public <T, X extends Exception> T withLock(@NotNull Path target, @NotNull LockOptions options, @NotNull LockedAction<T, X> action)
+    public <T, X extends Exception> T withLock(Path target, LockOptions options, LockedAction<T, X> action)
             throws X, LockException, InterruptedException {
         Objects.requireNonNull(action, "action");
         return run(action, acquire(target, options));
     }
 
     /** As {@link #withLock(Path, LockedAction)}, for a name: see {@link #acquire(String)}. */
-    public <T, X extends Exception> T withLock(@NotNull String name, @NotNull LockedAction<T, X> action)
+    public <T, X extends Exception> T withLock(String name, LockedAction<T, X> action)
             throws X, LockException, InterruptedException {
         return withLock(name, defaults, action);
     }
 
     /** As {@link #withLock(String, LockedAction)}, with these options. */
-    public <T, X extends Exception> T withLock(@NotNull String name, @NotNull LockOptions options, @NotNull LockedAction<T, X> action)
+    public <T, X extends Exception> T withLock(String name, LockOptions options, LockedAction<T, X> action)
             throws X, LockException, InterruptedException {
         Objects.requireNonNull(action, "action");
         return run(action, acquire(name, options));
@@ -390,26 +389,26 @@ public final class SessionLocks implements AutoCloseable {
      * @throws IOException what the action threw; or a {@link LockException} as {@link #acquire(Path)}, and then the action was not run
      * @throws InterruptedException what the action threw; or as {@link #acquire(Path)}, and then the action was not run
      */
-    public <X extends Exception> void runWithLock(@NotNull Path target, @NotNull LockedRunnable<X> action)
+    public <X extends Exception> void runWithLock(Path target, LockedRunnable<X> action)
             throws X, IOException, InterruptedException {
         runWithLock(target, defaults, action);
     }
 
     /** As {@link #runWithLock(Path, LockedRunnable)}, with these options. */
-    public <X extends Exception> void runWithLock(@NotNull Path target, @NotNull LockOptions options, @NotNull LockedRunnable<X> action)
+    public <X extends Exception> void runWithLock(Path target, LockOptions options, LockedRunnable<X> action)
             throws X, IOException, InterruptedException {
         Objects.requireNonNull(action, "action");
         runUnder(action, acquire(target, options));
     }
 
     /** As {@link #runWithLock(Path, LockedRunnable)}, for a name: see {@link #acquire(String)}. */
-    public <X extends Exception> void runWithLock(@NotNull String name, @NotNull LockedRunnable<X> action)
+    public <X extends Exception> void runWithLock(String name, LockedRunnable<X> action)
             throws X, IOException, InterruptedException {
         runWithLock(name, defaults, action);
     }
 
     /** As {@link #runWithLock(String, LockedRunnable)}, with these options. */
-    public <X extends Exception> void runWithLock(@NotNull String name, @NotNull LockOptions options, @NotNull LockedRunnable<X> action)
+    public <X extends Exception> void runWithLock(String name, LockOptions options, LockedRunnable<X> action)
             throws X, IOException, InterruptedException {
         Objects.requireNonNull(action, "action");
         runUnder(action, acquire(name, options));
@@ -429,12 +428,12 @@ public final class SessionLocks implements AutoCloseable {
      * @return what is known of its lock
      * @throws LockException if the directory is missing or cannot be read
      */
-    public @NotNull LockReport inspect(@NotNull Path target) throws LockException {
+    public LockReport inspect(Path target) throws LockException {
         return inspect(naming.of(target));
     }
 
     /** As {@link #inspect(Path)}, for a name: see {@link #acquire(String)}. */
-    public @NotNull LockReport inspect(@NotNull String name) throws LockException {
+    public LockReport inspect(String name) throws LockException {
         return inspect(naming.of(name));
     }
 
@@ -465,7 +464,7 @@ public final class SessionLocks implements AutoCloseable {
      * @return what is known of each lock, by name
      * @throws LockException if the directory is missing or cannot be read
      */
-    public @NotNull Stream<LockReport> list(@NotNull Path directory) throws LockException {
+    public Stream<LockReport> list(Path directory) throws LockException {
         return reports(looks(directory));
     }
 
@@ -475,7 +474,7 @@ public final class SessionLocks implements AutoCloseable {
      * @param prefix how the names begin; empty for all
      * @return what is known of each lock, by name
      */
-    public @NotNull Stream<LockReport> list(@NotNull String prefix) throws LockException {
+    public Stream<LockReport> list(String prefix) throws LockException {
         return naming.files() != null ? list(LockTarget.Naming.path(prefix, "look at")) : reports(looks(prefix));
     }
 
@@ -502,7 +501,7 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /** As {@link #clear(Path, ClearOptions)}, as a dry run: it says what it would clear, and writes nothing. */
-    public @NotNull List<ClearReport> clear(@NotNull Path target) throws LockException, InterruptedException {
+    public List<ClearReport> clear(Path target) throws LockException, InterruptedException {
         return clear(target, ClearOptions.dryRun());
     }
 
@@ -527,7 +526,7 @@ public final class SessionLocks implements AutoCloseable {
      * @throws InterruptedException if the thread is interrupted while it waits for a holder; the request is withdrawn
      * @throws IllegalStateException if this {@code SessionLocks} was closed
      */
-    public @NotNull List<ClearReport> clear(@NotNull Path target, @NotNull ClearOptions options) throws LockException, InterruptedException {
+    public List<ClearReport> clear(Path target, ClearOptions options) throws LockException, InterruptedException {
         ClearOperation clearing = clearing(options);
         LockNameRules.requireNamed(target);
         FileLockEngine files = naming.files();
@@ -538,7 +537,7 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /** As {@link #clear(Path, ClearOptions)}, for the lock of one name: see {@link #acquire(String)}. */
-    public @NotNull List<ClearReport> clear(@NotNull String name, @NotNull ClearOptions options) throws LockException, InterruptedException {
+    public List<ClearReport> clear(String name, ClearOptions options) throws LockException, InterruptedException {
         return naming.files() != null ? clear(LockTarget.Naming.path(name, "clear"), options) : clearing(options).one(naming.of(name));
     }
 
@@ -553,7 +552,7 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /** {@return the counters} */
-    public @NotNull LockStats stats() {
+    public LockStats stats() {
         return publisher.stats();
     }
 
@@ -596,19 +595,19 @@ public final class SessionLocks implements AutoCloseable {
         }
 
         /** Sets the options of acquisitions that name none. */
-        public @NotNull Builder defaults(@NotNull LockOptions defaults) {
+        public Builder defaults(LockOptions defaults) {
             this.defaults = Objects.requireNonNull(defaults, "defaults");
             return this;
         }
 
         /** Sets the listener that hears what happens; null for none. */
-        public @NotNull Builder listener(@Nullable LockListener listener) {
+        public Builder listener(@Nullable LockListener listener) {
             this.listener = listener;
             return this;
         }
 
         /** Sets the executor of the listener and of {@code onLost}; null for daemon threads of the library. */
-        public @NotNull Builder executor(@Nullable Executor executor) {
+        public Builder executor(@Nullable Executor executor) {
             this.executor = executor;
             return this;
         }
@@ -630,7 +629,7 @@ public final class SessionLocks implements AutoCloseable {
          * @throws IllegalArgumentException if it is outside
          * @see #noShutdownHook()
          */
-        public @NotNull Builder shutdownGrace(@NotNull Duration shutdownGrace) {
+        public Builder shutdownGrace(Duration shutdownGrace) {
             if (shutdownGrace.isNegative() || shutdownGrace.compareTo(Duration.ofHours(1)) > 0) {
                 throw new IllegalArgumentException("shutdownGrace must be from 0s to 1h, not " + shutdownGrace);
             }
@@ -642,7 +641,7 @@ public final class SessionLocks implements AutoCloseable {
          * Leaves the shutdown to the application, which closes its locks itself. The library does not wait for them, and refuses and ends none. A
          * lock that is held when the process ends is free at once, as with {@code kill -9}; the next holder replaces its record.
          */
-        public @NotNull Builder noShutdownHook() {
+        public Builder noShutdownHook() {
             this.shutdownGraceNanos = Shutdown.LEAVE_ALONE;
             return this;
         }
@@ -653,7 +652,7 @@ public final class SessionLocks implements AutoCloseable {
          *
          * @param takeStrangers true by default
          */
-        public @NotNull Builder takeStrangers(boolean takeStrangers) {
+        public Builder takeStrangers(boolean takeStrangers) {
             this.takeStrangers = takeStrangers;
             return this;
         }
@@ -662,7 +661,7 @@ public final class SessionLocks implements AutoCloseable {
          * Accepts network file systems, and locks as well as is possible there. Kernel locks may not reach all machines. Nobody takes a lock over
          * while its record changes. Another machine's record counts as alive until it has been seen unchanged for its lease and grace.
          */
-        public @NotNull Builder allowNetworkFileSystem() {
+        public Builder allowNetworkFileSystem() {
             this.allowNetworkFileSystem = true;
             return this;
         }
@@ -672,7 +671,7 @@ public final class SessionLocks implements AutoCloseable {
          *
          * @param engine where the locks come from; all users in this JVM that share locks must use the same object
          */
-        public @NotNull Builder over(@NotNull LockEngine engine) {
+        public Builder over(LockEngine engine) {
             this.engine = Objects.requireNonNull(engine, "engine");
             return this;
         }
@@ -685,7 +684,7 @@ public final class SessionLocks implements AutoCloseable {
          *
          * @param root the directory, as this machine calls it; null if paths name no locks
          */
-        public @NotNull Builder root(@Nullable Path root) {
+        public Builder root(@Nullable Path root) {
             this.root = root;
             return this;
         }
@@ -695,7 +694,7 @@ public final class SessionLocks implements AutoCloseable {
          *
          * @throws IllegalStateException if there is a {@link #root} and the engine locks files
          */
-        public @NotNull SessionLocks build() {
+        public SessionLocks build() {
             if (root != null && engine instanceof FileLockEngine) {
                 throw new IllegalStateException("root(" + root + ") is for engines that lock names, such as JdbcLockEngine: locks on files "
                         + "lie beside them");

@@ -6,4 +6,7 @@
  * sentence: the kernel byte decides who holds, the shared table bounds how long, the token fences late writes, the {@code .lock} file
  * explains.
  */
+@NullMarked
 package dev.sessionlock;
+
+import org.jspecify.annotations.NullMarked;

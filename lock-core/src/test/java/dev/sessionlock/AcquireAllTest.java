@@ -17,7 +17,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
 
-/** Several locks at once: in one order, all or none. */
+/** Several locks at once: taken in one order, all or none. */
 class AcquireAllTest extends LocksFixture {
     private Path file(String name) {
         return dir.resolve(name);

@@ -19,7 +19,7 @@ final class Actor implements AutoCloseable {
             thread.setDaemon(true);
             return thread;
         });
-        executor.submit(() -> { }); // so that there is a thread to ask for
+        executor.submit(() -> { }); // so that the thread exists
     }
 
     Thread thread() {

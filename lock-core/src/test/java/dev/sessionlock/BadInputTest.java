@@ -23,9 +23,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Bad input and bad luck: a typed exception at once, in words that a person can act on, and the disk as it was. */
+/** Bad input and missing resources: a typed exception at once, in words that a person can act on, and the disk as it was. */
 class BadInputTest extends LocksFixture {
-    /** At once: with the default timeout of 10 s. The disk is as it was, but for the library's own folder. */
+    /** Refused at once, though the default timeout is 10 s. The disk is as it was, except for the library's own folder. */
     private void assertThatItIsRefused(Path target, Class<? extends LockException> type, String... words) throws IOException {
         TreeMap<String, String> before = Listing.of(dir);
         long start = System.nanoTime();
@@ -87,7 +87,7 @@ class BadInputTest extends LocksFixture {
         assertThatItIsAnotherLock(session(), hard);
         assertThatItIsAnotherLock(symbolic, hard);
         Files.delete(session());
-        assertThatItIsAnotherLock(session(), symbolic); // dangling by now
+        assertThatItIsAnotherLock(session(), symbolic); // dangling now
     }
 
     @Test
@@ -121,7 +121,7 @@ class BadInputTest extends LocksFixture {
         }
     }
 
-    // ---- what is there, and no file ----
+    // ---- what exists and is no file ----
 
     @Nested
     class WhatIsNoFile {
@@ -137,7 +137,7 @@ class BadInputTest extends LocksFixture {
             assertThat(Files.exists(folder)).isEqualTo(before);
         }
 
-        /** From now on it is open in this process, and has the library's folder. */
+        /** From now on the directory is open in this process, and has the library's folder. */
         private void useDirectory() throws Exception {
             try (SessionLocks others = SessionLocks.create()) {
                 others.acquire(session()).close();
@@ -203,7 +203,10 @@ class BadInputTest extends LocksFixture {
             assertThat(inner.resolve(".session-locks")).doesNotExist();
         }
 
-        /** The lock is the name's. Its place was looked at when it was first locked here, and is so again once nobody has used it for a while. */
+        /**
+         * The lock belongs to the name. What lies at the name was checked when it was first locked here; it is checked again once nobody has used the
+         * lock for a while.
+         */
         @Test
         void aFileThatBecomesADirectoryWhileItIsLockedStaysLocked() throws Exception {
             try (SessionLock lock = locks.acquire(session())) {
@@ -220,7 +223,7 @@ class BadInputTest extends LocksFixture {
         @Test
         void whatADeadOneHasLeftOfADirectorysLockIsCleared() throws Exception {
             Path folder = Files.createDirectory(dir.resolve("folder"));
-            Path left = Files.writeString(dir.resolve("folder.lock"), OtherProcess.strangersLock(OtherProcess.NOBODY));
+            Path left = Files.writeString(dir.resolve("folder.lock"), OtherProcess.foreignLock(OtherProcess.NOBODY));
             assertThat(locks.clear(dir, ClearOptions.forReal())).extracting(ClearReport::outcome).containsExactly(ClearReport.Outcome.CLEARED);
             assertThat(left).doesNotExist();
             assertThatNothingIsMadeFor(folder, "is a directory");
@@ -335,7 +338,7 @@ class BadInputTest extends LocksFixture {
         assertThat(dir.resolve("missing")).doesNotExist();
     }
 
-    // ---- what lies in the lock's place ----
+    // ---- what lies in the place of the lock ----
 
     @Test
     void aDirectoryIsNotALock() throws Exception {
@@ -351,7 +354,7 @@ class BadInputTest extends LocksFixture {
             System.out.println("SKIPPED aFifoIsNotALockAndNobodyHangsOnIt: no mkfifo");
         }
         assumeTrue(made, "no mkfifo");
-        try (Actor opener = new Actor("opener")) { // who opens a FIFO to read waits for a writer, and no interrupt helps
+        try (Actor opener = new Actor("opener")) { // opening a FIFO for reading waits for a writer, and no interrupt helps
             assertThatThrownBy(() -> opener.does(() -> locks.acquire(session()))).isInstanceOf(NotALockFileException.class)
                     .hasMessageContaining("FIFO");
             assertThat(opener.does(() -> locks.inspect(session()).state())).isEqualTo(LockReport.State.NOT_A_LOCK);
@@ -453,19 +456,19 @@ class BadInputTest extends LocksFixture {
     }
 
     @Test
-    void aBoardOfAnotherVersionIsNamed() throws Exception {
+    void aTableOfAnotherVersionIsNamed() throws Exception {
         locks.acquire(session()).close();
         locks.close();
         Patience.await().until(() -> Kernel.openFilesIn(dir) == 0);
-        Path board = dir.resolve(".session-locks/board");
-        byte[] bytes = Files.readAllBytes(board);
+        Path table = dir.resolve(".session-locks/board");
+        byte[] bytes = Files.readAllBytes(table);
         bytes[java.nio.ByteOrder.nativeOrder() == java.nio.ByteOrder.LITTLE_ENDIAN ? 8 : 15] = 9;
-        Files.write(board, bytes);
+        Files.write(table, bytes);
         try (SessionLocks fresh = SessionLocks.create()) {
             assertThatThrownBy(() -> fresh.acquire(session())).isExactlyInstanceOf(LockException.class)
                     .hasMessageContainingAll("another version", "format 9");
             assertThatThrownBy(() -> fresh.tryAcquire(session())).isExactlyInstanceOf(LockException.class);
-            assertThat(Files.readAllBytes(board)).isEqualTo(bytes);
+            assertThat(Files.readAllBytes(table)).isEqualTo(bytes);
         }
     }
 
@@ -493,7 +496,7 @@ class BadInputTest extends LocksFixture {
 
     private static void removeAll(Path folder) {
         Patience.await().ignoreExceptionsInstanceOf(IOException.class).ignoreExceptionsInstanceOf(UncheckedIOException.class).until(() -> {
-            try (var all = Files.walk(folder)) { // while the keeper may be at work there
+            try (var all = Files.walk(folder)) { // while the keeper may be working there
                 for (Path path : all.sorted(java.util.Comparator.reverseOrder()).toList()) {
                     Files.deleteIfExists(path);
                 }

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Three threads that take turns with locks again and again, until it is closed; what went wrong is thrown then. */
+/** Three threads that take locks in turn, again and again, until it is closed. What went wrong is thrown then. */
 final class Churn implements AutoCloseable {
     private final List<Actor> actors = new ArrayList<>();
     private final List<Future<Boolean>> ends = new ArrayList<>();
@@ -15,7 +15,7 @@ final class Churn implements AutoCloseable {
     private volatile boolean over;
 
     interface Turn {
-        /** One turn of a thread, its {@code i}th. */
+        /** The {@code i}th iteration of a thread. */
         void take(String thread, int i) throws Exception;
     }
 
@@ -33,7 +33,7 @@ final class Churn implements AutoCloseable {
         }
     }
 
-    /** {@return how many turns were taken so far} */
+    /** {@return how many iterations are done so far} */
     long turns() {
         return turns.get();
     }

@@ -23,9 +23,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 
-/** Clearing: the dead go, the living are asked by their token only, and nothing else is touched. */
+/** Clearing: leftovers of dead owners are removed, living owners are asked by their token only, and nothing else is touched. */
 class ClearTest extends LocksFixture {
-    private static final String DEAD_STRANGER = OtherProcess.strangersLock(NOBODY);
+    private static final String DEAD_FOREIGN = OtherProcess.foreignLock(NOBODY);
 
     private ClearReport clear(ClearOptions options) throws Exception {
         List<ClearReport> done = locks.clear(session(), options);
@@ -33,7 +33,7 @@ class ClearTest extends LocksFixture {
         return done.get(0);
     }
 
-    /** A dry run first, which writes nothing; then in earnest. */
+    /** A dry run first, which writes nothing; then a real one. */
     private ClearReport clearForReal(Outcome dry) throws Exception {
         TreeMap<String, String> before = Listing.of(dir);
         boolean inner = Files.exists(dir.resolve(".session-locks"));
@@ -73,7 +73,7 @@ class ClearTest extends LocksFixture {
 
     @Test
     void tokensGrowOnThoughTheRecordIsGone() throws Exception {
-        Files.write(lockFile(), LockRecords.withToken(NOBODY, 1, Long.MAX_VALUE / 2)); // of a clock that was set back since
+        Files.write(lockFile(), LockRecords.withToken(NOBODY, 1, Long.MAX_VALUE / 2)); // from a clock that was set back since
         assertThat(clear(ClearOptions.forReal()).outcome()).isEqualTo(Outcome.CLEARED);
         try (SessionLock lock = locks.acquire(session())) {
             assertThat(lock.token()).isGreaterThan(Long.MAX_VALUE / 2);
@@ -100,17 +100,17 @@ class ClearTest extends LocksFixture {
     }
 
     @Test
-    void anotherProgramsLockIsRemovedOnlyIfItsProcessIsGoneAndStrangersMayBeTaken() throws Exception {
-        Files.writeString(lockFile(), OtherProcess.strangersLock(ProcessHandle.current().pid()));
+    void aForeignLockIsRemovedOnlyIfDeadAndAllowed() throws Exception {
+        Files.writeString(lockFile(), OtherProcess.foreignLock(ProcessHandle.current().pid()));
         assertThat(clearForReal(Outcome.REFUSED).lock().evidence().get(0)).contains("not proven dead");
         assertThat(lockFile()).exists();
 
-        Files.writeString(lockFile(), DEAD_STRANGER);
+        Files.writeString(lockFile(), DEAD_FOREIGN);
         try (SessionLocks careful = SessionLocks.builder().takeStrangers(false).build()) {
             assertThat(careful.clear(session(), ClearOptions.forReal())).extracting(ClearReport::outcome).containsExactly(Outcome.REFUSED);
             assertThat(lockFile()).exists();
         }
-        Files.createDirectory(dir.resolve("session.jsonl.lock.reclaim")); // another is at it
+        Files.createDirectory(dir.resolve("session.jsonl.lock.reclaim")); // another process is replacing a lock
         assertThat(clear(ClearOptions.forReal()).outcome()).isEqualTo(Outcome.REFUSED);
         assertThat(lockFile()).exists();
         Files.delete(dir.resolve("session.jsonl.lock.reclaim"));
@@ -226,9 +226,9 @@ class ClearTest extends LocksFixture {
 
     // ---- all at once ----
 
-    /** The holders know by verifyHeld, which looks at the disk, whether a record of theirs was removed. */
+    /** The holders notice by verifyHeld, which looks at the disk, whether their record was removed. */
     @Test
-    void noLivingRecordIsEverRemovedHoweverFastLocksChangeHands() throws Exception {
+    void noLivingRecordIsRemovedHoweverFastHoldersChange() throws Exception {
         try (Churn churn = new Churn((thread, i) -> {
             try (SessionLock lock = locks.acquire(session(), PATIENT)) {
                 lock.verifyHeld();
@@ -244,7 +244,7 @@ class ClearTest extends LocksFixture {
         }
     }
 
-    /** Dead records appear where living holders come and go: another process's clearing and the acquisitions race for each of them. */
+    /** Dead records appear where living holders come and go. The clearing of another process and our acquisitions race for each of them. */
     @Test
     void deadRecordsInTheWayOfTheLivingAreClearedByEitherProcessAndNoHolderIsHurt() throws Exception {
         Process clearer = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",

@@ -2,7 +2,7 @@ package dev.sessionlock;
 
 import java.nio.file.Path;
 
-/** Another process that clears a lock again and again, until its standard input ends. Says at the end how often it cleared one. */
+/** Another process that clears a lock again and again, until its standard input ends. At the end it prints how often it cleared one. */
 final class Clearer {
     private Clearer() {
     }

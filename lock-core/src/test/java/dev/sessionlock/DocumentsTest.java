@@ -35,7 +35,7 @@ class DocumentsTest {
     private static final Pattern FILE = Pattern.compile("[\\w./-]+\\.(java|md|pml|sql|svg|xml)");
     private static final Pattern TYPE = Pattern.compile("@?([A-Z][A-Za-z]*[a-z][A-Za-z]*)((?:\\.\\w+)*)(?:\\(.*\\))?");
     private static final Pattern DECLARATION = Pattern.compile("\\b(?:class|interface|enum|record)\\s+([A-Z]\\w*)");
-    /** Types of others that the documents speak of. */
+    /** Types of other projects that the documents mention. */
     private static final Set<String> OF_OTHERS = Set.of("GuardedBy", "SpringBoot", "FileLockNamedLockFactory", "NativeFSLockFactory", "LockFile");
 
     private static final Map<String, String> SOURCES = new HashMap<>();
@@ -98,7 +98,7 @@ class DocumentsTest {
         assertThat(missing).as("what %s names in backticks, and is not there", document).isEmpty();
     }
 
-    /** So an example compiles, and does what its test says. */
+    /** Since the examples are quoted, they compile, and do what a test says. */
     @ParameterizedTest
     @ValueSource(strings = {"README.md", "lock-core/README.md", "lock-testkit/README.md", "lock-benchmarks/README.md"})
     void examplesAreQuotedFromTests(String document) throws IOException {
@@ -107,7 +107,7 @@ class DocumentsTest {
         assertThat(unknown).as("lines of Java in %s that stand in no test", document).isEmpty();
     }
 
-    /** People copy both, and CI runs the second. */
+    /** People copy both commands, and CI runs the second. */
     @Test
     void theReadmeIsShortAndHasBothCommands() throws IOException {
         String readme = Files.readString(ROOT.resolve("README.md"));
@@ -119,7 +119,7 @@ class DocumentsTest {
         return LINK.matcher(prose(document)).results().map(each -> each.group(1)).filter(each -> !each.matches("[a-z]+:.*")).toList();
     }
 
-    /** {@return the document without its blocks of code} */
+    /** {@return the document without its code blocks} */
     private static String prose(String document) throws IOException {
         return FENCE.matcher(Files.readString(ROOT.resolve(document))).replaceAll("");
     }
@@ -137,7 +137,7 @@ class DocumentsTest {
                 .anyMatch(place -> Files.exists(place.resolve(name))) || FILE_NAMES.contains(name);
     }
 
-    /** What has one capital letter may be a word. A type's member must be named in the type's source. */
+    /** A name with one capital letter may be an ordinary word. A type's member must be named in the type's source. */
     private static boolean isType(MatchResult name) {
         String type = name.group(1);
         if (type.chars().filter(Character::isUpperCase).count() < 2 || OF_OTHERS.contains(type) || OF_THE_JDK.contains(type)) {

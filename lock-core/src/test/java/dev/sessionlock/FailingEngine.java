@@ -12,14 +12,14 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The engine of the locks on files, one call to which throws: an error before anything was done, or after all was done. It counts its calls, so
- * that a test can make each of them fail in turn.
+ * The engine of the locks on files, with one call that throws: before it has done anything, or after it has done all. It counts its calls, so that a
+ * test can make each of them fail in turn.
  */
 public final class FailingEngine {
-    /** What is thrown. Not an exception that anybody expects. */
+    /** What is thrown. Nobody expects this exception. */
     static final class Injected extends Error {
         private static final long serialVersionUID = 1;
 
@@ -42,15 +42,15 @@ public final class FailingEngine {
         }
     }
 
-    /** What {@link Object} has, and what reads a constant. */
-    private static final Set<String> NEVER_FAILS = Set.of("equals", "hashCode", "toString", "clock", "locksFiles", "outliveTheProcess", "name", "target",
+    /** The methods of {@link Object}, and those that read a constant. */
+    private static final Set<String> NEVER_FAILS = Set.of("equals", "hashCode", "toString", "clock", "outliveTheProcess", "name", "target",
             "lockFile", "idOf", "canonical", "onSuspicion");
 
     private final @Nullable Fault fault;
     private final Map<String, AtomicInteger> calls = new ConcurrentHashMap<>();
     private final AtomicInteger busyTakes = new AtomicInteger();
-    /** One for each, so that equal sites stay equal. */
-    private final Map<LockEngine.LockNamespace, LockEngine.LockNamespace> sites = new ConcurrentHashMap<>();
+    /** One for each, so that equal namespaces stay equal. */
+    private final Map<LockEngine.LockNamespace, LockEngine.LockNamespace> namespaces = new ConcurrentHashMap<>();
     private volatile boolean failed;
     private volatile boolean disarmed;
     private volatile Set<String> failing = Set.of();
@@ -60,7 +60,7 @@ public final class FailingEngine {
         this.fault = fault;
     }
 
-    /** The next takes find the lock busy, and have the kernel tell when it is free. */
+    /** The next takes find the lock busy, and wait in the kernel until it is free. */
     void beBusy(int takes) {
         busyTakes.set(takes);
     }
@@ -70,7 +70,7 @@ public final class FailingEngine {
         failing = Set.of(methods);
     }
 
-    /** Nothing fails from now on, and nothing is busy. */
+    /** From now on nothing fails, and nothing is busy. */
     public void disarm() {
         failing = Set.of();
         disarmed = true;
@@ -81,7 +81,7 @@ public final class FailingEngine {
         return calls;
     }
 
-    /** {@return whether the call that was to fail has come} */
+    /** {@return whether the call that was to fail was made} */
     boolean hasFailed() {
         return failed;
     }
@@ -90,7 +90,7 @@ public final class FailingEngine {
         return SessionLocks.builder().over(engine()).build();
     }
 
-    /** {@return an engine; each is another, with a keeper of its own} */
+    /** {@return an engine; each call returns another one, with a keeper of its own} */
     public LockEngine engine() {
         return between(FileLockEngine.class, FileEngine.OF_THIS_PROCESS);
     }
@@ -123,7 +123,7 @@ public final class FailingEngine {
             throw new Injected(fault.toString());
         }
         if (result instanceof LockEngine.LockNamespace namespace) {
-            return sites.computeIfAbsent(namespace, one -> between(LockEngine.LockNamespace.class, one));
+            return namespaces.computeIfAbsent(namespace, one -> between(LockEngine.LockNamespace.class, one));
         }
         return result instanceof EngineLock lock ? between(EngineLock.class, lock) : result;
     }

@@ -10,13 +10,13 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the first acquisition of a JVM does not do, since it would take longer than all else that it does. Told by the classes that are loaded. */
+/** What the first acquisition of a JVM does not do, since it would take longer than all the rest. Judged by the classes that are loaded. */
 class FirstAcquisitionTest {
     @TempDir
     static Path dir;
 
     private static List<String> loaded;
-    /** Until the lock was held. */
+    /** The classes that were loaded until the lock was held. */
     private static List<String> loadedFirst;
 
     @BeforeAll
@@ -32,7 +32,7 @@ class FirstAcquisitionTest {
         return said.stream().filter(line -> line.contains(" source: ")).map(line -> line.split(" ")[0]).toList();
     }
 
-    /** An event's class starts half of the flight recorder. */
+    /** The class of an event starts half of the flight recorder. */
     @Test
     void loadsNoEventsOfTheFlightRecorder() {
         assertThat(loaded.stream().filter(type -> type.startsWith("jdk.jfr.") || type.contains("LockEvents"))).containsExactlyInAnyOrder(
@@ -40,21 +40,21 @@ class FirstAcquisitionTest {
     }
 
     /**
-     * Each is linked at its first use, for longer than a class is loaded, and once more for each new set of things that it takes along. What the keeper links
-     * meanwhile counts, too.
+     * A lambda is linked at its first use, which takes longer than loading a class, and once more for each new set of captured types. Lambdas that
+     * the keeper links meanwhile count, too.
      */
     @Test
     void linksFewLambdas() {
         assertThat(loadedFirst.stream().filter(type -> type.startsWith("dev.sessionlock.") && type.contains("$$Lambda"))).hasSizeLessThan(14);
     }
 
-    /** SLF4J begins one to look for its provider, and no more. */
+    /** SLF4J uses one stream to look for its provider, and that is all. */
     @Test
     void goesThroughNoStreams() {
         assertThat(loadedFirst).doesNotContain("java.util.stream.ReferencePipeline$3", "java.util.stream.Nodes");
     }
 
-    /** One of ours is for waiting in the kernel, another for callbacks; the JDK's is for its handles of processes. */
+    /** The library has one for kernel waiters and one for callbacks; the JDK has one for its process handles. */
     @Test
     void makesNoThreadPools() {
         assumeTrue(Files.isReadable(Path.of("/proc/self/status")), "no /proc to read the pid from");

@@ -37,7 +37,7 @@ class FlightRecorderTest {
     void itRecordsWhatHappensToLocks() throws Exception {
         Path session = dir.resolve("session.jsonl");
         long dead = OtherProcess.ended();
-        Files.writeString(dir.resolve("session.jsonl.lock"), OtherProcess.strangersLock(dead));
+        Files.writeString(dir.resolve("session.jsonl.lock"), OtherProcess.foreignLock(dead));
         long first;
         long second;
         long third;
@@ -59,7 +59,7 @@ class FlightRecorderTest {
             third = lost.token();
             CountDownLatch told = new CountDownLatch(1);
             lost.onLost(why -> told.countDown());
-            told.await(); // not by the counter, which is raised before the event
+            told.await(); // not by the counter, which is incremented before the event
             lost.close();
             dump(recording);
         }
@@ -78,7 +78,7 @@ class FlightRecorderTest {
                 && event.getDuration("elapsed").compareTo(Duration.ofMillis(20)) > 0);
     }
 
-    /** An uncontended lock is taken some hundred thousand times a second: a recording that runs all day must not fill up with that. */
+    /** An uncontended lock is taken some hundred thousand times a second. A recording that runs all day must not fill up with that. */
     @Test
     void aRecordingWithDefaultSettingsHoldsOnlyWhatTookLong() throws Exception {
         Path session = dir.resolve("session.jsonl");
@@ -159,7 +159,7 @@ class FlightRecorderTest {
             Future<SessionLock> next = other.begin(() -> locks.acquire(session));
             await().until(() -> locks.stats().waiting() == 1);
             Thread.sleep(60);
-            lock.close(); // hands it over
+            lock.close(); // this hands it over
             SessionLock handed = Actor.end(next);
             handed.close();
             dump(recording);

@@ -19,7 +19,7 @@ final class FreshJvm {
      * @param program whose {@code main} is run, with the path of a session's file as its argument
      * @param dir where that file lies
      * @param options of the JVM
-     * @return what it said
+     * @return what it printed
      */
     static String run(Class<?> program, Path dir, String... options) throws Exception {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",

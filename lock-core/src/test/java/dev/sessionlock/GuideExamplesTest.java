@@ -24,7 +24,7 @@ class GuideExamplesTest {
         Patience.untilLetGo(dir);
     }
 
-    /** The first example of README.md names a directory of its reader's, so it is compiled only; {@link JavadocExamplesTest} runs the same. */
+    /** The first example of README.md names a directory of its reader, so it is only compiled. {@link JavadocExamplesTest} runs the same. */
     static void firstExample(Path other, String line) throws IOException, InterruptedException {
         SessionLocks locks = SessionLocks.create();
 
@@ -36,7 +36,7 @@ class GuideExamplesTest {
         }
     }
 
-    /** It takes a database: JdbcExamplesTest in lock-testkit runs much the same. */
+    /** This needs a database: JdbcExamplesTest in lock-testkit runs much the same. */
     static void overPostgreSql(DataSource dataSource) throws SQLException, LockException, InterruptedException {
         JdbcLockEngine engine = JdbcLockEngine.postgresql(dataSource);     // the data source and the driver are yours
         engine.createSchema();                                             // once; or run dev/sessionlock/jdbc/postgresql.sql, which is in the jar

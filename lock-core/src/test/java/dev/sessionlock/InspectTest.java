@@ -13,7 +13,7 @@ import java.time.Instant;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
-/** A look at a lock: every verdict, and that it disturbs nothing. What an acquisition then does about it is checked beside it. */
+/** A look at a lock: every verdict, and that it disturbs nothing. Each test also checks what an acquisition then does. */
 class InspectTest extends LocksFixture {
     private LockReport look() throws Exception {
         TreeMap<String, String> before = Listing.of(dir);
@@ -59,7 +59,7 @@ class InspectTest extends LocksFixture {
 
     @Test
     void aHolderWhoseRecordWasRemovedByHandIsStillSeen() throws Exception {
-        SessionLock lock = locks.acquire(session(), LockOptions.defaults().withRevokeGrace(Duration.ofMinutes(1))); // it outlasts the look
+        SessionLock lock = locks.acquire(session(), LockOptions.defaults().withRevokeGrace(Duration.ofMinutes(1))); // the grace outlasts the look
         Files.delete(lockFile());
         LockReport report = look();
         assertThat(report.state()).isEqualTo(State.HELD);
@@ -105,7 +105,7 @@ class InspectTest extends LocksFixture {
     }
 
     @Test
-    void aLivingProcessWhoseLeaseHasRunOutIsExpiredAndItsRecordReplacedSinceNoByteIsHeld() throws Exception {
+    void anExpiredLeaseWithoutByteIsExpiredAndReplaced() throws Exception {
         try (OtherProcess sleeper = new OtherProcess()) {
             Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.startTicks(), Duration.ofSeconds(-60), true));
             LockReport report = look();
@@ -127,13 +127,13 @@ class InspectTest extends LocksFixture {
             Duration lease = Duration.ofMillis(500);
             long start = System.nanoTime();
             Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.startTicks(), lease, true));
-            locks.acquire(session()).close(); // its lease over, and the grace
+            locks.acquire(session()).close(); // its lease and grace are over
             assertThat(System.nanoTime() - start).isGreaterThan(lease.toNanos());
         }
     }
 
     @Test
-    void aLivingProcessThatAskedNotToBePassedOverIsWaitedForThoughItsLeaseIsOver() throws Exception {
+    void aLivingHolderWithoutTakeoverIsWaitedForAfterItsLease() throws Exception {
         try (OtherProcess sleeper = new OtherProcess()) {
             Files.write(lockFile(), LockRecords.of(sleeper.pid(), sleeper.startTicks(), Duration.ofSeconds(-60), false));
             assertThat(look().state()).isEqualTo(State.HELD);
@@ -145,9 +145,9 @@ class InspectTest extends LocksFixture {
     }
 
     @Test
-    void aStrangersLockIsForeignDeadOrAlive() throws Exception {
+    void aForeignLockIsForeignDeadOrAlive() throws Exception {
         try (OtherProcess sleeper = new OtherProcess()) {
-            Files.writeString(lockFile(), OtherProcess.strangersLock(sleeper.pid()));
+            Files.writeString(lockFile(), OtherProcess.foreignLock(sleeper.pid()));
             LockReport report = look();
             assertThat(report.state()).isEqualTo(State.FOREIGN);
             assertThat(report.owner().pid()).isEqualTo(sleeper.pid());

@@ -1,7 +1,7 @@
 package dev.sessionlock;
 
-import static java.nio.file.StandardOpenOption.APPEND;
 import static dev.sessionlock.Patience.await;
+import static java.nio.file.StandardOpenOption.APPEND;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The examples of the Javadoc, so that they compile and do what they say. Change both together. Those of the guide are in {@link GuideExamplesTest}. */
+/** The examples of the Javadoc: they compile and do what they say. Change both together. Those of the guide are in {@link GuideExamplesTest}. */
 class JavadocExamplesTest {
     private static final Logger log = LoggerFactory.getLogger(JavadocExamplesTest.class);
 

@@ -9,14 +9,14 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
 
-/** What the kernel itself says: the truth that no object of the library can tell. */
+/** What the kernel itself says. No object of the library can know this better. */
 public final class Kernel {
     private static final long SEATS = 1L << 61;
 
     private Kernel() {
     }
 
-    /** /proc/locks is shown a page at a time: what others lock and unlock between two pages hides a lock from some readings. */
+    /** /proc/locks is shown a page at a time: a lock may be missing from a reading if others lock and unlock between two pages. */
     private static final int READINGS = 6;
 
     /** How many seats of the locks of a directory this process holds, by /proc/locks. */

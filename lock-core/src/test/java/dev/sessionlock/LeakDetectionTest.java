@@ -14,7 +14,7 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-/** Who forgets to close a handle is named. */
+/** The library names the code that forgets to close a handle. */
 class LeakDetectionTest extends LocksFixture {
     private static final LockOptions DETECTING = LockOptions.defaults().withLeakDetectionThreshold(Duration.ofDays(1));
 
@@ -149,7 +149,7 @@ class LeakDetectionTest extends LocksFixture {
                 locks.acquire(session.resolveSibling("brief.jsonl"), IMPATIENT.withLeakDetectionThreshold(Duration.ofMinutes(10))).close();
                 try (SessionLock held = acquiredByACareless(locks, session.resolveSibling("long.jsonl"), IMPATIENT.withPurpose("compaction"))) {
                     await().until(() -> PrintedLog.count("long.jsonl") == 1);
-                    Thread.sleep(1_200); // a further round of the keeper: it is said once
+                    Thread.sleep(1_200); // another round of the keeper: it must be reported only once
                     held.ensureHeld();
                 }
                 Path renewed = session.resolveSibling("renewed.jsonl");
@@ -158,7 +158,7 @@ class LeakDetectionTest extends LocksFixture {
                 }
                 Path again = session.resolveSibling("again.jsonl");
                 LockOptions warm = IMPATIENT.withLinger(Duration.ofSeconds(10));
-                for (int user = 1; user <= 2; user++) { // the second one has the same grant
+                for (int user = 1; user <= 2; user++) { // the second user has the same grant
                     int suspicions = user;
                     try (SessionLock held = acquiredByACareless(locks, again, warm)) {
                         await().until(() -> PrintedLog.count("again.jsonl") == suspicions);
@@ -167,7 +167,7 @@ class LeakDetectionTest extends LocksFixture {
                 }
                 forgetOne(locks, session.resolveSibling("forgotten.jsonl"), DETECTING);
                 untilLost(locks);
-                await().until(() -> PrintedLog.count("lost the lock") == 1); // the counter is raised before it is logged
+                await().until(() -> PrintedLog.count("lost the lock") == 1); // the counter is incremented before the log line
             }
         }
     }
@@ -186,7 +186,7 @@ class LeakDetectionTest extends LocksFixture {
                     for (Path wanted : List.of(session, session, session, other)) {
                         actor.does(() -> catchThrowableOfType(LockTimeoutException.class, () -> locks.acquire(wanted, options)));
                     }
-                    for (Path wanted : List.of(session, other)) { // one try, for which to find it taken is nothing unusual
+                    for (Path wanted : List.of(session, other)) { // one try: finding the lock taken is nothing unusual then
                         actor.does(() -> catchThrowableOfType(LockTimeoutException.class, () -> locks.acquire(wanted, options.withTimeout(Duration.ZERO))));
                     }
                     one.ensureHeld();

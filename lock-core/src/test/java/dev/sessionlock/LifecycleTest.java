@@ -129,7 +129,7 @@ class LifecycleTest extends LocksFixture {
         assertThat(dir).isEmptyDirectory();
     }
 
-    /** As an application server does with a web application that brings the library along: nothing may keep its class loader. */
+    /** Like an application server with a web application that contains the library: nothing may keep its class loader reachable. */
     @Test
     void nothingKeepsItsClassLoaderOnceItIsClosed() throws Exception {
         WeakReference<ClassLoader> loader = usedAndClosed();

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A lock that stays warm in its JVM when its user has gone: what it saves, and what of it is promised all the same. */
+/** A lock that lingers in its JVM when its user has closed it: what that saves, and which promises hold nevertheless. */
 @Timeout(120)
 class LingerTest {
     private static final LockOptions WARM = LockOptions.defaults().withLinger(Duration.ofMinutes(1));
@@ -67,7 +67,7 @@ class LingerTest {
         assertThat(Kernel.seatsHeldIn(dir)).isEqualTo(1);
         boolean untouched = false;
         int rounds = 0;
-        while (!untouched && rounds < 100_000) { // the keeper writes once a second of whoever has it by then: not in each of these batches
+        while (!untouched && rounds < 100_000) { // once a second the keeper writes who has it then; not during each of these batches
             BasicFileAttributes before = Files.readAttributes(lockFile(), BasicFileAttributes.class);
             for (int i = 0; i < 100; i++, rounds++) {
                 try (SessionLock lock = locks.acquire(session(), WARM)) {
@@ -124,7 +124,7 @@ class LingerTest {
             Thread.sleep(20);
             boolean there = Files.exists(lockFile());
             long now = System.nanoTime();
-            if (now - last < 300_000_000L) { // else this machine stood still, and it may be over
+            if (now - last < 300_000_000L) { // otherwise this machine stood still, and the lease may be over
                 assertThat(there).as("it is warm %d ms after its first user, %d ms after its last one", (now - start) / 1_000_000,
                         (now - last) / 1_000_000).isTrue();
                 seenBeyond += now - start > 600_000_000L ? 1 : 0;
@@ -154,7 +154,7 @@ class LingerTest {
     }
 
     @Test
-    void aLockThatMayNotBePassedOverDoesNotLinger() throws Exception {
+    void aLockWithoutTakeoverDoesNotLinger() throws Exception {
         locks.acquire(session(), WARM.withTakeover(false)).close();
         assertThat(lockFile()).doesNotExist();
         assertThat(Kernel.seatsHeldIn(dir)).isZero();
@@ -183,7 +183,7 @@ class LingerTest {
         Files.delete(lockFile());
         untilCold();
         SessionLock next = locks.acquire(session(), WARM.withMaxHold(Duration.ofMillis(100)));
-        await().until(() -> !told.isEmpty()); // of the next one, in order
+        await().until(() -> !told.isEmpty()); // those of the next hold, in order
         assertThat(told.peek().reason()).isEqualTo(Reason.MAX_HOLD);
         next.close();
         assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 2, 1, 0));
@@ -217,7 +217,7 @@ class LingerTest {
         assertThat(locks.stats().lost()).isZero();
     }
 
-    // ---- what is promised all the same ----
+    // ---- promises that hold nevertheless ----
 
     @Test
     void aHandleThatWasClosedStaysSoWhenTheLockIsTakenAgain() throws Exception {
@@ -245,7 +245,7 @@ class LingerTest {
         LockOptions brief = WARM.withMaxHold(Duration.ofMillis(400)).withRevokeGrace(Duration.ofMinutes(5));
         locks.acquire(session(), brief).close();
         String first = record();
-        await().until(() -> !record().equals(first)); // strangers, who know maxHold alone, must not find it overdue
+        await().until(() -> !record().equals(first)); // other programs, which know only maxHold, must not find it overdue
         Thread.sleep(500); // longer than maxHold
         assertThat(lockFile()).as("it lingers on").exists();
         assertThat(locks.stats().lost()).isZero();
@@ -280,7 +280,7 @@ class LingerTest {
     }
 
     @Test
-    void whoPassedADeadOneOverIsToldOfItAndNotHisSuccessors() throws Exception {
+    void onlyTheFirstUserIsToldThatItReclaimed() throws Exception {
         Files.write(lockFile(), LockRecords.of(999_999_999, 1, Duration.ofSeconds(30), true));
         locks.acquire(session(), WARM).close();
         locks.acquire(session(), WARM).close();

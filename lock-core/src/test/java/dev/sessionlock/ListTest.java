@@ -36,7 +36,7 @@ class ListTest extends LocksFixture {
         }
         locks.acquire(dir.resolve("free")).close();
         Files.write(dir.resolve("dead.lock"), LockRecords.of(NOBODY, 1, Duration.ofSeconds(30), true));
-        Files.writeString(dir.resolve("stranger.lock"), OtherProcess.strangersLock(NOBODY));
+        Files.writeString(dir.resolve("stranger.lock"), OtherProcess.foreignLock(NOBODY));
         Files.writeString(dir.resolve("torn.lock"), "{\"pid\":3");
         Files.writeString(dir.resolve("yarn.lock"), "# yarn lockfile v1\n");
         Files.createDirectory(dir.resolve("folder.lock"));
@@ -61,7 +61,7 @@ class ListTest extends LocksFixture {
     void otherProgramsFilesAreKnownWhateverTheyHold() throws Exception {
         Path git = Files.createDirectories(dir.resolve("repo/.git"));
         Files.writeString(git.resolve("index"), "DIRC");
-        Files.createFile(git.resolve("index.lock")); // empty beside its target: git writes it so
+        Files.createFile(git.resolve("index.lock")); // empty, beside its target: git writes it so
         Files.writeString(dir.resolve("code.lock"), NOBODY + "\n"); // an editor that has ended
         Files.writeString(dir.resolve("Cargo"), "x");
         Files.createFile(dir.resolve("Cargo.lock"));
@@ -75,7 +75,7 @@ class ListTest extends LocksFixture {
     @Test
     void aLockWhoseRecordWasRemovedIsKnownByItsKernelByte() throws Exception {
         Files.writeString(dir.resolve("session.jsonl"), "x");
-        LockOptions patient = LockOptions.defaults().withRevokeGrace(Duration.ofMinutes(1)); // the byte outlasts the keeper's look
+        LockOptions patient = LockOptions.defaults().withRevokeGrace(Duration.ofMinutes(1)); // the kernel byte outlasts the keeper's look
         try (SessionLock lock = locks.acquire(dir.resolve("session.jsonl"), patient);
                 SessionLock other = locks.acquire(dir.resolve("no-target"))) {
             Kernel.seatsHeldIn(dir); // skips where there is no /proc/locks
@@ -88,7 +88,7 @@ class ListTest extends LocksFixture {
     }
 
     @Test
-    void whatChangesHandsMeanwhileIsNotTakenForWrong() throws Exception {
+    void aLockThatChangesItsHolderMeanwhileIsNoError() throws Exception {
         Kernel.seatsHeldIn(dir); // skips where there is no /proc/locks
         try (Churn churn = new Churn((thread, i) -> locks.acquire(dir.resolve("session-" + thread + i % 7), PATIENT).close())) {
             Patience.await().until(() -> churn.turns() > 50 || !churn.goesOn());

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Who listens is told everything, in order, and cannot do harm. */
+/** A listener is told everything, in order, and cannot do harm. */
 class ListenerTest {
     @TempDir
     Path dir;
@@ -39,7 +39,7 @@ class ListenerTest {
         void hear(String what, Event event) {
             events.add(event);
             threads.add(Thread.currentThread().getName());
-            heard.add(what); // last: it is what the tests wait for
+            heard.add(what); // last, since the tests wait for it
         }
 
         @Override
@@ -178,7 +178,7 @@ class ListenerTest {
     @Test
     void aTakeoverFromTheDeadIsToldWithItsEvidence() throws Exception {
         long dead = OtherProcess.ended();
-        Files.writeString(dir.resolve("session.jsonl.lock"), OtherProcess.strangersLock(dead));
+        Files.writeString(dir.resolve("session.jsonl.lock"), OtherProcess.foreignLock(dead));
 
         locks.acquire(session()).close();
         await().until(() -> ear.heard.size() == 3);

@@ -10,7 +10,7 @@ import java.util.Arrays;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/** Everything in a directory but the library's own folder: names, kinds, inodes, lengths, times and content. */
+/** Everything in a directory except the library's own folder: names, kinds, inodes, lengths, times and content. */
 final class Listing {
     private Listing() {
     }

@@ -16,7 +16,7 @@ import net.jqwik.api.Provide;
 import net.jqwik.api.constraints.WithNull;
 import org.junit.jupiter.api.Test;
 
-/** Every option keeps what is inside its limits, exactly, and refuses the rest when it is set, naming the limits. */
+/** Every option accepts what is inside its limits, exactly. It refuses the rest when it is set, and names the limits. */
 class LockOptionsTest {
 
     private record Bounded(String name, Duration least, Duration most, String limits, Function<LockOptions, Duration> get, With with) {
@@ -58,7 +58,7 @@ class LockOptionsTest {
         return Arbitraries.of(BOUNDED);
     }
 
-    /** All there are, and those around the limits often. */
+    /** All durations, with many near the limits. */
     @Provide
     Arbitrary<Duration> durations() {
         Arbitrary<Duration> all = Combinators.combine(Arbitraries.longs(), Arbitraries.longs().between(0, 999_999_999)).as(Duration::ofSeconds);

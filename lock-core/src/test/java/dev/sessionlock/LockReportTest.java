@@ -58,9 +58,9 @@ class LockReportTest {
     void leaseIsToldAsItIs() {
         assertThat(lease(new Lease(Duration.ofSeconds(9), Duration.ZERO, true, null))).isEqualTo("lease ran out 0 s ago");
         assertThat(lease(new Lease(Duration.ofSeconds(9), Duration.ofSeconds(-7), false, null)))
-                .isEqualTo("lease ran out 7 s ago; it asked not to be passed over while its process lives");
+                .isEqualTo("lease ran out 7 s ago; it excludes takeover while its process lives");
         assertThat(lease(new Lease(null, null, false, null)))
-                .isEqualTo("lease without end: it asked not to be passed over while its process lives; it may be held without limit");
+                .isEqualTo("lease without end: it excludes takeover while its process lives; it may be held without limit");
         assertThat(lease(new Lease(null, Duration.ofSeconds(2), true, null)))
                 .isEqualTo("lease runs; if the process freezes it runs out in 2 s; it may be held without limit");
     }

@@ -7,7 +7,7 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What tests of locks need: a directory, a session in it, locks, and threads that take them. All is cleaned up. */
+/** What tests of locks need: a directory, a session in it, locks, and threads that take them. It cleans up everything. */
 abstract class LocksFixture {
     static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
     static final LockOptions PATIENT = LockOptions.defaults().withTimeout(Patience.LIMIT);

@@ -18,7 +18,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
-/** How a lock ends before it is closed: who is told, when, and how long others are still kept out. */
+/** How a lock ends before it is closed: who is told, when, and for how long others must still wait. */
 class LossTest extends LocksFixture {
     private final Actor other = actor("other");
     private final ConcurrentLinkedQueue<LockLostException> told = new ConcurrentLinkedQueue<>();
@@ -88,7 +88,7 @@ class LossTest extends LocksFixture {
         lock.close();
     }
 
-    /** By progress, for longer than {@code maxHold}; once more if this thread did not run for as long as that between two renewals. */
+    /** Held by making progress, for longer than {@code maxHold}. Tried again if this thread stood still for that long between two renewals. */
     private SessionLock heldBeyond(Duration maxHold) throws Exception {
         while (true) {
             SessionLock lock = locks.acquire(session(), PATIENT.withMaxHold(maxHold).withRevokeGrace(Duration.ofMinutes(5)));
@@ -123,7 +123,7 @@ class LossTest extends LocksFixture {
     @Test
     void theKeeperRenewsALeaseByItselfLongBeforeItsEnd() throws Exception {
         boolean renewed = false;
-        for (int tries = 0; tries < 6 && !renewed; tries++) { // a machine that stands still for a lease ends it
+        for (int tries = 0; tries < 6 && !renewed; tries++) { // if the machine stands still for a lease, the hold ends
             try (SessionLock lock = locks.acquire(session(), LockOptions.defaults().withLease(Duration.ofSeconds(3)))) {
                 String before = Files.readString(lock.lockFile());
                 await().until(() -> !lock.isHeld() || !Files.readString(lock.lockFile()).equals(before));
@@ -134,7 +134,7 @@ class LossTest extends LocksFixture {
         assertThat(renewed).isTrue();
     }
 
-    // ---- by hand ----
+    // ---- removed by hand ----
 
     @Test
     void aRemovedLockFileIsAWishToLetGo() throws Exception {
@@ -160,7 +160,7 @@ class LossTest extends LocksFixture {
     }
 
     @Test
-    void aDirectoryOfOursThatWasAwayAndIsBackCostsWhatWasHeldAndNotWhatComesAfterIt() throws Exception {
+    void aDirectoryThatWasAwayCostsOnlyWhatWasHeldBefore() throws Exception {
         SessionLock lock = locks.acquire(session());
         Path inner = dir.resolve(".session-locks");
         Path aside = Files.move(inner, dir.resolve("aside"));
@@ -174,7 +174,7 @@ class LossTest extends LocksFixture {
     }
 
     @Test
-    void aFileThatAStrangerPutThereAfterARemovalIsNotDeletedAtClose() throws Exception {
+    void aForeignLockPutThereAfterARemovalIsNotDeletedAtClose() throws Exception {
         SessionLock lock = locks.acquire(session());
         Files.delete(lock.lockFile());
         Files.writeString(dir.resolve("session.jsonl.lock"), "the stranger's");
@@ -232,7 +232,7 @@ class LossTest extends LocksFixture {
     @Test
     void nobodyIsToldAfterTheClose() throws Exception {
         long lostInTime;
-        do { // again, if the machine has stood still for as long as that
+        do { // again, if the machine has stood still for that long
             told.clear();
             lostInTime = locks.stats().lost();
             SessionLock lock = locks.acquire(session(), LockOptions.defaults().withMaxHold(Duration.ofMillis(200)));
@@ -298,7 +298,7 @@ class LossTest extends LocksFixture {
 
     private void leak(AtomicBoolean toldOfLoss) throws Exception {
         SessionLock lock = locks.acquire(session());
-        lock.onLost(why -> toldOfLoss.set(lock.isHeld())); // captures the handle, and must not keep it alive
+        lock.onLost(why -> toldOfLoss.set(lock.isHeld())); // captures the handle, which must not keep it reachable
     }
 
     @Test

@@ -5,7 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** A living process that does nothing; and what there is to say of dead ones. */
+/** A living process that does nothing; and facts about dead processes. */
 final class OtherProcess implements AutoCloseable {
     /** Beyond any process id. */
     static final long NOBODY = 4_000_000_000L;
@@ -27,8 +27,8 @@ final class OtherProcess implements AutoCloseable {
         return process.pid();
     }
 
-    /** {@return a lock of another program, as OpenClaw writes it} */
-    static String strangersLock(long pid) {
+    /** {@return a lock of another program, in OpenClaw's format} */
+    static String foreignLock(long pid) {
         return "{\"pid\":" + pid + ",\"createdAt\":\"2026-02-09T06:32:23.123Z\"}";
     }
 
@@ -36,7 +36,7 @@ final class OtherProcess implements AutoCloseable {
         return process.pid();
     }
 
-    /** {@return when it started, as a record says it} */
+    /** {@return when it started, in the form of a record} */
     long startTicks() throws IOException {
         return Long.parseLong(Files.readString(Path.of("/proc/" + pid() + "/stat")).split("\\) ")[1].split(" ")[19]);
     }

@@ -6,11 +6,11 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * Uses locks where the stack ends: each call is made at the very bottom, and once more at each level up, until there is room for it. As a program, for
- * a JVM of its own.
+ * Uses locks where the stack ends: each call is made at the very bottom, and once more at each level further up, until there is room for it. A
+ * program for a JVM of its own.
  */
 final class Overflows {
-    /** Shorter than the time-out, so that what nobody gives back is seen; longer than a busy machine lets a JVM wait for its turn. */
+    /** Shorter than the timeout, so that a lock that nobody gives back is noticed; longer than a JVM waits for a CPU on a busy machine. */
     private static final Duration LEASE = Duration.ofSeconds(10);
     private static final LockOptions BRIEF = LockOptions.defaults().withLease(LEASE).withTimeout(Duration.ofSeconds(30));
     private static final long STACK = 256 * 1024;
@@ -30,7 +30,7 @@ final class Overflows {
     static int run(Path dir, int rounds) throws Exception {
         int overflows = 0;
         try (SessionLocks locks = SessionLocks.create(); SessionLocks others = SessionLocks.create()) {
-            locks.acquire(dir.resolve("first.jsonl"), BRIEF).close(); // classes are loaded with room enough
+            locks.acquire(dir.resolve("first.jsonl"), BRIEF).close(); // so that all classes are loaded while there is enough room
             for (int round = 0; round < rounds; round++) {
                 Path session = dir.resolve("session-" + round % 20 + ".jsonl");
                 LockOptions options = round % 3 == 0 ? BRIEF.withLinger(Duration.ofMillis(5)) : BRIEF;
@@ -71,7 +71,7 @@ final class Overflows {
         try {
             descend(step, overflows, failure, done);
         } catch (StackOverflowError e) {
-            // the end of the stack, or of one of the calls below
+            // the end of the stack, here or in one of the calls below
         }
         if (!done[0]) {
             try {

@@ -11,17 +11,17 @@ import java.util.List;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 
-/** Waits for conditions, looking often: a tenth of a second, Awaitility's own pace, would be most of the time of these tests. */
+/** Waits for conditions and looks often. Awaitility's default of a tenth of a second would be most of the time of these tests. */
 final class Patience {
-    /** A guard against hanging: what comes about at all comes about sooner, on any machine. */
+    /** Prevents hanging. Whatever happens at all happens sooner, on any machine. */
     static final Duration LIMIT = Duration.ofSeconds(60);
 
     private Patience() {
     }
 
     /**
-     * Waits until the keeper has let go of a directory, which it does soon after the last {@code SessionLocks} is closed: else it may put
-     * a guard file there while JUnit deletes the directory.
+     * Waits until the keeper has closed a directory, which it does soon after the last {@code SessionLocks} is closed. Otherwise it may create a
+     * guard file there while JUnit deletes the directory.
      */
     static void untilLetGo(Path dir) {
         long start = System.nanoTime();
@@ -40,13 +40,13 @@ final class Patience {
         return Awaitility.await().pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(4)).atMost(LIMIT);
     }
 
-    /** Something whose speed is promised. */
+    /** Something with a promised speed. */
     interface Measured {
         /** {@return the nanoseconds that it took} */
         long run() throws Exception;
     }
 
-    /** Does something up to three times, until it is fast enough once: the machine may stand still for a moment, but not at each try. */
+    /** Does something up to three times, until it is fast enough once. The machine may stand still for a moment, but not at each try. */
     static void within(Duration limit, Measured step) throws Exception {
         List<Duration> took = new ArrayList<>();
         do {

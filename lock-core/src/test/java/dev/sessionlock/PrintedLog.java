@@ -14,9 +14,9 @@ import org.slf4j.helpers.NOPMDCAdapter;
 import org.slf4j.spi.MDCAdapter;
 import org.slf4j.spi.SLF4JServiceProvider;
 
-/** Prints what is logged, from INFO up, as {@code WARN message}: for tests of the log, in a JVM with {@link #OPTION}. */
+/** Prints what is logged, from INFO up, as {@code WARN message}. For tests of the log, in a JVM with {@link #OPTION}. */
 public final class PrintedLog implements SLF4JServiceProvider {
-    /** The option of the JVM that has it used. */
+    /** The JVM option that makes SLF4J use it. */
     static final String OPTION = "-Dslf4j.provider=" + PrintedLog.class.getName();
 
     private static final List<String> PRINTED = new CopyOnWriteArrayList<>();
@@ -24,7 +24,7 @@ public final class PrintedLog implements SLF4JServiceProvider {
     private final IMarkerFactory markers = new BasicMarkerFactory();
     private final MDCAdapter mdc = new NOPMDCAdapter();
 
-    /** Made by SLF4J. */
+    /** Called by SLF4J. */
     public PrintedLog() {
     }
 
@@ -39,7 +39,7 @@ public final class PrintedLog implements SLF4JServiceProvider {
                 System.out.println(thrown);
                 Arrays.stream(thrown.getStackTrace()).forEach(frame -> System.out.println("\tat " + frame));
             }
-            PRINTED.add(line); // last: it is what the tests wait for
+            PRINTED.add(line); // last, since the tests wait for it
         }
 
         @Override

@@ -10,7 +10,7 @@ import java.time.Duration;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 
-/** A thread that asks for what it holds. */
+/** A thread that asks for a lock that it holds. */
 class ReentryTest extends LocksFixture {
     private static final LockOptions REENTRANT = LockOptions.defaults().withReentrant(true);
 
@@ -81,7 +81,7 @@ class ReentryTest extends LocksFixture {
         try (SessionLock outer = locks.acquire(session(), LockOptions.defaults().withMaxHold(Duration.ofMinutes(1)));
                 SessionLock inner = locks.acquire(session(), REENTRANT)) {
             await().until(() -> {
-                Thread.sleep(20); // for something to grow again
+                Thread.sleep(20); // so that something has to grow again
                 Duration before = outer.remaining();
                 inner.renew();
                 return outer.remaining().compareTo(before) > 0;
@@ -117,7 +117,7 @@ class ReentryTest extends LocksFixture {
         SessionLock outer = locks.acquire(session(), brief);
         await().until(() -> !outer.isHeld());
 
-        // The outer handle is still open, in its grace: an inner one would be born lost.
+        // The outer handle is still open, in its grace. An inner one would be lost from the start.
         assertThatThrownBy(() -> locks.acquire(session(), REENTRANT)).isInstanceOf(LockLostException.class)
                 .hasMessageContaining("maxHold");
         assertThatThrownBy(() -> locks.tryAcquire(session(), REENTRANT)).isInstanceOf(LockLostException.class);

@@ -172,12 +172,12 @@ class ReplaceTest {
     }
 
     @Test
-    void aCompactionThatAskedForItIsNeverPassedOver() throws Exception {
+    void nobodyTakesOverFromACompactionWithoutTakeover() throws Exception {
         LockOptions compaction = LockOptions.defaults().withTakeover(false).withLease(Duration.ofSeconds(1));
         try (SessionLock lock = locks.acquire(session, compaction)) {
             assertThat(Files.readString(lock.lockFile())).contains("\"takeover\":false");
             assertThat(locks.inspect(session).owner().leaseUntil()).isNull();
-            assertThat(locks.inspect(session).evidence()).anyMatch(fact -> fact.contains("not to be passed over"));
+            assertThat(locks.inspect(session).evidence()).anyMatch(fact -> fact.contains("excludes takeover"));
             lock.replace(fresh);
         }
         assertThat(session).hasContent("new");

@@ -13,7 +13,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Somebody puts something else at the name of a record file, or of their folder. It must not become the record of the next lock, nor of one that is held. */
+/**
+ * Somebody puts something else at the name of a record file, or of the folder of the record files. It must not become the record of the next lock,
+ * nor of one that is held.
+ */
 class ReplacedRecordFileTest {
     @TempDir
     Path temp;
@@ -55,7 +58,7 @@ class ReplacedRecordFileTest {
         }
     }
 
-    /** Its files have the names that this process knows, and are others. */
+    /** Its files have the names that this process knows, but are other files. */
     @Test
     void folderThatWasReplacedByACopyOfItIsNoticedByWhoeverLocksNext() throws Exception {
         Path folder = dir.resolve(".session-locks");
@@ -82,14 +85,14 @@ class ReplacedRecordFileTest {
     }
 
     private void replaceRecordFiles(Obstacle obstacle) throws Exception {
-        try (DirectoryStream<Path> claims = Files.newDirectoryStream(dir.resolve(".session-locks"), "claim-*")) {
-            for (Path claim : claims) {
-                Files.delete(claim);
+        try (DirectoryStream<Path> recordFiles = Files.newDirectoryStream(dir.resolve(".session-locks"), "claim-*")) {
+            for (Path recordFile : recordFiles) {
+                Files.delete(recordFile);
                 switch (obstacle) {
-                    case OTHER_FILE -> Files.writeString(claim, "something else");
-                    case LINK -> Files.createSymbolicLink(claim, elsewhere);
-                    case FIFO -> assertThat(new ProcessBuilder("mkfifo", claim.toString()).start().waitFor()).isZero();
-                    case DIRECTORY -> Files.createFile(Files.createDirectory(claim).resolve("something"));
+                    case OTHER_FILE -> Files.writeString(recordFile, "something else");
+                    case LINK -> Files.createSymbolicLink(recordFile, elsewhere);
+                    case FIFO -> assertThat(new ProcessBuilder("mkfifo", recordFile.toString()).start().waitFor()).isZero();
+                    case DIRECTORY -> Files.createFile(Files.createDirectory(recordFile).resolve("something"));
                 }
             }
         }

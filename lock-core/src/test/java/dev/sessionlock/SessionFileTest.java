@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Lines that are appended, read and compacted. What freezes and crashes do to them, lock-testkit's tests see. */
+/** Lines that are appended, read and compacted. The effect of freezes and crashes is tested in lock-testkit. */
 class SessionFileTest {
     private static final LockOptions NO_TAKEOVER = LockOptions.defaults().withTakeover(false);
 
@@ -226,7 +226,7 @@ class SessionFileTest {
             assertThat(Files.size(path)).isEqualTo(6);
         }
 
-        /** The reader has read the torn line in part, when it is cut off and another is appended in its place. */
+        /** The reader has read part of the torn line when that is cut off and another line is appended in its place. */
         @Test
         void mixesNoTornLineWithOneThatIsAppendedMeanwhile() throws Exception {
             given("one\n" + "torn".repeat(25_000));
@@ -349,7 +349,7 @@ class SessionFileTest {
         void seesThroughReentry() throws Exception {
             given("one\ntorn");
             SessionFile reentrant = SessionFile.of(path, locks, LockOptions.defaults().withReentrant(true));
-            try (SessionLock lock = locks.acquire(path)) { // which may be taken over, whatever inner ones ask for
+            try (SessionLock lock = locks.acquire(path)) { // others may take over from this outer lock, whatever inner ones ask for
                 assertThatThrownBy(() -> session.append("two")).isInstanceOf(LockReentryException.class);
                 assertThatThrownBy(() -> reentrant.append("two")).isInstanceOf(IllegalStateException.class);
                 assertThatThrownBy(() -> reentrant.compact(lines -> lines)).isInstanceOf(IllegalStateException.class);
@@ -481,7 +481,7 @@ class SessionFileTest {
         }
     }
 
-    /** What cannot be met from outside at will: what a woken writer does between two steps of another. */
+    /** Situations that no test can cause from outside: a woken writer acts between two steps of another. */
     @Nested
     class LateWriters {
         private void append(String line, String late) throws Exception {

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A stack that ends in the middle of a call leaves no lock behind that nobody gives back. */
+/** If the stack ends in the middle of a call, no lock stays behind that nobody gives back. */
 class StackOverflowTest {
     @TempDir
     Path dir;

@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -22,15 +21,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * An error may come out of any call to the engine, before its work is done or after it: then the lock is free again all the same, for the threads of
- * this JVM and for others.
+ * Any call to the engine may throw an error, before its work is done or after it. The lock is free again nevertheless, for the threads of this JVM
+ * and for other processes.
  */
 class ThrowableTest {
     private static final LockOptions BRIEF = LockOptions.defaults().withLease(LockOptions.MIN_LEASE).withTimeout(Duration.ofSeconds(15));
     private static final LockOptions WARM = BRIEF.withLinger(Duration.ofMillis(100));
-    /** So many calls of each method fail, one in each run. */
+    /** How many calls of each method fail, one in each run. */
     private static final int CALLS = 3;
-    /** What these would leave open is a directory, and no lock. */
+    /** If one of these fails, a directory stays open, but no lock stays held. */
     private static final List<String> OF_CLOSING = List.of("closeIdle", "pin", "pinAgain", "unpin");
 
     @TempDir
@@ -175,14 +174,14 @@ class ThrowableTest {
                 use(use, engine, locks, session);
                 engine.disarm();
                 locks.acquire(session, BRIEF).close();
-                others.acquire(session, BRIEF).close(); // it knows nothing of the other's locks, as another process
+                others.acquire(session, BRIEF).close(); // it knows nothing of the first one's locks, like another process
                 locks.acquire(session, BRIEF).close();
             }
             return null;
         };
     }
 
-    /** Whatever it comes to: a machine that stands still for a lease loses the lock, and this is not about that. */
+    /** The result does not matter: if the machine stands still for a lease, the lock is lost, and this test is about something else. */
     private static void use(Use use, FailingEngine engine, SessionLocks locks, Path session) throws Exception {
         try {
             use.of(engine, locks, session);

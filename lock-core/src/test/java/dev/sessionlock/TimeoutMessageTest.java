@@ -14,7 +14,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 
-/** What a person reads when the lock was not to be had in time. */
+/** What a person reads when a lock could not be acquired in time. */
 class TimeoutMessageTest extends LocksFixture {
     private static final LockOptions BRIEF = LockOptions.defaults().withTimeout(Duration.ofMillis(120));
     private static final String TIME = "\\d\\d:\\d\\d:\\d\\d";
@@ -83,11 +83,11 @@ class TimeoutMessageTest extends LocksFixture {
     }
 
     @Test
-    void aStrangersLockIsNamed() throws Exception {
-        try (OtherProcess stranger = new OtherProcess()) {
-            Files.writeString(lockFile(), OtherProcess.strangersLock(stranger.pid()).replace("}", ",\"maxHoldMs\":300000}"));
+    void aForeignLockIsNamed() throws Exception {
+        try (OtherProcess foreign = new OtherProcess()) {
+            Files.writeString(lockFile(), OtherProcess.foreignLock(foreign.pid()).replace("}", ",\"maxHoldMs\":300000}"));
             LockTimeoutException e = timeout(session());
-            assertThat(e.getMessage()).containsPattern("^session file locked \\(timeout 120ms\\): pid=" + stranger.pid() + " alive=true ageMs=\\d{8,} ");
+            assertThat(e.getMessage()).containsPattern("^session file locked \\(timeout 120ms\\): pid=" + foreign.pid() + " alive=true ageMs=\\d{8,} ");
             assertThat(e.report().state()).isEqualTo(LockReport.State.FOREIGN);
             assertThat(e).hasMessageContaining("another program's lock");
             assertThat(lockFile()).exists();
@@ -95,9 +95,9 @@ class TimeoutMessageTest extends LocksFixture {
     }
 
     @Test
-    void aDeadStrangersLockThatMayNotBeTakenIsNotCalledAlive() throws Exception {
+    void aDeadForeignLockThatMayNotBeTakenIsNotCalledAlive() throws Exception {
         long dead = OtherProcess.ended();
-        Files.writeString(lockFile(), OtherProcess.strangersLock(dead));
+        Files.writeString(lockFile(), OtherProcess.foreignLock(dead));
         try (SessionLocks careful = SessionLocks.builder().takeStrangers(false).build()) {
             LockTimeoutException e = catchThrowableOfType(LockTimeoutException.class, () -> careful.acquire(session(), BRIEF));
             assertThat(e.getMessage()).startsWith("session file locked (timeout 120ms): pid=" + dead + " alive=false ");

@@ -35,7 +35,7 @@ class UsedUpTokensTest extends LocksFixture {
         }
     }
 
-    /** How many are drawn for one hold depends on how long its steps take: the last of all may be given to nobody. */
+    /** How many tokens are drawn for one hold depends on how long its steps take. So the very last one may be given to nobody. */
     @Test
     void tokensGrowToTheEndAndAreRefusedThere() throws Exception {
         plant(Long.MAX_VALUE - 20);
@@ -76,7 +76,7 @@ class UsedUpTokensTest extends LocksFixture {
                     theirs.close();
                     return null;
                 });
-                held = locks.acquire(session(), lingering); // in use again: it lingered
+                held = locks.acquire(session(), lingering); // in use again after it lingered
             }
         }).hasMessageContaining("tokens are used up");
         assertUsedUp(locks);
@@ -85,9 +85,9 @@ class UsedUpTokensTest extends LocksFixture {
     @Test
     void norByTheFloorOfTheTableAndWhatIsToBeDoneHelps() throws Exception {
         locks.acquire(session(), ONE_TRY).close();
-        Path board = dir.resolve(".session-locks/board");
-        try (RandomAccessFile file = new RandomAccessFile(board.toFile(), "rw")) {
-            file.seek(56); // the floor
+        Path table = dir.resolve(".session-locks/board");
+        try (RandomAccessFile file = new RandomAccessFile(table.toFile(), "rw")) {
+            file.seek(56); // the floor of tokens
             file.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(Long.MAX_VALUE).array());
         }
         assertUsedUp(locks);

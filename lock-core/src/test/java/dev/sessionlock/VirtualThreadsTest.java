@@ -16,7 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Virtual threads, on one carrier: whoever pinned it while he waits would stop all. */
+/** Virtual threads on one carrier: a waiting thread that pins the carrier would stop all of them. */
 class VirtualThreadsTest {
     private static final int FEATURE = Runtime.version().feature();
 
@@ -31,7 +31,7 @@ class VirtualThreadsTest {
             System.out.println("SKIPPED a test of VirtualThreadsTest: JDK " + FEATURE + " has no virtual threads");
         }
         assumeTrue(FEATURE >= 21, "JDK " + FEATURE + " has no virtual threads");
-        // Read when the JVM starts its first virtual thread: no other test does.
+        // Read when the JVM starts its first virtual thread, which no other test does.
         System.setProperty("jdk.virtualThreadScheduler.parallelism", "1");
         System.setProperty("jdk.virtualThreadScheduler.maxPoolSize", "1");
     }
@@ -112,7 +112,7 @@ class VirtualThreadsTest {
             }));
         }
         await().until(() -> locks.stats().waiting() == 20);
-        threads.add(virtual("closer", lock::close)); // gets the one carrier only if the waiters have left it
+        threads.add(virtual("closer", lock::close)); // gets the only carrier if no waiter has pinned it
         join(threads);
         assertThat(through).hasValue(20);
     }

@@ -32,7 +32,7 @@ class WaitingTest extends LocksFixture {
     // ---- one at a time ----
 
     @Test
-    void whileItIsHeldItsRecordLiesThereAndTheKernelHasItsByteAndAfterwardsNeither() throws Exception {
+    void recordAndByteExistExactlyWhileHeld() throws Exception {
         try (SessionLock lock = locks.acquire(session())) {
             assertThat(lock.isHeld()).isTrue();
             assertThat(lock.name()).isEqualTo("session.jsonl");
@@ -138,7 +138,7 @@ class WaitingTest extends LocksFixture {
     }
 
     @Test
-    void aTryDoesNotPassThoseWhoWait() throws Exception {
+    void aTryDoesNotOvertakeWaiters() throws Exception {
         Actor waiting = actor("waiter");
         Actor barging = actor("barger");
         int barged = 0;
@@ -160,7 +160,7 @@ class WaitingTest extends LocksFixture {
             });
             await().until(() -> tries.get() > 10);
             if (i % 2 == 0) {
-                Files.delete(first.lockFile()); // then it is not handed on in memory, but really freed for a moment
+                Files.delete(first.lockFile()); // then it is not handed over in memory, but really free for a moment
             }
             first.close();
             SessionLock second = Actor.end(waiter);
@@ -195,7 +195,7 @@ class WaitingTest extends LocksFixture {
     }
 
     @Test
-    void aRecordThatWasRemovedByHandIsNotHandedOnButMadeAnew() throws Exception {
+    void aRemovedRecordIsCreatedAnewInsteadOfHandedOver() throws Exception {
         SessionLock first = locks.acquire(session());
         Future<SessionLock> waiter = actor("second").begin(() -> locks.acquire(session()));
         untilWaiting(1);
@@ -259,7 +259,7 @@ class WaitingTest extends LocksFixture {
             });
             await().until(() -> began.get() != 0);
             while (System.nanoTime() - began.get() < 10_000_000 + i * 20_000) {
-                Thread.onSpinWait(); // it gives up, and takes a moment to find out who holds the lock
+                Thread.onSpinWait(); // the waiter gives up, and takes a moment to find out who holds the lock
             }
             lock.close();
             try {
@@ -279,7 +279,7 @@ class WaitingTest extends LocksFixture {
         Actor impatient = actor("impatient");
         Actor patient = actor("patient");
         boolean queued = false;
-        for (int millis = 100; !queued; millis *= 2) { // a busy machine may not have seen it wait before it gave up
+        for (int millis = 100; !queued; millis *= 2) { // on a busy machine it may give up before anybody has seen it wait
             LockOptions brief = LockOptions.defaults().withTimeout(Duration.ofMillis(millis));
             Future<SessionLock> first = impatient.begin(() -> locks.acquire(session(), brief));
             await().until(() -> locks.stats().waiting() == 1 || first.isDone());
@@ -392,7 +392,7 @@ class WaitingTest extends LocksFixture {
         assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 1, 0, 0));
 
         SessionLock next = locks.acquire(session());
-        lock.close(); // must not touch what another handle holds by now
+        lock.close(); // must not touch what another handle holds now
         next.verifyHeld();
         assertThat(Kernel.seatsHeldIn(dir)).isEqualTo(1);
         next.close();

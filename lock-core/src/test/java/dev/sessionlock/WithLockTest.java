@@ -13,7 +13,7 @@ import java.util.List;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-/** An action under the lock: what it throws comes out as it is. */
+/** An action under the lock: what it throws reaches the caller unchanged. */
 class WithLockTest extends LocksFixture {
     private static final class Checked extends Exception {
         private static final long serialVersionUID = 1L;
@@ -34,7 +34,7 @@ class WithLockTest extends LocksFixture {
     @Test
     void theTypeOfAnExceptionIsKept() throws Exception {
         FileNotFoundException thrown = new FileNotFoundException("x");
-        // Compiles only if the checked type comes through.
+        // Compiles only if the checked type is passed through.
         try {
             locks.withLock(session(), lock -> {
                 throw new Checked();
@@ -84,7 +84,7 @@ class WithLockTest extends LocksFixture {
         })).isInstanceOf(LockException.class);
     }
 
-    /** What is tested is that it compiles, without a cast, a type argument, {@code return null} or a try. */
+    /** These tests show that it compiles, without a cast, a type argument, {@code return null} or a try. */
     @Nested
     class WithoutNoise {
         private static final class Other extends Exception {

@@ -19,8 +19,8 @@ import org.openjdk.jmh.annotations.Threads;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * One lock, taken and given back: by one thread that nobody disturbs, and by eight at once. Only the ratio to a peer within one run says
- * anything; these machines are noisy.
+ * One lock, taken and given back: by one thread alone, and by eight at once. Only the ratio to a peer within one run means anything, since the
+ * machines are noisy.
  *
  * <pre>
  * java -jar lock-benchmarks/target/benchmarks.jar CycleBenchmark.cycle -p peer=STRICT,BARE_SKETCH,LUCENE -prof gc
@@ -56,13 +56,13 @@ public class CycleBenchmark {
         place.close();
     }
 
-    /** Nobody else wants it. */
+    /** One thread; nobody else wants the lock. */
     @Benchmark
     public void cycle() throws Exception {
         lock.acquire().close();
     }
 
-    /** Eight threads want it. The time is one thread's: its own cycle, and its wait for the others'. */
+    /** Eight threads want the lock. The time is that of one thread: its own cycle, and its wait for the others. */
     @Benchmark
     @Threads(THREADS)
     public void eightThreads() throws Exception {

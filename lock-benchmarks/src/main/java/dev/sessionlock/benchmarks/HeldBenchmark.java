@@ -17,7 +17,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** What a holder asks before each write. */
+/** The check that a holder makes before each write. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -45,19 +45,19 @@ public class HeldBenchmark {
         place.close();
     }
 
-    /** Throws if not. */
+    /** The check that throws. */
     @Benchmark
     public void ensureHeld() throws IOException {
         held.ensureHeld();
     }
 
-    /** The floor of both, and of a warm cycle: what the clock costs that tells whether a lease is over. */
+    /** The lower bound of both checks, and of a warm cycle: reading the clock that tells whether a lease is over. */
     @Benchmark
     public long clock() {
         return System.nanoTime();
     }
 
-    /** Says whether. */
+    /** The check that returns a boolean. */
     @Benchmark
     public boolean isHeld() {
         return held.isHeld();

@@ -23,7 +23,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** One load of some peers, as the user wants it. */
+/** Runs one load on some peers, as the user's options say. */
 @Command(
         name = "load",
         header = "Lets several JVMs with several threads each take locks, and looks whether two are ever in at once.",

@@ -11,7 +11,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code java -jar benchmarks.jar}: our own commands; whatever is none of them is JMH's, as its users expect. */
+/** {@code java -jar benchmarks.jar}: runs our own commands; everything else goes to JMH, as its users expect. */
 @Command(
         name = "benchmarks",
         description = "The session lock beside other file locks.",
@@ -37,7 +37,7 @@ import picocli.CommandLine.Spec;
             "  java -D" + Workplace.PROPERTY + "=/srv/sessions -jar benchmarks.jar HeldBenchmark"
         })
 public final class Main implements Callable<Integer> {
-    /** One of our own locks let two in at once. */
+    /** One of our own locks let two holders in at once. */
     public static final int NOT_EXCLUSIVE = 1;
     private static final int TROUBLE = 2;
     private static final int HELP_WIDTH = 112;

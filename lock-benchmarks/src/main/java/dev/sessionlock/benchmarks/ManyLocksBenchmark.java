@@ -18,7 +18,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** A gateway has many sessions: one thread goes over many locks, and takes one while many others are held. */
+/** A gateway has many sessions: one thread takes many locks one after the other, or takes one while many others are held. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -31,7 +31,7 @@ public class ManyLocksBenchmark {
     @Param({"STRICT", "WARM", "LUCENE", "CREATE_DELETE"})
     private Peer peer;
 
-    /** How many others are held meanwhile, in the same directory. */
+    /** How many other locks are held meanwhile, in the same directory. */
     @Param({"0", "10000"})
     private int held;
 
@@ -41,7 +41,7 @@ public class ManyLocksBenchmark {
     private final List<AutoCloseable> holds = new ArrayList<>();
     private int next;
 
-    /** Takes the others. */
+    /** Takes the other locks. */
     @Setup
     public void open() throws Exception {
         place = Workplace.create();
@@ -70,13 +70,13 @@ public class ManyLocksBenchmark {
         place.close();
     }
 
-    /** One lock, again and again. */
+    /** The same lock each time. */
     @Benchmark
     public void oneName() throws Exception {
         names.get(0).acquire().close();
     }
 
-    /** Each time another one. */
+    /** Another lock each time. */
     @Benchmark
     public void manyNames() throws Exception {
         next = (next + 1) % NAMES;

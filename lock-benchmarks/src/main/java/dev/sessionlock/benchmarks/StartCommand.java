@@ -16,7 +16,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** What the first acquisition of a JVM takes. */
+/** Measures how long the first acquisition of a JVM takes. */
 @Command(
         name = "start",
         header = "Measures the first acquisition of a JVM, and what of it nobody who locks could avoid.",

@@ -10,14 +10,14 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * A directory of our own on the disk that is measured, gone at the end, also at Ctrl-C; and with it every process that this JVM has
+ * A directory of our own on the disk that is measured. At the end, also after Ctrl-C, it is removed, and every process ends that this JVM has
  * started.
  */
 public final class Workplace implements Closeable {
-    /** Names the directory to work in; how a JVM that JMH forks is told. */
+    /** Names the directory to work in. A JVM that JMH forks learns it by this property. */
     public static final String PROPERTY = "sessionlock.bench.dir";
 
-    /** Locks in memory are no locks on a disk: their figures would please and say nothing. */
+    /** Locks in memory are no locks on a disk: their figures would look good and mean nothing. */
     private static final Set<String> IN_MEMORY = Set.of("tmpfs", "ramfs");
 
     private final Path path;
@@ -28,8 +28,8 @@ public final class Workplace implements Closeable {
     }
 
     /**
-     * Makes one in the directory that the system property names; if it names none, in the temporary one, {@code /var/tmp}, or the working
-     * directory, whichever is the first on a disk.
+     * Creates one in the directory that the system property names. Without the property, in the first of these that is on a disk: the temporary
+     * directory, {@code /var/tmp}, the working directory.
      *
      * @return the directory, to be closed
      * @throws IOException if there is none, or it cannot be written to; the message is for people
@@ -40,7 +40,7 @@ public final class Workplace implements Closeable {
     }
 
     /**
-     * Makes one in a directory.
+     * Creates one in a directory.
      *
      * @param parent an existing directory
      * @return the directory, to be closed
@@ -65,13 +65,13 @@ public final class Workplace implements Closeable {
         throw new IOException("none of " + candidates + " is a writable directory on a disk; name one with -D" + PROPERTY + "=DIR");
     }
 
-    /** {@return where it is} */
+    /** {@return its path} */
     public Path path() {
         return path;
     }
 
     /**
-     * Makes a directory in it.
+     * Creates a directory in it.
      *
      * @param name of the directory; a number is added
      * @return a new, empty directory
@@ -107,14 +107,14 @@ public final class Workplace implements Closeable {
         }
     }
 
-    /** Removes it and all that is in it. */
+    /** Removes it with all its content. */
     @Override
     public void close() throws IOException {
         delete();
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {
-            // The hook is running: it will find nothing.
+            // The hook is running already, and will find nothing.
         }
     }
 }

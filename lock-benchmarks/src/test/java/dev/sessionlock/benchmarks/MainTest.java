@@ -39,7 +39,7 @@ class MainTest {
         assertThat(out.toString()).contains("Examples:").contains("java -jar").contains("Exit code");
     }
 
-    /** The chart's place is looked for before anything is measured. (The directory to measure in is missing, so a report that does not look ends, too.) */
+    /** The chart is looked for before anything is measured. (The directory to measure in is missing, so a report that does not look ends, too.) */
     @Test
     void aReportWithoutAChartToReplaceIsRefused() throws IOException {
         Path readme = Files.writeString(directory.resolve("README.md"), "<!-- benchmarks:begin -->\n<!-- benchmarks:end -->\n");

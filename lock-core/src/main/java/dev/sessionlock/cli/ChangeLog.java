@@ -12,16 +12,16 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** Tells what changed from one look to the next, in lines. */
+/** Writes lines that say what changed from one look to the next. */
 final class ChangeLog {
     private static final DateTimeFormatter TIME = DateTimeFormatter.ISO_OFFSET_DATE_TIME;
 
     private final ZoneId zone;
     private List<String> unnamedBefore = List.of();
     private @Nullable Map<String, LockRow> before;
-    /** Those whose length, or that of the wait for them, has been told. */
+    /** The locks that were already reported as held long, or as waited for long. */
     private final Set<String> longTold = new HashSet<>();
     private final Set<String> waitTold = new HashSet<>();
 
@@ -29,19 +29,19 @@ final class ChangeLog {
         this.zone = zone;
     }
 
-    /** {@return the lines on what has changed since the last call; on the first call, on what there is} */
+    /** {@return the lines on what has changed since the last call; on the first call, on all that is there} */
     List<String> lines(ViewSnapshot snapshot) {
         List<String> lines = new ArrayList<>();
         Map<String, LockRow> now = new HashMap<>();
-        for (LockRow sighting : snapshot.sightings()) {
-            now.put(sighting.session(), sighting);
+        for (LockRow row : snapshot.rows()) {
+            now.put(row.session(), row);
         }
         if (before != null) {
             before.values().stream().filter(old -> old.isLocked() && !isLocked(now.get(old.session()))).sorted(LockRow.WORST_FIRST)
                     .forEach(old -> released(lines, snapshot.at(), old));
         }
-        for (LockRow sighting : snapshot.sightings()) {
-            compare(lines, snapshot.at(), before == null ? null : before.get(sighting.session()), sighting);
+        for (LockRow row : snapshot.rows()) {
+            compare(lines, snapshot.at(), before == null ? null : before.get(row.session()), row);
         }
         for (String unnamed : snapshot.unnamed()) {
             if (!unnamedBefore.contains(unnamed)) {
@@ -53,8 +53,8 @@ final class ChangeLog {
         return lines;
     }
 
-    private static boolean isLocked(@Nullable LockRow sighting) {
-        return sighting != null && sighting.isLocked();
+    private static boolean isLocked(@Nullable LockRow row) {
+        return row != null && row.isLocked();
     }
 
     private void released(List<String> lines, Instant at, LockRow old) {
@@ -63,39 +63,39 @@ final class ChangeLog {
         waitTold.remove(old.session());
     }
 
-    private void compare(List<String> lines, Instant at, @Nullable LockRow old, LockRow sighting) {
+    private void compare(List<String> lines, Instant at, @Nullable LockRow old, LockRow row) {
         boolean wasLocked = isLocked(old);
-        if (sighting.isLocked()) {
-            if (wasLocked && !sighting.isSameHold(old)) {
+        if (row.isLocked()) {
+            if (wasLocked && !row.isSameHold(old)) {
                 released(lines, at, old);
                 wasLocked = false;
             }
             if (!wasLocked) {
-                boolean fresh = before != null && sighting.state() == State.HELD;
-                lines.add(line(at, fresh ? "taken" : sighting.stateInWords(), sighting, owner(sighting)));
-            } else if (old.state() != sighting.state()) {
-                lines.add(line(at, sighting.stateInWords(), sighting, "was " + old.stateInWords() + ", " + owner(sighting)));
+                boolean fresh = before != null && row.state() == State.HELD;
+                lines.add(line(at, fresh ? "taken" : row.stateInWords(), row, owner(row)));
+            } else if (old.state() != row.state()) {
+                lines.add(line(at, row.stateInWords(), row, "was " + old.stateInWords() + ", " + owner(row)));
             }
-            if (sighting.isLong() && longTold.add(sighting.session())) {
-                lines.add(line(at, "long", sighting, owner(sighting) + ", for " + sighting.age()));
+            if (row.isLong() && longTold.add(row.session())) {
+                lines.add(line(at, "long", row, owner(row) + ", for " + row.age()));
             }
         }
-        if (sighting.isLongWaitedFor() && waitTold.add(sighting.session())) {
-            lines.add(line(at, "waited for", sighting, sighting.waitingInWords() + ", held by " + owner(sighting)));
-        } else if (!sighting.isLongWaitedFor()) {
-            waitTold.remove(sighting.session());
+        if (row.isLongWaitedFor() && waitTold.add(row.session())) {
+            lines.add(line(at, "waited for", row, row.waitingInWords() + ", held by " + owner(row)));
+        } else if (!row.isLongWaitedFor()) {
+            waitTold.remove(row.session());
         }
     }
 
-    private static String owner(LockRow sighting) {
-        return sighting.who() + (sighting.purpose().isEmpty() ? "" : ", " + sighting.purpose());
+    private static String owner(LockRow row) {
+        return row.who() + (row.purpose().isEmpty() ? "" : ", " + row.purpose());
     }
 
     private String time(Instant at) {
         return TIME.format(at.truncatedTo(ChronoUnit.SECONDS).atZone(zone).toOffsetDateTime());
     }
 
-    private String line(Instant at, String event, LockRow sighting, String detail) {
-        return (time(at) + "  " + String.format("%-10s", event) + "  " + sighting.session() + "  " + detail).stripTrailing();
+    private String line(Instant at, String event, LockRow row, String detail) {
+        return (time(at) + "  " + String.format("%-10s", event) + "  " + row.session() + "  " + detail).stripTrailing();
     }
 }

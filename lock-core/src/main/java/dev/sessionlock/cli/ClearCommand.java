@@ -24,7 +24,7 @@ import java.util.concurrent.Callable;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Mixin;
@@ -34,7 +34,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Clears what dead owners have left, or asks a living one to let go. */
+/** Clears what dead owners have left, or asks a living owner to let go. */
 @Command(
         name = "clear",
         header = "Removes the locks of dead owners; asks a living one to let go. Dry unless --yes.",
@@ -121,7 +121,7 @@ final class ClearCommand implements Callable<Integer> {
         return done.stream().anyMatch(report -> report.outcome() == Outcome.REFUSED) ? REFUSED : 0;
     }
 
-    /** Then "free" may have been said of another file than the one that is meant. */
+    /** If it is missing, "free" may have been said of another file than the one that is meant. */
     private boolean isMissing(Path target) {
         return !jdbc.isGiven() && !Files.exists(target, LinkOption.NOFOLLOW_LINKS);
     }

@@ -4,12 +4,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Tells when the reader of our stdout has gone. A writer learns that with its next write only, which may be hours away, and until then
- * {@code watch DIR | head -1} would not end; Java has no way to ask. So tail(1) is asked: that of GNU, on a pipe, dies of SIGPIPE when the
- * reader goes. It ends with us also if we are killed, or the reader would wait for it.
+ * Notices when the reader of our stdout has gone. A writer notices only at its next write, which may be hours away, so {@code watch DIR | head -1}
+ * would not end until then. Java has no way to ask. So we start tail(1): GNU tail, when it writes to a pipe, dies of SIGPIPE as soon as the reader
+ * goes. It ends with us even if we are killed; otherwise the reader would wait for it.
  */
 final class ClosedPipeProbe implements AutoCloseable {
     private static final int DIED_OF_SIGPIPE = 128 + 13;
@@ -20,7 +20,7 @@ final class ClosedPipeProbe implements AutoCloseable {
         this.tail = tail;
     }
 
-    /** Starts one, if stdout is a pipe. Without tail the next write must do. */
+    /** Starts one if stdout is a pipe. Without tail(1) only the next write will tell. */
     static ClosedPipeProbe start(Runnable gone) {
         if (!isPipe()) {
             return new ClosedPipeProbe(null);

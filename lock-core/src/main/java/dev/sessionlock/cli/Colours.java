@@ -9,10 +9,13 @@ final class Colours {
     private Colours() {
     }
 
-    /** {@return whether they are wanted, as picocli judges} It is loaded only where it could say yes: that takes a tenth of the time of a short answer. */
+    /**
+     * {@return whether colours are wanted, as picocli judges} The class of picocli is loaded only if the answer could be yes: loading takes a tenth
+     * of the time of a short answer.
+     */
     static boolean areWanted() {
         boolean could = System.console() != null || System.getenv("CLICOLOR_FORCE") != null || System.getProperty("picocli.ansi") != null
-                || File.separatorChar == '\\'; // a terminal of Cygwin's is none to Java
+                || File.separatorChar == '\\'; // Java does not recognize a terminal of Cygwin
         return could && Ansi.AUTO.enabled();
     }
 

@@ -13,12 +13,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Looks at the locks of a database. Of those who wait the table knows one, whose turn is next. */
+/** Looks at the locks of a database. Of the processes that wait for a lock, the table knows one. */
 final class DatabaseView implements LockView {
     private final SessionLocks locks;
     private final String prefix;
     private final Duration longFrom;
-    /** Since when somebody has been seen to wait for a lock, at the last look. */
+    /** The locks that somebody waits for, and since when that has been seen. */
     private Map<String, Instant> waits = new TreeMap<>();
 
     DatabaseView(SessionLocks locks, String prefix, Duration longFrom) {
@@ -27,7 +27,7 @@ final class DatabaseView implements LockView {
         this.longFrom = longFrom;
     }
 
-    /** {@return whoever waits for a lock, as its report tells} */
+    /** {@return the processes that wait for a lock, according to its report} */
     static List<Long> waiters(LockReport report) {
         return Boolean.TRUE.equals(report.facts().waitedFor()) ? List.of(WaiterScanner.UNKNOWN_PID) : List.of();
     }

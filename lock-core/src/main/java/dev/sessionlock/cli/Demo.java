@@ -20,9 +20,9 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
 
 /**
- * Replays the outage: writers and a compaction job at one transcript, and one misfortune after the other. Each time it measures how
- * long it takes until a line is counted under a later token than that of the unlucky holder; at the end it compares what the writers
- * have counted with what is in the file.
+ * Replays the outage: writers and a compaction job share a transcript, and one misfortune follows the other. After each, the demo measures how long
+ * it takes until a line is acknowledged under a later token than the unlucky holder's. At the end it compares the lines that the writers have counted
+ * with the lines in the file.
  */
 final class Demo implements AutoCloseable {
     private static final int WRITERS = 3;
@@ -33,7 +33,7 @@ final class Demo implements AutoCloseable {
     private final Path directory;
     private final Path file;
     private final JobMark mark;
-    private final ParentDeathGuard guardian;
+    private final ParentDeathGuard guard;
     private final long start = System.nanoTime();
 
     private final List<DemoActor> cast = new ArrayList<>();
@@ -73,7 +73,7 @@ final class Demo implements AutoCloseable {
         this.directory = directory;
         this.file = directory.resolve("session.jsonl");
         this.mark = JobMark.random();
-        this.guardian = ParentDeathGuard.start(mark, true);
+        this.guard = ParentDeathGuard.start(mark, true);
     }
 
     /** {@return whether no line was lost, torn or doubled} */
@@ -179,7 +179,7 @@ final class Demo implements AutoCloseable {
                 + "). Under the lock anew, it found the line " + (landed ? "there, and only counted it" : "missing, and wrote it again"));
     }
 
-    /** The signal stops one thread after the other: one that still ran would hear the order to go on, and write in time. */
+    /** The signal stops one thread after the other. A thread that still ran would read the order to go on, and write in time. */
     private static void awaitStandstill(DemoActor frozen) throws InterruptedException, StuckException {
         long start = System.nanoTime();
         while (!ProcessTree.standsStill(frozen.pid())) {
@@ -287,7 +287,7 @@ final class Demo implements AutoCloseable {
         }
     }
 
-    // ---- what is told ----
+    // ---- output ----
 
     private void say(String what) {
         out.println(Printable.text(String.format(Locale.ROOT, "%5.1f s  %s", (System.nanoTime() - start) / 1e9, what)));
@@ -373,6 +373,6 @@ final class Demo implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        guardian.dismiss();
+        guard.dismiss();
     }
 }

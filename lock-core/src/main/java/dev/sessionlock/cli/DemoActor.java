@@ -19,10 +19,10 @@ final class DemoActor {
     private volatile boolean dismissed;
 
     /**
-     * What an actor told.
+     * What an actor reported.
      *
-     * @param actor who
-     * @param words what
+     * @param actor the actor
+     * @param words what it said
      * @param at when it was heard, monotonic nanoseconds
      */
     record ActorMark(DemoActor actor, List<String> words, long at) {
@@ -31,7 +31,7 @@ final class DemoActor {
             return words.get(0).equals(word);
         }
 
-        /** {@return the fencing token, of a mark that has one} */
+        /** {@return the fencing token of a mark that has one} */
         long token() {
             return Long.parseLong(words.get(2));
         }
@@ -45,7 +45,7 @@ final class DemoActor {
         ears.start();
     }
 
-    /** Starts one, on a thread that stays: with it the actor ends. */
+    /** Starts one, from a thread that lives on: the actor dies when that thread ends. */
     static DemoActor start(String name, boolean compaction, Path file, JobMark mark, Consumer<ActorMark> listener)
             throws IOException {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -67,7 +67,7 @@ final class DemoActor {
                 listener.accept(new ActorMark(this, List.of(line.split(" ")), System.nanoTime()));
             }
         } catch (IOException e) {
-            // as the end
+            // its output ends: so does this thread
         }
         listener.accept(new ActorMark(this, List.of("ended"), System.nanoTime()));
     }
@@ -96,14 +96,14 @@ final class DemoActor {
         ProcessTree.signal(signal, List.of(process.toHandle()));
     }
 
-    /** {@return whether it has ended, and all that it told was heard} */
+    /** {@return whether it has ended and all that it reported was heard} */
     boolean awaitEnd(long seconds) throws InterruptedException {
         boolean ended = process.waitFor(seconds, TimeUnit.SECONDS);
         ears.join(TimeUnit.SECONDS.toMillis(seconds));
         return ended && !ears.isAlive();
     }
 
-    /** The end, whatever state it is in. */
+    /** Kills it, whatever state it is in. */
     void kill() {
         dismissed = true;
         process.destroyForcibly();

@@ -22,23 +22,23 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * A process of the demo: a writer or the compaction job. It does its work in a loop, tells its marks on stdout, and takes the orders
- * that bring it into trouble from stdin; at the end of stdin it ends, since then the demo has.
+ * A process of the demo: a writer or the compaction job. It works in a loop, prints marks on stdout, and reads from stdin the orders that cause its
+ * misfortunes. It ends when stdin ends, since the demo has ended then.
  */
 @Command(name = "demo-actor", hidden = true)
 final class DemoActorCommand implements Callable<Integer> {
-    /** Short, so that the demo is: the defaults are 30 s and 5 min. */
+    /** Short, so that the demo is short. The defaults are 30 s and 5 min. */
     static final Duration LEASE = Duration.ofSeconds(1);
     static final Duration MAX_HOLD = Duration.ofSeconds(3);
     private static final LockOptions WRITING = LockOptions.defaults()
             .withLease(LEASE).withMaxHold(MAX_HOLD).withRevokeGrace(Duration.ofSeconds(1)).withPurpose("append");
-    /** Nobody may pass it over while it lives: frozen before its rename, it would put an old transcript over new lines. */
+    /** Nobody may take over while it lives: if it were frozen before its rename, it would put an old transcript over new lines. */
     private static final LockOptions COMPACTION = LockOptions.defaults()
             .withLease(LEASE).withTakeover(false).withTimeout(Duration.ofSeconds(30)).withPurpose("compaction");
     private static final long WRITER_REST_MILLIS = 15;
@@ -54,7 +54,7 @@ final class DemoActorCommand implements Callable<Integer> {
         LINGER,
         /** Forget the handle. */
         LEAK,
-        /** End, after the work in hand. */
+        /** End, after the current work. */
         STOP,
         /** Go on, after a FREEZE. */
         GO
@@ -95,12 +95,12 @@ final class DemoActorCommand implements Callable<Integer> {
                 orders.add(ActorOrder.valueOf(line));
             }
         } catch (IOException e) {
-            // as the end
+            // its input ends: so does this thread
         }
-        Runtime.getRuntime().halt(0); // the demo has gone, and nobody may be left behind
+        Runtime.getRuntime().halt(0); // the demo has gone, and no process may be left behind
     }
 
-    /** In one write each, so that a line is whole or not there. */
+    /** One write for each mark, so that a line is whole or absent. */
     private static void tell(String mark) {
         synchronized (System.out) {
             System.out.println(mark);
@@ -126,7 +126,7 @@ final class DemoActorCommand implements Callable<Integer> {
         return new Transcript.TranscriptLine(String.format(Locale.ROOT, "%s-%05d", name, number), "message " + number + " of " + author);
     }
 
-    /** Writes one line and counts it, however often it has to be tried. */
+    /** Writes one line and counts it, however many tries that takes. */
     private void write(Transcript.TranscriptLine entry, @Nullable ActorOrder order) throws Exception {
         ActorOrder once = order;
         boolean again = false;
@@ -136,7 +136,7 @@ final class DemoActorCommand implements Callable<Integer> {
             try {
                 long token = session.<Long, Exception>withLock(lock -> {
                     if (look && Transcript.has(session.lines(), entry.id())) {
-                        tell("landed " + entry.id()); // the write that came too late is there after all: once more would double it
+                        tell("landed " + entry.id()); // the write that came too late has landed after all: repeating it would double the line
                     } else {
                         getIntoTrouble(trouble, entry, lock);
                         session.append(lock, List.of(entry.written()));
@@ -167,14 +167,14 @@ final class DemoActorCommand implements Callable<Integer> {
             case DIE -> Thread.sleep(Long.MAX_VALUE);
             case FREEZE -> {
                 await(ActorOrder.GO);
-                writeRaw(entry.written() + "\n"); // as if it had been frozen after its last look at the lock
+                writeRaw(entry.written() + "\n"); // as if it had been frozen just after its last look at the lock
             }
             case LINGER -> holdUntilLost(lock);
             default -> { }
         }
     }
 
-    /** What a SessionFile is at when the misfortune meets it: one write at the end. */
+    /** The point at which the misfortune meets a SessionFile: one write at the end. */
     private void writeRaw(String text) throws IOException {
         Files.writeString(file, text, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
@@ -192,7 +192,7 @@ final class DemoActorCommand implements Callable<Integer> {
         }
     }
 
-    /** As a request does whose code has no try-with-resources: its thread ends, its handle is never closed. */
+    /** Like a request whose code has no try-with-resources: its thread ends, and its handle is never closed. */
     private void leak(SessionLocks locks, int number) throws InterruptedException {
         leaked.set(true);
         Thread request = new Thread(() -> {
@@ -213,7 +213,7 @@ final class DemoActorCommand implements Callable<Integer> {
         others.start();
     }
 
-    /** What else a gateway does meanwhile; it makes garbage, and so the collector comes round. */
+    /** The other work of a gateway. It makes garbage, so that the collector runs. */
     private void serveOtherRequests() {
         try {
             while (leaked.get()) {
@@ -225,7 +225,7 @@ final class DemoActorCommand implements Callable<Integer> {
         }
     }
 
-    /** Tells what ended the leaked hold. */
+    /** Reports what ended the leaked hold. */
     private final class LeakReporter implements LockListener {
         @Override
         public void lost(Event event, LockLostException why) {

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -65,7 +65,7 @@ final class DemoCommand implements Callable<Integer> {
             return tidied.get() ? SOMETHING_LOST : Main.say(spec.commandLine(), e.getMessage(), SOMETHING_LOST);
         } catch (IOException e) {
             if (tidied.get()) {
-                return SOMETHING_LOST; // Ctrl-C: its actors have gone, and nobody wants to hear of it
+                return SOMETHING_LOST; // Ctrl-C: the actors have gone, and nobody wants a message
             }
             throw e;
         } finally {

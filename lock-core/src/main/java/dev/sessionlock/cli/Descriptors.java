@@ -15,16 +15,16 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The files above standard error with which we were started, for a job to have them, too.
+ * The descriptors above standard error with which we were started, so that a job can have them, too.
  *
- * <p>Java closes them in whatever it starts. So a shell between us and the job opens them again, by {@code /proc/PID/fd}, under the same
- * numbers. That is another opening of the same file, with a position of its own; only what means the same all the same is handed on:
- * pipes, devices, files that are appended to; files that are read, from the position where they are; files that are written to, at
- * their end, and then ours is moved to the end when the job has ended. The rest (sockets, files open for both, or in the middle) the job
- * does not have: it finds the descriptor closed, and not a file at a wrong position. Linux only.
+ * <p>Java closes them in every process that it starts. So a shell between us and the job opens them again, by {@code /proc/PID/fd}, under the same
+ * numbers. That opens the same file a second time, with a position of its own. So only those are handed on for which this makes no difference: pipes,
+ * devices, files that are appended to; files that are read, from their present position; files that are written, at their end, and then ours is moved
+ * to the end when the job has ended. The job does not get the rest (sockets, files open for both, or in the middle): it finds the descriptor closed
+ * rather than at a wrong position. Linux only.
  */
 final class Descriptors {
     private static final Path OURS = Path.of("/proc/self/fd");
@@ -33,15 +33,15 @@ final class Descriptors {
     private static final int READ_AND_WRITE = 2;
     private static final int APPEND = 02000;
     private static final int CLOSE_ON_EXEC = 02000000;
-    /** The descriptors that the shells of all systems can open. */
+    /** The last descriptor that the shells of all systems can open. */
     private static final int LAST_OF_ONE_DIGIT = 9;
 
     /**
-     * One of them.
+     * One descriptor.
      *
-     * @param number under which it is open
-     * @param steps what a shell does to open it again, below the directory {@code $1}
-     * @param atItsEnd whether it is written to from its end on
+     * @param number its number
+     * @param steps the shell code that opens it again, below the directory {@code $1}
+     * @param atItsEnd whether it is written to, from its end on
      */
     private record Descriptor(int number, String steps, boolean atItsEnd) {
     }
@@ -52,7 +52,7 @@ final class Descriptors {
         this.inherited = inherited;
     }
 
-    /** {@return what can be handed on of the files with which this JVM was started} To be asked before anything else is opened. */
+    /** {@return what can be handed on of the files with which this JVM was started} Call this before anything else is opened. */
     static Descriptors inherited() {
         List<Descriptor> found = new ArrayList<>();
         try (DirectoryStream<Path> open = Files.newDirectoryStream(OURS)) {
@@ -85,7 +85,7 @@ final class Descriptors {
             boolean inherited = (flags & CLOSE_ON_EXEC) == 0 && !isOfThisJvm(target);
             return inherited ? descriptor(number, flags, position, Files.readAttributes(path, BasicFileAttributes.class), target) : null;
         } catch (IOException | RuntimeException e) {
-            return null; // closed meanwhile, as that by which we look
+            return null; // closed meanwhile, like the descriptor that lists this directory
         }
     }
 
@@ -109,7 +109,7 @@ final class Descriptors {
         } else if (file.isDirectory() || target.startsWith("socket:") || target.startsWith("anon_inode:")) {
             return null;
         }
-        // Opened for both first: opening one end of a pipe waits for somebody at the other.
+        // Opened for reading and writing first: opening one end of a pipe waits for somebody at the other end.
         boolean pipe = !target.startsWith("/dev/");
         return new Descriptor(number, (pipe && mode != READ_AND_WRITE ? open(number, "<>") + " && " : "") + open(number, symbol), false);
     }
@@ -118,13 +118,13 @@ final class Descriptors {
         return "command exec " + number + symbol + "\"$1/" + number + "\"";
     }
 
-    /** {@return the command that starts another with these files} */
+    /** {@return the command that starts another command with these files} */
     List<String> handTo(List<String> command) {
         boolean bash = Executables.find("bash").exitCode() == 0;
         StringBuilder script = new StringBuilder();
         for (Descriptor descriptor : inherited) {
             if (bash || descriptor.number <= LAST_OF_ONE_DIGIT) {
-                script.append("{ ").append(descriptor.steps).append("; } 2>/dev/null\n"); // another user's may not be opened again
+                script.append("{ ").append(descriptor.steps).append("; } 2>/dev/null\n"); // another user's file may refuse to be opened again
             }
         }
         if (script.isEmpty()) {
@@ -136,7 +136,7 @@ final class Descriptors {
         return wrapped;
     }
 
-    /** What is written to them after the job comes after what the job has written. */
+    /** What is written to them after the job has ended then comes after the output of the job. */
     void moveToTheEnd() {
         for (Descriptor descriptor : inherited) {
             if (descriptor.atItsEnd) {
@@ -145,13 +145,13 @@ final class Descriptors {
                     FileChannel channel = new FileOutputStream(of(descriptor.number)).getChannel();
                     channel.position(channel.size());
                 } catch (IOException e) {
-                    continue; // a disk that is gone: what is written there will say so
+                    continue; // a disk that is gone: the next write to it will say so
                 }
             }
         }
     }
 
-    /** {@return a descriptor by its number; null where the JVM does not allow that: the tool's jar opens {@code java.io} to itself} */
+    /** {@return a descriptor by its number; null if the JVM does not allow that} The tool's jar opens {@code java.io} to itself. */
     private static @Nullable FileDescriptor of(int number) {
         try {
             Constructor<FileDescriptor> constructor = FileDescriptor.class.getDeclaredConstructor(int.class);

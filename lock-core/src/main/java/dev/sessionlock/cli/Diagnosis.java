@@ -16,7 +16,7 @@ import picocli.CommandLine.Help.Ansi;
  * @param checks all checks, in the order in which they are shown
  */
 record Diagnosis(Path directory, List<ProbeResult> checks) {
-    /** Those that prove exclusion: without an answer nothing is safe. What else cannot be told does no harm. */
+    /** The checks that prove exclusion: nothing is safe without an answer to each. The other checks may stay open. */
     private static final Set<String> PROOFS = Set.of(
             PairProbes.EXCLUSION, PairProbes.AFTER_KILL, PairProbes.MAPPED_PAGES, PairProbes.SESSION_LOCKS);
     private static final int LABEL = 18;
@@ -49,7 +49,7 @@ record Diagnosis(Path directory, List<ProbeResult> checks) {
                 : words.stream().limit(words.size() - 1L).collect(Collectors.joining(", ")) + " and " + words.get(words.size() - 1);
     }
 
-    /** {@return one line a check, aligned, then the verdict} */
+    /** {@return one line for each check, aligned, then the verdict} */
     String text(Ansi ansi) {
         List<String> lines = new ArrayList<>();
         String verdict = safe() ? styled(ansi, "bold,green", "safe") : styled(ansi, "bold,red", "NOT SAFE");
@@ -74,7 +74,7 @@ record Diagnosis(Path directory, List<ProbeResult> checks) {
         return ansi.string("@|" + style + " " + word + "|@");
     }
 
-    /** {@return the document for programs; its form is fixed. What could not be told is null} */
+    /** {@return the document for programs} Its form is fixed. What could not be found out is null. */
     String json() {
         JsonWriter json = new JsonWriter().beginObject()
                 .member("version", 1)

@@ -18,20 +18,20 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** Looks at the locks of a directory again and again, and remembers since when who waits. It only looks. */
+/** Looks at the locks of a directory again and again, and remembers since when each process has waited. It changes nothing. */
 final class DirectoryObserver implements LockView {
     private final Path directory;
     private final boolean recursive;
     private final Duration longFrom;
     private final Reports reports;
-    /** Since when a process has been seen to wait for a lock, at the last look. */
+    /** The waits that the last look has seen, and since when. */
     private Map<ObservedWait, Instant> waits = new HashMap<>();
 
-    /** Where the reports come from. */
+    /** The source of the reports. */
     interface Reports {
-        /** {@return those of all locks of one directory; its subdirectories are other ones} */
+        /** {@return the reports on all locks of one directory, without its subdirectories} */
         List<LockReport> in(Path directory) throws LockException;
     }
 
@@ -40,8 +40,8 @@ final class DirectoryObserver implements LockView {
 
     /**
      * @param directory the real path of what is watched
-     * @param recursive whether all directories below it are, too
-     * @param longFrom from which age on a hold is long
+     * @param recursive whether to watch all directories below it, too
+     * @param longFrom from which age on a hold counts as long
      */
     DirectoryObserver(Path directory, boolean recursive, Duration longFrom, Reports reports) {
         this.directory = directory;
@@ -145,7 +145,7 @@ final class DirectoryObserver implements LockView {
 
             @Override
             public FileVisitResult postVisitDirectory(Path place, @Nullable IOException e) {
-                return FileVisitResult.CONTINUE; // one that was removed while it was listed
+                return FileVisitResult.CONTINUE; // a directory that was removed while it was listed
             }
         });
         return places;

@@ -71,7 +71,7 @@ final class DoctorCommand implements Callable<Integer> {
         return diagnosis.safe() ? 0 : NOT_SAFE;
     }
 
-    /** {@return the real path of a directory} Throws what a person understands if there is none. */
+    /** {@return the real path of a directory} If there is none, throws what a person understands. */
     static Path there(Path directory) throws IOException {
         try {
             Path real = directory.toRealPath();
@@ -86,7 +86,7 @@ final class DoctorCommand implements Callable<Integer> {
         throw new IOException(directory + " is not a directory");
     }
 
-    /** Files are made, changed and removed there by their names: whoever may change these would lead root elsewhere. */
+    /** The doctor creates, changes and removes files there by their names. Whoever may change these names could lead root elsewhere. */
     private static void refuseInTheHandsOfOthers(Path real) throws IOException {
         if (CurrentUser.isRoot() && Files.isWritable(real) && LockDirectory.othersRenameOurs(real)) {
             String owner = Files.getOwner(real).getName();
@@ -131,7 +131,7 @@ final class DoctorCommand implements Callable<Integer> {
 
     private static List<ProbeResult> examine(Path real, ProbeDirectory probe) throws IOException, InterruptedException {
         List<ProbeResult> checks = new ArrayList<>();
-        try (Partner partner = PartnerProcess.start(probe.path())) { // it gets ready while the others are at work
+        try (Partner partner = PartnerProcess.start(probe.path())) { // the partner starts up while the other probes run
             checks.addAll(FileProbes.ofFileSystem(real, probe.path()));
             checks.addAll(between(partner, probe.path()));
         }

@@ -9,13 +9,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
 /**
- * The doctor's second JVM. Does what it is told on stdin and answers each order with one line; at the end of stdin the doctor has
- * died, and it cleans up behind it.
+ * The doctor's second JVM. It reads orders from stdin, and answers each with one line. When stdin ends, the doctor has died, and the partner cleans
+ * up after it.
  */
 @Command(name = DoctorPartnerCommand.NAME, hidden = true)
 final class DoctorPartnerCommand implements Callable<Integer> {

@@ -8,7 +8,7 @@ import picocli.CommandLine.TypeConversionException;
 
 /** Durations as operators write them: {@code 500ms}, {@code 10s}, {@code 5m}, {@code 1h}, {@code 0}. */
 final class DurationConverter implements ITypeConverter<Duration> {
-    /** Twelve digits of hours still fit into a {@link Duration}; what is sensible is judged by who uses it. */
+    /** Twelve digits of hours still fit into a {@link Duration}. The options judge what is sensible. */
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,12})(ms|s|m|h)");
 
     @Override

@@ -10,9 +10,9 @@ import java.nio.charset.CharsetEncoder;
 import java.util.List;
 
 /**
- * The encoding of one of our streams. What it does not have, such as the Chinese name of a session where cron sets no locale, is printed as an escape
- * (<code>&#92;u4f1a</code>): a question mark would name no file, and bytes of another encoding could be control characters of this one. In a JSON
- * document, the escape means the character.
+ * The encoding of one of our streams. A character that it lacks, such as the Chinese name of a session where cron sets no locale, is printed as an
+ * escape (<code>&#92;u4f1a</code>). A question mark would name no file, and bytes of another encoding could be control characters of this one. In a
+ * JSON document, the escape means the character.
  */
 final class Encoding {
     private final Charset charset;
@@ -31,7 +31,7 @@ final class Encoding {
         return new Encoding(named("stderr.encoding", "sun.stderr.encoding"));
     }
 
-    /** JDK 17 knows a stream's own only where it is a terminal. */
+    /** JDK 17 knows the encoding of a stream only if the stream is a terminal. */
     private static Charset named(String property, String before19) {
         for (String known : List.of(property, before19, "native.encoding")) {
             String name = System.getProperty(known);
@@ -42,14 +42,14 @@ final class Encoding {
         return Charset.defaultCharset();
     }
 
-    /** {@return whether it has all characters of a text} */
+    /** {@return whether the encoding has all characters of a text} */
     boolean has(String text) {
         synchronized (encoder) {
             return encoder.canEncode(text);
         }
     }
 
-    /** {@return a text with escapes for what the encoding does not have} */
+    /** {@return a text with escapes for what the encoding lacks} */
     String shown(String text) {
         if (has(text)) {
             return text;

@@ -3,20 +3,20 @@ package dev.sessionlock.cli;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Finds programs as a shell does: along {@code PATH}, unless the name has a slash. */
 final class Executables {
-    /** What a shell says of a program that is there and cannot be executed. */
+    /** The exit code of a shell for a program that exists and cannot be executed. */
     static final int CANNOT_EXECUTE = 126;
-    /** What a shell says of a program that is not there. */
+    /** The exit code of a shell for a program that does not exist. */
     static final int NOT_FOUND = 127;
 
     /**
-     * What became of the search.
+     * The result of a search.
      *
      * @param path the program; null if there is none that can be executed
-     * @param exitCode 0, or what a shell would exit with
+     * @param exitCode 0, or the exit code of a shell
      * @param problem what is wrong; empty if nothing
      */
     record Search(@Nullable Path path, int exitCode, String problem) {

@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** Reads the name of a file, as {@link FileName} does. */
+/** Reads the name of a file, by the rules of {@link FileName}. */
 final class FileConverter implements ITypeConverter<Path> {
     @Override
     public Path convert(String text) {

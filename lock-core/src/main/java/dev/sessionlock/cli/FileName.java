@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The name of a file as it was typed. One that is empty is refused, since Java takes it for the working directory: mostly it is a shell variable that was
- * not set. So is one that Java could not read: another file, or none, would be meant.
+ * The name of a file as it was typed. An empty name is refused: Java would take it for the working directory, and usually it is a shell variable that
+ * was not set. A name that Java cannot decode is refused, too: it would mean another file, or none.
  */
 final class FileName {
 
@@ -36,7 +36,7 @@ final class FileName {
         return Path.of(text);
     }
 
-    /** {@return the bytes of an argument if what Java has made of them is not the name that was typed} A file's name may have U+FFFD itself. */
+    /** {@return the bytes of an argument if Java's text for it is not the name that was typed} A file's name may itself contain U+FFFD. */
     private static Optional<byte[]> notText(String text) {
         if (text.indexOf('\ufffd') < 0) {
             return Optional.empty();
@@ -50,7 +50,7 @@ final class FileName {
         return names.newEncoder().canEncode(text) ? Optional.empty() : Optional.of(text.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** {@return what this process was started with, byte by byte; none where the system does not tell} */
+    /** {@return the arguments with which this process was started, as bytes; none if the system does not tell} */
     private static List<byte[]> arguments() {
         try {
             byte[] all = Files.readAllBytes(Path.of("/proc/self/cmdline"));

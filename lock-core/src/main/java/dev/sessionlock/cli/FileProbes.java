@@ -1,9 +1,9 @@
 package dev.sessionlock.cli;
 
-import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.FileSystemTraits;
-import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.SystemReason;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -32,19 +32,19 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** The doctor's probes of the file system and the system that one process can make alone. */
+/** The doctor's probes that need only one process: of the file system and the system. */
 final class FileProbes {
     private static final long ENOUGH_BYTES = 4L << 20;
     private static final long ENOUGH_INODES = 100;
     private static final Duration MUCH_SKEW = Duration.ofSeconds(5);
     private static final long STAMPS_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(1_200);
-    /** What the library adds to a session's name, at most: {@code .lock.reclaim}. */
+    /** How much the library adds to a session's name, at most: {@code .lock.reclaim}. */
     private static final int ADDED_TO_NAME = 13;
     private static final int LONGEST_NAME = 255;
     private static final int SHORT_NAME = 100;
-    /** The namespaces that the kernel starts with (proc_ns.h). */
+    /** The number of the first pid namespace (proc_ns.h in the kernel). */
     private static final String FIRST_PID_NAMESPACE = "4026531836";
     private static final String FIRST_TIME_NAMESPACE = "4026531834";
     private static final int ALL = 07777;
@@ -57,7 +57,7 @@ final class FileProbes {
         ProbeResult run() throws IOException;
     }
 
-    /** {@return the check; one that breaks off for a reason that it did not expect is unknown} */
+    /** {@return the result of a probe} A probe that throws something unexpected has the result "unknown". */
     private static ProbeResult probe(String name, FileProbe probe) {
         try {
             return probe.run();
@@ -66,7 +66,7 @@ final class FileProbes {
         }
     }
 
-    /** {@return what an exception says, for a person} */
+    /** {@return the message of an exception, for a person} */
     static String said(Exception e) {
         if (e instanceof AccessDeniedException denied) {
             return "no permission for " + denied.getFile();
@@ -77,9 +77,9 @@ final class FileProbes {
         return message.lines().findFirst().orElse("");
     }
 
-    // ---- what needs no place to write ----
+    // ---- probes that write nothing ----
 
-    /** {@return the checks of the directory as it lies there} */
+    /** {@return the results for the directory as it is} */
     static List<ProbeResult> ofDirectory(Path directory) {
         return List.of(type(directory), probe("space", () -> space(directory)), probe("inodes", () -> inodes(directory)),
                 OtherUsers.check(directory));
@@ -122,7 +122,7 @@ final class FileProbes {
         Process df = new ProcessBuilder("df", "-Pi", "--", directory.toString()).redirectError(ProcessBuilder.Redirect.DISCARD).start();
         try (BufferedReader out = new BufferedReader(new InputStreamReader(df.getInputStream(), StandardCharsets.UTF_8))) {
             df.getOutputStream().close();
-            boolean ended = df.waitFor(2, TimeUnit.SECONDS); // it says little, so that it need not wait for a reader
+            boolean ended = df.waitFor(2, TimeUnit.SECONDS); // df prints so little that it need not wait for a reader
             return ended && df.exitValue() == 0 ? inodes(out.lines().reduce("", (before, last) -> last)) : inodes("");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -132,7 +132,7 @@ final class FileProbes {
         }
     }
 
-    /** Judges what df says: file system, inodes, used, free, percent, mount point; the first and the last may hold spaces. */
+    /** Judges what df says: file system, inodes, used, free, percent, mount point. The first and the last may contain spaces. */
     static ProbeResult inodes(String line) {
         Matcher numbers = INODES.matcher(line);
         if (!numbers.find()) {
@@ -148,7 +148,7 @@ final class FileProbes {
 
     // ---- the system ----
 
-    /** {@return the checks of the machine, which the evidence of {@code status} rests on} */
+    /** {@return the results for the machine} The evidence of {@code status} depends on them. */
     static List<ProbeResult> ofSystem() {
         ProcessIdentity self = ProcessIdentity.current();
         return List.of(proc(self), boot(self), namespaces(self));
@@ -185,7 +185,7 @@ final class FileProbes {
                 + (shifted ? " (not the machine's own: leases of others do not compare, nobody is passed over)" : " (the machine's own)")));
     }
 
-    // ---- what needs a place to write ----
+    // ---- probes that write ----
 
     /** {@return the verdict if nothing can be written there} */
     static ProbeResult notWritable(Path directory, IOException e) {
@@ -199,7 +199,7 @@ final class FileProbes {
                 : ProbeResult.notOk("permissions", "nothing can be made in it: " + said(e), "see what the disk says (df, dmesg)");
     }
 
-    /** {@return the checks of the file system, in the doctor's own directory there} */
+    /** {@return the results for the file system, from the doctor's own directory in it} */
     static List<ProbeResult> ofFileSystem(Path directory, Path probe) {
         return List.of(
                 probe("permissions", () -> permissions(directory, probe)),
@@ -236,7 +236,7 @@ final class FileProbes {
         return litter != null ? litter : ProbeResult.ok("permissions", modes + ", and the modes of files follow it");
     }
 
-    /** Looks at the library's own folder, if it is there; opens nothing in it, since that could drop a holder's locks. */
+    /** Looks at the library's own folder, if it exists. Opens nothing in it, since closing it again could drop a holder's kernel locks. */
     private static @Nullable ProbeResult guards(Path directory, String modes) throws IOException {
         Path inner = directory.resolve(LockDirectory.INNER);
         if (!Files.exists(inner, LinkOption.NOFOLLOW_LINKS)) {
@@ -382,15 +382,15 @@ final class FileProbes {
             return true;
         } catch (IOException e) {
             if (length <= SHORT_NAME / 4) {
-                throw e; // it is not the length that it refuses
+                throw e; // the length is not what it refuses
             }
             return false;
         }
     }
 
     /**
-     * Compares what the file system does to names with what the library takes it to do. To be called when the library has been there:
-     * it tells by its own folder.
+     * Compares how the file system treats names with what the library expects. Call this after the library has used the directory: its own folder
+     * shows what it expects.
      */
     static ProbeResult names(Path probe) {
         return probe("names", () -> {

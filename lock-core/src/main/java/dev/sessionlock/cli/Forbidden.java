@@ -9,26 +9,29 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 
-/** Tells of a {@code .session-locks} that its own owner may not use: root, whom no mode stops, would find that all is well while nobody can lock a session. */
+/**
+ * Reports a {@code .session-locks} that its own owner may not use. Root, which no mode stops, would report that all is well while nobody can lock a
+ * session.
+ */
 final class Forbidden {
     private static final int OWNERS = 0700;
 
     private Forbidden() {
     }
 
-    /** {@return what to say of a directory's folder; nothing if its owner may use it, or if modes are not told here} */
+    /** {@return what to say about a directory's folder; empty if its owner may use it, or if the file system shows no modes} */
     static Optional<String> in(Path directory) {
         Path inner = directory.resolve(LockDirectory.INNER);
         try {
             Map<String, Object> folder = Files.readAttributes(inner, "unix:mode,isDirectory", LinkOption.NOFOLLOW_LINKS);
-            int wanted = (int) Files.getAttribute(directory, "unix:mode") & OWNERS; // as the library makes it
+            int wanted = (int) Files.getAttribute(directory, "unix:mode") & OWNERS; // the modes with which the library creates it
             if (!(boolean) folder.get("isDirectory") || ((int) folder.get("mode") & wanted) == wanted) {
                 return Optional.empty();
             }
             return Optional.of(inner + " has mode " + String.format("%03o", (int) folder.get("mode") & 07777)
                     + ", so that not even its owner can lock here: chmod u+rwx " + Printable.shellWord(inner.toString()));
         } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
-            return Optional.empty(); // it is not there, or has gone; or there are no modes
+            return Optional.empty(); // it does not exist or has gone, or the file system has no modes
         }
     }
 }

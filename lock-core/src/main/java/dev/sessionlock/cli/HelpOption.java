@@ -2,7 +2,7 @@ package dev.sessionlock.cli;
 
 import picocli.CommandLine.Option;
 
-/** What each command has. */
+/** The option that each command has. */
 final class HelpOption {
     @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
     private boolean help;

@@ -23,20 +23,24 @@ import java.util.Set;
 import java.util.StringJoiner;
 import java.util.logging.Level;
 import java.util.logging.Logger;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Where a database is, and as whom we go there. Secrets are kept apart from the address: the driver puts that into its messages.
+ * The address of a database, and the user as whom we connect. Secrets are kept apart from the address, since the driver puts the address into its
+ * messages.
  *
- * <p>The password is the one that the operator names a file for, else the one in the address, else {@code PGPASSWORD}. If there is none,
- * the driver looks into {@code PGPASSFILE} or {@code ~/.pgpass}, as libpq does.
+ * <p>The password comes from the file that the operator names; if there is none, from the address, and then from {@code PGPASSWORD}. Without any of
+ * these the driver looks into {@code PGPASSFILE} or {@code ~/.pgpass}, as libpq does.
  */
 final class JdbcAddress {
     static final String PREFIX = "jdbc:postgresql:";
-    /** It warns of an address that it cannot read, and prints it, password and all; its exceptions tell what we need. Kept, or it is forgotten. */
+    /**
+     * The driver warns about an address that it cannot read, and prints it with the password. Its exceptions tell us what we need, so its log is off.
+     * The field keeps the logger from being collected, with its level.
+     */
     private static final Logger DRIVER_LOG = Logger.getLogger("org.postgresql");
     private static final Set<String> SECRETS = Set.of("password", "sslpassword");
-    /** Names the file to the driver before the environment does. */
+    /** Tells the driver the password file before the environment does. */
     private static final String PASSWORD_FILE_PROPERTY = "org.postgresql.pgpassfile";
     private static final Set<PosixFilePermission> OTHERS = EnumSet.range(PosixFilePermission.GROUP_READ, PosixFilePermission.OTHERS_EXECUTE);
 
@@ -53,13 +57,13 @@ final class JdbcAddress {
     }
 
     /**
-     * Takes an address apart.
+     * Parses an address.
      *
      * @param url as it was typed
-     * @param user instead of the one in the address; null if that is right
-     * @param passwordFile whose first line is the password; null if there is none
-     * @param environment where {@code PGPASSWORD} may be
-     * @throws IllegalArgumentException in words for the operator, if it is none, or the file is not to be read
+     * @param user replaces the one in the address; null to keep that
+     * @param passwordFile its first line is the password; null if there is none
+     * @param environment may contain {@code PGPASSWORD}
+     * @throws IllegalArgumentException in words for the operator, if it is no address, or if the file cannot be read
      */
     static JdbcAddress of(String url, @Nullable String user, @Nullable Path passwordFile, Map<String, String> environment) {
         if (!url.startsWith(PREFIX)) {
@@ -140,13 +144,13 @@ final class JdbcAddress {
         PosixFileAttributes attributes = view.readAttributes();
         Set<PosixFilePermission> open = EnumSet.copyOf(OTHERS);
         open.retainAll(attributes.permissions());
-        return !open.isEmpty() && attributes.isRegularFile(); // what a shell's <(...) makes is not
+        return !open.isEmpty() && attributes.isRegularFile(); // the file of a shell's <(...) is not a regular one
     }
 
     /**
-     * Keeps the driver from a password file that others may read or write, as libpq does.
+     * Checks, as libpq does, that nobody else may read or write the password file.
      *
-     * @param environment where {@code PGPASSFILE} may be
+     * @param environment may contain {@code PGPASSFILE}
      * @return what is wrong with it; null if nothing, or if it is not needed
      */
     @Nullable String refuseOpenPasswordFile(Map<String, String> environment) {
@@ -163,7 +167,7 @@ final class JdbcAddress {
             return "the password file " + file + " has the mode " + PosixFilePermissions.toString(Files.getPosixFilePermissions(file))
                     + " and is ignored, since others could read or change it: chmod 600 " + file;
         } catch (IOException e) {
-            return null; // it is gone
+            return null; // the file is gone
         }
     }
 
@@ -175,7 +179,7 @@ final class JdbcAddress {
         }
     }
 
-    /** Without any secret. */
+    /** Contains no secret. */
     @Override
     public String toString() {
         return Passwords.hiddenIn(address);

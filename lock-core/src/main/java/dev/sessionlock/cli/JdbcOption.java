@@ -10,14 +10,14 @@ import java.sql.SQLFeatureNotSupportedException;
 import java.util.List;
 import java.util.logging.Logger;
 import javax.sql.DataSource;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.PositionalParamSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code --jdbc}, for the commands that also work on locks in a database. */
+/** The option {@code --jdbc}, for the commands that also work on locks in a database. */
 final class JdbcOption {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec spec;
@@ -45,7 +45,7 @@ final class JdbcOption {
         return url != null;
     }
 
-    /** {@return a builder of locks where they are wanted} */
+    /** {@return a builder of the locks that the options ask for} */
     SessionLocks.Builder builder() {
         SessionLocks.Builder builder = SessionLocks.builder();
         if (!isGiven()) {
@@ -72,7 +72,7 @@ final class JdbcOption {
         return new ParameterException(spec.commandLine(), what);
     }
 
-    /** {@return the first positional parameter letter by letter: a path would drop some} Empty if there is none. */
+    /** {@return the first positional parameter, letter by letter, since a path would drop some; empty if there is none} */
     String name() {
         for (PositionalParamSpec parameter : spec.commandLine().getParseResult().matchedPositionals()) {
             List<String> texts = parameter.originalStringValues();
@@ -83,7 +83,7 @@ final class JdbcOption {
         return "";
     }
 
-    /** A connection for each statement: the tool makes few, and must leave none behind when it is killed. */
+    /** Opens a connection for each statement. The tool needs few, and must leave none behind when it is killed. */
     private record PlainSource(JdbcAddress address) implements DataSource {
 
         @Override

@@ -9,18 +9,18 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A command that runs as our child, with our streams, and is not over before all that it started has ended; or, if it may leave others
- * behind, when the command itself has, unless it was told to end.
+ * A command that runs as our child, with our streams. It ends when all processes have ended that it started. If it may leave others behind, it ends
+ * with the command itself, unless it was told to end.
  */
 final class Job {
     private static final long LOOK_MILLIS = 20;
     private static final long WATCH_MILLIS = 1000;
-    /** What a look at the process table may cost: a hundredth of the time. */
+    /** The share of the time that reading the process table may cost: a hundredth. */
     private static final long WATCH_SHARE = 100;
-    /** So often is killed what was forked meanwhile. */
+    /** How often to kill what was forked meanwhile. */
     private static final int KILL_ROUNDS = 5;
 
     private final List<String> command;
@@ -32,19 +32,19 @@ final class Job {
     private final Condition over = mutex.newCondition();
 
     private @Nullable Process process;
-    private @Nullable ProcessTree kin;
+    private @Nullable ProcessTree processes;
     private @Nullable ProcessGroupProbe witness;
-    /** The signal that came before the job was started: then it is not. */
+    /** The signal that came before the job was started; the job is then not started. */
     private @Nullable String early;
-    /** Whether it was told to end: then all of it must. */
+    /** Whether it was told to end: then all its processes must end. */
     private boolean told;
     private boolean ended;
 
     /**
      * @param command what to run
      * @param environment what to add to its environment
-     * @param mayLeaveOthers whether it has ended when the command has, whatever that started; a daemon of its is then no part of it
-     * @param patience how long one that is told to end may take before it is killed
+     * @param mayLeaveOthers whether the job ends with the command, whatever the command started; its daemons are then no part of it
+     * @param patience how long to wait before a job that is told to end is killed
      */
     Job(List<String> command, Map<String, String> environment, boolean mayLeaveOthers, Duration patience) {
         this.command = command;
@@ -54,31 +54,31 @@ final class Job {
     }
 
     /**
-     * Runs it to its end, on a thread that stays as long: the kernel kills the job when it ends.
+     * Runs it to its end. The calling thread must not end before: the kernel then kills the job.
      *
-     * @param notice told, once, if the job has ended and what it started runs on
+     * @param notice told, once, if the command has ended and what it started runs on
      * @return its exit code; 128 + n if a signal ended it
      * @throws IOException if it could not be started
      */
     int run(Consumer<String> notice) throws IOException, InterruptedException {
-        ParentDeathGuard guardian = ParentDeathGuard.start(mark, !mayLeaveOthers);
+        ParentDeathGuard guard = ParentDeathGuard.start(mark, !mayLeaveOthers);
         try {
             int notStarted = start();
             if (notStarted != 0) {
                 return notStarted;
             }
-            guardian.guard(process.pid());
+            guard.guard(process.pid());
             int exitCode = awaitJob();
             if (!mayLeaveOthers || isTold()) {
-                awaitKin(notice);
+                awaitProcesses(notice);
             }
             return exitCode;
         } catch (InterruptedException | RuntimeException | Error e) {
-            killAll(); // the lock is given back behind us, whatever went wrong
+            killAll(); // the lock is given back after this, whatever went wrong
             throw e;
         } finally {
             markEnded();
-            guardian.dismiss();
+            guard.dismiss();
         }
     }
 
@@ -97,14 +97,14 @@ final class Job {
             mark.addTo(builder.environment());
             witness = first;
             process = builder.start();
-            kin = new ProcessTree(process, mark, !mayLeaveOthers);
+            processes = new ProcessTree(process, mark, !mayLeaveOthers);
             return 0;
         } finally {
             mutex.unlock();
         }
     }
 
-    /** The launcher sets a locale in which the tool can show all names, where there is none. The job has that of its caller. */
+    /** Where there is no locale, the launcher sets one in which the tool can show all names. The job gets the locale of its caller. */
     private static void restoreLocale(Map<String, String> environment) {
         String before = environment.remove("SESSIONLOCK_LC_ALL");
         if (before != null && before.isEmpty()) {
@@ -118,17 +118,17 @@ final class Job {
         long pause = WATCH_MILLIS;
         while (!process.waitFor(pause, TimeUnit.MILLISECONDS)) {
             long before = System.nanoTime();
-            kin.watch();
+            processes.watch();
             pause = Math.max(WATCH_MILLIS, WATCH_SHARE * TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - before));
         }
         return process.exitValue();
     }
 
-    private void awaitKin(Consumer<String> notice) throws InterruptedException {
+    private void awaitProcesses(Consumer<String> notice) throws InterruptedException {
         long pause = LOOK_MILLIS;
         long waited = 0;
         boolean told = false;
-        for (List<ProcessHandle> left = kin.living(); !left.isEmpty(); left = kin.living()) {
+        for (List<ProcessHandle> left = processes.living(); !left.isEmpty(); left = processes.living()) {
             if (!told && waited >= WATCH_MILLIS) {
                 notice.accept(left.stream().map(Job::described).collect(Collectors.joining(", ")));
                 told = true;
@@ -140,8 +140,8 @@ final class Job {
     }
 
     private void killAll() {
-        for (int round = 0; round < KILL_ROUNDS && kin != null; round++) {
-            ProcessTree.signal("KILL", kin.living());
+        for (int round = 0; round < KILL_ROUNDS && processes != null; round++) {
+            ProcessTree.signal("KILL", processes.living());
         }
     }
 
@@ -162,7 +162,7 @@ final class Job {
         }
     }
 
-    /** Passes a signal on to the job and what it started, to those that have not had it from the terminal already. */
+    /** Passes a signal on to those processes of the job that have not received it from the terminal already. */
     void pass(String signal) {
         long arrived = System.nanoTime();
         mutex.lock();
@@ -177,7 +177,7 @@ final class Job {
             mutex.unlock();
         }
         boolean wholeGroup = witness.saw(arrived);
-        List<ProcessHandle> targets = kin.living();
+        List<ProcessHandle> targets = processes.living();
         if (wholeGroup) {
             long ours = ProcessTree.groupOf(ProcessHandle.current().pid());
             targets.removeIf(process -> ours < 0 || ProcessTree.groupOf(process.pid()) == ours);
@@ -185,16 +185,16 @@ final class Job {
         ProcessTree.signal(signal, targets);
     }
 
-    /** Tells it to end, and kills it if it takes too long. Returns when it has ended. */
+    /** Tells it to end, and kills it if that takes too long. Returns when it has ended. */
     void end() throws InterruptedException {
         long deadline = System.nanoTime() + patience.toNanos();
         if (!tellToEnd()) {
             return;
         }
-        ProcessTree.signal("TERM", kin.living());
+        ProcessTree.signal("TERM", processes.living());
         while (!isOverWithin(deadline - System.nanoTime())) {
-            ProcessTree.signal("KILL", kin.living());
-            deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS); // what was forked meanwhile was missed
+            ProcessTree.signal("KILL", processes.living());
+            deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS); // again: what was forked meanwhile was missed
         }
     }
 

@@ -6,10 +6,10 @@ import java.util.HexFormat;
 import java.util.Map;
 
 /**
- * What tells the processes of one job from all others: a variable in their environment, which all that the job starts inherit. Its
- * name is random, and only processes of our user can read an environment: so nobody else's process can pretend to belong to the job,
- * as it could if the mark were the lock's token, which everybody may read. Never to be written where others look: no record, no
- * message, no command line. Each run has a variable of its own, so that a job within a job belongs to both.
+ * Tells the processes of one job from all others: a variable in their environment, which all that the job starts inherit. Its name is random, and
+ * only processes of our user can read an environment. So nobody else's process can pretend to belong to the job. It could if the mark were the lock's
+ * token, which everybody may read. The mark must never be written where others can read it: no record, no message, no command line. Each run has a
+ * variable of its own, so that a job within a job belongs to both.
  */
 final class JobMark {
     private static final String PREFIX = "SESSIONLOCK_RUN_";
@@ -29,22 +29,22 @@ final class JobMark {
         return new JobMark(PREFIX + HexFormat.of().formatHex(random));
     }
 
-    /** Marks what is started with this environment. */
+    /** Adds the mark to the environment of a process that is to be started. */
     void addTo(Map<String, String> environment) {
         environment.put(name, VALUE);
     }
 
-    /** {@return the line that it is in an environment} */
+    /** {@return the mark as a line of an environment} */
     String line() {
         return name + "=" + VALUE;
     }
 
-    /** {@return whether an environment, as {@code /proc} shows it, has this mark} */
+    /** {@return whether an environment, in the form of {@code /proc}, contains this mark} */
     boolean isIn(byte[] environ) {
         return ("\0" + new String(environ, StandardCharsets.ISO_8859_1) + "\0").contains("\0" + line() + "\0");
     }
 
-    /** Removes the marks of all runs within which we run. */
+    /** Removes the marks of all runs within which this one runs. */
     static void removeAllFrom(Map<String, String> environment) {
         environment.keySet().removeIf(name -> name.startsWith(PREFIX));
     }

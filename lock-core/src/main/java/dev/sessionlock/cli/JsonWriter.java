@@ -2,9 +2,9 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.internal.system.Printable;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** Writes one JSON document (RFC 8259): the names and values in the order of the calls. What is absent is {@code null}. */
+/** Writes one JSON document (RFC 8259). Names and values come in the order of the calls. What is absent is {@code null}. */
 final class JsonWriter {
     private final StringBuilder text = new StringBuilder();
     private boolean first = true;

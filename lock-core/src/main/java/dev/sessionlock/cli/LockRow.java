@@ -2,40 +2,40 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ProcessIdentity;
-import dev.sessionlock.internal.system.Durations;
 import java.time.Duration;
 import java.util.Comparator;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * One lock as {@code watch} saw it in one look.
+ * One lock as one look of {@code watch} saw it.
  *
- * @param session the locked file, from the directory that is watched
+ * @param session the locked file, relative to the directory that is watched
  * @param finding what is known of its lock
- * @param needsPerson whether it will not get well by itself: asked once, since the answer may change while they are sorted
+ * @param needsPerson whether a person must act; asked once, since the answer may change while rows are sorted
  * @param waiting how many processes wait for it
- * @param waited how long, of those, the first has been seen to wait; null if none does
- * @param longFrom from which age on a hold is long
+ * @param waited for how long the first of them has been seen to wait; null if none waits
+ * @param longFrom from which age on a hold counts as long
  */
 record LockRow(
         String session, ReportView finding, boolean needsPerson, int waiting, @Nullable Duration waited, Duration longFrom) {
-    /** As long as callers wait by default: from then on they fail. */
+    /** For this long callers wait by default; then they fail. */
     static final Duration LONG_WAIT = Duration.ofSeconds(10);
 
-    /** What needs a person first, then what is held long or waited for long, the oldest first. */
+    /** First what needs a person, then what is held long or waited for long, the oldest first. */
     static final Comparator<LockRow> WORST_FIRST = Comparator
-            .comparing((LockRow sighting) -> !sighting.needsPerson())
-            .thenComparing(sighting -> !sighting.isLong() && !sighting.isLongWaitedFor())
-            .thenComparing(sighting -> sighting.ageOrZero(), Comparator.reverseOrder())
+            .comparing((LockRow row) -> !row.needsPerson())
+            .thenComparing(row -> !row.isLong() && !row.isLongWaitedFor())
+            .thenComparing(row -> row.ageOrZero(), Comparator.reverseOrder())
             .thenComparing(LockRow::session);
 
     State state() {
         return finding.report().state();
     }
 
-    /** {@return whether somebody has the lock, or has left it} Else it is only waited for. */
+    /** {@return whether somebody has the lock, or has left it; otherwise it is only waited for} */
     boolean isLocked() {
         return state() != State.FREE && state() != State.NOT_A_LOCK;
     }
@@ -61,7 +61,7 @@ record LockRow(
         return finding.verdict();
     }
 
-    /** {@return who has it, in short} */
+    /** {@return the holder, in short} */
     String who() {
         LockOwner owner = finding.report().owner();
         if (owner == null) {
@@ -88,7 +88,7 @@ record LockRow(
         if (now == null || then == null) {
             return isLocked() == earlier.isLocked();
         } else if (now.token() == null || then.token() == null) {
-            return now.pid() == then.pid(); // its record is just being made, or gone; or a stranger's
+            return now.pid() == then.pid(); // its record is just being made, or gone; or it is a foreign lock
         }
         return now.token().equals(then.token());
     }

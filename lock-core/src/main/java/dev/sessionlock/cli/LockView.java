@@ -2,12 +2,12 @@ package dev.sessionlock.cli;
 
 import java.io.IOException;
 
-/** What {@code watch} looks at, again and again. */
+/** What {@code watch} looks at repeatedly. */
 interface LockView {
     /**
      * Looks once.
      *
-     * @throws IOException if it cannot be looked at any more
+     * @throws IOException if looking is no longer possible
      */
     ViewSnapshot look() throws IOException;
 }

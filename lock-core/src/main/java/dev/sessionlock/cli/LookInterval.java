@@ -3,9 +3,9 @@ package dev.sessionlock.cli;
 import java.time.Duration;
 import java.util.function.LongSupplier;
 
-/** How often {@code watch} looks: as often as it is told to, but it uses a tenth of a core at most, however many locks there are. */
+/** How often {@code watch} looks: as often as the user wants, but it uses at most a tenth of a core, however many locks there are. */
 final class LookInterval {
-    /** A little more than ten: also in a short time that begins with a look, it is no more than a tenth. */
+    /** A little more than ten, so that it stays below a tenth even in a short time that begins with a look. */
     private static final int SHARE = 12;
 
     private final long interval;
@@ -21,14 +21,14 @@ final class LookInterval {
         return new LookInterval(interval, LookInterval::ofThisProcess);
     }
 
-    /** {@return what all threads of this process have used, its compiler's and collector's, too; negative if it cannot be told} */
+    /** {@return the CPU time of all threads of this process, those of its compiler and collector included; negative if unknown} */
     private static long ofThisProcess() {
         return ProcessHandle.current().info().totalCpuDuration().map(Duration::toNanos).orElse(-1L);
     }
 
     /**
-     * {@return how long after the beginning of a look the next one is to begin, in nanoseconds} The start of the JVM and its first look, which cost more
-     * than any later one, delay nothing.
+     * {@return how long after the beginning of a look the next one begins, in nanoseconds} The start of the JVM and its first look cost more than any
+     * later look; they delay nothing.
      *
      * @param took how long the look took, in nanoseconds
      */

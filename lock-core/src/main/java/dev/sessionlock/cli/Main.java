@@ -20,7 +20,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** The operator's tool: {@code java -jar sessionlock.jar}. Its exit codes are told in its help. */
+/** The operator's tool: {@code java -jar sessionlock.jar}. Its help lists its exit codes. */
 @Command(
         name = "sessionlock",
         description = "Locks on session files: run a job under one, see who holds one and why, clear a dead one.",
@@ -52,11 +52,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "  java -jar sessionlock.jar run --help"
         })
 public final class Main implements Callable<Integer> {
-    /** Of a help text; wide enough for its examples. */
+    /** The width of help texts: wide enough for the examples. */
     private static final int HELP_WIDTH = 112;
-    /** Bad usage, or the disk refused. */
+    /** Bad usage, or an error of the disk. */
     static final int TROUBLE = 2;
-    /** The lock was not to be had in time: EX_TEMPFAIL of sysexits.h, "try again later". */
+    /** The lock could not be acquired in time: EX_TEMPFAIL of sysexits.h, "try again later". */
     static final int NOT_ACQUIRED = 75;
     /** By name, in the order of the help. */
     private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
@@ -92,8 +92,8 @@ public final class Main implements Callable<Integer> {
     }
 
     /**
-     * {@return the tool, ready for these arguments} It knows all commands, unless the first argument names one: then it knows that one alone, since
-     * reading the options of a command from its annotations takes a good part of the time in which {@code status} answers.
+     * {@return the tool, ready for these arguments} If the first argument names a command, the tool knows only that one: reading the options of a
+     * command from its annotations takes a good part of the time in which {@code status} answers. Otherwise it knows all commands.
      */
     static CommandLine commandLine(String... args) {
         CommandLine tool = new CommandLine(new Main());
@@ -112,7 +112,7 @@ public final class Main implements Callable<Integer> {
                 .setExecutionExceptionHandler(Main::failed);
     }
 
-    /** Has the examples of the help name the launcher, as its user calls it. */
+    /** Makes the examples in the help name the launcher, as its user calls it. */
     static void nameLauncher(CommandLine tool) {
         String[] footer = tool.getCommandSpec().usageMessage().footer();
         for (int i = 0; i < footer.length; i++) {
@@ -130,7 +130,7 @@ public final class Main implements Callable<Integer> {
     private static int badUsage(ParameterException e, String[] args) {
         CommandSpec command = e.getCommandLine().getCommandSpec();
         String what = e.getMessage().replaceFirst("' is not an? (int|long|double)$", "' is not a number");
-        if (args.length > 0 && !args[0].startsWith("-") && !COMMANDS.containsKey(args[0])) { // also if a command comes later: "help run"
+        if (args.length > 0 && !args[0].startsWith("-") && !COMMANDS.containsKey(args[0])) { // even if a command comes later: "help run"
             CommandLine main = e.getCommandLine().getParent() == null ? e.getCommandLine() : e.getCommandLine().getParent();
             return say(main, oneLine(noSuchCommand(args[0], main.getCommandSpec())) + " (help: " + main.getCommandName() + " --help)", TROUBLE);
         } else if (e instanceof UnmatchedArgumentException unmatched && command.parent() == null) {
@@ -163,7 +163,7 @@ public final class Main implements Callable<Integer> {
         }
         StringWriter stack = new StringWriter();
         Printable.throwable(e).printStackTrace(new PrintWriter(stack, true));
-        command.getErr().print(Passwords.hiddenIn(stack.toString())); // a defect of ours: the stack is what its reporter needs
+        command.getErr().print(Passwords.hiddenIn(stack.toString())); // a defect of ours: whoever reports it needs the stack
         return say(command, "this is a defect of sessionlock; please report it with the lines above", TROUBLE);
     }
 
@@ -176,13 +176,13 @@ public final class Main implements Callable<Integer> {
         return text.replaceAll("\\s*\\R\\s*", "; ");
     }
 
-    /** The first line stands alone, so that those find it who look for "session file locked" at the start of a line. */
+    /** The first line stands alone: users search for "session file locked" at the start of a line. */
     static void sayBusy(CommandLine command, Exception busy) {
         command.getErr().println(Passwords.hiddenIn(String.valueOf(busy.getMessage())));
         command.getErr().flush();
     }
 
-    /** One line on stderr. {@return the exit code} */
+    /** Prints one line on stderr. Returns the exit code. */
     static int say(CommandLine command, String line, int exitCode) {
         PrintWriter err = command.getErr();
         err.println("sessionlock: " + Printable.text(Passwords.hiddenIn(line)));

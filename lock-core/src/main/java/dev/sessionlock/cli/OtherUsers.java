@@ -6,8 +6,8 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * The doctor's check of what several users of one directory cannot do to each other's files: by its sticky bit, and by what the kernel adds to
- * that (proc_sys_fs(5)).
+ * The doctor's check of what several users of one directory can do to each other's files. The directory's sticky bit limits it, and so do further
+ * settings of the kernel (proc_sys_fs(5)).
  */
 final class OtherUsers {
     static final String NAME = "other-users";
@@ -36,7 +36,7 @@ final class OtherUsers {
         try {
             return Integer.parseInt(Files.readString(SETTINGS.resolve(name)).strip());
         } catch (IOException | NumberFormatException e) {
-            return 0; // a kernel without it does not protect
+            return 0; // a kernel without this setting does not protect
         }
     }
 
@@ -44,7 +44,7 @@ final class OtherUsers {
      * Judges a directory.
      *
      * @param mode its mode
-     * @param regular {@code fs.protected_regular}: 1 for directories that everybody may write to, 2 also for those that a group may
+     * @param regular {@code fs.protected_regular}: 1 protects in directories that everybody may write to, 2 also in those that a group may
      * @param hardLinks {@code fs.protected_hardlinks}
      */
     static ProbeResult check(Path directory, int mode, int regular, int hardLinks) {

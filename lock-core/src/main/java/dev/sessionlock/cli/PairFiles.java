@@ -7,14 +7,14 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What two JVMs share while the doctor tries locks between them, as one of them has it open. Each file is opened once: a POSIX lock
- * falls with the closing of any descriptor of its file.
+ * The files that two JVMs share while the doctor tries locks between them, as one of the two has them open. Each file is opened once: a POSIX lock is
+ * dropped when any descriptor of its file is closed.
  */
 final class PairFiles implements AutoCloseable {
-    /** As far beyond any content as the library's own bytes: not every file system locks up there. */
+    /** As far beyond any content as the library's own bytes: not every file system can lock there. */
     private static final long BYTE = 1L << 61;
     private static final int PAGE = 4096;
 
@@ -56,7 +56,7 @@ final class PairFiles implements AutoCloseable {
         page().putLong(0, value);
     }
 
-    /** Writes the page out, before anybody maps it: touching one without a block behind it, on a full disk, kills the JVM. */
+    /** Writes the page before anybody maps it. Touching a page without a block on a full disk kills the JVM. */
     void makePage() throws IOException {
         Files.write(probe.resolve("page"), new byte[PAGE]);
     }

@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
-/** The doctor's probes that need two JVMs: this one and a partner. The last of them kills the partner. */
+/** The doctor's probes that need two JVMs: this one and a partner. The last probe kills the partner. */
 final class PairProbes {
     static final String EXCLUSION = "exclusion";
     static final String KERNEL_VIEW = "proc-locks";
@@ -61,7 +61,7 @@ final class PairProbes {
         return checks;
     }
 
-    /** {@return the same checks, if there is nothing to try them with} */
+    /** {@return the same checks as not tried, if there is no partner} */
     static List<ProbeResult> untried(String why) {
         return List.of(EXCLUSION, KERNEL_VIEW, MAPPED_PAGES, SESSION_LOCKS, AFTER_KILL).stream()
                 .map(name -> ProbeResult.unknown(name, "not tried: " + why, "")).toList();
@@ -69,7 +69,7 @@ final class PairProbes {
 
     private ProbeResult probe(String name, PairProbe probe) throws InterruptedException {
         try {
-            files.unlock(); // one that broke off may have left it
+            files.unlock(); // a probe that broke off may have left it locked
             return probe.run();
         } catch (Contradiction e) {
             return ProbeResult.notOk(name, e.getMessage(), LOCAL_DISK);
@@ -92,7 +92,7 @@ final class PairProbes {
         return ProbeResult.ok(EXCLUSION, "kernel locks: two JVMs keep each other out, both ways, and get in after a release");
     }
 
-    /** A file system that does not lock at all says so here, and that is no accident. */
+    /** A file system that does not lock at all says so here; that is a result, not an accident. */
     private boolean locked() throws IOException, Contradiction {
         try {
             return files.tryLock();
@@ -121,7 +121,7 @@ final class PairProbes {
         }
     }
 
-    /** The kernel shows its locks a page at a time: beside a busy process, one that stays is missed by some readings. */
+    /** The kernel shows its locks a page at a time, so some readings miss a lock that stays, if another process is busy locking. */
     private static boolean isShownAsOurs(long inode) {
         for (int reading = 0; reading < READINGS; reading++) {
             List<KernelLocks.KernelLock> entries = new KernelLocks().read(candidate -> candidate == inode).orElse(List.of());

@@ -6,20 +6,21 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Sees to it that what we start dies with us, also when we die of {@code kill -9}, and the lock with us.
+ * Makes what we start die with us, even if {@code kill -9} kills us, and the lock with us.
  *
- * <p>Two means, since each has a hole. {@code setpriv --pdeathsig} has the kernel kill the process at once, but not what it started.
- * The kernel sends that signal when the <em>thread</em> that started the process ends: so start it on one that stays. Therefore also
- * a shell in a session of its own, which waits for the end of a pipe that we hold, and then kills what bears our mark in its
- * environment; it comes some milliseconds late.
+ * <p>There are two means, since each has a gap. With {@code setpriv --pdeathsig} the kernel kills the process at once, but not what that process has
+ * started. The kernel sends this signal when the <em>thread</em> ends that has started the process, so start it from a thread that lives on. The
+ * second means is a shell in a session of its own. It waits for the end of a pipe that we hold open, and then kills all processes with our mark in
+ * their environment. It comes some milliseconds late.
  */
 final class ParentDeathGuard {
     /**
-     * Reads the mark, which must not be on a command line, the session to which daemons do not belong or a dash, and pids, one a line.
-     * After "done" it goes; at the end of its input it kills the pids and all that bear the mark. The shell's own printf shows it to nobody.
+     * Reads the mark, which must not be on a command line; then the session to which daemons do not belong, or a dash; then pids, one a line. After
+     * "done" it ends. At the end of its input it kills the pids and all processes with the mark. printf is built into the shell, so no other process
+     * sees the mark.
      */
     private static final String SCRIPT = String.join("\n",
             "trap '' HUP INT TERM",
@@ -43,10 +44,10 @@ final class ParentDeathGuard {
             "    if belongs \"$pid\"; then echo \"$pid\"; fi",
             "  done",
             "}",
-            "marked() {", // a stranger's environment of gigabytes ends grep, not the machine's memory
+            "marked() {", // if another user's environment has gigabytes, grep ends, not the machine's memory
             "  (ulimit -v 262144; printf '%s\\n' \"$mark\" | LC_ALL=C grep -lzxF -f - /proc/[0-9]*/environ) | pids_of",
             "}",
-            "marked_one_by_one() {", // what grep did not come to
+            "marked_one_by_one() {", // the processes that grep did not get to
             "  for environ in /proc/[0-9]*/environ; do",
             "    if head -c " + ProcessTree.LONGEST_ENVIRONMENT + " \"$environ\" | LC_ALL=C grep -qzxF -f /dev/fd/3 3<<MARK",
             "$mark",
@@ -56,7 +57,7 @@ final class ParentDeathGuard {
             "}",
             "if [ -n \"$pids\" ]; then kill -9 $pids; fi",
             "rounds=0",
-            "while [ $rounds -lt 100 ]; do", // again: one that was forked meanwhile may have been missed
+            "while [ $rounds -lt 100 ]; do", // again: a process that was forked meanwhile may have been missed
             "  found=$(marked)",
             "  if [ -z \"$found\" ]; then found=$(marked_one_by_one); fi",
             "  if [ -z \"$found\" ]; then exit 0; fi",
@@ -74,28 +75,28 @@ final class ParentDeathGuard {
     /**
      * Starts one.
      *
-     * @param mark what the guarded have in their environment
-     * @param daemonsToo whether it kills also what has made itself a session of its own
+     * @param mark what the guarded processes have in their environment
+     * @param daemonsToo whether to kill also processes that have moved to a session of their own
      */
     static ParentDeathGuard start(JobMark mark, boolean daemonsToo) {
         List<String> command = new ArrayList<>();
         if (Executables.find("setsid").exitCode() == 0) {
-            command.add("setsid"); // so that what kills our process group spares it
+            command.add("setsid"); // so that a signal to our process group spares it
         }
         command.addAll(List.of("sh", "-c", SCRIPT, "sessionlock-guardian"));
-        ParentDeathGuard guardian;
+        ParentDeathGuard guard;
         try {
-            guardian = new ParentDeathGuard(helper(command).start());
+            guard = new ParentDeathGuard(helper(command).start());
         } catch (IOException e) {
-            return new ParentDeathGuard(null); // no shell here: the kernel's means must do
+            return new ParentDeathGuard(null); // there is no shell: only the kernel's means is left
         }
         long session = daemonsToo ? -1 : ProcessTree.sessionOf(ProcessHandle.current().pid());
-        guardian.send(mark.line());
-        guardian.send(session < 0 ? "-" : Long.toString(session));
-        return guardian;
+        guard.send(mark.line());
+        guard.send(session < 0 ? "-" : Long.toString(session));
+        return guard;
     }
 
-    /** A helper of ours: silent, and not marked by a run within which we run, which would wait for it and kill it. */
+    /** A helper process: silent, and without the mark of a run within which we run, which would wait for it and kill it. */
     static ProcessBuilder helper(List<String> command) {
         ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(ProcessBuilder.Redirect.DISCARD);
@@ -103,7 +104,7 @@ final class ParentDeathGuard {
         return builder;
     }
 
-    /** {@return the command that starts another so that the kernel kills it when the thread that started it ends} */
+    /** {@return the command that starts another command so that the kernel kills it when the thread ends that started it} */
     static List<String> tethered(List<String> command) {
         Path setpriv = Executables.find("setpriv").path();
         if (setpriv == null || !knowsDeathSignal(setpriv)) {
@@ -114,7 +115,7 @@ final class ParentDeathGuard {
         return tethered;
     }
 
-    /** That of BusyBox does not. */
+    /** BusyBox has a setpriv that does not. */
     private static boolean knowsDeathSignal(Path setpriv) {
         try {
             Process probe = new ProcessBuilder(setpriv.toString(), "--pdeathsig", "KILL", "--", "true")
@@ -128,12 +129,12 @@ final class ParentDeathGuard {
         }
     }
 
-    /** Guards a process that is known by its id, too. */
+    /** Guards one more process, known by its id. */
     void guard(long pid) {
         send(Long.toString(pid));
     }
 
-    /** Sends it home: all that was guarded has ended. */
+    /** Ends it: all guarded processes have ended. */
     void dismiss() {
         send("done");
     }
@@ -147,7 +148,7 @@ final class ParentDeathGuard {
             pipe.write((word + "\n").getBytes(StandardCharsets.US_ASCII));
             pipe.flush();
         } catch (IOException e) {
-            return; // somebody killed it
+            return; // somebody has killed it
         }
     }
 }

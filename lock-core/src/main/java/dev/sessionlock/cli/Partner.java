@@ -2,7 +2,7 @@ package dev.sessionlock.cli;
 
 import java.io.IOException;
 
-/** The other one of the two JVMs between which the doctor tries locks. It does one thing at a time. */
+/** The other of the two JVMs between which the doctor tries locks. It does one thing at a time. */
 interface Partner extends AutoCloseable {
     /**
      * Gives an order, see {@link DoctorPartnerCommand}.
@@ -15,7 +15,7 @@ interface Partner extends AutoCloseable {
     /** Kills it with SIGKILL, and waits for its end. */
     void kill() throws IOException, InterruptedException;
 
-    /** Its end, whatever state it is in. */
+    /** Ends it, whatever state it is in. */
     @Override
     void close();
 }

@@ -10,18 +10,18 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** A partner in a JVM of its own, of the same jar or class path. */
+/** A partner in a JVM of its own, started from the same jar or class path. */
 final class PartnerProcess implements Partner {
-    /** A JVM starts in half a second; on a starved machine it may take much longer. */
+    /** A JVM starts in half a second; on an overloaded machine it may take much longer. */
     private static final long PATIENCE_SECONDS = 15;
     private static final String ENDED = "ended";
 
     private final Process process;
     private final BlockingQueue<String> answers = new LinkedBlockingQueue<>();
     private boolean ready;
-    /** Why it is not worth asking again; null while it is. */
+    /** Why it makes no sense to ask it again; null as long as it does. */
     private @Nullable String failure;
 
     private PartnerProcess(Process process) {
@@ -31,7 +31,7 @@ final class PartnerProcess implements Partner {
         ears.start();
     }
 
-    /** Starts one. Until the first order it gets ready by itself. */
+    /** Starts one. It starts up by itself while the first order is still to come. */
     static Partner start(Path probe) {
         List<String> command = List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx48m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"),
@@ -66,7 +66,7 @@ final class PartnerProcess implements Partner {
                 answers.add(line);
             }
         } catch (IOException e) {
-            // as the end
+            // its output ends: so does this thread
         }
         answers.add(ENDED);
     }
@@ -77,7 +77,7 @@ final class PartnerProcess implements Partner {
             throw new IOException(failure);
         }
         if (!ready) {
-            answer(); // it says that it is there
+            answer(); // its first line: it is ready
             ready = true;
         }
         OutputStream in = process.getOutputStream();

@@ -12,12 +12,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
-/** The doctor's own directory inside the one that it looks at; with it goes all that it has made. */
+/** The doctor's own directory inside the one that it examines. All that the doctor has created is removed with it. */
 final class ProbeDirectory implements AutoCloseable {
-    /** No session has such a name, nor a lock: whoever meets it knows whose it is. */
+    /** No session and no lock has such a name. Whoever finds it knows who made it. */
     static final String PREFIX = ".sessionlock-doctor-";
 
-    /** The library lets its files go a moment after its last lock, and may make one until then. */
+    /** The library closes its files a moment after its last lock, and may still create one until then. */
     private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(3);
     private static final AtomicLong COUNTER = new AtomicLong();
 
@@ -27,7 +27,7 @@ final class ProbeDirectory implements AutoCloseable {
         this.path = path;
     }
 
-    /** Makes one, with the modes of the directory around it, so that what is probed there is what happens here. */
+    /** Creates one, with the modes of the directory around it, so that a probe there shows what happens here. */
     static ProbeDirectory in(Path directory) throws IOException {
         String name = PREFIX + ProcessHandle.current().pid() + "-" + Long.toString(System.currentTimeMillis(), 36)
                 + Long.toString(COUNTER.incrementAndGet(), 36);
@@ -56,7 +56,7 @@ final class ProbeDirectory implements AutoCloseable {
         remove(path);
     }
 
-    /** Removes one, also while others still make files in it, or remove it as well. */
+    /** Removes one, even while other processes create files in it, or remove it as well. */
     static void remove(Path probe) throws IOException {
         if (!probe.getFileName().toString().startsWith(PREFIX)) {
             throw new IOException(probe + " is not a directory of the doctor's");
@@ -76,7 +76,7 @@ final class ProbeDirectory implements AutoCloseable {
 
     private static void empty(Path directory) throws IOException {
         if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
-            return; // gone, or a link, which leads elsewhere
+            return; // it has gone, or is a link, which leads elsewhere
         }
         try (DirectoryStream<Path> all = Files.newDirectoryStream(directory)) {
             for (Path path : all) {

@@ -6,12 +6,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Tells whether a signal was sent to our whole process group, as a terminal's Ctrl-C is, or to us alone. A signal does not say so; but a
- * process of our group that does nothing and dies of it does. Needed since the job is in our group, as it must be to read from the
- * terminal: after Ctrl-C it has had the signal, and many a job takes a second one for "no clean-up, die".
+ * Tells whether a signal was sent to our whole process group, as a terminal's Ctrl-C is, or to us alone. A signal does not say so. But if a process
+ * of our group that does nothing dies of it, the group had it. We need to know because the job is in our group, or it could not read from the
+ * terminal. After Ctrl-C the job has had the signal, and to many jobs a second one means "die without clean-up".
  */
 final class ProcessGroupProbe {
     private static final int LOOKS = 10;
@@ -26,7 +26,7 @@ final class ProcessGroupProbe {
 
     private void revive() {
         try {
-            process = ParentDeathGuard.helper(List.of("cat")).start(); // ends with us, at the end of its input
+            process = ParentDeathGuard.helper(List.of("cat")).start(); // cat ends with us, at the end of its input
         } catch (IOException e) {
             process = null;
         }
@@ -34,13 +34,13 @@ final class ProcessGroupProbe {
     }
 
     /**
-     * {@return whether the whole group had the signal}
+     * {@return whether the whole group received the signal}
      *
-     * @param arrived when it came to us, monotonic nanoseconds
+     * @param arrived when the signal came to us, monotonic nanoseconds
      */
     synchronized boolean saw(long arrived) {
         if (bornAt - arrived > 0) {
-            return true; // it is the successor of one that has died since
+            return true; // this process is the successor of one that has died since
         }
         boolean struck = process != null && isStruck(process);
         if (struck) {
@@ -64,7 +64,7 @@ final class ProcessGroupProbe {
         return false;
     }
 
-    /** On a busy machine it may not have had the time to die, but the signal is there. */
+    /** On a busy machine it may not have had the time to die, but the signal is pending. */
     private static boolean isDying(long pid) {
         try {
             for (String line : Files.readAllLines(Path.of("/proc/" + pid + "/status"), StandardCharsets.ISO_8859_1)) {

@@ -1,7 +1,7 @@
 package dev.sessionlock.cli;
 
-import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.internal.system.ProcessTable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -17,19 +17,19 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * A process and all that it started, also what has been orphaned or has made itself a daemon since. Found by two traces: who is whose
- * child, and, on Linux, a mark in the environment that children inherit. What drops its environment <em>and</em> is orphaned
- * between two looks is not found.
+ * A process and all processes that it started, including those that were orphaned or have become daemons since. They are found by two traces: who is
+ * whose child, and, on Linux, a mark in the environment that children inherit. A process that drops its environment <em>and</em> is orphaned between
+ * two looks is not found.
  *
- * <p>Or without its daemons: then what has left our session, and that of the first process, is not counted.
+ * <p>Without daemons, processes that have left our session and that of the first process do not count.
  */
 final class ProcessTree {
     private static final Path PROC = Path.of("/proc");
-    /** Where the words of {@code /proc/PID/stat} that follow the name have these. */
+    /** The indexes of words in {@code /proc/PID/stat}, counted after the name. */
     private static final int GROUP = 2;
     private static final int SESSION = 3;
     /**
-     * An environment with which a program is started is shorter than 6 MiB (execve(2)). A stranger's process can show one of any length (prctl(2),
+     * The environment with which a program is started is shorter than 6 MiB (execve(2)). Another user's process can show one of any length (prctl(2),
      * {@code PR_SET_MM_MAP}), which must not fill our memory.
      */
     static final int LONGEST_ENVIRONMENT = 8 << 20;
@@ -41,9 +41,9 @@ final class ProcessTree {
     private final Map<Long, ProcessHandle> known = new HashMap<>();
 
     /**
-     * @param first the first of them
-     * @param mark what was put into its environment
-     * @param daemonsToo whether one that has made itself a session of its own is counted
+     * @param first the first process
+     * @param mark the mark in its environment
+     * @param daemonsToo whether processes count that have moved to a session of their own
      */
     ProcessTree(Process first, JobMark mark, boolean daemonsToo) {
         this.first = first;
@@ -52,7 +52,7 @@ final class ProcessTree {
         known.put(first.pid(), first.toHandle());
     }
 
-    /** Remembers the children that there are now, so that they are known when they are orphans. */
+    /** Remembers the present children, so that they are known when they become orphans. */
     synchronized void watch() {
         known.values().removeIf(this::hasEnded);
         Set<Long> before = Set.copyOf(known.keySet());
@@ -64,7 +64,7 @@ final class ProcessTree {
         }
     }
 
-    /** {@return those that live; all of them are looked for anew} */
+    /** {@return the processes that live; all are looked for anew} */
     synchronized List<ProcessHandle> living() {
         watch();
         marked().forEach(this::add);
@@ -76,7 +76,7 @@ final class ProcessTree {
         return found;
     }
 
-    /** Our child leads no process group when it is started: if it makes a session of its own, that has its pid. */
+    /** Our child leads no process group when it starts. If it creates a session of its own, the session has its pid. */
     private boolean hasLeft(long pid, long ours) {
         long session = sessionOf(pid);
         return pid != first.pid() && session >= 0 && session != ours && session != first.pid();
@@ -89,8 +89,8 @@ final class ProcessTree {
     }
 
     /**
-     * A zombie has ended; {@code isAlive} says that it lives, and nobody may ever reap it. Where there is no {@code /proc}, a handle says of everybody
-     * that it has ended; of our own child we know.
+     * A zombie has ended, though {@code isAlive} says that it lives; perhaps nobody ever reaps it. Without {@code /proc}, a handle says of every
+     * process that it has ended; only of our own child do we know.
      */
     private boolean hasEnded(ProcessHandle process) {
         Liveness.Verdict verdict = table.judge(process.pid(), -1, null).verdict();
@@ -110,7 +110,7 @@ final class ProcessTree {
                 }
             }
         } catch (IOException | DirectoryIteratorException | NumberFormatException e) {
-            return found; // what was found counts
+            return found; // keep what was found so far
         }
         return found;
     }
@@ -119,7 +119,7 @@ final class ProcessTree {
         try (InputStream in = Files.newInputStream(environ)) {
             return mark.isIn(in.readNBytes(LONGEST_ENVIRONMENT));
         } catch (IOException e) {
-            return false; // another user's, or it has just ended
+            return false; // it belongs to another user, or has just ended
         }
     }
 
@@ -157,7 +157,7 @@ final class ProcessTree {
         }
     }
 
-    /** Sends a signal to processes; those that have ended meanwhile are no trouble. */
+    /** Sends a signal to processes. It does not matter if some have ended meanwhile. */
     static void signal(String name, List<ProcessHandle> processes) {
         if (processes.isEmpty()) {
             return;
@@ -169,7 +169,7 @@ final class ProcessTree {
         }
     }
 
-    /** Java can send but two signals. The shell's own kill is there also where the program of that name is not. */
+    /** Java can send only two signals. The shell's built-in kill exists even where no program of that name is installed. */
     private static void kill(String name, List<String> pids) {
         List<String> command = new ArrayList<>(List.of("sh", "-c", "kill -s \"$0\" \"$@\"", name));
         command.addAll(pids);
@@ -177,7 +177,7 @@ final class ProcessTree {
             new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.DISCARD).redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor();
         } catch (IOException e) {
-            return; // no shell: then nothing can be sent
+            return; // there is no shell, so nothing can be sent
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

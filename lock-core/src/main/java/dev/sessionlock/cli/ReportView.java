@@ -4,8 +4,8 @@ import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.internal.directory.WaiterScanner;
-import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.WallClock;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A report as the tool shows it: for a person, or as a member of the JSON document.
@@ -166,7 +166,7 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
         members(json.beginObject()).endObject();
     }
 
-    /** Writes what programs are told of one lock; {@code clear} adds what it has done. {@return the writer} */
+    /** Writes what programs are told of one lock; {@code clear} adds what it has done. Returns the writer. */
     JsonWriter members(JsonWriter json) {
         LockOwner owner = report.owner();
         Duration age = age();

@@ -11,7 +11,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -55,9 +55,9 @@ import picocli.CommandLine.Spec;
 final class RunCommand implements Callable<Integer> {
     private static final int LOST = 76;
     private static final Duration KILL_AFTER = Duration.ofSeconds(10);
-    /** The longest there is: others get in when the job has ended, however long it takes to. */
+    /** The longest there is: others get in when the job has ended, however long that takes. */
     private static final Duration REVOKE_GRACE = Duration.ofMinutes(10);
-    /** In seconds. What is sensible is judged by who uses it. */
+    /** In seconds. Any shorter time is accepted: whoever calls it knows what is sensible. */
     private static final double LONGEST_WAIT = 1e12;
 
     @Spec
@@ -145,7 +145,7 @@ final class RunCommand implements Callable<Integer> {
         if (script != null && command.isEmpty()) {
             return List.of("sh", "-c", script);
         }
-        // Without -- an option of the job could be taken for ours. "run -- FILE -- CMD" is good, too.
+        // Without -- an option of the job could be taken for one of ours. "run -- FILE -- CMD" is accepted, too.
         List<String> typed = spec.commandLine().getParseResult().originalArgs();
         boolean apart = typed.size() > command.size() && typed.subList(typed.size() - command.size(), typed.size()).equals(command);
         if (script != null || !apart) {
@@ -215,8 +215,8 @@ final class RunCommand implements Callable<Integer> {
 
     private void listenForSignals(Job job) {
         if (!SignalHooks.installForJob(job::pass)) {
-            // Whichever signal it was: the job gets SIGTERM. The kernel keeps the lock while this hook keeps the JVM alive, but after a
-            // minute without its record, and the exit code is the signal's.
+            // Whichever signal it was, the job gets SIGTERM. The kernel keeps the lock while this hook keeps the JVM alive, but after a minute
+            // without its record. The exit code is the signal's.
             Runtime.getRuntime().addShutdownHook(new Thread(() -> {
                 job.pass("TERM");
                 job.awaitEnd();

@@ -6,12 +6,12 @@ import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Draws what was seen as a table that fits a terminal. */
+/** Draws a snapshot as a table that fits the terminal. */
 final class Screen {
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
     private static final String[] HEADS = {"AGE", "STATE", "SESSION", "WHO", "PURPOSE", "WAITING"};
     private static final int SESSION = 2;
-    /** Too narrow a terminal cuts the purpose first, then who it is, then the session. */
+    /** If the terminal is too narrow, the purpose is cut first, then the holder, then the session. */
     private static final int[] GIVES_WAY = {4, 3, SESSION};
     private static final int[] LEAST = {0, 0, 12, 9, 0, 0};
     private static final int MARK = 3;
@@ -29,7 +29,7 @@ final class Screen {
 
     /**
      * @param directory what is watched
-     * @param colour whether the terminal may be coloured; what stands out is marked, too
+     * @param colour whether to colour the terminal; what stands out is marked in any case
      * @param encoding the terminal's
      */
     Screen(String directory, boolean colour, Encoding encoding) {
@@ -43,31 +43,31 @@ final class Screen {
     record Size(int columns, int lines) {
     }
 
-    /** {@return the lines of one frame, none wider than the terminal, no more than it has} */
+    /** {@return the lines of one frame, no wider and no more than the terminal has} */
     List<String> lines(ViewSnapshot snapshot, Size size) {
         List<String> lines = new ArrayList<>();
         lines.add(headline(snapshot, size.columns()));
         snapshot.unnamed().forEach(what -> lines.add(fit("!! " + encoding.shown(Printable.text(what)), size.columns())));
-        if (snapshot.sightings().isEmpty()) {
+        if (snapshot.rows().isEmpty()) {
             lines.add(fit("nothing is locked or waited for", size.columns()));
             return lines.subList(0, Math.min(lines.size(), Math.max(1, size.lines())));
         }
         int room = size.lines() - 1 - lines.size();
-        int shown = snapshot.sightings().size() <= room ? snapshot.sightings().size() : Math.max(0, room - 1);
-        List<LockRow> top = snapshot.sightings().subList(0, shown);
+        int shown = snapshot.rows().size() <= room ? snapshot.rows().size() : Math.max(0, room - 1);
+        List<LockRow> top = snapshot.rows().subList(0, shown);
         List<String[]> cells = new ArrayList<>();
-        for (LockRow sighting : top) {
-            cells.add(new String[] {sighting.age(), sighting.stateInWords(), encoding.shown(sighting.session()), encoding.shown(sighting.who()),
-                encoding.shown(sighting.purpose()),
-                sighting.waitingInWords()});
+        for (LockRow lockRow : top) {
+            cells.add(new String[] {lockRow.age(), lockRow.stateInWords(), encoding.shown(lockRow.session()), encoding.shown(lockRow.who()),
+                encoding.shown(lockRow.purpose()),
+                lockRow.waitingInWords()});
         }
         int[] widths = widths(cells, size.columns());
         lines.add(styled(HEAD, row("", HEADS, widths, size.columns())));
         for (int i = 0; i < shown; i++) {
             lines.add(row(top.get(i), cells.get(i), widths, size.columns()));
         }
-        if (shown < snapshot.sightings().size()) {
-            lines.add(fit("and " + (snapshot.sightings().size() - shown) + " more", size.columns()));
+        if (shown < snapshot.rows().size()) {
+            lines.add(fit("and " + (snapshot.rows().size() - shown) + " more", size.columns()));
         }
         return lines.subList(0, Math.min(lines.size(), Math.max(1, size.lines())));
     }
@@ -100,7 +100,7 @@ final class Screen {
                 widths[column] = Math.max(widths[column], width(row[column]));
                 used |= !row[column].isEmpty();
             }
-            widths[column] = used ? Math.max(widths[column], HEADS[column].length()) : 0; // no head above nothing
+            widths[column] = used ? Math.max(widths[column], HEADS[column].length()) : 0; // an empty column has no head
             sum += widths[column] + (used ? GAP : 0);
         }
         for (int column : GIVES_WAY) {
@@ -111,10 +111,10 @@ final class Screen {
         return widths;
     }
 
-    private String row(LockRow sighting, String[] cells, int[] widths, int columns) {
-        String mark = sighting.needsPerson() ? "!!" : sighting.isLong() || sighting.isLongWaitedFor() ? "!" : "";
+    private String row(LockRow lockRow, String[] cells, int[] widths, int columns) {
+        String mark = lockRow.needsPerson() ? "!!" : lockRow.isLong() || lockRow.isLongWaitedFor() ? "!" : "";
         String row = row(mark, cells, widths, columns);
-        String style = sighting.needsPerson() ? PERSON : sighting.isLong() || sighting.isLongWaitedFor() ? LONG : "";
+        String style = lockRow.needsPerson() ? PERSON : lockRow.isLong() || lockRow.isLongWaitedFor() ? LONG : "";
         return style.isEmpty() ? row : styled(style, row);
     }
 
@@ -141,7 +141,7 @@ final class Screen {
         return fit(text, columns, false);
     }
 
-    /** Cuts a text; of a path the end says more. */
+    /** Cuts a text. The end of a path says more than its beginning. */
     private String fit(String text, int columns, boolean keepEnd) {
         if (width(text) <= columns) {
             return text;
@@ -163,7 +163,7 @@ final class Screen {
         return text.codePoints().map(Screen::width).sum();
     }
 
-    /** {@return how many columns a character takes on a terminal} By the blocks of Unicode that are wide, which is near enough. */
+    /** {@return how many columns a character takes on a terminal} Judged by the blocks of Unicode that are wide, which is close enough. */
     private static int width(int point) {
         int type = Character.getType(point);
         if (type == Character.NON_SPACING_MARK || type == Character.ENCLOSING_MARK || type == Character.FORMAT) {

@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Has the signals that would end this JVM told to a consumer instead. A shutdown hook would not do for a job's sake: it does not say
- * which signal came, comes once only, the JVM's exit code is then the signal's and not the job's, and by then the locks are being
- * given up. {@code sun.misc.Signal} is in a module that need not be there ({@code jdk.unsupported}), hence the reflection.
+ * Tells a consumer of the signals that would otherwise end this JVM. A shutdown hook is not enough to pass a signal on to a job. It does not say
+ * which signal came, and it runs only once. The JVM's exit code is then the signal's and not the job's, and the locks are already being released.
+ * {@code sun.misc.Signal} is in a module that may be missing ({@code jdk.unsupported}), hence the reflection.
  */
 final class SignalHooks {
     static final List<String> NAMES = List.of("HUP", "INT", "TERM");
@@ -20,14 +20,14 @@ final class SignalHooks {
     private SignalHooks() {
     }
 
-    /** As {@link #install(List, Consumer)}, for the signals that would end this JVM. */
+    /** Like {@link #install(List, Consumer)}, for the signals that would end this JVM. */
     static boolean install(Consumer<String> consumer) {
         return install(NAMES, consumer);
     }
 
     /**
-     * As {@link #install(List, Consumer)}, also for signals that mean nothing to us, but may to a job. SIGQUIT is the JVM's (a thread dump);
-     * so is SIGUSR2 while Flight Recorder samples threads: then it is not the job's.
+     * Like {@link #install(List, Consumer)}, also for signals that mean nothing to us, but may mean something to a job. Left out are SIGQUIT, which
+     * the JVM uses (a thread dump), and SIGUSR2 while Flight Recorder uses it to sample threads.
      */
     static boolean installForJob(Consumer<String> consumer) {
         for (String name : FOR_JOBS_ONLY) {
@@ -51,7 +51,7 @@ final class SignalHooks {
         };
     }
 
-    /** The JVM sees to that for {@link #NAMES} only. {@return whether we were started to ignore a signal; false where that cannot be seen} */
+    /** The JVM checks this for {@link #NAMES} only. Returns whether we were started to ignore a signal; false if that is unknown. */
     static boolean isIgnored(String name) {
         try {
             int number = exitCode(name) - 128;
@@ -70,7 +70,7 @@ final class SignalHooks {
      * Installs it for good. A signal that this process was started to ignore (nohup) stays ignored.
      *
      * @param names the signals, without SIG
-     * @param consumer told each signal's name without SIG, on a thread of its own
+     * @param consumer told the name of each signal, without SIG, on a thread of its own
      * @return false if this JVM does not allow it
      */
     static boolean install(List<String> names, Consumer<String> consumer) {
@@ -96,7 +96,7 @@ final class SignalHooks {
         }
     }
 
-    /** {@return what a shell exits with when this signal ended a job} */
+    /** {@return a shell's exit code for a job that this signal ended} */
     static int exitCode(String name) {
         boolean linux = System.getProperty("os.name").equals("Linux");
         return 128 + switch (name) {

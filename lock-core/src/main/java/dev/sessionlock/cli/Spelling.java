@@ -2,16 +2,16 @@ package dev.sessionlock.cli;
 
 import java.util.Collection;
 import java.util.Locale;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** Finds the name that somebody meant who has mistyped it. */
+/** Finds the name that was meant by a mistyped one. */
 final class Spelling {
     private static final int MOST = 2;
 
     private Spelling() {
     }
 
-    /** {@return the name that is at most two keystrokes away from what was typed, the nearest; null if there is none} */
+    /** {@return the nearest name, at most two keystrokes away from what was typed; null if there is none} */
     static @Nullable String nearest(String typed, Collection<String> names) {
         String nearest = null;
         int least = Math.min(MOST, typed.length() / 3) + 1;
@@ -25,7 +25,7 @@ final class Spelling {
         return nearest;
     }
 
-    /** {@return how many letters have to be typed, left out or changed to get from one to the other; {@code enough} if it is more} */
+    /** {@return how many letters must be typed, left out or changed to get from one text to the other; {@code enough} if it is more} */
     private static int distance(String one, String other, int enough) {
         if (Math.abs(one.length() - other.length()) >= enough) {
             return enough;

@@ -3,13 +3,12 @@ package dev.sessionlock.cli;
 import dev.sessionlock.internal.system.ToolCommand;
 import java.io.File;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 
 /**
- * Where the tool starts. The question that is asked most often, {@code status FILE}, is answered here in its plain form. picocli would take twice as long
- * to read the annotations of its options as the answer takes, so nothing that is loaded for the answer refers to it. All else is for
- * {@linkplain Main picocli}.
+ * The main class of the tool. It answers the most frequent question itself: {@code status FILE}, in its plain form. Until picocli has read the
+ * annotations of its options, twice the time of the whole answer has passed. So nothing that is loaded for the answer refers to picocli.
+ * {@linkplain Main Everything else} uses picocli.
  */
 public final class Start {
     private static final String JSON = "--json";
@@ -27,7 +26,7 @@ public final class Start {
         Main.main(args);
     }
 
-    /** Ends the JVM, unless something goes wrong: then nothing was printed, and {@link Main} asks once more and tells of it. */
+    /** Ends the JVM, unless something goes wrong. Nothing is printed then, and {@link Main} asks once more and reports the error. */
     private static void status(String file, boolean json) {
         nameTool();
         int exitCode;
@@ -40,13 +39,13 @@ public final class Start {
         System.exit(exitCode);
     }
 
-    /** Advice names the tool as its reader can start it from anywhere: by the launcher, which says where it is, or by the jar. */
+    /** Advice names the tool so that its reader can start it from anywhere: by the launcher, which passes its own path, or by the jar. */
     static void nameTool() {
         String launcher = System.getProperty("sessionlock.tool", "");
         String jar = System.getProperty("java.class.path", "");
         if (!launcher.isEmpty()) {
             ToolCommand.isLauncher(launcher);
-        } else if (jar.endsWith(".jar") && jar.indexOf(File.pathSeparatorChar) < 0) { // what -jar was given
+        } else if (jar.endsWith(".jar") && jar.indexOf(File.pathSeparatorChar) < 0) { // the argument of -jar
             ToolCommand.isJar(Path.of(jar).toAbsolutePath().normalize().toString());
         }
     }

@@ -37,12 +37,12 @@ record StatusQuestion(Path file, boolean json) {
     private static final String SUFFIX = ".lock";
     private static final int NEEDS_PERSON = 1;
 
-    /** Looks at the lock of the file, and answers. {@return the exit code} Nothing is printed if it throws. */
+    /** Looks at the lock of the file, and answers. Returns the exit code. Nothing is printed if it throws. */
     int answer(PrintWriter out) throws IOException {
         return answer(out, look());
     }
 
-    /** Answers. {@return the exit code} */
+    /** Answers. Returns the exit code. */
     int answer(PrintWriter out, ReportView finding) {
         out.println(json ? ReportView.json(List.of(finding)) : finding.text(Colours.areWanted()));
         out.flush();

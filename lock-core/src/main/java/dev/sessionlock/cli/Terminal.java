@@ -13,9 +13,9 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** The terminal on stdout while a table is shown on it: its other screen, without a cursor and without an echo of what is typed. */
+/** The terminal on stdout while it shows a table: on its alternate screen, without a cursor and without an echo of what is typed. */
 final class Terminal implements AutoCloseable {
     private static final File TTY = new File("/dev/tty");
     private static final String ENTER = "\u001b[?1049h\u001b[?25l\u001b[2J";
@@ -26,7 +26,7 @@ final class Terminal implements AutoCloseable {
     private final FileOutputStream out = new FileOutputStream(FileDescriptor.out);
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Encoding encoding;
-    /** What stty(1) needs to put it back; null if it could not be told. */
+    /** The settings for stty(1) that restore it; null if they are unknown. */
     private final @Nullable String before;
     private final Thread hook = new Thread(this::restore, "sessionlock-terminal");
 
@@ -53,18 +53,18 @@ final class Terminal implements AutoCloseable {
         }
     }
 
-    /** Takes the terminal over; it is given back by {@link #close}, or when the JVM ends. */
+    /** Takes control of the terminal; {@link #close} gives it back, or the end of the JVM. */
     static Terminal takeOver(Encoding encoding) throws IOException {
         Terminal terminal = new Terminal(encoding);
         Runtime.getRuntime().addShutdownHook(terminal.hook);
         if (terminal.before != null) {
-            stty("-icanon", "-echo", "susp", "undef"); // Ctrl-Z would leave the shell on our screen
+            stty("-icanon", "-echo", "susp", "undef"); // after Ctrl-Z, the shell would be on our screen
         }
         terminal.write(ENTER);
         return terminal;
     }
 
-    /** Has a consumer told what is typed, on a thread of its own. */
+    /** Passes what is typed to a consumer, on a thread of its own. */
     void listen(Consumer<Character> consumer) {
         Thread ears = new Thread(() -> {
             try (InputStream in = new FileInputStream(TTY)) {
@@ -98,7 +98,7 @@ final class Terminal implements AutoCloseable {
         return text != null && text.matches("[0-9]{1,4}") ? Integer.parseInt(text) : 0;
     }
 
-    /** Shows a frame in place of the last one, with one write and without blanking first, so that nothing flickers. */
+    /** Replaces the last frame, in one write and without blanking first, so that nothing flickers. */
     void show(List<String> lines) throws IOException {
         write("\u001b[H" + String.join("\u001b[K\r\n", lines) + "\u001b[K\u001b[J");
     }
@@ -135,7 +135,7 @@ final class Terminal implements AutoCloseable {
         }
     }
 
-    /** {@return what it says; null if it fails} It works on the controlling terminal, and is stopped if we are in the background. */
+    /** {@return what stty prints; null if it fails} It works on the controlling terminal, and is stopped if we are in the background. */
     private static @Nullable String stty(String... args) {
         List<String> command = new ArrayList<>(List.of("stty"));
         command.addAll(List.of(args));

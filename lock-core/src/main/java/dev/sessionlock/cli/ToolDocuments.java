@@ -13,7 +13,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Model.PositionalParamSpec;
 
-/** Writes what is installed beside the tool: its launcher, and from its own help the man page, and the completion for bash and zsh. The build calls it. */
+/**
+ * Writes what is installed beside the tool: its launcher, the man page, and the completion for bash and zsh. The last two are made from its own help.
+ * The build calls this.
+ */
 public final class ToolDocuments {
     private static final String NAME = "sessionlock";
 
@@ -24,7 +27,7 @@ public final class ToolDocuments {
     public static void main(String[] args) throws IOException {
         Path directory = Files.createDirectories(Path.of(args[0]));
         CommandLine tool = Main.commandLine();
-        Main.nameLauncher(tool); // beside which they lie
+        Main.nameLauncher(tool); // they lie beside the launcher
         Files.writeString(directory.resolve(NAME + ".1"), manPage(tool));
         Files.writeString(directory.resolve(NAME + "-completion.sh"), AutoComplete.bash(NAME, tool));
         Path launcher = Files.copy(Path.of(args[1]), directory.resolve(NAME), StandardCopyOption.REPLACE_EXISTING);
@@ -95,7 +98,7 @@ public final class ToolDocuments {
         }
     }
 
-    /** Paragraphs, and lines that are laid out by hand: those are indented. */
+    /** Writes paragraphs, and lines that are laid out by hand: those are indented. */
     private static void footer(List<String> page, CommandSpec command) {
         page.add(".PP");
         for (String line : command.usageMessage().footer()) {
@@ -107,7 +110,7 @@ public final class ToolDocuments {
         }
     }
 
-    /** What the help writes for a terminal, as roff reads it: no line is a request, and minus stays what a shell understands. */
+    /** Escapes a help text for roff: no line becomes a request, and a minus stays what a shell understands. */
     private static String text(String line) {
         String plain = Ansi.OFF.string(line.replace("%n", " ").replace("%%", "%"));
         String escaped = plain.replace("\\", "\\e").replace("-", "\\-");

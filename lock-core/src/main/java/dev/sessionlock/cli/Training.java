@@ -5,15 +5,15 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 
 /**
- * What the launcher makes its archive of classes from: a JVM in which the commands that have to start quickly have each done their work, as far as that
- * changes nothing. It is told of a directory of the launcher's own, in which {@code session} is locked.
+ * The run from which the launcher makes its archive of classes: a JVM in which each command that has to start quickly does its work once, as far as
+ * that changes nothing. Its argument is a directory of the launcher's own, in which {@code session} is locked.
  */
 final class Training {
 
     private Training() {
     }
 
-    /** Ends by itself: an archive is made when the JVM ends. */
+    /** The JVM must end by itself: the archive is made at its end. */
     public static void main(String[] args) throws IOException {
         Path directory = Path.of(args[0]);
         PrintWriter nobody = new PrintWriter(PrintWriter.nullWriter());

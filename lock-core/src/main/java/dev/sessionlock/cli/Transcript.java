@@ -6,9 +6,9 @@ import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.zip.CRC32;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** The lines of the demo's session file: JSON, one object a line. A line is long when it is written, and short after a compaction. */
+/** The lines of the demo's session file: JSON, one object a line. A writer writes long lines; a compaction makes them short. */
 final class Transcript {
     private static final Pattern LINE = Pattern.compile(
             "\\{ *\"id\" *: *\"([\\w-]+)\" *, *\"text\" *: *\"([^\"]*)\" *, *\"crc\" *: *(\\d+) *}");
@@ -19,17 +19,17 @@ final class Transcript {
     /**
      * One message.
      *
-     * @param id tells it from all others
+     * @param id differs from that of all others
      * @param text what was said
      */
     record TranscriptLine(String id, String text) {
 
-        /** As its writer writes it. */
+        /** {@return the form in which its writer writes it} */
         String written() {
             return String.format(Locale.ROOT, "{ \"id\" : \"%s\" , \"text\" : \"%s\" , %60s \"crc\" : %d }", id, text, "", crc());
         }
 
-        /** As a compaction writes it. */
+        /** {@return the form in which a compaction writes it} */
         String compact() {
             return "{\"id\":\"" + id + "\",\"text\":\"" + text + "\",\"crc\":" + crc() + "}";
         }
@@ -56,7 +56,7 @@ final class Transcript {
         return lines.stream().map(TranscriptLine::parse).anyMatch(entry -> entry != null && entry.id().equals(id));
     }
 
-    /** {@return the lines, as short as can be; what is none as it is} */
+    /** {@return the lines, as short as possible; what cannot be parsed stays as it is} */
     static List<String> compacted(List<String> lines) {
         return lines.stream().map(text -> {
             TranscriptLine entry = TranscriptLine.parse(text);

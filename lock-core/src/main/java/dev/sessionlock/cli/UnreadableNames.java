@@ -7,14 +7,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
-/** Tells of what is there and cannot be named in this JVM: a check that leaves it out without a word says "all well" of a dead lock. */
+/** Reports files that exist but cannot be named in this JVM. A check that silently leaves them out says "all well" of a dead lock. */
 final class UnreadableNames {
     private static final int MOST = 10;
 
     private UnreadableNames() {
     }
 
-    /** {@return what to say of the lock files of a directory that cannot be named; nothing if there are none} */
+    /** {@return what to say about lock files of a directory that cannot be named; empty if there are none} */
     static Optional<String> in(Path directory) {
         List<Path> locks = locksIn(directory);
         if (locks.isEmpty()) {
@@ -30,11 +30,11 @@ final class UnreadableNames {
         try {
             return FileNames.locksWithoutText(directory);
         } catch (IOException e) {
-            return List.of(); // it has gone since it was looked at
+            return List.of(); // it has gone since the look
         }
     }
 
-    /** {@return what to say of a directory that cannot be named, so that nobody can be told of a lock in it} */
+    /** {@return what to say about a directory that cannot be named, so that none of its locks can be shown} */
     static String directory(Path directory) {
         return "cannot name the directory " + FileNames.shown(directory) + ": its name is " + FileNames.why();
     }

@@ -4,28 +4,28 @@ import java.time.Instant;
 import java.util.List;
 
 /**
- * What one look at a directory came to.
+ * The result of one look at a directory.
  *
- * @param sightings what is locked or waited for, the worst first
+ * @param rows what is locked or waited for, the worst first
  * @param unreadable how many directories could not be read
  * @param unnamed what is there and cannot be named, a sentence each
  * @param at when it was
  */
-record ViewSnapshot(List<LockRow> sightings, int unreadable, List<String> unnamed, Instant at) {
+record ViewSnapshot(List<LockRow> rows, int unreadable, List<String> unnamed, Instant at) {
 
     long locked() {
-        return sightings.stream().filter(LockRow::isLocked).count();
+        return rows.stream().filter(LockRow::isLocked).count();
     }
 
     long needPerson() {
-        return sightings.stream().filter(LockRow::needsPerson).count();
+        return rows.stream().filter(LockRow::needsPerson).count();
     }
 
     long longHeld() {
-        return sightings.stream().filter(LockRow::isLong).count();
+        return rows.stream().filter(LockRow::isLong).count();
     }
 
     long waitedFor() {
-        return sightings.stream().filter(sighting -> sighting.waiting() > 0).count();
+        return rows.stream().filter(row -> row.waiting() > 0).count();
     }
 }

@@ -13,7 +13,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -22,7 +22,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Shows what is locked in a directory, live. */
+/** Shows the locks of a directory, live. */
 @Command(
         name = "watch",
         header = "Shows what is locked or waited for in a directory, live.",
@@ -55,7 +55,7 @@ final class WatchCommand implements Callable<Integer> {
     private static final Duration SHORTEST = Duration.ofMillis(100);
     private static final Duration LONGEST = Duration.ofHours(1);
 
-    // What wakes it between two looks, beside the signals.
+    // The events that wake it between two looks, besides the signals.
     private static final String QUIT = "quit";
     private static final String RESIZED = "WINCH";
     private static final String PIPE_CLOSED = "pipe closed";
@@ -141,12 +141,12 @@ final class WatchCommand implements Callable<Integer> {
         }
     }
 
-    /** {@return what happens before the next look; null if nothing does} */
+    /** {@return the event before the next look; null if there was none} */
     private @Nullable String next(long until) throws InterruptedException {
         return events.poll(until - System.nanoTime(), TimeUnit.NANOSECONDS);
     }
 
-    /** Ctrl-C is how one ends it: no failure. */
+    /** Ctrl-C is the usual way to end it, and no failure. */
     private static int exitCode(String event) {
         return event.equals("HUP") || event.equals("TERM") ? SignalHooks.exitCode(event) : 0;
     }

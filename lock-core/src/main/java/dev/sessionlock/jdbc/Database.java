@@ -16,14 +16,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
 
-/** The user's data source, and what its refusals mean. A connection is had for one statement, and given back as it came. */
+/** The user's data source, and what its errors mean. Each statement gets a connection of its own and returns it as it came. */
 final class Database {
     private static final Log log = Loggers.LIBRARY;
     private static final RareLog TROUBLE = new RareLog(log, "could not give a connection back as it came");
 
     private static final String PRODUCT = "PostgreSQL";
     private static final int TRIES = 5;
-    /** Two transactions met: one of them is to try again. */
+    /** Two transactions were in conflict: one of them has to be repeated. */
     private static final Set<String> CONFLICTS = Set.of("40001", "40P01");
 
     private final DataSource source;
@@ -33,14 +33,14 @@ final class Database {
         this.source = source;
     }
 
-    /** A statement, or a few. */
+    /** One statement, or a few. */
     interface Transaction<T> {
         T on(Connection connection) throws SQLException;
     }
 
     /**
-     * Does something that is one transaction, and tries again where the server asks for that. An interrupt waits until it is done: half-way
-     * nobody could tell what has become of it.
+     * Runs one transaction, and repeats it where the server asks for that. An interrupt is put off until it is done: half-way nobody could tell what
+     * has become of it.
      *
      * @param limit how long the server may keep us waiting
      */
@@ -75,14 +75,14 @@ final class Database {
                 return result;
             } finally {
                 if (!committed) {
-                    insist(connection::rollback); // else the return to auto-commit would commit half of it
+                    insist(connection::rollback); // otherwise the return to auto-commit would commit half of it
                 }
             }
         });
     }
 
     private <T> T once(Duration limit, boolean autoCommit, Transaction<T> work) throws SQLException {
-        StackRoom.require(); // a connection that is had must be given back
+        StackRoom.require(); // a connection that we got must be given back
         Connection connection = connect();
         ConnectionSettings came = null;
         try {
@@ -105,7 +105,7 @@ final class Database {
         try {
             return source.getConnection();
         } catch (SQLException e) {
-            throw Passwords.hiddenIn(e, null); // it ends in messages and logs, and may tell the whole address
+            throw Passwords.hiddenIn(e, null); // it ends in messages and logs, and may contain the whole address
         }
     }
 
@@ -114,8 +114,8 @@ final class Database {
     }
 
     /**
-     * Does what has to be done whatever was thrown before, and is tried once more if it throws itself. If that is in vain, the connection
-     * is broken, and its pool will find that out; what was done with it is done, so nobody is told but the log.
+     * Runs what has to be done whatever was thrown before, and tries once more if it throws. If that fails too, the connection is broken, and its
+     * pool will find that out. What was done through the connection is done, so only the log is told.
      */
     private static void insist(Statements step) {
         try {
@@ -131,11 +131,11 @@ final class Database {
         }
     }
 
-    /** How a connection came from its pool, and is to go back. */
+    /** The settings of a connection as it came from its pool. It goes back with the same. */
     private record ConnectionSettings(boolean autoCommit, boolean readOnly, int networkTimeout) {
         private static final int UNSUPPORTED = -1;
 
-        /** Only looks: what throws has changed nothing yet. */
+        /** Only reads: if this throws, nothing has been changed yet. */
         static ConnectionSettings of(Connection connection) throws SQLException {
             return new ConnectionSettings(connection.getAutoCommit(), connection.isReadOnly(), networkTimeout(connection));
         }
@@ -150,13 +150,13 @@ final class Database {
 
         void change(Connection connection, Duration limit, boolean wantedAutoCommit) throws SQLException {
             if (networkTimeout != UNSUPPORTED) {
-                // A server that has gone silent, or the network before it, must not keep a thread for longer than this.
+                // A server that has gone silent, or the network before it, must not keep a thread longer than this.
                 int millis = Math.toIntExact(limit.toMillis());
                 connection.setNetworkTimeout(Runnable::run, networkTimeout > 0 ? Math.min(networkTimeout, millis) : millis);
             }
             if (readOnly) {
                 if (!autoCommit) {
-                    connection.rollback(); // ends a transaction in which it could not be changed; there was nothing in it yet
+                    connection.rollback(); // ends a transaction in which the settings could not be changed; it was still empty
                 }
                 connection.setReadOnly(false);
             }
@@ -165,7 +165,9 @@ final class Database {
             }
         }
 
-        /** Each by itself, whatever became of the others, and whether or not it was changed: a call that threw may have changed it. */
+        /**
+         * Restores each setting separately, whatever became of the others, and whether or not it was changed: a call that threw may have changed it.
+         */
         void restore(Connection connection) {
             insist(() -> connection.setAutoCommit(autoCommit));
             if (readOnly) {
@@ -189,21 +191,21 @@ final class Database {
         known = true;
     }
 
-    // ---- refusals ----
+    // ---- errors ----
 
-    /** {@return whether it may pass by itself, as a server that is restarted} Else somebody has to act. */
+    /** {@return whether the error may pass by itself, such as a server that restarts; otherwise somebody has to act} */
     static boolean mayPass(SQLException e) {
         String state = String.valueOf(e.getSQLState());
         return !(state.startsWith("42") || state.startsWith("28") || state.startsWith("22") || state.startsWith("0A") || state.equals("3D000")
                 || state.equals("3F000") || state.equals("25006"));
     }
 
-    /** Puts a refusal into words for the person who has to act. */
+    /** Puts an error into words for the person who has to act. */
     static LockException explain(SQLException e, String cannot, String table) {
         return new LockException(cannot + ": " + inWords(e, table), e);
     }
 
-    /** {@return what a refusal means, and what to do} */
+    /** {@return what an error means, and what to do} */
     static String inWords(SQLException e, String table) {
         String said = oneLine(String.valueOf(e.getMessage()));
         return switch (String.valueOf(e.getSQLState())) {

@@ -9,40 +9,42 @@ import dev.sessionlock.spi.Terms;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A lock that this process holds in a row of the table. It counts from before the statement was sent that took or renewed it, and ends
- * a grace before the server would let another in.
+ * A lock that this process holds in a row of the table. Its lease counts from just before the statement was sent that took or renewed it. It ends one
+ * grace before the server would let others in.
  *
- * <p>The monotonic clock stands still while a machine sleeps, and the server's does not. So the wall clock is looked at, too, and what it
- * has gone ahead of the monotonic one since the statement was sent counts as slept. Whether the machine has slept or somebody has set the
- * clock cannot be told. A clock that is set back makes up for nothing: what counts is how far the wall clock has gone ahead since it was
- * least ahead. Only where a machine sleeps while its clock is set back, by as much, its sleep goes unnoticed.
+ * <p>While a machine sleeps, its monotonic clock stands still and the server's clock does not. So the wall clock is read as well. The time by which
+ * it has gone ahead of the monotonic clock since the statement was sent counts as time slept. A machine that has slept looks the same as one whose
+ * clock was set ahead. Setting the clock back does not compensate: what counts is how far the wall clock has gone ahead since it was least ahead. One
+ * case goes unnoticed: the machine sleeps, and its clock is set back by as much.
  */
 final class JdbcHold extends Hold {
-    /** One that asked not to be passed over has this lease at least: over a network nobody can tell the dead from the silent. */
+    /** A hold that asked for no takeover has at least this lease: over a network nobody can tell a dead holder from a silent one. */
     static final long KEPT_LEASE_NANOS = LockOptions.MAX_LEASE.toNanos();
 
     final LockTable table;
     final RowAttempt attempt;
     private final Clock clock;
-    /** How far the wall clock was ahead of the monotonic one when it was least ahead since the last renewal was sent, microseconds. */
+    /** How far the wall clock was ahead of the monotonic clock when it was least ahead since the last renewal was sent, microseconds. */
     private volatile long leastAheadMicros;
-    /** By how much the wall clock went ahead when that ended it, nanoseconds; 0 if it did not. */
+    /** By how much the wall clock went ahead when that ended the hold, nanoseconds; 0 if it did not. */
     private volatile long jumpNanos;
-    /** Why it could not be renewed, since it last was; null if it could. */
+    /** Why the last renewal failed; null if it succeeded. */
     private volatile @Nullable String trouble;
-    /** Why it is no longer ours, by what the table says; null if it is. */
+    /** Why the hold is no longer ours, according to the table; null if it is. */
     private volatile @Nullable String gone;
-    /** The row may be this one's by now, since it was handed over and the answer was lost; null if not. */
+    /** The attempt that the row may belong to by now: the hold was handed over, and the answer was lost. Null if not. */
     private volatile @Nullable RowAttempt passedOn;
     /** Since when a renewal has been under way; {@link Long#MIN_VALUE} if none is. */
     private volatile long askedAt = Long.MIN_VALUE;
     private volatile boolean requested;
     private volatile long holdUntilMillis;
 
-    /** @param attempt what it came of; its UUID tells this very hold from all others, also from one of ours whose answer was lost */
+    /**
+     * @param attempt the attempt that led to this hold. Its UUID tells this very hold from all others, also from one of ours whose answer was lost
+     */
     JdbcHold(LockTable table, RowAttempt attempt, Terms terms, long token, SentAt sent, Clock clock, @Nullable String reclaimed) {
         super(terms, token, sent.nanos(), sent.nanos() + leaseNanos(terms), reclaimed);
         this.table = table;
@@ -52,7 +54,7 @@ final class JdbcHold extends Hold {
     }
 
     /**
-     * When a statement was sent.
+     * The time at which a statement was sent.
      *
      * @param nanos by the monotonic clock
      * @param aheadMicros how far the wall clock was ahead of that
@@ -69,7 +71,7 @@ final class JdbcHold extends Hold {
     }
 
     private long leastAhead(SentAt sent) {
-        return Math.min(sent.aheadMicros(), ahead(clock, clock.nanos())); // it may have been set back since
+        return Math.min(sent.aheadMicros(), ahead(clock, clock.nanos())); // the wall clock may have been set back since
     }
 
     String name() {
@@ -80,7 +82,7 @@ final class JdbcHold extends Hold {
         return attempt.id;
     }
 
-    /** {@return the lease that the table is told, without the grace} */
+    /** {@return the lease that is written to the table, without the grace} */
     static long leaseNanos(Terms terms) {
         return terms.takeover() ? terms.leaseNanos() : Math.max(terms.leaseNanos(), KEPT_LEASE_NANOS);
     }
@@ -89,7 +91,7 @@ final class JdbcHold extends Hold {
         return TimeUnit.NANOSECONDS.toMillis(leaseNanos(terms));
     }
 
-    /** {@return how long others wait from the moment at which the server has renewed it, milliseconds} */
+    /** {@return how long others wait from the moment when the server has renewed it, milliseconds} */
     static long leaseAndGraceMillis(Terms terms) {
         return leaseMillis(terms) + TimeUnit.NANOSECONDS.toMillis(Terms.grace(leaseNanos(terms)));
     }
@@ -108,18 +110,18 @@ final class JdbcHold extends Hold {
         }
         long jump = TimeUnit.MICROSECONDS.toNanos(ahead - least);
         boolean over = jump >= deadline() - now;
-        if (over && super.isValid(clock.nanos())) { // else it was this thread that stood still between the two clocks
+        if (over && super.isValid(clock.nanos())) { // otherwise it was this thread that stood still between the two clocks
             jumpNanos = jump;
         }
         return over;
     }
 
-    /** A renewal is begun. */
+    /** A renewal begins. */
     void asked() {
         askedAt = clock.nanos();
     }
 
-    /** The server has renewed it. Counts only if it had not ended before: a loss is for ever. */
+    /** The server has renewed the lease. This has no effect on a hold that had ended before: a loss is final. */
     void renewed(SentAt sent) {
         askedAt = Long.MIN_VALUE;
         if (isValid(clock.nanos())) {
@@ -129,7 +131,7 @@ final class JdbcHold extends Hold {
         }
     }
 
-    /** The table says that it is no longer ours. */
+    /** The table says that the hold is no longer ours. */
     void gone(String why) {
         if (gone == null) {
             gone = why;
@@ -140,12 +142,12 @@ final class JdbcHold extends Hold {
         return gone != null;
     }
 
-    /** @param next whose the row may be from now on; null if it has not become his */
+    /** @param next the attempt that the row may belong to from now on; null if the handover did not take place */
     void passedOn(@Nullable RowAttempt next) {
         passedOn = next;
     }
 
-    /** {@return whose the row may be, since it was handed over and the answer was lost; null if nobody's} */
+    /** {@return the attempt that the row may belong to, since the hold was handed over and the answer was lost; null if there is none} */
     @Nullable RowAttempt passedOn() {
         return passedOn;
     }
@@ -163,12 +165,15 @@ final class JdbcHold extends Hold {
         return requested;
     }
 
-    /** When it ends at the latest, by our wall clock; negative if never. */
+    /** Sets when the hold ends at the latest, by our wall clock; negative if never. */
     void endsAt(long wallMillis) {
         holdUntilMillis = wallMillis;
     }
 
-    /** {@return in how many milliseconds it ends at the latest; negative if never} As a span, since the server's clock is another one. */
+    /**
+     * {@return in how many milliseconds the hold ends at the latest; negative if never} A duration rather than a time, since the server's clock is
+     * another one.
+     */
     long holdLeftMillis() {
         return holdUntilMillis < 0 ? -1 : Math.max(0, holdUntilMillis - clock.wallMillis());
     }

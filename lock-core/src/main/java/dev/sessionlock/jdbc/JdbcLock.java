@@ -2,15 +2,15 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
-import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.jdbc.JdbcHold.SentAt;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -20,7 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** One lock in the table. */
 final class JdbcLock implements EngineLock {
@@ -31,9 +31,9 @@ final class JdbcLock implements EngineLock {
 
     private static final long FIRST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(8);
     private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
-    /** Who has not tried for so long begins with short pauses again. */
+    /** After this long without a try, the pauses between tries start short again. */
     private static final long FRESH_NANOS = TimeUnit.SECONDS.toNanos(2);
-    /** Whoever has not closed its lock when the JVM ends keeps it so long: what other hooks and the halt take. */
+    /** A lock that is still open when the JVM ends is kept for this long: the time for the other shutdown hooks and the halt. */
     private static final Duration LAST_MOMENTS = Duration.ofSeconds(5);
 
     private final LockTable table;
@@ -45,8 +45,8 @@ final class JdbcLock implements EngineLock {
     // Guarded by the caller, who calls one method at a time.
     private @Nullable JdbcHold current;
     /**
-     * What was begun here and has come to no end yet: each attempt from before it is made until it has come to a hold or to nothing, or
-     * until its row was given back. One of which nobody knows by a call that returned is one whose call threw.
+     * The attempts of this lock whose outcome is open: from before an attempt is made until it has led to a hold or to nothing, or until its row was
+     * given back. If no call is running, each attempt in here belongs to a call that threw.
      */
     private final List<RowAttempt> unsettled = new ArrayList<>(2);
     private @Nullable Row seen;
@@ -92,7 +92,7 @@ final class JdbcLock implements EngineLock {
         return liveness.verdict() == Liveness.Verdict.DEAD ? take(terms, row) : taken;
     }
 
-    /** @param dead the row of an owner who is dead by evidence; null if the lease alone counts */
+    /** @param dead the row of an owner whose death is proven; null if only the lease counts */
     private AcquireResult take(Terms terms, @Nullable Row dead) throws IOException {
         RowAttempt attempt = begin(terms);
         try {
@@ -124,7 +124,7 @@ final class JdbcLock implements EngineLock {
         return begin(hold, null);
     }
 
-    /** Remembers that something may come of what is about to be sent. What has come of nothing before is settled first. */
+    /** Remembers the attempt that is about to be sent, since it may take the row. Earlier attempts that came to nothing are settled first. */
     private RowAttempt begin(Terms terms) throws LockException {
         settle();
         RowAttempt attempt = new RowAttempt(name, terms, limit);
@@ -133,7 +133,7 @@ final class JdbcLock implements EngineLock {
         return attempt;
     }
 
-    /** From here on its caller has it, and nothing may throw. */
+    /** From here on the caller has the hold, so nothing may throw. */
     private JdbcHold begin(JdbcHold hold, @Nullable JdbcHold before) {
         hold.endsAt(hold.terms().maxHoldMillis() < 0 ? -1 : clock.wallMillis() + hold.terms().maxHoldMillis());
         renewals.took(hold, before);
@@ -142,13 +142,13 @@ final class JdbcLock implements EngineLock {
         return hold;
     }
 
-    /** Nothing is left of it. */
+    /** The attempt has left nothing in the table. */
     private void over(RowAttempt attempt) {
         renewals.over(attempt);
         unsettled.remove(attempt);
     }
 
-    /** Its row, if that may be ours, is given back soon; {@link #tidy} says when it is. */
+    /** Has the row given back soon, if it may be ours. {@link #tidy} tells when that is done. */
     private void giveUp(RowAttempt attempt) {
         if (!attempt.isOver() && !unsettled.contains(attempt)) {
             unsettled.add(attempt);
@@ -156,7 +156,7 @@ final class JdbcLock implements EngineLock {
         renewals.giveUp(attempt);
     }
 
-    /** @param trouble is about to be thrown on, and is not to be hidden by what follows from it */
+    /** @param trouble the throwable that is about to be rethrown; errors that follow from it must not hide it */
     private void giveUpBecauseOf(Throwable trouble, RowAttempt attempt) {
         try {
             giveUp(attempt);
@@ -165,7 +165,7 @@ final class JdbcLock implements EngineLock {
         }
     }
 
-    /** Gives up what a call has left that threw: nobody is in one now. Has those given back that still are to be. */
+    /** Gives up what a call that threw has left behind: no call is running now. Has the rows given back that still have to be. */
     private void settle() {
         for (int i = unsettled.size() - 1; i >= 0; i--) {
             RowAttempt attempt = unsettled.get(i);
@@ -187,7 +187,7 @@ final class JdbcLock implements EngineLock {
                 : null; // given back between the look and the take
     }
 
-    /** The statement may have been carried out all the same, or may be yet: then it is undone, or its lease runs out. */
+    /** The statement may have been carried out nevertheless, or may still be. Then it is undone, or its lease runs out. */
     private AcquireResult notTaken(RowAttempt attempt, SQLException e) throws LockException {
         boolean mayPass = Database.mayPass(e);
         if (!mayPass) {
@@ -222,7 +222,7 @@ final class JdbcLock implements EngineLock {
                 row.process().equals(table.process()) ? "this process holds it" : "pid " + row.pid() + " on " + row.host() + " holds it");
     }
 
-    /** Longer from try to try, and never the same for two, so that those who wait do not come in step. */
+    /** The pause grows from try to try and is never the same for two threads, so that the waiting threads do not fall into step. */
     private long nextPause() {
         long now = clock.nanos();
         pause = now - triedAt > FRESH_NANOS ? FIRST_PAUSE_NANOS : Math.min(LONGEST_PAUSE_NANOS, pause * 8 / 5);
@@ -234,7 +234,7 @@ final class JdbcLock implements EngineLock {
     public @Nullable Hold handOver(Hold from, Terms terms) throws IOException {
         JdbcHold old = (JdbcHold) from;
         RowAttempt attempt = begin(terms);
-        old.passedOn(attempt); // until it is known whose the row is, the old hold does not count, and both are given back
+        old.passedOn(attempt); // until it is known which attempt the row belongs to, the old hold does not count, and both are given back
         try {
             return handOver(old, attempt, terms);
         } catch (SQLException e) {
@@ -268,14 +268,14 @@ final class JdbcLock implements EngineLock {
 
     private void notHandedOver(JdbcHold old, RowAttempt attempt, Throwable trouble) {
         if (attempt.state() == RowAttempt.AttemptState.PREPARED) {
-            old.passedOn(null); // nothing was done, and it is as it was
+            old.passedOn(null); // nothing was done, and the old hold is as it was
         }
         giveUpBecauseOf(trouble, attempt);
     }
 
     // ---- holding ----
 
-    /** Only begins it: the leases of all holds are renewed in one statement. */
+    /** Only starts the renewal: one statement renews the leases of all holds. */
     @Override
     public boolean renew(Hold hold, long holdUntilMillis) {
         JdbcHold ours = (JdbcHold) hold;
@@ -316,9 +316,9 @@ final class JdbcLock implements EngineLock {
         JdbcHold ours = (JdbcHold) hold;
         forget(ours);
         if (ours.attempt.state() != RowAttempt.AttemptState.HELD) {
-            return; // it was released before, and if that is not done yet, it is under way
+            return; // it was released before; if that is not done yet, it is under way
         } else if (!ours.isValid(clock.nanos())) {
-            releaseSoon(ours); // the database is away, perhaps: who closes need not wait for it
+            releaseSoon(ours); // the database may be away: the thread that closes need not wait for it
             return;
         }
         try {
@@ -338,7 +338,7 @@ final class JdbcLock implements EngineLock {
         JdbcHold ours = (JdbcHold) hold;
         forget(ours);
         if (ours.attempt.state() != RowAttempt.AttemptState.HELD) {
-            return; // as above; and if it was handed over, the row is another's of this JVM
+            return; // as above; and if it was handed over, the row belongs to another hold of this JVM
         }
         RowAttempt next = ours.passedOn();
         if (next != null) {
@@ -373,7 +373,7 @@ final class JdbcLock implements EngineLock {
         }
     }
 
-    /** Memory only: the chores do it. */
+    /** Memory only: the renewal worker gives the rows back. */
     @Override
     public boolean tidy() {
         settle();
@@ -398,7 +398,7 @@ final class JdbcLock implements EngineLock {
     // ---- for a person who wants it free ----
 
     @Override
-    public Cleared clear(boolean takeStrangers) throws IOException {
+    public Cleared clear(boolean takeForeign) throws IOException {
         Row row = row();
         if (row == null || !row.isHeld()) {
             return new Cleared(ClearOutcome.NOTHING, "nobody has it any more");
@@ -462,13 +462,13 @@ final class JdbcLock implements EngineLock {
         }
     }
 
-    /** As far as the last statement has told; how long a hand counts is the table's matter. */
+    /** As the last statement has read it. The table decides how long a waiter mark counts. */
     @Override
     public boolean othersWait(Hold hold, long nanos) {
         return clock.nanos() - waiterMarkSeenAt < TimeUnit.MILLISECONDS.toNanos(LockTable.WAITER_MARK_LASTS_MS);
     }
 
-    /** {@return the name and where it is, for the log} */
+    /** {@return the lock's name and its table, for the log} */
     @Override
     public String toString() {
         return name + " in " + table.sqlName();

@@ -6,8 +6,8 @@ import dev.sessionlock.SessionLock;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
-import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.Inspection;
+import dev.sessionlock.spi.LockEngine;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -24,11 +24,10 @@ import java.util.Set;
 import java.util.concurrent.ThreadFactory;
 import java.util.regex.Matcher;
 import javax.sql.DataSource;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Locks for many machines, in a table of PostgreSQL (12 or later; tested with 14). The driver and the data source are the user's.
+ * Locks for many machines, in a table of PostgreSQL (12 or later; tested with 14). The user provides the driver and the data source.
  *
  * <pre>{@code
  * JdbcLockEngine engine = JdbcLockEngine.postgresql(dataSource);
@@ -44,40 +43,40 @@ import org.jetbrains.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p><b>What is relied upon</b>: the server's clock, its transactions, its durability. A server whose clock is set forward gives locks
- * away under their holders, as does a fail-over to a replica that had not got the last commits ({@code synchronous_commit} with a
- * synchronous standby keeps it from that); {@link #fence} does not depend on any clock, but on the one database.
+ * <p><b>What it relies on</b>: the server's clock, its transactions, its durability. If the server's clock is set forward, others get locks that are
+ * still held. The same happens after a fail-over to a replica that had not received the last commits; {@code synchronous_commit} with a synchronous
+ * standby prevents that. {@link #fence} depends on no clock, only on the one database.
  *
- * <p><b>The clocks of the machines that lock</b> may be wrong, by hours, and the locks exclude each other all the same. But a holder whose
- * wall clock is set <em>ahead</em> while it holds, by more than is left of its lease (20 to 30 s of the 30 s that are the default), loses
- * its lock: a machine that has slept looks the same, and there others may have the lock by now. The {@link LockLostException} says so, and
- * by how much the clock jumped. A clock that is set back changes nothing.
+ * <p><b>The clocks of the machines that lock</b> may be wrong, by hours, and the locks still exclude each other. But a holder loses its lock if its
+ * wall clock is set <em>ahead</em> while it holds, by more than is left of its lease (20 to 30 s of the 30 s that are the default). A machine that
+ * has slept looks the same, and there others may have the lock by now. The {@link LockLostException} says so, and by how much the clock jumped. A
+ * clock that is set back changes nothing.
  *
- * <p><b>How long a lock can be stuck</b>: a holder that was killed, is frozen, or is cut off from the database, for its lease and a grace
- * (the greater of 50 ms and a tenth of the lease) since its last renewal; that of a process that died on the same machine, not at all,
- * since there its death can be seen. Nobody can tell a dead machine from a silent one, so {@code takeover(false)} means another lease
- * here: the longest there is, 10 min.
+ * <p><b>How long a lock can be stuck</b>: if its holder was killed, is frozen, or is cut off from the database, for the lease and a grace (the
+ * greater of 50 ms and a tenth of the lease) since the last renewal. If the holder's process died on the same machine, not at all, since its death
+ * can be seen there. Nobody can tell a dead machine from a silent one, so {@code takeover(false)} means another lease here: the longest there is, 10
+ * min.
  *
- * <p><b>What it costs</b>: a connection is had from the data source for each statement, and given back at once; none is held while holding
- * or waiting. Taking and releasing are one statement each; all locks of a process are renewed in one. A thread that waits tries again
- * after 8 to 250 ms, one for a name and process. If a process holds anything, it asks once a second whether it is to let go. A pool that is
- * used up by other work is a database that is away: leases run out meanwhile, so a data source of its own, with a few connections, is a
- * good idea. The connections come back as they came (auto-commit, read-only, network timeout); their isolation and schema do not matter.
+ * <p><b>What it costs</b>: each statement gets a connection from the data source and gives it back at once; holding and waiting need none. Taking and
+ * releasing are one statement each; one statement renews all locks of a process. A waiting thread tries again after 8 to 250 ms; per name and process
+ * one thread does so. A process that holds anything asks once a second whether it is to release something. If other work has used up a connection
+ * pool, that counts as an outage, and leases run out meanwhile. So a data source of its own, with a few connections, is a good idea. The connections
+ * come back as they came (auto-commit, read-only, network timeout); their isolation and schema do not matter.
  *
- * <p><b>When the database is away</b>: who waits goes on until its timeout, whose message has the cause; a single try fails with a
- * {@link LockException}; a holder loses its lock before the server would let others in, and its {@link LockLostException} says why. A
- * statement that gets no answer is given up after 5 s ({@link #withStatementTimeout}), so that a timeout may come later by as much, and
- * by as long as the data source takes to give a connection. Whatever else the data source or the driver throws, also an {@code Error}, is
- * thrown on to whoever called; the lock is nobody's then, within a second or two, or once the database is back.
+ * <p><b>When the database is away</b>: a waiting thread goes on waiting until its timeout, whose message has the cause. A single try fails with a
+ * {@link LockException}. A holder loses its lock before the server would let others in, and its {@link LockLostException} says why. A statement that
+ * gets no answer is given up after 5 s ({@link #withStatementTimeout}), so a timeout may come later by as much, and by as long as the data source
+ * takes to give a connection. Whatever else the data source or the driver throws, including an {@code Error}, reaches the caller. Nobody holds the
+ * lock then, within a second or two, or once the database is back.
  *
- * <p>Names are any text of 1 to 1,024 bytes in UTF-8 without control characters. The same name is the same lock, whoever uses it. One
- * engine is enough for a JVM. Thread-safe.
+ * <p>A name is any text of 1 to 1,024 bytes in UTF-8 without control characters. The same name is the same lock in every process. One engine is
+ * enough for a JVM. Thread-safe.
  */
 public final class JdbcLockEngine implements LockEngine {
     private static final int LONGEST_NAME = 1024;
     private static final Duration STATEMENT_TIMEOUT = Duration.ofSeconds(5);
     private static final int CREATE_TRIES = 5;
-    /** A name that is there already, in three ways. */
+    /** The object exists already; PostgreSQL says so in three ways. */
     private static final Set<String> MADE_BY_ANOTHER = Set.of("23505", "42P06", "42P07");
     private static final long SCHEMA_LOCK = 0x5e5510_10c4L;
 
@@ -107,46 +106,45 @@ public final class JdbcLockEngine implements LockEngine {
     }
 
     /**
-     * {@return the locks of a PostgreSQL database, in the table {@code session_lock} of whatever schema its connections find it in} Nothing
-     * is asked of the database yet.
+     * {@return the locks of a PostgreSQL database, in the table {@code session_lock}, which its connections find by their search path} Does not
+     * connect to the database yet.
      *
-     * @param dataSource where connections come from; a pool, or else each statement makes a connection of its own
+     * @param dataSource provides connections; without a pool, each statement opens a connection of its own
      */
-    public static @NotNull JdbcLockEngine postgresql(@NotNull DataSource dataSource) {
+    public static JdbcLockEngine postgresql(DataSource dataSource) {
         return new JdbcLockEngine(Objects.requireNonNull(dataSource, "dataSource"), null, LockTable.DEFAULT_NAME, STATEMENT_TIMEOUT, Clock.SYSTEM);
     }
 
     /**
-     * Names the schema of the table, rather than leaving it to the search path.
+     * Sets the schema of the table. Without it, the search path decides.
      *
      * @param schema letters, digits, {@code _} and {@code $}; upper and lower case differ
      * @return another engine
      * @throws IllegalArgumentException if it is no such name
      */
-    public @NotNull JdbcLockEngine withSchema(@NotNull String schema) {
+    public JdbcLockEngine withSchema(String schema) {
         return new JdbcLockEngine(source, Objects.requireNonNull(schema, "schema"), tableName, statementTimeout, clock);
     }
 
     /**
-     * Names the table; {@code session_lock} unless named.
+     * Sets the name of the table. The default is {@code session_lock}.
      *
      * @param table letters, digits, {@code _} and {@code $}; upper and lower case differ
      * @return another engine
      * @throws IllegalArgumentException if it is no such name
      */
-    public @NotNull JdbcLockEngine withTable(@NotNull String table) {
+    public JdbcLockEngine withTable(String table) {
         return new JdbcLockEngine(source, schema, Objects.requireNonNull(table, "table"), statementTimeout, clock);
     }
 
     /**
-     * How long a statement is waited for before its connection is given up; renewals are given up sooner if their lease is short. 5 s
-     * unless said.
+     * Sets how long to wait for a statement before its connection is given up. Renewals of short leases are given up sooner. The default is 5 s.
      *
      * @param timeout 100 ms to 1 min
      * @return another engine
      * @throws IllegalArgumentException if it is outside
      */
-    public @NotNull JdbcLockEngine withStatementTimeout(@NotNull Duration timeout) {
+    public JdbcLockEngine withStatementTimeout(Duration timeout) {
         if (timeout.compareTo(Duration.ofMillis(100)) < 0 || timeout.compareTo(Duration.ofMinutes(1)) > 0) {
             throw new IllegalArgumentException("statementTimeout must be from 100ms to 1m, not " + timeout);
         }
@@ -156,10 +154,10 @@ public final class JdbcLockEngine implements LockEngine {
     // ---- the table ----
 
     /**
-     * Makes the table, and its schema if one was {@linkplain #withSchema named}, unless it is there. May be called by many at once.
+     * Creates the table if it does not exist, and its schema if one was {@linkplain #withSchema named}. Many may call this at once.
      *
-     * @throws LockException if it cannot be made: mostly the user may not create tables, and {@code dev/sessionlock/jdbc/postgresql.sql},
-     *     a resource of this module, is to be run by one who may
+     * @throws LockException if it cannot be created. Usually the user may not create tables; then somebody who may has to run
+     *     {@code dev/sessionlock/jdbc/postgresql.sql}, a resource of this module
      */
     public void createSchema() throws LockException {
         try {
@@ -189,8 +187,8 @@ public final class JdbcLockEngine implements LockEngine {
     }
 
     /**
-     * One after the other: two that do it at once would fail on each other's catalogue entries, IF NOT EXISTS or not. Who has waited may
-     * still have the catalogue in mind as it was before, and has to try again in another transaction.
+     * One after the other: two that create it at once would fail on each other's catalogue entries, in spite of IF NOT EXISTS. A transaction that has
+     * waited may still see the catalogue as it was before, so creation is tried again in another one.
      */
     private boolean create(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement()) {
@@ -219,14 +217,14 @@ public final class JdbcLockEngine implements LockEngine {
     // ---- fencing ----
 
     /**
-     * Ties a transaction to a lock: from here to its end nobody else gets the lock, however late the commit comes; or, if the lock is lost
-     * already, it fails. So what is written in it is written by the holder, also if his process was frozen in between, at any point. The
-     * database enforces it; clocks do not matter, nor does it matter whether the lock's lease runs out before the commit.
+     * Ties a transaction to a lock: from here to its end nobody else gets the lock, however late the commit comes. If the lock is lost already, this
+     * fails. So whatever the transaction writes is written by the holder, even if its process is frozen at any point in between. The database
+     * enforces it. Clocks do not matter, nor does it matter whether the lock's lease runs out before the commit.
      *
-     * <p>Let it be the transaction's first statement: in one of a stricter isolation than read committed a later one sees the lock as it
-     * was when the transaction began. A transaction that is idle for longer than the lock's lease is ended by the server (it sets
-     * {@code idle_in_transaction_session_timeout} for this transaction), or a client that is frozen in it would keep the lock for ever.
-     * The lock may be closed before the commit; it becomes free with the commit.
+     * <p>Make it the transaction's first statement: under a stricter isolation than read committed, a later one sees the lock as it was when the
+     * transaction began. The server ends a transaction that is idle for longer than the lock's lease (this sets
+     * {@code idle_in_transaction_session_timeout} for the transaction); otherwise a client that is frozen in it would keep the lock for ever. You may
+     * close the lock before the commit; it becomes free with the commit.
      *
      * <pre>{@code
      * connection.setAutoCommit(false);
@@ -239,15 +237,15 @@ public final class JdbcLockEngine implements LockEngine {
      * connection.commit();
      * }</pre>
      *
-     * @param connection with a transaction of the user's, in the database that the lock is in, and with a search path that finds the same
-     *     table unless the engine's was named with its {@linkplain #withSchema schema}; it stays open
+     * @param connection has a transaction of the user's, in the database of the lock. Its search path must find the same table, unless the engine has
+     *     a {@linkplain #withSchema schema}. It stays open
      * @param lock the lock; if it stands for several, all of them
-     * @throws LockLostException if it was lost; the transaction should be rolled back
+     * @throws LockLostException if the lock was lost; the transaction should be rolled back
      * @throws SQLException if the database refuses
      * @throws IllegalArgumentException if the lock is not in a database
      * @throws IllegalStateException if the connection commits each statement by itself, or the lock was closed
      */
-    public static void fence(@NotNull Connection connection, @NotNull SessionLock lock) throws LockLostException, SQLException {
+    public static void fence(Connection connection, SessionLock lock) throws LockLostException, SQLException {
         if (connection.getAutoCommit()) {
             throw new IllegalStateException("the connection is in auto-commit, so the fence would end with this statement: call "
                     + "setAutoCommit(false) first, and commit() after the writes");
@@ -269,15 +267,15 @@ public final class JdbcLockEngine implements LockEngine {
                 + "let fence() be its first statement" : "") + ". Roll this transaction back";
     }
 
-    // ---- where the locks come from ----
+    // ---- the SPI ----
 
     @Override
-    public @NotNull Clock clock() {
+    public Clock clock() {
         return clock;
     }
 
     @Override
-    public @NotNull LockId idOfName(@NotNull String name) throws LockException {
+    public LockId idOfName(String name) throws LockException {
         int bytes = name.getBytes(StandardCharsets.UTF_8).length;
         if (name.isEmpty()) {
             throw new LockException("a lock's name cannot be empty");
@@ -290,7 +288,7 @@ public final class JdbcLockEngine implements LockEngine {
     }
 
     @Override
-    public @NotNull LockNamespace pin(@NotNull LockId id) {
+    public LockNamespace pin(LockId id) {
         Loggers.load();
         return namespace;
     }
@@ -298,13 +296,13 @@ public final class JdbcLockEngine implements LockEngine {
     /** There is nothing to open. */
     private final class Rows implements LockNamespace {
         @Override
-        public @NotNull EngineLock lock(@NotNull String name) {
+        public EngineLock lock(String name) {
             return new JdbcLock(table, renewals, clock, statementTimeout, name);
         }
     }
 
     @Override
-    public @NotNull Inspection inspect(@NotNull LockId id) throws LockException {
+    public Inspection inspect(LockId id) throws LockException {
         try {
             return new Inspection(id, RowReports.of(id.name(), table.look(id.name(), statementTimeout)));
         } catch (SQLException e) {
@@ -313,7 +311,7 @@ public final class JdbcLockEngine implements LockEngine {
     }
 
     @Override
-    public @NotNull List<Inspection> inspectAll(@NotNull String prefix) throws LockException {
+    public List<Inspection> inspectAll(String prefix) throws LockException {
         try {
             return table.lookAll(prefix, statementTimeout).stream()
                     .map(row -> new Inspection(new LockId(null, row.name(), false), RowReports.of(row.name(), row))).toList();
@@ -329,7 +327,7 @@ public final class JdbcLockEngine implements LockEngine {
 
     /** {@return the table, for messages} */
     @Override
-    public @NotNull String toString() {
+    public String toString() {
         return "the table " + table.sqlName() + " of a database";
     }
 }

@@ -16,28 +16,29 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.regex.Pattern;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The statements, each of them a transaction by itself. All go by the server's clock, and all that change a row are conditional on what
- * the row says of its holder, so that it does not matter how late one arrives, or whether its answer does.
+ * The SQL statements, each of them a transaction. All use the server's clock. Each statement that changes a row depends on who holds the row, so it
+ * does not matter how late the statement or its answer arrives.
  *
- * <p>Three things of PostgreSQL carry it:
+ * <p>This relies on three properties of PostgreSQL:
  * <ul>
- * <li>Who gives the lock to another (takes it, hands it over, clears it) locks the row {@code FOR UPDATE}, which waits for nobody here
- *     ({@code SKIP LOCKED}): a fencing transaction has locked it {@code FOR KEY SHARE}, and as long as that lasts the lock is busy. Renewing
- *     and releasing lock it less, and go on beside a fence.
- * <li>A condition is tested again on the newest version of a row once that is locked (read committed). Where a pool gives out stricter
- *     connections, the statement fails instead, and is tried again.
- * <li>What was answered is on the disk, whatever {@code synchronous_commit} the session has: a take or a renewal that a crash of the server
- *     undid would give the lock away under its holder. Releases and raised hands need not be; a release that is undone ends with its lease.
+ * <li>A statement that gives the lock to another hold (take, hand over, clear) locks the row {@code FOR UPDATE}, and does not wait for it
+ *     ({@code SKIP LOCKED}). A fencing transaction has locked the row {@code FOR KEY SHARE}, so the lock is busy until that transaction ends.
+ *     Renewing and releasing use a weaker row lock, and can run during a fence.
+ * <li>Under read committed, a condition is tested again on the newest version of a row once the row is locked. If a pool gives out stricter
+ *     connections, the statement fails instead and is repeated.
+ * <li>What the server has answered is on its disk, whatever {@code synchronous_commit} the session has. If a crash of the server could undo a take or
+ *     a renewal, somebody else would get the lock while it is held. Releases and waiter marks need not be durable; a release that is undone ends with
+ *     its lease.
  * </ul>
  */
 final class LockTable {
     static final String DEFAULT_NAME = "session_lock";
-    /** A raised hand older than this is nobody's; who waits raises it again at half of it. */
+    /** A waiter mark older than this counts for nobody. A waiting process sets it again after half of this time. */
     static final int WAITER_MARK_LASTS_MS = 1_000;
-    /** So long a lock that was given back is kept for the process whose hand was up: longer than its longest pause. */
+    /** For this long a lock that was given back is reserved for the process that set the waiter mark: longer than its longest pause. */
     static final int RESERVED_MS = 400;
 
     private static final Pattern IDENTIFIER = Pattern.compile("[A-Za-z_][A-Za-z0-9_$]{0,62}");
@@ -45,13 +46,13 @@ final class LockTable {
             + "THEN set_config('synchronous_commit', 'on', true) ELSE '' END) IS NOT NULL";
     private static final String NOT_DURABLE = "(SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL";
     /**
-     * A client that is frozen within its transaction would keep its fence, and so the lock, until it wakes: the server ends a transaction
-     * that has been idle for a whole lease, unless it would do so sooner.
+     * A client that is frozen within its transaction would keep its fence, and so the lock, until it wakes. So the server ends a transaction that has
+     * been idle for a whole lease, unless it is configured to do so sooner.
      */
     private static final String ENDS_IF_FROZEN = "(SELECT CASE WHEN current_setting('idle_in_transaction_session_timeout')::interval "
             + "BETWEEN interval '1 millisecond' AND ?::bigint * interval '1 millisecond' THEN '' "
             + "ELSE set_config('idle_in_transaction_session_timeout', ?::bigint::text, true) END) IS NOT NULL";
-    /** Nobody but a person, or a program that is not ours, keeps a row locked for so long. */
+    /** Only a person, or a program that is not ours, keeps a row locked for longer than this. */
     private static final String IMPATIENT = "(SELECT set_config('lock_timeout', '100ms', true)) IS NOT NULL";
     private static final String LOCK_TIMEOUT = "55P03";
     private static final String NEXT_TOKEN = "greatest(l.token + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
@@ -73,7 +74,7 @@ final class LockTable {
     private final UUID process = UUID.randomUUID();
 
     /**
-     * @param schema where it is; null for wherever the connections' search path finds it
+     * @param schema the schema of the table; null if the connections' search path finds it
      * @throws IllegalArgumentException if that is no plain name of a schema
      */
     LockTable(Database database, @Nullable String schema, String name) {
@@ -103,7 +104,7 @@ final class LockTable {
         return '"' + name + '"';
     }
 
-    /** {@return what the table is called in SQL} */
+    /** {@return the name of the table in SQL} */
     String sqlName() {
         return table;
     }
@@ -137,10 +138,10 @@ final class LockTable {
     }
 
     /**
-     * What the server has answered to a try to take a lock.
+     * The server's answer to a try to take a lock.
      *
-     * @param token the token, if it was taken; else null
-     * @param before what the row said before; null if there was none, or it was made by another just now
+     * @param token the token, if the lock was taken; otherwise null
+     * @param before the row as it was before; null if there was none, or if somebody else has just inserted it
      */
     record Answer(@Nullable Long token, @Nullable Row before) {
     }
@@ -148,8 +149,8 @@ final class LockTable {
     /**
      * One try.
      *
-     * @param attempt is told when it is sent and when it is answered
-     * @param dead the hold of an owner who is dead by evidence and does not count; null if there is none
+     * @param attempt is told when the statement is sent and when it is answered
+     * @param dead the hold of an owner whose death is proven, so that its lease does not count; null if there is none
      */
     Answer take(RowAttempt attempt, Terms terms, @Nullable UUID dead, Duration limit) throws SQLException {
         return database.run(limit, connection -> {
@@ -188,7 +189,7 @@ final class LockTable {
                 JdbcHold.leaseAndGraceMillis(terms), maxHold);
     }
 
-    /** PostgreSQL stores no NUL, and no half of a character; names of threads and purposes are for people. */
+    /** PostgreSQL stores no NUL and no half of a surrogate pair. Names of threads and purposes are for people, so replacing these does no harm. */
     private static @Nullable String text(@Nullable String text) {
         if (text == null) {
             return null;
@@ -199,10 +200,10 @@ final class LockTable {
     }
 
     /**
-     * Passes a hold on within this process.
+     * Hands a hold over within this process.
      *
-     * @param attempt is told when it is sent and when it is answered
-     * @return the row as it is now; null if the hold is over, or a fence keeps it
+     * @param attempt is told when the statement is sent and when it is answered
+     * @return the row as it is now; null if the hold is over, or if a fence prevents the handover
      */
     @Nullable Row handOver(JdbcHold from, RowAttempt attempt, Terms terms, Duration limit) throws SQLException {
         return database.run(limit, connection -> {
@@ -223,10 +224,10 @@ final class LockTable {
     // ---- holding ----
 
     /**
-     * {@return those of these holds whose leases have begun anew}
+     * {@return those of these holds whose leases were renewed}
      *
-     * <p>One row that somebody keeps locked must not keep the others from it: then those that are locked are left out, which takes longer,
-     * since each row is written twice.
+     * <p>A row that somebody keeps locked must not keep the others from being renewed. If there is one, the locked rows are left out. That takes
+     * longer, since each row is written twice.
      */
     Set<UUID> renew(List<JdbcHold> holds, Duration limit) throws SQLException {
         try {
@@ -263,15 +264,15 @@ final class LockTable {
 
     /** What the table says of a hold. */
     enum RowVerdict {
-        /** It still is its. */
+        /** The row still belongs to it. */
         OURS,
-        /** Its lease is over, or another has it. */
+        /** Its lease is over, or another hold has the row. */
         OVER,
-        /** There is no such row any more. */
+        /** The row no longer exists. */
         DELETED
     }
 
-    /** {@return what the table says of these holds, in their order} It only looks. */
+    /** {@return what the table says of these holds, in their order} Changes nothing. */
     List<RowVerdict> judge(List<JdbcHold> holds, Duration limit) throws SQLException {
         String sql = "SELECT CASE WHEN l.name IS NULL THEN 'DELETED' "
                 + "WHEN l.holder = r.holder AND l.lease_until > clock_timestamp() THEN 'OURS' ELSE 'OVER' END "
@@ -309,12 +310,12 @@ final class LockTable {
 
     // ---- giving back ----
 
-    /** Gives a hold back, if it still is its. */
+    /** Gives a hold back, if the row still belongs to it. */
     void release(String name, UUID id, Duration limit) throws SQLException {
         update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = ? AND l.holder = ? AND " + NOT_DURABLE, limit, name, id);
     }
 
-    /** Gives those back that still are ours and that nobody has locked. {@return which} */
+    /** Gives back those rows that still are ours and that nobody has locked. Returns which. */
     Set<UUID> release(Collection<String> names, Collection<UUID> ids, Duration limit) throws SQLException {
         String sql = "WITH ended AS MATERIALIZED (SELECT s.name, s.holder FROM " + table + " s "
                 + "JOIN unnest(?::text[], ?::uuid[]) AS r (name, holder) ON s.name = r.name AND s.holder = r.holder "
@@ -328,13 +329,13 @@ final class LockTable {
         });
     }
 
-    /** Has a lease end soon that is not renewed any more. */
+    /** Makes the lease of a hold that is no longer renewed end soon. */
     void abandon(JdbcHold hold, Duration within, Duration limit) throws SQLException {
         update("UPDATE " + table + " l SET lease_until = least(l.lease_until, clock_timestamp() + ? * interval '1 millisecond') "
                 + "WHERE l.name = ? AND l.holder = ?", limit, within.toMillis(), hold.name(), hold.id());
     }
 
-    /** Takes it from a holder who is dead by evidence. {@return whether it was his, and no fence of his lasts} */
+    /** Takes the row from a holder whose death is proven. Returns whether the row was its, and no fence is running. */
     boolean clear(String name, UUID dead, Duration limit) throws SQLException {
         return update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? "
                 + "AND s.holder = ? FOR UPDATE SKIP LOCKED)", limit, name, dead) > 0;
@@ -347,13 +348,13 @@ final class LockTable {
                 token);
     }
 
-    /** {@return whether it was still there} */
+    /** {@return whether the request was still there} */
     boolean withdrawRequest(String name, long token, Duration limit) throws SQLException {
         return update("UPDATE " + table + " l SET release_requested = false WHERE l.name = ? AND l.token = ? AND l.release_requested", limit,
                 name, token) > 0;
     }
 
-    /** {@return the holds of this process that somebody has asked to let go} */
+    /** {@return the holds of this process that somebody has asked it to release} */
     Set<UUID> requests(Duration limit) throws SQLException {
         return database.run(limit, connection -> {
             try (PreparedStatement requests = connection.prepareStatement("SELECT l.holder FROM " + table + " l "
@@ -364,7 +365,7 @@ final class LockTable {
         });
     }
 
-    /** Says that these have been heard: whoever asked is told so by {@link #withdrawRequest}. */
+    /** Marks these requests as heard. {@link #withdrawRequest} then returns false to whoever asked. */
     void heard(Set<UUID> holds, Duration limit) throws SQLException {
         database.run(limit, connection -> {
             try (PreparedStatement heard = connection.prepareStatement("UPDATE " + table + " l SET release_requested = false "
@@ -375,7 +376,7 @@ final class LockTable {
         });
     }
 
-    /** Says that this process waits, unless another's hand is up. */
+    /** Sets our waiter mark, unless another process has set its own. */
     void setWaiterMark(String name, Duration limit) throws SQLException {
         update("UPDATE " + table + " l SET hand = ?, hand_at = clock_timestamp() WHERE l.name = (SELECT s.name FROM " + table + " s "
                 + "WHERE s.name = ? AND s.holder IS NOT NULL AND s.process <> ? AND (s.hand IS NULL OR s.hand = ? OR s.hand_at < "
@@ -399,7 +400,7 @@ final class LockTable {
         return rows.isEmpty() ? null : rows.get(0);
     }
 
-    /** {@return those that are held, or whose leases are over, by name} */
+    /** {@return the locks that are held, or whose leases are over, by name} */
     List<Row> lookAll(String prefix, Duration limit) throws SQLException {
         return rows("SELECT " + Row.COLUMNS + " FROM " + table + " l WHERE l.holder IS NOT NULL AND starts_with(l.name, ?) ORDER BY l.name",
                 limit, prefix);
@@ -422,7 +423,9 @@ final class LockTable {
 
     // ---- fencing ----
 
-    /** Within the user's transaction. {@return whether the hold still is its; then nobody else gets it before that transaction ends} */
+    /**
+     * Runs within the user's transaction. Returns whether the row still belongs to the hold; then nobody else gets it before that transaction ends.
+     */
     boolean fence(Connection connection, JdbcHold hold) throws SQLException {
         long lease = JdbcHold.leaseMillis(hold.terms());
         try (PreparedStatement fence = connection.prepareStatement("SELECT l.token FROM " + table + " l WHERE l.name = ? AND l.holder = ? "

@@ -21,15 +21,15 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What is done behind the holders' backs, by one thread that a database which has gone silent may keep waiting: it renews all holds of
- * this process in one statement, gives back what could not be given back at once, and hears who is asked to let go. The keeper, who ends
- * what is over, waits for nobody.
+ * Background work of the engine, done by one thread, which a silent database may keep waiting. It renews all holds of this process in one statement,
+ * gives back rows that could not be given back at once, and asks which holds somebody wants released. The keeper, which ends holds that are over,
+ * never waits for it.
  *
- * <p>Nothing ends the thread but having nothing to do: neither what the user's data source throws nor an {@code Error} of its own. If the
- * system gives it no thread, nothing new is begun, and whatever comes next (an acquisition, the keeper's next look) tries to start it again.
+ * <p>The thread ends only when there is nothing to do. Neither what the user's data source throws ends it, nor an {@code Error} of its own. If the
+ * system gives us no thread, no attempt is begun, and whatever comes next (an acquisition, the keeper's next look) tries to start the thread again.
  */
 final class RenewalWorker {
     private static final Log log = Loggers.LIBRARY;
@@ -37,7 +37,7 @@ final class RenewalWorker {
     private static final long HEAR_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long TRY_AGAIN_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(5);
-    /** So many rows in one statement; more would keep the first ones waiting. */
+    /** The most rows in one statement; more would keep the first ones waiting. */
     private static final int BATCH = 10_000;
     private static final Duration SHORTEST_LIMIT = Duration.ofMillis(500);
     private static final String NO_THREAD = "no thread could be started to look after it: the user, the process or its container has as many "
@@ -58,12 +58,12 @@ final class RenewalWorker {
     // guarded by the mutex
     private final Map<UUID, JdbcHold> live = new HashMap<>();
     private Map<UUID, JdbcHold> due = new HashMap<>();
-    /** Those that are under way, and those that were given up. */
+    /** The attempts whose outcome is open, and those that were given up. */
     private final Map<UUID, RowAttempt> attempts = new HashMap<>();
     private @Nullable Thread thread;
     private long hearAt;
 
-    /** Used by the thread alone. */
+    /** Used by the worker's thread only. */
     private final GrowingPause pause = new GrowingPause();
 
     /** When a statement last failed that may succeed later. */
@@ -88,15 +88,15 @@ final class RenewalWorker {
     }
 
     /**
-     * {@return the thread that does them} Of the topmost group, since an application server may interrupt all threads of its own one; and
-     * with the library's class loader, by which a pool may look for its driver.
+     * {@return the thread for this work} It belongs to the topmost thread group, since an application server may interrupt all threads of its own
+     * group. It has the library's class loader, since a pool may use that to find its driver.
      */
-    static Thread daemon(Runnable chores) {
+    static Thread daemon(Runnable work) {
         ThreadGroup top = Thread.currentThread().getThreadGroup();
         while (top.getParent() != null) {
             top = top.getParent();
         }
-        Thread thread = new Thread(top, chores, "sessionlock-jdbc", 0, false);
+        Thread thread = new Thread(top, work, "sessionlock-jdbc", 0, false);
         thread.setContextClassLoader(RenewalWorker.class.getClassLoader());
         thread.setDaemon(true);
         return thread;
@@ -106,12 +106,12 @@ final class RenewalWorker {
         failedAt = clock.nanos();
     }
 
-    /** {@return whether the database has been found away of late} */
+    /** {@return whether the database could not be reached recently} */
     boolean isAway() {
         return clock.nanos() - failedAt < limit.toNanos();
     }
 
-    /** Takes the mutex, if there is room on the stack for whatever follows. */
+    /** Takes the mutex, if the stack has room for whatever follows. */
     private void lock() {
         StackRoom.require();
         mutex.lock();
@@ -120,9 +120,9 @@ final class RenewalWorker {
     // ---- attempts ----
 
     /**
-     * An attempt is about to be made. From now on the thread runs, so that what comes of it is looked after.
+     * An attempt is about to be made. The thread must run from now on, so that it can clean up after the attempt.
      *
-     * @throws LockException if no thread can be started; then it must not be made
+     * @throws LockException if no thread can be started; then the attempt must not be made
      */
     void begin(RowAttempt attempt) throws LockException {
         lock();
@@ -139,9 +139,9 @@ final class RenewalWorker {
     }
 
     /**
-     * A hold has come of an attempt: from now on it is renewed, and it is listened for who asks it to let go.
+     * An attempt has led to a hold. From now on the hold is renewed, and requests to release it are looked for.
      *
-     * @param before the hold that was handed over, which is over; null if none was
+     * @param before the hold that was handed over, which is over; null if there was none
      */
     void took(JdbcHold hold, @Nullable JdbcHold before) {
         lock();
@@ -150,7 +150,7 @@ final class RenewalWorker {
             live.put(hold.id(), hold);
             if (isFirst) {
                 hearAt = clock.nanos() + HEAR_NANOS; // nobody can have asked yet
-                changed.signalAll(); // the thread sleeps for longer while nothing is held
+                changed.signalAll(); // the thread sleeps longer while nothing is held
             }
             hold.attempt.held();
             attempts.remove(hold.id());
@@ -163,7 +163,7 @@ final class RenewalWorker {
         }
     }
 
-    /** Nothing has come of an attempt, or of its hold nothing is left in the table. */
+    /** An attempt has come to nothing, or the table has nothing left of its hold. */
     void over(RowAttempt attempt) {
         lock();
         try {
@@ -175,8 +175,8 @@ final class RenewalWorker {
     }
 
     /**
-     * Nobody uses an attempt any more, nor its hold. If its row may be ours, or may become so when the statement arrives, it is given back.
-     * May be said again, and should be, if it was not over by then: whatever kept it from being given back may have passed.
+     * Nobody uses an attempt or its hold any more. If its row may be ours, or may become ours when the statement arrives, it is given back. The
+     * caller may repeat this, and should if the attempt was not over then: whatever kept the row from being given back may have passed.
      */
     void giveUp(RowAttempt attempt) {
         lock();
@@ -206,7 +206,7 @@ final class RenewalWorker {
 
     // ---- holds ----
 
-    /** It is over, whatever is still to be done about it. */
+    /** The hold is over, whatever still has to be done about it. */
     void end(JdbcHold hold) {
         lock();
         try {
@@ -245,7 +245,7 @@ final class RenewalWorker {
 
     // ---- the thread ----
 
-    /** The system gives no thread. */
+    /** The system gives us no thread. */
     private static final class NoThreadException extends Exception {
         private static final long serialVersionUID = 1L;
 
@@ -262,13 +262,13 @@ final class RenewalWorker {
         try {
             Thread fresh = threads.newThread(this::run);
             fresh.start();
-            thread = fresh; // only now: one that did not start must not be taken for one that runs
+            thread = fresh; // not before start() has returned: a thread that did not start must not look as if it ran
         } catch (RuntimeException | Error e) {
             throw new NoThreadException(e);
         }
     }
 
-    /** Under the mutex. {@return whether it runs} */
+    /** Under the mutex. Returns whether the thread runs. */
     private boolean startQuietly() {
         try {
             start();
@@ -279,7 +279,7 @@ final class RenewalWorker {
         }
     }
 
-    /** What is to be done in one round. */
+    /** The work of one round. */
     private record RenewalRound(List<JdbcHold> renewals, List<RowAttempt> givenUp, boolean hear) {
     }
 
@@ -294,14 +294,14 @@ final class RenewalWorker {
                 } else {
                     pause.rest();
                 }
-            } catch (RuntimeException | Error e) { // if this ended, every lock would be lost with its lease
+            } catch (RuntimeException | Error e) { // if this thread ended, every lock would be lost with its lease
                 trouble.error(e);
                 pause.rest();
             }
         }
     }
 
-    /** Each part by itself: what the data source throws in one must not keep the others from being done. {@return whether it threw nothing} */
+    /** Each part is separate: what the data source throws in one must not prevent the others. Returns whether nothing was thrown. */
     private boolean isDone(RenewalRound round) {
         boolean renewed = isDone(() -> renew(round.renewals), renewalTrouble);
         boolean released = isDone(() -> release(round.givenUp), releaseTrouble);
@@ -320,7 +320,7 @@ final class RenewalWorker {
         }
     }
 
-    /** {@return null when there has been nothing to do for a while: then the thread is no more} */
+    /** {@return null when there has been nothing to do for a while; the thread then ends} */
     private @Nullable RenewalRound await() {
         lock();
         try {
@@ -358,7 +358,7 @@ final class RenewalWorker {
         try {
             changed.awaitNanos(Math.max(until - now, 1));
         } catch (InterruptedException e) {
-            log.debug("somebody interrupted the chores; they go on", e);
+            log.debug("somebody interrupted the thread that renews the locks; it goes on", e);
         }
     }
 
@@ -399,7 +399,7 @@ final class RenewalWorker {
 
     private void renew(List<JdbcHold> due) {
         long now = clock.nanos();
-        // What was renewed while it was put down for it once more can wait.
+        // A hold may have been renewed since it was put on this list. It can wait.
         List<JdbcHold> holds = due.stream().filter(hold -> hold.isValid(now) && now - hold.renewedAt() >= hold.terms().leaseNanos() / 4).toList();
         if (holds.isEmpty()) {
             return;
@@ -425,13 +425,13 @@ final class RenewalWorker {
             holds.forEach(hold -> hold.failed(why));
             failed();
             renewalTrouble.warn(why, null);
-        } catch (RuntimeException | Error e) { // of the user's data source, mostly
+        } catch (RuntimeException | Error e) { // usually thrown by the user's data source
             holds.forEach(hold -> hold.failed(String.valueOf(e)));
             throw e;
         }
     }
 
-    /** No longer than would leave time for another try. */
+    /** No longer than leaves time for another try. */
     private Duration within(List<JdbcHold> holds) {
         long lease = holds.stream().mapToLong(hold -> hold.terms().leaseNanos()).min().orElse(Long.MAX_VALUE);
         Duration third = Duration.ofNanos(lease / 3);

@@ -2,9 +2,9 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockOwner;
+import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
-import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.spi.Terms;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -13,15 +13,15 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Objects;
 import java.util.UUID;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A lock's row, as it was read.
  *
- * @param holder which hold it is; null if nobody has it
+ * @param holder the id of the hold; null if nobody has it
  * @param leaseUntil from when on others may take it
- * @param now the server's clock when it was read
- * @param handAge how long ago another process than the holder's has said that it waits; null if none did
+ * @param now the server's clock when the row was read
+ * @param waiterMarkAge how long ago a process other than the holder's has said that it waits; null if none has
  */
 record Row(
         String name, long token, @Nullable UUID holder, @Nullable Instant leaseUntil, UUID process, long pid, String host,
@@ -33,27 +33,27 @@ record Row(
             + "l.hold_until, l.release_requested, l.hand, clock_timestamp() AS now, "
             + "(extract(epoch FROM clock_timestamp() - l.hand_at) * 1000)::bigint AS hand_age_ms";
 
-    /** Between times no further away than this, differences can be counted in nanoseconds. */
+    /** Differences between times no further apart than this fit into nanoseconds. */
     private static final Duration CENTURY = Duration.ofDays(36_500);
 
     static Row read(ResultSet row) throws SQLException {
         Instant now = row.getTimestamp("now").toInstant();
-        long handAge = row.getLong("hand_age_ms");
-        Duration hand = row.wasNull() ? null : Duration.ofMillis(handAge);
+        long ageMillis = row.getLong("hand_age_ms");
+        Duration waiterMarkAge = row.wasNull() ? null : Duration.ofMillis(ageMillis);
         return new Row(row.getString("name"), row.getLong("token"), row.getObject("holder", UUID.class), instant(row, "lease_until", now),
                 row.getObject("process", UUID.class), row.getLong("pid"), row.getString("host"), row.getString("boot"),
                 row.getString("pid_namespace"), row.getString("time_namespace"), row.getLong("start_ticks"), instant(row, "process_start", now),
                 row.getString("thread"), row.getString("purpose"), instant(row, "since", now), instant(row, "renewed_at", now),
                 lease(row.getLong("lease_ms")), row.getBoolean("takeover"), instant(row, "hold_until", now),
-                row.getBoolean("release_requested"), row.getObject("hand", UUID.class), hand, now);
+                row.getBoolean("release_requested"), row.getObject("hand", UUID.class), waiterMarkAge, now);
     }
 
-    /** As one that can be: somebody may have written anything there. */
+    /** Limits a lease to what can be counted: somebody may have written anything there. */
     private static Duration lease(long millis) {
         return Duration.ofMillis(Math.max(0, Math.min(millis, LockOptions.MAX_LEASE.toMillis())));
     }
 
-    /** Somebody may have written any time there, and infinity is one, too: what is further away than a century counts as that. */
+    /** Limits a time to a century from now: somebody may have written any time there, even infinity. */
     private static @Nullable Instant instant(ResultSet row, String column, Instant now) throws SQLException {
         Timestamp at = row.getTimestamp(column);
         if (at == null) {
@@ -69,12 +69,12 @@ record Row(
         return holder != null;
     }
 
-    /** {@return how long its lease still keeps others out; not positive if it is over} */
+    /** {@return for how long its lease still keeps others out; not positive if it is over} */
     Duration left() {
         return leaseUntil == null ? Duration.ZERO : Duration.between(now, leaseUntil);
     }
 
-    /** {@return whether a process other than {@code me} has said of late that it waits} */
+    /** {@return whether a process other than {@code me} has said recently that it waits} */
     boolean isWaitedForByOthersThan(UUID me) {
         return waiterMark != null && !waiterMark.equals(me) && waiterMarkAge != null && waiterMarkAge.toMillis() < LockTable.WAITER_MARK_LASTS_MS;
     }
@@ -85,8 +85,8 @@ record Row(
     }
 
     /**
-     * Whether the process of the last holder lives, which only its own machine can tell: the same boot, the same namespaces. A host's
-     * name proves nothing; it is compared as well since two clones of a running machine have one boot id.
+     * Whether the process of the last holder lives. Only a process of the same machine, with the same boot and the same namespaces, can tell. A
+     * host's name proves nothing. It is compared nevertheless, since two clones of a running machine have the same boot id.
      */
     Liveness liveness() {
         ProcessIdentity self = ProcessIdentity.current();

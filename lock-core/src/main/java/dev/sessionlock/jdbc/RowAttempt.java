@@ -6,23 +6,23 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One try to become the holder of a row, and what has come of it. The row tells it from all others by its UUID.
+ * One try to become the holder of a row, and what has become of it. A UUID in the row tells it from all other attempts.
  *
- * <p>{@link RenewalWorker} know of it from before its statement is sent until its row is nobody's: so a row can be given back whatever was
- * thrown, and wherever.
+ * <p>The {@link RenewalWorker} knows an attempt from before its statement is sent until nobody has its row any more. So a row can be given back
+ * whatever was thrown, and wherever.
  */
 final class RowAttempt {
-    /** What is known of it. */
+    /** What we know about it. */
     enum AttemptState {
         /** Nothing has been sent, or the server has refused it. */
         PREPARED,
-        /** The statement may have been carried out, or may be yet. */
+        /** The statement may have been carried out, or may still be. */
         SENT,
         /** The server has carried it out, and said whether the row is ours. */
         ANSWERED,
-        /** The row is ours, and a {@link JdbcHold} stands for it. */
+        /** The row is ours, and belongs to a {@link JdbcHold}. */
         HELD,
-        /** The row may be ours, and is to be given back. */
+        /** The row may be ours, and has to be given back. */
         GIVEN_UP,
         /** The row is not ours. */
         OVER
@@ -30,15 +30,15 @@ final class RowAttempt {
 
     final String name;
     final UUID id;
-    /** How long the row may keep others out after the last moment at which a statement of ours can have been sent. */
+    /** How long the row may keep others out after the last moment at which our statement can have been sent. */
     private final long lastsNanos;
 
     private volatile AttemptState state = AttemptState.PREPARED;
 
-    // Guarded by the mutex of the chores.
+    // Guarded by the mutex of the renewal worker.
     /** From then on the server lets others in anyway, monotonic nanoseconds. */
-    private long until;
-    /** When to give it back, or to try once more, monotonic nanoseconds. */
+    private long othersGetInAt;
+    /** When to give it back, or to try that again, monotonic nanoseconds. */
     private long tryAt;
 
     /** @param limit how long a statement may be under way */
@@ -65,19 +65,19 @@ final class RowAttempt {
         state = AttemptState.SENT;
     }
 
-    /** The server has answered, whatever becomes of the answer. */
+    /** The server has answered, whether or not the answer is used. */
     void answered() {
         state = AttemptState.ANSWERED;
     }
 
-    /** What was thrown says that the server did not carry it out. */
+    /** An error says that the server did not carry the statement out. */
     void refused() {
         if (state == AttemptState.SENT) {
             state = AttemptState.PREPARED;
         }
     }
 
-    // ---- under the mutex of the chores ----
+    // ---- under the mutex of the renewal worker ----
 
     void held() {
         state = AttemptState.HELD;
@@ -87,12 +87,12 @@ final class RowAttempt {
         state = AttemptState.OVER;
     }
 
-    /** Nobody uses it any more. {@return whether its row has to be given back, which was not known before} */
+    /** Nobody uses it any more. Returns whether its row has to be given back, if that was not known before. */
     boolean giveUp(long now) {
         switch (state) {
             case PREPARED -> state = AttemptState.OVER;
             case SENT, ANSWERED, HELD -> {
-                until = now + lastsNanos;
+                othersGetInAt = now + lastsNanos;
                 tryAt = now;
                 state = AttemptState.GIVEN_UP;
                 return true;
@@ -102,22 +102,22 @@ final class RowAttempt {
         return false;
     }
 
-    /** {@return when something is to be done about it, monotonic nanoseconds} Only of one that was given up. */
+    /** {@return when something has to be done about it, monotonic nanoseconds} Only for an attempt that was given up. */
     long dueAt() {
-        return Math.min(until, tryAt);
+        return Math.min(othersGetInAt, tryAt);
     }
 
-    /** {@return whether the server lets others in anyway by now} Only of one that was given up. */
+    /** {@return whether the server lets others in anyway by now} Only for an attempt that was given up. */
     boolean hasRunOut(long now) {
-        return now - until >= 0;
+        return now - othersGetInAt >= 0;
     }
 
-    /** {@return whether it is to be given back now} Only of one that was given up. */
+    /** {@return whether to give it back now} Only for an attempt that was given up. */
     boolean isDue(long now) {
         return now - tryAt >= 0;
     }
 
-    /** It is being given back; if that fails it is tried again. */
+    /** The row is being given back. If that fails, it is tried again at this time. */
     void tryAgainAt(long nanos) {
         tryAt = nanos;
     }

@@ -7,7 +7,7 @@ import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.internal.system.Liveness;
 import java.time.Duration;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Judges a row. {@link RowSentences} puts what it says into words. */
 final class RowReports {

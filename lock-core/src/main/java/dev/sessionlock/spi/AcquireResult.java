@@ -1,5 +1,5 @@
 package dev.sessionlock.spi;
 
-/** What a try to take a lock has come to. */
+/** The result of one try to take a lock. */
 public sealed interface AcquireResult permits Hold, Busy {
 }

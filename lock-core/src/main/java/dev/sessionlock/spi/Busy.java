@@ -1,27 +1,29 @@
 package dev.sessionlock.spi;
 
 import java.io.IOException;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The lock was not to be had now.
+ * The lock could not be taken now.
  *
- * @param waitFor what to {@link EngineLock#awaitKernel}; {@link #NOTHING} or {@link #PACED} if there is nothing that would ring a bell
- * @param retryAt when to try by oneself at the latest (at the earliest if {@link #PACED}), monotonic nanoseconds;
- *     {@link Long#MAX_VALUE} if only the bell will help
+ * @param waitFor what to {@link EngineLock#awaitKernel}; {@link #NOTHING} or {@link #PACED} if the engine has no kernel wait for this
+ * @param retryAt when to try again at the latest without a kernel wait (at the earliest if {@link #PACED}), monotonic nanoseconds;
+ *     {@link Long#MAX_VALUE} if only the kernel wait can end the waiting
  * @param why in words, for the log and for the message of a timeout
- * @param trouble what kept the engine from trying, if that will pass by itself, as a database that is away; null if it has tried. Who
- *     waits goes on waiting; a single try fails with it
+ * @param trouble what kept the engine from trying, if it will pass by itself, such as a database that cannot be reached; null if the engine has
+ *     tried. A thread that waits goes on waiting; a single try fails with this exception
  */
-public record Busy(int waitFor, long retryAt, @NotNull String why, @Nullable IOException trouble) implements AcquireResult {
-    /** Nothing rings: try again at {@link #retryAt}. */
+public record Busy(int waitFor, long retryAt, String why, @Nullable IOException trouble) implements AcquireResult {
+    /** There is nothing to wait for in the kernel: try again at {@link #retryAt}. */
     public static final int NOTHING = -1;
-    /** Nothing rings, and a try costs others something: try again at {@link #retryAt}, no sooner unless this JVM gives the lock back. */
+    /**
+     * There is nothing to wait for in the kernel, and a try costs others something. Try again at {@link #retryAt}, and no sooner unless this JVM
+     * gives the lock back.
+     */
     public static final int PACED = -2;
 
-    /** One that has tried. */
-    public Busy(int waitFor, long retryAt, @NotNull String why) {
+    /** The engine has tried, and found the lock busy. */
+    public Busy(int waitFor, long retryAt, String why) {
         this(waitFor, retryAt, why, null);
     }
 }

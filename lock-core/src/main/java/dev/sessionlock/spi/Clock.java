@@ -4,12 +4,12 @@ import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The two clocks. Leases run on the monotonic one; the wall clock is for people and for fencing tokens, and may be stepped. Where others'
- * clocks go on while this machine sleeps, as a database server's does, it also tells that the machine has slept, since the monotonic one
- * stands still meanwhile.
+ * The two clocks. Leases run on the monotonic clock. The wall clock is for people and for fencing tokens; somebody may step it. The monotonic clock
+ * stands still while this machine sleeps, and the wall clock does not. So an engine whose leases run on another machine, such as a database server,
+ * can use the wall clock to tell that this machine has slept.
  */
 public interface Clock {
-    /** The machine's own. */
+    /** The machine's own clocks. */
     Clock SYSTEM = new Clock() {
         @Override
         public long nanos() {
@@ -43,17 +43,18 @@ public interface Clock {
         return wallMicros() / 1_000;
     }
 
-    /** One who waits for a time of this clock. */
+    /** Something that waits for a time of this clock. */
     interface Follower {
         /** {@return for how many nanoseconds from now nothing is due} */
         long nothingIsDueFor();
 
-        /** The clock was moved by hand: does what is due by now, and returns when it is done. */
+        /** The clock was moved by hand. Does whatever is due now, and returns when it is done. */
         void moved();
     }
 
     /**
-     * Has somebody told whenever this clock is moved by hand, since sleep ends by the machine's clock alone.
+     * Registers a follower that is told whenever this clock is moved by hand. It has to be told because a sleeping thread wakes by the machine's
+     * clock alone.
      *
      * @param follower never told by a clock that runs by itself
      */

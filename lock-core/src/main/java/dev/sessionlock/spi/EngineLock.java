@@ -4,40 +4,40 @@ import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
 import java.io.IOException;
 import java.nio.file.Path;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * One lock, as whatever excludes other processes knows it: take, renew, release, look. The threads of this JVM stand above it and
- * call one method at a time, but for {@link #inspect} and those that are memory only, which any thread may call, and {@link #awaitKernel}, which
- * blocks one of its own.
+ * One lock, seen by the engine that excludes other processes: take, renew, release, inspect. The layer above orders the threads of this JVM, and
+ * calls one method at a time. Exceptions: any thread may call {@link #inspect} and the methods that use memory only, and {@link #awaitKernel} blocks
+ * a thread of its own.
  *
- * <p><b>What an engine must have.</b> Six methods: {@link #name}, {@link #take}, {@link #renew}, {@link #check}, {@link #release} and {@link #inspect}. Add
- * {@link #tidy} if {@code take} or {@code release} can leave something behind, and {@link #askForRelease} with {@link #withdrawAsking} if a person may ask a
- * holder to release. All other methods have defaults. {@link LeaseHold} is a hold for leases that run on this machine's clock.
+ * <p><b>What an engine must have.</b> Six methods: {@link #name}, {@link #take}, {@link #renew}, {@link #check}, {@link #release} and {@link #inspect}.
+ * Add {@link #tidy} if {@code take} or {@code release} can leave something behind. Add {@link #askForRelease} and {@link #withdrawAsking} if an operator
+ * may ask a holder to release the lock. All other methods have defaults. {@link LeaseHold} is a hold for leases that run on this machine's clock.
  *
- * <p><b>When a throwable comes out.</b> Any method may throw anything: a {@link StackOverflowError}, an {@link OutOfMemoryError}, the
- * {@link RuntimeException} of a driver. Nothing may be left behind then that nobody finishes. So the caller goes on, one method at a time as always:
+ * <p><b>When a method throws.</b> Any method may throw anything: a {@link StackOverflowError}, an {@link OutOfMemoryError}, a
+ * {@link RuntimeException} of a driver. Nothing may then be left behind that nobody finishes. So the caller goes on, one method at a time as always:
  * <ul>
- *   <li>after {@link #take}: it has no hold, and calls {@link #tidy} until that returns true, or {@code take} again;
- *   <li>after {@link #handOver}, {@link #renew} or {@link #check}: the hold that was given is as it was, or is lost; {@link #release} of it gives back all
- *       that was taken for it;
- *   <li>after {@link #release}: the same call again. A further one, after one that has succeeded, does nothing: what belonged to the hold may serve another
- *       by then;
- *   <li>after {@link #acceptAwaited}, {@link #declineAwaited} or {@link #declineAllAwaited}: the same call again; after {@link #awaitKernel}: {@link #declineAwaited}, and
- *       then {@link #tidy};
+ *   <li>after {@link #take}: the caller has no hold. It calls {@link #tidy} until that returns true, or {@code take} again;
+ *   <li>after {@link #handOver}, {@link #renew} or {@link #check}: the hold that was given is as it was, or is lost. {@link #release} of it gives
+ *       back all that was taken for it;
+ *   <li>after {@link #release}: the same call again. A further call, after one that has succeeded, does nothing: what belonged to the hold may
+ *       serve another hold already;
+ *   <li>after {@link #acceptAwaited}, {@link #declineAwaited} or {@link #declineAllAwaited}: the same call again; after {@link #awaitKernel}:
+ *       {@link #declineAwaited}, and then {@link #tidy};
  *   <li>after {@link #clear} or {@link #tidy}: {@code tidy} until it returns true.
  * </ul>
- * When {@code tidy} returns true and no hold is out, this process has nothing of the lock any more: others can take it. What {@link #awaitKernel} got stays until
- * it is accepted or declined, what was accepted until it is used or put back.
+ * When {@code tidy} returns true and no hold is out, this process has nothing of the lock any more: others can take it. What {@link #awaitKernel}
+ * acquired stays until it is accepted or declined. What was accepted stays until {@code take} uses it or it is given back.
  */
 public interface EngineLock {
-    /** A raised hand older than this is nobody's, nanoseconds; who waits raises it again at half of it. */
+    /** A waiter mark older than this counts for nobody, nanoseconds. A waiting process sets it again after half of this time. */
     long WAITER_MARK_NANOS = 200_000_000;
 
     /** {@return the lock's name} */
     String name();
 
-    /** {@return the file that is locked; null if what is locked is a name} */
+    /** {@return the file that is locked; null if the engine locks names} */
     default @Nullable Path target() {
         return null;
     }
@@ -48,57 +48,60 @@ public interface EngineLock {
     }
 
     /**
-     * One try to take the lock; never waits. Nothing is left behind by one that fails.
+     * One try to take the lock. It never waits. A try that fails leaves nothing behind.
      *
      * @throws dev.sessionlock.NotALockFileException if what lies in the lock's place will never make room
-     * @throws IOException if whatever keeps the lock refuses for good; what will pass by itself is a {@link Busy#trouble}
+     * @throws IOException if taking the lock fails for a reason that will not pass by itself; for a reason that will, the result is a {@link Busy}
+     *     with {@link Busy#trouble}
      */
     AcquireResult take(Terms terms) throws IOException;
 
     /**
-     * Extends the lease of a hold from now, and has the record tell who has it. The keeper calls it, for one hold after the other, and must
-     * not be kept waiting: what may take long is begun here, and done by a thread of the engine's own.
+     * Extends the lease of a hold from now, and updates the record with its present user. The keeper calls this for one hold after the other and must
+     * not be kept waiting. So an engine only begins here what may take long, and finishes it on a thread of its own.
      *
-     * @param holdUntilMillis when it ends at the latest unless its user makes progress, wall clock; negative if never
-     * @return false if it came too late: the lease had run out, and somebody else may hold the lock
+     * @param holdUntilMillis when the hold ends at the latest unless its user makes progress, wall clock; negative if never
+     * @return false if the renewal came too late: the lease had run out, and somebody else may hold the lock
      */
     boolean renew(Hold hold, long holdUntilMillis) throws IOException;
 
-    /** What has become of a hold. */
+    /** What a check has found out about a hold. */
     enum HoldStatus {
         /** All is well. */
         INTACT,
         /** Its record was removed by hand. */
         REMOVED,
-        /** Somebody asked its holder to let go. */
+        /** Somebody asked its holder to release the lock. */
         REQUESTED,
-        /** The kernel lost the lock, or the directory was replaced, and it could not be had back. */
+        /** The kernel lock is gone, or the directory was replaced, and the engine could not get the lock back. */
         LOST
     }
 
     /**
-     * Looks at what hands have done to a hold, and mends what can be mended. Like {@link #renew}, it must not keep the keeper waiting.
+     * Looks whether somebody has removed the record or asked for the release, and repairs what can be repaired. Like {@link #renew}, it must not keep
+     * the keeper waiting.
      *
-     * @param deeply also at what the kernel says, as far as it was read of late
+     * @param deeply also compares with what the kernel says, as it was last read
      */
     HoldStatus check(Hold hold, boolean deeply) throws IOException;
 
-    /** Reads anew what a deep {@link #check} judges by, for an engine whose check may otherwise use what is some seconds old. */
+    /** Reads anew what a deep {@link #check} compares with. For an engine whose check may otherwise use data that is some seconds old. */
     default void lookAfresh() throws IOException {
     }
 
     /**
-     * Gives a hold back. What could not be deleted or freed is no failure: it is tried again by {@link #tidy}. A hold that has been given back already is
-     * left alone.
+     * Gives a hold back. What could not be deleted or freed is no failure: {@link #tidy} tries it again. For a hold that has been given back already
+     * this does nothing.
      */
     void release(Hold hold);
 
-    /** Marks a hold as over but keeps others out, for the last moments of the process. By default its lease, or the end of the process, lets others in. */
+    /** Marks a hold as over but keeps others out, for the last moments of the process. By default the end of the process, or of its lease, lets others in. */
     default void abandon(Hold hold) {
     }
 
     /**
-     * Retries what {@link #release} could not delete or free, and ends what a throwable broke off. Called only by one who has no hold.
+     * Retries what {@link #release} could not delete or free, and finishes what a throwable interrupted. Called only while this process has no hold
+     * of the lock.
      *
      * @return whether nothing is left to retry
      */
@@ -112,49 +115,47 @@ public interface EngineLock {
      */
     LockReport inspect() throws IOException;
 
-    // ---- for a person who wants it free ----
+    // ---- clearing, for an operator ----
 
-    /** What a {@link #clear} has come to. */
+    /** The result of a {@link #clear}. */
     enum ClearOutcome {
-        /** What a dead owner left was taken away. */
+        /** The leftovers of a dead owner were removed. */
         REMOVED,
-        /** There was nothing to take away. */
+        /** There was nothing to remove. */
         NOTHING,
-        /** It is held, or may be, or is not a lock: nothing was touched. */
+        /** The lock is held, or may be, or is not a lock: nothing was touched. */
         KEPT
     }
 
     /**
-     * What a {@link #clear} has come to.
+     * The result of a {@link #clear}.
      *
-     * @param outcome the verdict
+     * @param outcome what was done
      * @param why one clause in words
      */
     record Cleared(ClearOutcome outcome, String why) {
     }
 
     /**
-     * Takes away what an owner has left who is dead by evidence, and nothing else; a lease that is over is no evidence. Never waits,
-     * takes the lock for nobody, draws no token.
+     * Removes what an owner left behind whose death is proven, and nothing else. An expired lease proves nothing. Never waits, takes the lock for
+     * nobody, draws no token. By default it removes nothing: the next {@link #take} takes over from a dead owner.
      *
-     * <p>By default it takes nothing away: the next {@link #take} passes a dead owner over.
-     *
-     * @param takeStrangers whether another program's lock may be taken away when its process is gone
+     * @param takeForeign whether another program's lock may be removed when its process is gone
      */
-    default Cleared clear(boolean takeStrangers) throws IOException {
-        return new Cleared(ClearOutcome.KEPT, "this engine clears nothing; the next acquisition passes a dead owner over");
+    default Cleared clear(boolean takeForeign) throws IOException {
+        return new Cleared(ClearOutcome.KEPT, "this engine clears nothing; the next acquisition takes over from a dead owner");
     }
 
     /**
-     * Asks the holder of a token to let go: its {@link #check} will say so.
+     * Asks the holder of a token to release the lock. Its next {@link #check} returns {@link HoldStatus#REQUESTED}.
      *
-     * @throws dev.sessionlock.LockException if the engine cannot ask, as by default
+     * @throws LockException if the engine cannot ask, as by default
      */
     default void askForRelease(long token) throws IOException {
         throw new LockException("cannot ask the holder of " + name() + " to release it: this engine does not carry such requests");
     }
 
-    /** Takes back what {@link #askForRelease} asked. Tells whether the holder had not heard it yet. */
+    /** Takes back the request of {@link #askForRelease}. Returns whether the holder had not seen it yet. */
     default boolean withdrawAsking(long token) throws IOException {
         return false;
     }
@@ -164,65 +165,64 @@ public interface EngineLock {
     /**
      * Tells other processes that this one wants the lock.
      *
-     * @param waits whether it waits for it; else it has but tried once
+     * @param waits true if it waits for the lock, false if it only tried once
      */
     default void setWaiterMark(boolean waits) {
     }
 
     /**
-     * {@return whether another process said within the last {@code nanos} that it wants what is held, if only by trying once} So what nobody
-     * uses is given back. Memory only, any thread.
+     * {@return whether another process has said within the last {@code nanos} that it wants this lock, even if it only tried once} If so, a lingering
+     * hold is given back. Memory only, any thread.
      */
     default boolean othersTryOrWait(Hold hold, long nanos) {
         return othersWait(hold, nanos);
     }
 
-    /** {@return whether another process said within the last {@code nanos} that it waits for what is held} Memory only, any thread. */
+    /** {@return whether another process has said within the last {@code nanos} that it waits for this lock} Memory only, any thread. */
     default boolean othersWait(Hold hold, long nanos) {
         return false;
     }
 
-    // ---- optional: passing a hold on within this JVM ----
-    // Without these methods each close() releases the lock and each acquire() takes it, even if both are in this JVM. A keeper that releases waits for it.
+    // ---- optional: handing over within this JVM ----
+    // Without these methods each close() releases the lock and each acquire() takes it, even if both are in this JVM. The keeper waits for a release.
 
     /**
-     * Passes a hold on to another taker of this JVM, without giving the lock back in between: a new token, a new record.
+     * Hands a hold over to another thread of this JVM, without giving the lock back in between: a new token, a new record.
      *
-     * @return null if it cannot be passed on: then it is as it was and must be released
+     * @return null if it cannot be handed over; then the hold is as it was and must be released
      */
     default @Nullable Hold handOver(Hold from, Terms terms) throws IOException {
         return null;
     }
 
     /**
-     * {@return whether a hold may stay for a while when its user has gone, so that {@link #reuse} gives it to the next one of this JVM}
-     * Memory only.
+     * {@return whether a hold may linger when its user has closed it, so that {@link #reuse} can give it to the next user of this JVM} Memory only.
      */
     default boolean isReusable(Hold hold) {
         return false;
     }
 
     /**
-     * Gives a hold that nobody uses any more to a further user of this JVM, on the same terms: a new token, in memory alone, so that its
-     * record is out of date until the next {@link #renew}. The user has it only if the clock, read after this call, still is below
-     * {@link Hold#deadline}: one who slept before would have a token newer than that of a successor.
+     * Gives a hold that nobody uses any more to a further user of this JVM, on the same terms. The token is new, but only in memory, so the record is
+     * out of date until the next {@link #renew}. The user has the lock only if the clock, read after this call, is still below {@link Hold#deadline}:
+     * a thread that slept before this call would otherwise have a token newer than that of a successor.
      *
-     * @param thread its name
-     * @return false if it cannot be used again, and has to be given back
+     * @param thread the name of the user's thread
+     * @return false if the hold cannot be used again, and has to be given back
      */
     default boolean reuse(Hold hold, String thread) {
         return false;
     }
 
     /**
-     * {@return whether another process had the lock between this process's last hold and this one, as far as is known} So its users should find it free when
-     * nobody uses it. Memory only, asked right after {@link #take}.
+     * {@return whether another process had the lock between this process's last hold and this one, as far as is known} If so, the lock should be free
+     * for others whenever nobody uses it here. Memory only, asked right after {@link #take}.
      */
     default boolean wasOthers(Hold hold) {
         return false;
     }
 
-    /** As {@link #release}, for the keeper, whom nothing may keep waiting: at the engine's leisure, but soon. */
+    /** Like {@link #release}, for the keeper, which must not be kept waiting. The engine may do it later, but soon. */
     default void releaseSoon(Hold hold) {
         release(hold);
     }
@@ -231,21 +231,21 @@ public interface EngineLock {
     // Called only after a Busy that names something to wait for. Without these methods waiting threads try again at Busy.retryAt.
 
     /**
-     * Blocks until what {@link Busy#waitFor} named is free, and holds it then for {@link #acceptAwaited} or {@link #declineAwaited}. Cannot be
-     * broken off, so it needs a thread of its own; every {@link #take} of this JVM finds the lock busy meanwhile.
+     * Blocks until what {@link Busy#waitFor} named is free, and then keeps it for {@link #acceptAwaited} or {@link #declineAwaited}. The wait cannot
+     * be interrupted, so it needs a thread of its own. Meanwhile every {@link #take} of this JVM finds the lock busy.
      *
-     * @throws IOException if the kernel refuses, as it does when it sees a deadlock between processes (EDEADLK), which it judges
-     *     without knowing of threads
+     * @throws IOException if the kernel refuses. It does so when it sees a deadlock between processes (EDEADLK); it knows nothing of threads, so
+     *     there may be none
      */
     default void awaitKernel(int what) throws IOException {
         throw new LockException("cannot wait for " + name() + " in the kernel: this engine has nothing to wait for");
     }
 
-    /** Keeps what {@link #awaitKernel} got for the next {@link #take}. */
+    /** Keeps what {@link #awaitKernel} acquired for the next {@link #take}. */
     default void acceptAwaited(int what) {
     }
 
-    /** Gives back what {@link #awaitKernel} got, if anything: it may have thrown and got it all the same. */
+    /** Gives back what {@link #awaitKernel} acquired, if anything. It may have acquired something even if it threw. */
     default void declineAwaited(int what) {
     }
 

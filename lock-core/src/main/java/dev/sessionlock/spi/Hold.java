@@ -1,20 +1,20 @@
 package dev.sessionlock.spi;
 
 import dev.sessionlock.LockLostException;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A lock that this process holds. An engine puts what it needs of it into a class of its own. Changed only by the engine, one call at a
- * time; the deadline is read by any thread.
+ * A lock that this process holds. An engine adds what it needs in a subclass. Only the engine changes a hold, one call at a time; any thread may read
+ * the deadline.
  */
 public abstract non-sealed class Hold implements AcquireResult {
-    /** A deadline that never comes: nobody may pass this holder over. */
+    /** A deadline that never comes: no other process may take over from this holder. */
     public static final long NEVER = Long.MAX_VALUE;
 
     private final Terms terms;
     private volatile long token;
     private volatile @Nullable String thread;
-    /** The token that the record tells. */
+    /** The token that the record contains. */
     private volatile long recorded;
     private volatile @Nullable String reclaimed;
     private volatile long deadline;
@@ -23,9 +23,9 @@ public abstract non-sealed class Hold implements AcquireResult {
     /**
      * @param terms on what terms it was taken
      * @param token the fencing token
-     * @param takenAt when, monotonic nanoseconds
+     * @param takenAt when it was taken, monotonic nanoseconds
      * @param deadline until when it is valid by our own clock, monotonic nanoseconds
-     * @param reclaimed why the former owner did not count any more; null if nobody was passed over
+     * @param reclaimed why the former owner did not count any more; null if this holder has taken over from nobody
      */
     protected Hold(Terms terms, long token, long takenAt, long deadline, @Nullable String reclaimed) {
         this.terms = terms;
@@ -42,13 +42,13 @@ public abstract non-sealed class Hold implements AcquireResult {
         return token;
     }
 
-    /** {@return until when it is valid by our own clock, monotonic nanoseconds; the grace that others grant is not ours} */
+    /** {@return until when it is valid by our own clock, monotonic nanoseconds} The grace, for which others wait in addition, does not count. */
     public final long deadline() {
         return deadline;
     }
 
     /**
-     * {@return whether it is valid, as far as clocks tell; memory only, since users ask before every write}
+     * {@return whether the hold is valid, as far as clocks tell} Memory only, since users ask before every write.
      *
      * @param now the monotonic clock, nanoseconds
      */
@@ -57,7 +57,7 @@ public abstract non-sealed class Hold implements AcquireResult {
     }
 
     /**
-     * {@return why it was lost, in the engine's own words; null for the usual ones}
+     * {@return why the hold was lost, in the engine's own words; null for the usual words}
      *
      * @param reason the reason that its user will be told
      */
@@ -75,23 +75,23 @@ public abstract non-sealed class Hold implements AcquireResult {
         return terms;
     }
 
-    /** {@return the name of the thread that has it, or had it last; null if not said} */
+    /** {@return the name of the thread that has it, or had it last; null if unknown} */
     public final @Nullable String thread() {
         return thread;
     }
 
-    /** {@return whether the record tells who has it now; if not, {@link EngineLock#renew} makes it so} */
+    /** {@return whether the record names the present user; if not, {@link EngineLock#renew} updates it} */
     public final boolean isRecorded() {
         return recorded == token;
     }
 
-    /** {@return why the former owner did not count any more; null if nobody was passed over} */
+    /** {@return why the former owner did not count any more; null if this holder has taken over from nobody} */
     public final @Nullable String reclaimed() {
         return reclaimed;
     }
 
     /**
-     * A further user has it, on the same terms; the record does not tell yet.
+     * A further user has it, on the same terms. The record does not name that user yet.
      *
      * @param newToken the further user's token
      * @param newThread the name of its thread
@@ -99,11 +99,11 @@ public abstract non-sealed class Hold implements AcquireResult {
     protected final void reused(long newToken, String newThread) {
         thread = newThread;
         token = newToken;
-        reclaimed = null; // it was his predecessor who passed somebody over
+        reclaimed = null; // only the first user of this hold has taken over from somebody
     }
 
     /**
-     * The record tells of the user who has this token.
+     * The record now names the user of a token.
      *
      * @param recordedToken that token
      */
@@ -112,7 +112,7 @@ public abstract non-sealed class Hold implements AcquireResult {
     }
 
     /**
-     * The lease begins anew.
+     * The lease was renewed.
      *
      * @param at when, monotonic nanoseconds
      * @param newDeadline until when it is valid now

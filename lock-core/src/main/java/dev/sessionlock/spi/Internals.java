@@ -1,14 +1,13 @@
 package dev.sessionlock.spi;
 
 import java.util.List;
-import org.jetbrains.annotations.NotNull;
 
 /**
- * The library's internals, for its own testkit and nobody else: nothing of them is kept compatible.
+ * Opens the library's internals to its own testkit. Nobody else should use this: the internals change without notice.
  *
- * <p>The module descriptor exports them to the module {@code dev.sessionlock.testkit}. But where a build tool runs a test on the module
- * path, the testkit most often is none: no {@code module-info} of a program requires what only its tests use, so it lies on the class path
- * beside. A descriptor cannot export a package to the classes there.
+ * <p>The module descriptor exports them to the module {@code dev.sessionlock.testkit}. But if a build tool runs a test on the module path, the
+ * testkit usually stays on the class path, since no {@code module-info} of a program requires what only its tests use. A descriptor cannot export a
+ * package to the class path.
  */
 public final class Internals {
     private static final List<String> PACKAGES = List.of("dev.sessionlock.internal.directory", "dev.sessionlock.internal.seats",
@@ -22,7 +21,7 @@ public final class Internals {
      *
      * @param testkit the testkit's module
      */
-    public static void exportTo(@NotNull Module testkit) {
+    public static void exportTo(Module testkit) {
         Module own = Internals.class.getModule();
         if (own.isNamed()) {
             PACKAGES.forEach(name -> own.addExports(name, testkit));

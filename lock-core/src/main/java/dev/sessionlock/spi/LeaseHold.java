@@ -1,6 +1,6 @@
 package dev.sessionlock.spi;
 
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** A hold whose lease runs on the clock of this machine: valid until its lease is over, or for ever if nobody may pass its holder over. */
 public class LeaseHold extends Hold {

@@ -5,114 +5,114 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Where the locks of a process come from: the directories of this machine, a table of a database, or whatever else can exclude others.
- * To be given to {@link dev.sessionlock.SessionLocks#over}. One object is enough for a process, and those who are to meet in one JVM
- * must use the same one: reentry and the queue of waiting threads end where the engine ends. Thread-safe.
+ * A source of locks: the directories of this machine, a table of a database, or anything else that can exclude other processes. Pass it to
+ * {@link dev.sessionlock.SessionLocks#over}. One object is enough for a process. Threads of one JVM that lock the same things must use the same
+ * object, since reentry and the queue of waiting threads belong to it. Thread-safe.
  *
- * <p>It locks names, and must have only {@link #pin}; its locks must have six methods, see {@link EngineLock}. An engine that locks files is a
- * {@link FileLockEngine}.
+ * <p>An engine locks names. It must have only {@link #pin}, and its locks must have six methods: see {@link EngineLock}. An engine that locks files,
+ * which are named by paths, is a {@link FileLockEngine}.
  */
 public interface LockEngine extends Maintainable {
 
-    /** {@return the clocks that leases run by, and that threads wait by} */
-    default @NotNull Clock clock() {
+    /** {@return the clocks by which leases run and threads wait} */
+    default Clock clock() {
         return Clock.SYSTEM;
     }
 
-    /**
-     * {@return whether other processes see these locks, so that the end of this one must give them back in good order}
-     */
+    /** {@return whether other processes see these locks, so that a JVM that ends must give them back in good order} */
     default boolean outliveTheProcess() {
         return true;
     }
 
     /**
-     * Which lock is meant.
+     * Identifies a lock.
      *
-     * @param parent of a file's lock, the absolute path of the file's directory; null if what is locked is a name
-     * @param name the file's name in it, or the name
+     * @param parent for a file's lock, the absolute path of the file's directory; null if the engine locks names
+     * @param name the name of the file in that directory, or the name that is locked
      * @param networkAllowed for locks on files: whether a network file system is accepted
      */
-    record LockId(@Nullable Path parent, @NotNull String name, boolean networkAllowed) implements Comparable<LockId> {
+    record LockId(@Nullable Path parent, String name, boolean networkAllowed) implements Comparable<LockId> {
 
         /** Refuses a null name. */
         public LockId {
             Objects.requireNonNull(name, "name");
         }
 
-        /** The order in which several locks are taken: the same for all processes, once they are {@linkplain FileLockEngine#canonical canonical}. */
+        /** The order in which several locks are taken. It is the same for all processes once the ids are {@linkplain FileLockEngine#canonical canonical}. */
         @Override
-        public int compareTo(@NotNull LockId other) {
+        public int compareTo(LockId other) {
             return parent == null || other.parent == null ? name.compareTo(other.name)
                     : parent.resolve(name).compareTo(other.parent.resolve(other.name));
         }
     }
 
     /**
-     * Finds the lock of a name. Nothing is asked of anybody yet. By default any name will do.
+     * Finds the lock of a name. Opens no connection yet. By default any name will do.
      *
      * @param name the name
-     * @throws dev.sessionlock.LockException if nothing of that name can be locked
+     * @throws LockException if nothing of that name can be locked
      */
-    default @NotNull LockId idOfName(@NotNull String name) throws IOException {
+    default LockId idOfName(String name) throws IOException {
         return new LockId(null, name, false);
     }
 
     // ---- locking ----
 
     /**
-     * Refuses what has a lock's name and yet cannot be locked, as a directory or a device in the place of a file. Asked whenever a lock is to
-     * be taken, before {@link #pin}, so that nothing is made for it. Once the place is in use, {@link LockNamespace#requireLockable} is asked instead: here
-     * it must cost next to nothing then.
+     * Refuses what has a lock's name but cannot be locked, such as a directory or a device instead of a file. Called whenever a lock is to be taken,
+     * before {@link #pin}, so that nothing is created for it. Once the namespace is open, {@link LockNamespace#requireLockable} decides instead, and
+     * this call must cost next to nothing.
      *
      * @throws dev.sessionlock.LockException if it cannot be locked
      */
-    default void requireLockable(@NotNull LockId id) throws IOException {
+    default void requireLockable(LockId id) throws IOException {
     }
 
-    /** Opens where a lock is, and keeps it open until {@link LockNamespace#unpin}. */
-    @NotNull LockNamespace pin(@NotNull LockId id) throws IOException;
+    /** Opens the namespace of a lock, and keeps it open until {@link LockNamespace#unpin}. */
+    LockNamespace pin(LockId id) throws IOException;
 
-    /** A place that holds locks, open. One of the same place equals it. */
+    /** An open place that holds locks, such as a directory. Two objects for the same place are equal. */
     interface LockNamespace {
-        /** {@return the form of a name under which the lock is known here: who finds an equal one means the same lock} */
-        default @NotNull String key(@NotNull String name) {
+        /** {@return the form of a name under which the lock is known here; equal forms mean the same lock} */
+        default String key(String name) {
             return name;
         }
 
         /**
-         * As {@link LockEngine#requireLockable}, of a name here; asked when it is first to be taken, and again when nobody has used it for a
-         * while.
+         * Like {@link LockEngine#requireLockable}, for a name in this namespace. Called when the lock is first to be taken, and again when nobody has
+         * used it for a while.
          *
          * @throws dev.sessionlock.LockException if it cannot be locked
          */
-        default void requireLockable(@NotNull String name) throws IOException {
+        default void requireLockable(String name) throws IOException {
         }
 
-        /** {@return a new object for the lock of that name} Only while it is pinned. */
-        @NotNull EngineLock lock(@NotNull String name);
+        /** {@return a new object for the lock of that name} Only while the namespace is pinned. */
+        EngineLock lock(String name);
 
-        /** Pins it once more. */
+        /** Adds one pin. */
         default void pinAgain() {
         }
 
-        /** Takes back one pin. */
+        /** Removes one pin. */
         default void unpin() {
         }
 
-        /** Something failed as it does where a place was removed or replaced: looks, and if so the next {@link #pin} gets the new one. */
+        /**
+         * Something failed in the way it does when the place was removed or replaced. Looks whether it was; if so, the next {@link #pin} opens the
+         * new one.
+         */
         default void suspect() throws IOException {
         }
     }
 
-    // ---- looking ----
+    // ---- inspecting ----
 
-    /** Looks at a lock without disturbing it. */
-    default @NotNull Inspection inspect(@NotNull LockId id) throws IOException {
+    /** Inspects a lock without disturbing it. */
+    default Inspection inspect(LockId id) throws IOException {
         LockNamespace namespace = pin(id);
         try {
             return new Inspection(id, namespace.lock(id.name()).inspect());
@@ -122,34 +122,34 @@ public interface LockEngine extends Maintainable {
     }
 
     /**
-     * Looks at all locks whose names begin alike without disturbing them.
+     * Inspects all locks whose names begin with a prefix, without disturbing them.
      *
-     * @param prefix how they begin; empty for all
-     * @return what can be seen, by name
-     * @throws dev.sessionlock.LockException if the engine cannot list its locks, as by default
+     * @param prefix how the names begin; empty for all
+     * @return what can be seen, sorted by name
+     * @throws LockException if the engine cannot list its locks, as by default
      */
-    default @NotNull List<Inspection> inspectAll(@NotNull String prefix) throws IOException {
+    default List<Inspection> inspectAll(String prefix) throws IOException {
         throw new LockException("cannot list the locks whose names begin with \"" + prefix + "\": this engine keeps no list of its locks");
     }
 
-    // ---- what the keeper does, besides looking after what is held ----
+    // ---- maintenance by the keeper ----
 
     /**
-     * {@return what is open now and to be maintained part by part, so that one that blocks does not hold up the others} By default the engine is one
-     * part. A {@link LockNamespace} that is {@link Maintainable} is maintained together with the locks in it; the locks of other sites are, together with the engine. Memory
-     * only, any thread.
+     * {@return what is open now, as parts that are maintained separately, so that one that blocks does not delay the others} By default the engine is
+     * one part. A {@link LockNamespace} that is {@link Maintainable} is maintained together with its locks. The locks of all other namespaces are
+     * maintained together with the engine. Memory only, any thread.
      */
-    default @NotNull List<? extends Maintainable> maintained() {
+    default List<? extends Maintainable> maintained() {
         return List.of(this);
     }
 
     /**
-     * Has something run whenever a part becomes {@linkplain #isSuspect suspect}. The engine runs it on whatever thread sees it, perhaps one that has just been
-     * interrupted.
+     * Registers an action that runs whenever a part becomes {@linkplain #isSuspect suspect}. It runs on whichever thread notices, perhaps one that
+     * has just been interrupted.
      *
      * @param wake what to run; brief, and memory only
      */
-    default void onSuspicion(@NotNull Runnable wake) {
+    default void onSuspicion(Runnable wake) {
     }
 
     /** By default nothing stays open while nobody uses a lock. */

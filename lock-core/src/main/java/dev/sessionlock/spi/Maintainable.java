@@ -1,33 +1,34 @@
 package dev.sessionlock.spi;
 
 /**
- * What has to be looked after while it is open: an engine, or a part of one that does not depend on the others, such as a directory on a disk of its own.
+ * Something that needs maintenance while it is open: an engine, or a part of an engine that does not depend on the other parts, such as a directory
+ * on a disk of its own.
  *
- * <p>The keeper of the locks has one part after the other maintained. A call may block, for as long as a disk does not answer: then the other
- * parts are maintained by another thread. One part is maintained by one thread at a time, but its locks may be used by others meanwhile.
+ * <p>The keeper has one part after the other maintained. A call may block as long as a disk does not answer; another thread then maintains the other
+ * parts. Only one thread maintains a part at a time, but other threads may use its locks meanwhile.
  */
 public interface Maintainable {
 
-    /** A few times a minute: looks whether what is open still is what it was. */
+    /** Called a few times a minute. Looks whether what is open is still what it was. */
     default void verify() {
     }
 
     /**
-     * {@return whether something was seen since the last {@link #verify} for which all that is held should be {@linkplain EngineLock#check looked at}
-     * deeply now, and not only at the next round} Memory only, any thread.
+     * {@return whether something has happened since the last {@link #verify} that calls for a deep {@linkplain EngineLock#check check} of all that is
+     * held now, instead of at the next round} Memory only, any thread.
      */
     default boolean isSuspect() {
         return false;
     }
 
-    /** Now and then: sweeps what others have left. */
+    /** Called now and then. Deletes what other processes have left behind. */
     default void sweep() {
     }
 
     /**
      * Closes what nobody has used for a while.
      *
-     * @param atOnce without waiting for it: nobody locks anything any more
+     * @param atOnce true to close unused things without waiting, because nobody locks anything any more
      * @return whether nothing is open any more
      */
     boolean closeIdle(boolean atOnce);

@@ -1,27 +1,27 @@
 package dev.sessionlock.spi;
 
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * On what terms a lock is taken.
+ * The terms on which a lock is taken.
  *
- * @param leaseNanos how long it outlasts the freezing of its process
- * @param takeover whether it may be passed over after that
- * @param maxHoldMillis how long it may be held; negative if for ever
- * @param thread the taker's name
+ * @param leaseNanos for how long others wait once the holder's process is frozen
+ * @param takeover whether others may take over after that
+ * @param maxHoldMillis how long it may be held; negative if without limit
+ * @param thread the name of the thread that takes it
  * @param purpose what for; null if not said
  * @param takeForeign for locks on files: whether another program's lock may be replaced when its process is gone
  */
 public record Terms(
         long leaseNanos, boolean takeover, long maxHoldMillis, @Nullable String thread, @Nullable String purpose, boolean takeForeign) {
 
-    /** {@return how much longer than the lease others wait: max(50 ms, lease / 10)} */
+    /** {@return how much longer than the lease others wait: the greater of 50 ms and a tenth of the lease} */
     public long graceNanos() {
         return grace(leaseNanos);
     }
 
     /**
-     * {@return the same, of another thread}
+     * {@return the same terms for another thread}
      *
      * @param otherThread its name; null if not said
      */

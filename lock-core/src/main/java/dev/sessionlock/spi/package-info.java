@@ -1,9 +1,12 @@
 /**
- * What an engine is: whatever can exclude other processes and tell who holds a lock. {@link dev.sessionlock.spi.LockEngine} is where
- * locks come from, {@link dev.sessionlock.spi.EngineLock} is one of them: take, renew, release, look. All that users see, the queue of
- * the threads of a JVM, reentry, {@code maxHold}, losses, listeners and counters, is built above it and is the same for all engines.
+ * The interfaces of an engine: whatever can exclude other processes and tell who holds a lock. {@link dev.sessionlock.spi.LockEngine} is a source of
+ * locks. {@link dev.sessionlock.spi.EngineLock} is one lock: take, renew, release, inspect. Everything that users see is built above these interfaces
+ * and is the same for all engines: the queue of a JVM's threads, reentry, {@code maxHold}, losses, listeners and counters.
  *
- * <p>Two engines are ours: locks on files of this machine, and {@link dev.sessionlock.jdbc.JdbcLockEngine}. What another one must do is
- * what {@code LockEngineContract} in lock-testkit tests.
+ * <p>The library brings two engines: locks on files of this machine, and {@link dev.sessionlock.jdbc.JdbcLockEngine}. The contract of a further
+ * engine is tested by {@code LockEngineContract} in lock-testkit.
  */
+@NullMarked
 package dev.sessionlock.spi;
+
+import org.jspecify.annotations.NullMarked;

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ClearCommandTest {
-    private static final String DEAD_STRANGER = "{\"pid\":4000000000,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}";
+    private static final String DEAD_FOREIGN = "{\"pid\":4000000000,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}";
 
     @TempDir
     private Path directory;
@@ -48,7 +48,7 @@ class ClearCommandTest {
 
     @Test
     void deadLockIsClearedAfterADryRunThatWritesNothing() throws Exception {
-        Files.writeString(directory.resolve("session.jsonl.lock"), DEAD_STRANGER);
+        Files.writeString(directory.resolve("session.jsonl.lock"), DEAD_FOREIGN);
 
         Outcome dry = clear(session());
         assertThat(dry.exitCode()).isZero();
@@ -66,7 +66,7 @@ class ClearCommandTest {
     @Test
     void aDirectoryAtOnceClearsTheDeadAndSaysWhatItRefused() throws Exception {
         for (String dead : List.of("a", "b")) {
-            Files.writeString(directory.resolve(dead + ".lock"), DEAD_STRANGER);
+            Files.writeString(directory.resolve(dead + ".lock"), DEAD_FOREIGN);
         }
         Files.writeString(directory.resolve("yarn.lock"), "# yarn lockfile v1\n");
         try (SessionLocks locks = SessionLocks.create(); SessionLock lock = locks.acquire(session())) {

@@ -25,7 +25,7 @@ class DemoCommandTest {
             // Unless a compaction has renamed a new file over the one that the frozen writer had open.
             assertThat(demo.out()).containsAnyOf("found the line there, and only counted it", "found the line missing, and wrote it again");
             assertThat(demo.out()).containsSubsequence("event", "writing went on after", "compaction killed", "writer killed",
-                    "handle leaked", "holder frozen", ".lock removed by hand", "the outage", "22 min", 
+                    "handle leaked", "holder frozen", ".lock removed by hand", "the outage", "22 min",
                     "lines counted by the writers", "lost 0, torn 0, doubled 0", "Nothing was lost.");
             assertThat(demo.err()).isEmpty();
             await().atMost(ToolProcess.PATIENCE).until(() -> demo.living().isEmpty());
@@ -44,7 +44,7 @@ class DemoCommandTest {
     @Test
     void demoThatIsInterruptedEndsItsProcessesAndRemovesItsFiles() throws Exception {
         try (ToolProcess demo = ToolProcess.start(scratch, "demo", "--dir", directory.toString())) {
-            demo.awaitOut("all are at work").signal("TERM"); // as Ctrl-C; SIGINT may be ignored here
+            demo.awaitOut("all are at work").signal("TERM"); // like Ctrl-C; SIGINT may be ignored here
             assertThat(demo.exitCode()).isEqualTo(128 + 15);
             await().atMost(ToolProcess.PATIENCE).until(() -> demo.living().isEmpty());
         }

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.sessionlock.SessionLocks;
-import dev.sessionlock.cli.ProbeResult.ProbeVerdict;
 import dev.sessionlock.cli.MainTest.Outcome;
+import dev.sessionlock.cli.ProbeResult.ProbeVerdict;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,7 +27,7 @@ class DoctorCommandTest {
             "boot-id", "namespaces");
     private static final String CHECK = "\\{\"name\":\"[a-z0-9-]+\",\"ok\":(true|false|null),\"detail\":\"([^\"\\\\]|\\\\.)+\"}";
 
-    /** Root without its privileges: as an ordinary user to others' files, but one who can read our class path. */
+    /** Root without its privileges: to other users' files like an ordinary user, but able to read our class path. */
     private static final String UNPRIVILEGED = "exec setpriv --bounding-set=-all --inh-caps=-all -- ";
 
     @TempDir
@@ -156,7 +156,7 @@ class DoctorCommandTest {
         assertThat(directory).isEmptyDirectory();
     }
 
-    /** Its owner could put a link in the place of what the doctor makes, changes and removes by name. */
+    /** The directory's owner could put a link in the place of whatever the doctor creates, changes and removes by name. */
     @Test
     void rootIsRefusedInTheDirectoryOfAnotherUser() throws Exception {
         Needs.root();
@@ -188,7 +188,7 @@ class DoctorCommandTest {
     void interruptedDoctorLeavesNothingBehind() throws Exception {
         try (ToolProcess doctor = ToolProcess.start(scratch, "doctor", directory.toString())) {
             awaitSecondJvm(doctor);
-            ProcessTree.signal("TERM", doctor.living()); // as Ctrl-C, which both have; SIGINT may be ignored here
+            ProcessTree.signal("TERM", doctor.living()); // like Ctrl-C, which reaches both; SIGINT may be ignored here
             assertThat(doctor.exitCode()).as(doctor.toString()).isEqualTo(128 + 15);
             await().atMost(ToolProcess.PATIENCE).until(() -> doctor.living().isEmpty());
             assertThat(doctor.err()).isEmpty();
@@ -201,7 +201,7 @@ class DoctorCommandTest {
         try (ToolProcess doctor = ToolProcess.start(scratch, "doctor", directory.toString())) {
             awaitSecondJvm(doctor);
             doctor.signal("KILL");
-            // Both at once: an orphan that is just being executed shows neither its parent nor its environment for a moment.
+            // Both in one look: an orphan that is just being executed shows neither its parent nor its environment for a moment.
             await().atMost(ToolProcess.PATIENCE).untilAsserted(() -> {
                 assertThat(doctor.living()).isEmpty();
                 assertThat(directory).isEmptyDirectory();
@@ -212,7 +212,7 @@ class DoctorCommandTest {
     private void awaitSecondJvm(ToolProcess doctor) {
         await().atMost(ToolProcess.PATIENCE).pollInterval(Duration.ofMillis(2)).until(() -> {
             try (Stream<Path> all = Files.list(directory)) {
-                // By its arguments: one that is just being forked still bears those of the first, and ends with it.
+                // By its arguments: a process that is just being forked still has those of the first one, and ends with it.
                 return all.anyMatch(path -> path.getFileName().toString().startsWith(".sessionlock-doctor-")) && doctor.living().stream()
                         .anyMatch(process -> process.info().arguments().map(List::of).orElse(List.of()).contains(DoctorPartnerCommand.NAME));
             }
@@ -228,7 +228,7 @@ class DoctorCommandTest {
         }
     }
 
-    // ---- a file system that does not exclude: played by a partner that answers as it would there ----
+    // ---- a file system that does not exclude, played by a partner with such answers ----
 
     private List<ProbeResult> with(Partner partner) throws Exception {
         try (PairFiles files = new PairFiles(directory); SessionLocks locks = SessionLocks.create()) {

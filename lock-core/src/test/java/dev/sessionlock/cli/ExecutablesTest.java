@@ -24,7 +24,7 @@ class ExecutablesTest {
     }
 
     @Test
-    void nameIsLookedForAlongThePathAndWhatCannotBeExecutedIsPassedOver() throws IOException {
+    void nameIsLookedForAlongThePathAndOnlyExecutablesCount() throws IOException {
         program("one/job", "rw-r--r--");
         Path second = program("two/job", "rwxr-xr-x");
 

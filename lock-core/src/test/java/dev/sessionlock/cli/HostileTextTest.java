@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.Logger;
 import org.slf4j.helpers.MessageFormatter;
 
-/** Names of files, records and threads that try to move the cursor, to forge a line, and to turn the writing around: shown to a person, they are words. */
+/** Names of files, records and threads that try to move the cursor, to forge a line, or to reverse the writing. A person sees them as plain words. */
 class HostileTextTest {
     private static final String FORGED = "2026-11-29 ERROR forged";
     private static final String EVIL = "\u001b[2J\u009b31m\u0085" + FORGED + "\u2028\u2029\u202e\u2066\u200f\ufeff\n" + FORGED + "\r" + FORGED + "\u007f";

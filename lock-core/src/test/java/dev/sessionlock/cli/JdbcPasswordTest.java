@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Where the database's password comes from, and that nobody is told: the tool in JVMs of its own, before a server that asks for it. */
+/** Where the database's password comes from, and that it is never printed: the tool in JVMs of its own, with a server that asks for a password. */
 class JdbcPasswordTest {
     @TempDir
     private Path scratch;
@@ -124,7 +124,7 @@ class JdbcPasswordTest {
         }
     }
 
-    /** Speaks as much of PostgreSQL as it takes to ask for a password, and to refuse it, telling what it was. */
+    /** Speaks just enough of PostgreSQL's protocol to ask for a password and to refuse it, and reports the password. */
     private static final class AskingServer {
         private static final int SSL_REQUEST = 80877103;
         private static final int GSS_REQUEST = 80877104;

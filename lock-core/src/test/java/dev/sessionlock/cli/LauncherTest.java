@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The script that starts the tool. Mostly with a java that only tells what it was called with; to make an archive, it writes one. */
+/** The script that starts the tool. Usually with a fake java that only prints its arguments; if it is asked to make an archive, it writes one. */
 class LauncherTest {
     private static final String FAKE_JAVA = """
             #!/bin/sh
@@ -46,7 +46,7 @@ class LauncherTest {
     private Path launcher;
     private final Map<String, String> environment = new HashMap<>();
 
-    /** What one call came to. */
+    /** The result of one call. */
     private record Call(int exitCode, String out, String err, long pid) {
 
         List<String> words() {
@@ -112,7 +112,7 @@ class LauncherTest {
         }
     }
 
-    /** Calls it once, and waits until the archive has been made behind it. {@return the archive} */
+    /** Calls it once, and waits until the archive has been made in the background. Returns the archive. */
     private Path made() throws Exception {
         assertThat(call("status").archive()).isEmpty();
         return awaitMade();
@@ -294,7 +294,7 @@ class LauncherTest {
         }
     }
 
-    /** With the real java and the real tool: the archive that the script has made is one that the JVM takes. */
+    /** With the real java and the real tool: the JVM accepts the archive that the script has made. */
     @Test
     void toolStartsFromItsArchiveAndNamesTheLauncherInAdvice() throws Exception {
         jar(place.resolve("sessionlock.jar"));
@@ -339,7 +339,7 @@ class LauncherTest {
         }
     }
 
-    /** The tool as one jar, as far as an archive needs it: classes of directories cannot be archived. */
+    /** The tool as one jar, as far as an archive needs it: classes in directories cannot be archived. */
     private static void jar(Path jar) throws Exception {
         Path classes = Path.of(Main.class.getProtectionDomain().getCodeSource().getLocation().toURI());
         StringBuilder path = new StringBuilder();

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ListCommandTest {
-    private static final String DEAD_STRANGER = "{\"pid\":4000000000,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}";
+    private static final String DEAD_FOREIGN = "{\"pid\":4000000000,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}";
 
     @TempDir
     private Path directory;
@@ -45,7 +45,7 @@ class ListCommandTest {
 
     /** Names, purposes and threads are of others, and may hold every word that our evidence and advice are made of. */
     @ParameterizedTest
-    @ValueSource(strings = {"is stopped", "nothing", "nothing: others pass it over", "clear --yes", "x   # asks it to let go", "pid 7 does not exist: dead",
+    @ValueSource(strings = {"is stopped", "nothing", "nothing: others take over", "clear --yes", "x   # asks it to let go", "pid 7 does not exist: dead",
         "lease ran out", "another process waits for it", "kill -CONT 1"})
     void wordsOfOthersChangeNoExitCodeAndNoAdvice(String words) throws Exception {
         Path session = directory.resolve(words);
@@ -81,7 +81,7 @@ class ListCommandTest {
     }
 
     @Test
-    void heldIsZeroAndAlignedAndSoAreDeadStrangersAndNonLocks() throws Exception {
+    void heldAndDeadForeignAndNonLocksExitZeroAndAreAligned() throws Exception {
         try (SessionLocks locks = SessionLocks.create();
                 SessionLock lock = locks.acquire(directory.resolve("a"), LockOptions.defaults().withPurpose("evil\u001b[31m"))) {
             Outcome held = list();
@@ -92,7 +92,7 @@ class ListCommandTest {
             assertThat(lines.get(0).indexOf("FILE")).isEqualTo(lines.get(1).indexOf("a   \"evil"));
             assertThat(lines.get(2)).isEqualTo("1 lock in " + directory + ": 1 held");
 
-            Files.writeString(directory.resolve("b.lock"), DEAD_STRANGER);
+            Files.writeString(directory.resolve("b.lock"), DEAD_FOREIGN);
             Files.writeString(directory.resolve("yarn.lock"), "# yarn lockfile v1\n");
             Outcome all = list();
             assertThat(all.exitCode()).as("nobody need do anything").isZero();
@@ -105,7 +105,7 @@ class ListCommandTest {
         }
     }
 
-    /** It may be the lock of a session that was about to be made when the power was cut: then nobody can ever make that session. */
+    /** It may be the lock of a session that was about to be created when the power was cut. Then nobody can ever create that session. */
     @Test
     void emptyFileOfWhichNothingTellsWhoseItIsIsNamedToCron() throws Exception {
         Path empty = Files.createFile(directory.resolve("new.jsonl.lock"));
@@ -144,7 +144,7 @@ class ListCommandTest {
     @Test
     void directoriesBelowAreListedOnRequestAndLinksNotFollowed() throws Exception {
         Path below = Files.createDirectories(directory.resolve("below/deep"));
-        Files.writeString(below.resolve("b.lock"), DEAD_STRANGER);
+        Files.writeString(below.resolve("b.lock"), DEAD_FOREIGN);
         Files.createSymbolicLink(directory.resolve("loop"), directory);
         assertThat(list().exitCode()).isZero();
         Outcome all = list("--recursive");
@@ -157,7 +157,7 @@ class ListCommandTest {
     @Test
     void directoryBelowThatMayNotBeReadIsTwoAndTheRestIsListed() throws Exception {
         Path closed = Files.createDirectories(directory.resolve("closed"));
-        Files.writeString(directory.resolve("b.lock"), DEAD_STRANGER);
+        Files.writeString(directory.resolve("b.lock"), DEAD_FOREIGN);
         assertThat(closed.toFile().setReadable(false)).isTrue();
         boolean reads = Files.isReadable(closed);
         if (reads) {
@@ -200,7 +200,7 @@ class ListCommandTest {
                 SessionLock other = locks.acquire(directory.resolve("b"), forLong)) {
             assertThat(list().out()).doesNotContain("WAITING", "waited for");
             try (ToolProcess waiter = ToolProcess.start(scratch, "run", "--timeout", "10m", session.toString(), "--", "true")) {
-                await().atMost(ToolProcess.PATIENCE).untilAsserted(() -> { // a waiter that gets no processor does not renew its mark
+                await().atMost(ToolProcess.PATIENCE).untilAsserted(() -> { // a waiter without a CPU does not renew its mark
                     List<String> lines = list().out().lines().toList();
                     assertThat(lines.get(0)).matches("STATE +AGE +BY +WAITING +FILE");
                     assertThat(lines.get(1)).endsWith("   b").doesNotMatch(".* 1 +b$");
@@ -226,7 +226,7 @@ class ListCommandTest {
             System.out.println("SKIPPED a test on a terminal: there is no /usr/bin/script");
         }
         Assumptions.assumeTrue(Files.isExecutable(Path.of("/usr/bin/script")), "no /usr/bin/script");
-        Files.writeString(directory.resolve("b.lock"), DEAD_STRANGER);
+        Files.writeString(directory.resolve("b.lock"), DEAD_FOREIGN);
         try (ToolProcess terminal = ToolProcess.startOnTerminal(scratch, "list", directory.toString())) {
             assertThat(terminal.exitCode()).isZero();
             assertThat(terminal.out()).contains("\u001b[").contains("foreign");
@@ -237,7 +237,7 @@ class ListCommandTest {
         }
     }
 
-    /** Cron mails whatever is printed with {@code --older-than}: only what somebody has to act on may be. */
+    /** Cron mails whatever is printed with {@code --older-than}, so only what somebody has to act on may be printed. */
     @Nested
     class ForCron {
         private static final Outcome SILENCE = new Outcome(0, "", "");
@@ -257,8 +257,8 @@ class ListCommandTest {
         }
 
         @Test
-        void deadStrangersLockIsReplacedByWhoeverComesNext() throws Exception {
-            Files.writeString(directory.resolve("b.lock"), DEAD_STRANGER);
+        void deadForeignLockNeedsNobody() throws Exception {
+            Files.writeString(directory.resolve("b.lock"), DEAD_FOREIGN);
             assertThatNobodyIsCalled("foreign");
             assertThat(Outcome.of("status", directory.resolve("b").toString()).exitCode()).isZero();
         }
@@ -295,25 +295,25 @@ class ListCommandTest {
         }
 
         @Test
-        void frozenHolderThatMayNotBePassedOverCallsSomebody() throws Exception {
+        void frozenHolderWithoutTakeoverNeedsAPerson() throws Exception {
             try (ToolProcess holder = ToolProcess.startFrozen(scratch, directory.resolve("session.jsonl"), "30s", "--no-takeover")) {
                 assertThatAPersonIsCalled("kill -CONT " + holder.pid());
             }
         }
 
         @Test
-        void frozenStrangerCallsSomebody() throws Exception {
+        void frozenForeignLockNeedsAPerson() throws Exception {
             Needs.check(Files.exists(Path.of("/proc/self/stat")), "no /proc");
-            Process stranger = new ProcessBuilder("sleep", "600").start();
+            Process foreign = new ProcessBuilder("sleep", "600").start();
             try {
-                Files.writeString(directory.resolve("b.lock"), "{\"pid\":" + stranger.pid() + ",\"createdAt\":\"" + Instant.now() + "\"}");
+                Files.writeString(directory.resolve("b.lock"), "{\"pid\":" + foreign.pid() + ",\"createdAt\":\"" + Instant.now() + "\"}");
                 assertThat(list("--older-than", "1h")).isEqualTo(SILENCE);
                 assertThat(list("--older-than", "1ms").exitCode()).as("it lives, and is older").isEqualTo(1);
-                new ProcessBuilder("kill", "-STOP", String.valueOf(stranger.pid())).start().waitFor();
+                new ProcessBuilder("kill", "-STOP", String.valueOf(foreign.pid())).start().waitFor();
                 await().atMost(ToolProcess.PATIENCE).until(() -> list().exitCode() == 1);
-                assertThatAPersonIsCalled("kill -CONT " + stranger.pid());
+                assertThatAPersonIsCalled("kill -CONT " + foreign.pid());
             } finally {
-                stranger.destroyForcibly().waitFor();
+                foreign.destroyForcibly().waitFor();
             }
         }
     }
@@ -338,7 +338,7 @@ class ListCommandTest {
         String holder = "/proc/" + ProcessHandle.current().pid() + "/stat";
         List<String> opened = Files.readAllLines(calls);
         assertThat(opened).filteredOn(call -> call.contains("s199.lock")).isNotEmpty();
-        assertThat(opened).filteredOn(call -> call.contains("\"/proc/locks\"")).hasSizeBetween(1, 10); // of two times five rounds, mostly one
+        assertThat(opened).filteredOn(call -> call.contains("\"/proc/locks\"")).hasSizeBetween(1, 10); // of two times five rounds, usually in one
         assertThat(opened).filteredOn(call -> call.contains(holder)).hasSizeBetween(1, 2);
     }
 }

@@ -10,7 +10,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** As cron starts the tool: without a locale, JVMs can name no file that is not ASCII. A dead lock among those must not be "all well". */
+/**
+ * The tool as cron starts it: without a locale, a JVM can name no file that is not ASCII. If such a file is a dead lock, that must not be "all well".
+ */
 class LocaleTest {
     private static final String CHINESE = "\\u4f1a\\u8bdd.jsonl";
     private static final String REMEDY = "LC_ALL=C.UTF-8";
@@ -32,7 +34,7 @@ class LocaleTest {
         }
     }
 
-    /** What is named is a word of the shell, which can write any bytes. */
+    /** The name is written by a shell, which can write any bytes. */
     private ToolProcess start(String locale, String command, String session, String rest) throws Exception {
         return ToolProcess.startScript(scratch, "cd '" + directory + "' && exec env -i PATH=\"$PATH\" " + locale + " " + ToolProcess.quoted() + " " + command + " " + session
                 + rest);

@@ -18,7 +18,7 @@ class MainTest {
     @TempDir
     private Path directory;
 
-    /** What one call of the tool came to. */
+    /** The result of one call of the tool. */
     record Outcome(int exitCode, String out, String err) {
 
         static Outcome of(String... args) {

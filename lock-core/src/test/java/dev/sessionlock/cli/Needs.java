@@ -2,7 +2,7 @@ package dev.sessionlock.cli;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-/** What a test cannot do without: where it is missing the test is skipped, and says so. */
+/** What a test needs of the machine. If it is missing, the test is skipped, and says so. */
 final class Needs {
     private Needs() {
     }

@@ -62,7 +62,7 @@ class RunCommandTest {
         Assumptions.assumeTrue(there, "no program '" + program + "': " + for_ + " is not tested");
     }
 
-    /** A shell without job control has those that it puts into the background ignore SIGINT, and their children inherit it. */
+    /** A shell without job control makes its background processes ignore SIGINT, and their children inherit that. */
     private static void assumeSigintIsNotIgnored() throws IOException {
         Path status = Path.of("/proc/self/status");
         boolean ignored = Files.exists(status) && Files.readAllLines(status).stream()
@@ -118,7 +118,7 @@ class RunCommandTest {
     }
 
     @Test
-    void sigtermGoesOnToJobAndWhatItStartedAndTheLockIsKeptUntilAllHaveEnded() throws Exception {
+    void sigtermReachesAllOfTheJobAndTheLockOutlastsIt() throws Exception {
         Path log = scratch.resolve("log");
         String grandchild = "trap \"sleep 1; echo grandchild-ended >> " + log + "; exit 0\" TERM; echo ready; while :; do sleep 0.05; done";
         try (ToolProcess tool = run("trap 'exit 3' TERM; sh -c '" + grandchild + "' & while :; do wait; done")) {
@@ -208,8 +208,8 @@ class RunCommandTest {
     @ValueSource(strings = {"removed by hand", "asked to let go"})
     void lostLockEndsTheJobAndNobodyGetsInBeforeItHasEnded(String how) throws Exception {
         Path log = scratch.resolve("log");
-        // Longer than the default grace of 2 s, which would let others in too early. With the default lease, 30 s: with 1 s a busy machine
-        // starves the tool for a lease now and then, and then others do get in.
+        // Longer than the default grace of 2 s, which would let others in too early. With the default lease of 30 s: with 1 s a busy machine
+        // sometimes starves the tool for a lease, and then others do get in.
         String script = "trap 'sleep 2.6; echo job-ended > " + log + "; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
         try (ToolProcess tool = run(script)) {
             tool.awaitOut("ready");
@@ -243,7 +243,7 @@ class RunCommandTest {
         String hide = "mount -t tmpfs none /proc";
         Needs.program("unshare");
         Needs.check(new ProcessBuilder("unshare", "-m", "sh", "-c", hide).start().waitFor() == 0, "/proc cannot be hidden here");
-        String lib = System.getProperty("java.home") + "/lib"; // whose place the launcher and the linker learn from /proc
+        String lib = System.getProperty("java.home") + "/lib"; // the launcher and the linker learn its place from /proc
         String tool = "LD_LIBRARY_PATH=" + lib + ":" + lib + "/server exec "
                 + ToolProcess.quoted("run", "--max-hold", "300ms", session().toString(), "--", "sleep", "1000");
         try (ToolProcess blind = ToolProcess.startScript(scratch, "exec unshare -m sh -c '" + hide + " && " + tool.replace("'", "'\\''") + "'")) {
@@ -278,7 +278,7 @@ class RunCommandTest {
         runner.start();
         await().atMost(ToolProcess.PATIENCE).until(job::isRunning);
         job.end();
-        assertThat(exitCode.get(60, TimeUnit.SECONDS)).isIn(128 + 9, 128 + 15); // 15 if it had not yet come to its trap
+        assertThat(exitCode.get(60, TimeUnit.SECONDS)).isIn(128 + 9, 128 + 15); // 15 if it had not yet set its trap
     }
 
     @Test

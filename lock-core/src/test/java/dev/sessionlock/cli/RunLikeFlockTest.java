@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code run} where people use flock(1), and under other users' eyes: the tool in JVMs of its own. */
+/** {@code run} where people use flock(1), and beside processes of other users: the tool in JVMs of its own. */
 class RunLikeFlockTest {
     private static final LockOptions PATIENT = LockOptions.defaults().withTimeout(ToolProcess.PATIENCE);
 
@@ -55,9 +55,9 @@ class RunLikeFlockTest {
 
     @Nested
     class WhoBelongsToTheJob {
-        /** As {@code nobody} where we may become nobody. */
+        /** As {@code nobody}, if the test may become that user. */
         @Test
-        void isNotAStrangerThatHasOurTokenInItsEnvironment() throws Exception {
+        void isNotAnotherUsersProcessWithOurTokenInItsEnvironment() throws Exception {
             try (ToolProcess tool = run(session().toString(), "--", "sh", "-c", "echo token=$SESSIONLOCK_TOKEN.; read go")) {
                 tool.awaitOut(".");
                 Matcher token = Pattern.compile("token=(\\d+)").matcher(tool.out());
@@ -69,21 +69,23 @@ class RunLikeFlockTest {
                 ProcessBuilder builder = new ProcessBuilder(command);
                 builder.environment().put("SESSIONLOCK_TOKEN", token.group(1));
                 builder.environment().put("SESSIONLOCK_FILE", session().toString());
-                Process stranger = builder.start();
+                Process otherUsers = builder.start();
                 try {
                     tool.type("go\n");
                     assertThat(tool.exitCode()).isZero();
                     assertThat(tool.err()).isEmpty();
-                    assertThat(stranger.isAlive()).isTrue();
+                    assertThat(otherUsers.isAlive()).isTrue();
                 } finally {
-                    stranger.destroyForcibly().waitFor();
+                    otherUsers.destroyForcibly().waitFor();
                 }
             }
         }
 
-        /** Which any user's process may show: it used up the tool's memory, and the job was never over; and the guardian's. */
+        /**
+         * Any user's process may show such an environment. It used up the tool's memory and that of the parent death guard, and the job never ended.
+         */
         @Test
-        void isLookedForBesideAStrangersEnvironmentThatIsLongerThanTheMemory() throws Exception {
+        void isFoundBesideAHugeEnvironmentOfAnotherUser() throws Exception {
             Needs.program("gcc");
             Needs.program("setsid");
             Path source = scratch.resolve("environment.c");
@@ -92,9 +94,9 @@ class RunLikeFlockTest {
             }
             Path program = scratch.resolve("environment");
             assertThat(new ProcessBuilder("gcc", "-w", "-o", program.toString(), source.toString()).inheritIO().start().waitFor()).isZero();
-            Process stranger = new ProcessBuilder(program.toString(), "300").start();
+            Process otherUsers = new ProcessBuilder(program.toString(), "300").start();
             try {
-                Needs.check(stranger.inputReader().readLine().equals("ready"), "this kernel lets no process say where its environment is");
+                Needs.check(otherUsers.inputReader().readLine().equals("ready"), "this kernel lets no process say where its environment is");
                 Path pid = scratch.resolve("pid");
                 try (ToolProcess tool = run(session().toString(), "--", "sh", "-c", "exit 3")) {
                     assertThat(tool.exitCode()).isEqualTo(3);
@@ -106,9 +108,9 @@ class RunLikeFlockTest {
                     tool.signal("KILL");
                     await("the guardian").atMost(ToolProcess.PATIENCE).until(() -> !daemon.isAlive());
                 }
-                assertThat(stranger.isAlive()).isTrue();
+                assertThat(otherUsers.isAlive()).isTrue();
             } finally {
-                stranger.destroyForcibly().waitFor();
+                otherUsers.destroyForcibly().waitFor();
             }
         }
 

@@ -11,21 +11,21 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class ScreenTest {
     static final Instant NOW = Instant.parse("2026-11-24T14:19:03Z");
 
-    static LockRow sighting(String session, State state, long ageSeconds, long token, int waiting, @Nullable Duration waited) {
+    static LockRow row(String session, State state, long ageSeconds, long token, int waiting, @Nullable Duration waited) {
         LockOwner owner = new LockOwner(30522, null, null, NOW.minusSeconds(ageSeconds), "compactor-1", "flush", token, null);
         LockReport report = new LockReport(session, Path.of("/d", session + ".lock"), state, owner, List.of(), "");
         boolean needsPerson = state == State.EXPIRED;
         return new LockRow(session, new ReportView(Path.of("/d", session), report, NOW), needsPerson, waiting, waited, Duration.ofMinutes(1));
     }
 
-    static ViewSnapshot snapshot(LockRow... sightings) {
-        List<LockRow> sorted = new ArrayList<>(List.of(sightings));
+    static ViewSnapshot snapshot(LockRow... rows) {
+        List<LockRow> sorted = new ArrayList<>(List.of(rows));
         sorted.sort(LockRow.WORST_FIRST);
         return new ViewSnapshot(sorted, 0, List.of(), NOW);
     }
@@ -37,11 +37,11 @@ class ScreenTest {
     @Test
     void whatNeedsAPersonComesFirstThenWhatIsLongAndBothAreMarked() {
         ViewSnapshot snapshot = snapshot(
-                sighting("young.jsonl", State.HELD, 3, 1, 0, null),
-                sighting("older.jsonl", State.HELD, 9, 2, 1, Duration.ofSeconds(2)),
-                sighting("long.jsonl", State.HELD, 1324, 3, 0, null),
-                sighting("starving.jsonl", State.HELD, 2, 4, 2, Duration.ofSeconds(11)),
-                sighting("frozen.jsonl", State.EXPIRED, 40, 5, 0, null));
+                row("young.jsonl", State.HELD, 3, 1, 0, null),
+                row("older.jsonl", State.HELD, 9, 2, 1, Duration.ofSeconds(2)),
+                row("long.jsonl", State.HELD, 1324, 3, 0, null),
+                row("starving.jsonl", State.HELD, 2, 4, 2, Duration.ofSeconds(11)),
+                row("frozen.jsonl", State.EXPIRED, 40, 5, 0, null));
 
         List<String> lines = draw(snapshot, 120, 24, false);
 
@@ -58,7 +58,7 @@ class ScreenTest {
     @Test
     void colourIsForTerminalsThatHaveIt() {
         ViewSnapshot snapshot = snapshot(
-                sighting("frozen.jsonl", State.EXPIRED, 40, 5, 0, null), sighting("long.jsonl", State.HELD, 99, 3, 0, null));
+                row("frozen.jsonl", State.EXPIRED, 40, 5, 0, null), row("long.jsonl", State.HELD, 99, 3, 0, null));
 
         List<String> coloured = draw(snapshot, 80, 24, true);
         assertThat(coloured.get(2)).startsWith("\u001b[1;31m!! 40 s").endsWith("\u001b[0m");
@@ -71,7 +71,7 @@ class ScreenTest {
         LockRow[] all = new LockRow[3000];
         for (int i = 0; i < all.length; i++) {
             String session = "会議/ä\u0301-" + "session".repeat(i % 30) + i + ".jsonl";
-            all[i] = sighting(session, State.HELD, i, i, i % 3, i % 3 == 0 ? null : Duration.ofSeconds(i));
+            all[i] = row(session, State.HELD, i, i, i % 3, i % 3 == 0 ? null : Duration.ofSeconds(i));
         }
         ViewSnapshot snapshot = snapshot(all);
         for (int columns = 1; columns < 200; columns += 7) {
@@ -95,7 +95,7 @@ class ScreenTest {
     @Test
     void terminalWithoutUnicodeGetsATilde() {
         Screen ascii = new Screen("/srv", false, new Encoding(StandardCharsets.US_ASCII));
-        List<String> lines = ascii.lines(snapshot(sighting("s".repeat(300), State.HELD, 1, 1, 0, null)), new Screen.Size(60, 10));
+        List<String> lines = ascii.lines(snapshot(row("s".repeat(300), State.HELD, 1, 1, 0, null)), new Screen.Size(60, 10));
         assertThat(lines.get(2)).contains("~sss").doesNotContain("…");
     }
 

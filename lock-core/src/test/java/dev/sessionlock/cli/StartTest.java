@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A plain question is answered as picocli's commands answer it. In a JVM of its own, which the answer ends. */
+/** A plain question gets the same answer as from picocli's commands. In a JVM of its own, which the answer ends. */
 class StartTest {
     @TempDir
     private Path directory;

@@ -120,7 +120,7 @@ class StatusCommandTest {
     }
 
     @Test
-    void strangersLockNeedsNobodyWhileItIsYoungNorOnceItsProcessIsGone() throws Exception {
+    void foreignLockNeedsNobodyWhileYoungOrDead() throws Exception {
         String record = "{\"pid\":%d,\"createdAt\":\"%s\"}";
 
         Files.writeString(directory.resolve("session.jsonl.lock"), String.format(record, ProcessHandle.current().pid(), Instant.now()));

@@ -43,7 +43,7 @@ class ToolDocumentsTest {
 
     private List<String> completed(String typed) throws Exception {
         String script = "source '" + directory.resolve("sessionlock-completion.sh") + "'; COMP_WORDS=(" + typed + "); COMP_LINE='" + typed + "'; "
-                + "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_POINT=${#COMP_LINE}; _complete_sessionlock; echo ${COMPREPLY[@]}"; // on stderr compopt complains that this is no completion
+                + "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_POINT=${#COMP_LINE}; _complete_sessionlock; echo ${COMPREPLY[@]}"; // compopt complains on stderr
         Process bash = new ProcessBuilder("bash", "-c", script).redirectError(ProcessBuilder.Redirect.DISCARD).start();
         String said = new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
         assertThat(bash.waitFor()).isZero();

@@ -15,13 +15,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** The tool in a JVM of its own, as its user starts it. Closing it kills it, and what it started and what bears its mark. */
+/** The tool in a JVM of its own, as its user starts it. Closing it kills it, all that it started, and all processes with its mark. */
 final class ToolProcess implements AutoCloseable {
-    /** A guard against hanging, and no measure: the machine is busy. */
+    /** Prevents hanging; measures nothing, since the machine is busy. */
     static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private final Process process;
-    private final ProcessTree kin;
+    private final ProcessTree processes;
     private final Path out;
     private final Path err;
 
@@ -31,15 +31,15 @@ final class ToolProcess implements AutoCloseable {
         this.err = Files.createTempFile(directory, "tool", ".err");
         mark.addTo(builder.environment());
         this.process = builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
-        this.kin = new ProcessTree(process, mark, true);
+        this.processes = new ProcessTree(process, mark, true);
     }
 
-    /** Starts the tool; what it says goes to files in {@code scratch}. */
+    /** Starts the tool; its output goes to files in {@code scratch}. */
     static ToolProcess start(Path scratch, String... args) throws IOException {
         return new ToolProcess(new ProcessBuilder(command(args)), scratch);
     }
 
-    /** Has the tool run a job under a lease that runs out from now on: it is frozen. The job has said "runs", and sleeps. */
+    /** Starts the tool with a job and freezes it, so that its lease runs out from now on. The job has printed "runs", and sleeps. */
     static ToolProcess startFrozen(Path scratch, Path session, String lease, String... options) throws IOException {
         String[] run = Stream.of(List.of("run", "--lease", lease), List.of(options),
                 List.of(session.toString(), "--", "sh", "-c", "echo runs; sleep 1000")).flatMap(List::stream).toArray(String[]::new);
@@ -108,12 +108,12 @@ final class ToolProcess implements AutoCloseable {
         return this;
     }
 
-    /** Waits until it, or its job, has said this. */
+    /** Waits until it, or its job, has printed this. */
     ToolProcess awaitOut(String text) {
         return awaitSaid(text, this::out);
     }
 
-    /** Waits until it, or its job, has said this on the standard error output. */
+    /** Waits until it, or its job, has printed this on standard error. */
     ToolProcess awaitErr(String text) {
         return awaitSaid(text, this::err);
     }
@@ -148,14 +148,14 @@ final class ToolProcess implements AutoCloseable {
         return Files.readString(err);
     }
 
-    /** {@return what lives of it and of all that it started} */
+    /** {@return the living processes among it and all that it started} */
     List<ProcessHandle> living() {
-        return kin.living();
+        return processes.living();
     }
 
     @Override
     public void close() {
-        for (List<ProcessHandle> left = kin.living(); !left.isEmpty(); left = kin.living()) {
+        for (List<ProcessHandle> left = processes.living(); !left.isEmpty(); left = processes.living()) {
             ProcessTree.signal("KILL", left);
             await().pollDelay(Duration.ofMillis(5)).until(() -> true);
         }

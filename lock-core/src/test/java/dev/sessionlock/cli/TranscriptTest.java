@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** The demo's proof is worth what this is. */
+/** The demo proves only as much as this class is right. */
 class TranscriptTest {
     private static final Transcript.TranscriptLine ONE = new Transcript.TranscriptLine("w1-00001", "message 1 of writer w1");
     private static final Transcript.TranscriptLine TWO = new Transcript.TranscriptLine("w1-00002", "message 2 of writer w1");

@@ -149,10 +149,10 @@ class WatchCommandTest {
     void tableOnATerminalShowsWhoHoldsAndWhoWaitsAndCtrlCRestoresTheTerminal() throws Exception {
         Needs.program("script");
         Needs.program("stty");
-        Process stranger = new ProcessBuilder("sleep", "600").start();
-        stopped.add(stranger);
-        new ProcessBuilder("kill", "-STOP", String.valueOf(stranger.pid())).start().waitFor();
-        Files.writeString(directory.resolve("old.jsonl.lock"), DEAD.replace("4000000000", String.valueOf(stranger.pid())));
+        Process foreign = new ProcessBuilder("sleep", "600").start();
+        stopped.add(foreign);
+        new ProcessBuilder("kill", "-STOP", String.valueOf(foreign.pid())).start().waitFor();
+        Files.writeString(directory.resolve("old.jsonl.lock"), DEAD.replace("4000000000", String.valueOf(foreign.pid())));
         Needs.check(new ProcessBuilder("env", "--default-signal=INT", "true").start().waitFor() == 0,
                 "no env --default-signal on this system");
         Path script = Files.writeString(scratch.resolve("script"), "trap : INT\nstty rows 12 cols 100\necho before $(stty -g)\n"
@@ -210,7 +210,7 @@ class WatchCommandTest {
         }
     }
 
-    // ---- who waits ----
+    // ---- waiting processes ----
 
     @Test
     void processThatWaitsIsNamed() throws Exception {
@@ -232,13 +232,26 @@ class WatchCommandTest {
         Path session = directory.resolve("session.jsonl");
         Needs.check(Files.isReadable(Path.of("/proc/locks")), "no /proc/locks on this system");
         try (ToolProcess holder = holder("session.jsonl").awaitOut("holds"); SessionLocks locks = SessionLocks.create()) {
-            await().atMost(ToolProcess.PATIENCE).until(() -> { // on a busy machine it may give up before it has come to wait in the kernel
+            await().atMost(ToolProcess.PATIENCE).until(() -> { // on a busy machine it may give up before it waits in the kernel
                 assertThatThrownBy(() -> locks.acquire(session, LockOptions.defaults().withTimeout(Duration.ofMillis(300))))
                         .isInstanceOf(LockTimeoutException.class);
                 return thisProcessWaitsInTheKernel();
             });
             await().atMost(ToolProcess.PATIENCE).until(() -> waiters("session.jsonl").isEmpty());
             await().atMost(ToolProcess.PATIENCE).until(WatchCommandTest::thisProcessWaitsInTheKernel);
+            assertThat(holder.isAlive()).isTrue();
+        }
+    }
+
+    /** It sets a waiter mark, too, which says that it has only tried. */
+    @Test
+    void processThatTriesOnceIsNotOneThatWaits() throws Exception {
+        Path session = directory.resolve("session.jsonl");
+        try (ToolProcess holder = holder("session.jsonl").awaitOut("holds"); SessionLocks locks = SessionLocks.create()) {
+            for (int i = 0; i < 20; i++) {
+                assertThat(locks.tryAcquire(session)).isEmpty();
+                assertThat(waiters("session.jsonl")).as("after try %d", i).isEmpty();
+            }
             assertThat(holder.isAlive()).isTrue();
         }
     }

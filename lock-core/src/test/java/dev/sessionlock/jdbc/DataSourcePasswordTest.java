@@ -12,7 +12,7 @@ import javax.sql.DataSource;
 import org.assertj.core.api.Assertions;
 import org.junit.jupiter.api.Test;
 
-/** Data sources put whole addresses into their exceptions. */
+/** Some data sources put whole addresses into their exceptions. */
 class DataSourcePasswordTest {
     @Test
     void isInNoExceptionOfOurs() {

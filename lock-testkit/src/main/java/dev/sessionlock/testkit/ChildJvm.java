@@ -29,18 +29,17 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Stream;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A JVM that a test starts, talks to, and kills, freezes and wakes. It runs with the test's own classes; what it prints is
- * captured, and stands in the message of whatever fails.
+ * A JVM that a test starts, talks to, and kills, freezes and wakes. It runs with the test's own classes. Its output is captured, and appears in the
+ * message of every failure.
  *
  * <pre>{@code
  * try (ChildJvm holder = ChildJvm.of(Holder.class).args(session.toString()).start()) {
  *     holder.awaitMark("held", Duration.ofSeconds(10));
  *     holder.freeze();                                    // SIGSTOP: its lease runs out
- *     try (SessionLock lock = locks.acquire(session)) {   // and we pass it over
+ *     try (SessionLock lock = locks.acquire(session)) {   // and we take over
  *         holder.wake();
  *         holder.awaitMark("lost", Duration.ofSeconds(10));
  *     }
@@ -48,20 +47,21 @@ import org.jetbrains.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>What it runs is a {@link ChildScenario}, as a class or a {@linkplain #running lambda}, or any class with a {@code main} method. It can
- * be killed ({@link #kill}), asked to end in good order ({@link #terminate}, {@link #exit}), frozen and woken ({@link #freeze},
- * {@link #wake}), and made to find what it has leaked ({@link #collectGarbage}).
+ * <p>It runs a {@link ChildScenario}, as a class or a {@linkplain #running lambda}, or any class with a {@code main} method. The test can kill it
+ * ({@link #kill}), end it in good order ({@link #terminate}, {@link #exit}), freeze and wake it ({@link #freeze}, {@link #wake}), and make it find
+ * what it has leaked ({@link #collectGarbage}).
  *
- * <p>Nothing is left behind: {@link #close} kills it, frozen or not, and what it has started; should the test's JVM die, the child
- * does the same by itself, and a frozen one is killed by a small shell that waits for just that.
+ * <p>Nothing is left behind. {@link #close} kills the child, frozen or not, and all that it has started. If the test's JVM dies, the child ends by
+ * itself; a frozen child is killed by a small shell that waits for this.
  *
- * <p>It runs on the class path, also where the test runs on the module path: what it runs need not be exported or opened. So classes know
- * no module there, and services are found that {@code META-INF/services} names, not those that a {@code module-info} alone provides.
+ * <p>The child runs on the class path, even if the test runs on the module path, so its classes need not be exported or opened. On the class path,
+ * classes belong to no named module. Of services, only those are found that {@code META-INF/services} names, not those that only a
+ * {@code module-info} provides.
  *
- * <p>For Unix systems: signals are sent with {@code kill}, by a shell. Thread-safe.
+ * <p>For Unix systems: a shell sends signals with {@code kill}. Thread-safe.
  */
 public final class ChildJvm implements AutoCloseable {
-    /** How long a child may take to come up, or to end once it was killed. */
+    /** How long a child may take to start, or to end once it was killed. */
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final int MOST_OUTPUT = 64 * 1024;
     private static final Path PROC = Path.of("/proc");
@@ -76,38 +76,38 @@ public final class ChildJvm implements AutoCloseable {
     private final StringBuilder output = new StringBuilder();
     private final Set<ProcessHandle> family = new HashSet<>();
     private boolean silent;
-    private @Nullable Process guardian;
+    private @Nullable Process guard;
 
     private volatile @Nullable ProcessHandle jvm;
 
     /**
-     * What a child said.
+     * Something that a child has reported.
      *
      * @param name the first word
      * @param details the words after it
      */
-    public record Mark(@NotNull String name, @NotNull List<String> details) {
+    public record Mark(String name, List<String> details) {
 
         /**
          * {@return one of the details}
          *
-         * @param index which, from 0
+         * @param index its index, from 0
          */
-        public @NotNull String detail(int index) {
+        public String detail(int index) {
             return details.get(index);
         }
 
         /**
-         * {@return one of the details, a number}
+         * {@return one of the details as a number}
          *
-         * @param index which, from 0
+         * @param index its index, from 0
          */
         public long number(int index) {
             return Long.parseLong(details.get(index));
         }
 
-        /** {@return the details as they were said, in one line} */
-        public @NotNull String text() {
+        /** {@return the details in one line} */
+        public String text() {
             return String.join(" ", details);
         }
     }
@@ -127,7 +127,7 @@ public final class ChildJvm implements AutoCloseable {
      * @param what a {@link ChildScenario}, or a class with a {@code main} method
      * @return the description, to be completed and started
      */
-    public static @NotNull Builder of(@NotNull Class<?> what) {
+    public static Builder of(Class<?> what) {
         return new Builder(what.getName(), what.getSimpleName());
     }
 
@@ -150,7 +150,7 @@ public final class ChildJvm implements AutoCloseable {
      * @return the description, to be completed and started
      * @throws IllegalArgumentException if it has captured something that is not {@link java.io.Serializable}, such as the test itself
      */
-    public static @NotNull Builder running(@NotNull ChildScenario.Portable what) {
+    public static Builder running(ChildScenario.Portable what) {
         return new Builder(ChildMain.pack(what), "child");
     }
 
@@ -162,7 +162,7 @@ public final class ChildJvm implements AutoCloseable {
                 hear(line);
             }
         } catch (IOException e) {
-            hear("(the rest of the output is lost: " + e + ")"); // the process was destroyed while it was read
+            hear("(the rest of the output is lost: " + e + ")"); // the process was destroyed during the read
         } finally {
             lock.lock();
             try {
@@ -193,16 +193,16 @@ public final class ChildJvm implements AutoCloseable {
     }
 
     /**
-     * Waits until the child has said this, and takes it: the next call waits for the next one. Marks of other names stay for whoever
+     * Waits until the child has reported this mark, and takes it: the next call waits for the next one. Marks of other names stay until somebody
      * waits for them.
      *
      * @param mark the mark's name
-     * @param patience for how long
+     * @param patience for how long to wait
      * @return the mark with its details
-     * @throws AssertionError if the child does not say it in time, or ends before; with its output
+     * @throws AssertionError if the child does not report it in time, or ends before; with its output
      * @throws InterruptedException if interrupted
      */
-    public @NotNull Mark awaitMark(@NotNull String mark, @NotNull Duration patience) throws InterruptedException {
+    public Mark awaitMark(String mark, Duration patience) throws InterruptedException {
         long left = patience.toNanos();
         lock.lock();
         try {
@@ -224,11 +224,11 @@ public final class ChildJvm implements AutoCloseable {
     }
 
     /**
-     * {@return the mark, if the child has said it already; taken, as by {@link #awaitMark}}
+     * {@return the mark, if the child has reported it already; taken, as by {@link #awaitMark}}
      *
      * @param mark the mark's name
      */
-    public @NotNull Optional<Mark> pollMark(@NotNull String mark) {
+    public Optional<Mark> pollMark(String mark) {
         lock.lock();
         try {
             return Optional.ofNullable(take(mark));
@@ -237,7 +237,7 @@ public final class ChildJvm implements AutoCloseable {
         }
     }
 
-    /** {@return whether the child has said this; not taken} */
+    /** {@return whether the child has reported this mark} Does not take it. */
     boolean hasMark(String mark) {
         lock.lock();
         try {
@@ -268,12 +268,12 @@ public final class ChildJvm implements AutoCloseable {
     }
 
     /**
-     * Sends a line to the child, which gets it from {@link ParentJvm#awaitLine()}.
+     * Sends a line to the child, where {@link ParentJvm#awaitLine()} returns it.
      *
      * @param line the line, without its end
      * @throws AssertionError if the child has ended; with its output
      */
-    public void send(@NotNull String line) {
+    public void send(String line) {
         synchronized (down) {
             try {
                 down.write(line + "\n");
@@ -284,8 +284,8 @@ public final class ChildJvm implements AutoCloseable {
         }
     }
 
-    /** {@return what the child has printed so far, marks left out; the last 64 K characters of it} */
-    public @NotNull String output() {
+    /** {@return what the child has printed so far, without marks; the last 64 K characters of it} */
+    public String output() {
         lock.lock();
         try {
             return output.toString();
@@ -296,13 +296,13 @@ public final class ChildJvm implements AutoCloseable {
 
     // ---- signals ----
 
-    /** {@return the process id of the JVM itself, as the test's own process sees it, also where it was started by a wrapper} */
+    /** {@return the process id of the JVM itself, as the test's own process sees it, even if a wrapper has started it} */
     public long pid() {
         ProcessHandle known = jvm;
         return known == null ? process.pid() : known.pid();
     }
 
-    /** {@return whether the JVM runs, or is frozen; not so a zombie} */
+    /** {@return whether the JVM runs or is frozen; a zombie does not count} */
     public boolean isAlive() {
         ProcessHandle known = jvm;
         return known == null || known.pid() == process.pid() ? process.isAlive() : lives(known);
@@ -314,20 +314,20 @@ public final class ChildJvm implements AutoCloseable {
     }
 
     /**
-     * Ends the JVM with SIGKILL, frozen or not, and waits until it has ended: by then the kernel has freed its locks. What it has started
-     * lives on, until {@link #close}.
+     * Ends the JVM with SIGKILL, frozen or not, and waits until it has ended; the kernel has then freed its locks. Processes that it has started live
+     * on, until {@link #close}.
      */
     public void kill() {
         ProcessHandle known = jvm;
         remember(process.descendants());
-        // By handle: the process itself would close our end of its output, and with it what was not read yet.
+        // By handle: the process object would close our end of its output, and what was not read yet would be lost.
         (known == null ? process.toHandle() : known).destroyForcibly();
         awaitEnd();
         unguard();
     }
 
     /**
-     * Has the JVM call {@link System#exit}: its shutdown hooks run. Does not wait for it.
+     * Makes the JVM call {@link System#exit}, so its shutdown hooks run. Does not wait for its end.
      *
      * @param status the exit status
      * @throws AssertionError if it has ended; with its output
@@ -337,8 +337,8 @@ public final class ChildJvm implements AutoCloseable {
     }
 
     /**
-     * Has the JVM collect its garbage, so that it finds what it has leaked: handles that were never closed, and that nobody refers to any
-     * more. Returns when it has.
+     * Makes the JVM collect its garbage, so that it finds what it has leaked: handles that were never closed, and that nothing refers to any more.
+     * Returns when that is done.
      *
      * @throws AssertionError if it has ended; with its output
      * @throws InterruptedException if interrupted
@@ -348,12 +348,12 @@ public final class ChildJvm implements AutoCloseable {
         awaitMark(ParentJvm.COLLECTED, PATIENCE);
     }
 
-    /** Asks the JVM to end, with SIGTERM: its shutdown hooks run. Does not wait for it. */
+    /** Asks the JVM to end, with SIGTERM, so its shutdown hooks run. Does not wait for its end. */
     public void terminate() {
         signal("TERM");
     }
 
-    /** Freezes the whole process with SIGSTOP, and waits until all its threads stand still. */
+    /** Freezes the whole process with SIGSTOP, and waits until all its threads are stopped. */
     public void freeze() {
         guard();
         signal("STOP");
@@ -372,7 +372,7 @@ public final class ChildJvm implements AutoCloseable {
         unguard();
     }
 
-    /** {@return whether every thread of it stands still; always true where there is no {@code /proc} to tell} */
+    /** {@return whether every thread of it is stopped; always true where there is no {@code /proc}} */
     public boolean isFrozen() {
         Path process = PROC.resolve(Long.toString(pid()));
         if (!Files.isDirectory(PROC.resolve("self"))) {
@@ -393,7 +393,7 @@ public final class ChildJvm implements AutoCloseable {
         }
     }
 
-    /** {@return the letter of proc(5); X if there is no such process} */
+    /** {@return the state letter of proc(5); X if there is no such process} */
     private static char state(Path process) {
         try {
             String stat = Files.readString(process.resolve("stat"), StandardCharsets.ISO_8859_1);
@@ -422,8 +422,8 @@ public final class ChildJvm implements AutoCloseable {
     private void guard() {
         lock.lock();
         try {
-            if (guardian == null) {
-                guardian = new ProcessBuilder("/bin/sh", "-c", "read -r all_well || kill -KILL \"$0\"", Long.toString(pid()))
+            if (guard == null) {
+                guard = new ProcessBuilder("/bin/sh", "-c", "read -r all_well || kill -KILL \"$0\"", Long.toString(pid()))
                         .redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(ProcessBuilder.Redirect.DISCARD).start();
             }
         } catch (IOException e) {
@@ -436,13 +436,13 @@ public final class ChildJvm implements AutoCloseable {
     private void unguard() {
         lock.lock();
         try {
-            if (guardian != null) {
-                try (Writer word = new OutputStreamWriter(guardian.getOutputStream(), StandardCharsets.UTF_8)) {
+            if (guard != null) {
+                try (Writer word = new OutputStreamWriter(guard.getOutputStream(), StandardCharsets.UTF_8)) {
                     word.write("yes\n");
                 } catch (IOException e) {
-                    // it has ended by itself, since it killed the child: somebody closed our end of its pipe
+                    // the shell has ended by itself after it killed the child: somebody closed our end of its pipe
                 }
-                guardian = null;
+                guard = null;
             }
         } finally {
             lock.unlock();
@@ -454,12 +454,12 @@ public final class ChildJvm implements AutoCloseable {
     /**
      * Waits for the JVM to end by itself.
      *
-     * @param patience for how long
+     * @param patience for how long to wait
      * @return its exit status; 128 + n if signal n ended it
      * @throws AssertionError if it does not end in time; with its output
      * @throws InterruptedException if interrupted
      */
-    public int awaitExit(@NotNull Duration patience) throws InterruptedException {
+    public int awaitExit(Duration patience) throws InterruptedException {
         if (!process.waitFor(patience.toNanos(), TimeUnit.NANOSECONDS)) {
             throw new AssertionError(name + " (pid " + pid() + ") did not end within " + patience.toMillis() + " ms. " + output());
         }
@@ -484,10 +484,10 @@ public final class ChildJvm implements AutoCloseable {
         }
     }
 
-    /** Kills the process, frozen or not, whatever wrapped it, and waits until it has ended. Idempotent. */
+    /** Kills the process, frozen or not, even inside a wrapper, and waits until it has ended. Idempotent. */
     @Override
     public void close() {
-        remember(process.descendants()); // before its wrapper is gone: then they would be nobody's
+        remember(process.descendants()); // before its wrapper is gone: then nobody would be their parent
         List<ProcessHandle> all = new ArrayList<>(remembered());
         all.add(process.toHandle());
         ProcessHandle known = jvm;
@@ -525,12 +525,12 @@ public final class ChildJvm implements AutoCloseable {
         }
     }
 
-    /** What has been orphaned and killed may stay a zombie for a while, until somebody reaps it: then it has ended. */
+    /** A process that was orphaned and killed may stay a zombie until somebody reaps it. It counts as ended. */
     private static boolean lives(ProcessHandle process) {
         return process.isAlive() && !isZombie(process.pid());
     }
 
-    /** {@return its name, process id and whether it lives} */
+    /** {@return its name, its process id and whether it lives} */
     @Override
     public String toString() {
         return name + "[pid " + pid() + (isAlive() ? "]" : ", ended]");
@@ -542,19 +542,19 @@ public final class ChildJvm implements AutoCloseable {
             jvm = process.toHandle();
             return;
         }
-        // A wrapper that forks is not the JVM itself; nor is what the JVM may have started by now.
+        // A wrapper that forks is not the JVM itself. Nor are processes that the JVM may have started meanwhile.
         try (Stream<ProcessHandle> descendants = process.descendants()) {
             jvm = descendants.filter(descendant -> innermostPid(descendant.pid()) == own).findFirst().orElse(process.toHandle());
         }
     }
 
-    /** {@return by which id a process knows itself, which is another one if it runs in a pid namespace of its own} */
+    /** {@return the id by which a process knows itself: another one if it runs in a pid namespace of its own} */
     private static long innermostPid(long pid) {
         try (Stream<String> status = Files.lines(PROC.resolve(Long.toString(pid)).resolve("status"), StandardCharsets.ISO_8859_1)) {
             String[] words = status.filter(line -> line.startsWith("NSpid:")).findFirst().orElse("").split("\\s+");
             return words.length < 2 ? pid : Long.parseLong(words[words.length - 1]);
         } catch (IOException | UncheckedIOException e) {
-            return pid; // there is no /proc, or it has ended
+            return pid; // there is no /proc, or the process has ended
         }
     }
 
@@ -575,63 +575,63 @@ public final class ChildJvm implements AutoCloseable {
             this.name = name;
         }
 
-        /** The arguments that the scenario, or the main method, gets. */
-        public @NotNull Builder args(@NotNull String... args) {
+        /** Sets the arguments that the scenario, or the main method, gets. */
+        public Builder args(String... args) {
             this.args = List.of(args);
             return this;
         }
 
-        /** Arguments of the JVM, such as {@code -Xmx64m}; added to those given before. */
-        public @NotNull Builder jvmArgs(@NotNull String... jvmArgs) {
+        /** Adds arguments of the JVM, such as {@code -Xmx64m}, to those given before. */
+        public Builder jvmArgs(String... jvmArgs) {
             Collections.addAll(this.jvmArgs, jvmArgs);
             return this;
         }
 
-        /** A variable of its environment. */
-        public @NotNull Builder environment(@NotNull String variable, @NotNull String value) {
+        /** Sets a variable of its environment. */
+        public Builder environment(String variable, String value) {
             environment.put(variable, value);
             return this;
         }
 
-        /** What it is called in messages; the class's name by default, or {@code child} if it runs a lambda. */
-        public @NotNull Builder name(@NotNull String name) {
+        /** Sets its name in messages. The default is the class's name, or {@code child} for a lambda. */
+        public Builder name(String name) {
             this.name = Objects.requireNonNull(name, "name");
             return this;
         }
 
-        /** Its class path; by default all that the test's own JVM loads classes from, be it by class path or module path. */
-        public @NotNull Builder classPath(@NotNull String classPath) {
+        /** Sets its class path. The default is all that the test's own JVM loads classes from, class path and module path. */
+        public Builder classPath(String classPath) {
             this.classPath = Objects.requireNonNull(classPath, "classPath");
             return this;
         }
 
-        /** Which {@code java} runs it; the test's own by default. */
-        public @NotNull Builder java(@NotNull Path java) {
+        /** Sets the {@code java} that runs it. The default is the test's own. */
+        public Builder java(Path java) {
             this.java = Objects.requireNonNull(java, "java");
             return this;
         }
 
-        /** Its working directory; the test's own by default. */
-        public @NotNull Builder directory(@NotNull Path directory) {
+        /** Sets its working directory. The default is the test's own. */
+        public Builder directory(Path directory) {
             this.directory = Objects.requireNonNull(directory, "directory");
             return this;
         }
 
-        /** A command that starts the JVM, whose command line is appended to it: {@code unshare --mount}, {@code setpriv …}. */
-        public @NotNull Builder wrappedBy(@NotNull String... command) {
+        /** Sets a command that starts the JVM, such as {@code unshare --mount} or {@code setpriv …}. The JVM's command line is appended to it. */
+        public Builder wrappedBy(String... command) {
             this.wrapper = List.of(command);
             return this;
         }
 
         /**
-         * Starts it, and waits until it has come up.
+         * Starts it, and waits until it is ready.
          *
          * @return the child, to be closed
          * @throws IOException if the process cannot be started
          * @throws InterruptedException if interrupted
-         * @throws AssertionError if the JVM does not come up; with its output
+         * @throws AssertionError if the JVM does not start; with its output
          */
-        public @NotNull ChildJvm start() throws IOException, InterruptedException {
+        public ChildJvm start() throws IOException, InterruptedException {
             List<String> command = new ArrayList<>(wrapper);
             command.add(java.toString());
             command.addAll(jvmArgs);

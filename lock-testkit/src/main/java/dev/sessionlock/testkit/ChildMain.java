@@ -12,9 +12,9 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 
-/** What a child JVM starts with. */
+/** The main class of a child JVM. */
 final class ChildMain {
-    /** Begins the first argument, if a lambda comes with it instead of a class's name. */
+    /** The beginning of the first argument if it contains a lambda instead of a class's name. */
     private static final String LAMBDA = "lambda:";
 
     private ChildMain() {
@@ -23,7 +23,7 @@ final class ChildMain {
     /**
      * Runs a class, or a lambda.
      *
-     * @param args its name or a lambda, and its own arguments
+     * @param args its name or a lambda, then its own arguments
      */
     public static void main(String[] args) throws Throwable {
         List<String> own = List.of(Arrays.copyOfRange(args, 1, args.length));

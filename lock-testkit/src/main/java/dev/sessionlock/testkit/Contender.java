@@ -11,24 +11,24 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A process that contends for the locks of an engine under test, as {@link LockEngineContract} lets it. {@link LockEngineContract#inJvm}
- * makes one.
+ * A process that contends for the locks of an engine under test, on the orders of {@link LockEngineContract}. {@link LockEngineContract#inJvm} starts
+ * one.
  */
 public abstract class Contender implements AutoCloseable {
 
     Contender() {
     }
 
-    /** What an action has come to. */
+    /** The result of an action. */
     record Reply(boolean ok, String text) {
     }
 
     /** An action that was begun. */
     interface Call {
-        /** {@return what came of it, if it has ended; else null} */
+        /** {@return its result if it has ended; otherwise null} */
         @Nullable Reply poll() throws InterruptedException;
     }
 
@@ -46,13 +46,13 @@ public abstract class Contender implements AutoCloseable {
     /** {@return whether it runs, and can serve another test} */
     abstract boolean isFit();
 
-    /** What the process has printed, for whoever has to understand a failure. */
+    /** {@return what the process has printed, for whoever has to understand a failure} */
     abstract String output();
 
     @Override
     public abstract void close();
 
-    /** In a JVM of its own. */
+    /** A contender in a JVM of its own. */
     static final class InJvm extends Contender {
         private final ChildJvm jvm;
         private final AtomicLong calls = new AtomicLong();

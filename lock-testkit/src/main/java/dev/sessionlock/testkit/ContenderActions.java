@@ -23,7 +23,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 
-/** What a {@link Contender} does with its locks, in the process where they are. Each command on a thread of its own. */
+/** What a {@link Contender} does with its locks, inside its process. Each command runs on a thread of its own. */
 final class ContenderActions {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final long LONGEST_STAY_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
@@ -40,7 +40,7 @@ final class ContenderActions {
         this.targets = targets;
     }
 
-    /** Does what is said. {@return what came of it, in words} */
+    /** Carries out a command. Returns its result, in words. */
     String obey(List<String> words) throws Exception {
         String handle = words.size() > 1 ? words.get(1) : "";
         return switch (words.get(0)) {
@@ -117,14 +117,14 @@ final class ContenderActions {
         return done.isEmpty() ? "nothing" : done.get(0).outcome().name();
     }
 
-    /** On one thread, since a lock belongs to the one that acquired it. {@return ok, or what was not as it should be} */
+    /** Runs on one thread, since a lock belongs to the thread that acquired it. Returns ok, or what was wrong. */
     private String reenter(Path target, LockOptions options) throws LockException, InterruptedException {
         SessionLock outer = locks.acquire(target, options);
         try {
             locks.acquire(target, options).close();
             return "a thread got what it holds a second time, though it had not asked for that";
         } catch (LockReentryException e) {
-            // as it should be
+            // as expected
         } finally {
             if (!outer.isHeld()) {
                 outer.close();
@@ -137,13 +137,13 @@ final class ContenderActions {
         return kept ? "ok" : "the inner handle did not keep the lock, or has another token";
     }
 
-    /** One lock that is entered as often as can be. */
+    /** One lock that is entered as often as possible. */
     private static final class Hammer {
         private final AtomicLong visits = new AtomicLong();
         private volatile boolean stopped;
     }
 
-    /** Two threads that enter the lock as often as they can, and tell the witness, until they are stopped. */
+    /** Two threads enter the lock as often as they can, and report to the witness, until they are stopped. */
     private String hammer(Hammer hammer, String lock, LockOptions options, String witness) throws IOException, InterruptedException {
         AtomicReference<Throwable> trouble = new AtomicReference<>();
         try (WitnessedHolder me = WitnessedHolder.connect(witness, "pid " + ProcessHandle.current().pid())) {
@@ -176,14 +176,14 @@ final class ContenderActions {
         try (SessionLock lock = locks.acquire(target, options)) {
             WitnessedHolder.Visit<LockLostException> visit = me.entered(name, lock.token(), lock::ensureHeld);
             visits.incrementAndGet();
-            LockSupport.parkNanos(ThreadLocalRandom.current().nextLong(LONGEST_STAY_NANOS)); // time for another to come in
+            LockSupport.parkNanos(ThreadLocalRandom.current().nextLong(LONGEST_STAY_NANOS)); // time for another process to come in
             visit.leaving();
         } catch (LockLostException e) {
-            Thread.yield(); // starved for a whole lease: nothing was proved
+            Thread.yield(); // starved for a whole lease: this proves nothing
         }
     }
 
-    // ---- options, as words ----
+    // ---- options as words ----
 
     static String words(LockOptions options) {
         return String.join(",", options.timeout().toString(), options.lease().toString(), options.maxHold().toString(),

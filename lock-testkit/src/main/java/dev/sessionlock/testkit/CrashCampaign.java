@@ -29,26 +29,26 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.Collectors;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** One walk of a lab through all the runs of one kind. */
+/** One pass of a lab through all the runs of one kind. */
 final class CrashCampaign {
     private static final long PROGRESS_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final int FOUND_IN_FULL = 3;
     private static final int FOUND_IN_SHORT = 20;
-    /** An archive of classes costs as much to make as it saves in so many runs. */
+    /** With fewer runs, an archive of classes costs as much to make as it saves. */
     private static final int RUNS_WORTH_AN_ARCHIVE = 8;
-    /** So many outcomes may wait for the check. */
+    /** How many outcomes may wait for the check. */
     private static final int WAITING = 8;
-    /** So many processes may be frozen at once: they take memory, some 50 MB each, and no processor. */
+    /** How many processes may be frozen at once: each takes some 50 MB of memory, and no CPU. */
     private static final int FROZEN_AT_ONCE = 16;
-    /** A run in which the machine itself stalled a process past its lease is done so often. */
+    /** How often to try a run in which the machine itself stalled a process past its lease. */
     private static final int STARVED_TRIES = 4;
     private static final String STARVED = "In each of " + STARVED_TRIES + " runs a process that was not frozen lost its lock, since this machine "
             + "is so busy that it did not run for a whole lease. Take a longer one in the scenario, such as 3 s, and freeze for longer than that";
 
     /**
-     * What is put to the test.
+     * The scenario that is tested.
      *
      * @param meanwhile what another process does while the first is frozen; null if the same
      */
@@ -64,39 +64,39 @@ final class CrashCampaign {
     }
 
     private final CrashWorkshop workshop;
-    private final ScenarioRun subject;
+    private final ScenarioRun scenarioRun;
     private final Plan.Kind kind;
     private final Duration freeze;
     private final String title;
     private final long start = System.nanoTime();
     private final List<CrashFinding> findings = new ArrayList<>();
-    /** Directories that a power cut has left, and that were checked already. */
+    /** Digests of the directories left by power cuts that were checked already. */
     private final Set<String> seen = new HashSet<>();
     private int runs;
     private int checked;
     private int notReached;
     private int cameIn;
     private int waited;
-    /** The first of those in which the other process came to no end for want of the lock. */
+    /** The first run in which the other process did not finish because it lacked the lock. */
     private @Nullable String lacking;
     private int lacked;
     private List<Effect.Began> baseline = List.of();
 
     /**
-     * A walk.
+     * A pass.
      *
-     * @param more about what befalls the runs, in words
-     * @param freeze for how long each is frozen, if they are
+     * @param more further details of the fault, in words
+     * @param freeze for how long each process is frozen, if it is
      */
-    CrashCampaign(CrashWorkshop workshop, ScenarioRun subject, Plan.Kind kind, String more, Duration freeze) {
+    CrashCampaign(CrashWorkshop workshop, ScenarioRun scenarioRun, Plan.Kind kind, String more, Duration freeze) {
         this.workshop = workshop;
-        this.subject = subject;
+        this.scenarioRun = scenarioRun;
         this.kind = kind;
         this.freeze = freeze;
-        this.title = "CrashLab " + subject.name() + ", " + kind + more;
+        this.title = "CrashLab " + scenarioRun.name() + ", " + kind + more;
     }
 
-    /** Walks through the runs, or through the only one that was asked for. */
+    /** Goes through the runs, or only through the one that was asked for. */
     CrashSummary run(@Nullable String wanted, Function<List<Effect.Began>, List<Plan>> plans) throws IOException, InterruptedException {
         Plan only = wanted == null || wanted.isBlank() ? null : Plan.parse(wanted.strip());
         if (only != null && only.kind() != kind) {
@@ -117,7 +117,7 @@ final class CrashCampaign {
             return conclude(all);
         } finally {
             runners.shutdownNow();
-            runners.awaitTermination(1, TimeUnit.MINUTES); // they let go of their JVMs
+            runners.awaitTermination(1, TimeUnit.MINUTES); // then they no longer need their JVMs
             CrashWorkshop.remove(pristine);
         }
     }
@@ -129,7 +129,7 @@ final class CrashCampaign {
     private Path prepare() throws IOException {
         Path pristine = Files.createTempDirectory(workshop.home(), "given-");
         try {
-            subject.given.prepare(pristine);
+            scenarioRun.given.prepare(pristine);
         } catch (Exception e) {
             throw new AssertionError(title + ": the directory could not be prepared: " + e, e);
         }
@@ -138,24 +138,24 @@ final class CrashCampaign {
 
     // ---- without a fault ----
 
-    /** Some runs without a fault: what they do, and whether the lab can be trusted with it. */
+    /** Runs the scenario a few times without a fault, to learn what it does, and whether the lab can be trusted with it. */
     private void baseline(Path pristine, Function<List<Effect.Began>, List<Plan>> plans, ExecutorService runners)
             throws IOException, InterruptedException {
-        int times = subject.stepsMayVary ? 3 : 2;
+        int times = scenarioRun.stepsMayVary ? 3 : 2;
         workshop.expect(times);
-        accept(withoutStarving(() -> workshop.run(subject, pristine, Plan.NOTHING)));
+        accept(withoutStarving(() -> workshop.run(scenarioRun, pristine, Plan.NOTHING)));
         boolean train = plans.apply(baseline).size() >= RUNS_WORTH_AN_ARCHIVE;
         List<Future<CrashOutcome>> more = new ArrayList<>();
         for (int i = 1; i < times; i++) {
             boolean now = train && i == 1;
             more.add(runners.submit(() -> withoutStarving(
-                    () -> now ? workshop.train(subject, pristine) : workshop.run(subject, pristine, Plan.NOTHING))));
+                    () -> now ? workshop.train(scenarioRun, pristine) : workshop.run(scenarioRun, pristine, Plan.NOTHING))));
         }
         for (Future<CrashOutcome> one : more) {
             accept(get(one));
         }
-        if (kind == Plan.Kind.FREEZE && subject.meanwhile != null) {
-            acceptTheOther(withoutStarving(() -> workshop.runTheOther(subject, pristine)));
+        if (kind == Plan.Kind.FREEZE && scenarioRun.meanwhile != null) {
+            acceptTheOther(withoutStarving(() -> workshop.runTheOther(scenarioRun, pristine)));
         }
     }
 
@@ -165,13 +165,13 @@ final class CrashCampaign {
                 : outcome.end() == CrashOutcome.End.THREW ? "failed: " + outcome.thrown()
                 : outcome.differences().isEmpty() ? null : "went round java.nio.file: " + String.join("; ", outcome.differences());
         if (reason != null) {
-            throw new AssertionError(title + ": " + name(subject.other()) + ", run alone, " + reason + printed(outcome.output()));
+            throw new AssertionError(title + ": " + name(scenarioRun.other()) + ", run alone, " + reason + printed(outcome.output()));
         }
         CrashWorkshop.remove(outcome.directory().getParent());
     }
 
     private String hung(String dump) {
-        return "did not end within " + subject.timeout.toMillis() + " ms; its threads:\n" + dump;
+        return "did not end within " + scenarioRun.timeout.toMillis() + " ms; its threads:\n" + dump;
     }
 
     private static String printed(String output) {
@@ -205,7 +205,7 @@ final class CrashCampaign {
         }
         try {
             checked++;
-            subject.check.check(outcome.directory(), outcome.asRun("nothing"));
+            scenarioRun.check.check(outcome.directory(), outcome.asRun("nothing"));
         } catch (InterruptedException e) {
             throw e;
         } catch (Throwable e) {
@@ -227,17 +227,17 @@ final class CrashCampaign {
     }
 
     private static List<Effect.Began> steps(List<Effect.Began> operations) {
-        return operations.stream().filter(operation -> operation.act().isChange()).toList();
+        return operations.stream().filter(operation -> operation.type().isChange()).toList();
     }
 
     private void requireSame(CrashOutcome outcome) {
-        if (subject.stepsMayVary || baseline.isEmpty()) {
+        if (scenarioRun.stepsMayVary || baseline.isEmpty()) {
             return;
         }
         List<Effect.Began> first = steps(baseline);
         List<Effect.Began> second = outcome.steps();
         for (int i = 0; i < Math.max(first.size(), second.size()); i++) {
-            if (i >= first.size() || i >= second.size() || first.get(i).act() != second.get(i).act()) {
+            if (i >= first.size() || i >= second.size() || first.get(i).type() != second.get(i).type()) {
                 throw new AssertionError(title + ": two runs without a fault do not take the same steps. Step " + (i + 1) + " of one is "
                         + text(first, i) + ", of the other " + text(second, i)
                         + ". A step that is named by its number must be the same each "
@@ -282,15 +282,15 @@ final class CrashCampaign {
     }
 
     private CrashOutcome once(Path pristine, Plan plan) throws IOException, InterruptedException {
-        return withoutStarving(() -> kind == Plan.Kind.FREEZE ? workshop.runFrozen(subject, pristine, plan, freeze)
-                : workshop.run(subject, pristine, plan));
+        return withoutStarving(() -> kind == Plan.Kind.FREEZE ? workshop.runFrozen(scenarioRun, pristine, plan, freeze)
+                : workshop.run(scenarioRun, pristine, plan));
     }
 
     private interface Run {
         CrashOutcome go() throws IOException, InterruptedException;
     }
 
-    /** One run, done again if the machine itself stalled a process past its lease. */
+    /** One run, repeated if the machine itself stalled a process past its lease. */
     private static CrashOutcome withoutStarving(Run run) throws IOException, InterruptedException {
         CrashOutcome outcome = run.go();
         for (int tries = 1; tries < STARVED_TRIES && outcome.wasStarved(); tries++) {
@@ -336,34 +336,34 @@ final class CrashCampaign {
         }
     }
 
-    /** {@return how a run departs from the steps of the baseline where it may not} */
+    /** {@return how a run differs from the steps of the baseline where it must not} */
     private @Nullable String unsteady(CrashOutcome outcome) {
         int step = outcome.plan().step();
         List<Effect.Began> expected = steps(baseline);
         boolean reached = outcome.befallen() != null || kind == Plan.Kind.POWER && step == expected.size() + 1;
         if (!reached) {
             notReached++;
-            return subject.stepsMayVary ? null : "the run ended after " + outcome.steps().size()
+            return scenarioRun.stepsMayVary ? null : "the run ended after " + outcome.steps().size()
                     + " steps and did not come to the one that was meant, although the runs "
                     + "before did. Let one thread write, and let no time decide; or accept it with stepsMayVary()";
         }
-        if (subject.stepsMayVary || kind == Plan.Kind.FAIL || outcome.befallen() == null) {
+        if (scenarioRun.stepsMayVary || kind == Plan.Kind.FAIL || outcome.befallen() == null) {
             return null;
         }
-        // The operation itself is in the journal unless it was never begun.
+        // The operation itself is in the journal unless it never began.
         List<Effect.Began> done = outcome.steps();
-        if (step > expected.size() || done.size() < step || done.get(step - 1).act() == expected.get(step - 1).act()) {
+        if (step > expected.size() || done.size() < step || done.get(step - 1).type() == expected.get(step - 1).type()) {
             return null;
         }
         return "step " + step + " was \"" + done.get(step - 1).text() + "\" this time and \"" + expected.get(step - 1).text()
                 + "\" in a run without a fault. Let one thread write, and let no time decide; or accept it with stepsMayVary()";
     }
 
-    /** {@return what the other process may not have done; null if it did not} */
+    /** {@return what the other process did wrong; null if nothing} */
     private @Nullable String wrongMeanwhile(CrashOutcome outcome, CrashOutcome.Meanwhile meanwhile) {
         Set<String> both = new HashSet<>(outcome.acknowledged());
         both.retainAll(meanwhile.acknowledged());
-        if (subject.meanwhile == null && !both.isEmpty()) {
+        if (scenarioRun.meanwhile == null && !both.isEmpty()) {
             throw new AssertionError(title + ": both processes acknowledged \"" + both.iterator().next() + "\", so no check can tell whose is "
                     + "missing. Have each write something of its own, by CrashLab.process(), or give the other one a scenario of its own with "
                     + "meanwhile(…), which may do the same on purpose");
@@ -435,10 +435,10 @@ final class CrashCampaign {
     // ---- checking ----
 
     private boolean check(CrashOutcome outcome, Plan plan, String event, Path directory) throws IOException, InterruptedException {
-        String listing = CrashFinding.listing(directory); // as it was before the check works on it
+        String listing = CrashFinding.listing(directory); // before the check changes it
         try {
             checked++;
-            subject.check.check(directory, outcome.asRun(event));
+            scenarioRun.check.check(directory, outcome.asRun(event));
             return true;
         } catch (InterruptedException e) {
             throw e;
@@ -465,7 +465,7 @@ final class CrashCampaign {
     private void found(CrashOutcome outcome, Plan plan, String event, Path directory, String why, @Nullable Throwable cause,
             String listing) {
         StringBuilder more = new StringBuilder();
-        boolean told = outcome.meanwhile() != null; // in the course of things
+        boolean told = outcome.meanwhile() != null; // as it should
         if (!outcome.acknowledged().isEmpty() && !told) {
             more.append("acknowledged: ").append(String.join(", ", outcome.acknowledged())).append('\n');
         }
@@ -528,7 +528,9 @@ final class CrashCampaign {
         return summary;
     }
 
-    /** One of each step in full, the first few; of the others a line, or their number. Only the directories of the former are kept. */
+    /**
+     * Shows the first few steps with a finding each in full; of the others a line each, or their number. Keeps only the directories of the former.
+     */
     private AssertionError failure(String line) {
         List<CrashFinding> full = new ArrayList<>();
         List<CrashFinding> rest = new ArrayList<>();
@@ -548,7 +550,7 @@ final class CrashCampaign {
         return error;
     }
 
-    /** Of each step one line, and how many more there are. */
+    /** One line for each step, and how many more there are. */
     private static String inShort(List<CrashFinding> rest) {
         Map<Integer, List<CrashFinding>> bySteps = rest.stream()
                 .collect(Collectors.groupingBy(finding -> finding.plan().step(), LinkedHashMap::new, Collectors.toList()));

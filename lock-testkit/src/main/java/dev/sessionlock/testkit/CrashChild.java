@@ -15,10 +15,10 @@ import java.nio.file.spi.FileSystemProvider;
 import java.util.Base64;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The JVM that a scenario runs in. It is started ahead, waits for its order, and talks to the lab by marks:
+ * The JVM in which a scenario runs. It is started ahead, waits for its order, and reports to the lab by marks:
  * <pre>
  * befallen operation stack     the operation now fails, or is late
  * ack text                     the scenario acknowledges
@@ -31,7 +31,7 @@ import org.jetbrains.annotations.Nullable;
  */
 final class CrashChild implements ChildScenario {
     private static final String NOTHING = "-";
-    /** Then something is still held: a handle that was never closed. */
+    /** How long to wait for the library to tidy up. After that, something is still held: a handle that was never closed. */
     private static final long TO_TIDY_MILLIS = 2_000;
     static final String DUMP = "dump";
     static final String WAITS = "waits";
@@ -42,9 +42,9 @@ final class CrashChild implements ChildScenario {
     private static volatile String role = CrashLab.FIRST;
 
     /**
-     * What to run, and where: one line, sent to the child.
+     * What to run, and where. One line, sent to the child.
      *
-     * @param role which of the lab's processes it is
+     * @param role which of the lab's processes this is
      * @param locksCount whether to count what is done for locks
      */
     record ChildOrder(String scenario, String role, Path directory, Path journal, boolean locksCount, Plan plan) {
@@ -86,7 +86,7 @@ final class CrashChild implements ChildScenario {
         role = order.role();
         answerFrom(parent);
         CrashScenario scenario = scenario(order.scenario());
-        text(new Throwable().getStackTrace()); // a first run archives its classes: these are for those that come to be killed
+        text(new Throwable().getStackTrace()); // only a first run archives its classes; this makes it load those that the runs with a fault need
         arm(parent, order);
         try {
             scenario.run(order.directory());
@@ -98,8 +98,8 @@ final class CrashChild implements ChildScenario {
     }
 
     /**
-     * Where all {@code SessionLocks} are closed, the library's thread tidies up and ends. It is waited for: else it would be for luck to decide
-     * how far it comes before the JVM has ended.
+     * When all {@code SessionLocks} are closed, the library's thread tidies up and ends. Wait for that: otherwise chance would decide how far it gets
+     * before the JVM ends.
      */
     private static void letTheLibraryEnd() throws InterruptedException {
         Thread[] threads = new Thread[Thread.activeCount() + 100];
@@ -154,12 +154,12 @@ final class CrashChild implements ChildScenario {
                     Thread.currentThread().interrupt();
                 }
             }
-        }, new FileOutputStream(order.journal().toFile())); // not through NIO, which passes the gate
+        }, new FileOutputStream(order.journal().toFile())); // not through NIO, which the fault injector intercepts
     }
 
     /**
-     * From the scenario's own call down to its run method: neither the JDK's file calls nor the lab are of interest. Each killed child
-     * comes through here once, so without streams and string templates, which would cost it a fifth of its life.
+     * From the scenario's own call down to its run method: the JDK's file calls and the lab are of no interest. Each killed child runs this once, so
+     * it uses no streams and no string templates, which would cost it a fifth of its life.
      */
     static String text(StackTraceElement[] stack) {
         int first = 0;
@@ -179,7 +179,7 @@ final class CrashChild implements ChildScenario {
                 || name.startsWith("jdk.");
     }
 
-    /** The exception, and what it was caused by, without the frames of the lab. */
+    /** The exception and its causes, without the stack frames of the lab. */
     private static String text(Throwable e) {
         StringBuilder text = new StringBuilder(e.toString());
         String stack = text(e.getStackTrace());
@@ -192,7 +192,7 @@ final class CrashChild implements ChildScenario {
         return text.toString();
     }
 
-    /** Tells where all threads are, when the lab asks, and lets the one go on that was frozen. */
+    /** Answers where all threads are when the lab asks, and wakes the thread that stands where it was frozen. */
     private static void answerFrom(ParentJvm parent) {
         Thread ear = new Thread(() -> {
             try {

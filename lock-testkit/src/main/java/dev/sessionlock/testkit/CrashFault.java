@@ -1,20 +1,18 @@
 package dev.sessionlock.testkit;
 
 import dev.sessionlock.testkit.disk.Errno;
-import org.jetbrains.annotations.NotNull;
 
-/** An error with which the system answers a file operation in a {@link CrashLab}; thrown as the JDK throws it. */
+/** An error by which the system answers a file operation in a {@link CrashLab}. The JDK throws the usual exception for it. */
 public enum CrashFault {
     /**
-     * No space left on device: what makes files, entries or content, and forcing them. Once; for good from there on (deleting still
-     * works); and for a write also after half of it, as a short write whose rest fails.
+     * No space left on device, for operations that create files, entries or content, and for forcing them. The fault occurs once; or for good from
+     * there on (deleting still works); and, for a write, also after half of it, as a short write whose rest fails.
      */
     ENOSPC(Errno.ENOSPC),
-    /** Input/output error: reading, writing (also after half of it), truncating, forcing, listing a directory. Once. */
+    /** Input/output error, for reading, writing (also after half of it), truncating, forcing, listing a directory. Once. */
     EIO(Errno.EIO),
     /**
-     * Permission denied ({@link java.nio.file.AccessDeniedException}): opening, making, renaming, deleting, listing, setting
-     * attributes. Once.
+     * Permission denied ({@link java.nio.file.AccessDeniedException}), for opening, creating, renaming, deleting, listing, setting attributes. Once.
      */
     EACCES(Errno.EACCES);
 
@@ -24,7 +22,7 @@ public enum CrashFault {
         this.errno = errno;
     }
 
-    @NotNull Errno errno() {
+    Errno errno() {
         return errno;
     }
 }

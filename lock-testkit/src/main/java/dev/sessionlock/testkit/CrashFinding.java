@@ -10,20 +10,20 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What is wrong after a run.
  *
- * @param plan the run, as {@link CrashLab#ONLY} names it
- * @param title what befell it, in words
+ * @param plan the run, in the form of {@link CrashLab#ONLY}
+ * @param title the fault, in words
  * @param stack where the scenario was
- * @param course what went on then; empty if it ended there
- * @param listing what the directory holds
- * @param directory where that lies
+ * @param course what happened after that; empty if the run ended there
+ * @param listing what the directory contains
+ * @param directory where that is
  * @param why what is wrong
- * @param cause what the check threw; null if it is the lab that is not content
- * @param more how the run ended, what it printed
+ * @param cause what the check threw; null if the lab itself has found it
+ * @param more how the run ended, and what it printed
  */
 record CrashFinding(Plan plan, String title, String stack, String course, String listing, Path directory, String why, @Nullable Throwable cause,
                     String more) {
@@ -33,7 +33,7 @@ record CrashFinding(Plan plan, String title, String stack, String course, String
     private static final int MOST_LINES = 20;
     private static final int MOST_OF_A_REASON = 120;
 
-    /** {@return it in full} */
+    /** {@return the finding in full} */
     String text() {
         StringBuilder text = new StringBuilder(title).append(System.lineSeparator());
         if (!stack.isEmpty()) {
@@ -53,14 +53,14 @@ record CrashFinding(Plan plan, String title, String stack, String course, String
         return text.toString();
     }
 
-    /** {@return it in one line} */
+    /** {@return the finding in one line} */
     String line() {
         String text = why.strip().replaceAll("\\s+", " ");
         String start = text.length() > MOST_OF_A_REASON ? text.substring(0, MOST_OF_A_REASON) + "…" : text;
         return "* " + title + ": " + start + "   -D" + CrashLab.ONLY + "=" + plan + System.lineSeparator();
     }
 
-    /** The call itself, and the scenario that it came from; not all of what a library does in between. */
+    /** The call itself, and the line of the scenario that it came from, without what a library does in between. */
     private static String shortened(String stack) {
         List<String> frames = stack.lines().toList();
         int end = frames.size() - (MOST_FRAMES - 1) / 2;
@@ -80,7 +80,7 @@ record CrashFinding(Plan plan, String title, String stack, String course, String
         }
     }
 
-    /** {@return what a directory holds, the library's own files left out: names, sizes, and how files end, where a torn line shows} */
+    /** {@return what a directory contains, without the library's own files: names, sizes, and how files end, where a torn line shows} */
     static String listing(Path directory) throws IOException {
         StringBuilder text = new StringBuilder();
         try (Stream<Path> tree = Files.walk(directory)) {

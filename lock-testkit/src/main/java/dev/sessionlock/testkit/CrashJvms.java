@@ -19,15 +19,15 @@ import java.util.stream.Stream;
 import java.util.zip.Deflater;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Starts the JVMs of labs: small ones, with the lab's provider, and with the classes that the scenario needs in an archive (AppCDS),
- * which its first run makes. An archive takes no directories of classes, so those of the class path are packed into jars. All of it
- * lies in a temporary directory that is removed with this JVM.
+ * Starts the JVMs of labs: small ones, with the lab's provider, and with the scenario's classes in an archive (AppCDS), which the first run makes. An
+ * archive accepts no directories of classes, so those of the class path are packed into jars. All of it lies in a temporary directory that is removed
+ * when this JVM ends.
  *
- * <p>The provider is loaded by the boot loader. Were it an archived class of the class path, the JDK would ask the default file system
- * for the path of its jar before there is one, and die (so 17 and 25).
+ * <p>The boot loader loads the provider. If it were an archived class of the class path, the JDK would ask the default file system for the path of
+ * its jar before there is one, and die (seen in 17 and 25).
  */
 final class CrashJvms {
     private static final String PROVIDER = "dev/sessionlock/testkit/disk";
@@ -38,7 +38,7 @@ final class CrashJvms {
     private final Path home;
     private final Path provider;
     private final String classPath;
-    /** By scenario and arguments; no entry, if the JVM could not make one. */
+    /** By scenario and arguments. No entry if the JVM could not make one. */
     private final Map<String, Path> archives = new ConcurrentHashMap<>();
 
     private CrashJvms(Path home) throws IOException {
@@ -89,7 +89,7 @@ final class CrashJvms {
         return String.join(File.pathSeparator, entries);
     }
 
-    /** Packs what lies in a folder of a directory, or of a jar, into a jar. */
+    /** Packs a folder of a directory, or of a jar, into a jar. */
     private static Path pack(Path jar, Path from, String folder) throws IOException {
         if (Files.isDirectory(from)) {
             packTree(jar, from, folder);
@@ -107,7 +107,7 @@ final class CrashJvms {
             zip.setLevel(Deflater.NO_COMPRESSION);
             for (Path file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {
                 String name = from.relativize(file).toString();
-                if (!name.equals(MANIFEST)) { // that of a directory is nobody's; in a jar, it might add to the class path
+                if (!name.equals(MANIFEST)) { // a manifest in a directory belongs to no jar; in a jar, it might extend the class path
                     zip.putNextEntry(new ZipEntry(name));
                     Files.copy(file, zip);
                 }
@@ -117,39 +117,39 @@ final class CrashJvms {
 
     // ---- JVMs ----
 
-    private static String key(CrashCampaign.ScenarioRun subject) {
-        return subject.scenario().getName() + " " + subject.jvmArgs();
+    private static String key(CrashCampaign.ScenarioRun scenarioRun) {
+        return scenarioRun.scenario().getName() + " " + scenarioRun.jvmArgs();
     }
 
-    /** {@return whether a run of this has been archived} */
-    boolean isTrained(CrashCampaign.ScenarioRun subject) {
-        return archives.containsKey(key(subject));
+    /** {@return whether a run of this scenario has been archived} */
+    boolean isTrained(CrashCampaign.ScenarioRun scenarioRun) {
+        return archives.containsKey(key(scenarioRun));
     }
 
-    /** {@return where the next run of this is to leave its archive} */
+    /** {@return where the next run of this scenario leaves its archive} */
     Path newArchive() throws IOException {
         return Files.createTempFile(home, "classes-", ".jsa");
     }
 
-    /** A run of this has left its archive, or none. */
-    void trained(CrashCampaign.ScenarioRun subject, Path archive) throws IOException {
+    /** A run of this scenario has left its archive, or none. */
+    void trained(CrashCampaign.ScenarioRun scenarioRun, Path archive) throws IOException {
         if (Files.exists(archive) && Files.size(archive) > 0) {
-            archives.put(key(subject), archive);
+            archives.put(key(scenarioRun), archive);
         }
     }
 
     /**
      * Starts a JVM that waits for its order.
      *
-     * @param making where it leaves an archive when it ends; null if it uses the one that there is
+     * @param making where it leaves an archive when it ends; null if it uses the existing one
      */
-    ChildJvm start(CrashCampaign.ScenarioRun subject, @Nullable Path making) throws IOException, InterruptedException {
+    ChildJvm start(CrashCampaign.ScenarioRun scenarioRun, @Nullable Path making) throws IOException, InterruptedException {
         List<String> flags = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-XX:-UsePerfData",
                 "-Xshare:auto", "-Xlog:disable", "-Xbootclasspath/a:" + provider,
                 "-Djava.nio.file.spi.DefaultFileSystemProvider=" + LabFileSystemProvider.class.getName()));
-        Path archive = archives.get(key(subject));
+        Path archive = archives.get(key(scenarioRun));
         if (making != null) {
-            Files.deleteIfExists(making); // its name was reserved; the JVM does not write over a file
+            Files.deleteIfExists(making); // its name was reserved, and the JVM does not overwrite a file
             flags.add("-XX:ArchiveClassesAtExit=" + making);
         } else if (archive != null) {
             flags.add("-XX:SharedArchiveFile=" + archive);
@@ -157,7 +157,7 @@ final class CrashJvms {
         if (CrashJvms.class.desiredAssertionStatus()) {
             flags.add("-ea");
         }
-        flags.addAll(subject.jvmArgs());
-        return ChildJvm.of(CrashChild.class).name(subject.name()).jvmArgs(flags.toArray(new String[0])).classPath(classPath).start();
+        flags.addAll(scenarioRun.jvmArgs());
+        return ChildJvm.of(CrashChild.class).name(scenarioRun.name()).jvmArgs(flags.toArray(new String[0])).classPath(classPath).start();
     }
 }

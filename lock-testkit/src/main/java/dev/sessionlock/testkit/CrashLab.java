@@ -1,10 +1,9 @@
 package dev.sessionlock.testkit;
 
 import dev.sessionlock.LockOptions;
-import dev.sessionlock.testkit.disk.OperationType;
-import dev.sessionlock.testkit.disk.Disk;
 import dev.sessionlock.testkit.disk.Effect;
 import dev.sessionlock.testkit.disk.Errno;
+import dev.sessionlock.testkit.disk.OperationType;
 import dev.sessionlock.testkit.disk.Plan;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -14,13 +13,12 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Crash-tests code that writes files: runs it, unchanged, once for each file operation that it does, kills it there (or lets the
- * operation fail, or cuts the power, or freezes it past its lease while another process works), and has the directory checked that it
- * leaves.
+ * Crash-tests code that writes files. It runs the code, unchanged, once for each file operation that the code does, and causes a fault there: it
+ * kills the process, lets the operation fail, cuts the power, or freezes the process past its lease while another one works. Then it has the
+ * directory checked.
  *
  * <pre>{@code
  * static final class Append implements CrashScenario {
@@ -39,60 +37,58 @@ import org.jetbrains.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p><b>Steps</b> are the operations beneath the directory that change the disk, numbered in the order in which a run does them:
- * creating, writing, truncating, forcing, deleting, renaming, linking, setting attributes. {@link #killAtEveryStep} kills the JVM
- * (SIGKILL: no finally block, no hook) before each, after each, and within each write after one byte, half of it, and all but one byte;
- * all its other threads wait at their next operation meanwhile. {@link #failAtEveryStep} also counts opening, reading and listing.
- * No steps are what the lock library does for its locks (see {@link #lockStepsToo}), nor anything that its own threads do.
+ * <p><b>Steps</b> are the operations beneath the directory that change the disk, numbered in the order in which a run does them: creating, writing,
+ * truncating, forcing, deleting, renaming, linking, setting attributes. {@link #killAtEveryStep} kills the JVM (SIGKILL: no finally block, no hook)
+ * before each step, after each, and within each write after one byte, half of it, and all but one byte. All other threads of the JVM wait at their
+ * next operation meanwhile. {@link #failAtEveryStep} also counts opening, reading and listing. What the lock library does for its locks is not
+ * counted (see {@link #lockStepsToo}), nor what its own threads do.
  *
- * <p><b>Power cuts</b> undo what was never forced. The model is the weakest that POSIX and Linux promise: content is safe once its file
- * was forced after the write; a directory entry is safe once the <em>directory</em> was forced ({@code FileChannel.open(dir,
- * READ).force(true)}); until then contents may be lost in whole or in part or reach the disk in any order, and directory operations
- * reach it in the order in which they were done, up to some point, each whole or not at all. See fsync(2) and Pillai et al., "All File
- * Systems Are Not Created Equal" (OSDI 2014). Time stamps (all files are a minute old, since a machine takes time to come up), owners
- * and extended attributes are not modelled.
+ * <p><b>Power cuts</b> undo what was never forced. The model is the weakest that POSIX and Linux promise. Content is safe once its file was forced
+ * after the write. A directory entry is safe once the <em>directory</em> was forced ({@code FileChannel.open(dir, READ).force(true)}). Until then
+ * contents may be lost in whole or in part, or reach the disk in any order. Directory operations reach it in the order in which they were done, up to
+ * some point, each whole or not at all. See fsync(2) and Pillai et al., "All File Systems Are Not Created Equal" (OSDI 2014). Not modelled: owners,
+ * extended attributes, and time stamps (all files are a minute old, since a machine needs time to boot).
  *
- * <p><b>What is seen</b> is what goes through {@code java.nio.file}: {@code Files}, {@code FileChannel}, {@code AsynchronousFileChannel}
- * and file systems over them. {@code FileOutputStream}, {@code RandomAccessFile}, {@code File}, mapped buffers, native code and other
- * processes go round it. They work, but are no steps; a run in which the directory changed without a step is an error. (Left out of
- * that: {@code .session-locks}, which the library writes through memory. What is written there round NIO counts as never forced.)
+ * <p><b>The lab sees</b> what goes through {@code java.nio.file}: {@code Files}, {@code FileChannel}, {@code AsynchronousFileChannel} and file
+ * systems on top of them. It does not see {@code FileOutputStream}, {@code RandomAccessFile}, {@code File}, mapped buffers, native code and other
+ * processes. These work, but are no steps; if the directory changes without a step, the run is an error. (An exception is {@code .session-locks},
+ * which the library writes through memory. What is written there without NIO counts as never forced.)
  *
- * <p>The scenario's JVM runs with the test's classes, all on the class path, directories packed into jars; its default file system is ours. So there
- * {@code Path} is not of the JDK's own classes, channels are not the JDK's, and directory streams are not secure ones;
- * {@code FileChannel.map} into an {@code Arena}, Unix domain sockets and (in JDK 17) {@code Files.probeContentType} do not work. What
- * is reached by a symbolic link from outside of the directory is not seen.
+ * <p>The scenario's JVM runs with the test's classes, all on the class path, directories packed into jars. Its default file system is the lab's. So
+ * {@code Path} and channels are not of the JDK's own classes there, and directory streams are not secure ones. {@code FileChannel.map} into an
+ * {@code Arena}, Unix domain sockets and (in JDK 17) {@code Files.probeContentType} do not work. The lab does not see access from outside of the
+ * directory through a symbolic link.
  *
- * <p>Each run has its own JVM and its own copy of the directory. Two run at once; the check runs on the caller's thread. A failure
- * names the step, shows the scenario's stack there and the directory, and how to run just that again:
- * {@code -Dsessionlock.crash=kill:17:half}. Not thread-safe.
+ * <p>Each run has its own JVM and its own copy of the directory. Two run at once; the check runs on the caller's thread. A failure names the step,
+ * shows the scenario's stack there and the directory, and says how to repeat only this run: {@code -Dsessionlock.crash=kill:17:half}. Not
+ * thread-safe.
  */
 public final class CrashLab implements AutoCloseable {
-    /** The system property that names one run, and has only that one done: as a failure shows it. */
+    /** The system property that selects a single run, in the form in which a failure shows it. */
     public static final String ONLY = "sessionlock.crash";
 
     /** Prepares a directory. */
     @FunctionalInterface
     public interface Setup {
         /**
-         * Fills it.
+         * Fills the directory.
          *
          * @param directory an empty directory
-         * @throws Exception as it likes
+         * @throws Exception if that fails
          */
-        void prepare(@NotNull Path directory) throws Exception;
+        void prepare(Path directory) throws Exception;
     }
 
     /** Judges a directory. */
     @FunctionalInterface
     public interface LabCheck {
         /**
-         * Throws if the directory is not as it should be. It may read, repair and write there as a program does that starts after the
-         * crash.
+         * Throws if the directory is not as it should be. It may read, repair and write there, like a program that starts after the crash.
          *
          * @param directory the directory after a run
-         * @throws Exception or an {@link AssertionError}, if it is not well
+         * @throws Exception or an {@link AssertionError}, if something is wrong
          */
-        void check(@NotNull Path directory) throws Exception;
+        void check(Path directory) throws Exception;
     }
 
     /** Judges a directory, knowing how the run went. */
@@ -103,9 +99,9 @@ public final class CrashLab implements AutoCloseable {
          *
          * @param directory the directory after the run
          * @param run how the run went, and what it had acknowledged
-         * @throws Exception or an {@link AssertionError}, if it is not well
+         * @throws Exception or an {@link AssertionError}, if something is wrong
          */
-        void check(@NotNull Path directory, @NotNull CrashRun run) throws Exception;
+        void check(Path directory, CrashRun run) throws Exception;
     }
 
     static final String FIRST = "first";
@@ -126,80 +122,81 @@ public final class CrashLab implements AutoCloseable {
     private CrashLab() {
     }
 
-    /** {@return a lab, to be closed; a {@link CrashTest} is given one} */
-    public static @NotNull CrashLab create() {
+    /** {@return a lab, to be closed} A {@link CrashTest} gets its lab as a parameter. */
+    public static CrashLab create() {
         return new CrashLab();
     }
 
     /**
-     * Says, in a scenario, that something is done: from now on it must be there whatever happens. The check finds it in
-     * {@link CrashRun#acknowledged}. Does nothing where the code does not run in a lab.
+     * Declares, in a scenario, that something is done: from now on it must be there whatever happens. The check finds it in
+     * {@link CrashRun#acknowledged}. Outside of a lab this does nothing.
      *
      * @param what what is done
      */
-    public static void acknowledge(@NotNull String what) {
+    public static void acknowledge(String what) {
         CrashChild.acknowledge(Objects.requireNonNull(what, "what"));
     }
 
     /**
-     * {@return which process of a lab this is: {@code "first"}, the one that something befalls, or {@code "other"}, which works while the
-     * first is frozen; {@code "first"} also where the code does not run in a lab} So one scenario can write what tells who has written it.
+     * {@return which process of a lab this is: {@code "first"}, the one with the fault, or {@code "other"}, which works while the first is frozen;
+     * {@code "first"} also outside of a lab} So one scenario can write who has written a line.
      */
-    public static @NotNull String process() {
+    public static String process() {
         return CrashChild.role();
     }
 
     /**
-     * What is run.
+     * Sets the scenario to run.
      *
      * @param scenario a class with a constructor without parameters
      * @return this
      */
-    public @NotNull CrashLab scenario(@NotNull Class<? extends CrashScenario> scenario) {
+    public CrashLab scenario(Class<? extends CrashScenario> scenario) {
         this.scenario = Objects.requireNonNull(scenario, "scenario");
         return this;
     }
 
     /**
-     * What the directory holds before each run; empty by default. Made once, and copied for each run; all of it is taken for forced.
+     * Sets what the directory contains before each run. The default is nothing. It is created once, and copied for each run; all of it counts as
+     * forced.
      *
      * @param given fills the directory
      * @return this
      */
-    public @NotNull CrashLab given(@NotNull Setup given) {
+    public CrashLab given(Setup given) {
         this.given = Objects.requireNonNull(given, "given");
         return this;
     }
 
     /**
-     * What the directory must be like after each run, also after one without a fault.
+     * Sets the check of the directory after each run, including those without a fault.
      *
-     * @param check throws if it is not
+     * @param check throws if something is wrong
      * @return this
      */
-    public @NotNull CrashLab check(@NotNull LabCheck check) {
+    public CrashLab check(LabCheck check) {
         Objects.requireNonNull(check, "check");
         return check((directory, run) -> check.check(directory));
     }
 
     /**
-     * What the directory must be like after each run, given how the run went.
+     * Sets the check of the directory after each run, with knowledge of how the run went.
      *
-     * @param check throws if it is not
+     * @param check throws if something is wrong
      * @return this
      */
-    public @NotNull CrashLab check(@NotNull RunCheck check) {
+    public CrashLab check(RunCheck check) {
         this.check = Objects.requireNonNull(check, "check");
         return this;
     }
 
     /**
-     * How long a run may take; 30 s by default. One that takes longer is a failure, with the stacks of its threads.
+     * Sets how long a run may take. The default is 30 s. A run that takes longer is a failure, with the stacks of its threads.
      *
      * @param timeout more than 0
      * @return this
      */
-    public @NotNull CrashLab timeout(@NotNull Duration timeout) {
+    public CrashLab timeout(Duration timeout) {
         if (timeout.isNegative() || timeout.isZero()) {
             throw new IllegalArgumentException("a timeout of " + timeout + " leaves a run no time");
         }
@@ -208,71 +205,71 @@ public final class CrashLab implements AutoCloseable {
     }
 
     /**
-     * Accepts a scenario whose runs do not all take the same steps, since threads or time decide. Its steps are then those of the
-     * longest of three runs; a run that does not come to its step is checked as it ended, and counted in the summary.
+     * Accepts a scenario whose runs do not all take the same steps, since they depend on threads or time. Its steps are then those of the longest of
+     * three runs. A run that does not get to its step is checked in the state in which it ended, and counted in the summary.
      *
      * @return this
      */
-    public @NotNull CrashLab stepsMayVary() {
+    public CrashLab stepsMayVary() {
         this.stepsMayVary = true;
         return this;
     }
 
     /**
-     * What another process does while the first is frozen; by default the same as it. Only {@link #freezeAtEveryStep} has one.
+     * Sets what another process does while the first is frozen. The default is the same scenario. Only {@link #freezeAtEveryStep} uses it.
      *
      * @param scenario a class with a constructor without parameters
      * @return this
      */
-    public @NotNull CrashLab meanwhile(@NotNull Class<? extends CrashScenario> scenario) {
+    public CrashLab meanwhile(Class<? extends CrashScenario> scenario) {
         this.meanwhile = Objects.requireNonNull(scenario, "scenario");
         return this;
     }
 
     /**
-     * Counts as steps also what is done for session locks: in {@code .session-locks}, and to {@code .lock} files. Without this they are
-     * left out, since it is the library's own business, and tested there, what becomes of a lock whose holder is killed in the middle of taking
-     * it. For tests of the library itself, and scenarios that do nothing but take locks.
+     * Counts as steps also what is done for session locks: in {@code .session-locks}, and to {@code .lock} files. By default they are left out, since
+     * a lock whose holder is killed while it takes it is the library's own business, and is tested there. For tests of the library itself, and for
+     * scenarios that do nothing but take locks.
      *
      * @return this
      */
-    public @NotNull CrashLab lockStepsToo() {
+    public CrashLab lockStepsToo() {
         this.lockSteps = true;
         return this;
     }
 
     /**
-     * More arguments for the scenario's JVMs, such as {@code -Dkey=value} or {@code -Xmx1g}.
+     * Adds arguments for the scenario's JVMs, such as {@code -Dkey=value} or {@code -Xmx1g}.
      *
      * @param args added to those given before
      * @return this
      */
-    public @NotNull CrashLab jvmArgs(@NotNull String... args) {
+    public CrashLab jvmArgs(String... args) {
         jvmArgs.addAll(List.of(args));
         return this;
     }
 
-    /** Has only one run done; null for all. For tests: they share their system properties. */
-    @NotNull CrashLab only(@Nullable String run) {
+    /** Selects a single run; null for all. For tests, which share their system properties. */
+    CrashLab only(@Nullable String run) {
         this.only = run;
         return this;
     }
 
-    @NotNull Path home() throws IOException {
+    Path home() throws IOException {
         return workshop.home();
     }
 
-    // ---- what befalls it ----
+    // ---- faults ----
 
     /**
      * Kills the scenario before, within and after each of its steps, one run each.
      *
-     * @return what was gone through
+     * @return how much was tested
      * @throws AssertionError if a check failed, or if the lab cannot be trusted with this scenario
      * @throws IOException if the lab's own files or processes fail
      * @throws InterruptedException if interrupted
      */
-    public @NotNull CrashSummary killAtEveryStep() throws IOException, InterruptedException {
+    public CrashSummary killAtEveryStep() throws IOException, InterruptedException {
         return go(Plan.Kind.KILL, "", operations -> {
             List<Plan> plans = new ArrayList<>();
             for (LabStep step : LabStep.changes(operations)) {
@@ -280,7 +277,7 @@ public final class CrashLab implements AutoCloseable {
                 Set<Integer> parts = new LinkedHashSet<>();
                 for (String part : List.of(Plan.ONE_BYTE, Plan.HALF, Plan.ALL_BUT_ONE)) {
                     int length = Plan.part(part, step.operation.length());
-                    if (step.operation.act() == OperationType.WRITE && length > 0 && parts.add(length)) {
+                    if (step.operation.type() == OperationType.WRITE && length > 0 && parts.add(length)) {
                         plans.add(new Plan(Plan.Kind.KILL, step.number, part));
                     }
                 }
@@ -291,15 +288,15 @@ public final class CrashLab implements AutoCloseable {
     }
 
     /**
-     * Lets each operation fail that can fail so, one run each. The scenario may end as it likes.
+     * Lets each operation fail in each way that is possible for it, one run each. The scenario may end in any way.
      *
-     * @param faults which errors, each in turn
-     * @return what was gone through
+     * @param faults which errors, one after the other
+     * @return how much was tested
      * @throws AssertionError if a check failed, or if the lab cannot be trusted with this scenario
      * @throws IOException if the lab's own files or processes fail
      * @throws InterruptedException if interrupted
      */
-    public @NotNull CrashSummary failAtEveryStep(@NotNull CrashFault... faults) throws IOException, InterruptedException {
+    public CrashSummary failAtEveryStep(CrashFault... faults) throws IOException, InterruptedException {
         if (faults.length == 0) {
             throw new IllegalArgumentException("which errors? failAtEveryStep(CrashFault.values()) tries all");
         }
@@ -318,7 +315,7 @@ public final class CrashLab implements AutoCloseable {
 
     private static List<String> manners(CrashFault fault, Effect.Began operation) {
         List<String> manners = new ArrayList<>(List.of(Plan.ONCE));
-        if (operation.act() == OperationType.WRITE && Plan.part(Plan.HALF, operation.length()) > 0) {
+        if (operation.type() == OperationType.WRITE && Plan.part(Plan.HALF, operation.length()) > 0) {
             manners.add(Plan.HALF);
         }
         if (fault == CrashFault.ENOSPC) {
@@ -328,20 +325,20 @@ public final class CrashLab implements AutoCloseable {
     }
 
     /**
-     * Cuts the power before each step, and after the end, and checks what each of several outcomes leaves of what was not forced:
+     * Cuts the power before each step, and after the end. Checks each of several outcomes for what was not forced:
      * <ul>
-     *   <li>of the directory operations none, all, or any beginning of them (where they are more than a dozen, some beginnings);
+     *   <li>of the directory operations none, all, or any first part of them (if there are more than a dozen, some first parts);
      *   <li>of the contents nothing (so a file that was renamed and never forced is empty); all; all but half of each file's last write;
      *       the lengths with zeros; or the newest write alone.
      * </ul>
-     * What leaves the same directory is checked once.
+     * Outcomes with the same directory are checked once.
      *
-     * @return what was gone through
+     * @return how much was tested
      * @throws AssertionError if a check failed, or if the lab cannot be trusted with this scenario
      * @throws IOException if the lab's own files or processes fail
      * @throws InterruptedException if interrupted
      */
-    public @NotNull CrashSummary powerCutAtEveryStep() throws IOException, InterruptedException {
+    public CrashSummary powerCutAtEveryStep() throws IOException, InterruptedException {
         return go(Plan.Kind.POWER, "", operations -> {
             List<Plan> plans = new ArrayList<>();
             for (LabStep step : LabStep.changes(operations)) {
@@ -353,29 +350,29 @@ public final class CrashLab implements AutoCloseable {
     }
 
     /**
-     * Lets each step in turn come back late, while other threads go on.
+     * Makes each step in turn return late, while other threads go on.
      *
      * @param delay by how much
-     * @return what was gone through
+     * @return how much was tested
      * @throws AssertionError if a check failed, or if the lab cannot be trusted with this scenario
      * @throws IOException if the lab's own files or processes fail
      * @throws InterruptedException if interrupted
      */
-    public @NotNull CrashSummary delayEveryStep(@NotNull Duration delay) throws IOException, InterruptedException {
+    public CrashSummary delayEveryStep(Duration delay) throws IOException, InterruptedException {
         String millis = Long.toString(delay.toMillis());
         return go(Plan.Kind.DELAY, " of " + millis + " ms", operations ->
                 LabStep.changes(operations).stream().map(step -> new Plan(Plan.Kind.DELAY, step.number, millis)).toList());
     }
 
     /**
-     * Freezes the scenario's process (SIGSTOP) before and after each of its steps, one run each, for longer than the lease of its lock; has
-     * another process work under the same lock meanwhile, until it has ended; then wakes the frozen one (SIGCONT), which goes on where it
-     * stood, and has the directory checked once it has ended, too. This finds writes that come late: of a holder that had looked whether it
-     * still holds, was frozen, was passed over, and woke.
+     * Freezes the scenario's process (SIGSTOP) before and after each of its steps, one run each, for longer than the lease of its lock. Meanwhile
+     * another process works under the same lock until it has ended. Then the frozen process is woken (SIGCONT) and goes on where it stood. The
+     * directory is checked when that process has ended, too. This finds late writes: the holder checks that it still holds, is frozen, another
+     * process takes over, and the holder wakes and writes.
      *
-     * <p>Have the scenario ask for a short lease, since each run lasts as long as the freeze, though many are frozen at once. The shortest,
-     * 1 s, is quickest; where the machine is busy with other things take 3 s, so that nobody loses the lock who is not frozen (a run in which
-     * that happens is done again):
+     * <p>Let the scenario use a short lease, since each run lasts as long as the freeze, though many processes are frozen at once. The shortest, 1 s,
+     * is quickest. If the machine is busy with other things, use 3 s, so that only frozen processes lose their lock (a run in which another process
+     * does is repeated):
      * <pre>{@code
      * static final class Append implements CrashScenario {
      *     @Override public void run(Path directory) throws Exception {
@@ -394,20 +391,20 @@ public final class CrashLab implements AutoCloseable {
      * }
      * }</pre>
      *
-     * <p>The frozen one may end as it likes: mostly it throws a {@link dev.sessionlock.LockLostException}, having acknowledged nothing.
-     * {@link CrashRun#acknowledged} has what either has acknowledged. The other process fails a run if it throws, unless it is because it
-     * did not get the lock or lost it. Where it waits for the lock although the lease is over, since the frozen one asked for
-     * {@code takeover(false)}, that one is woken, and then both go on at once.
+     * <p>The frozen process may end in any way. Usually it throws a {@link dev.sessionlock.LockLostException}, and has acknowledged nothing.
+     * {@link CrashRun#acknowledged} contains what both processes have acknowledged. If the other process throws, the run fails, unless it did not get
+     * the lock or lost it. If the frozen process asked for {@code takeover(false)}, the other one waits for the lock although the lease is over; then
+     * the frozen one is woken, and both go on at once.
      *
      * <p>No process is left behind, frozen or not, however this ends.
      *
-     * @param pastTheLease for how long it is frozen: longer than the lease of each lock that it takes, and a tenth of that
-     * @return what was gone through
-     * @throws AssertionError if a check failed, or if the lab cannot be trusted with this scenario: a lease outlasts the freeze, say
+     * @param pastTheLease for how long to freeze: longer than the lease of each lock that the scenario takes, and a tenth of that
+     * @return how much was tested
+     * @throws AssertionError if a check failed, or if the lab cannot be trusted with this scenario, for example because a lease outlasts the freeze
      * @throws IOException if the lab's own files or processes fail
      * @throws InterruptedException if interrupted
      */
-    public @NotNull CrashSummary freezeAtEveryStep(@NotNull Duration pastTheLease) throws IOException, InterruptedException {
+    public CrashSummary freezeAtEveryStep(Duration pastTheLease) throws IOException, InterruptedException {
         if (pastTheLease.compareTo(LockOptions.MIN_LEASE) <= 0) {
             throw new IllegalArgumentException("a freeze of " + pastTheLease + " is not past any lease; the shortest is " + LockOptions.MIN_LEASE);
         }
@@ -422,7 +419,7 @@ public final class CrashLab implements AutoCloseable {
         });
     }
 
-    /** Draws up what is to befall the runs, from what one did. */
+    /** Plans the faults of the runs from the operations of one run. */
     private interface Plans {
         List<Plan> of(List<Effect.Began> operations);
     }
@@ -430,11 +427,11 @@ public final class CrashLab implements AutoCloseable {
     /** One of the operations that a kind of fault counts. */
     private record LabStep(int number, Effect.Began operation) {
         static List<LabStep> changes(List<Effect.Began> operations) {
-            return numbered(operations.stream().filter(operation -> operation.act().isChange()).toList());
+            return numbered(operations.stream().filter(operation -> operation.type().isChange()).toList());
         }
 
         static List<LabStep> fallible(List<Effect.Began> operations, Errno errno) {
-            return numbered(operations.stream().filter(operation -> operation.act().mayFailWith(errno)).toList());
+            return numbered(operations.stream().filter(operation -> operation.type().mayFailWith(errno)).toList());
         }
 
         private static List<LabStep> numbered(List<Effect.Began> operations) {
@@ -449,12 +446,12 @@ public final class CrashLab implements AutoCloseable {
             throw new IllegalStateException("the lab lacks a " + (scenario == null ? "scenario: lab.scenario(Append.class)"
                     : "check: lab.check(dir -> …)"));
         }
-        CrashCampaign.ScenarioRun subject = new CrashCampaign.ScenarioRun(scenario, meanwhile, given, check, timeout, stepsMayVary, lockSteps,
+        CrashCampaign.ScenarioRun scenarioRun = new CrashCampaign.ScenarioRun(scenario, meanwhile, given, check, timeout, stepsMayVary, lockSteps,
                 List.copyOf(jvmArgs));
-        return new CrashCampaign(workshop, subject, kind, more, freeze).run(only, plans::of);
+        return new CrashCampaign(workshop, scenarioRun, kind, more, freeze).run(only, plans::of);
     }
 
-    /** Ends what still runs, and removes the lab's directories, apart from those that a failure has named. */
+    /** Ends what still runs, and removes the lab's directories, except those that a failure has named. */
     @Override
     public void close() {
         workshop.close();

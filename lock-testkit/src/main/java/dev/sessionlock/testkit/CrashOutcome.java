@@ -8,23 +8,23 @@ import dev.sessionlock.testkit.disk.Plan;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What came of one run.
+ * The outcome of one run.
  *
- * @param plan what was to befall it
+ * @param plan the planned fault
  * @param directory what it left
- * @param disk what passed the gate, with the directory in the end
+ * @param disk what the fault injector has recorded, with the directory at the end
  * @param operations what it did
  * @param end how it ended
- * @param befallen the operation that it befell; null if it did not come to that
- * @param stack who did that operation
+ * @param befallen the operation at which the fault occurred; null if the run did not get there
+ * @param stack the stack of that operation
  * @param acknowledged what it had acknowledged
- * @param thrown the exception that it ended with, or with which status it ended by itself
+ * @param thrown the exception that it ended with, or the status with which it ended by itself
  * @param dump where its threads were, if it hung
  * @param output what it printed
- * @param differences how the directory differs from what passed the gate
+ * @param differences how the directory differs from what the fault injector has recorded
  * @param meanwhile what another process did while this one was frozen; null if it was not
  */
 record CrashOutcome(Plan plan, Path directory, Disk disk, List<Effect.Began> operations, End end, @Nullable String befallen, String stack,
@@ -35,7 +35,7 @@ record CrashOutcome(Plan plan, Path directory, Disk disk, List<Effect.Began> ope
     enum End {
         /** It was killed where that was planned. */
         STOPPED,
-        /** It has not ended: it is to be frozen, where that was planned. */
+        /** It has not ended: it stopped where it is to be frozen. */
         FROZEN,
         /** The scenario returned, and the JVM ended. */
         RETURNED,
@@ -48,26 +48,26 @@ record CrashOutcome(Plan plan, Path directory, Disk disk, List<Effect.Began> ope
     /**
      * What another process did while the run's own was frozen, and until its end.
      *
-     * @param frozenMillis for how long that one was frozen
-     * @param waited whether it waited for a lock until that one was woken
+     * @param frozenMillis for how long the first process was frozen
+     * @param waited whether this one waited for a lock until the first was woken
      * @param end how it ended
      * @param acknowledged what it had acknowledged
-     * @param thrown the exception that it ended with, or with which status it ended by itself
+     * @param thrown the exception that it ended with, or the status with which it ended by itself
      * @param dump where its threads were, if it hung
      * @param output what it printed
      */
     record Meanwhile(long frozenMillis, boolean waited, End end, List<String> acknowledged, @Nullable String thrown, String dump,
                      String output) {
 
-        /** {@return whether it came to no end of its own because it did not get, or lost, a lock} */
+        /** {@return whether it did not finish because it did not get a lock, or lost it} */
         boolean lackedTheLock() {
             return isLoss(thrown) || thrown != null && thrown.contains(LockTimeoutException.class.getName());
         }
     }
 
     /**
-     * {@return whether a process lost its lock that nothing has befallen, or not yet: a machine may be so busy that it stalls a process for
-     * longer than a short lease}
+     * {@return whether a process lost its lock without a fault, or before it} On a busy machine a process may stand still for longer than a short
+     * lease.
      */
     boolean wasStarved() {
         return meanwhile != null ? isLoss(meanwhile.thrown) : befallen == null && isLoss(thrown);
@@ -78,7 +78,7 @@ record CrashOutcome(Plan plan, Path directory, Disk disk, List<Effect.Began> ope
     }
 
     List<Effect.Began> steps() {
-        return operations.stream().filter(operation -> operation.act().isChange()).toList();
+        return operations.stream().filter(operation -> operation.type().isChange()).toList();
     }
 
     /** {@return how it went, for the check} */

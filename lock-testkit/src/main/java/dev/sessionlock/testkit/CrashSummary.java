@@ -2,17 +2,16 @@ package dev.sessionlock.testkit;
 
 import java.time.Duration;
 import java.util.Locale;
-import org.jetbrains.annotations.NotNull;
 
 /**
- * What a {@link CrashLab} has gone through without a failure.
+ * How much a {@link CrashLab} has tested without a failure.
  *
- * @param steps the operations of a run that were visited
+ * @param steps the operations of a run that were tested
  * @param runs how often the scenario was run
- * @param directories how many directories were checked: one a run, but several a power cut
+ * @param directories how many directories were checked: one for each run, but several for a power cut
  * @param took how long it took
  */
-public record CrashSummary(int steps, int runs, int directories, @NotNull Duration took) {
+public record CrashSummary(int steps, int runs, int directories, Duration took) {
 
     /** {@return the line that the lab prints} */
     @Override

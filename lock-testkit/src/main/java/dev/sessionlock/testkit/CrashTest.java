@@ -9,8 +9,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
- * A JUnit Jupiter test that is given a {@link CrashLab}, which is closed after it. It needs {@code junit-jupiter-api}, which the
- * testkit does not bring along.
+ * A JUnit Jupiter test with a {@link CrashLab} as its parameter, which is closed afterwards. It needs {@code junit-jupiter-api}, which is not a
+ * dependency of the testkit.
  *
  * <pre>{@code
  * @CrashTest

@@ -29,14 +29,14 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** Where the runs of one lab take place: its temporary directory, and its JVMs, some of which are started ahead. */
+/** Carries out the runs of one lab: its temporary directory, and its JVMs, some of which are started ahead. */
 final class CrashWorkshop implements AutoCloseable {
-    /** So many runs at once, of all labs of this JVM. */
+    /** The most runs at once, for all labs of this JVM. */
     static final int AT_ONCE = Math.max(2, Runtime.getRuntime().availableProcessors());
     private static final Semaphore RUNNING = new Semaphore(AT_ONCE);
-    /** Of those with a frozen process so many more: they wait for locks, for signals and for each other's ends. */
+    /** Twice as many runs with a frozen process: most of the time they wait for locks, for signals and for each other. */
     private static final Semaphore BESIDE_FROZEN = new Semaphore(2 * AT_ONCE);
     private static final int AHEAD = 2;
     private static final Duration TO_DUMP = Duration.ofSeconds(10);
@@ -49,7 +49,7 @@ final class CrashWorkshop implements AutoCloseable {
     });
     // guarded by this
     private final Deque<CompletableFuture<ChildJvm>> ready = new ArrayDeque<>();
-    private @Nullable CrashCampaign.ScenarioRun readyFor;
+    private CrashCampaign.@Nullable ScenarioRun readyFor;
     private int expected;
     private @Nullable Path home;
     private boolean closed;
@@ -63,36 +63,36 @@ final class CrashWorkshop implements AutoCloseable {
         return home;
     }
 
-    /** A failure names a directory: it stays. */
+    /** A failure names a directory, so it is kept. */
     synchronized void keep() {
         kept = true;
     }
 
-    /** So many runs are to come: more JVMs are not started ahead. */
+    /** How many runs are still to come: no more JVMs are started ahead. */
     synchronized void expect(int runs) {
         expected = runs;
     }
 
-    private synchronized CompletableFuture<ChildJvm> next(CrashCampaign.ScenarioRun subject) {
+    private synchronized CompletableFuture<ChildJvm> next(CrashCampaign.ScenarioRun scenarioRun) {
         if (closed) {
             throw new IllegalStateException("this lab is closed");
         }
-        if (!subject.equals(readyFor)) {
+        if (!scenarioRun.equals(readyFor)) {
             discard();
-            readyFor = subject;
+            readyFor = scenarioRun;
         }
         expected--;
-        CompletableFuture<ChildJvm> next = ready.isEmpty() ? start(subject, null) : ready.removeFirst();
+        CompletableFuture<ChildJvm> next = ready.isEmpty() ? start(scenarioRun, null) : ready.removeFirst();
         while (ready.size() < Math.min(AHEAD, expected)) {
-            ready.add(start(subject, null));
+            ready.add(start(scenarioRun, null));
         }
         return next;
     }
 
-    private CompletableFuture<ChildJvm> start(CrashCampaign.ScenarioRun subject, @Nullable Path archive) {
+    private CompletableFuture<ChildJvm> start(CrashCampaign.ScenarioRun scenarioRun, @Nullable Path archive) {
         return CompletableFuture.supplyAsync(() -> {
             try {
-                return CrashJvms.get().start(subject, archive);
+                return CrashJvms.get().start(scenarioRun, archive);
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             } catch (InterruptedException e) {
@@ -108,68 +108,68 @@ final class CrashWorkshop implements AutoCloseable {
 
     private void discard() {
         List<CompletableFuture<Void>> closed = ready.stream().map(child -> child.thenAccept(ChildJvm::close)).toList();
-        closed.forEach(closing -> closing.exceptionally(e -> null).join()); // not just the starting, which may come before it
+        closed.forEach(closing -> closing.exceptionally(e -> null).join()); // wait for each close to finish; its child may still be starting
         ready.clear();
     }
 
     // ---- one run ----
 
     /** Runs a scenario once, in a copy of a directory. */
-    CrashOutcome run(CrashCampaign.ScenarioRun subject, Path pristine, Plan plan) throws IOException, InterruptedException {
-        return run(subject, pristine, plan, () -> next(subject));
+    CrashOutcome run(CrashCampaign.ScenarioRun scenarioRun, Path pristine, Plan plan) throws IOException, InterruptedException {
+        return run(scenarioRun, pristine, plan, () -> next(scenarioRun));
     }
 
-    /** Runs a scenario without a fault, and archives the classes that it needs for the runs to come. */
-    CrashOutcome train(CrashCampaign.ScenarioRun subject, Path pristine) throws IOException, InterruptedException {
+    /** Runs a scenario without a fault, and archives the classes that it needs, for the runs to come. */
+    CrashOutcome train(CrashCampaign.ScenarioRun scenarioRun, Path pristine) throws IOException, InterruptedException {
         CrashJvms jvms = CrashJvms.get();
-        if (jvms.isTrained(subject)) {
-            return run(subject, pristine, Plan.NOTHING);
+        if (jvms.isTrained(scenarioRun)) {
+            return run(scenarioRun, pristine, Plan.NOTHING);
         }
         Path archive = jvms.newArchive();
-        CrashOutcome outcome = run(subject, pristine, Plan.NOTHING, () -> start(subject, archive));
-        jvms.trained(subject, archive);
-        discardReady(); // they were started without it
+        CrashOutcome outcome = run(scenarioRun, pristine, Plan.NOTHING, () -> start(scenarioRun, archive));
+        jvms.trained(scenarioRun, archive);
+        discardReady(); // they were started without the archive
         return outcome;
     }
 
-    /** @param starting asked only when it is to run: whoever has a child closes it, however this ends */
-    private CrashOutcome run(CrashCampaign.ScenarioRun subject, Path pristine, Plan plan, Supplier<CompletableFuture<ChildJvm>> starting)
+    /** @param starting asked only when the run begins: whoever gets a child closes it, however this ends */
+    private CrashOutcome run(CrashCampaign.ScenarioRun scenarioRun, Path pristine, Plan plan, Supplier<CompletableFuture<ChildJvm>> starting)
             throws IOException, InterruptedException {
         RUNNING.acquire();
         try (ChildJvm child = started(starting.get())) {
             WorkDirectory place = place(pristine, plan);
-            child.send(place.order(subject, subject.scenario(), CrashLab.FIRST, place.journal, plan));
-            return place.outcome(plan, await(subject, child), null);
+            child.send(place.order(scenarioRun, scenarioRun.scenario(), CrashLab.FIRST, place.journal, plan));
+            return place.outcome(plan, await(scenarioRun, child), null);
         } finally {
             RUNNING.release();
         }
     }
 
     /** Runs the other scenario alone, without a fault. */
-    CrashOutcome runTheOther(CrashCampaign.ScenarioRun subject, Path pristine) throws IOException, InterruptedException {
+    CrashOutcome runTheOther(CrashCampaign.ScenarioRun scenarioRun, Path pristine) throws IOException, InterruptedException {
         RUNNING.acquire();
-        try (ChildJvm child = started(next(subject))) {
+        try (ChildJvm child = started(next(scenarioRun))) {
             WorkDirectory place = place(pristine, Plan.NOTHING);
-            child.send(place.order(subject, subject.other(), CrashLab.OTHER, place.journal, Plan.NOTHING));
-            return place.outcome(Plan.NOTHING, await(subject, child), null);
+            child.send(place.order(scenarioRun, scenarioRun.other(), CrashLab.OTHER, place.journal, Plan.NOTHING));
+            return place.outcome(Plan.NOTHING, await(scenarioRun, child), null);
         } finally {
             RUNNING.release();
         }
     }
 
     /**
-     * Runs a scenario, has it frozen where that is planned, and another process work meanwhile. One that is frozen takes no processor: only
-     * what comes before and after it is done by few at once.
+     * Runs a scenario, freezes it where that is planned, and lets another process work meanwhile. A frozen process uses no CPU, so only what comes
+     * before and after is limited to a few runs at once.
      *
-     * @throws AssertionError if it was not frozen for long enough to be passed over
+     * @throws AssertionError if it was not frozen for long enough that others could take over
      */
-    CrashOutcome runFrozen(CrashCampaign.ScenarioRun subject, Path pristine, Plan plan, Duration freeze) throws IOException, InterruptedException {
+    CrashOutcome runFrozen(CrashCampaign.ScenarioRun scenarioRun, Path pristine, Plan plan, Duration freeze) throws IOException, InterruptedException {
         BESIDE_FROZEN.acquire();
         boolean running = true;
-        try (ChildJvm child = started(next(subject))) {
+        try (ChildJvm child = started(next(scenarioRun))) {
             WorkDirectory place = place(pristine, plan);
-            child.send(place.order(subject, subject.scenario(), CrashLab.FIRST, place.journal, plan));
-            Ended ended = await(subject, child);
+            child.send(place.order(scenarioRun, scenarioRun.scenario(), CrashLab.FIRST, place.journal, plan));
+            Ended ended = await(scenarioRun, child);
             if (ended.end != CrashOutcome.End.FROZEN) {
                 return place.outcome(plan, ended, null);
             }
@@ -181,15 +181,15 @@ final class CrashWorkshop implements AutoCloseable {
             new FrozenLocks(place.directory, child.pid()).awaitTheirEnd(freeze);
             BESIDE_FROZEN.acquire();
             running = true;
-            try (ChildJvm other = started(next(subject))) {
+            try (ChildJvm other = started(next(scenarioRun))) {
                 Path notes = place.journal.resolveSibling("journal-of-the-other");
-                other.send(place.order(subject, subject.other(), CrashLab.OTHER, notes, Plan.NOTHING));
-                boolean waited = !new Passing(other, subject.timeout()).comesThrough();
+                other.send(place.order(scenarioRun, scenarioRun.other(), CrashLab.OTHER, notes, Plan.NOTHING));
+                boolean waited = !new Passing(other, scenarioRun.timeout()).comesThrough();
                 long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - since);
                 child.send(CrashChild.GO_ON);
                 child.wake();
-                Ended after = await(subject, child).at(ended.event);
-                Ended others = await(subject, other);
+                Ended after = await(scenarioRun, child).at(ended.event);
+                Ended others = await(scenarioRun, other);
                 return place.outcome(plan, after, new CrashOutcome.Meanwhile(millis, waited, others.end, others.acknowledged, others.thrown,
                         others.dump, others.output));
             }
@@ -200,10 +200,10 @@ final class CrashWorkshop implements AutoCloseable {
         }
     }
 
-    /** Where one run takes place. */
+    /** The place of one run. */
     private record WorkDirectory(Path directory, Path journal, Disk disk) {
-        String order(CrashCampaign.ScenarioRun subject, Class<? extends CrashScenario> scenario, String role, Path notes, Plan plan) {
-            return new CrashChild.ChildOrder(scenario.getName(), role, directory, notes, subject.lockSteps(), plan).line();
+        String order(CrashCampaign.ScenarioRun scenarioRun, Class<? extends CrashScenario> scenario, String role, Path notes, Plan plan) {
+            return new CrashChild.ChildOrder(scenario.getName(), role, directory, notes, scenarioRun.lockSteps(), plan).line();
         }
 
         CrashOutcome outcome(Plan plan, Ended ended, CrashOutcome.@Nullable Meanwhile meanwhile) throws IOException {
@@ -241,11 +241,11 @@ final class CrashWorkshop implements AutoCloseable {
     /**
      * How a child ended, or that it stands where it is to be frozen.
      *
-     * @param event the operation that something befell, with the stack; null if nothing did
+     * @param event the operation at which the fault occurred, with the stack; null if it did not occur
      */
     private record Ended(CrashOutcome.End end, ChildJvm.@Nullable Mark event, @Nullable String thrown, String dump, List<String> acknowledged,
                          String output) {
-        /** {@return part of the event, without what kind of one it is} */
+        /** {@return a detail of the event, not counting its kind} */
         String detail(int index) {
             return event.detail(event.name().equals("event") ? index + 1 : index);
         }
@@ -255,14 +255,14 @@ final class CrashWorkshop implements AutoCloseable {
         }
     }
 
-    private static Ended await(CrashCampaign.ScenarioRun subject, ChildJvm child) throws InterruptedException {
+    private static Ended await(CrashCampaign.ScenarioRun scenarioRun, ChildJvm child) throws InterruptedException {
         CrashOutcome.End end;
         String thrown = null;
         String dump = "";
         ChildJvm.Mark event = null;
         long start = System.nanoTime();
         try {
-            event = child.awaitMark("event", subject.timeout());
+            event = child.awaitMark("event", scenarioRun.timeout());
             end = CrashOutcome.End.valueOf(event.detail(0).toUpperCase(Locale.ROOT));
             if (end == CrashOutcome.End.FROZEN) {
                 return new Ended(end, event, null, "", List.of(), "");
@@ -270,10 +270,10 @@ final class CrashWorkshop implements AutoCloseable {
                 child.kill();
             } else {
                 thrown = end == CrashOutcome.End.THREW ? CrashChild.decode(event.detail(1)) : null;
-                child.awaitExit(subject.timeout());
+                child.awaitExit(scenarioRun.timeout());
             }
         } catch (AssertionError e) {
-            boolean ended = System.nanoTime() - start < subject.timeout().toNanos() && event == null; // its output did; so will it
+            boolean ended = System.nanoTime() - start < scenarioRun.timeout().toNanos() && event == null; // its output has ended, so it will end, too
             if (!ended && child.isAlive()) {
                 end = CrashOutcome.End.HUNG;
                 dump = dump(child);
@@ -330,7 +330,7 @@ final class CrashWorkshop implements AutoCloseable {
                 if (failure != null) {
                     throw failure;
                 }
-                // last: perhaps it may not be written
+                // last: perhaps the directory may not be written
                 Files.setPosixFilePermissions(to.resolve(from.relativize(directory)), Files.getPosixFilePermissions(directory));
                 return FileVisitResult.CONTINUE;
             }
@@ -339,7 +339,7 @@ final class CrashWorkshop implements AutoCloseable {
 
     /** Removes what a run has left. */
     static void remove(Path directory) {
-        for (int tries = 0; Files.exists(directory) && tries < 3; tries++) { // the check's own code may still clean up there
+        for (int tries = 0; Files.exists(directory) && tries < 3; tries++) { // the check's own code may still be cleaning up there
             CrashJvms.delete(directory);
         }
     }
@@ -351,7 +351,7 @@ final class CrashWorkshop implements AutoCloseable {
             closed = true;
             discard();
             left = kept ? null : home;
-            // home stays known: a failure may have named it
+            // home stays set: a failure may have named it
         }
         starters.shutdown();
         if (left != null) {

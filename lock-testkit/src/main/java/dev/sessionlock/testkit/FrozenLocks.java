@@ -22,17 +22,17 @@ final class FrozenLocks {
     private final Path directory;
     private final long pid;
 
-    /** Those that it has anywhere beneath a directory. */
+    /** Finds those that it has anywhere beneath a directory. */
     FrozenLocks(Path directory, long pid) {
         this.directory = directory;
         this.pid = pid;
     }
 
     /**
-     * Waits for the rest of the grace after their leases. Those that nobody may take over have none.
+     * Waits for the rest of the grace after their leases. Locks without takeover have no such end.
      *
      * @param frozen for how long the process has been frozen
-     * @throws AssertionError if a lease goes on: others would wait for a holder that merely was not frozen for long enough
+     * @throws AssertionError if a lease is still running: others would wait only because the holder was not frozen for long enough
      */
     void awaitTheirEnd(Duration frozen) throws IOException, InterruptedException {
         Duration grace = frozen.dividedBy(10);

@@ -11,13 +11,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A {@link SessionLocks} without a disk, for the unit tests of code that uses one: all of its behaviour, threads' queue, reentry, lease,
- * {@code maxHold}, loss, listeners and counters, and what a test needs besides: other processes that hold, freeze and crash, and a lock
- * that is lost on demand.
+ * A {@link SessionLocks} without a disk, for the unit tests of code that uses one. It has all of its behaviour: the queue of threads, reentry, lease,
+ * {@code maxHold}, loss, listeners and counters. In addition it has what a test needs: other processes that hold, freeze and crash, and a lock that
+ * is lost on demand.
  *
  * <pre>{@code
  * try (InMemoryLocks memory = InMemoryLocks.create()) {
@@ -35,14 +34,18 @@ import org.jetbrains.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>One of these stands for one process; those made from it by {@link #anotherProcess} are others of the same machine. Time is the
- * machine's own, or a {@link TestClock}'s.
+ * <p>One object stands for one process; {@link #anotherProcess} creates others of the same machine. Time is the machine's own, or that of a
+ * {@link TestClock}.
  *
- * <p>What is different from locks on files: any path will do, its directory need not exist; {@link dev.sessionlock.SessionLock#lockFile()}
- * is null; {@link dev.sessionlock.SessionLock#replace} still works on the real files; symbolic links are not followed, a path is the same
- * lock if it is the same once {@code .} and {@code ..} are gone; and of several holders frozen one after the other each is passed over,
- * while on a disk two frozen at once hold up the third. Processes, their ids and their deaths are make-believe: these locks exclude nobody
- * outside of this JVM.
+ * <p>Differences from locks on files:
+ * <ul>
+ *   <li>Any path will do; its directory need not exist.
+ *   <li>{@link dev.sessionlock.SessionLock#lockFile()} is null.
+ *   <li>{@link dev.sessionlock.SessionLock#replace} still works on the real files.
+ *   <li>Symbolic links are not followed. Two paths mean the same lock if they are equal without {@code .} and {@code ..}.
+ *   <li>If several holders are frozen one after the other, each can be taken over from. On a disk two frozen at once hold up the third.
+ *   <li>Processes, their ids and their deaths are simulated: these locks exclude nobody outside of this JVM.
+ * </ul>
  *
  * <p>Thread-safe.
  */
@@ -57,22 +60,22 @@ public final class InMemoryLocks implements AutoCloseable {
         this.process = process;
     }
 
-    /** {@return a process alone on its machine, by the machine's own clock} */
-    public static @NotNull InMemoryLocks create() {
+    /** {@return a process alone on its machine, with the machine's own clock} */
+    public static InMemoryLocks create() {
         return new InMemoryLocks(new MemoryProcess(new MemoryMachine(null)));
     }
 
     /**
-     * {@return a process alone on its machine, by a clock that the test moves}
+     * {@return a process alone on its machine, with a clock that the test moves}
      *
      * @param clock the clock
      */
-    public static @NotNull InMemoryLocks withTestClock(@NotNull TestClock clock) {
+    public static InMemoryLocks withTestClock(TestClock clock) {
         return new InMemoryLocks(new MemoryProcess(new MemoryMachine(Objects.requireNonNull(clock, "clock"))));
     }
 
     /** {@return another process of the same machine} It is closed together with this one, if it has not been closed before. */
-    public @NotNull InMemoryLocks anotherProcess() {
+    public InMemoryLocks anotherProcess() {
         InMemoryLocks other = new InMemoryLocks(new MemoryProcess(process.machine));
         mutex.lock();
         try {
@@ -83,8 +86,8 @@ public final class InMemoryLocks implements AutoCloseable {
         return other;
     }
 
-    /** {@return what the code under test gets, with the default options; the same one at every call} */
-    public @NotNull SessionLocks locks() {
+    /** {@return the locks for the code under test, with the default options; the same object at every call} */
+    public SessionLocks locks() {
         mutex.lock();
         try {
             locks = locks == null ? builder().build() : locks;
@@ -95,20 +98,20 @@ public final class InMemoryLocks implements AutoCloseable {
     }
 
     /** {@return a builder of further ones in this process, with other options, a listener, an executor} */
-    public @NotNull SessionLocks.Builder builder() {
+    public SessionLocks.Builder builder() {
         return SessionLocks.builder().over(process);
     }
 
     /**
-     * Holds a lock in this process, as somebody who is in the way: at once, without limit, and bound to no thread. The handle is kept here
-     * too, so that nobody needs to keep it for the garbage collector's sake.
+     * Holds a lock in this process to make others wait: at once, without limit, and bound to no thread. The handle is also kept here, so that the
+     * garbage collector does not find it unreachable.
      *
      * @param target what to lock
-     * @return the lock, for a test that has it closed
-     * @throws IllegalStateException if it is not to be had now
+     * @return the lock, for a test that closes it
+     * @throws IllegalStateException if it cannot be taken now
      * @throws LockException if nothing of that name can be locked
      */
-    public @NotNull SessionLock hold(@NotNull Path target) throws LockException {
+    public SessionLock hold(Path target) throws LockException {
         SessionLock lock = locks().tryAcquire(target, LockOptions.defaults().withMaxHold(LockOptions.UNLIMITED)).orElseThrow(() ->
                 new IllegalStateException("the lock of " + target + " is not to be had now, so the process " + pid() + " cannot hold it"))
                         .detach();
@@ -127,17 +130,17 @@ public final class InMemoryLocks implements AutoCloseable {
         return process.pid;
     }
 
-    // ---- what may become of the process ----
+    // ---- faults of the process ----
 
     /**
-     * Freezes the process, as SIGSTOP does: no lease is renewed, no time passes for it, and nothing can be acquired in it. Its locks
-     * still look held to itself; others get them once their lease and grace are over.
+     * Freezes the process, as SIGSTOP does: no lease is renewed, no time passes for it, and nothing can be acquired in it. It still believes that it
+     * holds its locks; others get them once their lease and grace are over.
      */
     public void freeze() {
         process.freeze();
     }
 
-    /** Wakes the process, as SIGCONT does: what has run out meanwhile is lost when this returns. */
+    /** Wakes the process, as SIGCONT does. When this returns, its expired locks are lost. */
     public void wake() {
         process.wake();
     }
@@ -148,18 +151,18 @@ public final class InMemoryLocks implements AutoCloseable {
     }
 
     /**
-     * Ends the process, as SIGKILL does: what it held is left behind, and others get it at once. Its handles are lost, and threads that
-     * wait in it get an {@link IllegalStateException}, since in a test both outlive it.
+     * Ends the process, as SIGKILL does: its locks are left behind, and others get them at once. Its handles are lost. Threads that wait in it get an
+     * {@link IllegalStateException}, since in a test both outlive the process.
      */
     public void crash() {
         process.end(false);
     }
 
-    // ---- what may become of a lock ----
+    // ---- faults of a lock ----
 
     /**
-     * Takes a lock away from whoever has it in this process, as if it had come about by itself: the handle is lost at once, its
-     * listeners are told, and others get in when {@link dev.sessionlock.LockOptions#revokeGrace()} allows, or at once where there is none
+     * Takes a lock away from its holder in this process, as if that had happened by itself. The handle is lost at once, and its listeners are told.
+     * Others get in when {@link dev.sessionlock.LockOptions#revokeGrace()} allows it, or at once for reasons without a grace
      * ({@link Reason#LEASE_EXPIRED}, {@link Reason#KERNEL_LOCK_LOST}).
      *
      * @param target what is locked
@@ -167,7 +170,7 @@ public final class InMemoryLocks implements AutoCloseable {
      * @throws IllegalStateException if nobody in this process holds it
      * @throws LockException if nothing of that name can be locked
      */
-    public void loseLock(@NotNull Path target, @NotNull Reason reason) throws LockException {
+    public void loseLock(Path target, Reason reason) throws LockException {
         Objects.requireNonNull(reason, "reason");
         try {
             if (!process.cells().lose(process.idOf(target, false), reason)) {
@@ -182,21 +185,22 @@ public final class InMemoryLocks implements AutoCloseable {
     }
 
     /**
-     * Puts another program's lock in the lock's place, such as OpenClaw's: honoured as long as its process lives, and replaced after.
+     * Puts another program's lock, such as OpenClaw's, in the place of the lock. It is honoured as long as its process lives, and replaced
+     * afterwards.
      *
      * @param target what it locks
      * @return that lock
      * @throws IllegalStateException if somebody holds the lock
      * @throws LockException if nothing of that name can be locked
      */
-    public @NotNull ForeignLock stranger(@NotNull Path target) throws LockException {
+    public ForeignLock foreignLock(Path target) throws LockException {
         return new ForeignLock(target);
     }
 
     /** Another program's lock. */
     public final class ForeignLock implements AutoCloseable {
         private final MemoryMachine.Slot slot;
-        private final MemoryMachine.StrangersLock its;
+        private final MemoryMachine.ForeignOwner its;
 
         private ForeignLock(Path target) throws LockException {
             Path path = MemoryProcess.path(process.idOf(target, false));
@@ -204,11 +208,11 @@ public final class InMemoryLocks implements AutoCloseable {
             machine.mutex.lock();
             try {
                 slot = machine.slot(path);
-                if (slot.holder != null || slot.stranger != null) {
+                if (slot.holder != null || slot.foreign != null) {
                     throw new IllegalStateException("the lock of " + target + " is held, so no other program can take it");
                 }
-                its = new MemoryMachine.StrangersLock(machine.newPid(), machine.clock.wallMillis());
-                slot.stranger = its;
+                its = new MemoryMachine.ForeignOwner(machine.newPid(), machine.clock.wallMillis());
+                slot.foreign = its;
             } finally {
                 machine.mutex.unlock();
             }
@@ -224,10 +228,10 @@ public final class InMemoryLocks implements AutoCloseable {
             change(() -> its.dead = true);
         }
 
-        /** Removes its lock, as the program does when it is through. */
+        /** Removes its lock, as the program does when it has finished. */
         @Override
         public void close() {
-            change(() -> slot.stranger = slot.stranger == its ? null : slot.stranger);
+            change(() -> slot.foreign = slot.foreign == its ? null : slot.foreign);
         }
 
         private void change(Runnable what) {
@@ -242,8 +246,8 @@ public final class InMemoryLocks implements AutoCloseable {
     }
 
     /**
-     * Ends the process in good order, and those made from it: their {@link SessionLocks} are closed, what was held is free, and handles
-     * that nobody has closed are lost.
+     * Ends the process in good order, and those created from it. Their {@link SessionLocks} are closed, all locks are free, and handles that are
+     * still open are lost.
      */
     @Override
     public void close() {

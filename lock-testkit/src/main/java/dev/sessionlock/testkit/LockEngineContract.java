@@ -11,14 +11,13 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.jetbrains.annotations.NotNull;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * What every engine must pass, across processes: exclusion, tokens that grow, expiry, renewal, loss, takeover, a stale release refused,
- * waiting and interrupts, the death of the holder. A JUnit Jupiter test class, to be extended by one that says how a JVM gets to the locks:
+ * The contract that every engine must pass, across processes: exclusion, tokens that grow, expiry, renewal, loss, takeover, a late release refused,
+ * waiting and interrupts, the death of the holder. It is a JUnit Jupiter test class. Extend it by a class that says how a JVM opens the locks:
  *
  * <pre>{@code
  * class MyEngineContractTest extends LockEngineContract {
@@ -44,8 +43,8 @@ import org.junit.jupiter.api.TestInstance;
  * }
  * }</pre>
  *
- * <p>Each test takes a lock of a name of its own, so tests may run at once, and processes are used by one test after the other. The
- * freezing tests need a {@link #lease()} or two each; where a holder must not lose it, the lease is one that no machine is too slow for.
+ * <p>Each test uses a lock name of its own, so tests may run at once. The processes are reused from test to test. The tests that freeze a holder take
+ * a {@link #lease()} or two each. Where a holder must not lose its lock, the lease is too long for any slow machine.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class LockEngineContract {
@@ -62,63 +61,63 @@ public abstract class LockEngineContract {
     }
 
     /**
-     * How a JVM gets to the locks under test. A class with a constructor without parameters, on the test's class path, made anew in each
-     * child JVM.
+     * How a JVM opens the locks under test: a class with a constructor without parameters, on the test's class path. Each child JVM creates an object
+     * of it.
      */
     public interface Opener {
 
         /**
          * Opens the locks, for the life of the JVM.
          *
-         * @param arguments what the test has given, such as a directory or the address of a database
+         * @param arguments from the test, such as a directory or the address of a database
          * @return the locks
          * @throws Exception if they cannot be opened
          */
-        @NotNull SessionLocks open(@NotNull List<String> arguments) throws Exception;
+        SessionLocks open(List<String> arguments) throws Exception;
 
         /**
-         * {@return what to lock by this name; the same in every JVM} An engine that locks names is opened with a
+         * {@return what to lock for a name; the same in every JVM} An engine that locks names is opened with a
          * {@link SessionLocks.Builder#root root}, and this is a path below it.
          *
-         * @param arguments what the test has given
+         * @param arguments from the test
          * @param name the name of a lock: letters, digits and hyphens
          */
-        @NotNull Path target(@NotNull List<String> arguments, @NotNull String name);
+        Path target(List<String> arguments, String name);
     }
 
     /**
-     * {@return a process of its own that has the locks under test; mostly by {@link #inJvm}}
+     * {@return a process of its own that has the locks under test; usually by {@link #inJvm}}
      *
      * @throws Exception if it cannot be started
      */
-    protected abstract @NotNull Contender newContender() throws Exception;
+    protected abstract Contender newContender() throws Exception;
 
     /**
      * Starts a child JVM with the locks under test.
      *
-     * @param opener how it gets to them
-     * @param arguments what the opener gets
+     * @param opener opens them
+     * @param arguments for the opener
      * @return the process
      * @throws IOException if the process cannot be started
      * @throws InterruptedException if interrupted
      */
-    protected static @NotNull Contender inJvm(@NotNull Class<? extends Opener> opener, @NotNull String... arguments)
+    protected static Contender inJvm(Class<? extends Opener> opener, String... arguments)
             throws IOException, InterruptedException {
         return Contender.InJvm.start(Objects.requireNonNull(opener, "opener"), arguments);
     }
 
-    /** {@return the lease of those that are to lose it; 2 s} */
-    protected @NotNull Duration lease() {
+    /** {@return the lease of holders that are meant to lose their lock; 2 s} */
+    protected Duration lease() {
         return Duration.ofSeconds(2);
     }
 
     /** {@return how long after the end of a holder's process others may need to get in; {@link #patience} unless overridden} */
-    protected @NotNull Duration timeToNoticeADeath() {
+    protected Duration timeToNoticeADeath() {
         return patience();
     }
 
-    /** {@return for how long whatever must come about is waited for; 60 s, since the machine may be busy} */
-    protected @NotNull Duration patience() {
+    /** {@return for how long to wait for what must happen; 60 s, since the machine may be busy} */
+    protected Duration patience() {
         return Duration.ofSeconds(60);
     }
 
@@ -150,7 +149,7 @@ public abstract class LockEngineContract {
             return new Party(members.get(index));
         }
 
-        /** Those that are still fit serve the next test. */
+        /** Processes that are still fit serve the next test. */
         @Override
         public void close() {
             for (Contender member : members) {
@@ -172,7 +171,7 @@ public abstract class LockEngineContract {
         }
     }
 
-    /** A process, as the tests speak to it. */
+    /** A process as the tests address it. */
     private final class Party {
         private final Contender contender;
 
@@ -272,7 +271,7 @@ public abstract class LockEngineContract {
         return "lock-" + names.incrementAndGet();
     }
 
-    /** With a lease that no machine is too slow for. */
+    /** With a lease that is too long for any slow machine. */
     private LockOptions patient() {
         return LockOptions.defaults().withTimeout(patience()).withMaxHold(LockOptions.UNLIMITED);
     }
@@ -301,11 +300,11 @@ public abstract class LockEngineContract {
             }
             awaitVisits(crew, lock, 1, witness);
             Thread.sleep(HAMMERING.toMillis());
-            awaitVisits(crew, lock, LEAST_VISITS, witness); // so that each was in beside the other, however busy the machine is
+            awaitVisits(crew, lock, LEAST_VISITS, witness); // so that each was in while the other contended, however busy the machine is
             for (int i = 0; i < 2; i++) {
                 crew.member(i).tell("stop", lock);
                 Contender.Reply reply = crew.member(i).end(calls.get(i));
-                witness.verify(); // first: what it says explains the rest
+                witness.verify(); // first, since its message explains the rest
                 check(reply.ok(), "hammering failed in pid %d: %s", crew.member(i).contender.pid(), reply);
             }
             witness.awaitAllLeft(patience());
@@ -344,7 +343,7 @@ public abstract class LockEngineContract {
             holder.mustBe("held", "a");
             holder.tell("close", "a");
             check(holder.tell("standing", "a").equals("closed"), "a handle that was closed is still good");
-            // One who gave up may be given it in the kernel after all, and frees it at once.
+            // A waiter that gave up may still be given the lock by the kernel; it frees it at once.
             await("inspect says that it is free", () -> other.tell("inspect", lock).startsWith(State.FREE.name()));
             check(other.tryAcquire("b", lock, oneTry()), "a lock that is free was refused");
         }
@@ -433,7 +432,7 @@ public abstract class LockEngineContract {
                 Party next = crew.member(1);
                 long token = victim.acquire("a", lock, patient().withLease(lease()).withTakeover(takeover));
                 Contender.Call waiting = next.beginAcquire("b" + takeover, lock, patient());
-                // A machine that stands still for a lease ends the hold by itself: then nobody waits any more.
+                // If the machine stands still for a lease, the hold ends by itself, and then nobody waits any more.
                 await("another waits", () -> next.tell("waiting").equals("1") || !victim.tell("standing", "a").equals("held"));
                 if (!takeover) {
                     victim.contender.freeze();
@@ -446,7 +445,7 @@ public abstract class LockEngineContract {
     }
 
     @Test
-    void frozenHolderIsPassedOverAndCanNeitherFreeNorExtendWhenItWakes() throws Exception {
+    void othersTakeOverFromAFrozenHolder() throws Exception {
         String lock = newLock();
         try (Contenders crew = new Contenders(3)) {
             Party frozen = crew.member(0);
@@ -459,7 +458,7 @@ public abstract class LockEngineContract {
             frozen.mustBe("lost LEASE_EXPIRED", "a");
             check(frozen.tell("renew", "a").equals("lost LEASE_EXPIRED"), "a loss is for ever, and this one renewed");
             await("the loss is told", () -> frozen.tell("told", "a").equals("LEASE_EXPIRED"));
-            sleepLeases(0.5); // its keeper might renew what is not its own any more
+            sleepLeases(0.5); // its keeper must not renew what is no longer its own
             successor.mustBe("held", "b");
             frozen.tell("close", "a");
             successor.mustBe("held", "b");
@@ -480,7 +479,7 @@ public abstract class LockEngineContract {
             Contender.Call waiting = crew.member(1).beginAcquire("b", lock, patient());
             frozen.contender.freeze();
             sleepLeases(0.5);
-            mustWait(waiting, "a frozen holder was passed over within its lease");
+            mustWait(waiting, "another process took over from a frozen holder within its lease");
             frozen.contender.wake();
             frozen.mustBe("held", "a");
             frozen.tell("close", "a");
@@ -489,7 +488,7 @@ public abstract class LockEngineContract {
     }
 
     @Test
-    void frozenHolderThatAskedNotToBePassedOverIsWaitedFor() throws Exception {
+    void frozenHolderWithoutTakeoverIsWaitedFor() throws Exception {
         String lock = newLock();
         try (Contenders crew = new Contenders(2)) {
             Party frozen = crew.member(0);
@@ -498,10 +497,10 @@ public abstract class LockEngineContract {
             frozen.contender.freeze();
             Contender.Call waiting = other.beginAcquire("b", lock, patient());
             sleepLeases(1.8);
-            mustWait(waiting, "a holder that asked for takeover(false) was passed over");
+            mustWait(waiting, "another process took over from a holder that asked for takeover(false)");
             frozen.contender.wake();
             frozen.mustBe("held", "a");
-            mustWait(waiting, "a holder that asked for takeover(false) was passed over");
+            mustWait(waiting, "another process took over from a holder that asked for takeover(false)");
             frozen.tell("close", "a");
             other.acquired(waiting, patience());
         }
@@ -509,7 +508,7 @@ public abstract class LockEngineContract {
 
     // ---- holding ----
 
-    /** Not at the first try only: a machine that is too busy to let the process run for a lease has frozen it in earnest. */
+    /** Tried more than once: a machine too busy to run the process for a whole lease has in effect frozen it. */
     @Test
     void leaseIsRenewedAsLongAsTheProcessRuns() throws Exception {
         String said = "";
@@ -554,7 +553,7 @@ public abstract class LockEngineContract {
         try (Contenders crew = new Contenders(2)) {
             crew.member(0).acquire("a", newLock(), patient().withMaxHold(A_MOMENT).withRevokeGrace(Duration.ZERO));
             String same = "lock-" + names.get();
-            crew.member(1).acquire("b", same, patient()); // though the holder has not closed it
+            crew.member(1).acquire("b", same, patient()); // although the holder has not closed it
         }
     }
 
@@ -583,7 +582,7 @@ public abstract class LockEngineContract {
             Party two = crew.member(1);
             Party three = crew.member(2);
             long last = 0;
-            for (int i = 0; i < 5; i++) { // in turns, and twice each: within a process, and from one to the other
+            for (int i = 0; i < 5; i++) { // in turn, and twice each: within a process, and from one to the other
                 Party next = crew.member(i / 2 % 2);
                 long token = next.acquire("a" + i, lock, patient());
                 mustGrow(last, token);

@@ -26,12 +26,11 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32C;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Makes the lock files that crashes, reboots, other programs and accidents leave behind, for tests of recovery, health checks and tools.
- * Real files in a real directory, and where it takes a living process, a real one.
+ * Creates the lock files that crashes, reboots, other programs and accidents leave behind, for tests of recovery, health checks and tools. They are
+ * real files in a real directory; if a kind needs a living process, it is a real one.
  *
  * <pre>{@code
  * @ParameterizedTest
@@ -49,15 +48,15 @@ import org.jetbrains.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>One of these makes one lock at a time. {@link #close} takes back what it has made, if it still lies there, and ends its processes;
- * should the test's JVM die, they end by themselves. For Unix systems. Not thread-safe.
+ * <p>One object creates one lock file at a time. {@link #close} removes what it has created, if it is still there, and ends its processes. If the
+ * test's JVM dies, they end by themselves. For Unix systems. Not thread-safe.
  */
 public final class LockFiles implements AutoCloseable {
     static {
         Internals.exportTo(LockFiles.class.getModule());
     }
 
-    /** As long as a lease can be, so that no machine is too slow for it. */
+    /** The longest possible lease, so that no machine is too slow for it. */
     private static final Duration RUNNING = LockOptions.MAX_LEASE;
     /** Torn records are left alone until they are 30 s old. */
     private static final Duration OLD = Duration.ofMinutes(2);
@@ -65,37 +64,37 @@ public final class LockFiles implements AutoCloseable {
     private static final long TOKEN = 1_770_617_943_000_001L;
     private static final String OTHER_BOOT = "00000000-1111-2222-3333-444444444444";
 
-    /** What can lie in a lock's place, and what comes of it. */
+    /** What can lie in the place of a lock, and what acquirers and reports make of it. */
     public enum Kind {
-        /** Another JVM holds the lock: a real holder, with the kernel's lock. */
+        /** Another JVM holds the lock: a real holder, with the kernel lock. */
         LIVE(State.HELD, false),
-        /** Another JVM holds the lock, and is frozen past its lease: it is passed over. */
+        /** Another JVM holds the lock, and is frozen past its lease: others take over. */
         FROZEN(State.EXPIRED, true),
-        /** Another JVM has asked not to be passed over, and is frozen past its lease: it is waited for. */
+        /** Another JVM holds the lock with {@code takeover(false)}, and is frozen past its lease: others wait for it. */
         FROZEN_WITHOUT_TAKEOVER(State.HELD, false),
         /** The record of a process that is gone. */
         DEAD(State.STALE, true),
-        /** The record of a process that is gone, and another has its process id now. */
+        /** The record of a process that is gone; another process has its id now. */
         REBORN(State.STALE, true),
         /** The record of a process that ran before the machine was restarted. */
         REBOOTED(State.STALE, true),
-        /** The record of another host and boot; on a local disk that is another life of this machine, and it is replaced. */
+        /** The record of another host and boot. On a local disk that is an earlier life of this machine, so it is replaced. */
         OTHER_HOST(State.FOREIGN, true),
-        /** The record of a process of another pid namespace, a container's, that cannot be seen from here; its lease runs. */
+        /** The record of a process of another pid namespace, such as a container's, that cannot be seen from here. Its lease runs. */
         OTHER_PID_NAMESPACE(State.HELD, false),
-        /** As {@link #OTHER_PID_NAMESPACE}, and its lease is over. */
+        /** Like {@link #OTHER_PID_NAMESPACE}, and its lease is over. */
         OTHER_PID_NAMESPACE_EXPIRED(State.EXPIRED, true),
-        /** The record of a process that lives, without the kernel's lock: some code of it made the kernel drop it. Its lease runs. */
+        /** The record of a process that lives, without the kernel lock: some code of the process made the kernel drop it. Its lease runs. */
         LIVE_WITHOUT_KERNEL_LOCK(State.HELD, false),
-        /** OpenClaw's lock, of a process that lives: never taken. */
+        /** OpenClaw's lock, of a process that lives: never replaced. */
         FOREIGN(State.FOREIGN, false),
         /** OpenClaw's lock, of a process that is gone. */
         FOREIGN_DEAD(State.FOREIGN, true),
-        /** Another program's pid file, of a process that lives: never taken. */
+        /** Another program's pid file, of a process that lives: never replaced. */
         PID_TEXT(State.FOREIGN, false),
         /** Another program's pid file, of a process that is gone. */
         PID_TEXT_DEAD(State.FOREIGN, true),
-        /** The record of a later version of this library, of a process that lives: honoured as a stranger's. */
+        /** The record of a later version of this library, of a process that lives: honoured as a foreign lock. */
         FUTURE_VERSION(State.FOREIGN, false),
         /** The record of a later version of this library, of a process that is gone. */
         FUTURE_VERSION_DEAD(State.FOREIGN, true),
@@ -103,11 +102,11 @@ public final class LockFiles implements AutoCloseable {
         TORN(State.TORN, false),
         /** The beginning of a record, old enough to be replaced. */
         TORN_OLD(State.TORN, true),
-        /** An empty file, just made, beside its target. */
+        /** An empty file, just created, beside its target. */
         EMPTY(State.TORN, false),
         /** An empty file beside its target, old enough to be replaced. */
         EMPTY_OLD(State.TORN, true),
-        /** A file that is no lock and only has its name, as {@code yarn.lock}: refused at once, and never touched. */
+        /** A file that is no lock and only has the name of one, such as {@code yarn.lock}: refused at once, and never touched. */
         NOT_A_LOCK(State.NOT_A_LOCK, false);
 
         private final State verdict;
@@ -118,8 +117,8 @@ public final class LockFiles implements AutoCloseable {
             this.makesWay = makesWay;
         }
 
-        /** {@return what {@link SessionLocks#inspect} says of it} */
-        public @NotNull State verdict() {
+        /** {@return the state that {@link SessionLocks#inspect} reports} */
+        public State verdict() {
             return verdict;
         }
 
@@ -130,13 +129,13 @@ public final class LockFiles implements AutoCloseable {
     }
 
     /**
-     * What was made.
+     * What was created.
      *
-     * @param kind what it is
-     * @param lockFile where it lies
+     * @param kind its kind
+     * @param lockFile where it is
      * @param pid the process that it names; 0 if it names none
      */
-    public record Made(@NotNull Kind kind, @NotNull Path lockFile, long pid) {
+    public record Made(Kind kind, Path lockFile, long pid) {
     }
 
     private final Path target;
@@ -151,31 +150,31 @@ public final class LockFiles implements AutoCloseable {
     }
 
     /**
-     * Makes lock files for one target.
+     * Creates lock files for one target.
      *
-     * @param target the file that they lock; its directory must exist, and it need not, but for the {@link Kind#EMPTY} ones, which
-     *     create it, since an empty file without a target is no lock
+     * @param target the file that they lock. Its directory must exist; the file need not. The {@link Kind#EMPTY} kinds create it, since an empty file
+     *     without a target is no lock
      * @return the maker, to be closed
      */
-    public static @NotNull LockFiles of(@NotNull Path target) {
+    public static LockFiles of(Path target) {
         return new LockFiles(Objects.requireNonNull(target, "target"));
     }
 
-    /** {@return where the lock's record lies: {@code <target>.lock}} */
-    public @NotNull Path lockFile() {
+    /** {@return the path of the lock's record: {@code <target>.lock}} */
+    public Path lockFile() {
         return lockFile;
     }
 
     /**
-     * Makes one, in place of the one that it made before.
+     * Creates a lock file, in place of the one that this object created before.
      *
-     * @param kind what to make
-     * @return what was made
-     * @throws FileAlreadyExistsException if something lies there that was not made by it
+     * @param kind what to create
+     * @return what was created
+     * @throws FileAlreadyExistsException if a file lies there that this object has not created
      * @throws IOException if the disk refuses
      * @throws InterruptedException if interrupted
      */
-    public @NotNull Made make(@NotNull Kind kind) throws IOException, InterruptedException {
+    public Made make(Kind kind) throws IOException, InterruptedException {
         takeBack();
         long pid = switch (kind) {
             case LIVE -> hold(RUNNING, true);
@@ -187,7 +186,7 @@ public final class LockFiles implements AutoCloseable {
         return new Made(kind, lockFile, pid);
     }
 
-    // ---- by a holder ----
+    // ---- lock files of a real holder ----
 
     /** Holds a lock until it is told to let go. */
     static final class Holder implements ChildScenario {
@@ -221,7 +220,7 @@ public final class LockFiles implements AutoCloseable {
         return pid;
     }
 
-    // ---- by hand ----
+    // ---- lock files written here ----
 
     private long write(Kind kind) throws IOException, InterruptedException {
         long pid = switch (kind) {
@@ -233,7 +232,7 @@ public final class LockFiles implements AutoCloseable {
         };
         byte[] content = content(kind, pid);
         if (kind.name().endsWith("_DEAD") || kind == Kind.DEAD) {
-            endBystander(); // only now: its start time was to be read
+            endBystander(); // only now: its start time was still needed
         }
         if ((kind == Kind.EMPTY || kind == Kind.EMPTY_OLD) && !Files.exists(target)) {
             Files.createFile(target);
@@ -261,7 +260,7 @@ public final class LockFiles implements AutoCloseable {
         return text.getBytes(StandardCharsets.UTF_8);
     }
 
-    /** As OpenClaw 2026.7 writes them. */
+    /** In the format of OpenClaw 2026.7. */
     private static String openClaws(long pid) {
         long ticks = startTicks(pid);
         return "{\n  \"pid\": " + pid + ",\n  \"createdAt\": \"" + Instant.now().truncatedTo(ChronoUnit.MILLIS)
@@ -269,7 +268,7 @@ public final class LockFiles implements AutoCloseable {
                 + (ticks < 0 ? "" : ",\n  \"starttime\": " + ticks) + "\n}\n";
     }
 
-    /** A record of ours, in all its parts. */
+    /** A record of ours, with all its fields. */
     private static final class Record {
         private final ProcessIdentity self = ProcessIdentity.current();
         private final long pid;
@@ -314,7 +313,7 @@ public final class LockFiles implements AutoCloseable {
         }
     }
 
-    /** Whole, with a checksum that is right, and of a version that nobody knows yet. */
+    /** Whole, with a valid checksum, and of a version that does not exist yet. */
     private static byte[] ofVersion2(byte[] record) {
         String text = new String(record, StandardCharsets.ISO_8859_1).replace(",\"v\":1,", ",\"v\":2,");
         int end = text.lastIndexOf(",\"crc\":\"");
@@ -325,7 +324,7 @@ public final class LockFiles implements AutoCloseable {
         return checked.getBytes(StandardCharsets.ISO_8859_1);
     }
 
-    /** {@return field 22 of its stat; -1 where there is none} */
+    /** {@return field 22 of its stat file; -1 where there is none} */
     private static long startTicks(long pid) {
         try {
             String stat = Files.readString(Path.of("/proc", Long.toString(pid), "stat"), StandardCharsets.ISO_8859_1);
@@ -374,16 +373,20 @@ public final class LockFiles implements AutoCloseable {
         madeKey = null;
     }
 
-    /** {@return which file lies there} By its time of modification, too: a file system gives the number of a file that was deleted to the next one. */
+    /**
+     * {@return what identifies the file that lies there} It includes the time of modification: a file system may give the number of a deleted file to
+     * the next one.
+     */
     private @Nullable Object key() throws IOException {
         if (!Files.exists(lockFile, LinkOption.NOFOLLOW_LINKS)) {
             return null;
         }
         BasicFileAttributes attributes = Files.readAttributes(lockFile, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        return holder != null ? attributes.fileKey() : List.of(String.valueOf(attributes.fileKey()), attributes.lastModifiedTime()); // a holder renews
+        // a holder changes the time when it renews
+        return holder != null ? attributes.fileKey() : List.of(String.valueOf(attributes.fileKey()), attributes.lastModifiedTime());
     }
 
-    /** Takes back what was made, if it still lies there, and ends its processes. What is somebody else's by now stays. */
+    /** Removes what was created, if it is still there, and ends its processes. What belongs to somebody else by now stays. */
     @Override
     public void close() {
         try {

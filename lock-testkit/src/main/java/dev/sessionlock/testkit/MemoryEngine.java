@@ -7,23 +7,23 @@ import dev.sessionlock.LockReport.Facts;
 import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
+import dev.sessionlock.testkit.MemoryMachine.ForeignOwner;
 import dev.sessionlock.testkit.MemoryMachine.Slot;
-import dev.sessionlock.testkit.MemoryMachine.StrangersLock;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * One lock in memory, as one process has it. Nothing can go wrong half-way here: every step is one look at the slot under the machine's
- * mutex, and what frees a lock is the same as on a disk: its release, the death of its process, the end of its lease and grace.
+ * One lock in memory, as one process sees it. Nothing can fail half-way here: every step is one access to the slot under the machine's mutex. A lock
+ * becomes free by the same events as on a disk: its release, the death of its process, the end of its lease and grace.
  */
 final class MemoryEngine implements EngineLock {
     private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
@@ -82,23 +82,23 @@ final class MemoryEngine implements EngineLock {
         return taken;
     }
 
-    /** {@return what is in the way; or why who was there does not count any more, null if nobody was} */
+    /** {@return a {@link Busy} if the lock is taken; otherwise why the former holder does not count any more, null if there was none} */
     private @Nullable Object judge(Slot slot, Terms terms) {
-        StrangersLock stranger = slot.stranger;
+        ForeignOwner foreign = slot.foreign;
         MemoryHold holder = slot.holder;
         long now = machine.clock.nanos();
-        if (stranger != null) {
-            boolean gone = stranger.dead && terms.takeForeign();
-            return gone ? "another program's lock: " + vitality(stranger)
-                    : new Busy(Busy.NOTHING, now + LOOK_AGAIN_NANOS, "another program's lock: " + vitality(stranger));
+        if (foreign != null) {
+            boolean gone = foreign.dead && terms.takeForeign();
+            return gone ? "another program's lock: " + liveness(foreign)
+                    : new Busy(Busy.NOTHING, now + LOOK_AGAIN_NANOS, "another program's lock: " + liveness(foreign));
         } else if (holder == null) {
             return null;
         } else if (holder.process.isDead()) {
             return "pid " + holder.process.pid + " does not exist";
-        } else if (now >= holder.until) {
+        } else if (now >= holder.expiry) {
             return "its holder is frozen past its lease";
         }
-        return new Busy(0, holder.until == Hold.NEVER ? Long.MAX_VALUE : holder.until, "another process holds it");
+        return new Busy(0, holder.expiry == Hold.NEVER ? Long.MAX_VALUE : holder.expiry, "another process holds it");
     }
 
     /** {@return null if there is no token left} */
@@ -106,8 +106,8 @@ final class MemoryEngine implements EngineLock {
         if (slot.lastToken == Long.MAX_VALUE) {
             return null;
         }
-        slot.stranger = null;
-        slot.hands.remove(process);
+        slot.foreign = null;
+        slot.waiterMarks.remove(process);
         slot.holder = new MemoryHold(process, terms, drawToken(slot), process.clock().nanos(), process.clock().wallMillis(), reclaimed);
         return slot.holder;
     }
@@ -119,7 +119,7 @@ final class MemoryEngine implements EngineLock {
 
     // ---- holding ----
 
-    /** Whether it still is the lock's, and can be made to last by a process that runs. */
+    /** Whether the hold still has the lock, and its process runs and can renew it. */
     private boolean canGoOn(Slot slot, Hold hold) {
         return slot.holder == hold && !process.isDead() && process.clock().nanos() < hold.deadline();
     }
@@ -135,7 +135,7 @@ final class MemoryEngine implements EngineLock {
             if (!canGoOn(slot, hold)) {
                 return false;
             }
-            if (!process.isFrozen()) { // frozen, it is in the middle of renewing, and its clock stands still
+            if (!process.isFrozen()) { // a frozen process is in the middle of renewing, and its clock stands still
                 slot.holder.renew(process.clock().nanos());
                 slot.holder.holdUntilMillis = holdUntilMillis;
             }
@@ -179,17 +179,17 @@ final class MemoryEngine implements EngineLock {
     // ---- clearing ----
 
     @Override
-    public Cleared clear(boolean takeStrangers) {
+    public Cleared clear(boolean takeForeign) {
         return at(slot -> {
-            boolean deadStranger = slot.stranger != null && slot.stranger.dead && takeStrangers;
+            boolean deadForeign = slot.foreign != null && slot.foreign.dead && takeForeign;
             boolean deadHolder = slot.holder != null && slot.holder.process.isDead();
-            if (slot.stranger == null && slot.holder == null) {
+            if (slot.foreign == null && slot.holder == null) {
                 return new Cleared(ClearOutcome.NOTHING, "nothing lies there any more");
-            } else if (!deadStranger && !deadHolder) {
+            } else if (!deadForeign && !deadHolder) {
                 return new Cleared(ClearOutcome.KEPT, "its owner is not dead");
             }
-            String why = deadStranger ? vitality(slot.stranger) : vitality(slot.holder.process);
-            slot.stranger = deadStranger ? null : slot.stranger;
+            String why = deadForeign ? liveness(slot.foreign) : liveness(slot.holder.process);
+            slot.foreign = deadForeign ? null : slot.foreign;
             slot.holder = deadHolder ? null : slot.holder;
             machine.changed.signalAll();
             return new Cleared(ClearOutcome.REMOVED, why);
@@ -211,17 +211,17 @@ final class MemoryEngine implements EngineLock {
     @Override
     public void setWaiterMark(boolean waits) {
         if (waits) {
-            at(slot -> slot.hands.put(process, System.nanoTime()));
+            at(slot -> slot.waiterMarks.put(process, System.nanoTime()));
         }
     }
 
     @Override
     public boolean othersWait(Hold hold, long nanos) {
         long now = System.nanoTime();
-        return at(slot -> slot.hands.entrySet().stream().anyMatch(hand -> hand.getKey() != process && now - hand.getValue() < nanos));
+        return at(slot -> slot.waiterMarks.entrySet().stream().anyMatch(mark -> mark.getKey() != process && now - mark.getValue() < nanos));
     }
 
-    /** It only rings: who was rung for takes the lock himself. */
+    /** Only waits: the woken thread then takes the lock itself. */
     @Override
     public void awaitKernel(int what) {
         machine.mutex.lock();
@@ -254,25 +254,25 @@ final class MemoryEngine implements EngineLock {
 
     @Override
     public LockReport inspect() {
-        return at(slot -> slot.stranger != null ? foreign(slot.stranger) : slot.holder != null ? ours(slot.holder)
+        return at(slot -> slot.foreign != null ? foreign(slot.foreign) : slot.holder != null ? ours(slot.holder)
                 : new LockReport(name(), null, State.FREE, null, new Facts(ProcessState.UNKNOWN, false, null)));
     }
 
-    private LockReport foreign(StrangersLock stranger) {
-        LockOwner owner = new LockOwner(stranger.pid, null, null, Instant.ofEpochMilli(stranger.sinceMillis), null, null, null, null);
-        return new LockReport(name(), null, State.FOREIGN, owner, seen(stranger.dead ? ProcessState.DEAD : ProcessState.ALIVE, owner));
+    private LockReport foreign(ForeignOwner foreign) {
+        LockOwner owner = new LockOwner(foreign.pid, null, null, Instant.ofEpochMilli(foreign.sinceMillis), null, null, null, null);
+        return new LockReport(name(), null, State.FOREIGN, owner, seen(foreign.dead ? ProcessState.DEAD : ProcessState.ALIVE, owner));
     }
 
     private LockReport ours(MemoryHold holder) {
         Terms terms = holder.terms();
-        long left = holder.until - machine.clock.nanos();
+        long left = holder.expiry - machine.clock.nanos();
         boolean dead = holder.process.isDead();
         State state = dead ? State.STALE : left <= 0 ? State.EXPIRED : State.HELD;
         Instant leaseUntil = terms.takeover() ? machine.clock.instant().plusNanos(left - terms.graceNanos()) : null;
         LockOwner owner = new LockOwner(holder.process.pid, null, null, Instant.ofEpochMilli(holder.sinceMillis), terms.thread(),
                 terms.purpose(), holder.token(), leaseUntil);
         ProcessState process = dead ? ProcessState.DEAD : holder.process.isFrozen() ? ProcessState.STOPPED : ProcessState.ALIVE;
-        return new LockReport(name(), null, state, owner, seen(process, owner).withProof(vitality(holder.process)).withLease(lease(holder, left)));
+        return new LockReport(name(), null, state, owner, seen(process, owner).withProof(liveness(holder.process)).withLease(lease(holder, left)));
     }
 
     private Facts seen(ProcessState process, LockOwner owner) {
@@ -286,13 +286,13 @@ final class MemoryEngine implements EngineLock {
                 : new Lease(null, null, false, end);
     }
 
-    private static String vitality(MemoryProcess process) {
+    private static String liveness(MemoryProcess process) {
         return "pid " + process.pid + (process.isDead() ? " does not exist"
                 : process.isFrozen() ? " is stopped (frozen by the test)" : " runs");
     }
 
-    private static String vitality(StrangersLock stranger) {
-        return "pid " + stranger.pid + (stranger.dead ? " does not exist" : " runs");
+    private static String liveness(ForeignOwner foreign) {
+        return "pid " + foreign.pid + (foreign.dead ? " does not exist" : " runs");
     }
 
     /** {@return the path, for the log} */

@@ -2,14 +2,14 @@ package dev.sessionlock.testkit;
 
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** A lock that a process of {@link InMemoryLocks} holds. */
 final class MemoryHold extends Hold {
     final MemoryProcess process;
     final long sinceMillis;
-    /** When others may pass it over, by the machine's clock. */
-    long until;
+    /** When others may take over, by the machine's clock. */
+    long expiry;
     /** When it ends at the latest, by wall clock; negative if never. */
     long holdUntilMillis;
 
@@ -17,12 +17,12 @@ final class MemoryHold extends Hold {
         super(terms, token, now, deadline(terms, now), reclaimed);
         this.process = process;
         this.sinceMillis = sinceMillis;
-        this.until = until(terms, now);
+        this.expiry = expiry(terms, now);
         this.holdUntilMillis = terms.maxHoldMillis() < 0 ? -1 : sinceMillis + terms.maxHoldMillis();
     }
 
     void renew(long now) {
-        until = until(terms(), now);
+        expiry = expiry(terms(), now);
         renewed(now, deadline(terms(), now));
     }
 
@@ -30,7 +30,7 @@ final class MemoryHold extends Hold {
         return terms.takeover() ? now + terms.leaseNanos() : NEVER;
     }
 
-    private static long until(Terms terms, long now) {
+    private static long expiry(Terms terms, long now) {
         return terms.takeover() ? now + terms.leaseNanos() + terms.graceNanos() : NEVER;
     }
 }

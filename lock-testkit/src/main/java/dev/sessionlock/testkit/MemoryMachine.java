@@ -8,39 +8,39 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** What the processes of {@link InMemoryLocks} share: who holds which lock. Nothing of it leaves the memory of this JVM. */
+/** What the processes of {@link InMemoryLocks} share: who holds which lock. It exists only in the memory of this JVM. */
 final class MemoryMachine {
     private static final long FIRST_PID = 1001;
 
     final Clock clock;
     final @Nullable TestClock testClock;
     final ReentrantLock mutex = new ReentrantLock();
-    /** Something has become free, or may be had by somebody now. */
+    /** Something has become free, or somebody can take it now. */
     final Condition changed = mutex.newCondition();
-    /** Guarded by the mutex, and so is all that they hold. */
+    /** Guarded by the mutex, like all that the slots contain. */
     final Map<Path, Slot> slots = new HashMap<>();
     private long nextPid = FIRST_PID;
 
-    /** One lock: by whom it is held, and what must outlast its holders. */
+    /** One lock: its holder, and what must outlast its holders. */
     static final class Slot {
-        /** Also of one that is dead, or passed its time: until the next one comes in. */
+        /** Also a holder that is dead or whose lease is over, until the next one comes in. */
         @Nullable MemoryHold holder;
-        @Nullable StrangersLock stranger;
+        @Nullable ForeignOwner foreign;
         long lastToken;
         final Set<Long> releaseRequests = new HashSet<>();
-        /** When each process last said that it waits, by the machine's real clock: others let go of the CPU for them. */
-        final Map<MemoryProcess, Long> hands = new HashMap<>();
+        /** When each process last said that it waits, by the machine's real clock: others give up the CPU for it. */
+        final Map<MemoryProcess, Long> waiterMarks = new HashMap<>();
     }
 
     /** Another program's lock. */
-    static final class StrangersLock {
+    static final class ForeignOwner {
         final long pid;
         final long sinceMillis;
         boolean dead;
 
-        StrangersLock(long pid, long sinceMillis) {
+        ForeignOwner(long pid, long sinceMillis) {
             this.pid = pid;
             this.sinceMillis = sinceMillis;
         }

@@ -6,14 +6,14 @@ import dev.sessionlock.internal.seats.LockNameRules;
 import dev.sessionlock.internal.threads.LocalLocks;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Inspection;
 import dev.sessionlock.spi.Internals;
 import dev.sessionlock.spi.FileLockEngine;
-import dev.sessionlock.spi.Inspection;
 import java.nio.file.Path;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** A process that there is not: it has its own threads' floor, above the memory that it shares with the others of its machine. */
+/** A simulated process. It has its own threads floor, above the memory that it shares with the other processes of its machine. */
 final class MemoryProcess implements FileLockEngine {
     static {
         Internals.exportTo(MemoryProcess.class.getModule());
@@ -39,7 +39,7 @@ final class MemoryProcess implements FileLockEngine {
         machine.clock.follow(clock);
     }
 
-    /** The machine's clock, as this process sees it: one that is frozen sees no time pass. */
+    /** The machine's clock, as this process sees it. While the process is frozen, it sees no time pass. */
     private final class OwnClock implements Clock, Clock.Follower {
         private @Nullable Follower threads;
 
@@ -103,17 +103,17 @@ final class MemoryProcess implements FileLockEngine {
         } finally {
             machine.mutex.unlock();
         }
-        clock.moved(); // at once, all that it has slept
+        clock.moved(); // at once, all the time that it was frozen
     }
 
     /**
-     * It is no more.
+     * Ends the process.
      *
-     * @param inGoodOrder whether what it held is given back, rather than left behind
+     * @param inGoodOrder whether its locks are given back; otherwise they are left behind
      */
     void end(boolean inGoodOrder) {
         if (dead) {
-            return; // once is for ever: what one that crashed has left is not tidied up by closing it
+            return; // only the first end counts: closing a crashed process does not tidy up what it has left
         } else if (inGoodOrder) {
             locks.loseAll(Reason.SHUTDOWN);
         }
@@ -129,7 +129,7 @@ final class MemoryProcess implements FileLockEngine {
         } finally {
             machine.mutex.unlock();
         }
-        clock.moved(); // its handles are lost, and who waits in it gives up
+        clock.moved(); // its handles are lost, and its waiting threads give up
         if (machine.testClock != null) {
             machine.testClock.unfollow(clock);
         }
@@ -143,7 +143,7 @@ final class MemoryProcess implements FileLockEngine {
         }
     }
 
-    // ---- where the locks come from ----
+    // ---- the SPI ----
 
     @Override
     public Clock clock() {

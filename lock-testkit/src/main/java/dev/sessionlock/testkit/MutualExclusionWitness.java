@@ -28,12 +28,11 @@ import java.util.TreeMap;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A neutral judge of mutual exclusion between processes: holders, of any number of JVMs, tell it over a loopback socket when they were in,
- * and it finds two that were in at once, or a fencing token that did not grow. It takes no lock itself.
+ * A neutral judge of mutual exclusion between processes. Holders in any number of JVMs report over a loopback socket when they held a lock. The
+ * witness finds two that held it at once, or a fencing token that did not grow. It takes no lock itself.
  *
  * <pre>{@code
  * try (MutualExclusionWitness witness = MutualExclusionWitness.open();
@@ -54,26 +53,24 @@ import org.jetbrains.annotations.Nullable;
  * }
  * }</pre>
  *
- * <h2>What it judges</h2>
- * A holder can be frozen at any instruction, for longer than its lease, and then it holds no more though it has not said so; nor can
- * it be told from outside when it stopped to hold. So the witness does not trust the order in which messages arrive, and takes for
- * held only what the holder has <em>proved</em>. A handle holds from its acquisition on until it is lost, and a loss is for ever. So
- * if the holder reads the machine's monotonic clock, <em>then</em> asks its handle and is told "held", it has held at that moment
- * and at every one between its entry and that moment:
+ * <h2>What it judges</h2> A holder can be frozen at any instruction, for longer than its lease. Then it holds the lock no more, though it has not
+ * said so; nor can anybody outside tell when it stopped holding. So the witness does not rely on the order in which messages arrive. It counts as
+ * held only what the holder has <em>proved</em>. A handle holds from its acquisition until it is lost, and a loss is final. So if the holder reads
+ * the machine's monotonic clock, <em>then</em> asks its handle and is told "held", it held at that moment and at every moment between its entry and
+ * that one:
  *
  * <pre>
  *      acquire   clock t0, held?   . . . . . .   clock t1, held?   . . .   clock t2, held? no: lost
  * proved          [t0 --------------------------- t1]
  * </pre>
  *
- * Each visit is such an interval, which grows with every {@link WitnessedHolder.Visit#stillIn()}. Two intervals of one lock that
- * touch are two valid holders; a later interval with a smaller token is a token that did not grow. Both are facts, however long
- * anybody was frozen or starved in between, and whenever the messages came: there are no false alarms. What was not proved is not
- * judged, so a holder that is killed in the middle of a visit is judged for what it had said before; say {@code stillIn()} around
- * each step that matters.
+ * Each visit is such an interval, which grows with every {@link WitnessedHolder.Visit#stillIn()}. Two intervals of one lock that touch are two valid
+ * holders. A later interval with a smaller token is a token that did not grow. Both are facts, however long anybody was frozen or starved in between,
+ * and whenever the messages arrived: there are no false alarms. What was not proved is not judged. So a holder that is killed during a visit is
+ * judged by what it had reported before; call {@code stillIn()} around each step that matters.
  *
- * So it may live in the test's own JVM: a pause of it delays what it hears and changes nothing of it. {@linkplain #main A process of its
- * own} it needs only where no one JVM starts all holders, or where the test's JVM is to be killed.
+ * So the witness may live in the test's own JVM: if that pauses, messages are read later, and mean the same. It needs
+ * {@linkplain #main a process of its own} only if no single JVM starts all holders, or if the test's JVM is to be killed.
  *
  * <p>The clock is {@link System#nanoTime()}, which on HotSpot is common to all processes of one boot and time namespace.
  *
@@ -100,7 +97,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
     private boolean closed;
     private @Nullable Path historyFile;
 
-    /** What one visit has proved. The end grows. */
+    /** What one visit has proved. Its end grows. */
     private static final class Interval {
         private final String lock;
         private final String holder;
@@ -108,7 +105,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
         private final long from;
         private long to;
         private @Nullable String end;
-        /** It stands in a violation already. */
+        /** It is part of a reported violation already. */
         private boolean accused;
 
         Interval(String lock, String holder, long token, long from) {
@@ -134,9 +131,9 @@ public final class MutualExclusionWitness implements AutoCloseable {
      * Opens a witness on a free port of the loopback interface.
      *
      * @return the witness, to be closed
-     * @throws IOException if no port is to be had
+     * @throws IOException if no port is available
      */
-    public static @NotNull MutualExclusionWitness open() throws IOException {
+    public static MutualExclusionWitness open() throws IOException {
         ServerSocket door = new ServerSocket();
         door.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 256);
         return new MutualExclusionWitness(door);
@@ -149,12 +146,12 @@ public final class MutualExclusionWitness implements AutoCloseable {
     }
 
     /**
-     * Has the whole history written to a file when {@link #verify} fails, besides what stands in its message.
+     * Sets a file to which {@link #verify} writes the whole history when it fails, in addition to its message.
      *
      * @param file the file; it is overwritten
      * @return this witness
      */
-    public @NotNull MutualExclusionWitness historyOnFailure(@NotNull Path file) {
+    public MutualExclusionWitness historyOnFailure(Path file) {
         mutex.lock();
         try {
             historyFile = Objects.requireNonNull(file, "file");
@@ -164,8 +161,8 @@ public final class MutualExclusionWitness implements AutoCloseable {
         }
     }
 
-    /** {@return where holders find it, for {@link WitnessedHolder#connect}: {@code host:port}} */
-    public @NotNull String address() {
+    /** {@return the address for {@link WitnessedHolder#connect}: {@code host:port}} */
+    public String address() {
         return door.getInetAddress().getHostAddress() + ":" + door.getLocalPort();
     }
 
@@ -197,7 +194,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
         }
     }
 
-    /** Whoever was greeted is waited for; before that the connection may lie in the kernel's queue, unknown to us. */
+    /** Accepted holders are waited for. Before this greeting the connection may be in the kernel's queue, unknown to us. */
     private static void greet(Socket guest) throws IOException {
         guest.getOutputStream().write(GREETING);
     }
@@ -225,8 +222,8 @@ public final class MutualExclusionWitness implements AutoCloseable {
     }
 
     /**
-     * Hears one message of a holder: {@code in <visit> <lock> <holder> <token> <nanos>}, {@code at <visit> <nanos>},
-     * {@code out <visit> <why>}; texts are URL-encoded, and the end of the line is a dot, so that one cut short is told.
+     * Reads one message of a holder: {@code in <visit> <lock> <holder> <token> <nanos>}, {@code at <visit> <nanos>}, {@code out <visit> <why>}. Texts
+     * are URL-encoded. A line ends with a dot, so that one that was cut short is recognized.
      */
     private void hear(String line, Map<String, Interval> open) {
         String[] words = line.split(" ");
@@ -277,7 +274,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
         judge(visit);
     }
 
-    /** Only the neighbours need a look: as long as no two touch, whoever meets a third one meets the neighbour first. */
+    /** Comparing neighbours is enough: as long as no two touch, an interval that meets a third one meets the neighbour first. */
     private void judge(Interval visit) {
         TreeMap<Long, Interval> all = locks.get(visit.lock);
         Map.Entry<Long, Interval> before = all.lowerEntry(visit.from);
@@ -323,9 +320,9 @@ public final class MutualExclusionWitness implements AutoCloseable {
         }
     }
 
-    // ---- the verdict ----
+    // ---- results ----
 
-    /** {@return how many visits it has heard of} */
+    /** {@return how many visits were reported} */
     public long visits() {
         mutex.lock();
         try {
@@ -336,7 +333,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
     }
 
     /** {@return what was wrong so far, in words, with the history around it; empty if nothing} */
-    public @NotNull List<String> violations() {
+    public List<String> violations() {
         mutex.lock();
         try {
             return List.copyOf(violations);
@@ -351,7 +348,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
      * @param lock the lock's name
      * @param most how many
      */
-    public @NotNull List<String> history(@NotNull String lock, int most) {
+    public List<String> history(String lock, int most) {
         mutex.lock();
         try {
             TreeMap<Long, Interval> all = locks.getOrDefault(lock, new TreeMap<>());
@@ -363,11 +360,11 @@ public final class MutualExclusionWitness implements AutoCloseable {
     }
 
     /**
-     * {@return the longest time during which nobody was in, between the first visit of a lock and the last; zero if there were none}
+     * {@return the longest time during which nobody held the lock, between its first visit and its last; zero if there were none}
      *
      * @param lock the lock's name
      */
-    public @NotNull Duration longestPause(@NotNull String lock) {
+    public Duration longestPause(String lock) {
         mutex.lock();
         try {
             long longest = longestForgottenPause.getOrDefault(lock, 0L);
@@ -383,13 +380,13 @@ public final class MutualExclusionWitness implements AutoCloseable {
     }
 
     /**
-     * Waits until all that its holders have sent was heard, which it is once they have ended or {@linkplain WitnessedHolder#close left}.
+     * Waits until everything that its holders have sent was read. That is so once they have ended or {@linkplain WitnessedHolder#close left}.
      *
-     * @param patience for how long
+     * @param patience for how long to wait
      * @throws AssertionError if some stay connected
      * @throws InterruptedException if interrupted
      */
-    public void awaitAllLeft(@NotNull Duration patience) throws InterruptedException {
+    public void awaitAllLeft(Duration patience) throws InterruptedException {
         long nanos = patience.toNanos();
         mutex.lock();
         try {
@@ -405,13 +402,13 @@ public final class MutualExclusionWitness implements AutoCloseable {
     }
 
     /**
-     * Writes the history that it remembers as text: each visit on a line, in the order in which they entered, with the time that they
-     * have proved, the lock, the token, the holder, and how the visit ended.
+     * Writes the history that it remembers as text, one visit a line, in the order of entry: the time that the visit has proved, the lock, the token,
+     * the holder, and how the visit ended.
      *
      * @param file the file; it is overwritten
      * @throws IOException if the disk refuses
      */
-    public void writeHistory(@NotNull Path file) throws IOException {
+    public void writeHistory(Path file) throws IOException {
         List<String> lines = new ArrayList<>();
         mutex.lock();
         try {
@@ -430,7 +427,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
     }
 
     /**
-     * Fails if ever two valid holders were in at once, or a token did not grow; judges what it has heard so far.
+     * Fails if two valid holders were ever in at once, or a token did not grow. Judges what was reported so far.
      *
      * @throws AssertionError with the history around it
      */
@@ -464,7 +461,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
         }
     }
 
-    /** Closes the door, and ends its threads. What was heard can still be asked for. */
+    /** Closes its socket, and ends its threads. Its results stay available. */
     @Override
     public void close() throws IOException {
         List<Socket> open;
@@ -482,15 +479,15 @@ public final class MutualExclusionWitness implements AutoCloseable {
     }
 
     /**
-     * Runs a witness as a process of its own, for holders that no one test has started. It says where it is on its standard output, hears
-     * until its standard input ends and then until its holders have left, for 10 s at most, and ends with status 0 if nothing was wrong,
-     * 1 if something was, and 2 if it could not run.
+     * Runs a witness as a process of its own, for holders that no single test has started. It prints its address on standard output. It reads reports
+     * until its standard input ends, and then until its holders have left, for at most 10 s. Its exit status is 0 if nothing was wrong, 1 if
+     * something was, and 2 if it could not run.
      *
      * <pre>
      * java -cp lock-testkit.jar:… dev.sessionlock.testkit.MutualExclusionWitness [HISTORY-FILE]
      * </pre>
      *
-     * @param args nothing, or the file to write the history to in the end
+     * @param args nothing, or the file to write the history to at the end
      */
     public static void main(String[] args) {
         System.exit(run(args));

@@ -11,13 +11,12 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.locks.LockSupport;
-import org.jetbrains.annotations.NotNull;
 
 /**
- * The test that started this JVM, as its child sees it: marks go up to it, lines come down from it. Everything else that the child
- * prints is captured there and shown when something fails.
+ * The test that started this JVM, as its child sees it. The child sends marks to it, and gets lines from it. Everything else that the child prints is
+ * captured there, and shown when something fails.
  *
- * <p>The child does not outlive its parent: once the parent's end of the pipe is closed, it halts.
+ * <p>The child does not outlive its parent: when the parent's end of the pipe is closed, the child halts.
  */
 public final class ParentJvm {
     /** The status of a child that ended because its parent had gone. */
@@ -25,7 +24,7 @@ public final class ParentJvm {
 
     static final String MARK = "\u0001mark ";
     static final String STARTED = "started";
-    /** Begins a line that is for us, not for the scenario. */
+    /** The beginning of a line that is for this class, not for the scenario. */
     private static final String CONTROL = "\u0001";
     static final String EXIT = CONTROL + "exit ";
     static final String COLLECT_GARBAGE = CONTROL + "gc";
@@ -47,7 +46,7 @@ public final class ParentJvm {
      *
      * @throws IllegalStateException if it was not started by {@link ChildJvm}
      */
-    public static @NotNull ParentJvm get() {
+    public static ParentJvm get() {
         ParentJvm parent = instance;
         if (parent == null) {
             throw new IllegalStateException("this JVM was not started by ChildJvm, so it has no parent to talk to");
@@ -55,45 +54,45 @@ public final class ParentJvm {
         return parent;
     }
 
-    /** {@return the arguments that the test gave} */
-    public @NotNull List<String> args() {
+    /** {@return the arguments from the test} */
+    public List<String> args() {
         return args;
     }
 
     /**
-     * Tells the parent that something has happened; it can {@linkplain ChildJvm#awaitMark wait} for it. From any thread.
+     * Reports to the parent that something has happened; the parent can {@linkplain ChildJvm#awaitMark wait} for it. From any thread.
      *
      * @param name one word
      * @param details more about it; the parent gets them as text, separated by single spaces
      */
-    public void mark(@NotNull String name, @NotNull Object... details) {
+    public void mark(String name, Object... details) {
         StringBuilder line = new StringBuilder("\n").append(MARK).append(name);
         for (Object detail : details) {
             line.append(' ').append(String.valueOf(detail).replace('\n', ' ').replace('\r', ' '));
         }
-        synchronized (up) { // one write a mark: what other threads print must not come in between
+        synchronized (up) { // one write for each mark: the output of other threads must not come in between
             up.print(line.append('\n'));
             up.flush();
         }
     }
 
     /**
-     * {@return the next line that the parent sends, when it comes}
+     * {@return the next line from the parent, when it comes}
      *
      * @throws InterruptedException if interrupted
      */
-    public @NotNull String awaitLine() throws InterruptedException {
+    public String awaitLine() throws InterruptedException {
         return lines.take();
     }
 
     /**
-     * Waits for the next line, which has to be this one.
+     * Waits for the next line, which must be this one.
      *
      * @param expected the line
      * @throws InterruptedException if interrupted
      * @throws IllegalStateException if the parent sends another
      */
-    public void awaitLine(@NotNull String expected) throws InterruptedException {
+    public void awaitLine(String expected) throws InterruptedException {
         String line = awaitLine();
         if (!line.equals(expected)) {
             throw new IllegalStateException("the parent sent \"" + line + "\" where the child waited for \"" + expected + "\"");
@@ -108,14 +107,14 @@ public final class ParentJvm {
         } catch (IOException e) {
             e.printStackTrace();
         }
-        ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly); // nobody will know of them any more
+        ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly); // later nobody could find them
         Runtime.getRuntime().halt(ORPHANED); // not exit: a hook that hangs would leave the process behind
     }
 
     private void obeyOrPassOn(String line) {
         if (line.startsWith(EXIT)) {
             int status = Integer.parseInt(line.substring(EXIT.length()));
-            new Thread(() -> System.exit(status), "child-exits").start(); // its hooks may wait for lines that come here
+            new Thread(() -> System.exit(status), "child-exits").start(); // its hooks may wait for lines that this thread reads
         } else if (line.equals(COLLECT_GARBAGE)) {
             new Thread(this::collectGarbage, "child-collects-garbage").start();
         } else {
@@ -126,12 +125,12 @@ public final class ParentJvm {
     private void collectGarbage() {
         for (int i = 0; i < COLLECTIONS; i++) {
             System.gc();
-            LockSupport.parkNanos(10_000_000); // references are put into their queues by another thread
+            LockSupport.parkNanos(10_000_000); // another thread puts references into their queues
         }
         mark(COLLECTED);
     }
 
-    /** Makes this JVM the child of whoever started it. */
+    /** Makes this JVM the child of the process that started it. */
     static ParentJvm enter(List<String> args) {
         ParentJvm parent = new ParentJvm(args);
         instance = parent;

@@ -1,12 +1,11 @@
 package dev.sessionlock.testkit;
 
 import java.time.Duration;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
-/** Watches the process that works while another is frozen: it comes to its end, or it waits for a lock of the frozen one. */
+/** Watches the process that works while another is frozen: either it finishes, or it waits for a lock of the frozen one. */
 final class Passing {
-    /** Found waiting at so many looks in a row, it is not just about to get the lock. */
+    /** Seen waiting at this many looks in a row, it is not just about to get the lock. */
     private static final int LOOKS = 6;
     private static final long BETWEEN_MILLIS = 50;
     private static final Duration TO_ANSWER = Duration.ofSeconds(10);
@@ -15,16 +14,16 @@ final class Passing {
     private final long patienceNanos;
 
     /**
-     * Watches one.
+     * Watches a process.
      *
-     * @param timeout it may take so long altogether; after half of it, it counts as waiting, whatever it waits for
+     * @param timeout how long it may take altogether; after half of that it counts as waiting, whatever it waits for
      */
     Passing(ChildJvm other, Duration timeout) {
         this.other = other;
         this.patienceNanos = timeout.toNanos() / 2;
     }
 
-    /** {@return true once it is over; false if it waits, and has to have the frozen one woken} */
+    /** {@return true once it is over; false if it waits, and the frozen process has to be woken} */
     boolean comesThrough() throws InterruptedException {
         long end = System.nanoTime() + patienceNanos;
         for (int waiting = 0; waiting < LOOKS; waiting = waits() ? waiting + 1 : 0) {

@@ -14,9 +14,9 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * All that the test's JVM loads classes from, as one class path for the JVMs that it starts. Build tools put a test on the module path if
- * its project has a {@code module-info}: then {@code java.class.path} lacks what that module requires, and the module itself. A child runs
- * on the class path all the same: what it is to run need not be exported or opened to anybody there.
+ * All that the test's JVM loads classes from, as one class path for the JVMs that it starts. If a project has a {@code module-info}, build tools put
+ * its tests on the module path. {@code java.class.path} then lacks what that module requires, and the module itself. A child runs on the class path
+ * nevertheless, where nothing needs to be exported or opened.
  */
 final class TestClassPath {
     private static final String PATCH = "--patch-module=";

@@ -7,11 +7,9 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.NotNull;
 
 /**
- * A clock that only a test moves, for {@link InMemoryLocks#withTestClock}: leases, timeouts and {@code maxHold} of minutes pass without
- * any sleep.
+ * A clock that only a test moves, for {@link InMemoryLocks#withTestClock}: leases, timeouts and {@code maxHold} of minutes pass without any sleep.
  *
  * <pre>{@code
  * TestClock clock = TestClock.create();
@@ -25,10 +23,9 @@ import org.jetbrains.annotations.NotNull;
  * <p>There are three ways to move it:
  * <ul>
  * <li>{@link #advance}: time passes, and all processes run meanwhile. Leases are renewed, holds end at their {@code maxHold}, timeouts
- *     fire, and a {@linkplain InMemoryLocks#freeze frozen} process's lock goes to who waits for it, each in its time. All that the library
- *     does by itself has been done when it returns; threads that it let go on, and listeners, may need a moment more: wait for what they
- *     do.
- * <li>{@link #jump}: time passes and no process has run, as when the machine was suspended. Every lease that it outlasts is lost.
+ *     fire, and the lock of a {@linkplain InMemoryLocks#freeze frozen} process goes to a waiter, each at its time. When it returns, all
+ *     is done that the library does by itself. Threads that it has let go on, and listeners, may need a moment more: wait for what they do.
+ * <li>{@link #jump}: time passes and no process has run, as when the machine was suspended. Every lease that ends within it is lost.
  * <li>{@link #setWallTime}: somebody sets the wall clock. No lock depends on it.
  * </ul>
  *
@@ -43,7 +40,7 @@ public final class TestClock {
     private final ReentrantLock moving = new ReentrantLock();
     private final List<Clock.Follower> followers = new CopyOnWriteArrayList<>();
     private volatile long nanos = UPTIME;
-    /** The wall clock less the monotonic one. */
+    /** The wall clock minus the monotonic one. */
     private volatile long wallOffsetMicros = micros(BEGINNING) - UPTIME / 1_000;
 
     private final Clock clock = new Clock() {
@@ -67,7 +64,7 @@ public final class TestClock {
     }
 
     /** {@return a clock that stands still} */
-    public static @NotNull TestClock create() {
+    public static TestClock create() {
         return new TestClock();
     }
 
@@ -79,13 +76,13 @@ public final class TestClock {
         followers.remove(follower);
     }
 
-    /** {@return how long it has run since it was made, whatever the wall clock was set to} */
-    public @NotNull Duration elapsed() {
+    /** {@return how much time has passed since the clock was created, whatever the wall clock was set to} */
+    public Duration elapsed() {
         return Duration.ofNanos(nanos - UPTIME);
     }
 
     /** {@return the wall clock} */
-    public @NotNull Instant wallTime() {
+    public Instant wallTime() {
         return clock.instant();
     }
 
@@ -95,7 +92,7 @@ public final class TestClock {
      * @param time how much
      * @throws IllegalArgumentException if it is negative: no monotonic clock runs backwards
      */
-    public void advance(@NotNull Duration time) {
+    public void advance(Duration time) {
         long left = requirePositive(time);
         moving.lock();
         try {
@@ -116,7 +113,7 @@ public final class TestClock {
      * @param time how much
      * @throws IllegalArgumentException if it is negative
      */
-    public void jump(@NotNull Duration time) {
+    public void jump(Duration time) {
         long step = requirePositive(time);
         moving.lock();
         try {
@@ -132,11 +129,11 @@ public final class TestClock {
     }
 
     /**
-     * Sets the wall clock, to and fro as one likes; the clock that leases run by goes on as it did.
+     * Sets the wall clock, forward or back. The monotonic clock, by which leases run, is not affected.
      *
      * @param wallTime what it shows from now on
      */
-    public void setWallTime(@NotNull Instant wallTime) {
+    public void setWallTime(Instant wallTime) {
         moving.lock();
         try {
             wallOffsetMicros = micros(wallTime) - nanos / 1_000;

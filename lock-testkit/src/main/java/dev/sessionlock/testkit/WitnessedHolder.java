@@ -8,10 +8,9 @@ import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
-import org.jetbrains.annotations.NotNull;
 
 /**
- * The side of a {@link MutualExclusionWitness} that holders use: it proves to the witness that they hold, and when.
+ * A holder's connection to a {@link MutualExclusionWitness}: by it the holder proves that it holds a lock, and when.
  *
  * <pre>{@code
  * WitnessedHolder me = WitnessedHolder.connect(address, "writer 1");
@@ -22,7 +21,7 @@ import org.jetbrains.annotations.NotNull;
  * }
  * }</pre>
  *
- * <p>Thread-safe; one is enough for a process. What was said reaches the witness even if the process is killed right after.
+ * <p>Thread-safe; one is enough for a process. What was reported reaches the witness even if the process is killed right after.
  */
 public final class WitnessedHolder implements AutoCloseable {
     private final String name;
@@ -37,14 +36,14 @@ public final class WitnessedHolder implements AutoCloseable {
     }
 
     /**
-     * Goes to a witness.
+     * Connects to a witness.
      *
      * @param address the witness's {@link MutualExclusionWitness#address()}
-     * @param name who this is, for the history
+     * @param name the name of this holder, for the history
      * @return the holder's side of the connection
      * @throws IOException if there is no witness, or it has been closed
      */
-    public static @NotNull WitnessedHolder connect(@NotNull String address, @NotNull String name) throws IOException {
+    public static WitnessedHolder connect(String address, String name) throws IOException {
         int colon = address.lastIndexOf(':');
         Socket socket = new Socket();
         socket.setTcpNoDelay(true);
@@ -61,7 +60,7 @@ public final class WitnessedHolder implements AutoCloseable {
     }
 
     /**
-     * The holder's own look at its lock, such as {@code lock::ensureHeld}: returns if it holds, throws if not.
+     * The holder's own check of its lock, such as {@code lock::ensureHeld}: returns if it holds, throws if not.
      *
      * @param <X> what it throws
      */
@@ -76,18 +75,18 @@ public final class WitnessedHolder implements AutoCloseable {
     }
 
     /**
-     * Says that a lock was acquired, having looked whether it is still held.
+     * Reports that a lock was acquired, after a check that it is still held.
      *
-     * @param lock what is locked, by one name for all holders
+     * @param lock a name for the lock, the same for all holders
      * @param token its fencing token; let it grow by one if the lock has none
-     * @param check the look
-     * @param <X> what the look throws
-     * @return the visit, to go on with
-     * @throws X if the look says that it is not held; then nothing was proved and the witness is not told
+     * @param check the check
+     * @param <X> what the check throws
+     * @return the visit, for further reports
+     * @throws X if the check says that it is not held; then nothing was proved and the witness is not told
      * @throws IOException if the witness is gone
      */
-    public <X extends Exception> @NotNull Visit<X> entered(@NotNull String lock, long token, @NotNull Check<X> check) throws X, IOException {
-        long now = System.nanoTime(); // before the look: what it says holds for this moment
+    public <X extends Exception> Visit<X> entered(String lock, long token, Check<X> check) throws X, IOException {
+        long now = System.nanoTime(); // before the check: if that succeeds, the lock was held at this moment
         check.ensureHeld();
         Visit<X> visit = new Visit<>(check);
         say("in " + visit.id + " " + text(lock) + " " + text(name + ", " + Thread.currentThread().getName()) + " " + token + " " + now);
@@ -95,9 +94,9 @@ public final class WitnessedHolder implements AutoCloseable {
     }
 
     /**
-     * One stay in the lock. By one thread at a time.
+     * One stay in the lock. Used by one thread at a time.
      *
-     * @param <X> what the look throws
+     * @param <X> what the check throws
      */
     public final class Visit<X extends Exception> {
         private final long id = number.incrementAndGet();
@@ -108,10 +107,10 @@ public final class WitnessedHolder implements AutoCloseable {
         }
 
         /**
-         * Looks whether the lock is still held, and tells the witness that it was, without a gap. Say it after each step that must
-         * have been alone, and before the lock is closed.
+         * Checks that the lock is still held, and reports to the witness that it was, without a gap. Call this after each step that must have been
+         * alone, and before the lock is closed.
          *
-         * @throws X if the look says that it is not held; the witness is told that the visit is over
+         * @throws X if the check says that it is not held; the witness is told that the visit is over
          * @throws IOException if the witness is gone
          */
         public void stillIn() throws X, IOException {
@@ -126,9 +125,9 @@ public final class WitnessedHolder implements AutoCloseable {
         }
 
         /**
-         * As {@link #stillIn()}, and the visit is over; right before the lock is closed.
+         * Like {@link #stillIn()}, and the visit is over. Call this right before the lock is closed.
          *
-         * @throws X if the look says that it is not held
+         * @throws X if the check says that it is not held
          * @throws IOException if the witness is gone
          */
         public void leaving() throws X, IOException {
@@ -148,7 +147,7 @@ public final class WitnessedHolder implements AutoCloseable {
         }
     }
 
-    /** Leaves the witness. */
+    /** Disconnects from the witness. */
     @Override
     public void close() throws IOException {
         socket.close();

@@ -33,14 +33,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * What is printed as advice is done, to the letter, for each thing that can lie in a lock's place: it is not refused, it does not lead back to
+ * Every advice is followed, to the letter, for each kind of file that can lie in the place of a lock. It is not refused, it does not lead back to
  * itself, and in the end the lock can be taken.
  */
 class AdviceTest {
     private static final String TO_DO = "  to do     ";
     private static final String TO_FREE = "  to free   ";
     private static final int STEPS = 5;
-    /** Against hanging; what leads back to itself is found after that long. */
+    /** Prevents hanging. Advice that leads back to itself is noticed after this long. */
     private static final Duration PATIENCE = Duration.ofMinutes(2);
 
     @TempDir
@@ -50,7 +50,7 @@ class AdviceTest {
 
     @BeforeEach
     void aSession() throws Exception {
-        session = Files.writeString(directory.resolve("it's a session.jsonl"), "{}\n"); // a shell has to take it for one word
+        session = Files.writeString(directory.resolve("it's a session.jsonl"), "{}\n"); // a shell must take it for one word
     }
 
     @AfterEach
@@ -77,7 +77,7 @@ class AdviceTest {
         return tool("status", session.toString());
     }
 
-    /** Has a shell read a line of advice. What it would give to the tool runs in this JVM. */
+    /** A shell reads a line of advice. What it would pass to the tool runs in this JVM. */
     private static Outcome shell(String line) throws Exception {
         Path words = Files.createTempFile("advice", ".words");
         try {
@@ -104,9 +104,9 @@ class AdviceTest {
         return advice.startsWith("nothing") || advice.startsWith("look where") ? "" : advice;
     }
 
-    // ---- following it ----
+    // ---- following the advice ----
 
-    /** Does what the tool says until the lock can be taken. {@return what it said, in turn} */
+    /** Does what the tool says until the lock can be taken. Returns all advice that it gave, in order. */
     private List<String> follow() throws Exception {
         Set<String> given = new LinkedHashSet<>();
         for (String advice = status().advice(); !advice.isEmpty(); ) {
@@ -131,7 +131,7 @@ class AdviceTest {
         return new ArrayList<>(given);
     }
 
-    /** A signal needs a moment, and one that was woken another one to see what has become of its lock. */
+    /** A signal takes a moment to arrive, and a woken process another moment to see what has become of its lock. */
     private String nextAdvice(Set<String> given) {
         AtomicReference<String> next = new AtomicReference<>();
         await("other advice than " + given).atMost(PATIENCE).until(() -> {
@@ -141,7 +141,7 @@ class AdviceTest {
         return next.get();
     }
 
-    /** {@return what all others say of it: list, the message of a timeout, and clear if it refuses} */
+    /** {@return the advice from all other sources: list, the message of a timeout, and clear if it refuses} */
     private Set<String> saidElsewhere(Kind kind) {
         Set<String> said = new LinkedHashSet<>();
         said.add(tool("list", "--older-than", "0", directory.toString()).advice());
@@ -185,7 +185,7 @@ class AdviceTest {
         }
     }
 
-    /** Nobody can be asked, and its lease runs for minutes. */
+    /** Nobody can be asked to release it, and its lease runs for minutes. */
     @Test
     void ofOneThatCannotBeSeenItNamesNoProcessOfOurs() throws Exception {
         try (LockFiles files = LockFiles.of(session)) {
@@ -225,7 +225,7 @@ class AdviceTest {
             assertThat(tool("list", "--older-than", "1h", directory.toString()).exitCode()).isEqualTo(code);
         }
 
-        /** The seed of it all: 22 minutes, and every message vanished. */
+        /** The origin of this library: 22 minutes in which every message vanished. */
         @Test
         void thatIsStuckItSaysWhatToEndWhatIsLostAndThatNothingIsToBeDoneAfterwards() throws Exception {
             locks(Duration.ofMinutes(22), "");

@@ -4,13 +4,13 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import picocli.CommandLine;
 
-/** The operator's tool, run within this JVM: hundreds of times in the time that a JVM takes to start. */
+/** The operator's tool, run within this JVM: hundreds of runs in the time that a JVM takes to start. */
 public final class ToolInside {
 
     private ToolInside() {
     }
 
-    /** What a run of it has said, on both streams, and its exit code. */
+    /** The output of a run, on both streams, and its exit code. */
     public record Said(int exit, String text) {
         public boolean isNothing() {
             return exit == 0 && text.isBlank();

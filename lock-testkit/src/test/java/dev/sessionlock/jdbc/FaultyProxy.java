@@ -14,8 +14,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * Stands between a client and the server, and lets one statement go wrong: before it reaches the server, or after the server has carried it
- * out; with the connection cut, or gone silent.
+ * Stands between a client and the server, and makes one statement fail: before it reaches the server, or after the server has carried it out; by a
+ * broken connection, or by silence.
  */
 final class FaultyProxy implements AutoCloseable {
     /** What goes wrong. */
@@ -24,7 +24,7 @@ final class FaultyProxy implements AutoCloseable {
         REQUEST_CUT,
         /** The statement is carried out, and the connection breaks before its answer. */
         ANSWER_CUT,
-        /** The statement never reaches the server, and nobody is told. */
+        /** The statement never reaches the server, and there is no error. */
         REQUEST_SWALLOWED,
         /** The statement is carried out, and its answer never comes. */
         ANSWER_SWALLOWED;
@@ -56,7 +56,7 @@ final class FaultyProxy implements AutoCloseable {
         return new FaultyProxy(serverUrl);
     }
 
-    /** {@return how clients reach the server through it; statements keep their text, by which they are told} */
+    /** {@return the address by which clients reach the server through it} Statements keep their text, by which they are recognized. */
     String url() {
         String behind = "jdbc:postgresql://127.0.0.1:" + door.getLocalPort() + serverUrl.substring(serverUrl.indexOf('/', "jdbc:postgresql://".length()));
         return behind + (behind.contains("?") ? "&" : "?") + "prepareThreshold=0&sslmode=disable";
@@ -107,7 +107,7 @@ final class FaultyProxy implements AutoCloseable {
                 daemon(entry::forward);
                 daemon(entry::back);
             } catch (IOException e) {
-                // The server is gone, or so are we.
+                // The server is gone, or the proxy is closed.
             }
         }
     }
@@ -142,7 +142,7 @@ final class FaultyProxy implements AutoCloseable {
                     }
                 }
             } catch (IOException e) {
-                // Cut, by whomever.
+                // The connection was broken, on either side.
             } finally {
                 cut();
             }

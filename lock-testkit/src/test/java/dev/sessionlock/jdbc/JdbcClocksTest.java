@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-/** What a holder makes of a wall clock that does not go as the monotonic one does. */
+/** What a holder does when the wall clock does not agree with the monotonic clock. */
 class JdbcClocksTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     /** 10 min: no lease ends by itself before the test does. */
@@ -123,7 +123,7 @@ class JdbcClocksTest {
         void itHidesNoSleepThatFollows() {
             moved.set(-36_000);
             assertThat(lock.isHeld()).isTrue(); // the keeper looks once a second, too
-            moved.addAndGet(LockOptions.MAX_LEASE.toSeconds() + 10); // asleep for so long
+            moved.addAndGet(LockOptions.MAX_LEASE.toSeconds() + 10); // it sleeps for this long
             assertThat(loss()).hasMessageContaining("jumped ahead by 10 min");
         }
 
@@ -141,7 +141,7 @@ class JdbcClocksTest {
         return lock.unwrap(JdbcHold.class).orElseThrow();
     }
 
-    /** As the thread that renews does, without waiting for a third of the lease. */
+    /** Like the thread that renews, without waiting for a third of the lease. */
     private void renewNow() throws Exception {
         JdbcHold hold = hold();
         JdbcHold.SentAt sent = JdbcHold.SentAt.now(clock);

@@ -16,7 +16,7 @@ import java.util.List;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 
-/** The guide's worked example of many machines, word for word. */
+/** The guide's example for many machines, word for word. */
 class JdbcExamplesTest {
 
     // guide begins

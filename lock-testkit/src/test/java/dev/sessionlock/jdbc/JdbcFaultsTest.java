@@ -25,10 +25,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What becomes of locks whose statements go wrong. One client has the proxy before it, the other is on another machine, so to speak. */
+/** What becomes of locks whose statements go wrong. One client connects through the proxy; the other plays another machine. */
 class JdbcFaultsTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
-    /** No test waits for it: what is free before it is over was given back. */
+    /** No test waits until this lease is over: a lock that is free before was given back. */
     private static final LockOptions LONG = LockOptions.defaults().withLease(LockOptions.MAX_LEASE).withTimeout(PATIENCE);
     private static final LockOptions SHORT = LONG.withLease(Duration.ofSeconds(1));
     private static final String TAKE = "WITH seat";
@@ -101,7 +101,7 @@ class JdbcFaultsTest {
 
     @ParameterizedTest
     @EnumSource
-    void handOverThatGoesWrongLeavesTheLockToOneOfThoseWhoWait(Fault fault) throws Exception {
+    void failedHandOverLeavesTheLockToAWaiter(Fault fault) throws Exception {
         SessionLock first = locks.acquire("a", LONG);
         CompletableFuture<SessionLock> next = new CompletableFuture<>();
         Thread waiter = new Thread(() -> {

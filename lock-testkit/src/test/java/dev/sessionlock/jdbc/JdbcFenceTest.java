@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is written in a transaction that is tied to a lock is written by its holder. */
+/** What is written in a transaction that is tied to a lock is written by the lock's holder. */
 class JdbcFenceTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     /** Long enough for a busy machine to let a process run within it. */
@@ -80,7 +80,7 @@ class JdbcFenceTest {
         assertThat(lines()).isEqualTo("one");
     }
 
-    /** Its lease is over by the server's clock, and still nobody gets in before the transaction ends. */
+    /** Its lease is over by the server's clock, and still nobody gets the lock before the transaction ends. */
     @Test
     void nobodyGetsInBetweenTheFenceAndTheCommitHoweverLateThatComes() throws Exception {
         staysOutUntilTheEnd(true);
@@ -103,7 +103,7 @@ class JdbcFenceTest {
             insert(connection, schema, "one");
             proxy.goAway();
             await().atMost(PATIENCE).pollInterval(Duration.ofMillis(50)).until(() -> {
-                busy.execute("SELECT 1"); // or the server would end it as frozen
+                busy.execute("SELECT 1"); // otherwise the server would end it as frozen
                 return PostgresServer.ask(source, "SELECT lease_until < clock_timestamp() FROM " + schema + ".session_lock").equals("t");
             });
             assertThat(lock.isHeld()).isFalse();
@@ -164,7 +164,7 @@ class JdbcFenceTest {
     }
 
     @Test
-    void transactionThatBeganBeforeTheLockAndIsTooStrictToSeeItIsRefusedWithTheReason() throws Exception {
+    void strictTransactionFromBeforeTheLockIsRefusedWithTheReason() throws Exception {
         try (Connection connection = transaction(); Statement first = connection.createStatement()) {
             connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
             first.execute("SELECT 1 FROM " + schema + ".message");

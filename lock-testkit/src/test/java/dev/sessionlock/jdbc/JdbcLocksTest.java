@@ -206,13 +206,13 @@ class JdbcLocksTest {
 
     @Test
     void rowThatIsDeletedOrTakenAwayByHandIsALoss() throws Exception {
-        for (String hand : List.of("DELETE FROM " + schema + ".session_lock", "UPDATE " + schema + ".session_lock SET holder = NULL")) {
+        for (String mark : List.of("DELETE FROM " + schema + ".session_lock", "UPDATE " + schema + ".session_lock SET holder = NULL")) {
             SessionLock lock = locks.acquire("a", PATIENT.withLease(Duration.ofSeconds(1)));
             AtomicReference<LockLostException> told = new AtomicReference<>();
             lock.onLost(told::set);
-            PostgresServer.execute(source, hand);
+            PostgresServer.execute(source, mark);
             await().atMost(PATIENCE).until(() -> told.get() != null);
-            assertThat(told.get()).hasMessageContaining(hand.startsWith("DELETE") ? "deleted its row" : "by the database's clock");
+            assertThat(told.get()).hasMessageContaining(mark.startsWith("DELETE") ? "deleted its row" : "by the database's clock");
             lock.close();
         }
         SessionLock lock = locks.acquire("a", PATIENT);
@@ -221,7 +221,7 @@ class JdbcLocksTest {
         lock.close();
     }
 
-    /** It does not know yet that its lock is another's. */
+    /** It does not know yet that its lock belongs to another. */
     @Test
     void releaseFreesNobodyElsesLock() throws Exception {
         SessionLock lock = locks.acquire("a", PATIENT);
@@ -253,7 +253,7 @@ class JdbcLocksTest {
     }
 
     @Test
-    void holderThatDiedOnThisMachineIsPassedOverAtOnceAndCleared() throws Exception {
+    void holderThatDiedOnThisMachineIsReplacedAtOnceAndCleared() throws Exception {
         for (boolean cleared : List.of(true, false)) {
             long token;
             try (ChildJvm child = SmallJvm.of(Holder.class).args(PostgresServer.url(), schema).start()) {
@@ -290,7 +290,7 @@ class JdbcLocksTest {
     // ---- waiting ----
 
     @Test
-    void whoWaitsLongestElsewhereGetsItsTurnThoughThreadsHereWantItToo() throws Exception {
+    void longestWaiterOfAnotherProcessIsServedDespiteThreadsHere() throws Exception {
         ExecutorService pool = Executors.newFixedThreadPool(3);
         CompletableFuture<Void> enough = new CompletableFuture<>();
         List<Future<?>> here = new ArrayList<>();
@@ -338,7 +338,7 @@ class JdbcLocksTest {
         }
     }
 
-    // ---- connections and tables that are not as one would wish ----
+    // ---- connections and tables in unusual states ----
 
     @Test
     void connectionsGoBackAsTheyCame() throws Exception {
@@ -347,7 +347,7 @@ class JdbcLocksTest {
             connection.setReadOnly(true);
             connection.setTransactionIsolation(Connection.TRANSACTION_SERIALIZABLE);
             connection.setNetworkTimeout(Runnable::run, 77_000);
-            Semaphore free = new Semaphore(1); // as a pool of one: the engine's own thread gives back, and must not meet ours
+            Semaphore free = new Semaphore(1); // a pool of one: the engine gives back on a thread of its own
             DataSource same = (DataSource) Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {DataSource.class},
                     (proxy, method, args) -> lent(connection, free));
             SessionLocks on = SessionLocks.over(JdbcLockEngine.postgresql(same).withSchema(schema));

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.Isolated;
 
-/** What the locks in a table cost, side by side with ShedLock on the same server and pool. Rounds alternate, medians count. */
+/** What the locks in a table cost, side by side with ShedLock on the same server and pool. Rounds alternate; the medians are compared. */
 @Tag("soak")
 @Isolated
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
@@ -40,7 +40,7 @@ class JdbcSpeedTest {
     private static final int WAITERS = 200;
     private static final int HELD = 10_000;
     private static final Duration PATIENCE = Duration.ofMinutes(2);
-    /** A shared machine measures so badly. */
+    /** Measurements on a shared machine are this inexact. */
     private static final double NOISE = 1.15;
 
     private final String schema = PostgresServer.newSchema();
@@ -63,7 +63,7 @@ class JdbcSpeedTest {
         void takeAndRelease(String name) throws Exception;
     }
 
-    /** {@return microseconds a pair} */
+    /** {@return microseconds for each pair} */
     private static double time(Pair pair, int pairs) throws Exception {
         long start = System.nanoTime();
         for (int i = 0; i < pairs; i++) {
@@ -103,7 +103,7 @@ class JdbcSpeedTest {
         assertThat(median(our)).isLessThanOrEqualTo(median(their) * NOISE);
     }
 
-    /** Four processes, so to speak, with fifty waiting threads each. */
+    /** Plays four processes, with fifty waiting threads each. */
     @Test
     void twoHundredWaitersOnOneNameDoNotSlowTheOthers() throws Exception {
         SessionLocks locks = SessionLocks.over(engine);

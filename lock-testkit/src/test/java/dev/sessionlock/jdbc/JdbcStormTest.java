@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
-/** Several JVMs contend for a few locks while the server, the network and the processes are killed, cut and frozen under them. */
+/** Several JVMs contend for a few locks while the server is killed, the network is cut, and the processes are frozen. */
 @Tag("soak")
 @Isolated
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
@@ -47,7 +47,7 @@ class JdbcStormTest {
     // ---- the storm ----
 
     @Test
-    void serverThatIsKilledAndRestartedUnderLoadLeavesOneHolderAtMostAndTokensThatGrow(@TempDir Path dir) throws Exception {
+    void restartedServerLeavesOneHolderAtMostAndTokensThatGrow(@TempDir Path dir) throws Exception {
         try (Server server = new Server(dir, "on")) {
             storm(server.url(), List.of(server.url(), server.url()), random -> {
                 Thread.sleep(1_000 + random.nextInt(2_500));
@@ -205,7 +205,7 @@ class JdbcStormTest {
 
     // ---- a server that is killed ----
 
-    /** A server of one's own. */
+    /** A server of this test's own. */
     private static final class Server implements AutoCloseable {
         private final Path data;
         private final String synchronousCommit;
@@ -239,7 +239,7 @@ class JdbcStormTest {
             return postgres.getJdbcUrl("postgres", "postgres");
         }
 
-        /** The server and all its processes, at once: what it had not written is gone. */
+        /** Kills the server and all its processes, at once: what it had not written is gone. */
         void kill() throws IOException {
             ProcessHandle postmaster = postmaster();
             List<ProcessHandle> all = new ArrayList<>(List.of(postmaster));
@@ -257,12 +257,12 @@ class JdbcStormTest {
             try {
                 postgres.close();
             } catch (IOException | RuntimeException e) {
-                // It was killed, and cannot be stopped once more.
+                // It was killed, and cannot be stopped again.
             }
         }
     }
 
-    /** Though the session's commits are asynchronous, a take that was answered outlasts the crash, and so does its token. */
+    /** Though the session's commits are asynchronous, a take that was answered survives the crash, and so does its token. */
     @Test
     void takeThatWasAnsweredOutlastsTheServersCrashWhateverTheSessionsCommitsAre(@TempDir Path dir) throws Exception {
         try (Server server = new Server(dir, "off")) {

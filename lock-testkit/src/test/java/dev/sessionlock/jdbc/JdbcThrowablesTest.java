@@ -8,11 +8,11 @@ import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.jdbc.ThrowingSource.When;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.LockEngine;
-import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,17 +32,16 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * A data source and its driver may throw anything, from any call. Whatever the call, whether it had been carried out or not, and whatever
- * is thrown: the caller does what the contract of {@link EngineLock} asks of it, and then another engine gets the lock at once. No lease is
- * over before the test is.
+ * A data source and its driver may throw anything, from any call, before or after carrying it out. In each case the caller does what the contract of
+ * {@link EngineLock} asks of it, and then another engine gets the lock at once. No lease ends before the test does.
  */
 class JdbcThrowablesTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final Terms TERMS = new Terms(LockOptions.MAX_LEASE.toNanos(), true, -1, "test", null, true);
     private static final LockOptions OPTIONS = LockOptions.defaults().withLease(LockOptions.MAX_LEASE).withTimeout(PATIENCE);
-    private static final Predicate<Thread> OURS = thread -> thread == Thread.currentThread() && !isChores(thread);
-    private static final Predicate<Thread> CHORES = JdbcThrowablesTest::isChores;
-    /** A pid that nobody has. */
+    private static final Predicate<Thread> OURS = thread -> thread == Thread.currentThread() && !isWorker(thread);
+    private static final Predicate<Thread> WORKER = JdbcThrowablesTest::isWorker;
+    /** The pid of no process. */
     private static final int DEAD = 4_194_303;
     /** More than any operation makes. */
     private static final int MANY_CALLS = 300;
@@ -50,17 +49,17 @@ class JdbcThrowablesTest {
     private final String schema = PostgresServer.newSchema();
     private final AtomicLong ahead = new AtomicLong();
     private final List<String> names = new ArrayList<>();
-    private int bells;
+    private int kernelWaits;
     private HikariDataSource pool;
     private ThrowingSource source;
     private LockEngine engine;
     private LockEngine others;
 
-    private static boolean isChores(Thread thread) {
+    private static boolean isWorker(Thread thread) {
         return thread.getName().equals("sessionlock-jdbc");
     }
 
-    /** What is thrown: an error that no SQL exception is, or one that takes even less notice of who catches it. */
+    /** What is thrown: an exception other than an SQLException, or an {@code Error}. */
     static Stream<Arguments> faults() {
         Supplier<Throwable> exception = () -> new IllegalStateException("on purpose");
         Supplier<Throwable> error = () -> new OutOfMemoryError("on purpose");
@@ -120,15 +119,15 @@ class JdbcThrowablesTest {
     }
 
     /**
-     * Tidies up until nothing is left. Where nobody has it, a statement of ours may still be under way, as far as the engine can know: then
-     * it goes on trying to undo it until it would have run out.
+     * Tidies up until nothing is left. If nobody has the lock, a statement of ours may still be under way, as far as the engine can know. Then it
+     * goes on trying to undo it until the statement's lease would have run out.
      */
     private void tidy(EngineLock lock) {
         await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> lock.tidy() || isNobodys(lock.name()));
         if (!lock.tidy()) {
             ahead.addAndGet(2 * TERMS.leaseNanos());
             await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> {
-                wakeChores();
+                wakeWorker();
                 return lock.tidy();
             });
         }
@@ -139,7 +138,7 @@ class JdbcThrowablesTest {
                 + " AND name = '" + name + "'") == null;
     }
 
-    /** Another engine gets it at the first try, and our connections are back as they came. */
+    /** Another engine gets the lock at the first try, and our connections have come back as they were. */
     private void isFree(String name, String after) throws Exception {
         EngineLock theirs = lock(others, name);
         AcquireResult taken = theirs.take(TERMS);
@@ -153,7 +152,7 @@ class JdbcThrowablesTest {
         void run() throws Throwable;
     }
 
-    /** One round of a test: its call number k throws. {@return which call that was; null if there was no k-th} */
+    /** One round of a test: its call number k throws. Returns which call that was; null if there was no k-th. */
     private interface Round {
         String run(int k, String name) throws Throwable;
     }
@@ -171,7 +170,7 @@ class JdbcThrowablesTest {
         throw new AssertionError("no operation makes so many calls: " + names);
     }
 
-    /** Runs it with a fault in its k-th call. {@return which call threw; null if it made fewer} */
+    /** Runs it with a fault in its k-th call. Returns which call threw; null if it made fewer. */
     private String faulty(int k, When when, Supplier<Throwable> what, Step step) {
         source.arm(k, when, what, OURS);
         try {
@@ -223,8 +222,8 @@ class JdbcThrowablesTest {
                 await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> (again[0] = lock.take(TERMS)) instanceof Hold);
                 Hold hold = (Hold) again[0];
                 lock.tidy();
-                wakeChores();
-                lock.lookAfresh(); // what is tidied up is what the first try has left, not this
+                wakeWorker();
+                lock.lookAfresh(); // tidying concerns what the first try has left, not this
                 assertThat(lock.check(hold, true)).isEqualTo(EngineLock.HoldStatus.INTACT);
                 release(lock, hold);
                 tidy(lock);
@@ -235,7 +234,7 @@ class JdbcThrowablesTest {
 
         @ParameterizedTest
         @MethodSource("dev.sessionlock.jdbc.JdbcThrowablesTest#faults")
-        void raisedHandThatFailsHarmsNobody(When when, Supplier<Throwable> what) throws Throwable {
+        void waiterMarkThatFailsHarmsNobody(When when, Supplier<Throwable> what) throws Throwable {
             forEachCall((k, name) -> {
                 EngineLock theirs = lock(others, name);
                 Hold hold = take(theirs);
@@ -282,7 +281,7 @@ class JdbcThrowablesTest {
                 EngineLock lock = lock(engine, name);
                 Hold hold = take(lock);
                 ahead.addAndGet(TERMS.leaseNanos() / 3);
-                source.arm(k, when, what, CHORES);
+                source.arm(k, when, what, WORKER);
                 String thrown = awaitOrRenewed(lock, hold);
                 long before = hold.renewedAt();
                 ahead.addAndGet(TERMS.leaseNanos() / 3);
@@ -328,13 +327,13 @@ class JdbcThrowablesTest {
                 Hold hold = take(lock);
                 lock(others, name).askForRelease(hold.token());
                 ahead.addAndGet(TimeUnit.SECONDS.toNanos(2));
-                source.arm(k, when, what, CHORES);
-                wakeChores();
+                source.arm(k, when, what, WORKER);
+                wakeWorker();
                 await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> source.hasThrown()
                         || lock.check(hold, false) == EngineLock.HoldStatus.REQUESTED && source.lent() == 0);
                 String thrown = source.disarm();
                 ahead.addAndGet(TimeUnit.SECONDS.toNanos(2));
-                wakeChores();
+                wakeWorker();
                 await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> lock.check(hold, false) == EngineLock.HoldStatus.REQUESTED);
                 release(lock, hold);
                 tidy(lock);
@@ -366,12 +365,12 @@ class JdbcThrowablesTest {
             forEachCall((k, name) -> {
                 EngineLock lock = lock(engine, name);
                 Hold hold = take(lock);
-                source.arm(k, when, what, CHORES);
+                source.arm(k, when, what, WORKER);
                 lock.releaseSoon(hold);
                 await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> source.hasThrown() || lock.tidy() && source.lent() == 0);
                 String thrown = source.disarm();
                 ahead.addAndGet(TimeUnit.SECONDS.toNanos(2));
-                wakeChores();
+                wakeWorker();
                 tidy(lock);
                 isFree(name, thrown);
                 return thrown;
@@ -392,19 +391,19 @@ class JdbcThrowablesTest {
         }
     }
 
-    /** A hold of a third engine, of a process that the row says is one that nobody has. */
+    /** A hold of a third engine, whose row names a process that does not exist. */
     private void leftByADeadOwner(String name) throws Exception {
         take(lock(JdbcLockEngine.postgresql(pool).withSchema(schema), name));
         PostgresServer.execute(pool, "UPDATE " + schema + ".session_lock SET pid = " + DEAD + ", start_ticks = 1 WHERE name = '" + name + "'");
     }
 
-    /** The thread looks at the clock, which was moved by hand. */
-    private void wakeChores() throws Exception {
-        EngineLock bell = lock(engine, "bell-" + bells++);
-        bell.releaseSoon(take(bell));
+    /** Makes the thread read the clock, which was moved by hand. */
+    private void wakeWorker() throws Exception {
+        EngineLock kernelWaitLock = lock(engine, "bell-" + kernelWaits++);
+        kernelWaitLock.releaseSoon(take(kernelWaitLock));
     }
 
-    /** A stack that overflows does so anywhere: within our own code, too, and within the locks that it takes. */
+    /** A stack overflow happens anywhere: also within our own code, and within the locks that it takes. */
     @Nested
     class OnANearlyUsedUpStack {
         private static final int ENOUGH = 5;
@@ -415,7 +414,7 @@ class JdbcThrowablesTest {
         @Test
         void nothingIsLeftBehindHoweverDeepItIs() throws Throwable {
             EngineLock lock = lock(engine, "deep");
-            release(lock, take(lock)); // what has yet to be loaded would be spoiled for ever
+            release(lock, take(lock)); // a class that is not loaded yet would be spoiled for good
             Throwable[] failed = new Throwable[1];
             Thread thread = new Thread(null, () -> {
                 try {
@@ -464,7 +463,7 @@ class JdbcThrowablesTest {
         }
     }
 
-    /** As users meet it. */
+    /** The same, through the API. */
     @Nested
     class ThroughSessionLocks {
         private final List<SessionLocks> open = new ArrayList<>();

@@ -16,7 +16,7 @@ import javax.sql.DataSource;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
- * The server of all tests of this JVM: one that is unpacked from a jar, started at first use and ended with the JVM, or the one that the
+ * The server of all tests of this JVM. Either it is unpacked from a jar, started at first use and ended with the JVM; or it is the server that the
  * environment names in DATABASE_URL ({@code postgres://user:password@host:port/database}, or a JDBC URL).
  */
 public final class PostgresServer {
@@ -42,7 +42,7 @@ public final class PostgresServer {
         }
     }
 
-    /** What tests have left on a server that goes on. */
+    /** Removes what tests have left on a server that lives on. */
     private static void sweep(String url) {
         String mine = "t" + ProcessHandle.current().pid() + "\\_%";
         try {
@@ -53,7 +53,7 @@ public final class PostgresServer {
         }
     }
 
-    /** An embedded server as production has it: what was committed is on the disk. */
+    /** An embedded server with the settings of production: what was committed is on the disk. */
     static EmbeddedPostgres.Builder embedded() {
         return EmbeddedPostgres.builder().setServerConfig("synchronous_commit", "on").setServerConfig("fsync", "on")
                 .setPGStartupWait(Duration.ofSeconds(120));

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-/** The thread that renews: it cannot be had, it meets throwables, it ends. */
+/** The thread that renews: the system does not give it, it meets throwables, it ends. */
 class RenewalWorkerTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final LockOptions OPTIONS = LockOptions.defaults().withTimeout(PATIENCE);
@@ -64,13 +64,13 @@ class RenewalWorkerTest {
 
     @Nested
     class WithoutAThread {
-        /** How often the system gives none, from now on. */
+        /** How many more times the system gives no thread. */
         private final AtomicInteger refusals = new AtomicInteger();
         private final AtomicInteger started = new AtomicInteger();
         private volatile boolean isDying;
 
-        private Thread scarce(Runnable chores) {
-            return new Thread(isDying ? () -> { } : chores, "sessionlock-jdbc") {
+        private Thread scarce(Runnable work) {
+            return new Thread(isDying ? () -> { } : work, "sessionlock-jdbc") {
                 @Override
                 public void start() {
                     if (refusals.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
@@ -84,7 +84,7 @@ class RenewalWorkerTest {
         }
 
         @Test
-        void acquisitionFailsInWordsAndLeavesNothingAndTheNextOneTriesAgain() throws Exception {
+        void acquisitionFailsInWordsAndTheNextOneTriesAgain() throws Exception {
             refusals.set(3);
             try (SessionLocks locks = SessionLocks.over(engine(Clock.SYSTEM, this::scarce))) {
                 for (int i = 0; i < 3; i++) {
@@ -113,7 +113,7 @@ class RenewalWorkerTest {
             ahead.addAndGet(LONG.leaseNanos() / 3);
             long before = hold.renewedAt();
             await().atMost(PATIENCE).pollInterval(Duration.ofMillis(10)).until(() -> {
-                assertThat(lock.renew(hold, -1)).isTrue(); // as the keeper does at each tick
+                assertThat(lock.renew(hold, -1)).isTrue(); // like the keeper at each tick
                 return hold.renewedAt() > before;
             });
             assertThat(started).hasValue(2);
@@ -142,7 +142,7 @@ class RenewalWorkerTest {
 
     @Nested
     class Stumbling {
-        /** Each pause is longer than the one before, up to a second: nothing of it burns a processor, or fills a log. */
+        /** Each pause is longer than the one before, up to a second. So it does not use up a CPU, or fill a log. */
         @Test
         void restsLongerAfterEachRoundAndGoesOnWithItsWork() throws Exception {
             List<Long> stumbles = new CopyOnWriteArrayList<>();
@@ -160,7 +160,7 @@ class RenewalWorkerTest {
             ahead.addAndGet(LONG.leaseNanos() / 3);
             long before = hold.renewedAt();
             await().atMost(PATIENCE).until(() -> {
-                lock.renew(hold, -1); // which wakes the thread, as the keeper does
+                lock.renew(hold, -1); // this wakes the thread, like the keeper
                 return stumbles.size() > 8;
             });
             for (int i = 1; i <= 8; i++) {
@@ -173,10 +173,10 @@ class RenewalWorkerTest {
 
         @Test
         void interruptOfAllThreadsOfTheUsersGroupIsNotMeantForIt() throws Exception {
-            AtomicReference<Thread> chores = new AtomicReference<>();
+            AtomicReference<Thread> work = new AtomicReference<>();
             LockEngine engine = engine(Clock.SYSTEM, task -> {
-                chores.set(RenewalWorker.daemon(task));
-                return chores.get();
+                work.set(RenewalWorker.daemon(task));
+                return work.get();
             });
             ThreadGroup group = new ThreadGroup("user");
             EngineLock lock = lock(engine, "a");
@@ -189,13 +189,13 @@ class RenewalWorkerTest {
             });
             user.start();
             user.join(PATIENCE.toMillis());
-            assertThat(group.parentOf(chores.get().getThreadGroup())).isFalse();
+            assertThat(group.parentOf(work.get().getThreadGroup())).isFalse();
         }
     }
 
     @Nested
     class AfterTheEnd {
-        /** The hook that gives back what is held when the JVM ends is not this engine's, and is left out. */
+        /** The hook that gives back what is held when the JVM ends does not belong to this engine, and is left out. */
         @Test
         void nothingKeepsTheDataSourceAlive() throws Exception {
             WeakReference<DataSource> used = useAndClose();

@@ -19,17 +19,17 @@ import java.util.function.Supplier;
 import javax.sql.DataSource;
 
 /**
- * A data source of which one JDBC call throws, whatever its test likes: a call of the data source, of a connection, of a statement, of a
- * result. Its connections are lent in a state of which nothing is what the engine needs, and it looks whether they come back in that.
+ * A data source with one JDBC call that throws whatever its test wants: a call of the data source, of a connection, of a statement, of a result. It
+ * lends its connections with settings that the engine must all change, and checks that they come back with the same.
  */
 final class ThrowingSource {
     /** When the call throws. */
     enum When {
-        /** Instead of doing anything. */
+        /** Before doing anything. */
         BEFORE,
-        /** Having done what it was asked for. */
+        /** After doing what it was asked for. */
         AFTER,
-        /** Instead of doing anything, as does every later call on the same connection. */
+        /** Before doing anything, and so does every later call on the same connection. */
         FROM_THEN_ON
     }
 
@@ -70,7 +70,7 @@ final class ThrowingSource {
         return thrownBy != null;
     }
 
-    /** Nothing throws any more. {@return which call has thrown; null if none has} */
+    /** Nothing throws any more. Returns which call has thrown; null if none has. */
     String disarm() {
         fault = null;
         return thrownBy;
@@ -81,7 +81,7 @@ final class ThrowingSource {
         return lent.get();
     }
 
-    /** {@return what came back otherwise than it was lent} */
+    /** {@return what came back with other settings} */
     Queue<String> spoiled() {
         return spoiled;
     }
@@ -95,7 +95,7 @@ final class ThrowingSource {
         return (T) Proxy.newProxyInstance(ThrowingSource.class.getClassLoader(), new Class<?>[] {type}, handler);
     }
 
-    /** A connection, with all that was made of it. */
+    /** A connection that was lent, and all objects made from it. */
     private final class Loan {
         private Connection connection;
         private boolean isBack;
@@ -163,7 +163,7 @@ final class ThrowingSource {
             }
         }
 
-        /** The pool finds out by itself that it is broken. */
+        /** The pool notices by itself that the connection is broken. */
         private void takeBack() throws SQLException {
             if (connection != null && !isBack) {
                 isBack = true;

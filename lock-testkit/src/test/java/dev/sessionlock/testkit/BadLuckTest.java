@@ -9,7 +9,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Disks that are full or read-only, and rights that are missing: an error in words at once, and the disk as it was. */
+/** Full disks, read-only disks, missing rights: an error in words at once, and the disk as it was. */
 class BadLuckTest {
     @TempDir
     Path dir;
@@ -30,9 +30,9 @@ class BadLuckTest {
     void fileSystemThatBecomesReadOnlyWhileALockIsHeldDoesNotLoseIt() throws Exception {
         try (Puppet puppet = onADiskOfItsOwn("size=1m", "true")) {
             String standing = "";
-            for (int tries = 0; tries < 3 && !standing.equals("held"); tries++) { // a machine that stands still for a lease ends it
+            for (int tries = 0; tries < 3 && !standing.equals("held"); tries++) { // if the machine stands still for a lease, the hold ends
                 puppet.acquire("a", file(), "lease=2500");
-                // A remount would be refused, with files open for writing; a bind mount of its own is not.
+                // A remount would be refused while files are open for writing; a separate bind mount is not.
                 puppet.shell("mount --bind '" + dir + "' '" + dir + "' && mount -o remount,bind,ro '" + dir + "'");
                 Thread.sleep(4_000); // several renewals
                 standing = puppet.ensure("a");
@@ -59,7 +59,7 @@ class BadLuckTest {
             puppet.close("a");
             fill(puppet);
             String before = puppet.list(dir);
-            // Its claim is there already, with room for a record; other locks need claims of their own.
+            // Its record file exists already, with room for a record; other locks need record files of their own.
             puppet.acquire("a", file());
             Puppet.Reply refused = puppet.ask("acquire", "b", dir.resolve("another.jsonl"), "timeout=0");
             if (!refused.ok()) {
@@ -80,7 +80,8 @@ class BadLuckTest {
     @Test
     void diskWithoutInodesIsToldInWordsAndLeftAsItWas() throws Exception {
         for (int inodes = 1; ; inodes++) {
-            // The root takes one; each further one is what the library wants next: its directory, a guard, the board, a claim.
+            // The root directory takes one. Each further inode is for what the library creates next: its directory, a guard file, the table, a record
+            // file.
             try (Puppet puppet = onADiskOfItsOwn("size=1m,nr_inodes=" + (inodes + 1), "true")) {
                 Puppet.Reply reply = puppet.ask("acquire", "a", file(), "timeout=0");
                 if (reply.ok()) {
@@ -165,7 +166,7 @@ class BadLuckTest {
         Files.setPosixFilePermissions(path, PosixFilePermissions.fromString(mode));
     }
 
-    /** A puppet that alone sees a small disk where the test's directory is. */
+    /** A puppet that sees a small disk where the test's directory is; no other process sees it. */
     private Puppet onADiskOfItsOwn(String options, String andThen) throws IOException, InterruptedException {
         Tools.require("a small disk of its own", "unshare", "--mount", "/bin/sh", "-c", "mount -t tmpfs -o size=64k tmpfs " + dir);
         return Puppet.wrappedBy("unshare", "--mount", "/bin/sh", "-c",

@@ -13,7 +13,7 @@ class ChildJvmTest {
     private static final Duration SOON = Duration.ofSeconds(60);
     private static final Duration A_MOMENT = Duration.ofMillis(100);
 
-    /** Says back what it hears. */
+    /** Repeats what it is told. */
     static final class Echo implements ChildScenario {
         @Override
         public void run(ParentJvm parent) throws Exception {
@@ -46,7 +46,7 @@ class ChildJvmTest {
         }
     }
 
-    /** As users have them. */
+    /** An ordinary program with a main method. */
     static final class Program {
         public static void main(String[] args) {
             ParentJvm.get().mark("main", args.length);
@@ -98,7 +98,7 @@ class ChildJvmTest {
         }
     }
 
-    /** Loses something, and says when it is found. */
+    /** Loses something, and reports when that is found. */
     static final class Leaking implements ChildScenario {
         @Override
         public void run(ParentJvm parent) throws Exception {
@@ -168,7 +168,7 @@ class ChildJvmTest {
         }
     }
 
-    /** Counts, visibly. */
+    /** Counts, and reports each number. */
     static final class Ticking implements ChildScenario {
         @Override
         public void run(ParentJvm parent) throws Exception {
@@ -190,7 +190,7 @@ class ChildJvmTest {
             assertThat(child.isAlive()).isTrue();
             await("it says no more, once all is heard that it had said before").atMost(SOON).until(() -> {
                 while (child.pollMark("tick").isPresent()) {
-                    // what it had said before
+                    // what it had reported before
                 }
                 Thread.sleep(200);
                 return child.pollMark("tick").isEmpty();
@@ -205,7 +205,7 @@ class ChildJvmTest {
             assertThat(child.pollMark("hook")).isEmpty();
         }
         try (ChildJvm ended = ChildJvm.of(Ticking.class).jvmArgs(SmallJvm.FLAGS).start()) {
-            ended.awaitMark("tick", SOON); // its hook is there
+            ended.awaitMark("tick", SOON); // its hook is installed
             ended.terminate();
             ended.awaitMark("hook", SOON);
             assertThat(ended.awaitExit(SOON)).isEqualTo(128 + 15);

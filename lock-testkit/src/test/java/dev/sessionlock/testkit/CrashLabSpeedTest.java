@@ -15,7 +15,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.Tag;
 
-/** The promises of 200 steps in a minute, and of 25 steps frozen in 15 s, on two cores; run with nothing beside it. */
+/** The promises: 200 steps in a minute, and 25 frozen steps in 15 s, on two cores. To be run alone. */
 @Tag("soak")
 class CrashLabSpeedTest {
 

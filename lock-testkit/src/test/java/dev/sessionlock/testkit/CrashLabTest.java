@@ -33,7 +33,7 @@ import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** The lab finds the known faults of writers, and has nothing to say against the right one. */
+/** The lab finds the known faults of writers, and no fault in a correct writer. */
 class CrashLabTest {
     private static final String FIRST = "{\"id\":1}\n";
     private static final String SECOND = "{\"id\":2}\n";
@@ -46,7 +46,7 @@ class CrashLabTest {
         return directory.resolve("session.jsonl");
     }
 
-    /** A session is as it was, or as it is to become; nothing in between. */
+    /** A session has its old content or its new content, and nothing in between. */
     private static void oldOrNew(Path directory, CrashRun run) throws IOException {
         assertThat(session(directory)).exists();
         String content = Files.readString(session(directory));
@@ -222,7 +222,7 @@ class CrashLabTest {
 
     // ---- faults ----
 
-    /** Goes on after an error as if it had written all or nothing: the next line is glued to the half of this one. */
+    /** Goes on after an error as if all or nothing had been written: the next line is glued to the half of this one. */
     static final class RetriesBlindly implements CrashScenario {
         @Override
         public void run(Path directory) throws Exception {
@@ -268,7 +268,7 @@ class CrashLabTest {
                 "IOException: No space left on device");
     }
 
-    // ---- scenarios with which it cannot be trusted ----
+    // ---- scenarios for which the lab cannot be trusted ----
 
     static final class RoundNio implements CrashScenario {
         @Override
@@ -362,7 +362,7 @@ class CrashLabTest {
                 "never", "session.jsonl");
     }
 
-    /** As many steps as it finds runs before it. */
+    /** As many steps as there were runs before it. */
     static final class Varies implements CrashScenario {
         @Override
         public void run(Path directory) throws Exception {

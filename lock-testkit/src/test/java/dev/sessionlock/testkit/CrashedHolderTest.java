@@ -16,8 +16,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 
 /**
- * Our own lock in the lab: its holder is killed at every file operation of acquire, append, replace and release, or the operation
- * fails; then others get in at once, nothing is left, and no line is lost that was acknowledged.
+ * Our own lock in the lab. Its holder is killed at every file operation of acquire, append, replace and release, or the operation fails. Then others
+ * get in at once, nothing is left behind, and no acknowledged line is lost.
  */
 class CrashedHolderTest {
     private static final String FIRST = "{\"id\":1}\n";
@@ -56,7 +56,7 @@ class CrashedHolderTest {
         }
     }
 
-    /** Another process comes, and appends. */
+    /** Another process locks, and appends. */
     private static void othersGetIn(Path directory) throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
             try (SessionLock lock = locks.acquire(session(directory), LockOptions.defaults().withTimeout(Duration.ofSeconds(20)))) { // the lease is 30 s

@@ -14,8 +14,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Another program cuts the shared table short, or overwrites it, under a JVM that holds, lingers, waits and cycles there. The JVM lives on, there are never
- * two holders, and every name can be locked again, there and in other processes.
+ * Another program cuts the shared table short, or overwrites it, under a JVM that holds, lingers, waits and cycles there. The JVM lives on, there are
+ * never two holders, and every name can be locked again, there and in other processes.
  */
 @Tag("soak") // in the default build DamageSweepTest damages the table, too
 class DamagedTableTest {
@@ -49,7 +49,7 @@ class DamagedTableTest {
             Puppet.Call waiting = victim.beginAcquire("awaited", names[2], PATIENT);
             victim.acquire("calm", calm.resolve("session.jsonl"), SHORT);
             victim.tell("cycle", names[3], "linger=1000", 300);
-            // Not where all is interpreted: there each cycle has an instant in which a cut ends the JVM, as MappedWords says.
+            // Not in interpreted code: there each cycle has an instant in which a cut ends the JVM, see MappedWords.
             boolean cycles = damage == Damage.ZEROED || !compiler.equals("-Xint");
             Puppet.Call cycling = victim.begin("cycle", names[3], "linger=1000 " + PATIENT, cycles ? 1_000 : 0);
             Thread.sleep(200);
@@ -81,7 +81,7 @@ class DamagedTableTest {
         }
     }
 
-    /** One that is acquired on the damaged table, before its process has noticed, is lost like any other. */
+    /** A lock that is acquired on the damaged table, before its process has noticed the damage, is lost like any other. */
     private static void acquireForGood(Puppet puppet, String handle, Path file) throws InterruptedException {
         do {
             puppet.close(handle);
@@ -102,7 +102,7 @@ class DamagedTableTest {
                 Damage.CUT_TO_NOTHING.to(dir.resolve(".session-locks").resolve("board"));
                 assertThat(first.mustSucceed().number(0)).isPositive();
                 assertThat(second.mustSucceed().number(0)).isPositive();
-                one.acquire("a", file, PATIENT); // perhaps on the table that was cut, as far as it was left
+                one.acquire("a", file, PATIENT); // perhaps on the rest of the table that was cut
                 assertThat(two.tryAcquire("b", file)).isFalse();
                 one.close("a");
             }

@@ -38,7 +38,7 @@ class DescriptorsTest {
 
     private void useUp() throws Exception {
         poor.tell("useUpDescriptors");
-        poor.tell("useUpDescriptors"); // one that was just open for a moment is to be had by now
+        poor.tell("useUpDescriptors"); // a descriptor that was used only for a moment is free again by now
     }
 
     @Test
@@ -75,7 +75,7 @@ class DescriptorsTest {
         long end = System.nanoTime() + 5_000_000_000L;
         await("three leases").atMost(Puppet.PATIENCE).until(() -> {
             String said = poor.ensure("held");
-            assertThat(said).isIn("held", "lost LEASE_EXPIRED"); // the latter where the machine stood still
+            assertThat(said).isIn("held", "lost LEASE_EXPIRED"); // the latter if the machine stood still
             return System.nanoTime() - end > 0;
         });
 

@@ -34,7 +34,7 @@ class EditedRecordTest {
         lockFile = dir.resolve("session.jsonl.lock");
     }
 
-    /** What becomes of the file, which stays the same inode. */
+    /** What is done to the file, which stays the same inode. */
     private enum Edit {
         APPENDED {
             @Override
@@ -69,7 +69,7 @@ class EditedRecordTest {
         A_PID {
             @Override
             void apply(Path lock) throws IOException {
-                rewrite(lock, ProcessHandle.current().pid() + "\n"); // that of somebody who lives
+                rewrite(lock, ProcessHandle.current().pid() + "\n"); // the pid of a living process
             }
         },
         ANOTHER_TEXT {
@@ -113,7 +113,7 @@ class EditedRecordTest {
             holder.acquire("a", file, "lease=600000", SOON);
             edit.apply(lockFile);
             holder.jvm().kill();
-            if (!edit.leavesTheRecordWhole()) { // then it must be thirty seconds old, as torn ones must
+            if (!edit.leavesTheRecordWhole()) { // then it must be thirty seconds old, like any torn record
                 assertThat(next.tryAcquire("b", file)).isFalse();
                 assertThat(next.tell("inspect", file).text()).isEqualTo("TORN");
                 Files.setLastModifiedTime(lockFile, FileTime.from(Instant.now().minusSeconds(31)));

@@ -24,8 +24,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * What a power cut leaves of the first lock of a session whose file does not exist yet: names are on the disk, contents are not. Made by hand here;
- * {@link CrashedHolderTest} has the lab make it.
+ * What a power cut leaves of the first lock of a session whose file does not exist yet: names are on the disk, contents are not. Created by hand
+ * here; {@link CrashedHolderTest} lets the lab create it.
  */
 class EmptiedRecordTest {
     @TempDir
@@ -67,9 +67,9 @@ class EmptiedRecordTest {
         ANOTHER_BOOT {
             @Override
             void of(Path inner) throws IOException {
-                try (RandomAccessFile board = new RandomAccessFile(inner.resolve("board").toFile(), "rw")) {
-                    board.seek(32);
-                    board.writeLong(4711);
+                try (RandomAccessFile table = new RandomAccessFile(inner.resolve("board").toFile(), "rw")) {
+                    table.seek(32);
+                    table.writeLong(4711);
                 }
             }
         },
@@ -82,9 +82,9 @@ class EmptiedRecordTest {
         THE_RECORD_FILES {
             @Override
             void of(Path inner) throws IOException {
-                try (DirectoryStream<Path> claims = Files.newDirectoryStream(inner, "claim-*")) {
-                    for (Path claim : claims) {
-                        Files.delete(claim);
+                try (DirectoryStream<Path> recordFiles = Files.newDirectoryStream(inner, "claim-*")) {
+                    for (Path recordFile : recordFiles) {
+                        Files.delete(recordFile);
                     }
                 }
             }

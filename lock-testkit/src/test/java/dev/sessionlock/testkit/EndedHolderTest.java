@@ -32,13 +32,13 @@ class EndedHolderTest {
     }
 
     @Test
-    void endOfTheJvmRemovesTheRecordAndKeepsTheKernelBytesUntilTheProcessIsGone() throws Exception {
+    void endOfTheJvmRemovesTheRecordAndKeepsTheBytesToTheEnd() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet ending = Puppet.start(); Puppet other = Puppet.start()) {
             ending.acquire("a", file);
             ending.tell("hook");
             ending.tell("exit", 3);
-            ending.jvm().awaitMark("hook-runs", Puppet.PATIENCE); // one that holds the end up
+            ending.jvm().awaitMark("hook-runs", Puppet.PATIENCE); // a hook that delays the end
             assertThat(ending.awaitLost("a").detail(0)).isEqualTo("SHUTDOWN");
             await().atMost(Puppet.PATIENCE).until(() -> !Files.exists(dir.resolve("session.jsonl.lock")));
 

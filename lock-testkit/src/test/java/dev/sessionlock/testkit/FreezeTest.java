@@ -49,7 +49,7 @@ class FreezeTest {
         }
     }
 
-    /** Reads, and writes all of it anew. */
+    /** Reads the file, and writes all of it anew. */
     static final class Rewrite implements CrashScenario {
         @Override
         public void run(Path directory) throws Exception {
@@ -111,7 +111,7 @@ class FreezeTest {
     }
 
     @CrashTest
-    void whereNobodyMayPassTheOtherWaitsUntilItIsWoken(CrashLab lab) throws Exception {
+    void withoutTakeoverTheOtherWaitsUntilItIsWoken(CrashLab lab) throws Exception {
         assertThat(of(lab, AppendNobodyPasses.class).only("freeze:2:before").freezeAtEveryStep(FREEZE).runs()).isEqualTo(3);
     }
 

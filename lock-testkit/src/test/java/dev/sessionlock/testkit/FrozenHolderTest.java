@@ -18,7 +18,7 @@ class FrozenHolderTest {
     Path dir;
 
     @Test
-    void frozenHolderIsPassedOverAfterItsLeaseAndFindsItsHandleLostWhenItWakes() throws Exception {
+    void othersTakeOverFromAFrozenHolderWhichWakesToALostHandle() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet frozen = Puppet.start(); Puppet successor = Puppet.start(); Puppet third = Puppet.start()) {
             long start = System.nanoTime();
@@ -53,7 +53,7 @@ class FrozenHolderTest {
     }
 
     @Test
-    void whileOwnerAndSuccessorAreBothFrozenOthersWaitUntilOneOfThemDies() throws Exception {
+    void othersWaitForTwoFrozenHoldersUntilOneDies() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet owner = Puppet.start(); Puppet successor = Puppet.start(); Puppet third = Puppet.start()) {
             owner.acquireAndFreeze("a", file, SHORT);
@@ -69,7 +69,7 @@ class FrozenHolderTest {
     }
 
     @Test
-    void whileOwnerAndSuccessorAreBothFrozenOthersWaitUntilTheOwnerWakes() throws Exception {
+    void othersWaitForTwoFrozenHoldersUntilTheOwnerWakes() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet owner = Puppet.start(); Puppet successor = Puppet.start(); Puppet third = Puppet.start()) {
             owner.acquireAndFreeze("a", file, SHORT);

@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** A JVM whose threads take one lock and give it back, without a pause, until told to stop. */
+/** A JVM whose threads take one lock and give it back, without a pause, until they are told to stop. */
 final class Hammer implements ChildScenario {
     private volatile boolean stopped;
 

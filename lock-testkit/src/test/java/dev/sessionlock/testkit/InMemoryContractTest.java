@@ -6,15 +6,15 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * The locks in memory pass the contract, with the processes that they make believe: whatever does not need a second JVM, which is all of
- * it but the proof that a real process excludes another.
+ * The locks in memory pass the contract, with their simulated processes. The tests cover everything that needs no second JVM, which is all except the
+ * proof that a real process excludes another.
  */
 class InMemoryContractTest extends LockEngineContract {
     private final InMemoryLocks machine = InMemoryLocks.create();
 
     @Override
     protected Duration lease() {
-        return Duration.ofMillis(1_500); // no disk makes it wait
+        return Duration.ofMillis(1_500); // no disk delays it
     }
 
     @Override

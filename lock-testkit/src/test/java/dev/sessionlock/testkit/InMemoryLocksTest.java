@@ -299,7 +299,7 @@ class InMemoryLocksTest {
     }
 
     @Test
-    void frozenHolderIsPassedOverAfterItsLeaseAndFindsItsHandleLostWhenItWakes() throws Exception {
+    void othersTakeOverFromAFrozenHolderWhichWakesToALostHandle() throws Exception {
         SessionLock lock = other.locks().acquire(SESSION);
         other.freeze();
         assertThat(other.isFrozen()).isTrue();
@@ -323,7 +323,7 @@ class InMemoryLocksTest {
     }
 
     @Test
-    void frozenHolderThatAskedNotToBePassedOverIsWaitedFor() throws Exception {
+    void frozenHolderWithoutTakeoverIsWaitedFor() throws Exception {
         SessionLock lock = other.locks().acquire(SESSION, LockOptions.defaults().withTakeover(false));
         other.freeze();
         CompletableFuture<SessionLock> waiting = beginAcquire(mine.locks(), PATIENT);
@@ -356,7 +356,7 @@ class InMemoryLocksTest {
     void whatACrashedHolderLeftIsStaleUntilSomebodyComes() throws Exception {
         other.hold(SESSION);
         other.crash();
-        other.close(); // what is dead does not tidy up
+        other.close(); // a dead process does not tidy up
         LockReport report = mine.locks().inspect(SESSION);
         assertThat(report.state()).isEqualTo(State.STALE);
         assertThat(report.owner().pid()).isEqualTo(other.pid());
@@ -373,7 +373,7 @@ class InMemoryLocksTest {
         await().atMost(Puppet.PATIENCE).until(() -> evidence.equals(List.of("pid " + other.pid() + " does not exist")));
     }
 
-    /** Each takes turns with the others, and never two are in. */
+    /** They take it in turn, and never two at once. */
     @Test
     void processesAndThreadsExcludeEachOther() throws Exception {
         AtomicInteger inside = new AtomicInteger();
@@ -424,31 +424,31 @@ class InMemoryLocksTest {
     }
 
     @Test
-    void strangersLockIsWaitedForUntilItGoesOrItsProcessDies() throws Exception {
+    void foreignLockIsWaitedForUntilItGoesOrItsProcessDies() throws Exception {
         SessionLocks careful = mine.builder().takeStrangers(false).build();
-        InMemoryLocks.ForeignLock stranger = mine.stranger(SESSION);
+        InMemoryLocks.ForeignLock foreign = mine.foreignLock(SESSION);
         LockReport report = mine.locks().inspect(SESSION);
         assertThat(report.state()).isEqualTo(State.FOREIGN);
-        assertThat(report.owner().pid()).isEqualTo(stranger.pid());
+        assertThat(report.owner().pid()).isEqualTo(foreign.pid());
         assertThatThrownBy(() -> mine.locks().acquire(SESSION, ONE_TRY)).isInstanceOf(LockTimeoutException.class)
-                .hasMessageContaining("pid=" + stranger.pid() + " alive=true").hasMessageContaining("another program's lock");
-        assertThatThrownBy(() -> other.stranger(SESSION)).isInstanceOf(IllegalStateException.class);
+                .hasMessageContaining("pid=" + foreign.pid() + " alive=true").hasMessageContaining("another program's lock");
+        assertThatThrownBy(() -> other.foreignLock(SESSION)).isInstanceOf(IllegalStateException.class);
         CompletableFuture<SessionLock> waiting = beginAcquire(careful, PATIENT);
-        stranger.die();
+        foreign.die();
         assertThat(waiting).isNotDone();
         assertThat(mine.locks().clear(SESSION, ClearOptions.forReal())).singleElement()
                 .satisfies(c -> assertThat(c.outcome()).isEqualTo(Outcome.CLEARED));
         end(waiting).close();
-        stranger = mine.stranger(SESSION);
-        stranger.die();
+        foreign = mine.foreignLock(SESSION);
+        foreign.die();
         try (SessionLock lock = mine.locks().acquire(SESSION, ONE_TRY)) {
             assertThat(mine.locks().stats().reclaimed()).isOne();
-            stranger.close();
+            foreign.close();
             lock.verifyHeld();
         }
-        try (InMemoryLocks.ForeignLock again = other.stranger(SESSION)) {
+        try (InMemoryLocks.ForeignLock again = other.foreignLock(SESSION)) {
             assertThat(mine.locks().tryAcquire(SESSION)).isEmpty();
-            assertThat(again.pid()).isNotEqualTo(stranger.pid());
+            assertThat(again.pid()).isNotEqualTo(foreign.pid());
         }
         assertThat(mine.locks().tryAcquire(SESSION)).isPresent();
     }

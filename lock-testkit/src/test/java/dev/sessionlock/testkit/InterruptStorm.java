@@ -12,7 +12,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
-/** Threads that acquire, hold and close a lock and its neighbours while others interrupt them at random. */
+/** Threads that acquire, hold and close a lock and others of the same directory, while further threads interrupt them at random. */
 final class InterruptStorm {
     private static final int THREADS = 4;
 
@@ -24,12 +24,12 @@ final class InterruptStorm {
         this.locks = locks;
     }
 
-    /** {@return how many locks were had} */
+    /** {@return how many locks were acquired} */
     int rage(Path file, long millis) throws Exception {
         long end = System.nanoTime() + millis * 1_000_000;
         List<Thread> threads = new ArrayList<>();
         for (int i = 0; i < THREADS; i++) {
-            Path mine = file.resolveSibling(file.getFileName() + (i < 2 ? "" : "-" + i)); // two that contend, and others
+            Path mine = file.resolveSibling(file.getFileName() + (i < 2 ? "" : "-" + i)); // two names that contend, and others
             threads.add(new Thread(() -> work(mine, end), "interrupted-" + i));
         }
         threads.forEach(Thread::start);
@@ -57,7 +57,7 @@ final class InterruptStorm {
                     Thread.sleep(1);
                 }
             } catch (InterruptedException e) {
-                // what the storm is for; the flag may be set again right away
+                // the purpose of the storm; the flag may be set again right away
             } catch (LockTimeoutException e) {
                 trouble.compareAndSet(null, e);
             } catch (Exception e) {

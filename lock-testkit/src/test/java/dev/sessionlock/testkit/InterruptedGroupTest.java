@@ -14,8 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Application servers and test runners interrupt whole groups of threads. An interrupt closes the channel that a thread waits on, and with it go all
- * bytes that the process has in the file.
+ * Application servers and test runners interrupt whole groups of threads. An interrupt closes the channel that a thread waits on, and the kernel then
+ * drops all bytes that the process has in that file.
  */
 class InterruptedGroupTest {
     private static final String PATIENT = "timeout=60000";
@@ -28,7 +28,7 @@ class InterruptedGroupTest {
     private Puppet other;
     private Puppet.Call waiting;
 
-    /** One process holds a lock, and waits in the kernel for another one of the same guard. */
+    /** One process holds a lock, and waits in the kernel for another lock of the same guard file. */
     @BeforeEach
     void holdAndWait() throws Exception {
         kept = dir.resolve("kept.jsonl");
@@ -61,7 +61,7 @@ class InterruptedGroupTest {
             one.close("any" + i);
         }
         other.close("contended");
-        if (waiting.reply().ok()) { // else its thread was interrupted as well
+        if (waiting.reply().ok()) { // otherwise its thread was interrupted as well
             one.close("waiting");
         }
         one.acquire("mine", contended, PATIENT);
@@ -98,9 +98,9 @@ class InterruptedGroupTest {
     void recordRemovedLaterLetsNobodyInBesideTheHolder() throws Exception {
         one.watch("kept");
         one.tell("interruptWaiters");
-        Puppet.Call third = other.beginAcquire("kept", kept, PATIENT); // it tries all along
+        Puppet.Call third = other.beginAcquire("kept", kept, PATIENT); // it tries all the time
         Thread.sleep(6_000); // longer than the keeper's own round
-        String why = "KERNEL_LOCK_LOST"; // the other one may have been faster at the byte; then the holder has to know
+        String why = "KERNEL_LOCK_LOST"; // the other process may have been faster at the byte; then the holder must notice
         if (!third.isDone()) {
             why = "REMOVED_BY_HAND";
             Files.delete(dir.resolve("kept.jsonl.lock"));

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The examples of the Javadoc and of the guide, so that they compile and do what they say. Change both together. */
+/** The examples of the Javadoc and of the guide: they compile and do what they say. Change both together. */
 class JavadocExamplesTest {
     @TempDir
     Path dir;
@@ -36,7 +36,7 @@ class JavadocExamplesTest {
         session = Files.writeString(dir.resolve("session.jsonl"), "");
     }
 
-    /** The code under test: appends lines, one lock a line or one for many. */
+    /** The code under test: appends lines, with one lock for each line or for several. */
     private static final class SessionWriter {
         private final SessionLocks locks;
         private SessionLock open;
@@ -173,7 +173,7 @@ class JavadocExamplesTest {
         try (SessionLocks locks = SessionLocks.create(); ChildJvm holder = ChildJvm.of(Holder.class).args(session.toString()).start()) {
             holder.awaitMark("held", Duration.ofSeconds(10));
             holder.freeze();                                    // SIGSTOP: its lease runs out
-            try (SessionLock lock = locks.acquire(session)) {   // and we pass it over
+            try (SessionLock lock = locks.acquire(session)) {   // and we take over
                 holder.wake();
                 holder.awaitMark("lost", Duration.ofSeconds(10));
                 lock.ensureHeld();

@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * What the kernel itself says of the seats of a directory, read from {@code /proc/locks} by these tests' own means: not with the
- * library's reader, and never from {@code FileLock.isValid()}, which says true of locks that are gone.
+ * What the kernel itself says of the seats of a directory, read from {@code /proc/locks} by the tests' own code. Not by the library's reader, and
+ * never from {@code FileLock.isValid()}, which returns true for locks that are gone.
  */
 public final class KernelTruth {
     private static final long SEATS = 1L << 61;
@@ -22,14 +22,14 @@ public final class KernelTruth {
     private KernelTruth() {
     }
 
-    /** A seat's byte that a process has. */
+    /** The byte of a seat that a process has locked. */
     public record Seat(long pid, String guard, long position) {
     }
 
-    /** /proc/locks is shown a page at a time: what others lock and unlock between two pages hides a lock from some readings. */
+    /** /proc/locks is shown a page at a time: a lock may be missing from a reading if others lock and unlock between two pages. */
     private static final int READINGS = 6;
 
-    /** The seats that are taken in a directory, those that processes merely wait for left out. */
+    /** {@return the seats of a directory that are taken, without those that processes merely wait for} */
     public static List<Seat> seats(Path directory) throws IOException {
         Set<Seat> seats = new LinkedHashSet<>();
         for (int reading = 0; reading < READINGS; reading++) {
@@ -38,7 +38,7 @@ public final class KernelTruth {
         return List.copyOf(seats);
     }
 
-    /** {@return in which of these directories a process has a seat, by one reading} */
+    /** {@return the directories among these in which a process has a seat, by one reading} */
     public static Set<Path> held(List<Path> directories, long pid) throws IOException {
         Set<Path> held = new LinkedHashSet<>();
         List<String> lines = Files.readAllLines(Path.of("/proc/locks"));

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
-/** How soon a waiter is in when the holder's process was killed. Alone, since it measures. */
+/** How soon a waiter gets the lock after the holder's process was killed. Runs alone, since it measures. */
 @Isolated
 class KilledHolderTest {
     private static final int KILLS = 12;
@@ -55,7 +55,7 @@ class KilledHolderTest {
                 .isLessThan(MOST_MILLIS * crowd);
     }
 
-    /** {@return how many want each core, at the least one: so many times longer takes whatever is to be done} */
+    /** {@return how many threads compete for each core, at least one: everything takes that many times longer} */
     private static double crowd() {
         OperatingSystemMXBean system = ManagementFactory.getOperatingSystemMXBean();
         return Math.max(1, system.getSystemLoadAverage() / system.getAvailableProcessors());
@@ -66,21 +66,21 @@ class KilledHolderTest {
         return (sorted.get((sorted.size() - 1) / 2) + sorted.get(sorted.size() / 2)) / 2;
     }
 
-    /** Waits until the puppet waits in the kernel, as one does that has waited for a while. */
+    /** Waits until the puppet waits in the kernel, as a thread does that has waited for a while. */
     private void awaitWaiting(Puppet waiter) {
         await().atMost(Puppet.PATIENCE).until(() -> Files.readAllLines(Path.of("/proc/locks")).stream()
                 .anyMatch(line -> line.contains("-> POSIX") && line.contains(" " + waiter.jvm().pid() + " ")));
     }
 
     /**
-     * Kills a JVM. {@return the monotonic clock when the process was gone, seen by close polling} Its first thread looks like a zombie
-     * some milliseconds before its last one lets go of the files; the process has ended when none is left.
+     * Kills a JVM. Returns the monotonic clock when the process was gone, found by polling. The first thread looks like a zombie some milliseconds
+     * before the last one closes the files; the process has ended when no thread is left.
      */
     private static long endOf(ChildJvm victim) {
         Path process = Path.of("/proc/" + victim.pid());
         ProcessHandle.of(victim.pid()).orElseThrow().destroyForcibly();
         while (hasThreads(process)) {
-            LockSupport.parkNanos(20_000); // not without a pause: there may be two cores in all
+            LockSupport.parkNanos(20_000); // with a pause: there may be only two cores
         }
         return System.nanoTime();
     }

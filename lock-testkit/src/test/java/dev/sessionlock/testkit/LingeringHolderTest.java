@@ -7,7 +7,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A lock that stays warm in one JVM, as others see it: it is nobody's, and stands in nobody's way. */
+/** A lock that lingers in one JVM, as others see it: nobody holds it, and it does not make anybody wait. */
 class LingeringHolderTest {
     private static final String WARM = "linger=60000";
     private static final String PATIENT = "timeout=50000";
@@ -48,7 +48,7 @@ class LingeringHolderTest {
         }
     }
 
-    /** Where two processes use it, each would have to wait for the other one's keeper, every time. */
+    /** If two processes use it, each would otherwise have to wait for the other's keeper, every time. */
     @Test
     void oneThatTwoProcessesShareIsFreeAsSoonAsItIsClosed() throws Exception {
         Path file = dir.resolve("session.jsonl");
@@ -59,7 +59,7 @@ class LingeringHolderTest {
             two.acquire("b", file, WARM, PATIENT);
             two.close("b");
             for (int i = 0; i < 3; i++) {
-                Thread.sleep(250); // longer than two's mark that it waits is heeded
+                Thread.sleep(250); // longer than the waiter mark of process two counts
                 for (Puppet each : List.of(one, two)) {
                     assertThat(each.tryAcquire("c", file, WARM)).isTrue();
                     each.close("c");
@@ -84,7 +84,7 @@ class LingeringHolderTest {
     }
 
     @Test
-    void frozenProcessIsPassedOverAndDoesNotTakeAgainWhatItHadWarm() throws Exception {
+    void frozenProcessDoesNotReuseWhatOthersTookOver() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet frozen = Puppet.start(); Puppet successor = Puppet.start()) {
             frozen.acquire("a", file, WARM, "lease=2500");

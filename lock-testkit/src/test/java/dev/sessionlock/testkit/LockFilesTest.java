@@ -80,7 +80,7 @@ class LockFilesTest {
                 }
             }
         }
-        // One who was passed over keeps his successor's record from being deleted until he is gone.
+        // A holder from whom others have taken over prevents its successor's record from being deleted until it is gone.
         await().atMost(Puppet.PATIENCE).until(() -> !Files.exists(dir.resolve("session.jsonl.lock")));
     }
 

@@ -49,7 +49,7 @@ class MutualExclusionWitnessTest {
     }
 
     @Test
-    void turnsAreWell() throws Exception {
+    void oneAfterTheOtherIsNoViolation() throws Exception {
         for (int i = 0; i < 1_000; i++) {
             WitnessedHolder each = i % 2 == 0 ? one : two;
             each.entered("a", i, HELD).leaving();
@@ -142,7 +142,7 @@ class MutualExclusionWitnessTest {
     }
 
     @Test
-    void nonsenseIsToldAndNotPassedOver() throws Exception {
+    void nonsenseIsReported() throws Exception {
         try (Socket guest = socket()) {
             say(guest, "at 17 1000 .\n");
         }

@@ -18,17 +18,17 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The gate of the witness: locks that look right and are not, on real files and between real processes (traps 1 and 5 to 7 of PROTOCOL.md,
- * and the lock that everybody writes first). It must find two holders at once with each. (Those that break a rule of our own protocol are in
+ * Tests the witness itself: locks that look right and are not, on real files and between real processes (traps 1 and 5 to 7 of PROTOCOL.md, and the
+ * lock that everybody writes first). The witness must find two holders at once with each. (Locks that break a rule of our own protocol are in
  * lock-core, BrokenProtocol.)
  */
 class NaiveLocksTest {
     @TempDir
     Path dir;
 
-    /** A way to lock. */
+    /** One way to lock. */
     enum Naive {
-        /** On Unix the file is unlinked when it is opened, so each one locks a file of its own. */
+        /** On Unix the file is unlinked when it is opened, so each process locks a file of its own. */
         DELETE_ON_CLOSE {
             @Override
             void visit(Path file, WitnessedHolder me) throws IOException {
@@ -38,7 +38,7 @@ class NaiveLocksTest {
                 }
             }
         },
-        /** A thread that fails closes its channel, and drops the lock of the one that did not. */
+        /** A thread that fails closes its channel, which drops the lock of the thread that succeeded. */
         OPENED_BY_EACH_THREAD {
             @Override
             void visit(Path file, WitnessedHolder me) throws IOException {
@@ -52,7 +52,7 @@ class NaiveLocksTest {
                 }
             }
         },
-        /** Who waited gets the lock of a file that no longer is there, and the next one makes another. */
+        /** A waiter gets the lock of a file that is already gone, and the next process creates another file. */
         UNLINKED_ON_RELEASE {
             @Override
             void visit(Path file, WitnessedHolder me) throws IOException {
@@ -67,7 +67,7 @@ class NaiveLocksTest {
                 }
             }
         },
-        /** As before, but the file is removed when others may lock it already. */
+        /** Like the one before, but the file is removed when others may already have locked it. */
         UNLINKED_AFTER_UNLOCK {
             @Override
             void visit(Path file, WitnessedHolder me) throws IOException {
@@ -86,7 +86,7 @@ class NaiveLocksTest {
                 }
             }
         },
-        /** One channel for the whole process, never closed, one thread at a time: and then somebody looks who holds it. */
+        /** One channel for the whole process, never closed, one thread at a time; and then some code looks who holds the lock. */
         REREAD_THROUGH_FILES {
             private FileChannel channel;
 
@@ -97,13 +97,15 @@ class NaiveLocksTest {
                 }
                 try (FileLock lock = channel.tryLock()) {
                     if (lock != null) {
-                        Files.readString(file); // opens it, closes it, and the kernel drops every lock that the process has on it
+                        Files.readString(file); // opens and closes it, and the kernel drops every lock that the process has on it
                         stay(lock, me);
                     }
                 }
             }
         },
-        /** Whoever finds the lock of a dead process removes it: perhaps that of another who has removed it before. */
+        /**
+         * A process that finds the lock of a dead process removes it: perhaps the new lock of another process that has already removed the dead one.
+         */
         STOLEN_FROM_THE_DEAD {
             @Override
             void visit(Path file, WitnessedHolder me) throws IOException {
@@ -136,7 +138,7 @@ class NaiveLocksTest {
 
         abstract void visit(Path file, WitnessedHolder me) throws IOException;
 
-        /** With what FileLock itself believes. */
+        /** Asks FileLock itself whether it holds. */
         static void stay(FileLock lock, WitnessedHolder me) throws IOException {
             proveHeld(me, () -> {
                 if (!lock.isValid()) {
@@ -150,7 +152,7 @@ class NaiveLocksTest {
         }
     }
 
-    /** Hammers one of them with two threads, until told to stop. */
+    /** Two threads take one of these locks again and again, until told to stop. */
     static final class Hammering implements ChildScenario {
         private volatile boolean stopped;
 
@@ -205,7 +207,7 @@ class NaiveLocksTest {
         }
     }
 
-    /** Where two are in at once, tokens come in any order too. */
+    /** If two are in at once, tokens come in any order, too. */
     private static boolean twoWereIn(MutualExclusionWitness witness) {
         return witness.violations().stream().anyMatch(v -> v.startsWith("two valid holders at once"));
     }

@@ -9,7 +9,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Puppets of a user without rights: with a copy of the class path that this user may read. */
+/** Puppets that run as a user without rights, with a copy of the class path that this user may read. */
 public final class OtherUser implements AutoCloseable {
     private final Path copy;
     private final String classPath;
@@ -41,12 +41,12 @@ public final class OtherUser implements AutoCloseable {
         return to;
     }
 
-    /** Starts one, by a command that becomes the other user. */
+    /** Starts one, with a command that switches to the other user. */
     Puppet puppet(String... wrapper) throws IOException, InterruptedException {
         return Puppet.start(jvm(Puppet.Strings.class, wrapper));
     }
 
-    /** {@return the description of a JVM that runs this, by a command that becomes the other user} */
+    /** {@return the description of a JVM that runs a class, with a command that switches to the other user} */
     public ChildJvm.Builder jvm(Class<?> what, String... wrapper) {
         return ChildJvm.of(what).jvmArgs(SmallJvm.FLAGS).classPath(classPath).directory(copy).wrappedBy(wrapper);
     }

@@ -22,9 +22,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 
-/** A child JVM that takes, holds and closes locks as it is told. Each command runs on a thread of its own. */
+/** A child JVM that takes, holds and closes locks on command. Each command runs on a thread of its own. */
 public final class Puppet implements AutoCloseable {
-    /** Far beyond what anything takes that works: the machine is noisy. */
+    /** Much longer than anything takes that works: the machine is noisy. */
     public static final Duration PATIENCE = Duration.ofSeconds(60);
 
     /** A system property: for how many seconds the JVM's end waits for handles to be closed. */
@@ -41,7 +41,7 @@ public final class Puppet implements AutoCloseable {
         return start(child());
     }
 
-    /** {@return a puppet to be described further, and then {@linkplain #start(ChildJvm.Builder) started}} */
+    /** {@return a puppet to be configured further, and then {@linkplain #start(ChildJvm.Builder) started}} */
     public static ChildJvm.Builder child() {
         return SmallJvm.of(Strings.class);
     }
@@ -65,7 +65,7 @@ public final class Puppet implements AutoCloseable {
 
     // ---- the parent's side ----
 
-    /** What came of a command. */
+    /** The result of a command. */
     public record Reply(boolean ok, List<String> words) {
         public String text() {
             return String.join(" ", words);
@@ -76,7 +76,7 @@ public final class Puppet implements AutoCloseable {
         }
     }
 
-    /** A command that was given. */
+    /** A command that was sent. */
     public final class Call {
         private final String id;
         private final String command;
@@ -160,18 +160,18 @@ public final class Puppet implements AutoCloseable {
         return tell("try", handle, file, String.join(" ", options)).words().get(0).equals("held");
     }
 
-    /** {@return "held", or "lost" and why, or "closed"; by memory and clock} */
+    /** {@return "held", or "lost" and why, or "closed"; from memory and clock} */
     public String ensure(String handle) throws InterruptedException {
         return tell("ensure", handle).text();
     }
 
-    /** As {@link #ensure}, by disk and kernel too. */
+    /** {@return the same as {@link #ensure}, from disk and kernel, too} */
     public String verify(String handle) throws InterruptedException {
         return tell("verify", handle).text();
     }
 
     /**
-     * Acquires, and is frozen with the lock: it was not lost before, as by a machine that stands still for a whole lease. Then once more.
+     * Acquires a lock, and freezes the puppet with it. Tries again if the lock was lost before, because the machine stood still for a whole lease.
      */
     public Held acquireAndFreeze(String handle, Path file, String... options) throws IOException, InterruptedException {
         while (true) {
@@ -195,17 +195,17 @@ public final class Puppet implements AutoCloseable {
         return jvm.awaitMark("lost-" + handle, PATIENCE);
     }
 
-    /** Has the puppet ask the handle all the time, until it is lost or closed. */
+    /** Makes the puppet check the handle all the time, until it is lost or closed. */
     public void watch(String handle) {
         begin("watch", handle);
     }
 
-    /** {@return the last moment at which a handle that is watched was held for certain, monotonic nanoseconds} */
+    /** {@return the last moment at which a handle that is watched was certainly held, monotonic nanoseconds} */
     public long heldTo(String handle) throws InterruptedException {
         return jvm.awaitMark("held-to-" + handle, PATIENCE).number(0);
     }
 
-    /** Runs a shell command in the child's own namespaces and as its user. {@return what it printed} */
+    /** Runs a shell command in the child's own namespaces and as its user. Returns what it printed. */
     public String shell(String command) throws InterruptedException {
         return tell("shell", command).text();
     }
@@ -217,7 +217,7 @@ public final class Puppet implements AutoCloseable {
 
     // ---- the child's side ----
 
-    /** What the puppet hangs on. */
+    /** The child's program. */
     static final class Strings implements ChildScenario {
         private final SessionLocks locks = SessionLocks.builder().shutdownGrace(Duration.ofSeconds(Long.getLong(SHUTDOWN_GRACE, 1))).build();
         private final Map<String, SessionLock> handles = new ConcurrentHashMap<>();
@@ -329,7 +329,7 @@ public final class Puppet implements AutoCloseable {
             return List.of();
         }
 
-        /** Acquires and closes for so many milliseconds, and until it has worked. {@return how often that worked, and how often it did not} */
+        /** Acquires and closes for some milliseconds, and until that has succeeded once. Returns how often it succeeded, and how often it did not. */
         private List<?> cycle(Path file, LockOptions options, long millis) throws InterruptedException {
             long worked = 0;
             long failed = 0;
@@ -350,13 +350,13 @@ public final class Puppet implements AutoCloseable {
             return List.of(lock.token(), nanos);
         }
 
-        /** Asks the handle all the time, on a thread of its own, until it does not hold. */
+        /** Checks the handle all the time, on a thread of its own, until it does not hold. */
         private void watch(String handle) {
             SessionLock lock = handles.get(handle);
             long held = 0;
             try {
                 while (true) {
-                    long now = System.nanoTime(); // before the look: it held at this moment at least
+                    long now = System.nanoTime(); // before the check: it held at least until this moment
                     lock.ensureHeld();
                     held = now;
                     Thread.sleep(1);

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Only what was taken from a frozen or dead holder counts as reclaimed, and is told to people. */
+/** Only a lock that was taken from a frozen or dead holder counts as reclaimed, and is reported to people. */
 class ReclaimedTest {
     private static final String PATIENT = "timeout=30000";
 
@@ -23,7 +23,10 @@ class ReclaimedTest {
         file = dir.resolve("session.jsonl");
     }
 
-    /** {@return the first seat's byte of the lock, which a process has for a moment before it publishes anything and after it has withdrawn} */
+    /**
+     * {@return the byte of seat 0 of the lock, if a process has it} A process has it for a moment before it publishes anything, and after it has
+     * withdrawn.
+     */
     private KernelTruth.Seat firstSeat(Puppet puppet) throws IOException, InterruptedException {
         puppet.acquire("warm", file, PATIENT);
         KernelTruth.Seat seat = KernelTruth.seats(dir, puppet.jvm().pid()).get(0);
@@ -67,7 +70,7 @@ class ReclaimedTest {
     void lockOfAKilledHolderIsAndItIsNotCalledFrozenThoughAnotherIsSlowToPublish() throws Exception {
         try (Puppet holder = Puppet.start(); Puppet taker = Puppet.start()) {
             KernelTruth.Seat seat = firstSeat(taker);
-            holder.acquire("a", file, "lease=6000", PATIENT); // longer than this machine stands still
+            holder.acquire("a", file, "lease=6000", PATIENT); // longer than this machine ever stands still
             holder.jvm().kill();
             try (FileChannel slow = FileChannel.open(dir.resolve(".session-locks").resolve(seat.guard()), StandardOpenOption.WRITE);
                     var lock = slow.lock(seat.position(), 1, false)) {

@@ -13,7 +13,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Hands that remove, replace or move what the locks stand on, while they are in use: never two holders, and locking goes on. */
+/**
+ * People and programs remove, replace or move the files behind the locks while these are in use. There are never two holders, and locking goes on.
+ */
 class ReplacedDirectoryTest {
     private static final String PATIENT = "timeout=30000";
 
@@ -31,7 +33,7 @@ class ReplacedDirectoryTest {
     @Test
     void directoryThatIsRemovedAndMadeAgainBetweenLocksIsLockedAsBefore() throws Exception {
         try (Puppet one = Puppet.start(); Puppet two = Puppet.start()) {
-            for (int i = 0; i < 5; i++) { // and inode numbers are used again at once
+            for (int i = 0; i < 5; i++) { // inode numbers are used again at once
                 one.acquire("a", file);
                 assertThat(two.tryAcquire("b", file)).isFalse();
                 one.close("a");
@@ -59,7 +61,7 @@ class ReplacedDirectoryTest {
     }
 
     @Test
-    void holderWhoseDirectoryIsRemovedAndMadeAgainFindsItsHandleLostAndHarmsNothingInTheNewOne() throws Exception {
+    void holderOfARecreatedDirectoryLosesItsHandleAndHarmsNothing() throws Exception {
         try (Puppet old = Puppet.start(); Puppet fresh = Puppet.start()) {
             for (int i = 0; i < 3; i++) {
                 old.acquire("a" + i, file, "grace=200");
@@ -109,7 +111,7 @@ class ReplacedDirectoryTest {
     }
 
     @Test
-    void boardThatIsRemovedWhileALockIsHeldLetsNobodyIn() throws Exception {
+    void removedTableLetsNobodyInBesideAHolder() throws Exception {
         removedUnderAHolder(() -> Files.delete(dir.resolve(".session-locks/board")));
     }
 
@@ -118,14 +120,14 @@ class ReplacedDirectoryTest {
         removedUnderAHolder(() -> remove(dir.resolve(".session-locks")));
     }
 
-    /** So many that the records of most can be rewritten by their paths alone, which are gone. */
+    /** So many that most records can only be rewritten by their paths, which are gone. */
     @Test
     void sessionLocksDirectoryThatIsRemovedWhileManyLocksAreHeldLetsNobodyIn() throws Exception {
         removedUnderAHolder(40, () -> remove(dir.resolve(".session-locks")));
     }
 
     @Test
-    void whatLiesInTheSessionLocksDirectoryAndIsRemovedWhileManyLocksAreHeldLetsNobodyIn() throws Exception {
+    void removedFolderContentLetsNobodyInBesideManyHolders() throws Exception {
         removedUnderAHolder(40, () -> {
             try (var all = Files.newDirectoryStream(dir.resolve(".session-locks"))) {
                 for (Path each : all) {
@@ -139,7 +141,7 @@ class ReplacedDirectoryTest {
         void run() throws IOException;
     }
 
-    /** With one that knew the directory before, and one that comes later. */
+    /** With a process that knew the directory before, and one that comes later. */
     private void removedUnderAHolder(Hand hand) throws Exception {
         removedUnderAHolder(0, hand);
     }
@@ -151,7 +153,7 @@ class ReplacedDirectoryTest {
             for (int i = 0; i < others; i++) {
                 holder.acquire("other-" + i, dir.resolve("other-" + i));
             }
-            // If many are held: shorter than the keeper needs to see by itself what a hand has done.
+            // If many are held: shorter than the keeper needs to notice by itself what was done.
             Puppet.Held held = holder.acquire("a", file, others > 0 ? "lease=1500" : "lease=4000", "grace=300");
             holder.watch("a");
             hand.run();
@@ -159,7 +161,7 @@ class ReplacedDirectoryTest {
         }
     }
 
-    /** One who wants a lock. */
+    /** A puppet that waits for a lock. */
     private record Waiting(Puppet puppet, String handle, Puppet.Call call) {
         Waiting(Puppet puppet, String handle, Path file) {
             this(puppet, handle, puppet.beginAcquire(handle, file, PATIENT));
@@ -167,14 +169,14 @@ class ReplacedDirectoryTest {
     }
 
     /**
-     * The holder of handle "a" may be revoked for what a hand has done, and so may those who come after it, if they turn out to stand
-     * on what was removed; else it closes after a while. But nobody comes in before the last moment of the one before.
+     * The holder of handle "a" may be revoked because of what was done, and so may those after it, if it turns out that they have used removed files.
+     * Otherwise it closes after a while. But nobody gets in before the last moment of the holder before.
      */
     private static void takeTurns(Puppet holder, Puppet.Held held, Waiting... waiting) throws InterruptedException {
         List<Waiting> others = new ArrayList<>(List.of(waiting));
         Puppet in = holder;
         String handle = "a";
-        long patience = 7_000; // longer than the keeper needs to see it
+        long patience = 7_000; // longer than the keeper needs to notice it
         for (Puppet.Held last = held; !others.isEmpty(); patience = 500) {
             long end = System.nanoTime() + patience * 1_000_000;
             while (others.stream().noneMatch(w -> w.call().isDone())) {
@@ -184,7 +186,7 @@ class ReplacedDirectoryTest {
                 Thread.sleep(5);
             }
             Waiting next = null;
-            for (Waiting each : others) { // the first, should this test have been too slow to see one come and go
+            for (Waiting each : others) { // the first, in case this test was too slow to see one come and go
                 if (each.call().isDone() && (next == null || Puppet.held(each.call()).nanos() < Puppet.held(next.call()).nanos())) {
                     next = each;
                 }
@@ -222,7 +224,7 @@ class ReplacedDirectoryTest {
             assertThat(KernelTruth.seats(moved, holder.jvm().pid())).hasSize(1);
             assertThat(moved.resolve("session.jsonl.lock")).exists();
 
-            // And what is made at the old path is another directory.
+            // And whatever is created at the old path is another directory.
             Files.createDirectory(dir);
             other.acquire("fresh", file);
             assertThat(late.tryAcquire("fresh", file)).isFalse();
@@ -237,7 +239,7 @@ class ReplacedDirectoryTest {
                 }
                 return;
             } catch (IOException | java.io.UncheckedIOException e) {
-                if (tries == 50) { // a waiter makes a file while its directory is being removed
+                if (tries == 50) { // a waiter creates a file while its directory is being removed
                     throw e;
                 }
             }

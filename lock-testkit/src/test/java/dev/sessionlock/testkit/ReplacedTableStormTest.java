@@ -24,8 +24,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Somebody removes what the locks stand on, again and again, while JVMs with several threads on different terms hammer one lock: those who knew the
- * old table and those who made the new one meet at the record alone. Never two holders, and no token that is not greater than all before.
+ * Somebody removes the files behind the locks, again and again, while JVMs with several threads on different terms take one lock all the time. Those
+ * who knew the old table and those who created the new one meet only at the record. There are never two holders, and each token is greater than all
+ * before it.
  */
 @Isolated
 @Tag("soak")
@@ -62,7 +63,7 @@ class ReplacedTableStormTest {
                     WitnessedHolder.Visit<LockLostException> visit = me.entered("session", lock.token(), lock::ensureHeld);
                     visit.leaving();
                 } catch (IOException e) {
-                    LockSupport.parkNanos(1_000_000); // its table was removed under it: it comes again
+                    LockSupport.parkNanos(1_000_000); // its table was removed: it tries again
                 } catch (InterruptedException e) {
                     return;
                 }

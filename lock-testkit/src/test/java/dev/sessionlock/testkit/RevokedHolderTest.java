@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A lock that is taken away: its record removed by hand, its holder asked to let go, its time over. */
+/** A lock that is taken away: its record is removed by hand, its holder is asked to let go, its time is over. */
 class RevokedHolderTest {
     private static final long GRACE = 500;
     private static final long MAX_HOLD = 3_000;
@@ -18,7 +18,7 @@ class RevokedHolderTest {
     Path dir;
 
     @Test
-    void removalByHandRevokesTheHolderAndNobodyGetsInBeforeItsGraceIsOver() throws Exception {
+    void removalByHandRevokesTheHolderAfterItsGrace() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
             Puppet.Held before = holder.acquire("a", file, "grace=60000");
@@ -76,7 +76,7 @@ class RevokedHolderTest {
     }
 
     @Test
-    void recordThatAHandEditsOrTruncatesLetsNobodyIn() throws Exception {
+    void editedOrTruncatedRecordLetsNobodyIn() throws Exception {
         Path file = dir.resolve("session.jsonl");
         Path record = dir.resolve("session.jsonl.lock");
         try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
@@ -93,20 +93,20 @@ class RevokedHolderTest {
     }
 
     @Test
-    void strangersRecordInPlaceOfTheRemovedOneIsLeftToTheStranger() throws Exception {
+    void foreignLockInPlaceOfTheRemovedRecordIsLeftAlone() throws Exception {
         Path file = dir.resolve("session.jsonl");
         Path record = dir.resolve("session.jsonl.lock");
-        String stranger = "{\"pid\":" + ProcessHandle.current().pid() + ",\"createdAt\":\"2026-11-24T14:19:03.000Z\"}";
+        String foreign = "{\"pid\":" + ProcessHandle.current().pid() + ",\"createdAt\":\"2026-11-24T14:19:03.000Z\"}";
         try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
             holder.acquire("a", file, "grace=100");
             Files.delete(record);
-            Files.writeString(record, stranger);
+            Files.writeString(record, foreign);
             assertThat(holder.awaitLost("a").detail(0)).isEqualTo("REMOVED_BY_HAND");
             holder.close("a");
-            assertThat(record).hasContent(stranger);
+            assertThat(record).hasContent(foreign);
             Puppet.Reply reply = other.ask("acquire", "b", file, "timeout=500");
             assertThat(reply.text()).contains("LockTimeoutException").contains("pid=" + ProcessHandle.current().pid());
-            assertThat(record).hasContent(stranger);
+            assertThat(record).hasContent(foreign);
             Files.delete(record);
             assertThat(other.tryAcquire("b", file)).isTrue();
         }
@@ -135,13 +135,13 @@ class RevokedHolderTest {
     @Test
     void hangingHolderIsRevokedAtMaxHoldAndOneThatMakesProgressIsNot() throws Exception {
         boolean inTime = false;
-        for (int tries = 0; tries < 3 && !inTime; tries++) { // a machine that stands still makes no progress
+        for (int tries = 0; tries < 3 && !inTime; tries++) { // if the machine stands still, there is no progress
             inTime = onlyOneMakesProgress(tries);
         }
         assertThat(inTime).as("renewed all the time").isTrue();
     }
 
-    /** {@return whether it was in time with its progress, all the time} */
+    /** {@return whether each progress came in time} */
     private boolean onlyOneMakesProgress(int tries) throws Exception {
         Path hanging = dir.resolve("hanging-" + tries + ".jsonl");
         Path busy = dir.resolve("busy-" + tries + ".jsonl");

@@ -26,7 +26,7 @@ class SharedDirectoryTest {
         Files.setAttribute(dir, "unix:mode", 01777);
     }
 
-    /** In such a one, whoever made it could put a link in the place of each file that is made there. */
+    /** In such a folder, whoever created it could put a link in the place of each file that is created there. */
     @Test
     void folderThatAnotherHasOpenedToAllIsRefused() throws Exception {
         try (OtherUser other = OtherUser.prepare(); Puppet nobody = other.puppet(NOBODY); Puppet daemon = other.puppet(DAEMON)) {

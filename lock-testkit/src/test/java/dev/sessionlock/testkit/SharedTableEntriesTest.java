@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The lines of the board: one for each lock, and it is not taken from a living holder. */
+/** The entries of the shared table: one for each lock, and nobody takes it from a living holder. */
 class SharedTableEntriesTest {
     private static final String PATIENT = "timeout=30000";
     private static final int TOKEN = 3;
@@ -21,48 +21,48 @@ class SharedTableEntriesTest {
     Path dir;
     private Path file;
     private long h;
-    private TableFileAccess board;
+    private TableFileAccess table;
 
     @BeforeEach
     void name() {
         file = dir.resolve("session.jsonl");
         h = TableFileAccess.hash(file);
-        board = new TableFileAccess(dir);
+        table = new TableFileAccess(dir);
     }
 
-    /** Versions before 1.1 left such: processes that had lost their bytes each claimed a line. */
+    /** Versions before 1.1 left such entries: each process that had lost its bytes claimed a new one. */
     @Nested
-    class TwoLinesOfOneLock {
+    class TwoEntriesOfOneLock {
 
         @Test
         void becomeOneAndTokensGoOn() throws Exception {
             try (Puppet one = Puppet.start(); Puppet two = Puppet.start()) {
                 one.acquire("a", file);
                 one.close("a");
-                long later = board.word(TableFileAccess.slot(h, 0), TOKEN) + 1_000_000_000;
-                board.write(TableFileAccess.slot(h, 3), h, 0, 0, later, 0);
+                long later = table.word(TableFileAccess.slot(h, 0), TOKEN) + 1_000_000_000;
+                table.write(TableFileAccess.slot(h, 3), h, 0, 0, later, 0);
 
                 Puppet.Held held = two.acquire("b", file);
                 assertThat(held.token()).isGreaterThan(later);
                 assertThat(one.tryAcquire("a", file)).isFalse();
                 two.close("b");
                 assertThat(one.acquire("a", file).token()).isGreaterThan(held.token());
-                assertThat(board.linesOf(h)).hasSize(1);
+                assertThat(table.entriesOf(h)).hasSize(1);
             }
         }
 
-        /** The other line says that nobody holds the lock. With the record gone there is no second witness. */
+        /** The other entry says that nobody holds the lock. Without the record there is no second witness. */
         @Test
         void letNobodyInBesideAHolder() throws Exception {
             try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
                 holder.acquire("a", file);
                 holder.close("a");
                 int first = TableFileAccess.slot(h, 0);
-                board.write(TableFileAccess.slot(h, 1), h, 0, 0, board.word(first, TOKEN), 0);
-                board.writeWord(first, 0, 12_345); // another lock's
-                holder.acquire("a", file); // on the second place, and from now on it knows its line
-                assertThat(board.word(TableFileAccess.slot(h, 1), 1)).isNotZero();
-                board.write(first, h, 0, 0, 0, 0);
+                table.write(TableFileAccess.slot(h, 1), h, 0, 0, table.word(first, TOKEN), 0);
+                table.writeWord(first, 0, 12_345); // another lock's
+                holder.acquire("a", file); // in the second slot, and from now on it knows its entry
+                assertThat(table.word(TableFileAccess.slot(h, 1), 1)).isNotZero();
+                table.write(first, h, 0, 0, 0, 0);
                 holder.watch("a");
 
                 Files.delete(dir.resolve("session.jsonl.lock"));
@@ -70,55 +70,55 @@ class SharedTableEntriesTest {
 
                 holder.awaitLost("a");
                 assertThat(held.nanos()).isGreaterThan(holder.heldTo("a"));
-                assertThat(board.linesOf(h)).hasSize(1);
+                assertThat(table.entriesOf(h)).hasSize(1);
             }
         }
 
         @Test
-        void thatAreBothInUseLetNobodyInUntilOneIsNot() throws Exception {
+        void bothInUseLetNobodyIn() throws Exception {
             try (Puppet other = Puppet.start()) {
                 other.acquire("warm", file);
                 other.close("warm");
                 long until = System.nanoTime() + 2_000_000_000L;
-                board.write(TableFileAccess.slot(h, 0), 12_345, 0, 0, 1, 0);
-                board.write(TableFileAccess.slot(h, 1), h, until, 0, 1, 0);
-                board.write(TableFileAccess.slot(h, 2), h, until, 0, 1, 0);
+                table.write(TableFileAccess.slot(h, 0), 12_345, 0, 0, 1, 0);
+                table.write(TableFileAccess.slot(h, 1), h, until, 0, 1, 0);
+                table.write(TableFileAccess.slot(h, 2), h, until, 0, 1, 0);
                 Puppet.Held held = other.acquire("b", file, PATIENT);
                 assertThat(held.nanos()).isGreaterThan(until);
-                assertThat(board.linesOf(h)).hasSize(1);
+                assertThat(table.entriesOf(h)).hasSize(1);
             }
         }
     }
 
     @Nested
-    class LineOfALivingHolder {
+    class EntryOfALivingHolder {
 
-        /** Another lock needs room, and whoever reads guards in the holder's JVM has dropped its bytes. */
+        /** Another lock needs room, and code that reads guard files in the holder's JVM has dropped its bytes. */
         @Test
         void isNotClearedThoughItsBytesAreLost() throws Exception {
             Path neighbour = TableFileAccess.neighbour(file);
             try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
-                other.acquire("warm", dir.resolve("warm.jsonl")); // from here on it is faster than the keeper
+                other.acquire("warm", dir.resolve("warm.jsonl")); // from here on it must be faster than the keeper
                 holder.acquire("a", file);
-                int mine = board.linesOf(h).get(0);
+                int mine = table.entriesOf(h).get(0);
                 for (int i = 0; i < TableFileAccess.WINDOW; i++) {
                     if (TableFileAccess.slot(h, i) != mine) {
-                        board.write(TableFileAccess.slot(h, i), 1_000 + i, 0, 0, Long.MAX_VALUE / 2, 0);
+                        table.write(TableFileAccess.slot(h, i), 1_000 + i, 0, 0, Long.MAX_VALUE / 2, 0);
                     }
                 }
-                board.writeWord(mine, TOKEN, 1); // as if it had been taken long ago
+                table.writeWord(mine, TOKEN, 1); // as if it had been taken long ago
                 holder.tell("walk", dir);
 
                 other.acquire("b", neighbour);
 
-                assertThat(board.linesOf(h)).isEqualTo(List.of(mine));
-                assertThat(board.word(mine, 1)).isGreaterThan(System.nanoTime());
+                assertThat(table.entriesOf(h)).isEqualTo(List.of(mine));
+                assertThat(table.word(mine, 1)).isGreaterThan(System.nanoTime());
                 assertThat(holder.verify("a")).isEqualTo("held");
             }
         }
     }
 
-    /** Both witnesses, the board and the record, are overwritten in place by what they were a while ago. */
+    /** Both witnesses, the table and the record, are overwritten in place by an older state. */
     @Nested
     class RestoredBackup {
 
@@ -130,7 +130,7 @@ class SharedTableEntriesTest {
             try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
                 restoreUnder(holder, other);
                 Awaitility.await().atMost(Duration.ofSeconds(15)).until(
-                        () -> restored.word(restored.linesOf(TableFileAccess.hash(session)).get(0), 1) > System.nanoTime());
+                        () -> restored.word(restored.entriesOf(TableFileAccess.hash(session)).get(0), 1) > System.nanoTime());
                 assertThat(other.tryAcquire("b", session)).isFalse();
                 assertThat(holder.verify("a")).isEqualTo("held");
             }
@@ -163,18 +163,18 @@ class SharedTableEntriesTest {
                 holder.shell("cp -a '" + live + "/.' '" + backup + "/'");
                 holder.close("before");
             } while (!Files.exists(backup.resolve("session.jsonl.lock")));
-            Thread.sleep(2_300); // the lease that the backup tells of is over
+            Thread.sleep(2_300); // the lease in the backup is over
             holder.acquire("a", session, "lease=60000");
             holder.watch("a");
-            for (String each : List.of("session.jsonl.lock", ".session-locks/board")) { // as rsync --inplace does: cp would cut the files first
+            for (String each : List.of("session.jsonl.lock", ".session-locks/board")) { // like rsync --inplace; cp would cut the files first
                 holder.shell("dd status=none conv=notrunc if='" + backup.resolve(each) + "' of='" + live.resolve(each) + "'");
             }
         }
     }
 
-    /** Who comes first must not decide for those who live later how they may judge each other. */
+    /** The first process must not decide how later processes may judge each other. */
     @Nested
-    class HeaderOfTheBoard {
+    class HeaderOfTheTable {
 
         @Test
         void namesTheTimeNamespaceOfThoseWhoLiveOnceTheOtherIsGone() throws Exception {
@@ -186,7 +186,7 @@ class SharedTableEntriesTest {
         void namesBootAndNamespaceThoughTheFirstUserKnewNeither() throws Exception {
             Tools.require("a process without /proc", "unshare", "--mount", "/bin/sh", "-c", "mount -t tmpfs tmpfs /proc");
             frozenHolderIsPassedOverOnceTheFirstUserIsGone("mount -t tmpfs tmpfs /proc", "unshare", "--mount"); // a JVM does not start without it
-            assertThat(board.word(0, TableFileAccess.BOOT)).as("or nothing is cleared after the next boot").isNotZero();
+            assertThat(table.word(0, TableFileAccess.BOOT)).as("or nothing is cleared after the next boot").isNotZero();
         }
 
         private void frozenHolderIsPassedOverOnceTheFirstUserIsGone(String before, String... wrapper) throws Exception {
@@ -199,14 +199,14 @@ class SharedTableEntriesTest {
                     holder.acquire("early", dir.resolve("early.jsonl"));
                     other.acquire("o", dir.resolve("other.jsonl"));
                     assertThat(first.verify("x")).isEqualTo("held");
-                    long named = board.word(0, TableFileAccess.TIME_NAMESPACE);
-                    Thread.sleep(6_000); // the keeper's deep look
-                    assertThat(board.word(0, TableFileAccess.TIME_NAMESPACE)).as("while the first one lives").isEqualTo(named);
+                    long named = table.word(0, TableFileAccess.TIME_NAMESPACE);
+                    Thread.sleep(6_000); // the keeper's deep check
+                    assertThat(table.word(0, TableFileAccess.TIME_NAMESPACE)).as("while the first one lives").isEqualTo(named);
                     assertThat(first.verify("x")).isEqualTo("held");
                 }
                 try (holder) {
                     Awaitility.await().atMost(Puppet.PATIENCE).until(
-                            () -> board.word(0, TableFileAccess.TIME_NAMESPACE) == Long.parseLong(holder.shell("readlink /proc/self/ns/time | tr -dc 0-9")));
+                            () -> table.word(0, TableFileAccess.TIME_NAMESPACE) == Long.parseLong(holder.shell("readlink /proc/self/ns/time | tr -dc 0-9")));
                     holder.acquireAndFreeze("a", file, "lease=2000", PATIENT);
                     Puppet.Held held = other.acquire("b", file, "timeout=15000");
                     assertThat(held.token()).isPositive();

@@ -20,13 +20,13 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a program can do with locks while its JVM ends, and what is left of those that nobody closed. */
+/** What a program can do with locks while its JVM ends, and what remains of locks that nobody closed. */
 class ShutdownTest {
     private static final Duration PATIENCE = Puppet.PATIENCE;
     /** Longer than the library gives threads that no hook waits for. */
     private static final long WORK_MILLIS = 2_500;
 
-    /** In the child: what nobody refers to is a leak, and not what is to be shown here. */
+    /** In the child: an unreachable handle would be a leak, which is not the subject here. */
     private static SessionLock kept;
 
     @TempDir
@@ -67,7 +67,7 @@ class ShutdownTest {
     @Nested
     class WhileTheApplicationDrains {
 
-        /** Whichever hook the JVM starts first: ours is one among them. */
+        /** Whichever hook the JVM starts first: ours is one of them. */
         @Test
         void hooksTakeAndHoldLocks() throws Exception {
             String file = session().toString();
@@ -114,7 +114,7 @@ class ShutdownTest {
             }
         }
 
-        /** As a server does: its hook waits for the threads that serve what has begun. */
+        /** Like a server: its hook waits for the threads that serve requests. */
         @Test
         void workersThatAHookWaitsForFinish() throws Exception {
             String file = session().toString();
@@ -199,7 +199,7 @@ class ShutdownTest {
             }
         }
 
-        /** No hook waits for it, so it does not hold up the end of the JVM. */
+        /** No hook waits for it, so it does not delay the end of the JVM. */
         @Test
         void goesThoughItsThreadHangs() throws Exception {
             String file = session().toString();

@@ -12,9 +12,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.spi.ToolProvider;
 
 /**
- * Child JVMs for these tests, of which there are hundreds: small ones, and with their classes in an archive (AppCDS), which saves a
- * third of the time that they take to start. A first one makes the archive, in the background; until then, and where there is none to
- * be had, the others do without. It lies in a temporary directory that is removed with this JVM.
+ * Child JVMs for these tests, which need hundreds. They are small, and have their classes in an archive (AppCDS), which saves a third of the time of
+ * a start. The first one makes the archive, in the background. Until it is there, and where none can be made, the others run without it. It lies in a
+ * temporary directory that is removed when this JVM ends.
  */
 public final class SmallJvm {
     /** What makes a JVM start fast and stay small. */
@@ -31,7 +31,7 @@ public final class SmallJvm {
     private SmallJvm() {
     }
 
-    /** {@return the description of one that runs this} */
+    /** {@return the description of a JVM that runs a class} */
     public static ChildJvm.Builder of(Class<?> what) {
         ChildJvm.Builder builder = ChildJvm.of(what).jvmArgs(FLAGS);
         Archive archive = ARCHIVE.getNow(null);
@@ -53,7 +53,7 @@ public final class SmallJvm {
         }
     }
 
-    /** An archive takes no directories of classes, so they are packed into jars. */
+    /** An archive accepts no directories of classes, so they are packed into jars. */
     private static String packed(Path home) {
         ToolProvider jar = ToolProvider.findFirst("jar").orElseThrow();
         List<String> entries = new ArrayList<>();

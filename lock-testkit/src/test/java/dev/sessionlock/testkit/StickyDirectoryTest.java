@@ -14,8 +14,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Two ordinary users in a directory whose sticky bit keeps either from removing what is the other's: they exclude each other as anywhere, but
- * what a killed one has left only its own user can clear, and that is said.
+ * Two ordinary users in a directory whose sticky bit prevents each from removing the other's files. They exclude each other as usual, but only its
+ * own user can clear what a killed process has left, and messages say so.
  */
 class StickyDirectoryTest {
     private static final Set<String> GONE = Set.of(State.STALE.name(), State.EXPIRED.name());
@@ -36,7 +36,7 @@ class StickyDirectoryTest {
         return directory.resolve("session.jsonl");
     }
 
-    /** Nobody and daemon, in one group. */
+    /** The users nobody and daemon, in one group. */
     private Puppet as(OtherUser user, int number) throws Exception {
         return user.puppet("setpriv", "--reuid=" + number, "--regid=65534", "--clear-groups");
     }
@@ -45,7 +45,7 @@ class StickyDirectoryTest {
     @ValueSource(strings = {"1777", "3777"})
     void theyExcludeEachOtherAndWhatAKilledOneLeftIsRefusedAtOnceWithTheRemedy(String mode) throws Exception {
         Files.setAttribute(directory, "unix:gid", 65534);
-        Files.setAttribute(directory, "unix:uid", 65534); // whoever opens its files has to trust its owner
+        Files.setAttribute(directory, "unix:uid", 65534); // whoever opens its files must trust its owner
         Files.setAttribute(directory, "unix:mode", Integer.parseInt(mode, 8));
         try (OtherUser classes = OtherUser.prepare(); Puppet nobody = as(classes, 65534); Puppet daemon = as(classes, 1)) {
             nobody.acquire("a", session());
@@ -79,7 +79,7 @@ class StickyDirectoryTest {
     void withoutTheBitTheOtherComesInAtOnce() throws Exception {
         Files.setAttribute(directory, "unix:gid", 65534);
         Files.setAttribute(directory, "unix:uid", 65534);
-        Files.setAttribute(directory, "unix:mode", 02770); // as the remedy has it
+        Files.setAttribute(directory, "unix:mode", 02770); // as the advice says
         try (OtherUser classes = OtherUser.prepare(); Puppet nobody = as(classes, 65534); Puppet daemon = as(classes, 1)) {
             nobody.acquire("a", session(), "lease=1000");
             nobody.jvm().kill();

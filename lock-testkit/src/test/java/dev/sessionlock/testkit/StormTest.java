@@ -20,9 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
 /**
- * Six JVMs with two writers each on one transcript, while they are killed, frozen past their lease and woken, and while the lock's
- * record is removed under them. To see a storm again, give its seed: {@code -Dstorm.seed=…}; the same signals then come at about the
- * same times.
+ * Six JVMs with two writers each on one transcript. They are killed, frozen past their lease and woken, and the lock's record is removed. To repeat a
+ * storm, give its seed: {@code -Dstorm.seed=…}; the same signals then come at about the same times.
  */
 @Isolated
 class StormTest {
@@ -31,8 +30,8 @@ class StormTest {
     private static final int LEAST_VISITS = 100;
     private static final Duration LONGEST_FREEZE = Duration.ofMillis(2_500);
     /**
-     * A holder that is frozen is passed over after its lease and grace. A compaction is waited for until it wakes, and so are an owner
-     * and its successor that are frozen at once. The rest is for a machine that is busy with all this, and may stand still for a moment.
+     * Others take over from a frozen holder after its lease and grace. They wait for a compaction until it wakes, and so they do for an owner and its
+     * successor that are frozen at once. The rest is for a machine that is busy with all this, and may stand still for a moment.
      */
     private static final Duration LONGEST_PAUSE = LONGEST_FREEZE.plus(StormWriters.LEASE).plusMillis(100).plusSeconds(10);
 
@@ -87,7 +86,7 @@ class StormTest {
         System.out.println(counted.size() + " counted lines, all there");
     }
 
-    /** The one who does it. */
+    /** Causes the storm. */
     private final class Storm implements AutoCloseable {
         private final MutualExclusionWitness witness;
         private final Random random;
@@ -98,7 +97,7 @@ class StormTest {
         private int freezes;
         private int removals;
 
-        /** A JVM, and when it is to wake if it is frozen. */
+        /** A JVM, and when to wake it if it is frozen. */
         private record Writer(ChildJvm jvm, long wakeAt) {
             boolean isFrozen() {
                 return wakeAt != 0;
@@ -140,7 +139,7 @@ class StormTest {
             }
         }
 
-        /** {@return whether each kind of blow has fallen, and enough were in between} */
+        /** {@return whether each kind of fault has occurred, with enough work in between} */
         private boolean isStorm() {
             return kills > 0 && freezes > 0 && removals > 0 && witness.visits() > LEAST_VISITS;
         }
@@ -152,7 +151,7 @@ class StormTest {
             writers.set(which, start());
         }
 
-        /** Half of the time while it hammers the lock without a pause. */
+        /** Half of the time while it takes the lock without a pause. */
         private void freeze(int which) throws InterruptedException {
             ChildJvm jvm = writers.get(which).jvm();
             if (random.nextBoolean()) {
@@ -169,7 +168,7 @@ class StormTest {
             return least + random.nextLong(LONGEST_FREEZE.toNanos() - least);
         }
 
-        /** Enough for others to try the second seat, if it froze while it took the lock or gave it back; and then it goes on. */
+        /** Enough for others to try the second seat, if it froze while it took the lock or gave it back; then it goes on. */
         private long shorterThanALease() {
             return 20_000_000 + random.nextLong(400_000_000);
         }
@@ -189,7 +188,7 @@ class StormTest {
             writers.set(i, new Writer(writer.jvm(), 0));
         }
 
-        /** Lets all come to an end in good order. */
+        /** Lets all finish in good order. */
         void calm() throws InterruptedException {
             for (int i = 0; i < JVMS; i++) {
                 if (writers.get(i).isFrozen()) {

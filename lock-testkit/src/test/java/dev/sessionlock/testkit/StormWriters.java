@@ -17,8 +17,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * One JVM of the storm: two threads that append lines to one transcript under its lock, and now and then compact it. A line is counted
- * once it was read back whole and the lock was held after that; until then it is written again, under the same id.
+ * One JVM of the storm: two threads that append lines to one transcript under its lock, and now and then compact it. A line counts once it was read
+ * back whole and the lock was still held after that. Until then it is written again, under the same id.
  */
 final class StormWriters implements ChildScenario {
     static final Duration LEASE = Duration.ofSeconds(1);
@@ -87,20 +87,20 @@ final class StormWriters implements ChildScenario {
         }
     }
 
-    /** {@return whether the line is counted} */
+    /** {@return whether the line counts} */
     private boolean append(String id, String line, boolean again, Random random) throws Exception {
         LockOptions options = LockOptions.defaults().withLease(LEASE).withTimeout(TIMEOUT).withPurpose("append")
                 .withLinger(random.nextBoolean() ? Duration.ZERO : LINGER);
         try (SessionLock lock = locks.acquire(file, options)) {
             WitnessedHolder.Visit<LockLostException> visit = me.entered(LOCK, lock.token(), lock::ensureHeld);
-            boolean there = again && transcript.contains(line); // the try before may have come through after all
+            boolean there = again && transcript.contains(line); // the earlier try may have succeeded after all
             if (!there) {
                 transcript.append(line, random.nextInt(TEAR_EVERY) == 0 ? () -> LockSupport.parkNanos(random.nextInt(3_000_000)) : null);
             }
             boolean whole = there || transcript.endsWith(line);
             if (random.nextInt(DAWDLE_EVERY) == 0) {
                 visit.stillIn();
-                Thread.sleep(random.nextInt(600)); // long enough for the keeper to see what a hand has done
+                Thread.sleep(random.nextInt(600)); // long enough for the keeper to notice that the record was removed
             }
             visit.leaving();
             if (whole) {
@@ -113,7 +113,7 @@ final class StormWriters implements ChildScenario {
         }
     }
 
-    /** Rewrites the transcript without its torn lines. Nobody may pass it over: a late rename would bring the old lines back. */
+    /** Rewrites the transcript without its torn lines. Nobody may take over: a late rename would bring the old lines back. */
     private boolean compact(String id) throws Exception {
         LockOptions options = LockOptions.defaults().withLease(LEASE).withTimeout(TIMEOUT).withTakeover(false).withPurpose("compaction");
         Path fresh = file.resolveSibling(file.getFileName() + "." + id);

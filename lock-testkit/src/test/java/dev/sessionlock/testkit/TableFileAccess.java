@@ -11,13 +11,16 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The board of a directory as PROTOCOL.md describes it, read and written from outside: tests put it into states that processes leave behind. */
+/**
+ * The shared table of a directory as PROTOCOL.md describes it, read and written from outside. Tests use it to create states that processes leave
+ * behind.
+ */
 public final class TableFileAccess {
     static final int WINDOW = 16;
     static final int BOOT = 4;
     static final int TIME_NAMESPACE = 6;
-    private static final int LINES = 256;
-    private static final int LINE = 64;
+    private static final int ENTRIES = 256;
+    private static final int ENTRY = 64;
 
     private final Path file;
 
@@ -35,9 +38,9 @@ public final class TableFileAccess {
         }
     }
 
-    /** {@return the place of a line, the {@code i}th of a lock's window} */
+    /** {@return the slot of an entry: the {@code i}th of a lock's window} */
     public static int slot(long h, int i) {
-        return (int) ((Long.remainderUnsigned(h >>> 6, LINES) + i) % LINES) + 1;
+        return (int) ((Long.remainderUnsigned(h >>> 6, ENTRIES) + i) % ENTRIES) + 1;
     }
 
     /** {@return a file of the same directory whose lock has the same window} */
@@ -50,37 +53,37 @@ public final class TableFileAccess {
         }
     }
 
-    /** {@return the places where lines of a lock lie} */
-    List<Integer> linesOf(long h) throws IOException {
-        List<Integer> places = new ArrayList<>();
+    /** {@return the slots that contain entries of a lock} */
+    List<Integer> entriesOf(long h) throws IOException {
+        List<Integer> slots = new ArrayList<>();
         for (int i = 0; i < WINDOW; i++) {
             if (word(slot(h, i), 0) == h) {
-                places.add(slot(h, i));
+                slots.add(slot(h, i));
             }
         }
-        return places;
+        return slots;
     }
 
-    /** {@return a word of a line; line 0 is the header} */
-    long word(int line, int word) throws IOException {
+    /** {@return a word of an entry; entry 0 is the header} */
+    long word(int entry, int word) throws IOException {
         try (RandomAccessFile in = new RandomAccessFile(file.toFile(), "r")) {
-            in.seek((long) line * LINE + word * 8);
+            in.seek((long) entry * ENTRY + word * 8);
             byte[] bytes = new byte[8];
             in.readFully(bytes);
             return ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()).getLong();
         }
     }
 
-    /** Writes words of a line, from the first one on. */
-    void write(int line, long... words) throws IOException {
+    /** Writes words of an entry, from the first one on. */
+    void write(int entry, long... words) throws IOException {
         for (int i = 0; i < words.length; i++) {
-            writeWord(line, i, words[i]);
+            writeWord(entry, i, words[i]);
         }
     }
 
-    void writeWord(int line, int word, long value) throws IOException {
+    void writeWord(int entry, int word, long value) throws IOException {
         try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
-            out.seek((long) line * LINE + word * 8);
+            out.seek((long) entry * ENTRY + word * 8);
             out.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(value).array());
         }
     }

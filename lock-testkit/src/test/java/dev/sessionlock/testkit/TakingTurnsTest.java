@@ -12,7 +12,7 @@ import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** How processes that want one lock take turns. Alone, since it measures. */
+/** How processes that want one lock take turns. Runs alone, since it measures. */
 @Isolated
 class TakingTurnsTest {
     private static final double LEAST_SHARE = 0.25;
@@ -28,7 +28,7 @@ class TakingTurnsTest {
                 ChildJvm two = hammer(witness, "two", file, linger); Puppet third = Puppet.start()) {
             one.send("go");
             two.send("go");
-            assertThirdGetsItsTurnsSoon(third, file); // and meanwhile they warm up
+            assertThirdGetsItsTurnsSoon(third, file); // meanwhile they warm up
             double share = 0;
             for (int tries = 0; tries < 3 && share <= LEAST_SHARE; tries++) { // one of them may stand still for a moment
                 share = lesserShare(one, two);
@@ -41,7 +41,7 @@ class TakingTurnsTest {
             }
             witness.awaitAllLeft(Puppet.PATIENCE);
             witness.verify();
-            third.acquire("a", file, "timeout=30000"); // what lingers in a process is given back a moment after its SessionLocks is closed
+            third.acquire("a", file, "timeout=30000"); // a lock that lingers in a process is given back a moment after its SessionLocks is closed
         }
     }
 

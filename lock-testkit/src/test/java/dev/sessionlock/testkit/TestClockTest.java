@@ -43,7 +43,7 @@ class TestClockTest {
         assertThatThrownBy(() -> clock.jump(Duration.ofNanos(-1))).isInstanceOf(IllegalArgumentException.class);
     }
 
-    /** A lock is passed on at 33 s, to one who gives up at 34 s: he must have had the time to take it, however busy the machine is. */
+    /** A lock becomes free at 33 s, and a waiter gives up at 34 s. The waiter must have had the time to take it, however busy the machine is. */
     @RepeatedTest(20)
     void whatIsDueInTheMiddleOfAStepIsDoneInTheMiddleOfIt() throws Exception {
         try (InMemoryLocks mine = InMemoryLocks.withTestClock(clock)) {

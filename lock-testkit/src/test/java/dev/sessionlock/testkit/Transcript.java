@@ -12,8 +12,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A session file as its writers see it: JSON lines, some of them torn by writers that were killed, some begun before a freeze and
- * ended after it. Nothing here truncates: a repair that a frozen holder does late would cut off what others have written since.
+ * A session file as its writers see it: JSON lines. Some are torn, since their writers were killed; some were begun before a freeze and ended after
+ * it. Nothing here truncates: a late repair by a frozen holder would cut off what others have written since.
  */
 final class Transcript {
     private static final Pattern WHOLE = Pattern.compile("\\{\"id\":\"([^\"]+)\",\"text\":\"x*\",\"end\":\"([^\"]+)\"}");
@@ -30,7 +30,7 @@ final class Transcript {
     }
 
     /**
-     * Appends a line, and first of all a line feed if the last line is torn.
+     * Appends a line, after a line feed if the last line is torn.
      *
      * @param between runs between the two halves of the line, if it is to be written in two
      */

@@ -44,7 +44,7 @@ class TrapsTest {
 
             assertThat(other.tryAcquire("b", file)).as("in though the holder's record says it lives").isFalse();
             await("the keeper takes the byte again").atMost(Puppet.PATIENCE).until(() -> {
-                if (other.tryAcquire("b", file)) { // it may be faster at the byte than the keeper; then the holder has to know
+                if (other.tryAcquire("b", file)) { // the other may be faster at the byte than the keeper; then the holder must notice
                     assertThat(holder.ensure("a")).startsWith("lost");
                     other.close("b");
                 }
@@ -59,7 +59,10 @@ class TrapsTest {
         }
     }
 
-    /** After it the kernel has nothing: else the test shows nothing. The keeper may just have taken its byte again, when it looks. */
+    /**
+     * Afterwards the kernel has no bytes of the holder; otherwise the test shows nothing. The keeper may just have acquired its byte again when it
+     * looks.
+     */
     private void backUp(Puppet holder) {
         await("the bytes are gone").atMost(Puppet.PATIENCE).pollInterval(Duration.ofMillis(10)).until(() -> {
             holder.tell("walk", dir);
@@ -83,7 +86,7 @@ class TrapsTest {
             if (said.equals("held")) {
                 assertThat(KernelTruth.seats(dir, holder.jvm().pid())).hasSize(1);
                 holder.close("a");
-            } else { // the waiter may have been faster at the byte, or the machine may have stood still; then the holder has to know
+            } else { // the waiter may have been faster at the byte, or the machine may have stood still; then the holder must notice
                 assertThat(said).isIn("lost KERNEL_LOCK_LOST", "lost LEASE_EXPIRED");
             }
             assertThat(Puppet.held(waiting).nanos()).isGreaterThan(holder.heldTo("a"));
@@ -124,12 +127,12 @@ class TrapsTest {
         }
     }
 
-    /** {@return a file of the same directory whose byte is in the same guard: what closes that channel drops both} */
+    /** {@return a file of the same directory whose byte is in the same guard file: closing that channel drops both} */
     static Path sameGuard(Path file) throws Exception {
         return inGuard(guardOf(file), file.getParent());
     }
 
-    /** {@return a file of a directory whose byte is in a guard} */
+    /** {@return a file of a directory whose byte is in a given guard file} */
     static Path inGuard(long guard, Path directory) throws Exception {
         for (int i = 0; ; i++) {
             Path file = directory.resolve("neighbour-" + i);
@@ -152,7 +155,7 @@ class TrapsTest {
         Path file = dir.resolve("session.jsonl");
         try (Puppet holder = Puppet.start(); Puppet other = Puppet.start()) {
             holder.acquire("a", file);
-            for (int i = 0; i < 3; i++) { // whatever else is opened and forgotten of the same guard
+            for (int i = 0; i < 3; i++) { // opens and forgets other channels of the same guard file
                 holder.acquire("neighbour", sameGuard(file));
                 holder.close("neighbour");
                 holder.tell("forget", "neighbour");
@@ -169,7 +172,7 @@ class TrapsTest {
     @Test
     void zombieHasEnded() throws Exception {
         Path file = dir.resolve("session.jsonl");
-        // A parent that never reaps: it becomes a sleep.
+        // A parent that never reaps, since it becomes a sleep.
         try (Puppet victim = Puppet.wrappedBy("/bin/sh", "-c", "exec 3<&0; \"$@\" <&3 & exec sleep 1000", "sh"); Puppet other = Puppet.start()) {
             victim.acquire("a", file);
             victim.jvm().kill();
@@ -197,7 +200,7 @@ class TrapsTest {
             inside.acquire("b", file, PATIENT);
             assertThat(outside.tell("inspect", file).text()).isEqualTo("HELD");
             assertThat(outside.tryAcquire("a", file)).isFalse();
-            Thread.sleep(6_000); // the keeper's look at the kernel's own word, which does not show its bytes by its own pid
+            Thread.sleep(6_000); // the keeper compares with /proc/locks, which does not show its bytes under its own pid
             assertThat(inside.verify("b")).isEqualTo("held");
             assertThat(outside.tryAcquire("a", file)).isFalse();
             inside.close("b");
@@ -218,7 +221,7 @@ class TrapsTest {
             Path record = dir.resolve("session.jsonl.lock");
             assertThat(Files.readString(record)).contains("\"pid\":1,");
 
-            // A backup in the first one drops its byte: now the record is all that speaks for it, and it names pid 1.
+            // A backup in the first container drops its byte. Now only the record vouches for the holder, and it names pid 1.
             one.tell("walk", dir);
             assertThat(two.tryAcquire("b", file)).as("in over a living holder with our own pid").isFalse();
             one.jvm().kill();
@@ -245,7 +248,7 @@ class TrapsTest {
             second.acquire("two", two);
             Puppet.Call firstWaits = first.beginAcquire("two", two, PATIENT);
             awaitWaiting(first);
-            Puppet.Call secondWaits = second.beginAcquire("one", one, PATIENT); // the kernel sees a circle of processes: EDEADLK
+            Puppet.Call secondWaits = second.beginAcquire("one", one, PATIENT); // the kernel sees a cycle of processes: EDEADLK
             Thread.sleep(1_000);
             assertThat(firstWaits.isDone()).isFalse();
             assertThat(secondWaits.isDone()).isFalse();
@@ -274,7 +277,7 @@ class TrapsTest {
             holder.acquire("a", file);
             assertThat(blind.shell("test -e /proc/" + holder.jvm().pid() + " && echo seen || echo hidden"))
                     .as("else this test shows nothing").isEqualTo("hidden");
-            backUp(holder); // the record alone speaks for it
+            backUp(holder); // only the record vouches for it
             assertThat(blind.tryAcquire("b", file)).isFalse();
             assertThat(blind.tell("inspect", file).text()).isNotEqualTo("STALE");
         }
@@ -287,7 +290,7 @@ class TrapsTest {
     @Test
     void fullDiskKillsNoJvm() throws Exception {
         Tools.require("a small disk of its own", "unshare", "--mount", "/bin/sh", "-c", "mount -t tmpfs -o size=64k tmpfs " + dir);
-        // Room for the directory and a few pages, not for the board: where it is mapped unwritten, touching it is SIGBUS.
+        // Room for the directory and a few pages, not for the table. If it were mapped unwritten, touching it would be SIGBUS.
         for (int pages = 1; pages <= 12; pages++) {
             try (Puppet puppet = Puppet.wrappedBy("unshare", "--mount", "/bin/sh", "-c",
                     "mount -t tmpfs -o size=" + 4 * pages + "k tmpfs '" + dir + "' && exec \"$@\"", "sh")) {
@@ -328,20 +331,20 @@ class TrapsTest {
         }
     }
 
-    // ---- 13: a claim is told from litter only if its process' byte is taken before the claim exists ----
+    // ---- 13: a spare record file is told from litter only if its process' byte is taken before the file exists ----
 
     @Test
-    void claimsOfTheKilledAreSweptAndThoseOfTheLivingAreNot() throws Exception {
+    void recordFilesOfTheKilledAreSweptAndThoseOfTheLivingAreNot() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet living = Puppet.start(); Puppet victim = Puppet.start()) {
             living.acquire("a", file);
-            List<Path> ofTheLiving = claims();
+            List<Path> ofTheLiving = recordFiles();
             assertThat(ofTheLiving).isNotEmpty();
             Path left = dir.resolve("victim.jsonl");
             victim.acquire("v", left);
             victim.acquire("spare", dir.resolve("spare.jsonl"));
             victim.close("spare");
-            List<Path> ofTheVictim = claims();
+            List<Path> ofTheVictim = recordFiles();
             ofTheVictim.removeAll(ofTheLiving);
             assertThat(ofTheVictim).hasSizeGreaterThan(1);
             victim.jvm().kill();
@@ -349,24 +352,24 @@ class TrapsTest {
             try (Puppet sweeper = Puppet.start()) { // its keeper sweeps at once when it starts
                 sweeper.acquire("s", dir.resolve("sweeper.jsonl"));
                 await("of the claims of the killed one, that in the place of its lock is left: it tells whose file that is").atMost(Puppet.PATIENCE)
-                        .until(() -> claims().stream().filter(ofTheVictim::contains).count() == 1);
-                assertThat(claims()).containsAll(ofTheLiving);
+                        .until(() -> recordFiles().stream().filter(ofTheVictim::contains).count() == 1);
+                assertThat(recordFiles()).containsAll(ofTheLiving);
                 assertThat(living.verify("a")).isEqualTo("held");
-                sweeper.acquire("v", left); // takes it away
+                sweeper.acquire("v", left); // removes it
             }
             try (Puppet sweeper = Puppet.start()) {
                 sweeper.acquire("s", dir.resolve("sweeper.jsonl"));
                 await("all claims of the killed one are swept").atMost(Puppet.PATIENCE)
-                        .until(() -> claims().stream().noneMatch(ofTheVictim::contains));
+                        .until(() -> recordFiles().stream().noneMatch(ofTheVictim::contains));
             }
         }
     }
 
-    private List<Path> claims() throws IOException {
-        List<Path> claims = new ArrayList<>();
+    private List<Path> recordFiles() throws IOException {
+        List<Path> recordFiles = new ArrayList<>();
         try (DirectoryStream<Path> all = Files.newDirectoryStream(dir.resolve(".session-locks"), "claim-*")) {
-            all.forEach(claims::add);
+            all.forEach(recordFiles::add);
         }
-        return claims;
+        return recordFiles;
     }
 }

@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 
-/** A JVM with two copies of the library, in two class loaders, as when two plug-ins bring their own. Driven line by line. */
+/** A JVM with two copies of the library, in two class loaders, as if two plug-ins each brought their own. Controlled line by line. */
 final class TwoCopies implements ChildScenario {
     private final Copy one = new Copy();
     private final Copy two = new Copy();
@@ -67,7 +67,7 @@ final class TwoCopies implements ChildScenario {
         parent.mark("hammered", counts[0], counts[1], trouble);
     }
 
-    /** One copy of the library, by reflection. */
+    /** One copy of the library, used by reflection. */
     private static final class Copy {
         private final Object locks;
         private final List<AutoCloseable> held = new ArrayList<>();

@@ -15,7 +15,7 @@ class TwoCopiesTest {
     @Test
     void oneCopyDoesNotGetInBesideTheOtherAndItsEndDropsNothingOfTheOthers() throws Exception {
         Path first = dir.resolve("session.jsonl");
-        Path second = TrapsTest.sameGuard(first); // both bytes in one file: whoever closes it drops both
+        Path second = TrapsTest.sameGuard(first); // both bytes in one file: closing it drops both
         try (ChildJvm both = SmallJvm.of(TwoCopies.class).start(); Puppet other = Puppet.start()) {
             assertThat(tell(both, "acquire one " + first)).isEqualTo("held");
             assertThat(tell(both, "try two " + first)).isEqualTo("busy");
@@ -27,7 +27,7 @@ class TwoCopiesTest {
             assertThat(KernelTruth.seats(dir, both.pid())).hasSize(2);
 
             tell(both, "close one");
-            tell(both, "leave one"); // its keeper lets its guards go, if it may
+            tell(both, "leave one"); // its keeper closes its guard files, if it may
             Thread.sleep(2_500);
             assertThat(KernelTruth.seats(dir, both.pid())).as("the other copy's byte").hasSize(1);
             assertThat(other.tryAcquire("b", second)).isFalse();
@@ -38,16 +38,16 @@ class TwoCopiesTest {
         }
     }
 
-    /** The first guard carries what every opening takes: a copy that fails in there closes what it has opened. */
+    /** The first guard file carries bytes that every opening takes. A copy that fails there closes what it has opened. */
     @Test
     void oneCopyThatCannotOpenTheDirectoryDropsNothingOfTheOthers() throws Exception {
         Path file = TrapsTest.inGuard(0, dir);
         try (ChildJvm both = SmallJvm.of(TwoCopies.class).start()) {
             assertThat(tell(both, "acquire one " + file)).isEqualTo("held");
             assertThat(KernelTruth.seats(dir, both.pid())).hasSize(1);
-            try (RandomAccessFile board = new RandomAccessFile(dir.resolve(".session-locks/board").toFile(), "rw")) {
-                board.seek(8);
-                board.write(new byte[] {99, 0, 0, 0, 0, 0, 0, 0}); // the format of a version that nobody here knows
+            try (RandomAccessFile table = new RandomAccessFile(dir.resolve(".session-locks/board").toFile(), "rw")) {
+                table.seek(8);
+                table.write(new byte[] {99, 0, 0, 0, 0, 0, 0, 0}); // the format of an unknown version
             }
             assertThat(tell(both, "fail two " + dir.resolve("session.jsonl"))).contains("another version of sessionlock");
             assertThat(KernelTruth.seats(dir, both.pid())).hasSize(1);

@@ -8,7 +8,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What it costs to wait: the time of the process itself, which others do not add to. */
+/** The cost of waiting: the CPU time of the process itself, to which other processes do not add. */
 class WaitingCostTest {
     @TempDir
     Path dir;

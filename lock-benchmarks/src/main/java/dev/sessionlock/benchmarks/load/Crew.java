@@ -13,15 +13,15 @@ import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 
 /**
- * Some JVMs that share the locks of one peer in one directory, started once and then given load after load, so that crews of several
- * peers can take turns and meet the machine's noise alike. None outlives this JVM, nor {@link #close}.
+ * Some JVMs that share the locks of one peer in one directory. They are started once and then given load after load, so that the crews of several
+ * peers can take turns and all meet the machine's noise. None outlives this JVM, nor {@link #close}.
  */
 public final class Crew implements Closeable {
-    /** The same for each: small machines run twenty of them; what they do needs no parallel collector. */
+    /** The same for each. Small machines run twenty of them, and what they do needs no parallel collector. */
     private static final String[] SMALL = {"-Xmx256m", "-XX:+UseSerialGC", "-Xshare:auto"};
-    /** Beyond what a load lasts: a peer that hangs ends its crew. */
+    /** In addition to the time of a load. A peer that hangs ends its crew. */
     private static final Duration PATIENCE = Duration.ofSeconds(30);
-    /** Until all have heard that a load begins. */
+    /** The time until all have heard that a load begins. */
     private static final Duration RUN_UP = Duration.ofMillis(60);
 
     private final Peer peer;
@@ -35,15 +35,15 @@ public final class Crew implements Closeable {
         this.peer = peer;
         this.directory = directory;
         this.locks = locks;
-        // In a directory of its own there is nothing that a peer could mistake for its own.
+        // A file in the directory itself could look to a peer like one of its own.
         page = directory.resolveSibling(directory.getFileName() + ".witness");
         witness = Witness.open(page, locks);
     }
 
     /**
-     * Starts one.
+     * Starts a crew.
      *
-     * @param peer whose locks
+     * @param peer provides the locks
      * @param directory an empty directory; the witness lies beside it
      * @param jvms how many
      * @param locks how many each opens
@@ -63,7 +63,7 @@ public final class Crew implements Closeable {
         }
     }
 
-    /** Starts one more JVM. {@return it, the last} */
+    /** Starts one more JVM and returns it. It is the last one. */
     ChildJvm join() throws IOException, InterruptedException {
         ChildJvm worker = ChildJvm.of(Worker.class).name(peer.title()).jvmArgs(SMALL)
                 .args(peer.name(), directory.toString(), page.toString(), Integer.toString(locks), Integer.toString(workers.size() + 1)).start();
@@ -72,7 +72,7 @@ public final class Crew implements Closeable {
         return worker;
     }
 
-    /** {@return the mark's details} A child that has ended instead, or hangs, is the peer's failure, and not ours. */
+    /** {@return the details of a mark} A child that ends instead, or hangs, is a failure of the peer, not of ours. */
     static List<String> answer(ChildJvm worker, String mark, Duration patience) throws IOException, InterruptedException {
         try {
             List<String> details = worker.awaitMark(mark, patience).details();
@@ -86,10 +86,10 @@ public final class Crew implements Closeable {
     }
 
     /**
-     * Has all of them work at once.
+     * Makes all of them work at once.
      *
      * @param load what each does
-     * @return what came of it
+     * @return the result
      * @throws IOException if the peer has thrown something, or hangs; the message says what
      */
     public LoadResult load(Load load) throws IOException, InterruptedException {

@@ -13,23 +13,22 @@ import java.util.OptionalLong;
 /**
  * One process waits for a lock that another one holds for long; then the holder is killed.
  *
- * @param waiterShare of a core that the waiting process uses, its whole JVM: 0.01 is one percent
- * @param inAfterKill nanoseconds from just before each SIGKILL until the waiter is in; empty where it was not within
- *     {@link #PATIENCE}
+ * @param waiterShare the share of a core that the waiting process uses, its whole JVM: 0.01 is one percent
+ * @param inAfterKill nanoseconds from just before each SIGKILL until the waiter has the lock; empty if it did not get it within {@link #PATIENCE}
  */
 public record Deathwatch(double waiterShare, List<OptionalLong> inAfterKill) {
-    /** A waiter that is not in by then will not get in: the holder has left its lock behind. */
+    /** A waiter that has not got the lock after this time will not get it: the holder has left its lock behind. */
     public static final Duration PATIENCE = Duration.ofSeconds(2);
 
     private static final Duration SOON = Duration.ofSeconds(30);
-    /** Until a waiter has come to rest: its first tries, and the compiler. */
+    /** The time until a waiter is at rest: after its first tries, and the work of the compiler. */
     private static final Duration SETTLING = Duration.ofMillis(700);
 
     /**
      * Watches and kills.
      *
-     * @param watched for how long the waiter's use of the processor is measured
-     * @param kills how many holders are killed, one after the other; it ends sooner if a waiter is not let in
+     * @param watched for how long the CPU time of the waiter is measured
+     * @param kills how many holders are killed, one after the other; it ends sooner if a waiter does not get the lock
      * @throws IOException if the peer has thrown something
      */
     public static Deathwatch of(Peer peer, Workplace place, Duration watched, int kills) throws IOException, InterruptedException {
@@ -76,7 +75,7 @@ public record Deathwatch(double waiterShare, List<OptionalLong> inAfterKill) {
         holder.kill();
         Optional<ChildJvm.Mark> in = Optional.empty();
         while (in.isEmpty() && System.nanoTime() - killedAt < PATIENCE.toNanos()) {
-            Thread.sleep(1); // the waiter says itself when it came in
+            Thread.sleep(1); // the waiter itself reports when it got the lock
             in = waiter.pollMark("in");
         }
         if (in.isPresent() && in.get().detail(0).equals("failed")) {

@@ -5,17 +5,17 @@ import java.time.Duration;
 /**
  * What each process of a crew does for a while.
  *
- * @param threads of each process, each of which takes and gives back without a pause, or with one
- * @param locks how many there are; with more than one, each cycle takes one by chance
+ * @param threads threads of each process. Each takes the lock and gives it back, without a pause or with one
+ * @param locks how many there are; if more than one, each cycle takes one at random
  * @param time for how long
- * @param hold how long a lock is held each time; zero: not longer than it takes to sign
+ * @param hold how long a lock is held each time; zero: no longer than it takes to sign
  * @param pause how long a thread stays away after each cycle
- * @param perSecond how many messages come to each process, at random times: each thread asks for a lock when its next message comes, and some locks
- *     are asked for far more often than others; 0: each thread asks again at once, or after its pause
+ * @param perSecond how many messages come to each process, at random times. Each thread asks for a lock when its next message comes, and some locks
+ *     are asked for far more often than others. 0: each thread asks again at once, or after its pause
  */
 public record Load(int threads, int locks, Duration time, Duration hold, Duration pause, int perSecond) {
 
-    /** {@return threads that want one lock all the time} */
+    /** {@return threads that want the same lock all the time} */
     public static Load onOneLock(int threads, Duration time) {
         return new Load(threads, 1, time, Duration.ZERO, Duration.ZERO, 0);
     }
@@ -25,9 +25,7 @@ public record Load(int threads, int locks, Duration time, Duration hold, Duratio
         return new Load(threads, locks, time, Duration.ZERO, Duration.ZERO, 0);
     }
 
-    /**
-     * {@return one thread a process, with two processes: while one holds, the other one is waiting already, so that each release hands over}
-     */
+    /** {@return two processes with one thread each: while one holds, the other is already waiting, so that each release hands over} */
     public static Load takingTurns(Duration time) {
         return new Load(1, 1, time, Duration.ofMillis(2), Duration.ofMillis(1), 0);
     }

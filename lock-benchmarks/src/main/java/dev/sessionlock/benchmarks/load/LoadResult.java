@@ -5,14 +5,14 @@ import java.util.List;
 import org.HdrHistogram.Histogram;
 
 /**
- * What came of a load.
+ * The result of a load.
  *
  * @param cycles of each thread of each process
- * @param seconds how long it was
+ * @param seconds how long the load ran
  * @param doubles how often a holder came in and found another one there
- * @param lostVisits how many visits the unprotected counter has lost to double holders
+ * @param lostVisits how many visits the unprotected counter has lost because of two holders at once
  * @param waits from asking for a lock to having it, in nanoseconds
- * @param handovers from a holder's leaving in one process to the entering in another one that had waited, in nanoseconds
+ * @param handovers from a holder's leaving in one process to the entering of a waiter in another, in nanoseconds
  */
 public record LoadResult(List<List<Long>> cycles, double seconds, long doubles, long lostVisits, Histogram waits, Histogram handovers) {
 
@@ -21,12 +21,12 @@ public record LoadResult(List<List<Long>> cycles, double seconds, long doubles, 
         return cycles.stream().flatMap(Collection::stream).mapToLong(Long::longValue).sum();
     }
 
-    /** {@return cycles a second, of all together} */
+    /** {@return cycles a second, of all processes together} */
     public double perSecond() {
         return total() / seconds;
     }
 
-    /** {@return whether nobody ever met another holder} */
+    /** {@return whether no holder ever met another} */
     public boolean excluded() {
         return doubles == 0 && lostVisits == 0;
     }
@@ -36,7 +36,7 @@ public record LoadResult(List<List<Long>> cycles, double seconds, long doubles, 
         return leastByMost(cycles.stream().map(threads -> threads.stream().mapToLong(Long::longValue).sum()).toList());
     }
 
-    /** {@return the cycles of the least served thread of all, divided by those of the most served} */
+    /** {@return the cycles of the least served thread, divided by those of the most served} */
     public double fairnessOfThreads() {
         return leastByMost(cycles.stream().flatMap(Collection::stream).toList());
     }

@@ -21,7 +21,7 @@ public final class ManyHeld {
     private static final Duration WARM_UP = Duration.ofMillis(800);
     private static final Duration WINDOW = Duration.ofMillis(200);
     private static final int WINDOWS = 5;
-    /** After their release, some stay held for a second: that is no cycle alone. */
+    /** After their release, some locks linger for a second; a cycle measured meanwhile would not be alone. */
     private static final Duration LINGERS = Duration.ofSeconds(2);
     private static final int COLLECTIONS = 4;
     private static final Duration PATIENCE = Duration.ofSeconds(120);
@@ -32,13 +32,13 @@ public final class ManyHeld {
     private final List<AutoCloseable> holds = new ArrayList<>();
 
     /**
-     * What was measured.
+     * The figures.
      *
      * @param aloneNanos a cycle of one more lock while no other is held, before and after
      * @param besideNanos the same while they are held
-     * @param heapBytes for each held lock, when it has been held for a while: all that the peer keeps for it, and the hold that its user has
+     * @param heapBytes for each lock that has been held for a while: all that the peer keeps for it, and the hold that its user has
      * @param descriptors for each held lock
-     * @param keeperShare of a core that the keeper's thread uses while they are held, once it has run for a while; 0 where there is none
+     * @param keeperShare the share of a core that the keeper's thread uses while they are held, once it has run for a while; 0 if there is no keeper
      */
     public record Figures(double aloneNanos, double besideNanos, double heapBytes, double descriptors, double keeperShare) {
         private static Figures parse(List<String> words) {
@@ -60,7 +60,8 @@ public final class ManyHeld {
      * Measures in a JVM of its own.
      *
      * @param count how many are held
-     * @param watched for how long the keeper is watched, after half as long again; our locks are renewed every 10 s, so less misses the renewals
+     * @param watched for how long the keeper is watched, after half as long again; our locks are renewed every 10 s, so a shorter time misses the
+     *     renewals
      * @throws IOException if the peer has thrown something, or has no more descriptors
      */
     public static Figures of(Peer peer, Workplace place, int count, Duration watched) throws IOException, InterruptedException {
@@ -71,7 +72,7 @@ public final class ManyHeld {
         }
     }
 
-    /** Measures in this JVM. {@return the figures, as text} */
+    /** Measures in this JVM. Returns the figures, as text. */
     String measure(int count, long watchMillis) throws Exception {
         try (PeerLock one = peer.open(directory, "one.jsonl")) {
             cycle(one, WARM_UP);
@@ -83,7 +84,7 @@ public final class ManyHeld {
             hold(count);
             descriptors = descriptors() - descriptors;
             double keeper = keeperShare(watchMillis);
-            heap = heap() - heap; // only now: what has just been taken still keeps what it needed for that
+            heap = heap() - heap; // only now: a lock that has just been taken still keeps what it needed for that
             measure(one, beside, 0);
             release();
             Thread.sleep(LINGERS.toMillis());

@@ -7,15 +7,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 
-/** How long a process has run on a processor, all its threads together. */
+/** The CPU time of a process, all its threads together. */
 final class ProcessorTime {
     private ProcessorTime() {
     }
 
     /**
-     * {@return nanoseconds; to the nanosecond where there is {@code /proc}, else as finely as the system counts}
+     * {@return nanoseconds; exact where there is {@code /proc}, otherwise in the units of the system}
      *
-     * @param process a living one
+     * @param process a living process
      */
     static long of(ProcessHandle process) throws IOException {
         Path tasks = Path.of("/proc", Long.toString(process.pid()), "task");

@@ -10,8 +10,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * Sees from within whether a lock keeps others out: a page of memory that all processes share, in which every holder signs. It knows
- * nothing of locks. A line of it for each lock:
+ * Sees from within whether a lock excludes others: a page of memory that all processes share, in which every holder signs. It knows nothing of locks.
+ * Each lock has a slot:
  *
  * <pre>
  *  0  holder      who is in, 0 = nobody; compare-and-set, so that a second one at once is seen
@@ -37,10 +37,10 @@ final class Witness {
     }
 
     /**
-     * Opens the page; the first one makes it.
+     * Opens the page; the first process creates it.
      *
      * @param file its file, the same for all
-     * @param locks how many lines it has, the same for all
+     * @param locks how many slots it has, the same for all
      */
     static Witness open(Path file, int locks) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
@@ -51,7 +51,7 @@ final class Witness {
     /**
      * Signs in.
      *
-     * @param me not 0, and nobody else's
+     * @param me not 0, and different from all others
      * @return false if somebody else is in
      */
     boolean enter(int lock, long me) {
@@ -62,11 +62,11 @@ final class Witness {
     }
 
     /**
-     * How long the lock was on its way here from another process, to be asked once in.
+     * How long the lock took to get here from another process. Called right after signing in.
      *
      * @param askedAt since when we had waited
-     * @param inAt when we had it
-     * @return nanoseconds; -1 if it does not come from another process, or we had not yet waited when that one left
+     * @param inAt when we got it
+     * @return nanoseconds; -1 if it does not come from another process, or if we were not yet waiting when that one left
      */
     long handover(int lock, int process, long askedAt, long inAt) {
         int line = lock * LINE;

@@ -23,8 +23,8 @@ import java.util.zip.DataFormatException;
 import org.HdrHistogram.Histogram;
 
 /**
- * One process of a {@link Contenders}. Its arguments: the peer, the directory, the file of the witness, how many locks there are, and which
- * process of the crew it is, from 1. It does what the lines of its parent say:
+ * One process of a {@link Crew}. Its arguments: the peer, the directory, the file of the witness, how many locks there are, and which process of the
+ * crew it is, from 1. It carries out the lines from its parent:
  *
  * <pre>
  * load THREADS LOCKS START END HOLD PAUSE PER_SECOND   nanoseconds; answers {@code loaded ok CYCLES,… DOUBLES WAITS HANDOVERS}, or {@code loaded failed WHY}
@@ -44,10 +44,10 @@ final class Worker implements ChildScenario {
         thread.setDaemon(true);
         return thread;
     });
-    /** Confined to the acquirer. */
+    /** Used only by the thread that acquires. */
     private AutoCloseable held;
 
-    /** What one thread has counted. */
+    /** The counts of one thread. */
     private static final class Tally {
         private static final int DIGITS = 3;
         private static final long LONGEST = TimeUnit.MINUTES.toNanos(10);
@@ -99,7 +99,7 @@ final class Worker implements ChildScenario {
         String run() throws Exception;
     }
 
-    /** A peer that throws is told of, not died of. */
+    /** If a peer throws, the process reports that and goes on. */
     private static void answer(ParentJvm parent, String mark, Task task) {
         try {
             parent.mark(mark, "ok", task.run());
@@ -145,7 +145,7 @@ final class Worker implements ChildScenario {
             visit(lock, me, now, hold, tally);
             tally.cycles++;
             if (messages > 0) {
-                next += untilNext(nanosAMessage); // one that came meanwhile has waited, and is served at once
+                next += untilNext(nanosAMessage); // a message that came meanwhile has waited, and is served at once
                 parkUntil(Math.min(next, end));
             }
             if (pause > 0) {
@@ -178,12 +178,12 @@ final class Worker implements ChildScenario {
         }
     }
 
-    /** {@return when the next message comes, by chance: as if each of many users wrote now and then} */
+    /** {@return when the next message comes, at random: as if each of many users wrote now and then} */
     private static long untilNext(double meanNanos) {
         return Math.round(-Math.log(1 - ThreadLocalRandom.current().nextDouble()) * meanNanos);
     }
 
-    /** {@return one of the locks, by chance; of 32 the first gets a sixth of all messages, and the second half of them get 3 in 10} */
+    /** {@return one of the locks, at random} Of 32 locks, the first gets a sixth of all messages, and the second half together 3 in 10. */
     private static int oftenOneOfTheFirst(int among) {
         double chance = ThreadLocalRandom.current().nextDouble();
         return (int) (among * chance * chance);
@@ -212,7 +212,7 @@ final class Worker implements ChildScenario {
         return Base64.getEncoder().encodeToString(Arrays.copyOf(buffer.array(), length));
     }
 
-    /** {@return what {@link #text(Histogram)} has written} */
+    /** {@return the histogram that {@link #text(Histogram)} has written} */
     static Histogram histogram(String text) {
         try {
             return Histogram.decodeFromCompressedByteBuffer(ByteBuffer.wrap(Base64.getDecoder().decode(text)), 0);

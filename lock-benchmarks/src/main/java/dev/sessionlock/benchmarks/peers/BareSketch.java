@@ -18,39 +18,39 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * What our strict mode asks of the kernel and of the board, in its order, and nothing else: no queue, no keeper, no handles, no judgement of
- * what it finds. Whatever strict mode costs above it is ours to save.
+ * What our strict mode asks of the kernel and of the shared table, in the same order, and nothing else: no queue, no keeper, no handles, no judgement
+ * of what it finds. What strict mode costs in addition is what we could save.
  */
 final class BareSketch implements PeerLock {
     /** As long as a record of the protocol. */
     static final byte[] RECORD = " ".repeat(1_024).getBytes(StandardCharsets.US_ASCII);
 
     private static final VarHandle WORDS = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
-    /** Offsets in the line: until of our seat and of the other, token. */
-    private static final int UNTIL = 0;
-    private static final int OTHER_UNTIL = 8;
+    /** Offsets in the table entry: the expiry of our seat, that of the other seat, the token. */
+    private static final int EXPIRY = 0;
+    private static final int OTHER_EXPIRY = 8;
     private static final int TOKEN = 16;
-    private static final int LINE = 64;
+    private static final int ENTRY = 64;
     private static final long BYTE = 1L << 61;
     private static final long LEASE_NANOS = 33_000_000_000L;
 
     private final ReentrantLock threads = new ReentrantLock();
     private final Path record;
-    private final Path claim;
+    private final Path recordFile;
     private final RandomAccessFile guard;
-    private final RandomAccessFile claimFile;
-    private final MappedByteBuffer line;
-    private final Object claimKey;
+    private final RandomAccessFile openRecordFile;
+    private final MappedByteBuffer entry;
+    private final Object recordFileKey;
 
     BareSketch(Path directory, String name) throws IOException {
         record = directory.resolve(name + ".lock");
-        claim = directory.resolve("claim-" + ProcessHandle.current().pid() + "-" + name);
+        recordFile = directory.resolve("claim-" + ProcessHandle.current().pid() + "-" + name);
         guard = new RandomAccessFile(directory.resolve("guard-" + name).toFile(), "rw");
-        claimFile = new RandomAccessFile(claim.toFile(), "rw");
-        try (RandomAccessFile board = new RandomAccessFile(directory.resolve("board-" + name).toFile(), "rw")) {
-            line = board.getChannel().map(FileChannel.MapMode.READ_WRITE, 0, LINE);
+        openRecordFile = new RandomAccessFile(recordFile.toFile(), "rw");
+        try (RandomAccessFile table = new RandomAccessFile(directory.resolve("board-" + name).toFile(), "rw")) {
+            entry = table.getChannel().map(FileChannel.MapMode.READ_WRITE, 0, ENTRY);
         }
-        claimKey = inode(claim);
+        recordFileKey = inode(recordFile);
     }
 
     @Override
@@ -73,34 +73,34 @@ final class BareSketch implements PeerLock {
     }
 
     private void publishAndLook() {
-        WORDS.setVolatile(line, UNTIL, System.nanoTime() + LEASE_NANOS);
-        if ((long) WORDS.getVolatile(line, OTHER_UNTIL) != 0) {
+        WORDS.setVolatile(entry, EXPIRY, System.nanoTime() + LEASE_NANOS);
+        if ((long) WORDS.getVolatile(entry, OTHER_EXPIRY) != 0) {
             throw new IllegalStateException("nobody writes there");
         }
     }
 
     private void drawToken() {
-        long last = (long) WORDS.getVolatile(line, TOKEN);
-        WORDS.compareAndSet(line, TOKEN, last, Math.max(System.currentTimeMillis() * 1_000, last + 1));
+        long last = (long) WORDS.getVolatile(entry, TOKEN);
+        WORDS.compareAndSet(entry, TOKEN, last, Math.max(System.currentTimeMillis() * 1_000, last + 1));
     }
 
     private void link() throws IOException {
-        claimFile.seek(0);
-        claimFile.write(RECORD);
+        openRecordFile.seek(0);
+        openRecordFile.write(RECORD);
         try {
-            Files.createLink(record, claim);
+            Files.createLink(record, recordFile);
         } catch (FileAlreadyExistsException killedHolders) {
             Files.delete(record);
-            Files.createLink(record, claim);
+            Files.createLink(record, recordFile);
         }
     }
 
     private void release(FileLock kernel) throws IOException {
         try {
-            if (inode(record).equals(claimKey)) {
+            if (inode(record).equals(recordFileKey)) {
                 Files.delete(record);
             }
-            WORDS.setVolatile(line, UNTIL, 0L);
+            WORDS.setVolatile(entry, EXPIRY, 0L);
             kernel.release();
         } finally {
             threads.unlock();
@@ -117,7 +117,7 @@ final class BareSketch implements PeerLock {
 
     @Override
     public void close() throws IOException {
-        claimFile.close();
+        openRecordFile.close();
         guard.close();
     }
 }

@@ -13,7 +13,7 @@ final class ChannelPeer {
     private ChannelPeer() {
     }
 
-    /** One channel for the JVM; its threads queue before it, since two of them get an {@link OverlappingFileLockException}. */
+    /** One channel for the JVM. Its threads queue in front of it, since two at once would get an {@link OverlappingFileLockException}. */
     static PeerLock kept(Path directory, String name) throws IOException {
         FileChannel channel = openForLocking(directory.resolve(name));
         ReentrantLock threads = new ReentrantLock();
@@ -44,8 +44,8 @@ final class ChannelPeer {
     }
 
     /**
-     * A channel for each acquisition. Whoever meets a thread of its own JVM closes its channel and tries again, and by that drops the lock
-     * of the other: closing any descriptor of a file drops the process's locks on it.
+     * A channel for each acquisition. A thread that meets another thread of its own JVM closes its channel and tries again. That drops the other
+     * thread's lock: closing any descriptor of a file drops the process's locks on it.
      */
     static PeerLock openedEachTime(Path directory, String name) {
         Path file = directory.resolve(name);

@@ -6,7 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/** What most lock files do, OpenClaw's among them. A killed holder's file stays. */
+/** What most lock files do, OpenClaw's among them. The file of a killed holder stays. */
 final class CreateDeletePeer implements PeerLock {
     private final Path file;
 

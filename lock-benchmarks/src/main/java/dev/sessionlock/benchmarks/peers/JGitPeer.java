@@ -3,7 +3,7 @@ package dev.sessionlock.benchmarks.peers;
 import java.nio.file.Path;
 import org.eclipse.jgit.internal.storage.file.LockFile;
 
-/** JGit's lock of a ref or an index: creates {@code x.lock}, and deletes it. It is taken without writing new content. */
+/** JGit's lock of a ref or an index: it creates {@code x.lock}, and deletes it. Taken here without writing new content. */
 final class JGitPeer implements PeerLock {
     private final Path file;
 

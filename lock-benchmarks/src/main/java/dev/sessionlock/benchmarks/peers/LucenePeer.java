@@ -7,7 +7,7 @@ import org.apache.lucene.store.LockObtainFailedException;
 import org.apache.lucene.store.NIOFSDirectory;
 import org.apache.lucene.store.NativeFSLockFactory;
 
-/** Lucene's index lock: a kernel lock on a file that is opened each time, with a set of the JVM's own locks before it. */
+/** Lucene's index lock: a kernel lock on a file that is opened each time, behind a set of the locks of this JVM. */
 final class LucenePeer implements PeerLock {
     private final Directory directory;
     private final String name;

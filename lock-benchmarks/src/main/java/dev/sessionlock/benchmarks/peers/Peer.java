@@ -6,11 +6,11 @@ import java.util.EnumSet;
 import java.util.Set;
 
 /**
- * What is measured beside what. A peer is used as its own documentation says; where it cannot wait by itself, it is tried again every
- * {@link Polling#PAUSE} until it is had, the same for all.
+ * The locks that are measured side by side. Each is used as its own documentation says. A peer that cannot wait by itself is tried again every
+ * {@link Polling#PAUSE} until it is acquired, the same for all.
  */
 public enum Peer {
-    /** Our library as it comes: after {@code close()} nothing is left. */
+    /** Our library with its defaults: after {@code close()} nothing is left. */
     STRICT("sessionlock, strict", Reach.PROCESSES, "this library with its defaults", SessionPeer::strict),
 
     /** Our library, lingering: the next acquisition of the same JVM is cheap. */
@@ -25,7 +25,7 @@ public enum Peer {
             "`FileChannel.lock()` behind a `ReentrantLock`, opened once; no record, no lease; the lock is lost if any code of the JVM opens and closes the file",
             ChannelPeer::kept),
 
-    /** A kernel lock on a file that is opened for it. */
+    /** A kernel lock on a file that is opened each time. */
     CHANNEL_OPENED("FileChannel, opened each time", Reach.PROCESSES,
             "as in most examples: open, `lock()`, close; with several threads a JVM drops its own locks", ChannelPeer::openedEachTime),
 
@@ -42,17 +42,17 @@ public enum Peer {
     RESOLVER("Maven Resolver file-lock", Reach.THREADS,
             "`FileLockNamedLockFactory` with its defaults; on Linux it deletes the file when it opens it, and so excludes no other process", ResolverPeer::new),
 
-    /** The floor of everything: no other process is asked. */
+    /** The lower bound: no other process is asked. */
     REENTRANT_LOCK("ReentrantLock", Reach.THREADS, "the floor: memory of one JVM", (directory, name) -> new ReentrantLockPeer(false)),
 
-    /** The floor of whoever serves threads in the order in which they came, as we do. */
+    /** The lower bound for a lock that serves threads in the order of arrival, as ours does. */
     FAIR_LOCK("ReentrantLock, fair", Reach.THREADS, "the floor of a queue in the order of arrival: for each cycle another thread runs",
             (directory, name) -> new ReentrantLockPeer(true)),
 
     /** The control: if the witness finds nothing here, it is blind. */
     NOTHING("no lock at all", Reach.NOBODY, "the control: it shows that the witness sees double holders", (directory, name) -> new NoLock());
 
-    /** Whom a peer keeps out, by its own documentation; what it does is for the witness to say. */
+    /** Whom a peer excludes, by its own documentation. Whether it does is for the witness to say. */
     public enum Reach {
         /** Nobody. */
         NOBODY,
@@ -84,12 +84,12 @@ public enum Peer {
         return title;
     }
 
-    /** {@return whom it is supposed to keep out} */
+    /** {@return whom it is supposed to exclude} */
     public Reach reach() {
         return reach;
     }
 
-    /** {@return those that are supposed to keep out other processes, in their order} */
+    /** {@return those that are supposed to exclude other processes, in their order} */
     public static Set<Peer> betweenProcesses() {
         Set<Peer> peers = EnumSet.allOf(Peer.class);
         peers.removeIf(peer -> peer.reach != Reach.PROCESSES);

@@ -6,8 +6,8 @@ import java.util.concurrent.locks.LockSupport;
 /** How a peer waits that can only try. */
 final class Polling {
     /**
-     * Between two tries. Much shorter than what the peers' own users have (Lucene's was 1 s, JGit's users sleep 100 ms and more), so that
-     * nobody looks slow for the sake of a constant.
+     * Between two tries. Much shorter than what the peers' own users have (Lucene's was 1 s, JGit's users sleep 100 ms and more), so that no peer
+     * looks slow because of a constant.
      */
     static final Duration PAUSE = Duration.ofMillis(1);
 

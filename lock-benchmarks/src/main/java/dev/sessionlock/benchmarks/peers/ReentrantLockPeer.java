@@ -2,12 +2,12 @@ package dev.sessionlock.benchmarks.peers;
 
 import java.util.concurrent.locks.ReentrantLock;
 
-/** No file at all: what a lock costs that only threads of one JVM see. */
+/** No file at all: the cost of a lock that only threads of one JVM see. */
 final class ReentrantLockPeer implements PeerLock {
     private final ReentrantLock lock;
     private final AutoCloseable hold;
 
-    /** @param fair whether those who wait are served in the order in which they came */
+    /** @param fair whether waiting threads are served in the order of arrival */
     ReentrantLockPeer(boolean fair) {
         lock = new ReentrantLock(fair);
         hold = lock::unlock;

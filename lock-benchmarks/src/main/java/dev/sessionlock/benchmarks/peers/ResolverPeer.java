@@ -7,7 +7,7 @@ import org.eclipse.aether.named.NamedLockFactory;
 import org.eclipse.aether.named.NamedLockKey;
 import org.eclipse.aether.named.providers.FileLockNamedLockFactory;
 
-/** Maven Resolver's lock between builds, got anew from its factory each time, as the resolver does. */
+/** Maven Resolver's lock between builds. It is obtained anew from its factory each time, as the resolver does. */
 final class ResolverPeer implements PeerLock {
     private static final long PATIENCE_SECONDS = 30;
 

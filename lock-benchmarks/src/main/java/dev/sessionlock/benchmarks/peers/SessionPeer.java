@@ -7,12 +7,12 @@ import java.time.Duration;
 
 /** Our library. All locks of a JVM come from one {@link SessionLocks}, as in a gateway. */
 final class SessionPeer implements PeerLock {
-    /** Nobody times out in a benchmark, and a hold of the harness may last. */
+    /** No acquisition times out in a benchmark, and a hold of the harness may last long. */
     private static final LockOptions STRICT =
             LockOptions.defaults().withTimeout(Duration.ofMinutes(10)).withMaxHold(LockOptions.UNLIMITED);
     private static final LockOptions WARM = STRICT.withLinger(Duration.ofSeconds(1));
 
-    /** One for the whole JVM, never closed: its end is the JVM's. */
+    /** One for the whole JVM, never closed: it ends with the JVM. */
     private static final class Shared {
         static final SessionLocks LOCKS = SessionLocks.create();
     }

@@ -13,16 +13,16 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.HdrHistogram.Histogram;
 
-/** What we want to reach, and whether we have: each line has one or more figures, with a limit for each. */
+/** What we want to reach, and whether we have. Each row has one or more figures, with a limit for each. */
 final class Bar {
-    /** What stands for a figure that was not measured. */
+    /** Stands for a figure that was not measured. */
     static final String NOT_MEASURED = "not measured";
 
     /**
      * One figure and its limit.
      *
-     * @param label what it is, empty if the line says so
-     * @param measured NaN if it was not
+     * @param label its name, empty if the row says it
+     * @param measured NaN if it was not measured
      * @param unit after the number, empty for a ratio
      */
     record BarCheck(String label, double measured, boolean atMost, double limit, String unit) {
@@ -34,7 +34,7 @@ final class Bar {
             return new BarCheck(label, measured, false, limit, unit);
         }
 
-        /** {@return whether it is within the limit; not so if it was not measured} */
+        /** {@return whether it is within the limit; false if it was not measured} */
         boolean met() {
             return atMost ? measured <= limit : measured >= limit;
         }
@@ -60,10 +60,9 @@ final class Bar {
     }
 
     /**
-     * One line of the bar.
+     * One row of the bar.
      *
-     * @param floor what the first of its figures was, in the same run, of something that does a part of ours and nothing else; empty if that is
-     *     not known
+     * @param floor the first of its figures, in the same run, for something that does a part of our work and nothing else; empty if unknown
      */
     record BarRow(String title, List<BarCheck> checks, String floor) {
         BarRow(String title, BarCheck... checks) {
@@ -96,7 +95,7 @@ final class Bar {
         this.findings = findings;
     }
 
-    /** {@return the lines of the bar, with what was found} */
+    /** {@return the rows of the bar, with the results} */
     static List<BarRow> lines(Findings findings) {
         Bar bar = new Bar(findings);
         List<BarRow> lines = new ArrayList<>();
@@ -120,7 +119,7 @@ final class Bar {
                                 "`System.nanoTime()`, once"),
                 new BarRow("`ensureHeld()`; allocation",
                         BarCheck.atMost("", findings.ensureHeldNanos.median(), 40, "ns"),
-                        // JMH counts what the whole JVM allocates: some thousandths of a byte are its own
+                        // JMH counts all allocations of the JVM: some thousandths of a byte are its own
                         BarCheck.atMost("", whole(findings.ensureHeldBytes.median()), 0, "B/op")));
     }
 
@@ -165,7 +164,7 @@ final class Bar {
         return findings.rounds(Scene.TWO_JVMS, peer, LoadResult::fairnessOfProcesses).median();
     }
 
-    /** The median of the rounds' longest: a machine that is taken away for a moment is no fault of the lock's. */
+    /** The median of the rounds' longest waits: if the machine stalls for a moment, that is not the lock's fault. */
     private double longestWait(Peer peer) {
         return findings.rounds(Scene.TWO_JVMS, peer, result -> millis(result.waits().getMaxValue())).median();
     }
@@ -182,7 +181,7 @@ final class Bar {
                 new BarRow("a waiter acquires after the holder's SIGKILL", BarCheck.atMost("", watch == null ? Double.NaN : inAfterKill(watch), 20, "ms")));
     }
 
-    /** {@return the median in milliseconds; infinite if a waiter was not let in} */
+    /** {@return the median in milliseconds; infinite if a waiter did not get the lock} */
     static double inAfterKill(Deathwatch watch) {
         boolean all = watch.inAfterKill().stream().allMatch(OptionalLong::isPresent);
         return all ? Rounds.of(watch.inAfterKill().stream().mapToDouble(in -> millis(in.getAsLong())).toArray()).median()
@@ -196,7 +195,7 @@ final class Bar {
                 new BarRow("a cycle beside 10,000 locks held / alone; for each held lock",
                         BarCheck.atMost("", any ? figures.besideNanos() / figures.aloneNanos() : Double.NaN, 2, "×"),
                         BarCheck.atMost("", any ? figures.heapBytes() : Double.NaN, 1_024, "B of heap"),
-                        // 64 guards and the board are for all of them
+                        // the 64 guard files and the table serve all of them
                         BarCheck.atMost("", any ? Math.floor(100 * figures.descriptors()) / 100 : Double.NaN, 0, "descriptors")),
                 new BarRow("the keeper, 10,000 locks held", BarCheck.atMost("", any ? 100 * figures.keeperShare() : Double.NaN, 3, "% of a core")));
     }
@@ -209,7 +208,7 @@ final class Bar {
         return nanos / TimeUnit.MICROSECONDS.toNanos(1);
     }
 
-    /** {@return a number with three digits that say something, or all before the point} */
+    /** {@return a number with three significant digits, or all digits before the point} */
     static String number(double value) {
         if (Double.isNaN(value)) {
             return "–";

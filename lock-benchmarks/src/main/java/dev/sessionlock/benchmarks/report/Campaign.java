@@ -28,11 +28,11 @@ import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
 /**
- * Measures everything, on one machine, in one go. In each round the peers take turns, so that what disturbs the machine meets them alike;
- * every second round goes backwards, so that nobody always follows the same one. A peer that fails is noted, and the others go on.
+ * Measures everything, on one machine, in one go. In each round the peers take turns, so that what disturbs the machine meets all of them. Every
+ * second round runs backwards, so that no peer always follows the same one. If a peer fails, that is recorded, and the others go on.
  */
 final class Campaign {
-    /** As JMH's GC profiler calls the bytes allocated for each operation. */
+    /** The name in JMH's GC profiler for the bytes allocated by each operation. */
     private static final String ALLOCATED = "gc.alloc.rate.norm";
     /** A peer that hangs ends its own measurement, not ours. */
     private static final TimeValue PATIENCE = TimeValue.seconds(30);
@@ -44,8 +44,8 @@ final class Campaign {
     private final Findings findings = new Findings();
 
     /**
-     * @param place to work in; stays the caller's
-     * @param progress a line for each step
+     * @param place to work in; the caller closes it
+     * @param progress gets a line for each step
      */
     Campaign(Effort effort, Workplace place, PrintWriter progress) {
         this.effort = effort;
@@ -139,7 +139,7 @@ final class Campaign {
 
     // ---- by crews ----
 
-    /** All crews of a size are there at once, and those idle that do not have their turn. */
+    /** All crews of a size exist at once; those whose turn it is not are idle. */
     private void loads(int jvms) throws InterruptedException {
         Map<Peer, Crew> crews = new EnumMap<>(Peer.class);
         try {
@@ -154,7 +154,7 @@ final class Campaign {
         }
     }
 
-    /** Starts the crews that are missing: all, or those that have failed in the scene before. */
+    /** Starts the crews that are missing: all, or those that failed in the scene before. */
     private void assemble(Scene scene, Map<Peer, Crew> crews) throws InterruptedException {
         for (Peer peer : scene.peers) {
             if (!crews.containsKey(peer)) {
@@ -175,7 +175,7 @@ final class Campaign {
     }
 
     private void loads(Scene scene, Map<Peer, Crew> crews) throws InterruptedException {
-        boolean turns = scene == Scene.TURNS; // one long load: a percentile wants many handovers, not many rounds
+        boolean turns = scene == Scene.TURNS; // one long load: a percentile needs many handovers, not many rounds
         int rounds = turns ? 1 : effort.rounds();
         for (int round = 0; round < rounds; round++) {
             say(scene.title + ", round " + (round + 1) + " of " + rounds);

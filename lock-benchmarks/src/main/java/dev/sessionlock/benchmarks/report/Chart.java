@@ -22,7 +22,7 @@ final class Chart {
     private static final int WIDTH = 960;
     private static final int HEIGHT = 460;
     private static final double NANOS = 1e9;
-    /** Where the axis begins: a bar of this height is none. Nobody is as slow. */
+    /** Where the axis begins: a bar of this height is invisible. No peer is this slow. */
     private static final double LEAST = 100;
     private static final Pattern MORE_THAN_HUNDREDTHS = Pattern.compile("(\\.\\d\\d)\\d+");
     private static final Color[] COLOURS = {new Color(0x1F6FB4), new Color(0x2CA089), new Color(0xE08214)};
@@ -46,7 +46,7 @@ final class Chart {
         } catch (LinkageError | InternalError e) {
             throw new IOException("the chart needs fonts, which this machine has not (apt-get install fontconfig fonts-dejavu-core): " + e, e);
         }
-        // Texts are outlines of letters: to a hundredth of a pixel they are half as long.
+        // Letters are drawn as outlines; rounded to a hundredth of a pixel, they take half the space.
         return MORE_THAN_HUNDREDTHS.matcher(drawn.toString(StandardCharsets.UTF_8)).replaceAll("$1");
     }
 

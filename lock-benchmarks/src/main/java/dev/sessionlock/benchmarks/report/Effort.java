@@ -6,12 +6,12 @@ import java.time.Duration;
  * How much time a campaign takes.
  *
  * @param rounds in which the peers take turns
- * @param jmhWarmUp of a JVM before it is measured by JMH; the compiler needs 3 s for all of a strict cycle, which is 10 % slower before
+ * @param jmhWarmUp of a JVM before JMH measures it; the compiler needs 3 s for all of a strict cycle, which is 10 % slower before
  * @param jmhMeasured for how long it is measured, in {@value #JMH_ITERATIONS} parts
  * @param loadWarmUp of a crew, once
  * @param loaded how long each load of each round is
  * @param turns how long two processes take turns, for the handover
- * @param watched how long a waiter's use of the processor is measured
+ * @param watched for how long the CPU time of a waiter is measured
  * @param kills how many holders are killed for each peer
  * @param keeperWatched how long the keeper of {@value #MANY} locks is watched
  */
@@ -21,7 +21,7 @@ record Effort(int rounds, Duration jmhWarmUp, Duration jmhMeasured, Duration loa
     /** How many locks are held at once. */
     static final int MANY = 10_000;
 
-    /** {@return enough to see what is what, in some five minutes} */
+    /** {@return enough for an overview, in some five minutes} */
     static Effort quick() {
         return new Effort(3, Duration.ofMillis(1_500), Duration.ofMillis(450), Duration.ofMillis(400), Duration.ofMillis(400),
                 Duration.ofMillis(1_500), Duration.ofMillis(1_500), 3, Duration.ofSeconds(10));

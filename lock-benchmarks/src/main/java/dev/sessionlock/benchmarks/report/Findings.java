@@ -13,7 +13,7 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 import org.HdrHistogram.Histogram;
 
-/** All that a campaign has measured. What is missing was not measured, or has failed. */
+/** The results of a campaign. What is missing was not measured, or has failed. */
 final class Findings {
     /** By JMH, one thread: nanoseconds and allocated bytes a cycle. */
     final Map<Peer, Rounds> cycleNanos = new EnumMap<>(Peer.class);
@@ -29,7 +29,7 @@ final class Findings {
     final Map<Peer, Deathwatch> deathwatches = new EnumMap<>(Peer.class);
     final Map<Peer, ManyHeld.Figures> many = new EnumMap<>(Peer.class);
 
-    /** What has gone wrong, and where. */
+    /** What went wrong, and where. */
     final Map<String, String> failures = new TreeMap<>();
 
     /** Adds a result. */
@@ -63,17 +63,17 @@ final class Findings {
         return sum;
     }
 
-    /** {@return how often a holder met another one, whatever the scene} */
+    /** {@return how often a holder met another one, in all scenes} */
     long doubles(Peer peer) {
         return results(peer).mapToLong(LoadResult::doubles).sum();
     }
 
-    /** {@return how many cycles the witness has seen, whatever the scene} */
+    /** {@return how many cycles the witness has seen, in all scenes} */
     long witnessed(Peer peer) {
         return results(peer).mapToLong(LoadResult::total).sum();
     }
 
-    /** {@return whether it was seen to let two in at once} */
+    /** {@return whether it was seen to let two holders in at once} */
     boolean fails(Peer peer) {
         return results(peer).anyMatch(result -> !result.excluded());
     }

@@ -11,7 +11,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 import java.util.stream.Stream;
 
-/** Where and when was measured: without it a figure says nothing. */
+/** Where and when was measured: without this a figure means nothing. */
 final class Machine {
     private static final DateTimeFormatter MINUTE = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm 'UTC'", Locale.ROOT);
 
@@ -19,7 +19,7 @@ final class Machine {
     private final double loadBefore = load();
     private final ZonedDateTime since = ZonedDateTime.now(ZoneOffset.UTC);
 
-    /** To be made before anything is measured: it looks how busy the machine is with other things. */
+    /** Create this before anything is measured: it reads how busy the machine is with other things. */
     Machine(Workplace place) throws IOException {
         fileSystem = place.fileSystem();
     }

@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.HdrHistogram.Histogram;
 
-/** The findings as Markdown: the bar first, then what it rests on. */
+/** The findings as Markdown: the bar first, then the figures behind it. */
 final class MarkdownReport {
     private final Findings findings;
     private final StringBuilder text = new StringBuilder();
@@ -26,8 +26,8 @@ final class MarkdownReport {
      * {@return the report}
      *
      * @param machine where it was measured
-     * @param command what was typed
-     * @param chart the link to the picture, as seen from the document
+     * @param command the command that was typed
+     * @param chart the link to the picture, relative to the document
      */
     static String of(Findings findings, String machine, String command, String chart) {
         MarkdownReport report = new MarkdownReport(findings);
@@ -35,7 +35,7 @@ final class MarkdownReport {
         report.paragraph("![Cycles a second of each lock](" + chart + ")");
         report.bar();
         report.cycles();
-        // A blank line after it: else GitHub takes what follows for HTML.
+        // A blank line must follow; otherwise GitHub takes what follows for HTML.
         report.paragraph("<details><summary>Loads, waiting, and many locks held</summary>");
         for (Scene scene : List.of(Scene.EIGHT_THREADS, Scene.TWO_JVMS, Scene.TWO_BY_FOUR, Scene.MANY_LOCKS)) {
             report.load(scene, scene.title + ", as fast as they can");

@@ -6,7 +6,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
-/** The part of a README between two markers, which is ours to write; all else stays as it is, byte for byte. */
+/** The part of a README between two markers, which this class replaces. Everything else stays as it is, byte for byte. */
 final class ReadmeSection {
     static final String BEGIN = "<!-- benchmarks:begin -->";
     static final String END = "<!-- benchmarks:end -->";

@@ -72,7 +72,7 @@ public final class ReportCommand implements Callable<Integer> {
         return findings.fails(Peer.STRICT) || findings.fails(Peer.WARM) ? Main.NOT_EXCLUSIVE : 0;
     }
 
-    /** {@return the section} Whatever would stop us from writing it should not do so after ten minutes. */
+    /** {@return the section} Whatever prevents us from writing it should do so now, not after ten minutes. */
     private ReadmeSection writable() throws IOException {
         ReadmeSection section = ReadmeSection.of(readme);
         if (!Files.isWritable(chart())) {

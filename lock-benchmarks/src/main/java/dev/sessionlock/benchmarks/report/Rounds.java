@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
-/** One figure of one peer, measured in several rounds that it took in turns with the other peers. */
+/** One figure of one peer, measured in several rounds in turn with the other peers. */
 final class Rounds {
     private final List<Double> values = new ArrayList<>();
 
@@ -17,12 +17,12 @@ final class Rounds {
         return rounds;
     }
 
-    /** Adds the next round's. */
+    /** Adds the value of the next round. */
     void add(double value) {
         values.add(value);
     }
 
-    /** {@return whether there was none} */
+    /** {@return whether there are no values} */
     boolean isEmpty() {
         return values.isEmpty();
     }
@@ -38,14 +38,14 @@ final class Rounds {
         return sorted.size() % 2 == 1 ? sorted.get(middle) : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
     }
 
-    /** {@return the greatest; NaN if there are none} */
+    /** {@return the greatest value; NaN if there are none} */
     double max() {
         return values.stream().mapToDouble(Double::doubleValue).max().orElse(Double.NaN);
     }
 
     /**
-     * {@return the median of the ratios, each of two values of the same round: what slowed down one, slowed down the other; NaN if there
-     * is no such round}
+     * {@return the median of the ratios, each of two values of the same round; NaN if there is no such round} Whatever slowed down one value slowed
+     * down the other.
      */
     double ratioTo(Rounds other) {
         int pairs = Math.min(values.size(), other.values.size());

@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Set;
 
-/** Who wants which locks at once. */
+/** Which processes and threads want which locks at once. */
 enum Scene {
     /** The threads of one gateway. */
     EIGHT_THREADS("8 threads of one JVM, one lock", 1, EnumSet.allOf(Peer.class)) {
@@ -32,7 +32,7 @@ enum Scene {
         }
     },
 
-    /** Many sessions: they seldom meet. */
+    /** Many sessions: the processes seldom meet. */
     MANY_LOCKS("2 JVMs with 4 threads each, " + Scene.LOCKS + " locks", 2, Seen.BY_OTHER_JVMS) {
         @Override
         Load load(Duration time) {
@@ -41,8 +41,8 @@ enum Scene {
     },
 
     /**
-     * One holds, the other one waits: what a release costs until the other is in. A hold is long enough here that whoever does not wait is
-     * sure to be seen, however busy the machine.
+     * One holds, the other waits: how long a release takes until the other has the lock. A hold is long enough here that a process that does not wait
+     * is certain to be noticed, however busy the machine.
      */
     TURNS("2 JVMs take turns: each holds for 2 ms and stays away for 1 ms", 2, Seen.BY_OTHER_JVMS) {
         @Override
@@ -51,7 +51,7 @@ enum Scene {
         }
     },
 
-    /** Two gateways behind one balancer: what lingers in one must not keep the other one waiting. */
+    /** Two gateways behind one load balancer: a lock that lingers in one must not make the other wait. */
     TWO_GATEWAYS("2 JVMs, each with 400 messages a second for " + Scene.LOCKS + " sessions, of which some get most", 2,
             EnumSet.of(Peer.STRICT, Peer.WARM)) {
         @Override
@@ -60,7 +60,7 @@ enum Scene {
         }
     };
 
-    /** Of {@link #MANY_LOCKS}. */
+    /** The locks of {@link #MANY_LOCKS}. */
     static final int LOCKS = 64;
 
     /** The peers that another JVM has anything to do with. */

@@ -24,8 +24,8 @@ import java.util.List;
 import org.slf4j.LoggerFactory;
 
 /**
- * A JVM that takes one lock and ends. Given a list of classes, it first does what nobody who locks can avoid, step by step, so that what remains for the
- * library's own code is seen. It has no lambda of its own, which would be the first to be linked.
+ * A JVM that takes one lock and ends. Given a list of classes, it first does, step by step, what every program that locks must do. What remains is
+ * the library's own code. It has no lambda of its own, which would be the first to be linked.
  */
 final class FirstAcquisition {
     static final String BEGIN = "[begin]";
@@ -69,10 +69,10 @@ final class FirstAcquisition {
         }
         System.out.println(told);
         System.out.flush();
-        Runtime.getRuntime().halt(0); // an end in good order would be measured by nobody
+        Runtime.getRuntime().halt(0); // nobody would measure a clean end
     }
 
-    /** The system calls of an acquisition in a new directory, as plainly as Java makes them. */
+    /** The system calls of an acquisition in a new directory, written in the plainest Java. */
     private static void systemCalls(Path dir) throws IOException {
         Path inner = Files.createDirectory(dir.toRealPath().resolve("inner"));
         Files.readAttributes(inner, BasicFileAttributes.class).fileKey();
@@ -108,7 +108,7 @@ final class FirstAcquisition {
     private static void load(List<String> classes) throws ClassNotFoundException {
         ClassLoader loader = FirstAcquisition.class.getClassLoader();
         for (String name : classes) {
-            Class.forName(name, false, loader).getDeclaredConstructors(); // which links it
+            Class.forName(name, false, loader).getDeclaredConstructors(); // this links it
         }
     }
 
@@ -122,7 +122,7 @@ final class FirstAcquisition {
         return lines;
     }
 
-    /** {@return for how long this thread has run on a processor, in nanoseconds} Read as plainly as can be: the JDK's own way loads half of JMX. */
+    /** {@return the CPU time of this thread, in nanoseconds} Read in the plainest way: the JDK's own way loads half of JMX. */
     private static long now() throws IOException {
         byte[] text = new byte[64];
         try (FileInputStream in = new FileInputStream("/proc/thread-self/schedstat")) {

@@ -9,19 +9,19 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The first acquisition of JVMs of one kind, measured again and again: undivided, and in its parts. The time is that of the acquiring thread on a processor,
- * so that what else runs on the machine matters less.
+ * The first acquisition of a JVM, measured repeatedly: undivided, and in its parts. The time is the CPU time of the acquiring thread, so that the
+ * other load of the machine matters less.
  */
 public final class Start {
-    /** What is in the way of somebody who locks, in the order in which it is done. */
+    /** What happens before and in an acquisition, in this order. */
     public enum Part {
         /** SLF4J looks for its provider. */
         LOGGER,
         /** The first use of the JDK's files, locks, mapped pages and threads, without the library. */
         SYSTEM_CALLS,
-        /** The classes that an acquisition uses besides: they are loaded and linked. */
+        /** The other classes that an acquisition uses are loaded and linked. */
         CLASSES,
-        /** What remains: {@code SessionLocks.create().acquire(path)}. */
+        /** The rest: {@code SessionLocks.create().acquire(path)}. */
         LIBRARY
     }
 
@@ -49,7 +49,7 @@ public final class Start {
         this.classes = Files.write(dir.resolve("classes"), classesOf(run(List.of("-Xlog:class+load:stdout:none"), List.of())));
     }
 
-    /** A round: one JVM undivided, one in parts. */
+    /** Measures one round: one JVM undivided, one in parts. */
     public void measure() throws IOException, InterruptedException {
         undivided.add(times(run(List.of(), List.of()))[Part.LIBRARY.ordinal()]);
         divided.add(times(run(List.of(), List.of(classes.toString()))));
@@ -70,7 +70,10 @@ public final class Start {
         return (nanos[(nanos.length - 1) / 2] + nanos[nanos.length / 2]) / 2.0;
     }
 
-    /** Without those that the JVM makes up for lambdas, and those that make them: the JDK's own lambdas among the system calls load what is needed of these. */
+    /**
+     * Leaves out the classes that the JVM generates for lambdas, and those that generate them: the JDK's own lambdas among the system calls load what
+     * is needed of these.
+     */
     private static List<String> classesOf(List<String> said) {
         return said.subList(said.indexOf(FirstAcquisition.BEGIN), said.indexOf(FirstAcquisition.END)).stream()
                 .filter(line -> line.contains(" source: "))

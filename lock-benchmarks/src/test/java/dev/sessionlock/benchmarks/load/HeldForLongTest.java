@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the report says of waiters, deaths and many locks; several seconds, since it waits for compilers and keepers to come to rest. */
+/** What the report says of waiters, deaths and many locks. Takes several seconds, since it waits until compilers and keepers are at rest. */
 @Tag("soak")
 class HeldForLongTest {
     private static final int MANY = 200;
@@ -44,7 +44,7 @@ class HeldForLongTest {
             ManyHeld.Figures ours = ManyHeld.of(Peer.STRICT, place, MANY, Duration.ofMillis(100));
 
             assertThat(kept.descriptors()).isBetween(0.99, 1.05);
-            assertThat(ours.descriptors()).isLessThan(0.5); // 64 guards at the most
+            assertThat(ours.descriptors()).isLessThan(0.5); // 64 guard files at most
             assertThat(ours.heapBytes()).isPositive();
             assertThat(ours.besideNanos()).isPositive();
         }

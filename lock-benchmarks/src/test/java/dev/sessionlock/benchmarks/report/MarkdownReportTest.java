@@ -17,7 +17,7 @@ class MarkdownReportTest {
     private final Findings findings = new Findings();
 
     @Test
-    void saysOfEachLineOfTheBarWhetherItIsMet() {
+    void saysOfEachRowWhetherItIsMet() {
         findings.cycleNanos.put(Peer.STRICT, Rounds.of(110, 330, 120));
         findings.cycleNanos.put(Peer.BARE_SKETCH, Rounds.of(100, 300, 100));
         findings.cycleNanos.put(Peer.LUCENE, Rounds.of(110, 330, 120));
@@ -27,7 +27,7 @@ class MarkdownReportTest {
     }
 
     @Test
-    void aLineTellsWhatBoundsItWhereThatWasMeasured() {
+    void aRowTellsItsLowerBoundWhereMeasured() {
         findings.clockNanos.add(24);
         findings.cycleNanos.put(Peer.REENTRANT_LOCK, Rounds.of(4));
         findings.cycleNanos.put(Peer.WARM, Rounds.of(72));

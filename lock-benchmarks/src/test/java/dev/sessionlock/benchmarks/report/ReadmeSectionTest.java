@@ -71,7 +71,7 @@ class ReadmeSectionTest {
                 .hasMessageContaining("--readme");
     }
 
-    /** What {@code report} writes by default, seen from this module. */
+    /** The default target of {@code report}, relative to this module. */
     @Test
     void theRepositorysReadmeHasTheSectionAndItsChart() throws IOException {
         Path readme = Path.of("..", ReportCommand.README);

@@ -26,7 +26,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.locks.LockSupport;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Looks at one lock of a directory, or at all of them at once: the table is mapped once, the kernel asked once a round, each record read once. Disk
@@ -63,7 +63,7 @@ final class DirectoryScanner {
         this.inner = home.resolve(LockDirectory.INNER);
         this.used = Files.isDirectory(inner, LinkOption.NOFOLLOW_LINKS);
         if (!used && Files.exists(inner, LinkOption.NOFOLLOW_LINKS)) {
-            throw FileMode.notADirectory(inner, null); // nobody can lock here: "no locks" would be wrong
+            throw OwnerTrust.notADirectory(inner, null); // nobody can lock here: "no locks" would be wrong
         }
         this.traits = used ? FileSystemTraits.of(home) : new FileSystemTraits(null, false);
         this.table = used ? tableOf(inner, self) : null;
@@ -180,13 +180,13 @@ final class DirectoryScanner {
     }
 
     private RecordsFound read(String name, boolean alsoTakeover) throws IOException {
-        Found record = FileLockStore.readOnce(home.resolve(name + SUFFIX));
+        Found record = LockFileReader.readOnce(home.resolve(name + SUFFIX));
         return new RecordsFound(name, record, used && alsoTakeover ? takeover(name) : null);
     }
 
     private @Nullable Found takeover(String name) throws IOException {
         boolean fits = TAKEOVER.length() + name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_NAME; // else nobody ever had such a file
-        return fits ? FileLockStore.readOnce(inner.resolve(TAKEOVER + name)) : null;
+        return fits ? LockFileReader.readOnce(inner.resolve(TAKEOVER + name)) : null;
     }
 
     /** Perhaps it was read while its owner rewrote it. */
@@ -255,10 +255,10 @@ final class DirectoryScanner {
         /** Where no guard file was ever created nobody can hold a byte. */
         private static final KernelBytes NONE = new KernelBytes(Map.of());
 
-        @Nullable KernelLocks.KernelLock at(long h, int seat) {
-            TreeMap<Long, KernelLocks.KernelLock> guard = byGuard.get(GuardFiles.guardOf(h));
-            Map.Entry<Long, KernelLocks.KernelLock> entry = guard == null ? null : guard.floorEntry(GuardFiles.positionOf(h, seat));
-            return entry != null && entry.getValue().covers(GuardFiles.positionOf(h, seat)) ? entry.getValue() : null;
+        KernelLocks.@Nullable KernelLock at(long h, int seat) {
+            TreeMap<Long, KernelLocks.KernelLock> guard = byGuard.get(GuardLayout.guardOf(h));
+            Map.Entry<Long, KernelLocks.KernelLock> entry = guard == null ? null : guard.floorEntry(GuardLayout.positionOf(h, seat));
+            return entry != null && entry.getValue().covers(GuardLayout.positionOf(h, seat)) ? entry.getValue() : null;
         }
 
         List<Long> holders(long h, int seat) {
@@ -279,7 +279,7 @@ final class DirectoryScanner {
 
         Set<KernelLocks.KernelLock> ofSeats() {
             Set<KernelLocks.KernelLock> all = new HashSet<>();
-            byGuard.values().forEach(guard -> all.addAll(guard.tailMap(GuardFiles.positionOf(0, 0)).values()));
+            byGuard.values().forEach(guard -> all.addAll(guard.tailMap(GuardLayout.positionOf(0, 0)).values()));
             return all;
         }
     }
@@ -287,8 +287,8 @@ final class DirectoryScanner {
     /** {@return what the kernel says; null if it does not say} */
     private @Nullable KernelBytes readBytes() {
         Map<Long, Integer> guards = new HashMap<>();
-        for (int guard = 0; guard < GuardFiles.COUNT; guard++) {
-            guards.put(GuardFiles.inode(inner, guard), guard);
+        for (int guard = 0; guard < GuardLayout.COUNT; guard++) {
+            guards.put(GuardLayout.inode(inner, guard), guard);
         }
         guards.remove(-1L);
         if (guards.isEmpty()) {

@@ -22,63 +22,51 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicInteger;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * How the library's files are created and opened in a directory: with which mode and owner, and by which path.
+ * How the library's files are created and opened in a directory: with which mode and owner. By which path is the business of {@link AnchoredPaths}, and
+ * which existing files may be used that of {@link OwnerTrust}.
  *
  * <p><b>Modes.</b> Whoever may write to the directory must be able to open the library's files in it. So their modes follow the directory's mode, not
  * the umask of the process that came first; so does their owner, where we may change it.
  *
- * <p><b>Names that others may change.</b> A user who is neither this process's nor root may be able to replace a file that was just created or looked
- * at, by a link or another file: the owner of the directory, a user who may write to it, or the owner of a directory above. Then nothing is opened,
- * created, linked, renamed or removed by a path that could lead elsewhere. The directory and {@code .session-locks} are opened once, and all paths
- * begin at the open directory ({@link DescriptorPath}). A file is created by {@code O_CREAT | O_EXCL}, and its mode and owner are changed through the
- * open file. An existing file is opened without following a link, and the open file is examined before anything is written to it. Where nobody else
- * can change names, which is the rule, plain paths do.
+ * <p><b>Names that others may change.</b> A file is created by {@code O_CREAT | O_EXCL}, and its mode and owner are changed through the open file. An
+ * existing file is opened without following a link, and the open file is examined before anything is written to it. Without this, a user who may rename
+ * could have root give a file of root's choice away, or have us write into one. Where nobody else can change names, which is the rule, plain paths do.
  */
 final class FileMode implements TableFile.Access {
     private static final int READ_WRITE = 0666;
     private static final int ALL = 07777;
-    private static final int WRITABLE_BY_OTHERS = 022;
-    private static final int STICKY = 01000;
     private static final int OWNER_READ = 0400;
     private static final String ATTRIBUTES = "unix:mode,uid,gid,nlink,fileKey,isRegularFile";
 
     private static final Set<OpenOption> MADE = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE,
             LinkOption.NOFOLLOW_LINKS);
-    private static final Set<OpenOption> WRITTEN = Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
-    private static final Set<OpenOption> READ = Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
     private static final FileAttribute<?>[] AS_UMASK_SAYS = {};
 
-    private final Path home;
     /** The directory's mode; negative where the file system has none. */
     private final int directory;
     private final Object uid;
     private final Object gid;
-    /** The directory, open, where others may change names; else null. */
-    private final @Nullable DescriptorPath anchor;
-    /** {@code .session-locks}, likewise. */
-    private volatile @Nullable DescriptorPath inner;
-    /** The users of the open directories: a {@link LockDirectory}, and its guard files, which another path of the same directory may use as well. */
-    private final AtomicInteger users = new AtomicInteger(1);
+    private final AnchoredPaths paths;
+    private final OwnerTrust trust;
 
     private FileMode(Path home, Map<String, Object> unix, @Nullable DescriptorPath anchor) {
-        this.home = home;
         this.directory = (int) unix.get("mode") & ALL;
         this.uid = unix.get("uid");
         this.gid = unix.get("gid");
-        this.anchor = anchor;
+        this.paths = new AnchoredPaths(home, anchor);
+        this.trust = new OwnerTrust(directory, uid);
     }
 
     /** For file systems where files have neither modes nor owners. */
     private FileMode(Path home) {
-        this.home = home;
         this.directory = -1;
         this.uid = 0;
         this.gid = 0;
-        this.anchor = null;
+        this.paths = new AnchoredPaths(home, null);
+        this.trust = new OwnerTrust(directory, uid);
     }
 
     /**
@@ -94,7 +82,7 @@ final class FileMode implements TableFile.Access {
         } catch (UnsupportedOperationException | IllegalArgumentException e) {
             return new FileMode(home);
         }
-        if (!othersChangeNames(home, unix)) {
+        if (!OwnerTrust.othersChangeNames(home, unix)) {
             return new FileMode(home, unix, null);
         }
         DescriptorPath anchor;
@@ -113,124 +101,37 @@ final class FileMode implements TableFile.Access {
         return new FileMode(home, Files.readAttributes(anchor.path(), ATTRIBUTES), anchor);
     }
 
-    /** As below, by the real path of a directory; false where files have neither modes nor owners. */
-    static boolean othersChangeNames(Path home) throws IOException {
-        try {
-            return othersChangeNames(home, Files.readAttributes(home, ATTRIBUTES));
-        } catch (UnsupportedOperationException | IllegalArgumentException e) {
-            return false;
-        }
-    }
-
-    /** {@return whether a user who is neither ours nor root could replace what we create there, or the directory itself} */
-    private static boolean othersChangeNames(Path home, Map<String, Object> unix) throws IOException {
-        if (!isOurs(unix, false) || othersRenameOurs(home.getParent())) {
-            return true;
-        }
-        try {
-            return !isOurs(Files.readAttributes(home.resolve(LockDirectory.INNER), "unix:mode,uid", LinkOption.NOFOLLOW_LINKS), false);
-        } catch (NoSuchFileException e) {
-            return false; // it will be created with the directory's mode
-        }
-    }
-
-    /** {@return whether a user who is neither ours nor root could rename our files in a directory, or the directory itself} */
-    static boolean othersRenameOurs(@Nullable Path home) throws IOException {
-        for (Path dir = home; dir != null; dir = dir.getParent()) {
-            if (!isOurs(Files.readAttributes(dir, "unix:mode,uid"), true)) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /** @param holdsOurs our files in it cannot be renamed by others where the sticky bit is set */
-    private static boolean isOurs(Map<String, Object> unix, boolean holdsOurs) {
-        int mode = (int) unix.get("mode");
-        return CurrentUser.trusts(unix.get("uid")) && ((mode & WRITABLE_BY_OTHERS) == 0 || holdsOurs && (mode & STICKY) != 0);
-    }
-
     /** Adds a user; the first is whoever created this. */
     FileMode shared() {
-        users.incrementAndGet();
+        paths.enter();
         return this;
     }
 
     /** Removes a user. With the last one, what is open is closed. */
     void leave() throws IOException {
-        if (users.decrementAndGet() == 0 && anchor != null) {
-            DescriptorPath folder = inner;
-            if (folder != null) {
-                folder.close();
-            }
-            anchor.close();
-        }
+        paths.leave();
     }
 
     // ---- by which path ----
 
     /** {@return whether others may change names here, so that names are looked up in open directories, and not by the whole path} */
     boolean isShared() {
-        return anchor != null;
+        return paths.areAnchored();
     }
 
     /** {@return the path by which the directory is reached} */
     Path home() {
-        DescriptorPath open = anchor;
-        return open == null ? home : open.path();
+        return paths.home();
     }
 
     /** {@return the path by which {@code .session-locks} is reached} */
     Path inner() {
-        DescriptorPath open = inner;
-        return open == null ? home.resolve(LockDirectory.INNER) : open.path();
-    }
-
-    private Path reached(Path named) {
-        DescriptorPath folder = inner;
-        Path parent = named.getParent();
-        if (anchor == null || parent == null) {
-            return named;
-        } else if (parent.equals(home)) {
-            return anchor.path().resolve(named.getFileName());
-        }
-        return folder != null && parent.equals(home.resolve(LockDirectory.INNER)) ? folder.path().resolve(named.getFileName()) : named;
-    }
-
-    /** {@return the path that a person knows} */
-    private Path named(Path reached) {
-        DescriptorPath folder = inner;
-        Path parent = reached.getParent();
-        if (anchor == null || parent == null) {
-            return reached;
-        } else if (parent.equals(anchor.path())) {
-            return home.resolve(reached.getFileName());
-        }
-        return folder != null && parent.equals(folder.path()) ? home.resolve(LockDirectory.INNER).resolve(reached.getFileName()) : reached;
-    }
-
-    private FileSystemException named(FileSystemException e, Path file) {
-        Path known = named(file);
-        if (known.equals(file)) {
-            return e;
-        }
-        FileSystemException told = e instanceof AccessDeniedException ? new AccessDeniedException(known.toString(), null, e.getReason())
-                : e instanceof NoSuchFileException ? new NoSuchFileException(known.toString(), null, e.getReason())
-                : e instanceof FileAlreadyExistsException ? new FileAlreadyExistsException(known.toString(), null, e.getReason())
-                : new FileSystemException(known.toString(), null, e.getReason());
-        told.initCause(e);
-        return told;
+        return paths.inner();
     }
 
     /** {@return an exception with the path that a person knows, for a failure on the path that we used} */
     IOException named(IOException e) {
-        if (anchor == null || e.getMessage() == null) {
-            return e;
-        } else if (e instanceof FileSystemException known && known.getFile() != null) {
-            return named(known, Path.of(known.getFile()));
-        }
-        String told = e.getMessage().replace(inner() + "/", home.resolve(LockDirectory.INNER) + "/").replace(home() + "/", home + "/");
-        return told.equals(e.getMessage()) ? e : new IOException(told, e);
+        return paths.named(e);
     }
 
     // ---- creating ----
@@ -250,11 +151,11 @@ final class FileMode implements TableFile.Access {
      * @throws FileAlreadyExistsException if anything is there
      */
     Made create(Path path) throws IOException {
-        Path file = reached(path);
+        Path file = paths.reached(path);
         try {
-            return anchor == null ? make(file) : makeAmongOthers(file);
+            return paths.areAnchored() ? makeAmongOthers(file) : make(file);
         } catch (FileSystemException e) {
-            throw named(e, file);
+            throw paths.named(e, file);
         }
     }
 
@@ -316,47 +217,38 @@ final class FileMode implements TableFile.Access {
 
     /** Creates an empty file unless something is there; never follows or opens what is there. */
     void createIfMissing(Path path) throws IOException {
-        Path file = reached(path);
+        Path file = paths.reached(path);
         try {
-            if (anchor == null) {
+            if (paths.areAnchored()) {
+                makeOpen(file).close();
+            } else {
                 Files.createFile(file);
                 apply(file, directory & READ_WRITE, LinkOption.NOFOLLOW_LINKS);
-            } else {
-                makeOpen(file).close();
             }
         } catch (FileAlreadyExistsException e) {
             if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
-                throw notOrdinary(named(file), e);
+                throw OwnerTrust.notOrdinary(paths.named(file), e);
             }
         } catch (FileSystemException e) {
-            throw named(e, file);
+            throw paths.named(e, file);
         }
-    }
-
-    static IOException notOrdinary(Path file, @Nullable Exception cause) {
-        return new IOException(file + " is not an ordinary file; somebody put it there: remove it", cause);
-    }
-
-    /** {@return what to tell a person about a file or link in place of {@code .session-locks}} */
-    static IOException notADirectory(Path dir, @Nullable Throwable cause) {
-        return new IOException(dir + " is not a directory; somebody put it there: remove it", cause);
     }
 
     /** Creates a directory unless one is there, and where others may change names, keeps it open from now on. */
     void createDirectoryIfMissing(Path path) throws IOException {
-        Path dir = reached(path);
+        Path dir = paths.reached(path);
         boolean made = false;
         try {
-            Files.createDirectory(dir, anchor == null ? AS_UMASK_SAYS : permissions(directory & 0777));
+            Files.createDirectory(dir, paths.areAnchored() ? permissions(directory & 0777) : AS_UMASK_SAYS);
             made = true;
         } catch (FileAlreadyExistsException e) {
             if (!Files.isDirectory(dir, LinkOption.NOFOLLOW_LINKS)) {
-                throw notADirectory(path, e);
+                throw OwnerTrust.notADirectory(path, e);
             }
         } catch (FileSystemException e) {
-            throw named(e, dir);
+            throw paths.named(e, dir);
         }
-        if (anchor == null) {
+        if (!paths.areAnchored()) {
             if (made) {
                 apply(dir, directory, LinkOption.NOFOLLOW_LINKS);
             }
@@ -366,14 +258,14 @@ final class FileMode implements TableFile.Access {
         try {
             open = DescriptorPath.of(dir);
         } catch (FileSystemException e) {
-            throw Files.isSymbolicLink(dir) ? notADirectory(path, e) : named(e, dir);
+            throw Files.isSymbolicLink(dir) ? OwnerTrust.notADirectory(path, e) : paths.named(e, dir);
         }
         boolean trusted = false;
         try {
             if (made) {
                 giveAway(open, path);
             } else {
-                requireFolderToTrust(path, Files.readAttributes(open.path(), ATTRIBUTES));
+                trust.requireFolder(path, Files.readAttributes(open.path(), ATTRIBUTES));
             }
             trusted = true;
         } finally {
@@ -381,11 +273,7 @@ final class FileMode implements TableFile.Access {
                 open.close();
             }
         }
-        DescriptorPath before = inner;
-        inner = open;
-        if (before != null) {
-            before.close();
-        }
+        paths.enterInner(open);
     }
 
     /**
@@ -432,42 +320,16 @@ final class FileMode implements TableFile.Access {
 
     // ---- opening what is there ----
 
-    /**
-     * Opens a file for a caller that only reads it. Follows no link, which could lead to a device that does something when it is opened. Root opens
-     * it for writing, too, and writes nothing: then a FIFO that somebody puts there in the instant of the look does not block (fifo(7)). Other users
-     * may not open every file so; nor may root on a read-only disk.
-     */
-    static FileChannel openToRead(Path file) throws IOException {
-        if (CurrentUser.isRoot()) {
-            try {
-                return FileChannel.open(file, WRITTEN);
-            } catch (NoSuchFileException e) {
-                throw e;
-            } catch (FileSystemException e) {
-                return FileChannel.open(file, READ);
-            }
-        }
-        return FileChannel.open(file, READ);
-    }
-
-    /** As {@link #openToRead}, for a caller whose reading no interrupt may end. */
-    static RandomAccessFile openToLook(Path file) throws IOException {
-        try (FileChannel open = openToRead(file)) {
-            Path its = DescriptorPath.isToBeHad() ? DescriptorPath.pathOf(open) : file; // without /proc, or if it was hidden since, reading goes on
-            return new RandomAccessFile(its.toFile(), "r");
-        }
-    }
-
     /** {@return an existing guard file, open; nothing is closed by this, unless it is not to be trusted} */
     FileChannel openGuard(Path path) throws IOException {
-        if (anchor == null) {
-            return FileChannel.open(path, WRITTEN);
+        if (!paths.areAnchored()) {
+            return FileChannel.open(path, FileReading.WRITTEN);
         }
-        Path file = reached(path);
+        Path file = paths.reached(path);
         try {
-            return openTrusted(file, WRITTEN, null);
+            return openTrusted(file, FileReading.WRITTEN, null);
         } catch (FileSystemException e) {
-            throw named(e, file);
+            throw paths.named(e, file);
         }
     }
 
@@ -484,31 +346,31 @@ final class FileMode implements TableFile.Access {
      * @throws NoSuchFileException if it is not there any more
      */
     RandomAccessFile openRecord(Path path, Object key) throws IOException {
-        if (!key.equals(FileKey.ofOrNull(reached(path)))) {
+        if (!key.equals(FileKey.ofOrNull(paths.reached(path)))) {
             throw new NoSuchFileException(path.toString(), null, "somebody removed it"); // opening would create another file
         }
         return open(path, "rw", key);
     }
 
     private RandomAccessFile open(Path path, String how, @Nullable Object key) throws IOException {
-        if (anchor == null) {
+        if (!paths.areAnchored()) {
             return new RandomAccessFile(path.toFile(), how);
         }
-        Path file = reached(path);
-        try (FileChannel open = openTrusted(file, how.equals("r") ? READ : WRITTEN, key)) {
+        Path file = paths.reached(path);
+        try (FileChannel open = openTrusted(file, how.equals("r") ? FileReading.READ : FileReading.WRITTEN, key)) {
             return new RandomAccessFile(DescriptorPath.pathOf(open).toFile(), how);
         } catch (FileSystemException e) {
-            throw named(e, file);
+            throw paths.named(e, file);
         }
     }
 
     /** Looks before it opens, since closing a guard file drops bytes; and then at the open file, which may be another. */
     private FileChannel openTrusted(Path file, Set<OpenOption> how, @Nullable Object key) throws IOException {
-        requireFileToTrust(file, Files.readAttributes(file, ATTRIBUTES, LinkOption.NOFOLLOW_LINKS), key);
+        trust.requireFile(paths.named(file), Files.readAttributes(file, ATTRIBUTES, LinkOption.NOFOLLOW_LINKS), key);
         FileChannel open = FileChannel.open(file, how);
         boolean trusted = false;
         try {
-            requireFileToTrust(file, Files.readAttributes(DescriptorPath.pathOf(open), ATTRIBUTES), key);
+            trust.requireFile(paths.named(file), Files.readAttributes(DescriptorPath.pathOf(open), ATTRIBUTES), key);
             trusted = true;
             return open;
         } finally {
@@ -516,36 +378,5 @@ final class FileMode implements TableFile.Access {
                 open.close();
             }
         }
-    }
-
-    /** We must not write to a file that is not ours. */
-    private void requireFileToTrust(Path file, Map<String, Object> unix, @Nullable Object key) throws IOException {
-        if (!(boolean) unix.get("isRegularFile")) {
-            throw notOrdinary(named(file), null);
-        } else if (key != null && !key.equals(unix.get("fileKey"))) {
-            throw new NoSuchFileException(named(file).toString(), null, "somebody put another in its place");
-        } else if (key == null && (int) unix.get("nlink") > 1) {
-            throw new IOException(named(file) + " has " + unix.get("nlink") + " names (hard links), so it may be somebody's file of another name; "
-                    + "somebody put it there: remove it");
-        } else if (!mayBelongTo(unix.get("uid")) && (directory & WRITABLE_BY_OTHERS) == 0) {
-            throw untrustedOwner(named(file), unix.get("uid"));
-        }
-    }
-
-    private void requireFolderToTrust(Path dir, Map<String, Object> unix) throws IOException {
-        int mode = (int) unix.get("mode");
-        boolean shared = (directory & WRITABLE_BY_OTHERS) != 0 && ((directory & STICKY) == 0 || (mode & STICKY) != 0);
-        if (!mayBelongTo(unix.get("uid")) && !shared) {
-            throw untrustedOwner(dir, unix.get("uid"));
-        }
-    }
-
-    private boolean mayBelongTo(Object user) {
-        return CurrentUser.trusts(user) || user.equals(uid);
-    }
-
-    private IOException untrustedOwner(Path path, Object user) {
-        return new IOException(path + " belongs to user " + user + ", who is neither the user of this process, nor root, nor the owner of the directory (user "
-                + uid + "), and could put other files in the place of ours; remove it, or give it to one of these: chown " + uid + " " + path);
     }
 }

@@ -7,7 +7,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.Iterator;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * Those files in {@code .session-locks} whose names begin with a prefix. Java opens a directory as it opens any file: one in whose place somebody has put a
@@ -22,7 +21,7 @@ final class FolderStream implements DirectoryStream<Path> {
         this.entries = entries;
     }
 
-    static @NotNull DirectoryStream<Path> open(Path folder, String prefix) throws IOException {
+    static DirectoryStream<Path> open(Path folder, String prefix) throws IOException {
         try {
             return new FolderStream(folder, Files.newDirectoryStream(folder.resolve("."), new NamePrefix(prefix)));
         } catch (NotDirectoryException e) {

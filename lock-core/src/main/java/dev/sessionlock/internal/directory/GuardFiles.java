@@ -11,8 +11,6 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -24,10 +22,10 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The guard files of one directory. They carry the kernel bytes, far beyond any content.
+ * The guard files of one directory. They carry the kernel bytes, far beyond any content: {@link GuardLayout} says which.
  *
  * <p>A POSIX record lock belongs to the process, and <em>closing any descriptor of the file, anywhere in the process, drops it</em> (POSIX.1-2017,
  * fcntl; reproduced on JDK 17 and 25). So each guard file is opened once per process and stays open, and nobody but the library opens it. They stay
@@ -35,27 +33,8 @@ import org.jetbrains.annotations.Nullable;
  *
  * <p>A channel may be closed all the same: by an interrupt of the kernel waiter. Then the kernel has dropped every byte of that file. The first
  * thread to meet a closed channel opens the file again, and raises a suspicion: everything that was held through it is then taken again at once.
- *
- * <pre>
- * byte                        what it says
- * 2^59 + mark                 a living process writes this mark into the table (guard 0)
- * 2^60 + process              this process lives (guard 0); the high 16 of 52 bits tell its time namespace
- * 2^61 - 1                    the setup byte: this process creates or reshapes the table (guard 0)
- * 2^61 + (h >>> 6) * 2 + s    seat s of lock h is taken (guard h & 63)
- * </pre>
  */
 final class GuardFiles {
-    static final int COUNT = 64;
-
-    /** A process's number: 16 bits of its time namespace, then random ones. */
-    static final int PROCESS_BITS = 52;
-    static final int RANDOM_BITS = 36;
-
-    private static final long MARKS = 1L << 59;
-    private static final long PROCESSES = 1L << 60;
-    private static final long SEATS = 1L << 61;
-    private static final long SETUP = SEATS - 1;
-
     private static final Log log = Loggers.LIBRARY;
     /** How long the JDK may count a byte as taken that we do not have, until the guard file is opened anew for it. */
     private static final long PHANTOM_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(1);
@@ -69,7 +48,7 @@ final class GuardFiles {
     private final AtomicInteger suspicions = new AtomicInteger();
     /** Open for as long as the guard files are, so that no other directory can get its inode number meanwhile; null if refused. */
     private final @Nullable FileChannel pin;
-    private final AtomicReferenceArray<GuardFile> guards = new AtomicReferenceArray<>(COUNT);
+    private final AtomicReferenceArray<GuardFile> guards = new AtomicReferenceArray<>(GuardLayout.COUNT);
     private final List<GuardFile> displaced = new ArrayList<>();
     /** Bytes that are taken for a moment only, kept here so that nothing thrown leaves them taken. */
     private final ConcurrentLinkedQueue<Loan> loans = new ConcurrentLinkedQueue<>();
@@ -122,26 +101,9 @@ final class GuardFiles {
         return closed;
     }
 
-    static int guardOf(long h) {
-        return (int) (h & (COUNT - 1));
-    }
-
-    static long positionOf(long h, int seat) {
-        return SEATS + (h >>> 6) * 2 + seat;
-    }
-
-    /** {@return the lock, among those of a guard file, that this byte belongs to: the inverse of {@link #positionOf}} */
-    static long lockAt(int guard, long position) {
-        return (position - SEATS) / 2 << 6 | guard;
-    }
-
-    static Path file(Path dir, int guard) {
-        return dir.resolve((guard < 16 ? "guard-0" : "guard-") + Integer.toHexString(guard));
-    }
-
     /** Takes a seat's byte; null if another process, or another copy of the library in this one, has it. */
     @Nullable FileLock trySeat(long h, int seat) throws IOException {
-        return tryLock(guardOf(h), positionOf(h, seat));
+        return tryLock(GuardLayout.guardOf(h), GuardLayout.positionOf(h, seat));
     }
 
     /**
@@ -151,9 +113,9 @@ final class GuardFiles {
      * @throws IOException if the byte is still in that state
      */
     @Nullable FileLock trySeatAgain(long h, int seat) throws IOException {
-        int guard = guardOf(h);
+        int guard = GuardLayout.guardOf(h);
         try {
-            FileLock lock = channel(guard).tryLock(positionOf(h, seat), 1, false);
+            FileLock lock = channel(guard).tryLock(GuardLayout.positionOf(h, seat), 1, false);
             phantomSince = 0;
             return lock;
         } catch (OverlappingFileLockException e) {
@@ -163,22 +125,22 @@ final class GuardFiles {
                 phantomSince = now; // it may belong to the same lock under the path that its directory had before
             } else if (now - since > PHANTOM_PATIENCE_NANOS && LibraryCopies.OF_THIS_JVM.isAlone()) {
                 phantomSince = 0;
-                log.warn("the JDK counts a byte of {} as taken, which an error has left; it is opened anew", file(dir, guard));
+                log.warn("the JDK counts a byte of {} as taken, which an error has left; it is opened anew", GuardLayout.file(dir, guard));
                 channel(guard).close();
                 reopen(guard);
             }
-            throw new IOException("an error in this JVM has left a byte of " + file(dir, guard) + " behind; it is freed soon", e);
+            throw new IOException("an error in this JVM has left a byte of " + GuardLayout.file(dir, guard) + " behind; it is freed soon", e);
         }
     }
 
     /** Waits for a seat's byte. Cannot be cancelled: an interrupt closes the channel, and drops every byte of the guard file. */
     FileLock awaitSeat(long h, int seat) throws IOException {
-        int guard = guardOf(h);
+        int guard = GuardLayout.guardOf(h);
         FileChannel channel = channel(guard);
         boolean got = false;
         try {
             Thread.interrupted(); // an earlier interrupt would close the channel as well
-            FileLock lock = channel.lock(positionOf(h, seat), 1, false);
+            FileLock lock = channel.lock(GuardLayout.positionOf(h, seat), 1, false);
             got = true;
             return lock;
         } catch (ClosedChannelException e) {
@@ -192,29 +154,11 @@ final class GuardFiles {
     }
 
     @Nullable FileLock tryProcess(long process) throws IOException {
-        return tryLock(0, positionOf(process));
-    }
-
-    /** {@return the byte that says, in guard 0, that a process lives} */
-    static long positionOf(long process) {
-        return PROCESSES + process;
+        return tryLock(0, GuardLayout.positionOf(process));
     }
 
     @Nullable FileLock tryMark(long mark) throws IOException {
-        return tryLock(0, positionOfMark(mark));
-    }
-
-    /** {@return the byte that says, in guard 0, that a living process has a mark} */
-    static long positionOfMark(long mark) {
-        return MARKS + mark;
-    }
-
-    /**
-     * {@return the 16 bits of a process's number that tell its time namespace; 0 if unknown} Namespaces are numbered consecutively, so two of them
-     * differ here.
-     */
-    static long namespaceNumber(long timeNamespace) {
-        return timeNamespace == 0 ? 0 : 1 + Long.remainderUnsigned(timeNamespace, 0xffff);
+        return tryLock(0, GuardLayout.positionOfMark(mark));
     }
 
     /**
@@ -224,11 +168,11 @@ final class GuardFiles {
      * @return false if a process of another namespace is registered
      */
     boolean holdingOtherNamespaces(long namespace, SharedTable.TableBytes.BytesStep<?> step) throws IOException {
-        long from = PROCESSES + (namespace << RANDOM_BITS);
-        long to = from + (1L << RANDOM_BITS);
-        long end = PROCESSES + (1L << PROCESS_BITS);
-        try (FileLock below = from == PROCESSES ? null : tryLock(0, PROCESSES, from - PROCESSES)) {
-            if (below == null && from != PROCESSES) {
+        long from = GuardLayout.PROCESSES + (namespace << GuardLayout.RANDOM_BITS);
+        long to = from + (1L << GuardLayout.RANDOM_BITS);
+        long end = GuardLayout.PROCESSES + (1L << GuardLayout.PROCESS_BITS);
+        try (FileLock below = from == GuardLayout.PROCESSES ? null : tryLock(0, GuardLayout.PROCESSES, from - GuardLayout.PROCESSES)) {
+            if (below == null && from != GuardLayout.PROCESSES) {
                 return false;
             }
             try (FileLock above = to == end ? null : tryLock(0, to, end - to)) {
@@ -242,7 +186,7 @@ final class GuardFiles {
     }
 
     @Nullable FileLock trySetup() throws IOException {
-        return tryLock(0, SETUP);
+        return tryLock(0, GuardLayout.SETUP);
     }
 
     private @Nullable FileLock tryLock(int guard, long position) throws IOException {
@@ -301,7 +245,7 @@ final class GuardFiles {
                     throw new NoSuchFileException(dir.toString(), null, "it was replaced");
                 }
                 synchronized (LibraryCopies.OF_THIS_JVM.monitorOf(FileKey.of(dir))) {
-                    file = open.open(file(dir, guard), mode);
+                    file = open.open(GuardLayout.file(dir, guard), mode);
                 }
             }
             return file;
@@ -331,7 +275,7 @@ final class GuardFiles {
                 channel.close();
                 closedChannels.put(channel, old.key);
                 log.warn("{} was closed under us, as an interrupt of the thread that waits in the kernel does; it is opened again, and what was "
-                        + "held through it is taken again", file(dir, guard));
+                        + "held through it is taken again", GuardLayout.file(dir, guard));
                 guards.set(guard, null);
                 return openOnce(guard);
             });
@@ -357,7 +301,7 @@ final class GuardFiles {
 
     /** Reopens guard files whose channel was closed under us, so that this is noticed even if nobody uses them. */
     void reopenClosed() throws IOException {
-        for (int guard = 0; guard < COUNT; guard++) {
+        for (int guard = 0; guard < GuardLayout.COUNT; guard++) {
             GuardFile open = guards.get(guard);
             FileChannel file = open == null ? null : open.file;
             if (file != null && !file.isOpen()) {
@@ -371,19 +315,19 @@ final class GuardFiles {
      * can be taken again, and nobody uses another file.
      */
     boolean isOfThisFile(long h, FileLock lock) {
-        int guard = guardOf(h);
+        int guard = GuardLayout.guardOf(h);
         GuardFile open = guards.get(guard);
         FileChannel file = open == null ? null : open.file;
         if (file != null && file == lock.acquiredBy()) {
             return true;
         }
-        Object key = file == null ? FileKey.ofOrNull(file(dir, guard)) : open.key; // it may not have been opened again yet
+        Object key = file == null ? FileKey.ofOrNull(GuardLayout.file(dir, guard)) : open.key; // it may not have been opened again yet
         return FileKey.equal(key, opening.holding(() -> closedChannels.get(lock.acquiredBy())));
     }
 
     /** {@return whether a lock is on the guard file that is open now, and not on a replaced one} */
     boolean isCurrent(long h, FileLock lock) {
-        GuardFile open = guards.get(guardOf(h));
+        GuardFile open = guards.get(GuardLayout.guardOf(h));
         FileChannel file = open == null ? null : open.file;
         return file != null && file == lock.acquiredBy() && lock.acquiredBy().isOpen();
     }
@@ -396,9 +340,9 @@ final class GuardFiles {
      */
     boolean putDisplacedAside() throws IOException {
         boolean any = false;
-        for (int guard = 0; guard < COUNT; guard++) {
+        for (int guard = 0; guard < GuardLayout.COUNT; guard++) {
             GuardFile open = guards.get(guard);
-            if (open != null && open.file != null && !FileKey.equal(open.key, FileKey.ofOrNull(file(dir, guard)))) {
+            if (open != null && open.file != null && !FileKey.equal(open.key, FileKey.ofOrNull(GuardLayout.file(dir, guard)))) {
                 putAside(guard, open);
                 any = true;
             }
@@ -415,19 +359,6 @@ final class GuardFiles {
         });
     }
 
-    /** {@return the inode of a guard file, for a look into {@code /proc/locks}; negative if there is none} */
-    static long inode(Path dir, int guard) {
-        Path file = file(dir, guard);
-        if (!file.toFile().exists()) { // mostly: without an exception, of which a look would meet a hundred
-            return -1;
-        }
-        try {
-            return ((Number) Files.getAttribute(file, "unix:ino", LinkOption.NOFOLLOW_LINKS)).longValue();
-        } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
-            return -1;
-        }
-    }
-
     /**
      * Removes a user. With the last one the guard files are closed, and every byte that this process holds in them is dropped.
      *
@@ -442,7 +373,7 @@ final class GuardFiles {
             if (pin != null) {
                 pin.close();
             }
-            for (int guard = 0; guard < COUNT; guard++) {
+            for (int guard = 0; guard < GuardLayout.COUNT; guard++) {
                 GuardFile open = guards.get(guard);
                 if (open != null) {
                     open.close();

@@ -6,7 +6,7 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.NoSuchFileException;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The kernel byte of one seat of a lock, as this process has it.
@@ -92,11 +92,11 @@ final class KernelByte {
         if (got != null && !directory.guards().isCurrent(h, got)) {
             release(got);
             awaited = null;
-            throw new NoSuchFileException(GuardFiles.file(directory.inner(), GuardFiles.guardOf(h)).toString(), null, "it was replaced meanwhile");
+            throw new NoSuchFileException(GuardLayout.file(directory.inner(), GuardLayout.guardOf(h)).toString(), null, "it was replaced meanwhile");
         }
     }
 
-    /** Makes the awaited byte ours to use. {@return false if there is none, or none any more} */
+    /** Makes the awaited byte ours to use. Returns false if there is none, or none any more. */
     boolean accept() {
         FileLock got = awaited;
         if (got == null || declined || lock != null) {

@@ -2,7 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import java.nio.file.Path;
 import java.util.Map;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Files of other programs that are named like a lock of ours and are none: whatever they contain, they are never touched. Only those that could be

@@ -33,7 +33,7 @@ final class LibraryCopies {
         }
     }
 
-    /** This copy uses locks from now on. {@return whether another copy has closed anything since this one last used any} */
+    /** This copy uses locks from now on. Returns whether another copy has closed anything since this one last used any. */
     boolean enter() {
         synchronized (mutex()) {
             if (!using) {

@@ -2,14 +2,13 @@ package dev.sessionlock.internal.directory;
 
 import java.time.Instant;
 import java.util.Arrays;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** What a lock file contains. */
 public sealed interface LockContent {
 
     /** A record of ours, whole: its checksum is right. */
-    record Ours(@NotNull LockRecord record) implements LockContent {
+    record Ours(LockRecord record) implements LockContent {
         /** As they are written. The JDK's own for a record are generated at their first use: 20 ms, just when somebody has died. */
         @Override
         public boolean equals(Object other) {
@@ -34,7 +33,7 @@ public sealed interface LockContent {
     }
 
     /** The torn beginning of a lock record, or one of ours that is damaged. */
-    record Torn(@NotNull String why) implements LockContent {
+    record Torn(String why) implements LockContent {
     }
 
     /** Nothing, or white space. */
@@ -42,11 +41,11 @@ public sealed interface LockContent {
     }
 
     /** Something that is not a lock. */
-    record NotALock(@NotNull String what) implements LockContent {
+    record NotALock(String what) implements LockContent {
     }
 
     /** {@return what these bytes are; never throws} */
-    static @NotNull LockContent parse(byte @NotNull [] bytes) {
+    static LockContent parse(byte [] bytes) {
         return ContentReader.read(bytes);
     }
 }

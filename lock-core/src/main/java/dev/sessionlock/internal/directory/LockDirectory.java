@@ -1,6 +1,5 @@
 package dev.sessionlock.internal.directory;
 
-import dev.sessionlock.internal.system.KernelLocks;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
@@ -8,27 +7,18 @@ import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
-import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
-import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
-import java.util.stream.LongStream;
-import java.util.stream.Stream;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One directory whose files are locked, as this process has it open: its guard files, its shared table, its record files. There is one object for
@@ -44,13 +34,8 @@ public final class LockDirectory {
     private static final String[] NAMES = {"guard-", "board", "claim-", "takeover-", "release-", ASIDE};
 
     private static final Log log = Loggers.LIBRARY;
-    private static final long SETUP_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
-    /** One reading in three missed a lock, beside a process that takes and frees locks as fast as it can. */
-    private static final int LOOKS_FOR_A_MISSING_BYTE = 20;
     private static final long OLD_MILLIS = TimeUnit.MINUTES.toMillis(10);
     private static final long LATELY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
-    /** How long one look at a directory's times counts. */
-    private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private final Path home;
     private final Path inner;
@@ -61,7 +46,7 @@ public final class LockDirectory {
     private final RecordFilePool recordFiles;
     private final ProcessMark mark;
     private final ProcessTable processes = new ProcessTable();
-    private final Mutex setupLock = new Mutex();
+    private final SetupByte setup;
     private final Mutex verifyLock = new Mutex();
     private final AtomicReference<@Nullable Object> view = new AtomicReference<>();
     private boolean wasIncomplete;
@@ -70,10 +55,8 @@ public final class LockDirectory {
     private final Map<String, TableEntry> heapEntries = new ConcurrentHashMap<>();
     private volatile @Nullable SharedTable table;
     private volatile boolean hardLinks = true;
-    private volatile @Nullable KernelView kernelView;
-    private volatile ReleaseRequests requests = ReleaseRequests.UNKNOWN;
-    private volatile NamesState names = new NamesState(null, Long.MIN_VALUE / 2);
-    private volatile long innerUnsettledAt = Long.MIN_VALUE / 2;
+    private final HeldBytes heldBytes;
+    private final DirectoryChanges changes;
 
     /** How many locks of this JVM, waiting threads and acquisitions use this directory. */
     final Pins pins = new Pins();
@@ -92,8 +75,11 @@ public final class LockDirectory {
         this.traits = traits;
         this.mode = mode;
         this.guards = guards;
-        this.recordFiles = new RecordFilePool(mode.inner(), mode, guards, SharedTable.namespaceNumber(ProcessIdentity.current()));
+        this.recordFiles = new RecordFilePool(mode.inner(), mode, guards, TableLayout.namespaceNumber(ProcessIdentity.current()));
         this.mark = new ProcessMark(guards);
+        this.setup = new SetupByte(inner, guards);
+        this.heldBytes = new HeldBytes(inner, guards);
+        this.changes = new DirectoryChanges(home, inner, mode);
         guards.enter(inner);
         boolean opened = false;
         try {
@@ -115,7 +101,7 @@ public final class LockDirectory {
      * @param home its real path
      */
     public static boolean othersRenameOurs(Path home) throws IOException {
-        return FileMode.othersRenameOurs(home);
+        return OwnerTrust.othersRenameOurs(home);
     }
 
     /** {@return whether a file of {@code .session-locks} is one that the library makes} */
@@ -155,6 +141,16 @@ public final class LockDirectory {
 
     RecordFilePool recordFiles() {
         return recordFiles;
+    }
+
+    /** {@return which bytes the kernel has for this process, as of the last {@link #verify}} */
+    HeldBytes heldBytes() {
+        return heldBytes;
+    }
+
+    /** {@return whether anything was changed here, as the directories' times tell} */
+    DirectoryChanges changes() {
+        return changes;
     }
 
     ProcessTable processes() {
@@ -218,7 +214,7 @@ public final class LockDirectory {
             recordFiles.close();
             mark.free();
         } catch (IOException e) {
-            log.debug("could not let go of the bytes of this process in {}", inner, e);
+            log.debug("could not free the bytes of this process in {}", inner, e);
         }
     }
 
@@ -230,26 +226,24 @@ public final class LockDirectory {
         if (mapped.isOfOurNamespace()) {
             return;
         }
-        setupLock.tryLocked(() -> {
-            try (GuardFiles.Loan held = guards.lendTo()) {
-                if (held.trySetup() && holdingOtherNamespaces(() -> {
-                    mapped.publishOurNamespace();
-                    return null;
-                })) {
-                    log.info("the board of {} is of this time namespace from now on: no process of another one uses it any more", inner);
-                }
+        setup.tryHolding(() -> {
+            if (holdingOtherNamespaces(() -> {
+                mapped.publishOurNamespace();
+                return null;
+            })) {
+                log.info("the shared table of {} is of this time namespace from now on: no process of another one uses it any more", inner);
             }
         });
     }
 
     private SharedTable openTable() throws IOException {
-        TableFile.Opener files = FileSystemTraits.copiesOnWrite(FileSystemTraits.type(home)) ? PositionedWords.opener(bytes(), mode)
+        TableFile.Opener files = FileSystemTraits.copiesOnWrite(FileSystemTraits.type(home)) ? PositionedWords.opener(setup, mode)
                 : (path, size, readOnly) -> MappedWords.open(path, size, readOnly, mode);
         Path dir = mode.inner();
         try {
             SharedTable ready = SharedTable.openIfReady(dir, ProcessIdentity.current(), files);
             SharedTable opened = ready != null ? ready
-                    : holdingSetup(() -> SharedTable.openForUse(dir, mode, ProcessIdentity.current(), files, this::holdingOtherNamespaces));
+                    : setup.holdingSetup(() -> SharedTable.openForUse(dir, mode, ProcessIdentity.current(), files, this::holdingOtherNamespaces));
             return opened.markedBy(mark);
         } catch (TableFault e) {
             throw e.getCause(); // it is being cut short just now
@@ -259,65 +253,12 @@ public final class LockDirectory {
     }
 
     private boolean holdingOtherNamespaces(SharedTable.TableBytes.BytesStep<?> step) throws IOException {
-        return guards.holdingOtherNamespaces(SharedTable.namespaceNumber(ProcessIdentity.current()), step);
-    }
-
-    private <T> T holdingSetup(SharedTable.TableBytes.BytesStep<T> step) throws IOException {
-        boolean has = setupLock.isHeldByMe(); // this thread has the byte already
-        int outer = setupLock.depth();
-        try {
-            setupLock.lock(); // a second thread of ours would find the byte taken by ourselves
-            if (has) {
-                return step.run();
-            }
-            try (GuardFiles.Loan held = guards.lendTo()) {
-                awaitSetup(held);
-                return step.run();
-            }
-        } finally {
-            setupLock.unlock(outer);
-        }
-    }
-
-    private void awaitSetup(GuardFiles.Loan held) throws IOException {
-        boolean interrupted = false;
-        try {
-            for (long start = Clock.SYSTEM.nanos(); ; ) {
-                if (held.trySetup()) {
-                    return;
-                }
-                if (Clock.SYSTEM.nanos() - start > SETUP_PATIENCE_NANOS) {
-                    throw new IOException("another process has been setting up " + inner + " for 5 s; is it frozen? (kill -CONT wakes it)");
-                }
-                LockSupport.parkNanos(500_000);
-                interrupted |= Thread.interrupted(); // else parkNanos would return at once, for ever
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
+        return guards.holdingOtherNamespaces(TableLayout.namespaceNumber(ProcessIdentity.current()), step);
     }
 
     /** {@return the kernel bytes that the table needs when it reshapes itself} */
     SharedTable.TableBytes bytes() {
-        return new SharedTable.TableBytes() {
-            @Override
-            public boolean holdingBoth(long h, Runnable clear) throws IOException {
-                try (GuardFiles.Loan first = guards.lendTo(); GuardFiles.Loan second = guards.lendTo()) {
-                    boolean both = first.trySeat(h, 0) && second.trySeat(h, 1);
-                    if (both) {
-                        clear.run();
-                    }
-                    return both;
-                }
-            }
-
-            @Override
-            public <T> T holdingSetup(BytesStep<T> step) throws IOException {
-                return LockDirectory.this.holdingSetup(step);
-            }
-        };
+        return setup;
     }
 
     /** {@return the table entry of a lock on a network file system: known to this process alone, so it bounds nobody} */
@@ -356,7 +297,7 @@ public final class LockDirectory {
     // ---- what people, backups and killed processes do to it ----
 
     /**
-     * Looks. {@return whether the directory at its name still is this one, and was at every look} If it was away and is back, others may have come in
+     * Looks. Returns whether the directory at its name still is this one, and was at every look. If it was away and is back, others may have come in
      * meanwhile: what is held here is lost, and the next acquisition opens the directory again.
      */
     boolean isInPlace() {
@@ -432,7 +373,7 @@ public final class LockDirectory {
         if (guards.putDisplacedAside()) {
             log.warn("somebody removed guard files of {} while locks were in use; they are made anew", inner);
         }
-        kernelView = readKernelView();
+        heldBytes.readAnew();
         boolean incomplete = isIncomplete();
         if (incomplete && !wasIncomplete) {
             wasIncomplete = true;
@@ -440,8 +381,8 @@ public final class LockDirectory {
         }
         wasIncomplete = incomplete;
         replaceTableUnlessInPlace();
-        recordFiles.verify((position, takenAt) -> kernelHas(0, position, takenAt));
-        mark.verify((position, takenAt) -> kernelHas(0, position, takenAt));
+        recordFiles.verify((position, takenAt) -> heldBytes.has(0, position, takenAt));
+        mark.verify((position, takenAt) -> heldBytes.has(0, position, takenAt));
         SharedTable open = table;
         if (open != null) {
             publishOurNamespace(open);
@@ -454,7 +395,7 @@ public final class LockDirectory {
         SharedTable open = table;
         if (open != null && !open.isInPlace()) {
             table = openTable(); // if something is in its way, the next acquisition reports that
-            log.warn("somebody removed, cut short or overwrote the board of {} while locks were in use; it was made anew", inner);
+            log.warn("somebody removed, cut short or overwrote the shared table of {} while locks were in use; it was made anew", inner);
             open.close();
         }
     }
@@ -469,171 +410,7 @@ public final class LockDirectory {
     }
 
     private boolean isIncomplete() {
-        return table != null && !Files.exists(inner.resolve(SharedTable.FILE)) || !Files.exists(GuardFiles.file(inner, 0));
-    }
-
-    /**
-     * What the kernel had locked for this process.
-     *
-     * @param readAt when it was first asked
-     * @param readings how often it was asked since: each reading may have missed some
-     * @param held by guard file, the first byte and the last of each range that was seen in any of them
-     */
-    private record KernelView(long readAt, int readings, long[][] held) {
-        /** {@return what at least one of two readings has seen} */
-        KernelView and(KernelView later) {
-            long[][] both = new long[held.length][];
-            for (int guard = 0; guard < held.length; guard++) {
-                LongStream.Builder more = LongStream.builder();
-                long[] ranges = later.held[guard];
-                for (int i = 0; i < ranges.length; i += 2) {
-                    if (!has(guard, ranges[i]) || !has(guard, ranges[i + 1])) {
-                        more.add(ranges[i]).add(ranges[i + 1]);
-                    }
-                }
-                both[guard] = LongStream.concat(LongStream.of(held[guard]), more.build()).toArray();
-            }
-            return new KernelView(readAt, readings + later.readings, both);
-        }
-
-        boolean has(int guard, long position) {
-            long[] ranges = held[guard];
-            for (int i = 0; i < ranges.length; i += 2) {
-                if (ranges[i] <= position && position <= ranges[i + 1]) {
-                    return true;
-                }
-            }
-            return false;
-        }
-    }
-
-    private @Nullable KernelView readKernelView() {
-        long now = Clock.SYSTEM.nanos();
-        if (!ProcessIdentity.current().seesItselfInProc()) {
-            return null;
-        }
-        Map<Long, Integer> inodes = new HashMap<>();
-        for (int guard = 0; guard < GuardFiles.COUNT; guard++) {
-            if (guards.isOpen(guard)) { // else no byte of it can be ours
-                inodes.put(GuardFiles.inode(inner, guard), guard);
-            }
-        }
-        inodes.remove(-1L);
-        return new KernelLocks().read(inodes::containsKey).map(entries -> {
-            List<LongStream.Builder> held = Stream.generate(LongStream::builder).limit(GuardFiles.COUNT).toList();
-            for (KernelLocks.KernelLock entry : entries) {
-                if (!entry.waiting() && entry.pid() == ProcessIdentity.current().pid()) {
-                    held.get(inodes.get(entry.inode())).add(entry.start()).add(entry.end());
-                }
-            }
-            return new KernelView(now, 1, held.stream().map(ranges -> ranges.build().toArray()).toArray(long[][]::new));
-        }).orElse(null);
-    }
-
-    /**
-     * Whether the kernel has a byte for us. It shows its locks a page at a time, and between two pages locks of others come and go: one that stays
-     * may be missed. So a byte that is not seen is looked for again: giving up a byte that we have would be worse.
-     *
-     * @return what was read at the last {@link #verify} or since; null if the kernel did not say, or was asked before the byte was taken
-     */
-    @Nullable Boolean kernelHas(int guard, long position, long takenAt) {
-        KernelView view = kernelView;
-        while (true) {
-            if (view == null || view.readAt() < takenAt) {
-                return null;
-            } else if (view.has(guard, position)) {
-                return true;
-            } else if (view.readings() > LOOKS_FOR_A_MISSING_BYTE) {
-                return false;
-            }
-            KernelView again = readKernelView();
-            view = again == null ? null : view.and(again); // for the next byte that is missed, too: a reading takes some milliseconds
-            kernelView = view;
-        }
-    }
-
-    /**
-     * Whether any release was requested, at a certain moment.
-     *
-     * @param seenAt when that was seen, monotonic nanoseconds
-     * @param changed the state of the directory at that time; null if it tells nothing, since it may change once more at the same time
-     */
-    private record ReleaseRequests(boolean any, long seenAt, @Nullable DirectoryState changed) {
-        private static final ReleaseRequests UNKNOWN = new ReleaseRequests(true, Long.MIN_VALUE / 2, null);
-    }
-
-    /**
-     * {@return whether there is any release request, as seen within the last twentieth of a second} One look serves all locks held here: to look for
-     * each lock's own request cost the keeper of ten thousand more than anything else.
-     */
-    boolean hasRequests() throws IOException {
-        ReleaseRequests known = requests;
-        long now = Clock.SYSTEM.nanos();
-        if (now - known.seenAt() < LOOK_NANOS) {
-            return known.any();
-        }
-        DirectoryState changed = DirectoryState.of(inner);
-        boolean any = known.any();
-        if (!changed.equals(known.changed())) {
-            try (DirectoryStream<Path> all = FolderStream.open(inner, "release-")) {
-                any = all.iterator().hasNext();
-            } catch (DirectoryIteratorException e) {
-                throw e.getCause();
-            } catch (NoSuchFileException | NotDirectoryException e) {
-                throw e;
-            } catch (FileSystemException e) {
-                return true; // out of descriptors: each lock looks for its own request, which needs none
-            }
-        }
-        requests = new ReleaseRequests(any, now, changed.isSettled() ? changed : null);
-        return any;
-    }
-
-    /**
-     * When the names in the directory of the records were last changed, as seen at a certain moment.
-     *
-     * @param changed null if it was so recently that they may be changed once more at the same time
-     * @param seenAt when that was seen, monotonic nanoseconds
-     */
-    private record NamesState(@Nullable DirectoryState changed, long seenAt) {
-    }
-
-    /**
-     * {@return the state of the directory of the records: when a name there was last created, moved or removed, as seen within the last twentieth of
-     * a second; null if that was a moment ago} While the state stays the same, so do the names. One look serves all records there: the keeper of ten
-     * thousand locks has no time to look at each once a second.
-     */
-    @Nullable DirectoryState namesChanged() throws IOException {
-        NamesState known = names;
-        long now = Clock.SYSTEM.nanos();
-        if (now - known.seenAt() >= LOOK_NANOS) {
-            DirectoryState state = DirectoryState.of(home);
-            known = new NamesState(state.isSettled() ? state : null, now);
-            names = known;
-        }
-        return known.changed();
-    }
-
-    /**
-     * {@return the state of {@code .session-locks} now; null if it changed so recently that the state does not tell whether it has changed since}
-     * Every acquisition asks this. In a directory that changes it would cost more than it saves, so "recently" is remembered for a moment.
-     */
-    @Nullable DirectoryState settledInner() throws IOException {
-        long now = Clock.SYSTEM.nanos();
-        if (now - innerUnsettledAt < LOOK_NANOS) {
-            return null;
-        }
-        DirectoryState state = DirectoryState.of(mode.inner());
-        if (!state.isSettled()) {
-            innerUnsettledAt = now;
-            return null;
-        }
-        return state;
-    }
-
-    /** The next {@link #hasRequests} looks anew. */
-    void forgetRequests() {
-        requests = ReleaseRequests.UNKNOWN;
+        return table != null && !Files.exists(inner.resolve(TableLayout.FILE)) || !Files.exists(GuardLayout.file(inner, 0));
     }
 
     /** Deletes what killed processes and unanswered requests have left. */

@@ -2,8 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.LockOptions;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a lock file of ours says (PROTOCOL.md, "The record").
@@ -51,6 +50,16 @@ public record LockRecord(
     /** {@return whether its holder has given the lock back, and only the file is still there} */
     public boolean isGivenBack() {
         return leaseUntilNanos == GIVEN_BACK;
+    }
+
+    /**
+     * {@return this record as its holder rewrites it if it cannot delete it when it gives the lock back} Nobody waits for it.
+     *
+     * @param until when a lease that began now would end, by wall clock, for people
+     */
+    public LockRecord givenBack(long until) {
+        return new LockRecord(pid, createdAt, 0, starttime, name, token, host, started, boot, pidns, timens, thread, purpose, true, leaseMs,
+                until, GIVEN_BACK);
     }
 
     /** {@return how long a lease is, in nanoseconds} If somebody has written an impossible value there, the nearest possible one counts. */

@@ -1,12 +1,12 @@
 package dev.sessionlock.internal.directory;
 
-import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The disk and kernel side of one lock: everything that the seat protocol asks of the world, and nothing more - two kernel bytes, a table entry, the
@@ -22,7 +22,12 @@ public interface LockStore {
         /** {@code x.lock}, beside the target: created by the holder of either seat, deleted only by the holder of byte 0. */
         LOCK,
         /** {@code takeover-x}: the record of a successor on seat 1, touched only by the holder of byte 1. */
-        TAKEOVER
+        TAKEOVER;
+
+        /** {@return where the record of a seat lies} */
+        public static RecordLocation ofSeat(int seat) {
+            return seat == 0 ? LOCK : TAKEOVER;
+        }
     }
 
     /** A record of ours, written but perhaps not yet linked anywhere. Opaque above this floor. */
@@ -76,7 +81,7 @@ public interface LockStore {
      */
     void awaitByte(int seat) throws IOException;
 
-    /** From now on the byte that {@link #awaitByte} got counts as one that {@link #tryByte} has taken. {@return false if there is none} */
+    /** From now on the byte that {@link #awaitByte} got counts as one that {@link #tryByte} has taken. Returns false if there is none. */
     boolean acceptByte(int seat);
 
     /** Frees the byte that {@link #awaitByte} got, if there is one. */

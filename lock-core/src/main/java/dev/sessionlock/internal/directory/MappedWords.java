@@ -15,7 +15,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.ThreadLocalRandom;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Words in a mapped file: memory that all processes share. In the byte order of the machine, since all of them run on it.
@@ -111,7 +111,7 @@ final class MappedWords implements TableWords {
      * entry lies follows from the number of entries, which must be the same for all.
      */
     static TableWords open(Path path, int size, boolean readOnly) throws IOException {
-        return open(path, size, readOnly, (file, look) -> look ? FileMode.openToLook(file) : new RandomAccessFile(file.toFile(), "rw"));
+        return open(path, size, readOnly, (file, look) -> look ? FileReading.openToLook(file) : new RandomAccessFile(file.toFile(), "rw"));
     }
 
     static TableWords open(Path path, int size, boolean readOnly, TableFile.Access access) throws IOException {

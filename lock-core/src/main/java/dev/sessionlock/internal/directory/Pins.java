@@ -16,7 +16,7 @@ final class Pins {
 
     // ---- without a lock ----
 
-    /** Adds a pin if there is one already. {@return whether there was} */
+    /** Adds a pin if there is one already. Returns whether there was. */
     boolean addIfPinned() {
         int now = count.get();
         while (now > 0) {
@@ -28,7 +28,7 @@ final class Pins {
         return false;
     }
 
-    /** Removes a pin if it isn't the last one. {@return whether it was removed} */
+    /** Removes a pin if it isn't the last one. Returns whether it was removed. */
     boolean removeUnlessLast() {
         int now = count.get();
         while (now > 1) {
@@ -42,12 +42,12 @@ final class Pins {
 
     // ---- under the lock of OpenDirectories ----
 
-    /** Adds a pin, to one that is not closing. {@return how many there are now} */
+    /** Adds a pin, to one that is not closing. Returns how many there are now. */
     int add() {
         return count.incrementAndGet();
     }
 
-    /** Removes a pin. {@return how many there are now} */
+    /** Removes a pin. Returns how many there are now. */
     int remove() {
         return count.decrementAndGet();
     }

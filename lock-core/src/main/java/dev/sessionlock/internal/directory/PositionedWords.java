@@ -7,7 +7,6 @@ import java.io.RandomAccessFile;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 
 /**
  * Words that are read and written by system calls, for file systems that write every change to a new block. On a full disk a store to a mapped page

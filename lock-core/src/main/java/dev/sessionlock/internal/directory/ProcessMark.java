@@ -7,7 +7,7 @@ import java.nio.channels.FileLock;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BiFunction;
 import java.util.function.LongSupplier;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The mark by which the words of a table tell which process wrote them: the low 16 bits of expiries and waiter marks. No two living processes of a
@@ -70,7 +70,7 @@ final class ProcessMark implements LongSupplier {
         taking.locked(() -> {
             FileLock lost = held;
             boolean closed = lost != null && !lost.acquiredBy().isOpen();
-            if (lost != null && (closed || Boolean.FALSE.equals(kernelHas.apply(GuardFiles.positionOfMark(mark), heldSince)))) {
+            if (lost != null && (closed || Boolean.FALSE.equals(kernelHas.apply(GuardLayout.positionOfMark(mark), heldSince)))) {
                 held = null;
                 if (!closed) {
                     lost.release();

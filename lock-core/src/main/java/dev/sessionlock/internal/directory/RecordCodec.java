@@ -4,8 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.util.zip.CRC32C;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes records: UTF-8 JSON of always {@value #SIZE} bytes, so that a renewal rewrites one in place with a single write.
@@ -44,7 +43,7 @@ final class RecordCodec {
     }
 
     /** {@return the record as bytes} */
-    static byte[] encode(@NotNull LockRecord record) {
+    static byte[] encode(LockRecord record) {
         Writer out = new Writer();
         out.number("{\"pid\":", record.pid());
         out.time(",\"createdAt\":\"", record.createdAt());

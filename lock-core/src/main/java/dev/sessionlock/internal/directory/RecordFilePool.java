@@ -23,8 +23,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiFunction;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Spare record files of this process, {@code claim-<process>-<n>}: a record is written into one and then linked into place, so that it appears whole
@@ -39,7 +38,7 @@ final class RecordFilePool {
     private static final String PREFIX = "claim-";
     /** Ends the name of a further link to a record file, made for a moment: to be renamed, or to find out whether links are refused. */
     static final String LINK_PROBE = ".link";
-    private static final int PROCESS_BITS = GuardFiles.PROCESS_BITS;
+    private static final int PROCESS_BITS = GuardLayout.PROCESS_BITS;
     private static final long REGISTER_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
     /** How many are kept ready, and how many are kept open while in use. So a held lock costs no descriptor. */
     private static final int SPARE = 32;
@@ -63,7 +62,7 @@ final class RecordFilePool {
         this(dir, mode, guards, 0);
     }
 
-    /** @param namespaceNumber what tells our time namespace from others: {@link GuardFiles#namespaceNumber} */
+    /** @param namespaceNumber what tells our time namespace from others: {@link GuardLayout#namespaceNumber} */
     RecordFilePool(Path dir, FileMode mode, GuardFiles guards, long namespaceNumber) {
         this.dir = dir;
         this.mode = mode;
@@ -195,13 +194,13 @@ final class RecordFilePool {
         }
 
         @Override
-        public @NotNull String toString() {
+        public String toString() {
             return path().toString();
         }
     }
 
     private long drawProcess() {
-        return namespaceNumber << GuardFiles.RANDOM_BITS | ThreadLocalRandom.current().nextLong() >>> (64 - GuardFiles.RANDOM_BITS);
+        return namespaceNumber << GuardLayout.RANDOM_BITS | ThreadLocalRandom.current().nextLong() >>> (64 - GuardLayout.RANDOM_BITS);
     }
 
     /** Makes others see that this process lives, and in which time namespace. */
@@ -267,7 +266,7 @@ final class RecordFilePool {
         }
     }
 
-    /** Under the pool's lock. {@return false if its file is gone} A file that cannot be opened for another reason stays in the pool. */
+    /** Under the pool's lock. Returns false if its file is gone. A file that cannot be opened for another reason stays in the pool. */
     private boolean isOpenedAgain(PooledFile spare) throws IOException {
         try {
             spare.file = spare.reopen();
@@ -325,7 +324,7 @@ final class RecordFilePool {
         pool.locked(() -> {
             FileLock had = alive;
             boolean closed = had != null && !had.acquiredBy().isOpen();
-            if (had != null && (closed || Boolean.FALSE.equals(kernelHas.apply(GuardFiles.positionOf(process), aliveSince)))) {
+            if (had != null && (closed || Boolean.FALSE.equals(kernelHas.apply(GuardLayout.positionOf(process), aliveSince)))) {
                 if (!closed) {
                     had.release();
                 }

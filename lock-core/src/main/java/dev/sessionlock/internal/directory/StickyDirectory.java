@@ -6,8 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Map;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A directory whose sticky bit keeps us from removing a file of another user: only that user, the owner of the directory and root may.
@@ -16,12 +15,12 @@ import org.jetbrains.annotations.Nullable;
  * @param mode its mode
  * @param fileOwner whose the file is
  */
-public record StickyDirectory(@NotNull Path path, int mode, @NotNull String fileOwner) {
+public record StickyDirectory(Path path, int mode, String fileOwner) {
     private static final int STICKY = 01000;
     private static final int ALL = 07777;
 
     /** {@return what keeps this process from removing a file; null if no sticky bit does, or if that cannot be determined} */
-    public static @Nullable StickyDirectory keeping(@NotNull Path file) {
+    public static @Nullable StickyDirectory keeping(Path file) {
         Path parent = file.toAbsolutePath().getParent();
         try {
             Map<String, Object> directory = Files.readAttributes(parent, "unix:mode,uid");
@@ -39,7 +38,7 @@ public record StickyDirectory(@NotNull Path path, int mode, @NotNull String file
     }
 
     /** {@return the fact, in words} */
-    public @NotNull String inWords() {
+    public String inWords() {
         return path + " is sticky (mode " + Integer.toOctalString(mode) + "), so that only user " + fileOwner
                 + ", the owner of the directory, or root may remove what is " + fileOwner + "'s";
     }

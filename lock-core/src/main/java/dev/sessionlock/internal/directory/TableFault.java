@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A word of the shared table could not be read or written: the file was cut short under us, or the disk took no write. The operation on that word
@@ -36,7 +36,7 @@ public final class TableFault extends UncheckedIOException {
      * directory by now.
      */
     static TableFault replaced() {
-        return new TableFault(new NoSuchFileException(SharedTable.FILE, null, "the shared table of the locks of this directory was replaced while the lock was "
+        return new TableFault(new NoSuchFileException(TableLayout.FILE, null, "the shared table of the locks of this directory was replaced while the lock was "
                 + "taken; try again"));
     }
 

@@ -16,7 +16,7 @@ interface TableWords {
     /** Writes a word that nobody else writes. */
     void set(int offset, long value);
 
-    /** Writes a word if it still is what was read before. {@return whether it was} */
+    /** Writes a word if it still is what was read before. Returns whether it was. */
     boolean replace(int offset, long expected, long value);
 
     /** {@return the number of bytes} */

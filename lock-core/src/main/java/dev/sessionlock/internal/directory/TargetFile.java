@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * A user's own file, the target of a lock, opened to be read and written.
@@ -29,12 +28,12 @@ public final class TargetFile {
     private volatile boolean amongOthers;
 
     /** @param path the file; nothing is looked at yet */
-    public TargetFile(@NotNull Path path) {
+    public TargetFile(Path path) {
         this.path = path;
     }
 
     /** {@return the file, or one that is created beside it, open} */
-    public @NotNull FileChannel open(@NotNull Path file, @NotNull Set<? extends OpenOption> how, @NotNull FileAttribute<?>... made) throws IOException {
+    public FileChannel open(Path file, Set<? extends OpenOption> how, FileAttribute<?>... made) throws IOException {
         if (!isAmongOthers()) {
             return FileChannel.open(file, how, made);
         }
@@ -43,7 +42,7 @@ public final class TargetFile {
         try (DescriptorPath directory = DescriptorPath.of(parent().toRealPath())) {
             Path reached = directory.path().resolve(file.getFileName());
             if (Files.exists(reached, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(reached, LinkOption.NOFOLLOW_LINKS)) {
-                throw FileMode.notOrdinary(file, null);
+                throw OwnerTrust.notOrdinary(file, null);
             }
             FileChannel open = FileChannel.open(reached, noLink, made);
             boolean trusted = false;
@@ -71,7 +70,7 @@ public final class TargetFile {
      * Sets the permissions of a file that was just created and written beside this one, and is still open; also owner and group where this process
      * may.
      */
-    public void giveAs(@NotNull Path made, @NotNull FileChannel open, @NotNull PosixFileAttributes old) throws IOException {
+    public void giveAs(Path made, FileChannel open, PosixFileAttributes old) throws IOException {
         Path reached = isAmongOthers() ? DescriptorPath.pathOf(open) : made;
         try {
             PosixFileAttributes now = Files.readAttributes(reached, PosixFileAttributes.class);
@@ -94,7 +93,7 @@ public final class TargetFile {
     /** Looked at once: for others to be able to change names later, the directory's owner or root would have to change its mode. */
     private boolean isAmongOthers() throws IOException {
         if (!looked) {
-            amongOthers = CurrentUser.isKnown() && FileMode.othersChangeNames(parent().toRealPath());
+            amongOthers = CurrentUser.isKnown() && OwnerTrust.othersChangeNames(parent().toRealPath());
             looked = true;
         }
         return amongOthers;

@@ -12,7 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Who waits for the locks of one directory, seen from outside at one moment: nothing is opened for locking, no byte is requested. The kernel lists
@@ -27,8 +27,6 @@ public final class WaiterScanner {
     private static final long MARK_NANOS = TimeUnit.SECONDS.toNanos(2);
     /** Shorter, for a waiter mark without a known process: it may be that of today's holder, from when it waited itself. */
     private static final long UNKNOWN_PID_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
-    /** The low bits of a waiter mark say which process set it. */
-    private static final long MARK_TIME_BITS = 0xffff;
 
     private final Map<Long, List<Long>> blocked;
     private final @Nullable SharedTable table;
@@ -71,14 +69,14 @@ public final class WaiterScanner {
             return Map.of();
         }
         Map<Long, Integer> guards = new HashMap<>();
-        for (int guard = 0; guard < GuardFiles.COUNT; guard++) {
-            guards.put(GuardFiles.inode(inner, guard), guard);
+        for (int guard = 0; guard < GuardLayout.COUNT; guard++) {
+            guards.put(GuardLayout.inode(inner, guard), guard);
         }
         guards.remove(-1L);
         Map<Long, List<Long>> blocked = new HashMap<>();
         for (KernelLocks.KernelLock entry : new KernelLocks().read(guards::containsKey).orElse(List.of())) {
             if (entry.waiting() && entry.start() == entry.end()) {
-                List<Long> pids = blocked.computeIfAbsent(GuardFiles.lockAt(guards.get(entry.inode()), entry.start()), h -> new ArrayList<>());
+                List<Long> pids = blocked.computeIfAbsent(GuardLayout.lockAt(guards.get(entry.inode()), entry.start()), h -> new ArrayList<>());
                 if (!pids.contains(entry.pid())) {
                     pids.add(entry.pid());
                 }
@@ -103,7 +101,7 @@ public final class WaiterScanner {
         return age < UNKNOWN_PID_NANOS && pids.isEmpty() ? List.of(UNKNOWN_PID) : age < MARK_NANOS ? pids : List.of();
     }
 
-    /** {@return how long ago a process said that it waits; very long if none did} */
+    /** {@return how long ago a process said that it waits; very long if none did, or if the last one only tried once} */
     private long sinceMark(long h) throws IOException {
         long mark;
         try {
@@ -112,7 +110,6 @@ public final class WaiterScanner {
         } catch (TableFault e) {
             return Long.MAX_VALUE; // it was cut short just now
         }
-        long age = now - (mark & ~MARK_TIME_BITS);
-        return mark == 0 ? Long.MAX_VALUE : Math.max(0, age);
+        return MarkedTime.tellsOfWaiting(mark) ? Math.max(0, MarkedTime.age(mark, now)) : Long.MAX_VALUE; // it may have been set since we read the clock
     }
 }

@@ -1,9 +1,9 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockException;
-import dev.sessionlock.internal.directory.LockSnapshot;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockDirectory;
+import dev.sessionlock.internal.directory.LockSnapshot;
 import dev.sessionlock.internal.directory.OpenDirectories;
 import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.system.Log;
@@ -12,9 +12,9 @@ import dev.sessionlock.internal.system.OpenFiles;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.EngineLock;
+import dev.sessionlock.spi.Inspection;
 import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.Maintainable;
-import dev.sessionlock.spi.Inspection;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;

@@ -10,7 +10,7 @@ import dev.sessionlock.internal.directory.StickyDirectory;
 import dev.sessionlock.internal.system.Liveness;
 import java.time.Instant;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What an inspection found out about one lock: all that {@link InspectionSentences} needs, without a word of it.

@@ -90,7 +90,7 @@ public final class InspectionSentences {
         return switch (finding) {
             case SUCCESSOR_OF_A_FROZEN_HOLDER -> "it sits on the second seat: the holder before it is frozen past its lease";
             case SUCCESSOR_BESIDE_A_HELD_BYTE -> "it sits on the second seat: another process has the first one's kernel lock without holding the lock";
-            case PASSED_OVER -> "its lease ran out, and others pass it over: the process " + condition();
+            case PASSED_OVER -> "its lease ran out, and others take over: the process " + condition();
             case NO_LOCK_FILE -> "there is no lock file: it was removed by hand, or the holder is just taking or releasing the lock";
             case RECORD_WITHOUT_BYTE -> "its record is there but the kernel lock is not: it is just being released, or code of its process closed a guard "
                     + "file";
@@ -189,12 +189,12 @@ public final class InspectionSentences {
     private Remedy expired(long pid) {
         if (!result.isAlive()) {
             return new Remedy(RemedyKind.LOOK, "look where " + (pid > 0 ? "pid " + pid : "its process") + " can be seen (in its container, or on the host) whether "
-                    + "it is stopped, and wake it there; others pass it over meanwhile");
+                    + "it is stopped, and wake it there; others take over meanwhile");
         } else if (result.isStopped()) {
-            return wake(pid, "it is stopped; others pass it over meanwhile");
+            return wake(pid, "it is stopped; others take over meanwhile");
         }
         return new Remedy(RemedyKind.LOOK, "jstack " + pid, "not stopped, yet it does not renew: what keeps it? (paused with its container: docker unpause; "
-                + "else kill -CONT " + pid + "); others pass it over meanwhile");
+                + "else kill -CONT " + pid + "); others take over meanwhile");
     }
 
     private Remedy foreign(long pid) {

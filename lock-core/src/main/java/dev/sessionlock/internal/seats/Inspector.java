@@ -23,7 +23,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Judges what was seen of a lock. It finds facts, and {@link InspectionSentences} puts them into words. */
 public final class Inspector {
@@ -226,7 +226,7 @@ public final class Inspector {
 
     // ---- evidence ----
 
-    /** Finds out whether the process of a record lives, and what proves it. {@return the judgement} */
+    /** Finds out whether the process of a record lives, and what proves it. Returns the judgement. */
     private Liveness living(LockRecord judged) {
         Liveness liveness = isOfOurNamespace(judged)
                 ? ofOurNamespace(judged)

@@ -1,9 +1,9 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.internal.directory.TableEntry;
+import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.LockStore;
-import dev.sessionlock.spi.Terms;
-import org.jetbrains.annotations.Nullable;
+import dev.sessionlock.internal.directory.TableEntry;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What an acquisition or {@code clear} has put on one seat so far, so that it can be undone if a throwable interrupts the call. Each field is set
@@ -11,22 +11,19 @@ import org.jetbrains.annotations.Nullable;
  */
 final class SeatAttempt {
     final int seat;
-    final Terms terms;
     /** The entry in which the expiry was to be published; null before that. */
     @Nullable TableEntry entry;
     long expiry;
-    /** The record; null before it is written. */
+    /** The file of the record; null before it is written. */
     LockStore.@Nullable RecordFile recordFile;
-    /** The token in the record. */
-    long token;
-    long createdAtMillis;
+    /** What it says, or is about to say; null before it is written. */
+    @Nullable LockRecord record;
     /** Seat 1 only: the record may also lie at x.lock. */
     boolean covering;
     /** Other programs may see the {@code .reclaim} directory. */
     boolean reclaiming;
 
-    SeatAttempt(int seat, Terms terms) {
+    SeatAttempt(int seat) {
         this.seat = seat;
-        this.terms = terms;
     }
 }

@@ -1,11 +1,11 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockLostException;
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockStore;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** A lock that this process holds on one of its two seats. */
 final class SeatHold extends Hold {
@@ -14,7 +14,7 @@ final class SeatHold extends Hold {
     final LockStore.RecordFile recordFile;
     /** When it was acquired, as the record tells it, wall clock. */
     long createdAtMillis;
-    /** The expiry that we published last; the entry has it while the seat is ours. Read by {@link SeatEngine#reuse} on any thread. */
+    /** The expiry that we published last; the entry has it while the seat is ours. Read by {@link SeatHolding#reuse} on any thread. */
     volatile long published;
     /** The expiry that the entry may have instead, if a throwable interrupted a publishing. */
     long intended;
@@ -28,7 +28,7 @@ final class SeatHold extends Hold {
     boolean atLock;
     /** Seat 1 only: our record was about to be put at x.lock. */
     boolean covering;
-    /** The record is deleted, or will be by {@link SeatEngine#tidy}. */
+    /** The record is deleted, or will be by {@link SeatRelease#tidy}. */
     boolean recordSettled;
     /** What went wrong when its table entry was last read or written; null if nothing did. Written on any thread. */
     volatile @Nullable String trouble;
@@ -46,6 +46,13 @@ final class SeatHold extends Hold {
     void notePublished(long expiry) {
         intended = expiry;
         published = expiry;
+    }
+
+    /** A throwable may have come between publishing and noting it. */
+    void settleExpiry() {
+        if (intended != published && entry.hasExpiry(seat, intended)) {
+            published = intended;
+        }
     }
 
     @Override

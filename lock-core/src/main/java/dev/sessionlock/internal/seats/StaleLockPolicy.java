@@ -1,16 +1,16 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockRecord;
-import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.directory.LockStore;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Terms;
 import java.time.Instant;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What to do about a record that is in the way of a process that has byte 0 and has looked (PROTOCOL.md, section 4). According to bytes and table, no
@@ -92,7 +92,7 @@ final class StaleLockPolicy {
         long left = leaseLeft(found, record);
         boolean provablyAlive = liveness.verdict() == Liveness.Verdict.ALIVE;
         if (provablyAlive && !record.takeover()) {
-            return new WaitFor(disagree(liveness) + ", and it asked not to be passed over", lookAgain(found));
+            return new WaitFor(disagree(liveness) + ", and it excludes takeover", lookAgain(found));
         }
         return left <= 0
                 ? new Replace("its lease had run out; " + liveness.evidence(), record.token())

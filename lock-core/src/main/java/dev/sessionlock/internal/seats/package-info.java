@@ -3,4 +3,7 @@
  * {@link dev.sessionlock.spi.EngineLock}, as other engines do. Below it is the directory floor, used through {@code LockStore} alone. It starts no
  * threads and takes no locks of the JVM.
  */
+@NullMarked
 package dev.sessionlock.internal.seats;
+
+import org.jspecify.annotations.NullMarked;

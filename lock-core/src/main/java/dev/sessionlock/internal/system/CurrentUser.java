@@ -1,7 +1,6 @@
 package dev.sessionlock.internal.system;
 
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** The user of this process, as files see it. */
 public final class CurrentUser {
@@ -23,7 +22,7 @@ public final class CurrentUser {
     }
 
     /** {@return whether a number, as a file's attributes have it, is this user's} */
-    public static boolean is(@NotNull Object uid) {
+    public static boolean is(Object uid) {
         return uid.equals(ID);
     }
 
@@ -33,7 +32,7 @@ public final class CurrentUser {
     }
 
     /** {@return whether a user is this one or root} If nothing is known of this one: whether it may be. */
-    public static boolean trusts(@NotNull Object uid) {
+    public static boolean trusts(Object uid) {
         return uid.equals(ROOT) || is(uid) || ID == null && !isRoot();
     }
 }

@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.LongPredicate;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * The locks that the kernel shows in {@code /proc/locks} (proc(5)). Its lines:
@@ -54,7 +53,7 @@ public final class KernelLocks {
      *
      * @return what the kernel says; empty if it does not say
      */
-    public @NotNull Optional<List<KernelLock>> read(@NotNull LongPredicate inode) {
+    public Optional<List<KernelLock>> read(LongPredicate inode) {
         byte[] text;
         try {
             text = ProcFile.bytes(locks);
@@ -111,7 +110,7 @@ public final class KernelLocks {
             }
         }
 
-        /** Moves behind the next field. {@return where it begins} */
+        /** Moves behind the next field. Returns where it begins. */
         private int word() {
             while (at < end && text[at] == ' ') {
                 at++;

@@ -2,7 +2,6 @@ package dev.sessionlock.internal.system;
 
 import dev.sessionlock.LockReport.ProcessState;
 import java.util.Locale;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * Whether a process lives, and how we know.
@@ -11,7 +10,7 @@ import org.jetbrains.annotations.NotNull;
  * @param evidence one clause in words, such as {@code pid 30522 does not exist}
  * @param state the letter of its state, as proc(5) has it; 0 if unknown
  */
-public record Liveness(@NotNull Verdict verdict, @NotNull String evidence, char state) {
+public record Liveness(Verdict verdict, String evidence, char state) {
 
     /** What is known. */
     public enum Verdict {
@@ -24,17 +23,17 @@ public record Liveness(@NotNull Verdict verdict, @NotNull String evidence, char 
     }
 
     /** One without a state. */
-    public Liveness(@NotNull Verdict verdict, @NotNull String evidence) {
+    public Liveness(Verdict verdict, String evidence) {
         this(verdict, evidence, (char) 0);
     }
 
     /** {@return the evidence with the verdict, such as {@code pid 30522 does not exist: dead}} */
-    public @NotNull String inWords() {
+    public String inWords() {
         return evidence + ": " + verdict.name().toLowerCase(Locale.ROOT);
     }
 
     /** {@return the same for a report} */
-    public @NotNull ProcessState processState() {
+    public ProcessState processState() {
         return switch (verdict) {
             case ALIVE -> isStopped() ? ProcessState.STOPPED : ProcessState.ALIVE;
             case DEAD -> ProcessState.DEAD;

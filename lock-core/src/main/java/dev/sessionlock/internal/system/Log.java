@@ -1,8 +1,7 @@
 package dev.sessionlock.internal.system;
 
 import java.util.function.Supplier;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 
 /**
@@ -14,7 +13,7 @@ public final class Log {
     private volatile @Nullable Logger logger;
 
     /** @param source tells the logger, when something is logged first; the same one each time */
-    public Log(@NotNull Supplier<Logger> source) {
+    public Log(Supplier<Logger> source) {
         this.source = source;
     }
 
@@ -32,25 +31,25 @@ public final class Log {
         return logger().isDebugEnabled();
     }
 
-    public void debug(@NotNull String format, @Nullable Object... values) {
+    public void debug(String format, @Nullable Object... values) {
         if (logger().isDebugEnabled()) {
             logger().debug(format, printable(values));
         }
     }
 
-    public void info(@NotNull String format, @Nullable Object... values) {
+    public void info(String format, @Nullable Object... values) {
         if (logger().isInfoEnabled()) {
             logger().info(format, printable(values));
         }
     }
 
-    public void warn(@NotNull String format, @Nullable Object... values) {
+    public void warn(String format, @Nullable Object... values) {
         if (logger().isWarnEnabled()) {
             logger().warn(format, printable(values));
         }
     }
 
-    public void error(@NotNull String format, @Nullable Object... values) {
+    public void error(String format, @Nullable Object... values) {
         if (logger().isErrorEnabled()) {
             logger().error(format, printable(values));
         }

@@ -75,7 +75,7 @@ public final class Mutex {
         lock.lock();
     }
 
-    /** Does something while it is held, unless another thread holds it now. {@return whether it was done} */
+    /** Does something while it is held, unless another thread holds it now. Returns whether it was done. */
     public <E extends Exception> boolean tryLocked(Action<E> action) throws E {
         StackRoom.requireALittle();
         int outer = depth();

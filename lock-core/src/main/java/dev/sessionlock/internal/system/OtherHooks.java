@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The shutdown hooks of the application, as one of the JVM's hooks sees them: whether any of them still works.
@@ -92,7 +92,7 @@ public final class OtherHooks {
         return new String(bytes, 0, Math.min(bytes.length, 15), StandardCharsets.ISO_8859_1).stripTrailing();
     }
 
-    /** Waits for the thread that starts the hooks: it joins them once it has started all. {@return that thread; null if it is not found} */
+    /** Waits for the thread that starts the hooks: it joins them once it has started all. Returns that thread; null if it is not found. */
     private static @Nullable Thread awaitAllStarted() {
         Thread starter = null;
         for (Map.Entry<Thread, StackTraceElement[]> one : Thread.getAllStackTraces().entrySet()) {

@@ -2,7 +2,7 @@ package dev.sessionlock.internal.system;
 
 import java.sql.SQLException;
 import java.util.regex.Pattern;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Keeps passwords out of messages. Drivers and data sources put whole addresses into theirs. */
 public final class Passwords {

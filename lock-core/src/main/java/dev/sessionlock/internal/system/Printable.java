@@ -2,7 +2,6 @@ package dev.sessionlock.internal.system;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * Makes text that others wrote (a file's name, what a record says, a command line) safe to show in a terminal, a log or a message. A character that
@@ -22,7 +21,7 @@ public final class Printable {
     }
 
     /** {@return the text on one line, with escapes for what must not be shown as it is} */
-    public static @NotNull String text(@NotNull String text) {
+    public static String text(String text) {
         int at = firstHidden(text);
         if (at == text.length()) {
             return text;
@@ -37,7 +36,7 @@ public final class Printable {
     }
 
     /** {@return a text of ours that has several lines, each as {@link #text} has it} */
-    public static @NotNull String lines(@NotNull String text) {
+    public static String lines(String text) {
         StringBuilder visible = new StringBuilder(text.length());
         int begin = 0;
         for (int end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', begin)) {
@@ -48,7 +47,7 @@ public final class Printable {
     }
 
     /** {@return the throwable itself, or one that prints in the same way, with escapes, if its message or that of a cause needs them} */
-    public static @NotNull Throwable throwable(@NotNull Throwable thrown) {
+    public static Throwable throwable(Throwable thrown) {
         return COPY.isInstance(thrown) ? thrown : PrintableCopy.ifNeeded(thrown);
     }
 
@@ -56,7 +55,7 @@ public final class Printable {
      * {@return a text as one word for a POSIX shell} If it has characters that must not be shown, in the form <code>$'\033'</code> of bash, ksh and
      * zsh.
      */
-    public static @NotNull String shellWord(@NotNull String text) {
+    public static String shellWord(String text) {
         if (isPlainWord(text)) {
             return text;
         } else if (firstHidden(text) == text.length()) {
@@ -91,7 +90,7 @@ public final class Printable {
     }
 
     /** Appends a character, or its escape, which is also valid in JSON and Java. */
-    public static void append(@NotNull StringBuilder to, int codePoint) {
+    public static void append(StringBuilder to, int codePoint) {
         if (isPrintable(codePoint)) {
             to.appendCodePoint(codePoint);
         } else {
@@ -100,7 +99,7 @@ public final class Printable {
     }
 
     /** Appends a character's escape; two for one beyond 16 bits. */
-    public static void appendEscaped(@NotNull StringBuilder to, int codePoint) {
+    public static void appendEscaped(StringBuilder to, int codePoint) {
         for (char c : Character.toChars(codePoint)) {
             to.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
         }

@@ -6,8 +6,7 @@ import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The identity of this process, so that another process can tell later whether it still lives.
@@ -28,7 +27,7 @@ public record ProcessIdentity(
         @Nullable String boot,
         @Nullable String pidNamespace,
         @Nullable String timeNamespace,
-        @NotNull String host,
+        String host,
         boolean seesItselfInProc) {
 
     /** In {@code /proc/self/status}, since Linux 4.1: our pid in each namespace that we are in, from the outermost that this /proc knows. */
@@ -43,7 +42,7 @@ public record ProcessIdentity(
     }
 
     /** {@return the identity of this process} */
-    public static @NotNull ProcessIdentity current() {
+    public static ProcessIdentity current() {
         return Current.IDENTITY;
     }
 

@@ -2,7 +2,7 @@ package dev.sessionlock.internal.system;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What {@code /proc/<pid>/stat} says (proc(5)).

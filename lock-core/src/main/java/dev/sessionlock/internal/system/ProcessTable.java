@@ -13,8 +13,7 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Tells whether another process of this pid namespace lives. "Gone" needs evidence; what cannot be determined is unknown. */
 public final class ProcessTable {
@@ -45,7 +44,7 @@ public final class ProcessTable {
      * {@return a table of this machine that looks at each process once, for one look at many records} Only for records that were read before: "gone"
      * says nothing of a process that has started since.
      */
-    public static @NotNull ProcessTable ofOneLook() {
+    public static ProcessTable ofOneLook() {
         return new ProcessTable(new HashMap<>());
     }
 
@@ -77,7 +76,7 @@ public final class ProcessTable {
      * @param startTicks when it started, field 22 of its stat; negative if not known
      * @param started when it started, by wall clock, for systems without ticks; null if not known
      */
-    public @NotNull Liveness judge(long pid, long startTicks, @Nullable Instant started) {
+    public Liveness judge(long pid, long startTicks, @Nullable Instant started) {
         return answers == null ? look(pid, startTicks, started)
                 : answers.computeIfAbsent(new Asked(pid, startTicks, started), asked -> look(pid, startTicks, started));
     }

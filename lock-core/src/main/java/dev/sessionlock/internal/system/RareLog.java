@@ -3,7 +3,7 @@ package dev.sessionlock.internal.system;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Logs one kind of failure that may come again and again: the first time at once, then at most once in 30 s, with the number of messages that were

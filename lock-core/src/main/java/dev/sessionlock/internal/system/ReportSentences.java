@@ -14,8 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Puts the facts of a report into words. These are the sentences that the engines have in common, and all those of an engine that gives facts alone.
@@ -30,7 +29,7 @@ public final class ReportSentences {
     // ---- of an engine that gives facts alone ----
 
     /** {@return the evidence of a report that is made from facts} */
-    public static @NotNull List<Sentence> evidence(@NotNull State state, @Nullable LockOwner owner, @NotNull Facts facts) {
+    public static List<Sentence> evidence(State state, @Nullable LockOwner owner, Facts facts) {
         List<Sentence> sentences = new ArrayList<>();
         switch (state) {
             case FREE -> {
@@ -66,13 +65,13 @@ public final class ReportSentences {
      * {@return the advice of a report that is made from facts} It names no command of a shell: whether the holder's pid is one of this machine, only
      * its engine knows.
      */
-    public static @NotNull Remedy remedy(@NotNull State state, @Nullable LockOwner owner, @NotNull Facts facts) {
+    public static Remedy remedy(State state, @Nullable LockOwner owner, Facts facts) {
         return switch (state) {
             case FREE -> Remedy.none();
             case HELD -> owner == null || owner.token() == null ? new Remedy(RemedyKind.WAIT, "wait: its holder will release it or be gone")
                     : new Remedy(RemedyKind.WAIT, "wait, or ask it to let go: clear(target, ClearOptions.forReal().withToken(" + owner.token() + "L))");
             case EXPIRED -> facts.needsPerson() ? new Remedy(RemedyKind.LOOK, "look what keeps its process: nobody else gets in")
-                    : new Remedy(RemedyKind.NOTHING, "nothing: others pass it over");
+                    : new Remedy(RemedyKind.NOTHING, "nothing: others take over");
             case STALE -> replaced(facts, "look why it stays: its process is gone");
             case FOREIGN -> facts.process() == ProcessState.DEAD ? replaced(facts, "look why it stays: its process is gone")
                     : new Remedy(RemedyKind.LOOK, "ask the program that made it" + (owner == null ? "" : " (pid " + owner.pid() + ")"));
@@ -102,7 +101,7 @@ public final class ReportSentences {
     // ---- of an engine that has its own words ----
 
     /** {@return sentences of which nobody knows what they are about} */
-    public static @NotNull List<Sentence> ofUnknownTopic(@NotNull List<String> evidence) {
+    public static List<Sentence> ofUnknownTopic(List<String> evidence) {
         List<Sentence> sentences = new ArrayList<>(evidence.size());
         for (String each : evidence) {
             sentences.add(other(each));
@@ -111,24 +110,24 @@ public final class ReportSentences {
     }
 
     /** {@return an advice of which nobody knows what it wants} */
-    public static @NotNull Remedy ofUnknownKind(@NotNull String advice) {
+    public static Remedy ofUnknownKind(String advice) {
         return advice.isEmpty() ? Remedy.none() : new Remedy(RemedyKind.OTHER, advice);
     }
 
     // ---- common to the engines ----
 
     /** {@return one about nothing in particular} */
-    public static @NotNull Sentence other(@NotNull String text) {
+    public static Sentence other(String text) {
         return new Sentence(Topic.OTHER, text);
     }
 
     /** {@return whether a process lives, and what proves it} */
-    public static @NotNull Sentence process(@NotNull Liveness liveness) {
+    public static Sentence process(Liveness liveness) {
         return new Sentence(Topic.PROCESS, liveness.inWords());
     }
 
     /** {@return who has the kernel's lock} */
-    public static @NotNull Sentence kernelLock(@NotNull KernelLockState state, @Nullable Long pid) {
+    public static Sentence kernelLock(KernelLockState state, @Nullable Long pid) {
         return new Sentence(Topic.KERNEL, switch (state) {
             case HELD -> "the kernel lock is held by pid " + (pid == null ? "of another namespace" : pid);
             case FREE -> "the kernel lock is free, as far as /proc/locks shows it";
@@ -142,8 +141,8 @@ public final class ReportSentences {
      * @param condition what its process does if it has run out; null if nobody knows
      * @param ending as {@link #ending}
      */
-    public static @NotNull Sentence lease(@NotNull Lease lease, @Nullable String condition, @NotNull String ending) {
-        String kept = "it asked not to be passed over while its process lives";
+    public static Sentence lease(Lease lease, @Nullable String condition, String ending) {
+        String kept = "it excludes takeover while its process lives";
         String text;
         if (lease.left() == null) {
             text = "without end" + (lease.takeover() ? "" : ": " + kept) + ending;
@@ -158,22 +157,22 @@ public final class ReportSentences {
     }
 
     /** {@return when a hold ends at the latest} It continues a sentence. */
-    public static @NotNull String ending(@Nullable String time) {
+    public static String ending(@Nullable String time) {
         return time == null ? "; it may be held without limit" : "; it ends at the latest at " + time + " (maxHold)";
     }
 
     /** {@return for how long a lock has been held} */
-    public static @NotNull String taken(@NotNull Duration age) {
+    public static String taken(Duration age) {
         return "taken " + Durations.inWords(age) + " ago";
     }
 
     /** {@return that somebody waits} */
-    public static @NotNull Sentence waitedFor() {
+    public static Sentence waitedFor() {
         return new Sentence(Topic.WAITERS, "another process waits for it");
     }
 
     /** {@return a span in whole seconds} */
-    public static @NotNull String seconds(@NotNull Duration span) {
+    public static String seconds(Duration span) {
         return Math.max(0, span.toSeconds()) + " s";
     }
 }

@@ -2,8 +2,7 @@ package dev.sessionlock.internal.system;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the kernel lets this process do with the files of other users, according to {@code /proc/self/status}.
@@ -23,7 +22,7 @@ public record Rights(int user, boolean removesAnothersFiles) {
         }
     }
 
-    static @Nullable Rights parse(@NotNull String status) {
+    static @Nullable Rights parse(String status) {
         Integer user = null;
         Long capabilities = null;
         for (String line : status.split("\n")) {

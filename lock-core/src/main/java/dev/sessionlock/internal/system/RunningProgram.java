@@ -8,8 +8,7 @@ import java.nio.file.attribute.PosixFileAttributes;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a person has to know of a process to end it, or to start its program again. As far as {@code /proc} shows it.
@@ -33,7 +32,7 @@ public record RunningProgram(long pid, @Nullable String commandLine, @Nullable S
      * @param unit the name of its unit
      * @param ofUser the number of the user whose own systemd runs it; null if the system's does
      */
-    public record Service(@NotNull String unit, @Nullable String ofUser) implements Supervisor {
+    public record Service(String unit, @Nullable String ofUser) implements Supervisor {
         /** Services that run programs and do not start them again. */
         private static final Set<String> OTHERS_HOSTS = Set.of("cron", "crond", "cronie", "anacron", "atd", "ssh", "sshd", "docker", "containerd",
                 "podman", "crio", "kubelet", "supervisor", "supervisord", "tmux", "screen", "dbus", "init");
@@ -45,7 +44,7 @@ public record RunningProgram(long pid, @Nullable String commandLine, @Nullable S
      * @param engine the program that runs it: {@code docker} or {@code podman}
      * @param id its id
      */
-    public record Container(@NotNull String engine, @NotNull String id) implements Supervisor {
+    public record Container(String engine, String id) implements Supervisor {
     }
 
     private static final Pattern SERVICE = Pattern.compile("/([A-Za-z0-9:_.@\\\\-]+)\\.service(?:/|$)");
@@ -53,7 +52,7 @@ public record RunningProgram(long pid, @Nullable String commandLine, @Nullable S
     private static final Pattern CONTAINER = Pattern.compile("/(?:(docker)[-/]|(libpod)-)([0-9a-f]{64})(?:\\.scope)?(?:/.*)?$");
 
     /** {@return what is known of a process of this pid namespace} */
-    public static @NotNull RunningProgram of(long pid) {
+    public static RunningProgram of(long pid) {
         Path process = PROC.resolve(Long.toString(pid));
         return new RunningProgram(pid, commandLine(text(process.resolve("cmdline"))), user(process),
                 supervisor(text(process.resolve("cgroup"))));
@@ -109,7 +108,7 @@ public record RunningProgram(long pid, @Nullable String commandLine, @Nullable S
     }
 
     /** {@return the process and what it runs, as {@code pid 30522 (node openclaw gateway, user moss)}} */
-    public @NotNull String inWords() {
+    public String inWords() {
         String more = commandLine == null ? user == null ? "" : "user " + user : commandLine + (user == null ? "" : ", user " + user);
         return "pid " + pid + (more.isEmpty() ? "" : " (" + more + ")");
     }

@@ -3,7 +3,6 @@ package dev.sessionlock.internal.system;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * Why the system refused something, in its own words and without the names of files, which may hold the same words. The JDK passes on many of the
@@ -15,7 +14,7 @@ public final class SystemReason {
     }
 
     /** {@return the system's reason, such as {@code No space left on device}; empty if it gave none} */
-    public static @NotNull String of(@NotNull IOException e) {
+    public static String of(IOException e) {
         String message = e.getMessage();
         if (e instanceof FileSystemException known) {
             return known.getReason() == null ? "" : known.getReason();

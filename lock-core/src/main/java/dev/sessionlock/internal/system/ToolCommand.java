@@ -1,6 +1,5 @@
 package dev.sessionlock.internal.system;
 
-import org.jetbrains.annotations.NotNull;
 
 /**
  * How a person starts the operator's tool, as advice words it: in the tool itself, as it was started; in the library, which does not know where the
@@ -17,7 +16,7 @@ public final class ToolCommand {
     }
 
     /** Called if this process is the tool, started by a launcher. */
-    public static void isLauncher(@NotNull String path) {
+    public static void isLauncher(String path) {
         command = Printable.shellWord(path);
         launched = true;
     }
@@ -28,12 +27,12 @@ public final class ToolCommand {
     }
 
     /** Called if this process is the tool, started from its jar. */
-    public static void isJar(@NotNull String path) {
+    public static void isJar(String path) {
         command = "java -jar " + Printable.shellWord(path);
     }
 
     /** {@return the words that come before those of a command, for a shell} */
-    public static @NotNull String words() {
+    public static String words() {
         return command;
     }
 }

@@ -4,7 +4,6 @@ import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.util.TimeZone;
-import org.jetbrains.annotations.NotNull;
 
 /**
  * Moments as a person reads them, in the time zone of this machine. By hand: a {@code DateTimeFormatter} loads a second copy of the time zones and the
@@ -16,17 +15,17 @@ public final class WallClock {
     }
 
     /** {@return the time of the day, such as {@code 09:05:01}} */
-    public static @NotNull String time(@NotNull Instant moment) {
+    public static String time(Instant moment) {
         return text(moment, false);
     }
 
     /** {@return day and time, such as {@code 2026-02-09 09:05:01}} */
-    public static @NotNull String dayAndTime(@NotNull Instant moment) {
+    public static String dayAndTime(Instant moment) {
         return text(moment, true);
     }
 
     /** {@return the time of the day in UTC, for moments that other machines have told} */
-    public static @NotNull String utcTime(@NotNull Instant moment) {
+    public static String utcTime(Instant moment) {
         return text(LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.UTC), false, " UTC");
     }
 

@@ -3,7 +3,7 @@ package dev.sessionlock.internal.threads;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.spi.Terms;
 import java.nio.file.Path;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One request for a lock.

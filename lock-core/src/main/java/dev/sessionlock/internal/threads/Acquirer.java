@@ -15,7 +15,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How the threads of this JVM get one lock: a first try; then a place in the {@link WaitQueue}, whose head alone tries again. A thread that finds somebody in the queue
@@ -145,7 +145,7 @@ final class Acquirer {
 
     // ---- one try; under the engine lock ----
 
-    /** Under both locks, of a lock that is {@linkplain LocalLock#isFree free}. {@return what lingered, which nobody can reuse from now on; null if nothing did} */
+    /** Under both locks, of a lock that is {@linkplain LocalLock#isFree free}. Returns what lingered, which nobody can reuse from now on; null if nothing did. */
     private @Nullable Grant stopLingering() {
         Grant idle = lock.current();
         if (idle != null) {

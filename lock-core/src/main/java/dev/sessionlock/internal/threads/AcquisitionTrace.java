@@ -1,7 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockOptions;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Where a handle was acquired: its stack is what it tells. The cause of what is reported of a handle that somebody forgot to close. */
 final class AcquisitionTrace extends Exception {

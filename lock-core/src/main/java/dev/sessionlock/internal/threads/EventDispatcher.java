@@ -10,7 +10,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Runs user code: on the user's executor, or on threads of our own, never on a thread that locks, and never under a lock of ours.
@@ -133,7 +133,7 @@ final class EventDispatcher {
         }
     }
 
-    /** Under the mutex. {@return how many were dropped so far; 0 if this one was not} */
+    /** Under the mutex. Returns how many were dropped so far; 0 if this one was not. */
     private long add(Runnable event, boolean rare) {
         if (events.size() >= (rare ? 2 * CAPACITY : CAPACITY)) {
             return ++dropped;
@@ -142,7 +142,7 @@ final class EventDispatcher {
         return 0;
     }
 
-    /** Under the mutex. {@return whether nobody is about to tell what waits; then the caller has to} */
+    /** Under the mutex. Returns whether nobody is about to tell what waits; then the caller has to. */
     private boolean mustAsk() {
         long now = System.nanoTime();
         if (events.isEmpty() || delivery == Delivery.RUNNING || delivery == Delivery.ASKED && now - askedAt < SWALLOWED_NANOS) {
@@ -191,7 +191,7 @@ final class EventDispatcher {
         slow.warn("the executor refuses it; " + lost + " events were dropped so far", null);
     }
 
-    /** Has the executor run something. {@return false if it refused again and again} */
+    /** Has the executor run something. Returns false if it refused again and again. */
     private boolean offer(Runnable task) {
         if (executor == null) {
             task.run();

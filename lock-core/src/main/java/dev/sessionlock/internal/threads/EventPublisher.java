@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Tells what happens to the locks of one {@code SessionLocks}: to its counters, its listener, its handles' {@code onLost}, and the flight recorder. The listener's
@@ -81,7 +81,7 @@ public final class EventPublisher {
         return last.terms();
     }
 
-    /** From now on no lock is given out to it. {@return false if that was so already} */
+    /** From now on no lock is given out to it. Returns false if that was so already. */
     public boolean close() {
         return closed.compareAndSet(false, true);
     }

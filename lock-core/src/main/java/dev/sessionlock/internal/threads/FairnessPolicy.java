@@ -111,7 +111,7 @@ final class FairnessPolicy {
     }
 
     /**
-     * Under the state lock. {@return whether the lock should be found free by other processes, since they use it, too}
+     * Under the state lock. Returns whether the lock should be found free by other processes, since they use it, too.
      *
      * @param acquiredAt when its last user here acquired it
      */

@@ -13,7 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A lock as one user of this JVM has it, from the acquisition to the end: a hold, its bounds, and the handles that share it. It is valid while nobody has taken it
@@ -171,7 +171,7 @@ final class Grant {
         return hold.reclaimed();
     }
 
-    /** Under the state lock. {@return what the flight recorder began when its present user got it; null if nobody recorded then} */
+    /** Under the state lock. Returns what the flight recorder began when its present user got it; null if nobody recorded then. */
     LockEvents.@Nullable Timed recording() {
         return recording;
     }
@@ -225,7 +225,7 @@ final class Grant {
         return state == State.LINGERING;
     }
 
-    /** Under the state lock: nobody may have it any more. {@return false if it has ended, or never will} */
+    /** Under the state lock: nobody may have it any more. Returns false if it has ended, or never will. */
     boolean beginEnding() {
         if (state == State.ENDED || state == State.ABANDONED) {
             return false;
@@ -239,7 +239,7 @@ final class Grant {
         state = State.ENDED;
     }
 
-    /** Under the state lock. {@return false if it is ending or has ended} */
+    /** Under the state lock. Returns false if it is ending or has ended. */
     boolean abandon() {
         boolean live = isLive();
         if (live) {
@@ -274,7 +274,7 @@ final class Grant {
         }
     }
 
-    /** Removes a handle that was closed. {@return whether none is left} */
+    /** Removes a handle that was closed. Returns whether none is left. */
     boolean remove(Handle.Ref closed) {
         if (handle == closed) {
             handle = others == null || others.isEmpty() ? null : others.remove(others.size() - 1);
@@ -347,7 +347,7 @@ final class Grant {
         return !options.linger().isZero() && loss == null && lock.engine().isReusable(hold);
     }
 
-    /** Its user has gone. {@return whether the keeper has to begin with its idle checks} */
+    /** Its user has gone. Returns whether the keeper has to begin with its idle checks. */
     boolean linger() {
         boolean unknown = !idleChecked;
         if (unknown) {
@@ -461,7 +461,7 @@ final class Grant {
         return !hold.isValid(now) ? Reason.LEASE_EXPIRED : Reason.MAX_HOLD;
     }
 
-    /** Under the state lock: takes it away. {@return false if that has been done before} */
+    /** Under the state lock: takes it away. Returns false if that has been done before. */
     boolean lose(LockLostException why) {
         boolean first = loss == null;
         if (first) {

@@ -15,7 +15,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One open handle on a grant; what the user's object stands on. Nothing of ours refers to it strongly, so the garbage collector finds a handle that was forgotten,

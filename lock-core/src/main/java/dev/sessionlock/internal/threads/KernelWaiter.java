@@ -9,7 +9,7 @@ import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The threads that block in {@code fcntl} on behalf of the head of one lock's queue: at most one for each thing that the engine can wait for. When a thread gets its
@@ -28,7 +28,7 @@ final class KernelWaiter {
     /** What a kernel waiter needs to know of its lock. */
     interface Host {
         /**
-         * Under the state lock, and under the engine lock. {@return the head, if it needs a byte; null if nobody waits, or if this JVM has the lock} What lingers is
+         * Under the state lock, and under the engine lock. Returns the head, if it needs a byte; null if nobody waits, or if this JVM has the lock. What lingers is
          * handed to the head without the kernel, and a process must never have both bytes (PROTOCOL.md, rule 3).
          */
         @Nullable Waiter waiterInNeed();
@@ -36,7 +36,7 @@ final class KernelWaiter {
         /** The keeper has to tidy up: the byte may be ours although waiting for it failed. */
         void markUntidy();
 
-        /** Runs something that blocks, on a thread of its own. {@return false if there are too many such threads} Never throws. */
+        /** Runs something that blocks, on a thread of its own. Returns false if there are too many such threads. Never throws. */
         boolean runBlocking(Runnable task);
     }
 
@@ -89,7 +89,7 @@ final class KernelWaiter {
         }
     }
 
-    /** Under the state lock. {@return whether any thread waits} */
+    /** Under the state lock. Returns whether any thread waits. */
     boolean isWaiting() {
         return waiting != 0;
     }

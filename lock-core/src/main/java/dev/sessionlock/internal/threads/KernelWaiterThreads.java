@@ -7,7 +7,7 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** The daemon threads that wait in the kernel, for all locks of one engine together. None is started before one has to wait. */
 final class KernelWaiterThreads {
@@ -18,7 +18,7 @@ final class KernelWaiterThreads {
 
     private final AtomicReference<@Nullable ThreadPoolExecutor> pool = new AtomicReference<>();
 
-    /** Has a thread run something that blocks in the kernel. {@return false if there are too many of them} */
+    /** Has a thread run something that blocks in the kernel. Returns false if there are too many of them. */
     boolean run(Runnable task) {
         try {
             pool().execute(task);

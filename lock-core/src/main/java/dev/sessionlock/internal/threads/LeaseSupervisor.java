@@ -11,7 +11,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Looks after one lock while this JVM has it: renews its lease, notices when it is lost, takes it from its user then, and finishes what is ending. The keeper and its
@@ -302,7 +302,7 @@ final class LeaseSupervisor {
         return lost == null ? null : causedBy(new LockLostException(lost.reason(), lost.since(), lost.getMessage()), lost.getCause());
     }
 
-    /** Takes it away from whoever has it here, as if that had come about by itself. {@return whether anybody had it} */
+    /** Takes it away from whoever has it here, as if that had come about by itself. Returns whether anybody had it. */
     boolean loseNow(Reason reason) {
         engineLock.lock();
         try {

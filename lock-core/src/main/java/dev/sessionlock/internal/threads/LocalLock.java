@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One lock, in this JVM: who has it, who waits for it, and what the engine has given for it. It holds the state; the work is done by its parts:
@@ -158,7 +158,7 @@ final class LocalLock implements KernelWaiter.Host {
 
     // ---- its users ----
 
-    /** Counts a thread in, for which this object stays. {@return false if it has been retired: then another takes its place} */
+    /** Counts a thread in, for which this object stays. Returns false if it has been retired: then another takes its place. */
     boolean addUser() {
         stateLock.lock();
         try {
@@ -216,17 +216,17 @@ final class LocalLock implements KernelWaiter.Host {
 
     // ---- the current grant ----
 
-    /** Under the state lock. {@return who has it, or had it last while it lingers or ends; null if it is free} */
+    /** Under the state lock. Returns who has it, or had it last while it lingers or ends; null if it is free. */
     @Nullable Grant current() {
         return grant;
     }
 
-    /** Under the state lock. {@return the current grant, if the calling thread has an open handle of it; else null} */
+    /** Under the state lock. Returns the current grant, if the calling thread has an open handle of it; else null. */
     @Nullable Grant currentOfThisThread() {
         return grant != null && grant.owner() == Thread.currentThread() && grant.isOpen() ? grant : null;
     }
 
-    /** Under the state lock. {@return whether nobody here has it} */
+    /** Under the state lock. Returns whether nobody here has it. */
     boolean isFree() {
         return grant == null || grant.lingers();
     }
@@ -251,7 +251,7 @@ final class LocalLock implements KernelWaiter.Host {
         }
     }
 
-    /** As {@link #grant}, for the keeper, which waits for nobody. {@return null also if somebody keeps the state lock for long} */
+    /** As {@link #grant}, for the keeper, which waits for nobody. Returns null also if somebody keeps the state lock for long. */
     @Nullable Grant grantIfAtOnce() {
         if (!stateLock.tryLock()) {
             return null;
@@ -302,7 +302,7 @@ final class LocalLock implements KernelWaiter.Host {
         return handle;
     }
 
-    /** Under the engine lock: the hold is on the terms of the next waiter. {@return false if that one has left meanwhile} */
+    /** Under the engine lock: the hold is on the terms of the next waiter. Returns false if that one has left meanwhile. */
     boolean grantHandedOver(Waiter next) {
         Grant fresh = new Grant(this, owned.hold(), next.request(), next.owner());
         Handle handle = new Handle(fresh, locks.forgotten(), next.request().acquiredHere());
@@ -342,7 +342,7 @@ final class LocalLock implements KernelWaiter.Host {
         return engine.othersWait(closed.hold(), EngineLock.WAITER_MARK_NANOS) && !fairness.mayGoOn(closed.acquiredNanos(), clock().nanos());
     }
 
-    /** Under the state lock. {@return whether another process wants what a user here has closed, and must find it free} A single try of that process is enough. */
+    /** Under the state lock. Returns whether another process wants what a user here has closed, and must find it free. A single try of that process is enough. */
     boolean isWanted(Grant closed) {
         if (!engine.othersTryOrWait(closed.hold(), EngineLock.WAITER_MARK_NANOS)) {
             return false;

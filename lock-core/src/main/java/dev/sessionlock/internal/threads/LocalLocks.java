@@ -10,8 +10,8 @@ import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
-import dev.sessionlock.spi.LockEngine.LockNamespace;
 import dev.sessionlock.spi.LockEngine.LockId;
+import dev.sessionlock.spi.LockEngine.LockNamespace;
 import dev.sessionlock.spi.Maintainable;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -31,7 +31,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The registry of the locks of one engine in this JVM. For locks on files there is one registry in a process (and class loader): the kernel only knows processes, so
@@ -187,7 +187,7 @@ public final class LocalLocks {
         idle.remember(target, handle);
     }
 
-    /** One try. {@return null if the lock is taken} */
+    /** One try. Returns null if the lock is taken. */
     public @Nullable Handle tryAcquire(LockId id, AcquireRequest request) throws IOException {
         long since = clock.nanos();
         try {
@@ -216,7 +216,7 @@ public final class LocalLocks {
         });
     }
 
-    /** Takes back what {@link #askForRelease} asked. {@return whether nobody had heard it} */
+    /** Takes back what {@link #askForRelease} asked. Returns whether nobody had heard it. */
     public boolean withdrawAsking(LockId id, EventPublisher publisher, long token) throws IOException {
         return withEngine(id, publisher, lock -> lock.engine().withdrawAsking(token));
     }
@@ -295,7 +295,7 @@ public final class LocalLocks {
         return lock;
     }
 
-    /** Forgets a retired lock, and unpins its namespace. {@return false if somebody else has done so} */
+    /** Forgets a retired lock, and unpins its namespace. Returns false if somebody else has done so. */
     private boolean discard(LockKey key, LocalLock lock) {
         boolean dropped = byKey.remove(key, lock);
         if (dropped) {
@@ -419,7 +419,7 @@ public final class LocalLocks {
         keeper.wake();
     }
 
-    /** Has a daemon thread run something that blocks in the kernel. {@return false if there are too many of them} */
+    /** Has a daemon thread run something that blocks in the kernel. Returns false if there are too many of them. */
     boolean runKernelWaiter(Runnable waitInKernel) {
         return kernelWaiters.run(waitInKernel);
     }

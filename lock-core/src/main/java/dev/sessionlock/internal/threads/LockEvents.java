@@ -13,7 +13,7 @@ import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import jdk.jfr.Threshold;
 import jdk.jfr.Timespan;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The flight recorder's events, {@code dev.sessionlock.*}, where the JVM has the module {@code jdk.jfr}; else nothing.
@@ -62,7 +62,7 @@ final class LockEvents {
         trouble.warn("an event is missing", why);
     }
 
-    /** A thread asks for a lock. {@return for {@link #acquired}; null if nobody records} */
+    /** A thread asks for a lock. Returns for {@link #acquired}; null if nobody records. */
     static @Nullable Timed asked() {
         try {
             return mayRecord() ? Recorder.asked() : null;
@@ -72,7 +72,7 @@ final class LockEvents {
         }
     }
 
-    /** A lock begins to be held. {@return for {@link #released}; null if nobody records} */
+    /** A lock begins to be held. Returns for {@link #released}; null if nobody records. */
     static @Nullable Timed held() {
         try {
             return mayRecord() ? Recorder.held() : null;

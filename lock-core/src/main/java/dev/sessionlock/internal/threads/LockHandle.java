@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.function.Consumer;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** What the user's object stands on: one handle, or those of several locks that were acquired as one. */
 public sealed interface LockHandle permits Handle, CombinedHandle {

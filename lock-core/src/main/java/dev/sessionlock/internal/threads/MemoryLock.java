@@ -36,7 +36,7 @@ final class MemoryLock {
         }
     }
 
-    /** Locks it unless somebody keeps it for long, as a thread does whose store to the shared table waits for a disk. {@return whether it is locked} */
+    /** Locks it unless somebody keeps it for long, as a thread does whose store to the shared table waits for a disk. Returns whether it is locked. */
     boolean tryLock() {
         for (int tries = 0; tries < SPINS + SLEEPS; tries++) {
             if (!held && HELD.compareAndSet(this, false, true)) {

@@ -7,7 +7,7 @@ import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the engine has given of one lock and not yet got back. Every method that calls the engine is called under the lock's engine lock.
@@ -42,12 +42,12 @@ final class OwnedHold {
         untidy = true;
     }
 
-    /** Any thread. {@return whether the keeper has something to tidy up} */
+    /** Any thread. Returns whether the keeper has something to tidy up. */
     boolean isUntidy() {
         return untidy;
     }
 
-    /** One try. {@return what is in the way; null if there is a hold now} */
+    /** One try. Returns what is in the way; null if there is a hold now. */
     @Nullable Busy take(Terms terms) throws IOException {
         untidy = true; // until it is given back in good order
         AcquireResult result = engine.take(terms);
@@ -58,7 +58,7 @@ final class OwnedHold {
         return (Busy) result;
     }
 
-    /** Turns the hold into one on new terms. {@return false if the engine can't: then it is as it was, and must be given back} */
+    /** Turns the hold into one on new terms. Returns false if the engine can't: then it is as it was, and must be given back. */
     boolean handOver(Terms terms) throws IOException {
         Hold passed = engine.handOver(hold, terms);
         if (passed == null) {

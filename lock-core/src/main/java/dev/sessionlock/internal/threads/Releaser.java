@@ -8,7 +8,7 @@ import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What happens when a handle is closed. Only the last handle of a grant ends it: then the lock lingers, or the next waiter of this JVM gets it, or the engine gets it
@@ -142,7 +142,7 @@ final class Releaser {
     }
 
     /**
-     * Under the state lock. {@return whether a lock that its last user here has closed stays for the next one} Never throws: nobody has a handle of it any more.
+     * Under the state lock. Returns whether a lock that its last user here has closed stays for the next one. Never throws: nobody has a handle of it any more.
      */
     private boolean mayLinger(Grant held) {
         try {
@@ -198,7 +198,7 @@ final class Releaser {
         }
     }
 
-    /** Under the engine lock. {@return whether another waiter of this JVM has it now; else it must be given back} */
+    /** Under the engine lock. Returns whether another waiter of this JVM has it now; else it must be given back. */
     private boolean handOver() {
         while (true) {
             Waiter next = head();

@@ -5,8 +5,8 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.Topic;
-import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Busy;
 import java.time.Duration;
@@ -14,7 +14,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** The message of a timeout: for the person who reads it in a log and has to act. */
 final class TimeoutMessage {

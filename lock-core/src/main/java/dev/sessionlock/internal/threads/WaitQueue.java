@@ -3,7 +3,7 @@ package dev.sessionlock.internal.threads;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.util.ArrayDeque;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The waiters of this JVM for one lock, in order of arrival. Of them, only the head deals with the engine, and only the head is handed the lock. Memory only; every method is

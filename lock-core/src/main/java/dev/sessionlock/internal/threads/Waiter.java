@@ -2,7 +2,7 @@ package dev.sessionlock.internal.threads;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.spi.Terms;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One place in the {@link WaitQueue}: a request, since when it waits and for how long, and what has come of it. A subclass says who is woken: a thread that
@@ -71,7 +71,7 @@ abstract class Waiter {
         return woken;
     }
 
-    /** Before it looks. {@return whether somebody has woken it since the last look} */
+    /** Before it looks. Returns whether somebody has woken it since the last look. */
     final boolean clearWoken() {
         boolean was = woken;
         woken = false;

@@ -14,7 +14,7 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The threads that carry out the keeper's {@linkplain MaintenanceRound rounds}. Each round may block for as long as a disk does not answer. One thread is enough while
@@ -180,7 +180,7 @@ final class Workers implements Runnable {
         }
     }
 
-    /** Under the lock. {@return what is due and may be begun; null if nothing} */
+    /** Under the lock. Returns what is due and may be begun; null if nothing. */
     private @Nullable MaintenanceRound nextFree() {
         for (Map.Entry<Maintainable, MaintenanceRound> entry : waiting.entrySet()) {
             if (!begun.containsKey(entry.getKey())) {
@@ -190,7 +190,7 @@ final class Workers implements Runnable {
         return null;
     }
 
-    /** Waits until something is due. {@return null if the thread is to end} */
+    /** Waits until something is due. Returns null if the thread is to end. */
     private @Nullable MaintenanceRound await() {
         lock.lock();
         try {

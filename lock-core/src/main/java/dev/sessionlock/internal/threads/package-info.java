@@ -15,4 +15,7 @@
  * User code runs under none of them. Below all of them is what the engine has of its own, such as the lock of {@code OpenDirectories}. {@code @GuardedBy} names the lock that guards a field: {@code "LocalLock.stateLock"} is the state lock of the lock that
  * the object belongs to.
  */
+@NullMarked
 package dev.sessionlock.internal.threads;
+
+import org.jspecify.annotations.NullMarked;

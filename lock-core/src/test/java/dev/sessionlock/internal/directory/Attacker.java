@@ -13,7 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A program of an ordinary user that swaps new files: {@code attacker.c}. */
+/** A program of an ordinary user that swaps newly created files: {@code attacker.c}. */
 final class Attacker implements AutoCloseable {
     static final int NOBODY = 65534;
 
@@ -47,7 +47,7 @@ final class Attacker implements AutoCloseable {
         return new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor();
     }
 
-    /** {@return the program, where anybody may run it} */
+    /** {@return the program, in a place where any user may run it} */
     static Path compileIn(Path dir) throws IOException, InterruptedException {
         Path source = dir.resolve("attacker.c");
         try (InputStream in = Attacker.class.getResourceAsStream("/attacker.c")) {

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Somebody puts a FIFO in the place of {@code .session-locks}, beside a living holder. Whoever opened it would wait until somebody writes to it. */
+/** Somebody puts a FIFO in the place of {@code .session-locks}, beside a living holder. Opening it would block until somebody writes to it. */
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class FifoInTheFoldersPlaceTest {
     private static final LockOptions ONCE = LockOptions.defaults().withTimeout(Duration.ZERO);

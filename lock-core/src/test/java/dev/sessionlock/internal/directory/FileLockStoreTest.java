@@ -22,7 +22,7 @@ class FileLockStoreTest {
         CompletableFuture<Void> other = CompletableFuture.runAsync(() -> comeAndGo(lockFile, record, over));
         try {
             for (int i = 0; i < 30_000; i++) {
-                LockStore.Found found = FileLockStore.read(lockFile);
+                LockStore.Found found = LockFileReader.read(lockFile);
                 assertThat(found != null && found.content() instanceof LockContent.NotALock).as("look %d: %s", i, found).isFalse();
             }
         } finally {

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Whoever may write to the directory can open what the library makes there, whatever the umask of the first one was. */
+/** Whoever may write to the directory can open what the library creates there, whatever the umask of the first process was. */
 class FileModeTest {
     @TempDir
     Path dir;
@@ -40,12 +40,12 @@ class FileModeTest {
         assertThat(mode(home.resolve("inner"))).isEqualTo(directory);
     }
 
-    /** In the place of a lock, where links are refused, an empty file would keep everybody out for half a minute. */
+    /** Where links are refused, an empty file in the place of a lock would keep everybody out for half a minute. */
     @Test
     void whatCannotBeOpenedOnceItIsMadeIsNotLeft() throws IOException {
         Assumptions.assumeFalse(CurrentUser.isRoot(), "root may open everything");
         Path home = Files.createDirectory(dir.resolve("home"));
-        Files.setAttribute(home, "unix:mode", 0300); // so nothing that is made there may be read
+        Files.setAttribute(home, "unix:mode", 0300); // so no file that is created there may be read
         FileMode mode = FileMode.of(home);
 
         assertThatIOException().isThrownBy(() -> mode.create(home.resolve("session.jsonl.lock")));

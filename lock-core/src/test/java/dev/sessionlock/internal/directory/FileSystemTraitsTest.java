@@ -43,7 +43,7 @@ class FileSystemTraitsTest {
         Files.createDirectory(dir.resolve(".session-locks"));
         assertThat(FileSystemTraits.of(dir)).isEqualTo(new FileSystemTraits(null, System.getProperty("os.name").startsWith("Mac")));
 
-        Files.createDirectory(dir.resolve(".SESSION-LOCKS")); // on a file system that keeps them apart, two folders
+        Files.createDirectory(dir.resolve(".SESSION-LOCKS")); // two folders, on a file system that is case-sensitive
         assertThat(FileSystemTraits.of(dir).foldsNames()).isFalse();
     }
 }

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The files that carry the kernel's bytes. What is held is asked of the kernel. */
+/** The files that carry the kernel bytes. The tests ask the kernel what is held. */
 class GuardFilesTest {
     @TempDir
     Path dir;
@@ -40,9 +40,9 @@ class GuardFilesTest {
         guards.leave();
     }
 
-    /** {@return the positions that this process holds in a guard, by /proc/locks, which joins neighbours} */
+    /** {@return the positions that this process holds in a guard file, from /proc/locks, which joins adjacent ones} */
     private Set<Long> held(int guard) {
-        long inode = GuardFiles.inode(dir, guard);
+        long inode = GuardLayout.inode(dir, guard);
         Set<Long> positions = new HashSet<>();
         for (int reading = 0; reading < 6; reading++) { // it is shown a page at a time, so that one reading may miss a lock
             new KernelLocks().read(i -> i == inode).orElseThrow().stream().filter(entry -> entry.pid() == ProcessHandle.current().pid())
@@ -55,7 +55,7 @@ class GuardFilesTest {
         return positions;
     }
 
-    /** Its guards may be open in this process already: closed through these, they would drop the bytes there. */
+    /** The guard files of that other directory may be open in this process already. Closing a second descriptor would drop the bytes there. */
     @Test
     void noGuardIsOpenedInAnotherDirectoryOfTheSameName() throws IOException {
         Path home = Files.createDirectory(dir.resolve("home"));
@@ -74,25 +74,25 @@ class GuardFilesTest {
         for (int i = 0; i < 10_000; i++) {
             long h = LockName.hash("n" + i);
             for (int seat = 0; seat < 2; seat++) {
-                long position = GuardFiles.positionOf(h, seat);
+                long position = GuardLayout.positionOf(h, seat);
                 assertThat(position).isBetween(1L << 61, Long.MAX_VALUE - 1);
-                assertThat(GuardFiles.guardOf(h)).isBetween(0, 63);
-                assertThat(bytes.add(List.of((long) GuardFiles.guardOf(h), position))).isTrue();
+                assertThat(GuardLayout.guardOf(h)).isBetween(0, 63);
+                assertThat(bytes.add(List.of((long) GuardLayout.guardOf(h), position))).isTrue();
             }
         }
         for (long h : new long[] {1, -1, Long.MIN_VALUE, Long.MAX_VALUE}) {
-            assertThat(GuardFiles.positionOf(h, 1)).isPositive().isLessThan(Long.MAX_VALUE);
-            assertThat(GuardFiles.guardOf(h)).isBetween(0, 63);
+            assertThat(GuardLayout.positionOf(h, 1)).isPositive().isLessThan(Long.MAX_VALUE);
+            assertThat(GuardLayout.guardOf(h)).isBetween(0, 63);
         }
-        assertThat(GuardFiles.positionOf((1L << 52) - 1)).as("the highest process").isLessThan((1L << 61) - 1);
+        assertThat(GuardLayout.positionOf((1L << 52) - 1)).as("the highest process").isLessThan((1L << 61) - 1);
     }
 
     @Test
     void theFilesAreNamedAsTheManualSays() {
-        assertThat(GuardFiles.file(dir, 0)).isEqualTo(dir.resolve("guard-00"));
-        assertThat(GuardFiles.file(dir, 15)).isEqualTo(dir.resolve("guard-0f"));
-        assertThat(GuardFiles.file(dir, 16)).isEqualTo(dir.resolve("guard-10"));
-        assertThat(GuardFiles.file(dir, 63)).isEqualTo(dir.resolve("guard-3f"));
+        assertThat(GuardLayout.file(dir, 0)).isEqualTo(dir.resolve("guard-00"));
+        assertThat(GuardLayout.file(dir, 15)).isEqualTo(dir.resolve("guard-0f"));
+        assertThat(GuardLayout.file(dir, 16)).isEqualTo(dir.resolve("guard-10"));
+        assertThat(GuardLayout.file(dir, 63)).isEqualTo(dir.resolve("guard-3f"));
         assertThat(dir).as("none is made before it is needed").isEmptyDirectory();
     }
 
@@ -102,18 +102,18 @@ class GuardFilesTest {
         FileLock lock = guards.trySeat(h, 0);
         assertThat(lock).isNotNull();
         assertThat(guards.trySeat(h, 0)).isNull();
-        assertThat(held(3)).containsExactly(GuardFiles.positionOf(h, 0));
+        assertThat(held(3)).containsExactly(GuardLayout.positionOf(h, 0));
 
         FileLock other = guards.trySeat(h, 1);
         FileLock neighbour = guards.trySeat(h + 64, 0);
-        assertThat(held(3)).containsExactlyInAnyOrder(GuardFiles.positionOf(h, 0), GuardFiles.positionOf(h, 1), GuardFiles.positionOf(h + 64, 0));
+        assertThat(held(3)).containsExactlyInAnyOrder(GuardLayout.positionOf(h, 0), GuardLayout.positionOf(h, 1), GuardLayout.positionOf(h + 64, 0));
         assertThat(guards.isCurrent(h, lock)).isTrue();
         lock.release();
         assertThat(held(3)).hasSize(2);
         other.release();
         neighbour.release();
         assertThat(held(3)).isEmpty();
-        assertThat(GuardFiles.inode(dir, 4)).isEqualTo(-1);
+        assertThat(GuardLayout.inode(dir, 4)).isEqualTo(-1);
     }
 
     @Test
@@ -122,7 +122,7 @@ class GuardFilesTest {
         for (int i = 0; i < 100; i++) {
             assertThat(guards.trySeat(7, 0)).isNull();
         }
-        assertThat(held(7)).containsExactly(GuardFiles.positionOf(7, 0));
+        assertThat(held(7)).containsExactly(GuardLayout.positionOf(7, 0));
         lock.release();
     }
 
@@ -131,7 +131,7 @@ class GuardFilesTest {
         FileLock lock = guards.trySeat(7, 0);
         Files.readString(Files.writeString(dir.resolve("x.lock"), "record"));
         assertThat(held(7)).hasSize(1);
-        Files.readAllBytes(GuardFiles.file(dir, 7)); // POSIX: why nobody may, and why the keeper looks
+        Files.readAllBytes(GuardLayout.file(dir, 7)); // POSIX: this is why no code may do it, and why the keeper looks
         assertThat(lock.isValid()).as("Java does not know").isTrue();
         assertThat(held(7)).isEmpty();
         lock.release();
@@ -161,7 +161,7 @@ class GuardFilesTest {
             FileLock lock = guards.trySeat(5, 0);
             assertThat(held(5)).hasSize(2);
             lock.release();
-            assertThat(held(5)).containsExactly(GuardFiles.positionOf(64 + 5, 0));
+            assertThat(held(5)).containsExactly(GuardLayout.positionOf(64 + 5, 0));
         } finally {
             assertThat(Thread.interrupted()).isTrue();
         }
@@ -183,7 +183,7 @@ class GuardFilesTest {
         FileLock old = guards.trySeat(7, 0);
         FileLock elsewhere = guards.trySeat(8, 0);
         assertThat(guards.putDisplacedAside()).isFalse();
-        Files.delete(GuardFiles.file(dir, 7));
+        Files.delete(GuardLayout.file(dir, 7));
         assertThat(guards.putDisplacedAside()).isTrue();
         assertThat(guards.isCurrent(7, old)).isFalse();
         assertThat(guards.isCurrent(8, elsewhere)).isTrue();
@@ -202,8 +202,8 @@ class GuardFilesTest {
     @Test
     void whatLiesInThePlaceOfAGuardIsNotFollowed() throws IOException {
         Path elsewhere = Files.writeString(dir.resolve("elsewhere"), "x");
-        Files.createSymbolicLink(GuardFiles.file(dir, 1), elsewhere);
-        Files.createDirectory(GuardFiles.file(dir, 2));
+        Files.createSymbolicLink(GuardLayout.file(dir, 1), elsewhere);
+        Files.createDirectory(GuardLayout.file(dir, 2));
         assertThatIOException().isThrownBy(() -> guards.trySeat(1, 0)).withMessageContaining("guard-01 is not an ordinary file");
         assertThatIOException().isThrownBy(() -> guards.trySeat(2, 0)).withMessageContaining("guard-02");
     }
@@ -220,7 +220,7 @@ class GuardFilesTest {
         assertThatThrownBy(() -> guards.trySeat(7, 0)).isInstanceOf(ClosedChannelException.class);
     }
 
-    // ---- a channel that is closed under us ----
+    // ---- a channel that is closed by an interrupt ----
 
     private static void interruptOneThatUsesIt(FileLock lock) throws Exception {
         Thread thread = new Thread(() -> {
@@ -254,7 +254,7 @@ class GuardFilesTest {
         assertThat(watched.isOfThisFile(7, lost)).isTrue();
         FileLock again = watched.trySeat(7, 0);
         assertThat(again).isNotNull();
-        assertThat(held(7)).containsExactlyInAnyOrder(GuardFiles.positionOf(7, 0), GuardFiles.positionOf(64 + 7, 0));
+        assertThat(held(7)).containsExactlyInAnyOrder(GuardLayout.positionOf(7, 0), GuardLayout.positionOf(64 + 7, 0));
         assertThat(held(8)).hasSize(1);
         assertThat(watched.isCurrent(8, elsewhere)).isTrue();
         watched.reopenClosed();
@@ -280,9 +280,9 @@ class GuardFilesTest {
     @Test
     void aGuardThatWasReplacedWhileItsChannelWasClosedIsAnotherFile() throws Exception {
         FileLock lost = guards.trySeat(7, 0);
-        Path pinned = Files.createLink(dir.resolve("pinned"), GuardFiles.file(dir, 7)); // so that its inode number is not given again
+        Path pinned = Files.createLink(dir.resolve("pinned"), GuardLayout.file(dir, 7)); // so that its inode number is not used again
         interruptOneThatUsesIt(lost);
-        Files.delete(GuardFiles.file(dir, 7));
+        Files.delete(GuardLayout.file(dir, 7));
 
         FileLock fresh = guards.trySeat(7, 0);
 

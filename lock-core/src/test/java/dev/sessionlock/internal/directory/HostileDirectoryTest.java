@@ -38,11 +38,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Root works in a directory of another user, who puts other files in the place of those that the library makes there. No file but those of the
- * directory is written to, given away, or made.
+ * Root works in a directory of another user, who puts other files in the place of those that the library creates there. Only files of the directory
+ * may be written to, given away, or created.
  *
- * <p>What {@code attacker.c} found on the code of November 2026, which stat'ed, chowned and chmoded by path: {@code link} and {@code move} got a
- * file of root in the first rounds, {@code folder} had files made in a directory of root.
+ * <p>On the code of November 2026, which used stat, chown and chmod by path, {@code attacker.c} found: {@code link} and {@code move} got a file of
+ * root in the first rounds, and {@code folder} caused files to be created in a directory of root.
  */
 class HostileDirectoryTest {
     private static final String SECRET = "secret\n".repeat(10_000);
@@ -88,7 +88,7 @@ class HostileDirectoryTest {
         return file;
     }
 
-    /** {@return owner, mode and length of all that is root's outside of .session-locks} */
+    /** {@return owner, mode and length of all files of root outside of .session-locks} */
     private static Map<String, String> stateOf(Path... files) throws IOException {
         Map<String, String> all = new TreeMap<>();
         for (Path file : files) {
@@ -105,7 +105,7 @@ class HostileDirectoryTest {
         }
     }
 
-    /** Whether it is let in or refused, it must do no harm. */
+    /** Whether the library accepts or refuses it, no harm may be done. */
     private void lockAndClear(Path file) throws InterruptedException {
         try (SessionLocks mine = SessionLocks.create()) {
             try (SessionLock lock = mine.acquire(file, ONCE)) {
@@ -144,7 +144,7 @@ class HostileDirectoryTest {
             }
         }
 
-        /** {@return where a file is by now} */
+        /** {@return where a file is now} */
         private Path whereItIs(Path target, Path watched, Object key) throws IOException {
             if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
                 return target;
@@ -283,7 +283,7 @@ class HostileDirectoryTest {
         }
     }
 
-    /** To open a FIFO waits until somebody writes to it. */
+    /** Opening a FIFO blocks until somebody writes to it. */
     @Nested
     class FifoInTheInstantOfALook {
         private Path fifo;
@@ -297,10 +297,10 @@ class HostileDirectoryTest {
         @Test
         @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
         void keepsRootsLookAtALockNotWaiting() throws Exception {
-            try (FileChannel open = FileMode.openToRead(fifo)) {
+            try (FileChannel open = FileReading.openToRead(fifo)) {
                 assertThat(open.isOpen()).isTrue();
             }
-            assertThatIOException().isThrownBy(() -> FileMode.openToLook(fifo).close());
+            assertThatIOException().isThrownBy(() -> FileReading.openToLook(fifo).close());
         }
 
         @Test
@@ -312,8 +312,8 @@ class HostileDirectoryTest {
         @Test
         void noLinkIsFollowed() throws Exception {
             Path link = Files.createSymbolicLink(home.resolve("link"), victim);
-            assertThatIOException().isThrownBy(() -> FileMode.openToRead(link));
-            assertThatIOException().isThrownBy(() -> FileMode.openToLook(link));
+            assertThatIOException().isThrownBy(() -> FileReading.openToRead(link));
+            assertThatIOException().isThrownBy(() -> FileReading.openToLook(link));
         }
     }
 
@@ -323,7 +323,7 @@ class HostileDirectoryTest {
             assertThatThrownBy(() -> locks.acquire(session, ONCE)).isInstanceOf(LockException.class).hasMessageContaining(why);
         }
 
-        /** As the library has made it, and nobody uses it now. */
+        /** In the state in which the library creates it, and unused now. */
         private void prepareFolder() throws IOException, InterruptedException {
             Path other = Files.createDirectory(temp.resolve("other"));
             locks.acquire(other.resolve("session.jsonl"), ONCE).close();
@@ -338,7 +338,7 @@ class HostileDirectoryTest {
         void hardLinkIsRefused(String name) throws Exception {
             prepareFolder();
             Path table = secret(temp.resolve("table"));
-            Files.copy(inner.resolve(name), table, java.nio.file.StandardCopyOption.REPLACE_EXISTING); // it looks like one, too
+            Files.copy(inner.resolve(name), table, java.nio.file.StandardCopyOption.REPLACE_EXISTING); // it also looks like one
             byte[] content = Files.readAllBytes(table);
             Files.delete(inner.resolve(name));
             Files.createLink(inner.resolve(name), table);
@@ -377,7 +377,7 @@ class HostileDirectoryTest {
             refused(inner + " belongs to user 1");
         }
 
-        /** As an ordinary user may leave it in a directory that all share, and in which each is protected from the others. */
+        /** As an ordinary user may leave it in a directory that all share, and in which each user is protected from the others. */
         @Test
         void folderThatSomebodyMadeForAllIsRefusedInAStickyDirectory() throws Exception {
             Files.setAttribute(home, "unix:mode", 01777);
@@ -387,7 +387,7 @@ class HostileDirectoryTest {
             Files.setAttribute(inner, "unix:mode", 0777);
             refused(inner + " belongs to user " + Attacker.NOBODY);
 
-            Files.setAttribute(inner, "unix:mode", 01777); // as the library makes it
+            Files.setAttribute(inner, "unix:mode", 01777); // the mode with which the library creates it
             locks.acquire(session, ONCE).close();
         }
 
@@ -415,7 +415,7 @@ class HostileDirectoryTest {
             locks.acquire(home.resolve("other"), ONCE).close();
         }
 
-        /** One has made the folder, and has not given it away yet; the others use it already. */
+        /** The user who has created the folder has not given it away yet, and others use it already. */
         @Test
         void mayBeUsedByOthersBeforeItIsGivenAway() throws Exception {
             for (int i = 0; i < 10; i++) {
@@ -463,22 +463,22 @@ class HostileDirectoryTest {
             Files.move(Files.writeString(home.resolve("new"), "alive"), record, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
             Object alive = FileKey.of(record);
 
-            FileLockStore.deleteOnly(record, dead, inner);
+            FileRemoval.deleteOnly(record, dead, inner);
             assertThat(record).hasContent("alive");
             assertThat(FileKey.of(record)).isEqualTo(alive);
             assertThat(inner).isEmptyDirectory();
 
-            FileLockStore.deleteOnly(record, alive, inner);
+            FileRemoval.deleteOnly(record, alive, inner);
             assertThat(record).doesNotExist();
             assertThat(inner).isEmptyDirectory();
-            FileLockStore.deleteOnly(record, alive, inner);
+            FileRemoval.deleteOnly(record, alive, inner);
         }
 
         @Test
         void isPutBackThoughItIsADirectory() throws Exception {
             Files.createDirectory(inner);
             Path record = Files.createDirectory(home.resolve("session.jsonl.lock"));
-            FileLockStore.deleteOnly(record, "another", inner);
+            FileRemoval.deleteOnly(record, "another", inner);
             assertThat(record).isEmptyDirectory();
             assertThat(inner).isEmptyDirectory();
         }

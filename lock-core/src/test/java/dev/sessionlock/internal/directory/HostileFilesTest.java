@@ -20,7 +20,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Files in the places of locks, whatever they hold, beside one another: what {@link LockFileFuzzTest} tries one by one, and some that are too big for that. */
+/**
+ * Files of any content in the places of locks, side by side: those that {@link LockFileFuzzTest} tries one by one, and some that are too big for
+ * that.
+ */
 class HostileFilesTest {
     private static final Path CORPUS = Path.of("src/test/resources/dev/sessionlock/internal/directory/LockFileFuzzTestInputs");
 

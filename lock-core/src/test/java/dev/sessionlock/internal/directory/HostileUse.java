@@ -11,7 +11,7 @@ import dev.sessionlock.SessionLocks;
 import java.nio.file.Path;
 import java.time.Duration;
 
-/** Uses a directory into whose files somebody has written what he likes. Nothing but a lock's own exceptions may come out. */
+/** Uses a directory into whose files somebody has written arbitrary bytes. Only the exceptions of locks may come out. */
 final class HostileUse implements AutoCloseable {
     static final LockOptions ONE_TRY = LockOptions.defaults().withTimeout(Duration.ZERO);
 
@@ -30,7 +30,7 @@ final class HostileUse implements AutoCloseable {
         return locks;
     }
 
-    /** In every way that there is. */
+    /** Uses a lock in every possible way. */
     void use(String name) throws Exception {
         Path session = dir.resolve(name);
         onlyTyped(() -> locks.inspect(session));

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** JSON as far as lock files need it: what a lock has is read, what else there is must be well formed and is passed over. */
+/** JSON as far as lock files need it: the members of a lock are read; everything else must be well formed and is ignored. */
 class JsonTest {
 
     @Test
@@ -19,11 +19,11 @@ class JsonTest {
         assertThat(Json.object("{\"9\":9}")).containsEntry("9", 9L);
     }
 
-    /** Were it not there at all, a lock with a member of the wrong kind would be taken for one without that member. */
+    /** If such a member were ignored, a lock with a member of the wrong kind would look like one without that member. */
     @ParameterizedTest
     @ValueSource(strings = {"[]", "[ ]", "[1]", "[1,2]", "[[],[{}]]", "{}", "{ }", "{\"a\":1}", "{\"a\":{},\"b\":[]}", "null", "1.5", "1e3",
             "99999999999999999999", "-"})
-    void whatNoLockHasIsThereAndIsPassedOver(String other) throws Exception {
+    void unknownMembersAreIgnored(String other) throws Exception {
         Map<String, Object> members = Json.object("{\"before\":1,\"other\":" + other + ",\"after\":2}");
 
         assertThat(members).containsEntry("before", 1L).containsEntry("after", 2L).hasSize(3);

@@ -9,7 +9,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** While another copy of the library uses locks in a JVM, no guard is closed. */
+/** While another copy of the library uses locks in a JVM, no guard file is closed. */
 class LibraryCopiesTest {
     private static final String PROPERTY = "dev.sessionlock.copies.of-the-test";
 

@@ -12,8 +12,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The reader of lock files alone: thousands of inputs a second, where {@link LockFileFuzzTest}, whose corpus this one shares, looks at what is done with what was
- * read, some dozen times a second.
+ * The reader of lock files alone: thousands of inputs a second. {@link LockFileFuzzTest}, which has the same corpus, uses what was read, some dozen
+ * times a second.
  */
 class LockContentFuzzTest {
     static Stream<byte[]> corpus() throws IOException {
@@ -28,7 +28,7 @@ class LockContentFuzzTest {
     @FuzzTest(maxDuration = "10m")
     void anythingIsRead(byte[] file) {
         if (file == null) {
-            return; // Jazzer's own idea
+            return; // an input of Jazzer's own
         }
         read(file);
         byte[] sealed = LockFileFuzzTest.sealed(file);
@@ -43,7 +43,7 @@ class LockContentFuzzTest {
         assertThat(content.toString()).isNotNull();
         assertThat(LockContent.parse(file)).isEqualTo(content);
         assertThat(file).isEqualTo(before);
-        if (content instanceof LockContent.Ours ours) { // what a renewal makes of it is a record again
+        if (content instanceof LockContent.Ours ours) { // a renewal turns it into a record again
             assertThat(LockContent.parse(RecordCodec.encode(ours.record()))).isInstanceOf(LockContent.Ours.class);
         }
     }

@@ -3,8 +3,8 @@ package dev.sessionlock.internal.directory;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sessionlock.internal.directory.LockContent.Empty;
-import dev.sessionlock.internal.directory.LockContent.NotALock;
 import dev.sessionlock.internal.directory.LockContent.Foreign;
+import dev.sessionlock.internal.directory.LockContent.NotALock;
 import dev.sessionlock.internal.directory.LockContent.Torn;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What lies in a lock's place: another program's lock is told from a file that only happens to end in {@code .lock}. */
+/** What lies in the place of a lock: another program's lock is told from a file that only happens to end in {@code .lock}. */
 class LockContentTest {
     private static final Instant SINCE = Instant.parse("2026-02-09T06:32:23.123Z");
 
@@ -35,7 +35,7 @@ class LockContentTest {
             "{\n  \"pid\": 30522,\n  \"createdAt\": \"2026-02-09T06:32:23.123Z\",\n  \"maxHoldMs\": 300000,\n  \"starttime\": 8812345\n}\n",
             "{\r\n\t\"starttime\":8812345, \"maxHoldMs\":300000, \"createdAt\":\"2026-02-09T06:32:23.123Z\", \"pid\":30522 }\r\n",
             "{\"pid\":30522,\"createdAt\":\"2026-02-09T06:32:23.123Z\",\"maxHoldMs\":300000,\"starttime\":8812345,\"extra\":{\"a\":[1,null]}}"})
-    void openClawsLockIsAStrangers(String text) {
+    void openClawsLockIsForeign(String text) {
         assertThat(parse(text)).isEqualTo(new Foreign(30522, SINCE, 8_812_345, 300_000));
     }
 
@@ -46,13 +46,13 @@ class LockContentTest {
     }
 
     @Test
-    void aStrangerWhoseTimeIsNotUnderstoodIsStillAStranger() {
+    void aForeignLockWithAnUnreadableTimeIsStillForeign() {
         assertThat(parse("{\"pid\":30522,\"createdAt\":\"yesterday\"}")).isEqualTo(new Foreign(30522, null, -1, -1));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"30522", "30522\n", "  30522\n", "\n30522\r\n", "30522\0\0\0"})
-    void aPidAloneIsAStrangers(String text) {
+    void aPidAloneIsForeign(String text) {
         assertThat(parse(text)).isEqualTo(new Foreign(30522, null, -1, -1));
     }
 
@@ -82,7 +82,7 @@ class LockContentTest {
             "{\"version\":\"4\",\"specifiers\":{\"jsr:@std/assert@1\":\"1.0.0\"},\"jsr\":{}}",
             "{\n  \"lockfileVersion\": 1,\n  \"workspaces\": {\n    \"\": {\n      \"name\": \"x\",\n    },\n  },\n}\n",
             "{}", "[]", "[30522]", "\"30522\"", "null", "true", "{\"a\":1}", "{\"nodes\":{\"pid\":1,\"createdAt\":\"x\"}}",
-            // almost another program's lock
+            // almost a foreign lock
             "{\"pid\":0,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}", "{\"pid\":-1,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}",
             "{\"pid\":\"30522\",\"createdAt\":\"2026-02-09T06:32:23.123Z\"}", "{\"pid\":1.5,\"createdAt\":\"2026-02-09T06:32:23.123Z\"}",
             "{\"pid\":30522}", "{\"pid\":30522,\"createdAt\":1770617943}", "{\"createdAt\":\"2026-02-09T06:32:23.123Z\"}",
@@ -138,7 +138,7 @@ class LockContentTest {
     @ValueSource(strings = {
             "{\"pid\":30522,\"createdAt\":\"2026-02-09T06:32:23.123Z\",\"maxHoldMs\":300000,\"starttime\":8812345}",
             "{\n  \"pid\": 30522,\n  \"createdAt\": \"2026-02-09T06:32:23.123Z\",\n  \"maxHoldMs\": 300000,\n  \"starttime\": 8812345\n}"})
-    void everyBeginningOfAStrangersLockIsTorn(String text) {
+    void everyBeginningOfAForeignLockIsTorn(String text) {
         byte[] whole = text.getBytes(StandardCharsets.UTF_8);
         for (int length = 1; length < whole.length; length++) {
             assertThat(LockContent.parse(Arrays.copyOf(whole, length))).as(text.substring(0, length)).isInstanceOf(Torn.class);
@@ -166,7 +166,7 @@ class LockContentTest {
     }
 
     @Test
-    void aRecordOfALaterVersionIsHonouredAsAStrangersIs() {
+    void aRecordOfALaterVersionIsHonouredAsForeign() {
         LockRecord record = new LockRecord(77, SINCE.toEpochMilli(), 1000, 5, "x", 1, "moss", -1, null, null, null, "t", null, true, 1000, 0, 0);
         byte[] bytes = RecordCodec.encode(record);
         String text = new String(bytes, StandardCharsets.UTF_8).replace("\"v\":1", "\"v\":2");
@@ -178,7 +178,7 @@ class LockContentTest {
     }
 
     @Test
-    void aRecordOfOursThatALaterHandReformattedIsTornAndNotAStrangers() {
+    void aReformattedRecordOfOursIsTornAndNotForeign() {
         byte[] bytes = RecordCodec.encode(
                 new LockRecord(77, SINCE.toEpochMilli(), 1000, 5, "x", 1, "moss", -1, null, null, null, "t", null, true, 1000, 0, 0));
         String pretty = new String(bytes, StandardCharsets.UTF_8).replace(",\"", ",\n  \"").replaceAll(" +}", "}");
@@ -201,7 +201,7 @@ class LockContentTest {
         }
     }
 
-    /** Its checksum stands where that of a record does, and nothing is before it. */
+    /** Its checksum is where that of a record is, with nothing before it. */
     @Test
     void aRecordOfNothingButItsChecksumIsTornOrNoRecord() {
         byte[] bytes = new byte[RecordCodec.SIZE];
@@ -215,7 +215,7 @@ class LockContentTest {
         }
     }
 
-    // ---- whatever it is ----
+    // ---- anything ----
 
     @Property(tries = 800)
     void noBytesMakeItThrow(@ForAll @Size(max = 2048) byte[] bytes) {

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** One directory as this process has it open. */
+/** One directory as this process has opened it. */
 class LockDirectoryTest {
     private static final OpenDirectories OPEN = OpenDirectories.OF_THIS_PROCESS;
 
@@ -60,7 +60,7 @@ class LockDirectoryTest {
     @Test
     void whatIsSuspectedIsLookedAtByTheKeeperHoweverOftenUsersLook() throws IOException {
         FileLock lost = directory.guards().trySeat(1, 0);
-        lost.acquiredBy().close(); // as an interrupt does
+        lost.acquiredBy().close(); // like an interrupt
         directory.guards().trySeat(64 + 1, 0);
         assertThat(directory.isSuspect()).isTrue();
         for (int i = 0; i < 20; i++) {
@@ -101,7 +101,7 @@ class LockDirectoryTest {
                 .until(() -> isNotLookedAt(store, recordFile, moved));
 
         Files.move(store.lockFile(), moved);
-        Files.setLastModifiedTime(dir, FileTime.from(Instant.now().minusSeconds(3_600))); // as tar and rsync do, having changed names there
+        Files.setLastModifiedTime(dir, FileTime.from(Instant.now().minusSeconds(3_600))); // like tar and rsync, after names were changed there
         Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> !store.isStillAt(recordFile, LockStore.RecordLocation.LOCK));
         store.retire(recordFile);
     }
@@ -109,13 +109,13 @@ class LockDirectoryTest {
     @Test
     void namesChangeByBothTimesOfADirectorySinceEachOfThemIsBlindSomewhere() throws Exception {
         FileTime longAgo = FileTime.from(Instant.now().minusSeconds(3_600));
-        Files.setLastModifiedTime(dir, longAgo); // which tells of no change of names
+        Files.setLastModifiedTime(dir, longAgo); // this shows no change of names
         FileTime changed = (FileTime) Files.getAttribute(dir, "unix:ctime");
         DirectoryState state = DirectoryState.of(dir);
         assertThat(state.changed()).isEqualTo(changed);
         assertThat(state.modified()).isEqualTo(longAgo);
         assertThat(state.isSettled()).as("changed a moment ago, whatever the other one says").isFalse();
-        assertThat(directory.namesChanged()).as("changed a moment ago, whatever the other one says").isNull();
+        assertThat(directory.changes().namesChanged()).as("changed a moment ago, whatever the other one says").isNull();
     }
 
     @Test
@@ -128,7 +128,10 @@ class LockDirectoryTest {
         }
     }
 
-    /** A look at the directory counts for a moment: a record that is away for less than that is not missed, unless it is looked at. */
+    /**
+     * A look at the directory is valid for a moment. A record that is away for less than that is not missed, unless somebody looks at the record
+     * itself.
+     */
     private static boolean isNotLookedAt(LockStore store, LockStore.RecordFile recordFile, Path moved) throws IOException {
         if (!store.isStillAt(recordFile, LockStore.RecordLocation.LOCK)) {
             return false;
@@ -158,7 +161,7 @@ class LockDirectoryTest {
     void oneThatWasAwayAtALookIsOpenedAnewThoughItIsBack() throws IOException {
         Path inner = dir.resolve(".session-locks");
         Path aside = Files.move(inner, temp.resolve("aside"));
-        directory.store("s.jsonl").lookAfresh(); // as a user's verifyHeld does
+        directory.store("s.jsonl").lookAfresh(); // like a user's verifyHeld
         Files.move(aside, inner);
         assertThat(directory.verify()).as("others may have come in meanwhile").isFalse();
 
@@ -214,14 +217,14 @@ class LockDirectoryTest {
             assertThat(there.guards()).as("the same files may not be opened twice").isSameAs(directory.guards());
             assertThat(there.guards().trySeat(1, 0)).isNull();
             assertThat(there.verify()).isTrue();
-            assertThat(there.kernelHas(1, GuardFiles.positionOf(1, 0), 0)).isTrue();
+            assertThat(there.heldBytes().has(1, GuardLayout.positionOf(1, 0), 0)).isTrue();
         } finally {
             held.release();
             OPEN.unpin(there);
         }
     }
 
-    /** The kernel shows its locks a page at a time, and a lock that stays may slip through while others come and go. */
+    /** The kernel shows its locks a page at a time, so a lock that stays may be missing while others come and go. */
     @Test
     void whatTheKernelHasIsNotTakenForLostWhileOtherLocksComeAndGo() throws Exception {
         List<FileLock> held = new ArrayList<>();
@@ -235,7 +238,7 @@ class LockDirectoryTest {
             for (int look = 0; look < 50; look++) {
                 directory.verify();
                 for (long h = 1; h <= 400; h++) {
-                    assertThat(directory.kernelHas(0, GuardFiles.positionOf(64 * 1_000 * h, 0), 0)).isTrue();
+                    assertThat(directory.heldBytes().has(0, GuardLayout.positionOf(64 * 1_000 * h, 0), 0)).isTrue();
                 }
             }
         } finally {
@@ -263,29 +266,29 @@ class LockDirectoryTest {
         FileLock one = directory.guards().trySeat(h, 0);
         FileLock two = directory.guards().trySeat(h, 1);
         FileLock three = directory.guards().trySeat(h + 64, 0);
-        assertThat(directory.kernelHas(5, GuardFiles.positionOf(h, 0), Clock.SYSTEM.nanos())).as("not asked yet").isNull();
+        assertThat(directory.heldBytes().has(5, GuardLayout.positionOf(h, 0), Clock.SYSTEM.nanos())).as("not asked yet").isNull();
         assertThat(directory.verify()).isTrue();
-        for (long position : new long[] {GuardFiles.positionOf(h, 0), GuardFiles.positionOf(h, 1), GuardFiles.positionOf(h + 64, 0)}) {
-            assertThat(directory.kernelHas(5, position, 0)).isTrue();
-            assertThat(directory.kernelHas(5, position, Clock.SYSTEM.nanos())).as("taken after the look").isNull();
-            assertThat(directory.kernelHas(6, position, 0)).isFalse();
+        for (long position : new long[] {GuardLayout.positionOf(h, 0), GuardLayout.positionOf(h, 1), GuardLayout.positionOf(h + 64, 0)}) {
+            assertThat(directory.heldBytes().has(5, position, 0)).isTrue();
+            assertThat(directory.heldBytes().has(5, position, Clock.SYSTEM.nanos())).as("taken after the look").isNull();
+            assertThat(directory.heldBytes().has(6, position, 0)).isFalse();
         }
-        assertThat(directory.kernelHas(5, GuardFiles.positionOf(h + 64, 1), 0)).isFalse();
+        assertThat(directory.heldBytes().has(5, GuardLayout.positionOf(h + 64, 1), 0)).isFalse();
         two.release();
         directory.verify();
-        assertThat(directory.kernelHas(5, GuardFiles.positionOf(h, 1), 0)).isFalse();
-        assertThat(directory.kernelHas(5, GuardFiles.positionOf(h, 0), 0)).isTrue();
+        assertThat(directory.heldBytes().has(5, GuardLayout.positionOf(h, 1), 0)).isFalse();
+        assertThat(directory.heldBytes().has(5, GuardLayout.positionOf(h, 0), 0)).isTrue();
         one.release();
         three.release();
     }
 
     @Test
-    void aBoardThatWasRemovedIsMadeAnewUnlessEverythingIsJustBeingDeleted() throws IOException {
+    void aRemovedTableIsCreatedAnewUnlessAllIsBeingDeleted() throws IOException {
         SharedTable before = directory.table();
-        Path board = dir.resolve(".session-locks/board");
-        Files.delete(board);
+        Path tableFile = dir.resolve(".session-locks/board");
+        Files.delete(tableFile);
         assertThat(directory.verify()).isTrue();
-        assertThat(board).as("rm -rf may be under way").doesNotExist();
+        assertThat(tableFile).as("rm -rf may be under way").doesNotExist();
         assertThat(directory.verify()).isTrue();
         assertThat(directory.table()).isNotSameAs(before);
         assertThat(directory.table().isInPlace()).isTrue();
@@ -328,7 +331,7 @@ class LockDirectoryTest {
     }
 
     @Test
-    void aNetworkFileSystemHasNoBoardAndItsLinesAreThisProcesssOwn() throws IOException {
+    void aNetworkFileSystemHasNoTableAndItsEntriesAreLocal() throws IOException {
         Path other = Files.createDirectory(temp.resolve("nfs"));
         FileMode mode = FileMode.of(other);
         Files.createDirectory(other.resolve(".session-locks"));
@@ -372,7 +375,7 @@ class LockDirectoryTest {
     }
 
     @Test
-    void withoutHardLinksAStrangersFileOfTheSameInodeNumberIsNotTakenForOurs() throws IOException {
+    void withoutHardLinksAForeignFileWithOurInodeNumberIsNotOurs() throws IOException {
         directory.withoutHardLinks();
         LockStore store = directory.store("x");
         LockRecord record = new LockRecord(1, 0, -1, -1, "x", 7, null, -1, null, null, null, null, null, true, 1000, 0, 0);
@@ -380,7 +383,7 @@ class LockDirectoryTest {
             LockStore.RecordFile recordFile = store.write(record);
             assertThat(store.link(recordFile, LockStore.RecordLocation.LOCK)).isTrue();
             Files.delete(dir.resolve("x.lock"));
-            Files.writeString(dir.resolve("x.lock"), "a stranger's"); // ext4 gives it the number that has just become free
+            Files.writeString(dir.resolve("x.lock"), "a stranger's"); // ext4 gives it the inode number that has just become free
             assertThat(store.isAt(recordFile, LockStore.RecordLocation.LOCK)).isFalse();
             store.rewrite(recordFile, record);
             assertThat(dir.resolve("x.lock")).hasContent("a stranger's");

@@ -13,8 +13,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Whatever somebody writes into a lock file: a report, or an exception that says so. A build tries what is kept in {@code LockFileFuzzTestInputs}; the soak
- * profile has Jazzer make more of it, for {@code -Dfuzz.minutes} (10), and put there what fails.
+ * Whatever somebody writes into a lock file: the result is a report, or an exception that says so. A build tries the inputs in
+ * {@code LockFileFuzzTestInputs}. In the soak profile Jazzer generates more, for {@code -Dfuzz.minutes} (10), and adds those that fail.
  */
 class LockFileFuzzTest {
     @TempDir
@@ -31,7 +31,7 @@ class LockFileFuzzTest {
         directory.close();
     }
 
-    /** Of processes that live now, which no file can name. */
+    /** Records of processes that live now, which no file can contain. */
     static Stream<byte[]> records() {
         ProcessHandle self = ProcessHandle.current();
         return Stream.of(LockRecords.of(self.pid(), -1, Duration.ofSeconds(30), true),
@@ -44,7 +44,7 @@ class LockFileFuzzTest {
     @FuzzTest(maxDuration = "10m")
     void anythingInALockFileHarmsNobody(byte[] file) throws Exception {
         if (file == null) {
-            return; // Jazzer's own idea
+            return; // an input of Jazzer's own
         }
         tryWith(file);
         byte[] sealed = sealed(file);
@@ -60,7 +60,7 @@ class LockFileFuzzTest {
         Files.deleteIfExists(dir.resolve("x.lock"));
     }
 
-    /** {@return a whole record of it, with a right checksum, which no fuzzer guesses; null if it has not the form of one} */
+    /** {@return the bytes as a whole record with a valid checksum, which no fuzzer guesses; null if they do not have the form of a record} */
     static byte[] sealed(byte[] file) {
         String text = new String(file, StandardCharsets.ISO_8859_1);
         int crc = text.indexOf(RecordCodec.CRC);

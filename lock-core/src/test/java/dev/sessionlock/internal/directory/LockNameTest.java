@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Names that some file system takes for one must fold to one: two locks on one file would both be held. */
+/** Names that some file system treats as equal must fold to the same name: otherwise one file has two locks, and both could be held. */
 class LockNameTest {
 
     @ParameterizedTest
@@ -82,7 +82,7 @@ class LockNameTest {
         String decomposed = Normalizer.normalize(name, Normalizer.Form.NFD);
         assertThat(LockName.fold(decomposed)).isEqualTo(once);
         assertThat(LockName.fold(Normalizer.normalize(name, Normalizer.Form.NFC))).isEqualTo(once);
-        // As file systems with Unicode forms do it, and as those without do, letter by letter.
+        // Letter by letter, like file systems with Unicode forms, and like those without.
         assertThat(LockName.fold(decomposed.toUpperCase(Locale.ROOT))).isEqualTo(once);
         assertThat(LockName.fold(decomposed.toLowerCase(Locale.ROOT))).isEqualTo(once);
         assertThat(LockName.fold(letterByLetter(name, Character::toUpperCase))).isEqualTo(once);

@@ -8,7 +8,7 @@ public final class LockRecords {
     private LockRecords() {
     }
 
-    /** {@return the record of a process of this machine whose lease ends so long from now} */
+    /** {@return the record of a process of this machine, with a lease that ends this long from now} */
     public static byte[] of(long pid, long startTicks, Duration lease, boolean takeover) {
         ProcessIdentity self = ProcessIdentity.current();
         return RecordCodec.encode(new LockRecord(pid, System.currentTimeMillis(), 300_000, startTicks, "session.jsonl", 7, self.host(), -1,

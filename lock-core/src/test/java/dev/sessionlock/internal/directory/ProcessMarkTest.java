@@ -12,7 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The marks of those who share a board: no two living ones have the same. */
+/** The marks of processes that share a table: no two living ones have the same. */
 class ProcessMarkTest {
     @TempDir
     Path dir;
@@ -71,7 +71,7 @@ class ProcessMarkTest {
         mark.take();
         assertThat(mark.getAsLong()).isEqualTo(8);
         mark.verify((position, takenAt) -> {
-            assertThat(position).isEqualTo(GuardFiles.positionOfMark(8));
+            assertThat(position).isEqualTo(GuardLayout.positionOfMark(8));
             return true;
         });
         mark.free();

@@ -26,7 +26,7 @@ import net.jqwik.api.domains.Domain;
 import net.jqwik.api.domains.DomainContext;
 import org.junit.jupiter.api.Test;
 
-/** The record: always 1,024 bytes, always JSON, and never taken for one when it is torn or altered. */
+/** The record: always 1,024 bytes, always JSON, and never accepted when it is torn or altered. */
 @Domain(Records.class)
 @Domain(DomainContext.Global.class)
 class RecordCodecTest {
@@ -59,7 +59,7 @@ class RecordCodecTest {
 
     @Test
     void theLongestHostNameOfLinuxIsNotCut() {
-        LockRecord record = withHost(ORDINARY, "h".repeat(64)); // HOST_NAME_MAX; a cut one would look like another machine
+        LockRecord record = withHost(ORDINARY, "h".repeat(64)); // HOST_NAME_MAX; a shortened name would look like another machine
 
         assertThat(parsed(RecordCodec.encode(record)).host()).isEqualTo(record.host());
     }
@@ -129,9 +129,9 @@ class RecordCodecTest {
         assertThatNoMixIsALock(RecordCodec.encode(one), RecordCodec.encode(other));
     }
 
-    /** Cut where all names that only we write have run into one: found by the property above, once in some hundred runs. */
+    /** Cut so that all names that only we write have run into one. The property above found this, about once in some hundred runs. */
     @Test
-    void rewriteThatHasLeftButTheTokenIsNoStrangersLock() {
+    void rewriteThatHasLeftOnlyTheTokenIsNoForeignLock() {
         String mix = "{\"pid\":1,\"createdAt\":\"1970-01-01T00:00:00.000Z\",\"maxHoldMs\":7,\"starttime\":9,\"v\":1,\"token\":15,"
                 + "\"takeovercrc\":\"556c0e0f\"";
         assertThatNobodyOwns((mix + " ".repeat(RecordCodec.SIZE - mix.length() - 2) + "}\n").getBytes(StandardCharsets.UTF_8));
@@ -182,7 +182,7 @@ class RecordCodecTest {
         byte[] bytes = RecordCodec.encode(record);
         for (int at = 0; at <= bytes.length; at++) {
             byte[] longer = spliced(bytes, at, at, inserted);
-            if (!java.util.Arrays.equals(bytes, 0, bytes.length, longer, 0, bytes.length)) { // else it is but appended
+            if (!java.util.Arrays.equals(bytes, 0, bytes.length, longer, 0, bytes.length)) { // otherwise something was only appended
                 assertThatNobodyOwns(longer);
             }
         }
@@ -215,7 +215,7 @@ class RecordCodecTest {
         return out.put(bytes, 0, from).put(with).put(bytes, to, bytes.length - to).array();
     }
 
-    /** Neither a record of ours nor a stranger's, whose process would be looked up: the pid could be that of anybody. */
+    /** Neither a record of ours nor a foreign lock whose process would be looked up: the pid could be that of any process. */
     private static void assertThatNobodyOwns(byte[] bytes) {
         LockContent content = LockContent.parse(bytes);
         if (content instanceof LockContent.Ours || content instanceof LockContent.Foreign) {
@@ -299,7 +299,7 @@ class RecordCodecTest {
                 null, null, r.takeover(), r.leaseMs(), r.leaseUntil(), r.leaseUntilNanos());
     }
 
-    /** A text is there whole, or cut between two code points, or, without any room, left out. */
+    /** A text is whole, or cut between two code points, or, if there is no room at all, left out. */
     private static void assertThatIsCutOf(String whole, String cut) {
         if (whole == null) {
             assertThat(cut).isNull();

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Spare record files: reused while they are nobody's, never while they may be linked somewhere, and swept when their process is gone. */
+/** Spare record files: reused while no lock uses them, never while they may be linked somewhere, and swept when their process is gone. */
 class RecordFilePoolTest {
     private static final byte[] ONE = "one".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
     private static final byte[] TWO = "two".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
@@ -122,7 +122,7 @@ class RecordFilePoolTest {
     }
 
     @Test
-    void aSpareOneThatAHandHasRemovedIsNotMadeAnewUnderItsName() throws IOException {
+    void aRemovedSpareFileIsNotCreatedAnewUnderItsName() throws IOException {
         RecordFilePool.PooledFile file = takeMany(17).get(0);
         file.restForLong();
         pool.recycle(file);
@@ -134,7 +134,7 @@ class RecordFilePoolTest {
     }
 
     @Test
-    void manySpareOnesThatAHandHasRemovedCostOneTryAndNotOneEach() throws IOException {
+    void manyRemovedSpareFilesCostOneTryAndNotOneEach() throws IOException {
         List<RecordFilePool.PooledFile> many = takeMany(32);
         for (RecordFilePool.PooledFile file : many) {
             file.restForLong(); // the first half is closed
@@ -309,13 +309,13 @@ class RecordFilePoolTest {
         other.leave();
     }
 
-    /** A power cut may take what it says: then its two names are all that tells that it is a lock of ours. */
+    /** A power cut may lose its content. Its two names are then the only sign that it is a lock of ours. */
     @Test
     void theRecordOfOneThatIsGoneKeepsItsFirstNameAsLongAsItLiesInALocksPlace() throws IOException {
         Path record = Files.createFile(dir.resolve("claim-abc-0"));
         Path lock = Files.createLink(dir.resolve("session.jsonl.lock"), record);
         Files.createFile(dir.resolve("claim-abc-1"));
-        Files.createLink(dir.resolve("claim-abc-1.link"), dir.resolve("claim-abc-1")); // killed while it found out whether links are refused
+        Files.createLink(dir.resolve("claim-abc-1.link"), dir.resolve("claim-abc-1")); // killed while it tested whether links are refused
 
         pool.sweep();
 
@@ -349,7 +349,7 @@ class RecordFilePoolTest {
     }
 
     @Test
-    void aSweepLeavesTheClaimsOfItsOwnProcessAloneAlsoBeforeTheFirst() throws IOException {
+    void aSweepLeavesTheFilesOfItsOwnProcessAlone() throws IOException {
         pool.sweep();
         RecordFilePool.PooledFile file = pool.take();
         pool.sweep();
@@ -358,7 +358,7 @@ class RecordFilePoolTest {
     }
 
     @Test
-    void whatOnlyLooksLikeAClaimIsLeftAlone() throws IOException {
+    void whatOnlyLooksLikeARecordFileIsLeftAlone() throws IOException {
         List<String> names = List.of("claim-", "claim--", "claim-xyz-0", "claim-fffffffffffffffff-0", "claim--1-0", "claim-0x1-0", "claim-ab");
         for (String name : names) {
             Files.createFile(dir.resolve(name));

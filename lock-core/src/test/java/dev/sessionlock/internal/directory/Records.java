@@ -4,11 +4,11 @@ import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
-import net.jqwik.api.domains.DomainContextBase;
 import net.jqwik.api.Provide;
 import net.jqwik.api.Tuple;
+import net.jqwik.api.domains.DomainContextBase;
 
-/** Every record that there can be: for properties with {@code @Domain(Records.class)}. */
+/** Every possible record, for properties with {@code @Domain(Records.class)}. */
 public final class Records extends DomainContextBase {
     static final long FIRST_MILLIS = -62_167_219_200_000L; // 0000-01-01T00:00:00Z
     static final long LAST_MILLIS = 253_402_300_799_999L; // 9999-12-31T23:59:59.999Z
@@ -42,7 +42,7 @@ public final class Records extends DomainContextBase {
                 n[6], n[7]));
     }
 
-    /** All of Unicode, lone surrogates and control characters among it, up to the longest names. */
+    /** All of Unicode, with lone surrogates and control characters, up to the longest names. */
     static Arbitrary<String> texts() {
         Arbitrary<Integer> codePoints = Arbitraries.frequencyOf(
                 Tuple.of(6, Arbitraries.integers().between(' ', '~')),

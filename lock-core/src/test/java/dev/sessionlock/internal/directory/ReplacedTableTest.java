@@ -19,8 +19,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Another table lies in the place of the one that is open here, and no keeper has looked since. Those who open it see nothing of what is published on the
- * old one, so whoever takes a lock now stands on the new one before it has it.
+ * Another table lies in the place of the one that is open here, and no keeper has looked since. A process that opens the new table sees nothing of
+ * what is published on the old one. So whoever takes a lock now must use the new one before it has the lock.
  */
 class ReplacedTableTest {
     @TempDir
@@ -39,7 +39,7 @@ class ReplacedTableTest {
     }
 
     /** What a process that opens the table now sees of the lock. */
-    private long until(Path of) throws Exception {
+    private long expiry(Path of) throws Exception {
         SharedTable table = SharedTable.openToLook(dir.resolve(LockDirectory.INNER), ProcessIdentity.current());
         try {
             return table.find(LockName.hash(of.getFileName().toString())).expiry(0);
@@ -52,15 +52,15 @@ class ReplacedTableTest {
     void lockIsTakenOnTheNewOne() throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
             locks.acquire(session).close();
-            replace(SharedTable.FILE);
+            replace(TableLayout.FILE);
             try (SessionLock lock = locks.acquire(session)) {
-                assertThat(until(session)).isNotZero();
+                assertThat(expiry(session)).isNotZero();
                 lock.ensureHeld();
             }
         }
     }
 
-    /** The file in which the lock's line is, too. */
+    /** Also the file that contains the entry of the lock. */
     @Test
     void sameGoesForEachOfItsFiles() throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
@@ -71,25 +71,25 @@ class ReplacedTableTest {
             }
             replace("board-1");
             try (SessionLock lock = locks.acquire(last)) {
-                assertThat(until(last)).isNotZero();
+                assertThat(expiry(last)).isNotZero();
                 lock.ensureHeld();
             }
         }
     }
 
-    /** Who makes it anew comes after, and finds the record. */
+    /** A process that creates the table anew comes later, and finds the record. */
     @Test
     void lockIsTakenWhereTheTableIsMissing() throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
             locks.acquire(session).close();
-            Files.delete(dir.resolve(LockDirectory.INNER).resolve(SharedTable.FILE));
+            Files.delete(dir.resolve(LockDirectory.INNER).resolve(TableLayout.FILE));
             try (SessionLock lock = locks.acquire(session)) {
                 lock.ensureHeld();
             }
         }
     }
 
-    /** One look at the folder stands for the looks at its files, while its inode and its times stay the same. */
+    /** While its inode and its times stay the same, one look at the folder replaces the looks at its files. */
     @Nested
     class OnceTheFolderHasBeenQuiet {
         private Path inner;
@@ -101,7 +101,7 @@ class ReplacedTableTest {
             locks = SessionLocks.create();
             locks.acquire(session).close();
             Awaitility.await().until(() -> DirectoryState.of(inner).isSettled());
-            Awaitility.await().pollInterval(Duration.ofMillis(60)).during(Duration.ofMillis(200)).until(() -> { // it remembers for a moment that it was not
+            Awaitility.await().pollInterval(Duration.ofMillis(60)).during(Duration.ofMillis(200)).until(() -> { // not quiet for a moment
                 locks.acquire(session).close();
                 return true;
             });
@@ -114,7 +114,7 @@ class ReplacedTableTest {
 
         private void requireNewTableIsUsed() throws Exception {
             try (SessionLock lock = locks.acquire(session)) {
-                assertThat(until(session)).isNotZero();
+                assertThat(expiry(session)).isNotZero();
                 assertThat(Files.readString(dir.resolve("session.jsonl.lock"))).contains("\"token\":" + lock.token() + ",");
                 lock.verifyHeld();
             }
@@ -122,15 +122,15 @@ class ReplacedTableTest {
 
         @Test
         void aTableThatIsReplacedIsNoticed() throws Exception {
-            replace(SharedTable.FILE);
+            replace(TableLayout.FILE);
             requireNewTableIsUsed();
         }
 
-        /** As tar and rsync do it. */
+        /** tar and rsync set it back. */
         @Test
         void soItIsIfTheTimeOfTheFolderIsSetBack() throws Exception {
             FileTime before = Files.getLastModifiedTime(inner);
-            replace(SharedTable.FILE);
+            replace(TableLayout.FILE);
             Files.setLastModifiedTime(inner, before);
             requireNewTableIsUsed();
         }
@@ -146,9 +146,9 @@ class ReplacedTableTest {
         @Test
         void soIsARecordFile() throws Exception {
             FileTime before = Files.getLastModifiedTime(inner);
-            try (DirectoryStream<Path> claims = Files.newDirectoryStream(inner, "claim-*")) {
-                for (Path claim : claims) {
-                    Files.move(Files.writeString(dir.resolve("other"), "something else"), claim, StandardCopyOption.ATOMIC_MOVE);
+            try (DirectoryStream<Path> recordFiles = Files.newDirectoryStream(inner, "claim-*")) {
+                for (Path recordFile : recordFiles) {
+                    Files.move(Files.writeString(dir.resolve("other"), "something else"), recordFile, StandardCopyOption.ATOMIC_MOVE);
                 }
             }
             Files.setLastModifiedTime(inner, before);

@@ -11,34 +11,34 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.Semaphore;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The real code of the board on words in memory, of which every reading and writing is a step: three processes, each on a thread of its own of
- * which one runs at a time, as a seed says. The kernel's bytes keep nobody out here: each believes that it has those which it asks for. So what is
- * promised must hold without them.
+ * The real code of the shared table on words in memory; each read and write is a step. There are three processes, each on a thread of its own; one
+ * runs at a time, chosen by a seed. The kernel bytes exclude nobody here: each process believes that it has those that it asks for. So the promises
+ * must hold without them.
  */
 class SharedTableSimulationTest {
     private static final ProcessIdentity SELF = new ProcessIdentity(1, 1, null, "3f8a2f5e-6b0c-4d3e-9f21-0a1b2c3d4e5f", "1", "4026531834", "moss", true);
     private static final int HEADER_TIMENS = 48;
-    private static final int HEADER_BOARDS = 24;
-    private static final int LINE = 64;
-    private static final int LINES = 32;
+    private static final int HEADER_FILES = 24;
+    private static final int ENTRY = 64;
+    private static final int ENTRIES = 32;
     private static final long LEASE = 1_000;
     private static final int SCHEDULES = Integer.getInteger("sim.boards", 1_000);
 
-    /** What goes wrong in the words: the rule that it breaks must be seen to be one. */
+    /** What goes wrong in the words: the test must notice that a rule is broken. */
     private enum Broken {
         NOTHING,
-        /** A slot that was claimed by another meanwhile is not seen: as if nobody had looked once more after claiming. */
+        /** A slot that another process has claimed meanwhile is not seen, as if nobody had looked again after claiming. */
         SECOND_LOOK_SEES_NOTHING,
-        /** Untils look past to whoever clears. */
-        UNTILS_ARE_NOT_SEEN,
-        /** An owner takes it for granted that its line stands. */
-        STANDS_IS_NOT_ASKED,
+        /** A process that clears an entry sees expiries as past. */
+        EXPIRIES_ARE_NOT_SEEN,
+        /** An owner assumes that its entry is valid. */
+        VALIDITY_IS_NOT_CHECKED,
         /** The floor is not raised. */
         TOKENS_ARE_FORGOTTEN
     }
@@ -52,7 +52,7 @@ class SharedTableSimulationTest {
     }
 
     @Test
-    void oneLineForEachLockAndNoneIsTakenFromTheLiving() {
+    void oneEntryForEachLockAndNoneIsTakenFromTheLiving() {
         for (int seed = 1; seed <= SCHEDULES / 2; seed++) {
             new Run(seed, Broken.NOTHING).run();
         }
@@ -73,10 +73,10 @@ class SharedTableSimulationTest {
         private final SplittableRandom random;
         private final int seed;
         private final Broken broken;
-        private final long[] words = new long[(LINES + 1) * LINE / 8];
+        private final long[] words = new long[(ENTRIES + 1) * ENTRY / 8];
         private final List<Actor> actors = new ArrayList<>();
         private final Map<Long, Long> lastToken = new HashMap<>();
-        /** Who holds which lock on which line, by the time until which it does. */
+        /** Who holds which lock by which entry, and until when. */
         private final Map<Actor, Hold> holds = new HashMap<>();
         private final Semaphore back = new Semaphore(0);
         private long now = 10_000_000_000L;
@@ -89,16 +89,16 @@ class SharedTableSimulationTest {
             this.random = new SplittableRandom(seed);
             this.broken = broken;
             words[HEADER_TIMENS / 8] = Long.parseLong(SELF.timeNamespace());
-            words[HEADER_BOARDS / 8] = 1;
-            for (int i = 0; i < SharedTable.WINDOW; i++) { // a full window: whoever wants a line needs the room of others
-                words[(1 + i) * LINE / 8] = i < SharedTable.WINDOW - 2 ? h(100 + i) : 0;
-                words[(1 + i) * LINE / 8 + 3] = i < SharedTable.WINDOW - 2 ? Long.MAX_VALUE / 2 : 0; // never idle
+            words[HEADER_FILES / 8] = 1;
+            for (int i = 0; i < SharedTable.WINDOW; i++) { // a full window: a process that wants an entry must clear others
+                words[(1 + i) * ENTRY / 8] = i < SharedTable.WINDOW - 2 ? h(100 + i) : 0;
+                words[(1 + i) * ENTRY / 8 + 3] = i < SharedTable.WINDOW - 2 ? Long.MAX_VALUE / 2 : 0; // never idle
             }
         }
 
         /** All locks have the same window. */
         static long h(int number) {
-            return (long) LINES * (number + 1) << 6;
+            return (long) ENTRIES * (number + 1) << 6;
         }
 
         void run() {
@@ -120,7 +120,7 @@ class SharedTableSimulationTest {
                         }
                     }
                 }
-                assertOneLineEach();
+                assertOneEntryEach();
             } finally {
                 actors.forEach(actor -> {
                     actor.stopped = true;
@@ -136,8 +136,8 @@ class SharedTableSimulationTest {
             }
         }
 
-        /** Whatever is left is healed by who comes next. */
-        private void assertOneLineEach() {
+        /** Whatever is left is repaired by the next process. */
+        private void assertOneEntryEach() {
             if (actors.stream().anyMatch(actor -> !actor.over)) {
                 return;
             }
@@ -150,8 +150,8 @@ class SharedTableSimulationTest {
                 } catch (IOException e) {
                     throw new Violation(e.toString());
                 }
-                for (int i = 1; i <= LINES; i++) {
-                    lines += words[i * LINE / 8] == h(lock) ? 1 : 0;
+                for (int i = 1; i <= ENTRIES; i++) {
+                    lines += words[i * ENTRY / 8] == h(lock) ? 1 : 0;
                 }
                 check(lines <= 1, "lock " + lock + " has " + lines + " lines at the end");
             }
@@ -180,7 +180,7 @@ class SharedTableSimulationTest {
             };
         }
 
-        /** The words as one process sees them: each access a step. */
+        /** The words as one process sees them: each access is a step. */
         private final class Words implements TableWords {
             private final Actor actor;
 
@@ -197,10 +197,10 @@ class SharedTableSimulationTest {
             @Override
             public long get(int offset) {
                 step();
-                if (actor != null && broken == Broken.UNTILS_ARE_NOT_SEEN && actor.claiming && offset >= LINE && (offset % LINE == 8 || offset % LINE == 16)) {
+                if (actor != null && broken == Broken.EXPIRIES_ARE_NOT_SEEN && actor.claiming && offset >= ENTRY && (offset % ENTRY == 8 || offset % ENTRY == 16)) {
                     return 0;
                 }
-                if (actor != null && broken == Broken.SECOND_LOOK_SEES_NOTHING && actor.claimedAt >= 0 && offset % LINE == 0 && offset != actor.claimedAt) {
+                if (actor != null && broken == Broken.SECOND_LOOK_SEES_NOTHING && actor.claimedAt >= 0 && offset % ENTRY == 0 && offset != actor.claimedAt) {
                     return 0;
                 }
                 return words[offset / 8];
@@ -219,10 +219,10 @@ class SharedTableSimulationTest {
                     return false;
                 }
                 words[offset / 8] = value;
-                if (offset >= LINE && offset % LINE == 0 && value == 0) {
+                if (offset >= ENTRY && offset % ENTRY == 0 && value == 0) {
                     freed(offset, expected);
                 }
-                if (actor != null && offset >= LINE && offset % LINE == 0 && expected == 0) {
+                if (actor != null && offset >= ENTRY && offset % ENTRY == 0 && expected == 0) {
                     actor.claimedAt = offset;
                 }
                 return true;
@@ -247,11 +247,11 @@ class SharedTableSimulationTest {
         }
 
         private void freed(int offset, long said) {
-            holds.forEach((holder, hold) -> check(now >= hold.deadline() || !hold.line().startsWith("line at " + offset + " ") || isOverwritten(holder, offset),
+            holds.forEach((holder, hold) -> check(now >= hold.deadline() || !hold.line().startsWith("entry at " + offset + " ") || isOverwritten(holder, offset),
                     "the line of " + holder + " was freed, which holds lock " + hold.lock() + " there (" + said + ")"));
         }
 
-        /** {@return whether the word of a holder is no longer there: another has published over it, as whoever gets a byte does} */
+        /** {@return whether the word of a holder is no longer there: whoever gets a byte publishes over it} */
         private boolean isOverwritten(Actor holder, int offset) {
             return words[offset / 8 + 1] != holder.published;
         }
@@ -265,7 +265,7 @@ class SharedTableSimulationTest {
             private volatile boolean over;
             private volatile RuntimeException failure;
             private int claimedAt = -1;
-            /** Looks for a line, and clears others for it. */
+            /** Looks for an entry, and clears others for it. */
             private boolean claiming;
             private long published;
 
@@ -325,7 +325,7 @@ class SharedTableSimulationTest {
                 }
                 published = until;
                 long token = entry.drawToken(0);
-                if (entry.hasExpiry(0, until) && (broken == Broken.STANDS_IS_NOT_ASKED || entry.isValid()) && now < until) {
+                if (entry.hasExpiry(0, until) && (broken == Broken.VALIDITY_IS_NOT_CHECKED || entry.isValid()) && now < until) {
                     enter(h, entry, until, token);
                     for (int i = own.nextInt(30); i > 0; i--) {
                         step();
@@ -346,7 +346,7 @@ class SharedTableSimulationTest {
 
                         @Override
                         public <T> T holdingSetup(BytesStep<T> step) {
-                            throw new IllegalStateException("full"); // of lines in use: it comes again later
+                            throw new IllegalStateException("full"); // of entries in use: it comes again later
                         }
                     });
                 } catch (IllegalStateException e) {
@@ -354,7 +354,7 @@ class SharedTableSimulationTest {
                 }
             }
 
-            /** {@return whether the word of its line is that of one who lives: the byte, and the record, keep others out} */
+            /** {@return whether the word of its entry belongs to a living process: its byte, and its record, exclude others} */
             private boolean isUsed(long word) {
                 return word != 0 && word > now;
             }
@@ -365,7 +365,7 @@ class SharedTableSimulationTest {
                     return; // overwritten
                 }
                 long slot = words[offset(at) / 8];
-                check(slot == h || ((slot ^ h ^ SharedTable.CLEARING) & ~TableEntry.MARK_BITS) == 0, this + " holds lock " + h + " on a line that is not its");
+                check(slot == h || ((slot ^ h ^ MappedEntry.CLEARING) & ~TableEntry.MARK_BITS) == 0, this + " holds lock " + h + " on a line that is not its");
                 holds.forEach((other, hold) -> check(hold.lock() != h || now >= hold.deadline() || hold.line().equals(at)
                         || words[offset(hold.line()) / 8 + 1] != other.published, this + " and " + other + " hold one lock on two lines"));
                 check(lastToken.getOrDefault(h, 0L) < token || holds.values().stream().anyMatch(hold -> hold.lock() == h),

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The board. Two objects on one file stand for two processes: each has its own mapping of the same pages. */
+/** The shared table. Two objects on one file stand for two processes: each has its own mapping of the same pages. */
 class SharedTableTest {
     private static final ProcessIdentity SELF = identity("3f8a2f5e-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834");
     private static final long WALL = 1_770_617_943_000_000L;
@@ -96,10 +96,10 @@ class SharedTableTest {
         return table.findOrClaim(h, WALL, mode, bytes);
     }
 
-    // ---- lines ----
+    // ---- entries ----
 
     @Test
-    void aLockHasNoLineUntilOneIsClaimedAndThenAlwaysTheSame() throws IOException {
+    void aLockHasNoEntryBeforeOneIsClaimedAndThenAlwaysTheSame() throws IOException {
         SharedTable one = open();
         SharedTable other = open();
         long h = LockName.hash("session.jsonl");
@@ -119,7 +119,7 @@ class SharedTableTest {
     }
 
     @Test
-    void thousandsOfLocksHaveALineEachAndTwoProcessesSeeTheSame() throws IOException {
+    void thousandsOfLocksHaveAnEntryEachAndTwoProcessesSeeTheSame() throws IOException {
         SharedTable one = open();
         SharedTable other = open();
         Map<Long, Long> written = new HashMap<>();
@@ -141,10 +141,10 @@ class SharedTableTest {
     }
 
     @Test
-    void processesThatClaimAtOnceNeverShareALine() throws Exception {
+    void processesThatClaimAtOnceNeverShareAnEntry() throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(4);
         try {
-            Map<Long, String> lines = new ConcurrentHashMap<>();
+            Map<Long, String> entries = new ConcurrentHashMap<>();
             List<Future<?>> all = new ArrayList<>();
             for (int t = 0; t < 4; t++) {
                 int first = t;
@@ -155,7 +155,7 @@ class SharedTableTest {
                         bytes.inUse.add(h);
                         TableEntry entry = claim(table, h);
                         TableEntries.publish(entry, 0, h);
-                        lines.put(h, entry.toString());
+                        entries.put(h, entry.toString());
                     }
                     return null;
                 }));
@@ -164,7 +164,7 @@ class SharedTableTest {
                 one.get(60, TimeUnit.SECONDS);
             }
             SharedTable fresh = open();
-            for (long h : lines.keySet()) {
+            for (long h : entries.keySet()) {
                 assertThat(fresh.find(h).expiry(0)).isEqualTo(h);
             }
         } finally {
@@ -173,7 +173,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aLineThatNobodyUsesIsClearedBeforeTheBoardGrows() throws IOException {
+    void anUnusedEntryIsClearedBeforeTheTableGrows() throws IOException {
         SharedTable table = open();
         fillWindowOf(table, 0, WALL - 2 * MINUTE);
 
@@ -185,7 +185,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aLineThatWasUsedOfLateIsNotClearedWhileTheBoardCanGrow() throws IOException {
+    void aRecentlyUsedEntryIsNotClearedWhileTheTableCanGrow() throws IOException {
         SharedTable table = open();
         fillWindowOf(table, 0, WALL);
 
@@ -198,12 +198,12 @@ class SharedTableTest {
         }
     }
 
-    /** 64 MB after 900,000 names in a minute or two, as it was, would stay until somebody stops all processes and removes it. */
+    /** It used to be 64 MB after 900,000 names in a minute or two. Such a file stays until somebody stops all processes and removes it. */
     @Test
     void namesThatAreUsedOneAfterTheOtherDoNotMakeItGrowWithoutEnd() throws IOException {
         SharedTable table = open();
         for (int i = 0; i < 100_000; i++) {
-            long wall = WALL + 25L * i; // as fast as one thread takes and gives back locks
+            long wall = WALL + 25L * i; // the speed at which one thread takes and gives back locks
             table.findOrClaim(LockName.hash("session-" + i), wall, mode, bytes).drawToken(wall);
         }
 
@@ -226,8 +226,8 @@ class SharedTableTest {
 
     private long sizeOfAll() throws IOException {
         long sum = 0;
-        try (DirectoryStream<Path> boards = Files.newDirectoryStream(dir, "board*")) {
-            for (Path file : boards) {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(dir, "board*")) {
+            for (Path file : files) {
                 sum += Files.size(file);
             }
         }
@@ -235,7 +235,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aTokenIsNeverDrawnAgainThoughItsLineWasCleared() throws IOException {
+    void aTokenIsNeverDrawnAgainThoughItsEntryWasCleared() throws IOException {
         SharedTable table = open();
         SharedTable other = open();
         fillWindowOf(table, 0, WALL - 2 * MINUTE);
@@ -250,7 +250,7 @@ class SharedTableTest {
         assertThat(again.drawToken(0)).as("the same lock, the clock set back").isGreaterThan(before);
         assertThat(all).hasSize(SharedTable.WINDOW - 1);
 
-        // Its line is cleared, then claimed for it anew: the floor remembers.
+        // Its entry is cleared, then claimed for it anew: the floor remembers.
         TableEntries.publish(other.find(h(0, 0)), 0, 0);
         assertThat(clearAllIdle(other)).contains(h(0, 0));
         assertThat(claim(table, h(0, 0)).drawToken(0)).isGreaterThan(before + 1);
@@ -265,7 +265,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aLineWhoseLockIsHeldIsNotClearedHoweverOldItsToken() throws IOException {
+    void anEntryOfAHeldLockIsNotClearedHoweverOldItsToken() throws IOException {
         SharedTable table = open();
         fillWindowOf(table, 0, WALL - 2 * MINUTE);
         for (int i = 0; i < SharedTable.WINDOW; i++) {
@@ -278,14 +278,14 @@ class SharedTableTest {
     }
 
     @Test
-    void aLineThatChangedHandsBeforeItsBytesWereHadIsLeftAlone() throws IOException {
+    void anEntryThatChangedItsLockMeanwhileIsLeftAlone() throws IOException {
         SharedTable table = open();
         fillWindowOf(table, 0, WALL - 2 * MINUTE);
         TableEntry[] newcomer = new TableEntry[1];
         SharedTable.TableBytes late = new SharedTable.TableBytes() {
             @Override
             public boolean holdingBoth(long h, Runnable clear) throws IOException {
-                if (newcomer[0] == null) { // another process clears and claims it between our look and our having the bytes
+                if (newcomer[0] == null) { // another process clears and claims it between our look and our getting the bytes
                     newcomer[0] = open().findOrClaim(h(0, 77), WALL, mode, bytes);
                     TableEntries.publish(newcomer[0], 0, 777);
                 }
@@ -308,7 +308,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aFullBoardSaysSo() throws IOException {
+    void aFullTableSaysSo() throws IOException {
         SharedTable table = open();
         SharedTable.TableBytes nothingIdleAndNoRoom = new SharedTable.TableBytes() {
             @Override
@@ -336,7 +336,7 @@ class SharedTableTest {
         }
     }
 
-    /** A hash whose window in the first board begins at a place. */
+    /** A hash whose window in the first file begins at a given slot. */
     private static long h(int place, int number) {
         return (place + 256L * (number + 1)) << 6;
     }
@@ -384,7 +384,7 @@ class SharedTableTest {
     }
 
     @Test
-    void aRaisedHandIsSeenByOthers() throws IOException {
+    void aWaiterMarkIsSeenByOthers() throws IOException {
         TableEntry mine = claim(open(), 64);
         TableEntry theirs = open().find(64);
         assertThat(theirs.waiterMark()).isZero();
@@ -395,10 +395,10 @@ class SharedTableTest {
     // ---- boots ----
 
     @Test
-    void theFirstAfterABootClearsTheUntilsAndKeepsTheTokens() throws IOException {
+    void theFirstAfterABootClearsTheExpiriesAndKeepsTheTokens() throws IOException {
         SharedTable before = open();
         long token = 0;
-        for (int i = 0; i < 700; i++) { // on more than one board
+        for (int i = 0; i < 700; i++) { // in more than one file
             long h = LockName.hash("n" + i);
             bytes.inUse.add(h);
             TableEntry entry = claim(before, h);
@@ -444,7 +444,7 @@ class SharedTableTest {
         assertThat(after.isInPlace()).isTrue();
     }
 
-    /** One without {@code /proc} does not know that there was a boot, so it may have come first and hold a lock. */
+    /** A process without {@code /proc} does not notice that there was a boot, so it may have come first and hold a lock. */
     @Test
     void theFirstAfterABootClearsNothingBesideAnotherThatMayHaveComeBefore() throws IOException {
         long h = LockName.hash("session.jsonl");
@@ -454,7 +454,7 @@ class SharedTableTest {
         assertThat(SharedTable.openForUse(dir, mode, later, step -> false).find(h).expiry(0)).isEqualTo(42);
     }
 
-    /** Whoever came while that other one lived may hold locks: those who come after it has ended are not the first. */
+    /** Processes that came while that other one lived may hold locks. Those that come after it has ended are not the first. */
     @ParameterizedTest
     @ValueSource(ints = {1, 20_000})
     void whatTheFirstAfterABootHasPublishedStandsOnceTheOtherIsGone(int locks) throws IOException {
@@ -475,22 +475,22 @@ class SharedTableTest {
         assertThat(SharedTable.openIfReady(dir, later)).as("nothing is left to be done").isNotNull();
     }
 
-    /** As in a container whose /proc shows processes alone (subset=pid): the boot is not told, the namespace is. */
+    /** As in a container whose /proc shows only processes (subset=pid): the boot is unknown, the namespace is known. */
     @Test
-    void whoDoesNotKnowItsBootIsOfNoWorldThatIsKnown() {
-        assertThat(SharedTable.namespaceNumber(identity(null, "4026531834"))).isZero();
-        assertThat(SharedTable.namespaceNumber(identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834"))).isNotZero();
-        assertThat(SharedTable.namespaceNumber(identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", null))).isZero();
+    void aProcessThatDoesNotKnowItsBootIsOfNoKnownNamespace() {
+        assertThat(TableLayout.namespaceNumber(identity(null, "4026531834"))).isZero();
+        assertThat(TableLayout.namespaceNumber(identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834"))).isNotZero();
+        assertThat(TableLayout.namespaceNumber(identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", null))).isZero();
     }
 
     @Test
-    void litterThatCannotBeRemovedKeepsNoBoardFromBeingMade() throws IOException {
+    void litterThatCannotBeRemovedDoesNotPreventATable() throws IOException {
         Files.createDirectories(dir.resolve("board.new-1/full"));
 
         assertThat(claim(open(), 7)).isNotNull();
     }
 
-    /** As in a directory with the sticky bit, where a file of another user can be written to and not be replaced. */
+    /** As in a directory with the sticky bit, where a file of another user can be written to but not replaced. */
     @Test
     void aLargeOneThatCannotBeReplacedIsClearedWhereItLies() throws IOException {
         SharedTable before = open();
@@ -503,7 +503,7 @@ class SharedTableTest {
         TableEntries.publish(before.find(h), 0, 42);
         ProcessIdentity later = identity("99999999-6b0c-4d3e-9f21-0a1b2c3d4e5f", "4026531834");
 
-        Path file = dir.resolve(SharedTable.FILE);
+        Path file = dir.resolve(TableLayout.FILE);
         Path kept = dir.resolve("kept");
         SharedTable after = SharedTable.openForUse(dir, mode, later, step -> {
             Files.move(file, kept);
@@ -524,7 +524,7 @@ class SharedTableTest {
     }
 
     @Test
-    void theFirstAfterABootClearsTheHandsToo() throws IOException {
+    void theFirstAfterABootClearsTheWaiterMarksToo() throws IOException {
         long h = LockName.hash("session.jsonl");
         claim(open(), h).setWaiterMark(7);
 
@@ -533,7 +533,7 @@ class SharedTableTest {
         assertThat(later.find(h).waiterMark()).isZero();
     }
 
-    /** To clear the untils of the living would be two holders. */
+    /** Clearing the expiries of the living would allow two holders. */
     @Test
     void whereABootIsNotKnownNothingIsCleared() throws IOException {
         long h = LockName.hash("session.jsonl");
@@ -541,7 +541,7 @@ class SharedTableTest {
         assertThat(SharedTable.openIfReady(dir, identity(null, "4026531834"))).isNotNull();
         assertThat(SharedTable.openForUse(dir, mode, identity(null, "4026531834"), ALONE).find(h).expiry(0)).as("it does not know its own boot").isEqualTo(42);
 
-        Files.delete(dir.resolve(SharedTable.FILE));
+        Files.delete(dir.resolve(TableLayout.FILE));
         TableEntries.publish(claim(SharedTable.openForUse(dir, mode, identity(null, null), ALONE), h), 0, 43);
         assertThat(SharedTable.openIfReady(dir, SELF)).isNotNull();
         assertThat(open().find(h).expiry(0)).as("the board does not name its boot").isEqualTo(43);
@@ -579,7 +579,7 @@ class SharedTableTest {
     }
 
     @Test
-    void anotherTimeNamespaceOfTheSameBootReadsTheUntilsButMustNotCompareThem() throws IOException {
+    void anotherTimeNamespaceReadsTheExpiriesButMustNotCompareThem() throws IOException {
         TableEntries.publish(claim(open(), 64), 0, 99);
         ProcessIdentity contained = identity(SELF.boot(), "4026532999");
 
@@ -590,12 +590,12 @@ class SharedTableTest {
         assertThat(open().comparable()).isTrue();
     }
 
-    // ---- what hands and crashes do to the file ----
+    // ---- what people and crashes do to the file ----
 
     @Test
     void itIsWrittenOutBeforeItIsMapped() throws IOException {
         open();
-        Path file = dir.resolve(SharedTable.FILE);
+        Path file = dir.resolve(TableLayout.FILE);
 
         assertThat(Files.size(file)).isEqualTo(64 * 257);
         assertThat(blocks(file)).as("a page without a block behind it kills the JVM on a full disk").isGreaterThanOrEqualTo(Files.size(file));
@@ -612,7 +612,7 @@ class SharedTableTest {
         }
     }
 
-    /** In bytes, as stat(1) tells it: Java does not. */
+    /** In bytes, from stat(1): Java does not tell it. */
     private static long blocks(Path file) throws IOException {
         Process stat = new ProcessBuilder("stat", "-c", "%b %B", file.toString()).start();
         try {
@@ -625,7 +625,7 @@ class SharedTableTest {
 
     @Test
     void oneThatIsNotThereOrUnfinishedIsMadeAnew() throws IOException {
-        Path file = dir.resolve(SharedTable.FILE);
+        Path file = dir.resolve(TableLayout.FILE);
         open();
         byte[] whole = Files.readAllBytes(file);
         for (int length : new int[] {0, 1, 8, 63, 64, 65, whole.length / 2, whole.length - 1}) {
@@ -644,7 +644,7 @@ class SharedTableTest {
 
     @Test
     void garbageInItsPlaceIsMadeAnewAsAWholeAndNotOnlyInPart() throws IOException {
-        Path file = dir.resolve(SharedTable.FILE);
+        Path file = dir.resolve(TableLayout.FILE);
         byte[] garbage = new byte[100_000];
         new Random(5).nextBytes(garbage);
         Files.write(file, garbage);
@@ -662,12 +662,12 @@ class SharedTableTest {
     }
 
     @Test
-    void bytesThatAHandAppendedDoNotMoveAnyLine() throws IOException {
+    void appendedBytesDoNotMoveAnyEntry() throws IOException {
         SharedTable early = open();
         for (int i = 0; i < 100; i++) {
             TableEntries.publish(claim(early, LockName.hash("n" + i)), 0, i + 1);
         }
-        Files.write(dir.resolve(SharedTable.FILE), new byte[64 * 64], java.nio.file.StandardOpenOption.APPEND);
+        Files.write(dir.resolve(TableLayout.FILE), new byte[64 * 64], java.nio.file.StandardOpenOption.APPEND);
 
         for (SharedTable late : List.of(open(), SharedTable.openIfReady(dir, SELF), SharedTable.openToLook(dir, SELF))) {
             for (int i = 0; i < 100; i++) {
@@ -681,7 +681,7 @@ class SharedTableTest {
     @Test
     void oneOfAnotherVersionIsRefusedInWordsAndLeftAsItIs() throws IOException {
         open();
-        Path file = dir.resolve(SharedTable.FILE);
+        Path file = dir.resolve(TableLayout.FILE);
         setWord(file, 8, 2);
         byte[] before = Files.readAllBytes(file);
         long files = Kernel.openFilesIn(dir);
@@ -694,9 +694,9 @@ class SharedTableTest {
 
     @Test
     void oneOfWhichAFurtherFileIsMissingOrCutShortIsMadeAnew() throws IOException {
-        for (long boards : new long[] {2, 5, Long.MAX_VALUE}) {
+        for (long files : new long[] {2, 5, Long.MAX_VALUE}) {
             SharedTable before = open();
-            setWord(dir.resolve(SharedTable.FILE), 24, boards);
+            setWord(dir.resolve(TableLayout.FILE), 24, files);
             assertThatIOException().isThrownBy(() -> before.find(64)).withMessageContaining("board-1").withMessageContaining("missing or cut short");
             assertThat(before.isInPlace()).isFalse();
             assertThat(SharedTable.openIfReady(dir, SELF)).isNull();
@@ -723,7 +723,7 @@ class SharedTableTest {
     void theFileThatOthersHaveMappedIsNeverWrittenToWhenItIsMadeAnew() throws IOException {
         SharedTable old = open();
         TableEntry entry = claim(old, 64);
-        Path kept = Files.createLink(dir.resolve("kept"), dir.resolve(SharedTable.FILE));
+        Path kept = Files.createLink(dir.resolve("kept"), dir.resolve(TableLayout.FILE));
         cut(kept, 4096);
         byte[] before = Files.readAllBytes(kept);
 
@@ -740,7 +740,7 @@ class SharedTableTest {
     @Test
     void oneThatWasOverwrittenInPlaceIsNotInPlace() throws IOException {
         SharedTable table = open();
-        try (RandomAccessFile out = new RandomAccessFile(dir.resolve(SharedTable.FILE).toFile(), "rw")) {
+        try (RandomAccessFile out = new RandomAccessFile(dir.resolve(TableLayout.FILE).toFile(), "rw")) {
             out.write(new byte[64 * 257]);
         }
         assertThat(table.isInPlace()).isFalse();
@@ -755,14 +755,14 @@ class SharedTableTest {
         open();
         assertThat(left).doesNotExist();
         try (java.util.stream.Stream<Path> all = Files.list(dir)) {
-            assertThat(all).containsExactly(dir.resolve(SharedTable.FILE));
+            assertThat(all).containsExactly(dir.resolve(TableLayout.FILE));
         }
     }
 
     @Test
-    void nonsenseAsTheNumberOfBoardsHarmsNothing() throws IOException {
+    void nonsenseAsTheNumberOfFilesHarmsNothing() throws IOException {
         open();
-        setWord(dir.resolve(SharedTable.FILE), 24, Long.MIN_VALUE);
+        setWord(dir.resolve(TableLayout.FILE), 24, Long.MIN_VALUE);
         assertThat(open().find(64)).isNull();
     }
 
@@ -783,7 +783,7 @@ class SharedTableTest {
     void oneThatWasReplacedIsNoticed() throws IOException {
         SharedTable table = open();
         assertThat(table.isInPlace()).isTrue();
-        Files.delete(dir.resolve(SharedTable.FILE));
+        Files.delete(dir.resolve(TableLayout.FILE));
         assertThat(table.isInPlace()).isFalse();
         open();
         assertThat(table.isInPlace()).isFalse();
@@ -792,12 +792,12 @@ class SharedTableTest {
     @Test
     void anythingElseInItsPlaceIsRefusedInWords() throws IOException {
         Path elsewhere = Files.write(dir.resolve("elsewhere"), new byte[] {1, 2, 3});
-        Files.createSymbolicLink(dir.resolve(SharedTable.FILE), elsewhere);
+        Files.createSymbolicLink(dir.resolve(TableLayout.FILE), elsewhere);
         assertThatIOException().isThrownBy(this::open).withMessageContaining("not an ordinary file");
         assertThat(Files.readAllBytes(elsewhere)).containsExactly(1, 2, 3);
 
-        Files.delete(dir.resolve(SharedTable.FILE));
-        Files.createDirectory(dir.resolve(SharedTable.FILE));
+        Files.delete(dir.resolve(TableLayout.FILE));
+        Files.createDirectory(dir.resolve(TableLayout.FILE));
         assertThatIOException().isThrownBy(this::open).withMessageContaining("not an ordinary file");
     }
 

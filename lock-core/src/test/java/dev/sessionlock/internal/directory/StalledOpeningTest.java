@@ -17,10 +17,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A directory that cannot be opened for seconds, since a process that is frozen sets it up, holds up nobody who opens another one. */
+/** A directory cannot be opened for seconds, since a frozen process is setting it up. That delays nobody who opens another directory. */
 class StalledOpeningTest {
     private static final OpenDirectories OPEN = OpenDirectories.OF_THIS_PROCESS;
-    /** The byte of whoever makes or reshapes a board: see {@link GuardFiles}. */
+    /** The setup byte of whoever creates or reshapes a table: see {@link GuardFiles}. */
     private static final long SETUP = (1L << 61) - 1;
 
     @TempDir
@@ -60,8 +60,8 @@ class StalledOpeningTest {
     void othersAreOpenedMeanwhile() throws Exception {
         LockDirectory open = OPEN.pin(temp.toRealPath(), false);
         Path inner = Files.createDirectory(stalled.resolve(LockDirectory.INNER));
-        try (RandomAccessFile guard = new RandomAccessFile(GuardFiles.file(inner, 0).toFile(), "rw");
-                FileLock setup = guard.getChannel().lock(SETUP, 1, false)) { // to the library it is another process's
+        try (RandomAccessFile guard = new RandomAccessFile(GuardLayout.file(inner, 0).toFile(), "rw");
+                FileLock setup = guard.getChannel().lock(SETUP, 1, false)) { // for the library it belongs to another process
             Future<?> opening = beginToOpenTheStalledOne();
             pinAndUnpin(other).get();
             OPEN.unpin(OPEN.pin(temp.toRealPath(), false));
@@ -75,11 +75,11 @@ class StalledOpeningTest {
         }
     }
 
-    /** Two threads that open one directory get the same: guards that were opened twice would drop each other's bytes. */
+    /** Two threads that open one directory get the same object. If guard files were opened twice, closing one would drop the bytes of the other. */
     @Test
     void whoOpensTheSameOneGetsTheSame() throws Exception {
         Path inner = Files.createDirectory(stalled.resolve(LockDirectory.INNER));
-        try (RandomAccessFile guard = new RandomAccessFile(GuardFiles.file(inner, 0).toFile(), "rw");
+        try (RandomAccessFile guard = new RandomAccessFile(GuardLayout.file(inner, 0).toFile(), "rw");
                 FileLock setup = guard.getChannel().lock(SETUP, 1, false)) {
             Future<LockDirectory> one = threads.submit(() -> OPEN.pin(stalled, false));
             Future<LockDirectory> two = threads.submit(() -> OPEN.pin(stalled, false));

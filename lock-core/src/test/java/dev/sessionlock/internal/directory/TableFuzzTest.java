@@ -26,8 +26,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The table, which this JVM has mapped and holds a lock by, is overwritten: nothing but a lock's own exceptions comes out, and what is held is held by one. A
- * build tries the headers below, and what is kept in {@code TableFuzzTestInputs}; the soak profile has Jazzer make more, for {@code -Dfuzz.minutes} (10).
+ * The table, which this JVM has mapped and by which it holds a lock, is overwritten. Only the exceptions of locks may come out, and no lock has two
+ * holders. A build tries the headers below, and the inputs in {@code TableFuzzTestInputs}. In the soak profile Jazzer generates more, for
+ * {@code -Dfuzz.minutes} (10).
  */
 class TableFuzzTest {
     /** Two bytes say which word, one what kind of value, eight the value. */
@@ -49,7 +50,7 @@ class TableFuzzTest {
         sound = Files.readAllBytes(board());
     }
 
-    /** The damage undone by its removal, the directory is as good as ever. */
+    /** Once the damaged table is removed, the directory works as before. */
     @AfterAll
     static void close() throws Exception {
         HostileUse.onlyTyped(() -> {
@@ -57,7 +58,7 @@ class TableFuzzTest {
             return null;
         });
         Files.delete(board());
-        // Until it is noticed that the file was removed, the old words count: the greatest token, say.
+        // Until somebody notices that the file was removed, the old words count, such as the greatest token.
         await().atMost(Duration.ofSeconds(60)).ignoreExceptionsInstanceOf(LockException.class).until(() -> directory.tryOnce("x") > 0);
         directory.close();
     }
@@ -68,9 +69,9 @@ class TableFuzzTest {
 
     static Stream<byte[]> headers() {
         List<byte[]> all = new ArrayList<>();
-        long[] boards = {0x8000_0000_7fff_ffffL, Long.MIN_VALUE, -1, 0, 2, 13, 1_000_000, Long.MAX_VALUE};
+        long[] files = {0x8000_0000_7fff_ffffL, Long.MIN_VALUE, -1, 0, 2, 13, 1_000_000, Long.MAX_VALUE};
         for (int word : new int[] {3, 0, 1, 2, 4, 5, 6, 7}) {
-            for (long value : word == 3 ? boards : new long[] {boards[0]}) {
+            for (long value : word == 3 ? files : new long[] {files[0]}) {
                 all.add(change(word, 0, value));
             }
         }
@@ -88,7 +89,7 @@ class TableFuzzTest {
     @FuzzTest(maxDuration = "10m")
     void anythingInTheTableHarmsNobody(byte[] changes) throws Exception {
         if (changes == null) {
-            return; // Jazzer's own idea
+            return; // an input of Jazzer's own
         }
         holdAgain();
         overwrite(changes);
@@ -130,27 +131,27 @@ class TableFuzzTest {
     }
 
     private static void overwrite(byte[] changes) throws IOException {
-        try (RandomAccessFile board = new RandomAccessFile(board().toFile(), "rw")) {
+        try (RandomAccessFile file = new RandomAccessFile(board().toFile(), "rw")) {
             ByteBuffer in = ByteBuffer.wrap(changes);
             for (int i = 0; i < MOST_CHANGES && in.remaining() >= SIZE_OF_CHANGE; i++) {
-                board.seek(Math.floorMod(in.getShort(), WORDS) * 8L);
+                file.seek(Math.floorMod(in.getShort(), WORDS) * 8L);
                 int kind = in.get();
-                board.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(value(kind, in.getLong())).array());
+                file.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(value(kind, in.getLong())).array());
             }
         } catch (FileNotFoundException e) {
-            assertThat(dir.resolve(".session-locks")).isDirectory(); // it is just being made anew
+            assertThat(dir.resolve(".session-locks")).isDirectory(); // the table is just being created anew
         }
     }
 
     private static void overwriteWith(byte[] whole) throws IOException {
-        try (RandomAccessFile board = new RandomAccessFile(board().toFile(), "rw")) {
-            board.write(whole);
+        try (RandomAccessFile file = new RandomAccessFile(board().toFile(), "rw")) {
+            file.write(whole);
         } catch (FileNotFoundException e) {
-            assertThat(dir.resolve(".session-locks")).isDirectory(); // it is just being made anew
+            assertThat(dir.resolve(".session-locks")).isDirectory(); // the table is just being created anew
         }
     }
 
-    /** {@return what no file can hold, since it changes, or what no fuzzer guesses} */
+    /** {@return a value that no file can contain, since it changes, or one that no fuzzer guesses} */
     private static long value(int kind, long value) {
         return switch (kind) {
             case 1 -> System.nanoTime() + value;

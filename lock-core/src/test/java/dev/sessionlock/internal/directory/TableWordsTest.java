@@ -22,11 +22,11 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The words of one file of the shared table, mapped and not, whole and cut short under us. */
+/** The words of one file of the shared table, mapped and not, whole and cut short during use. */
 abstract class TableWordsTest {
     private static final int SIZE = 64 * 257;
     private static final int WORD = 4096 * 2 + 64 * 3 + 8;
-    /** Enough for both compilers to have compiled what it takes. */
+    /** Enough for both compilers to have compiled the code. */
     private static final int WARM = 30_000;
 
     @TempDir
@@ -34,7 +34,7 @@ abstract class TableWordsTest {
     private Path file;
     final AtomicInteger setups = new AtomicInteger();
 
-    /** Opens the words as one of its kind does. */
+    /** Opens the words in this test's way. */
     abstract TableWords open(Path path, int size, boolean readOnly) throws IOException;
 
     static final class Mapped extends TableWordsTest {
@@ -43,7 +43,7 @@ abstract class TableWordsTest {
             return MappedWords.open(path, size, readOnly);
         }
 
-        /** Else a store may wait for a disk in Java code: see the class comment of MappedWords. */
+        /** Otherwise a store may wait for a disk in Java code: see the class comment of MappedWords. */
         @Test
         void systemCallBeforeAStoreGoesToTheFileThatIsMappedWhateverLiesAtItsName() throws IOException {
             TableWords words = opened();
@@ -51,7 +51,7 @@ abstract class TableWordsTest {
             Path file = dir.resolve("table");
             Files.move(file, dir.resolve("moved"));
             Files.write(file, new byte[SIZE]);
-            words.set(WORD, 1); // which alone leaves spare words as they are
+            words.set(WORD, 1); // this alone leaves spare words as they are
             assertThat(seen.get((WORD & -4096) + 56)).isNotZero();
             assertThat(Files.readAllBytes(file)).containsOnly(0);
         }
@@ -63,14 +63,14 @@ abstract class TableWordsTest {
                 Path file = Files.write(dir.resolve("table"), new byte[SIZE]);
                 List<TableWords> all = new ArrayList<>();
                 for (int i = 0; i < 200; i++) {
-                    all.add(opened()); // each calls for each page
+                    all.add(opened()); // each of these calls, for each page
                 }
                 CountDownLatch begun = new CountDownLatch(20);
                 AtomicReference<Throwable> failure = new AtomicReference<>();
                 Thread writer = new Thread(() -> {
                     try {
                         for (TableWords words : all) {
-                            for (int word = 8; word < SIZE; word += 4096) { // the last page is a single line
+                            for (int word = 8; word < SIZE; word += 4096) { // the last page is a single entry
                                 words.set(word, 5);
                                 if (words.get(word) != 5) {
                                     throw new AssertionError("a word that nobody has written");
@@ -79,7 +79,7 @@ abstract class TableWordsTest {
                             begun.countDown();
                         }
                     } catch (TableFault e) {
-                        // as it should be
+                        // as expected
                     } catch (Throwable e) {
                         failure.set(e);
                     }
@@ -176,7 +176,7 @@ abstract class TableWordsTest {
         }
 
         @Test
-        void nothingButTheSpareWordOfALineIsTouchedBesides() throws IOException {
+        void onlyTheSpareWordOfAnEntryIsTouchedBesides() throws IOException {
             TableWords words = opened();
             for (int offset = 64; offset < SIZE; offset += 64) {
                 words.replace(offset + 8, 0, 1);
@@ -243,7 +243,7 @@ abstract class TableWordsTest {
                 assertThat(words.get(64)).as("what is left").isZero();
                 assertThat(words.isInPlace()).isFalse();
                 assertThat(Files.size(file)).as("nothing extends it").isEqualTo(4096);
-                Thread.sleep(1); // an error that the JVM still owed would be thrown by now, here
+                Thread.sleep(1); // an error that the JVM has postponed would be thrown now, here
             }
         }
 
@@ -253,11 +253,11 @@ abstract class TableWordsTest {
         }
 
         @Test
-        void oneThatIsCutWhileItIsUsedFailsAtOnceAndGivesNoWordThatWasNeverWritten() throws Exception {
+        void oneThatIsCutDuringUseFailsAtOnceAndReturnsNoFalseWord() throws Exception {
             for (int round = 0; round < 20; round++) {
                 makeFile();
                 TableWords words = opened();
-                // Compiled by now: in the interpreter, a cut in the nanoseconds before a compare-and-set ends the JVM.
+                // Compiled now: in the interpreter, a cut in the nanoseconds before a compare-and-set ends the JVM.
                 for (int i = 0; i < WARM; i++) {
                     words.replace(WORD + 64, i, i + 1);
                 }

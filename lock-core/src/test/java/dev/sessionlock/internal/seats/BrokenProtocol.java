@@ -2,27 +2,27 @@ package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.internal.seats.Schedule.Breed;
 import dev.sessionlock.internal.seats.Schedule.Promise;
-import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import java.util.EnumSet;
 import java.util.Set;
 
 /**
- * The gate of the simulation: protocols that each break one rule of PROTOCOL.md, and the promises of which the simulation must see one
- * broken then. Almost all are the real engine on a place that breaks the rule in its stead. (Those that need real files and a real
- * kernel to be wrong are in lock-testkit, NaiveLocksTest.)
+ * Tests the simulation itself: protocols that each break one rule of PROTOCOL.md, and the promises of which the simulation must then see one broken.
+ * Almost all are the real engine on a store that breaks the rule. (Protocols that are wrong only with real files and a real kernel are in
+ * lock-testkit, NaiveLocksTest.)
  */
 enum BrokenProtocol {
 
     NO_LOOK_AT_THE_OTHER_SEAT(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new LyingPlace(directory, journal, self, offset) {
+            return new LyingStore(directory, journal, self, offset) {
                 @Override
-                long readUntil(int seat) {
-                    return jvm[1 - seat] ? 0 : super.readUntil(seat);
+                long readExpiry(int seat) {
+                    return jvm[1 - seat] ? 0 : super.readExpiry(seat);
                 }
             };
         }
@@ -31,59 +31,59 @@ enum BrokenProtocol {
     LOOKS_BEFORE_IT_PUBLISHES(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new LyingPlace(directory, journal, self, offset) {
+            return new LyingStore(directory, journal, self, offset) {
                 private final long[] seen = new long[2];
                 private boolean published;
 
                 @Override
                 long readClock() {
                     for (int seat = 0; seat < 2 && !published; seat++) {
-                        seen[seat] = super.readUntil(seat);
+                        seen[seat] = super.readExpiry(seat);
                     }
                     return super.readClock();
                 }
 
                 @Override
-                void writeUntil(int seat, long value) {
+                void writeExpiry(int seat, long value) {
                     published = value != 0;
-                    super.writeUntil(seat, value);
+                    super.writeExpiry(seat, value);
                 }
 
                 @Override
-                long readUntil(int seat) {
-                    return published && jvm[1 - seat] ? seen[seat] : super.readUntil(seat);
+                long readExpiry(int seat) {
+                    return published && jvm[1 - seat] ? seen[seat] : super.readExpiry(seat);
                 }
             };
         }
     },
 
-    /** As without the full fence: what was written is still in the store buffer when the other's word is read. */
+    /** As without the full fence: our write is still in the store buffer when we read the other's word. */
     NO_FENCE_BETWEEN_PUBLISHING_AND_LOOKING(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new LyingPlace(directory, journal, self, offset) {
+            return new LyingStore(directory, journal, self, offset) {
                 private int buffered = -1;
                 private long value;
 
                 @Override
-                void writeUntil(int seat, long until) {
-                    buffered = until == 0 ? -1 : seat;
-                    value = until;
-                    if (until == 0 || directory.until[seat] > ownNow()) {
+                void writeExpiry(int seat, long expiry) {
+                    buffered = expiry == 0 ? -1 : seat;
+                    value = expiry;
+                    if (expiry == 0 || directory.expiries[seat] > ownNow()) {
                         buffered = -1;
-                        super.writeUntil(seat, until);
+                        super.writeExpiry(seat, expiry);
                     }
                 }
 
                 @Override
                 boolean isWord(int seat, long meant, long written) {
-                    return directory.until[seat] == meant;
+                    return directory.expiries[seat] == meant;
                 }
 
                 @Override
                 long draw(long wallMicros) {
                     if (buffered >= 0) {
-                        super.writeUntil(buffered, value);
+                        super.writeExpiry(buffered, value);
                         buffered = -1;
                     }
                     return super.draw(wallMicros);
@@ -95,7 +95,7 @@ enum BrokenProtocol {
     NO_LOOK_AT_ITS_OWN_CLOCK_AT_THE_END(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new LyingPlace(directory, journal, self, offset) {
+            return new LyingStore(directory, journal, self, offset) {
                 @Override
                 void linked() {
                     lieOnce();
@@ -107,7 +107,7 @@ enum BrokenProtocol {
     LATE_RENEWAL_COUNTED(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new LyingPlace(directory, journal, self, offset) {
+            return new LyingStore(directory, journal, self, offset) {
                 @Override
                 void rewritten() {
                     lieOnce();
@@ -119,10 +119,10 @@ enum BrokenProtocol {
     SEAT_1_TAKEN_WHATEVER_THE_OTHER_UNTIL_SAYS(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new LyingPlace(directory, journal, self, offset) {
+            return new LyingStore(directory, journal, self, offset) {
                 @Override
-                long readUntil(int seat) {
-                    return seat == 0 && !jvm[0] ? 0 : super.readUntil(seat);
+                long readExpiry(int seat) {
+                    return seat == 0 && !jvm[0] ? 0 : super.readExpiry(seat);
                 }
             };
         }
@@ -131,15 +131,15 @@ enum BrokenProtocol {
     TOKEN_DRAWN_BEFORE_THE_LOOK(Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-            return new LyingPlace(directory, journal, self, offset) {
+            return new LyingStore(directory, journal, self, offset) {
                 private long early;
 
                 @Override
-                void writeUntil(int seat, long value) {
+                void writeExpiry(int seat, long value) {
                     if (value != 0 && early == 0) {
                         early = super.draw(directory.wallMicros);
                     }
-                    super.writeUntil(seat, value);
+                    super.writeExpiry(seat, value);
                 }
 
                 @Override
@@ -152,7 +152,7 @@ enum BrokenProtocol {
         }
     },
 
-    /** And not from the last one: two within a microsecond, or a clock that is set back. */
+    /** And not from the last token: two draws within a microsecond, or a clock that is set back. */
     TOKEN_FROM_THE_CLOCK_ALONE(Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
@@ -172,9 +172,9 @@ enum BrokenProtocol {
                 private boolean published;
 
                 @Override
-                void writeUntil(int seat, long value) {
+                void writeExpiry(int seat, long value) {
                     if (value == 0 || !published) {
-                        super.writeUntil(seat, value);
+                        super.writeExpiry(seat, value);
                     }
                     published = value != 0;
                 }
@@ -182,7 +182,7 @@ enum BrokenProtocol {
         }
     },
 
-    /** Whoever comes back after the kernel has lost its byte does not see that the word is another's by now. */
+    /** A process whose byte the kernel has lost publishes again, and does not see that the word belongs to another now. */
     WORDS_OVERWRITTEN_BLINDLY(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
@@ -200,8 +200,8 @@ enum BrokenProtocol {
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new SimulatedStore(directory, journal, self, offset) {
                 @Override
-                void writeUntil(int seat, long value) {
-                    super.writeUntil(seat, value == 0 ? 0 : value - 1_000_000_000L);
+                void writeExpiry(int seat, long value) {
+                    super.writeExpiry(seat, value == 0 ? 0 : value - 1_000_000_000L);
                 }
             };
         }
@@ -212,8 +212,8 @@ enum BrokenProtocol {
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new SimulatedStore(directory, journal, self, offset) {
                 @Override
-                void writeUntil(int seat, long value) {
-                    super.writeUntil(seat, value > Hold.NEVER / 2 ? ownNow() + 1_000_000_000L : value);
+                void writeExpiry(int seat, long value) {
+                    super.writeExpiry(seat, value > Hold.NEVER / 2 ? ownNow() + 1_000_000_000L : value);
                 }
             };
         }
@@ -244,7 +244,7 @@ enum BrokenProtocol {
         }
     },
 
-    /** One who is frozen between the two stops everybody. */
+    /** A process that is frozen between the two stops everybody. */
     BOTH_BYTES_HELD_AT_ONCE(Promise.NEVER_STUCK) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
@@ -253,10 +253,10 @@ enum BrokenProtocol {
                 private boolean kept;
 
                 @Override
-                long readUntil(int seat) {
-                    long until = super.readUntil(seat);
-                    successorSeen = seat == 1 && jvm[0] && until > ownNow();
-                    return until;
+                long readExpiry(int seat) {
+                    long expiry = super.readExpiry(seat);
+                    successorSeen = seat == 1 && jvm[0] && expiry > ownNow();
+                    return expiry;
                 }
 
                 @Override
@@ -289,7 +289,7 @@ enum BrokenProtocol {
         }
     },
 
-    /** A process that was born with the pid of a dead one speaks for its record, and if it wants the lock itself it waits for itself. */
+    /** A process with the pid of a dead one vouches for its record. If it wants the lock itself, it waits for itself. */
     PID_WITHOUT_START_TIME(Promise.NEVER_STUCK) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
@@ -309,19 +309,19 @@ enum BrokenProtocol {
         }
 
         @Override
-        EngineLock engine(SimulatedStore place, long process) {
-            return new StealingEngine(place);
+        EngineLock engine(SimulatedStore store, long process) {
+            return new StealingEngine(store);
         }
     };
 
-    /** Lies of its clock, once and again: as if nobody had looked at it. */
-    private abstract static class LyingPlace extends SimulatedStore {
-        /** The clock as it was read last, and as it was when until was published. */
+    /** Sometimes reports a wrong clock, as if nobody had read it. */
+    private abstract static class LyingStore extends SimulatedStore {
+        /** The clock as it was last read, and as it was when the expiry was published. */
         private long read;
         private long readBeforePublishing;
         private boolean lying;
 
-        LyingPlace(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long clockOffset) {
+        LyingStore(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long clockOffset) {
             super(directory, journal, self, clockOffset);
         }
 
@@ -336,12 +336,12 @@ enum BrokenProtocol {
         }
 
         @Override
-        void writeUntil(int seat, long value) {
-            super.writeUntil(seat, value);
+        void writeExpiry(int seat, long value) {
+            super.writeExpiry(seat, value);
             readBeforePublishing = read;
         }
 
-        /** The next look at the clock sees the time of the last publishing. */
+        /** The next reading of the clock returns the time of the last publishing. */
         void lieOnce() {
             lying = true;
         }
@@ -353,15 +353,15 @@ enum BrokenProtocol {
         this.breaks = EnumSet.of(breaks, or);
     }
 
-    /** {@return of which promises it must be seen to break one} */
+    /** {@return the promises of which it must be seen to break one} */
     Set<Promise> breaks() {
         return breaks;
     }
 
     abstract SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset);
 
-    EngineLock engine(SimulatedStore place, long process) {
-        return new SeatEngine(place);
+    EngineLock engine(SimulatedStore store, long process) {
+        return new SeatEngine(store);
     }
 
     Breed breed() {
@@ -372,8 +372,8 @@ enum BrokenProtocol {
             }
 
             @Override
-            public EngineLock engine(SimulatedStore place, long process) {
-                return BrokenProtocol.this.engine(place, process);
+            public EngineLock engine(SimulatedStore store, long process) {
+                return BrokenProtocol.this.engine(store, process);
             }
         };
     }

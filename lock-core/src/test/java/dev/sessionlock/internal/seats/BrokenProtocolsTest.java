@@ -9,15 +9,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Each of the broken protocols is caught. One that no longer is means that the simulation has gone blind, not that the rule may go. The
- * sound protocol must stand the very schedule that broke the other.
+ * Each of the broken protocols is caught. If one no longer is, the simulation has gone blind; it does not mean that the rule may go. The sound
+ * protocol must pass the very schedule that broke the other.
  */
 class BrokenProtocolsTest {
     private static final long FIRST_SEED = 1;
     private static final int MOST_SCHEDULES = 40_000;
     /**
-     * Of those schedules, the first that catches a protocol which others catch late; the default build begins with it, and saves the search.
-     * One that no longer catches costs that time and nothing else: then all are searched. The soak profile always searches.
+     * For protocols that most schedules catch late: the first schedule that catches each. The default build begins with it, and saves the search. If
+     * it no longer catches its protocol, all are searched, which only takes time. The soak profile always searches.
      */
     private static final Map<BrokenProtocol, Long> CAUGHT_BY = Map.of(BrokenProtocol.RENEWALS_THAT_LET_THEIR_UNTIL_LAPSE, 6_329L,
             BrokenProtocol.WORDS_OVERWRITTEN_BLINDLY, 25_511L);

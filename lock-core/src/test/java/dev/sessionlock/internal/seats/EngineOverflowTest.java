@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sessionlock.internal.system.KernelLocks;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.LockEngine.LockNamespace;
 import dev.sessionlock.spi.LockEngine.LockId;
-import dev.sessionlock.spi.AcquireResult;
+import dev.sessionlock.spi.LockEngine.LockNamespace;
 import dev.sessionlock.spi.Terms;
 import java.io.File;
 import java.io.IOException;
@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The real engine on a real directory, called where the stack ends: an error comes out of whatever is just done, at all depths, down to the calls of the
- * JDK. In a JVM that interprets, where that happens at any place, and in the process' own table of locks, too.
+ * The real engine on a real directory, called where the stack ends. The error comes out of whatever runs at that moment, at all depths, down to the
+ * calls of the JDK. In an interpreting JVM it may happen at any place, even in the process's own table of locks.
  */
 class EngineOverflowTest {
     @TempDir
@@ -48,7 +48,7 @@ class EngineOverflowTest {
 
     /** Takes and releases at the end of its stack. */
     static final class Overflower {
-        /** What the engine needs at the most, in frames of {@link #descend}. */
+        /** What the engine needs at most, in frames of {@link #descend}. */
         private static final int FRAMES = 28;
         private static final int PADS = 5;
         private static final Terms TERMS = new Terms(30_000_000_000L, true, -1, "main", null, true);
@@ -98,7 +98,7 @@ class EngineOverflowTest {
             LockId id = FileEngine.OF_THIS_PROCESS.idOf(file, false);
             LockNamespace first = FileEngine.OF_THIS_PROCESS.pin(id);
             EngineLock lock = first.lock("session.jsonl");
-            for (int i = 0; i < 3; i++) { // so that all classes are there
+            for (int i = 0; i < 3; i++) { // so that all classes are loaded
                 AcquireResult taken = lock.take(TERMS);
                 lock.check((Hold) taken, true);
                 lock.renew((Hold) taken, -1);
@@ -131,8 +131,8 @@ class EngineOverflowTest {
                 overflow(at, FileEngine.OF_THIS_PROCESS::verify);
                 mustBeFree(lock, round);
             }
-            try (Stream<Path> claims = Files.list(dir.resolve(".session-locks"))) {
-                long left = claims.filter(path -> path.getFileName().toString().startsWith("claim-")).count();
+            try (Stream<Path> recordFiles = Files.list(dir.resolve(".session-locks"))) {
+                long left = recordFiles.filter(path -> path.getFileName().toString().startsWith("claim-")).count();
                 if (left > 32) {
                     throw new AssertionError(left + " record files");
                 }

@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import dev.sessionlock.LockLostException.Reason;
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.TableFault;
-import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.AcquireResult;
+import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
@@ -18,16 +18,16 @@ import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
-/** The shared table fails, from each access on in turn: an IOException for whoever needs it, and no byte stays. */
+/** The shared table fails, from each access on in turn: whoever needs it gets an IOException, and no byte stays locked. */
 class FailingTableTest {
     private static final Terms TERMS = new Terms(1_000_000_000, true, -1, "main", null, true);
     private static final Terms OTHER_TERMS = new Terms(2_000_000_000, true, -1, "other", null, true);
 
     private final SimulatedDirectory directory = new SimulatedDirectory();
-    private final Table place = new Table();
-    private final SeatEngine engine = new SeatEngine(place);
+    private final Table store = new Table();
+    private final SeatEngine engine = new SeatEngine(store);
 
-    /** A place whose table fails from some access on, until it is made anew, if it ever is. */
+    /** A store whose table fails from some access on, until it is created anew, if it ever is. */
     private final class Table extends SimulatedStore {
         private int accessesLeft = Integer.MAX_VALUE;
         private boolean failed;
@@ -101,22 +101,22 @@ class FailingTableTest {
     void acquisitionFailsAndGivesItsByteBack() throws IOException {
         int at = 0;
         do {
-            place.failFrom(at++, false);
+            store.failFrom(at++, false);
             try {
                 AcquireResult taken = engine.take(TERMS);
                 assertThat(taken).isInstanceOf(SeatHold.class);
-                assertThat(place.failed).as("got it from a table that failed").isFalse();
-                engine.release((SeatHold) taken); // which may fail itself
+                assertThat(store.failed).as("got it from a table that failed").isFalse();
+                engine.release((SeatHold) taken); // this may fail itself
             } catch (IOException e) {
                 assertThat(e).hasMessageContaining("board").hasMessageContaining("cut short");
             }
-            boolean failed = place.failed;
-            place.works();
+            boolean failed = store.failed;
+            store.works();
             engine.tidy();
             assertNobodyHasAByte();
-            directory.until[0] = 0; // what could not be withdrawn from a table that is gone
-            place.failed = failed;
-        } while (place.failed);
+            directory.expiries[0] = 0; // what could not be withdrawn from a table that is gone
+            store.failed = failed;
+        } while (store.failed);
         assertThat(at).as("accesses").isGreaterThan(8);
     }
 
@@ -124,23 +124,23 @@ class FailingTableTest {
     void acquisitionSucceedsIfTheTableIsMadeAnewMeanwhile() throws IOException {
         int at = 0;
         do {
-            directory.until[0] = 0;
-            place.failFrom(at++, true);
+            directory.expiries[0] = 0;
+            store.failFrom(at++, true);
             SeatHold hold = (SeatHold) engine.take(TERMS);
             assertThat(directory.owner[0]).isNotNull();
-            boolean failed = place.failed;
-            place.works();
+            boolean failed = store.failed;
+            store.works();
             engine.release(hold);
             assertNobodyHasAByte();
-            place.failed = failed;
-        } while (place.failed && at < 8); // beyond, it is the release that fails
+            store.failed = failed;
+        } while (store.failed && at < 8); // at later accesses it is the release that fails
     }
 
     @Test
     void renewalFailsAndTheReleaseGivesEverythingBack() throws IOException {
         for (int at = 0; at < 4; at++) {
             SeatHold hold = (SeatHold) engine.take(TERMS);
-            place.failFrom(at, false);
+            store.failFrom(at, false);
             if (at == 0) {
                 assertThatIOException().isThrownBy(() -> engine.renew(hold, -1)).withMessageContaining("cut short");
                 assertThat(hold.lossInWords(Reason.LEASE_EXPIRED)).contains("could not be renewed").contains("cut short");
@@ -151,10 +151,10 @@ class FailingTableTest {
                 engine.setWaiterMark(true);
             }
             engine.release(hold);
-            place.works();
+            store.works();
             engine.tidy();
             assertNobodyHasAByte();
-            directory.until[0] = 0;
+            directory.expiries[0] = 0;
         }
     }
 
@@ -164,15 +164,15 @@ class FailingTableTest {
                 null, null, true, 1_000, 0, directory.nanos));
         for (int at = 0; at < 8; at++) {
             directory.leave(RecordLocation.LOCK, dead);
-            place.failFrom(at, false);
+            store.failFrom(at, false);
             try {
                 engine.clear(true);
             } catch (IOException e) {
                 assertThat(e).hasMessageContaining("cut short");
             }
             assertThat(directory.owner).containsOnlyNulls();
-            place.works();
-            directory.until[0] = 0;
+            store.works();
+            directory.expiries[0] = 0;
             directory.reclaiming = false;
         }
         assertThat(engine.clear(true).outcome()).isIn(EngineLock.ClearOutcome.REMOVED, EngineLock.ClearOutcome.NOTHING);

@@ -11,11 +11,11 @@ import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.LockReport.Topic;
-import dev.sessionlock.internal.directory.LockSnapshot;
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore.Found;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.LockSnapshot;
+import dev.sessionlock.internal.directory.LockStore.Found;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
 import java.io.IOException;
@@ -96,7 +96,7 @@ class InspectorTest {
     }
 
     @Test
-    void heldWithWhoAndUntilWhen() {
+    void heldWithHolderAndExpiry() {
         record = ours(self.pid(), 20, true);
         owners = List.of(List.of(self.pid()), NOBODY);
 
@@ -143,7 +143,7 @@ class InspectorTest {
     }
 
     @Test
-    void heldWithoutALockFileIfTheBoardSaysSoWhereTheKernelDoesNot() {
+    void heldWithoutALockFileIfOnlyTheTableSaysSo() {
         owners = null;
         until = List.of(NOW + 1, 0L);
         assertThat(report().state()).isEqualTo(State.HELD);
@@ -186,14 +186,14 @@ class InspectorTest {
     }
 
     @Test
-    void heldIfItsLeaseIsOverButItIsNotToBePassedOver() {
+    void heldIfItsLeaseIsOverWithoutTakeover() {
         record = ours(self.pid(), -7, false);
         owners = List.of(List.of(self.pid()), NOBODY);
 
         LockReport report = report();
 
         assertThat(report.state()).isEqualTo(State.HELD);
-        assertThat(evidence(report)).contains("asked not to be passed over");
+        assertThat(evidence(report)).contains("excludes takeover");
         assertThat(report.owner().leaseUntil()).isNull();
     }
 
@@ -300,9 +300,9 @@ class InspectorTest {
         assertThat(report().state()).isEqualTo(State.NOT_A_LOCK);
     }
 
-    /** It may be a lock that a power cut has emptied: a person has to look, and cron has to say so. */
+    /** It may be a lock that a power cut has emptied. A person has to look, and the tool's exit code must tell cron. */
     @Test
-    void tornWithAdviceForAPersonIfEmptyWhereLocksAreTakenAndNothingTellsWhoseItIs() {
+    void tornWithAdviceForAPersonIfEmptyAndOfUnknownOrigin() {
         record = new LockContent.Empty();
         targetExists = false;
 
@@ -350,7 +350,7 @@ class InspectorTest {
         assertThat(report.owner().pid()).isEqualTo(self.pid());
         assertThat(report.owner().token()).isNull();
         assertThat(evidence(report)).contains("(pid 4711) has given it back", "kernel lock is held by pid " + self.pid(), "its lease ran out");
-        assertThat(report.advice()).contains("kill -CONT " + self.pid(), "others pass it over").doesNotContain("clear", "4711");
+        assertThat(report.advice()).contains("kill -CONT " + self.pid(), "others take over").doesNotContain("clear", "4711");
     }
 
     @Test
@@ -378,7 +378,7 @@ class InspectorTest {
         assertThat(report.owner()).isNull();
     }
 
-    // ---- what the process does, and what helps ----
+    // ---- what the process is doing, and what helps ----
 
     @AfterEach
     void endWhatWasStarted() throws InterruptedException {
@@ -420,7 +420,7 @@ class InspectorTest {
         assertThat(expired.state()).isEqualTo(State.EXPIRED);
         assertThat(evidence(expired)).contains("lease ran out 7 s ago: the process is stopped");
         assertThat(expired.advice()).as("nothing that a stopped process cannot do is asked of it")
-                .isEqualTo("kill -CONT " + pid + "   # it is stopped; others pass it over meanwhile");
+                .isEqualTo("kill -CONT " + pid + "   # it is stopped; others take over meanwhile");
         record = new LockContent.Foreign(pid, null, -1, -1);
         assertThat(report().advice()).isEqualTo("kill -CONT " + pid + "   # the program that made it is stopped");
     }
@@ -436,7 +436,7 @@ class InspectorTest {
         LockReport report = report();
 
         assertThat(evidence(report)).contains("lease ran out 7 s ago: the process is not stopped and does not renew");
-        assertThat(report.advice()).startsWith("jstack " + pid + "   # not stopped, yet it does not renew").endsWith("; others pass it over meanwhile");
+        assertThat(report.advice()).startsWith("jstack " + pid + "   # not stopped, yet it does not renew").endsWith("; others take over meanwhile");
         assertThat(report.facts().process()).isEqualTo(ProcessState.ALIVE);
     }
 
@@ -514,7 +514,7 @@ class InspectorTest {
         assertThat(held.remedy().inBrief()).isEqualTo(held.advice()).startsWith("kill -CONT " + pid).endsWith("clear --token 42 --yes '" + target + "'");
     }
 
-    // ---- whom it calls ----
+    // ---- whether a person must act ----
 
     private boolean needsPerson() {
         return report().facts().needsPerson();
@@ -558,7 +558,7 @@ class InspectorTest {
     }
 
     @Test
-    void oneWithoutARecordIsKnownByItsWordOnTheTable() throws Exception {
+    void oneWithoutARecordIsKnownByItsExpiry() throws Exception {
         assumeProc(self);
         long pid = stopped();
         owners = List.of(List.of(pid), NOBODY);
@@ -702,7 +702,7 @@ class InspectorTest {
     }
 
     @Test
-    void freeFromTheVeryMomentOfTheUntilOn() {
+    void freeFromTheVeryMomentOfTheExpiryOn() {
         owners = null;
         until = List.of(NOW, 0L);
 

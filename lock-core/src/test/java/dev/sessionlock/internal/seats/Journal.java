@@ -3,13 +3,13 @@ package dev.sessionlock.internal.seats;
 import java.io.IOException;
 
 /**
- * Stops one call of the real engine at any operation and goes on with it later, without a thread for it: what each operation has
- * answered is written down; to stop, an error unwinds the call, and no operation does anything on the way out; to go on, the call
- * is made anew, the engine's own fields set back to what they were before it, and the operations answer what is written here until
- * the place where it had stopped. Some hundred times cheaper than handing a baton from thread to thread.
+ * Stops one call of the real engine at any operation and continues it later, without a thread for it. The answer of each operation is recorded. To
+ * stop, an error unwinds the call, and no operation does anything on the way out. To continue, the call is repeated, with the engine's own fields set
+ * back to what they were before it. Its operations return the recorded answers up to the place where it had stopped. This is some hundred times
+ * cheaper than switching between threads.
  *
- * <p>It rests on the engine being a function of what its {@link dev.sessionlock.internal.directory.LockStore} answers. That is
- * checked: a replay that asks for something else than before fails.
+ * <p>It relies on the engine being a function of the answers of its {@link dev.sessionlock.internal.directory.LockStore}. That is checked: a replay
+ * that calls anything else than before fails.
  */
 final class Journal {
 
@@ -18,23 +18,23 @@ final class Journal {
         T run() throws IOException;
     }
 
-    /** An operation that cannot. */
+    /** An operation that cannot fail. */
     interface SafeAction<T> {
         T run();
     }
 
-    /** Told of every operation just before it happens for the first time; may have it fail. */
+    /** Is told of every operation just before it happens for the first time; may make it fail. */
     interface Watcher {
         void before(Op op) throws IOException;
 
-        /** What came of it, for the trace. */
+        /** Gets the result, for the trace. */
         default void after(Op op, Object result) {
         }
     }
 
-    /** What a place can be asked for. */
+    /** The operations of a store. */
     enum Op {
-        CLOCK, WALL, TRY_BYTE, ACCEPT_BYTE, FREE_BYTE, FIND_LINE, CLAIM_LINE, UNTIL, SAYS, REPLACE, DRAW_TOKEN, LAST_TOKEN, RAISE_TOKEN, WAITER_SEEN, RAISE_HAND, STANDS,
+        CLOCK, WALL, TRY_BYTE, ACCEPT_BYTE, FREE_BYTE, FIND_ENTRY, CLAIM_ENTRY, READ_EXPIRY, SAYS, REPLACE, DRAW_TOKEN, LAST_TOKEN, RAISE_TOKEN, WAITER_SEEN, SET_WAITER_MARK, STANDS,
         WRITE, REWRITE, LINK, CREATE, FILL, IS_AT, DELETE, UNLINK, RECYCLE, RETIRE, FIND, TARGET, JUDGE, BEGIN_RECLAIM, END_RECLAIM,
         REQUEST, REQUESTED, DROP_REQUEST, KERNEL, DISPLACED, IN_PLACE, OPEN_TABLE
     }
@@ -66,20 +66,20 @@ final class Journal {
         this.watcher = watcher;
     }
 
-    /** From here on a new call, for which nothing is written yet. */
+    /** A new call begins, with nothing recorded yet. */
     void beginCall() {
         written = 0;
         recording = true;
     }
 
-    /** The call is made, or made anew, and may do so many operations beyond those that are written. */
+    /** The call is made, or repeated, and may do this many operations beyond those that are recorded. */
     void run(int operations) {
         at = 0;
         allowance = operations;
         unwinding = false;
     }
 
-    /** The call has ended. {@return how many operations it might still have done} */
+    /** The call has ended. Returns how many more operations it was allowed to do. */
     int endCall() {
         recording = false;
         written = 0;

@@ -21,8 +21,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The models of the protocol, {@code src/test/spin/seats.pml} and of the board's lines, {@code lines.pml}, searched whole by the Spin model checker; and each rule broken, which
- * it must see. Skipped where there is no {@code spin} or no C compiler ({@code apt-get install spin gcc}).
+ * The models of the protocol, {@code src/test/spin/seats.pml}, and of the table's entries, {@code lines.pml}, searched completely by the Spin model
+ * checker. Each rule is also broken, and the search must see that. Skipped if there is no {@code spin} or no C compiler
+ * ({@code apt-get install spin gcc}).
  */
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 class ModelTest {
@@ -65,7 +66,7 @@ class ModelTest {
         assertSound("-DNP=2 -DLOSSY=2");
     }
 
-    /** 60 million states, 4 GB, 6 minutes: only where it is asked for by {@code -Dmodel.large=true}, beside the soak profile. */
+    /** 60 million states, 4 GB, 6 minutes: only with {@code -Dmodel.large=true}, in addition to the soak profile. */
     @Test
     @Tag("soak")
     @Timeout(value = 60, unit = TimeUnit.MINUTES)
@@ -75,15 +76,15 @@ class ModelTest {
         assertSound("-DNP=3 -DLOSSY=1 -DCR=0");
     }
 
-    /** Whoever loses its bytes and whenever. */
+    /** Any process may lose its bytes at any time. */
     @Test
-    void oneLineOfALockForTwoWhateverIsFrozenOrLost() throws Exception {
+    void oneEntryOfALockForTwoWhateverIsFrozenOrLost() throws Exception {
         assertThat(errors(LINES, "-DNP=2 -DCR=0")).as("what the model checker finds; its output is above").isZero();
     }
 
     @Test
     @Tag("soak")
-    void oneLineOfALockForTwoWhateverIsKilled() throws Exception {
+    void oneEntryOfALockForTwoWhateverIsKilled() throws Exception {
         assertThat(errors(LINES, "-DNP=2")).as("what the model checker finds; its output is above").isZero();
     }
 
@@ -92,7 +93,7 @@ class ModelTest {
     @ParameterizedTest
     @Tag("soak")
     @ValueSource(strings = {"NOSECONDLOOK", "SKIPOCCUPIED", "ANYUNTIL", "NOLOOKAGAIN", "NOSTANDS", "NOMARK", "NOHEAL"})
-    void brokenRuleOfTheLinesIsSeen(String broken) throws Exception {
+    void brokenRuleOfTheEntriesIsSeen(String broken) throws Exception {
         assertThat(errors(LINES, "-DNP=2 -DCR=1 -D" + broken)).as("what the model checker finds with %s: it has gone blind", broken).isPositive();
     }
 
@@ -117,7 +118,7 @@ class ModelTest {
         assertBroken("-DNP=3 -DLOSSY=1 -DCR=0 -D" + broken);
     }
 
-    /** A limit that users are told of (PROTOCOL.md, section 1): should it ever hold, it need not be told any more. */
+    /** A limit that the documents tell users (PROTOCOL.md, section 1). If this ever passes, they need not tell it any more. */
     @Test
     @Tag("soak")
     void knownLimitIsOne() throws Exception {
@@ -141,7 +142,7 @@ class ModelTest {
         spin.add(model.toString());
         run(spin);
         boolean large = model.equals(LINES) || switches.startsWith("-DNP=3 ") || switches.contains("LOSSY=2");
-        // A small one is searched in less time than an optimising compiler takes.
+        // Searching a small model takes less time than an optimising compiler needs.
         run(List.of("gcc", large ? "-O2" : "-O0", "-DSAFETY", "-DCOLLAPSE", "-DMEMLIM=8000", "-o", "pan", "pan.c"));
         String found = run(List.of("./pan", "-E", large ? "-m20000000" : "-m1000000", large ? "-w26" : "-w20"));
         assertThat(found).as("a whole search").doesNotContain("max search depth too small").doesNotContain("out of memory");

@@ -1,7 +1,7 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockStore;
+import dev.sessionlock.internal.directory.TableEntry;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.util.ArrayList;
@@ -11,12 +11,15 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The fields of one object as they were at some moment, to set them back. Found by reflection, so that a field that is added to
- * the engine one day is not forgotten; one of a type that it does not know how to copy makes it fail.
+ * The fields of one object at some moment, so that they can be set back. It uses reflection, so that a field that is added to the engine later is not
+ * forgotten. A field of a type that it cannot copy makes it fail.
  */
 final class Remembered {
     private static final Set<Class<?>> SIMULATED =
             Set.of(String.class, LockStore.class, LockStore.RecordFile.class, TableEntry.class);
+    /** The parts of the engine: each stays the same object, and what is in it is set back. */
+    private static final Set<Class<?>> PARTS =
+            Set.of(Expiries.class, SeatLedger.class, PendingDeletes.class, SeatAcquisition.class, SeatHolding.class, SeatRelease.class);
     private static final Map<Class<?>, Field[]> FIELDS = new ConcurrentHashMap<>();
 
     private final Object object;
@@ -63,13 +66,20 @@ final class Remembered {
         } else if (value instanceof SeatHold || value instanceof TableEntry) {
             return value; // what is in it is set back by one of these of its own
         }
+        if (PARTS.contains(value.getClass())) {
+            return new Remembered(value);
+        }
         throw new AssertionError("the simulation does not know how to set back a " + value.getClass());
     }
 
     void setBack() {
         try {
             for (int i = 0; i < fields.length; i++) {
-                fields[i].set(object, values[i]);
+                if (values[i] instanceof Remembered part) {
+                    part.setBack();
+                } else {
+                    fields[i].set(object, values[i]);
+                }
             }
         } catch (IllegalAccessException e) {
             throw new AssertionError(e);

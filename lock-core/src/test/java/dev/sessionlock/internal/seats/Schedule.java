@@ -11,11 +11,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * One run of a few simulated processes on one lock, wholly determined by its seed: who runs next and for how many operations, when
- * time passes, and what goes wrong. Says what the protocol promises and fails when it is broken.
+ * One run of a few simulated processes on one lock, wholly determined by its seed: which process runs next and for how many operations, when time
+ * passes, and what goes wrong. It states what the protocol promises, and fails when a promise is broken.
  */
 final class Schedule {
     private static final long MILLI = TimeUnit.MILLISECONDS.toNanos(1);
@@ -24,7 +24,7 @@ final class Schedule {
     private static final int MOST_TURNS_TO_THE_END = 1_000_000;
     private static final int MOST_TURNS_BEFORE_ONE_FREEZES = 120;
 
-    /** What the protocol promised was broken. */
+    /** A promise of the protocol was broken. */
     static final class Broken extends AssertionError {
         private static final long serialVersionUID = 1L;
 
@@ -32,7 +32,7 @@ final class Schedule {
             super(what);
         }
 
-        /** {@return which promise was broken; null if the engine did what it must not do whatever was promised} */
+        /** {@return which promise was broken; null if the engine did something that is wrong in any case} */
         Promise promise() {
             return getCause() instanceof PromiseBroken e ? e.promise : null;
         }
@@ -60,12 +60,12 @@ final class Schedule {
         }
     }
 
-    /** Makes the processes: the real engine on a place that keeps the rules, or a broken one. */
+    /** Creates the processes: the real engine on a store that keeps the rules, or a broken one. */
     interface Breed {
         SimulatedStore place(SimulatedDirectory directory, Journal journal, dev.sessionlock.internal.system.ProcessIdentity self, long clockOffset);
 
-        default EngineLock engine(SimulatedStore place, long process) {
-            return new SeatEngine(place);
+        default EngineLock engine(SimulatedStore store, long process) {
+            return new SeatEngine(store);
         }
     }
 
@@ -78,13 +78,13 @@ final class Schedule {
 
     // what goes wrong in this run
     private final boolean crashes;
-    private final boolean hands;
+    private final boolean interference;
     private final boolean steps;
     private final boolean lostBytes;
-    /** The only one whose JVM does what loses its bytes: two such faults at once are beyond what the record can make good. */
+    /** The only process whose JVM runs code that loses its bytes: the record cannot make good for two such faults at once. */
     private final int loser;
     private final boolean ioErrors;
-    /** One stays frozen, wherever it stands, until all others are done: after so many turns; negative if none does. */
+    /** One process stays frozen, wherever it is, until all others are done. This is after how many steps it freezes; negative if none does. */
     private final int freezing;
     private boolean anyReborn;
     final boolean holdsLong;
@@ -111,10 +111,10 @@ final class Schedule {
         this.trace = traced ? new ArrayList<>() : null;
         this.crashes = random.nextInt(2) == 0;
         this.lostBytes = random.nextInt(5) == 0 && !replacesTables;
-        this.hands = random.nextInt(3) == 0 && !replacesTables;
+        this.interference = random.nextInt(3) == 0 && !replacesTables;
         this.ioErrors = !lostBytes && random.nextInt(6) == 0;
         this.steps = random.nextInt(3) == 0 && !replacesTables;
-        this.freezing = !hands && random.nextInt(4) == 0 && !replacesTables ? random.nextInt(MOST_TURNS_BEFORE_ONE_FREEZES) : -1;
+        this.freezing = !interference && random.nextInt(4) == 0 && !replacesTables ? random.nextInt(MOST_TURNS_BEFORE_ONE_FREEZES) : -1;
         this.holdsLong = random.nextInt(4) == 0;
         this.meanOperations = 1 << random.nextInt(5);
         directory.refusesLinks = random.nextInt(8) == 0;
@@ -143,16 +143,16 @@ final class Schedule {
         boolean otherClock = !lostBytes && random.nextInt(25) == 0 && !anyReborn;
         boolean otherPids = !lostBytes && random.nextInt(25) == 0;
         Journal journal = new Journal(new Watching(processes.size()));
-        SimulatedStore place = breed.place(directory, journal,
+        SimulatedStore store = breed.place(directory, journal,
                 SimulatedStore.process(pid, ticks, otherPids ? "pids-2" : "pids-1", otherClock ? "time-2" : "time-1"),
                 otherClock ? 100_000 * SECOND : 0);
-        SimulatedProcess process = new SimulatedProcess(this, random, place, journal, breed.engine(place, pid), terms, wishes);
+        SimulatedProcess process = new SimulatedProcess(this, random, store, journal, breed.engine(store, pid), terms, wishes);
         directory.processes.put(pid, ticks);
         processes.add(process);
         return process;
     }
 
-    /** Has operations fail where this run says so, and writes them down. */
+    /** Makes operations fail where this run says so, and records them. */
     private final class Watching implements Journal.Watcher {
         private final int who;
 
@@ -178,7 +178,7 @@ final class Schedule {
     private static final boolean[] CAN_FAIL = new boolean[Op.values().length];
 
     static {
-        for (Op op : List.of(Op.FIND_LINE, Op.CLAIM_LINE, Op.WRITE, Op.REWRITE, Op.LINK, Op.IS_AT, Op.DELETE, Op.UNLINK, Op.FIND,
+        for (Op op : List.of(Op.FIND_ENTRY, Op.CLAIM_ENTRY, Op.WRITE, Op.REWRITE, Op.LINK, Op.IS_AT, Op.DELETE, Op.UNLINK, Op.FIND,
                 Op.BEGIN_RECLAIM, Op.END_RECLAIM, Op.TRY_BYTE)) {
             CAN_FAIL[op.ordinal()] = true;
         }
@@ -186,7 +186,7 @@ final class Schedule {
 
     // ---- the run ----
 
-    /** Runs it. {@return how often the lock was entered} */
+    /** Runs it. Returns how often the lock was entered. */
     int run() {
         try {
             for (int turn = 0; turn < MOST_TURNS && turn != freezing && !areAllDone(); turn++) {
@@ -202,7 +202,7 @@ final class Schedule {
     }
 
     private String weather() {
-        return (crashes ? "crashes " : "") + (lostBytes ? "lostBytes " : "") + (hands ? "hands " : "") + (ioErrors ? "ioErrors " : "")
+        return (crashes ? "crashes " : "") + (lostBytes ? "lostBytes " : "") + (interference ? "hands " : "") + (ioErrors ? "ioErrors " : "")
                 + (steps ? "steps " : "") + (directory.refusesLinks ? "noLinks " : "") + (directory.hidesProcesses ? "hidepid " : "")
                 + (freezing < 0 ? "" : "oneStaysFrozen ");
     }
@@ -240,7 +240,7 @@ final class Schedule {
                 note(process, process.frozen ? "FROZEN" : "WOKEN");
             }
         } else if (dice < 94) {
-            ring();
+            acquireAhead();
         } else {
             goWrong();
         }
@@ -281,13 +281,13 @@ final class Schedule {
     }
 
     /** The kernel gives a free byte to one that waits for it. */
-    private void ring() {
+    private void acquireAhead() {
         int seat = random.nextInt(2);
         SimulatedProcess process = any();
         if (process.isWaitingFor(seat) && directory.owner[seat] == null) {
-            process.place.ring(seat);
+            process.store.acquireAhead(seat);
             if (process == asleep && canBlockForGood(process)) {
-                process.place.unring(seat);
+                process.store.undoAcquireAhead(seat);
                 return;
             }
             note(process, "BELL " + seat);
@@ -302,14 +302,14 @@ final class Schedule {
         } else if (dice < 5 && directory.replacesTables) {
             note(null, "TABLE REPLACED");
             directory.replaceTable();
-        } else if (dice < 7 && hands) {
-            handle();
+        } else if (dice < 7 && interference) {
+            interfere();
         } else if (dice < 8 && steps) {
             directory.wallMicros += (random.nextLong(20) - 10) * 3_600_000_000L;
             note(null, "WALL CLOCK STEPPED");
-        } else if (dice < 9 && lostBytes && process == processes.get(loser) && !process.dead && !(hands && process.lacksItsRecord())) {
+        } else if (dice < 9 && lostBytes && process == processes.get(loser) && !process.dead && !(interference && process.lacksItsRecord())) {
             note(process, "LOSES ITS BYTES");
-            process.place.loseBytes();
+            process.store.loseBytes();
         } else if (dice == 9 && process.holds() && !process.dead) {
             note(null, "RELEASE REQUESTED of " + process);
             directory.requests.add(process.token());
@@ -319,29 +319,29 @@ final class Schedule {
     private void crash(SimulatedProcess process) {
         note(process, "CRASH");
         process.dead = true;
-        process.place.die();
+        process.store.die();
         directory.processes.remove(pid(process));
         crashed++;
-        // Another takes its place, sometimes with its very pid. Not where there are two time namespaces: there its start time proves nothing.
-        boolean reborn = random.nextBoolean() && processes.stream().allMatch(one -> one.place.self().timeNamespace().equals("time-1"));
+        // Another process takes its place, sometimes with the same pid. Not with two time namespaces: its start time proves nothing there.
+        boolean reborn = random.nextBoolean() && processes.stream().allMatch(one -> one.store.self().timeNamespace().equals("time-1"));
         anyReborn |= reborn;
         start(reborn ? pid(process) : nextPid++, 1, terms());
     }
 
     private static long pid(SimulatedProcess process) {
-        return process.place.self().pid();
+        return process.store.self().pid();
     }
 
-    private static final String[] HANDS = {"RM x.lock", "RM x.lock", "RM x.lock", "RM x.lock", "RM takeover-x", "A DEAD STRANGER'S x.lock",
+    private static final String[] INTERFERENCES = {"RM x.lock", "RM x.lock", "RM x.lock", "RM x.lock", "RM takeover-x", "A DEAD STRANGER'S x.lock",
         "A TORN x.lock", "x.lock EMPTIED"};
 
-    /** What hands and other programs do to x.lock. */
-    private void handle() {
+    /** What people and other programs do to x.lock. */
+    private void interfere() {
         if (lostBytes && processes.get(loser).isWitnessedByItsRecordAlone()) {
             return;
         }
         int dice = random.nextInt(lostBytes ? 4 : 8);
-        note(null, HANDS[dice]);
+        note(null, INTERFERENCES[dice]);
         if (dice < 4) {
             directory.put(RecordLocation.LOCK, null);
         } else if (dice < 5) {
@@ -355,15 +355,15 @@ final class Schedule {
         }
     }
 
-    // ---- the end: everybody awake or dead, and nothing goes wrong any more ----
+    // ---- the end: every process is awake or dead, and nothing goes wrong any more ----
 
     private void comeToAnEnd() {
         note(null, "TO THE END");
         calm = true;
         directory.hidesProcesses = false;
-        directory.reclaiming = false; // the mark of one that was killed, which others respect for 30 s
-        if (hands && !lostBytes && random.nextInt(4) != 0) {
-            directory.put(RecordLocation.LOCK, null); // else a torn record is waited for
+        directory.reclaiming = false; // the mark of a process that was killed, which others respect for 30 s
+        if (interference && !lostBytes && random.nextInt(4) != 0) {
+            directory.put(RecordLocation.LOCK, null); // otherwise others wait for a torn record
         }
         for (SimulatedProcess process : processes) {
             process.frozen = false;
@@ -371,7 +371,7 @@ final class Schedule {
         }
         asleep = freezing < 0 ? null : freezeOne();
         if (asleep != null) {
-            // Where links are refused, a record that somebody was killed or frozen in the middle of writing is waited for, as a torn one.
+            // Where links are refused, a process may be killed or frozen while it writes its record. Others wait for that as for a torn one.
             long patience = directory.refusesLinks ? StaleLockPolicy.TORN_MILLIS * MILLI + 10 * SECOND : 10 * SECOND;
             runToTheEnd(patience, "somebody is kept out by " + asleep + ", which is frozen, for longer than its lease and grace");
             asleep.frozen = false;
@@ -385,20 +385,20 @@ final class Schedule {
             assertNothingLeft("after a clean run", true);
         }
         for (SimulatedProcess process : processes) {
-            process.place.die();
+            process.store.die();
             directory.processes.remove(pid(process));
-            if (!process.dead && !lostBytes && !ioErrors && !process.place.slips.isEmpty()) {
-                throw new PromiseBroken(Promise.NOTHING_LEFT, process + " has leaked " + process.place.slips.size() + " records");
+            if (!process.dead && !lostBytes && !ioErrors && !process.store.recordFiles.isEmpty()) {
+                throw new PromiseBroken(Promise.NOTHING_LEFT, process + " has leaked " + process.store.recordFiles.size() + " records");
             }
         }
-        assertCanBeTaken(clean && !hands);
+        assertCanBeTaken(clean && !interference);
         assertNothingLeft("after the next one has gone", clean);
     }
 
-    /** {@return one that is frozen somewhere in what it does; null if it is one that nobody may pass over} */
+    /** {@return a process that is frozen somewhere in its work; null if it is one from which nobody may take over} */
     private @Nullable SimulatedProcess freezeOne() {
         SimulatedProcess process = any();
-        if (process.dead || process.isDone() || !process.terms.takeover() || processes.stream().anyMatch(one -> !one.place.comparable())) {
+        if (process.dead || process.isDone() || !process.terms.takeover() || processes.stream().anyMatch(one -> !one.store.comparable())) {
             return null;
         }
         process.run(random.nextInt(60));
@@ -411,18 +411,18 @@ final class Schedule {
     }
 
     /**
-     * The known limits of what is promised of one that is frozen: between its byte and the line of a lock that is taken for the first time;
-     * with a byte whose until still is that of a dead one who was not to be passed over; with a second byte, got by a thread that waited for
-     * it in the kernel and cannot be called back; with a byte that one who has given back needs, whose record the disk let him neither delete
-     * nor rewrite, and which speaks for him as long as he lives.
+     * The known limits of what is promised about a frozen process. It may be frozen between its byte and the entry of a lock that is taken for the
+     * first time. It may have a byte whose expiry still is that of a dead owner without takeover. It may have a second byte, acquired by a kernel
+     * waiter that cannot be called back. It may have a byte that a process needs which has given back: if the disk let that process neither delete
+     * nor rewrite its record, the record vouches for it as long as it lives.
      */
     private boolean canBlockForGood(SimulatedProcess process) {
         if (ioErrors && processes.stream().anyMatch(one -> one != process && !one.dead && !one.isTidy())) {
             return true;
         }
         for (int seat = 0; seat < 2; seat++) {
-            boolean has = directory.owner[seat] == process.place;
-            if (has && (!directory.lined || directory.until[seat] > Hold.NEVER / 2 || process.hasRung(seat) && directory.owner[1 - seat] == process.place)) {
+            boolean has = directory.owner[seat] == process.store;
+            if (has && (!directory.lined || directory.expiries[seat] > Hold.NEVER / 2 || process.hasByteAhead(seat) && directory.owner[1 - seat] == process.store)) {
                 return true;
             }
         }
@@ -437,14 +437,14 @@ final class Schedule {
             }
             runSomebody();
             for (int i = 0; i < 4; i++) {
-                ring();
+                acquireAhead();
             }
         }
     }
 
     private String seat(int seat) {
-        long left = directory.until[seat] - directory.nanos;
-        String until = directory.until[seat] == 0 ? "none" : left > 1_000 * SECOND ? "never" : left > 0 ? "not past" : "past";
+        long left = directory.expiries[seat] - directory.nanos;
+        String until = directory.expiries[seat] == 0 ? "none" : left > 1_000 * SECOND ? "never" : left > 0 ? "not past" : "past";
         return "byte " + seat + " has " + (directory.owner[seat] == null ? "nobody" : directory.owner[seat]) + ", until " + until;
     }
 
@@ -474,12 +474,12 @@ final class Schedule {
     private void assertNothingLeft(String when, boolean clean) {
         assertNothingHeld();
         for (int seat = 0; seat < 2; seat++) {
-            if (directory.until[seat] != 0) {
-                throw new PromiseBroken(Promise.NOTHING_LEFT, when + " until[" + seat + "] is " + directory.until[seat]);
+            if (directory.expiries[seat] != 0) {
+                throw new PromiseBroken(Promise.NOTHING_LEFT, when + " until[" + seat + "] is " + directory.expiries[seat]);
             }
         }
         for (RecordLocation location : RecordLocation.values()) {
-            // A successor who could not delete its record, or had lost its byte, and who was killed then, leaves it to the next successor.
+            // A successor may fail to delete its record, or lose its byte, and then be killed. It leaves the record to the next successor.
             boolean twoFaults = location == RecordLocation.TAKEOVER && (ioErrors || lostBytes) && crashed > 0;
             if (!twoFaults && directory.at(location) != null && directory.at(location).content instanceof LockContent.Ours) {
                 throw new PromiseBroken(Promise.NOTHING_LEFT, when + " a record lies at " + location);
@@ -490,7 +490,7 @@ final class Schedule {
         }
     }
 
-    // ---- what is promised ----
+    // ---- the promises ----
 
     void entered(SimulatedProcess process) {
         entered++;
@@ -531,6 +531,6 @@ final class Schedule {
 
     private static String shown(Object result) {
         return result instanceof dev.sessionlock.internal.directory.LockStore.Found found ? found.content().getClass().getSimpleName()
-                : result instanceof SimulatedStore.SimulatedSlip || result == null ? "" : result.toString();
+                : result instanceof SimulatedStore.SimulatedRecordFile || result == null ? "" : result.toString();
     }
 }

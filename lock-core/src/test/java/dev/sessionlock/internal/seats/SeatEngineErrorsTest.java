@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.seats.Journal.Op;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock.HoldStatus;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;
@@ -27,7 +27,7 @@ class SeatEngineErrorsTest {
     private static final Terms OTHER_TERMS = new Terms(2 * LEASE, true, -1, "main", null, true);
     private static final int MOST_CALLS = 20;
 
-    /** As a stack overflow comes: anywhere, and again in whatever cleans up. */
+    /** Like a stack overflow: anywhere, and again in whatever cleans up. */
     private static final class Injected extends Error {
         private static final long serialVersionUID = 1L;
 
@@ -52,16 +52,16 @@ class SeatEngineErrorsTest {
     }
 
     private final class Process implements Journal.Watcher {
-        private final SimulatedStore place;
+        private final SimulatedStore store;
         private final SeatEngine engine;
         private Fault fault;
         private int done;
         private boolean struck;
 
         Process(long pid) {
-            place = new SimulatedStore(directory, new Journal(this), SimulatedStore.process(pid, pid, "pids-1", "time-1"), 0);
-            place.forgiving = true;
-            engine = new SeatEngine(place);
+            store = new SimulatedStore(directory, new Journal(this), SimulatedStore.process(pid, pid, "pids-1", "time-1"), 0);
+            store.forgiving = true;
+            engine = new SeatEngine(store);
             directory.processes.put(pid, pid);
         }
 
@@ -89,7 +89,7 @@ class SeatEngineErrorsTest {
     }
 
     private SimulatedDirectory directory;
-    /** The process in which errors come. */
+    /** The process in which errors occur. */
     private Process one;
     private Process other;
     /** What is held before the call, or by it. */
@@ -106,7 +106,7 @@ class SeatEngineErrorsTest {
         void run() throws IOException;
     }
 
-    /** How the caller of the engine ends what a throwable has broken off. */
+    /** How the caller of the engine finishes what a throwable has interrupted. */
     private interface Ending {
         void run() throws IOException;
     }
@@ -116,7 +116,7 @@ class SeatEngineErrorsTest {
         hold = taken instanceof SeatHold it ? it : null;
     }
 
-    /** Calls with an error at each operation in turn, alone and followed by another one; after each, ends it and looks what is left. */
+    /** Calls with an error at each operation in turn, alone and followed by a second one. After each, finishes the call and looks at what is left. */
     private void inject(Step prepare, Step call, Ending ending) throws IOException {
         for (int second = Fault.NEVER; second != 4; second = second == Fault.NEVER ? 1 : second + 1) {
             for (int variant = 0; variant < (second == Fault.NEVER ? 2 : 4); variant++) {
@@ -165,27 +165,27 @@ class SeatEngineErrorsTest {
 
     private void assertNothingLeft() throws IOException {
         for (int seat = 0; seat < 2; seat++) {
-            assertThat(directory.owner[seat]).as("owner of byte %d", seat).isNotEqualTo(one.place);
-            assertThat(one.place.jvm[seat]).as("byte %d in the JVM's eyes", seat).isFalse();
-            assertThat(directory.until[seat] & 0xffff).as("whose word %d is", seat).isNotEqualTo(one.place.self().pid());
+            assertThat(directory.owner[seat]).as("owner of byte %d", seat).isNotEqualTo(one.store);
+            assertThat(one.store.jvm[seat]).as("byte %d in the JVM's eyes", seat).isFalse();
+            assertThat(directory.expiries[seat] & 0xffff).as("whose word %d is", seat).isNotEqualTo(one.store.self().pid());
         }
-        assertThat(one.place.slips).as("records that are neither spare nor given up").isEmpty();
+        assertThat(one.store.recordFiles).as("records that are neither spare nor given up").isEmpty();
         assertThat(directory.reclaiming).as("the mark of a reclaim").isFalse();
-        one.place.die(); // so that a frozen one's byte is free as well
-        other.place.die();
+        one.store.die(); // so that the byte of a frozen process is free as well
+        other.store.die();
         directory.processes.remove(200L);
         Process late = new Process(300);
         SeatHold next = (SeatHold) late.engine.take(TERMS);
         assertThat(next.seat).isZero();
         late.engine.release(next);
         assertThat(late.engine.tidy()).isTrue();
-        assertThat(directory.until).containsOnly(0L);
+        assertThat(directory.expiries).containsOnly(0L);
         assertThat(directory.at(RecordLocation.LOCK)).isNull();
         assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
-        assertThat(one.place.spareIsLinked()).as("a spare record that is linked").isFalse();
+        assertThat(one.store.spareIsLinked()).as("a spare record that is linked").isFalse();
     }
 
-    /** Releases until nothing is thrown, and once more: it must do nothing then. */
+    /** Releases until nothing is thrown, and once more: that must do nothing. */
     private void release() {
         if (hold == null) {
             return;
@@ -229,9 +229,9 @@ class SeatEngineErrorsTest {
                 }
                 directory.pass(11 * MILLI);
             }
-            assertThat(directory.owner[0]).isEqualTo(one.place);
-            assertThat(directory.until[0]).isEqualTo(hold.published);
-            assertThat(directory.at(RecordLocation.LOCK)).isEqualTo(((SimulatedStore.SimulatedSlip) hold.recordFile).file());
+            assertThat(directory.owner[0]).isEqualTo(one.store);
+            assertThat(directory.expiries[0]).isEqualTo(hold.published);
+            assertThat(directory.at(RecordLocation.LOCK)).isEqualTo(((SimulatedStore.SimulatedRecordFile) hold.recordFile).file());
             release();
         });
     }
@@ -245,11 +245,11 @@ class SeatEngineErrorsTest {
     void aTakeOfTheSecondSeat() throws IOException {
         inject(this::letTheOtherFreeze, this::takeNow, () -> {
             release();
-            other.place.die(); // its byte is needed to delete what lies at x.lock
+            other.store.die(); // its byte is needed to delete what lies at x.lock
         });
     }
 
-    /** The other one sleeps past its lease, so that its seat is passed over. */
+    /** The other process sleeps past its lease, so that others take over. */
     private void letTheOtherFreeze() throws IOException {
         other.take();
         directory.pass(LEASE + GRACE + MILLI);
@@ -265,9 +265,9 @@ class SeatEngineErrorsTest {
             successor.engine.take(TERMS);
             directory.pass(21 * MILLI);
             successor.take();
-            successor.place.die();
+            successor.store.die();
             directory.processes.remove(400L);
-            other.place.die();
+            other.store.die();
             directory.processes.remove(200L);
         }, this::takeNow, this::release);
     }
@@ -302,8 +302,8 @@ class SeatEngineErrorsTest {
             SeatHold next = one.take();
             Object record = directory.at(RecordLocation.LOCK);
             one.engine.release(hold);
-            assertThat(directory.owner[0]).isEqualTo(one.place);
-            assertThat(directory.until[0]).isEqualTo(next.published);
+            assertThat(directory.owner[0]).isEqualTo(one.store);
+            assertThat(directory.expiries[0]).isEqualTo(next.published);
             assertThat(directory.at(RecordLocation.LOCK)).isEqualTo(record);
             assertThat(one.engine.check(next, false)).isEqualTo(HoldStatus.INTACT);
             one.engine.release(next);
@@ -314,7 +314,7 @@ class SeatEngineErrorsTest {
     void aReleaseOfTheSecondSeat() throws IOException {
         inject(this::holdSecondSeat, () -> one.engine.release(hold), () -> {
             release();
-            other.place.die(); // its byte is needed to delete what lies at x.lock
+            other.store.die(); // its byte is needed to delete what lies at x.lock
         });
     }
 
@@ -322,10 +322,10 @@ class SeatEngineErrorsTest {
     void aReleaseOfALockThatTheKernelHasLost() throws IOException {
         inject(() -> {
             hold();
-            one.place.loseBytes();
+            one.store.loseBytes();
             directory.put(RecordLocation.LOCK, null);
             SeatHold others = other.take();
-            one.place.viewKernel();
+            one.store.viewKernel();
             assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
             other.engine.release(others);
         }, () -> one.engine.release(hold), this::release);
@@ -362,8 +362,8 @@ class SeatEngineErrorsTest {
     void aCheckThatTakesALostByteAgain() throws IOException {
         inject(() -> {
             hold();
-            one.place.loseBytes();
-            one.place.viewKernel();
+            one.store.loseBytes();
+            one.store.viewKernel();
         }, () -> one.engine.check(hold, true), this::release);
     }
 
@@ -371,16 +371,16 @@ class SeatEngineErrorsTest {
     void aCheckThatTakesALostByteAgainIsFinishedByTheNext() throws IOException {
         inject(() -> {
             hold();
-            one.place.loseBytes();
-            one.place.viewKernel();
+            one.store.loseBytes();
+            one.store.viewKernel();
         }, () -> one.engine.check(hold, true), () -> {
             for (int calls = 0; ; calls++) {
                 assertThat(calls).isLessThan(MOST_CALLS);
                 try {
-                    boolean begun = !one.place.jvm[0]; // the byte was being taken again: that is known without a deep look
+                    boolean begun = !one.store.jvm[0]; // the byte was just being acquired again: that is known without a deep look
                     HoldStatus standing = one.engine.check(hold, !begun);
-                    assertThat(standing == HoldStatus.LOST || directory.owner[0] == one.place && directory.until[0] != 0)
-                            .as("%s, byte of %s, word %d", standing, directory.owner[0], directory.until[0]).isTrue();
+                    assertThat(standing == HoldStatus.LOST || directory.owner[0] == one.store && directory.expiries[0] != 0)
+                            .as("%s, byte of %s, word %d", standing, directory.owner[0], directory.expiries[0]).isTrue();
                     break;
                 } catch (Injected e) {
                     assertThat(e).isNotNull();
@@ -394,11 +394,11 @@ class SeatEngineErrorsTest {
     void aSuccessorsCheck() throws IOException {
         inject(this::holdSecondSeat, () -> one.engine.check(hold, true), () -> {
             release();
-            other.place.die();
+            other.store.die();
         });
     }
 
-    // ---- clearing, tidying, gifts ----
+    // ---- clearing, tidying, bytes acquired ahead ----
 
     @Test
     void aClearing() throws IOException {
@@ -411,14 +411,14 @@ class SeatEngineErrorsTest {
             holdSecondSeat();
             one.engine.release(hold);
             hold = null;
-            other.place.die(); // now what lies at x.lock can be deleted
+            other.store.die(); // now what lies at x.lock can be deleted
         }, () -> one.engine.tidy(), () -> { });
     }
 
     private void ring(int seat) {
-        one.place.bell[seat] = true;
-        one.place.ring(seat);
-        one.place.bell[seat] = false;
+        one.store.waitsInKernel[seat] = true;
+        one.store.acquireAhead(seat);
+        one.store.waitsInKernel[seat] = false;
     }
 
     private void untilDone(Step call) throws IOException {
@@ -440,7 +440,7 @@ class SeatEngineErrorsTest {
             one.engine.acceptAwaited(0);
         }, this::takeNow, () -> {
             release();
-            untilDone(() -> one.engine.declineAllAwaited()); // if the take had not come to it
+            untilDone(() -> one.engine.declineAllAwaited()); // if the take had not got so far
         });
     }
 
@@ -465,15 +465,31 @@ class SeatEngineErrorsTest {
         }, () -> one.engine.declineAllAwaited(), () -> untilDone(() -> one.engine.declineAllAwaited()));
     }
 
+    /** It may be another process's by then, which has not published yet. */
     @Test
-    void whatAWaitingThreadGotStaysUntilItIsAcceptedOrDeclined() throws IOException {
+    void aByteThatWasGivenBackServesNoTakeWhateverWasThrown() throws IOException {
+        inject(() -> {
+            ring(0);
+            one.engine.acceptAwaited(0);
+        }, () -> one.engine.declineAllAwaited(), () -> {
+            if (other.store.tryByte(0)) {
+                untilDone(this::takeNow);
+                assertThat(hold).as("a hold without its byte").isNull();
+                other.store.freeByte(0);
+            }
+            untilDone(() -> one.engine.declineAllAwaited());
+        });
+    }
+
+    @Test
+    void aByteAcquiredAheadStaysUntilAcceptedOrDeclined() throws IOException {
         newWorld();
         ring(0);
 
         assertThat(one.engine.tidy()).isTrue();
-        assertThat(directory.owner[0]).isEqualTo(one.place);
+        assertThat(directory.owner[0]).isEqualTo(one.store);
         assertThat(one.engine.take(TERMS)).as("it is nobody's yet").isInstanceOf(Busy.class);
-        assertThat(directory.owner[0]).isEqualTo(one.place);
+        assertThat(directory.owner[0]).isEqualTo(one.store);
 
         one.engine.acceptAwaited(0);
         hold = one.take();

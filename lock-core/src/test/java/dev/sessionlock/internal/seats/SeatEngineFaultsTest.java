@@ -1,23 +1,23 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.spi.Busy;
-import dev.sessionlock.spi.AcquireResult;
-import dev.sessionlock.spi.Terms;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.NotALockFileException;
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.seats.Journal.Op;
+import dev.sessionlock.spi.AcquireResult;
+import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock.HoldStatus;
+import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.util.EnumSet;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
-/** What the engine does when an operation fails, at each operation in turn; and when it is stopped or killed at each in turn. */
+/** What the engine does when an operation fails, for each operation in turn; and when it is stopped or killed at each in turn. */
 class SeatEngineFaultsTest {
     private static final long MILLI = 1_000_000;
     private static final long LEASE = 1_000 * MILLI;
@@ -32,7 +32,7 @@ class SeatEngineFaultsTest {
     /** A process whose operations fail, or at which it stops, by their number or kind. */
     private final class Process implements Journal.Watcher {
         private final Journal journal = new Journal(this);
-        private final SimulatedStore place;
+        private final SimulatedStore store;
         private final SeatEngine engine;
         private final Set<Op> failing = EnumSet.noneOf(Op.class);
         private int failingAt = -1;
@@ -40,14 +40,14 @@ class SeatEngineFaultsTest {
         private int done;
 
         Process(long pid) {
-            place = new SimulatedStore(directory, journal, SimulatedStore.process(pid, pid, "pids-1", "time-1"), 0);
-            engine = new SeatEngine(place);
+            store = new SimulatedStore(directory, journal, SimulatedStore.process(pid, pid, "pids-1", "time-1"), 0);
+            engine = new SeatEngine(store);
             directory.processes.put(pid, pid);
         }
 
         @Override
         public void before(Op op) throws IOException {
-            boolean canFail = op != Op.CLOCK && op != Op.WALL && op != Op.UNTIL && op != Op.REPLACE && op != Op.SAYS
+            boolean canFail = op != Op.CLOCK && op != Op.WALL && op != Op.READ_EXPIRY && op != Op.REPLACE && op != Op.SAYS
                     && op != Op.DRAW_TOKEN && op != Op.RAISE_TOKEN && op != Op.LAST_TOKEN && op != Op.STANDS && op != Op.JUDGE && op != Op.TARGET
                     && op != Op.REQUESTED && op != Op.DROP_REQUEST && op != Op.DISPLACED && op != Op.KERNEL && op != Op.FREE_BYTE
                     && op != Op.ACCEPT_BYTE;
@@ -61,7 +61,7 @@ class SeatEngineFaultsTest {
             return (SeatHold) engine.take(TERMS);
         }
 
-        /** Runs so many operations of a call, and no more, ever: the process is frozen there, or killed. */
+        /** Runs this many operations of a call, and no more, ever: the process is frozen there, or killed. */
         void stopAfter(int operations, Call call) throws IOException {
             journal.beginCall();
             journal.run(operations);
@@ -70,11 +70,11 @@ class SeatEngineFaultsTest {
         }
 
         void die() {
-            place.die();
-            directory.processes.remove(place.self().pid());
+            store.die();
+            directory.processes.remove(store.self().pid());
         }
 
-        /** Tries until it is in. {@return how long that took} */
+        /** Tries until it has the lock. Returns how long that took. */
         long waitToTake() throws IOException {
             long start = directory.nanos;
             while (directory.nanos - start < 60_000 * MILLI) {
@@ -94,7 +94,7 @@ class SeatEngineFaultsTest {
 
     private void assertNothingHeldOrLeft() {
         assertThat(directory.owner).containsOnlyNulls();
-        assertThat(directory.until).containsOnly(0L);
+        assertThat(directory.expiries).containsOnly(0L);
         assertThat(directory.at(RecordLocation.LOCK)).isNull();
         assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
         assertThat(directory.reclaiming).isFalse();
@@ -132,7 +132,7 @@ class SeatEngineFaultsTest {
                 directory.put(RecordLocation.LOCK, null); // the dead one's
             }
             assertNothingHeldOrLeft();
-            assertThat(one.place.slips).isEmpty();
+            assertThat(one.store.recordFiles).isEmpty();
         } while (one.failed);
         assertThat(at).as("operations that were made to fail").isGreaterThan(8);
     }
@@ -140,8 +140,8 @@ class SeatEngineFaultsTest {
     @Test
     void aRecordThatCannotBeTakenBackHoldsNobodyUpAndIsDeletedLater() throws IOException {
         one.failing.add(Op.UNLINK);
-        // It sleeps for its whole lease just before the last look at its clock.
-        SimulatedStore sleepy = new SimulatedStore(directory, new Journal(one), one.place.self(), 0) {
+        // It sleeps for its whole lease just before it last reads its clock.
+        SimulatedStore sleepy = new SimulatedStore(directory, new Journal(one), one.store.self(), 0) {
             @Override
             void linked() {
                 directory.pass(2 * LEASE);
@@ -171,7 +171,7 @@ class SeatEngineFaultsTest {
         one.failing.clear();
         assertThat(one.engine.tidy()).isTrue();
         assertNothingHeldOrLeft();
-        assertThat(one.place.slips).isEmpty();
+        assertThat(one.store.recordFiles).isEmpty();
 
         SeatHold again = (SeatHold) one.engine.take(NOT_TO_BE_PASSED_OVER);
         one.failing.add(Op.UNLINK);
@@ -205,11 +205,11 @@ class SeatEngineFaultsTest {
         two.failing.clear();
         assertThat(two.engine.tidy()).as("its record at x.lock waits for byte 0, which the frozen one has").isFalse();
         assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
-        one.place.die();
+        one.store.die();
         assertThat(two.engine.tidy()).isTrue();
 
         assertThat(directory.at(RecordLocation.LOCK)).isNull();
-        assertThat(two.place.slips).isEmpty();
+        assertThat(two.store.recordFiles).isEmpty();
     }
 
     @Test
@@ -220,7 +220,7 @@ class SeatEngineFaultsTest {
 
         assertThat(one.engine.renew(hold, -1)).isTrue();
         assertThat(hold.deadline()).isEqualTo(directory.nanos + LEASE);
-        assertThat(directory.until[0]).isBetween(directory.nanos + LEASE + GRACE, directory.nanos + LEASE + GRACE + MILLI);
+        assertThat(directory.expiries[0]).isBetween(directory.nanos + LEASE + GRACE, directory.nanos + LEASE + GRACE + MILLI);
     }
 
     @Test
@@ -240,7 +240,7 @@ class SeatEngineFaultsTest {
         SeatHold hold = one.take();
         one.failing.add(Op.REWRITE);
 
-        Terms others = new Terms(2 * LEASE, true, -1, "main", null, true); // on the same ones nothing is written
+        Terms others = new Terms(2 * LEASE, true, -1, "main", null, true); // on the same terms nothing is written
         assertThatThrownBy(() -> one.engine.handOver(hold, others)).hasMessage("no REWRITE");
         one.failing.clear();
         one.engine.release(hold);
@@ -257,7 +257,7 @@ class SeatEngineFaultsTest {
         one.engine.release(hold);
 
         assertNothingHeldOrLeft();
-        assertThat(one.place.slips).isEmpty();
+        assertThat(one.store.recordFiles).isEmpty();
         assertThat(two.waitToTake()).isZero();
     }
 
@@ -270,7 +270,7 @@ class SeatEngineFaultsTest {
         assertThat(directory.at(RecordLocation.LOCK).content).isEqualTo(new LockContent.NotALock("a directory"));
         directory.put(RecordLocation.LOCK, null);
         assertNothingHeldOrLeft();
-        assertThat(one.place.slips).isEmpty();
+        assertThat(one.store.recordFiles).isEmpty();
     }
 
     @Test
@@ -318,7 +318,7 @@ class SeatEngineFaultsTest {
     }
 
     @Test
-    void frozenAtAnyOperationItIsPassedOverAndFindsItsHandleLost() throws IOException {
+    void frozenAtAnyOperationOthersTakeOverAndItFindsItsHandleLost() throws IOException {
         for (int operations = 0; stopsAndIsPassedOver(operations); operations++) {
             assertThat(operations).isLessThan(200);
         }
@@ -326,7 +326,7 @@ class SeatEngineFaultsTest {
 
     private static boolean stopsAndIsPassedOver(int operations) throws IOException {
         SeatEngineFaultsTest world = new SeatEngineFaultsTest();
-        // Whoever is the very first to take a lock, and freezes before it has its line, is waited for: nobody else can claim it.
+        // If the very first process to take a lock freezes before it has its entry, others wait for it: nobody else can claim it.
         world.directory.lined = true;
         boolean stopped = world.stop(operations);
         assertThat(world.two.waitToTake()).as("frozen after %d operations", operations).isLessThanOrEqualTo(LEASE + GRACE + 25 * MILLI);
@@ -334,7 +334,7 @@ class SeatEngineFaultsTest {
         return stopped;
     }
 
-    /** {@return whether the life of process one was stopped after so many operations, and not over before} */
+    /** {@return whether the life of process one was stopped after this many operations, and was not over before} */
     private boolean stop(int operations) throws IOException {
         try {
             one.stopAfter(operations, () -> TAKE_RENEW_RELEASE.of(one));
@@ -348,14 +348,14 @@ class SeatEngineFaultsTest {
 
     /** Process one is frozen; two comes in on the other seat. */
     private SeatHold takeOver() throws IOException {
-        directory.pass(LEASE + GRACE + MILLI); // the low bits of an until tell whose it is
+        directory.pass(LEASE + GRACE + MILLI); // the low bits of an expiry tell whose it is
         assertThat(two.engine.take(TERMS)).as("not before the until was past for 20 ms").isInstanceOf(Busy.class);
         directory.pass(20 * MILLI);
         return two.take();
     }
 
     @Test
-    void frozenHolderIsPassedOverOnTheOtherSeatAndWakesToALostLock() throws IOException {
+    void successorTakesTheOtherSeatAndTheFrozenHolderWakesToALostLock() throws IOException {
         SeatHold frozen = one.take();
         directory.pass(LEASE + GRACE - MILLI);
         assertThat(two.engine.take(TERMS)).isInstanceOf(Busy.class);
@@ -377,7 +377,7 @@ class SeatEngineFaultsTest {
     }
 
     @Test
-    void whoAskedNotToBePassedOverIsWaitedFor() throws IOException {
+    void aHolderWithoutTakeoverIsWaitedFor() throws IOException {
         one.engine.take(NOT_TO_BE_PASSED_OVER);
 
         assertThat(two.waitToTake()).isEqualTo(Long.MAX_VALUE);
@@ -400,28 +400,28 @@ class SeatEngineFaultsTest {
     void aSuccessorThatHasLostItsByteIsNotTakenForDead() throws IOException {
         SeatHold frozen = one.take();
         SeatHold successor = takeOver();
-        two.place.loseBytes();
+        two.store.loseBytes();
         one.engine.release(frozen);
 
         assertThat(one.engine.take(TERMS)).isInstanceOfSatisfying(Busy.class, busy -> assertThat(busy.why()).contains("lease runs"));
 
-        assertThat(directory.until[1]).as("its word stays").isEqualTo(successor.published);
-        two.place.viewKernel();
+        assertThat(directory.expiries[1]).as("its word stays").isEqualTo(successor.published);
+        two.store.viewKernel();
         assertThat(two.engine.check(successor, true)).isEqualTo(HoldStatus.INTACT);
-        assertThat(directory.owner[1]).as("its byte was taken again").isEqualTo(two.place);
+        assertThat(directory.owner[1]).as("its byte was taken again").isEqualTo(two.store);
     }
 
     @Test
-    void aSecondSuccessorDoesNotPassOverOneThatHasLostItsByte() throws IOException {
+    void aSecondSuccessorWaitsForAFirstThatHasLostItsByte() throws IOException {
         one.take();
         SeatHold successor = takeOver();
-        two.place.loseBytes();
+        two.store.loseBytes();
         Process three = new Process(300);
         three.engine.take(TERMS);
         directory.pass(21 * MILLI);
 
         assertThat(three.engine.take(TERMS)).isInstanceOfSatisfying(Busy.class, busy -> assertThat(busy.why()).contains("lease runs"));
-        assertThat(directory.until[1]).as("its word stays").isEqualTo(successor.published);
+        assertThat(directory.expiries[1]).as("its word stays").isEqualTo(successor.published);
     }
 
     // ---- lost bytes ----
@@ -429,62 +429,62 @@ class SeatEngineFaultsTest {
     @Test
     void aByteThatTheKernelHasLostIsTakenAgain() throws IOException {
         SeatHold hold = one.take();
-        one.place.loseBytes();
+        one.store.loseBytes();
         assertThat(two.engine.take(TERMS)).isInstanceOfSatisfying(Busy.class, busy -> assertThat(busy.why()).contains("without a kernel lock"));
         directory.pass(MILLI);
-        one.place.viewKernel();
+        one.store.viewKernel();
 
         assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.INTACT);
-        assertThat(directory.owner[0]).isEqualTo(one.place);
-        assertThat(directory.until[0]).isEqualTo(hold.published);
+        assertThat(directory.owner[0]).isEqualTo(one.store);
+        assertThat(directory.expiries[0]).isEqualTo(hold.published);
     }
 
     @Test
     void whoHasLostItsByteToAnotherTakesNothingOfTheOthersAway() throws IOException {
         SeatHold hold = one.take();
-        one.place.loseBytes();
-        directory.put(RecordLocation.LOCK, null); // two faults: else the record would keep the other out
+        one.store.loseBytes();
+        directory.put(RecordLocation.LOCK, null); // two faults: otherwise the record would keep the other out
         directory.pass(MILLI);
         SeatHold other = two.take();
         directory.pass(MILLI);
-        one.place.viewKernel();
+        one.store.viewKernel();
 
         assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
         one.engine.release(hold);
 
-        assertThat(directory.owner[0]).isEqualTo(two.place);
-        assertThat(directory.until[0]).isEqualTo(other.published);
+        assertThat(directory.owner[0]).isEqualTo(two.store);
+        assertThat(directory.expiries[0]).isEqualTo(other.published);
         assertThat(two.engine.check(other, false)).isEqualTo(HoldStatus.INTACT);
         two.engine.release(other);
         assertThat(one.engine.tidy()).isTrue();
         assertNothingHeldOrLeft();
-        assertThat(one.place.slips).isEmpty();
+        assertThat(one.store.recordFiles).isEmpty();
     }
 
     @Test
-    void aRenewalAfterTheByteWasLostDoesNotOverwriteTheNextOnesWord() throws IOException {
+    void aRenewalAfterALostByteDoesNotOverwriteTheNextExpiry() throws IOException {
         SeatHold hold = one.take();
-        one.place.loseBytes();
+        one.store.loseBytes();
         directory.put(RecordLocation.LOCK, null);
         directory.pass(MILLI);
         SeatHold other = two.take();
 
         assertThat(one.engine.renew(hold, -1)).isFalse();
-        assertThat(directory.until[0]).isEqualTo(other.published);
+        assertThat(directory.expiries[0]).isEqualTo(other.published);
     }
 
     @Test
-    void aWordThatAHandHasClearedCostsNobodyItsByte() throws IOException {
+    void aClearedExpiryCostsNobodyItsByte() throws IOException {
         SeatHold hold = one.take();
-        directory.until[0] = 0;
+        directory.expiries[0] = 0;
         directory.pass(MILLI);
 
         assertThat(one.engine.renew(hold, -1)).isTrue();
-        assertThat(directory.owner[0]).isEqualTo(one.place);
-        assertThat(directory.until[0]).isBetween(directory.nanos + LEASE + GRACE, directory.nanos + LEASE + GRACE + MILLI);
+        assertThat(directory.owner[0]).isEqualTo(one.store);
+        assertThat(directory.expiries[0]).isBetween(directory.nanos + LEASE + GRACE, directory.nanos + LEASE + GRACE + MILLI);
     }
 
-    // ---- requests and hands ----
+    // ---- requests, and changes by hand ----
 
     @Test
     void aRequestToLetGoIsSeenOnceByTheHolderThatItNames() throws IOException {
@@ -510,7 +510,7 @@ class SeatEngineFaultsTest {
     }
 
     @Test
-    void aStrangersRecordInThePlaceOfOursIsLeftAloneOnRelease() throws IOException {
+    void aForeignLockInThePlaceOfOursIsLeftAloneOnRelease() throws IOException {
         SeatHold hold = one.take();
         LockContent theirs = new LockContent.Foreign(77, null, -1, -1);
         directory.leave(RecordLocation.LOCK, theirs);
@@ -521,15 +521,15 @@ class SeatEngineFaultsTest {
         assertThat(directory.at(RecordLocation.LOCK).content).isEqualTo(theirs);
     }
 
-    // ---- gifts ----
+    // ---- bytes acquired ahead ----
 
     @Test
     void aByteThatAWaitingThreadGotServesTheNextTry() throws IOException {
         SeatHold hold = one.take();
-        two.place.bell[0] = true;
+        two.store.waitsInKernel[0] = true;
         one.engine.release(hold);
-        two.place.ring(0);
-        two.place.bell[0] = false;
+        two.store.acquireAhead(0);
+        two.store.waitsInKernel[0] = false;
         two.engine.acceptAwaited(0);
 
         assertThat(one.engine.take(TERMS)).isInstanceOf(Busy.class);
@@ -539,9 +539,9 @@ class SeatEngineFaultsTest {
 
     @Test
     void aByteThatNobodyWantsAnyMoreIsPutBack() {
-        two.place.bell[0] = true;
-        two.place.ring(0);
-        two.place.bell[0] = false;
+        two.store.waitsInKernel[0] = true;
+        two.store.acquireAhead(0);
+        two.store.waitsInKernel[0] = false;
         two.engine.acceptAwaited(0);
 
         two.engine.declineAllAwaited();

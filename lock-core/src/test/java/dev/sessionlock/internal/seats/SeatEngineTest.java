@@ -1,17 +1,17 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.spi.Busy;
-import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.Terms;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.LockRecord;
-import dev.sessionlock.spi.EngineLock.Cleared;
+import dev.sessionlock.internal.directory.LockStore.RecordLocation;
+import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock.ClearOutcome;
+import dev.sessionlock.spi.EngineLock.Cleared;
 import dev.sessionlock.spi.EngineLock.HoldStatus;
+import dev.sessionlock.spi.Hold;
+import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicReference;
@@ -19,12 +19,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-/** What the engine answers, to the nanosecond where a nanosecond decides, and what it writes. */
+/** What the engine answers and what it writes, to the nanosecond where a nanosecond decides. */
 class SeatEngineTest {
     private static final long MILLI = 1_000_000;
     private static final long LEASE = 1_000 * MILLI;
     private static final long GRACE = 100 * MILLI;
-    private static final long HAND_BITS = 0xffff;
+    private static final long MARK_TIME_BITS = 0xffff;
     private static final Terms TERMS = new Terms(LEASE, true, -1, "main", null, true);
     private static final Terms NOT_TO_BE_PASSED_OVER = new Terms(LEASE, false, -1, "main", null, true);
 
@@ -33,7 +33,7 @@ class SeatEngineTest {
     private final Party two = new Party(70_200);
     private final Party three = new Party(70_300);
 
-    /** Something that happens at a moment of the engine's that it does not choose. */
+    /** Something that happens at a moment that the engine does not choose. */
     private interface Event {
         void happen() throws IOException;
     }
@@ -49,7 +49,7 @@ class SeatEngineTest {
         private Event afterReclaimMark = NOTHING;
         private Event afterDraw = NOTHING;
         private boolean wordsStay;
-        private boolean cannotFindItsLine;
+        private boolean cannotFindItsEntry;
         private boolean cannotUnlink;
         private boolean cannotRest;
 
@@ -57,7 +57,7 @@ class SeatEngineTest {
             this(pid, 0);
         }
 
-        /** @param clockOffset other than 0 for one of another time namespace */
+        /** @param clockOffset not 0 for a process of another time namespace */
         Party(long pid, long clockOffset) {
             this(pid, clockOffset, SeatEngineTest.this.directory);
         }
@@ -125,7 +125,7 @@ class SeatEngineTest {
 
         @Override
         public dev.sessionlock.internal.directory.TableEntry findEntry() throws IOException {
-            if (cannotFindItsLine) {
+            if (cannotFindItsEntry) {
                 throw new IOException("no board");
             }
             return super.findEntry();
@@ -140,9 +140,9 @@ class SeatEngineTest {
         }
 
         @Override
-        void writeUntil(int seat, long value) {
+        void writeExpiry(int seat, long value) {
             if (!wordsStay || value != 0) {
-                super.writeUntil(seat, value);
+                super.writeExpiry(seat, value);
             }
         }
 
@@ -167,9 +167,9 @@ class SeatEngineTest {
             directory.processes.remove(self().pid());
         }
 
-        /** A thread of it waits for the byte, and gets it. */
+        /** A kernel waiter of this process acquires the byte. */
         void accept(int seat) {
-            ring(seat);
+            acquireAhead(seat);
             engine.acceptAwaited(seat);
         }
     }
@@ -184,7 +184,7 @@ class SeatEngineTest {
         assertThat(busy.why()).contains(why);
     }
 
-    /** Process one is frozen, and two sits on the other seat. */
+    /** Process one is frozen, and two is on the other seat. */
     private SeatHold takeOver() throws IOException {
         directory.pass(LEASE + GRACE + MILLI);
         two.busy();
@@ -207,7 +207,7 @@ class SeatEngineTest {
 
     private void assertNothingHeld() {
         assertThat(directory.owner).containsOnlyNulls();
-        assertThat(directory.until).containsOnly(0L);
+        assertThat(directory.expiries).containsOnly(0L);
     }
 
     // ---- taking ----
@@ -225,7 +225,7 @@ class SeatEngineTest {
         void isToldWhetherAnotherProcessHadItMeanwhile() throws IOException {
             assertWasOthers(one, false);
             assertWasOthers(one, false);
-            assertWasOthers(two, false); // the first time: it knows of no sharing
+            assertWasOthers(two, false); // the first time: it does not know yet that the lock is shared
             assertWasOthers(one, true);
             assertWasOthers(one, false);
             assertWasOthers(two, true);
@@ -238,7 +238,7 @@ class SeatEngineTest {
             hold = (SeatHold) one.engine.handOver(hold, NOT_TO_BE_PASSED_OVER);
             one.engine.release(hold);
             assertWasOthers(one, false);
-            one.afterDraw = () -> directory.until[0] = 0; // it fails once it has drawn its token
+            one.afterDraw = () -> directory.expiries[0] = 0; // it fails once it has drawn its token
             one.busy();
             assertWasOthers(one, false);
         }
@@ -248,22 +248,22 @@ class SeatEngineTest {
     class WhoFindsItBusy {
 
         @Test
-        void isToldWhenTheHolderMayBePassedOver() throws IOException {
+        void isToldWhenItMayTakeOver() throws IOException {
             SeatHold hold = one.take();
 
             assertBusy(two.busy(), 0, hold.published + MILLI, "another process holds it");
-            assertThat(hold.published).isBetween(directory.nanos + LEASE + GRACE, directory.nanos + LEASE + GRACE + HAND_BITS);
+            assertThat(hold.published).isBetween(directory.nanos + LEASE + GRACE, directory.nanos + LEASE + GRACE + MARK_TIME_BITS);
         }
 
         @Test
-        void isToldThatOnlyTheBellWillHelpIfTheHolderIsNotToBePassedOver() throws IOException {
+        void canOnlyWaitInTheKernelForAHolderWithoutTakeover() throws IOException {
             one.engine.take(NOT_TO_BE_PASSED_OVER);
 
             assertBusy(two.busy(), 0, Long.MAX_VALUE, "another process holds it");
         }
 
         @Test
-        void isToldThatOnlyTheBellWillHelpWhereUntilsAreNotShared() throws IOException {
+        void canOnlyWaitInTheKernelWhereExpiriesAreNotShared() throws IOException {
             directory.shared = false;
             one.take();
             directory.pass(100 * LEASE);
@@ -272,13 +272,13 @@ class SeatEngineTest {
         }
 
         @Test
-        void isToldThatOnlyTheBellWillHelpIfItsClockDoesNotCompare() throws IOException {
+        void canOnlyWaitInTheKernelIfItsClockIsNotComparable() throws IOException {
             one.take();
             assertBusy(new Party(103, 1_000 * LEASE).busy(), 0, Long.MAX_VALUE, "another process holds it");
         }
 
         @Test
-        void looksAgainSoonWhileTheLockHasNoLine() throws IOException {
+        void looksAgainSoonWhileTheLockHasNoEntry() throws IOException {
             directory.owner[0] = one;
 
             assertBusy(two.busy(), 0, inMillis(4), "takes it for the first time");
@@ -286,7 +286,7 @@ class SeatEngineTest {
         }
 
         @Test
-        void looksAgainSoonWhenTheUntilIsPast() throws IOException {
+        void looksAgainSoonWhenTheExpiryIsPast() throws IOException {
             SeatHold hold = one.take();
             directory.pass(hold.published - directory.nanos); // past from this very nanosecond on
 
@@ -303,7 +303,7 @@ class SeatEngineTest {
             long beforeItsEnd = hold.published - directory.nanos;
             directory.pass(beforeItsEnd);
             two.busy();
-            directory.until[0] = directory.nanos + 1;
+            directory.expiries[0] = directory.nanos + 1;
             two.busy();
             directory.pass(25 * MILLI);
 
@@ -318,7 +318,7 @@ class SeatEngineTest {
             directory.pass(20 * MILLI);
 
             assertBusy(three.busy(), 1, successor.published + MILLI, "a successor holds it");
-            directory.until[1] = 0;
+            directory.expiries[1] = 0;
             assertBusy(three.busy(), 1, inMillis(4), "a successor holds it");
         }
 
@@ -330,7 +330,7 @@ class SeatEngineTest {
 
             assertBusy(three.busy(), 1, successor.published + MILLI, "a successor holds it");
             assertThat(directory.owner[0]).isNull();
-            assertThat(directory.until[0]).isZero();
+            assertThat(directory.expiries[0]).isZero();
         }
 
         /** On its own table its word tells; on the new one its record alone does. */
@@ -345,7 +345,7 @@ class SeatEngineTest {
 
             assertBusy(newcomer.busy(), 1, inMillis(4), "lease runs");
             assertThat(directory.owner[0]).isNull();
-            assertThat(directory.until[0]).isZero();
+            assertThat(directory.expiries[0]).isZero();
             two.engine.release(successor);
             assertThat(newcomer.take()).isNotNull();
         }
@@ -388,7 +388,7 @@ class SeatEngineTest {
             assertBusy(three.busy(), Busy.NOTHING, inMillis(20), "lease runs"); // from seat 1
             one.engine.release(frozen);
             assertBusy(three.busy(), Busy.NOTHING, inMillis(20), "lease runs"); // from seat 0
-            assertThat(directory.until[1]).isEqualTo(successor.published);
+            assertThat(directory.expiries[1]).isEqualTo(successor.published);
         }
 
         @Test
@@ -397,10 +397,10 @@ class SeatEngineTest {
             directory.pass(LEASE + GRACE + MILLI);
             two.busy();
             directory.pass(20 * MILLI);
-            two.afterByte = () -> directory.until[1] = 5;
+            two.afterByte = () -> directory.expiries[1] = 5;
 
-            assertBusy(two.busy(), 1, inMillis(4), "another has sat on the second seat since");
-            assertThat(directory.until[1]).isEqualTo(5);
+            assertBusy(two.busy(), 1, inMillis(4), "another process has claimed the second seat since");
+            assertThat(directory.expiries[1]).isEqualTo(5);
             assertThat(directory.owner[1]).isNull();
         }
 
@@ -411,23 +411,23 @@ class SeatEngineTest {
             two.busy();
             directory.pass(20 * MILLI);
             long woken = directory.nanos + LEASE;
-            two.afterByte = () -> directory.until[0] = woken;
+            two.afterByte = () -> directory.expiries[0] = woken;
 
             assertBusy(two.busy(), 0, woken + MILLI, "its holder has woken");
-            assertThat(directory.until[1]).isZero();
+            assertThat(directory.expiries[1]).isZero();
             assertThat(directory.owner[1]).isNull();
             assertThat(hold.seat).isZero();
         }
 
         @Test
-        void believesTheRecordWhenTheBoardSaysNothing() throws IOException {
+        void believesTheRecordWhenTheTableSaysNothing() throws IOException {
             one.take();
-            directory.until[0] = 0; // the board was made anew
+            directory.expiries[0] = 0; // the table was created anew
             two.busy();
             directory.pass(20 * MILLI);
 
             assertBusy(two.busy(), 0, inMillis(20), "its record says that its lease runs");
-            assertThat(directory.until[1]).isZero();
+            assertThat(directory.expiries[1]).isZero();
             assertThat(directory.owner[1]).isNull();
         }
 
@@ -453,7 +453,7 @@ class SeatEngineTest {
         void givesUpForTheMomentIfThereIsNoEndToClearingAway() throws IOException {
             two.wordsStay = true;
             directory.lined = true;
-            directory.until[1] = directory.nanos + LEASE; // a dead successor's, which comes back again and again
+            directory.expiries[1] = directory.nanos + LEASE; // a dead successor's, which comes back again and again
 
             assertBusy(two.busy(), Busy.NOTHING, inMillis(4), "changes hands too fast");
         }
@@ -472,11 +472,11 @@ class SeatEngineTest {
                     one.self().started().toEpochMilli(), SimulatedDirectory.BOOT, "pids-1", "time-1", "compactor-1", "flush", false, 1_000, wall + 1_000,
                     directory.nanos + LEASE));
             assertThat(hold.deadline()).isEqualTo(Hold.NEVER);
-            assertThat(directory.until[0] & HAND_BITS).as("whose word it is").isEqualTo(70_100 & HAND_BITS);
+            assertThat(directory.expiries[0] & MARK_TIME_BITS).as("whose word it is").isEqualTo(70_100 & MARK_TIME_BITS);
         }
 
         @Test
-        void whereUntilsAreNotSharedHasADeadlineEvenIfItIsNotToBePassedOver() throws IOException {
+        void hasADeadlineWithoutTakeoverWhereExpiriesAreNotShared() throws IOException {
             directory.shared = false;
 
             assertThat(((SeatHold) one.engine.take(NOT_TO_BE_PASSED_OVER)).deadline()).isEqualTo(directory.nanos + LEASE);
@@ -501,14 +501,14 @@ class SeatEngineTest {
             two.busy();
             directory.pass(20 * MILLI);
             directory.put(RecordLocation.LOCK, null);
-            two.afterLink = () -> two.afterLink = () -> directory.pass(LEASE - 1); // the second one, of its record to x.lock
+            two.afterLink = () -> two.afterLink = () -> directory.pass(LEASE - 1); // the second link, of its record to x.lock
             SeatHold hold = two.take();
             two.engine.release(hold);
             two.afterLink = () -> two.afterLink = () -> directory.pass(LEASE);
             directory.put(RecordLocation.LOCK, null);
 
             assertBusy(two.busy(), Busy.NOTHING, directory.nanos, "slept for a whole lease");
-            assertThat(directory.until[1]).isZero();
+            assertThat(directory.expiries[1]).isZero();
             assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
         }
 
@@ -525,26 +525,26 @@ class SeatEngineTest {
 
             assertBusy(two.busy(), Busy.NOTHING, directory.nanos, "the kernel lost our lock while we took it");
             assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
-            assertThat(two.slips).isEmpty();
+            assertThat(two.recordFiles).isEmpty();
         }
 
         @Test
-        void onSeat0LeavesTheWordOfOneWhoHasGotTheByteThatItLost() throws IOException {
+        void onSeat0LeavesTheExpiryOfWhoeverGotItsLostByte() throws IOException {
             directory.lined = true;
-            directory.until[0] = directory.nanos; // of the dead
+            directory.expiries[0] = directory.nanos; // from a dead process
             AtomicReference<SeatHold> next = new AtomicReference<>();
             two.afterByte = () -> {
                 two.loseBytes();
                 next.set(three.take());
             };
 
-            assertBusy(two.busy(), Busy.NOTHING, inMillis(4), "another has sat on the seat since");
-            assertThat(directory.until[0]).isEqualTo(next.get().published);
-            assertThat(two.slips).isEmpty();
+            assertBusy(two.busy(), Busy.NOTHING, inMillis(4), "another process has claimed the seat since");
+            assertThat(directory.expiries[0]).isEqualTo(next.get().published);
+            assertThat(two.recordFiles).isEmpty();
         }
 
         @Test
-        void onSeat0ComesInAtOnceAfterOneWhoHasGivenItBackBetweenTheLookAtItsWordAndTheAskingForItsByte() throws IOException {
+        void onSeat0ComesInAtOnceAfterAReleaseBetweenItsTwoSteps() throws IOException {
             SeatHold before = one.take();
             two.beforeByte = () -> one.engine.release(before);
 
@@ -555,29 +555,29 @@ class SeatEngineTest {
         }
 
         @Test
-        void onSeat0WritesOverWhateverALineSaysThatNoOtherProcessSees() throws IOException {
+        void onSeat0OverwritesAnEntryThatNoOtherProcessSees() throws IOException {
             directory.shared = false;
-            directory.until[0] = 7; // of our own, however it was left
+            directory.expiries[0] = 7; // our own, whatever has left it
 
             SeatHold hold = two.take();
-            assertThat(directory.until[0]).isEqualTo(hold.published);
+            assertThat(directory.expiries[0]).isEqualTo(hold.published);
             two.engine.release(hold);
             assertNothingHeld();
         }
 
         @Test
-        void asksOnceMoreForAByteThatItsWaitingThreadGotIfThereIsAWord() throws IOException {
+        void asksAgainForAByteAcquiredAheadIfThereIsAnExpiry() throws IOException {
             directory.lined = true;
-            directory.until[0] = directory.nanos; // of the dead
+            directory.expiries[0] = directory.nanos; // from a dead process
             two.accept(0);
             two.loseBytes();
             SeatHold next = three.take();
 
             assertBusy(two.busy(), 0, next.published + MILLI, "another process holds it");
-            assertThat(directory.until[0]).isEqualTo(next.published);
+            assertThat(directory.expiries[0]).isEqualTo(next.published);
 
             three.engine.release(next);
-            directory.until[0] = directory.nanos;
+            directory.expiries[0] = directory.nanos;
             two.accept(0);
             SeatHold hold = two.take();
             assertThat(directory.owner).containsExactly(two, null);
@@ -586,11 +586,11 @@ class SeatEngineTest {
         }
 
         @Test
-        void noticesThatAnotherHasWrittenOverItsWord() throws IOException {
-            one.afterLink = () -> directory.until[0] = 7;
+        void noticesThatAnotherHasOverwrittenItsExpiry() throws IOException {
+            one.afterLink = () -> directory.expiries[0] = 7;
 
             assertBusy(one.busy(), Busy.NOTHING, directory.nanos, "another has had it since");
-            assertThat(directory.until[0]).as("not its own to take back").isEqualTo(7);
+            assertThat(directory.expiries[0]).as("not its own to take back").isEqualTo(7);
         }
 
         @Test
@@ -615,9 +615,11 @@ class SeatEngineTest {
             assertThat(directory.at(RecordLocation.LOCK).content).isEqualTo(living);
         }
 
-        /** A token says that the lock was taken here: were one drawn, the second try would take the file for a record that a power cut has emptied. */
+        /**
+         * A token says that the lock was taken here. If one were drawn, the second try would take the file for a record that a power cut has emptied.
+         */
         @Test
-        void drawsNoTokenForALockThatWasNeverTakenWhileAnotherProgramsFileLiesInItsPlace() throws IOException {
+        void drawsNoTokenForANewLockBehindAForeignLock() throws IOException {
             directory.targetExists = false;
             directory.leave(RecordLocation.LOCK, new LockContent.Empty());
             assertThat(one.busy().why()).contains("new and empty");
@@ -646,7 +648,7 @@ class SeatEngineTest {
 
     // ---- holding ----
 
-    /** What a successor says of the one before it: the log, the count of reclaimed locks and the listeners tell it to people. */
+    /** What a successor says of the holder before it: the log, the count of reclaimed locks and the listeners tell it to people. */
     @Nested
     class WhyItWasReclaimed {
 
@@ -679,7 +681,7 @@ class SeatEngineTest {
             one.take();
             one.gone();
             directory.pass(LEASE + GRACE + MILLI);
-            directory.owner[0] = three; // which has not come to publishing anything
+            directory.owner[0] = three; // which has not published anything yet
 
             assertThat(comeInFromTheSecondSeat().reclaimed()).isEqualTo("pid 70100 does not exist");
         }
@@ -694,8 +696,8 @@ class SeatEngineTest {
     }
 
     /**
-     * Somebody has removed {@code .session-locks}: who held or knew the lock goes on with its bytes and its table, who comes later makes new ones. The
-     * record alone keeps them apart, and no table says what token the other has drawn last.
+     * Somebody has removed {@code .session-locks}. Processes that held or knew the lock go on with its bytes and its table; processes that come later
+     * create new ones. Only the record excludes the ones from the others, and no table says which token the others have drawn last.
      */
     @Nested
     class TokensOverAReplacedDirectory {
@@ -705,7 +707,7 @@ class SeatEngineTest {
 
         @BeforeEach
         void lockWasTakenThereBefore() {
-            replacement.token = 1; // else it looks at what lies at x.lock before it draws
+            replacement.token = 1; // otherwise it looks at x.lock before it draws
         }
 
         private void pass(long nanos) {
@@ -725,7 +727,7 @@ class SeatEngineTest {
         }
 
         @Test
-        void growThoughTheOldHolderHandsItOnBetweenTheDrawingAndTheLinking() throws IOException {
+        void growThoughTheOldHolderHandsOverBetweenDrawingAndLinking() throws IOException {
             SeatHold old = one.take();
             pass(MILLI);
 
@@ -736,7 +738,7 @@ class SeatEngineTest {
         }
 
         @Test
-        void growThoughTheOldHolderHandsItOnFor260Milliseconds() throws IOException {
+        void growThoughTheOldHolderHandsOverFor260Milliseconds() throws IOException {
             SeatHold old = one.take();
 
             assertLateComesInWithAGreaterToken(() -> {
@@ -795,9 +797,9 @@ class SeatEngineTest {
             assertThat(hold.renewedAt()).isEqualTo(directory.nanos);
 
             directory.pass(LEASE);
-            long before = directory.until[0];
+            long before = directory.expiries[0];
             assertThat(one.engine.renew(hold, -1)).isFalse();
-            assertThat(directory.until[0]).isEqualTo(before);
+            assertThat(directory.expiries[0]).isEqualTo(before);
         }
 
         @Test
@@ -830,17 +832,17 @@ class SeatEngineTest {
         }
 
         @Test
-        void asksTheKernelAfreshWhenItsWordHasChanged() throws IOException {
+        void asksTheKernelAfreshWhenItsExpiryHasChanged() throws IOException {
             SeatHold hold = one.take();
             directory.pass(1);
             one.viewKernel();
             directory.pass(1);
             one.loseBytes();
-            directory.until[0] = 7;
+            directory.expiries[0] = 7;
             directory.owner[0] = two;
 
             assertThat(one.engine.renew(hold, -1)).isFalse();
-            assertThat(directory.until[0]).isEqualTo(7);
+            assertThat(directory.expiries[0]).isEqualTo(7);
         }
     }
 
@@ -915,7 +917,7 @@ class SeatEngineTest {
     class UsingAgain {
 
         @Test
-        void drawsATokenAndLeavesTheRestAsItIsUntilItIsRenewed() throws IOException {
+        void drawsATokenAndChangesNothingElseBeforeTheRenewal() throws IOException {
             SeatHold hold = one.take();
             long first = hold.token();
             long deadline = hold.deadline();
@@ -941,15 +943,15 @@ class SeatEngineTest {
         }
 
         @Test
-        void isRefusedOnceAnotherHasPublishedOverItsWord() throws IOException {
+        void isRefusedOnceAnotherHasOverwrittenItsExpiry() throws IOException {
             SeatHold hold = one.take();
             one.loseBytes();
-            directory.until[0] = hold.published + 1;
+            directory.expiries[0] = hold.published + 1;
             assertThat(one.engine.reuse(hold, "main")).isFalse();
         }
 
         @Test
-        void isNotForOneThatNobodyMayPassOverNorForASuccessorNorForOneThatHasLostItsByte() throws IOException {
+        void isOnlyForAnOwnerWithByteAndTakeover() throws IOException {
             SeatHold stubborn = (SeatHold) one.engine.take(new Terms(LEASE, false, -1, "main", null, true));
             assertThat(one.engine.isReusable(stubborn)).isFalse();
             assertThat(one.engine.reuse(stubborn, "main")).isFalse();
@@ -1050,14 +1052,14 @@ class SeatEngineTest {
     class GivingBack {
 
         @Test
-        void clearsAWordThatStillIsItsOwnThoughTheByteIsLost() throws IOException {
+        void withdrawsItsOwnExpiryThoughTheByteIsLost() throws IOException {
             SeatHold hold = (SeatHold) one.engine.take(NOT_TO_BE_PASSED_OVER);
             one.loseBytes();
-            directory.owner[0] = two; // who is frozen before it publishes
+            directory.owner[0] = two; // frozen before it publishes
             one.engine.lookAfresh();
             assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
             one.engine.release(hold);
-            assertThat(directory.until[0]).as("others would take the frozen one for one who is not to be passed over").isZero();
+            assertThat(directory.expiries[0]).as("others would take the frozen one for one who is not to be passed over").isZero();
         }
 
         @Test
@@ -1091,13 +1093,13 @@ class SeatEngineTest {
             two.engine.release(successor);
 
             assertThat(recordAt(RecordLocation.TAKEOVER).leaseUntilNanos()).isEqualTo(1);
-            assertThat(directory.until[1]).as("another's by now").isEqualTo(successor.published);
+            assertThat(directory.expiries[1]).as("another's by now").isEqualTo(successor.published);
             directory.owner[1] = null;
             one.engine.release(frozen);
             assertThat(two.engine.tidy()).isTrue();
             assertThat(directory.at(RecordLocation.LOCK)).isNull();
             assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
-            assertThat(two.slips).isEmpty();
+            assertThat(two.recordFiles).isEmpty();
         }
 
         @Test
@@ -1109,7 +1111,7 @@ class SeatEngineTest {
 
             one.engine.release(frozen);
 
-            assertThat(directory.until[1]).isZero();
+            assertThat(directory.expiries[1]).isZero();
             assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
             assertThat(directory.owner).containsOnlyNulls();
         }
@@ -1121,7 +1123,7 @@ class SeatEngineTest {
 
             one.engine.release(frozen);
 
-            assertThat(directory.until[1]).isEqualTo(successor.published);
+            assertThat(directory.expiries[1]).isEqualTo(successor.published);
             assertThat(directory.owner[1]).isEqualTo(two);
         }
 
@@ -1134,13 +1136,13 @@ class SeatEngineTest {
             two.engine.release(successor);
 
             assertThat(directory.at(RecordLocation.LOCK)).isNull();
-            assertThat(two.slips).isEmpty();
+            assertThat(two.recordFiles).isEmpty();
         }
 
         @Test
         void leavesARecordThatCannotBeTakenBackButHoldsNobodyUp() throws IOException {
             one.cannotUnlink = true;
-            one.afterLink = () -> directory.until[0] = 7; // the byte was lost, and another has had it
+            one.afterLink = () -> directory.expiries[0] = 7; // the byte was lost, and another process has had it
 
             assertThatThrownBy(() -> one.engine.take(NOT_TO_BE_PASSED_OVER)).hasMessage("no unlinking");
 
@@ -1150,20 +1152,20 @@ class SeatEngineTest {
         }
 
         @Test
-        void forTheLastMomentsOfAProcessKeepsTheByteAndTheWord() throws IOException {
+        void forTheLastMomentsKeepsByteAndExpiry() throws IOException {
             SeatHold hold = one.take();
 
             one.engine.abandon(hold);
 
             assertThat(directory.at(RecordLocation.LOCK)).isNull();
             assertThat(directory.owner[0]).isEqualTo(one);
-            assertThat(directory.until[0]).isEqualTo(hold.published);
-            assertThat(one.slips).isEmpty();
+            assertThat(directory.expiries[0]).isEqualTo(hold.published);
+            assertThat(one.recordFiles).isEmpty();
             assertThat(two.engine.take(TERMS)).isInstanceOf(Busy.class);
         }
 
         @Test
-        void forTheLastMomentsLeavesAStrangersRecordAlone() throws IOException {
+        void forTheLastMomentsLeavesAForeignLockAlone() throws IOException {
             SeatHold hold = one.take();
             directory.leave(RecordLocation.LOCK, new LockContent.Foreign(77, null, -1, -1));
 
@@ -1233,7 +1235,7 @@ class SeatEngineTest {
         }
 
         @Test
-        void leavesAStrangersLockIfItIsToldTo() throws IOException {
+        void leavesAForeignLockIfItIsToldTo() throws IOException {
             directory.leave(RecordLocation.LOCK, new LockContent.Foreign(999, null, -1, -1));
 
             assertThat(one.engine.clear(false).outcome()).isEqualTo(ClearOutcome.KEPT);
@@ -1251,21 +1253,21 @@ class SeatEngineTest {
             assertThat(three.engine.clear(true)).isEqualTo(new Cleared(ClearOutcome.KEPT, "a successor holds it"));
 
             assertThat(directory.at(RecordLocation.LOCK)).isNotNull();
-            assertThat(directory.until[0]).isZero();
+            assertThat(directory.expiries[0]).isZero();
             assertThat(directory.owner[0]).isNull();
-            assertThat(directory.until[1]).isEqualTo(successor.published);
+            assertThat(directory.expiries[1]).isEqualTo(successor.published);
         }
 
         @Test
-        void saysForALookWhatASuccessorsWordMustNotMiss() throws IOException {
+        void saysForALookWhatASuccessorsExpiryMustNotMiss() throws IOException {
             directory.leave(RecordLocation.LOCK, ofTheDead(1));
             long[] seen = new long[1];
-            one.afterReclaimMark = () -> seen[0] = directory.until[0];
+            one.afterReclaimMark = () -> seen[0] = directory.expiries[0];
 
             one.engine.clear(true);
 
             assertThat(seen[0]).as("while it deletes, its word keeps successors out").isBetween(directory.nanos + LEASE + GRACE,
-                    directory.nanos + LEASE + GRACE + HAND_BITS);
+                    directory.nanos + LEASE + GRACE + MARK_TIME_BITS);
         }
 
         @Test
@@ -1307,7 +1309,7 @@ class SeatEngineTest {
         void takesAwayWhatADeadSuccessorHasLeft() throws IOException {
             directory.lined = true;
             directory.leave(RecordLocation.TAKEOVER, ofTheDead(1));
-            directory.until[1] = directory.nanos + LEASE;
+            directory.expiries[1] = directory.nanos + LEASE;
 
             assertThat(one.engine.clear(true)).isEqualTo(new Cleared(ClearOutcome.REMOVED, "pid 999 does not exist"));
 
@@ -1335,7 +1337,7 @@ class SeatEngineTest {
             assertNothingHeld();
             one.accept(1);
             assertThat(one.engine.clear(true).outcome()).isEqualTo(ClearOutcome.NOTHING);
-            assertNothingHeld(); // also what was got for the next take: what stood on the line before it was got is not known
+            assertNothingHeld(); // also what was acquired for the next take: the entry's content before that is unknown
         }
 
         @Test
@@ -1374,7 +1376,7 @@ class SeatEngineTest {
     }
 
     @Test
-    void aRaisedHandIsSeenByTheHolderForAWhile() throws IOException {
+    void aWaiterMarkIsSeenByTheHolderForAWhile() throws IOException {
         SeatHold hold = two.take();
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).as("nobody has raised one").isFalse();
         two.engine.setWaiterMark(true);
@@ -1407,10 +1409,10 @@ class SeatEngineTest {
     }
 
     @Test
-    void aHandIsSeenToTheLastNanosecond() throws IOException {
+    void aWaiterMarkIsSeenToTheLastNanosecond() throws IOException {
         SeatHold hold = two.take();
         one.engine.setWaiterMark(true);
-        long raised = directory.waiterSeen & ~HAND_BITS;
+        long raised = directory.waiterSeen & ~MARK_TIME_BITS;
         directory.nanos = raised;
         assertThat(two.engine.othersWait(hold, 10)).as("from this very moment").isTrue();
         directory.nanos = raised + 9;
@@ -1420,17 +1422,17 @@ class SeatEngineTest {
     }
 
     @Test
-    void whereThereIsNoLineNoHandIsRaised() {
+    void withoutAnEntryNoWaiterMarkIsSet() {
         one.engine.setWaiterMark(true);
         assertThat(directory.waiterSeen).as("nobody has ever taken it").isZero();
-        one.cannotFindItsLine = true;
+        one.cannotFindItsEntry = true;
         one.engine.setWaiterMark(true);
     }
 
     @Test
-    void aGiftOfByte1ServesToClearTheSeat() throws IOException {
+    void byte1AcquiredAheadServesToClearTheSeat() throws IOException {
         directory.lined = true;
-        directory.until[1] = directory.nanos + LEASE;
+        directory.expiries[1] = directory.nanos + LEASE;
         directory.leave(RecordLocation.TAKEOVER, ofTheDead(1));
         one.accept(1);
 
@@ -1438,12 +1440,12 @@ class SeatEngineTest {
 
         assertThat(hold.seat).isZero();
         assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
-        assertThat(directory.until[1]).isZero();
+        assertThat(directory.expiries[1]).isZero();
         assertThat(directory.owner[1]).isNull();
     }
 
     @Test
-    void aGiftThatNobodyWantsIsGivenBackOnceAndEachSeatsOwn() {
+    void anUnusedByteAcquiredAheadIsGivenBackOnceForEachSeat() {
         one.accept(1);
         one.engine.declineAllAwaited();
         assertThat(directory.owner[1]).isNull();
@@ -1484,18 +1486,18 @@ class SeatEngineTest {
         two.engine.release(hold);
         assertThat(two.engine.tidy()).isTrue();
         assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
-        assertThat(two.slips).isEmpty();
+        assertThat(two.recordFiles).isEmpty();
     }
 
     @Test
     void ofTwoBytesThatWereWaitedForTheFirstSeatsIsKept() throws IOException {
-        one.ring(1);
+        one.acquireAhead(1);
         one.engine.acceptAwaited(1);
-        one.ring(0);
+        one.acquireAhead(0);
         one.engine.acceptAwaited(0);
         assertThat(directory.owner).containsExactly(one, null);
 
-        one.ring(1);
+        one.acquireAhead(1);
         one.engine.acceptAwaited(1);
         assertThat(directory.owner).containsExactly(one, null);
         one.engine.declineAllAwaited();

@@ -2,9 +2,9 @@ package dev.sessionlock.internal.seats;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LockStore.RecordFile;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
+import dev.sessionlock.internal.directory.TableEntry;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The real engine on a simulated machine, over many schedules. A failing one is replayed with {@code -Dsim.seed=…}. */
+/** The real engine on a simulated machine, over many schedules. To replay one that fails: {@code -Dsim.seed=…}. */
 class SeatSimulationTest {
     private static final Schedule.Breed SOUND = SimulatedStore::new;
 
@@ -29,8 +29,8 @@ class SeatSimulationTest {
             new Schedule(seed, SOUND, true).run();
             return;
         }
-        // Always the same ones: what millions of others bring to light must not meet whoever happens to build next.
-        // More than BrokenProtocolsTest needs to catch any of the broken protocols.
+        // Always the same schedules: a failure that others would bring to light must not meet whoever happens to build next. More than
+        // BrokenProtocolsTest needs to catch any of the broken protocols.
         simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 100_000 : 50_000));
     }
 

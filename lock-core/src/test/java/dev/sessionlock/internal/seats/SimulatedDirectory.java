@@ -10,11 +10,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** One lock of a simulated machine: what all its processes share. */
+/** One lock of a simulated machine: the state that all its processes share. */
 final class SimulatedDirectory {
     static final String BOOT = "boot-1";
 
-    /** A file: what tells it from others is its identity. */
+    /** A file, identified by this object. */
     static final class Inode {
         LockContent content;
         long writtenMicros;
@@ -28,11 +28,11 @@ final class SimulatedDirectory {
     long nanos = 5_000_000_000_000L;
     long wallMicros = 1_770_000_000_000_000L;
 
-    /** The kernel's word on the two bytes. */
+    /** The kernel's state of the two bytes. */
     final SimulatedStore[] owner = new SimulatedStore[2];
 
     boolean lined;
-    final long[] until = new long[2];
+    final long[] expiries = new long[2];
     long token;
     long waiterSeen;
 
@@ -46,7 +46,7 @@ final class SimulatedDirectory {
     /** A table that does not lie there any more. */
     static final class Table {
         boolean lined;
-        final long[] until = new long[2];
+        final long[] expiries = new long[2];
         long token;
         long waiterSeen;
     }
@@ -55,31 +55,31 @@ final class SimulatedDirectory {
     void replaceTable() {
         Table old = new Table();
         old.lined = lined;
-        System.arraycopy(until, 0, old.until, 0, 2);
+        System.arraycopy(expiries, 0, old.expiries, 0, 2);
         old.token = token;
         old.waiterSeen = waiterSeen;
         replaced.add(old);
         generation++;
         lined = false;
-        until[0] = 0;
-        until[1] = 0;
+        expiries[0] = 0;
+        expiries[1] = 0;
         token = 0;
         waiterSeen = 0;
         pass(1_000_000);
     }
 
-    private final Inode[] spots;
+    private final Inode[] locations;
 
     SimulatedDirectory() {
-        this.spots = new Inode[2];
+        this.locations = new Inode[2];
     }
 
     /**
-     * What lies beside the targets of the other stays; bytes and table are new, as after {@code rm -rf .session-locks}. Those who have the old ones
-     * open go on with them.
+     * Files beside the targets stay; bytes and table are new, as after {@code rm -rf .session-locks}. Processes that have the old ones open go on
+     * with them.
      */
     SimulatedDirectory(SimulatedDirectory replaced) {
-        this.spots = replaced.spots;
+        this.locations = replaced.locations;
         this.nanos = replaced.nanos;
         this.wallMicros = replaced.wallMicros;
         this.processes.putAll(replaced.processes);
@@ -98,28 +98,28 @@ final class SimulatedDirectory {
     final Map<Long, Long> processes = new HashMap<>();
     boolean hidesProcesses;
     /**
-     * Nobody is stopped between his last look at a record and his deleting or covering it. Where bytes are lost, the record is the second witness
+     * No process is stopped between its last look at a record and its deleting or covering it. If bytes are lost, the record is the second witness
      * against that one fault, and not against two at once (PROTOCOL.md, section 1).
      */
     boolean looksAndActsAtOnce;
 
     Inode at(RecordLocation location) {
-        return spots[location.ordinal()];
+        return locations[location.ordinal()];
     }
 
     void put(RecordLocation location, Inode file) {
-        spots[location.ordinal()] = file;
+        locations[location.ordinal()] = file;
     }
 
     boolean isLinked(Inode file) {
-        return spots[0] == file || spots[1] == file;
+        return locations[0] == file || locations[1] == file;
     }
 
     long ageMillis(Inode file) {
         return Math.max(0, (wallMicros - file.writtenMicros) / 1_000);
     }
 
-    /** A hand, or another program, puts a file there, whatever was there before. */
+    /** A person, or another program, puts a file there, whatever was there before. */
     void leave(RecordLocation location, LockContent content) {
         Inode file = new Inode();
         file.write(content, wallMicros);

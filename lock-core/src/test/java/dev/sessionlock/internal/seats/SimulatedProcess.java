@@ -2,7 +2,7 @@ package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
-import dev.sessionlock.internal.seats.SimulatedStore.SimulatedSlip;
+import dev.sessionlock.internal.seats.SimulatedStore.SimulatedRecordFile;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.EngineLock.HoldStatus;
@@ -13,20 +13,20 @@ import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One simulated process: the real engine, called as the cell, the keeper and the waiting thread of a JVM call it, one call at a
- * time, each of which may be stopped at any of its operations.
+ * One simulated process: the real engine, called as the threads floor of a JVM calls it (lock, keeper and kernel waiter), one call at a time. Each
+ * call may be stopped at any of its operations.
  */
 final class SimulatedProcess {
     private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-    /** What the engine is called for. */
+    /** The calls to the engine. */
     private enum Call {
-        TAKE, RENEW, CHECK, CHECK_DEEPLY, HAND_OVER, REUSE, RELEASE, ABANDON, DECLINE, PUT_BACK, RAISE_HAND, TIDY, CLEAR
+        TAKE, RENEW, CHECK, CHECK_DEEPLY, HAND_OVER, REUSE, RELEASE, ABANDON, DECLINE, PUT_BACK, SET_WAITER_MARK, TIDY, CLEAR
     }
 
     private final Schedule world;
     private final SplittableRandom random;
-    final SimulatedStore place;
+    final SimulatedStore store;
     final Journal journal;
     final EngineLock engine;
     final Terms terms;
@@ -49,10 +49,10 @@ final class SimulatedProcess {
     boolean frozen;
     boolean dead;
 
-    SimulatedProcess(Schedule world, SplittableRandom random, SimulatedStore place, Journal journal, EngineLock engine, Terms terms, int wishes) {
+    SimulatedProcess(Schedule world, SplittableRandom random, SimulatedStore store, Journal journal, EngineLock engine, Terms terms, int wishes) {
         this.world = world;
         this.random = random;
-        this.place = place;
+        this.store = store;
         this.journal = journal;
         this.engine = engine;
         this.terms = terms;
@@ -61,12 +61,12 @@ final class SimulatedProcess {
 
     /** {@return whether its user may write now, by all that the process itself knows: rule 5} */
     boolean isValidHolder() {
-        return open && !dead && place.ownNow() < hold.deadline();
+        return open && !dead && store.ownNow() < hold.deadline();
     }
 
     /** {@return who it is, and for how long it may still write} */
     String described() {
-        return place + " on seat " + hold.seat + " for " + (hold.deadline() - place.ownNow()) / 1_000_000 + " ms, lease " + hold.terms().leaseNanos() / 1_000_000
+        return store + " on seat " + hold.seat + " for " + (hold.deadline() - store.ownNow()) / 1_000_000 + " ms, lease " + hold.terms().leaseNanos() / 1_000_000
                 + " ms";
     }
 
@@ -75,27 +75,27 @@ final class SimulatedProcess {
     }
 
     /**
-     * {@return whether the kernel has lost a byte that it still counts on, so that nothing but its record keeps others out, or will} Two
-     * faults at once, that and a hand that takes the record, are beyond what the protocol can make good.
+     * {@return whether the kernel has lost a byte that the process still counts on, so that only its record excludes others, or will} Two faults at
+     * once, that and a person who removes the record, are more than the protocol can make good.
      */
     boolean isWitnessedByItsRecordAlone() {
         boolean holds = hold != null && call != Call.TAKE;
-        boolean lost = holds ? isJustGettingItsByteBack() || world.directory.owner[hold.seat] != place : place.hasLost(0) || place.hasLost(1);
-        boolean over = hold != null && place.ownNow() >= hold.deadline() && call != Call.TAKE;
+        boolean lost = holds ? isJustGettingItsByteBack() || world.directory.owner[hold.seat] != store : store.hasLost(0) || store.hasLost(1);
+        boolean over = hold != null && store.ownNow() >= hold.deadline() && call != Call.TAKE;
         return lost && !over;
     }
 
-    /** {@return whether it has a lost byte again, and not yet said so on the line} */
+    /** {@return whether it has acquired a lost byte again, and has not published that yet} */
     private boolean isJustGettingItsByteBack() {
-        return world.directory.until[hold.seat] == 0;
+        return world.directory.expiries[hold.seat] == 0;
     }
 
-    /** {@return whether there is no record that would speak for it, were its bytes lost now} */
+    /** {@return whether no record would vouch for it if its bytes were lost now} */
     boolean lacksItsRecord() {
         if (call == Call.TAKE || hold == null) {
             return call == Call.TAKE;
         }
-        SimulatedDirectory.Inode mine = ((SimulatedSlip) hold.recordFile).file();
+        SimulatedDirectory.Inode mine = ((SimulatedRecordFile) hold.recordFile).file();
         return mine == null || world.directory.at(hold.seat == 0 ? RecordLocation.LOCK : RecordLocation.TAKEOVER) != mine;
     }
 
@@ -109,7 +109,7 @@ final class SimulatedProcess {
     }
 
     boolean isAsleep() {
-        return call == null && hold == null && !hasRung() && world.directory.nanos < wakeAt;
+        return call == null && hold == null && !hasByteAhead() && world.directory.nanos < wakeAt;
     }
 
     long wakeAt() {
@@ -118,25 +118,25 @@ final class SimulatedProcess {
 
     /** {@return whether it wants nothing any more and has left nothing half done} */
     boolean isDone() {
-        return dead || call == null && hold == null && wishes == 0 && tidied && !gifted && !hasRung();
+        return dead || call == null && hold == null && wishes == 0 && tidied && !gifted && !hasByteAhead();
     }
 
-    /** {@return whether its users want nothing any more; some of what they left may still wait for a byte} */
+    /** {@return whether its users want nothing any more; leftovers may still wait for a byte} */
     boolean hasHadItsTurn() {
         return dead || call == null && hold == null && wishes == 0;
     }
 
     boolean isWaitingFor(int seat) {
-        return place.bell[seat] && !place.jvm[seat];
+        return store.waitsInKernel[seat] && !store.jvm[seat];
     }
 
-    private boolean hasRung() {
-        return hasRung(0) || hasRung(1);
+    private boolean hasByteAhead() {
+        return hasByteAhead(0) || hasByteAhead(1);
     }
 
-    /** {@return whether a thread of it has got the byte in the kernel, and nothing has been done with it yet} */
-    boolean hasRung(int seat) {
-        return place.bell[seat] && place.jvm[seat];
+    /** {@return whether its kernel waiter has acquired the byte, and nothing has been done with it yet} */
+    boolean hasByteAhead(int seat) {
+        return store.waitsInKernel[seat] && store.jvm[seat];
     }
 
     /** From here on it takes what it still wants, and no user holds for long. */
@@ -147,7 +147,7 @@ final class SimulatedProcess {
 
     // ---- running ----
 
-    /** Runs it for so many operations, in one call or several. */
+    /** Runs it for this many operations, in one call or several. */
     void run(int operations) {
         int left = operations;
         while (left > 0 && !isDone() && !isAsleep()) {
@@ -209,8 +209,8 @@ final class SimulatedProcess {
                 return engine.check(hold, true);
             case HAND_OVER:
                 return engine.handOver(hold, terms);
-            case REUSE: // as the threads' floor does it: the clock last
-                return engine.reuse(hold, "main") && place.clock().nanos() < hold.deadline();
+            case REUSE: // like the threads floor: the clock last
+                return engine.reuse(hold, "main") && store.clock().nanos() < hold.deadline();
             case RELEASE:
                 engine.release(hold);
                 return null;
@@ -223,7 +223,7 @@ final class SimulatedProcess {
             case PUT_BACK:
                 engine.declineAllAwaited();
                 return null;
-            case RAISE_HAND:
+            case SET_WAITER_MARK:
                 engine.setWaiterMark(true);
                 return null;
             case TIDY:
@@ -239,8 +239,8 @@ final class SimulatedProcess {
 
     private void choose() {
         for (int seat = 0; seat < 2; seat++) {
-            if (hasRung(seat) && (hold == null || random.nextInt(3) == 0)) {
-                place.bell[seat] = false;
+            if (hasByteAhead(seat) && (hold == null || random.nextInt(3) == 0)) {
+                store.waitsInKernel[seat] = false;
                 if (hold == null && wishes > 0) {
                     engine.acceptAwaited(seat);
                     gifted = true;
@@ -256,8 +256,8 @@ final class SimulatedProcess {
     }
 
     private Call chooseAsHolder() {
-        if (open && place.ownNow() >= hold.deadline()) {
-            open = false; // the keeper's look, or its user's
+        if (open && store.ownNow() >= hold.deadline()) {
+            open = false; // found by the keeper, or by its user
             return Call.RELEASE;
         }
         int dice = random.nextInt(100);
@@ -266,7 +266,7 @@ final class SimulatedProcess {
         } else if (dice < 25) {
             return Call.CHECK;
         } else if (dice < 40) {
-            place.viewKernel();
+            store.viewKernel();
             return Call.CHECK_DEEPLY;
         } else if (dice < (world.holdsLong ? 97 : 65) && !leaving) {
             return Call.RENEW;
@@ -279,10 +279,10 @@ final class SimulatedProcess {
     private Call chooseAsWaiter() {
         int dice = random.nextInt(100);
         if (dice < 3 && !leaving) {
-            wishes--; // its patience is at an end
+            wishes--; // it has run out of patience
             return gifted ? Call.PUT_BACK : null;
         }
-        return dice < 9 ? Call.RAISE_HAND : dice < 14 ? Call.CLEAR : !tidied && dice < 30 ? Call.TIDY : Call.TAKE;
+        return dice < 9 ? Call.SET_WAITER_MARK : dice < 14 ? Call.CLEAR : !tidied && dice < 30 ? Call.TIDY : Call.TAKE;
     }
 
     private void completed(Call ended, Object result) {
@@ -329,7 +329,7 @@ final class SimulatedProcess {
                 tidied = false;
             }
             case ABANDON -> { }
-            case DECLINE, RAISE_HAND, CLEAR -> { }
+            case DECLINE, SET_WAITER_MARK, CLEAR -> { }
             case PUT_BACK -> gifted = false;
             case TIDY -> {
                 tidied = Boolean.TRUE.equals(result);
@@ -346,10 +346,10 @@ final class SimulatedProcess {
         if (result instanceof SeatHold fresh) {
             enter(fresh);
         } else if (result instanceof Busy busy) {
-            long pause = Math.min(Math.max(0, busy.retryAt() - place.ownNow()), LONGEST_PAUSE_NANOS);
+            long pause = Math.min(Math.max(0, busy.retryAt() - store.ownNow()), LONGEST_PAUSE_NANOS);
             wakeAt = now + (random.nextInt(3) == 0 ? 0 : pause);
-            if (busy.waitFor() != Busy.NOTHING && !place.bell[busy.waitFor()] && random.nextInt(4) == 0) {
-                place.bell[busy.waitFor()] = true;
+            if (busy.waitFor() != Busy.NOTHING && !store.waitsInKernel[busy.waitFor()] && random.nextInt(4) == 0) {
+                store.waitsInKernel[busy.waitFor()] = true;
             }
         } else if (result instanceof LockException || result instanceof IOException) {
             wakeAt = now + LONGEST_PAUSE_NANOS;
@@ -365,6 +365,6 @@ final class SimulatedProcess {
 
     @Override
     public String toString() {
-        return place.toString();
+        return store.toString();
     }
 }

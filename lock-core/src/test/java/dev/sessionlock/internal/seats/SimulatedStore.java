@@ -1,16 +1,16 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.internal.directory.LockSnapshot;
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.LinksRefusedException;
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.LockSnapshot;
+import dev.sessionlock.internal.directory.LockStore;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.seats.Journal.Op;
 import dev.sessionlock.internal.seats.SimulatedDirectory.Inode;
-import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -23,14 +23,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
 /**
- * A lock's place as one simulated process has it. Every operation is a step of its {@link Journal}, at which the process may be
- * stopped; what the real place does in two system calls takes two steps.
+ * The store of a lock as one simulated process has it. Every operation is a step of its {@link Journal}, at which the process may be stopped. What
+ * the real store does in two system calls takes two steps.
  */
 class SimulatedStore implements LockStore {
     private static final long OLD_RECLAIM_MICROS = TimeUnit.SECONDS.toMicros(30);
 
     /** A record in a file of its own. */
-    static final class SimulatedSlip implements RecordFile {
+    static final class SimulatedRecordFile implements RecordFile {
         private Inode file;
         private LockRecord record;
         private boolean linkable;
@@ -43,26 +43,26 @@ class SimulatedStore implements LockStore {
     final SimulatedDirectory directory;
     final Journal journal;
     private final ProcessIdentity self;
-    /** How much later its monotonic clock is than the machine's: not 0 in a time namespace of its own. */
+    /** How far its monotonic clock is ahead of the machine's: not 0 in a time namespace of its own. */
     private final long clockOffset;
     private final boolean comparable;
     private final Clock clock;
-    private SimulatedLine line;
+    private SimulatedEntry line;
     /** Which table it has open, and on which the line is that it has found last. */
     private int opened;
 
     /** What the JDK counts as locked, though the kernel may have lost it. */
     final boolean[] jvm = new boolean[2];
-    /** A thread of this process waits for the byte in the kernel: then nobody else of the process can ask for it. */
-    final boolean[] bell = new boolean[2];
-    /** A thread of this process has got the byte in the kernel, and nobody has accepted it yet. */
+    /** A kernel waiter of this process waits for the byte: then no other thread of the process can ask for it. */
+    final boolean[] waitsInKernel = new boolean[2];
+    /** A kernel waiter of this process has acquired the byte, and nobody has accepted it yet. */
     private final boolean[] unaccepted = new boolean[2];
     private final long[] takenAt = new long[2];
     private long viewedAt = Long.MIN_VALUE;
     private final boolean[] viewed = new boolean[2];
     /** Why its directory is no longer what it was. */
     String displaced;
-    /** A record may be given back or up once more: who was broken off in it by a throwable does not know whether it was done. */
+    /** A record may be given back or given up twice: a caller that a throwable has interrupted does not know whether it was done. */
     boolean forgiving;
 
     private boolean linksRefused;
@@ -70,9 +70,9 @@ class SimulatedStore implements LockStore {
     private boolean reclaims;
     private final ArrayDeque<Inode> pool = new ArrayDeque<>();
     /** Records that it has neither given back nor given up. */
-    final Set<SimulatedSlip> slips = new HashSet<>();
-    /** The record whose writing a throwable broke off. */
-    private SimulatedSlip drawn;
+    final Set<SimulatedRecordFile> recordFiles = new HashSet<>();
+    /** The record whose writing a throwable has interrupted. */
+    private SimulatedRecordFile unfinished;
     private final LockContent[] seen = new LockContent[2];
     private final long[] seenSince = new long[2];
 
@@ -97,7 +97,7 @@ class SimulatedStore implements LockStore {
             }
         };
         this.opened = directory.generation;
-        this.line = new SimulatedLine(opened);
+        this.line = new SimulatedEntry(opened);
     }
 
     static ProcessIdentity process(long pid, long startTicks, String pidns, String timens) {
@@ -110,23 +110,23 @@ class SimulatedStore implements LockStore {
         return directory.nanos + clockOffset;
     }
 
-    // ---- what a broken protocol would do otherwise ----
+    // ---- what a broken protocol does differently ----
 
     long readClock() {
         return ownNow();
     }
 
-    long readUntil(int seat) {
-        return directory.until[seat];
+    long readExpiry(int seat) {
+        return directory.expiries[seat];
     }
 
-    void writeUntil(int seat, long value) {
-        directory.until[seat] = value;
+    void writeExpiry(int seat, long value) {
+        directory.expiries[seat] = value;
     }
 
-    /** {@return whether the seat's word is what was written when {@code meant} was to be} */
+    /** {@return whether the seat's word is what was written when {@code meant} was to be written} */
     boolean isWord(int seat, long meant, long written) {
-        return directory.until[seat] == written;
+        return directory.expiries[seat] == written;
     }
 
     long draw(long wallMicros) {
@@ -210,7 +210,7 @@ class SimulatedStore implements LockStore {
     }
 
     private boolean take(int seat) {
-        if (jvm[seat] || bell[seat] || !kernelGives(seat)) {
+        if (jvm[seat] || waitsInKernel[seat] || !kernelGives(seat)) {
             return false; // the first two: OverlappingFileLockException
         }
         got(seat);
@@ -222,15 +222,15 @@ class SimulatedStore implements LockStore {
         takenAt[seat] = ownNow();
     }
 
-    /** The kernel gives the byte to the thread that waits for it. No step: it happens to the process. */
-    void ring(int seat) {
+    /** The kernel gives the byte to the thread that waits for it. No step: this happens to the process. */
+    void acquireAhead(int seat) {
         directory.owner[seat] = this;
         unaccepted[seat] = true;
         got(seat);
     }
 
-    /** It does not after all. */
-    void unring(int seat) {
+    /** The kernel did not give it after all. */
+    void undoAcquireAhead(int seat) {
         directory.owner[seat] = null;
         unaccepted[seat] = false;
         jvm[seat] = false;
@@ -285,7 +285,7 @@ class SimulatedStore implements LockStore {
                 directory.owner[seat] = null;
             }
             jvm[seat] = false;
-            bell[seat] = false;
+            waitsInKernel[seat] = false;
             unaccepted[seat] = false;
         }
     }
@@ -303,16 +303,16 @@ class SimulatedStore implements LockStore {
         return jvm[seat] && directory.owner[seat] != this;
     }
 
-    // ---- the line ----
+    // ---- the table entry ----
 
     @Override
     public TableEntry findEntry() throws IOException {
-        return journal.step(Op.FIND_LINE, () -> isLined() && directory.shared ? line() : null);
+        return journal.step(Op.FIND_ENTRY, () -> isLined() && directory.shared ? line() : null);
     }
 
     @Override
     public TableEntry claimEntry() throws IOException {
-        return journal.step(Op.CLAIM_LINE, () -> {
+        return journal.step(Op.CLAIM_ENTRY, () -> {
             if (isOpenTableThere()) {
                 directory.lined = true;
             } else {
@@ -330,16 +330,16 @@ class SimulatedStore implements LockStore {
         return isOpenTableThere() ? directory.lined : directory.replaced.get(opened).lined;
     }
 
-    private SimulatedLine line() {
+    private SimulatedEntry line() {
         if (line.table != opened) {
-            line = new SimulatedLine(opened);
+            line = new SimulatedEntry(opened);
         }
         return line;
     }
 
     @Override
     public void requireInPlace(RecordFile recordFile, RecordLocation location, TableEntry of) throws IOException {
-        if (directory.replacesTables && !journal.step(Op.IN_PLACE, () -> ((SimulatedLine) of).table == directory.generation)) {
+        if (directory.replacesTables && !journal.step(Op.IN_PLACE, () -> ((SimulatedEntry) of).table == directory.generation)) {
             throw TableFault.cutShort(Path.of("table"));
         }
     }
@@ -351,13 +351,13 @@ class SimulatedStore implements LockStore {
         }
     }
 
-    private final class SimulatedLine implements TableEntry {
+    private final class SimulatedEntry implements TableEntry {
         private final int table;
         /** What was to be written last, and what a broken protocol made of it. */
         private final long[] meant = new long[2];
         private final long[] written = new long[2];
 
-        SimulatedLine(int table) {
+        SimulatedEntry(int table) {
             this.table = table;
         }
 
@@ -367,12 +367,12 @@ class SimulatedStore implements LockStore {
         }
 
         private long word(int seat) {
-            return old() == null ? readUntil(seat) : old().until[seat];
+            return old() == null ? readExpiry(seat) : old().expiries[seat];
         }
 
         @Override
         public long expiry(int seat) {
-            return journal.safely(Op.UNTIL, () -> word(seat));
+            return journal.safely(Op.READ_EXPIRY, () -> word(seat));
         }
 
         @Override
@@ -382,10 +382,10 @@ class SimulatedStore implements LockStore {
 
         private boolean isStill(int seat, long value) {
             if (old() != null) {
-                return old().until[seat] == value;
+                return old().expiries[seat] == value;
             }
             // Its own word, which a broken protocol may have written otherwise than it meant; or one that it has read.
-            return meant[seat] == value ? isWord(seat, value, written[seat]) : directory.until[seat] == value;
+            return meant[seat] == value ? isWord(seat, value, written[seat]) : directory.expiries[seat] == value;
         }
 
         @Override
@@ -393,11 +393,11 @@ class SimulatedStore implements LockStore {
             return journal.safely(Op.REPLACE, () -> {
                 boolean still = isStill(seat, published);
                 if (still && old() != null) {
-                    old().until[seat] = value;
+                    old().expiries[seat] = value;
                 } else if (still) {
-                    writeUntil(seat, value);
+                    writeExpiry(seat, value);
                     meant[seat] = value;
-                    written[seat] = directory.until[seat];
+                    written[seat] = directory.expiries[seat];
                 }
                 return still;
             });
@@ -432,7 +432,7 @@ class SimulatedStore implements LockStore {
 
         @Override
         public void setWaiterMark(long mark) {
-            journal.safely(Op.RAISE_HAND, () -> old() == null ? (directory.waiterSeen = mark) : (old().waiterSeen = mark));
+            journal.safely(Op.SET_WAITER_MARK, () -> old() == null ? (directory.waiterSeen = mark) : (old().waiterSeen = mark));
         }
 
         @Override
@@ -446,34 +446,34 @@ class SimulatedStore implements LockStore {
     @Override
     public RecordFile write(LockRecord record) throws IOException {
         RecordFile written = journal.step(Op.WRITE, () -> {
-            SimulatedSlip slip = new SimulatedSlip();
-            drawn = slip;
-            slip.record = record;
-            slip.linkable = !linksRefused;
-            if (slip.linkable) {
-                slip.file = pool.isEmpty() ? new Inode() : pool.pop();
-                slip.file.write(new LockContent.Ours(record), directory.wallMicros);
+            SimulatedRecordFile recordFile = new SimulatedRecordFile();
+            unfinished = recordFile;
+            recordFile.record = record;
+            recordFile.linkable = !linksRefused;
+            if (recordFile.linkable) {
+                recordFile.file = pool.isEmpty() ? new Inode() : pool.pop();
+                recordFile.file.write(new LockContent.Ours(record), directory.wallMicros);
             }
-            slips.add(slip);
-            return slip;
+            recordFiles.add(recordFile);
+            return recordFile;
         });
-        drawn = null;
+        unfinished = null;
         return written;
     }
 
     @Override
     public void giveBackOwed() throws IOException {
-        if (drawn != null) {
-            retire(drawn);
-            drawn = null;
+        if (unfinished != null) {
+            retire(unfinished);
+            unfinished = null;
         }
     }
 
     @Override
     public void rewrite(RecordFile recordFile, LockRecord record) throws IOException {
         journal.step(Op.REWRITE, () -> {
-            SimulatedSlip mine = (SimulatedSlip) recordFile;
-            if (!slips.contains(mine)) {
+            SimulatedRecordFile mine = (SimulatedRecordFile) recordFile;
+            if (!recordFiles.contains(mine)) {
                 if (forgiving) {
                     return null;
                 }
@@ -490,7 +490,7 @@ class SimulatedStore implements LockStore {
 
     @Override
     public boolean link(RecordFile recordFile, RecordLocation location) throws IOException {
-        SimulatedSlip mine = (SimulatedSlip) recordFile;
+        SimulatedRecordFile mine = (SimulatedRecordFile) recordFile;
         if (!mine.linkable) {
             return create(mine, location);
         }
@@ -510,7 +510,7 @@ class SimulatedStore implements LockStore {
 
     @Override
     public boolean cover(RecordFile recordFile, Object key) throws IOException {
-        SimulatedSlip mine = (SimulatedSlip) recordFile;
+        SimulatedRecordFile mine = (SimulatedRecordFile) recordFile;
         if (!mine.linkable || !journal.step(Op.IS_AT, () -> directory.at(RecordLocation.LOCK) == key)) {
             return false;
         }
@@ -523,16 +523,16 @@ class SimulatedStore implements LockStore {
         });
     }
 
-    /** {@return whether a record that was seen a moment ago is taken for being there still} */
+    /** {@return whether a record that was seen a moment ago is assumed to be still there} */
     private boolean isStill(boolean there) {
         return there || !directory.looksAndActsAtOnce;
     }
 
-    /** Without hard links: first the file, then what it says. */
-    private boolean create(SimulatedSlip slip, RecordLocation location) throws IOException {
+    /** Without hard links: first the file, then its content. */
+    private boolean create(SimulatedRecordFile recordFile, RecordLocation location) throws IOException {
         Inode file = journal.step(Op.CREATE, () -> {
-            if (slip.file != null || directory.at(location) != null) {
-                return null; // without links one file cannot lie at two spots
+            if (recordFile.file != null || directory.at(location) != null) {
+                return null; // without links one file cannot be in two locations
             }
             directory.leave(location, new LockContent.Empty());
             return directory.at(location);
@@ -541,8 +541,8 @@ class SimulatedStore implements LockStore {
             return false;
         }
         journal.step(Op.FILL, () -> {
-            slip.file = file;
-            file.write(new LockContent.Ours(slip.record), directory.wallMicros);
+            recordFile.file = file;
+            file.write(new LockContent.Ours(recordFile.record), directory.wallMicros);
             linked();
             return null;
         });
@@ -552,8 +552,8 @@ class SimulatedStore implements LockStore {
     @Override
     public boolean isAt(RecordFile recordFile, RecordLocation location) throws IOException {
         return journal.step(Op.IS_AT, () -> {
-            Inode file = ((SimulatedSlip) recordFile).file;
-            return file != null && slips.contains(recordFile) && directory.at(location) == file;
+            Inode file = ((SimulatedRecordFile) recordFile).file;
+            return file != null && recordFiles.contains(recordFile) && directory.at(location) == file;
         });
     }
 
@@ -563,7 +563,7 @@ class SimulatedStore implements LockStore {
         if (!there) {
             return;
         }
-        Inode moved = journal.step(Op.DELETE, () -> { // aside, whatever it is by now
+        Inode moved = journal.step(Op.DELETE, () -> { // aside, whatever it is now
             Inode lies = directory.at(location);
             directory.put(location, null);
             return lies;
@@ -580,7 +580,7 @@ class SimulatedStore implements LockStore {
 
     @Override
     public void unlink(RecordFile recordFile, RecordLocation location) throws IOException {
-        remove(Op.UNLINK, location, () -> directory.at(location) == ((SimulatedSlip) recordFile).file);
+        remove(Op.UNLINK, location, () -> directory.at(location) == ((SimulatedRecordFile) recordFile).file);
     }
 
     private void remove(Op op, RecordLocation location, BooleanSupplier isThere) throws IOException {
@@ -595,8 +595,8 @@ class SimulatedStore implements LockStore {
     @Override
     public void recycle(RecordFile recordFile) throws IOException {
         journal.step(Op.RECYCLE, () -> {
-            SimulatedSlip mine = (SimulatedSlip) recordFile;
-            if (!slips.remove(mine)) {
+            SimulatedRecordFile mine = (SimulatedRecordFile) recordFile;
+            if (!recordFiles.remove(mine)) {
                 if (forgiving) {
                     return null;
                 }
@@ -615,14 +615,14 @@ class SimulatedStore implements LockStore {
     @Override
     public void retire(RecordFile recordFile) throws IOException {
         journal.step(Op.RETIRE, () -> {
-            if (!slips.remove((SimulatedSlip) recordFile) && !forgiving) {
+            if (!recordFiles.remove((SimulatedRecordFile) recordFile) && !forgiving) {
                 throw new AssertionError("a record was given up that had been given back");
             }
             return null;
         });
     }
 
-    /** {@return whether a record that may be written for another lock lies somewhere: what must never be} */
+    /** {@return whether a record that may be written for another lock is linked somewhere: this must never be} */
     boolean spareIsLinked() {
         return pool.stream().anyMatch(directory::isLinked);
     }
@@ -673,7 +673,7 @@ class SimulatedStore implements LockStore {
         });
     }
 
-    // ---- requests, and the kernel's own word ----
+    // ---- requests, and what the kernel says ----
 
     @Override
     public boolean releaseRequested(long token) {
@@ -690,7 +690,7 @@ class SimulatedStore implements LockStore {
         journal.safely(Op.DROP_REQUEST, () -> directory.requests.remove(token));
     }
 
-    /** The keeper reads what the kernel has locked for this process. No step: it is not the engine that does it. */
+    /** The keeper reads what the kernel has locked for this process. No step: the engine does not do this. */
     void viewKernel() {
         viewedAt = ownNow();
         for (int seat = 0; seat < 2; seat++) {
@@ -720,7 +720,7 @@ class SimulatedStore implements LockStore {
 
     @Override
     public LockSnapshot snapshot() {
-        return new LockSnapshot(target(), found(RecordLocation.LOCK), found(RecordLocation.TAKEOVER), null, List.of(directory.until[0], directory.until[1]), comparable,
+        return new LockSnapshot(target(), found(RecordLocation.LOCK), found(RecordLocation.TAKEOVER), null, List.of(directory.expiries[0], directory.expiries[1]), comparable,
                 directory.targetExists, directory.lined, directory.token, ownNow(), self);
     }
 

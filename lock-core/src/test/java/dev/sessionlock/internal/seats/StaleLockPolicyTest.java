@@ -1,16 +1,16 @@
 package dev.sessionlock.internal.seats;
 
-import dev.sessionlock.spi.Terms;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sessionlock.internal.directory.LockContent;
-import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockRecord;
+import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.seats.StaleLockPolicy.Judgement;
 import dev.sessionlock.internal.seats.StaleLockPolicy.Refuse;
 import dev.sessionlock.internal.seats.StaleLockPolicy.Replace;
 import dev.sessionlock.internal.seats.StaleLockPolicy.WaitFor;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.spi.Terms;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,9 +28,9 @@ class StaleLockPolicyTest {
     private static final long GRACE_MS = 3_000;
 
     private final SimulatedDirectory directory = new SimulatedDirectory();
-    private final SimulatedStore place = new SimulatedStore(directory, new Journal(op -> { }),
+    private final SimulatedStore store = new SimulatedStore(directory, new Journal(op -> { }),
             SimulatedStore.process(100, 1, "pids-1", "time-1"), 0);
-    private final StaleLockPolicy staleLocks = new StaleLockPolicy(place);
+    private final StaleLockPolicy staleLocks = new StaleLockPolicy(store);
 
     private Judgement judge(LockContent content) {
         return judge(content, 0, 0);
@@ -44,17 +44,17 @@ class StaleLockPolicyTest {
         return new LockStore.Found(content, new Object(), ageMillis, watchedMillis);
     }
 
-    private static Terms terms(boolean takeStrangers) {
-        return new Terms(1_000_000_000, true, -1, "main", null, takeStrangers);
+    private static Terms terms(boolean takeForeign) {
+        return new Terms(1_000_000_000, true, -1, "main", null, takeForeign);
     }
 
     private void otherLives() {
         directory.processes.put(OTHER, TICKS);
     }
 
-    /** A record of ours, of process 200, whose lease runs for {@code left} more milliseconds. */
+    /** A record of ours, of process 200, whose lease runs for another {@code leftMillis}. */
     private LockContent ours(String boot, String pidns, String timens, boolean takeover, long leftMillis) {
-        return new LockContent.Ours(new LockRecord(OTHER, 0, -1, TICKS, place.name(), 42, "birch", -1, boot, pidns, timens, "main", null, takeover,
+        return new LockContent.Ours(new LockRecord(OTHER, 0, -1, TICKS, store.name(), 42, "birch", -1, boot, pidns, timens, "main", null, takeover,
                 LEASE_MS, 0, directory.nanos + TimeUnit.MILLISECONDS.toNanos(leftMillis)));
     }
 
@@ -62,13 +62,13 @@ class StaleLockPolicyTest {
         return ours(SimulatedDirectory.BOOT, "pids-1", "time-1", true, leftMillis);
     }
 
-    /** /proc shows start times as the reader's time namespace has them: the same process then seems to have started at another tick. */
+    /** /proc shows start times as the reader's time namespace has them. So the same process seems to have started at another tick. */
     @Test
     void startTimeOfAnotherTimeNamespaceIsNoEvidenceOfDeath() {
         directory.processes.put(OTHER, TICKS + 360_000);
 
         assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-1", "time-2", true, LEASE_MS))).isInstanceOf(StaleLockPolicy.WaitFor.class);
-        // Nor does a process of that pid prove that the holder lives: else one that asked not to be passed over would be waited for for ever.
+        // Nor does a process with that pid prove that the holder lives: otherwise others would wait for ever for a holder without takeover.
         assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-1", "time-2", false, 0), 0, LEASE_MS + GRACE_MS)).isInstanceOf(StaleLockPolicy.Replace.class);
         assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-1", "time-1", true, LEASE_MS))).isInstanceOf(StaleLockPolicy.Replace.class);
     }
@@ -109,15 +109,15 @@ class StaleLockPolicyTest {
         }
 
         @Test
-        void isWaitedForWhileItsProcessLivesIfItAskedNotToBePassedOver() {
+        void withoutTakeoverIsWaitedForWhileItsProcessLives() {
             otherLives();
 
             assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-1", "time-1", false, -1_000_000)))
-                    .isInstanceOfSatisfying(WaitFor.class, wait -> assertThat(wait.why()).contains("asked not to be passed over"));
+                    .isInstanceOfSatisfying(WaitFor.class, wait -> assertThat(wait.why()).contains("excludes takeover"));
         }
 
         @Test
-        void isReplacedWhenItsProcessIsGoneThoughItAskedNotToBePassedOver() {
+        void withoutTakeoverIsReplacedWhenItsProcessIsGone() {
             assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-1", "time-1", false, LEASE_MS))).isInstanceOf(Replace.class);
         }
 
@@ -126,11 +126,11 @@ class StaleLockPolicyTest {
             assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-2", "time-1", true, 1)))
                     .isInstanceOfSatisfying(WaitFor.class, wait -> assertThat(wait.why()).contains("another pid namespace"));
             assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-2", "time-1", true, -GRACE_MS))).isInstanceOf(Replace.class);
-            // Whether it lives cannot be told; its byte is free, so a lock of a dead container must not be stuck for ever.
+            // Whether it lives is unknown. Its byte is free, so the lock of a dead container must not be stuck for ever.
             assertThat(judge(ours(SimulatedDirectory.BOOT, "pids-2", "time-1", false, -GRACE_MS))).isInstanceOf(Replace.class);
         }
 
-        /** Whoever wrote it had no {@code /proc}: its pid may be of any namespace, and we would look up another process, or nobody. */
+        /** Its writer had no {@code /proc}. Its pid may be of any namespace, and we would look up another process, or none. */
         @Test
         void thatNamesNoPidNamespaceCountsUntilItsLeaseIsOver() {
             assertThat(judge(ours(SimulatedDirectory.BOOT, null, "time-1", true, 1)))
@@ -206,7 +206,7 @@ class StaleLockPolicyTest {
     }
 
     @Nested
-    class StrangersLocks {
+    class ForeignLocks {
         private final LockContent theirs = new LockContent.Foreign(OTHER, null, TICKS, -1);
 
         @Test
@@ -237,7 +237,7 @@ class StaleLockPolicyTest {
         }
 
         @Test
-        void isNeverTakenByOneWhoDoesNotTakeStrangers() {
+        void isNeverTakenIfThatIsSwitchedOff() {
             assertThat(staleLocks.judge(found(theirs, 0, 0), terms(false))).isInstanceOf(WaitFor.class);
         }
 
@@ -300,7 +300,7 @@ class StaleLockPolicyTest {
     }
 
     @Nested
-    class ObjectionsToPassingOver {
+    class ObjectionsToTakeover {
 
         @Test
         void noneWithoutARecordOrByOneThatIsNoRecord() {
@@ -324,14 +324,14 @@ class StaleLockPolicyTest {
         }
 
         @Test
-        void byTheLivingWhoAskedNotToBePassedOver() {
+        void byALivingHolderWithoutTakeover() {
             otherLives();
 
             assertThat(staleLocks.objection(found(ours(SimulatedDirectory.BOOT, "pids-1", "time-1", false, -1_000_000), 0, 0))).isNotNull();
         }
 
         @Test
-        void byAStrangerThatIsNotGone() {
+        void byAForeignLockThatIsNotDead() {
             LockContent theirs = new LockContent.Foreign(OTHER, null, TICKS, -1);
 
             assertThat(staleLocks.objection(found(theirs, 0, 0))).isNull();
@@ -386,7 +386,7 @@ class StaleLockPolicyTest {
             }
         };
         for (long started : new long[] {-1, 0, 5_000}) {
-            new StaleLockPolicy(noting).judge(found(new LockContent.Ours(new LockRecord(OTHER, 0, -1, TICKS, place.name(), 42, "birch", started,
+            new StaleLockPolicy(noting).judge(found(new LockContent.Ours(new LockRecord(OTHER, 0, -1, TICKS, store.name(), 42, "birch", started,
                     SimulatedDirectory.BOOT, "pids-1", "time-1", "main", null, true, LEASE_MS, 0, directory.nanos)), 0, 0), terms(true));
         }
 

@@ -2,23 +2,23 @@ package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockReport;
 import dev.sessionlock.internal.directory.LockContent;
+import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockStore.Found;
 import dev.sessionlock.internal.directory.LockStore.RecordFile;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
-import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
-import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
 
 /**
- * The lock that everybody writes first, and that this library replaces: create the file; if it is there, look whether the process
- * that it names lives, and if not, remove it and begin anew. Between the look and the removal another may have come in.
+ * The lock that everybody writes first, and that this library replaces: create the file; if it exists, look whether the process that it names lives;
+ * if not, remove the file and begin anew. Between the look and the removal another process may have come in.
  */
 final class StealingEngine implements EngineLock {
     private final LockStore store;
@@ -106,7 +106,7 @@ final class StealingEngine implements EngineLock {
     }
 
     @Override
-    public Cleared clear(boolean takeStrangers) {
+    public Cleared clear(boolean takeForeign) {
         throw new UnsupportedOperationException();
     }
 

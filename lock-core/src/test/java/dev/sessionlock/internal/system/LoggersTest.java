@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** The names of loggers are in users' configurations: classes may be renamed, they may not. */
+/** The names of loggers appear in users' configurations. Classes may be renamed, loggers may not. */
 class LoggersTest {
     private static final Path SOURCES = Path.of("src/main/java");
 

@@ -60,7 +60,10 @@ class MutexTest {
         assertThat(count[0]).isEqualTo(40_000);
     }
 
-    /** Interpreted, the depth at which the stack ends differs from try to try, and hits every place. In a JVM of its own for that flag. */
+    /**
+     * In interpreted code, the depth at which the stack ends differs from try to try, so it hits every place. In a JVM of its own, because of that
+     * flag.
+     */
     @Test
     void overflowAtAnyDepthLeavesItFree() throws Exception {
         assertThat(overflows("mutex")).as("times that it stayed locked").isZero();
@@ -76,7 +79,7 @@ class MutexTest {
         assertThat(overflows("usual")).as("times that it stayed locked").isPositive();
     }
 
-    /** To give it back needs more stack than to take it did: somebody has to be woken. */
+    /** Unlocking needs more stack than locking did: it has to wake somebody. */
     @Test
     void overflowAtAnyDepthLeavesItFreeThoughAnotherThreadWaits() throws Exception {
         assertThat(overflows("wanted")).as("times that it stayed locked").isZero();
@@ -98,7 +101,7 @@ class MutexTest {
         return Integer.parseInt(said.substring(said.lastIndexOf(' ') + 1));
     }
 
-    /** Overflows its stack again and again just where a lock is taken, and counts how often that is locked afterwards. */
+    /** Overflows its stack again and again just where a lock is taken, and counts how often the lock is held afterwards. */
     static final class Overflower {
         private static final int ROUNDS = 3_000;
 
@@ -138,7 +141,7 @@ class MutexTest {
         private static volatile Mutex wanted = new Mutex();
         private static volatile int had;
 
-        /** Has another thread want it, all the time. */
+        /** Makes another thread want it, all the time. */
         private static int wanted() {
             Thread wanting = new Thread(() -> {
                 while (true) {
@@ -148,14 +151,14 @@ class MutexTest {
             wanting.setDaemon(true);
             wanting.start();
             for (int warm = 0; warm < 20_000; warm++) {
-                wanted.locked(Overflower::nothing); // as compiled as the other's
+                wanted.locked(Overflower::nothing); // so that it is compiled like the other's
             }
             for (int round = 0; round < ROUNDS / 3; round++) {
                 int deepest = deepest();
                 try {
                     descend(deepest - round % 120, i -> wanted.locked(Overflower::aMoment));
                 } catch (StackOverflowError e) {
-                    // as it should be
+                    // as expected
                 }
                 int before = had;
                 for (long end = System.nanoTime() + 2_000_000_000L; had == before; ) {
@@ -167,7 +170,7 @@ class MutexTest {
             return 0;
         }
 
-        /** Long enough for the other one to wait; calls nothing. */
+        /** Long enough for the other thread to wait; calls nothing. */
         private static void aMoment() {
             for (int i = 0; i < 20_000; i++) {
                 depth += i;

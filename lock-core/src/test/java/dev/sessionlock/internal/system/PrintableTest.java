@@ -20,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class PrintableTest {
-    /** Told anew here: C0, DEL, C1, lines and paragraphs, marks and overrides of direction, the invisible, tags, half characters. */
+    /** Written anew here: C0, DEL, C1, lines and paragraphs, marks and overrides of direction, the invisible, tags, half characters. */
     private static final Pattern DANGEROUS = Pattern.compile("[\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u061c\\u200b\\u200e\\u200f\\u2028\\u2029\\u202a-\\u202e"
             + "\\u2060-\\u206f\\ufeff\\ufff0-\\ufffb\\ufffe\\uffff\\x{e0000}-\\x{e007f}\\ud800-\\udfff]");
 
@@ -100,7 +100,7 @@ class PrintableTest {
     @Test
     void anExceptionPrintsWithEscapesAllTheWayDown() {
         IOException raw = new IOException("outer", new NoSuchFileException("/d/x\n2026 ERROR forged\u001b[2J"));
-        raw.addSuppressed(new IllegalStateException("\u009b", raw)); // a circle, too
+        raw.addSuppressed(new IllegalStateException("\u009b", raw)); // a cycle, too
         StringWriter printed = new StringWriter();
         Printable.throwable(raw).printStackTrace(new PrintWriter(printed, true));
 

@@ -9,7 +9,7 @@ import java.time.Instant;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** What it reads from {@code /proc} is what the JDK says. */
+/** What it reads from {@code /proc} is the same as what the JDK says. */
 class ProcessIdentityTest {
     private final ProcessIdentity self = ProcessIdentity.current();
 
@@ -22,6 +22,6 @@ class ProcessIdentityTest {
     void whenItStarted() {
         Optional<Instant> told = ProcessHandle.current().info().startInstant();
         assumeTrue(told.isPresent(), "the JDK does not know when this process started");
-        assertThat(self.started()).isCloseTo(told.get(), within(1, SECONDS)); // the time of the boot is reckoned anew at each look
+        assertThat(self.started()).isCloseTo(told.get(), within(1, SECONDS)); // the time of the boot is computed anew at each look
     }
 }

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** "Gone" needs evidence: whatever cannot be told is alive or unknown. On made-up {@code /proc} trees, and on the real one. */
+/** "Dead" needs evidence: whatever is not certain is alive or unknown. With fake {@code /proc} trees, and with the real one. */
 class ProcessTableTest {
     private static final long TICKS = 8_812_345;
 
@@ -105,7 +105,7 @@ class ProcessTableTest {
         Path dir = process(30522, 'Z', TICKS);
         stat(dir.resolve("task/30522"), 30522, 'Z', TICKS);
         for (int tid = 30523; tid < 30560; tid++) {
-            Files.createDirectories(dir.resolve("task/" + tid)); // it was listed, and its stat is gone
+            Files.createDirectories(dir.resolve("task/" + tid)); // it was listed, but its stat file is gone
         }
         stat(dir.resolve("task/30530"), 30530, 'S', TICKS + 9);
 
@@ -159,7 +159,7 @@ class ProcessTableTest {
         assertThat(none.judge(endedPid(), -1, null).verdict()).isEqualTo(Verdict.DEAD);
     }
 
-    /** The JDK's own table of processes reads {@code /proc} there, too: what it does not find may live. */
+    /** The JDK's own process table reads {@code /proc} there, too; a process that it does not find may live. */
     @Test
     void onLinuxWithoutProcNobodyIsKnownToBeDead() throws IOException, InterruptedException {
         ProcessTable hidden = new ProcessTable(proc.resolve("missing"), false, true);
@@ -174,7 +174,7 @@ class ProcessTableTest {
     @Test
     void onLinuxNobodyIsKnownToBeDeadOnceProcIsHidden() throws IOException {
         process(30522, 'S', TICKS);
-        ProcessTable later = new ProcessTable(proc.resolve("hidden"), true, true); // it showed us before
+        ProcessTable later = new ProcessTable(proc.resolve("hidden"), true, true); // it has shown our own process before
 
         assertThat(later.judge(30522, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
         assertThat(later.judge(30522, TICKS, null).evidence()).contains("no /proc");

@@ -13,7 +13,7 @@ import org.slf4j.helpers.MessageFormatter;
 
 class RareLogTest {
     private final List<String> logged = new ArrayList<>();
-    private final AtomicLong now = new AtomicLong(Long.MAX_VALUE - 5); // as nanoTime may be: it overflows
+    private final AtomicLong now = new AtomicLong(Long.MAX_VALUE - 5); // nanoTime, too, may overflow
     private boolean loggerFails;
     private final Logger log = (Logger) Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {Logger.class},
             (proxy, method, args) -> {

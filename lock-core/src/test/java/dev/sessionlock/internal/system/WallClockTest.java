@@ -14,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class WallClockTest {
-    /** In seconds: years 1 and 9999; records have no others. */
+    /** In seconds: the years 1 to 9999; records have no others. */
     private static final long FIRST = -62_135_510_400L;
     private static final long LAST = 253_402_214_400L;
 
@@ -61,7 +61,7 @@ class WallClockTest {
             Instant moment = Instant.ofEpochMilli(random.nextLong(recently * 1000, soon * 1000));
             assertThat(WallClock.dayAndTime(moment)).isEqualTo(formatter.format(moment));
         }
-        TimeZone.setDefault(TimeZone.getTimeZone("UTC")); // whose offset was always the same
+        TimeZone.setDefault(TimeZone.getTimeZone("UTC")); // a zone whose offset was always the same
         for (int i = 0; i < 20_000; i++) {
             Instant moment = Instant.ofEpochSecond(random.nextLong(FIRST, LAST));
             assertThat(WallClock.dayAndTime(moment)).isEqualTo(formatter.withZone(ZoneId.of("UTC")).format(moment));

@@ -1,7 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockOptions;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Waits for a lock without a thread, and counts how often it is woken. */
 final class CountedWaiter extends Waiter {

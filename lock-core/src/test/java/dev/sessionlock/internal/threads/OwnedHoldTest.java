@@ -11,7 +11,7 @@ import dev.sessionlock.spi.Terms;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** What the engine has given is given back exactly once, whatever it throws. */

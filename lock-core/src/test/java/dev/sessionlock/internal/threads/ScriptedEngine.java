@@ -14,7 +14,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** One lock in memory whose engine answers as a test wants, by a clock that the test moves: for tests of the threads floor that need no disk and no thread. */
 final class ScriptedEngine implements EngineLock, Clock {
@@ -78,7 +78,7 @@ final class ScriptedEngine implements EngineLock, Clock {
         return new AcquireRequest(publisher, options, "session", null);
     }
 
-    /** One try. {@return null if the lock is taken} */
+    /** One try. Returns null if the lock is taken. */
     @Nullable Handle tryAcquire(LockOptions options) throws IOException {
         return lock.acquirer().tryAcquire(request(options), now);
     }

@@ -18,25 +18,24 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What a directory holds, and what of it a power cut would leave.
+ * The content of a directory, and what a power cut would leave of it.
  *
  * <p>The model is the weakest that POSIX and Linux promise, with the order that journals keep:
  * <ul>
  *   <li><em>A file's content</em> is safe once the file was forced after the write (POSIX fsync; {@code SYNC} and {@code DSYNC} force
  *       each write). Until then all of it may be lost, or reach the disk in any order and in part. The file's length, its truncation
- *       and its permissions are its content's, here.
+ *       and its permissions count as content here.
  *   <li><em>A directory's entries</em> are safe once the directory was forced: "calling fsync() does not necessarily ensure that the
  *       entry in the directory containing the file has also reached disk" (Linux, fsync(2)). Until then the operations on them reach
- *       the disk in the order in which they were done, up to some point, as a journal replays them; each whole or not at all (Pillai
- *       et al., "All File Systems Are Not Created Equal", OSDI 2014, find rename atomic and directory operations ordered on the
- *       journalling file systems; what they find reordered are appends and overwrites). Forcing a directory makes its own entries
+ *       the disk in the order in which they were done, up to some point, as a journal replays them; each whole or not at all. Pillai
+ *       et al. ("All File Systems Are Not Created Equal", OSDI 2014) find rename atomic and directory operations ordered on the
+ *       journalling file systems; what they find reordered are appends and overwrites. Forcing a directory makes its own entries
  *       safe, and what these depend on in others; not the entry of the directory itself in its parent.
- *   <li>Content and entries are independent: neither waits for the other. That ext4 forces what is renamed over another file is a
- *       courtesy of one file system in one mode, and is not counted on.
+ *   <li>Content and entries are independent: neither waits for the other. When a file is renamed over another one, ext4 forces it. That
+ *       is a courtesy of one file system in one mode, and the model does not count on it.
  * </ul>
  */
 public final class Disk {
@@ -54,7 +53,7 @@ public final class Disk {
         final Map<String, Node> safeEntries = new TreeMap<>();
         byte[] safeContent = {};
         int safeMode;
-        /** What was done to the content since it was forced. */
+        /** The changes of the content since it was last forced. */
         final List<Change> unforced = new ArrayList<>();
 
         Node(char type, String target, int mode) {
@@ -92,7 +91,7 @@ public final class Disk {
             return bytes == null ? this : new Change(number, position, Arrays.copyOf(bytes, bytes.length / 2));
         }
 
-        /** {@return the content with the length that the change gave it: old bytes where there were some, else zeros} */
+        /** {@return the content with the length that the change gave it: old bytes where there were some, otherwise zeros} */
         byte[] lengthAppliedTo(byte[] content) {
             return bytes == null ? appliedTo(content)
                     : Arrays.copyOf(content, Math.max(content.length, Math.toIntExact(position + bytes.length)));
@@ -112,7 +111,7 @@ public final class Disk {
 
     private final Node root = new Node('d', "", 0);
     private final Map<Long, Node> byInode = new HashMap<>();
-    /** Operations on directories that were not forced yet, in order. */
+    /** The operations on directories that were not forced yet, in order. */
     private final List<List<Edit>> pending = new ArrayList<>();
     private long changes;
 
@@ -124,9 +123,9 @@ public final class Disk {
     /**
      * {@return the disk with a directory on it, all of it safe}
      *
-     * @param directory where it lies
+     * @param directory the real directory
      */
-    public static @NotNull Disk of(@NotNull Path directory) throws IOException {
+    public static Disk of(Path directory) throws IOException {
         Disk disk = new Disk();
         disk.read(directory, disk.root);
         return disk;
@@ -175,10 +174,10 @@ public final class Disk {
         return ((Number) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS)).intValue() & 07777;
     }
 
-    // ---- what is done to it ----
+    // ---- changes ----
 
-    /** Does to it what a run did. */
-    public void apply(@NotNull Effect effect) {
+    /** Applies what a run did. */
+    public void apply(Effect effect) {
         if (effect instanceof Effect.Made made) {
             Node node = new Node(made.type(), made.target(), made.mode());
             byInode.put(made.inode(), node);
@@ -247,7 +246,7 @@ public final class Disk {
         if (node.type != 'd') {
             return;
         }
-        // Its own entries, and, going back, those of the other directories that an operation on both had touched.
+        // The directory's own entries; and, backwards in time, those of other directories that an operation on both has touched.
         Set<Node> touched = new HashSet<>(Set.of(node));
         List<List<Edit>> done = new ArrayList<>();
         for (int i = pending.size() - 1; i >= 0; i--) {
@@ -260,13 +259,13 @@ public final class Disk {
         done.forEach(edits -> edits.forEach(edit -> edit.applyTo(edit.directory.safeEntries)));
     }
 
-    // ---- against the real directory ----
+    // ---- comparison with the real directory ----
 
     /**
-     * {@return how a real directory differs from what the operations that passed the gate have made of it, in words; empty if it does
-     * not. The library's own {@code .session-locks}, and files that have a name in it, are written through memory and are left out}
+     * {@return how a real directory differs from what the fault injector has recorded, in words; empty if it does not} The library's own
+     * {@code .session-locks}, and files with a name in it, are written through memory and are left out.
      */
-    public @NotNull List<String> differences(@NotNull Path directory) throws IOException {
+    public List<String> differences(Path directory) throws IOException {
         List<String> all = new ArrayList<>();
         compare(directory, root, "", opaqueInodes(directory), all);
         return all;
@@ -327,10 +326,9 @@ public final class Disk {
     }
 
     /**
-     * Takes over from the real directory what does not pass the gate: the contents of the library's own files, which count as never
-     * forced.
+     * Takes over from the real directory what the fault injector does not see: the contents of the library's own files, which count as never forced.
      */
-    public void absorb(@NotNull Path directory) throws IOException {
+    public void absorb(Path directory) throws IOException {
         Set<Long> opaque = opaqueInodes(directory);
         try (Stream<Path> tree = Files.walk(directory)) {
             for (Path path : (Iterable<Path>) tree::iterator) {
@@ -345,7 +343,7 @@ public final class Disk {
         }
     }
 
-    // ---- the power is cut ----
+    // ---- power cuts ----
 
     /** What survives of the contents that were not forced. */
     public enum Contents {
@@ -370,13 +368,13 @@ public final class Disk {
     /**
      * What a power cut may leave.
      *
-     * @param entries how many of the operations on directories that were not forced survive, the first ones
-     * @param of of how many
+     * @param entries how many of the unforced operations on directories survive, the first ones
+     * @param of out of how many
      * @param contents what survives of the contents
      */
-    public record Survival(int entries, int of, @NotNull Contents contents) {
-        /** {@return it as it stands in a plan} */
-        public @NotNull String code() {
+    public record Survival(int entries, int of, Contents contents) {
+        /** {@return its form in a plan} */
+        public String code() {
             return entries + "+" + contents.name().toLowerCase(Locale.ROOT);
         }
 
@@ -391,11 +389,11 @@ public final class Disk {
         }
     }
 
-    /** More than these beginnings of the list of operations are not tried: the first, the last, and some between. */
+    /** At most this many first parts of the list of operations are tried: the first, the last, and some in between. */
     private static final int MOST_BEGINNINGS = 12;
 
-    /** {@return what a power cut may leave now: every beginning of the directory operations, with what may become of the contents} */
-    public @NotNull List<Survival> survivals() {
+    /** {@return what a power cut may leave now: every first part of the directory operations, with each outcome for the contents} */
+    public List<Survival> survivals() {
         List<Survival> all = new ArrayList<>();
         int last = pending.size();
         for (int i = 0; i <= Math.min(last, MOST_BEGINNINGS); i++) {
@@ -408,7 +406,7 @@ public final class Disk {
     }
 
     /** {@return what a power cut leaves} */
-    public @NotNull Image cut(@NotNull Survival survival) {
+    public Image cut(Survival survival) {
         Map<Node, Map<String, Node>> entries = new IdentityHashMap<>();
         for (List<Edit> edits : pending.subList(0, survival.entries)) {
             for (Edit edit : edits) {
@@ -434,7 +432,7 @@ public final class Disk {
             if (first != null) {
                 if (node.type != 'd') {
                     image.link(full, first);
-                } // a directory that was moved, and is seen at both places, is shown at the first
+                } // a directory that was moved, and would be at both places, is shown at the first
             } else if (node.type == 'd') {
                 image.directory(full, mode);
                 collect(node, full, entries, contents, newest, image, named);
@@ -467,7 +465,7 @@ public final class Disk {
                 }
             }
             default -> {
-                // as it is
+                // stays as it is
             }
         }
         return result;

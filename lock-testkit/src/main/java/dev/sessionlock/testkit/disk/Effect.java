@@ -11,16 +11,16 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What an operation did to the disk. Names are relative to the lab's directory, files are told by inode. */
+/** What an operation did to the disk. Names are relative to the lab's directory; files are identified by inode. */
 public sealed interface Effect {
 
     /**
-     * An operation begins, which the effects after this one belong to.
+     * An operation begins. The effects after this one belong to it.
      *
      * @param counts false if it is done by a thread whose operations are not counted
      * @param length how much it writes
      */
-    record Began(OperationType act, boolean counts, int length, String text) implements Effect {
+    record Began(OperationType type, boolean counts, int length, String text) implements Effect {
     }
 
     /** A new file, directory or symbolic link ({@code f}, {@code d}, {@code l}; {@code target} is where a link points). */
@@ -52,7 +52,7 @@ public sealed interface Effect {
     default void write(DataOutputStream out) throws IOException {
         if (this instanceof Began e) {
             out.writeByte('o');
-            out.writeByte(e.act.ordinal());
+            out.writeByte(e.type.ordinal());
             out.writeBoolean(e.counts);
             out.writeInt(e.length);
             text(out, e.text);
@@ -95,7 +95,7 @@ public sealed interface Effect {
     }
 
     private static void text(DataOutputStream out, String text) throws IOException {
-        byte[] bytes = text.getBytes(StandardCharsets.UTF_8); // writeUTF takes no more than 64 K
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8); // writeUTF accepts no more than 64 K
         out.writeInt(bytes.length);
         out.write(bytes);
     }
@@ -119,7 +119,7 @@ public sealed interface Effect {
         };
     }
 
-    /** {@return the effects in a journal; what the end of its process cut off is left out} */
+    /** {@return the effects in a journal, without one that the end of its process has cut off} */
     static List<Effect> readAll(Path journal) throws IOException {
         List<Effect> all = new ArrayList<>();
         try (DataInputStream in = new DataInputStream(new BufferedInputStream(Files.newInputStream(journal)))) {
@@ -127,7 +127,7 @@ public sealed interface Effect {
                 all.add(read(in, tag));
             }
         } catch (EOFException e) {
-            // the process ended in the middle of this one
+            // the process ended while it wrote this effect
         }
         return all;
     }

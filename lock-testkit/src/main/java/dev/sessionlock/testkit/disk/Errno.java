@@ -3,7 +3,7 @@ package dev.sessionlock.testkit.disk;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /** Errors of the system, thrown as the JDK's own provider throws them. */
 public enum Errno {
@@ -17,12 +17,12 @@ public enum Errno {
         this.text = text;
     }
 
-    /** {@return what an operation on an open channel fails with} */
+    /** {@return the exception of an operation on an open channel} */
     IOException onChannel() {
         return new IOException(text);
     }
 
-    /** {@return what an operation on a path fails with} */
+    /** {@return the exception of an operation on a path} */
     FileSystemException onPath(String file, @Nullable String other) {
         return this == EACCES ? new AccessDeniedException(file, other, null) : new FileSystemException(file, other, text);
     }

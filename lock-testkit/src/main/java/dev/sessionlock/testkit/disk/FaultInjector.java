@@ -9,34 +9,34 @@ import java.nio.file.Path;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Where every file operation beneath the lab's directory passes: one at a time, so that they have an order, and so that no other
- * thread changes anything once the run has been stopped. Here it befalls them what was planned.
+ * Every file operation beneath the lab's directory passes through here, one at a time. So the operations have an order, and no other thread changes
+ * anything once the run has been stopped. The planned fault happens here.
  *
- * <p>What the lock library does for itself is written down, but does not count: a step is named by its number, and how much the library
- * has to do for a lock depends on what its own thread has come to meanwhile.
+ * <p>What the lock library does for itself is recorded, but not counted. A step is identified by its number, and how much the library has to do for a
+ * lock depends on how far its own thread has got meanwhile.
  */
 public final class FaultInjector {
-    /** The library's threads that run none of its users' code. */
+    /** The library's threads that run no code of its users. */
     private static final Set<String> LIBRARYS_OWN = Set.of("sessionlock-keeper", "sessionlock-worker", "sessionlock-abandons",
             "sessionlock-waits-in-kernel", "sessionlock-shutdown", "sessionlock-jdbc");
 
-    /** What the gate tells the lab. */
+    /** What is reported to the lab. */
     public interface Lab {
         /**
          * The run has come to where it is to be stopped.
          *
-         * @param operation at which operation
-         * @param at by whom
+         * @param operation the operation
+         * @param at the stack of the thread that does it
          */
         void stopped(String operation, StackTraceElement[] at);
 
-        /** An operation is made to fail, or to be late. */
+        /** An operation now fails, or is late. */
         void befallen(String operation, StackTraceElement[] at);
 
-        /** The run has come to where its process is to be frozen. Returns when it has been, and was woken. */
+        /** The run has come to where its process is to be frozen. Returns when it has been frozen and woken. */
         void frozen(String operation, StackTraceElement[] at);
     }
 
@@ -53,19 +53,17 @@ public final class FaultInjector {
     private boolean full;
     /** The rest of a write that was cut short fails, once. */
     private boolean restFails;
-    /** Whose operation is to be late. */
+    /** The thread whose operation is to be late. */
     private @Nullable Thread late;
-    /** So many names have been given to files that have none any more. */
+    /** How many files without a name have been given a number. */
     private long nameless;
 
     /**
-     * A gate.
-     *
      * @param root the lab's directory, its real path, of the system's own provider
-     * @param plan what is to befall the run
-     * @param locksCount whether to count, too, what a thread of the program does for its locks
-     * @param lab who is told
-     * @param journal where it writes what was done
+     * @param plan the fault
+     * @param locksCount whether to count what a thread of the program does for its locks
+     * @param lab to be told
+     * @param journal to record what was done
      */
     FaultInjector(Path root, Plan plan, boolean locksCount, Lab lab, OutputStream journal) {
         this.root = root;
@@ -84,13 +82,13 @@ public final class FaultInjector {
         T run() throws IOException;
     }
 
-    /** A write of the first so many bytes; returns how many were written. */
+    /** Writes the first {@code n} bytes; returns how many were written. */
     interface GuardedWrite {
         int write(int most) throws IOException;
     }
 
 
-    /** Looks at the disk and then does what follows from it, with nobody in between. */
+    /** Reads the disk and then does what follows from it, with no other operation in between. */
     <T> T alone(Body<T> body) throws IOException {
         lock.lock();
         try {
@@ -102,8 +100,8 @@ public final class FaultInjector {
 
     /** An operation that changes nothing. */
     void look(Operation operation) throws IOException {
-        if (operation.act().isChange()) {
-            throw new IllegalArgumentException(operation.act().toString());
+        if (operation.type().isChange()) {
+            throw new IllegalArgumentException(operation.type().toString());
         }
         if (isLibrarysOwn()) {
             return; // the keeper must not wait behind the program's slow forcing: it has leases to renew
@@ -117,7 +115,7 @@ public final class FaultInjector {
         }
     }
 
-    /** An operation that changes the disk, and is done or not. */
+    /** An operation that changes the disk, and is either done or not. */
     <T> T change(Operation operation, Body<T> body) throws IOException {
         lock.lock();
         try {
@@ -140,7 +138,7 @@ public final class FaultInjector {
     /**
      * A write, which may be done in part.
      *
-     * @return how much was written: less than asked for, if the disk has become full in the middle of it
+     * @return how much was written: less than asked for, if the disk became full during the write
      */
     int write(Operation operation, int length, GuardedWrite writer) throws IOException {
         lock.lock();
@@ -171,8 +169,8 @@ public final class FaultInjector {
 
     private int begin(Operation operation) throws IOException {
         boolean counts = counts(operation);
-        record(new Effect.Began(operation.act(), counts, (int) Math.min(Integer.MAX_VALUE, operation.length()), operation.describe(root)));
-        if (!operation.act().isChange() || !counts) {
+        record(new Effect.Began(operation.type(), counts, (int) Math.min(Integer.MAX_VALUE, operation.length()), operation.describe(root)));
+        if (!operation.type().isChange() || !counts) {
             return 0;
         }
         steps++;
@@ -211,14 +209,14 @@ public final class FaultInjector {
         return name.endsWith(".lock") || name.endsWith(".lock.reclaim");
     }
 
-    /** A program may well have files of such names that are its own. */
+    /** Judged by the stack: a program may have files of its own with such names. */
     private static boolean comesFromTheLibrary() {
         return StackWalker.getInstance().walk(frames -> frames.map(StackWalker.StackFrame::getClassName)
                 .filter(name -> !name.startsWith("java.") && !name.startsWith("sun.") && !name.startsWith(FaultInjector.class.getPackageName()))
                 .findFirst().orElse("").startsWith("dev.sessionlock.internal."));
     }
 
-    /** Leaves the gate; a late operation is done and its thread kept, while the others go on. */
+    /** Lets the next operation in. A late operation is done, and its thread is held back while the others go on. */
     private void leave() {
         boolean wait = late == Thread.currentThread() && lock.getHoldCount() == 1;
         if (wait) {
@@ -232,7 +230,7 @@ public final class FaultInjector {
         boolean interrupted = false;
         for (long left = end - System.nanoTime(); left > 0; left = end - System.nanoTime()) {
             LockSupport.parkNanos(left);
-            interrupted |= Thread.interrupted(); // a system call that hangs is not woken either
+            interrupted |= Thread.interrupted(); // a system call that hangs does not wake up, either
         }
         if (interrupted) {
             Thread.currentThread().interrupt();
@@ -244,11 +242,11 @@ public final class FaultInjector {
             stopHere(operation.describe(root));
         } else if (step > 0 && plan.freezes(step, where)) {
             journal.flush();
-            lab.frozen(operation.describe(root), new Throwable().getStackTrace()); // nobody else gets through the gate meanwhile
+            lab.frozen(operation.describe(root), new Throwable().getStackTrace()); // no other operation gets in meanwhile
         }
     }
 
-    /** Never returns: the lab kills this process while nobody else gets through the gate. */
+    /** Never returns: the lab kills this process while no other operation gets in. */
     private void stopHere(String operation) throws IOException {
         journal.flush();
         lab.stopped(operation, new Throwable().getStackTrace());
@@ -259,7 +257,7 @@ public final class FaultInjector {
     }
 
     private void refuse(Operation operation) throws IOException {
-        if (failsNow(operation) || full && operation.act().mayFailWith(Errno.ENOSPC)) {
+        if (failsNow(operation) || full && operation.type().mayFailWith(Errno.ENOSPC)) {
             full |= plan.manner().equals(Plan.FROM_THERE);
             throw error(operation);
         }
@@ -284,7 +282,7 @@ public final class FaultInjector {
     }
 
     private boolean failsNow(Operation operation) {
-        if (plan.kind() != Plan.Kind.FAIL || !operation.act().mayFailWith(plan.errno()) || !counts(operation)) {
+        if (plan.kind() != Plan.Kind.FAIL || !operation.type().mayFailWith(plan.errno()) || !counts(operation)) {
             return false;
         }
         boolean now = ++fallible == plan.step();
@@ -300,7 +298,7 @@ public final class FaultInjector {
                 : plan.errno().onPath(operation.path().toString(), other == null ? null : other.toString());
     }
 
-    /** Notes what was done; by whoever passes the gate. */
+    /** Records what was done. Called by the thread whose operation is let in. */
     void record(Effect effect) throws IOException {
         effect.write(journal);
         if (effect instanceof Effect.Began) {
@@ -308,7 +306,7 @@ public final class FaultInjector {
         }
     }
 
-    /** {@return an inode number for a file that has no name, so that its own cannot be asked for} */
+    /** {@return an inode number for a file that has no name, since its own cannot be asked for} */
     long nameless() {
         return -1 - nameless++;
     }

@@ -12,15 +12,14 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import org.jetbrains.annotations.NotNull;
 
-/** A directory as a power cut left it. */
+/** A directory in the state in which a power cut left it. */
 public final class Image {
     private static final Duration BOOT = Duration.ofMinutes(1);
 
     private final List<Entry> entries = new ArrayList<>();
 
-    /** One of its files; {@code text} is where a link leads. */
+    /** One of its files; {@code text} is the target of a link. */
     private record Entry(char type, String name, int mode, byte[] content, String text) {
     }
 
@@ -36,13 +35,13 @@ public final class Image {
         entries.add(new Entry('l', name, 0, new byte[0], target));
     }
 
-    /** A hard link to a file that was named before. */
+    /** Adds a hard link to a file that was named before. */
     void link(String name, String first) {
         entries.add(new Entry('=', name, 0, new byte[0], first));
     }
 
-    /** {@return what tells it from others} */
-    public @NotNull String digest() {
+    /** {@return a digest that tells it from others} */
+    public String digest() {
         MessageDigest digest;
         try {
             digest = MessageDigest.getInstance("SHA-256");
@@ -57,8 +56,8 @@ public final class Image {
         return HexFormat.of().formatHex(digest.digest());
     }
 
-    /** Makes it a real directory, whose files are a minute old: a machine needs some time to come up again. */
-    public void writeTo(@NotNull Path directory) throws IOException {
+    /** Creates it as a real directory, whose files are a minute old: a machine needs some time to boot. */
+    public void writeTo(Path directory) throws IOException {
         Files.createDirectories(directory);
         for (Entry entry : entries) {
             Path path = directory.resolve(entry.name);
@@ -70,7 +69,7 @@ public final class Image {
             }
         }
         FileTime beforeTheBoot = FileTime.from(Instant.now().minus(BOOT));
-        for (int i = entries.size() - 1; i >= 0; i--) { // backwards: a directory that may not be written comes after what is in it
+        for (int i = entries.size() - 1; i >= 0; i--) { // backwards: the permissions of a directory are set after its content
             Entry entry = entries.get(i);
             if (entry.type == 'd' || entry.type == 'f') {
                 Files.setLastModifiedTime(directory.resolve(entry.name), beforeTheBoot);

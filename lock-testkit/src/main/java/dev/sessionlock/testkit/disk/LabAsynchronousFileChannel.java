@@ -15,9 +15,9 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** An asynchronous channel on a file beneath the lab's directory: what it writes passes the gate on a thread of its executor. */
+/** An asynchronous channel on a file beneath the lab's directory. Its writes go through the fault injector on a thread of its executor. */
 final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
     private static final ExecutorService OURS = Executors.newCachedThreadPool(work -> {
         Thread thread = new Thread(work, "lab-asynchronous-io");
@@ -25,19 +25,19 @@ final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
         return thread;
     });
 
-    private final FaultInjector gate;
+    private final FaultInjector injector;
     private final Path path;
     private final AsynchronousFileChannel real;
     private final Written written;
     private final boolean writable;
     private final ExecutorService executor;
 
-    LabAsynchronousFileChannel(FaultInjector gate, Path path, AsynchronousFileChannel real, long inode, Set<? extends OpenOption> options,
+    LabAsynchronousFileChannel(FaultInjector injector, Path path, AsynchronousFileChannel real, long inode, Set<? extends OpenOption> options,
                                @Nullable ExecutorService executor) {
-        this.gate = gate;
+        this.injector = injector;
         this.path = path;
         this.real = real;
-        this.written = new Written(gate, inode, options);
+        this.written = new Written(injector, inode, options);
         this.writable = options.contains(StandardOpenOption.WRITE) || options.contains(StandardOpenOption.APPEND);
         this.executor = executor == null ? OURS : executor;
     }
@@ -92,18 +92,18 @@ final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
     }
 
     private int readNow(ByteBuffer dst, long position) throws IOException {
-        gate.look(Operation.onChannel(OperationType.READ, path));
+        injector.look(Operation.onChannel(OperationType.READ, path));
         return await(real.read(dst, position));
     }
 
     private int writeNow(ByteBuffer src, long position) throws IOException {
-        return gate.alone(() -> {
+        return injector.alone(() -> {
             int length = src.remaining();
             if (length == 0 || !real.isOpen()) {
                 return await(real.write(src, position));
             }
             long at = written.at(position, real.size());
-            return gate.write(Operation.write(path, at, length), length, most -> {
+            return injector.write(Operation.write(path, at, length), length, most -> {
                 ByteBuffer copy = src.duplicate();
                 ByteBuffer part = src.duplicate();
                 part.limit(part.position() + most);
@@ -116,7 +116,7 @@ final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
     }
 
     private boolean isRefused(ByteBuffer buffer, long position, boolean writes) {
-        return position < 0 || writes && !writable || !writes && buffer.isReadOnly(); // as an exception of the call itself
+        return position < 0 || writes && !writable || !writes && buffer.isReadOnly(); // then the call itself throws
     }
 
     @Override
@@ -154,11 +154,11 @@ final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
 
     @Override
     public AsynchronousFileChannel truncate(long size) throws IOException {
-        gate.alone(() -> {
+        injector.alone(() -> {
             if (!writable || !real.isOpen() || size < 0 || size >= real.size()) {
                 return real.truncate(size);
             }
-            return gate.change(Operation.truncate(path, size), () -> {
+            return injector.change(Operation.truncate(path, size), () -> {
                 real.truncate(size);
                 written.resize(size);
                 return null;
@@ -172,7 +172,7 @@ final class LabAsynchronousFileChannel extends AsynchronousFileChannel {
         if (!real.isOpen()) {
             throw new ClosedChannelException();
         }
-        gate.change(Operation.onChannel(OperationType.FORCE, path), () -> {
+        injector.change(Operation.onChannel(OperationType.FORCE, path), () -> {
             real.force(metaData);
             written.force();
             return null;

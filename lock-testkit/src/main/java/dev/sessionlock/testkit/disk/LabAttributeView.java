@@ -7,20 +7,20 @@ import java.lang.reflect.Proxy;
 import java.lang.reflect.UndeclaredThrowableException;
 import java.nio.file.attribute.FileAttributeView;
 
-/** A view of a file's attributes, of whatever kind: what sets one of them is a step. */
+/** A view of a file's attributes, of any kind. Setting one is a step. */
 final class LabAttributeView {
 
     private LabAttributeView() {
     }
 
-    /** What one call does. */
+    /** One call of the view. */
     interface AttributeChange {
         void run() throws IOException;
     }
 
     /** Runs a call as a step. */
     interface AttributeStep {
-        void run(AttributeChange deed) throws IOException;
+        void run(AttributeChange change) throws IOException;
     }
 
     static <V extends FileAttributeView> V of(Class<V> type, V view, AttributeStep step) {
@@ -36,7 +36,7 @@ final class LabAttributeView {
 
     private static boolean isChange(Method method) {
         String name = method.getName();
-        return name.startsWith("set") || name.equals("write") || name.equals("delete"); // the last two of user-defined attributes
+        return name.startsWith("set") || name.equals("write") || name.equals("delete"); // the last two belong to user-defined attributes
     }
 
     private static Object call(Object view, Method method, Object[] args) throws IOException {

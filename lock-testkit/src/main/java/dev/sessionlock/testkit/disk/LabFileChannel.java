@@ -16,31 +16,29 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Objects;
 import java.util.Set;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A channel on a file beneath the lab's directory.
  *
- * <p>Those under streams, and those with which {@code Files.readAllBytes} reads, are not closed by an interrupt that was there before
- * the operation, as those of the JDK are not; one that comes in the middle of it closes them all the same, which the JDK alone can
- * prevent.
+ * <p>For channels under streams, and for those by which {@code Files.readAllBytes} reads, an interrupt from before an operation does not close them;
+ * the JDK's own behave the same. An interrupt during the operation does close them; only the JDK itself could prevent that.
  */
 final class LabFileChannel extends FileChannel {
     private static final int TRANSFERRED_AT_ONCE = 64 * 1024;
 
-    private final FaultInjector gate;
+    private final FaultInjector injector;
     private final Path path;
     private final FileChannel real;
     private final Written written;
     private final boolean writable;
     private final boolean uninterruptible;
 
-    LabFileChannel(FaultInjector gate, Path path, FileChannel real, long inode, Set<? extends OpenOption> options, boolean uninterruptible) {
-        this.gate = gate;
+    LabFileChannel(FaultInjector injector, Path path, FileChannel real, long inode, Set<? extends OpenOption> options, boolean uninterruptible) {
+        this.injector = injector;
         this.path = path;
         this.real = real;
-        this.written = new Written(gate, inode, options);
+        this.written = new Written(injector, inode, options);
         this.writable = options.contains(StandardOpenOption.WRITE) || options.contains(StandardOpenOption.APPEND);
         this.uninterruptible = uninterruptible;
     }
@@ -61,7 +59,7 @@ final class LabFileChannel extends FileChannel {
 
     private void look() throws IOException {
         if (real.isOpen()) {
-            gate.look(Operation.onChannel(OperationType.READ, path));
+            injector.look(Operation.onChannel(OperationType.READ, path));
         }
     }
 
@@ -88,22 +86,22 @@ final class LabFileChannel extends FileChannel {
     @Override
     public long transferTo(long position, long count, WritableByteChannel target) throws IOException {
         look();
-        return io(() -> real.transferTo(position, count, target)); // a channel of ours is written through its own write
+        return io(() -> real.transferTo(position, count, target)); // to a channel of ours, the data goes through its own write
     }
 
     // ---- writing ----
 
-    /** How one form of a write does a part of it. */
+    /** How one form of write does a part of it. */
     private interface Form {
         int write(ByteBuffer part) throws IOException;
     }
 
-    /** A write of all that a buffer has left, which advances it by what was written. */
+    /** Writes all that a buffer has left, and advances it by what was written. */
     private int write(ByteBuffer src, long position, Form form) throws IOException {
-        return io(() -> gate.alone(() -> {
+        return io(() -> injector.alone(() -> {
             long at = written.at(position, real.size());
             int length = src.remaining();
-            return gate.write(Operation.write(path, at, length), length, most -> {
+            return injector.write(Operation.write(path, at, length), length, most -> {
                 ByteBuffer copy = src.duplicate();
                 int limit = src.limit();
                 int count;
@@ -120,7 +118,7 @@ final class LabFileChannel extends FileChannel {
     }
 
     private boolean isStep(long length) {
-        return writable && length > 0 && real.isOpen(); // else the system's channel refuses it, or has nothing to do
+        return writable && length > 0 && real.isOpen(); // otherwise the system's channel refuses it, or has nothing to do
     }
 
     @Override
@@ -164,7 +162,7 @@ final class LabFileChannel extends FileChannel {
     @Override
     public long transferFrom(ReadableByteChannel src, long position, long count) throws IOException {
         if (!real.isOpen() || !src.isOpen() || !writable || position < 0 || count <= 0 || position > real.size() && !fillsGaps()) {
-            return io(() -> real.transferFrom(src, position, count)); // refuses, or does nothing
+            return io(() -> real.transferFrom(src, position, count)); // it refuses, or does nothing
         }
         long transferred = 0;
         while (transferred < count) {
@@ -180,7 +178,7 @@ final class LabFileChannel extends FileChannel {
         return transferred;
     }
 
-    /** {@return whether a transfer to beyond the end makes the file longer (so JDK 25) instead of doing nothing (so 17)} */
+    /** {@return whether a transfer to beyond the end makes the file longer (JDK 25) or does nothing (JDK 17)} */
     private boolean fillsGaps() throws IOException {
         Path probe = Files.createTempFile(path.getFileSystem().getPath(System.getProperty("java.io.tmpdir")), "lab", null);
         try (FileChannel channel = FileChannel.open(probe, StandardOpenOption.WRITE)) {
@@ -192,11 +190,11 @@ final class LabFileChannel extends FileChannel {
 
     @Override
     public FileChannel truncate(long size) throws IOException {
-        io(() -> gate.alone(() -> {
+        io(() -> injector.alone(() -> {
             if (!writable || !real.isOpen() || size < 0 || size >= real.size()) {
-                return real.truncate(size); // refuses, or moves the position
+                return real.truncate(size); // it refuses, or only moves the position
             }
-            return gate.change(Operation.truncate(path, size), () -> {
+            return injector.change(Operation.truncate(path, size), () -> {
                 real.truncate(size);
                 written.resize(size);
                 return null;
@@ -211,7 +209,7 @@ final class LabFileChannel extends FileChannel {
             if (!real.isOpen()) {
                 throw new ClosedChannelException();
             }
-            return gate.change(Operation.onChannel(OperationType.FORCE, path), () -> {
+            return injector.change(Operation.onChannel(OperationType.FORCE, path), () -> {
                 real.force(metaData);
                 written.force();
                 return null;
@@ -221,11 +219,11 @@ final class LabFileChannel extends FileChannel {
 
     @Override
     public MappedByteBuffer map(MapMode mode, long position, long size) throws IOException {
-        return io(() -> gate.alone(() -> {
+        return io(() -> injector.alone(() -> {
             if (mode != MapMode.READ_WRITE || !writable || !real.isOpen() || position < 0 || size < 0 || position + size <= real.size()) {
                 return real.map(mode, position, size);
             }
-            return gate.change(Operation.truncate(path, position + size), () -> { // mapping beyond the end makes the file longer
+            return injector.change(Operation.truncate(path, position + size), () -> { // mapping beyond the end makes the file longer
                 MappedByteBuffer mapped = real.map(mode, position, size);
                 written.resize(real.size());
                 return mapped;
@@ -252,7 +250,7 @@ final class LabFileChannel extends FileChannel {
     }
 
     @Override
-    public @NotNull FileLock lock(long position, long size, boolean shared) throws IOException {
+    public FileLock lock(long position, long size, boolean shared) throws IOException {
         return Objects.requireNonNull(LabFileLock.of(this, io(() -> real.lock(position, size, shared))));
     }
 

@@ -4,9 +4,9 @@ import java.io.IOException;
 import java.nio.channels.AsynchronousFileChannel;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** A lock of the system, on a channel of ours. */
+/** A lock of the system, on a channel of the lab's. */
 final class LabFileLock extends FileLock {
     private final FileLock real;
 

@@ -11,9 +11,8 @@ import java.nio.file.spi.FileSystemProvider;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import org.jetbrains.annotations.NotNull;
 
-/** The default file system, as ours. */
+/** The default file system, wrapped for the lab. */
 final class LabFileSystem extends FileSystem {
     private final LabFileSystemProvider provider;
     private final FileSystem real;
@@ -28,13 +27,13 @@ final class LabFileSystem extends FileSystem {
     }
 
     @Override
-    public @NotNull FileSystemProvider provider() {
+    public FileSystemProvider provider() {
         return provider;
     }
 
     @Override
     public void close() throws IOException {
-        real.close(); // refuses
+        real.close(); // it refuses
     }
 
     @Override
@@ -48,45 +47,45 @@ final class LabFileSystem extends FileSystem {
     }
 
     @Override
-    public @NotNull String getSeparator() {
+    public String getSeparator() {
         return real.getSeparator();
     }
 
     @Override
-    public @NotNull Iterable<Path> getRootDirectories() {
+    public Iterable<Path> getRootDirectories() {
         List<Path> roots = new ArrayList<>();
         real.getRootDirectories().forEach(root -> roots.add(wrap(root)));
         return roots;
     }
 
     @Override
-    public @NotNull Iterable<FileStore> getFileStores() {
+    public Iterable<FileStore> getFileStores() {
         return real.getFileStores();
     }
 
     @Override
-    public @NotNull Set<String> supportedFileAttributeViews() {
+    public Set<String> supportedFileAttributeViews() {
         return real.supportedFileAttributeViews();
     }
 
     @Override
-    public @NotNull Path getPath(@NotNull String first, @NotNull String... more) {
+    public Path getPath(String first, String... more) {
         return wrap(real.getPath(first, more));
     }
 
     @Override
-    public @NotNull PathMatcher getPathMatcher(@NotNull String syntaxAndPattern) {
+    public PathMatcher getPathMatcher(String syntaxAndPattern) {
         PathMatcher matcher = real.getPathMatcher(syntaxAndPattern);
         return path -> matcher.matches(LabPath.real(path));
     }
 
     @Override
-    public @NotNull UserPrincipalLookupService getUserPrincipalLookupService() {
+    public UserPrincipalLookupService getUserPrincipalLookupService() {
         return real.getUserPrincipalLookupService();
     }
 
     @Override
-    public @NotNull WatchService newWatchService() throws IOException {
+    public WatchService newWatchService() throws IOException {
         return new LabWatchService(this, real.newWatchService());
     }
 }

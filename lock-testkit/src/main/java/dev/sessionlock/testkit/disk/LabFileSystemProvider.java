@@ -20,7 +20,6 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.FileAttributeView;
@@ -36,16 +35,15 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The default provider of a JVM that runs in a lab ({@code -Djava.nio.file.spi.DefaultFileSystemProvider}): the system's own, in
- * which every operation beneath the lab's directory passes a {@link FaultInjector}. Paths and file system are ours as well; were they the
- * system's, every operation would go straight to the system's provider.
+ * The default provider of a JVM that runs in a lab ({@code -Djava.nio.file.spi.DefaultFileSystemProvider}): the system's own, except that every
+ * operation beneath the lab's directory goes through a {@link FaultInjector}. Paths and file system are the lab's as well. If they were the system's,
+ * every operation would go straight to the system's provider.
  *
  * <p>What the JDK does in several system calls is several operations here: a {@code Files.copy}, and a {@code Files.move} with
- * {@code REPLACE_EXISTING} but without {@code ATOMIC_MOVE}, which deletes the target before it renames (so in JDK 17 and 25).
+ * {@code REPLACE_EXISTING} but without {@code ATOMIC_MOVE}, which deletes the target before it renames (JDK 17 and 25).
  */
 public final class LabFileSystemProvider extends FileSystemProvider {
     private static final int COPIED_AT_ONCE = 64 * 1024;
@@ -54,39 +52,39 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     private final FileSystemProvider real;
     private final LabFileSystem fileSystem;
-    private volatile @Nullable FaultInjector gate;
+    private volatile @Nullable FaultInjector injector;
 
-    /** By the JDK, when it starts. */
-    public LabFileSystemProvider(@NotNull FileSystemProvider real) {
+    /** Called by the JDK, when it starts. */
+    public LabFileSystemProvider(FileSystemProvider real) {
         this.real = real;
         this.fileSystem = new LabFileSystem(this, real.getFileSystem(URI.create("file:///")));
     }
 
     /**
-     * From now on, operations beneath a directory pass a gate.
+     * From now on, operations beneath a directory go through a fault injector.
      *
-     * @param directory the directory; one of our paths
-     * @param plan what is to befall them
-     * @param locksCount whether to count, too, what a thread of the program does for its locks
-     * @param lab who is told
-     * @param journal where they are noted
-     * @throws IOException if the directory is not there
+     * @param directory the directory; one of the lab's paths
+     * @param plan the fault
+     * @param locksCount whether to count what a thread of the program does for its locks
+     * @param lab to be told
+     * @param journal to record the operations
+     * @throws IOException if the directory does not exist
      */
-    public void arm(@NotNull Path directory, @NotNull Plan plan, boolean locksCount, @NotNull FaultInjector.Lab lab, @NotNull OutputStream journal)
+    public void arm(Path directory, Plan plan, boolean locksCount, FaultInjector.Lab lab, OutputStream journal)
             throws IOException {
-        gate = new FaultInjector(LabPath.real(directory).toRealPath(), plan, locksCount, lab, journal);
+        injector = new FaultInjector(LabPath.real(directory).toRealPath(), plan, locksCount, lab, journal);
     }
 
     /** Where an operation takes place, beneath the lab's directory. */
-    private record DiskPath(FaultInjector gate, Path path, String name) {
-        Operation operation(OperationType act) {
-            return Operation.on(act, path);
+    private record DiskPath(FaultInjector injector, Path path, String name) {
+        Operation operation(OperationType type) {
+            return Operation.on(type, path);
         }
     }
 
-    /** {@return the place of a path; null if that is none of the lab's business} */
+    /** {@return the place of a path; null if the path lies elsewhere} */
     private @Nullable DiskPath place(Path path) {
-        FaultInjector armed = gate;
+        FaultInjector armed = injector;
         String name = armed == null ? null : armed.nameOf(path);
         return name == null ? null : new DiskPath(armed, path, name);
     }
@@ -128,23 +126,23 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     // ---- file system and paths ----
 
     @Override
-    public @NotNull String getScheme() {
+    public String getScheme() {
         return real.getScheme();
     }
 
     @Override
-    public @NotNull FileSystem newFileSystem(@NotNull URI uri, @NotNull Map<String, ?> env) throws IOException {
-        return real.newFileSystem(uri, env); // refuses: it exists
+    public FileSystem newFileSystem(URI uri, Map<String, ?> env) throws IOException {
+        return real.newFileSystem(uri, env); // it refuses: the file system exists
     }
 
     @Override
-    public @NotNull FileSystem getFileSystem(@NotNull URI uri) {
-        real.getFileSystem(uri); // refuses what is not its own
+    public FileSystem getFileSystem(URI uri) {
+        real.getFileSystem(uri); // it refuses what is not its own
         return fileSystem;
     }
 
     @Override
-    public @NotNull Path getPath(@NotNull URI uri) {
+    public Path getPath(URI uri) {
         return fileSystem.wrap(real.getPath(uri));
     }
 
@@ -154,30 +152,30 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         C open() throws IOException;
     }
 
-    /** What opening a file gave: the channel, and the file's inode. */
+    /** The result of opening a file: the channel, and the file's inode. */
     private record Opened<C>(C channel, long inode) {
     }
 
     private <C> Opened<C> open(DiskPath place, Set<? extends OpenOption> options, Opener<C> opener) throws IOException {
-        return place.gate.alone(() -> {
+        return place.injector.alone(() -> {
             boolean writes = options.contains(StandardOpenOption.WRITE) || options.contains(StandardOpenOption.APPEND);
             boolean exclusive = writes && options.contains(StandardOpenOption.CREATE_NEW);
             BasicFileAttributes found = exclusive || options.contains(LinkOption.NOFOLLOW_LINKS)
                     ? attributes(place.path, LinkOption.NOFOLLOW_LINKS) : attributes(place.path);
             if (found == null && writes && (exclusive || options.contains(StandardOpenOption.CREATE)) && hasParent(place.path)) {
-                return place.gate.change(place.operation(OperationType.CREATE), () -> created(place, opener));
+                return place.injector.change(place.operation(OperationType.CREATE), () -> created(place, opener));
             }
             Opener<Opened<C>> opening = () -> opened(place, options.contains(StandardOpenOption.DELETE_ON_CLOSE), opener);
             if (found != null && !exclusive && writes && options.contains(StandardOpenOption.TRUNCATE_EXISTING)
                     && !options.contains(StandardOpenOption.APPEND) && found.isRegularFile() && found.size() > 0) {
-                return place.gate.change(place.operation(OperationType.TRUNCATE), () -> {
+                return place.injector.change(place.operation(OperationType.TRUNCATE), () -> {
                     long inode = inode(place.path);
                     Opened<C> opened = opening.open();
-                    place.gate.record(new Effect.Resized(inode, 0));
+                    place.injector.record(new Effect.Resized(inode, 0));
                     return opened;
                 });
             }
-            place.gate.look(place.operation(OperationType.OPEN));
+            place.injector.look(place.operation(OperationType.OPEN));
             return opening.open();
         });
     }
@@ -185,13 +183,13 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     private <C> Opened<C> created(DiskPath place, Opener<C> opener) throws IOException {
         C channel = opener.open();
         if (!exists(place.path)) {
-            return new Opened<>(channel, place.gate.nameless()); // DELETE_ON_CLOSE: the JDK unlinks it at once
+            return new Opened<>(channel, place.injector.nameless()); // DELETE_ON_CLOSE: the JDK unlinks it at once
         }
-        Path path = place.path.toRealPath(); // a symbolic link that pointed nowhere has made the file that it points to
-        String name = place.gate.nameOf(path);
+        Path path = place.path.toRealPath(); // a dangling symbolic link has created the file that it points to
+        String name = place.injector.nameOf(path);
         long inode = inode(path);
         if (name != null) {
-            place.gate.record(new Effect.Made(name, inode, 'f', "", mode(path)));
+            place.injector.record(new Effect.Made(name, inode, 'f', "", mode(path)));
         }
         return new Opened<>(channel, inode);
     }
@@ -201,11 +199,11 @@ public final class LabFileSystemProvider extends FileSystemProvider {
             C channel = opener.open();
             return new Opened<>(channel, inode(place.path));
         }
-        return place.gate.change(place.operation(OperationType.DELETE), () -> {
-            long inode = attributes(place.path) == null ? place.gate.nameless() : inode(place.path);
+        return place.injector.change(place.operation(OperationType.DELETE), () -> {
+            long inode = attributes(place.path) == null ? place.injector.nameless() : inode(place.path);
             C channel = opener.open();
             if (!exists(place.path)) {
-                place.gate.record(new Effect.Removed(place.name));
+                place.injector.record(new Effect.Removed(place.name));
             }
             return new Opened<>(channel, inode);
         });
@@ -219,46 +217,46 @@ public final class LabFileSystemProvider extends FileSystemProvider {
             return real.newFileChannel(file, options, attrs);
         }
         Opened<FileChannel> opened = open(place, options, () -> real.newFileChannel(file, options, attrs));
-        return new LabFileChannel(place.gate, file, opened.channel, opened.inode, options, uninterruptible);
+        return new LabFileChannel(place.injector, file, opened.channel, opened.inode, options, uninterruptible);
     }
 
     @Override
-    public @NotNull FileChannel newFileChannel(@NotNull Path path, @NotNull Set<? extends OpenOption> options,
-                                               @NotNull FileAttribute<?>... attrs) throws IOException {
+    public FileChannel newFileChannel(Path path, Set<? extends OpenOption> options,
+                                               FileAttribute<?>... attrs) throws IOException {
         return channel(path, options, false, attrs);
     }
 
     @Override
-    public @NotNull SeekableByteChannel newByteChannel(@NotNull Path path, @NotNull Set<? extends OpenOption> options,
-                                                       @NotNull FileAttribute<?>... attrs) throws IOException {
+    public SeekableByteChannel newByteChannel(Path path, Set<? extends OpenOption> options,
+                                                       FileAttribute<?>... attrs) throws IOException {
         return channel(path, options, isReadWhole(), attrs);
     }
 
-    /** Files.readAllBytes and its like make the JDK's own channel immune against interrupts, and cannot do so with ours. */
+    /** Files.readAllBytes and its like make the JDK's own channel immune to interrupts, and cannot do so with ours. */
     private static boolean isReadWhole() {
         return STACK.walk(frames -> frames.limit(6).anyMatch(frame -> frame.getClassName().equals("java.nio.file.Files")
                 && frame.getMethodName().startsWith("read")));
     }
 
     @Override
-    public @NotNull InputStream newInputStream(@NotNull Path path, @NotNull OpenOption... options) throws IOException {
+    public InputStream newInputStream(Path path, OpenOption... options) throws IOException {
         Path file = LabPath.real(path);
         if (place(file) == null) {
             return real.newInputStream(file, options);
         }
         Set<OpenOption> all = new HashSet<>(Arrays.asList(options));
         if (all.contains(StandardOpenOption.APPEND) || all.contains(StandardOpenOption.WRITE)) {
-            return real.newInputStream(file, options); // refuses
+            return real.newInputStream(file, options); // it refuses
         }
         return Channels.newInputStream(channel(path, all, true));
     }
 
     @Override
-    public @NotNull OutputStream newOutputStream(@NotNull Path path, @NotNull OpenOption... options) throws IOException {
+    public OutputStream newOutputStream(Path path, OpenOption... options) throws IOException {
         Path file = LabPath.real(path);
         Set<OpenOption> all = new HashSet<>(Arrays.asList(options));
         if (place(file) == null || all.contains(StandardOpenOption.READ)) {
-            return real.newOutputStream(file, options); // refuses, if it is to read
+            return real.newOutputStream(file, options); // it refuses, if it is to read
         }
         if (options.length == 0) {
             Collections.addAll(all, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING);
@@ -268,8 +266,8 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     @Override
-    public @NotNull AsynchronousFileChannel newAsynchronousFileChannel(@NotNull Path path, @NotNull Set<? extends OpenOption> options,
-            ExecutorService executor, @NotNull FileAttribute<?>... attrs) throws IOException {
+    public AsynchronousFileChannel newAsynchronousFileChannel(Path path, Set<? extends OpenOption> options,
+            ExecutorService executor, FileAttribute<?>... attrs) throws IOException {
         Path file = LabPath.real(path);
         DiskPath place = place(file);
         if (place == null) {
@@ -277,24 +275,24 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
         Opened<AsynchronousFileChannel> opened = open(place, options,
                 () -> real.newAsynchronousFileChannel(file, options, executor, attrs));
-        return new LabAsynchronousFileChannel(place.gate, file, opened.channel, opened.inode, options, executor);
+        return new LabAsynchronousFileChannel(place.injector, file, opened.channel, opened.inode, options, executor);
     }
 
     // ---- directories and names ----
 
     @Override
-    public @NotNull DirectoryStream<Path> newDirectoryStream(@NotNull Path dir, @NotNull DirectoryStream.Filter<? super Path> filter)
+    public DirectoryStream<Path> newDirectoryStream(Path dir, DirectoryStream.Filter<? super Path> filter)
             throws IOException {
         Path directory = LabPath.real(dir);
         DiskPath place = place(directory);
         if (place != null) {
-            place.gate.look(place.operation(OperationType.LIST));
+            place.injector.look(place.operation(OperationType.LIST));
         }
         Objects.requireNonNull(filter);
         DirectoryStream<Path> entries = real.newDirectoryStream(directory, entry -> filter.accept(fileSystem.wrap(entry)));
         return new DirectoryStream<>() {
             @Override
-            public @NotNull Iterator<Path> iterator() {
+            public Iterator<Path> iterator() {
                 Iterator<Path> all = entries.iterator();
                 return new Iterator<>() {
                     @Override
@@ -321,22 +319,22 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         void run() throws IOException;
     }
 
-    private static void change(DiskPath place, Operation operation, PathOperation deed) throws IOException {
-        place.gate.change(operation, () -> {
-            deed.run();
+    private static void change(DiskPath place, Operation operation, PathOperation action) throws IOException {
+        place.injector.change(operation, () -> {
+            action.run();
             return null;
         });
     }
 
-    private static void alone(DiskPath place, PathOperation deed) throws IOException {
-        place.gate.alone(() -> {
-            deed.run();
+    private static void alone(DiskPath place, PathOperation action) throws IOException {
+        place.injector.alone(() -> {
+            action.run();
             return null;
         });
     }
 
     @Override
-    public void createDirectory(@NotNull Path dir, @NotNull FileAttribute<?>... attrs) throws IOException {
+    public void createDirectory(Path dir, FileAttribute<?>... attrs) throws IOException {
         Path path = LabPath.real(dir);
         DiskPath place = place(path);
         if (place == null) {
@@ -345,18 +343,18 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
         alone(place, () -> {
             if (exists(path) || !hasParent(path)) {
-                real.createDirectory(path, attrs); // refuses
+                real.createDirectory(path, attrs); // it refuses
                 return;
             }
             change(place, place.operation(OperationType.MKDIR), () -> {
                 real.createDirectory(path, attrs);
-                place.gate.record(new Effect.Made(place.name, inode(path), 'd', "", mode(path)));
+                place.injector.record(new Effect.Made(place.name, inode(path), 'd', "", mode(path)));
             });
         });
     }
 
     @Override
-    public void createSymbolicLink(@NotNull Path link, @NotNull Path target, @NotNull FileAttribute<?>... attrs) throws IOException {
+    public void createSymbolicLink(Path link, Path target, FileAttribute<?>... attrs) throws IOException {
         Path path = LabPath.real(link);
         Path to = LabPath.real(target);
         DiskPath place = place(path);
@@ -366,18 +364,18 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
         alone(place, () -> {
             if (exists(path) || !hasParent(path) || attrs.length > 0) {
-                real.createSymbolicLink(path, to, attrs); // refuses
+                real.createSymbolicLink(path, to, attrs); // it refuses
                 return;
             }
             change(place, place.operation(OperationType.SYMLINK), () -> {
                 real.createSymbolicLink(path, to, attrs);
-                recordNew(place.gate, path);
+                recordNew(place.injector, path);
             });
         });
     }
 
     @Override
-    public void createLink(@NotNull Path link, @NotNull Path existing) throws IOException {
+    public void createLink(Path link, Path existing) throws IOException {
         Path path = LabPath.real(link);
         Path to = LabPath.real(existing);
         DiskPath place = place(path);
@@ -387,38 +385,38 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
         alone(place, () -> {
             if (exists(path) || !hasParent(path) || !exists(to)) {
-                real.createLink(path, to); // refuses
+                real.createLink(path, to); // it refuses
                 return;
             }
             change(place, Operation.on(OperationType.LINK, path, to), () -> {
                 real.createLink(path, to);
-                if (place.gate.nameOf(to) != null) {
-                    place.gate.record(new Effect.Linked(place.name, inode(path, LinkOption.NOFOLLOW_LINKS)));
+                if (place.injector.nameOf(to) != null) {
+                    place.injector.record(new Effect.Linked(place.name, inode(path, LinkOption.NOFOLLOW_LINKS)));
                 } else {
-                    recordNew(place.gate, path);
+                    recordNew(place.injector, path);
                 }
             });
         });
     }
 
     @Override
-    public void delete(@NotNull Path path) throws IOException {
+    public void delete(Path path) throws IOException {
         Path file = LabPath.real(path);
         if (!deleted(file)) {
-            real.delete(file); // refuses, most likely
+            real.delete(file); // it refuses, most likely
         }
     }
 
     @Override
-    public boolean deleteIfExists(@NotNull Path path) throws IOException {
+    public boolean deleteIfExists(Path path) throws IOException {
         Path file = LabPath.real(path);
         return deleted(file) || real.deleteIfExists(file);
     }
 
-    /** {@return whether it was deleted as a step; not so what is not there, not empty, or lies elsewhere} */
+    /** {@return whether it was deleted as a step; false if it does not exist, is not empty, or lies elsewhere} */
     private boolean deleted(Path file) throws IOException {
         DiskPath place = place(file);
-        return place != null && place.gate.alone(() -> {
+        return place != null && place.injector.alone(() -> {
             BasicFileAttributes found = attributes(file, LinkOption.NOFOLLOW_LINKS);
             if (found == null || isFullDirectory(file, found)) {
                 return false;
@@ -431,12 +429,12 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     private void remove(DiskPath place) throws IOException {
         change(place, place.operation(OperationType.DELETE), () -> {
             real.delete(place.path);
-            place.gate.record(new Effect.Removed(place.name));
+            place.injector.record(new Effect.Removed(place.name));
         });
     }
 
     @Override
-    public void move(@NotNull Path source, @NotNull Path target, @NotNull CopyOption... options) throws IOException {
+    public void move(Path source, Path target, CopyOption... options) throws IOException {
         Path from = LabPath.real(source);
         Path to = LabPath.real(target);
         DiskPath old = place(from);
@@ -453,7 +451,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
             boolean atomic = how.contains(StandardCopyOption.ATOMIC_MOVE);
             if (moved == null || !hasParent(to) || there != null && (isSame(moved, there)
                     || !atomic && (!how.contains(StandardCopyOption.REPLACE_EXISTING) || isFullDirectory(to, there)))) {
-                real.move(from, to, options); // refuses, or does nothing
+                real.move(from, to, options); // it refuses, or does nothing
                 return;
             }
             if (there != null && !atomic && fresh != null) {
@@ -472,36 +470,36 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     private void recordMoved(@Nullable DiskPath old, @Nullable DiskPath fresh) throws IOException {
         if (old != null && fresh != null) {
-            fresh.gate.record(new Effect.Renamed(old.name, fresh.name));
+            fresh.injector.record(new Effect.Renamed(old.name, fresh.name));
         } else if (fresh != null) {
-            recordNew(fresh.gate, fresh.path);
+            recordNew(fresh.injector, fresh.path);
         } else if (old != null) {
-            old.gate.record(new Effect.Removed(old.name));
+            old.injector.record(new Effect.Removed(old.name));
         }
     }
 
-    /** Notes a file, or a tree, that has come from elsewhere. */
-    private void recordNew(FaultInjector gate, Path path) throws IOException {
-        String name = gate.nameOf(path);
+    /** Records a file, or a tree, that has come from elsewhere. */
+    private void recordNew(FaultInjector injector, Path path) throws IOException {
+        String name = injector.nameOf(path);
         BasicFileAttributes found = real.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
         long inode = inode(path, LinkOption.NOFOLLOW_LINKS);
         int mode = mode(path, LinkOption.NOFOLLOW_LINKS);
         if (name == null) {
             return;
         } else if (found.isSymbolicLink()) {
-            gate.record(new Effect.Made(name, inode, 'l', real.readSymbolicLink(path).toString(), mode));
+            injector.record(new Effect.Made(name, inode, 'l', real.readSymbolicLink(path).toString(), mode));
         } else if (found.isDirectory()) {
-            gate.record(new Effect.Made(name, inode, 'd', "", mode));
+            injector.record(new Effect.Made(name, inode, 'd', "", mode));
             try (DirectoryStream<Path> entries = real.newDirectoryStream(path, entry -> true)) {
                 for (Path entry : entries) {
-                    recordNew(gate, entry);
+                    recordNew(injector, entry);
                 }
             }
         } else {
-            gate.record(new Effect.Made(name, inode, 'f', "", mode));
+            injector.record(new Effect.Made(name, inode, 'f', "", mode));
             if (found.isRegularFile()) {
                 try (InputStream in = real.newInputStream(path)) {
-                    gate.record(new Effect.Wrote(inode, 0, in.readAllBytes()));
+                    injector.record(new Effect.Wrote(inode, 0, in.readAllBytes()));
                 }
             }
         }
@@ -510,7 +508,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     // ---- copying, which is several operations ----
 
     @Override
-    public void copy(@NotNull Path source, @NotNull Path target, @NotNull CopyOption... options) throws IOException {
+    public void copy(Path source, Path target, CopyOption... options) throws IOException {
         Path from = LabPath.real(source);
         Path to = LabPath.real(target);
         DiskPath read = place(from);
@@ -524,11 +522,11 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         BasicFileAttributes copied = attributes(from, links);
         BasicFileAttributes there = attributes(to, LinkOption.NOFOLLOW_LINKS);
         if (read != null && copied != null) {
-            read.gate.look(read.operation(OperationType.OPEN));
+            read.injector.look(read.operation(OperationType.OPEN));
         }
         if (written == null || copied == null || !hasParent(to) || how.contains(StandardCopyOption.ATOMIC_MOVE) || there != null
                 && (isSame(copied, there) || !how.contains(StandardCopyOption.REPLACE_EXISTING) || isFullDirectory(to, there))) {
-            real.copy(from, to, options); // refuses, does nothing, or copies to elsewhere
+            real.copy(from, to, options); // it refuses, does nothing, or copies to elsewhere
             return;
         }
         if (there != null) {
@@ -539,7 +537,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         } else {
             alone(written, () -> change(written, written.operation(copied.isDirectory() ? OperationType.MKDIR : OperationType.SYMLINK), () -> {
                 real.copy(from, to, options);
-                recordNew(written.gate, to);
+                recordNew(written.injector, to);
             }));
         }
     }
@@ -557,7 +555,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         if (attributes) {
             alone(to, () -> change(to, to.operation(OperationType.ATTRIBUTES), () -> {
                 copyAttributes(from, to.path);
-                to.gate.record(new Effect.Mode(inode(to.path), mode(to.path)));
+                to.injector.record(new Effect.Mode(inode(to.path), mode(to.path)));
             }));
         }
     }
@@ -568,7 +566,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
                 out.write(rest);
             }
         } catch (IOException e) {
-            deleted(to.path); // so does the JDK with what it could not copy whole
+            deleted(to.path); // the JDK, too, deletes what it could not copy whole
             throw new FileSystemException(from.toString(), to.path.toString(), e.getMessage());
         }
     }
@@ -581,53 +579,53 @@ public final class LabFileSystemProvider extends FileSystemProvider {
             view.setOwner(attributes.owner());
             view.setGroup(attributes.group());
         } catch (IOException e) {
-            // only root may give files away; the JDK does without as well
+            // only root may change owners; the JDK, too, goes on without
         }
         view.setPermissions(attributes.permissions());
     }
 
-    // ---- looking, and attributes ----
+    // ---- reading, and attributes ----
 
     @Override
-    public boolean isSameFile(@NotNull Path path, @NotNull Path other) throws IOException {
+    public boolean isSameFile(Path path, Path other) throws IOException {
         Path second = Objects.requireNonNull(other) instanceof LabPath ours ? ours.real() : other;
         return real.isSameFile(LabPath.real(path), second);
     }
 
     @Override
-    public boolean isHidden(@NotNull Path path) throws IOException {
+    public boolean isHidden(Path path) throws IOException {
         return real.isHidden(LabPath.real(path));
     }
 
     @Override
-    public @NotNull FileStore getFileStore(@NotNull Path path) throws IOException {
+    public FileStore getFileStore(Path path) throws IOException {
         return real.getFileStore(LabPath.real(path));
     }
 
     @Override
-    public void checkAccess(@NotNull Path path, @NotNull AccessMode... modes) throws IOException {
+    public void checkAccess(Path path, AccessMode... modes) throws IOException {
         real.checkAccess(LabPath.real(path), modes);
     }
 
     @Override
-    public @NotNull Path readSymbolicLink(@NotNull Path link) throws IOException {
+    public Path readSymbolicLink(Path link) throws IOException {
         return fileSystem.wrap(real.readSymbolicLink(LabPath.real(link)));
     }
 
     @Override
-    public <A extends BasicFileAttributes> A readAttributes(@NotNull Path path, @NotNull Class<A> type, @NotNull LinkOption... options)
+    public <A extends BasicFileAttributes> A readAttributes(Path path, Class<A> type, LinkOption... options)
             throws IOException {
         return real.readAttributes(LabPath.real(path), type, options);
     }
 
     @Override
-    public @NotNull Map<String, Object> readAttributes(@NotNull Path path, @NotNull String attributes, @NotNull LinkOption... options)
+    public Map<String, Object> readAttributes(Path path, String attributes, LinkOption... options)
             throws IOException {
         return real.readAttributes(LabPath.real(path), attributes, options);
     }
 
     @Override
-    public void setAttribute(@NotNull Path path, @NotNull String attribute, Object value, @NotNull LinkOption... options)
+    public void setAttribute(Path path, String attribute, Object value, LinkOption... options)
             throws IOException {
         Path file = LabPath.real(path);
         DiskPath place = place(file);
@@ -638,25 +636,25 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
     }
 
-    private void changeAttributes(DiskPath place, PathOperation deed, LinkOption... options) throws IOException {
+    private void changeAttributes(DiskPath place, PathOperation action, LinkOption... options) throws IOException {
         alone(place, () -> {
             if (attributes(place.path, options) == null) {
-                deed.run(); // refuses
+                action.run(); // it refuses
                 return;
             }
             change(place, place.operation(OperationType.ATTRIBUTES), () -> {
-                deed.run();
-                place.gate.record(new Effect.Mode(inode(place.path, options), mode(place.path, options)));
+                action.run();
+                place.injector.record(new Effect.Mode(inode(place.path, options), mode(place.path, options)));
             });
         });
     }
 
     @Override
-    public <V extends FileAttributeView> @Nullable V getFileAttributeView(@NotNull Path path, @NotNull Class<V> type,
-                                                                         @NotNull LinkOption... options) {
+    public <V extends FileAttributeView> @Nullable V getFileAttributeView(Path path, Class<V> type,
+                                                                         LinkOption... options) {
         Path file = LabPath.real(path);
         V view = real.getFileAttributeView(file, type, options);
         DiskPath place = view == null ? null : place(file);
-        return place == null ? view : LabAttributeView.of(type, view, deed -> changeAttributes(place, deed::run, options));
+        return place == null ? view : LabAttributeView.of(type, view, change -> changeAttributes(place, change::run, options));
     }
 }

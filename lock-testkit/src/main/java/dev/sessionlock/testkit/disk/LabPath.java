@@ -12,10 +12,9 @@ import java.nio.file.WatchKey;
 import java.nio.file.WatchService;
 import java.util.Iterator;
 import java.util.Objects;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** A path of the system's own provider that belongs to ours. */
+/** A path of the system's own provider, wrapped for the lab. */
 final class LabPath implements Path {
     private final LabFileSystem fileSystem;
     private final Path real;
@@ -30,7 +29,7 @@ final class LabPath implements Path {
         return real;
     }
 
-    /** {@return the system's own path of one of ours} */
+    /** {@return the system's own path of one of the lab's} */
     static Path real(Path path) {
         if (Objects.requireNonNull(path) instanceof LabPath ours) {
             return ours.real;
@@ -47,7 +46,7 @@ final class LabPath implements Path {
     }
 
     @Override
-    public @NotNull FileSystem getFileSystem() {
+    public FileSystem getFileSystem() {
         return fileSystem;
     }
 
@@ -77,87 +76,87 @@ final class LabPath implements Path {
     }
 
     @Override
-    public @NotNull Path getName(int index) {
+    public Path getName(int index) {
         return wrap(real.getName(index));
     }
 
     @Override
-    public @NotNull Path subpath(int beginIndex, int endIndex) {
+    public Path subpath(int beginIndex, int endIndex) {
         return wrap(real.subpath(beginIndex, endIndex));
     }
 
     @Override
-    public boolean startsWith(@NotNull Path other) {
+    public boolean startsWith(Path other) {
         return Objects.requireNonNull(other) instanceof LabPath ours && real.startsWith(ours.real);
     }
 
     @Override
-    public boolean startsWith(@NotNull String other) {
+    public boolean startsWith(String other) {
         return real.startsWith(other);
     }
 
     @Override
-    public boolean endsWith(@NotNull Path other) {
+    public boolean endsWith(Path other) {
         return Objects.requireNonNull(other) instanceof LabPath ours && real.endsWith(ours.real);
     }
 
     @Override
-    public boolean endsWith(@NotNull String other) {
+    public boolean endsWith(String other) {
         return real.endsWith(other);
     }
 
     @Override
-    public @NotNull Path normalize() {
+    public Path normalize() {
         return wrap(real.normalize());
     }
 
     @Override
-    public @NotNull Path resolve(@NotNull Path other) {
+    public Path resolve(Path other) {
         return wrap(real.resolve(real(other)));
     }
 
     @Override
-    public @NotNull Path resolve(@NotNull String other) {
+    public Path resolve(String other) {
         return wrap(real.resolve(other));
     }
 
     @Override
-    public @NotNull Path resolveSibling(@NotNull Path other) {
+    public Path resolveSibling(Path other) {
         return wrap(real.resolveSibling(real(other)));
     }
 
     @Override
-    public @NotNull Path resolveSibling(@NotNull String other) {
+    public Path resolveSibling(String other) {
         return wrap(real.resolveSibling(other));
     }
 
     @Override
-    public @NotNull Path relativize(@NotNull Path other) {
+    public Path relativize(Path other) {
         return wrap(real.relativize(real(other)));
     }
 
     @Override
-    public @NotNull URI toUri() {
+    public URI toUri() {
         return real.toUri();
     }
 
     @Override
-    public @NotNull Path toAbsolutePath() {
+    public Path toAbsolutePath() {
         return real.isAbsolute() ? this : wrap(real.toAbsolutePath());
     }
 
     @Override
-    public @NotNull Path toRealPath(@NotNull LinkOption... options) throws IOException {
+    public Path toRealPath(LinkOption... options) throws IOException {
         return wrap(real.toRealPath(options));
     }
 
     @Override
-    public @NotNull File toFile() {
-        return new File(real.toString()); // the system's path refuses, as its file system is no longer the default one
+    public File toFile() {
+        return new File(real.toString()); // the system's path would refuse, since its file system is no longer the default one
     }
 
     @Override
-    public @NotNull WatchKey register(@NotNull WatchService watcher, WatchEvent.@NotNull Kind<?> @NotNull [] events,
+    public WatchKey register(WatchService watcher, WatchEvent.Kind<?> [] events,
                                       WatchEvent.Modifier... modifiers) throws IOException {
         if (Objects.requireNonNull(watcher) instanceof LabWatchService ours) {
             return ours.register(this, events, modifiers);
@@ -166,12 +165,12 @@ final class LabPath implements Path {
     }
 
     @Override
-    public @NotNull WatchKey register(@NotNull WatchService watcher, WatchEvent.@NotNull Kind<?>... events) throws IOException {
+    public WatchKey register(WatchService watcher, WatchEvent.Kind<?>... events) throws IOException {
         return register(watcher, events, new WatchEvent.Modifier[0]);
     }
 
     @Override
-    public @NotNull Iterator<Path> iterator() {
+    public Iterator<Path> iterator() {
         Iterator<Path> names = real.iterator();
         return new Iterator<>() {
             @Override
@@ -187,7 +186,7 @@ final class LabPath implements Path {
     }
 
     @Override
-    public int compareTo(@NotNull Path other) {
+    public int compareTo(Path other) {
         return real.compareTo(((LabPath) other).real);
     }
 
@@ -202,7 +201,7 @@ final class LabPath implements Path {
     }
 
     @Override
-    public @NotNull String toString() {
+    public String toString() {
         return real.toString();
     }
 }

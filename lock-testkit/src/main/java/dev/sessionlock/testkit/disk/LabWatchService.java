@@ -11,14 +11,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import org.jetbrains.annotations.NotNull;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
-/** Hands on what the system's own watches see, with our paths in it. */
+/** Passes on what the system's own watches see, with the lab's paths in it. */
 final class LabWatchService implements WatchService {
     private final LabFileSystem fileSystem;
     private final WatchService real;
-    /** The same key for the same registration, as the system's own service has it. */
+    /** The same key for the same registration, like the system's own service. */
     private final Map<WatchKey, Key> keys = new ConcurrentHashMap<>();
 
     LabWatchService(LabFileSystem fileSystem, WatchService real) {
@@ -49,12 +48,12 @@ final class LabWatchService implements WatchService {
     }
 
     @Override
-    public @Nullable WatchKey poll(long timeout, @NotNull TimeUnit unit) throws InterruptedException {
+    public @Nullable WatchKey poll(long timeout, TimeUnit unit) throws InterruptedException {
         return wrapOrNull(real.poll(timeout, unit));
     }
 
     @Override
-    public @NotNull WatchKey take() throws InterruptedException {
+    public WatchKey take() throws InterruptedException {
         return wrap(real.take());
     }
 
@@ -71,7 +70,7 @@ final class LabWatchService implements WatchService {
         }
 
         @Override
-        public @NotNull List<WatchEvent<?>> pollEvents() {
+        public List<WatchEvent<?>> pollEvents() {
             List<WatchEvent<?>> events = new ArrayList<>();
             key.pollEvents().forEach(event -> events.add(new Event<>(event)));
             return events;
@@ -89,7 +88,7 @@ final class LabWatchService implements WatchService {
         }
 
         @Override
-        public @NotNull Watchable watchable() {
+        public Watchable watchable() {
             return fileSystem.wrap((Path) key.watchable());
         }
     }
@@ -102,7 +101,7 @@ final class LabWatchService implements WatchService {
         }
 
         @Override
-        public WatchEvent.@NotNull Kind<T> kind() {
+        public WatchEvent.Kind<T> kind() {
             return event.kind();
         }
 

@@ -1,30 +1,30 @@
 package dev.sessionlock.testkit.disk;
 
 import java.nio.file.Path;
-import org.jetbrains.annotations.Nullable;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One file operation beneath the lab's directory.
  *
- * @param act what it does
+ * @param type its kind
  * @param path the file, as the program named it
  * @param other the second file of a rename or link
  * @param position where it writes; negative if that does not apply
  * @param length how much it writes
  * @param onChannel whether it works on an open channel, and not on a path
  */
-record Operation(OperationType act, Path path, @Nullable Path other, long position, long length, boolean onChannel) {
+record Operation(OperationType type, Path path, @Nullable Path other, long position, long length, boolean onChannel) {
 
-    static Operation on(OperationType act, Path path) {
-        return new Operation(act, path, null, -1, 0, false);
+    static Operation on(OperationType type, Path path) {
+        return new Operation(type, path, null, -1, 0, false);
     }
 
-    static Operation on(OperationType act, Path path, Path other) {
-        return new Operation(act, path, other, -1, 0, false);
+    static Operation on(OperationType type, Path path, Path other) {
+        return new Operation(type, path, other, -1, 0, false);
     }
 
-    static Operation onChannel(OperationType act, Path path) {
-        return new Operation(act, path, null, -1, 0, true);
+    static Operation onChannel(OperationType type, Path path) {
+        return new Operation(type, path, null, -1, 0, true);
     }
 
     static Operation write(Path path, long position, long length) {
@@ -35,15 +35,15 @@ record Operation(OperationType act, Path path, @Nullable Path other, long positi
         return new Operation(OperationType.TRUNCATE, path, null, size, 0, true);
     }
 
-    /** {@return it in words, its paths relative to a directory} */
+    /** {@return the operation in words, with paths relative to a directory} */
     String describe(Path root) {
-        StringBuilder text = new StringBuilder(act.toString()).append(' ').append(relative(root, path));
+        StringBuilder text = new StringBuilder(type.toString()).append(' ').append(relative(root, path));
         if (other != null) {
             text.append(" -> ").append(relative(root, other));
         }
-        if (act == OperationType.WRITE) {
+        if (type == OperationType.WRITE) {
             text.append(", ").append(length).append(length == 1 ? " byte at " : " bytes at ").append(position);
-        } else if (act == OperationType.TRUNCATE && position >= 0) {
+        } else if (type == OperationType.TRUNCATE && position >= 0) {
             text.append(" to ").append(position).append(position == 1 ? " byte" : " bytes");
         }
         return text.toString();

@@ -2,7 +2,7 @@ package dev.sessionlock.testkit.disk;
 
 import java.util.Locale;
 
-/** The kinds of file operations that a lab tells apart, and which faults the system may answer them with. */
+/** The kinds of file operations, and the errors with which the system may answer each. */
 public enum OperationType {
     CREATE(true, true, false, true),
     MKDIR(true, true, false, true),
@@ -36,7 +36,7 @@ public enum OperationType {
         return change;
     }
 
-    /** {@return whether the system may answer it with this} */
+    /** {@return whether the system may answer it with this error} */
     public boolean mayFailWith(Errno errno) {
         return switch (errno) {
             case ENOSPC -> space;

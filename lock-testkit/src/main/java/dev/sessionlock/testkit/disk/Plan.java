@@ -1,37 +1,36 @@
 package dev.sessionlock.testkit.disk;
 
 import java.util.Locale;
-import org.jetbrains.annotations.NotNull;
 
 /**
- * What is to befall one run, as it is told to its child and named in a failure.
+ * The fault of one run, in the form in which the child gets it and a failure names it.
  *
- * @param kind what
- * @param step the number of the operation that it befalls, from 1, among those that the kind counts
- * @param how more about it: where in the operation, which error, how long
+ * @param kind what happens
+ * @param step the number of the operation at which it happens, from 1, among those that the kind counts
+ * @param how details: where in the operation, which error, how long
  */
-public record Plan(@NotNull Kind kind, int step, @NotNull String how) {
-    /** Nothing befalls it. */
+public record Plan(Kind kind, int step, String how) {
+    /** No fault. */
     public static final Plan NOTHING = new Plan(Kind.NONE, 0, "");
 
     /** Before the operation, or after it. */
     public static final String BEFORE = "before";
     public static final String AFTER = "after";
-    /** When so much of a write is done. */
+    /** After this much of a write. */
     public static final String ONE_BYTE = "1";
     public static final String HALF = "half";
     public static final String ALL_BUT_ONE = "most";
-    /** An error once; once, after half of a write; from there on. */
+    /** An error: once; once, after half of a write; from there on. */
     public static final String ONCE = "once";
     public static final String FROM_THERE = "full";
 
-    /** What can befall a run. */
+    /** The kinds of faults. */
     public enum Kind {
-        /** Nothing. */
+        /** None. */
         NONE,
-        /** It is killed. */
+        /** The process is killed. */
         KILL,
-        /** It is stopped, for the power is cut. */
+        /** The process is stopped, since the power is cut. */
         POWER,
         /** An operation fails. */
         FAIL,
@@ -47,11 +46,11 @@ public record Plan(@NotNull Kind kind, int step, @NotNull String how) {
     }
 
     /**
-     * {@return the plan of which this is the text}
+     * {@return the plan that a text describes}
      *
-     * @throws IllegalArgumentException if it is none
+     * @throws IllegalArgumentException if it describes none
      */
-    public static @NotNull Plan parse(@NotNull String text) {
+    public static Plan parse(String text) {
         String[] parts = text.split(":", 3);
         try {
             int step = Integer.parseInt(parts[1]);
@@ -74,13 +73,13 @@ public record Plan(@NotNull Kind kind, int step, @NotNull String how) {
         return kind == Kind.FREEZE && step == number && how.equals(where);
     }
 
-    /** {@return after how many bytes of a write of this length it stops within it; negative if it does not} */
+    /** {@return after how many bytes it stops within a write of this length; negative if it does not} */
     int stopsWithin(int number, int length) {
         return kind == Kind.KILL && step == number ? part(how, length) : -1;
     }
 
-    /** {@return how many bytes a part of a write has; negative if so short a write has no such part} */
-    public static int part(@NotNull String how, int length) {
+    /** {@return how many bytes a part of a write has; negative if a write is too short for such a part} */
+    public static int part(String how, int length) {
         int part = switch (how) {
             case ONE_BYTE -> 1;
             case HALF -> length / 2;

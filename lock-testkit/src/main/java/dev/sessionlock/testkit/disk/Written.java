@@ -6,22 +6,22 @@ import java.nio.file.OpenOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
 
-/** Notes what is written through one channel. */
+/** Records what is written through one channel. */
 final class Written {
-    private final FaultInjector gate;
+    private final FaultInjector injector;
     private final long inode;
     private final boolean append;
     /** Opened with SYNC or DSYNC: every write is forced before it returns. */
     private final boolean forced;
 
-    Written(FaultInjector gate, long inode, Set<? extends OpenOption> options) {
-        this.gate = gate;
+    Written(FaultInjector injector, long inode, Set<? extends OpenOption> options) {
+        this.injector = injector;
         this.inode = inode;
         this.append = options.contains(StandardOpenOption.APPEND);
         this.forced = options.contains(StandardOpenOption.SYNC) || options.contains(StandardOpenOption.DSYNC);
     }
 
-    /** {@return where a write lands: at the end, in a file opened to append, whatever was asked for (so Linux)} */
+    /** {@return where a write lands} In a file opened to append, that is the end, whatever position was asked for (on Linux). */
     long at(long position, long size) {
         return append ? size : position;
     }
@@ -30,7 +30,7 @@ final class Written {
         if (count > 0) {
             byte[] bytes = new byte[count];
             source.get(bytes);
-            gate.record(new Effect.Wrote(inode, at, bytes));
+            injector.record(new Effect.Wrote(inode, at, bytes));
             if (forced) {
                 force();
             }
@@ -38,10 +38,10 @@ final class Written {
     }
 
     void resize(long size) throws IOException {
-        gate.record(new Effect.Resized(inode, size));
+        injector.record(new Effect.Resized(inode, size));
     }
 
     void force() throws IOException {
-        gate.record(new Effect.Forced(inode));
+        injector.record(new Effect.Forced(inode));
     }
 }

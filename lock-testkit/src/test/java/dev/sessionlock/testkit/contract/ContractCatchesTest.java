@@ -16,15 +16,15 @@ import org.junit.platform.launcher.core.LauncherFactory;
 import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
 import org.junit.platform.launcher.listeners.TestExecutionSummary;
 
-/** The contract fails engines that are wrong, each by the test that is there for it, and passes one of another kind that is right. */
+/** The contract rejects wrong engines, each by the test that is there for it, and accepts a correct engine of another kind. */
 @Tag("soak")
 class ContractCatchesTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             TOKEN_STANDS_STILL | whoWaitsGetsInWhenTheHolderCloses | a token must be greater
-            RELEASED_BY_ANYONE | frozenHolderIsPassedOverAndCanNeitherFreeNorExtendWhenItWakes | not "lost KERNEL_LOCK_LOST"
-            HOLDER_DOES_NOT_KNOW_ITS_LEASE | frozenHolderIsPassedOverAndCanNeitherFreeNorExtendWhenItWakes | should be "lost LEASE_EXPIRED"
+            RELEASED_BY_ANYONE | othersTakeOverFromAFrozenHolder | not "lost KERNEL_LOCK_LOST"
+            HOLDER_DOES_NOT_KNOW_ITS_LEASE | othersTakeOverFromAFrozenHolder | should be "lost LEASE_EXPIRED"
             SOMETIMES_DOES_NOT_LOOK | onlyOneIsInAtATimeAndTokensGrow | mutual exclusion was broken
             """, quoteCharacter = '`')
     void wrongLockFailsTheTestThatIsThereForIt(Fault fault, String test, String message) throws Exception {
@@ -34,8 +34,8 @@ class ContractCatchesTest {
     @Tag("soak")
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            NEVER_PASSED_OVER | frozenHolderIsPassedOverAndCanNeitherFreeNorExtendWhenItWakes | has not answered within
-            ALWAYS_PASSED_OVER | frozenHolderThatAskedNotToBePassedOverIsWaitedFor | that asked for takeover(false) was passed over
+            NEVER_TAKEN_OVER | othersTakeOverFromAFrozenHolder | has not answered within
+            ALWAYS_TAKEN_OVER | frozenHolderWithoutTakeoverIsWaitedFor | took over from a holder that asked for takeover(false)
             NEVER_RENEWED | leaseIsRenewedAsLongAsTheProcessRuns | is to outlast its lease
             DEATH_IS_NOT_NOTICED | killedHolderMakesWayFrozenOrNot | LockTimeoutException
             """, quoteCharacter = '`')

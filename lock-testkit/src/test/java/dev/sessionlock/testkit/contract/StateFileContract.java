@@ -14,11 +14,11 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 
-/** The contract on the engine with a row for each lock; one class for each fault, as a test class has no parameters. */
+/** The contract on the engine with a row for each lock. There is one class for each fault, since a test class has no parameters. */
 abstract class StateFileContract extends LockEngineContract {
     private final Path dir;
 
-    /** Not JUnit's, which is one for all classes that run at once. */
+    /** Not JUnit's own, which is one for all classes that run at once. */
     StateFileContract() {
         try {
             dir = Files.createTempDirectory("rows-");
@@ -41,7 +41,7 @@ abstract class StateFileContract extends LockEngineContract {
         return inJvm(OnRows.class, dir.toString(), getClass().getSimpleName());
     }
 
-    /** What is not right is to be found soon. */
+    /** A fault has to show soon. */
     @Override
     protected Duration patience() {
         return Duration.ofSeconds(getClass() == NONE.class ? 60 : 20);
@@ -68,10 +68,10 @@ abstract class StateFileContract extends LockEngineContract {
     static final class RELEASED_BY_ANYONE extends StateFileContract {
     }
 
-    static final class NEVER_PASSED_OVER extends StateFileContract {
+    static final class NEVER_TAKEN_OVER extends StateFileContract {
     }
 
-    static final class ALWAYS_PASSED_OVER extends StateFileContract {
+    static final class ALWAYS_TAKEN_OVER extends StateFileContract {
     }
 
     static final class HOLDER_DOES_NOT_KNOW_ITS_LEASE extends StateFileContract {

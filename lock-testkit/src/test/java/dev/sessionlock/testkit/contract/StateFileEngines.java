@@ -6,13 +6,13 @@ import dev.sessionlock.LockReport.Facts;
 import dev.sessionlock.LockReport.Lease;
 import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.Inspection;
-import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -28,13 +28,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * A small engine of another kind, as one over a database would be: the state of each lock is a row, here a file, and each step a
- * transaction, here under a file lock. It is right, unless it is given a fault.
+ * A small engine of another kind, similar to one over a database: the state of each lock is a row, here a file, and each step is a transaction, here
+ * under a file lock. It is correct, unless it is given a fault.
  */
 final class StateFileEngines implements FileLockEngine {
-    /** What can be wrong with it. */
+    /** The faults that it can have. */
     enum Fault {
-        NONE, TOKEN_STANDS_STILL, RELEASED_BY_ANYONE, NEVER_PASSED_OVER, ALWAYS_PASSED_OVER, HOLDER_DOES_NOT_KNOW_ITS_LEASE,
+        NONE, TOKEN_STANDS_STILL, RELEASED_BY_ANYONE, NEVER_TAKEN_OVER, ALWAYS_TAKEN_OVER, HOLDER_DOES_NOT_KNOW_ITS_LEASE,
         NEVER_RENEWED, SOMETIMES_DOES_NOT_LOOK, DEATH_IS_NOT_NOTICED
     }
 
@@ -85,7 +85,7 @@ final class StateFileEngines implements FileLockEngine {
         }
     }
 
-    /** What stands in a lock's row. */
+    /** The content of a lock's row. */
     private static final class Row {
         private final Properties values = new Properties();
 
@@ -180,8 +180,8 @@ final class StateFileEngines implements FileLockEngine {
                 if (row.get("held") == 1 && !(fault == Fault.SOMETIMES_DOES_NOT_LOOK && now() % 4 == 0)) {
                     boolean dead = fault != Fault.DEATH_IS_NOT_NOTICED && ProcessHandle.of(row.get("pid")).filter(ProcessHandle::isAlive)
                             .isEmpty();
-                    boolean over = now() >= row.get("until") && (row.get("takeover") == 1 || fault == Fault.ALWAYS_PASSED_OVER);
-                    if (!dead && (!over || fault == Fault.NEVER_PASSED_OVER)) {
+                    boolean over = now() >= row.get("until") && (row.get("takeover") == 1 || fault == Fault.ALWAYS_TAKEN_OVER);
+                    if (!dead && (!over || fault == Fault.NEVER_TAKEN_OVER)) {
                         return new Busy(Busy.NOTHING, now() + LOOK_AGAIN_NANOS, "another process holds it");
                     }
                     reclaimed = dead ? "its process is gone" : "its lease is over";
@@ -280,7 +280,7 @@ final class StateFileEngines implements FileLockEngine {
         }
 
         @Override
-        public Cleared clear(boolean takeStrangers) {
+        public Cleared clear(boolean takeForeign) {
             return new Cleared(ClearOutcome.KEPT, "it is not cleared here");
         }
 

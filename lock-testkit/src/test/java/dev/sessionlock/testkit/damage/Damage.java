@@ -10,24 +10,24 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 
-/** What another program, or a clumsy hand, does to one file. */
+/** What another program, or an operator by mistake, does to one file. */
 public enum Damage {
     CUT_TO_NOTHING(false), CUT_IN_THE_MIDDLE(false), ZEROED(false), FILLED(false),
-    /** An older copy is moved to its name, as rsync does. */
+    /** An older copy is renamed to its name, as rsync does. */
     REPLACED_BY_OLDER(false),
-    /** An older copy is written over it where it lies, as {@code cp} does. */
+    /** An older copy is written over it in place, as {@code cp} does. */
     OVERWRITTEN_BY_OLDER(false),
     DELETED(false),
-    /** With something in it, so that it cannot be removed as a file is. */
+    /** The directory is not empty, so that it cannot be removed like a file. */
     REPLACED_BY_DIRECTORY(true),
-    /** To a file elsewhere, which nobody may touch. */
+    /** The link leads to a file elsewhere, which nobody may touch. */
     REPLACED_BY_LINK(true),
-    /** To open one may block for ever. */
+    /** Opening one may block for ever. */
     REPLACED_BY_FIFO(true),
-    /** Root reads and writes it all the same. */
+    /** Root reads and writes it nevertheless. */
     FORBIDDEN(true);
 
-    /** Of a file that was empty, or not there. */
+    /** The size for a file that was empty or absent. */
     private static final int USUAL_SIZE = 1024;
 
     private final boolean obstacle;
@@ -36,12 +36,12 @@ public enum Damage {
         this.obstacle = obstacle;
     }
 
-    /** {@return whether a person has to take away what lies there afterwards} */
+    /** {@return whether a person has to remove afterwards what lies there} */
     public boolean isObstacle() {
         return obstacle;
     }
 
-    /** To the content alone: the file stays, and so do the pages that processes have mapped. */
+    /** Damages only the content: the file stays, and so do the pages that processes have mapped. */
     public void to(Path file) throws IOException {
         try (RandomAccessFile open = new RandomAccessFile(file.toFile(), "rw")) {
             byte[] filling = new byte[open.length() == 0 ? USUAL_SIZE : (int) open.length()];
@@ -56,10 +56,10 @@ public enum Damage {
     }
 
     /**
-     * To a file, or to what is to lie at its name.
+     * Damages a file, or puts something at its name.
      *
-     * @param older an older copy of it; one that is not there is an empty file
-     * @param elsewhere where a link leads to
+     * @param older an older copy of it; a missing one counts as an empty file
+     * @param elsewhere the target of a link
      */
     void to(Path file, Path older, Path elsewhere) throws IOException, InterruptedException {
         if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
@@ -110,7 +110,7 @@ public enum Damage {
         }
     }
 
-    /** What a person does who follows the advice: takes away what is no ordinary file, or gives the rights back. */
+    /** What a person does who follows the advice: removes what is no ordinary file, or restores the rights. */
     void undo(Path file) throws IOException, InterruptedException {
         if (this == FORBIDDEN) {
             shell("[ ! -e '" + file + "' ] || chmod u+rwX '" + file + "'");

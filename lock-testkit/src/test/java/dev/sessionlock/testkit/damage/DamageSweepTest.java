@@ -38,24 +38,25 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.ResourceLock;
 
 /**
- * Every file that locks stand on, damaged in every way, under a JVM that holds, lingers, waits and cycles there. Never two holders; the session can be locked
- * again in that JVM, in one that wants it meanwhile and in one that comes later; where something lies in the way that only a person may remove, each of them
- * is told what and where, and it can be locked once that is gone. Nothing but a lock's own exceptions comes out, and the JVM ends on SIGTERM.
+ * Every file behind a lock, damaged in every way, under a JVM that holds, lingers, waits and cycles there. There are never two holders. The session
+ * can be locked again in that JVM, in one that wants it meanwhile and in one that comes later. If something is in the way that only a person may
+ * remove, each of them is told what and where, and the session can be locked once it is gone. Only the exceptions of locks come out, and the JVM ends
+ * on SIGTERM.
  *
- * <p>All are damaged at once, each in a directory of its own, so that all together take the time of one: the keeper's looks, not their sum.
+ * <p>All are damaged at once, each in a directory of its own. So together they take as long as one: the time of the keeper's looks, not their sum.
  */
 @ResourceLock(DamageSweepTest.ONE_AT_A_TIME)
 class DamageSweepTest {
     static final String ONE_AT_A_TIME = "sweep of damages"; // three at once would be more sessions than MOST_AT_ONCE
-    /** What the README's table "How long can a lock be stuck?" promises where another program cut or overwrote a file. */
+    /** The promise of the table "How long can a lock be stuck?" in the README, where another program cut or overwrote a file. */
     private static final Duration PROMISED = Duration.ofSeconds(5);
-    /** So much later it may be on a machine that does much else. */
+    /** How many times longer it may take on a busy machine. */
     private static final int SLACK = 24;
-    /** A keeper has looked closely, twice: every 5 s. */
+    /** After this, a keeper has made two deep checks, one every 5 s. */
     private static final Duration KEEPER_HAS_LOOKED = Duration.ofSeconds(6);
     /** {@code -Dsweep.only=GUARD.*HOLDS} repeats some of them. */
     private static final String ONLY = System.getProperty("sweep.only", ".*");
-    private static final int MOST_AT_ONCE = 40; // more starve each other: their turns take longer than the time-outs here
+    private static final int MOST_AT_ONCE = 40; // more of them starve each other: they wait for a CPU longer than the timeouts here
 
     @TempDir
     Path temp;
@@ -70,7 +71,7 @@ class DamageSweepTest {
             return new Session(file, damage, life, home.resolve("session.jsonl"));
         }
 
-        /** {@return whether who holds it must lose it: the table, by which it is held, says nothing any more} */
+        /** {@return whether its holder must lose it, since the table, by which it is held, says nothing any more} */
         boolean losesWhatIsHeld() {
             return (file == DamagedFile.TABLE || file == DamagedFile.FURTHER_TABLE) && EnumSet.of(Damage.CUT_TO_NOTHING, Damage.CUT_IN_THE_MIDDLE, Damage.ZEROED,
                     Damage.FILLED).contains(damage);
@@ -109,7 +110,7 @@ class DamageSweepTest {
         return damage == Damage.FORBIDDEN;
     }
 
-    /** Each file, each damage and each way of living, though not with one another: always the same ones. */
+    /** Each file, each damage and each use, though not all combinations; always the same ones. */
     @Test
     void sessionsCanBeLockedAgain() throws Exception {
         sweep(some(all(damage -> !needsAnotherUser(damage))), SmallJvm.of(Gateway.class));
@@ -165,7 +166,7 @@ class DamageSweepTest {
             askTheTool(sessions, troubles);
             try (Jvm late = new Jvm("late", jvm.args(witness.address()).name("late").start())) {
                 List<Session> wanted = sessions.stream().filter(session -> session.life() != Life.WAITS).toList();
-                late.ask("cycle", sessions); // beside the holder, until the keepers have looked
+                late.ask("cycle", sessions); // in addition to the holder, until the keepers have looked
                 other.ask("cycle", wanted);
                 Thread.sleep(KEEPER_HAS_LOOKED.toMillis());
                 mustBeLostInTime(damagedAt, victim, other, troubles);
@@ -230,7 +231,7 @@ class DamageSweepTest {
 
     // ---- how long it takes ----
 
-    /** Whoever held it when the table was cut or overwritten has noticed by now. */
+    /** By now, whoever held it when the table was cut or overwritten has noticed. */
     private static void mustBeLostInTime(Map<Session, Long> damagedAt, Jvm victim, Jvm other, Troubles troubles) throws Exception {
         Map<Session, Jvm> holders = new HashMap<>();
         damagedAt.keySet().stream().filter(Session::losesWhatIsHeld).filter(session -> session.life() == Life.HOLDS || session.life() == Life.WAITS)
@@ -256,13 +257,13 @@ class DamageSweepTest {
         sayLongest("what was held by a damaged table was lost after", lostAfter);
     }
 
-    /** Whoever asks once it is let go gets in, though the table has to be made anew for it. */
+    /** Whoever asks after its release gets it, though the table has to be created anew for it. */
     private static void mustBeHadInTime(List<Session> well, long askedAt, Jvm jvm, Troubles troubles) throws Exception {
         Map<String, String> had = jvm.ask("had", List.of());
         Map<Session, Long> hadAfter = new HashMap<>();
         for (Session session : well) {
             String at = had.get(session.path().toString());
-            if (at != null) { // else it was told already
+            if (at != null) { // otherwise it was reported already
                 hadAfter.put(session, Long.parseLong(at) - askedAt);
             }
         }
@@ -281,7 +282,7 @@ class DamageSweepTest {
 
     private static void mustHaveTheirBytes(Jvm holder, List<Session> sessions, Troubles troubles) throws IOException, InterruptedException {
         List<Session> without = sessions;
-        for (int looks = 0; looks < 20 && !without.isEmpty(); looks++) { // as long as it takes to get one again, had the machine stood still for a lease
+        for (int looks = 0; looks < 20 && !without.isEmpty(); looks++) { // a lost one is taken again
             Thread.sleep(looks == 0 ? 0 : 100);
             Set<Path> held = KernelTruth.held(sessions.stream().map(session -> session.path().getParent()).toList(), holder.jvm.pid());
             without = without.stream().filter(session -> !held.contains(session.path().getParent())).toList();
@@ -312,7 +313,7 @@ class DamageSweepTest {
         List<Path> spares = sessions.stream().map(session -> session.path().resolveSibling("spare")).toList();
         troubles.add("before", victim.ask("hold", sessions));
         troubles.add("spare", victim.tell("visit", spares).answer());
-        for (Session session : sessions) { // an older copy, as a backup has it
+        for (Session session : sessions) { // an older copy, as in a backup
             Path home = session.path().getParent();
             Tools.shell("cp -a '" + home + "' '" + session.path().resolveSibling("../older-of-" + session) + "'; mv '"
                     + session.path().resolveSibling("../older-of-" + session) + "' '" + session.older() + "'");
@@ -342,7 +343,7 @@ class DamageSweepTest {
                 try {
                     session.damage().to(path, older, elsewhere);
                     break;
-                } catch (IOException e) { // whoever cycles makes and removes it meanwhile
+                } catch (IOException e) { // a thread that cycles creates and removes it meanwhile
                     if (tries == 20) {
                         throw e;
                     }
@@ -351,7 +352,7 @@ class DamageSweepTest {
         }
     }
 
-    /** Of a session that is held, and of one that cannot be locked, it says something, or exits with another code than 0. */
+    /** For a session that is held, and for one that cannot be locked, the tool prints something, or exits with another code than 0. */
     private void askTheTool(List<Session> sessions, Troubles troubles) {
         for (Session session : sessions) {
             if (session.damage().isObstacle() && session.life() == Life.HOLDS) {
@@ -392,7 +393,7 @@ class DamageSweepTest {
             answers.forEach((session, what) -> told.merge(name(session), when + ": " + what, (one, other) -> one + "; " + other));
         }
 
-        /** Where something is in the way: either it does no harm, or who wants the lock is told where it lies and what to do. */
+        /** Where something is in the way: either it does no harm, or whoever wants the lock is told where it is and what to do. */
         void addUnlessTold(List<Session> ill, Map<String, String> answers) {
             Map<String, Session> byName = ill.stream().collect(Collectors.toMap(session -> session.path().toString(), session -> session));
             answers.forEach((path, what) -> {

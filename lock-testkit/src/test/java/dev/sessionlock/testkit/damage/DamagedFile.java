@@ -8,18 +8,18 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What of a lock is damaged: a file of {@code .session-locks}, that folder itself, or the record. */
+/** The part of a lock that is damaged: a file of {@code .session-locks}, that folder itself, or the record. */
 enum DamagedFile {
     TABLE, FURTHER_TABLE, GUARD_OF_THE_LOCK, FIRST_GUARD, RECORD_FILE_IN_USE, SPARE_RECORD_FILES, TAKEOVER, FURTHER_LINK, REQUEST, RECORD, FOLDER;
 
     private static final String FOLDER_NAME = ".session-locks";
 
-    /** {@return whether it is not there as a rule, so that what is damaged is what somebody has put there} */
+    /** {@return whether it usually does not exist, so that somebody must have put it there} */
     boolean isPlanted() {
         return this == TAKEOVER || this == FURTHER_LINK || this == REQUEST;
     }
 
-    /** {@return whether a damage does anything to it} */
+    /** {@return whether a damage has any effect on it} */
     boolean suffers(Damage damage) {
         boolean hasContent = this != GUARD_OF_THE_LOCK && this != FIRST_GUARD;
         return switch (damage) {
@@ -34,7 +34,7 @@ enum DamagedFile {
         };
     }
 
-    /** {@return where it lies, or is to lie, now} */
+    /** {@return where it is, or would be, now} */
     List<Path> in(Path session) throws IOException {
         Path folder = session.resolveSibling(FOLDER_NAME);
         long h = TableFileAccess.hash(session);
@@ -70,8 +70,8 @@ enum DamagedFile {
     }
 
     /**
-     * {@return names of other locks that fill the place of this one's line in the first table, so that it gets a further one; none if that is not what
-     * is damaged}
+     * {@return names of other locks that fill the window of this one's entry in the first file of the table, so that the table gets a further file;
+     * none if that file is not the one that is damaged}
      */
     List<Path> crowd(Path session) {
         List<Path> crowd = new ArrayList<>();

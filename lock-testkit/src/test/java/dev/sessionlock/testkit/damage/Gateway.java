@@ -23,29 +23,29 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * A JVM that locks hundreds of sessions at once, each on a thread of its own, and proves to the witness whenever it holds one. It is told what to do by the
- * line {@code <number> <command> <list>}; the list is a file with a session a line. The answer, what did not go well by session, is the mark
- * {@code done-<number>}.
+ * A JVM that locks hundreds of sessions at once, each on a thread of its own, and proves to the witness whenever it holds one. Its commands are lines
+ * {@code <number> <command> <list>}; the list is a file with a session a line. The answer is the mark {@code done-<number>}, with the sessions for
+ * which something went wrong.
  */
 final class Gateway implements ChildScenario {
     static final Duration LEASE = Duration.ofSeconds(5);
     private static final Duration LONG_LEASE = Duration.ofMinutes(3);
     static final Duration GRACE = Duration.ofMillis(200);
-    /** No lock is stuck for so long, whatever the machine. */
+    /** No lock is stuck for this long, on any machine. */
     static final Duration PATIENCE = Duration.ofMinutes(2);
     static final String NONE = "-";
 
     private static final LockOptions OPTIONS = LockOptions.defaults().withLease(LEASE).withRevokeGrace(GRACE).withTimeout(Duration.ofSeconds(1));
-    /** So often in a row a lock must be had before it counts as well again. */
+    /** How often in a row a lock must be acquired before it counts as usable again. */
     private static final int GOOD_VISITS = 2;
 
     private final SessionLocks locks = SessionLocks.builder().shutdownGrace(Duration.ofMillis(200)).build();
     private final Set<String> taken = ConcurrentHashMap.newKeySet();
     private final Map<String, Thread> busy = new ConcurrentHashMap<>();
     private final Map<String, String> escaped = new ConcurrentHashMap<>();
-    /** When what was held was lost for the first time, by the wall clock, which the other JVMs have, too. */
+    /** When each held lock was first lost, by the wall clock, which the other JVMs share. */
     private final Map<String, Long> lost = new ConcurrentHashMap<>();
-    /** When it could be locked for the first time since it was asked for in the command that is carried out. */
+    /** When each session could first be locked, since the start of the present command. */
     private final Map<String, Long> had = new ConcurrentHashMap<>();
     private volatile boolean letsGo;
     private ParentJvm parent;
@@ -100,7 +100,7 @@ final class Gateway implements ChildScenario {
     // ---- on many threads at once ----
 
     private interface Step {
-        /** {@return what did not go well; null if all did} */
+        /** {@return what went wrong; null if nothing} */
         String run(Path session) throws Exception;
     }
 
@@ -132,7 +132,7 @@ final class Gateway implements ChildScenario {
         return thread;
     }
 
-    /** Only a lock's own exceptions may come out of the library. */
+    /** Only the exceptions of locks may come out of the library. */
     private String guarded(String session, Step step) {
         try {
             return step.run(Path.of(session));
@@ -188,12 +188,12 @@ final class Gateway implements ChildScenario {
 
     // ---- what is done with a session ----
 
-    /** With a lease of which no test sees the end: a holder that has lost its lock has noticed why, and not just that its time is over. */
+    /** With a lease that outlasts every test. So a holder that has lost its lock has noticed why, and not just that its time is over. */
     private static LockOptions inNoHurry() {
         return OPTIONS.withMaxHold(LockOptions.UNLIMITED).withLease(LONG_LEASE);
     }
 
-    /** Until it is let go; one that is lost is taken again. */
+    /** Holds until it is told to release; a lost lock is taken again. */
     private String hold(Path session) throws Exception {
         while (!letsGo) {
             try (SessionLock lock = locks.acquire(session, inNoHurry())) {
@@ -209,7 +209,7 @@ final class Gateway implements ChildScenario {
                 if (e instanceof LockLostException) {
                     lost.putIfAbsent(session.toString(), System.currentTimeMillis());
                 }
-                told(session.toString(), e); // it goes on waiting, or has lost it and wants it again
+                told(session.toString(), e); // it goes on waiting, or has lost the lock and wants it again
                 Thread.sleep(20);
             } finally {
                 taken.remove(session.toString());
@@ -250,7 +250,7 @@ final class Gateway implements ChildScenario {
         }
     }
 
-    /** Until it can be locked as ever, or for as long as the patience lasts. What a person has to remove is told at once. */
+    /** Tries until the lock is usable, or until it runs out of patience. An obstacle that a person has to remove is reported at once. */
     private String use(Path session) throws Exception {
         String last = null;
         int good = 0;
@@ -283,7 +283,7 @@ final class Gateway implements ChildScenario {
         return told.contains("remove it") || told.contains("move it away") || told.contains("may not") || told.contains("no permission for");
     }
 
-    /** Beside one that holds it: had it both, the witness would see it. */
+    /** While another JVM holds it: if this one got it, the witness would notice. */
     private String tryOnce(Path session) throws Exception {
         SessionLock lock = locks.tryAcquire(session, OPTIONS).orElse(null);
         if (lock != null) {

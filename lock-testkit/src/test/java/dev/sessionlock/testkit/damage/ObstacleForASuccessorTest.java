@@ -11,7 +11,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Something lies where the record of a frozen holder's successor is to lie. */
+/** Something lies at the path where a successor of a frozen holder puts its record. */
 class ObstacleForASuccessorTest {
     private static final String SHORT = "lease=1000 timeout=30000";
     private static final Set<Damage> TAKEN_AWAY = EnumSet.of(Damage.CUT_TO_NOTHING, Damage.ZEROED, Damage.FILLED, Damage.REPLACED_BY_LINK,

@@ -55,7 +55,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The lab's file system does what the system's own does: the same results, the same exceptions, the same files. */
+/** The lab's file system behaves like the system's own: the same results, the same exceptions, the same files. */
 class LabFileSystemProviderTest {
     private static final byte[] HELLO = "hello".getBytes(StandardCharsets.US_ASCII);
 
@@ -67,7 +67,7 @@ class LabFileSystemProviderTest {
     private LabFileSystemProvider provider;
     private final ByteArrayOutputStream journal = new ByteArrayOutputStream();
 
-    /** An operation on a directory that holds what {@link #fill} makes; its result is shown by its text. */
+    /** An operation on a directory with the content from {@link #fill}; its result is compared as text. */
     private interface Operation {
         Object on(Path directory) throws Exception;
     }
@@ -418,11 +418,11 @@ class LabFileSystemProviderTest {
         all.put("bad matcher", dir -> dir.getFileSystem().getPathMatcher("nothing:**/fi*"));
         all.put("starts with a stranger", dir -> {
             try (FileSystem zip = FileSystems.newFileSystem(zip(dir), Map.of("create", "true"))) {
-                Path stranger = zip.getPath("/x");
-                assertThatThrownBy(() -> dir.resolve(stranger)).isInstanceOf(ProviderMismatchException.class);
-                assertThatThrownBy(() -> dir.compareTo(stranger)).isInstanceOf(ClassCastException.class);
-                return dir.startsWith(stranger) + " " + dir.endsWith(stranger) + dir.equals(stranger)
-                        + Files.isSameFile(dir, stranger);
+                Path foreign = zip.getPath("/x");
+                assertThatThrownBy(() -> dir.resolve(foreign)).isInstanceOf(ProviderMismatchException.class);
+                assertThatThrownBy(() -> dir.compareTo(foreign)).isInstanceOf(ClassCastException.class);
+                return dir.startsWith(foreign) + " " + dir.endsWith(foreign) + dir.equals(foreign)
+                        + Files.isSameFile(dir, foreign);
             }
         });
         all.put("zip", dir -> {
@@ -433,7 +433,7 @@ class LabFileSystemProviderTest {
                 Files.copy(zip.getPath("/inside"), dir.resolve("outside"));
                 Files.move(dir.resolve("other"), zip.getPath("/moved"));
             }
-            Files.delete(zip(dir)); // its bytes hold times
+            Files.delete(zip(dir)); // its bytes contain times
             return Files.readString(dir.resolve("outside"));
         });
         all.put("to file", dir -> dir.relativize(dir.getFileSystem().getPath(dir.resolve("file").toFile().getPath())));
@@ -466,7 +466,7 @@ class LabFileSystemProviderTest {
         assertThat(actual).hasSizeGreaterThan(500);
     }
 
-    /** The disk with the lab's directory as it was before an operation, and then all that the journal has of it. */
+    /** The disk with the lab's directory as it was before an operation, and then with all changes from the journal. */
     private Disk disk;
 
     private String outcome(Path directory, Operation operation) throws Exception {
@@ -528,8 +528,8 @@ class LabFileSystemProviderTest {
             assertThat(seen.reset()).isTrue();
             seen.cancel();
         }
-        try (WatchService stranger = FileSystems.getDefault().newWatchService()) {
-            assertThatThrownBy(() -> lab.register(stranger, StandardWatchEventKinds.ENTRY_CREATE))
+        try (WatchService foreign = FileSystems.getDefault().newWatchService()) {
+            assertThatThrownBy(() -> lab.register(foreign, StandardWatchEventKinds.ENTRY_CREATE))
                     .isInstanceOf(ProviderMismatchException.class);
         }
     }

@@ -29,9 +29,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 
 /**
- * All that the documents show of writing to sessions, in several JVMs, of which one after the other is frozen past its lease and woken.
- * Among them is {@link TruncatingWriter}, which loses lines: a storm that does not find that proves nothing. {@code -Dstorm.seed=…}
- * freezes the same JVMs at about the same times.
+ * All writers that the documents show, in several JVMs, which are frozen past their lease and woken one after the other. Among the writers is
+ * {@link TruncatingWriter}, which loses lines: a storm that does not notice that proves nothing. {@code -Dstorm.seed=…} freezes the same JVMs at
+ * about the same times.
  */
 @Isolated
 class FreezingStormTest {
@@ -46,7 +46,7 @@ class FreezingStormTest {
     private int kills;
     private long losses;
 
-    /** In memory where that can be: on a disk writers spend their time in waiting for it, after the write that may come late. */
+    /** In memory if possible. On a disk, writers spend their time waiting for it, after the write that may come late. */
     @BeforeEach
     void makeDirectory() throws IOException {
         Path memory = Path.of("/dev/shm");
@@ -65,7 +65,7 @@ class FreezingStormTest {
 
     @Test
     void shortStormFindsTheWriterThatTruncatesAndNoOther() throws Exception {
-        storm(Duration.ofSeconds(Boolean.getBoolean("soak") ? 5 : 3), false); // or longer, until that one is found
+        storm(Duration.ofSeconds(Boolean.getBoolean("soak") ? 5 : 3), false); // or longer, until a lost line is found
     }
 
     @Test
@@ -91,7 +91,7 @@ class FreezingStormTest {
         for (ChildJvm jvm : List.copyOf(jvms)) {
             jvm.send("stop");
             losses += jvm.awaitMark("stopped", PATIENCE).number(0);
-            heed(jvm);
+            await(jvm);
         }
         judge(seed);
     }
@@ -108,7 +108,7 @@ class FreezingStormTest {
         Thread.sleep(random.nextInt(200));
         ChildJvm jvm = jvms.get(random.nextInt(JVMS));
         jvm.freeze();
-        Thread.sleep(StormedWriters.BRIEF.lease().toMillis() + 150 + random.nextInt(300)); // others come in after lease and grace
+        Thread.sleep(StormedWriters.BRIEF.lease().toMillis() + 150 + random.nextInt(300)); // others get in after lease and grace
         jvm.wake();
         freezes++;
     }
@@ -117,12 +117,12 @@ class FreezingStormTest {
         ChildJvm jvm = jvms.get(which);
         jvm.kill();
         kills++;
-        heed(jvm);
+        await(jvm);
         jvm.close();
         jvms.set(which, start(which, random));
     }
 
-    private void heed(ChildJvm jvm) {
+    private void await(ChildJvm jvm) {
         jvm.pollMark("trouble").ifPresent(trouble -> troubles.add(trouble.text() + "\n" + jvm.output()));
     }
 
@@ -131,7 +131,7 @@ class FreezingStormTest {
     /** {@return whether the writer that truncates has lost a line by now} */
     private boolean isFound() throws IOException {
         for (Path session : Kind.TRUNCATING.sessions(directory)) {
-            Set<String> acknowledged = noted(session, "acknowledged "); // first: the lines are in the file since
+            Set<String> acknowledged = noted(session, "acknowledged "); // first: these lines are in the file already
             acknowledged.removeAll(copies(session).keySet());
             if (!acknowledged.isEmpty()) {
                 return true;
@@ -152,7 +152,7 @@ class FreezingStormTest {
         return ids;
     }
 
-    /** {@return how often each line is in a session, by its id; what is not a whole line stands there as it is} */
+    /** {@return how often each line is in a session, by its id; text that is no whole line stands for itself} */
     private static Map<String, Integer> copies(Path session) throws IOException {
         String text;
         try {

@@ -50,7 +50,7 @@ class FrozenWritersTest {
         }
     }
 
-    /** It truncates, and writes at a position, under a lock that may be taken over. */
+    /** It truncates, and writes at a position, under a lock that others may take over. */
     @Tag("soak") // FreezingStormTest finds it in every build
     @CrashTest
     void positionedWriterIsFoundOut(CrashLab lab) {
@@ -74,7 +74,7 @@ class FrozenWritersTest {
         }
     }
 
-    /** Its compaction renames over what others have written since it read. */
+    /** Its compaction replaces what others have written since it read. */
     @Tag("soak")
     @CrashTest
     void naiveWriterIsFoundOut(CrashLab lab) {

@@ -11,7 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** The writer of the guide that the lab takes apart. */
+/** The guide's writer in which the lab finds the faults. */
 final class NaiveWriter implements Writer {
     private final SessionLocks locks;
     private final Path session;

@@ -19,7 +19,7 @@ import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 
-/** {@link SessionFile}, killed, refused by the disk, and without power, at each of its steps, beginning with a torn line. */
+/** {@link SessionFile}, killed, refused by the disk, and without power, at each of its steps, starting with a torn line. */
 @Tag("soak")
 class SessionFileCrashTest {
     private static final String OLD = "{\"id\":0}";
@@ -39,7 +39,7 @@ class SessionFileCrashTest {
             void run() throws IOException, InterruptedException;
         }
 
-        /** What the disk refuses is not acknowledged, and the next step is tried all the same. */
+        /** A line that the disk refuses is not acknowledged, and the next step is tried nevertheless. */
         private static void step(Step step, int... ids) throws InterruptedException {
             try {
                 step.run();

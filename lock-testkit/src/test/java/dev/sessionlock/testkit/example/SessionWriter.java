@@ -5,7 +5,7 @@ import dev.sessionlock.SessionLocks;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** The writer of the guide that stands everything. */
+/** The guide's writer that survives everything. */
 final class SessionWriter implements Writer {
     private final SessionFile session;
 

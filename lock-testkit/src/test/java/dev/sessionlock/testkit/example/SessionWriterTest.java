@@ -21,7 +21,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** The worked example of the guide, lock-testkit/README.md, "Crash-testing your own writer". Its code is quoted from here. */
+/** The example of the guide, lock-testkit/README.md, "Crash-testing your own writer". The guide quotes its code from here. */
 class SessionWriterTest {
 
     static final class AppendAndCompact implements CrashScenario {
@@ -84,7 +84,7 @@ class SessionWriterTest {
                 .contains("{\"id\":2}", "{\"id\":4}").containsAll(run.acknowledged());
     }
 
-    @Tag("soak") // that the lab finds such faults, CrashLabTest proves with less
+    @Tag("soak") // CrashLabTest proves with smaller scenarios that the lab finds such faults
     @CrashTest
     void theNaiveOneIsFoundOut(CrashLab lab) {
         lab.scenario(NaiveAppendAndCompact.class).given(SessionWriterTest::given).check(SessionWriterTest::theNextNaiveWriterFindsAllWell);

@@ -21,7 +21,7 @@ import java.util.regex.Pattern;
 
 /** One JVM of the {@link FreezingStormTest}: each of its threads appends to one session, and now and then compacts it. */
 final class StormedWriters implements ChildScenario {
-    /** With linger, so that a JVM spends its time in writing and not in handing the lock over: there a freeze is to meet it. */
+    /** With linger, so that a JVM spends its time writing and not handing the lock over: the freeze should come during a write. */
     static final LockOptions BRIEF = LockOptions.defaults().withLease(Duration.ofSeconds(1)).withTimeout(Duration.ofSeconds(60))
             .withLinger(Duration.ofMillis(100));
     private static final Pattern WHOLE = Pattern.compile("\\{\"id\":\"([^\"]+)\",\"text\":\"x*\",\"end\":\"([^\"]+)\"}");
@@ -29,10 +29,10 @@ final class StormedWriters implements ChildScenario {
     private static final int LONG_EVERY = 200;
     private static final int LONG = 20_000;
 
-    /** A whole line that nobody counts. */
+    /** A whole line that is not counted. */
     static final String FILLER = line("filler", 10);
 
-    /** Who writes: what the documents show. */
+    /** The writers of the documents. */
     enum Kind {
         TRUNCATING(TruncatingWriter::new, Promise.NONE, 3, 50),
         APPENDING(SessionWriter::new, Promise.AT_LEAST_ONCE, 3, 50),
@@ -43,7 +43,7 @@ final class StormedWriters implements ChildScenario {
         private final BiFunction<Path, SessionLocks, Writer> writer;
         private final Promise promise;
         private final int sessions;
-        /** After so many lines it rests, and longer the more of the file it reads for each. */
+        /** After this many lines it rests; longer, if it reads more of the file for each line. */
         private final int burst;
 
         Kind(BiFunction<Path, SessionLocks, Writer> writer, Promise promise, int sessions, int burst) {
@@ -57,7 +57,7 @@ final class StormedWriters implements ChildScenario {
             return promise;
         }
 
-        /** {@return the sessions that it writes, a thread of each JVM for each} */
+        /** {@return the sessions that it writes; each JVM has a thread for each} */
         List<Path> sessions(Path directory) {
             List<Path> paths = new ArrayList<>();
             for (int i = 0; i < sessions; i++) {
@@ -67,11 +67,11 @@ final class StormedWriters implements ChildScenario {
         }
     }
 
-    /** How often a line that was acknowledged is in the file. */
+    /** How often an acknowledged line is in the file. */
     enum Promise {
-        /** It may be gone. */
+        /** It may be missing. */
         NONE,
-        /** Twice at the most where it was tried again. */
+        /** At most twice if it was tried again. */
         AT_LEAST_ONCE,
         EXACTLY_ONCE
     }
@@ -85,13 +85,13 @@ final class StormedWriters implements ChildScenario {
         return "{\"id\":\"" + id + "\",\"text\":\"" + "x".repeat(length) + "\",\"end\":\"" + id + "\"}";
     }
 
-    /** {@return the id of a whole line; null of any other text} */
+    /** {@return the id of a whole line; null for any other text} */
     static String id(String line) {
         Matcher matcher = WHOLE.matcher(line);
         return matcher.matches() && matcher.group(1).equals(matcher.group(2)) ? matcher.group(1) : null;
     }
 
-    /** Where one JVM notes which lines of a session it has acknowledged, and which it has tried again. */
+    /** The file in which one JVM notes which lines of a session it has acknowledged, and which it has tried again. */
     static Path notes(Path session, String name) {
         return session.resolveSibling(session.getFileName() + ".notes-" + name);
     }
@@ -121,7 +121,7 @@ final class StormedWriters implements ChildScenario {
         parent.mark("stopped", lost.get());
     }
 
-    /** @param busy whether it writes without a pause, so that a freeze meets it at work; others look in now and then */
+    /** @param busy whether it writes without a pause, so that a freeze comes during a write; other threads write now and then */
     private void write(Kind kind, Path session, boolean busy, String name, Random random) {
         Writer writer = kind.writer.apply(session, locks);
         try (FileOutputStream notes = new FileOutputStream(notes(session, name).toFile(), true)) {
@@ -145,7 +145,7 @@ final class StormedWriters implements ChildScenario {
         }
     }
 
-    /** Until it is acknowledged, as each of the documents says. */
+    /** Tries until the line is acknowledged, as each of the documents says. */
     private void append(Writer writer, String id, String line, FileOutputStream notes) throws IOException, InterruptedException {
         while (!stopped) {
             try {

@@ -16,9 +16,9 @@ import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The writer that the README of November 2026 recommended. It survives every kill and every power cut, and still loses lines that
- * others have acknowledged: it cuts and writes at a position under a lock that may be taken over. Frozen between its look at the file
- * and its write, it writes over what others have written since. {@link FreezingStormTest} must find that.
+ * The writer that the README of November 2026 recommended. It survives every kill and every power cut, and still loses lines that others have
+ * acknowledged: it cuts and writes at a position, under a lock that others may take over. If it is frozen between its look at the file and its write,
+ * it overwrites what others have written since. {@link FreezingStormTest} must notice that.
  */
 final class TruncatingWriter implements Writer {
     private static final long MOMENT_NANOS = 200_000;
@@ -37,7 +37,7 @@ final class TruncatingWriter implements Writer {
             file.truncate(endOfLastWholeLine(file));
             ByteBuffer bytes = ByteBuffer.wrap((line + "\n").getBytes(StandardCharsets.UTF_8));
             for (long end = file.size(); bytes.hasRemaining(); ) {
-                LockSupport.parkNanos(MOMENT_NANOS); // what a page fault or a collection takes, so that a freeze meets it here
+                LockSupport.parkNanos(MOMENT_NANOS); // as long as a page fault or a collection, so that a freeze may come here
                 end += file.write(bytes, end);
             }
             file.force(false);

@@ -14,9 +14,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 
 /**
- * What every writer must stand that a document shows: frozen at each of its steps past its lease, while another process writes, it loses
- * nothing that was acknowledged, and leaves a session with which the next writer gets on. A writer is put on trial by a scenario that says how
- * it is made, and one test method:
+ * The test for every writer that a document shows. It is frozen at each of its steps past its lease, while another process writes. It must lose
+ * nothing that was acknowledged, and leave a session that the next writer can use. To test a writer, write a scenario that creates it, and one test
+ * method:
  *
  * <pre>{@code
  * static final class Right extends WriterTrial.Appends {
@@ -38,15 +38,15 @@ abstract class WriterTrial implements CrashScenario {
     private static final String FIRST = "{\"id\":\"given-1\",\"done\":true}";
     private static final String SECOND = "{\"id\":\"given-2\"}";
 
-    /** Makes the writer that is on trial. */
+    /** Creates the writer. */
     abstract Writer writer(SessionLocks locks, Path session);
 
-    /** {@return what a killed writer has left at the end of the session; one that minds none has to be given none} */
+    /** {@return what a killed writer has left at the end of the session; null for a writer that cannot handle it} */
     String tornLine() {
         return "{\"id\":\"to";
     }
 
-    /** What it does with it; what it writes tells which process has written it. */
+    /** Uses the writer; what it writes tells which process has written it. */
     abstract void work(Writer writer) throws Exception;
 
     /** Appends a line. */
@@ -79,7 +79,7 @@ abstract class WriterTrial implements CrashScenario {
         }
     }
 
-    /** Puts a writer on trial. */
+    /** Tests a writer. */
     static CrashSummary frozen(CrashLab lab, Class<? extends WriterTrial> trial) throws Exception {
         WriterTrial next = trial.getDeclaredConstructor().newInstance();
         return lab.scenario(trial).given(next::given).check((directory, run) -> next.findsAllWell(directory, run))

@@ -16,11 +16,11 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The wall clock of one process is stepped by hours, back and forth, and that of the other is not: locks live on another clock. */
+/** The wall clock of one process is stepped by hours, forward and back, and that of the other is not: locks use another clock. */
 @Tag("soak")
 class ClockFaultsTest {
     private static final String PATIENT = "timeout=30000";
-    /** By libfaketime: the wall clock alone, as this file says, read anew at each look. */
+    /** For libfaketime: only the wall clock changes, as this file says, which is read anew at each look. */
     private static final List<String> OFFSETS = List.of("-5h", "+7h", "-90d", "+400d", "+0");
 
     @TempDir
@@ -43,7 +43,7 @@ class ClockFaultsTest {
     private Puppet underAnotherClock() throws IOException, InterruptedException {
         return Puppet.start(Puppet.child().environment("LD_PRELOAD", library.toString()).environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
                 .environment("FAKETIME_TIMESTAMP_FILE", offset.toString()).environment("FAKETIME_NO_CACHE", "1")
-                // Else every timed wait of a JVM ends at once (libfaketime 0.9.10).
+                // Otherwise every timed wait of a JVM ends at once (libfaketime 0.9.10).
                 .environment("FAKETIME_FORCE_MONOTONIC_FIX", "0"));
     }
 
@@ -76,7 +76,7 @@ class ClockFaultsTest {
     }
 
     @Test
-    void frozenHolderIsPassedOverAfterItsLeaseWhateverItsWallClockSays() throws Exception {
+    void othersTakeOverAfterTheLeaseWhateverTheWallClockSays() throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet steady = Puppet.start()) {
             long last = 0;

@@ -12,8 +12,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A disk that two processes share fills up, in bytes or in inodes, or becomes read-only, before a lock is acquired, while it is held
- * and while it is waited for. It is a small one in a mount namespace of its own: it goes with the processes, whatever happens.
+ * A disk that two processes share fills up, in bytes or in inodes, or becomes read-only: before a lock is acquired, while it is held, and while it is
+ * waited for. It is a small disk in a mount namespace of its own, so it disappears with the processes, whatever happens.
  */
 @Tag("soak")
 class DiskFaultsTest {
@@ -33,7 +33,7 @@ class DiskFaultsTest {
     @Test
     void atEachNumberOfFreePagesLocksWorkOrSayThatTheDiskIsFull() throws Exception {
         try (Pair pair = new Pair("size=256k")) {
-            // A first lock: the directory, its board and one claim are there.
+            // A first lock: the directory, its table and one record file exist now.
             pair.one.acquire("first", pair.file("first.jsonl"));
             pair.one.close("first");
             int worked = 0;
@@ -100,7 +100,7 @@ class DiskFaultsTest {
             pair.two.close("warm");
             pair.fillBut(0);
             Puppet.Call waiting = pair.two.beginAcquire("b", file, PATIENT);
-            Thread.sleep(8_000); // some renewals, and a deep look of the keeper
+            Thread.sleep(8_000); // some renewals, and a deep check of the keeper
             assertThat(pair.one.verify("a")).isEqualTo("held");
             assertThat(waiting.isDone()).isFalse();
             assertThat(pair.one.tell("inspect", file).text()).as("a record that a full disk has torn").isEqualTo("HELD");
@@ -124,7 +124,7 @@ class DiskFaultsTest {
             pair.two.acquire("a", file);
             pair.fillBut(0);
             pair.two.jvm().kill();
-            pair.one.acquire("b", file, PATIENT); // has its claim, and a dead record is deleted, not written
+            pair.one.acquire("b", file, PATIENT); // it has its record file, and a dead record is deleted, not written
             assertThat(pair.one.verify("b")).isEqualTo("held");
         }
     }
@@ -146,7 +146,7 @@ class DiskFaultsTest {
             assertThat(pair.two.ask("acquire", "c", pair.file("another.jsonl"), "timeout=0").text()).contains("read-only file system");
             Thread.sleep(6_000);
             assertThat(pair.one.ensure("a")).as("held, through renewals that could not be written down").isEqualTo("held");
-            if (waiting.isDone()) { // it may be told at once, but must not get in
+            if (waiting.isDone()) { // the waiter may get an error at once, but must not get the lock
                 assertThat(waiting.reply().text()).contains("read-only file system");
             }
             pair.one.close("a"); // cannot delete its record now
@@ -187,7 +187,7 @@ class DiskFaultsTest {
             return puppet == one ? two : one;
         }
 
-        /** Leaves so many KiB free. */
+        /** Leaves only this many KiB free. */
         void fillBut(int kib) throws InterruptedException {
             two.shell("cd '" + dir + "' && head -c " + (kib == 0 ? 1 : kib * 1024) + " /dev/zero > spare && (dd if=/dev/zero of=filler bs=4k 2>/dev/null; true)"
                     + " && rm spare && " + (kib == 0 ? "(dd if=/dev/zero of=filler2 bs=4k 2>/dev/null; true)" : "true"));
@@ -206,7 +206,7 @@ class DiskFaultsTest {
             two.shell("rm -rf '" + dir + "'/inodes");
         }
 
-        /** A remount would be refused, with files open for writing; a bind mount of its own is not. */
+        /** A remount would be refused while files are open for writing; a separate bind mount is not. */
         void readOnly() throws InterruptedException {
             two.shell("mount --bind '" + dir + "' '" + dir + "' && mount -o remount,bind,ro '" + dir + "'");
         }

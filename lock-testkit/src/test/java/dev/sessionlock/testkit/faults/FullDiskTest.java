@@ -16,10 +16,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A disk of its own, of each kind, fills up to the last block while locks are held, linger, and are taken and given back. The JVM lives on, a lock on
- * another disk stays held, there are never two holders, and all is well again once there is room.
+ * A disk of its own, for each file system, fills up to the last block while locks are held, linger, and are taken and given back. The JVM lives on, a
+ * lock on another disk stays held, there are never two holders, and all is well again once there is room.
  *
- * <p>The disk is an image on a loop device, mounted in the mount namespace of the first process, so that it goes with the processes.
+ * <p>The disk is an image on a loop device, mounted in the mount namespace of the first process, so it disappears with the processes.
  */
 @Tag("soak")
 @Execution(ExecutionMode.SAME_THREAD) // they keep the disk of this machine busy
@@ -66,7 +66,7 @@ class FullDiskTest {
                 return "mount -t tmpfs -o size=1m tmpfs '" + dir + "'";
             }
             String image = dir + ".img";
-            String size = type.equals("ext4") ? "16M" : type.equals("btrfs") ? "120M" : "320M"; // about as small as they can be
+            String size = type.equals("ext4") ? "16M" : type.equals("btrfs") ? "120M" : "320M"; // about the smallest that is possible
             return "rm -f '" + image + "' && truncate -s " + size + " '" + image + "' && mkfs." + type + " -q '" + image + "' >/dev/null 2>&1 && mount -o loop '"
                     + image + "' '" + dir + "'";
         }
@@ -90,7 +90,7 @@ class FullDiskTest {
 
             two.shell("sync; cd '" + dir + "'; for b in 64k 4k 1k; do dd if=/dev/zero of=fill-$b bs=$b 2>/dev/null; sync; done; true");
             for (int i = 0; i < 5; i++) {
-                Thread.sleep(1_600); // renewals, and a deep look of the keeper
+                Thread.sleep(1_600); // renewals, and a deep check of the keeper
                 one.ask("acquire", "again", warm, "linger=60000 timeout=0");
                 one.ask("close", "again");
                 one.ask("acquire", "again", strict, "timeout=0");
@@ -123,7 +123,7 @@ class FullDiskTest {
             assertThat(one.jvm().awaitExit(Duration.ofSeconds(60))).isEqualTo(143);
         }
 
-        /** Some file systems give the room back seconds after the files have gone. */
+        /** Some file systems free the room only seconds after the files have gone. */
         private void acquire(Puppet puppet, Path file) throws InterruptedException {
             Puppet.Reply reply = puppet.ask("acquire", "again", file, PATIENT);
             for (int i = 0; i < 60 && !reply.ok() && reply.text().contains("is full"); i++) {

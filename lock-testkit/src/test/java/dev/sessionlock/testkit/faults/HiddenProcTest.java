@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Processes without {@code /proc}, as in a chroot and in some containers: nobody counts as dead there, and locks work. */
+/** Processes without {@code /proc}, as in a chroot and in some containers: no process counts as dead there, and locks work. */
 class HiddenProcTest {
     private static final String PATIENT = "timeout=30000";
     private static final String HIDE = "mount -t tmpfs none /proc";
@@ -44,7 +44,7 @@ class HiddenProcTest {
         return Puppet.wrappedBy("unshare", "-m", "env", "LD_LIBRARY_PATH=" + lib + ":" + lib + "/server", "sh", "-c", HIDE + " && exec \"$@\"", "sh");
     }
 
-    /** It has used the library before. */
+    /** It has used the library while {@code /proc} was still there. */
     private static Puppet whoseProcIsHiddenLater(Path elsewhere) throws IOException, InterruptedException {
         Puppet puppet = Puppet.wrappedBy("unshare", "-m");
         puppet.acquire("warm", elsewhere, PATIENT);
@@ -99,7 +99,7 @@ class HiddenProcTest {
             }
         }
 
-        /** And a hand, or a backup in its JVM, has taken its bytes: its record alone speaks for it. */
+        /** In addition, a backup in its JVM has made the kernel drop its bytes: only its record vouches for it. */
         @Test
         void holderWhoseBytesAreLostIsKeptByItsRecordFromEitherSide() throws Exception {
             try (Puppet blind = withoutProc(); Puppet second = withoutProc(); Puppet seeing = Puppet.start()) {

@@ -24,8 +24,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 
 /**
- * A child JVM whose locks are acquired and closed by hands: threads that do nothing else, so that a tracer which follows one of
- * them sees the system calls of acquire and release alone. Talking, writing and proving to the witness is done by other threads.
+ * A child JVM whose locks are acquired and closed by worker threads that do nothing else. So a tracer that follows one of them sees the system calls
+ * of acquire and release alone. Other threads talk, write, and report to the witness.
  */
 final class Locker implements AutoCloseable {
     static final Duration LEASE = Duration.ofSeconds(1);
@@ -50,10 +50,10 @@ final class Locker implements AutoCloseable {
         jvm.close();
     }
 
-    /** {@return the thread id of a hand} */
-    long threadOf(int hand) throws InterruptedException {
-        jvm.send("thread " + hand);
-        return jvm.awaitMark("thread-" + hand, Puppet.PATIENCE).number(0);
+    /** {@return the thread id of a worker} */
+    long threadOf(int worker) throws InterruptedException {
+        jvm.send("thread " + worker);
+        return jvm.awaitMark("thread-" + worker, Puppet.PATIENCE).number(0);
     }
 
     /** A stay in a lock: acquire, prove for a while that it is held, close. */
@@ -61,11 +61,11 @@ final class Locker implements AutoCloseable {
         private final String id = Long.toString(visits.incrementAndGet());
         private String outcome;
 
-        private Visit(int hand, Path file, Duration stay, Duration timeout) {
-            jvm.send("visit " + hand + " " + id + " " + stay.toMillis() + " " + timeout.toMillis() + " " + file);
+        private Visit(int worker, Path file, Duration stay, Duration timeout) {
+            jvm.send("visit " + worker + " " + id + " " + stay.toMillis() + " " + timeout.toMillis() + " " + file);
         }
 
-        /** Waits until it is in the lock, or will not come in. */
+        /** Waits until it has the lock, or will not get it. */
         void awaitAnswer() throws InterruptedException {
             jvm.awaitMark("answer-" + id, Puppet.PATIENCE);
         }
@@ -79,11 +79,11 @@ final class Locker implements AutoCloseable {
         }
     }
 
-    Visit visit(int hand, Path file, Duration stay, Duration timeout) {
-        return new Visit(hand, file, stay, timeout);
+    Visit visit(int worker, Path file, Duration stay, Duration timeout) {
+        return new Visit(worker, file, stay, timeout);
     }
 
-    /** Acquires and keeps, until the JVM ends. */
+    /** Acquires a lock, and keeps it until the JVM ends. */
     void keep(Path file) throws InterruptedException {
         jvm.send("keep " + file);
         jvm.awaitMark("kept", Puppet.PATIENCE);
@@ -93,7 +93,7 @@ final class Locker implements AutoCloseable {
 
     static final class Scenario implements ChildScenario {
         private final SessionLocks locks = SessionLocks.create();
-        private final Map<String, ExecutorService> hands = new ConcurrentHashMap<>();
+        private final Map<String, ExecutorService> workers = new ConcurrentHashMap<>();
         private final ExecutorService voices = Executors.newCachedThreadPool();
         private ParentJvm parent;
         private WitnessedHolder me;
@@ -106,7 +106,7 @@ final class Locker implements AutoCloseable {
             while (true) {
                 String[] words = parent.awaitLine().split(" ", 6);
                 switch (words[0]) {
-                    case "thread" -> hand(words[1]).submit(() -> {
+                    case "thread" -> worker(words[1]).submit(() -> {
                         Path self = Files.readSymbolicLink(Path.of("/proc/thread-self"));
                         parent.mark("thread-" + words[1], self.getFileName());
                         return null;
@@ -118,11 +118,11 @@ final class Locker implements AutoCloseable {
             }
         }
 
-        private ExecutorService hand(String name) {
-            return hands.computeIfAbsent(name, n -> Executors.newSingleThreadExecutor(task -> new Thread(task, "hand-" + n)));
+        private ExecutorService worker(String name) {
+            return workers.computeIfAbsent(name, n -> Executors.newSingleThreadExecutor(task -> new Thread(task, "hand-" + n)));
         }
 
-        /** So that no hand reads a class file, which a fault might hit. */
+        /** So that no worker reads a class file, which a fault might hit. */
         private static void loadClasses() throws Exception {
             Path classes = Path.of(SessionLocks.class.getProtectionDomain().getCodeSource().getLocation().toURI());
             if (Files.isDirectory(classes)) {
@@ -139,12 +139,12 @@ final class Locker implements AutoCloseable {
 
         private void visit(String[] words) {
             String id = words[2];
-            ExecutorService hand = hand(words[1]);
+            ExecutorService worker = worker(words[1]);
             LockOptions options = LockOptions.defaults().withLease(LEASE).withTimeout(Duration.ofMillis(Long.parseLong(words[4])));
             String outcome = "ok";
             SessionLock lock = null;
             try {
-                lock = hand.submit(() -> locks.acquire(Path.of(words[5]), options)).get();
+                lock = worker.submit(() -> locks.acquire(Path.of(words[5]), options)).get();
                 WitnessedHolder.Visit<LockLostException> visit = me.entered(words[5], lock.token(), lock::ensureHeld);
                 parent.mark("answer-" + id);
                 long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Long.parseLong(words[3]));
@@ -159,7 +159,7 @@ final class Locker implements AutoCloseable {
             }
             try {
                 if (lock != null) {
-                    hand.submit(lock::close).get();
+                    worker.submit(lock::close).get();
                 }
             } catch (Throwable e) {
                 outcome = "close threw " + text(e);
@@ -174,7 +174,7 @@ final class Locker implements AutoCloseable {
         }
 
         private void keep(Path file) throws Exception {
-            hands.put(file.toString(), hand("keeper"));
+            workers.put(file.toString(), worker("keeper"));
             SessionLock lock = locks.acquire(file, LockOptions.defaults().withLease(LEASE).withTimeout(Duration.ofSeconds(20)));
             lock.onLost(why -> lock.close());
             kept.put(file, lock);

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Holders and those who wait for them in namespaces of their own, as in containers: nobody is passed over whose lease may run. */
+/** Holders and waiters in namespaces of their own, as in containers: nobody takes over from a holder whose lease may still run. */
 @Tag("soak")
 class NamespaceFaultsTest {
     private static final String PATIENT = "timeout=30000";
@@ -19,7 +19,7 @@ class NamespaceFaultsTest {
     @TempDir
     Path dir;
 
-    /** Where the other process lives. */
+    /** The namespaces of the other process. */
     private enum World {
         PID(true, "unshare", "--pid", "--fork", "--mount-proc", "--kill-child"),
         CLOCK_AHEAD(false, "unshare", "--time", "--monotonic", "100000", "--boottime", "100000"),
@@ -69,7 +69,7 @@ class NamespaceFaultsTest {
 
     @ParameterizedTest
     @EnumSource
-    void frozenHolderIsPassedOverOnlyWhereItsClockIsOurs(World world) throws Exception {
+    void othersTakeOverOnlyWhereTheHoldersClockIsOurs(World world) throws Exception {
         Path file = dir.resolve("session.jsonl");
         try (Puppet inside = world.puppet(); Puppet outside = Puppet.start()) {
             inside.acquire("a", file, "lease=1000", PATIENT);
@@ -111,7 +111,7 @@ class NamespaceFaultsTest {
         try (Puppet inside = world.puppet(); Puppet outside = Puppet.start()) {
             inside.acquire("a", file, "lease=10000", PATIENT);
             outside.shell("true");
-            inside.tell("walk", dir); // a backup in its JVM: its byte is gone, and its pid says nothing here
+            inside.tell("walk", dir); // a backup in its JVM: its byte is gone, and its pid means nothing here
             assertThat(outside.tryAcquire("b", file)).isFalse();
             assertThat(inside.verify("a")).isEqualTo("held");
             assertThat(outside.tryAcquire("b", file)).isFalse();

@@ -18,10 +18,11 @@ import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
- * A disk does not answer for some seconds: its file system is frozen ({@code fsfreeze}), so that whoever changes anything on it blocks in the kernel, also by a
- * store to a mapped page. Locks on other disks notice nothing, not even when the JVM collects its garbage meanwhile.
+ * A disk does not answer for some seconds: its file system is frozen ({@code fsfreeze}). Any thread that changes something on it blocks in the
+ * kernel, even by a store to a mapped page. Locks on other disks are not affected, even if the JVM collects its garbage meanwhile.
  *
- * <p>The disk is an image on a loop device, mounted in the mount namespace of the process, so that it goes with it. Whoever freezes it thaws it by itself.
+ * <p>The disk is an image on a loop device, mounted in the mount namespace of the process, so it disappears with it. Each test that freezes it also
+ * thaws it.
  */
 @Tag("soak")
 @Execution(ExecutionMode.SAME_THREAD)
@@ -75,7 +76,7 @@ class StalledDiskTest {
         puppet.acquire("warm", disk.resolve("warm.jsonl"), "linger=60000");
         puppet.close("warm");
         freeze();
-        puppet.beginAcquire("warm", disk.resolve("warm.jsonl"), "linger=60000"); // draws its token by a store
+        puppet.beginAcquire("warm", disk.resolve("warm.jsonl"), "linger=60000"); // this draws its token by a store
         long start = System.nanoTime();
         long longest = 0;
         for (int i = 0; System.nanoTime() - start < TimeUnit.SECONDS.toNanos(FROZEN_SECONDS - 2); i++) {
@@ -98,7 +99,7 @@ class StalledDiskTest {
         assertThat(puppet.jvm().awaitExit(Duration.ofSeconds(60))).isEqualTo(143);
     }
 
-    /** Threads in the kernel keep the process until the disk answers; what it held elsewhere is in order long before. */
+    /** Threads in the kernel keep the process until the disk answers. Long before that, its locks on other disks are free. */
     @Test
     void theEndOfTheProcessTakesAwayItsRecordsOnOtherDisks() throws Exception {
         puppet.acquire("there", disk.resolve("held.jsonl"));

@@ -15,9 +15,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** A tracer on one thread of another process: it records the thread's system calls, and makes one of them fail or dawdle. */
+/** A tracer on one thread of another process: it records the thread's system calls, and makes one of them fail or take long. */
 final class Strace implements AutoCloseable {
-    /** Those that act on files: what a thread does for memory, other threads and clocks is not the lock's. */
+    /** The calls that act on files: what a thread does for memory, other threads and clocks has nothing to do with the lock. */
     static final List<String> CALLS = List.of("openat", "close", "fcntl", "read", "write", "lseek", "link", "unlink", "rename", "mkdir",
             "rmdir", "statx", "newfstatat", "readlink", "access", "getdents64", "ftruncate", "fsync", "mmap", "dup", "chmod", "fchmod", "chown",
             "statfs", "fstatfs");
@@ -35,8 +35,8 @@ final class Strace implements AutoCloseable {
      * One system call of a sequence.
      *
      * @param name its name
-     * @param occurrence the how manieth of that name it is in the sequence, from 1
-     * @param text how strace shows it
+     * @param occurrence its number among the calls of that name in the sequence, from 1
+     * @param text strace's line for it
      */
     record Call(String name, int occurrence, String text) {
         @Override
@@ -45,7 +45,7 @@ final class Strace implements AutoCloseable {
         }
     }
 
-    /** Skips the test where there is no strace, or it may not trace another process or fake its errors. */
+    /** Skips the test if there is no strace, or if it may not trace another process or inject errors. */
     static void require() throws IOException, InterruptedException {
         Tools.require("strace that injects faults", "strace", "-f", "-o", "/dev/null", "-e", "inject=getcwd:error=EIO:when=1", "true");
         Tools.require("the right to trace another process", "/bin/sh", "-c",
@@ -55,7 +55,7 @@ final class Strace implements AutoCloseable {
     /**
      * Attaches to a thread, and returns once it is attached.
      *
-     * @param inject as in {@code openat:error=EIO:when=1}; null to record only
+     * @param inject in strace's form, such as {@code openat:error=EIO:when=1}; null to record only
      */
     static Strace attach(long thread, Path output, String inject) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of("strace", "-y", "-s", "16", "-p", Long.toString(thread), "-o", output.toString(),
@@ -104,7 +104,7 @@ final class Strace implements AutoCloseable {
         return calls;
     }
 
-    /** {@return the call that was tampered with; null if it was not made} */
+    /** {@return the call that was changed; null if it was not made} */
     Call injected() throws IOException {
         return calls().stream().filter(call -> call.text().contains("(INJECTED)") || call.text().contains("(DELAYED)")).findFirst().orElse(null);
     }

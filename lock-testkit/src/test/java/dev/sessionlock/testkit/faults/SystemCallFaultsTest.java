@@ -31,23 +31,23 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
 /**
- * Every system call on files that an acquisition and its release make fails once, with each error that it may well meet, and once
- * takes longer than the lease; while another process wants the lock. First the calls are recorded, then each gets its turn.
+ * Each system call on files that an acquisition and its release make fails once with each error that it may meet, and takes longer than the lease
+ * once, while another process wants the lock. First the calls are recorded, then each is tested.
  */
 @Tag("soak")
 @Isolated
 class SystemCallFaultsTest {
-    private static final int HANDS = 6;
-    /** As many calls an acquisition and its release make at the most. */
+    private static final int WORKERS = 6;
+    /** The most calls that an acquisition and its release make. */
     private static final int MOST_PLACES = 240;
     private static final Duration STAY = Duration.ofMillis(40);
     private static final Duration TIMEOUT = Duration.ofSeconds(4);
     private static final Duration LONG_TIMEOUT = Duration.ofSeconds(30);
     private static final Duration LONGER_THAN_THE_LEASE = Locker.LEASE.plusMillis(600);
-    /** Lease and grace, two ticks of a keeper, and something for a busy machine. */
+    /** Lease and grace, two ticks of a keeper, and some time for a busy machine. */
     private static final Duration OTHERS_GET_IN = Locker.LEASE.plusMillis(100).plusSeconds(10);
 
-    /** Which errors a call may well meet. */
+    /** The errors that each call may meet. */
     private static final Map<String, List<String>> ERRORS = Map.ofEntries(
             Map.entry("openat", List.of("EIO", "EMFILE", "EACCES", "ENOSPC")),
             Map.entry("fcntl", List.of("EIO", "ENOLCK", "EDEADLK", "EINTR")),
@@ -61,11 +61,11 @@ class SystemCallFaultsTest {
             Map.entry("close", List.of("EIO", "EINTR")));
     private static final List<String> ANY_ERROR = List.of("EIO");
 
-    /** How the lock is found. */
+    /** The state in which the lock is found. */
     private enum Found {
         /** Nothing has ever been locked in this directory. */
         UNTOUCHED,
-        /** This process has had the lock before. */
+        /** This process has held the lock before. */
         FREE,
         /** Its holder was killed. */
         LEFT_BY_THE_KILLED,
@@ -139,22 +139,22 @@ class SystemCallFaultsTest {
         }
     }
 
-    /** The processes of a game. */
+    /** The processes of one test. */
     private final class World implements AutoCloseable {
-        /** One for each hand: what is slow in one directory can hold up other directories of the same JVM. */
+        /** One for each worker: a delay in one directory can hold up other directories of the same JVM. */
         private final List<Locker> victims = new ArrayList<>();
         private final Locker other;
         private final Locker killed;
         private final Locker frozen;
-        private final long[] threads = new long[HANDS];
+        private final long[] threads = new long[WORKERS];
 
         World(MutualExclusionWitness witness) throws Exception {
             other = Locker.start("other", witness.address());
             killed = Locker.start("killed", witness.address());
             frozen = Locker.start("frozen", witness.address());
-            for (int hand = 0; hand < HANDS; hand++) {
-                victims.add(Locker.start("victim-" + hand, witness.address()));
-                threads[hand] = victims.get(hand).threadOf(0);
+            for (int worker = 0; worker < WORKERS; worker++) {
+                victims.add(Locker.start("victim-" + worker, witness.address()));
+                threads[worker] = victims.get(worker).threadOf(0);
             }
         }
 
@@ -177,10 +177,10 @@ class SystemCallFaultsTest {
             frozen.jvm().freeze();
             Thread.sleep(Locker.LEASE.plusMillis(150).toMillis());
             Path warm = newPlace(Found.FREE);
-            for (int i = 0; i < 20; i++) { // what the code does the first time only, it does now
-                assertThat(victims.get(i % HANDS).visit(0, warm, STAY, TIMEOUT).outcome()).isEqualTo("ok");
-                assertThat(victims.get(i % HANDS).visit(0, dir.resolve("missing/x"), STAY, TIMEOUT).outcome()).contains("does not exist");
-                assertThat(other.visit(i % HANDS, warm, STAY, TIMEOUT).outcome()).isEqualTo("ok");
+            for (int i = 0; i < 20; i++) { // the code does now what it does only the first time
+                assertThat(victims.get(i % WORKERS).visit(0, warm, STAY, TIMEOUT).outcome()).isEqualTo("ok");
+                assertThat(victims.get(i % WORKERS).visit(0, dir.resolve("missing/x"), STAY, TIMEOUT).outcome()).contains("does not exist");
+                assertThat(other.visit(i % WORKERS, warm, STAY, TIMEOUT).outcome()).isEqualTo("ok");
             }
         }
 
@@ -189,13 +189,13 @@ class SystemCallFaultsTest {
             return place.resolve("session.jsonl");
         }
 
-        /** {@return a lock that is found so; a new one, since its directory remembers faults} */
-        private Path place(Found found, int hand) throws Exception {
+        /** {@return a lock in that state; always a new one, since its directory remembers faults} */
+        private Path place(Found found, int worker) throws Exception {
             if (found == Found.UNTOUCHED) {
                 return newPlace(found);
             } else if (found == Found.FREE) {
                 Path file = newPlace(found);
-                assertThat(victims.get(hand).visit(0, file, Duration.ZERO, TIMEOUT).outcome()).isEqualTo("ok");
+                assertThat(victims.get(worker).visit(0, file, Duration.ZERO, TIMEOUT).outcome()).isEqualTo("ok");
                 return file;
             }
             Path file = prepared.get(found).poll();
@@ -207,7 +207,7 @@ class SystemCallFaultsTest {
             return file;
         }
 
-        /** {@return the calls of one acquisition and its release that have to do with the lock} */
+        /** {@return the calls of one acquisition and its release that concern the lock} */
         List<Strace.Call> record(Found found) throws Exception {
             Path file = place(found, 0);
             Path output = Files.createTempFile(dir, "strace", ".txt");
@@ -222,7 +222,7 @@ class SystemCallFaultsTest {
             }
         }
 
-        /** A look at what the kernel has locked asks for the inode of each guard: the first few calls of such a row stand for all. */
+        /** Reading which bytes the kernel has locked asks for the inode of each guard file. The first few calls of such a series stand for all. */
         private static List<Strace.Call> withoutRepetitions(List<Strace.Call> calls) {
             List<Strace.Call> some = new ArrayList<>();
             int row = 0;
@@ -240,10 +240,10 @@ class SystemCallFaultsTest {
         }
 
         private Void fail(Found found, Strace.Call call, String error) throws Exception {
-            return inTurn(found, call, "error=" + error, (hand, file, fault) -> {
-                Locker.Visit faulted = victims.get(hand).visit(0, file, STAY, TIMEOUT);
+            return inTurn(found, call, "error=" + error, (worker, file, fault) -> {
+                Locker.Visit faulted = victims.get(worker).visit(0, file, STAY, TIMEOUT);
                 faulted.awaitAnswer();
-                Locker.Visit waiting = other.visit(hand, file, STAY, LONG_TIMEOUT);
+                Locker.Visit waiting = other.visit(worker, file, STAY, LONG_TIMEOUT);
                 String outcome = faulted.outcome();
                 long ended = System.nanoTime();
                 String others = waiting.outcome();
@@ -255,33 +255,33 @@ class SystemCallFaultsTest {
         }
 
         private Void dawdle(Found found, Strace.Call call, String delay) throws Exception {
-            return inTurn(found, call, delay + "=" + LONGER_THAN_THE_LEASE.toNanos() / 1000, (hand, file, fault) -> {
-                Locker.Visit faulted = victims.get(hand).visit(0, file, STAY, LONG_TIMEOUT);
+            return inTurn(found, call, delay + "=" + LONGER_THAN_THE_LEASE.toNanos() / 1000, (worker, file, fault) -> {
+                Locker.Visit faulted = victims.get(worker).visit(0, file, STAY, LONG_TIMEOUT);
                 Thread.sleep(100);
-                Locker.Visit waiting = other.visit(hand, file, LONGER_THAN_THE_LEASE.minus(Locker.LEASE).plusMillis(200), LONG_TIMEOUT);
+                Locker.Visit waiting = other.visit(worker, file, LONGER_THAN_THE_LEASE.minus(Locker.LEASE).plusMillis(200), LONG_TIMEOUT);
                 String outcome = faulted.outcome();
                 String others = waiting.outcome();
                 check(outcome.equals("ok") || outcome.startsWith("LockLostException"), fault, "the slow one ended with " + outcome);
-                // A removal that comes so late takes away the successor's record: that is a wish to see the lock free, as by hand.
+                // A removal that comes this late removes the successor's record. The successor treats that as a removal by hand.
                 check(others.equals("ok") || others.contains("removed by hand"), fault, "the other process: " + others);
             });
         }
 
         private interface Turn {
-            void take(int hand, Path file, String fault) throws Exception;
+            void take(int worker, Path file, String fault) throws Exception;
         }
 
-        /** One fault: on a lock of its own, by a hand that nobody else uses meanwhile. Afterwards all is as if nothing had been. */
+        /** Tests one fault: on a lock of its own, by a worker that nobody else uses meanwhile. Afterwards everything is as before. */
         private Void inTurn(Found found, Strace.Call call, String what, Turn turn) throws Exception {
-            Integer hand = free.poll();
+            Integer worker = free.poll();
             try {
-                Path file = place(found, hand);
+                Path file = place(found, worker);
                 String fault = found + ", " + what + " at " + call;
-                faults.put(file.getParent(), fault + " of " + victims.get(hand).jvm());
+                faults.put(file.getParent(), fault + " of " + victims.get(worker).jvm());
                 Path output = Files.createTempFile(dir, "strace", ".txt");
                 Strace.Call met;
-                try (Strace strace = Strace.attach(threads[hand], output, call.name() + ":" + what + ":when=" + call.occurrence())) {
-                    turn.take(hand, file, fault);
+                try (Strace strace = Strace.attach(threads[worker], output, call.name() + ":" + what + ":when=" + call.occurrence())) {
+                    turn.take(worker, file, fault);
                     strace.detach();
                     met = strace.injected();
                 }
@@ -289,13 +289,13 @@ class SystemCallFaultsTest {
                 if (met == null || !concerns(met, file)) {
                     missed.incrementAndGet();
                 }
-                check(victims.get(hand).visit(0, file, Duration.ZERO, LONG_TIMEOUT).outcome(), fault + ": the same process afterwards");
-                check(other.visit(hand, file, Duration.ZERO, LONG_TIMEOUT).outcome(), fault + ": the other process afterwards");
-                assertClean(found, hand, file, fault);
+                check(victims.get(worker).visit(0, file, Duration.ZERO, LONG_TIMEOUT).outcome(), fault + ": the same process afterwards");
+                check(other.visit(worker, file, Duration.ZERO, LONG_TIMEOUT).outcome(), fault + ": the other process afterwards");
+                assertClean(found, worker, file, fault);
             } catch (Throwable e) {
                 harm(found + ", " + what + " at " + call + ": " + e);
             } finally {
-                free.add(hand);
+                free.add(worker);
             }
             return null;
         }
@@ -315,26 +315,26 @@ class SystemCallFaultsTest {
             System.out.println("  " + what);
         }
 
-        private void assertClean(Found found, int hand, Path file, String fault) {
+        private void assertClean(Found found, int worker, Path file, String fault) {
             await(fault).atMost(Duration.ofSeconds(20)).pollInterval(Duration.ofMillis(50)).untilAsserted(() -> {
-                if (found != Found.LEFT_BY_THE_FROZEN) { // else the frozen one sits on the seat, whose record lies there
+                if (found != Found.LEFT_BY_THE_FROZEN) { // otherwise the frozen process has the seat, and its record lies there
                     assertThat(leftIn(file.getParent())).isEmpty();
                 }
-                assertThat(KernelTruth.seats(file.getParent(), victims.get(hand).jvm().pid())).isEmpty();
+                assertThat(KernelTruth.seats(file.getParent(), victims.get(worker).jvm().pid())).isEmpty();
             });
         }
 
-        private final Queue<Integer> free = new ConcurrentLinkedQueue<>(Stream.iterate(0, i -> i + 1).limit(HANDS).toList());
+        private final Queue<Integer> free = new ConcurrentLinkedQueue<>(Stream.iterate(0, i -> i + 1).limit(WORKERS).toList());
 
         void runAll(Found found, Collection<Callable<Void>> turns) throws Exception {
             long start = System.nanoTime();
-            ExecutorService hands = Executors.newFixedThreadPool(HANDS);
+            ExecutorService workers = Executors.newFixedThreadPool(WORKERS);
             try {
-                for (Future<Void> done : hands.invokeAll(turns)) {
+                for (Future<Void> done : workers.invokeAll(turns)) {
                     done.get();
                 }
             } finally {
-                hands.shutdownNow();
+                workers.shutdownNow();
             }
             System.out.println(found + ": " + turns.size() + " faults in " + (System.nanoTime() - start) / 1_000_000 + " ms, " + failures.size()
                     + " did harm");
@@ -350,7 +350,7 @@ class SystemCallFaultsTest {
         }
     }
 
-    /** An exception that says what is wrong with which file; success, too: many errors can be got round. */
+    /** Accepts an exception that says what is wrong with which file. Success, too: many errors can be worked around. */
     private static boolean isClean(String outcome, Path file) {
         return outcome.equals("ok") || outcome.matches("(LockException|LockTimeoutException|LockLostException): (?s).{20,}")
                 && outcome.contains(file.getFileName().toString());

@@ -21,7 +21,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Our locks and those of OpenClaw 2026.7.1, whose own code runs here: each respects the other's while it lives, and nobody waits for the dead. */
+/**
+ * Our locks and those of OpenClaw 2026.7.1, whose own code runs here: each respects the other's as long as its process lives, and nobody waits for
+ * the dead.
+ */
 class BesideOpenClawTest {
     @TempDir
     Path dir;
@@ -72,7 +75,7 @@ class BesideOpenClawTest {
             OurProcess.Call waiting = ours.begin("acquire", "b", session, 60_000);
             assertThat(theirs.tell("watchdog", 60_000).text()).as("locks that its watchdog released").isEqualTo("1");
             waiting.mustSucceed();
-            // That it thinks it still holds it, does not harm us: its release looks whose the file is.
+            // It believes that it still holds the lock. That does no harm: its release checks whose file it is.
             theirs.ask("release", "a");
             ours.tell("verify", "b");
             assertThat(lockFile).exists();
@@ -102,7 +105,7 @@ class BesideOpenClawTest {
             theirs.acquire("a", session);
             String record = Files.readString(lockFile);
             theirs.kill();
-            // As if the number had been given to this one, which lives.
+            // As if the pid had been given to this process, which lives.
             Files.writeString(lockFile, record.replace("\"pid\": " + theirs.pid(), "\"pid\": " + reborn.pid()));
             assertThat(ours.inspect(session)).contains("pid " + reborn.pid() + " is another process now");
             ours.tell("acquire", "b", session, 20_000);
@@ -168,7 +171,7 @@ class BesideOpenClawTest {
         }
     }
 
-    /** The reason for the advice in the guide: not our defect, but it has to be known, and this tells when it changes. */
+    /** The reason for the advice in the guide. It is not our defect, but people must know it, and this test notices when it changes. */
     @Test
     void ourLockIsTakenAwayByItIfWeDoNotBearItsMark() throws Exception {
         try (Peer theirs = openClaw.start(); OurProcess ours = OurProcess.start()) {
@@ -186,7 +189,7 @@ class BesideOpenClawTest {
         }
     }
 
-    /** To OpenClaw a process that it may not signal is dead. Another reason for the advice in the guide. */
+    /** To OpenClaw a process that it may not signal is dead. This is another reason for the advice in the guide. */
     @Test
     void ourLockIsTakenAwayByItIfItRunsAsAnotherUser() throws Exception {
         OpenClaw.requireOtherUser();
@@ -200,7 +203,7 @@ class BesideOpenClawTest {
         }
     }
 
-    /** What OpenClaw reads is the command line as it was typed. */
+    /** OpenClaw reads the command line as it was typed. */
     @Test
     void markInTheEnvironmentDoesNotCount() throws Exception {
         try (Peer theirs = openClaw.start();
@@ -230,7 +233,7 @@ class BesideOpenClawTest {
         }
     }
 
-    /** With a lease of a second. If the machine stands still for as long as that, the lock is lost and given back: then once more. */
+    /** With a lease of a second. If the machine stands still for that long, the lock is lost and given back: then once more. */
     private void acquireAndFreeze(OurProcess ours) throws Exception {
         ours.tell("acquire", "a", session, 20_000, 1_000);
         ours.jvm().freeze();
@@ -247,7 +250,7 @@ class BesideOpenClawTest {
         try (Peer theirs = openClaw.start(); OurProcess ours = OurProcess.start(OurProcess.MARKED); OurProcess successor = OurProcess.start(OurProcess.MARKED)) {
             acquireAndFreeze(ours);
             assertThat(theirs.ask("acquire", "b", session, 1_500).words().get(1)).contains("pid=" + ours.pid() + " alive=true");
-            // One of ours passes the frozen one over; OpenClaw still sees the lock as taken.
+            // One of ours takes over from the frozen holder; OpenClaw still sees the lock as taken.
             successor.tell("acquire", "c", session, 30_000);
             assertThat(theirs.ask("acquire", "b", session, 500).ok()).isFalse();
             successor.tell("close", "c");
@@ -259,7 +262,7 @@ class BesideOpenClawTest {
         }
     }
 
-    /** What lies there then is the lock of a dead process no more. */
+    /** The record is then no longer that of a dead process. */
     @Test
     void successorIsRespectedByItWhenTheFrozenHolderIsKilled() throws Exception {
         try (Peer theirs = openClaw.start(); OurProcess ours = OurProcess.start(OurProcess.MARKED); OurProcess successor = OurProcess.start(OurProcess.MARKED)) {
@@ -304,7 +307,7 @@ class BesideOpenClawTest {
             assertThat(theirs.ask("acquire", "a", session, 500).words().get(0)).isEqualTo("SessionWriteLockTimeoutError");
             Files.delete(reclaim);
             theirs.acquire("a", session);
-            assertThat(Files.readString(lockFile)).contains("\t\t\t\t"); // its token, in white space: ours must read on
+            assertThat(Files.readString(lockFile)).contains("\t\t\t\t"); // its token, in white space: our reader must read on
             try (OurProcess ours = OurProcess.start()) {
                 assertThat(ours.inspect(session)).startsWith("FOREIGN").contains("pid " + theirs.pid() + " runs");
             }
@@ -333,7 +336,7 @@ class BesideOpenClawTest {
         }
     }
 
-    /** What happens in a directory, by inotify: names that were made (+) and removed (-). */
+    /** What happens in a directory, by inotify: names that were created (+) and removed (-). */
     private static final class Events implements AutoCloseable {
         private final WatchService watch;
         private final List<String> seen = new ArrayList<>();

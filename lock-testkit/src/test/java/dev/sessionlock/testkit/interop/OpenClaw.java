@@ -15,15 +15,15 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * OpenClaw's own lock code, out of its npm package. It is fetched once a build, lies below {@code target}, and is never committed. Where
- * it is not to be had, the tests are skipped, and say so.
+ * OpenClaw's own lock code, from its npm package. Each build fetches it once; it lies below {@code target}, and is never committed. If it is not
+ * available, the tests are skipped, and say so.
  */
 final class OpenClaw {
-    /** The last release whose locks lie beside transcripts, and what its lock code imports. */
+    /** The last release whose locks lie beside transcripts, and the packages that its lock code imports. */
     private static final String[] PACKAGES = {"openclaw@2026.7.1", "chalk@5.6.2", "json5@2.2.3", "tslog@4.10.2"};
-    /** The lock engine of the releases after it, with {@code .reclaim}. OpenClaw 2026.7.1 has 0.4.1 of it inside. */
+    /** The lock engine of later releases, with {@code .reclaim}. OpenClaw 2026.7.1 contains version 0.4.1 of it. */
     private static final String NEWER_ENGINE = "@openclaw/fs-safe@0.4.7";
-    /** What becomes a user without rights. */
+    /** The command that switches to a user without rights. */
     static final String[] OTHER_USER = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
     private static final int OLDEST_NODE = 20;
     private static final long FETCH_SECONDS = 150;
@@ -42,7 +42,7 @@ final class OpenClaw {
         this.script = script;
     }
 
-    /** {@return it, fetched; skips the calling test if it is not to be had} */
+    /** {@return OpenClaw, fetched; skips the calling test if it is not available} */
     static synchronized OpenClaw require() throws InterruptedException {
         if (fetched == null && missing == null) {
             try {
@@ -59,24 +59,24 @@ final class OpenClaw {
         return fetched;
     }
 
-    /** A process with the lock code of OpenClaw 2026.7.1, just as it was released, that looks like OpenClaw to others. */
+    /** Starts a process with the unchanged lock code of OpenClaw 2026.7.1, which looks like OpenClaw to others. */
     Peer start() throws IOException, InterruptedException {
         return Peer.start(List.of("node", script.toString(), released.toString(), "openclaw"));
     }
 
-    /** As {@link #start}, on the lock engine of the releases after it, which makes {@code .reclaim}. */
+    /** Like {@link #start}, with the lock engine of later releases, which creates {@code .reclaim}. */
     Peer startNewer() throws IOException, InterruptedException {
         return Peer.start(List.of("node", script.toString(), newer.toString(), "openclaw"));
     }
 
-    /** As {@link #start}, as another user, by a command that becomes it. */
+    /** Like {@link #start}, as another user, with a command that switches to it. */
     Peer startAs(String... wrapper) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(wrapper));
         command.addAll(List.of("node", script.toString(), released.toString(), "openclaw"));
         return Peer.start(command);
     }
 
-    /** Skips the calling test unless this process may become another user, and that one may read what was fetched. */
+    /** Skips the calling test unless this process may switch to another user, and that user may read what was fetched. */
     static void requireOtherUser() throws InterruptedException {
         List<String> command = new ArrayList<>(List.of(OTHER_USER));
         command.addAll(List.of("test", "-r", CACHE.resolve("peer.mjs").toString()));
@@ -156,7 +156,7 @@ final class OpenClaw {
         throw new IOException("no chunk in " + dist + " exports acquireSessionWriteLock");
     }
 
-    /** The same rules of OpenClaw's on the newer engine: its two chunks are copied, with one import changed. */
+    /** OpenClaw's rules on the newer engine: its two chunks are copied, with one import changed. */
     private static Path onNewerEngine(Path dist, Path engine) throws IOException {
         String outer = Files.readString(chunk(dist));
         String inner = outer.replaceAll("(?s).*from \"\\./(session-write-lock-[^\"]*)\".*", "$1");

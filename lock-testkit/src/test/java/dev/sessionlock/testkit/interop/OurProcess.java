@@ -25,11 +25,11 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 
-/** A JVM of ours that takes locks as it is told, and appends to transcripts under them. */
+/** A JVM of ours that takes locks on command, and appends to transcripts under them. */
 public final class OurProcess implements AutoCloseable {
-    /** What makes OpenClaw respect the locks of a process that is not its own. */
+    /** Makes OpenClaw respect the locks of a process that is not its own. */
     public static final String MARKED = "-Dsessionlock.owner=/openclaw";
-    /** Far beyond what anything takes that works: the machine is noisy. */
+    /** Much longer than anything takes that works: the machine is noisy. */
     public static final Duration PATIENCE = Duration.ofSeconds(90);
 
     private final ChildJvm jvm;
@@ -44,7 +44,7 @@ public final class OurProcess implements AutoCloseable {
         return start(builder().jvmArgs(jvmArgs));
     }
 
-    /** Starts one that was described otherwise. */
+    /** Starts one from its description. */
     public static OurProcess start(ChildJvm.Builder builder) throws IOException, InterruptedException {
         return new OurProcess(builder.start());
     }
@@ -67,14 +67,14 @@ public final class OurProcess implements AutoCloseable {
         jvm.close();
     }
 
-    /** What came of a command. */
+    /** The result of a command. */
     public record Reply(boolean ok, List<String> words) {
         public String text() {
             return String.join(" ", words);
         }
     }
 
-    /** A command that was given. */
+    /** A command that was sent. */
     public final class Call {
         private final String mark;
         private Reply early;
@@ -129,7 +129,7 @@ public final class OurProcess implements AutoCloseable {
         return begin(command).mustSucceed();
     }
 
-    /** {@return what {@code inspect} says there: the state, and its evidence in one line} */
+    /** {@return the result of {@code inspect} there: the state, and its evidence in one line} */
     public String inspect(Path session) throws InterruptedException {
         return String.join(" ", tell("inspect", session));
     }
@@ -140,7 +140,7 @@ public final class OurProcess implements AutoCloseable {
 
     // ---- the child's side ----
 
-    /** What the child does. */
+    /** The child's program. */
     static final class Life implements ChildScenario {
         private final SessionLocks locks = SessionLocks.create();
         private final Map<String, SessionLock> handles = new ConcurrentHashMap<>();
@@ -225,7 +225,7 @@ public final class OurProcess implements AutoCloseable {
             return overlaps;
         }
 
-        /** As in {@code peer.mjs}: a flag that only one can make at a time, and a count that an overlap would spoil. */
+        /** As in {@code peer.mjs}: a flag that only one can create at a time, and a count that an overlap would spoil. */
         private static int inside(Path session, String line) throws IOException, InterruptedException {
             int overlaps = 0;
             Path flag = session.resolveSibling(session.getFileName() + ".inside");

@@ -21,9 +21,9 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 
-/** A Node process that holds OpenClaw's locks as it is told; see {@code peer.mjs}. */
+/** A Node process that holds OpenClaw's locks on command; see {@code peer.mjs}. */
 final class Peer implements AutoCloseable {
-    /** Far beyond what anything takes that works: the machine is noisy. */
+    /** Much longer than anything takes that works: the machine is noisy. */
     static final Duration PATIENCE = Duration.ofSeconds(90);
 
     private final Process process;
@@ -33,7 +33,7 @@ final class Peer implements AutoCloseable {
     private final CompletableFuture<Void> up = new CompletableFuture<>();
     private final StringBuffer output = new StringBuffer();
 
-    /** What came of a command. */
+    /** The result of a command. */
     record Reply(boolean ok, List<String> words) {
         String text() {
             return String.join(" ", words);
@@ -65,7 +65,7 @@ final class Peer implements AutoCloseable {
                 hear(line);
             }
         } catch (IOException e) {
-            output.append(e).append('\n'); // it was destroyed while it was read
+            output.append(e).append('\n'); // it was destroyed during the read
         }
         AssertionError ended = new AssertionError("OpenClaw's process has ended: " + output);
         up.completeExceptionally(ended);
@@ -120,8 +120,8 @@ final class Peer implements AutoCloseable {
     }
 
     /**
-     * Waits for a call that takes a lock whose owner dies meanwhile. If the owner dies between two looks of one try, OpenClaw gives up
-     * ("session file lock stale (dead-pid)") instead of trying again, which its callers then do.
+     * Waits for a call that takes a lock whose owner dies meanwhile. If the owner dies between two looks of one try, OpenClaw gives up ("session file
+     * lock stale (dead-pid)"), and leaves it to its callers to try again.
      */
     Reply mustSucceedAtLast(CompletableFuture<Reply> call, Object... command) throws IOException, InterruptedException {
         Reply reply = await(call, this);
@@ -152,13 +152,13 @@ final class Peer implements AutoCloseable {
         }
     }
 
-    /** {@return the letter of proc(5)} */
+    /** {@return the state letter of proc(5)} */
     char state() throws IOException {
         String stat = Files.readString(Path.of("/proc", Long.toString(pid()), "stat"), StandardCharsets.ISO_8859_1);
         return stat.charAt(stat.lastIndexOf(')') + 2);
     }
 
-    /** SIGKILL; the process is reaped when this returns. */
+    /** Sends SIGKILL; the process is reaped when this returns. */
     void kill() throws InterruptedException {
         process.toHandle().destroyForcibly();
         process.waitFor();

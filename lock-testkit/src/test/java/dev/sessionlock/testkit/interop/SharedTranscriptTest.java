@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** OpenClaw's processes and ours write one transcript: never two inside at once, and no line lost. */
+/** Processes of OpenClaw and ours write one transcript: never two at once, and no line is lost. */
 @Timeout(300)
 class SharedTranscriptTest {
     private static final int ROUNDS = Boolean.getBoolean("soak") ? 1_000 : 40;
@@ -31,7 +31,7 @@ class SharedTranscriptTest {
 
     @Test
     void neverTwoAreInsideAndNoLineIsLost() throws Exception {
-        Path session = dir.resolve("session.jsonl"); // not there at first, as that of a new session
+        Path session = dir.resolve("session.jsonl"); // it does not exist at first, like that of a new session
         try (Peer one = openClaw.start(); Peer two = openClaw.startNewer();
                 OurProcess three = OurProcess.start(OurProcess.MARKED); OurProcess four = OurProcess.start(OurProcess.MARKED)) {
             List<CompletableFuture<Peer.Reply>> theirs = List.of(
@@ -57,13 +57,13 @@ class SharedTranscriptTest {
         assertThat(dir.resolve("session.jsonl.lock.reclaim")).doesNotExist();
     }
 
-    /** The newer engine makes {@code .reclaim} before it removes a dead lock, as we do: that is enough. */
+    /** The newer engine creates {@code .reclaim} before it removes a dead lock, as we do: that is enough. */
     @Test
     void oneOfAllWhoWaitForADeadLockGetsInAtATime() throws Exception {
         assertThat(overlapsAtDeadLocks(openClaw.startNewer(), DEATHS)).isZero();
     }
 
-    /** {@return how often two were inside, of so many deaths of a holder for whom OpenClaw and two of ours waited} */
+    /** {@return how often two were inside at once, in this many deaths of a holder for whom OpenClaw and two of ours waited} */
     private int overlapsAtDeadLocks(Peer theirs, int deaths) throws Exception {
         int overlaps = 0;
         try (theirs; OurProcess two = OurProcess.start(OurProcess.MARKED); OurProcess three = OurProcess.start(OurProcess.MARKED)) {

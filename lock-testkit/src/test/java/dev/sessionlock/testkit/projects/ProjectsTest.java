@@ -17,8 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Projects of users, whose tests use the testkit: sources below {@code src/test/projects}, compiled here and run in a JVM that is started
- * as Surefire starts it.
+ * Users' projects whose tests use the testkit: their sources are below {@code src/test/projects}, are compiled here, and run in a JVM that is started
+ * like Surefire's.
  */
 class ProjectsTest {
     private static final Path PROJECTS = Path.of("src", "test", "projects");
@@ -36,7 +36,10 @@ class ProjectsTest {
                 "gateway.JournalTest")).contains("3 passed, 0 failed");
     }
 
-    /** What the module requires lies on the module path, all else on the class path; the test's classes are patched into the module. */
+    /**
+     * The packages that the module requires lie on the module path, everything else on the class path. The test's classes are patched into the
+     * module.
+     */
     @Test
     void testsOnTheModulePath() throws Exception {
         String modules = classPath(ProjectsTest::isRequiredByTheModule);
@@ -57,7 +60,7 @@ class ProjectsTest {
         boolean takes(String entry);
     }
 
-    /** What this test has itself, but for its own classes. */
+    /** The class path of this test, without its own classes. */
     private static String classPath(Choice choice) {
         return String.join(SEPARATOR, Arrays.stream(System.getProperty("java.class.path").split(SEPARATOR))
                 .filter(entry -> !entry.contains("test-classes") && choice.takes(entry)).toList());
@@ -79,7 +82,7 @@ class ProjectsTest {
         return classes;
     }
 
-    /** {@return what it printed} It is started as Surefire does it: with an argument file. */
+    /** {@return what it printed} Started with an argument file, like Surefire. */
     private String run(List<String> options, String test) throws IOException, InterruptedException {
         Path arguments = dir.resolve(test + ".args");
         Files.write(arguments, Stream.concat(options.stream(), Stream.of("RunTests", test))

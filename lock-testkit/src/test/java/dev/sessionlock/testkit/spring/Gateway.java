@@ -20,7 +20,7 @@ import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
 
-/** A gateway on Spring Boot, as its guide says: messages come in by HTTP, and the server shuts down gracefully. */
+/** A gateway on Spring Boot, as the guide describes it: messages come in by HTTP, and the server shuts down gracefully. */
 @EnableAutoConfiguration
 @Import(Gateway.Messages.class)
 public class Gateway {
@@ -52,10 +52,10 @@ public class Gateway {
         }
 
         /**
-         * Writes one.
+         * Writes one message.
          *
          * @param before milliseconds until it asks for the lock
-         * @param within milliseconds that it holds it
+         * @param within milliseconds for which it holds it
          */
         @PostMapping("/messages")
         String append(@RequestParam("session") String session, @RequestParam("before") long before, @RequestParam("within") long within,

@@ -14,7 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A deploy of a gateway on Spring Boot, told to end (SIGTERM) while it serves: what it has begun is answered and written. */
+/** A gateway on Spring Boot is told to end (SIGTERM) while it serves: the requests that it has begun are answered and written. */
 class SpringBootTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 

@@ -5,14 +5,13 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A small copy-on-write disk in a file, mounted in a mount namespace of its own: it goes with its last process, and its loop device with
- * it, whatever happens to this JVM. One process holds the namespace; others enter it by {@link #wrapper}.
+ * A small copy-on-write disk in a file, mounted in a mount namespace of its own. It disappears with its last process, and its loop device with it,
+ * whatever happens to this JVM. One process holds the namespace; others enter it by {@link #wrapper}.
  */
 final class BtrfsDisk implements AutoCloseable {
     private static final String[] FILLERS = {"filler-1048576", "filler-65536", "filler-4096"};
@@ -25,7 +24,7 @@ final class BtrfsDisk implements AutoCloseable {
         this.mounted = mounted;
     }
 
-    /** Skips the test where that is not permitted, or there are no tools for it. */
+    /** Skips the test if that is not permitted, or if the tools for it are missing. */
     static void require(Path temp) throws IOException, InterruptedException {
         Tools.requireRoot();
         Tools.require("mkfs.btrfs (apt-get install btrfs-progs)", "mkfs.btrfs", "--version");
@@ -36,7 +35,7 @@ final class BtrfsDisk implements AutoCloseable {
         Files.delete(image);
     }
 
-    /** Files share their blocks with the records of other files on one this small, so it is full to the last block. */
+    /** On such a small disk, files share their blocks with the records of other files, so it is full to the last block. */
     private static String commands(Path image, Path at) {
         return "truncate -s 64M '" + image + "' && mkfs.btrfs -q --mixed '" + image + "' >/dev/null && mount -o loop '" + image + "' '" + at + "'";
     }
@@ -53,7 +52,7 @@ final class BtrfsDisk implements AutoCloseable {
         return new BtrfsDisk(holder, Path.of("/proc/" + holder.pid() + "/root" + at));
     }
 
-    /** {@return how a process is started that sees the disk} */
+    /** {@return the command prefix of a process that sees the disk} */
     String[] wrapper() {
         return new String[] {"nsenter", "--mount=/proc/" + holder.pid() + "/ns/mnt"};
     }
@@ -63,7 +62,7 @@ final class BtrfsDisk implements AutoCloseable {
         return mounted;
     }
 
-    /** To the last block: in ever smaller pieces. */
+    /** Fills it to the last block, in ever smaller pieces. */
     void fill() throws IOException {
         for (String filler : FILLERS) {
             byte[] piece = new byte[Integer.parseInt(filler.substring(filler.indexOf('-') + 1))];

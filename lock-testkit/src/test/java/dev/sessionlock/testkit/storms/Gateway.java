@@ -25,27 +25,27 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 
 /**
- * One JVM of a storm. Its threads take locks of one directory and tell the witness when they hold them: some for a moment, two of them
- * for seconds. Half of the acquisitions linger, some are not to be passed over. What the threads meet is counted, and told at the end.
+ * One JVM of a storm. Its threads take locks of one directory and report to the witness when they hold them: some for a moment, two of them for
+ * seconds. Half of the acquisitions linger, some ask for no takeover. What goes wrong in the threads is counted, and reported at the end.
  *
- * <p>The parent sends a command a line, {@code <number> <command> <words>}; the answer is the mark {@code done-<number>}. The commands that
- * {@linkplain Harm harm} this JVM itself are part of them: a parent that spoke while they run might not be heard.
+ * <p>The parent sends a command a line, {@code <number> <command> <words>}; the answer is the mark {@code done-<number>}. Some commands
+ * {@linkplain Harm harm} this JVM itself; a parent that sent further commands meanwhile might not be heard.
  */
 final class Gateway implements ChildScenario {
     static final Duration LEASE = Duration.ofSeconds(1);
-    /** Of what one JVM holds all the time: so that it is not lost for being renewed late before anything else can become of it. */
+    /** For locks that one JVM holds all the time: long enough that other faults come before a late renewal. */
     static final Duration LONG_LEASE = Duration.ofSeconds(20);
     static final Duration REVOKE_GRACE = Duration.ofSeconds(1);
-    /** Nobody waits for so long in a storm, unless a lock is stuck. */
+    /** Nobody waits for this long in a storm, unless a lock is stuck. */
     static final Duration PATIENT = Duration.ofSeconds(20);
     static final int SHORT_NAMES = 5;
     static final int LONG_NAMES = 3;
-    /** Each of these periods has some new names of its own. All JVMs use them at the same time, by the machine's clock. */
+    /** Each of these periods has some new names. All JVMs use them at the same time, by the machine's clock. */
     static final long NEW_NAMES_NANOS = TimeUnit.MILLISECONDS.toNanos(4);
     static final int NEW_NAMES = 4; // one for each busy thread
     static final int ANY_GUARD = -1;
     private static final int NO_NEW_NAMES = -2;
-    /** Said when nothing was stuck, nothing was wrong, no name was meant. */
+    /** The answer if nothing was stuck or wrong, or no name was meant. */
     static final String NONE = "-";
 
     private static final Duration LINGER = Duration.ofMillis(300);
@@ -59,10 +59,10 @@ final class Gateway implements ChildScenario {
     private final Map<String, Long> met = new ConcurrentHashMap<>();
     private final List<String> troubles = new ArrayList<>();
     private volatile boolean stopped;
-    /** Of which guard the new names are; -1 of any, {@link #NO_NEW_NAMES} if none are used. */
+    /** The guard file of the new names; -1 for any, {@link #NO_NEW_NAMES} if none are used. */
     private volatile int newNamesOf = NO_NEW_NAMES;
     private volatile List<String> hot = List.of();
-    /** When this JVM, or the machine or its disk, last stood still for a moment: a lease of a second may have been missed for that. */
+    /** When this JVM, or the machine or its disk, last stood still for a moment: that may explain a missed lease of a second. */
     private volatile long stalledAt = System.nanoTime();
     private ParentJvm parent;
     private WitnessedHolder me;
@@ -70,11 +70,11 @@ final class Gateway implements ChildScenario {
     private Setting setting;
 
     /**
-     * What the parent wants to be different.
+     * The settings from the parent.
      *
      * @param maxHold bounds a hold that nobody closes
-     * @param patientShare how many of a hundred acquisitions are not to be passed over
-     * @param newDirectories the directory is replaced by others: each has locks of its own, which are judged apart
+     * @param patientShare how many of a hundred acquisitions ask for no takeover
+     * @param newDirectories whether the directory is replaced by others: each has locks of its own, which are judged separately
      */
     record Setting(Duration maxHold, int patientShare, boolean newDirectories) {
         String word() {
@@ -96,7 +96,7 @@ final class Gateway implements ChildScenario {
         setting = Setting.of(args.get(4));
         loadClasses();
         Random seeds = new Random(Long.parseLong(args.get(3)));
-        // The library is first used by threads of the user's group, as in an application server: so its own threads may inherit it.
+        // Threads of the user's group are the first to use the library, as in an application server. So its own threads may inherit that group.
         ThreadGroup users = new ThreadGroup("users");
         List<Thread> threads = new ArrayList<>();
         for (int i = 0; i < BUSY_THREADS + LONG_THREADS; i++) {
@@ -119,7 +119,7 @@ final class Gateway implements ChildScenario {
         }
     }
 
-    /** As from a jar, which stays open: to read a class takes no descriptor then, which an attack may have used up. */
+    /** From a jar that stays open. Then reading a class takes no descriptor, which an attack may have used up. */
     private static void loadClasses() throws Exception {
         Path classes = Path.of(SessionLocks.class.getProtectionDomain().getCodeSource().getLocation().toURI());
         if (Files.isDirectory(classes)) {
@@ -171,12 +171,12 @@ final class Gateway implements ChildScenario {
                 count("lost " + e.reason() + (isWithoutAStall() ? " without a stall" : ""));
             } catch (LockTimeoutException e) {
                 count("timeout");
-                trouble(e); // of the patient ones only: others expect it
+                trouble(e); // only for those without takeover: the others expect it
             } catch (InterruptedException e) {
                 count("interrupted");
             } catch (LockException e) {
                 count("refused " + shape(e));
-                LockSupport.parkNanos(3_000_000); // it is told so at once, again and again
+                LockSupport.parkNanos(3_000_000); // it gets this answer at once, again and again
             } catch (VirtualMachineError | BootstrapMethodError e) {
                 countError(e);
             } catch (Throwable e) {
@@ -189,17 +189,17 @@ final class Gateway implements ChildScenario {
         }
     }
 
-    /** The JVM has but a few of these errors ready: what closes a lock in try-with-resources may throw the very one that is under way. */
+    /** The JVM has only a few of these errors ready. Closing a lock in try-with-resources may throw the very error that is already being thrown. */
     private static boolean isOneErrorTwice(Throwable e) {
         return e instanceof IllegalArgumentException && "Self-suppression not permitted".equals(e.getMessage());
     }
 
-    /** Nearly nothing: there may be no memory. */
+    /** Does almost nothing: there may be no memory. */
     private void countError(Error e) {
         try {
             count(e.getClass().getSimpleName());
             if (e instanceof InternalError) {
-                trouble(e); // the JVM's word for a page that has gone
+                trouble(e); // the JVM's error for a page that has gone
             }
         } catch (OutOfMemoryError again) {
             Thread.onSpinWait();
@@ -210,7 +210,7 @@ final class Gateway implements ChildScenario {
         met.merge(what, 1L, Long::sum);
     }
 
-    /** What went wrong, without the names: so that one line counts all of a kind. */
+    /** {@return what went wrong, without the names, so that one line counts all of a kind} */
     static String shape(Throwable e) {
         Throwable cause = e.getCause();
         String text = e.getClass().getSimpleName() + ": " + e.getMessage() + (cause == null ? "" : " / " + cause.getClass().getSimpleName());
@@ -235,7 +235,7 @@ final class Gateway implements ChildScenario {
     /**
      * {@return the name that each JVM uses first in a period, at the same moment as the others}
      *
-     * @param guard the guard that its byte is in, or any
+     * @param guard the guard file that contains its byte, or any
      */
     static String newName(long period, int which, int guard) {
         for (int salt = 0; ; salt++) {
@@ -253,7 +253,7 @@ final class Gateway implements ChildScenario {
             String name = newName(period, which, guard);
             while (System.nanoTime() < period * NEW_NAMES_NANOS) {
                 LockSupport.parkNanos(period * NEW_NAMES_NANOS - System.nanoTime());
-                Thread.interrupted(); // it would not park any more
+                Thread.interrupted(); // otherwise it would not park any more
             }
             visit(name, true, 0, random);
         } else if (random.nextBoolean()) {
@@ -269,15 +269,13 @@ final class Gateway implements ChildScenario {
         Thread.sleep(random.nextInt(200));
     }
 
-    /** What others hold for seconds. */
+    /** {@return a name that others hold for seconds} */
     private String longName(Random random) {
         List<String> names = hot;
         return names.isEmpty() || random.nextInt(4) == 0 ? "long-" + random.nextInt(LONG_NAMES) : names.get(random.nextInt(names.size()));
     }
 
-    /**
-     * @param patient whether it waits, as for a lock that nobody holds for long; else it is told at once, or soon, that it is busy
-     */
+    /** @param patient whether it waits, as for a lock that nobody holds for long; otherwise it is told at once, or soon, that the lock is busy */
     private void visit(String name, boolean patient, long stayNanos, Random random) throws Exception {
         LockOptions options = options(random).withTimeout(patient ? PATIENT : Duration.ofMillis(random.nextInt(400)));
         Path target = dir.resolve(name);
@@ -307,7 +305,7 @@ final class Gateway implements ChildScenario {
     private LockOptions options(Random random) {
         LockOptions options = LockOptions.defaults().withLease(LEASE).withMaxHold(setting.maxHold()).withRevokeGrace(REVOKE_GRACE);
         if (setting.newDirectories()) {
-            options = options.withPurpose(Long.toString(random.nextLong())); // so that each record tells its own token at once
+            options = options.withPurpose(Long.toString(random.nextLong())); // so that each record contains its own token at once
         } else if (random.nextBoolean()) {
             options = options.withLinger(LINGER);
         }
@@ -331,8 +329,8 @@ final class Gateway implements ChildScenario {
     }
 
     /**
-     * {@return the lock's name and its directory, as its record tells: it lies in the directory that is there now, and names this very
-     * acquisition; null if the directory was replaced just now, so that it cannot be told}
+     * {@return the lock's name and its directory, if its record lies in the present directory, and names this very acquisition; null if the directory
+     * was replaced just now, so that this is unknown}
      */
     private String nameInItsDirectory(SessionLock lock, Path target) {
         try {
@@ -345,14 +343,14 @@ final class Gateway implements ChildScenario {
         }
     }
 
-    /** Makes and removes a name, as locks do: a busy disk may hold that up, too. */
+    /** Creates and removes a name, as locks do: a busy disk may delay that, too. */
     private void useDisk() {
         Path name = dir.resolveSibling("pulse-" + ProcessHandle.current().pid());
         try {
             Files.createFile(name);
             Files.delete(name);
         } catch (IOException e) {
-            Thread.onSpinWait(); // no descriptor to be had
+            Thread.onSpinWait(); // no descriptor is available
         }
     }
 
@@ -374,7 +372,7 @@ final class Gateway implements ChildScenario {
         }
     }
 
-    // ---- a lock of another directory, that no attack concerns ----
+    // ---- a lock of another directory, which no attack concerns ----
 
     private volatile SessionLock bystander;
     private volatile String bystanderLost = NONE;
@@ -398,7 +396,7 @@ final class Gateway implements ChildScenario {
 
     private final Map<String, SessionLock> held = new ConcurrentHashMap<>();
 
-    /** Until they are lost; the witness is told all the time. */
+    /** Holds until the locks are lost; reports to the witness all the time. */
     private String hold(List<String> names) throws Exception {
         LockOptions options = LockOptions.defaults().withLease(LONG_LEASE).withMaxHold(LockOptions.UNLIMITED).withTimeout(PATIENT);
         for (String name : names.stream().filter(name -> !held.containsKey(name)).toList()) {
@@ -428,7 +426,7 @@ final class Gateway implements ChildScenario {
         }
     }
 
-    /** {@return which of them it holds, as it says itself} */
+    /** {@return which of them it holds, by its own account} */
     private String held() {
         List<String> names = new ArrayList<>();
         held.forEach((name, lock) -> {
@@ -462,7 +460,7 @@ final class Gateway implements ChildScenario {
         return stuck.isEmpty() ? NONE : String.join(",", stuck);
     }
 
-    /** Each name on a thread of its own, so that one that hangs does not hide the others. {@return those that cannot be had in time} */
+    /** Takes each name on a thread of its own, so that one that hangs does not hide the others. Returns the names that it could not get in time. */
     private String takeAll(List<String> names, Duration timeout) throws InterruptedException {
         Map<String, String> stuck = new ConcurrentHashMap<>();
         LockOptions options = LockOptions.defaults().withTimeout(timeout);
@@ -474,7 +472,7 @@ final class Gateway implements ChildScenario {
                     lock.verifyHeld();
                     stuck.remove(name);
                 } catch (LockLostException e) {
-                    stuck.remove(name); // it was had; the machine stood still
+                    stuck.remove(name); // it was acquired; the machine stood still
                 } catch (Throwable e) {
                     System.out.println("cannot have " + name + ": " + e);
                     stuck.put(name, shape(e));

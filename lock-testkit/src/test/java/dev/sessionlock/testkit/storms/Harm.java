@@ -17,9 +17,9 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 
-/** What code of a holder's own JVM may do to it. Each lasts for a time that it is given, and takes back what it took. */
+/** What code of a holder's own JVM may do to it. Each kind lasts for a given time, and gives back what it took. */
 final class Harm {
-    /** So many reads without a pause. */
+    /** How many reads without a pause. */
     private static final int BURST = 256;
     private static final int KIB = 1024;
     private static final int BLOCK = 64 * KIB;
@@ -60,7 +60,7 @@ final class Harm {
 
     // ---- descriptors that are opened and closed ----
 
-    /** Opens, reads and closes one guard, or all one after the other, as a monitor or a backup in this JVM does. */
+    /** Opens, reads and closes one guard file, or all one after the other, as a monitor or a backup in this JVM does. */
     private int readGuards(int which, long end) throws InterruptedException {
         List<Path> guards = List.of();
         int read = 0;
@@ -81,7 +81,7 @@ final class Harm {
         try (DirectoryStream<Path> files = Files.newDirectoryStream(dir.resolve(".session-locks"), names)) {
             files.forEach(guards::add);
         } catch (IOException e) {
-            return guards; // not there: another attack has moved or removed it
+            return guards; // missing: another attack has moved or removed it
         }
         return guards;
     }
@@ -110,14 +110,14 @@ final class Harm {
         return interrupts;
     }
 
-    /** All but those by which the parent talks to this JVM. */
+    /** All threads except those by which the parent talks to this JVM. */
     private boolean mayBeInterrupted(Thread thread) {
         return thread != Thread.currentThread() && !thread.getName().equals("main") && !thread.getName().startsWith("child-");
     }
 
     // ---- no memory ----
 
-    /** Fills the heap but for some bytes, holds a lock with what is left, and so on; gives all of it back at the end. */
+    /** Fills the heap except for some bytes, holds a lock with what is left, and repeats this; frees all of it at the end. */
     private int fillHeap(long end) throws InterruptedException {
         List<byte[]> blocks = new ArrayList<>(1_000);
         List<byte[]> pieces = new ArrayList<>(20_000);
@@ -152,7 +152,7 @@ final class Harm {
         }
         try {
             if (had[0] != null) {
-                had[0].close(); // once: nobody does it again
+                had[0].close(); // only once: nobody calls it again
             }
         } catch (OutOfMemoryError e) {
             errors++;
@@ -190,7 +190,7 @@ final class Harm {
     private int overflow(int times) throws InterruptedException {
         int[] overflows = new int[1];
         Thread diver = new Thread(users, () -> {
-            long end = System.nanoTime() + MOST_OVERFLOWING_NANOS; // what is stuck costs a timeout each time
+            long end = System.nanoTime() + MOST_OVERFLOWING_NANOS; // a stuck lock costs a timeout each time
             for (int i = 0; i < times && System.nanoTime() < end; i++) {
                 overflows[0] += overflowOnce();
             }
@@ -201,7 +201,7 @@ final class Harm {
         return overflows[0];
     }
 
-    /** In acquire and tryAcquire; or in renew or close of a lock that was acquired with room enough. */
+    /** In acquire and tryAcquire; or in renew or close of a lock that was acquired with enough room. */
     private int overflowOnce() {
         Path target = target();
         LockOptions options = options();
@@ -219,7 +219,7 @@ final class Harm {
             overflows += overflow(lock::renew, false);
         }
         if (lock != null && random.nextBoolean()) {
-            overflows += overflow(lock::close, false); // and not once more: nobody does that
+            overflows += overflow(lock::close, false); // and not a second time: nobody does that
         } else if (lock != null) {
             lock.close();
         }
@@ -240,13 +240,13 @@ final class Harm {
         try {
             call.run();
         } catch (LockException | InterruptedException e) {
-            Thread.onSpinWait(); // busy, or told that it cannot be: that is an answer
+            Thread.onSpinWait(); // busy, or an exception that says why not: both are answers
         } catch (Exception e) {
             throw new IllegalStateException(e);
         }
     }
 
-    /** A call that is made some frames above the bottom of the stack; and once more a frame higher, if it overflowed and is to be repeated. */
+    /** A call some frames above the bottom of the stack; and once more a frame higher, if it overflowed and is to be repeated. */
     private static final class Dive {
         private final Call call;
         private final boolean repeated;
@@ -286,7 +286,7 @@ final class Harm {
 
     // ---- no descriptors ----
 
-    /** Opens files until there is no descriptor left, gives one back now and then, and all of them at the end. */
+    /** Opens files until there is no descriptor left, closes one now and then, and all of them at the end. */
     private int useUpDescriptors(long end) throws InterruptedException {
         List<FileInputStream> open = new ArrayList<>();
         int refused = 0;

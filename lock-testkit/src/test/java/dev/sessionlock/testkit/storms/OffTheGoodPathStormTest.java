@@ -25,43 +25,41 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Storms beside the good path, soak profile: code of a holder's own JVM that opens the guards, interrupts, an operator who removes, moves
- * or restores what the locks stand on, and a machine that runs out of memory, stack, descriptors or disk. Three JVMs of two JDKs share one
- * directory; leases are 1 s; the witness judges holders and tokens. Afterwards every lock must be free to a fresh JVM, no record may stay,
- * and each JVM must end on SIGTERM, one of them while it works.
+ * Storms off the good path, soak profile: code in a holder's own JVM that opens the guard files, interrupts, an operator who removes, moves or
+ * restores the files behind the locks, and a machine that runs out of memory, stack, descriptors or disk. Three JVMs of two JDKs share one directory;
+ * leases are 1 s; the witness judges holders and tokens. Afterwards a fresh JVM must get every lock, no record may stay, and each JVM must end on
+ * SIGTERM, one of them while it works.
  *
- * <p>{@code -Doffpath.seconds=…} makes each longer (about 25 s by default), {@code -Dstorm.seed=…} repeats the same choices,
- * {@code -Doffpath.removals=NONE} runs those without a second fault alone.
+ * <p>{@code -Doffpath.seconds=…} sets the length of each (about 25 s by default), {@code -Dstorm.seed=…} repeats the same choices,
+ * {@code -Doffpath.removals=NONE} runs only those without a second fault.
  *
- * <h2>The second fault</h2>
- * Each attack also comes with {@code rm *.lock}. <em>Afterwards</em>, when the keepers have had the time to see what the attack did: then
- * everything that is promised without it is promised. <em>Meanwhile</em>, at any moment: where the attack loses kernel bytes or the board
- * (guards read, directories removed or moved, a restored backup, a board cut short), the record was the one witness left, and two holders
- * are a known limit (PROTOCOL.md, section 1); so they, and tokens, are not judged then, but everything else is. Where it loses none
- * (interrupts, no memory, no stack, no descriptors, a full disk), everything is.
+ * <h2>The second fault</h2> Each attack also comes with {@code rm *.lock}. <em>Afterwards</em> means: when the keepers have had the time to see what
+ * the attack did. Then all promises are judged that are judged without it. <em>Meanwhile</em> means: at any moment. Some attacks lose kernel bytes or
+ * the shared table (guard files read, directories removed or moved, a restored backup, a table cut short). The record was then the only witness left,
+ * and two holders are a known limit (PROTOCOL.md, section 1). So holders and tokens are not judged then, but everything else is. With attacks that
+ * lose none of these (interrupts, no memory, no stack, no descriptors, a full disk), everything is judged.
  *
- * <h2>What it is worth</h2>
- * A storm shows by luck. On the code of the day on which these were written (before the remedies of "Off the good path"), on a machine
- * with two cores that others used as well, 10 to 30 s of each found:
+ * <h2>What it is worth</h2> A storm finds things by chance. These were run on the code of the day on which they were written (before the remedies of
+ * "Off the good path"), on a machine with two cores that others used as well. In 10 to 30 s each found:
  * <ul>
- * <li>guards read: 1 of 12,046 and 1 of 14,383 new names with two lines on the board, and a token of the latter that went back;
- * <li>guards read while the board has no room: 3 of 24 locks held without a line, and two holders of two of them once the records were
- *     removed;
- * <li>interrupts of a thread group: 19,545 acquisitions refused with a {@code ClosedChannelException}, and every lock of those guards dead
- *     in that JVM;
- * <li>guards and board removed: 2 tokens that went back;
- * <li>a restored backup: 7 times two holders, the longest beside one of 1.2 s;
- * <li>a board cut short: a JVM that died of SIGBUS, threads that hang, two JVMs that did not end on SIGTERM, 27,776
+ * <li>guard files read: 1 of 12,046 and 1 of 14,383 new names with two table entries, and a token of the latter that went back;
+ * <li>guard files read while the table has no room: 3 of 24 locks held without an entry, and two holders of two of them once the records
+ *     were removed;
+ * <li>interrupts of a thread group: 19,545 acquisitions refused with a {@code ClosedChannelException}, and every lock of those guard files
+ *     dead in that JVM;
+ * <li>guard files and table removed: 2 tokens that went back;
+ * <li>a restored backup: 7 times two holders, the longest at the same time for 1.2 s;
+ * <li>a table cut short: a JVM that died of SIGBUS, threads that hang, two JVMs that did not end on SIGTERM, 27,776
  *     {@code InternalError}s;
  * <li>no memory: locks whose byte nobody freed, so that nobody could take them any more, records that stayed, and a class of the library
  *     ({@code LockEvents}) that could not be initialised for the rest of that JVM's life;
  * <li>no stack: acquisitions that waited for 20 s in vain, records that stayed, locks that nobody could take any more;
- * <li>no descriptors: 14 leases lost without a need, and the locks of other directories with them; {@code TimeoutMessage} could not be
- *     initialised, so that a timeout was told by a {@code NoClassDefFoundError} from then on;
+ * <li>no descriptors: 14 leases lost without need, and the locks of other directories with them; {@code TimeoutMessage} could not be
+ *     initialised, so that from then on a timeout was reported as a {@code NoClassDefFoundError};
  * <li>no blocks on btrfs: JVMs that died of SIGBUS, threads that hang, a JVM that did not end on SIGTERM.
  * </ul>
- * Nothing was found by the whole directory moved away and back, replaced by a new one, or by {@code .session-locks} removed, unless records
- * were removed meanwhile.
+ * Three attacks found nothing unless records were removed meanwhile: the whole directory moved away and back, the directory replaced by a new one,
+ * {@code .session-locks} removed.
  */
 @Isolated
 @Tag("soak")
@@ -91,22 +89,22 @@ class OffTheGoodPathStormTest {
         Tools.skipUnless(asked, "storms with records removed " + removals + " were not asked for");
     }
 
-    /** Of an attack that loses neither bytes nor words. */
+    /** The promises for an attack that loses neither bytes nor words. */
     private static Set<Promise> all() {
         return EnumSet.allOf(Promise.class);
     }
 
-    /** Of an attack that loses one of the witnesses. */
+    /** The promises for an attack that loses one of the witnesses. */
     private static Set<Promise> allAgainstOneFault(Removals removals) {
         return removals == Removals.MEANWHILE ? EnumSet.complementOf(EnumSet.of(Promise.ONE_HOLDER, Promise.GROWING_TOKENS)) : all();
     }
 
     @Nested
     class GuardsReadInTheHoldersJvm {
-        /** One guard, that of all the new names; or each in turn. */
+        /** One guard file, that of all the new names; or each in turn. */
         @ParameterizedTest
         @CsvSource({"0, NONE", "-1, NONE", "0, AFTERWARDS", "-1, AFTERWARDS", "-1, MEANWHILE"})
-        void giveNoLockTwoLinesOrTwoHolders(int guard, Removals removals) throws Exception {
+        void giveNoLockTwoEntriesOrTwoHolders(int guard, Removals removals) throws Exception {
             Plan plan = Plan.in(dir).allowing("lost KERNEL_LOCK_LOST", "lost LEASE_EXPIRED").removals(removals);
             storm("guards read, " + guard, plan, allAgainstOneFault(removals), storm -> {
                 Set<String> names = storm.withNewNames(guard, s -> s.tellAll("read-guards", guard, 2_000));
@@ -116,19 +114,19 @@ class OffTheGoodPathStormTest {
     }
 
     @Nested
-    class RoomOnTheBoard {
-        /** A line may be cleared for another lock once nobody has drawn a token on it for a minute. */
+    class RoomInTheTable {
+        /** An entry may be cleared for another lock if nobody has drawn a token from it for a minute. */
         private static final long OLD_MILLIS = 62_000;
         private static final int OLD = 24;
 
         /**
-         * Locks that one JVM has held for a minute; then its guards are read, so that their bytes are free, while others need room for new
-         * names. Whatever becomes of the lines: a holder without one must have lost its lock when its keeper has looked, and nobody comes in
-         * beside it when the records are removed later.
+         * One JVM has held some locks for a minute. Then its guard files are read, so that its bytes are free, while others need room for new names.
+         * Whatever becomes of the entries: a holder without one must have lost its lock once its keeper has looked, and nobody gets the lock at the
+         * same time when the records are removed later.
          */
         @ParameterizedTest
         @EnumSource(names = {"NONE", "AFTERWARDS"})
-        void isNotMadeOfTheLinesOfTheLiving(Removals removals) throws Exception {
+        void isNotMadeOfTheEntriesOfTheLiving(Removals removals) throws Exception {
             Plan plan = Plan.in(dir).allowing("lost KERNEL_LOCK_LOST", "lost LEASE_EXPIRED").removals(removals);
             Set<String> old = new LinkedHashSet<>();
             IntStream.range(0, OLD).forEach(i -> old.add("old-" + i));
@@ -138,10 +136,10 @@ class OffTheGoodPathStormTest {
                 storm.withNewNames(Gateway.ANY_GUARD, s -> s.tellFirst("read-guards", Gateway.ANY_GUARD, 1_500));
                 storm.suspect(old);
                 Thread.sleep(Storm.KEEPER_HAS_LOOKED.toMillis());
-                TableOnDisk board = TableOnDisk.read(dir);
+                TableOnDisk table = TableOnDisk.read(dir);
                 for (String name : storm.tellFirst("held").split(",")) {
-                    if (!name.equals(Gateway.NONE) && !board.has(name)) {
-                        storm.write(Promise.ONE_LINE_A_LOCK, name + " is held, and has no line on the board");
+                    if (!name.equals(Gateway.NONE) && !table.has(name)) {
+                        storm.write(Promise.ONE_ENTRY_A_LOCK, name + " is held, and has no line on the board");
                     }
                 }
             });
@@ -178,7 +176,7 @@ class OffTheGoodPathStormTest {
         @ParameterizedTest
         @EnumSource
         void mayLoseItsFiles(Removals removals) throws Exception {
-            // With records removed as well, a token may go back by less than a millisecond (PROTOCOL.md, section 7).
+            // If records are removed as well, a token may go back by less than a millisecond (PROTOCOL.md, section 7).
             Set<Promise> promised = removals == Removals.NONE ? all() : EnumSet.complementOf(EnumSet.of(Promise.GROWING_TOKENS));
             promised.retainAll(allAgainstOneFault(removals));
             storm("rm guards and board", plan(removals), promised, storm -> {
@@ -199,7 +197,7 @@ class OffTheGoodPathStormTest {
             });
         }
 
-        /** The locks of the new directory are others: who holds one of the old directory's holds it there. */
+        /** The locks of the new directory are other locks: a holder of the old directory's lock holds it there. */
         @ParameterizedTest
         @EnumSource
         void mayBeReplacedByANewDirectory(Removals removals) throws Exception {
@@ -211,16 +209,16 @@ class OffTheGoodPathStormTest {
             });
         }
 
-        /** A backup of the same day, restored over the live directory: what is there already is overwritten where it lies. */
+        /** A backup of the same day is restored over the live directory: existing files are overwritten in place. */
         @ParameterizedTest
         @EnumSource
         void mayBeRestoredFromABackup(Removals removals) throws Exception {
-            // What a backup has torn is replaced once it is 30 s old.
-            // And it overwrites both witnesses at once: another process may come in until the holder's keeper looks, within a tick (PROTOCOL.md, section 1).
+            // A record that a backup has torn is replaced once it is 30 s old. And the backup overwrites both witnesses at once: another process may
+            // come in until the holder's keeper looks, within a tick (PROTOCOL.md, section 1).
             Set<Promise> promised = EnumSet.complementOf(EnumSet.of(Promise.ONE_HOLDER, Promise.GROWING_TOKENS));
             storm("cp -a of a backup", plan(removals).bound(Duration.ofSeconds(45)), promised, storm -> {
                 Path backup = temp.resolve("backup");
-                shell("rm -rf '" + backup + "' && cp -a '" + dir + "' '" + backup + "' || true"); // files come and go under it
+                shell("rm -rf '" + backup + "' && cp -a '" + dir + "' '" + backup + "' || true"); // files come and go during the copy
                 Thread.sleep(500 + storm.random().nextInt(3_000));
                 shell("cp -a '" + backup + "'/. '" + dir + "'/ || true");
                 Thread.sleep(1_000 + storm.random().nextInt(2_000));
@@ -229,17 +227,17 @@ class OffTheGoodPathStormTest {
 
         @ParameterizedTest
         @EnumSource
-        void mayHaveABoardThatIsCutShort(Removals removals) throws Exception {
+        void mayHaveATableThatIsCutShort(Removals removals) throws Exception {
             storm("board cut short", plan(removals), allAgainstOneFault(removals), storm -> {
-                cutBoard(dir, storm);
+                cutTable(dir, storm);
                 Thread.sleep(1_000 + storm.random().nextInt(2_000));
             });
         }
 
-        private void cutBoard(Path directory, Storm storm) throws IOException {
-            try (DirectoryStream<Path> boards = Files.newDirectoryStream(directory.resolve(".session-locks"), "board*")) {
-                for (Path board : boards) {
-                    try (RandomAccessFile file = new RandomAccessFile(board.toFile(), "rw")) {
+        private void cutTable(Path directory, Storm storm) throws IOException {
+            try (DirectoryStream<Path> tableFiles = Files.newDirectoryStream(directory.resolve(".session-locks"), "board*")) {
+                for (Path tableFile : tableFiles) {
+                    try (RandomAccessFile file = new RandomAccessFile(tableFile.toFile(), "rw")) {
                         file.setLength(storm.random().nextBoolean() ? 0 : file.length() / 2);
                     }
                 }
@@ -251,12 +249,13 @@ class OffTheGoodPathStormTest {
     class WhenSomethingRunsOut {
         private final Duration shortHold = Duration.ofSeconds(3);
 
-        /** Neither in the JVM that had none nor in others a lock is dead afterwards, also if nobody may be passed over. */
+        /** Afterwards no lock is dead, neither in the JVM that had no memory nor in others, not even one without takeover. */
         @ParameterizedTest
         @EnumSource
         void memory(Removals removals) throws Exception {
             Plan plan = Plan.in(dir).jvmArgs("-Xmx16m").setting(shortHold, 40, false).removals(removals)
-                    // The collector may stop a holder for a lease just as it unlinks its record, and then that is its successor's (PROTOCOL.md, section 1).
+                    // The collector may stop a holder for a lease just as it unlinks its record, which may then be its successor's (PROTOCOL.md,
+                    // section 1).
                     .allowing("OutOfMemoryError", "BootstrapMethodError", "InternalError", "lost LEASE_EXPIRED", "lost REMOVED_BY_HAND",
                             "refused LockException: cannot lock");
             // A JVM that has no memory for a whole lease, here a second, renews nothing, in no directory.

@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Properties;
 
-/** Another JDK of this machine: locks are shared by gateways of several versions. {@code -Dstorm.java=…} names its {@code java}. */
+/** Another JDK of this machine, since gateways of several versions share locks. {@code -Dstorm.java=…} names its {@code java}. */
 final class OtherJava {
     private static final Optional<Path> FOUND = find();
 

@@ -2,7 +2,6 @@ package dev.sessionlock.testkit.storms;
 
 import dev.sessionlock.testkit.ChildJvm;
 import dev.sessionlock.testkit.MutualExclusionWitness;
-import dev.sessionlock.testkit.Puppet;
 import dev.sessionlock.testkit.SmallJvm;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -22,8 +21,8 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * Some JVMs at work on the locks of one directory, an attack on them, and the judgement afterwards. What is found is written down as it
- * is found; a test names the promises that must have been kept ({@link #assertKept}). The rest is printed: it shows what an attack does.
+ * Some JVMs at work on the locks of one directory, an attack on them, and the judgement afterwards. Whatever is found is recorded at once. A test
+ * names the promises that must have been kept ({@link #assertKept}). The rest is printed: it shows what an attack does.
  */
 final class Storm implements AutoCloseable {
     /** Longer than the keeper needs to see that the kernel has lost its bytes, or that its directory was replaced (5 s and a tick). */
@@ -37,27 +36,27 @@ final class Storm implements AutoCloseable {
     /** What the library promises. */
     enum Promise {
         ONE_HOLDER, GROWING_TOKENS,
-        /** No lock has two lines on the board, once each was taken again. */
-        ONE_LINE_A_LOCK,
-        /** Each lock can be taken by the JVMs of the storm and by a fresh one, and nobody waited in vain. */
+        /** No lock has two table entries, once each was taken again. */
+        ONE_ENTRY_A_LOCK,
+        /** The JVMs of the storm and a fresh one can take each lock, and nobody waits in vain. */
         NO_LOCK_STUCK,
         NO_RECORD_LEFT,
-        /** No JVM dies, or does not answer any more. */
+        /** No JVM dies, or stops answering. */
         JVMS_LIVE,
-        /** Each ends after SIGTERM in bounded time, also while its threads are at work. */
+        /** Each ends after SIGTERM in bounded time, even while its threads are at work. */
         JVMS_END,
-        /** Only the reasons that the attack gives cost a lock, and no acquisition is refused for another. */
+        /** A lock is lost only for the reasons that the attack gives, and no acquisition is refused for any other. */
         NOTHING_ELSE_LOST,
         /** A lock of another directory is kept. */
         OTHER_DIRECTORIES_UNHARMED
     }
 
-    /** What is done to them. Once: it is repeated. */
+    /** What is done to them, once; the storm repeats it. */
     interface Attack {
         void strike(Storm storm) throws Exception;
     }
 
-    /** Whether records are removed besides, as the second fault. */
+    /** Whether records are removed in addition, as the second fault. */
     enum Removals {
         NONE,
         /** Some seconds after the attack, when the keepers have had time to see what it did. */
@@ -67,14 +66,14 @@ final class Storm implements AutoCloseable {
     }
 
     /**
-     * Where, with what, and what is to be expected.
+     * Where the storm runs, with what, and what is expected.
      *
      * @param inside the directory as its JVMs see it
      * @param outside the same as this JVM sees it
      * @param wrapper starts each JVM
      * @param setting what the gateways do
      * @param bound how long a lock may be stuck after the storm, at most
-     * @param allowed what threads may meet, besides what they always may: how it begins, regular expressions
+     * @param allowed further errors that threads may meet: regular expressions for how they begin
      */
     record Plan(Path inside, Path outside, List<String> wrapper, List<String> jvmArgs, int jvms, Gateway.Setting setting, Duration bound,
             List<String> allowed, Removals removals) {
@@ -172,7 +171,7 @@ final class Storm implements AutoCloseable {
 
     // ---- talking to them ----
 
-    /** One that was asked. */
+    /** A JVM that was asked. */
     private record Question(ChildJvm jvm, String mark) {
     }
 
@@ -187,12 +186,12 @@ final class Storm implements AutoCloseable {
         return question.jvm().awaitMark(question.mark(), ANSWER).text();
     }
 
-    /** Tells all of them, at the same time; one that has ended, or does not answer, is written down and replaced. {@return their answers} */
+    /** Sends a command to all of them, at the same time. One that has ended, or does not answer, is recorded and replaced. Returns their answers. */
     List<String> tellAll(String command, Object... words) throws IOException, InterruptedException {
         return tell(jvms, command, words);
     }
 
-    /** Tells the first of them. {@return its answer} */
+    /** Sends a command to the first of them. Returns its answer. */
     String tellFirst(String command, Object... words) throws IOException, InterruptedException {
         return tell(jvms.subList(0, 1), command, words).stream().findFirst().orElse(Gateway.NONE);
     }
@@ -299,7 +298,7 @@ final class Storm implements AutoCloseable {
         }
     }
 
-    /** As {@code rm *.lock} does it: of those that are held for long, all that are there. */
+    /** Like {@code rm *.lock}: of the names that are held for long, removes all records that are there. */
     private void removeOne() throws IOException {
         for (Path record : records()) {
             if (!record.getFileName().toString().startsWith("short")) {
@@ -322,9 +321,9 @@ final class Storm implements AutoCloseable {
     }
 
     /**
-     * Lets all JVMs use new names for a while, the same ones at the same time.
+     * Makes all JVMs use new names for a while, the same ones at the same time.
      *
-     * @param guard of this guard all, or {@link Gateway#ANY_GUARD}
+     * @param guard only names of this guard file, or {@link Gateway#ANY_GUARD}
      * @return those names
      */
     Set<String> withNewNames(int guard, Attack attack) throws Exception {
@@ -342,7 +341,7 @@ final class Storm implements AutoCloseable {
         return names;
     }
 
-    /** Names that are worth a closer look: they are held for long from now on, and taken again at the end. */
+    /** Names that need a closer look: they are held for long from now on, and taken again at the end. */
     void suspect(Set<String> names) throws IOException, InterruptedException {
         suspects.addAll(names);
         System.out.println("    looks closer at " + names.size() + " locks, e.g. " + names.stream().limit(3).toList());
@@ -351,7 +350,7 @@ final class Storm implements AutoCloseable {
 
     // ---- afterwards ----
 
-    /** Lets it become calm, and looks whether everything is as it should be. */
+    /** Ends the storm, and checks that everything is as it should be. */
     void calm() throws IOException, InterruptedException {
         int last = jvms.size() - 1;
         collect(jvms.get(last));
@@ -369,10 +368,10 @@ final class Storm implements AutoCloseable {
                 write(Promise.NO_LOCK_STUCK, (jvm == jvms.get(last) ? "a fresh JVM" : jvm) + " cannot have, within " + plan.bound().toSeconds() + " s: " + cannot);
             }
         }
-        TableOnDisk board = TableOnDisk.read(dir());
-        System.out.println("    " + board.size() + " locks on the board, " + board.doubled() + " of them twice");
-        if (board.doubled() > 0) {
-            write(Promise.ONE_LINE_A_LOCK, board.doubled() + " of " + board.size() + " locks have two lines on the board");
+        TableOnDisk table = TableOnDisk.read(dir());
+        System.out.println("    " + table.size() + " locks on the board, " + table.doubled() + " of them twice");
+        if (table.doubled() > 0) {
+            write(Promise.ONE_ENTRY_A_LOCK, table.doubled() + " of " + table.size() + " locks have two lines on the board");
         }
         lookForRecords();
         for (int i = 0; i < last; i++) {
@@ -405,7 +404,7 @@ final class Storm implements AutoCloseable {
         }
     }
 
-    /** What its threads have met. */
+    /** Collects what its threads have met. */
     private void collect(ChildJvm jvm) throws InterruptedException, IOException {
         if (!jvm.isAlive()) {
             return;

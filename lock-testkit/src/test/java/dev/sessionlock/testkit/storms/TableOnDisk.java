@@ -15,61 +15,61 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * The lines of a directory's board, read from its files by these tests' own means (PROTOCOL.md, section 2). A lock must have one line
- * at the most: two processes that go by two lines of one lock do not see each other's expiries, tokens and waiter marks.
+ * The entries of a directory's shared table, read from its files by these tests' own code (PROTOCOL.md, section 2). A lock must have at most one
+ * entry: two processes that use two entries of one lock do not see each other's expiries, tokens and waiter marks.
  */
 final class TableOnDisk {
     private static final long MAGIC = 0x5345_5353_4c4f_434bL;
-    private static final int LINE = 64;
+    private static final int ENTRY = 64;
 
-    private final Map<Long, Integer> lines = new HashMap<>();
+    private final Map<Long, Integer> entries = new HashMap<>();
 
     private TableOnDisk() {
     }
 
-    /** {@return the board of a directory; one without any line if it has none, or if that is not whole} */
+    /** {@return the table of a directory; without any entry if there is none, or if it is not whole} */
     static TableOnDisk read(Path directory) throws IOException {
-        TableOnDisk board = new TableOnDisk();
+        TableOnDisk table = new TableOnDisk();
         Path own = directory.resolve(".session-locks");
         if (Files.isDirectory(own)) {
             try (DirectoryStream<Path> files = Files.newDirectoryStream(own, "board*")) {
                 for (Path file : files) {
-                    board.count(Files.readAllBytes(file));
+                    table.count(Files.readAllBytes(file));
                 }
             }
         }
-        return board;
+        return table;
     }
 
     private void count(byte[] bytes) {
         ByteBuffer words = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
-        if (bytes.length < LINE || words.getLong(0) != MAGIC) {
+        if (bytes.length < ENTRY || words.getLong(0) != MAGIC) {
             return;
         }
-        for (int at = LINE; at + LINE <= bytes.length; at += LINE) {
+        for (int at = ENTRY; at + ENTRY <= bytes.length; at += ENTRY) {
             long h = words.getLong(at);
             if (h != 0) {
-                lines.merge(h, 1, Integer::sum);
+                entries.merge(h, 1, Integer::sum);
             }
         }
     }
 
     int size() {
-        return lines.size();
+        return entries.size();
     }
 
     boolean has(String lock) {
-        return lines.containsKey(hash(lock));
+        return entries.containsKey(hash(lock));
     }
 
-    /** {@return how many locks have two lines or more} */
+    /** {@return how many locks have two entries or more} */
     int doubled() {
-        return (int) lines.values().stream().filter(count -> count > 1).count();
+        return (int) entries.values().stream().filter(count -> count > 1).count();
     }
 
-    /** {@return which of these locks have two lines or more} */
+    /** {@return which of these locks have two entries or more} */
     Set<String> doubled(Set<String> locks) {
-        return locks.stream().filter(lock -> lines.getOrDefault(hash(lock), 0) > 1).collect(Collectors.toSet());
+        return locks.stream().filter(lock -> entries.getOrDefault(hash(lock), 0) > 1).collect(Collectors.toSet());
     }
 
     static long hash(String lock) {

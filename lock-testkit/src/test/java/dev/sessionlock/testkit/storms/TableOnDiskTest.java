@@ -12,10 +12,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The storms' own reader of the board: it must not go blind when the board's form changes. */
+/** The storms' own reader of the shared table must not go blind when the format of the table changes. */
 class TableOnDiskTest {
     private static final List<String> NAMES = List.of("one.jsonl", "two.jsonl", "three.jsonl");
-    private static final int LINE = 64;
+    private static final int ENTRY = 64;
 
     @TempDir
     Path dir;
@@ -32,32 +32,32 @@ class TableOnDiskTest {
     }
 
     @Test
-    void findsOneLineOfEachLock() throws Exception {
-        TableOnDisk board = TableOnDisk.read(dir);
-        assertThat(board.size()).isEqualTo(NAMES.size());
-        assertThat(NAMES).allMatch(board::has);
-        assertThat(board.has("another.jsonl")).isFalse();
-        assertThat(board.doubled()).isZero();
+    void findsOneEntryOfEachLock() throws Exception {
+        TableOnDisk table = TableOnDisk.read(dir);
+        assertThat(table.size()).isEqualTo(NAMES.size());
+        assertThat(NAMES).allMatch(table::has);
+        assertThat(table.has("another.jsonl")).isFalse();
+        assertThat(table.doubled()).isZero();
     }
 
     @Test
-    void findsASecondLineOfALockOnAnyBoard() throws Exception {
+    void findsASecondEntryOfALockInAnyFile() throws Exception {
         byte[] bytes = Files.readAllBytes(dir.resolve(".session-locks/board"));
         byte[] further = bytes.clone();
-        for (int at = LINE; at < bytes.length; at += LINE) {
+        for (int at = ENTRY; at < bytes.length; at += ENTRY) {
             long h = java.nio.ByteBuffer.wrap(bytes).order(java.nio.ByteOrder.nativeOrder()).getLong(at);
             if (h != TableOnDisk.hash("two.jsonl")) {
-                java.util.Arrays.fill(further, at, at + LINE, (byte) 0);
+                java.util.Arrays.fill(further, at, at + ENTRY, (byte) 0);
             }
         }
         Files.write(dir.resolve(".session-locks/board-1"), further);
-        TableOnDisk board = TableOnDisk.read(dir);
-        assertThat(board.doubled()).isEqualTo(1);
-        assertThat(board.doubled(Set.copyOf(NAMES))).containsExactly("two.jsonl");
+        TableOnDisk table = TableOnDisk.read(dir);
+        assertThat(table.doubled()).isEqualTo(1);
+        assertThat(table.doubled(Set.copyOf(NAMES))).containsExactly("two.jsonl");
     }
 
     @Test
-    void findsNothingWhereThereIsNoBoard(@TempDir Path empty) throws Exception {
+    void findsNothingWhereThereIsNoTable(@TempDir Path empty) throws Exception {
         assertThat(TableOnDisk.read(empty).size()).isZero();
     }
 }

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.util.List;
 
-/** What a test needs of the machine; where it is missing, the test is skipped, and says why. */
+/** What a test needs of the machine. If it is missing, the test is skipped, and says why. */
 final class Required {
     private Required() {
     }
@@ -14,7 +14,7 @@ final class Required {
         command("being root", "/bin/sh", "-c", "test \"$(id -u)\" = 0");
     }
 
-    /** That a command succeeds. */
+    /** Requires that a command succeeds. */
     static void command(String what, String... command) throws IOException, InterruptedException {
         boolean works;
         try {

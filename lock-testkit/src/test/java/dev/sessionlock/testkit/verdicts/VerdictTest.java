@@ -25,7 +25,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Each verdict of {@link SessionLocks#inspect}, brought about by a real process. */
+/** Each state that {@link SessionLocks#inspect} reports, caused by a real process. */
 class VerdictTest {
     @TempDir
     Path dir;
@@ -45,7 +45,9 @@ class VerdictTest {
         locks.close();
     }
 
-    /** Every look of these tests is made so: it may change nothing in the directory, and none of the kernel's locks on it. */
+    /**
+     * Every look of these tests is made by this method, which checks that it changes nothing in the directory, and none of the kernel locks on it.
+     */
     private LockReport look() throws IOException {
         TreeMap<String, String> files = listing();
         List<String> kernel = kernelLocks();
@@ -100,7 +102,7 @@ class VerdictTest {
                 assertThat(report.advice()).contains("kill -CONT " + holder.pid());
             }
             holder.jvm().wake();
-            await().atMost(OurProcess.PATIENCE).until(() -> locks.inspect(session).state() == State.FREE); // while it takes its record away
+            await().atMost(OurProcess.PATIENCE).until(() -> locks.inspect(session).state() == State.FREE); // while it removes its record
             assertThat(look().state()).isEqualTo(State.FREE);
         }
     }
@@ -118,27 +120,27 @@ class VerdictTest {
     }
 
     @Test
-    void stoppedHolderThatMayNotBePassedOverStaysHeld() throws Exception {
+    void stoppedHolderWithoutTakeoverStaysHeld() throws Exception {
         try (OurProcess holder = OurProcess.start()) {
             holder.tell("acquire", "a", session, 20_000, 1_000, false);
             holder.jvm().freeze();
             await().atMost(OurProcess.PATIENCE).until(() -> evidence(look()).contains("lease ran out"));
             assertThat(look().state()).isEqualTo(State.HELD);
-            assertThat(evidence(look())).contains("is stopped (state T").contains("it asked not to be passed over");
+            assertThat(evidence(look())).contains("is stopped (state T").contains("it excludes takeover");
             holder.jvm().wake();
             holder.tell("verify", "a");
         }
     }
 
-    /** A parent between vfork and the end of its child waits just so. */
+    /** A parent between vfork and the end of its child waits in this way. */
     @Test
     void holderInAnUninterruptibleWaitIsSaidToBe() throws Exception {
         Required.command("python3 with ctypes", "python3", "-c", "import ctypes; ctypes.CDLL(None).vfork");
         Process waiting = new ProcessBuilder("python3", "-c", "import ctypes; libc = ctypes.CDLL(None); libc.vfork(); libc.pause()").start();
         try {
             Required.that(reaches(waiting.pid(), 'D'), "a vfork that shows as state D");
-            writeStranger(waiting.pid(), -1);
-            // One that starts waits for the disk now and then, before it comes to wait for its child.
+            writeForeign(waiting.pid(), -1);
+            // A process that starts waits for the disk now and then, before it waits for its child.
             await().atMost(OurProcess.PATIENCE)
                     .until(() -> evidence(look()).contains("pid " + waiting.pid() + " is in an uninterruptible wait (state D"));
             assertThat(look().state()).isEqualTo(State.FOREIGN);
@@ -203,7 +205,7 @@ class VerdictTest {
             long pid = recordedPid();
             Required.command("signals", "/bin/sh", "-c", "kill -KILL " + pid);
             await().atMost(OurProcess.PATIENCE).until(() -> reaches(pid, 'Z'));
-            // Its first thread may be a zombie while its last one still lets go of the files.
+            // Its first thread may be a zombie while its last one still closes the files.
             await().atMost(OurProcess.PATIENCE).until(() -> locks.inspect(session).state() == State.STALE);
             LockReport report = look();
             assertThat(report.state()).isEqualTo(State.STALE);
@@ -256,7 +258,7 @@ class VerdictTest {
         assertThat(evidence(report)).contains("another machine or boot").contains("another-host");
     }
 
-    /** By a process to which the kernel tells another boot id. */
+    /** By a process that reads another boot id. */
     private void leaveRecordOfAnotherBoot(String also) throws Exception {
         Required.root();
         Required.command("mount namespaces", "unshare", "-m", "true");
@@ -268,7 +270,7 @@ class VerdictTest {
         }
     }
 
-    // ---- the unknowable ----
+    // ---- the unknown ----
 
     @Test
     void holderOfAnotherPidNamespaceIsHeldAsLongAsItsLeaseRuns() throws Exception {
@@ -300,26 +302,26 @@ class VerdictTest {
         }
     }
 
-    // ---- strangers, and what is no lock ----
+    // ---- foreign locks, and files that are no lock ----
 
     @Test
-    void strangerIsForeignAliveOrDead() throws Exception {
-        Process stranger = new ProcessBuilder("sleep", "600").start();
+    void foreignLockIsForeignAliveOrDead() throws Exception {
+        Process foreign = new ProcessBuilder("sleep", "600").start();
         try {
-            writeStranger(stranger.pid(), startTicks(stranger.pid()));
+            writeForeign(foreign.pid(), startTicks(foreign.pid()));
             assertThat(look().state()).isEqualTo(State.FOREIGN);
-            assertThat(evidence(look())).contains("another program's lock").contains("pid " + stranger.pid() + " runs");
+            assertThat(evidence(look())).contains("another program's lock").contains("pid " + foreign.pid() + " runs");
             assertThat(locks.tryAcquire(session)).isEmpty();
 
-            writeStranger(stranger.pid(), startTicks(stranger.pid()) - 1);
-            assertThat(evidence(look())).contains("pid " + stranger.pid() + " is another process now");
-            writeStranger(stranger.pid(), startTicks(stranger.pid()));
+            writeForeign(foreign.pid(), startTicks(foreign.pid()) - 1);
+            assertThat(evidence(look())).contains("pid " + foreign.pid() + " is another process now");
+            writeForeign(foreign.pid(), startTicks(foreign.pid()));
         } finally {
-            stranger.destroyForcibly();
-            stranger.waitFor();
+            foreign.destroyForcibly();
+            foreign.waitFor();
         }
         assertThat(look().state()).isEqualTo(State.FOREIGN);
-        assertThat(evidence(look())).contains("pid " + stranger.pid() + " does not exist");
+        assertThat(evidence(look())).contains("pid " + foreign.pid() + " does not exist");
         try (SessionLock next = locks.tryAcquire(session).orElseThrow()) {
             next.verifyHeld();
         }
@@ -333,9 +335,9 @@ class VerdictTest {
         }
         byte[] record = Files.readAllBytes(lockFile);
         Files.delete(lockFile);
-        Files.write(lockFile, Arrays.copyOf(record, 100)); // as a write that ran out of disk leaves it
+        Files.write(lockFile, Arrays.copyOf(record, 100)); // as a write leaves it that ran out of disk
         assertThat(look().state()).isEqualTo(State.TORN);
-        Files.write(lockFile, Arrays.copyOf(Arrays.copyOf(record, 512), 1024)); // as a power cut does
+        Files.write(lockFile, Arrays.copyOf(Arrays.copyOf(record, 512), 1024)); // as a power cut leaves it
         assertThat(look().state()).isEqualTo(State.TORN);
         record[20] ^= 1;
         Files.write(lockFile, record);
@@ -369,7 +371,7 @@ class VerdictTest {
             assertThat(status(jar, 0)).contains("\"state\":\"STALE\"").contains("does not exist");
         }
         Files.delete(lockFile);
-        writeStranger(Long.MAX_VALUE / 1_000_000_000_000L, -1);
+        writeForeign(Long.MAX_VALUE / 1_000_000_000_000L, -1);
         assertThat(status(jar, 0)).as("the next acquisition replaces it").contains("\"state\":\"FOREIGN\"");
         Files.writeString(lockFile, "# yarn lockfile v1\n");
         assertThat(status(jar, 1)).contains("\"state\":\"NOT_A_LOCK\"");
@@ -396,15 +398,15 @@ class VerdictTest {
         return Long.parseLong(stat.substring(stat.lastIndexOf(')') + 2).split(" ")[19]);
     }
 
-    /** As OpenClaw writes it. */
-    private void writeStranger(long pid, long startTicks) throws IOException {
+    /** In the format of OpenClaw. */
+    private void writeForeign(long pid, long startTicks) throws IOException {
         Files.writeString(lockFile, "{\n  \"pid\": " + pid + ",\n  \"createdAt\": \"" + Instant.now() + "\",\n  \"maxHoldMs\": 300000"
                 + (startTicks < 0 ? "" : ",\n  \"starttime\": " + startTicks) + "\n}\n");
     }
 
     /**
-     * Names, inodes, lengths and times of all below the directory. A holder makes and sweeps claims, which are left out, and rewrites its
-     * record and the board, whose times are.
+     * Names, inodes, lengths and times of everything below the directory. A holder creates and sweeps spare record files, which are left out. It
+     * rewrites its record and the table, whose times are left out.
      */
     private TreeMap<String, String> listing() throws IOException {
         TreeMap<String, String> all = new TreeMap<>();
@@ -418,7 +420,7 @@ class VerdictTest {
         return all;
     }
 
-    /** What the kernel says of the guards, those that merely wait left out. */
+    /** {@return what the kernel says of the guard files, without the locks that are merely waited for} */
     private List<String> kernelLocks() throws IOException {
         Path inner = dir.resolve(".session-locks");
         if (!Files.isDirectory(inner)) {
@@ -437,7 +439,9 @@ class VerdictTest {
         return List.copyOf(held);
     }
 
-    /** {@code /proc/locks} is shown a page at a time, and misses some while others come and go: what is not as expected is read again. */
+    /**
+     * {@code /proc/locks} is shown a page at a time, and misses some while others come and go. If the result is not as expected, it is read again.
+     */
     private List<String> kernelLocks(List<String> expected) throws IOException {
         List<String> seen = kernelLocks();
         for (int looks = 0; looks < 20 && !seen.equals(expected); looks++) {

@@ -1,0 +1,85 @@
+package dev.sessionlock.internal.directory;
+
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+
+/**
+ * Puts a record file in a lock's place, whole and in one step: by a hard link, which fails if something is there, or by a rename, which replaces it.
+ * {@code link(2)} takes what lies at a name, and that need not be the file that is open (PROTOCOL.md, trap 19). So what was linked is looked at before
+ * it counts.
+ */
+final class RecordLinks {
+
+    private RecordLinks() {
+    }
+
+    /** {@return false if a file is there} */
+    static boolean link(LockDirectory directory, RecordFilePool.PooledFile file, Path path) throws IOException {
+        requireInPlace(directory);
+        try {
+            Files.createLink(path, file.path());
+            file.rest();
+            return true;
+        } catch (FileAlreadyExistsException e) {
+            return false;
+        } catch (NoSuchFileException e) {
+            // The directory is gone or was moved, or somebody swept it: our other spare record files are gone, too.
+            directory.recordFiles().giveUpSwept(file);
+            throw directory.mode().named(e);
+        } catch (AccessDeniedException e) {
+            throw directory.mode().named(e);
+        } catch (FileSystemException | UnsupportedOperationException e) {
+            if (!file.isInPlace()) { // a directory lies at its name by now: that says nothing about links
+                directory.recordFiles().giveUpSwept(file);
+                throw file.replaced();
+            }
+            directory.noteLinkRefused(file.path(), e);
+            throw e;
+        }
+    }
+
+    /**
+     * The link took whatever was at the record file's name. If somebody has put another file there, a FIFO or a link, it would pass for a record, or
+     * keep everybody out for ever.
+     */
+    static void requireLinked(RecordFilePool.PooledFile file, Path path) throws IOException {
+        Object linked = FileKey.ofOrNull(path);
+        if (!file.key().equals(linked)) {
+            if (FileKey.equal(linked, FileKey.ofOrNull(file.path()))) { // else somebody has replaced our record in this instant
+                Files.deleteIfExists(path);
+            }
+            throw file.replaced();
+        }
+    }
+
+    /** Puts it in the place of the record that is there; readers find the one or the other. */
+    static void cover(LockDirectory directory, RecordFilePool.PooledFile file, Path record) throws IOException {
+        requireInPlace(directory);
+        Path cover = directory.mode().inner().resolve(file.path().getFileName() + RecordFilePool.LINK_PROBE); // a name that only this process uses
+        Files.deleteIfExists(cover);
+        boolean covered = false;
+        try {
+            Files.createLink(cover, file.path());
+            requireLinked(file, cover);
+            Files.move(cover, record, StandardCopyOption.ATOMIC_MOVE);
+            covered = true;
+        } finally {
+            if (!covered) {
+                Files.deleteIfExists(cover);
+            }
+        }
+    }
+
+    /** Where names are looked up in an open directory, a link does not tell that the directory was replaced. */
+    private static void requireInPlace(LockDirectory directory) throws NoSuchFileException {
+        if (directory.mode().isShared() && !directory.isInPlace()) {
+            throw new NoSuchFileException(directory.inner().toString()); // what a link by the whole path would have thrown
+        }
+    }
+}
