@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.LockReport;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Busy;
@@ -13,6 +14,7 @@ import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.LockEngine.LockId;
 import dev.sessionlock.spi.Terms;
 import dev.sessionlock.testkit.contract.StateFileEngines.Fault;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -78,6 +80,53 @@ class LeaseFileEngineTest {
     void engineThatKeepsNoListSaysSo() {
         try (SessionLocks locks = SessionLocks.over(new LeaseFileEngine(dir))) {
             assertThatThrownBy(() -> locks.list("s")).isInstanceOf(LockException.class).hasMessageContaining("this engine keeps no list of its locks");
+        }
+    }
+
+    @Test
+    void rightEngineTakesAtMost150Lines() throws Exception {
+        assertThat(Files.readAllLines(Path.of("src/test/java/dev/sessionlock/testkit/contract/LeaseFileEngine.java"))).hasSizeLessThanOrEqualTo(150);
+    }
+
+    /** A lock with the six methods that there must be: the others do nothing, or say in words what the engine cannot do. */
+    @Test
+    void whatIsLeftOutIsSaidInWords() throws Exception {
+        EngineLock least = new SixMethods();
+        assertThat(least.clear(true).outcome()).isEqualTo(EngineLock.ClearOutcome.KEPT);
+        assertThat(least.withdrawAsking(7)).isFalse();
+        assertThat(least.tidy()).isTrue();
+        assertThatThrownBy(() -> least.askForRelease(7)).isInstanceOf(LockException.class).hasMessageContaining("the least");
+        assertThatThrownBy(() -> least.awaitKernel(0)).isInstanceOf(LockException.class).hasMessageContaining("the least");
+    }
+
+    private static final class SixMethods implements EngineLock {
+        @Override
+        public String name() {
+            return "the least";
+        }
+
+        @Override
+        public AcquireResult take(Terms terms) {
+            return new Busy(Busy.NOTHING, 0, "never free");
+        }
+
+        @Override
+        public boolean renew(Hold hold, long holdUntilMillis) {
+            return false;
+        }
+
+        @Override
+        public HoldStatus check(Hold hold, boolean deeply) {
+            return HoldStatus.LOST;
+        }
+
+        @Override
+        public void release(Hold hold) {
+        }
+
+        @Override
+        public LockReport inspect() {
+            throw new AssertionError("nobody looks");
         }
     }
 }
