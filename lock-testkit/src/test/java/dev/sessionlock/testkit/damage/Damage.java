@@ -6,8 +6,10 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 
 /** What another program, or an operator by mistake, does to one file. */
@@ -55,6 +57,17 @@ public enum Damage {
         }
     }
 
+    /** A record that was released meanwhile stays away: a new file of this content would be another program's, which nobody may touch. */
+    private static void fillExisting(Path file) throws IOException {
+        byte[] filling = new byte[USUAL_SIZE];
+        Arrays.fill(filling, (byte) 0xff);
+        try {
+            Files.write(file, filling, StandardOpenOption.WRITE);
+        } catch (NoSuchFileException e) {
+            // there is nothing to damage
+        }
+    }
+
     /**
      * Damages a file, or puts something at its name.
      *
@@ -62,6 +75,10 @@ public enum Damage {
      * @param elsewhere the target of a link
      */
     void to(Path file, Path older, Path elsewhere) throws IOException, InterruptedException {
+        if (this == FILLED && file.toString().endsWith(".lock")) {
+            fillExisting(file);
+            return;
+        }
         if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
             toDirectory(file, older, elsewhere);
             return;
