@@ -264,6 +264,7 @@ final class FileLockStore implements LockStore {
             file.restForLong();
         }
         lockFile = null;
+        lastFound = null; // of what was in the way before the lock was ours
     }
 
     @Override
@@ -333,12 +334,18 @@ final class FileLockStore implements LockStore {
     public @Nullable Found find(RecordLocation location) throws IOException {
         Found found = LockFileReader.read(at(location), directory.mode().inner());
         int at = location.ordinal();
+        if (found == null) {
+            if (lastFound != null) {
+                lastFound[at] = null;
+            }
+            return null; // most locks never meet a record: none keeps anything for that
+        }
         lastFound = lastFound == null ? new LastFound[RecordLocation.values().length] : lastFound;
-        if (found == null || lastFound[at] == null || !found.content().equals(lastFound[at].content())) {
-            lastFound[at] = new LastFound(found == null ? null : found.content(), clock().nanos());
+        if (lastFound[at] == null || !found.content().equals(lastFound[at].content())) {
+            lastFound[at] = new LastFound(found.content(), clock().nanos());
         }
         long watched = TimeUnit.NANOSECONDS.toMillis(clock().nanos() - lastFound[at].since());
-        return found == null ? null : new Found(found.content(), found.key(), found.ageMillis(), watched);
+        return new Found(found.content(), found.key(), found.ageMillis(), watched);
     }
 
     @Override
