@@ -29,6 +29,25 @@ public final class WallClock {
         return text(LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.UTC), false, " UTC");
     }
 
+    /**
+     * {@return a moment as {@link Instant#toString} writes it} By hand: that loads the JDK's formatters at first use, and a class whose first use finds no
+     * memory is unusable for good. Messages about lost locks must not fail for it.
+     */
+    public static String iso(Instant moment) {
+        LocalDateTime utc = LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.UTC);
+        StringBuilder text = new StringBuilder(32).append(utc.toLocalDate()).append('T');
+        two(text, utc.getHour()).append(':');
+        two(text, utc.getMinute()).append(':');
+        two(text, utc.getSecond());
+        int nano = moment.getNano();
+        if (nano != 0) {
+            int digits = nano % 1_000_000 == 0 ? 3 : nano % 1_000 == 0 ? 6 : 9;
+            String all = String.valueOf(1_000_000_000L + nano);
+            text.append('.').append(all, 1, 1 + digits);
+        }
+        return text.append('Z').toString();
+    }
+
     private static String text(Instant moment, boolean withDay) {
         int offset = 0;
         String zone = "";

@@ -6,6 +6,7 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
@@ -134,7 +135,7 @@ final class Acquirer {
     /** Under the state lock: a further handle for a thread that has the lock already, if it may have two. */
     private Handle again(Grant mine, AcquireRequest request) throws LockReentryException {
         if (!request.options().reentrant()) {
-            throw new LockReentryException("this thread holds " + request.shown() + " already, since " + mine.acquiredAt()
+            throw new LockReentryException("this thread holds " + request.shown() + " already, since " + WallClock.iso(mine.acquiredAt())
                     + (mine.options().purpose() == null ? "" : " (" + mine.options().purpose() + ")")
                     + ": waiting for itself would never end. Close the outer handle first, or ask with withReentrant(true)");
         }

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.internal.system.WallClock;
 
 /** How a lock was lost, in words, for the person who has to act. */
 final class LossMessages {
@@ -11,7 +12,7 @@ final class LossMessages {
     /** {@return the whole message of a {@link dev.sessionlock.LockLostException}} */
     static String message(Grant held, String how) {
         return "lost the lock " + held.lock().engine() + " (token " + held.token() + ", held by thread \""
-                + held.hold().thread() + "\" since " + held.acquiredAt() + "): " + how
+                + held.hold().thread() + "\" since " + WallClock.iso(held.acquiredAt()) + "): " + how
                 + ". Nothing may be written under it any more; acquire it again and look at what was written since";
     }
 

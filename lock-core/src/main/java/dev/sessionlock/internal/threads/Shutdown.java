@@ -4,6 +4,7 @@ import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.OtherHooks;
+import dev.sessionlock.internal.system.WallClock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -151,7 +152,7 @@ public final class Shutdown implements Runnable {
         Grant first = open.get(0).open();
         if (first != null) {
             log.info("the JVM is shutting down, and waits for {} to be closed: {}, held by thread \"{}\" since {}",
-                    open.size() == 1 ? "a lock" : open.size() + " locks", open.get(0).engine(), first.hold().thread(), first.acquiredAt());
+                    open.size() == 1 ? "a lock" : open.size() + " locks", open.get(0).engine(), first.hold().thread(), WallClock.iso(first.acquiredAt()));
         }
     }
 }

@@ -33,6 +33,13 @@ class WallClockTest {
         assertThat(WallClock.dayAndTime(Instant.parse("2026-02-09T16:15:19Z"))).isEqualTo("2026-02-09 16:15:19");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"2026-02-09T06:05:09.999Z", "2026-11-29T20:00:00Z", "1999-12-31T23:59:59.000001Z", "2026-01-01T00:00:00.100Z",
+            "2026-01-01T00:00:00.000000001Z"})
+    void isoIsWhatAnInstantSays(String moment) {
+        assertThat(WallClock.iso(Instant.parse(moment))).isEqualTo(moment).isEqualTo(Instant.parse(moment).toString());
+    }
+
     /** As where no descriptor is left for the JDK's file of time zones. */
     @Test
     void withoutTimeZonesItIsThatOfUtcAndSaysSo() {
