@@ -137,7 +137,8 @@ public interface EngineLock {
     }
 
     /**
-     * Removes what an owner left behind whose death is proven, and nothing else. An expired lease proves nothing. Never waits, takes the lock for
+     * Removes what an owner left behind whose death is proven, and nothing else but a
+     * torn or emptied record that is old. An expired lease proves nothing. Never waits, takes the lock for
      * nobody, draws no token. By default it removes nothing: the next {@link #take} takes over from a dead owner.
      *
      * @param takeForeign whether another program's lock may be removed when its process is gone

@@ -19,7 +19,7 @@ public interface LockStore {
 
     /** Where a record of this lock may lie. */
     enum RecordLocation {
-        /** {@code x.lock}, beside the target: created by the holder of either seat, deleted only by the holder of byte 0. */
+        /** {@code x.lock}, beside the target: created by the holder of either seat, deleted only by the holder of byte 0. A successor may also rename its own over it. */
         LOCK,
         /** {@code takeover-x}: the record of a successor on seat 1, touched only by the holder of byte 1. */
         TAKEOVER;
@@ -72,7 +72,7 @@ public interface LockStore {
     /** {@return whether all processes share the table; without it (network file systems) nobody is taken over} */
     boolean shared();
 
-    /** Takes a seat's byte. False if another process has it, or a thread of this one waits for it. This decides who owns a lock. */
+    /** Takes a seat's byte. False if another process has it, if this one has it already, or if a thread of this one waits for it. This decides who owns a lock. */
     boolean tryByte(int seat) throws IOException;
 
     /**

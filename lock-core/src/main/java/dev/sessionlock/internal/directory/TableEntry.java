@@ -4,8 +4,9 @@ import dev.sessionlock.LockOptions;
 import dev.sessionlock.spi.Terms;
 
 /**
- * One lock's entry in the shared table: the words that all processes share. Every read is a {@code getVolatile} and every write a {@code setVolatile}
- * or {@code compareAndSet}. Rule 3 (publish, then look) needs the full fence between a write of one's own expiry and the read of another's, or both
+ * One lock's entry in the shared table: the words that all processes share. In a mapped table, every read is a
+ * {@code getVolatile} and every write a {@code setVolatile} or {@code compareAndSet}; {@link PositionedWords} says what takes their place where the table
+ * is read and written by system calls. Rule 3 (publish, then look) needs the full fence between a write of one's own expiry and the read of another's, or both
  * could miss each other.
  */
 public interface TableEntry {

@@ -6,7 +6,7 @@ import java.util.Locale;
 /**
  * Whether a process lives, and how we know.
  *
- * @param verdict the verdict; only {@link Verdict#DEAD} allows to take what it left
+ * @param verdict the verdict; only {@link Verdict#DEAD} allows others to take what it left before its lease is over
  * @param evidence one clause in words, such as {@code pid 30522 does not exist}
  * @param state the letter of its state, as proc(5) has it; 0 if unknown
  */
