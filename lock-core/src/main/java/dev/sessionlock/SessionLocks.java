@@ -125,16 +125,16 @@ public final class SessionLocks implements AutoCloseable {
         return warm != null ? opened(warm) : opened(target, await(naming.of(target), options, patience(options)));
     }
 
-    /** {@return the lingering lock of this file, taken again; null if the caller must acquire in the ordinary way} */
+    /** {@return the lock of this file, taken again where it lingers or others of this JVM wait for it; null if the caller must acquire in the ordinary way} */
     private @Nullable Handle lingers(Path target, LockOptions options) throws LockException {
         Objects.requireNonNull(target, "target");
         StackRoom.requireWhileCold();
-        return options.linger().isZero() ? null : locks.tryReuse(target, publisher, options);
+        return locks.tryReuse(target, publisher, options);
     }
 
     private SessionLock opened(Path target, Handle handle) {
         try {
-            if (handle.mayLinger()) {
+            if (handle.mayBeReused()) {
                 locks.remember(target, handle);
             }
         } catch (RuntimeException | Error e) {

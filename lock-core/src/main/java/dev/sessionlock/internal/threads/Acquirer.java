@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * How the threads of this JVM get one lock: a first try; then a place in the {@link WaitQueue}, whose head alone tries again. A thread that finds somebody in the queue
- * doesn't try, so nobody is overtaken. {@link Backoff} says when the head tries again, {@link FairnessPolicy} whether this process may.
+ * takes only what is free in memory, and only as long as {@link EventualFairness} allows it to overtake. {@link Backoff} says when the head tries again,
+ * {@link FairnessPolicy} whether this process may.
  */
 final class Acquirer {
     private static final Log log = Loggers.LIBRARY;
@@ -63,8 +64,8 @@ final class Acquirer {
     }
 
     /**
-     * One try. The caller has {@linkplain LocalLock#addUser counted itself in}. It doesn't overtake anybody who waits, and gives up rather than wait for a thread
-     * that is just taking the lock or giving it back.
+     * One try. The caller has {@linkplain LocalLock#addUser counted itself in}. It gives up rather than wait for a thread that is just taking the lock or giving
+     * it back.
      *
      * @return null if the lock is taken
      */
@@ -76,14 +77,16 @@ final class Acquirer {
     private @Nullable Handle tryOnce(AcquireRequest request, long since, boolean waitsNext) throws IOException {
         Grant mine;
         long token;
+        boolean waitedFor;
         // One look at the state for both questions. It comes before the engine lock: threads that try again and again for a lock that is held must not keep the
         // keeper from it.
         stateLock.lock();
         try {
             mine = lock.currentOfThisThread();
             token = mine == null ? 0 : mine.token();
+            waitedFor = !queue.isEmpty();
             if (mine == null) {
-                if (!lock.isFree() || !queue.isEmpty()) {
+                if (!lock.isFree()) {
                     return null;
                 }
             } else if (mine.isValid(clock().nanos())) {
@@ -97,6 +100,9 @@ final class Acquirer {
         LockLostException lost = mine == null ? null : lock.supervisor().expired(mine, token);
         if (lost != null) {
             throw lost; // a further handle of a lock that is lost would be lost from the beginning
+        }
+        if (waitedFor) {
+            return lock.locks().idle().tryReuse(lock, request.publisher(), request.options());
         }
         if (fairness.awayNanos(System.nanoTime()) > 0 || !engineLock.tryLock()) {
             return null;
@@ -221,6 +227,7 @@ final class Acquirer {
         stateLock.lock();
         try {
             queue.add(waiter);
+            lock.contended();
         } finally {
             stateLock.unlock();
         }
@@ -351,19 +358,24 @@ final class Acquirer {
     private void leave(Waiter waiter, @Nullable Handle taken) {
         boolean empty;
         Handle late;
+        Grant leftOver;
         stateLock.lock();
         try {
             queue.remove(waiter);
             late = taken == null ? waiter.given : null;
             empty = queue.isEmpty();
             lock.wakeHeadOfFree();
+            leftOver = lock.leftOver();
         } finally {
             stateLock.unlock();
         }
         if (late != null) {
             late.close(); // it was given to a waiter that was just giving up
         }
-        if (empty) {
+        if (leftOver != null) {
+            lock.releaser().endLeftOver();
+        }
+        if (empty && taken == null) {
             declineAwaited();
         }
     }

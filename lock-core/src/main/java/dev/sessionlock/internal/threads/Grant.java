@@ -342,14 +342,19 @@ final class Grant {
 
     // ---- lingering; under the state lock ----
 
-    /** {@return whether it may stay when its user has gone} */
-    boolean mayLinger() {
-        return !options.linger().isZero() && loss == null && lock.engine().isReusable(hold);
+    /** {@return whether its users want it to stay when nobody has it} Otherwise it does so only while others of this JVM wait for it. */
+    boolean lingersByItself() {
+        return !options.linger().isZero();
+    }
+
+    /** {@return whether a further user may have it when its user has gone} */
+    boolean isReusable() {
+        return loss == null && lock.engine().isReusable(hold);
     }
 
     /** Its user has gone. Returns whether the keeper has to begin with its idle checks. */
     boolean linger() {
-        boolean unknown = !idleChecked;
+        boolean unknown = !idleChecked && lingersByItself();
         if (unknown) {
             idleChecked = true;
             idle = null;

@@ -91,9 +91,9 @@ public final class Handle implements LockHandle {
         return grant.lock();
     }
 
-    /** {@return whether the lock may stay in this JVM when it is closed} */
-    public boolean mayLinger() {
-        return grant.mayLinger();
+    /** {@return whether the lock may stay in this JVM when it is closed, for {@link LocalLocks#tryReuse}} */
+    public boolean mayBeReused() {
+        return (grant.lingersByItself() || lock().isContended()) && grant.isReusable();
     }
 
     /** {@return whether others may take the lock over when its process freezes; of an inner handle, what the outermost one asked for} */

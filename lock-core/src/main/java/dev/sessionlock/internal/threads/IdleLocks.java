@@ -72,8 +72,11 @@ final class IdleLocks {
         stateLock.lock();
         try {
             idle = lock.current();
-            if (idle == null || !idle.lingers() || !lock.queue().isEmpty() || idle.publisher() != publisher || !idle.options().equals(options)) {
+            if (idle == null || !idle.lingers() || idle.publisher() != publisher || !idle.options().equals(options)) {
                 return null;
+            }
+            if (!lock.queue().isEmpty() && !lock.queue().mayBeOvertaken(System.nanoTime())) {
+                return null; // the next in the queue has waited for long enough
             }
             handle = idle.reuse(Thread.currentThread(), locks.forgotten());
         } finally {

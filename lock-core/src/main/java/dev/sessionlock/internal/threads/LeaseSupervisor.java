@@ -129,6 +129,11 @@ final class LeaseSupervisor {
                 return;
             }
             closeHalfClosed(held);
+            if (lock.isWaitedFor()) {
+                lock.wakeHead(); // of what nobody has: something may have been thrown to whoever was to wake it
+            } else if (lock.releaser().isLeftOver()) {
+                lock.releaser().endLingering();
+            }
             if (held.isLive()) {
                 maintain(held, deeply);
             } else if (held.state() == Grant.State.ENDING) {

@@ -39,6 +39,8 @@ final class LocalLock implements KernelWaiter.Host {
     private final EngineLock engine;
     private final LockNamespace namespace;
     private final String key;
+    /** Somebody in this JVM has waited for it: this may happen again, and then a lock that a user has closed goes to the next one in memory. */
+    private volatile boolean contended;
     /** Somebody has looked whether what is there can be locked, and it can. */
     private volatile boolean lockable;
 
@@ -342,6 +344,11 @@ final class LocalLock implements KernelWaiter.Host {
         return engine.othersWait(closed.hold(), EngineLock.WAITER_MARK_NANOS) && !fairness.mayGoOn(closed.acquiredNanos(), clock().nanos());
     }
 
+    /** {@return whether another process waits, and this JVM has had its time slice} Then even those who wait here stand back. */
+    boolean isSliceOverForOthers(Grant closed) {
+        return engine.othersWait(closed.hold(), EngineLock.WAITER_MARK_NANOS) && fairness.isSliceOver(clock().nanos());
+    }
+
     /** Under the state lock. Returns whether another process wants what a user here has closed, and must find it free. A single try of that process is enough. */
     boolean isWanted(Grant closed) {
         if (!engine.othersTryOrWait(closed.hold(), EngineLock.WAITER_MARK_NANOS)) {
@@ -379,6 +386,23 @@ final class LocalLock implements KernelWaiter.Host {
         } finally {
             stateLock.unlock();
         }
+    }
+
+    /**
+     * Under the state lock. Returns what lingers only because somebody waited for it, now that nobody does; null if nothing does.
+     */
+    @Nullable Grant leftOver() {
+        return grant != null && grant.lingers() && !grant.lingersByItself() && queue.isEmpty() ? grant : null;
+    }
+
+    /** Somebody waits for it. */
+    void contended() {
+        contended = true;
+    }
+
+    /** {@return whether anybody in this JVM has ever waited for it} */
+    boolean isContended() {
+        return contended;
     }
 
     /** {@return whether anybody in this JVM waits for it} */

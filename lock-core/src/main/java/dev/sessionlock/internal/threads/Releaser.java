@@ -105,12 +105,18 @@ final class Releaser {
                 return last && held.beginEnding() ? CloseResult.LOST_LAST : CloseResult.LOST;
             } else if (!last) {
                 return CloseResult.OTHERS_REMAIN;
-            } else if (!mayLinger(held)) {
+            }
+            boolean waitedFor = !queue.isEmpty();
+            if (waitedFor ? !mayBeOvertaken(held) : !mayLinger(held)) {
                 held.beginEnding(); // at once: if giving it back fails, the keeper sees it
                 return CloseResult.LAST;
             }
             tellReleased(held); // under the state lock: the next user may come at once, and must be told of after this one
-            return held.linger() ? CloseResult.LINGERS_UNCHECKED : CloseResult.LINGERS;
+            boolean unchecked = held.linger();
+            if (waitedFor) {
+                queue.wakeHeadOnce(); // whoever looks first has it: the head, or a thread that runs
+            }
+            return unchecked ? CloseResult.LINGERS_UNCHECKED : CloseResult.LINGERS;
         } finally {
             stateLock.unlock();
         }
@@ -147,10 +153,24 @@ final class Releaser {
      */
     private boolean mayLinger(Grant held) {
         try {
-            return held.mayLinger() && queue.isEmpty() && !held.publisher().isClosed() && !lock.locks().isEnding() && !lock.isWanted(held)
+            return held.lingersByItself() && held.isReusable() && !held.publisher().isClosed() && !lock.locks().isEnding() && !lock.isWanted(held)
                     && !fairness.isShared(held.acquiredNanos());
         } catch (RuntimeException | Error e) {
             trouble.warn(engine + ": it does not linger", e);
+            return false;
+        }
+    }
+
+    /**
+     * Under the state lock. Returns whether a lock that others here wait for stays in memory for whoever looks first; if not, it is handed to the head, or given
+     * back. Never throws: nobody has a handle of it any more.
+     */
+    private boolean mayBeOvertaken(Grant held) {
+        try {
+            return queue.mayBeOvertaken(System.nanoTime()) && held.isReusable() && !held.publisher().isClosed() && !lock.locks().isEnding()
+                    && !lock.isSliceOverForOthers(held);
+        } catch (RuntimeException | Error e) {
+            trouble.warn(engine + ": it is handed over, or given back", e);
             return false;
         }
     }
@@ -184,7 +204,7 @@ final class Releaser {
         }
         boolean othersTimeSlice = lock.isOthersTimeSlice(held);
         long now = lock.clock().nanos();
-        boolean handsOver = owned.isPresent() && held.lost() == null && held.isValid(now) && !(othersTimeSlice && fairness.isSliceOver(now));
+        boolean handsOver = owned.isPresent() && held.lost() == null && held.isValid(now) && !lock.isSliceOverForOthers(held);
         if (!handsOver || !handOver()) {
             giveBack(othersTimeSlice);
         }
@@ -224,6 +244,31 @@ final class Releaser {
         stateLock.lock();
         try {
             return queue.head();
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
+    /** Ends what lingered only for those who waited, now that nobody does. As {@link #endForUser}: if it fails, the keeper tries again. */
+    void endLeftOver() {
+        engineLock.lock();
+        try {
+            if (isLeftOver()) {
+                endLingering();
+            }
+        } catch (RuntimeException e) {
+            trouble.warn(engine.toString(), e);
+            lock.locks().wakeKeeper();
+        } finally {
+            engineLock.unlock();
+        }
+    }
+
+    /** {@return whether something lingers only because somebody waited for it, and nobody does any more} */
+    boolean isLeftOver() {
+        stateLock.lock();
+        try {
+            return lock.leftOver() != null;
         } finally {
             stateLock.unlock();
         }

@@ -6,7 +6,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The waiters of this JVM for one lock, in order of arrival. Of them, only the head deals with the engine, and only the head is handed the lock. Memory only; every method is
+ * The waiters of this JVM for one lock, in order of arrival. Of them, only the head deals with the engine, and only the head is handed the lock. Whether a
+ * thread that does not wait may go ahead of them is said by {@link EventualFairness}. Memory only; every method is
  * called under the lock's state lock.
  */
 final class WaitQueue {
@@ -49,6 +50,24 @@ final class WaitQueue {
 
     boolean isEmpty() {
         return head() == null;
+    }
+
+    /**
+     * {@return whether a running thread may take what {@linkplain Grant.State#LINGERING nobody has} ahead of the head}
+     *
+     * @param machineNow the machine's clock
+     */
+    boolean mayBeOvertaken(long machineNow) {
+        Waiter head = head();
+        return head == null || EventualFairness.mayOvertake(head.queuedAt(), machineNow);
+    }
+
+    /** Wakes the head, unless it was woken and has not looked yet. */
+    void wakeHeadOnce() {
+        Waiter head = head();
+        if (head != null) {
+            head.wakeOnce();
+        }
     }
 
     void wakeHead() {

@@ -12,6 +12,8 @@ abstract class Waiter {
     private final AcquireRequest request;
     private final long timeoutNanos;
     private final long since;
+    /** The machine's clock, whatever clock leases run by. */
+    private final long queuedAt = System.nanoTime();
     /**
      * Its handle; null as long as it has none. The waiter's own thread may set it under the engine lock. A field that is set by the assignment that makes the
      * grant: a setter would be one more call that can throw, and then nobody would have the handle.
@@ -54,6 +56,11 @@ abstract class Waiter {
         return since;
     }
 
+    /** {@return since when it has been in the queue, by the machine's clock} */
+    final long queuedAt() {
+        return queuedAt;
+    }
+
     /** {@return for how many nanoseconds it goes on waiting; 0 or less if its timeout is over} */
     final long left(long now) {
         return timeoutNanos - (now - since);
@@ -65,6 +72,16 @@ abstract class Waiter {
     final void wake() {
         woken = true;
         unpark();
+    }
+
+    /**
+     * As {@link #wake}, but does nothing if it has been woken and has not looked yet: brief users who close the lock one after the other wake the head once. If
+     * something was thrown to a thread in the middle of this, the keeper's {@link #wake} helps.
+     */
+    final void wakeOnce() {
+        if (!woken) {
+            wake();
+        }
     }
 
     final boolean isWoken() {

@@ -98,7 +98,7 @@ class GrantTest {
         assertThat(grant.isLive()).as("it has its grace").isTrue();
         assertThat(grant.hasUser()).isTrue();
         assertThat(grant.isValid(now)).isFalse();
-        assertThat(grant.mayLinger()).isFalse();
+        assertThat(grant.isReusable()).isFalse();
     }
 
     /** Nobody is told, and the next who asks gives it back. */
