@@ -8,7 +8,7 @@ final class ThreadWaiter extends Waiter {
 
     /** The calling thread waits. */
     ThreadWaiter(AcquireRequest request, long timeoutNanos, long since) {
-        super(request, timeoutNanos, since);
+        super(request, timeoutNanos, since, System.nanoTime());
     }
 
     @Override

@@ -12,8 +12,7 @@ abstract class Waiter {
     private final AcquireRequest request;
     private final long timeoutNanos;
     private final long since;
-    /** The machine's clock, whatever clock leases run by. */
-    private final long queuedAt = System.nanoTime();
+    private final long queuedAt;
     /**
      * Its handle; null as long as it has none. The waiter's own thread may set it under the engine lock. A field that is set by the assignment that makes the
      * grant: a setter would be one more call that can throw, and then nobody would have the handle.
@@ -27,11 +26,13 @@ abstract class Waiter {
     /**
      * @param timeoutNanos for how long it waits; 0 or less for one try
      * @param since when the waiting began, monotonic nanoseconds
+     * @param queuedAt when it joins the queue, by the machine's clock, whatever clock leases run by
      */
-    Waiter(AcquireRequest request, long timeoutNanos, long since) {
+    Waiter(AcquireRequest request, long timeoutNanos, long since, long queuedAt) {
         this.request = request;
         this.timeoutNanos = timeoutNanos;
         this.since = since;
+        this.queuedAt = queuedAt;
     }
 
     /** {@return the thread that the lock will belong to; null if to none} */

@@ -3,9 +3,11 @@ package dev.sessionlock.internal.threads;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
 import java.time.Duration;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
 /** Who has the lock after a handle was closed. Nobody waits in a thread here, and there is no disk. */
@@ -136,6 +138,106 @@ class ReleaserTest {
         assertThat(head.given).isNull();
         engine.lock.supervisor().maintain(false);
         assertThat(head.given).as("the keeper goes on where it was").isNotNull();
+    }
+
+    /** The head of the queue has come this moment. */
+    @Nested
+    class BeforeTheHeadHasWaitedAMillisecond {
+        private final CountedWaiter head = CountedWaiter.fresh(engine.request(OPTIONS), engine.now);
+
+        @BeforeEach
+        void queue() {
+            queue.add(head);
+        }
+
+        @Test
+        void lockStaysInMemoryAndTheHeadIsWoken() {
+            handle.close();
+            assertThat(engine.calls).isEmpty();
+            assertThat(head.given).isNull();
+            assertThat(head.wakes).isEqualTo(1);
+            assertThat(engine.lock.grant().state()).isEqualTo(Grant.State.LINGERING);
+        }
+
+        @Test
+        void runningThreadTakesItInMemory() throws Exception {
+            handle.close();
+            Handle next = engine.tryAcquire(OPTIONS);
+            assertThat(next.isHeld()).isTrue();
+            assertThat(next.token()).isGreaterThan(handle.token());
+            assertThat(engine.calls).containsOnly("reuse");
+        }
+
+        @Test
+        void briefUsersWakeTheHeadOnceUntilItHasLooked() throws Exception {
+            handle.close();
+            engine.tryAcquire(OPTIONS).close();
+            engine.tryAcquire(OPTIONS).close();
+            assertThat(head.wakes).isEqualTo(1);
+            head.clearWoken();
+            engine.tryAcquire(OPTIONS).close();
+            assertThat(head.wakes).isEqualTo(2);
+        }
+
+        /** Its record would have to be written, which is not in memory. */
+        @Test
+        void nobodyOvertakesOnOtherOptions() throws Exception {
+            handle.close();
+            assertThat(engine.tryAcquire(OPTIONS.withPurpose("another"))).isNull();
+            assertThat(engine.calls).isEmpty();
+        }
+
+        @Test
+        void nobodyOvertakesWhereTheEngineKeepsNothingInMemory() throws Exception {
+            engine.reusable = false;
+            handle.close();
+            assertThat(head.given).isNotNull();
+            assertThat(engine.calls).containsExactly("handOver");
+        }
+
+        @Test
+        void nobodyOvertakesOnceItHasWaitedForAMillisecond() throws Exception {
+            handle.close();
+            queue.remove(head);
+            waiting();
+            assertThat(engine.tryAcquire(OPTIONS)).isNull();
+        }
+
+        @Test
+        void headGetsItEvenAfterTheTimeSliceUnlessAnotherProcessWaits() throws Exception {
+            engine.now += FairnessPolicy.TIME_SLICE_NANOS;
+            handle.close();
+            assertThat(engine.calls).isEmpty();
+            Handle next = engine.tryAcquire(OPTIONS);
+            engine.othersWait = true;
+            engine.calls.clear();
+            next.close();
+            assertThat(engine.calls).containsExactly("release", "tidy");
+        }
+
+        @Test
+        void lostLockIsGivenBack() throws Exception {
+            engine.lock.supervisor().loseNow(LockLostException.Reason.REMOVED_BY_HAND);
+            handle.close();
+            assertThat(engine.calls).containsExactly("release", "tidy");
+        }
+
+        /** It was broken off before it could give the lock back. */
+        @Test
+        void keeperGivesBackWhatNobodyWaitsForAnyMore() throws Exception {
+            handle.close();
+            head.leave();
+            engine.lock.supervisor().maintain(false);
+            assertThat(engine.calls).containsExactly("release", "tidy");
+            assertThat(engine.lock.grant()).isNull();
+        }
+
+        @Test
+        void keeperWakesAHeadThatNobodyWoke() throws Exception {
+            handle.close();
+            engine.lock.supervisor().maintain(false);
+            assertThat(head.wakes).isEqualTo(2);
+        }
     }
 
     // ---- one try ----

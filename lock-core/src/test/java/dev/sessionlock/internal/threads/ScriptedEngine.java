@@ -27,6 +27,7 @@ final class ScriptedEngine implements EngineLock, Clock {
     boolean renews = true;
     boolean othersWait;
     boolean handsOver = true;
+    boolean reusable = true;
     /** The method that throws once. */
     @Nullable String faultAt;
 
@@ -134,7 +135,7 @@ final class ScriptedEngine implements EngineLock, Clock {
 
     @Override
     public boolean isReusable(Hold hold) {
-        return true;
+        return reusable;
     }
 
     @Override
