@@ -17,6 +17,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,6 +60,39 @@ final class Acquisitions {
         requireOptions(options);
         return tryOnce(naming.of(name), options).map(Acquisitions::opened);
     }
+
+    // ---- without a thread that waits ----
+
+    CompletableFuture<SessionLock> acquireAsync(Path path, LockOptions options) {
+        requireOptions(options);
+        try {
+            Handle warm = reuse(path, options);
+            if (warm != null) {
+                return CompletableFuture.completedFuture(opened(warm).detach());
+            }
+            LockTarget target = naming.of(path);
+            return begin(target, options, handle -> remembered(path, handle));
+        } catch (LockException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    CompletableFuture<SessionLock> acquireAsync(String name, LockOptions options) {
+        requireOptions(options);
+        try {
+            return begin(naming.of(name), options, Acquisitions::opened);
+        } catch (LockException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    private CompletableFuture<SessionLock> begin(LockTarget target, LockOptions options, Function<Handle, SessionLock> opening) throws LockException {
+        StackRoom.require();
+        locks.ensureOpen(publisher);
+        return new AsyncResult(target, publisher, opening).begin(locks, request(target, options));
+    }
+
+    // ---- several ----
 
     SessionLock acquireAll(Collection<Path> targets, LockOptions options) throws LockException, InterruptedException {
         requireOptions(options);

@@ -15,7 +15,10 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -135,7 +138,7 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
-     * Tries once to acquire the lock of a file. It does not wait, and does not overtake anybody who waits.
+     * Tries once to acquire the lock of a file. It does not wait. It overtakes no thread of this JVM that has waited for a millisecond.
      *
      * @param target the file to lock
      * @return the lock; empty if it cannot be acquired now
@@ -164,6 +167,85 @@ public final class SessionLocks implements AutoCloseable {
     public Optional<SessionLock> tryAcquire(String name, LockOptions options) throws LockException {
         return acquisitions.tryAcquire(name, options);
     }
+
+    // ---- without a thread that waits ----
+
+    /** As {@link #acquireAsync(Path, LockOptions)}, with the default options. */
+    public CompletableFuture<SessionLock> acquireAsync(Path target) {
+        return acquireAsync(target, defaults);
+    }
+
+    /**
+     * Acquires the lock of a file without a thread that waits: for event loops and reactive programs. The acquisition has its place in the queue as any
+     * thread has. A few threads of the library work for all such acquisitions together. The calling thread neither waits nor touches the disk.
+     *
+     * <pre>{@code
+     * locks.acquireAsync(session, options)
+     *         .thenCompose(lock -> append(session, message).whenComplete((done, failure) -> lock.close()));
+     * }</pre>
+     *
+     * <p>{@link #withLockAsync} closes the lock by itself.
+     *
+     * <p><b>Who closes it.</b> Whoever gets it. The lock belongs to no thread, as after {@link SessionLock#detach()}, so {@code reentrant} has no meaning. A
+     * future that is cancelled, or that {@code orTimeout} ends, leaves the queue; a lock that comes at that very moment is closed. That holds for this future
+     * itself: cancelling one that was made of it, by {@code thenApply} for example, does not reach this one.
+     *
+     * <p><b>Where it completes.</b> On the executor for callbacks ({@link Builder#executor}), or on a thread of the library if that refuses. A lock that
+     * needs no waiting may be there when this method returns. {@link SessionLock#close()} deletes a file: do it on an executor that may block.
+     *
+     * @param target the file to lock
+     * @param options as for {@link #acquire(Path, LockOptions)}; the timeout counts from now
+     * @return the lock; or the exceptions of {@link #acquire(Path)}, such as {@link LockTimeoutException}, and {@link IllegalStateException} if this
+     *     {@code SessionLocks} is closed meanwhile
+     * @throws IllegalStateException if this {@code SessionLocks} was closed
+     */
+    public CompletableFuture<SessionLock> acquireAsync(Path target, LockOptions options) {
+        return acquisitions.acquireAsync(target, options);
+    }
+
+    /** As {@link #acquireAsync(Path, LockOptions)}, for a name, with the default options: see {@link #acquire(String)}. */
+    public CompletableFuture<SessionLock> acquireAsync(String name) {
+        return acquireAsync(name, defaults);
+    }
+
+    /** As {@link #acquireAsync(Path, LockOptions)}, for a name: see {@link #acquire(String)}. */
+    public CompletableFuture<SessionLock> acquireAsync(String name, LockOptions options) {
+        return acquisitions.acquireAsync(name, options);
+    }
+
+    /** As {@link #withLockAsync(Path, LockOptions, Function)}, with the default options. */
+    public <T> CompletableFuture<T> withLockAsync(Path target, Function<? super SessionLock, ? extends CompletionStage<T>> action) {
+        return withLockAsync(target, defaults, action);
+    }
+
+    /**
+     * Runs an asynchronous action under the lock of a file, and closes the lock when the action's stage completes, however it completes.
+     *
+     * <pre>{@code
+     * CompletableFuture<Reply> reply = locks.withLockAsync(session, options, lock -> answer(session, message));
+     * }</pre>
+     *
+     * <p>If the lock is lost before the action's stage completes, the result is a {@link LockLostException}: somebody else may have worked on the file at the
+     * same time. Cancelling the result ends the waiting. It does not end an action that has begun: the lock is held until that action's stage completes.
+     *
+     * @param target the file to lock
+     * @param options as for {@link #acquireAsync(Path, LockOptions)}
+     * @param action begins the work and returns a stage that completes when it is done; runs where {@link #acquireAsync(Path, LockOptions)} completes
+     * @return what the action's stage has, or its exception; or the exceptions of {@link #acquireAsync(Path, LockOptions)}, and then the action was not run
+     * @throws IllegalStateException if this {@code SessionLocks} was closed
+     */
+    public <T> CompletableFuture<T> withLockAsync(Path target, LockOptions options, Function<? super SessionLock, ? extends CompletionStage<T>> action) {
+        Objects.requireNonNull(action, "action");
+        return AsyncResult.withLock(acquireAsync(target, options), action);
+    }
+
+    /** As {@link #withLockAsync(Path, LockOptions, Function)}, for a name: see {@link #acquire(String)}. */
+    public <T> CompletableFuture<T> withLockAsync(String name, LockOptions options, Function<? super SessionLock, ? extends CompletionStage<T>> action) {
+        Objects.requireNonNull(action, "action");
+        return AsyncResult.withLock(acquireAsync(name, options), action);
+    }
+
+    // ---- several ----
 
     /**
      * Waits for the locks of several files, and acquires all of them or none. The order is fixed (by real path), so two callers that want

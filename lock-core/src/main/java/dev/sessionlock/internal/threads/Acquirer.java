@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Acquirer {
     private static final Log log = Loggers.LIBRARY;
+    /** No pause: the waiter has its handle. */
+    static final long GIVEN = -1;
 
     private final LocalLock lock;
     private final EngineLock engine;
@@ -224,6 +226,22 @@ final class Acquirer {
     // ---- waiting ----
 
     private Handle await(ThreadWaiter waiter) throws IOException, InterruptedException {
+        Handle handle = null;
+        try {
+            enqueue(waiter);
+            for (long pause = look(waiter); pause != GIVEN; pause = look(waiter)) {
+                park(waiter, pause);
+            }
+            handle = waiter.given;
+            return handle;
+        } finally {
+            leave(waiter, handle);
+        }
+    }
+
+    /** A waiter joins the queue. Whatever happens next, it must {@link #leave}. */
+    void enqueue(Waiter waiter) {
+        waiter.request().publisher().waits();
         stateLock.lock();
         try {
             queue.add(waiter);
@@ -231,55 +249,50 @@ final class Acquirer {
         } finally {
             stateLock.unlock();
         }
-        waiter.request().publisher().waits();
-        Handle handle = null;
-        try {
-            handle = untilGiven(waiter);
-            return handle;
-        } finally {
-            waiter.leave();
-            waiter.request().publisher().waitsNoMore();
-            leave(waiter, handle);
-        }
     }
 
-    private Handle untilGiven(ThreadWaiter waiter) throws IOException, InterruptedException {
+    /**
+     * What a waiter does when it begins to wait, when it is woken, and when its pause is over.
+     *
+     * @return for how many nanoseconds it sleeps now, unless it is woken; {@link #GIVEN} if it has its handle
+     * @throws LockTimeoutException if its timeout is over
+     */
+    long look(Waiter waiter) throws IOException {
         EventPublisher publisher = waiter.request().publisher();
-        Busy busy = null;
-        boolean told = false;
-        for (int tries = 0; ; ) {
+        while (true) {
             boolean woken = waiter.clearWoken();
             long now = clock().nanos();
             Handle given = given(waiter);
             if (given != null) {
                 LockEvents.acquired(waiter.request().asked(), lock, given.token(), waiter.since());
-                return given;
+                return GIVEN;
             }
             lock.locks().ensureOpen(publisher);
             long pause = Long.MAX_VALUE;
             if (isHeadOfFree(waiter)) {
                 pause = fairness.awayNanos(System.nanoTime());
                 if (pause <= 0) {
-                    Busy found = tryAsHead(waiter, Backoff.triesItself(woken, tries) ? null : busy);
+                    Busy found = tryAsHead(waiter, Backoff.triesItself(woken, waiter.tries) ? null : waiter.busy);
                     if (found == null) {
                         continue; // the lock is ours, or it is not free any more
                     }
-                    busy = found;
-                    pause = pauseAfter(busy, tries++);
+                    waiter.busy = found;
+                    pause = pauseAfter(waiter, found);
+                    waiter.tries++;
                 }
             }
-            if (!told) {
-                told = true;
+            if (!waiter.contentionTold) {
+                waiter.contentionTold = true;
                 publisher.contended(lock);
             }
             long left = waiter.left(clock().nanos());
             if (left <= 0) {
-                LockTimeoutException late = timeout(waiter, busy);
+                LockTimeoutException late = timeout(waiter);
                 publisher.timedOut(lock, waiter.request(), late);
                 throw late;
             }
             waiter.settled(now);
-            park(waiter, Math.min(pause, left));
+            return Math.max(Math.min(pause, left), 0);
         }
     }
 
@@ -348,14 +361,21 @@ final class Acquirer {
     }
 
     /** How long the head sleeps before it tries again, unless it is woken. */
-    private long pauseAfter(Busy busy, int tries) {
-        boolean kernelWakes = Backoff.wantsKernelWaiter(busy, tries) && kernelWaiter.start(busy.waitFor());
+    private long pauseAfter(Waiter head, Busy busy) {
+        int tries = head.tries;
+        boolean kernelWakes = Backoff.wantsKernelWaiter(busy, tries) && kernelWaiter.start(busy.waitFor(), head.mostKernelWaiters());
         long random = ThreadLocalRandom.current().nextLong(Backoff.FIRST_PAUSE_NANOS);
         return Backoff.pause(busy, tries, clock().nanos(), random, kernelWakes);
     }
 
-    /** Whatever came of it, the waiter is in nobody's way any more. */
-    private void leave(Waiter waiter, @Nullable Handle taken) {
+    /**
+     * Whatever came of it, the waiter is in nobody's way any more.
+     *
+     * @param taken its handle, if it goes on to its user; else a handle that it was given is closed
+     */
+    void leave(Waiter waiter, @Nullable Handle taken) {
+        waiter.leave();
+        waiter.request().publisher().waitsNoMore();
         boolean empty;
         Handle late;
         Grant leftOver;
@@ -395,7 +415,8 @@ final class Acquirer {
 
     // ---- timeouts ----
 
-    private LockTimeoutException timeout(Waiter waiter, @Nullable Busy busy) {
+    private LockTimeoutException timeout(Waiter waiter) {
+        Busy busy = waiter.busy;
         Grant held = lock.grant();
         Thread holder = held == null ? null : held.owner();
         Duration waited = Duration.ofNanos(clock().nanos() - waiter.since());

@@ -110,6 +110,25 @@ final class EventDispatcher {
     }
 
     /**
+     * As {@link #run}, but on a thread of ours if the executor refuses it.
+     *
+     * @throws RuntimeException or an error if there is no thread or no memory for it
+     */
+    void complete(Runnable userCode) {
+        ownExecutor().execute(() -> {
+            if (executor != null) {
+                try {
+                    executor.execute(() -> guarded(userCode));
+                    return;
+                } catch (RuntimeException | Error e) {
+                    refused.warn("it runs on a thread of the library", e);
+                }
+            }
+            guarded(userCode);
+        });
+    }
+
+    /**
      * Tells an event after all that were posted before it.
      *
      * @param rare whether it is kept where frequent ones are dropped already

@@ -231,6 +231,15 @@ public final class EventPublisher {
 
     // ---- user code ----
 
+    /**
+     * Runs what a user waits for, and must come: on the user's executor, or on a thread of ours if that refuses it.
+     *
+     * @throws RuntimeException or an error if there is no thread or no memory for it
+     */
+    public void complete(Runnable userCode) {
+        dispatcher.complete(userCode);
+    }
+
     /** Runs user code by itself. Never throws. */
     void run(Runnable userCode) {
         try {

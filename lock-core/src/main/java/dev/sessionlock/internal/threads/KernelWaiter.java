@@ -36,8 +36,8 @@ final class KernelWaiter {
         /** The keeper has to tidy up: the byte may be ours although waiting for it failed. */
         void markUntidy();
 
-        /** Runs something that blocks, on a thread of its own. Returns false if there are too many such threads. Never throws. */
-        boolean runBlocking(Runnable task);
+        /** Runs something that blocks, on a thread of its own. Returns false if there are {@code most} such threads already. Never throws. */
+        boolean runBlocking(Runnable task, int most);
     }
 
     private final EngineLock engine;
@@ -62,16 +62,17 @@ final class KernelWaiter {
      * Has a thread wait in the kernel, unless one does already.
      *
      * @param what a {@link dev.sessionlock.spi.Busy#waitFor}, 0 or more
+     * @param most how many threads may wait in the kernel at most, for all locks together
      * @return whether a thread waits; if not, the head has to poll
      */
-    boolean start(int what) {
+    boolean start(int what, int most) {
         stateLock.lock();
         try {
             if (has(what)) {
                 return true;
             }
             boolean refused = refusedUntil != 0 && refusedUntil - System.nanoTime() > 0;
-            boolean started = !refused && host.runBlocking(() -> await(what));
+            boolean started = !refused && host.runBlocking(() -> await(what), most);
             set(what, started);
             return started;
         } finally {

@@ -13,15 +13,19 @@ import org.jspecify.annotations.Nullable;
 final class KernelWaiterThreads {
     private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "no thread to wait in the kernel; polling");
     /** This many threads may wait in the kernel; the heads of other locks' queues poll. */
-    private static final int MOST = 16;
+    static final int MOST = 16;
     private static final long IDLE_SECONDS = 5;
 
     private final AtomicReference<@Nullable ThreadPoolExecutor> pool = new AtomicReference<>();
 
-    /** Has a thread run something that blocks in the kernel. Returns false if there are too many of them. */
-    boolean run(Runnable task) {
+    /** Has a thread run something that blocks in the kernel. Returns false if there are {@code most} of them already. */
+    boolean run(Runnable task, int most) {
         try {
-            pool().execute(task);
+            ThreadPoolExecutor threads = pool();
+            if (most < MOST && threads.getActiveCount() >= most) {
+                return false;
+            }
+            threads.execute(task);
             return true;
         } catch (RejectedExecutionException e) {
             return false;

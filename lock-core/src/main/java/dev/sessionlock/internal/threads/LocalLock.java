@@ -439,8 +439,8 @@ final class LocalLock implements KernelWaiter.Host {
     }
 
     @Override
-    public boolean runBlocking(Runnable task) {
-        return locks.runKernelWaiter(task);
+    public boolean runBlocking(Runnable task, int most) {
+        return locks.runKernelWaiter(task, most);
     }
 
     // ---- by hand ----

@@ -52,7 +52,7 @@ public final class LocalLocks {
     private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "something failed on the way, and the locks go on");
 
     /** How often a path is resolved anew because its directory was replaced meanwhile. */
-    private static final int RESOLVES = 4;
+    static final int RESOLVES = 4;
 
     /** How long the end of the JVM waits for disks at most; the kernel locks end with the process all the same. */
     private static final long ABANDON_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(3);
@@ -83,6 +83,7 @@ public final class LocalLocks {
     private final Keeper keeper;
     private final AtomicInteger users = new AtomicInteger();
     private final KernelWaiterThreads kernelWaiters = new KernelWaiterThreads();
+    private final AsyncThreads asyncThreads = new AsyncThreads();
     private final IdleLocks idle;
     private final Shutdown shutdown = new Shutdown(this);
 
@@ -187,6 +188,18 @@ public final class LocalLocks {
         idle.remember(target, handle);
     }
 
+    /**
+     * Acquires a lock without a thread that waits. Whatever comes of it is told later, on a thread of ours.
+     *
+     * @param patience for how long it waits, nanoseconds
+     * @throws OutOfMemoryError if there is no thread or no memory for it
+     */
+    public AsyncAcquisition acquireAsync(LockId id, AcquireRequest request, long patience, AsyncAcquisition.Outcome outcome) {
+        AsyncAcquisition acquisition = new AsyncAcquisition(this, id, request, patience, outcome);
+        acquisition.begin();
+        return acquisition;
+    }
+
     /** One try. Returns null if the lock is taken. */
     public @Nullable Handle tryAcquire(LockId id, AcquireRequest request) throws IOException {
         long since = clock.nanos();
@@ -248,24 +261,35 @@ public final class LocalLocks {
     }
 
     private <T> T withNamespace(LockId id, LockAction<T> action) throws IOException, InterruptedException {
+        try (LockUse use = use(id)) {
+            try {
+                return action.of(use.lock());
+            } catch (NoSuchFileException | ClosedChannelException e) {
+                use.suspect();
+                throw e;
+            }
+        }
+    }
+
+    /** {@return a lock, for as long as the caller uses it} The caller closes it. */
+    LockUse use(LockId id) throws IOException {
         LockNamespace namespace = engine.pin(id);
-        LocalLock lock = null;
+        LockUse use = null;
         try {
-            lock = register(namespace, id.name());
-            return action.of(lock);
+            use = new LockUse(register(namespace, id.name()), namespace);
+            return use;
         } catch (NoSuchFileException | ClosedChannelException e) {
             namespace.suspect();
             throw e;
         } finally {
-            if (lock != null) {
-                lock.removeUser();
+            if (use == null) {
+                unpin(namespace);
             }
-            unpin(namespace);
         }
     }
 
     /** Never throws: what was acquired must come to its user all the same. */
-    private static void unpin(LockNamespace namespace) {
+    static void unpin(LockNamespace namespace) {
         try {
             namespace.unpin();
         } catch (RuntimeException | Error e) {
@@ -419,9 +443,13 @@ public final class LocalLocks {
         keeper.wake();
     }
 
-    /** Has a daemon thread run something that blocks in the kernel. Returns false if there are too many of them. */
-    boolean runKernelWaiter(Runnable waitInKernel) {
-        return kernelWaiters.run(waitInKernel);
+    /** Has a daemon thread run something that blocks in the kernel. Returns false if there are {@code most} of them already. */
+    boolean runKernelWaiter(Runnable waitInKernel, int most) {
+        return kernelWaiters.run(waitInKernel, most);
+    }
+
+    AsyncThreads asyncThreads() {
+        return asyncThreads;
     }
 
     // ---- for the keeper ----

@@ -22,6 +22,11 @@ final class ThreadWaiter extends Waiter {
     }
 
     @Override
+    int mostKernelWaiters() {
+        return KernelWaiterThreads.MOST;
+    }
+
+    @Override
     void unpark() {
         LockSupport.unpark(thread);
     }

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Terms;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +20,13 @@ abstract class Waiter {
      */
     @GuardedBy("LocalLock.stateLock")
     @Nullable Handle given;
+    // Touched only by whoever looks on its behalf, one thread at a time.
+    /** What was in the way at its last try; null if it has not tried. */
+    @Nullable Busy busy;
+    /** How many tries it has made. */
+    int tries;
+    /** It was told that it waits. */
+    boolean contentionTold;
     private volatile boolean woken;
     private volatile boolean gone;
     private volatile long settledAt = Long.MIN_VALUE;
@@ -43,6 +51,9 @@ abstract class Waiter {
 
     /** Makes it look at the lock again, having been {@linkplain #wake woken}. Memory only; the state lock may be held. */
     abstract void unpark();
+
+    /** {@return how many threads may wait in the kernel at most, for one to be spent on this waiter} */
+    abstract int mostKernelWaiters();
 
     final AcquireRequest request() {
         return request;

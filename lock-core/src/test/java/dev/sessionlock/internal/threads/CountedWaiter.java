@@ -40,6 +40,11 @@ final class CountedWaiter extends Waiter {
     }
 
     @Override
+    int mostKernelWaiters() {
+        return KernelWaiterThreads.MOST;
+    }
+
+    @Override
     void unpark() {
         wakes++;
     }

@@ -58,7 +58,7 @@ class KernelWaiterTest {
         }
 
         @Override
-        public boolean runBlocking(Runnable task) {
+        public boolean runBlocking(Runnable task, int most) {
             if (threadsLeft) {
                 blocked.add(task);
             }
@@ -72,7 +72,7 @@ class KernelWaiterTest {
 
     @Test
     void byteIsAcquiredAheadForTheHeadWhichIsWoken() {
-        assertThat(waiter.start(BYTE)).isTrue();
+        assertThat(waiter.start(BYTE, 16)).isTrue();
         assertThat(waiter.waitsFor(BYTE)).isTrue();
         kernelAnswers();
         assertThat(calls).containsExactly("awaitKernel", "acceptAwaited");
@@ -84,7 +84,7 @@ class KernelWaiterTest {
 
     @Test
     void byteThatNobodyNeedsAnyMoreIsGivenBack() {
-        waiter.start(BYTE);
+        waiter.start(BYTE, 16);
         head = null;
         kernelAnswers();
         assertThat(calls).containsExactly("awaitKernel", "declineAwaited");
@@ -93,9 +93,9 @@ class KernelWaiterTest {
 
     @Test
     void oneThreadWaitsForOneThing() {
-        assertThat(waiter.start(BYTE)).isTrue();
-        assertThat(waiter.start(BYTE)).isTrue();
-        assertThat(waiter.start(0)).isTrue();
+        assertThat(waiter.start(BYTE, 16)).isTrue();
+        assertThat(waiter.start(BYTE, 16)).isTrue();
+        assertThat(waiter.start(0, 16)).isTrue();
         assertThat(blocked).hasSize(2);
         kernelAnswers();
         assertThat(waiter.waitsFor(BYTE)).isFalse();
@@ -105,7 +105,7 @@ class KernelWaiterTest {
 
     @Test
     void nobodyWaitsForWhatTheEngineDoesNotName() {
-        waiter.start(BYTE);
+        waiter.start(BYTE, 16);
         assertThat(waiter.waitsFor(-1)).isFalse();
         assertThat(waiter.waitsFor(-2)).isFalse();
     }
@@ -113,28 +113,28 @@ class KernelWaiterTest {
     @Test
     void headPollsWhereThereIsNoThread() {
         threadsLeft = false;
-        assertThat(waiter.start(BYTE)).isFalse();
+        assertThat(waiter.start(BYTE, 16)).isFalse();
         assertThat(waiter.waitsFor(BYTE)).isFalse();
         threadsLeft = true;
-        assertThat(waiter.start(BYTE)).isTrue();
+        assertThat(waiter.start(BYTE, 16)).isTrue();
     }
 
     /** The head is asleep for long, since it was to be woken. The byte may be ours all the same. */
     @Test
     void headIsWokenToPollIfTheKernelRefuses() {
         refusal = new IOException("Resource deadlock avoided");
-        waiter.start(BYTE);
+        waiter.start(BYTE, 16);
         kernelAnswers();
         assertThat(calls).containsExactly("awaitKernel", "declineAwaited");
         assertThat(waiting.wakes).isEqualTo(1);
         assertThat(untidy).isTrue();
-        assertThat(waiter.start(BYTE)).as("asked again at once").isFalse();
+        assertThat(waiter.start(BYTE, 16)).as("asked again at once").isFalse();
         assertThat(blocked).isEmpty();
     }
 
     @Test
     void byteIsNotForgottenIfSomethingIsThrownWhileItIsPassedOn() {
-        waiter.start(BYTE);
+        waiter.start(BYTE, 16);
         faultAt = "acceptAwaited";
         kernelAnswers();
         assertThat(calls).containsExactly("awaitKernel", "acceptAwaited", "acceptAwaited");
