@@ -166,7 +166,7 @@ final class Worker implements ChildScenario {
                 Tally.count(tally.handovers, handover);
             }
             if (hold > 0) {
-                LockSupport.parkNanos(hold);
+                parkUntil(inAt + hold); // a lock may leave the thread a permit to unpark, and a single park would return at once
             }
             if (alone) {
                 witness.leave(lock, me, process);

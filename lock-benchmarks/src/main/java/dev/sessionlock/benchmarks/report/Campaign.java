@@ -122,7 +122,7 @@ final class Campaign {
                 .addProfiler(GCProfiler.class)
                 .shouldFailOnError(true)
                 .verbosity(VerboseMode.SILENT)
-                .jvmArgsAppend("-D" + Workplace.PROPERTY + "=" + place.path());
+                .jvmArgsPrepend("-D" + Workplace.PROPERTY + "=" + place.path());
         if (peer != null) {
             options.param("peer", peer.name());
         }
