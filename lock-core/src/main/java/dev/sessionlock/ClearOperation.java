@@ -9,11 +9,9 @@ import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.internal.threads.EventPublisher;
 import dev.sessionlock.internal.threads.LocalLocks;
 import dev.sessionlock.spi.EngineLock;
-import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.Inspection;
 import dev.sessionlock.spi.LockEngine.LockId;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -31,41 +29,26 @@ final class ClearOperation {
     private final LocalLocks locks;
     private final EventPublisher publisher;
     private final ClearOptions options;
-    private final boolean networkAllowed;
+    private final Inspections inspections;
 
-    ClearOperation(LocalLocks locks, EventPublisher publisher, ClearOptions options, boolean networkAllowed) {
+    ClearOperation(LocalLocks locks, EventPublisher publisher, ClearOptions options, Inspections inspections) {
         this.locks = locks;
         this.publisher = publisher;
         this.options = options;
-        this.networkAllowed = networkAllowed;
+        this.inspections = inspections;
     }
 
-    /** {@return what can be seen of all locks of a directory} */
-    static List<Inspection> looks(FileLockEngine engine, Path directory) throws LockException {
-        try {
-            return engine.inspectAll(directory);
-        } catch (LockException e) {
-            throw e;
-        } catch (IOException e) {
-            if (!Files.isDirectory(directory)) {
-                String why = Files.exists(directory) ? "it is not a directory" : "it does not exist";
-                throw new LockException("cannot look at " + directory + ": " + why, e);
-            }
-            throw ErrorMessages.explain(e, "look at", directory);
-        }
-    }
-
-    List<ClearReport> all(FileLockEngine engine, Path directory) throws LockException, InterruptedException {
+    List<ClearReport> allOf(Path directory) throws LockException, InterruptedException {
         if (options.token().isPresent()) {
             throw new IllegalArgumentException("a token is one lock's: name its file, not the directory " + directory);
         }
-        return all(looks(engine, directory));
+        return all(inspections.all(directory));
     }
 
     /** Clears the locks that were inspected. */
-    List<ClearReport> all(List<Inspection> sights) throws InterruptedException {
+    private List<ClearReport> all(List<Inspection> inspected) throws InterruptedException {
         List<ClearReport> done = new ArrayList<>();
-        for (Inspection seen : sights) {
+        for (Inspection seen : inspected) {
             ClearReport report = oneOfMany(seen);
             if (report != null) {
                 done.add(report);
@@ -77,7 +60,7 @@ final class ClearOperation {
     /** If clearing one of many fails, perhaps for lack of a permission, the others must still be cleared. */
     private @Nullable ClearReport oneOfMany(Inspection seen) throws InterruptedException {
         Path parent = seen.id().parent();
-        LockId id = new LockId(parent, seen.id().name(), networkAllowed);
+        LockId id = new LockId(parent, seen.id().name(), inspections.naming().networkAllowed());
         Path file = parent == null ? null : parent.resolve(id.name());
         try {
             return clear(seen, new LockTarget(id, file == null ? id.name() : file.toString(), file), true);
@@ -87,16 +70,8 @@ final class ClearOperation {
     }
 
     List<ClearReport> one(LockTarget subject) throws LockException, InterruptedException {
-        ClearReport report = clear(look(subject), subject, false);
+        ClearReport report = clear(inspections.one(subject), subject, false);
         return report == null ? List.of() : List.of(report);
-    }
-
-    private Inspection look(LockTarget subject) throws LockException {
-        try {
-            return locks.engine().inspect(subject.id());
-        } catch (IOException e) {
-            throw ErrorMessages.explain(e, "look at", subject.shown(), subject.file());
-        }
     }
 
     /** {@return what was done with the lock; null if there was none} */
@@ -151,7 +126,7 @@ final class ClearOperation {
             case REMOVED -> new ClearReport(told(report, "it was removed: " + cleared.why(), Remedy.none()), Outcome.CLEARED);
             case NOTHING -> new ClearReport(told(report, "it had gone by itself: " + cleared.why(), Remedy.none()), Outcome.CLEARED);
             case KEPT -> {
-                LockReport now = look(subject).report();
+                LockReport now = inspections.one(subject).report();
                 yield refused(now, "nothing was done: " + cleared.why(), now.remedy());
             }
         };
@@ -199,7 +174,7 @@ final class ClearOperation {
     /** {@return null once the hold of this token is over; otherwise the last report, if the owner is dead or the time to wait is over} */
     private @Nullable LockReport await(LockTarget subject, long token, long start) throws LockException, InterruptedException {
         while (true) {
-            LockReport now = look(subject).report();
+            LockReport now = inspections.one(subject).report();
             boolean over = now.owner() == null || now.owner().token() == null || now.owner().token() != token;
             if (over) {
                 return null;

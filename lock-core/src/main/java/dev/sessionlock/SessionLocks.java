@@ -2,28 +2,19 @@ package dev.sessionlock;
 
 import dev.sessionlock.internal.seats.FileEngine;
 import dev.sessionlock.internal.seats.LockNameRules;
-import dev.sessionlock.internal.system.StackRoom;
-import dev.sessionlock.internal.threads.AcquireRequest;
-import dev.sessionlock.internal.threads.CombinedHandle;
 import dev.sessionlock.internal.threads.EventPublisher;
-import dev.sessionlock.internal.threads.Handle;
 import dev.sessionlock.internal.threads.LocalLocks;
 import dev.sessionlock.internal.threads.Shutdown;
 import dev.sessionlock.spi.FileLockEngine;
-import dev.sessionlock.spi.Inspection;
 import dev.sessionlock.spi.LockEngine;
-import dev.sessionlock.spi.LockEngine.LockId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.concurrent.Executor;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -59,16 +50,22 @@ import org.jspecify.annotations.Nullable;
  * </ul>
  */
 public final class SessionLocks implements AutoCloseable {
+    // Longer than other classes: it is all that a user types, and two thirds of it are Javadoc. Its methods delegate to Acquisitions, Inspections and
+    // ClearOperation.
     private final LocalLocks locks;
     private final LockOptions defaults;
     private final EventPublisher publisher;
     private final LockTarget.Naming naming;
+    private final Acquisitions acquisitions;
+    private final Inspections inspections;
 
     private SessionLocks(Builder builder) {
         this.locks = LocalLocks.of(builder.engine);
         this.defaults = builder.defaults;
         this.naming = new LockTarget.Naming(builder.engine, builder.root, builder.allowNetworkFileSystem);
         this.publisher = new EventPublisher(builder.listener, builder.executor, builder.takeStrangers, builder.shutdownGraceNanos);
+        this.acquisitions = new Acquisitions(locks, publisher, naming);
+        this.inspections = new Inspections(builder.engine, naming);
         locks.retain();
     }
 
@@ -119,39 +116,7 @@ public final class SessionLocks implements AutoCloseable {
 
     /** As {@link #acquire(Path)}, with these options. */
     public SessionLock acquire(Path target, LockOptions options) throws LockException, InterruptedException {
-        requireOptions(options);
-        requireNotInterrupted();
-        Handle warm = lingers(target, options);
-        return warm != null ? opened(warm) : opened(target, await(naming.of(target), options, patience(options)));
-    }
-
-    /** {@return the lingering lock of this file, taken again; null if the caller must acquire in the ordinary way} */
-    private @Nullable Handle lingers(Path target, LockOptions options) throws LockException {
-        Objects.requireNonNull(target, "target");
-        StackRoom.requireWhileCold();
-        return options.linger().isZero() ? null : locks.tryReuse(target, publisher, options);
-    }
-
-    private SessionLock opened(Path target, Handle handle) {
-        try {
-            if (handle.mayLinger()) {
-                locks.remember(target, handle);
-            }
-        } catch (RuntimeException | Error e) {
-            handle.close();
-            throw e;
-        }
-        return opened(handle);
-    }
-
-    /** {@return what the user gets} Without memory for it, the lock is released, because nobody could close it. */
-    private static SessionLock opened(Handle handle) {
-        try {
-            return new SessionLock(handle);
-        } catch (OutOfMemoryError e) {
-            handle.close();
-            throw e;
-        }
+        return acquisitions.acquire(target, options);
     }
 
     /**
@@ -166,29 +131,7 @@ public final class SessionLocks implements AutoCloseable {
 
     /** As {@link #acquire(String)}, with these options. */
     public SessionLock acquire(String name, LockOptions options) throws LockException, InterruptedException {
-        requireOptions(options);
-        return opened(acquire(naming.of(name), options, patience(options)));
-    }
-
-    private static void requireNotInterrupted() throws InterruptedException {
-        if (Thread.interrupted()) {
-            throw new InterruptedException();
-        }
-    }
-
-    private Handle acquire(LockTarget subject, LockOptions options, long patience) throws LockException, InterruptedException {
-        requireNotInterrupted();
-        return await(subject, options, patience);
-    }
-
-    /** The caller has looked whether the thread is interrupted. */
-    private Handle await(LockTarget subject, LockOptions options, long patience) throws LockException, InterruptedException {
-        StackRoom.require();
-        try {
-            return locks.acquire(subject.id(), request(subject, options), patience);
-        } catch (IOException e) {
-            throw ErrorMessages.explain(e, subject);
-        }
+        return acquisitions.acquire(name, options);
     }
 
     /**
@@ -209,9 +152,7 @@ public final class SessionLocks implements AutoCloseable {
 
     /** As {@link #tryAcquire(Path)}, with these options. Their timeout does not matter. */
     public Optional<SessionLock> tryAcquire(Path target, LockOptions options) throws LockException {
-        requireOptions(options);
-        Handle warm = lingers(target, options);
-        return warm != null ? Optional.of(opened(warm)) : tryAcquire(naming.of(target), options).map(handle -> opened(target, handle));
+        return acquisitions.tryAcquire(target, options);
     }
 
     /** As {@link #tryAcquire(Path)}, for a name: see {@link #acquire(String)}. */
@@ -221,17 +162,7 @@ public final class SessionLocks implements AutoCloseable {
 
     /** As {@link #tryAcquire(String)}, with these options. Their timeout does not matter. */
     public Optional<SessionLock> tryAcquire(String name, LockOptions options) throws LockException {
-        requireOptions(options);
-        return tryAcquire(naming.of(name), options).map(SessionLocks::opened);
-    }
-
-    private Optional<Handle> tryAcquire(LockTarget subject, LockOptions options) throws LockException {
-        StackRoom.require();
-        try {
-            return Optional.ofNullable(locks.tryAcquire(subject.id(), request(subject, options)));
-        } catch (IOException e) {
-            throw ErrorMessages.explain(e, subject);
-        }
+        return acquisitions.tryAcquire(name, options);
     }
 
     /**
@@ -254,12 +185,7 @@ public final class SessionLocks implements AutoCloseable {
         if (targets.isEmpty()) {
             throw new IllegalArgumentException("no files to lock");
         }
-        requireOptions(options);
-        Map<LockId, LockTarget> inOrder = new TreeMap<>();
-        for (Path target : targets) {
-            add(naming.of(target), inOrder);
-        }
-        return acquireInOrder(inOrder.values(), options);
+        return acquisitions.acquireAll(targets, options);
     }
 
     /**
@@ -275,35 +201,7 @@ public final class SessionLocks implements AutoCloseable {
         if (names.isEmpty()) {
             throw new IllegalArgumentException("no names to lock");
         }
-        requireOptions(options);
-        Map<LockId, LockTarget> inOrder = new TreeMap<>();
-        for (String name : names) {
-            add(naming.of(name), inOrder);
-        }
-        return acquireInOrder(inOrder.values(), options);
-    }
-
-    private void add(LockTarget subject, Map<LockId, LockTarget> inOrder) throws LockException {
-        try {
-            FileLockEngine files = naming.files();
-            inOrder.putIfAbsent(files == null ? subject.id() : files.canonical(subject.id()), subject);
-        } catch (IOException e) {
-            throw ErrorMessages.explain(e, subject);
-        }
-    }
-
-    private SessionLock acquireInOrder(Collection<LockTarget> inOrder, LockOptions options) throws LockException, InterruptedException {
-        long end = locks.clock().nanos() + Math.min(patience(options), Long.MAX_VALUE / 2);
-        List<Handle> taken = new ArrayList<>();
-        try {
-            for (LockTarget subject : inOrder) {
-                taken.add(acquire(subject, options, end - locks.clock().nanos()));
-            }
-            return new SessionLock(taken.size() == 1 ? taken.get(0) : new CombinedHandle(taken));
-        } catch (LockException | InterruptedException | RuntimeException | Error e) {
-            taken.forEach(Handle::close);
-            throw e;
-        }
+        return acquisitions.acquireAllNamed(names, options);
     }
 
     /**
@@ -429,20 +327,12 @@ public final class SessionLocks implements AutoCloseable {
      * @throws LockException if the directory is missing or cannot be read
      */
     public LockReport inspect(Path target) throws LockException {
-        return inspect(naming.of(target));
+        return inspections.one(naming.of(target)).report();
     }
 
     /** As {@link #inspect(Path)}, for a name: see {@link #acquire(String)}. */
     public LockReport inspect(String name) throws LockException {
-        return inspect(naming.of(name));
-    }
-
-    private LockReport inspect(LockTarget subject) throws LockException {
-        try {
-            return locks.engine().inspect(subject.id()).report();
-        } catch (IOException e) {
-            throw ErrorMessages.explain(e, "look at", subject.shown(), subject.file());
-        }
+        return inspections.one(naming.of(name)).report();
     }
 
     /**
@@ -465,7 +355,7 @@ public final class SessionLocks implements AutoCloseable {
      * @throws LockException if the directory is missing or cannot be read
      */
     public Stream<LockReport> list(Path directory) throws LockException {
-        return reports(looks(directory));
+        return Inspections.reports(inspections.all(directory));
     }
 
     /**
@@ -475,29 +365,7 @@ public final class SessionLocks implements AutoCloseable {
      * @return what is known of each lock, by name
      */
     public Stream<LockReport> list(String prefix) throws LockException {
-        return naming.files() != null ? list(LockTarget.Naming.path(prefix, "look at")) : reports(looks(prefix));
-    }
-
-    private static Stream<LockReport> reports(List<Inspection> sights) {
-        return sights.stream().map(Inspection::report).filter(report -> report.state() != LockReport.State.FREE);
-    }
-
-    private List<Inspection> looks(Path directory) throws LockException {
-        Objects.requireNonNull(directory, "directory");
-        FileLockEngine files = naming.files();
-        if (files != null) {
-            return ClearOperation.looks(files, directory);
-        }
-        String prefix = naming.prefix(directory);
-        return looks(prefix).stream().filter(seen -> seen.id().name().indexOf('/', prefix.length()) < 0).toList();
-    }
-
-    private List<Inspection> looks(String prefix) throws LockException {
-        try {
-            return locks.engine().inspectAll(prefix);
-        } catch (IOException e) {
-            throw ErrorMessages.explain(e, "look at", prefix.isEmpty() ? "the locks" : prefix, null);
-        }
+        return Inspections.reports(inspections.all(prefix));
     }
 
     /** As {@link #clear(Path, ClearOptions)}, as a dry run: it says what it would clear, and writes nothing. */
@@ -531,9 +399,9 @@ public final class SessionLocks implements AutoCloseable {
         LockNameRules.requireNamed(target);
         FileLockEngine files = naming.files();
         if (files != null) {
-            return files.isDirectory(target) ? clearing.all(files, target) : clearing.one(naming.of(target));
+            return files.isDirectory(target) ? clearing.allOf(target) : clearing.one(naming.of(target));
         }
-        return Files.isDirectory(target) && options.token().isEmpty() ? clearing.all(looks(target)) : clearing.one(naming.of(target));
+        return Files.isDirectory(target) && options.token().isEmpty() ? clearing.allOf(target) : clearing.one(naming.of(target));
     }
 
     /** As {@link #clear(Path, ClearOptions)}, for the lock of one name: see {@link #acquire(String)}. */
@@ -544,7 +412,7 @@ public final class SessionLocks implements AutoCloseable {
     private ClearOperation clearing(ClearOptions options) throws LockException {
         Objects.requireNonNull(options, "options");
         locks.ensureOpen(publisher);
-        return new ClearOperation(locks, publisher, options, naming.networkAllowed());
+        return new ClearOperation(locks, publisher, options, inspections);
     }
 
     LockOptions defaults() {
@@ -565,19 +433,6 @@ public final class SessionLocks implements AutoCloseable {
         if (publisher.close()) {
             locks.release();
         }
-    }
-
-    private static void requireOptions(LockOptions options) {
-        Objects.requireNonNull(options, "options");
-    }
-
-    private AcquireRequest request(LockTarget subject, LockOptions options) {
-        Path file = subject.file() == null || naming.files() != null ? null : subject.file().toAbsolutePath();
-        return new AcquireRequest(publisher, options, subject.shown(), file);
-    }
-
-    private static long patience(LockOptions options) {
-        return options.timeout().toNanos();
     }
 
     /** Builds a {@link SessionLocks}. Not thread-safe. */

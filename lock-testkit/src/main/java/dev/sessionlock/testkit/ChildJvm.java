@@ -1,34 +1,15 @@
 package dev.sessionlock.testkit;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.OutputStreamWriter;
-import java.io.UncheckedIOException;
-import java.io.Writer;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
-import java.util.Deque;
 import java.util.HashMap;
-import java.util.HashSet;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.LockSupport;
-import java.util.concurrent.locks.ReentrantLock;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,23 +43,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ChildJvm implements AutoCloseable {
     /** How long a child may take to start, or to end once it was killed. */
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
-    private static final int MOST_OUTPUT = 64 * 1024;
-    private static final Path PROC = Path.of("/proc");
+    static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private final String name;
-    private final Process process;
-    private final Writer down;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition news = lock.newCondition();
-    // guarded by the lock
-    private final Deque<Mark> marks = new ArrayDeque<>();
-    private final StringBuilder output = new StringBuilder();
-    private final Set<ProcessHandle> family = new HashSet<>();
-    private boolean silent;
-    private @Nullable Process guard;
-
-    private volatile @Nullable ProcessHandle jvm;
+    private final ChildProcess process;
+    private final ChildMessages messages;
 
     /**
      * Something that a child has reported.
@@ -112,13 +81,10 @@ public final class ChildJvm implements AutoCloseable {
         }
     }
 
-    private ChildJvm(String name, Process process) {
+    private ChildJvm(String name, Process started) {
         this.name = name;
-        this.process = process;
-        this.down = new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8);
-        Thread ear = new Thread(this::listen, "hears-" + name);
-        ear.setDaemon(true);
-        ear.start();
+        this.messages = new ChildMessages(name, started, this::pid);
+        this.process = new ChildProcess(name, started, messages);
     }
 
     /**
@@ -156,42 +122,6 @@ public final class ChildJvm implements AutoCloseable {
 
     // ---- talking ----
 
-    private void listen() {
-        try (BufferedReader up = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
-            for (String line = up.readLine(); line != null; line = up.readLine()) {
-                hear(line);
-            }
-        } catch (IOException e) {
-            hear("(the rest of the output is lost: " + e + ")"); // the process was destroyed during the read
-        } finally {
-            lock.lock();
-            try {
-                silent = true;
-                news.signalAll();
-            } finally {
-                lock.unlock();
-            }
-        }
-    }
-
-    private void hear(String line) {
-        lock.lock();
-        try {
-            if (line.startsWith(ParentJvm.MARK)) {
-                String[] words = line.substring(ParentJvm.MARK.length()).split(" ");
-                marks.add(new Mark(words[0], List.of(Arrays.copyOfRange(words, 1, words.length))));
-                news.signalAll();
-            } else if (!line.isEmpty()) {
-                output.append(line).append(System.lineSeparator());
-                if (output.length() > 2 * MOST_OUTPUT) {
-                    output.delete(0, output.length() - MOST_OUTPUT);
-                }
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
     /**
      * Waits until the child has reported this mark, and takes it: the next call waits for the next one. Marks of other names stay until somebody
      * waits for them.
@@ -203,24 +133,7 @@ public final class ChildJvm implements AutoCloseable {
      * @throws InterruptedException if interrupted
      */
     public Mark awaitMark(String mark, Duration patience) throws InterruptedException {
-        long left = patience.toNanos();
-        lock.lock();
-        try {
-            while (true) {
-                Mark found = take(mark);
-                if (found != null) {
-                    return found;
-                } else if (silent) {
-                    throw new AssertionError(name + " ended " + ending() + "and had not said \"" + mark + "\"" + soFar());
-                } else if (left <= 0) {
-                    throw new AssertionError(name + " (pid " + pid() + ") did not say \"" + mark + "\" within " + patience.toMillis() + " ms"
-                            + soFar());
-                }
-                left = news.awaitNanos(left);
-            }
-        } finally {
-            lock.unlock();
-        }
+        return messages.awaitMark(mark, patience);
     }
 
     /**
@@ -229,42 +142,12 @@ public final class ChildJvm implements AutoCloseable {
      * @param mark the mark's name
      */
     public Optional<Mark> pollMark(String mark) {
-        lock.lock();
-        try {
-            return Optional.ofNullable(take(mark));
-        } finally {
-            lock.unlock();
-        }
+        return messages.pollMark(mark);
     }
 
     /** {@return whether the child has reported this mark} Does not take it. */
     boolean hasMark(String mark) {
-        lock.lock();
-        try {
-            return marks.stream().anyMatch(said -> said.name().equals(mark));
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private @Nullable Mark take(String mark) {
-        for (Iterator<Mark> i = marks.iterator(); i.hasNext(); ) {
-            Mark next = i.next();
-            if (next.name().equals(mark)) {
-                i.remove();
-                return next;
-            }
-        }
-        return null;
-    }
-
-    private String ending() {
-        return process.isAlive() ? "" : "with status " + process.exitValue() + " ";
-    }
-
-    private String soFar() {
-        List<String> said = marks.stream().map(m -> m.name() + " " + m.text()).toList();
-        return System.lineSeparator() + "  other marks: " + said + System.lineSeparator() + "  its output:" + System.lineSeparator() + output;
+        return messages.hasMark(mark);
     }
 
     /**
@@ -274,43 +157,24 @@ public final class ChildJvm implements AutoCloseable {
      * @throws AssertionError if the child has ended; with its output
      */
     public void send(String line) {
-        synchronized (down) {
-            try {
-                down.write(line + "\n");
-                down.flush();
-            } catch (IOException e) {
-                throw new AssertionError("could not send \"" + line + "\" to " + name + ", which has ended? " + output(), e);
-            }
-        }
+        messages.send(line);
     }
 
     /** {@return what the child has printed so far, without marks; the last 64 K characters of it} */
     public String output() {
-        lock.lock();
-        try {
-            return output.toString();
-        } finally {
-            lock.unlock();
-        }
+        return messages.output();
     }
 
     // ---- signals ----
 
     /** {@return the process id of the JVM itself, as the test's own process sees it, even if a wrapper has started it} */
     public long pid() {
-        ProcessHandle known = jvm;
-        return known == null ? process.pid() : known.pid();
+        return process.pid();
     }
 
     /** {@return whether the JVM runs or is frozen; a zombie does not count} */
     public boolean isAlive() {
-        ProcessHandle known = jvm;
-        return known == null || known.pid() == process.pid() ? process.isAlive() : lives(known);
-    }
-
-    private static boolean isZombie(long pid) {
-        char state = state(PROC.resolve(Long.toString(pid)));
-        return state == 'Z' || state == 'X';
+        return process.isAlive();
     }
 
     /**
@@ -318,12 +182,7 @@ public final class ChildJvm implements AutoCloseable {
      * on, until {@link #close}.
      */
     public void kill() {
-        ProcessHandle known = jvm;
-        remember(process.descendants());
-        // By handle: the process object would close our end of its output, and what was not read yet would be lost.
-        (known == null ? process.toHandle() : known).destroyForcibly();
-        awaitEnd();
-        unguard();
+        process.kill();
     }
 
     /**
@@ -350,103 +209,22 @@ public final class ChildJvm implements AutoCloseable {
 
     /** Asks the JVM to end, with SIGTERM, so its shutdown hooks run. Does not wait for its end. */
     public void terminate() {
-        signal("TERM");
+        process.signal("TERM");
     }
 
     /** Freezes the whole process with SIGSTOP, and waits until all its threads are stopped. */
     public void freeze() {
-        guard();
-        signal("STOP");
-        long end = System.nanoTime() + PATIENCE.toNanos();
-        while (!isFrozen()) {
-            if (!isAlive() || System.nanoTime() > end) {
-                throw new AssertionError(name + " (pid " + pid() + ") did not freeze " + ending() + output());
-            }
-            pause();
-        }
+        process.freeze();
     }
 
     /** Wakes the process with SIGCONT. */
     public void wake() {
-        signal("CONT");
-        unguard();
+        process.wake();
     }
 
     /** {@return whether every thread of it is stopped; always true where there is no {@code /proc}} */
     public boolean isFrozen() {
-        Path process = PROC.resolve(Long.toString(pid()));
-        if (!Files.isDirectory(PROC.resolve("self"))) {
-            return true;
-        }
-        try (DirectoryStream<Path> threads = Files.newDirectoryStream(process.resolve("task"))) {
-            boolean any = false;
-            for (Path thread : threads) {
-                any = true;
-                char state = state(thread);
-                if (state != 'T' && state != 't' && state != 'X' && state != 'Z') {
-                    return false;
-                }
-            }
-            return any && state(process) == 'T';
-        } catch (IOException e) {
-            return false; // it has ended
-        }
-    }
-
-    /** {@return the state letter of proc(5); X if there is no such process} */
-    private static char state(Path process) {
-        try {
-            String stat = Files.readString(process.resolve("stat"), StandardCharsets.ISO_8859_1);
-            return stat.charAt(stat.lastIndexOf(')') + 2);
-        } catch (IOException e) {
-            return 'X';
-        }
-    }
-
-    private void signal(String signal) {
-        try {
-            Process kill = new ProcessBuilder("/bin/sh", "-c", "kill -" + signal + " " + pid()).redirectErrorStream(true).start();
-            String said = new String(kill.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
-            if (kill.waitFor() != 0) {
-                throw new AssertionError("could not send SIG" + signal + " to " + name + ": " + said + " " + ending() + output());
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException("could not run kill", e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new AssertionError("interrupted while SIG" + signal + " was sent to " + name, e);
-        }
-    }
-
-    /** A frozen child cannot see that its parent has died. This shell can: its input ends, and it kills the child. */
-    private void guard() {
-        lock.lock();
-        try {
-            if (guard == null) {
-                guard = new ProcessBuilder("/bin/sh", "-c", "read -r all_well || kill -KILL \"$0\"", Long.toString(pid()))
-                        .redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(ProcessBuilder.Redirect.DISCARD).start();
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException("could not start a shell", e);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void unguard() {
-        lock.lock();
-        try {
-            if (guard != null) {
-                try (Writer word = new OutputStreamWriter(guard.getOutputStream(), StandardCharsets.UTF_8)) {
-                    word.write("yes\n");
-                } catch (IOException e) {
-                    // the shell has ended by itself after it killed the child: somebody closed our end of its pipe
-                }
-                guard = null;
-            }
-        } finally {
-            lock.unlock();
-        }
+        return process.isFrozen();
     }
 
     // ---- the end ----
@@ -460,102 +238,19 @@ public final class ChildJvm implements AutoCloseable {
      * @throws InterruptedException if interrupted
      */
     public int awaitExit(Duration patience) throws InterruptedException {
-        if (!process.waitFor(patience.toNanos(), TimeUnit.NANOSECONDS)) {
-            throw new AssertionError(name + " (pid " + pid() + ") did not end within " + patience.toMillis() + " ms. " + output());
-        }
-        return process.exitValue();
-    }
-
-    private void awaitEnd() {
-        long end = System.nanoTime() + PATIENCE.toNanos();
-        while (isAlive()) {
-            if (System.nanoTime() > end) {
-                throw new AssertionError(name + " (pid " + pid() + ") was killed and did not end");
-            }
-            pause();
-        }
-    }
-
-    private static void pause() {
-        LockSupport.parkNanos(200_000);
-        if (Thread.interrupted()) {
-            Thread.currentThread().interrupt();
-            throw new AssertionError("interrupted while waiting for a child JVM");
-        }
+        return process.awaitExit(patience);
     }
 
     /** Kills the process, frozen or not, even inside a wrapper, and waits until it has ended. Idempotent. */
     @Override
     public void close() {
-        remember(process.descendants()); // before its wrapper is gone: then nobody would be their parent
-        List<ProcessHandle> all = new ArrayList<>(remembered());
-        all.add(process.toHandle());
-        ProcessHandle known = jvm;
-        if (known != null) {
-            all.add(known);
-        }
-        all.forEach(ProcessHandle::destroyForcibly);
-        unguard();
-        boolean interrupted = Thread.interrupted();
-        long end = System.nanoTime() + PATIENCE.toNanos();
-        while ((process.isAlive() || all.stream().anyMatch(ChildJvm::lives)) && System.nanoTime() < end) {
-            LockSupport.parkNanos(200_000);
-            interrupted |= Thread.interrupted();
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private void remember(Stream<ProcessHandle> descendants) {
-        lock.lock();
-        try {
-            descendants.forEach(family::add);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private List<ProcessHandle> remembered() {
-        lock.lock();
-        try {
-            return List.copyOf(family);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** A process that was orphaned and killed may stay a zombie until somebody reaps it. It counts as ended. */
-    private static boolean lives(ProcessHandle process) {
-        return process.isAlive() && !isZombie(process.pid());
+        process.close();
     }
 
     /** {@return its name, its process id and whether it lives} */
     @Override
     public String toString() {
         return name + "[pid " + pid() + (isAlive() ? "]" : ", ended]");
-    }
-
-    private void awaitStart() throws InterruptedException {
-        long own = awaitMark(ParentJvm.STARTED, PATIENCE).number(0);
-        if (own == innermostPid(process.pid())) {
-            jvm = process.toHandle();
-            return;
-        }
-        // A wrapper that forks is not the JVM itself. Nor are processes that the JVM may have started meanwhile.
-        try (Stream<ProcessHandle> descendants = process.descendants()) {
-            jvm = descendants.filter(descendant -> innermostPid(descendant.pid()) == own).findFirst().orElse(process.toHandle());
-        }
-    }
-
-    /** {@return the id by which a process knows itself: another one if it runs in a pid namespace of its own} */
-    private static long innermostPid(long pid) {
-        try (Stream<String> status = Files.lines(PROC.resolve(Long.toString(pid)).resolve("status"), StandardCharsets.ISO_8859_1)) {
-            String[] words = status.filter(line -> line.startsWith("NSpid:")).findFirst().orElse("").split("\\s+");
-            return words.length < 2 ? pid : Long.parseLong(words[words.length - 1]);
-        } catch (IOException | UncheckedIOException e) {
-            return pid; // there is no /proc, or the process has ended
-        }
     }
 
     /** Describes a child JVM. Not thread-safe. */
@@ -644,7 +339,7 @@ public final class ChildJvm implements AutoCloseable {
             }
             ChildJvm child = new ChildJvm(name, builder.start());
             try {
-                child.awaitStart();
+                child.process.found(child.awaitMark(ParentJvm.STARTED, PATIENCE).number(0));
                 return child;
             } catch (Throwable e) {
                 child.close();

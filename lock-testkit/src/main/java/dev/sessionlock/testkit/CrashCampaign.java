@@ -5,18 +5,12 @@ import dev.sessionlock.testkit.disk.Effect;
 import dev.sessionlock.testkit.disk.Image;
 import dev.sessionlock.testkit.disk.Plan;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutionException;
@@ -28,14 +22,11 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** One pass of a lab through all the runs of one kind. */
 final class CrashCampaign {
     private static final long PROGRESS_NANOS = TimeUnit.SECONDS.toNanos(5);
-    private static final int FOUND_IN_FULL = 3;
-    private static final int FOUND_IN_SHORT = 20;
     /** With fewer runs, an archive of classes costs as much to make as it saves. */
     private static final int RUNS_WORTH_AN_ARCHIVE = 8;
     /** How many outcomes may wait for the check. */
@@ -69,7 +60,7 @@ final class CrashCampaign {
     private final Duration freeze;
     private final String title;
     private final long start = System.nanoTime();
-    private final List<CrashFinding> findings = new ArrayList<>();
+    private final CrashFindings findings;
     /** Digests of the directories left by power cuts that were checked already. */
     private final Set<String> seen = new HashSet<>();
     private int runs;
@@ -93,6 +84,7 @@ final class CrashCampaign {
         this.scenarioRun = scenarioRun;
         this.kind = kind;
         this.freeze = freeze;
+        this.findings = new CrashFindings(workshop, kind);
         this.title = "CrashLab " + scenarioRun.name() + ", " + kind + more;
     }
 
@@ -325,7 +317,7 @@ final class CrashCampaign {
             reason = wrongMeanwhile(outcome, outcome.meanwhile());
         }
         if (reason != null) {
-            found(outcome, outcome.plan(), event, outcome.directory(), reason, null);
+            findings.add(outcome, outcome.plan(), event, outcome.directory(), reason);
         } else if (kind == Plan.Kind.POWER && (outcome.end() == CrashOutcome.End.STOPPED || atEnd)) {
             cutPower(outcome, event);
         } else {
@@ -384,23 +376,6 @@ final class CrashCampaign {
         return null;
     }
 
-    private static String course(CrashOutcome outcome) {
-        CrashOutcome.Meanwhile meanwhile = outcome.meanwhile();
-        if (meanwhile == null) {
-            return "";
-        }
-        String others = meanwhile.thrown() != null ? "it failed: " + meanwhile.thrown() : meanwhile.end() == CrashOutcome.End.HUNG ? "it hung"
-                : "it ran to its end";
-        String acknowledged = meanwhile.acknowledged().isEmpty() ? ", and acknowledged nothing"
-                : ", and acknowledged: " + String.join(", ", meanwhile.acknowledged());
-        String own = outcome.thrown() != null ? "ended with: " + outcome.thrown() : outcome.end() == CrashOutcome.End.HUNG ? "hung"
-                : "returned as if all were well";
-        String after = outcome.acknowledged().isEmpty() ? "; all in all it acknowledged nothing"
-                : "; all in all it acknowledged: " + String.join(", ", outcome.acknowledged());
-        return (meanwhile.waited() ? "the other process waited for it; once the frozen one was woken, " : "meanwhile the other process worked: ")
-                + others + acknowledged + "\nwoken after " + meanwhile.frozenMillis() + " ms, it " + own + after + "\n";
-    }
-
     private String event(CrashOutcome outcome) {
         Plan plan = outcome.plan();
         String operation = outcome.befallen();
@@ -443,45 +418,9 @@ final class CrashCampaign {
         } catch (InterruptedException e) {
             throw e;
         } catch (Throwable e) {
-            found(outcome, plan, event, directory, text(e), e, listing);
+            findings.add(outcome, plan, event, directory, e, listing);
             return false;
         }
-    }
-
-    private static String text(Throwable e) {
-        if (e instanceof AssertionError) {
-            return String.valueOf(e.getMessage()).strip();
-        }
-        StringWriter text = new StringWriter();
-        e.printStackTrace(new PrintWriter(text, true));
-        return text.toString();
-    }
-
-    private void found(CrashOutcome outcome, Plan plan, String event, Path directory, String why, @Nullable Throwable cause)
-            throws IOException {
-        found(outcome, plan, event, directory, why, cause, CrashFinding.listing(directory));
-    }
-
-    private void found(CrashOutcome outcome, Plan plan, String event, Path directory, String why, @Nullable Throwable cause,
-            String listing) {
-        StringBuilder more = new StringBuilder();
-        boolean told = outcome.meanwhile() != null; // as it should
-        if (!outcome.acknowledged().isEmpty() && !told) {
-            more.append("acknowledged: ").append(String.join(", ", outcome.acknowledged())).append('\n');
-        }
-        if (outcome.thrown() != null && !told) {
-            more.append("the scenario ended with: ").append(outcome.thrown()).append('\n');
-        } else if (kind == Plan.Kind.FAIL && outcome.end() == CrashOutcome.End.RETURNED) {
-            more.append("the scenario returned as if all were well\n");
-        }
-        if (!outcome.output().isBlank()) {
-            more.append("it printed:\n").append(outcome.output().indent(2));
-        }
-        if (told && !outcome.meanwhile().output().isBlank()) {
-            more.append("the other printed:\n").append(outcome.meanwhile().output().indent(2));
-        }
-        workshop.keep();
-        findings.add(new CrashFinding(plan, event, outcome.stack(), course(outcome), listing, directory, why, cause, more.toString()));
     }
 
     private void cutPower(CrashOutcome outcome, String event) throws IOException, InterruptedException {
@@ -521,49 +460,8 @@ final class CrashCampaign {
             throw new AssertionError(line + ". It never did its work, so this says nothing. First: " + lacking);
         }
         if (!findings.isEmpty()) {
-            findings.sort(Comparator.<CrashFinding>comparingInt(finding -> finding.plan().step())
-                    .thenComparingInt(finding -> plans.indexOf(finding.plan())));
-            throw failure(line);
+            throw findings.failure(line, plans);
         }
         return summary;
-    }
-
-    /**
-     * Shows the first few steps with a finding each in full; of the others a line each, or their number. Keeps only the directories of the former.
-     */
-    private AssertionError failure(String line) {
-        List<CrashFinding> full = new ArrayList<>();
-        List<CrashFinding> rest = new ArrayList<>();
-        for (CrashFinding finding : findings) {
-            boolean another = full.isEmpty() || full.get(full.size() - 1).plan().step() != finding.plan().step();
-            (another && full.size() < FOUND_IN_FULL ? full : rest).add(finding);
-        }
-        List<Path> kept = full.stream().map(CrashFinding::directory).toList();
-        rest.stream().map(CrashFinding::directory).filter(directory -> !kept.contains(directory)).forEach(CrashWorkshop::remove);
-        StringBuilder text = new StringBuilder(line).append(System.lineSeparator());
-        full.forEach(finding -> text.append(System.lineSeparator()).append(finding.text()));
-        if (!rest.isEmpty()) {
-            text.append(System.lineSeparator()).append("and in short:").append(System.lineSeparator()).append(inShort(rest));
-        }
-        AssertionError error = new AssertionError(text.toString(), full.get(0).cause());
-        full.stream().skip(1).map(CrashFinding::cause).filter(Objects::nonNull).forEach(error::addSuppressed);
-        return error;
-    }
-
-    /** One line for each step, and how many more there are. */
-    private static String inShort(List<CrashFinding> rest) {
-        Map<Integer, List<CrashFinding>> bySteps = rest.stream()
-                .collect(Collectors.groupingBy(finding -> finding.plan().step(), LinkedHashMap::new, Collectors.toList()));
-        StringBuilder text = new StringBuilder();
-        bySteps.values().stream().limit(FOUND_IN_SHORT).forEach(ofStep -> {
-            text.append(ofStep.get(0).line());
-            if (ofStep.size() > 1) {
-                text.append("  and ").append(ofStep.size() - 1).append(" more at this step").append(System.lineSeparator());
-            }
-        });
-        if (bySteps.size() > FOUND_IN_SHORT) {
-            text.append("and at ").append(bySteps.size() - FOUND_IN_SHORT).append(" more steps").append(System.lineSeparator());
-        }
-        return text.toString();
     }
 }

@@ -1,5 +1,7 @@
 package dev.sessionlock.testkit;
 
+import static dev.sessionlock.testkit.DirectedContender.check;
+
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.SessionLocks;
@@ -9,7 +11,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -53,7 +54,7 @@ public abstract class LockEngineContract {
     private static final int LEAST_VISITS = 20;
     private static final Duration HAMMERING = Duration.ofSeconds(1);
 
-    private final ConcurrentLinkedDeque<Contender> idle = new ConcurrentLinkedDeque<>();
+    private final ContenderPool processes = new ContenderPool(this::newContender, this::patience);
     private final AtomicInteger names = new AtomicInteger();
 
     /** For subclasses. */
@@ -124,138 +125,11 @@ public abstract class LockEngineContract {
     /** Ends the processes. JUnit calls it. */
     @AfterAll
     void endAll() {
-        idle.forEach(Contender::close);
+        processes.close();
     }
 
-    // ---- the test's side of a process ----
-
-    /** The processes of one test, to be given back. */
-    private final class Contenders implements AutoCloseable {
-        private final List<Contender> members = new ArrayList<>();
-
-        private Contenders(int size) throws Exception {
-            try {
-                while (members.size() < size) {
-                    Contender member = idle.poll();
-                    members.add(member == null ? newContender() : member);
-                }
-            } catch (Throwable e) {
-                members.forEach(Contender::close);
-                throw e;
-            }
-        }
-
-        private Party member(int index) {
-            return new Party(members.get(index));
-        }
-
-        /** Processes that are still fit serve the next test. */
-        @Override
-        public void close() {
-            for (Contender member : members) {
-                if (isReady(member)) {
-                    idle.add(member);
-                } else {
-                    member.close();
-                }
-            }
-        }
-
-        private boolean isReady(Contender member) {
-            try {
-                return member.isFit() && new Party(member).tell("closeAll").equals("closed");
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                return false;
-            }
-        }
-    }
-
-    /** A process as the tests address it. */
-    private final class Party {
-        private final Contender contender;
-
-        private Party(Contender contender) {
-            this.contender = contender;
-        }
-
-        private Contender.Call begin(String... words) {
-            return contender.begin(words);
-        }
-
-        private Contender.Reply end(Contender.Call call) throws InterruptedException {
-            return end(call, patience());
-        }
-
-        private Contender.Reply end(Contender.Call call, Duration patience) throws InterruptedException {
-            long end = System.nanoTime() + patience.toNanos();
-            for (Contender.Reply reply = call.poll(); ; reply = call.poll()) {
-                if (reply != null) {
-                    return reply;
-                } else if (System.nanoTime() > end) {
-                    throw new AssertionError("pid " + contender.pid() + " has not answered within " + patience + "\n" + contender.output());
-                }
-                Thread.sleep(2);
-            }
-        }
-
-        private String tell(String... words) throws InterruptedException {
-            return succeed(begin(words), patience(), words);
-        }
-
-        private String succeed(Contender.Call call, Duration patience, String... words) throws InterruptedException {
-            Contender.Reply reply = end(call, patience);
-            if (!reply.ok()) {
-                throw new AssertionError(String.join(" ", words) + " failed in pid " + contender.pid() + ": " + reply.text() + "\n"
-                        + contender.output());
-            }
-            return reply.text();
-        }
-
-        private Contender.Call beginAcquire(String handle, String lock, LockOptions options) {
-            return begin("acquire", handle, lock, ContenderActions.words(options));
-        }
-
-        private long acquire(String handle, String lock, LockOptions options) throws InterruptedException {
-            return acquired(beginAcquire(handle, lock, options), patience());
-        }
-
-        private long acquired(Contender.Call acquisition, Duration patience) throws InterruptedException {
-            return Long.parseLong(succeed(acquisition, patience, "acquire"));
-        }
-
-        private boolean tryAcquire(String handle, String lock, LockOptions options) throws InterruptedException {
-            return !tell("try", handle, lock, ContenderActions.words(options)).equals("busy");
-        }
-
-        private void awaitWaiting(int threads) throws InterruptedException {
-            await("as many threads wait", () -> Integer.parseInt(tell("waiting")) == threads);
-        }
-
-        private void mustBe(String expected, String handle) throws InterruptedException {
-            for (String look : List.of("standing", "verify")) {
-                check(tell(look, handle).equals(expected), "%s of %s in pid %d should be \"%s\", not \"%s\"", look, handle,
-                        contender.pid(), expected, tell(look, handle));
-            }
-        }
-    }
-
-    private interface Condition {
-        boolean holds() throws InterruptedException;
-    }
-
-    private void await(String what, Condition condition) throws InterruptedException {
-        long end = System.nanoTime() + patience().toNanos();
-        while (!condition.holds()) {
-            check(System.nanoTime() < end, "it did not come about in %s that %s", patience(), what);
-            Thread.sleep(5);
-        }
-    }
-
-    private static void check(boolean right, String otherwise, Object... words) {
-        if (!right) {
-            throw new AssertionError(String.format(otherwise, words));
-        }
+    private void await(String what, DirectedContender.Condition condition) throws InterruptedException {
+        DirectedContender.await(patience(), what, condition);
     }
 
     private static void mustWait(Contender.Call acquisition, String otherwise) throws InterruptedException {
@@ -293,7 +167,7 @@ public abstract class LockEngineContract {
     @Test
     void onlyOneIsInAtATimeAndTokensGrow() throws Exception {
         String lock = newLock();
-        try (Contenders crew = new Contenders(2); MutualExclusionWitness witness = MutualExclusionWitness.open()) {
+        try (ContenderPool.Crew crew = processes.take(2); MutualExclusionWitness witness = MutualExclusionWitness.open()) {
             List<Contender.Call> calls = new ArrayList<>();
             for (int i = 0; i < 2; i++) {
                 calls.add(crew.member(i).begin("hammer", lock, ContenderActions.words(patient()), witness.address()));
@@ -305,16 +179,16 @@ public abstract class LockEngineContract {
                 crew.member(i).tell("stop", lock);
                 Contender.Reply reply = crew.member(i).end(calls.get(i));
                 witness.verify(); // first, since its message explains the rest
-                check(reply.ok(), "hammering failed in pid %d: %s", crew.member(i).contender.pid(), reply);
+                check(reply.ok(), "hammering failed in pid %d: %s", crew.member(i).pid(), reply);
             }
             witness.awaitAllLeft(patience());
             witness.verify();
         }
     }
 
-    private void awaitVisits(Contenders crew, String lock, int more, MutualExclusionWitness witness) throws InterruptedException {
+    private void awaitVisits(ContenderPool.Crew crew, String lock, int more, MutualExclusionWitness witness) throws InterruptedException {
         for (int i = 0; i < 2; i++) {
-            Party member = crew.member(i);
+            DirectedContender member = crew.member(i);
             long before = Long.parseLong(member.tell("visits", lock));
             await("process " + (i + 1) + " of 2 that hammer gets in", () -> {
                 witness.verify();
@@ -326,9 +200,9 @@ public abstract class LockEngineContract {
     @Test
     void lockThatIsHeldIsRefusedAndTheTimeoutIsTold() throws Exception {
         String lock = newLock();
-        try (Contenders crew = new Contenders(2)) {
-            Party holder = crew.member(0);
-            Party other = crew.member(1);
+        try (ContenderPool.Crew crew = processes.take(2)) {
+            DirectedContender holder = crew.member(0);
+            DirectedContender other = crew.member(1);
             long token = holder.acquire("a", lock, patient());
             check(!other.tryAcquire("b", lock, oneTry()), "a second process got a lock that is held, by tryAcquire");
             long start = System.nanoTime();
@@ -336,9 +210,9 @@ public abstract class LockEngineContract {
             check(!reply.ok() && reply.text().startsWith("LockTimeoutException: session file locked"), "it should time out, not: %s",
                     reply);
             check(System.nanoTime() - start >= A_MOMENT.toNanos(), "it timed out before its time");
-            check(reply.text().contains("pid=" + holder.contender.pid() + " alive=true"), "the timeout should name pid %d: %s",
-                    holder.contender.pid(), reply);
-            check(other.tell("inspect", lock).equals(State.HELD + " " + holder.contender.pid() + " " + token), "inspect says %s",
+            check(reply.text().contains("pid=" + holder.pid() + " alive=true"), "the timeout should name pid %d: %s",
+                    holder.pid(), reply);
+            check(other.tell("inspect", lock).equals(State.HELD + " " + holder.pid() + " " + token), "inspect says %s",
                     other.tell("inspect", lock));
             holder.mustBe("held", "a");
             holder.tell("close", "a");
@@ -353,7 +227,7 @@ public abstract class LockEngineContract {
     void otherNamesAreOtherLocks() throws Exception {
         String one = newLock();
         String two = newLock();
-        try (Contenders crew = new Contenders(2)) {
+        try (ContenderPool.Crew crew = processes.take(2)) {
             crew.member(0).acquire("a", one, patient());
             check(crew.member(1).tryAcquire("b", two, oneTry()), "a lock of another name was refused");
             crew.member(0).mustBe("held", "a");
@@ -364,7 +238,7 @@ public abstract class LockEngineContract {
     @Test
     void threadGetsWhatItHoldsASecondTimeOnlyIfItAsksForThat() throws Exception {
         String lock = newLock();
-        try (Contenders crew = new Contenders(2)) {
+        try (ContenderPool.Crew crew = processes.take(2)) {
             String said = crew.member(0).tell("reenter", lock, ContenderActions.words(patient()));
             check(said.equals("ok"), "%s", said);
             check(crew.member(1).tryAcquire("b", lock, oneTry()), "the last handle that was closed did not free the lock");
@@ -376,9 +250,9 @@ public abstract class LockEngineContract {
     @Test
     void whoWaitsGetsInWhenTheHolderCloses() throws Exception {
         String lock = newLock();
-        try (Contenders crew = new Contenders(2)) {
-            Party holder = crew.member(0);
-            Party waiter = crew.member(1);
+        try (ContenderPool.Crew crew = processes.take(2)) {
+            DirectedContender holder = crew.member(0);
+            DirectedContender waiter = crew.member(1);
             long token = holder.acquire("a", lock, patient());
             Contender.Call near = holder.beginAcquire("near", lock, patient());
             Contender.Call far = waiter.beginAcquire("far", lock, patient());
@@ -400,10 +274,10 @@ public abstract class LockEngineContract {
     @Test
     void whoIsInterruptedOrKilledWhileItWaitsLeavesNothingBehind() throws Exception {
         String lock = newLock();
-        try (Contenders crew = new Contenders(3)) {
-            Party holder = crew.member(0);
-            Party interrupted = crew.member(1);
-            Party killed = crew.member(2);
+        try (ContenderPool.Crew crew = processes.take(3)) {
+            DirectedContender holder = crew.member(0);
+            DirectedContender interrupted = crew.member(1);
+            DirectedContender killed = crew.member(2);
             holder.acquire("a", lock, patient());
             Contender.Call waiting = interrupted.beginAcquire("b", lock, patient());
             killed.beginAcquire("c", lock, patient());
@@ -412,7 +286,7 @@ public abstract class LockEngineContract {
             interrupted.tell("interrupt", "b");
             Contender.Reply reply = interrupted.end(waiting);
             check(!reply.ok() && reply.text().startsWith("InterruptedException"), "it should be interrupted, not: %s", reply);
-            killed.contender.kill();
+            killed.kill();
             holder.mustBe("held", "a");
             holder.tell("close", "a");
             holder.acquire("a2", lock, patient());
@@ -427,17 +301,17 @@ public abstract class LockEngineContract {
     void killedHolderMakesWayFrozenOrNot() throws Exception {
         for (boolean takeover : List.of(true, false)) {
             String lock = newLock();
-            try (Contenders crew = new Contenders(2)) {
-                Party victim = crew.member(0);
-                Party next = crew.member(1);
+            try (ContenderPool.Crew crew = processes.take(2)) {
+                DirectedContender victim = crew.member(0);
+                DirectedContender next = crew.member(1);
                 long token = victim.acquire("a", lock, patient().withLease(lease()).withTakeover(takeover));
                 Contender.Call waiting = next.beginAcquire("b" + takeover, lock, patient());
                 // If the machine stands still for a lease, the hold ends by itself, and then nobody waits any more.
                 await("another waits", () -> next.tell("waiting").equals("1") || !victim.tell("standing", "a").equals("held"));
                 if (!takeover) {
-                    victim.contender.freeze();
+                    victim.freeze();
                 }
-                victim.contender.kill();
+                victim.kill();
                 mustGrow(token, next.acquired(waiting, timeToNoticeADeath()));
                 next.mustBe("held", "b" + takeover);
             }
@@ -447,14 +321,14 @@ public abstract class LockEngineContract {
     @Test
     void othersTakeOverFromAFrozenHolder() throws Exception {
         String lock = newLock();
-        try (Contenders crew = new Contenders(3)) {
-            Party frozen = crew.member(0);
-            Party successor = crew.member(1);
-            Party third = crew.member(2);
+        try (ContenderPool.Crew crew = processes.take(3)) {
+            DirectedContender frozen = crew.member(0);
+            DirectedContender successor = crew.member(1);
+            DirectedContender third = crew.member(2);
             long token = frozen.acquire("a", lock, brief());
-            frozen.contender.freeze();
+            frozen.freeze();
             mustGrow(token, successor.acquire("b", lock, patient()));
-            frozen.contender.wake();
+            frozen.wake();
             frozen.mustBe("lost LEASE_EXPIRED", "a");
             check(frozen.tell("renew", "a").equals("lost LEASE_EXPIRED"), "a loss is for ever, and this one renewed");
             await("the loss is told", () -> frozen.tell("told", "a").equals("LEASE_EXPIRED"));
@@ -473,14 +347,14 @@ public abstract class LockEngineContract {
     @Test
     void frozenHolderIsNotPassedOverBeforeItsLeaseIsOver() throws Exception {
         String lock = newLock();
-        try (Contenders crew = new Contenders(2)) {
-            Party frozen = crew.member(0);
+        try (ContenderPool.Crew crew = processes.take(2)) {
+            DirectedContender frozen = crew.member(0);
             frozen.acquire("a", lock, patient());
             Contender.Call waiting = crew.member(1).beginAcquire("b", lock, patient());
-            frozen.contender.freeze();
+            frozen.freeze();
             sleepLeases(0.5);
             mustWait(waiting, "another process took over from a frozen holder within its lease");
-            frozen.contender.wake();
+            frozen.wake();
             frozen.mustBe("held", "a");
             frozen.tell("close", "a");
             crew.member(1).acquired(waiting, patience());
@@ -490,15 +364,15 @@ public abstract class LockEngineContract {
     @Test
     void frozenHolderWithoutTakeoverIsWaitedFor() throws Exception {
         String lock = newLock();
-        try (Contenders crew = new Contenders(2)) {
-            Party frozen = crew.member(0);
-            Party other = crew.member(1);
+        try (ContenderPool.Crew crew = processes.take(2)) {
+            DirectedContender frozen = crew.member(0);
+            DirectedContender other = crew.member(1);
             frozen.acquire("a", lock, brief().withTakeover(false));
-            frozen.contender.freeze();
+            frozen.freeze();
             Contender.Call waiting = other.beginAcquire("b", lock, patient());
             sleepLeases(1.8);
             mustWait(waiting, "another process took over from a holder that asked for takeover(false)");
-            frozen.contender.wake();
+            frozen.wake();
             frozen.mustBe("held", "a");
             mustWait(waiting, "another process took over from a holder that asked for takeover(false)");
             frozen.tell("close", "a");
@@ -520,9 +394,9 @@ public abstract class LockEngineContract {
 
     private String outlastsItsLease() throws Exception {
         String lock = newLock();
-        try (Contenders crew = new Contenders(2)) {
-            Party holder = crew.member(0);
-            Party other = crew.member(1);
+        try (ContenderPool.Crew crew = processes.take(2)) {
+            DirectedContender holder = crew.member(0);
+            DirectedContender other = crew.member(1);
             holder.acquire("a", lock, brief());
             Contender.Call waiting = other.beginAcquire("b", lock, patient());
             sleepLeases(1.5);
@@ -539,9 +413,9 @@ public abstract class LockEngineContract {
     @Test
     void holdEndsAtMaxHoldAndItsUserIsToldBeforeOthersGetIn() throws Exception {
         String lock = newLock();
-        try (Contenders crew = new Contenders(2)) {
-            Party holder = crew.member(0);
-            Party other = crew.member(1);
+        try (ContenderPool.Crew crew = processes.take(2)) {
+            DirectedContender holder = crew.member(0);
+            DirectedContender other = crew.member(1);
             LockOptions limited = patient().withMaxHold(A_MOMENT).withRevokeGrace(patience());
             long token = holder.acquire("a", lock, limited);
             await("the loss is told", () -> holder.tell("told", "a").equals("MAX_HOLD"));
@@ -550,7 +424,7 @@ public abstract class LockEngineContract {
             holder.tell("close", "a");
             mustGrow(token, other.acquire("b", lock, patient()));
         }
-        try (Contenders crew = new Contenders(2)) {
+        try (ContenderPool.Crew crew = processes.take(2)) {
             crew.member(0).acquire("a", newLock(), patient().withMaxHold(A_MOMENT).withRevokeGrace(Duration.ZERO));
             String same = "lock-" + names.get();
             crew.member(1).acquire("b", same, patient()); // although the holder has not closed it
@@ -560,9 +434,9 @@ public abstract class LockEngineContract {
     @Test
     void holderIsAskedToLetGoByItsTokenOnly() throws Exception {
         String lock = newLock();
-        try (Contenders crew = new Contenders(2)) {
-            Party holder = crew.member(0);
-            Party other = crew.member(1);
+        try (ContenderPool.Crew crew = processes.take(2)) {
+            DirectedContender holder = crew.member(0);
+            DirectedContender other = crew.member(1);
             long token = holder.acquire("a", lock, patient().withRevokeGrace(Duration.ZERO));
             String wrong = other.tell("clear", lock, Long.toString(token - 1));
             check(wrong.equals("REFUSED"), "asked by another's token, the holder was not left alone: %s", wrong);
@@ -577,13 +451,13 @@ public abstract class LockEngineContract {
     @Test
     void tokensGrowOverReleaseDeathAndExpiry() throws Exception {
         String lock = newLock();
-        try (Contenders crew = new Contenders(3)) {
-            Party one = crew.member(0);
-            Party two = crew.member(1);
-            Party three = crew.member(2);
+        try (ContenderPool.Crew crew = processes.take(3)) {
+            DirectedContender one = crew.member(0);
+            DirectedContender two = crew.member(1);
+            DirectedContender three = crew.member(2);
             long last = 0;
             for (int i = 0; i < 5; i++) { // in turn, and twice each: within a process, and from one to the other
-                Party next = crew.member(i / 2 % 2);
+                DirectedContender next = crew.member(i / 2 % 2);
                 long token = next.acquire("a" + i, lock, patient());
                 mustGrow(last, token);
                 last = token;
@@ -591,10 +465,10 @@ public abstract class LockEngineContract {
             }
             long before = one.acquire("b", lock, brief());
             mustGrow(last, before);
-            one.contender.kill();
+            one.kill();
             long after = two.acquire("c", lock, brief());
             mustGrow(before, after);
-            two.contender.freeze();
+            two.freeze();
             mustGrow(after, three.acquire("d", lock, patient()));
         }
     }

@@ -13,21 +13,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.NavigableMap;
 import java.util.Objects;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,10 +70,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe. It remembers the last 100,000 visits of each lock.
  */
 public final class MutualExclusionWitness implements AutoCloseable {
-    private static final int REMEMBERED = 100_000;
-    private static final int SHOWN_BEFORE = 20;
-    private static final int SHOWN_AFTER = 5;
-    private static final int MOST_VIOLATIONS = 20;
     static final int GREETING = '!';
 
     private static final Duration FAREWELL = Duration.ofSeconds(10);
@@ -89,38 +78,10 @@ public final class MutualExclusionWitness implements AutoCloseable {
     private final ReentrantLock mutex = new ReentrantLock();
     private final Condition left = mutex.newCondition();
     // guarded by the mutex
-    private final Map<String, TreeMap<Long, Interval>> locks = new HashMap<>();
-    private final Map<String, Long> longestForgottenPause = new HashMap<>();
-    private final List<String> violations = new ArrayList<>();
+    private final VisitHistory history = new VisitHistory();
     private final Set<Socket> guests = new HashSet<>();
-    private long visits;
     private boolean closed;
     private @Nullable Path historyFile;
-
-    /** What one visit has proved. Its end grows. */
-    private static final class Interval {
-        private final String lock;
-        private final String holder;
-        private final long token;
-        private final long from;
-        private long to;
-        private @Nullable String end;
-        /** It is part of a reported violation already. */
-        private boolean accused;
-
-        Interval(String lock, String holder, long token, long from) {
-            this.lock = lock;
-            this.holder = holder;
-            this.token = token;
-            this.from = from;
-            this.to = from;
-        }
-
-        String describe(long zero) {
-            return String.format(Locale.ROOT, "%13.3f ms to %13.3f ms  token %d  %s%s", (from - zero) / 1e6, (to - zero) / 1e6, token, holder,
-                    end == null ? "" : "  (" + end + ")");
-        }
-    }
 
     private MutualExclusionWitness(ServerSocket door) {
         this.door = door;
@@ -202,7 +163,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
     private void listen(Socket guest) {
         try (BufferedReader in = new BufferedReader(new InputStreamReader(guest.getInputStream(), StandardCharsets.UTF_8))) {
             greet(guest);
-            Map<String, Interval> open = new HashMap<>();
+            Map<String, VisitHistory.Interval> open = new HashMap<>();
             for (String line = in.readLine(); line != null; line = in.readLine()) {
                 hear(line, open);
             }
@@ -225,7 +186,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
      * Reads one message of a holder: {@code in <visit> <lock> <holder> <token> <nanos>}, {@code at <visit> <nanos>}, {@code out <visit> <why>}. Texts
      * are URL-encoded. A line ends with a dot, so that one that was cut short is recognized.
      */
-    private void hear(String line, Map<String, Interval> open) {
+    private void hear(String line, Map<String, VisitHistory.Interval> open) {
         String[] words = line.split(" ");
         if (!words[words.length - 1].equals(".")) {
             return; // the holder was killed while it wrote
@@ -233,9 +194,9 @@ public final class MutualExclusionWitness implements AutoCloseable {
         mutex.lock();
         try {
             switch (words[0]) {
-                case "in" -> open.put(words[1], enter(new Interval(text(words[2]), text(words[3]), number(words[4]), number(words[5]))));
-                case "at" -> extend(open.get(words[1]), number(words[2]));
-                case "out" -> open.remove(words[1]).end = text(words[2]);
+                case "in" -> open.put(words[1], history.enter(text(words[2]), text(words[3]), number(words[4]), number(words[5])));
+                case "at" -> history.extend(open.get(words[1]), number(words[2]));
+                case "out" -> open.remove(words[1]).end(text(words[2]));
                 default -> throw new IllegalArgumentException(line);
             }
         } finally {
@@ -251,70 +212,10 @@ public final class MutualExclusionWitness implements AutoCloseable {
         return Long.parseLong(word);
     }
 
-    // ---- judging; under the mutex ----
-
-    private Interval enter(Interval visit) {
-        TreeMap<Long, Interval> all = locks.computeIfAbsent(visit.lock, l -> new TreeMap<>());
-        visits++;
-        Interval twin = all.putIfAbsent(visit.from, visit);
-        if (twin != null) {
-            violation("two valid holders at once", twin, visit);
-            return visit;
-        }
-        judge(visit);
-        if (all.size() > REMEMBERED) {
-            Interval oldest = all.pollFirstEntry().getValue();
-            longestForgottenPause.merge(visit.lock, all.firstEntry().getValue().from - oldest.to, Math::max);
-        }
-        return visit;
-    }
-
-    private void extend(Interval visit, long at) {
-        visit.to = Math.max(visit.to, at);
-        judge(visit);
-    }
-
-    /** Comparing neighbours is enough: as long as no two touch, an interval that meets a third one meets the neighbour first. */
-    private void judge(Interval visit) {
-        TreeMap<Long, Interval> all = locks.get(visit.lock);
-        Map.Entry<Long, Interval> before = all.lowerEntry(visit.from);
-        Map.Entry<Long, Interval> after = all.higherEntry(visit.from);
-        if (before != null) {
-            judge(before.getValue(), visit);
-        }
-        if (after != null) {
-            judge(visit, after.getValue());
-        }
-    }
-
-    private void judge(Interval first, Interval second) {
-        if (first.to >= second.from) {
-            violation("two valid holders at once", first, second);
-        } else if (first.token >= second.token) {
-            violation("a token that did not grow", first, second);
-        }
-    }
-
-    private void violation(String what, Interval first, Interval second) {
-        if (second.accused || violations.size() >= MOST_VIOLATIONS) {
-            return;
-        }
-        second.accused = true;
-        long zero = first.from;
-        StringBuilder text = new StringBuilder(what).append(" of ").append(first.lock);
-        text.append("\n    ").append(first.describe(zero)).append("\n    ").append(second.describe(zero)).append("\n  the visits around them:");
-        NavigableMap<Long, Interval> all = locks.get(first.lock);
-        List<Interval> around = new ArrayList<>(all.headMap(first.from, true).descendingMap().values().stream().limit(SHOWN_BEFORE).toList());
-        Collections.reverse(around);
-        all.tailMap(first.from, false).values().stream().limit(SHOWN_AFTER).forEach(around::add);
-        around.forEach(v -> text.append("\n    ").append(v.describe(zero)));
-        violations.add(text.toString());
-    }
-
     private void report(String trouble) {
         mutex.lock();
         try {
-            violations.add(trouble);
+            history.report(trouble);
         } finally {
             mutex.unlock();
         }
@@ -326,7 +227,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
     public long visits() {
         mutex.lock();
         try {
-            return visits;
+            return history.visits();
         } finally {
             mutex.unlock();
         }
@@ -336,7 +237,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
     public List<String> violations() {
         mutex.lock();
         try {
-            return List.copyOf(violations);
+            return history.violations();
         } finally {
             mutex.unlock();
         }
@@ -351,9 +252,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
     public List<String> history(String lock, int most) {
         mutex.lock();
         try {
-            TreeMap<Long, Interval> all = locks.getOrDefault(lock, new TreeMap<>());
-            long zero = all.isEmpty() ? 0 : all.firstKey();
-            return all.values().stream().skip(Math.max(0, all.size() - most)).map(v -> v.describe(zero)).toList();
+            return history.lastVisits(lock, most);
         } finally {
             mutex.unlock();
         }
@@ -367,13 +266,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
     public Duration longestPause(String lock) {
         mutex.lock();
         try {
-            long longest = longestForgottenPause.getOrDefault(lock, 0L);
-            Interval before = null;
-            for (Interval visit : locks.getOrDefault(lock, new TreeMap<>()).values()) {
-                longest = before == null ? longest : Math.max(longest, visit.from - before.to);
-                before = visit;
-            }
-            return Duration.ofNanos(longest);
+            return history.longestPause(lock);
         } finally {
             mutex.unlock();
         }
@@ -409,17 +302,10 @@ public final class MutualExclusionWitness implements AutoCloseable {
      * @throws IOException if the disk refuses
      */
     public void writeHistory(Path file) throws IOException {
-        List<String> lines = new ArrayList<>();
+        List<String> lines;
         mutex.lock();
         try {
-            List<Interval> all = locks.values().stream().flatMap(visitsOfOne -> visitsOfOne.values().stream())
-                    .sorted(Comparator.comparingLong(visit -> visit.from)).toList();
-            lines.add("# " + visits + " visits of " + locks.size() + " locks" + (all.size() < visits ? ", the last " + all.size() : "")
-                    + "; from and to in ms since the first: what each has proved by the machine's monotonic clock");
-            violations.forEach(violation -> lines.add("# " + violation.lines().findFirst().orElse("") + violation.lines().skip(1).limit(2)
-                    .map(line -> "\n#" + line).collect(Collectors.joining())));
-            long zero = all.isEmpty() ? 0 : all.get(0).from;
-            all.forEach(visit -> lines.add(visit.describe(zero) + "  " + visit.lock));
+            lines = history.lines();
         } finally {
             mutex.unlock();
         }
@@ -434,7 +320,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
     public void verify() {
         List<String> found = violations();
         if (!found.isEmpty()) {
-            throw new AssertionError("mutual exclusion was broken " + (found.size() == MOST_VIOLATIONS ? "at least " : "") + found.size()
+            throw new AssertionError("mutual exclusion was broken " + (found.size() == VisitHistory.MOST_VIOLATIONS ? "at least " : "") + found.size()
                     + " times in " + visits() + " visits:\n  " + String.join("\n  ", found) + wholeHistory());
         }
     }

@@ -47,16 +47,21 @@ import org.jspecify.annotations.Nullable;
  */
 public final class LabFileSystemProvider extends FileSystemProvider {
     private static final int COPIED_AT_ONCE = 64 * 1024;
-    private static final int PERMISSIONS = 07777;
     private static final StackWalker STACK = StackWalker.getInstance();
 
     private final FileSystemProvider real;
+    private final RealFiles files;
+    private final NameChanges names;
+    private final FileOpening opening;
     private final LabFileSystem fileSystem;
     private volatile @Nullable FaultInjector injector;
 
     /** Called by the JDK, when it starts. */
     public LabFileSystemProvider(FileSystemProvider real) {
         this.real = real;
+        this.files = new RealFiles(real);
+        this.names = new NameChanges(real);
+        this.opening = new FileOpening(files);
         this.fileSystem = new LabFileSystem(this, real.getFileSystem(URI.create("file:///")));
     }
 
@@ -75,52 +80,11 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         injector = new FaultInjector(LabPath.real(directory).toRealPath(), plan, locksCount, lab, journal);
     }
 
-    /** Where an operation takes place, beneath the lab's directory. */
-    private record DiskPath(FaultInjector injector, Path path, String name) {
-        Operation operation(OperationType type) {
-            return Operation.on(type, path);
-        }
-    }
-
     /** {@return the place of a path; null if the path lies elsewhere} */
     private @Nullable DiskPath place(Path path) {
         FaultInjector armed = injector;
         String name = armed == null ? null : armed.nameOf(path);
         return name == null ? null : new DiskPath(armed, path, name);
-    }
-
-    private @Nullable BasicFileAttributes attributes(Path path, LinkOption... options) {
-        try {
-            return real.readAttributes(path, BasicFileAttributes.class, options);
-        } catch (IOException e) {
-            return null;
-        }
-    }
-
-    private boolean exists(Path path) {
-        return attributes(path, LinkOption.NOFOLLOW_LINKS) != null;
-    }
-
-    private boolean hasParent(Path path) {
-        Path parent = path.toAbsolutePath().getParent();
-        return parent != null && attributes(parent) != null;
-    }
-
-    private long inode(Path path, LinkOption... options) throws IOException {
-        return ((Number) real.readAttributes(path, "unix:ino", options).get("ino")).longValue();
-    }
-
-    private int mode(Path path, LinkOption... options) throws IOException {
-        return ((Number) real.readAttributes(path, "unix:mode", options).get("mode")).intValue() & PERMISSIONS;
-    }
-
-    private boolean isFullDirectory(Path path, BasicFileAttributes attributes) throws IOException {
-        if (!attributes.isDirectory()) {
-            return false;
-        }
-        try (DirectoryStream<Path> entries = real.newDirectoryStream(path, entry -> true)) {
-            return entries.iterator().hasNext();
-        }
     }
 
     // ---- file system and paths ----
@@ -148,67 +112,6 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     // ---- opening ----
 
-    private interface Opener<C> {
-        C open() throws IOException;
-    }
-
-    /** The result of opening a file: the channel, and the file's inode. */
-    private record Opened<C>(C channel, long inode) {
-    }
-
-    private <C> Opened<C> open(DiskPath place, Set<? extends OpenOption> options, Opener<C> opener) throws IOException {
-        return place.injector.alone(() -> {
-            boolean writes = options.contains(StandardOpenOption.WRITE) || options.contains(StandardOpenOption.APPEND);
-            boolean exclusive = writes && options.contains(StandardOpenOption.CREATE_NEW);
-            BasicFileAttributes found = exclusive || options.contains(LinkOption.NOFOLLOW_LINKS)
-                    ? attributes(place.path, LinkOption.NOFOLLOW_LINKS) : attributes(place.path);
-            if (found == null && writes && (exclusive || options.contains(StandardOpenOption.CREATE)) && hasParent(place.path)) {
-                return place.injector.change(place.operation(OperationType.CREATE), () -> created(place, opener));
-            }
-            Opener<Opened<C>> opening = () -> opened(place, options.contains(StandardOpenOption.DELETE_ON_CLOSE), opener);
-            if (found != null && !exclusive && writes && options.contains(StandardOpenOption.TRUNCATE_EXISTING)
-                    && !options.contains(StandardOpenOption.APPEND) && found.isRegularFile() && found.size() > 0) {
-                return place.injector.change(place.operation(OperationType.TRUNCATE), () -> {
-                    long inode = inode(place.path);
-                    Opened<C> opened = opening.open();
-                    place.injector.record(new Effect.Resized(inode, 0));
-                    return opened;
-                });
-            }
-            place.injector.look(place.operation(OperationType.OPEN));
-            return opening.open();
-        });
-    }
-
-    private <C> Opened<C> created(DiskPath place, Opener<C> opener) throws IOException {
-        C channel = opener.open();
-        if (!exists(place.path)) {
-            return new Opened<>(channel, place.injector.nameless()); // DELETE_ON_CLOSE: the JDK unlinks it at once
-        }
-        Path path = place.path.toRealPath(); // a dangling symbolic link has created the file that it points to
-        String name = place.injector.nameOf(path);
-        long inode = inode(path);
-        if (name != null) {
-            place.injector.record(new Effect.Made(name, inode, 'f', "", mode(path)));
-        }
-        return new Opened<>(channel, inode);
-    }
-
-    private <C> Opened<C> opened(DiskPath place, boolean unlinks, Opener<C> opener) throws IOException {
-        if (!unlinks) {
-            C channel = opener.open();
-            return new Opened<>(channel, inode(place.path));
-        }
-        return place.injector.change(place.operation(OperationType.DELETE), () -> {
-            long inode = attributes(place.path) == null ? place.injector.nameless() : inode(place.path);
-            C channel = opener.open();
-            if (!exists(place.path)) {
-                place.injector.record(new Effect.Removed(place.name));
-            }
-            return new Opened<>(channel, inode);
-        });
-    }
-
     private FileChannel channel(Path path, Set<? extends OpenOption> options, boolean uninterruptible, FileAttribute<?>... attrs)
             throws IOException {
         Path file = LabPath.real(path);
@@ -216,8 +119,8 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         if (place == null) {
             return real.newFileChannel(file, options, attrs);
         }
-        Opened<FileChannel> opened = open(place, options, () -> real.newFileChannel(file, options, attrs));
-        return new LabFileChannel(place.injector, file, opened.channel, opened.inode, options, uninterruptible);
+        FileOpening.Opened<FileChannel> opened = opening.open(place, options, () -> real.newFileChannel(file, options, attrs));
+        return new LabFileChannel(place.injector(), file, opened.channel(), opened.inode(), options, uninterruptible);
     }
 
     @Override
@@ -273,9 +176,9 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         if (place == null) {
             return real.newAsynchronousFileChannel(file, options, executor, attrs);
         }
-        Opened<AsynchronousFileChannel> opened = open(place, options,
+        FileOpening.Opened<AsynchronousFileChannel> opened = opening.open(place, options,
                 () -> real.newAsynchronousFileChannel(file, options, executor, attrs));
-        return new LabAsynchronousFileChannel(place.injector, file, opened.channel, opened.inode, options, executor);
+        return new LabAsynchronousFileChannel(place.injector(), file, opened.channel(), opened.inode(), options, executor);
     }
 
     // ---- directories and names ----
@@ -286,7 +189,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         Path directory = LabPath.real(dir);
         DiskPath place = place(directory);
         if (place != null) {
-            place.injector.look(place.operation(OperationType.LIST));
+            place.injector().look(place.operation(OperationType.LIST));
         }
         Objects.requireNonNull(filter);
         DirectoryStream<Path> entries = real.newDirectoryStream(directory, entry -> filter.accept(fileSystem.wrap(entry)));
@@ -314,25 +217,6 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         };
     }
 
-    /** An operation that returns nothing. */
-    private interface PathOperation {
-        void run() throws IOException;
-    }
-
-    private static void change(DiskPath place, Operation operation, PathOperation action) throws IOException {
-        place.injector.change(operation, () -> {
-            action.run();
-            return null;
-        });
-    }
-
-    private static void alone(DiskPath place, PathOperation action) throws IOException {
-        place.injector.alone(() -> {
-            action.run();
-            return null;
-        });
-    }
-
     @Override
     public void createDirectory(Path dir, FileAttribute<?>... attrs) throws IOException {
         Path path = LabPath.real(dir);
@@ -341,16 +225,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
             real.createDirectory(path, attrs);
             return;
         }
-        alone(place, () -> {
-            if (exists(path) || !hasParent(path)) {
-                real.createDirectory(path, attrs); // it refuses
-                return;
-            }
-            change(place, place.operation(OperationType.MKDIR), () -> {
-                real.createDirectory(path, attrs);
-                place.injector.record(new Effect.Made(place.name, inode(path), 'd', "", mode(path)));
-            });
-        });
+        names.createDirectory(place, attrs);
     }
 
     @Override
@@ -362,16 +237,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
             real.createSymbolicLink(path, to, attrs);
             return;
         }
-        alone(place, () -> {
-            if (exists(path) || !hasParent(path) || attrs.length > 0) {
-                real.createSymbolicLink(path, to, attrs); // it refuses
-                return;
-            }
-            change(place, place.operation(OperationType.SYMLINK), () -> {
-                real.createSymbolicLink(path, to, attrs);
-                recordNew(place.injector, path);
-            });
-        });
+        names.createSymbolicLink(place, to, attrs);
     }
 
     @Override
@@ -383,20 +249,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
             real.createLink(path, to);
             return;
         }
-        alone(place, () -> {
-            if (exists(path) || !hasParent(path) || !exists(to)) {
-                real.createLink(path, to); // it refuses
-                return;
-            }
-            change(place, Operation.on(OperationType.LINK, path, to), () -> {
-                real.createLink(path, to);
-                if (place.injector.nameOf(to) != null) {
-                    place.injector.record(new Effect.Linked(place.name, inode(path, LinkOption.NOFOLLOW_LINKS)));
-                } else {
-                    recordNew(place.injector, path);
-                }
-            });
-        });
+        names.createLink(place, to);
     }
 
     @Override
@@ -413,24 +266,9 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         return deleted(file) || real.deleteIfExists(file);
     }
 
-    /** {@return whether it was deleted as a step; false if it does not exist, is not empty, or lies elsewhere} */
     private boolean deleted(Path file) throws IOException {
         DiskPath place = place(file);
-        return place != null && place.injector.alone(() -> {
-            BasicFileAttributes found = attributes(file, LinkOption.NOFOLLOW_LINKS);
-            if (found == null || isFullDirectory(file, found)) {
-                return false;
-            }
-            remove(place);
-            return true;
-        });
-    }
-
-    private void remove(DiskPath place) throws IOException {
-        change(place, place.operation(OperationType.DELETE), () -> {
-            real.delete(place.path);
-            place.injector.record(new Effect.Removed(place.name));
-        });
+        return place != null && names.delete(place);
     }
 
     @Override
@@ -439,70 +277,11 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         Path to = LabPath.real(target);
         DiskPath old = place(from);
         DiskPath fresh = place(to);
-        DiskPath either = fresh != null ? fresh : old;
-        if (either == null) {
+        if (fresh == null && old == null) {
             real.move(from, to, options);
             return;
         }
-        alone(either, () -> {
-            BasicFileAttributes moved = attributes(from, LinkOption.NOFOLLOW_LINKS);
-            BasicFileAttributes there = attributes(to, LinkOption.NOFOLLOW_LINKS);
-            Set<CopyOption> how = new HashSet<>(Arrays.asList(options));
-            boolean atomic = how.contains(StandardCopyOption.ATOMIC_MOVE);
-            if (moved == null || !hasParent(to) || there != null && (isSame(moved, there)
-                    || !atomic && (!how.contains(StandardCopyOption.REPLACE_EXISTING) || isFullDirectory(to, there)))) {
-                real.move(from, to, options); // it refuses, or does nothing
-                return;
-            }
-            if (there != null && !atomic && fresh != null) {
-                remove(fresh);
-            }
-            change(either, Operation.on(OperationType.RENAME, from, to), () -> {
-                real.move(from, to, options);
-                recordMoved(old, fresh);
-            });
-        });
-    }
-
-    private static boolean isSame(BasicFileAttributes one, BasicFileAttributes other) {
-        return one.fileKey() != null && one.fileKey().equals(other.fileKey());
-    }
-
-    private void recordMoved(@Nullable DiskPath old, @Nullable DiskPath fresh) throws IOException {
-        if (old != null && fresh != null) {
-            fresh.injector.record(new Effect.Renamed(old.name, fresh.name));
-        } else if (fresh != null) {
-            recordNew(fresh.injector, fresh.path);
-        } else if (old != null) {
-            old.injector.record(new Effect.Removed(old.name));
-        }
-    }
-
-    /** Records a file, or a tree, that has come from elsewhere. */
-    private void recordNew(FaultInjector injector, Path path) throws IOException {
-        String name = injector.nameOf(path);
-        BasicFileAttributes found = real.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        long inode = inode(path, LinkOption.NOFOLLOW_LINKS);
-        int mode = mode(path, LinkOption.NOFOLLOW_LINKS);
-        if (name == null) {
-            return;
-        } else if (found.isSymbolicLink()) {
-            injector.record(new Effect.Made(name, inode, 'l', real.readSymbolicLink(path).toString(), mode));
-        } else if (found.isDirectory()) {
-            injector.record(new Effect.Made(name, inode, 'd', "", mode));
-            try (DirectoryStream<Path> entries = real.newDirectoryStream(path, entry -> true)) {
-                for (Path entry : entries) {
-                    recordNew(injector, entry);
-                }
-            }
-        } else {
-            injector.record(new Effect.Made(name, inode, 'f', "", mode));
-            if (found.isRegularFile()) {
-                try (InputStream in = real.newInputStream(path)) {
-                    injector.record(new Effect.Wrote(inode, 0, in.readAllBytes()));
-                }
-            }
-        }
+        names.move(from, to, old, fresh, options);
     }
 
     // ---- copying, which is several operations ----
@@ -519,25 +298,25 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
         Set<CopyOption> how = new HashSet<>(Arrays.asList(options));
         LinkOption[] links = how.contains(LinkOption.NOFOLLOW_LINKS) ? new LinkOption[]{LinkOption.NOFOLLOW_LINKS} : new LinkOption[0];
-        BasicFileAttributes copied = attributes(from, links);
-        BasicFileAttributes there = attributes(to, LinkOption.NOFOLLOW_LINKS);
+        BasicFileAttributes copied = files.attributes(from, links);
+        BasicFileAttributes there = files.attributes(to, LinkOption.NOFOLLOW_LINKS);
         if (read != null && copied != null) {
-            read.injector.look(read.operation(OperationType.OPEN));
+            read.injector().look(read.operation(OperationType.OPEN));
         }
-        if (written == null || copied == null || !hasParent(to) || how.contains(StandardCopyOption.ATOMIC_MOVE) || there != null
-                && (isSame(copied, there) || !how.contains(StandardCopyOption.REPLACE_EXISTING) || isFullDirectory(to, there))) {
+        if (written == null || copied == null || !files.hasParent(to) || how.contains(StandardCopyOption.ATOMIC_MOVE) || there != null
+                && (RealFiles.isSame(copied, there) || !how.contains(StandardCopyOption.REPLACE_EXISTING) || files.isFullDirectory(to, there))) {
             real.copy(from, to, options); // it refuses, does nothing, or copies to elsewhere
             return;
         }
         if (there != null) {
-            alone(written, () -> remove(written));
+            written.alone(() -> names.remove(written));
         }
         if (copied.isRegularFile()) {
             copyFile(from, written, how.contains(StandardCopyOption.COPY_ATTRIBUTES));
         } else {
-            alone(written, () -> change(written, written.operation(copied.isDirectory() ? OperationType.MKDIR : OperationType.SYMLINK), () -> {
+            written.alone(() -> written.change(written.operation(copied.isDirectory() ? OperationType.MKDIR : OperationType.SYMLINK), () -> {
                 real.copy(from, to, options);
-                recordNew(written.injector, to);
+                names.recordNew(written.injector(), to);
             }));
         }
     }
@@ -547,15 +326,15 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         FileAttribute<?>[] mode = {PosixFilePermissions.asFileAttribute(
                 real.readAttributes(from, PosixFileAttributes.class).permissions())};
         try (InputStream in = real.newInputStream(from);
-             FileChannel out = channel(fileSystem.wrap(to.path), fresh, true, mode)) {
+             FileChannel out = channel(fileSystem.wrap(to.path()), fresh, true, mode)) {
             for (byte[] some = in.readNBytes(COPIED_AT_ONCE); some.length > 0; some = in.readNBytes(COPIED_AT_ONCE)) {
                 write(out, some, from, to);
             }
         }
         if (attributes) {
-            alone(to, () -> change(to, to.operation(OperationType.ATTRIBUTES), () -> {
-                copyAttributes(from, to.path);
-                to.injector.record(new Effect.Mode(inode(to.path), mode(to.path)));
+            to.alone(() -> to.change(to.operation(OperationType.ATTRIBUTES), () -> {
+                copyAttributes(from, to.path());
+                to.injector().record(new Effect.Mode(files.inode(to.path()), files.mode(to.path())));
             }));
         }
     }
@@ -566,8 +345,8 @@ public final class LabFileSystemProvider extends FileSystemProvider {
                 out.write(rest);
             }
         } catch (IOException e) {
-            deleted(to.path); // the JDK, too, deletes what it could not copy whole
-            throw new FileSystemException(from.toString(), to.path.toString(), e.getMessage());
+            deleted(to.path()); // the JDK, too, deletes what it could not copy whole
+            throw new FileSystemException(from.toString(), to.path().toString(), e.getMessage());
         }
     }
 
@@ -636,15 +415,15 @@ public final class LabFileSystemProvider extends FileSystemProvider {
         }
     }
 
-    private void changeAttributes(DiskPath place, PathOperation action, LinkOption... options) throws IOException {
-        alone(place, () -> {
-            if (attributes(place.path, options) == null) {
+    private void changeAttributes(DiskPath place, DiskPath.Action action, LinkOption... options) throws IOException {
+        place.alone(() -> {
+            if (files.attributes(place.path(), options) == null) {
                 action.run(); // it refuses
                 return;
             }
-            change(place, place.operation(OperationType.ATTRIBUTES), () -> {
+            place.change(place.operation(OperationType.ATTRIBUTES), () -> {
                 action.run();
-                place.injector.record(new Effect.Mode(inode(place.path, options), mode(place.path, options)));
+                place.injector().record(new Effect.Mode(files.inode(place.path(), options), files.mode(place.path(), options)));
             });
         });
     }

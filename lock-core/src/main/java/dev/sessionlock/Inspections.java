@@ -1,0 +1,67 @@
+package dev.sessionlock;
+
+import dev.sessionlock.spi.FileLockEngine;
+import dev.sessionlock.spi.Inspection;
+import dev.sessionlock.spi.LockEngine;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
+
+/**
+ * What one {@link SessionLocks} sees of locks without disturbing them: one lock, all of a directory, or all whose names begin alike. An engine that
+ * locks files is asked for directories; any other for names.
+ */
+record Inspections(LockEngine engine, LockTarget.Naming naming) {
+
+    Inspection one(LockTarget target) throws LockException {
+        try {
+            return engine.inspect(target.id());
+        } catch (IOException e) {
+            throw ErrorMessages.explain(e, "look at", target.shown(), target.file());
+        }
+    }
+
+    List<Inspection> all(Path directory) throws LockException {
+        Objects.requireNonNull(directory, "directory");
+        FileLockEngine files = naming.files();
+        if (files != null) {
+            return inDirectory(files, directory);
+        }
+        String prefix = naming.prefix(directory);
+        return named(prefix).stream().filter(seen -> seen.id().name().indexOf('/', prefix.length()) < 0).toList();
+    }
+
+    List<Inspection> all(String prefix) throws LockException {
+        return naming.files() != null ? all(LockTarget.Naming.path(prefix, "look at")) : named(prefix);
+    }
+
+    private List<Inspection> named(String prefix) throws LockException {
+        try {
+            return engine.inspectAll(prefix);
+        } catch (IOException e) {
+            throw ErrorMessages.explain(e, "look at", prefix.isEmpty() ? "the locks" : prefix, null);
+        }
+    }
+
+    private static List<Inspection> inDirectory(FileLockEngine engine, Path directory) throws LockException {
+        try {
+            return engine.inspectAll(directory);
+        } catch (LockException e) {
+            throw e;
+        } catch (IOException e) {
+            if (!Files.isDirectory(directory)) {
+                String why = Files.exists(directory) ? "it is not a directory" : "it does not exist";
+                throw new LockException("cannot look at " + directory + ": " + why, e);
+            }
+            throw ErrorMessages.explain(e, "look at", directory);
+        }
+    }
+
+    /** {@return the reports of those that are locks} */
+    static Stream<LockReport> reports(List<Inspection> inspections) {
+        return inspections.stream().map(Inspection::report).filter(report -> report.state() != LockReport.State.FREE);
+    }
+}
