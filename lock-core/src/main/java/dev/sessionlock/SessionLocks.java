@@ -44,6 +44,10 @@ import org.jspecify.annotations.Nullable;
  * again while the lock is in use, because the lock is on the name. Network file systems are refused. For many machines there is
  * {@link #over another engine}, which locks names.
  *
+ * <p><b>Fairness.</b> Threads of one JVM wait in a queue. A running thread may take the lock ahead of them, but nobody is overtaken once it is first in
+ * the queue and has waited for a millisecond (eventual fairness, as in {@code sync.Mutex} of Go). Processes share a lock by time slices of some milliseconds.
+ * {@link #acquireAsync(Path, LockOptions)} waits in the same queue, without a thread.
+ *
  * <p><b>Errors:</b>
  * <ul>
  * <li>{@link LockTimeoutException}: the lock was not acquired in time.

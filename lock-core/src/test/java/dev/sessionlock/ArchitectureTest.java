@@ -11,10 +11,15 @@ import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
@@ -114,6 +119,48 @@ class ArchitectureTest {
         twice.values().removeIf(packages -> !packages.contains(","));
         twice.remove("package-info");
         assertThat(twice).isEmpty();
+    }
+
+    /** What is longer than this hides what it does, unless it is one algorithm, whose class comment then explains it. */
+    @Nested
+    class Sizes {
+        private static final int MOST_LINES = 500;
+        private static final Path ROOT_DIRECTORY = Path.of("..");
+        private static final List<String> MODULES = List.of("lock-core", "lock-testkit", "lock-benchmarks");
+
+        /** Each with the reason why it would be worse in pieces. */
+        private static final Map<String, String> MAY_BE_LONGER = Map.of(
+                "SessionLocks", "all that a user types: two thirds are Javadoc, and its methods delegate",
+                "Schedule", "one algorithm: a simulated run from its seed to the promises that it checks",
+                "SimulatedStore", "the double of LockStore: one method for each of its operations, and one state for all of them",
+                "LabFileSystemProviderTest", "one comparison, and the table of the operations that it compares");
+
+        @Test
+        void noFileIsTooLong() throws IOException {
+            Map<String, Long> tooLong = lines();
+            tooLong.values().removeIf(lines -> lines <= MOST_LINES);
+            assertThat(tooLong.keySet()).as("files of more than %d lines, and the exceptions that have a reason; by lines: %s", MOST_LINES, tooLong)
+                    .containsExactlyInAnyOrderElementsOf(MAY_BE_LONGER.keySet());
+        }
+
+        @Test
+        void allModulesAreLookedAt() throws IOException {
+            assertThat(lines().keySet()).contains("SeatEngine", "SeatEngineTest", "ChildJvm", "ChildJvmTest", "LoadCommand", "CrewTest");
+        }
+
+        private static Map<String, Long> lines() throws IOException {
+            Map<String, Long> lines = new TreeMap<>();
+            for (String module : MODULES) {
+                try (Stream<Path> files = Files.walk(ROOT_DIRECTORY.resolve(module).resolve("src"))) {
+                    for (Path file : files.filter(each -> each.toString().endsWith(".java")).toList()) {
+                        try (Stream<String> text = Files.lines(file)) {
+                            lines.merge(file.getFileName().toString().replace(".java", ""), text.count(), Math::max);
+                        }
+                    }
+                }
+            }
+            return lines;
+        }
     }
 
     /** The classes were found at all: rules over none would hold. */

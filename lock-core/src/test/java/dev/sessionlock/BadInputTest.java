@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sessionlock.jdbc.JdbcLockEngine;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.reflect.Proxy;
 import java.net.URI;
 import java.nio.file.FileSystem;
@@ -15,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.TreeMap;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Nested;
@@ -23,22 +21,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Bad input and missing resources: a typed exception at once, in words that a person can act on, and the disk as it was. */
-class BadInputTest extends LocksFixture {
-    /** Refused at once, though the default timeout is 10 s. The disk is as it was, except for the library's own folder. */
-    private void assertThatItIsRefused(Path target, Class<? extends LockException> type, String... words) throws IOException {
-        TreeMap<String, String> before = Listing.of(dir);
-        long start = System.nanoTime();
-        for (int i = 0; i < 2; i++) {
-            assertThatThrownBy(() -> locks.acquire(target)).isExactlyInstanceOf(type).hasMessageContainingAll(words);
-            assertThatThrownBy(() -> locks.tryAcquire(target)).isExactlyInstanceOf(type).hasMessageContainingAll(words);
-        }
-        assertThat(System.nanoTime() - start).as("at once").isLessThan(LockOptions.defaults().timeout().toNanos());
-        assertThat(Listing.of(dir)).isEqualTo(before);
-        assertThat(Kernel.seatsHeldIn(dir)).isZero();
-        assertThat(locks.stats()).isEqualTo(new LockStats(0, 0, 0, 0, 0));
-    }
-
+/** Paths and names that users hand in. */
+class BadInputTest extends BadInputFixture {
     private void assertThatItIsAnotherLock(Path one, Path other) throws Exception {
         try (SessionLock first = locks.acquire(one, ONE_TRY); SessionLock second = locks.acquire(other, ONE_TRY)) {
             first.verifyHeld();
@@ -120,8 +104,6 @@ class BadInputTest extends LocksFixture {
             assertThat(Files.exists(inside.getPath("/.session-locks"))).isFalse();
         }
     }
-
-    // ---- what exists and is no file ----
 
     @Nested
     class WhatIsNoFile {
@@ -310,198 +292,5 @@ class BadInputTest extends LocksFixture {
         }
         Files.deleteIfExists(fresh);
         assertThat(Listing.of(dir).keySet()).isEqualTo(before.keySet());
-    }
-
-    // ---- where the directory should be ----
-
-    @Test
-    void aMissingDirectoryIsNamed() throws Exception {
-        assertThatItIsRefused(dir.resolve("missing/session.jsonl"), LockException.class, dir.resolve("missing") + " does not exist", "make it");
-        assertThatItIsRefused(dir.resolve("missing/deeper/session.jsonl"), LockException.class, "does not exist");
-        assertThat(dir).isEmptyDirectory();
-    }
-
-    @Test
-    void aFileInThePlaceOfTheDirectoryIsNamed() throws Exception {
-        Path file = Files.writeString(dir.resolve("file"), "x");
-        assertThatItIsRefused(file.resolve("session.jsonl"), LockException.class, file + " is not a directory");
-        assertThatItIsRefused(file.resolve("a/session.jsonl"), LockException.class, file.resolve("a").toString());
-        assertThat(Listing.of(dir)).containsOnlyKeys("file");
-    }
-
-    @Test
-    void linksThatLeadNowhereOrInCirclesAreRefused() throws Exception {
-        Files.createSymbolicLink(dir.resolve("dangling"), dir.resolve("missing"));
-        Files.createSymbolicLink(dir.resolve("circle"), dir.resolve("circle"));
-        assertThatItIsRefused(dir.resolve("dangling/x"), LockException.class, "dangling");
-        assertThatItIsRefused(dir.resolve("circle/x"), LockException.class, "circle");
-        assertThat(dir.resolve("missing")).doesNotExist();
-    }
-
-    // ---- what lies in the place of the lock ----
-
-    @Test
-    void aDirectoryIsNotALock() throws Exception {
-        Files.writeString(Files.createDirectory(lockFile()).resolve("x"), "x");
-        assertThatItIsRefused(session(), NotALockFileException.class, lockFile().getFileName().toString(), "a directory", "not touched");
-    }
-
-    @Test
-    void aFifoIsNotALockAndNobodyHangsOnIt() throws Exception {
-        Process mkfifo = new ProcessBuilder("mkfifo", lockFile().toString()).start();
-        boolean made = mkfifo.waitFor() == 0;
-        if (!made) {
-            System.out.println("SKIPPED aFifoIsNotALockAndNobodyHangsOnIt: no mkfifo");
-        }
-        assumeTrue(made, "no mkfifo");
-        try (Actor opener = new Actor("opener")) { // opening a FIFO for reading waits for a writer, and no interrupt helps
-            assertThatThrownBy(() -> opener.does(() -> locks.acquire(session()))).isInstanceOf(NotALockFileException.class)
-                    .hasMessageContaining("FIFO");
-            assertThat(opener.does(() -> locks.inspect(session()).state())).isEqualTo(LockReport.State.NOT_A_LOCK);
-        }
-        assertThatItIsRefused(session(), NotALockFileException.class, "FIFO");
-    }
-
-    @Test
-    void aSymbolicLinkIsNotALockWhereverItLeads() throws Exception {
-        Path elsewhere = Files.writeString(dir.resolve("elsewhere"), "30522");
-        for (Path to : List.of(elsewhere, dir.resolve("missing"), lockFile(), Path.of("/dev/zero"), Path.of("/etc/passwd"))) {
-            Files.createSymbolicLink(lockFile(), to);
-            assertThatItIsRefused(session(), NotALockFileException.class, "a symbolic link");
-            Files.delete(lockFile());
-        }
-        assertThat(elsewhere).hasContent("30522");
-    }
-
-    @Test
-    void hugeBinaryAndForeignFilesAreNotLocks() throws Exception {
-        byte[] binary = new byte[5_000];
-        new Random(3).nextBytes(binary);
-        Files.write(lockFile(), binary);
-        assertThatItIsRefused(session(), NotALockFileException.class, "move it away");
-        Files.write(lockFile(), new byte[2_000_000]);
-        assertThatItIsRefused(session(), NotALockFileException.class, "2000000 bytes");
-        Files.writeString(lockFile(), "# THIS IS AN AUTOGENERATED FILE\n# yarn lockfile v1\n\nleft-pad@^1.3.0:\n  version \"1.3.0\"\n");
-        assertThatItIsRefused(session(), NotALockFileException.class, "does not read like a lock");
-        Files.writeString(lockFile(), "{\n  \"lockfileVersion\": 1\n}\n");
-        assertThatItIsRefused(session(), NotALockFileException.class, "names no process");
-    }
-
-    @Test
-    void yarnsOwnLockIsNeverTouchedHoweverOld() throws Exception {
-        Path yarn = Files.writeString(dir.resolve("yarn.lock"), "# yarn lockfile v1\n");
-        Files.setLastModifiedTime(yarn, java.nio.file.attribute.FileTime.fromMillis(0));
-        assertThatItIsRefused(dir.resolve("yarn"), NotALockFileException.class, "yarn.lock is not a lock file");
-    }
-
-    @Test
-    void aReclaimThatAnotherProgramHasBegunIsRespectedAndAnOldOneSwept() throws Exception {
-        Files.writeString(lockFile(), OtherProcess.ended() + "\n");
-        Path reclaim = Files.createDirectory(dir.resolve("session.jsonl.lock.reclaim"));
-        assertThat(locks.tryAcquire(session())).isEmpty();
-        assertThat(lockFile()).exists();
-        assertThat(reclaim).isDirectory();
-        Files.setLastModifiedTime(reclaim, java.nio.file.attribute.FileTime.fromMillis(System.currentTimeMillis() - 31_000));
-        locks.acquire(session(), ONE_TRY).close();
-        assertThat(Listing.of(dir)).isEmpty();
-    }
-
-    // ---- what lies in the place of the library's own folder ----
-
-    @Test
-    void aFileOrLinkInThePlaceOfTheFolderIsNamedAndNotFollowed() throws Exception {
-        Path folder = dir.resolve(".session-locks");
-        Files.writeString(folder, "x");
-        assertThatItIsRefused(session(), LockException.class, ".session-locks is not a directory", "remove it");
-        assertThat(folder).hasContent("x");
-        Files.delete(folder);
-
-        Path elsewhere = Files.createDirectory(dir.resolve("elsewhere"));
-        Files.createSymbolicLink(folder, elsewhere);
-        assertThatItIsRefused(session(), LockException.class, ".session-locks is not a directory");
-        assertThat(elsewhere).isEmptyDirectory();
-        Files.delete(folder);
-        Files.createSymbolicLink(folder, dir.resolve("missing"));
-        assertThatItIsRefused(session(), LockException.class, ".session-locks is not a directory");
-        assertThat(dir.resolve("missing")).doesNotExist();
-        assertThatThrownBy(() -> locks.inspect(session())).isInstanceOf(LockException.class).hasMessageContaining(".session-locks is not a directory");
-        Files.delete(folder);
-        assertThat(locks.inspect(session()).state()).isEqualTo(LockReport.State.FREE);
-        locks.acquire(session(), ONE_TRY).close();
-    }
-
-    @Test
-    void aLinkOrDirectoryInThePlaceOfAGuardIsNamedAndNotFollowed() throws Exception {
-        locks.acquire(session()).close();
-        locks.close();
-        Path inner = dir.resolve(".session-locks");
-        Patience.await().until(() -> Kernel.openFilesIn(dir) == 0);
-        Path elsewhere = Files.writeString(dir.resolve("elsewhere"), "x");
-        for (int i = 0; i < 64; i++) {
-            Path guard = inner.resolve("guard-%02x".formatted(i));
-            Files.deleteIfExists(guard);
-            if (i % 2 == 0) {
-                Files.createSymbolicLink(guard, elsewhere);
-            } else {
-                Files.createDirectory(guard);
-            }
-        }
-        try (SessionLocks fresh = SessionLocks.create()) {
-            for (String name : List.of("a", "b", "c", "d", "e")) {
-                assertThatThrownBy(() -> fresh.acquire(dir.resolve(name))).isExactlyInstanceOf(LockException.class)
-                        .hasMessageContainingAll("guard-", "not an ordinary file", "remove it");
-            }
-            assertThat(elsewhere).hasContent("x");
-        }
-    }
-
-    @Test
-    void aTableOfAnotherVersionIsNamed() throws Exception {
-        locks.acquire(session()).close();
-        locks.close();
-        Patience.await().until(() -> Kernel.openFilesIn(dir) == 0);
-        Path table = dir.resolve(".session-locks/board");
-        byte[] bytes = Files.readAllBytes(table);
-        bytes[java.nio.ByteOrder.nativeOrder() == java.nio.ByteOrder.LITTLE_ENDIAN ? 8 : 15] = 9;
-        Files.write(table, bytes);
-        try (SessionLocks fresh = SessionLocks.create()) {
-            assertThatThrownBy(() -> fresh.acquire(session())).isExactlyInstanceOf(LockException.class)
-                    .hasMessageContainingAll("another version", "format 9");
-            assertThatThrownBy(() -> fresh.tryAcquire(session())).isExactlyInstanceOf(LockException.class);
-            assertThat(Files.readAllBytes(table)).isEqualTo(bytes);
-        }
-    }
-
-    @Test
-    void aDirectoryThatIsRemovedAndMadeAgainIsAnother() throws Exception {
-        Path sub = Files.createDirectory(dir.resolve("sub"));
-        SessionLock lost = locks.acquire(sub.resolve("x"));
-        removeAll(sub);
-        Files.createDirectory(sub);
-        try (SessionLock lock = locks.acquire(sub.resolve("y"), ONE_TRY)) {
-            lock.verifyHeld();
-            assertThat(Kernel.seatsHeldIn(sub)).isEqualTo(1);
-        }
-        assertThatThrownBy(lost::verifyHeld).isInstanceOf(LockLostException.class);
-        lost.close();
-        for (int i = 0; i < 20; i++) {
-            removeAll(sub);
-            Files.createDirectory(sub);
-            locks.acquire(sub.resolve("x"), ONE_TRY).close();
-        }
-        removeAll(sub);
-        assertThatThrownBy(() -> locks.acquire(sub.resolve("x"))).isInstanceOf(LockException.class);
-        assertThat(sub).doesNotExist();
-    }
-
-    private static void removeAll(Path folder) {
-        Patience.await().ignoreExceptionsInstanceOf(IOException.class).ignoreExceptionsInstanceOf(UncheckedIOException.class).until(() -> {
-            try (var all = Files.walk(folder)) { // while the keeper may be working there
-                for (Path path : all.sorted(java.util.Comparator.reverseOrder()).toList()) {
-                    Files.deleteIfExists(path);
-                }
-            }
-            return true;
-        });
     }
 }

@@ -4,11 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sessionlock.jdbc.JdbcLockEngine;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -59,6 +64,37 @@ class GuideExamplesTest {
             session.appendOnce(line, each -> id.equals(idOf(each)));       // skips a line that is there; for retries after an exception or a crash
             List<String> lines = session.lines();                          // whole lines only, never half a line; needs no lock
             assertThat(lines).containsExactly(line);
+        }
+    }
+
+    private interface Model {
+        CompletionStage<String> answer(String message);
+    }
+
+    @Test
+    void withoutAThreadThatWaits() {
+        Path path = dir.resolve("session.jsonl");
+        LockOptions options = LockOptions.defaults();
+        String message = "Hello";
+        Model model = question -> CompletableFuture.supplyAsync(() -> question + "!");
+        ExecutorService disk = Executors.newSingleThreadExecutor();
+        try (SessionLocks locks = SessionLocks.builder().executor(disk).build()) {
+            CompletableFuture<String> reply = locks.withLockAsync(path, options,
+                    lock -> model.answer(message)                                  // a CompletionStage: minutes may pass, and no thread waits
+                            .thenApplyAsync(answer -> recorded(path, message, answer), disk));
+            assertThat(reply.join()).isEqualTo("Hello!");
+            assertThat(path).hasContent("Hello\nHello!");
+        } finally {
+            disk.shutdown();
+        }
+    }
+
+    private static String recorded(Path path, String message, String answer) {
+        try {
+            Files.writeString(path, message + "\n" + answer + "\n");
+            return answer;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

@@ -26,7 +26,9 @@ final class Patience {
     static void untilLetGo(Path dir) {
         long start = System.nanoTime();
         try {
-            while (Kernel.openFilesIn(dir) > 0 && System.nanoTime() - start < LIMIT.toNanos()) {
+            while (Kernel.openFilesIn(dir) > 0) {
+                assertThat(System.nanoTime() - start).as("nanoseconds since the last locks in %s were closed; a file there is still open", dir)
+                        .isLessThan(LIMIT.toNanos());
                 Thread.sleep(2);
             }
         } catch (IOException e) {

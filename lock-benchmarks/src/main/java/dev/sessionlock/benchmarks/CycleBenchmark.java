@@ -1,5 +1,6 @@
 package dev.sessionlock.benchmarks;
 
+import dev.sessionlock.benchmarks.peers.ChronicleAccess;
 import dev.sessionlock.benchmarks.peers.Peer;
 import dev.sessionlock.benchmarks.peers.PeerLock;
 import java.io.IOException;
@@ -31,12 +32,12 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
-@Fork(1)
+@Fork(value = 1, jvmArgsAppend = {ChronicleAccess.REFLECTION, ChronicleAccess.MAPPING, ChronicleAccess.UNMAPPING})
 public class CycleBenchmark {
     private static final int THREADS = 8;
 
     @Param({"STRICT", "WARM", "BARE_SKETCH", "CHANNEL_KEPT", "CHANNEL_OPENED", "CREATE_DELETE", "LUCENE", "JGIT", "RESOLVER",
-        "REENTRANT_LOCK", "FAIR_LOCK"})
+        "CHRONICLE", "REENTRANT_LOCK", "FAIR_LOCK"})
     private Peer peer;
 
     private Workplace place;

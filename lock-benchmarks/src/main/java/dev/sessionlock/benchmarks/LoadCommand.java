@@ -15,13 +15,17 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.HdrHistogram.Histogram;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /** Runs one load on some peers, as the user's options say. */
 @Command(
@@ -39,12 +43,14 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  java -jar benchmarks.jar load STRICT",
             "  java -jar benchmarks.jar load --jvms 4 --threads 2 --locks 100 --seconds 10 STRICT WARM LUCENE",
-            "  java -jar benchmarks.jar load --hold 2 --pause 1 STRICT CHANNEL_KEPT",
-            "  java -jar benchmarks.jar load --threads 8 --locks 32 --rate 500 --hold 0.1 --dir /dev/shm STRICT WARM"
+            "  java -jar benchmarks.jar load --jvms 1 --threads 8 --hold 1ms WARM FAIR_LOCK",
+            "  java -jar benchmarks.jar load --hold 2ms --pause 1ms STRICT CHANNEL_KEPT",
+            "  java -jar benchmarks.jar load --threads 8 --locks 32 --rate 500 --hold 100us --dir /dev/shm STRICT WARM"
         })
 final class LoadCommand implements Callable<Integer> {
     private static final Set<Peer> OURS = EnumSet.of(Peer.STRICT, Peer.WARM);
     private static final Duration WARM_UP = Duration.ofMillis(500);
+    private static final Duration LONGEST = Duration.ofMinutes(1);
     private static final String FORMAT = "%-29s %10s %9s %9s %10s %10s %10s %12s %12s  %s%n";
 
     @Spec
@@ -65,11 +71,13 @@ final class LoadCommand implements Callable<Integer> {
     @Option(names = "--seconds", paramLabel = "S", defaultValue = "3", description = "For how long. Default: ${DEFAULT-VALUE}.")
     private double seconds;
 
-    @Option(names = "--hold", paramLabel = "MS", defaultValue = "0", description = "How long each hold is, in ms. Default: ${DEFAULT-VALUE}.")
-    private double hold;
+    @Option(names = "--hold", paramLabel = "TIME", defaultValue = "0", converter = TimeConverter.class,
+            description = "How long each hold is: 1ms, 100us, 0.5s, or a number of ms. The holder sleeps. Default: ${DEFAULT-VALUE}.")
+    private Duration hold;
 
-    @Option(names = "--pause", paramLabel = "MS", defaultValue = "0", description = "How long a thread stays away, in ms. Default: ${DEFAULT-VALUE}.")
-    private double pause;
+    @Option(names = "--pause", paramLabel = "TIME", defaultValue = "0", converter = TimeConverter.class,
+            description = "How long a thread stays away, likewise. Default: ${DEFAULT-VALUE}.")
+    private Duration pause;
 
     @Option(names = "--rate", paramLabel = "N", defaultValue = "0",
             description = "Messages a second that come to each JVM at random times, some locks getting far more than others. Default: as many as they can.")
@@ -87,10 +95,10 @@ final class LoadCommand implements Callable<Integer> {
         within("--threads", threads, 1, 256);
         within("--locks", locks, 1, 10_000);
         within("--seconds", seconds, 0.01, 3_600);
-        within("--hold", hold, 0, 60_000);
-        within("--pause", pause, 0, 60_000);
+        within("--hold", hold, LONGEST);
+        within("--pause", pause, LONGEST);
         within("--rate", rate, 0, 100_000);
-        Load load = new Load(threads, locks, millis(1_000 * seconds), millis(hold), millis(pause), rate);
+        Load load = new Load(threads, locks, nanos(seconds * TimeUnit.SECONDS.toNanos(1)), hold, pause, rate);
         PrintWriter out = spec.commandLine().getOut();
         int exit = 0;
         try (Workplace place = directory == null ? Workplace.create() : Workplace.in(directory)) {
@@ -116,8 +124,33 @@ final class LoadCommand implements Callable<Integer> {
         return value == Math.rint(value) ? Long.toString((long) value) : Double.toString(value);
     }
 
-    private static Duration millis(double millis) {
-        return Duration.ofNanos(Math.round(millis * TimeUnit.MILLISECONDS.toNanos(1)));
+    private void within(String option, Duration value, Duration most) {
+        if (value.compareTo(most) > 0) {
+            throw new ParameterException(spec.commandLine(), option + " must be at most " + most.toSeconds() + "s");
+        }
+    }
+
+    private static Duration nanos(double nanos) {
+        return Duration.ofNanos(Math.round(nanos));
+    }
+
+    /** A time with its unit, or a number of milliseconds. */
+    static final class TimeConverter implements ITypeConverter<Duration> {
+        private static final Pattern TIME = Pattern.compile("(\\d+(?:\\.\\d+)?)(us|ms|s|)");
+
+        @Override
+        public Duration convert(String text) {
+            Matcher time = TIME.matcher(text);
+            if (!time.matches()) {
+                throw new TypeConversionException("'" + text + "' is not a time such as 1ms, 100us or 0.5s");
+            }
+            TimeUnit unit = switch (time.group(2)) {
+                case "us" -> TimeUnit.MICROSECONDS;
+                case "s" -> TimeUnit.SECONDS;
+                default -> TimeUnit.MILLISECONDS;
+            };
+            return nanos(Double.parseDouble(time.group(1)) * unit.toNanos(1));
+        }
     }
 
     private LoadResult run(Peer peer, Load load, Workplace place) throws IOException, InterruptedException {

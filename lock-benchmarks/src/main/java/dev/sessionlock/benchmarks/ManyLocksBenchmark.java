@@ -1,5 +1,6 @@
 package dev.sessionlock.benchmarks;
 
+import dev.sessionlock.benchmarks.peers.ChronicleAccess;
 import dev.sessionlock.benchmarks.peers.Peer;
 import dev.sessionlock.benchmarks.peers.PeerLock;
 import java.util.ArrayList;
@@ -24,7 +25,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
-@Fork(1)
+@Fork(value = 1, jvmArgsAppend = {ChronicleAccess.REFLECTION, ChronicleAccess.MAPPING, ChronicleAccess.UNMAPPING})
 public class ManyLocksBenchmark {
     private static final int NAMES = 1_024;
 

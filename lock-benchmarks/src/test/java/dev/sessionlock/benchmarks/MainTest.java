@@ -7,12 +7,14 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
@@ -24,7 +26,8 @@ class MainTest {
     private Path directory;
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "load", "load NO_SUCH_PEER", "load --jvms 0 STRICT", "load --seconds NaN STRICT", "load --dir /no/such STRICT", "start --rounds 0",
+    @ValueSource(strings = {"", "load", "load NO_SUCH_PEER", "load --jvms 0 STRICT", "load --seconds NaN STRICT", "load --dir /no/such STRICT", "load --hold 1min STRICT", "load --hold -1 STRICT",
+        "load --pause 61s STRICT", "start --rounds 0",
         "report --no-such-option", "report --readme /no/such/README.md", "report --quick --print --dir /no/such"})
     void badUsageIsOneLineAndStatus2(String line) {
         assertThat(run(line.isEmpty() ? new String[0] : line.split(" "))).isEqualTo(2);
@@ -62,6 +65,19 @@ class MainTest {
         try (Stream<Path> left = Files.list(directory)) {
             assertThat(left).isEmpty();
         }
+    }
+
+    @Test
+    void aLoadWithAHoldRunsAlone() {
+        assertThat(run("load", "--jvms", "2", "--threads", "2", "--locks", "2", "--hold", "1ms", "--seconds", "0.2", "--dir", directory.toString(),
+                "CHRONICLE")).isZero();
+        assertThat(out.toString()).contains("Chronicle Queue write lock").doesNotContain("FAILING");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2, 2000000", "0.1, 100000", "1ms, 1000000", "1.5ms, 1500000", "100us, 100000", "0.5s, 500000000"})
+    void aTimeWithoutAUnitIsInMilliseconds(String text, long nanos) {
+        assertThat(new LoadCommand.TimeConverter().convert(text)).isEqualTo(Duration.ofNanos(nanos));
     }
 
     @Test

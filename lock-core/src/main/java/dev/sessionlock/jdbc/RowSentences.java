@@ -12,17 +12,14 @@ import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ReportSentences;
 import dev.sessionlock.internal.system.ToolCommand;
+import dev.sessionlock.internal.system.WallClock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 
 /** What a row says, in words for a person. No code decides by these words. */
 final class RowSentences {
-    private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss").withZone(ZoneId.systemDefault());
-
     private RowSentences() {
     }
 
@@ -47,7 +44,7 @@ final class RowSentences {
         String kept = lease.takeover() ? "" : " (it asked not to be passed over, and has the longest lease there is)";
         Instant end = lease.end();
         return "renewed " + ReportSentences.seconds(lease.renewedAgo()) + " ago; if its process freezes, dies or is cut off, others get in in "
-                + ReportSentences.seconds(lease.left()) + kept + ReportSentences.ending(end == null ? null : TIME.format(end));
+                + ReportSentences.seconds(lease.left()) + kept + ReportSentences.ending(end == null ? null : WallClock.time(end));
     }
 
     static Remedy remedy(State state, Row row, Facts facts) {

@@ -20,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -45,6 +46,8 @@ class LauncherTest {
     private Path home;
     private Path launcher;
     private final Map<String, String> environment = new HashMap<>();
+    private final JobMark mark = JobMark.random();
+    private final List<ProcessTree> calls = new ArrayList<>();
 
     /** The result of one call. */
     private record Call(int exitCode, String out, String err, long pid) {
@@ -73,6 +76,21 @@ class LauncherTest {
         environment.put("HOME", home.toString());
         environment.put("JAVA_HOME", scratch.resolve("jdk").toString());
         environment.put("PATH", System.getenv("PATH"));
+        mark.addTo(environment);
+    }
+
+    /** The archive is made in the background. That ends by itself, but works in our directory until then. */
+    @AfterEach
+    void untilTheBackgroundHasEnded() {
+        try {
+            await("what the launcher has started to end").atMost(ToolProcess.PATIENCE).until(() -> living().isEmpty());
+        } finally {
+            ProcessTree.signal("KILL", living());
+        }
+    }
+
+    private List<ProcessHandle> living() {
+        return calls.stream().flatMap(each -> each.living().stream()).toList();
     }
 
     private static void executable(Path file) throws IOException {
@@ -92,6 +110,7 @@ class LauncherTest {
         builder.environment().clear();
         builder.environment().putAll(environment);
         Process process = builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        calls.add(new ProcessTree(process, mark, true));
         if (!process.waitFor(ToolProcess.PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
             process.destroyForcibly();
             throw new AssertionError("it did not end");

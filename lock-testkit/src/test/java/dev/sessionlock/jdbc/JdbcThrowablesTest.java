@@ -3,30 +3,23 @@ package dev.sessionlock.jdbc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import com.zaxxer.hikari.HikariDataSource;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.jdbc.ThrowingSource.When;
 import dev.sessionlock.spi.AcquireResult;
-import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.LockEngine;
-import dev.sessionlock.spi.Terms;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -35,25 +28,15 @@ import org.junit.jupiter.params.provider.MethodSource;
  * A data source and its driver may throw anything, from any call, before or after carrying it out. In each case the caller does what the contract of
  * {@link EngineLock} asks of it, and then another engine gets the lock at once. No lease ends before the test does.
  */
-class JdbcThrowablesTest {
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
-    private static final Terms TERMS = new Terms(LockOptions.MAX_LEASE.toNanos(), true, -1, "test", null, true);
+class JdbcThrowablesTest extends JdbcThrowablesFixture {
     private static final LockOptions OPTIONS = LockOptions.defaults().withLease(LockOptions.MAX_LEASE).withTimeout(PATIENCE);
     private static final Predicate<Thread> OURS = thread -> thread == Thread.currentThread() && !isWorker(thread);
     private static final Predicate<Thread> WORKER = JdbcThrowablesTest::isWorker;
-    /** The pid of no process. */
-    private static final int DEAD = 4_194_303;
+
     /** More than any operation makes. */
     private static final int MANY_CALLS = 300;
 
-    private final String schema = PostgresServer.newSchema();
-    private final AtomicLong ahead = new AtomicLong();
     private final List<String> names = new ArrayList<>();
-    private int kernelWaits;
-    private HikariDataSource pool;
-    private ThrowingSource source;
-    private LockEngine engine;
-    private LockEngine others;
 
     private static boolean isWorker(Thread thread) {
         return thread.getName().equals("sessionlock-jdbc");
@@ -68,85 +51,7 @@ class JdbcThrowablesTest {
                 : Stream.concat(always, Stream.of(Arguments.of(When.BEFORE, exception), Arguments.of(When.AFTER, error)));
     }
 
-    @BeforeEach
-    void open() throws Exception {
-        pool = PostgresServer.pool(PostgresServer.url(), 5);
-        JdbcLockEngine.postgresql(pool).withSchema(schema).createSchema();
-        source = new ThrowingSource(pool);
-        Clock clock = new Clock() {
-            @Override
-            public long nanos() {
-                return SYSTEM.nanos() + ahead.get();
-            }
-
-            @Override
-            public long wallMicros() {
-                return SYSTEM.wallMicros() + ahead.get() / 1_000;
-            }
-        };
-        engine = new JdbcLockEngine(source.asDataSource(), schema, LockTable.DEFAULT_NAME, Duration.ofSeconds(5), clock);
-        others = JdbcLockEngine.postgresql(pool).withSchema(schema);
-    }
-
-    @AfterEach
-    void close() {
-        pool.close();
-    }
-
     // ---- what a caller does ----
-
-    private static EngineLock lock(LockEngine of, String name) throws Exception {
-        return of.pin(of.idOfName(name)).lock(name);
-    }
-
-    private static Hold take(EngineLock lock) throws Exception {
-        AcquireResult taken = lock.take(TERMS);
-        assertThat(taken).isInstanceOf(Hold.class);
-        return (Hold) taken;
-    }
-
-    /** Releases again and again until it throws nothing, and once more. */
-    private static void release(EngineLock lock, Hold hold) {
-        await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> {
-            try {
-                lock.release(hold);
-                return true;
-            } catch (Throwable e) {
-                return false;
-            }
-        });
-        lock.release(hold);
-    }
-
-    /**
-     * Tidies up until nothing is left. If nobody has the lock, a statement of ours may still be under way, as far as the engine can know. Then it
-     * goes on trying to undo it until the statement's lease would have run out.
-     */
-    private void tidy(EngineLock lock) {
-        await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> lock.tidy() || isNobodys(lock.name()));
-        if (!lock.tidy()) {
-            ahead.addAndGet(2 * TERMS.leaseNanos());
-            await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> {
-                wakeWorker();
-                return lock.tidy();
-            });
-        }
-    }
-
-    private boolean isNobodys(String name) throws Exception {
-        return PostgresServer.ask(pool, "SELECT 1 FROM " + schema + ".session_lock WHERE holder IS NOT NULL AND pid <> " + DEAD
-                + " AND name = '" + name + "'") == null;
-    }
-
-    /** Another engine gets the lock at the first try, and our connections have come back as they were. */
-    private void isFree(String name, String after) throws Exception {
-        EngineLock theirs = lock(others, name);
-        AcquireResult taken = theirs.take(TERMS);
-        assertThat(taken).as("another's try after the throwable in %s", after).isInstanceOf(Hold.class);
-        theirs.release((Hold) taken);
-        await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).untilAsserted(() -> assertThat(source.lent()).as("lent after %s", after).isZero());
-        assertThat(source.spoiled()).as("connections that came back otherwise than they were lent, after %s", after).isEmpty();
-    }
 
     private interface Step {
         void run() throws Throwable;
@@ -391,76 +296,12 @@ class JdbcThrowablesTest {
         }
     }
 
+    // ---- what a caller does ----
+
     /** A hold of a third engine, whose row names a process that does not exist. */
     private void leftByADeadOwner(String name) throws Exception {
         take(lock(JdbcLockEngine.postgresql(pool).withSchema(schema), name));
         PostgresServer.execute(pool, "UPDATE " + schema + ".session_lock SET pid = " + DEAD + ", start_ticks = 1 WHERE name = '" + name + "'");
-    }
-
-    /** Makes the thread read the clock, which was moved by hand. */
-    private void wakeWorker() throws Exception {
-        EngineLock kernelWaitLock = lock(engine, "bell-" + kernelWaits++);
-        kernelWaitLock.releaseSoon(take(kernelWaitLock));
-    }
-
-    /** A stack overflow happens anywhere: also within our own code, and within the locks that it takes. */
-    @Nested
-    class OnANearlyUsedUpStack {
-        private static final int ENOUGH = 5;
-        private final List<Throwable> met = new ArrayList<>();
-        private final List<Hold> held = new ArrayList<>();
-        private int taken;
-
-        @Test
-        void nothingIsLeftBehindHoweverDeepItIs() throws Throwable {
-            EngineLock lock = lock(engine, "deep");
-            release(lock, take(lock)); // a class that is not loaded yet would be spoiled for good
-            Throwable[] failed = new Throwable[1];
-            Thread thread = new Thread(null, () -> {
-                try {
-                    dive(lock);
-                } catch (Throwable e) {
-                    failed[0] = e;
-                }
-            }, "deep", 512 << 10);
-            thread.setDaemon(true);
-            thread.start();
-            thread.join(PATIENCE.toMillis());
-            assertThat(thread.isAlive()).as("the thread at %s", Arrays.toString(thread.getStackTrace())).isFalse();
-            assertThat(failed[0]).isNull();
-            assertThat(taken).isEqualTo(ENOUGH);
-            assertThat(met).isNotEmpty();
-            held.forEach(hold -> release(lock, hold));
-            tidy(lock);
-            isFree("deep", "a stack overflow");
-        }
-
-        private void dive(EngineLock lock) {
-            try {
-                dive(lock);
-            } catch (StackOverflowError e) {
-                // from here on back up
-            }
-            if (taken < ENOUGH) {
-                attempt(lock);
-            }
-        }
-
-        private void attempt(EngineLock lock) {
-            Hold hold = null;
-            try {
-                hold = lock.take(TERMS) instanceof Hold ours ? ours : null;
-                if (hold != null) {
-                    lock.release(hold);
-                    taken++;
-                }
-            } catch (Throwable e) {
-                met.add(e);
-                if (hold != null) {
-                    held.add(hold);
-                }
-            }
-        }
     }
 
     /** The same, through the API. */

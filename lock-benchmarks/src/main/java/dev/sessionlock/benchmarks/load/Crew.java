@@ -1,5 +1,6 @@
 package dev.sessionlock.benchmarks.load;
 
+import dev.sessionlock.benchmarks.peers.ChronicleAccess;
 import dev.sessionlock.benchmarks.peers.Peer;
 import dev.sessionlock.testkit.ChildJvm;
 import java.io.Closeable;
@@ -65,7 +66,7 @@ public final class Crew implements Closeable {
 
     /** Starts one more JVM and returns it. It is the last one. */
     ChildJvm join() throws IOException, InterruptedException {
-        ChildJvm worker = ChildJvm.of(Worker.class).name(peer.title()).jvmArgs(SMALL)
+        ChildJvm worker = ChildJvm.of(Worker.class).name(peer.title()).jvmArgs(SMALL).jvmArgs(ChronicleAccess.jvmArgs().toArray(String[]::new))
                 .args(peer.name(), directory.toString(), page.toString(), Integer.toString(locks), Integer.toString(workers.size() + 1)).start();
         workers.add(worker);
         answer(worker, "ready", PATIENCE);

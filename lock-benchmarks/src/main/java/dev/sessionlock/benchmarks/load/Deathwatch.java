@@ -14,7 +14,8 @@ import java.util.OptionalLong;
  * One process waits for a lock that another one holds for long; then the holder is killed.
  *
  * @param waiterShare the share of a core that the waiting process uses, its whole JVM: 0.01 is one percent
- * @param inAfterKill nanoseconds from just before each SIGKILL until the waiter has the lock; empty if it did not get it within {@link #PATIENCE}
+ * @param inAfterKill nanoseconds from just before each SIGKILL until the waiter has the lock; empty if it did not get it within {@link #PATIENCE} after the
+ *     peer's {@linkplain Peer#crashRecovery crash recovery}
  */
 public record Deathwatch(double waiterShare, List<OptionalLong> inAfterKill) {
     /** A waiter that has not got the lock after this time will not get it: the holder has left its lock behind. */
@@ -28,37 +29,45 @@ public record Deathwatch(double waiterShare, List<OptionalLong> inAfterKill) {
      * Watches and kills.
      *
      * @param watched for how long the CPU time of the waiter is measured
-     * @param kills how many holders are killed, one after the other; it ends sooner if a waiter does not get the lock
+     * @param kills how many holders are killed, one after the other; it ends sooner if a waiter does not get the lock. Of a peer whose
+     *     crash recovery takes time, only one
      * @throws IOException if the peer has thrown something
      */
     public static Deathwatch of(Peer peer, Workplace place, Duration watched, int kills) throws IOException, InterruptedException {
         try (Crew crew = Crew.start(peer, place.directory("deathwatch"), 1, 1)) {
             ChildJvm waiter = crew.workers().get(0);
-            double share = 0;
+            ChildJvm holder = crew.join();
+            letWait(waiter, holder);
+            double share = share(waiter, watched);
+            release(holder);
+            Crew.answer(waiter, "in", SOON);
+            release(waiter);
+            Duration patience = PATIENCE.plus(peer.crashRecovery());
+            int most = peer.crashRecovery().isZero() ? kills : 1;
             List<OptionalLong> inAfter = new ArrayList<>();
-            for (int kill = 0; kill < kills; kill++) {
-                ChildJvm holder = crew.join();
-                acquire(holder);
-                waiter.send("acquire");
-                Thread.sleep(SETTLING.toMillis());
-                if (kill == 0) {
-                    share = share(waiter, watched);
-                }
-                OptionalLong in = killAndWait(holder, waiter);
+            while (true) {
+                letWait(waiter, holder);
+                OptionalLong in = killAndWait(holder, waiter, patience);
                 inAfter.add(in);
-                if (in.isEmpty()) {
-                    break;
+                if (in.isEmpty() || inAfter.size() == most) {
+                    return new Deathwatch(share, inAfter);
                 }
-                waiter.send("release");
-                Crew.answer(waiter, "out", SOON);
+                release(waiter);
+                holder = crew.join();
             }
-            return new Deathwatch(share, inAfter);
         }
     }
 
-    private static void acquire(ChildJvm holder) throws IOException, InterruptedException {
+    private static void letWait(ChildJvm waiter, ChildJvm holder) throws IOException, InterruptedException {
         holder.send("acquire");
         Crew.answer(holder, "in", SOON);
+        waiter.send("acquire");
+        Thread.sleep(SETTLING.toMillis());
+    }
+
+    private static void release(ChildJvm holder) throws IOException, InterruptedException {
+        holder.send("release");
+        Crew.answer(holder, "out", SOON);
     }
 
     private static double share(ChildJvm waiter, Duration watched) throws IOException, InterruptedException {
@@ -70,11 +79,11 @@ public record Deathwatch(double waiterShare, List<OptionalLong> inAfterKill) {
         return (double) used / (System.nanoTime() - from);
     }
 
-    private static OptionalLong killAndWait(ChildJvm holder, ChildJvm waiter) throws IOException, InterruptedException {
+    private static OptionalLong killAndWait(ChildJvm holder, ChildJvm waiter, Duration patience) throws IOException, InterruptedException {
         long killedAt = System.nanoTime();
         holder.kill();
         Optional<ChildJvm.Mark> in = Optional.empty();
-        while (in.isEmpty() && System.nanoTime() - killedAt < PATIENCE.toNanos()) {
+        while (in.isEmpty() && System.nanoTime() - killedAt < patience.toNanos()) {
             Thread.sleep(1); // the waiter itself reports when it got the lock
             in = waiter.pollMark("in");
         }

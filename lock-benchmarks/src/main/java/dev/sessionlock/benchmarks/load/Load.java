@@ -8,7 +8,8 @@ import java.time.Duration;
  * @param threads threads of each process. Each takes the lock and gives it back, without a pause or with one
  * @param locks how many there are; if more than one, each cycle takes one at random
  * @param time for how long
- * @param hold how long a lock is held each time; zero: no longer than it takes to sign
+ * @param hold how long a lock is held each time, by the clock. The holder sleeps meanwhile, as a gateway does that waits for its disk. Zero: no longer
+ *     than it takes to sign
  * @param pause how long a thread stays away after each cycle
  * @param perSecond how many messages come to each process, at random times. Each thread asks for a lock when its next message comes, and some locks
  *     are asked for far more often than others. 0: each thread asks again at once, or after its pause
@@ -23,6 +24,11 @@ public record Load(int threads, int locks, Duration time, Duration hold, Duratio
     /** {@return threads that want one of many locks all the time} */
     public static Load onManyLocks(int threads, int locks, Duration time) {
         return new Load(threads, locks, time, Duration.ZERO, Duration.ZERO, 0);
+    }
+
+    /** {@return threads that want the same lock all the time, and hold it for a while} */
+    public static Load held(int threads, Duration hold, Duration time) {
+        return new Load(threads, 1, time, hold, Duration.ZERO, 0);
     }
 
     /** {@return two processes with one thread each: while one holds, the other is already waiting, so that each release hands over} */

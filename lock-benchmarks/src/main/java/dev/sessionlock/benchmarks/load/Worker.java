@@ -139,14 +139,14 @@ final class Worker implements ChildScenario {
         double nanosAMessage = messages == 0 ? 0 : Double.parseDouble(words[1]) * TimeUnit.SECONDS.toNanos(1) / messages;
         Tally tally = new Tally();
         long next = start + untilNext(nanosAMessage);
-        parkUntil(next);
+        sleepUntil(next);
         for (long now = System.nanoTime(); now - end < 0; now = System.nanoTime()) {
             int lock = messages == 0 ? ThreadLocalRandom.current().nextInt(among) : oftenOneOfTheFirst(among);
             visit(lock, me, now, hold, tally);
             tally.cycles++;
             if (messages > 0) {
                 next += untilNext(nanosAMessage); // a message that came meanwhile has waited, and is served at once
-                parkUntil(Math.min(next, end));
+                sleepUntil(Math.min(next, end));
             }
             if (pause > 0) {
                 LockSupport.parkNanos(pause);
@@ -166,7 +166,7 @@ final class Worker implements ChildScenario {
                 Tally.count(tally.handovers, handover);
             }
             if (hold > 0) {
-                LockSupport.parkNanos(hold);
+                sleepUntil(inAt + hold);
             }
             if (alone) {
                 witness.leave(lock, me, process);
@@ -189,7 +189,8 @@ final class Worker implements ChildScenario {
         return (int) (among * chance * chance);
     }
 
-    private static void parkUntil(long nanoTime) {
+    /** Sleeps as long as told: a permit that a lock has left behind would end a single park at once. */
+    static void sleepUntil(long nanoTime) {
         for (long left = nanoTime - System.nanoTime(); left > 0; left = nanoTime - System.nanoTime()) {
             LockSupport.parkNanos(left);
         }

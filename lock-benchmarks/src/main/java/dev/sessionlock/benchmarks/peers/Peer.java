@@ -2,6 +2,7 @@ package dev.sessionlock.benchmarks.peers;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Set;
 
@@ -22,7 +23,7 @@ public enum Peer {
 
     /** A kernel lock on a file that stays open. */
     CHANNEL_KEPT("FileChannel, kept open", Reach.PROCESSES,
-            "`FileChannel.lock()` behind a `ReentrantLock`, opened once; no record, no lease; the lock is lost if any code of the JVM opens and closes the file",
+            "`FileChannel.lock()` behind an unfair `ReentrantLock`, opened once; no record, no lease; the lock is lost if any code of the JVM opens and closes the file",
             ChannelPeer::kept),
 
     /** A kernel lock on a file that is opened each time. */
@@ -41,6 +42,17 @@ public enum Peer {
     /** The file locks of Maven. */
     RESOLVER("Maven Resolver file-lock", Reach.THREADS,
             "`FileLockNamedLockFactory` with its defaults; on Linux it deletes the file when it opens it, and so excludes no other process", ResolverPeer::new),
+
+    /** The lock of Chronicle Queue. */
+    CHRONICLE("Chronicle Queue write lock", Reach.PROCESSES,
+            "`TableStoreWriteLock` as the queue's builder makes it: compare-and-set of the process id in a mapped file, with no thread-level lock; "
+                    + "waiters spin; no record; no crash recovery for 15 s: only then does a waiter ask whether the holder is alive",
+            ChroniclePeer::new) {
+        @Override
+        public Duration crashRecovery() {
+            return Duration.ofMillis(ChroniclePeer.TIMEOUT_MILLIS);
+        }
+    },
 
     /** The lower bound: no other process is asked. */
     REENTRANT_LOCK("ReentrantLock", Reach.THREADS, "the floor: memory of one JVM", (directory, name) -> new ReentrantLockPeer(false)),
@@ -94,6 +106,11 @@ public enum Peer {
         Set<Peer> peers = EnumSet.allOf(Peer.class);
         peers.removeIf(peer -> peer.reach != Reach.PROCESSES);
         return peers;
+    }
+
+    /** {@return how long a waiter must have waited, by its documentation, until it looks whether the holder is dead; zero if it need not look} */
+    public Duration crashRecovery() {
+        return Duration.ZERO;
     }
 
     /** {@return what it is and how it is used, one line of Markdown} */

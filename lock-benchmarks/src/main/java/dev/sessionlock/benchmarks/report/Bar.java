@@ -18,6 +18,12 @@ final class Bar {
     /** Stands for a figure that was not measured. */
     static final String NOT_MEASURED = "not measured";
 
+    /** What the floors are of. */
+    private static final String BARE_SKETCH = "the bare sketch";
+    private static final String FAIR_LOCK = "a fair `ReentrantLock`";
+    private static final String CHANNEL_KEPT = "`FileChannel` kept open";
+    private static final String CHRONICLE = "Chronicle's mapped lock, unfair";
+
     /**
      * One figure and its limit.
      *
@@ -34,6 +40,15 @@ final class Bar {
             return new BarCheck(label, measured, false, limit, unit);
         }
 
+        /** A figure that is only shown. */
+        static BarCheck shown(String label, double measured, String unit) {
+            return new BarCheck(label, measured, true, Double.POSITIVE_INFINITY, unit);
+        }
+
+        private boolean isLimited() {
+            return Double.isFinite(limit);
+        }
+
         /** {@return whether it is within the limit; false if it was not measured} */
         boolean met() {
             return atMost ? measured <= limit : measured >= limit;
@@ -47,7 +62,11 @@ final class Bar {
             if (Double.isNaN(measured)) {
                 return labelled(NOT_MEASURED);
             }
-            return labelled(number(measured) + (Double.isInfinite(measured) ? "" : suffix()));
+            return labelled(withUnit(measured));
+        }
+
+        private String withUnit(double figure) {
+            return number(figure) + (Double.isFinite(figure) ? suffix() : "");
         }
 
         private String labelled(String figure) {
@@ -62,15 +81,24 @@ final class Bar {
     /**
      * One row of the bar.
      *
-     * @param floor the first of its figures, in the same run, for something that does a part of our work and nothing else; empty if unknown
+     * @param floor its first figures, in the same run, for something that does a part of our work and nothing else, or for a peer that comes close to
+     *     that; empty if unknown
      */
     record BarRow(String title, List<BarCheck> checks, String floor) {
         BarRow(String title, BarCheck... checks) {
             this(title, List.of(checks), "");
         }
 
-        private BarRow above(double measured, String what) {
-            return new BarRow(title, checks, Double.isNaN(measured) ? "" : number(measured) + checks.get(0).suffix() + ": " + what);
+        /** {@return this row with one more floor} Its figures stand for the first figures of the row. What was not measured is left out. */
+        private BarRow above(String what, double... figures) {
+            List<String> texts = new ArrayList<>();
+            for (int i = 0; i < figures.length; i++) {
+                if (!Double.isNaN(figures[i])) {
+                    texts.add(checks.get(i).withUnit(figures[i]));
+                }
+            }
+            return texts.isEmpty() ? this
+                    : new BarRow(title, checks, (floor.isEmpty() ? "" : floor + "; ") + String.join(", ", texts) + ": " + what);
         }
 
         /** {@return whether all its figures are within their limits} */
@@ -80,7 +108,7 @@ final class Bar {
 
         /** {@return what is wanted, for people} */
         String wanted() {
-            return checks.stream().map(BarCheck::wanted).collect(Collectors.joining("; "));
+            return checks.stream().filter(BarCheck::isLimited).map(BarCheck::wanted).collect(Collectors.joining("; "));
         }
 
         /** {@return what was measured, for people} */
@@ -115,8 +143,8 @@ final class Bar {
                 new BarRow("warm cycle / uncontended `ReentrantLock`; allocation",
                         BarCheck.atMost("", cycle(Peer.WARM, Peer.REENTRANT_LOCK), 10, "×"),
                         BarCheck.atMost("", findings.cycleBytes.getOrDefault(Peer.WARM, new Rounds()).median(), 96, "B/op"))
-                        .above(findings.clockNanos.ratioTo(findings.cycleNanos.getOrDefault(Peer.REENTRANT_LOCK, new Rounds())),
-                                "`System.nanoTime()`, once"),
+                        .above("`System.nanoTime()`, once",
+                                findings.clockNanos.ratioTo(findings.cycleNanos.getOrDefault(Peer.REENTRANT_LOCK, new Rounds()))),
                 new BarRow("`ensureHeld()`; allocation",
                         BarCheck.atMost("", findings.ensureHeldNanos.median(), 40, "ns"),
                         // JMH counts all allocations of the JVM: some thousandths of a byte are its own
@@ -133,19 +161,48 @@ final class Bar {
 
     private List<BarRow> crowds() {
         return List.of(
-                new BarRow("8 threads, 1 JVM: strict / Lucene; least/most served",
-                        BarCheck.atLeast("", rate(Scene.EIGHT_THREADS, Peer.STRICT, Peer.LUCENE), 1.5, "×"),
-                        BarCheck.atLeast("", findings.rounds(Scene.EIGHT_THREADS, Peer.STRICT, LoadResult::fairnessOfThreads).median(), 0.8, ""))
-                        .above(rate(Scene.EIGHT_THREADS, Peer.FAIR_LOCK, Peer.LUCENE), "a fair `ReentrantLock`"),
+                new BarRow("8 threads, 1 JVM: warm / `FileChannel` kept open",
+                        BarCheck.atLeast("", rate(Scene.EIGHT_THREADS, Peer.WARM, Peer.CHANNEL_KEPT), 2, "×"))
+                        .above(FAIR_LOCK, rate(Scene.EIGHT_THREADS, Peer.FAIR_LOCK, Peer.CHANNEL_KEPT))
+                        .above("an unfair one", rate(Scene.EIGHT_THREADS, Peer.REENTRANT_LOCK, Peer.CHANNEL_KEPT))
+                        .above(CHRONICLE, rate(Scene.EIGHT_THREADS, Peer.CHRONICLE, Peer.CHANNEL_KEPT)),
+                new BarRow("8 threads, 1 JVM: strict / `FileChannel` kept open",
+                        BarCheck.atLeast("", rate(Scene.EIGHT_THREADS, Peer.STRICT, Peer.CHANNEL_KEPT), 1, "×"))
+                        .above(BARE_SKETCH, rate(Scene.EIGHT_THREADS, Peer.BARE_SKETCH, Peer.CHANNEL_KEPT))
+                        .above(FAIR_LOCK, rate(Scene.EIGHT_THREADS, Peer.FAIR_LOCK, Peer.CHANNEL_KEPT)),
+                new BarRow("8 threads, 1 JVM: longest wait; least/most served",
+                        BarCheck.atMost("warm", longestWait(Scene.EIGHT_THREADS, Peer.WARM), 15, "ms"),
+                        BarCheck.atLeast("", ofThreads(Scene.EIGHT_THREADS, Peer.WARM), 0.8, ""),
+                        BarCheck.atMost("strict", longestWait(Scene.EIGHT_THREADS, Peer.STRICT), 15, "ms"),
+                        BarCheck.atLeast("", ofThreads(Scene.EIGHT_THREADS, Peer.STRICT), 0.8, ""))
+                        .above(FAIR_LOCK, longestWait(Scene.EIGHT_THREADS, Peer.FAIR_LOCK), ofThreads(Scene.EIGHT_THREADS, Peer.FAIR_LOCK))
+                        .above(CHANNEL_KEPT, longestWait(Scene.EIGHT_THREADS, Peer.CHANNEL_KEPT), ofThreads(Scene.EIGHT_THREADS, Peer.CHANNEL_KEPT)),
+                new BarRow("8 threads, 1 JVM, each holds for 1 ms: least/most served; longest wait",
+                        BarCheck.atLeast("warm", ofThreads(Scene.HELD_1_MS, Peer.WARM), 0.9, ""),
+                        BarCheck.shown("", longestWait(Scene.HELD_1_MS, Peer.WARM), "ms"),
+                        BarCheck.atLeast("strict", ofThreads(Scene.HELD_1_MS, Peer.STRICT), 0.9, ""),
+                        BarCheck.shown("", longestWait(Scene.HELD_1_MS, Peer.STRICT), "ms"))
+                        .above(FAIR_LOCK, ofThreads(Scene.HELD_1_MS, Peer.FAIR_LOCK), longestWait(Scene.HELD_1_MS, Peer.FAIR_LOCK))
+                        .above(CHANNEL_KEPT, ofThreads(Scene.HELD_1_MS, Peer.CHANNEL_KEPT), longestWait(Scene.HELD_1_MS, Peer.CHANNEL_KEPT)),
                 new BarRow("2 JVMs: strict / Lucene; least/most served; longest wait",
-                        BarCheck.atLeast("", rate(Scene.TWO_JVMS, Peer.STRICT, Peer.LUCENE), 1.2, "×"),
-                        BarCheck.atLeast("", fairness(Peer.STRICT), 0.9, ""),
-                        BarCheck.atMost("", longestWait(Peer.STRICT), 50, "ms"))
-                        .above(rate(Scene.TWO_JVMS, Peer.BARE_SKETCH, Peer.LUCENE), "the bare sketch"),
+                        BarCheck.atLeast("", rate(Scene.TWO_JVMS, Peer.STRICT, Peer.LUCENE), 1, "×"),
+                        BarCheck.atLeast("", ofProcesses(Peer.STRICT), 0.9, ""),
+                        BarCheck.atMost("", longestWait(Scene.TWO_JVMS, Peer.STRICT), 50, "ms"))
+                        .above(BARE_SKETCH, rate(Scene.TWO_JVMS, Peer.BARE_SKETCH, Peer.LUCENE)),
                 new BarRow("2 JVMs: warm / `FileChannel` kept open; least/most served; longest wait",
                         BarCheck.atLeast("", rate(Scene.TWO_JVMS, Peer.WARM, Peer.CHANNEL_KEPT), 0.8, "×"),
-                        BarCheck.atLeast("", fairness(Peer.WARM), 0.8, ""),
-                        BarCheck.atMost("", longestWait(Peer.WARM), 100, "ms")),
+                        BarCheck.atLeast("", ofProcesses(Peer.WARM), 0.8, ""),
+                        BarCheck.atMost("", longestWait(Scene.TWO_JVMS, Peer.WARM), 100, "ms"))
+                        .above(CHRONICLE, rate(Scene.TWO_JVMS, Peer.CHRONICLE, Peer.CHANNEL_KEPT)),
+                new BarRow("2 JVMs, 4 threads each: warm / `FileChannel` kept open",
+                        BarCheck.atLeast("", rate(Scene.TWO_BY_FOUR, Peer.WARM, Peer.CHANNEL_KEPT), 1.5, "×"))
+                        .above(CHRONICLE, rate(Scene.TWO_BY_FOUR, Peer.CHRONICLE, Peer.CHANNEL_KEPT)),
+                new BarRow("2 JVMs, 4 threads each, " + Scene.LOCKS + " locks: least/most thread; longest wait",
+                        BarCheck.atLeast("warm", ofThreads(Scene.MANY_LOCKS, Peer.WARM), 0.7, ""),
+                        BarCheck.atMost("", longestWait(Scene.MANY_LOCKS, Peer.WARM), 50, "ms"),
+                        BarCheck.atLeast("strict", ofThreads(Scene.MANY_LOCKS, Peer.STRICT), 0.7, ""),
+                        BarCheck.atMost("", longestWait(Scene.MANY_LOCKS, Peer.STRICT), 50, "ms"))
+                        .above("no lock at all", ofThreads(Scene.MANY_LOCKS, Peer.NOTHING), longestWait(Scene.MANY_LOCKS, Peer.NOTHING)),
                 new BarRow("2 gateways that share their sessions: warm / strict, waits",
                         BarCheck.atMost("p50", waits(50), 1.25, "×"), BarCheck.atMost("p99", waits(99), 2, "×")));
     }
@@ -160,25 +217,44 @@ final class Bar {
         return findings.rounds(scene, peer, LoadResult::perSecond).ratioTo(findings.rounds(scene, other, LoadResult::perSecond));
     }
 
-    private double fairness(Peer peer) {
+    private double ofProcesses(Peer peer) {
         return findings.rounds(Scene.TWO_JVMS, peer, LoadResult::fairnessOfProcesses).median();
     }
 
+    private double ofThreads(Scene scene, Peer peer) {
+        return findings.rounds(scene, peer, LoadResult::fairnessOfThreads).median();
+    }
+
     /** The median of the rounds' longest waits: if the machine stalls for a moment, that is not the lock's fault. */
-    private double longestWait(Peer peer) {
-        return findings.rounds(Scene.TWO_JVMS, peer, result -> millis(result.waits().getMaxValue())).median();
+    private double longestWait(Scene scene, Peer peer) {
+        return findings.rounds(scene, peer, result -> millis(result.waits().getMaxValue())).median();
     }
 
     private List<BarRow> waiting() {
-        Histogram handovers = findings.handovers(Scene.TURNS, Peer.STRICT);
-        boolean any = handovers.getTotalCount() > 0;
-        Deathwatch watch = findings.deathwatches.get(Peer.STRICT);
         return List.of(
                 new BarRow("handover to a process that waits; the waiter's use of a core",
-                        BarCheck.atMost("p50", any ? micros(handovers.getValueAtPercentile(50)) : Double.NaN, 300, "µs"),
-                        BarCheck.atMost("p99", any ? millis(handovers.getValueAtPercentile(99)) : Double.NaN, 5, "ms"),
-                        BarCheck.atMost("", watch == null ? Double.NaN : 100 * watch.waiterShare(), 1, "%")),
-                new BarRow("a waiter acquires after the holder's SIGKILL", BarCheck.atMost("", watch == null ? Double.NaN : inAfterKill(watch), 20, "ms")));
+                        BarCheck.atMost("p50", handoverMicros(Peer.STRICT, 50), 60, "µs"),
+                        BarCheck.atMost("p99", handoverMicros(Peer.STRICT, 99) / 1_000, 0.4, "ms"),
+                        BarCheck.atMost("", waiterPercent(Peer.STRICT), 1, "%"))
+                        .above(BARE_SKETCH, handoverMicros(Peer.BARE_SKETCH, 50), handoverMicros(Peer.BARE_SKETCH, 99) / 1_000, waiterPercent(Peer.BARE_SKETCH))
+                        .above(CHANNEL_KEPT, handoverMicros(Peer.CHANNEL_KEPT, 50), handoverMicros(Peer.CHANNEL_KEPT, 99) / 1_000, waiterPercent(Peer.CHANNEL_KEPT)),
+                new BarRow("a waiter acquires after the holder's SIGKILL", BarCheck.atMost("", millisAfterKill(Peer.STRICT), 20, "ms"))
+                        .above(BARE_SKETCH, millisAfterKill(Peer.BARE_SKETCH)));
+    }
+
+    private double handoverMicros(Peer peer, double percentile) {
+        Histogram handovers = findings.handovers(Scene.TURNS, peer);
+        return handovers.getTotalCount() == 0 ? Double.NaN : micros(handovers.getValueAtPercentile(percentile));
+    }
+
+    private double waiterPercent(Peer peer) {
+        Deathwatch watch = findings.deathwatches.get(peer);
+        return watch == null ? Double.NaN : 100 * watch.waiterShare();
+    }
+
+    private double millisAfterKill(Peer peer) {
+        Deathwatch watch = findings.deathwatches.get(peer);
+        return watch == null ? Double.NaN : inAfterKill(watch);
     }
 
     /** {@return the median in milliseconds; infinite if a waiter did not get the lock} */

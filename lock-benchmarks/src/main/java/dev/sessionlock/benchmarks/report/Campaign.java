@@ -122,7 +122,7 @@ final class Campaign {
                 .addProfiler(GCProfiler.class)
                 .shouldFailOnError(true)
                 .verbosity(VerboseMode.SILENT)
-                .jvmArgsAppend("-D" + Workplace.PROPERTY + "=" + place.path());
+                .jvmArgsPrepend("-D" + Workplace.PROPERTY + "=" + place.path());
         if (peer != null) {
             options.param("peer", peer.name());
         }
@@ -175,8 +175,8 @@ final class Campaign {
     }
 
     private void loads(Scene scene, Map<Peer, Crew> crews) throws InterruptedException {
-        boolean turns = scene == Scene.TURNS; // one long load: a percentile needs many handovers, not many rounds
-        int rounds = turns ? 1 : effort.rounds();
+        int rounds = scene.runs == Scene.Runs.LONG_ONCE ? 1 : effort.rounds();
+        Load load = scene.load(scene.runs == Scene.Runs.SHORT_IN_ROUNDS ? effort.loaded() : effort.longLoaded());
         for (int round = 0; round < rounds; round++) {
             say(scene.title + ", round " + (round + 1) + " of " + rounds);
             for (Peer peer : order(scene.peers, round)) {
@@ -185,8 +185,7 @@ final class Campaign {
                     continue;
                 }
                 try {
-                    boolean percentiles = turns || scene == Scene.TWO_GATEWAYS;
-                    findings.add(scene, peer, crew.load(scene.load(percentiles ? effort.turns() : effort.loaded())));
+                    findings.add(scene, peer, crew.load(load));
                 } catch (IOException e) {
                     lost(crews, peer, scene.title, e);
                 }

@@ -9,13 +9,13 @@ import java.time.Duration;
  * @param jmhWarmUp of a JVM before JMH measures it; the compiler needs 3 s for all of a strict cycle, which is 10 % slower before
  * @param jmhMeasured for how long it is measured, in {@value #JMH_ITERATIONS} parts
  * @param loadWarmUp of a crew, once
- * @param loaded how long each load of each round is
- * @param turns how long two processes take turns, for the handover
+ * @param loaded how long a short load is
+ * @param longLoaded how long a long load is
  * @param watched for how long the CPU time of a waiter is measured
  * @param kills how many holders are killed for each peer
  * @param keeperWatched how long the keeper of {@value #MANY} locks is watched
  */
-record Effort(int rounds, Duration jmhWarmUp, Duration jmhMeasured, Duration loadWarmUp, Duration loaded, Duration turns, Duration watched,
+record Effort(int rounds, Duration jmhWarmUp, Duration jmhMeasured, Duration loadWarmUp, Duration loaded, Duration longLoaded, Duration watched,
         int kills, Duration keeperWatched) {
     static final int JMH_ITERATIONS = 3;
     /** How many locks are held at once. */

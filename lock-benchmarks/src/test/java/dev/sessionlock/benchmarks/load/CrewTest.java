@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -26,6 +27,36 @@ class CrewTest {
             assertThat(result.waits().getTotalCount()).isEqualTo(result.total());
             assertThat(result.excluded()).isTrue();
         }
+    }
+
+    @Test
+    void aLockOfAnotherMakerExcludesThreadsAndProcesses() throws Exception {
+        try (Crew crew = crew(Peer.CHRONICLE)) {
+            LoadResult result = crew.load(Load.onOneLock(2, A_MOMENT));
+
+            assertThat(result.total()).isPositive();
+            assertThat(result.excluded()).isTrue();
+        }
+    }
+
+    @Test
+    void aHoldLastsAsLongAsTold() throws Exception {
+        try (Crew crew = crew(Peer.REENTRANT_LOCK)) {
+            LoadResult result = crew.load(Load.held(4, Duration.ofMillis(50), A_MOMENT));
+
+            assertThat(result.cycles()).as("at most 5 in that time, and one for each thread, which began in time")
+                    .allSatisfy(threads -> assertThat(threads.stream().mapToLong(Long::longValue).sum()).isBetween(1L, 5 + 4L));
+        }
+    }
+
+    @Test
+    void aPermitThatALockHasLeftDoesNotShortenASleep() {
+        long end = System.nanoTime() + Duration.ofMillis(20).toNanos();
+        LockSupport.unpark(Thread.currentThread());
+
+        Worker.sleepUntil(end);
+
+        assertThat(System.nanoTime() - end).isNotNegative();
     }
 
     @Test

@@ -38,6 +38,15 @@ class HeldForLongTest {
     }
 
     @Test
+    void aWaiterThatLooksAfterFifteenSecondsIsInThen() throws Exception {
+        try (Workplace place = Workplace.in(temporary)) {
+            Deathwatch watch = Deathwatch.of(Peer.CHRONICLE, place, Duration.ofMillis(200), 3);
+
+            assertThat(watch.inAfterKill()).hasSize(1).allMatch(in -> in.isPresent() && in.getAsLong() > Duration.ofSeconds(10).toNanos());
+        }
+    }
+
+    @Test
     void aLockOnAChannelOfItsOwnCostsADescriptorAndOursDoesNot() throws Exception {
         try (Workplace place = Workplace.in(temporary)) {
             ManyHeld.Figures kept = ManyHeld.of(Peer.CHANNEL_KEPT, place, MANY, Duration.ZERO);

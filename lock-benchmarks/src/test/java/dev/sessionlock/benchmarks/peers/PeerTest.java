@@ -1,9 +1,12 @@
 package dev.sessionlock.benchmarks.peers;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -32,5 +35,20 @@ class PeerTest {
             hold.close();
             assertThat(Files.exists(record)).isFalse();
         }
+    }
+
+    /** The tests' own JVM has the arguments from the pom; all others have those of {@link ChronicleAccess}. */
+    @Test
+    void thePomAndTheCodeNameTheSameJvmArguments() {
+        assertThat(ManagementFactory.getRuntimeMXBean().getInputArguments()).containsAll(ChronicleAccess.jvmArgs());
+    }
+
+    @Test
+    void chronicleReportsNothingToItsMakers() throws Exception {
+        try (PeerLock lock = Peer.CHRONICLE.open(directory, "session.jsonl")) {
+            lock.acquire().close();
+        }
+        assertThat(System.getProperty("chronicle.analytics.disable")).isEqualTo("true");
+        assertThatThrownBy(() -> Class.forName("net.openhft.chronicle.analytics.Analytics")).isInstanceOf(ClassNotFoundException.class);
     }
 }

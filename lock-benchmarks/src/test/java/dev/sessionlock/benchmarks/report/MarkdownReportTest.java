@@ -31,12 +31,22 @@ class MarkdownReportTest {
         findings.clockNanos.add(24);
         findings.cycleNanos.put(Peer.REENTRANT_LOCK, Rounds.of(4));
         findings.cycleNanos.put(Peer.WARM, Rounds.of(72));
-        findings.add(Scene.EIGHT_THREADS, Peer.FAIR_LOCK, result(List.of(List.of(10L, 20L)), 0, 1_000));
-        findings.add(Scene.EIGHT_THREADS, Peer.LUCENE, result(List.of(List.of(10L, 10L)), 0, 1_000));
+        findings.add(Scene.EIGHT_THREADS, Peer.FAIR_LOCK, result(List.of(List.of(10L, 20L)), 0, 10_000));
 
         assertThat(report()).contains("| 18 ×; not measured | **no** | 6 ×: `System.nanoTime()`, once |")
-                .contains("| **no** | 1.50 ×: a fair `ReentrantLock` |").contains("| 2 JVMs: strict / Lucene; least/most served; longest wait | ")
-                .doesNotContain("the bare sketch |");
+                .contains("| 8 threads, 1 JVM: longest wait; least/most served | ").contains("| **no** | 0.01 ms, 0.50: a fair `ReentrantLock` |")
+                .contains("| 2 JVMs: strict / Lucene; least/most served; longest wait | ").doesNotContain("the bare sketch |");
+    }
+
+    @Test
+    void aRowMayHaveSeveralFloors() {
+        findings.add(Scene.EIGHT_THREADS, Peer.WARM, result(List.of(List.of(10L, 30L)), 0, 1_000));
+        findings.add(Scene.EIGHT_THREADS, Peer.CHANNEL_KEPT, result(List.of(List.of(10L, 10L)), 0, 1_000));
+        findings.add(Scene.EIGHT_THREADS, Peer.FAIR_LOCK, result(List.of(List.of(5L, 5L)), 0, 1_000));
+        findings.add(Scene.EIGHT_THREADS, Peer.CHRONICLE, result(List.of(List.of(40L, 0L)), 0, 1_000));
+
+        assertThat(report()).contains("| 8 threads, 1 JVM: warm / `FileChannel` kept open | ≥ 2 × | 2 × | yes "
+                + "| 0.50 ×: a fair `ReentrantLock`; 2 ×: Chronicle's mapped lock, unfair |");
     }
 
     @Test
@@ -49,12 +59,43 @@ class MarkdownReportTest {
     void theFairnessAndTheWaitsAreOfTheScenesThatTheBarNames() {
         findings.add(Scene.TWO_JVMS, Peer.STRICT, result(List.of(List.of(95L), List.of(100L)), 0, 40_000_000));
         findings.add(Scene.TWO_JVMS, Peer.LUCENE, result(List.of(List.of(50L), List.of(50L)), 0, 1_000));
-        findings.add(Scene.EIGHT_THREADS, Peer.STRICT, result(List.of(List.of(10L, 20L)), 0, 1_000));
-        findings.add(Scene.EIGHT_THREADS, Peer.LUCENE, result(List.of(List.of(10L, 10L)), 0, 1_000));
+        findings.add(Scene.EIGHT_THREADS, Peer.STRICT, result(List.of(List.of(10L, 20L)), 0, 16_000_000));
+        findings.add(Scene.EIGHT_THREADS, Peer.WARM, result(List.of(List.of(19L, 20L)), 0, 14_000_000));
+        findings.add(Scene.EIGHT_THREADS, Peer.CHANNEL_KEPT, result(List.of(List.of(20L, 20L)), 0, 1_000));
+        findings.add(Scene.TWO_BY_FOUR, Peer.WARM, result(List.of(List.of(10L), List.of(20L)), 0, 1_000));
+        findings.add(Scene.TWO_BY_FOUR, Peer.CHANNEL_KEPT, result(List.of(List.of(10L), List.of(10L)), 0, 1_000));
+        findings.add(Scene.MANY_LOCKS, Peer.WARM, result(List.of(List.of(7L), List.of(10L)), 0, 50_000_000));
+        findings.add(Scene.MANY_LOCKS, Peer.STRICT, result(List.of(List.of(10L), List.of(10L)), 0, 60_000_000));
 
         assertThat(report())
-                .contains("| 2 JVMs: strict / Lucene; least/most served; longest wait | ≥ 1.20 ×; ≥ 0.90; ≤ 50 ms | 1.95 ×; 0.95; 40.0 ms | yes |")
-                .contains("| 8 threads, 1 JVM: strict / Lucene; least/most served | ≥ 1.50 ×; ≥ 0.80 | 1.50 ×; 0.50 | **no** |");
+                .contains("| 2 JVMs: strict / Lucene; least/most served; longest wait | ≥ 1 ×; ≥ 0.90; ≤ 50 ms | 1.95 ×; 0.95; 40.0 ms | yes |")
+                .contains("| 8 threads, 1 JVM: strict / `FileChannel` kept open | ≥ 1 × | 0.75 × | **no** |")
+                .contains("| 8 threads, 1 JVM: longest wait; least/most served | warm ≤ 15 ms; ≥ 0.80; strict ≤ 15 ms; ≥ 0.80 "
+                        + "| warm 14.0 ms; 0.95; strict 16.0 ms; 0.50 | **no** |")
+                .contains("| 2 JVMs, 4 threads each: warm / `FileChannel` kept open | ≥ 1.50 × | 1.50 × | yes |")
+                .contains("| 2 JVMs, 4 threads each, 64 locks: least/most thread; longest wait | warm ≥ 0.70; ≤ 50 ms; strict ≥ 0.70; ≤ 50 ms "
+                        + "| warm 0.70; 50.0 ms; strict 1; 60.0 ms | **no** |");
+    }
+
+    @Test
+    void theLongestWaitOfAHoldOfOneMillisecondIsShownAndNotJudged() {
+        findings.add(Scene.HELD_1_MS, Peer.WARM, result(List.of(List.of(9L, 10L)), 0, 8_000_000_000L));
+        findings.add(Scene.HELD_1_MS, Peer.STRICT, result(List.of(List.of(10L, 10L)), 0, 9_000_000));
+        findings.add(Scene.HELD_1_MS, Peer.FAIR_LOCK, result(List.of(List.of(10L, 10L)), 0, 7_000_000));
+
+        assertThat(report()).containsPattern("\\| 8 threads, 1 JVM, each holds for 1 ms: least/most served; longest wait \\| warm ≥ 0.90; strict ≥ 0.90 "
+                + "\\| warm 0.90; 8,\\d+ ms; strict 1; 9.0\\d ms \\| yes \\| 1, 7.0\\d ms: a fair `ReentrantLock` \\|")
+                .contains("**" + Scene.HELD_1_MS.title + "**:");
+    }
+
+    @Test
+    void aHandoverIsBesideThatOfTheBareSketch() {
+        findings.add(Scene.TURNS, Peer.STRICT, handovers(50_000, 500_000));
+        findings.add(Scene.TURNS, Peer.BARE_SKETCH, handovers(30_000, 300_000));
+        findings.deathwatches.put(Peer.STRICT, new Deathwatch(0.002, List.of(OptionalLong.of(9_000_000))));
+
+        assertThat(report()).containsPattern("\\| handover to a process that waits; the waiter's use of a core \\| p50 ≤ 60 µs; p99 ≤ 0.40 ms; ≤ 1 % "
+                + "\\| p50 50.0 µs; p99 0.50 ms; 0.20 % \\| \\*\\*no\\*\\* \\| 30.0 µs, 0.30 ms: the bare sketch \\|");
     }
 
     @Test
@@ -116,6 +157,12 @@ class MarkdownReportTest {
         Histogram histogram = new Histogram(3);
         LongStream.of(waits).forEach(histogram::recordValue);
         return new LoadResult(cycles, 1, doubles, 0, histogram, new Histogram(3));
+    }
+
+    private static LoadResult handovers(long... nanos) {
+        Histogram histogram = new Histogram(3);
+        LongStream.of(nanos).forEach(histogram::recordValue);
+        return new LoadResult(List.of(List.of(1L), List.of(1L)), 1, 0, 0, new Histogram(3), histogram);
     }
 
     private String report() {

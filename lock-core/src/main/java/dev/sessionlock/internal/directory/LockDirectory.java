@@ -374,18 +374,22 @@ public final class LockDirectory {
             log.warn("somebody removed guard files of {} while locks were in use; they are made anew", inner);
         }
         heldBytes.readAnew();
+        SharedTable open = table;
+        boolean tableInPlace = open == null || open.isInPlace(); // first: a table that is deleted between the two looks is replaced at the next verify
         boolean incomplete = isIncomplete();
         if (incomplete && !wasIncomplete) {
             wasIncomplete = true;
             return true; // perhaps somebody is deleting everything just now: a file that we create would get in the way
         }
         wasIncomplete = incomplete;
-        replaceTableUnlessInPlace();
+        if (!tableInPlace) {
+            replaceTableUnlessInPlace();
+        }
         recordFiles.verify((position, takenAt) -> heldBytes.has(0, position, takenAt));
         mark.verify((position, takenAt) -> heldBytes.has(0, position, takenAt));
-        SharedTable open = table;
-        if (open != null) {
-            publishOurNamespace(open);
+        SharedTable inUse = table;
+        if (inUse != null) {
+            publishOurNamespace(inUse);
         }
         return true;
     }
@@ -413,8 +417,14 @@ public final class LockDirectory {
         return table != null && !Files.exists(inner.resolve(TableLayout.FILE)) || !Files.exists(GuardLayout.file(inner, 0));
     }
 
-    /** Deletes what killed processes and unanswered requests have left. */
+    /**
+     * Deletes what killed processes and unanswered requests have left. While guard 0 is missing, all is being deleted, perhaps: judging a process would
+     * create it anew, in the way of whoever deletes the directory.
+     */
     public void sweep() throws IOException {
+        if (!guards.isOpen(0)) {
+            return;
+        }
         recordFiles.sweep();
         sweepOld("release-", "lastModifiedTime");
         sweepOld(ASIDE, "unix:ctime"); // since it was moved there: in the next moment it may be put back

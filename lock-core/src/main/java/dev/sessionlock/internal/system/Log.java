@@ -7,6 +7,10 @@ import org.slf4j.Logger;
 /**
  * A logger that makes forged lines impossible: all that it is given, exceptions too, is made {@linkplain Printable printable} first. The last of the
  * values may be a throwable, as in SLF4J.
+ *
+ * <p>It never throws, whatever the logging back end throws, nor what the values throw as they are written out: a lock must not fail, or be lost, because a
+ * line cannot be logged. That goes for a VirtualMachineError, too. It says that the line found no memory or no stack, and nothing about the operation that
+ * wanted to log it; the operation meets such an error itself, where it needs memory itself. What is not logged is not told elsewhere: there is nobody to tell.
  */
 public final class Log {
     private final Supplier<Logger> source;
@@ -27,31 +31,64 @@ public final class Log {
         return known;
     }
 
+    /** {@return whether a line of this level would be logged; false if that cannot be found out} */
     public boolean isDebugEnabled() {
-        return logger().isDebugEnabled();
-    }
-
-    public void debug(String format, @Nullable Object... values) {
-        if (logger().isDebugEnabled()) {
-            logger().debug(format, printable(values));
+        try {
+            return logger().isDebugEnabled();
+        } catch (Throwable e) {
+            return false;
         }
     }
 
-    public void info(String format, @Nullable Object... values) {
-        if (logger().isInfoEnabled()) {
-            logger().info(format, printable(values));
+    /** {@return false if the line was lost} */
+    public boolean debug(String format, @Nullable Object... values) {
+        try {
+            Logger to = logger();
+            if (to.isDebugEnabled()) {
+                to.debug(format, printable(values));
+            }
+            return true;
+        } catch (Throwable e) {
+            return false;
         }
     }
 
-    public void warn(String format, @Nullable Object... values) {
-        if (logger().isWarnEnabled()) {
-            logger().warn(format, printable(values));
+    /** {@return false if the line was lost} */
+    public boolean info(String format, @Nullable Object... values) {
+        try {
+            Logger to = logger();
+            if (to.isInfoEnabled()) {
+                to.info(format, printable(values));
+            }
+            return true;
+        } catch (Throwable e) {
+            return false;
         }
     }
 
-    public void error(String format, @Nullable Object... values) {
-        if (logger().isErrorEnabled()) {
-            logger().error(format, printable(values));
+    /** {@return false if the line was lost} */
+    public boolean warn(String format, @Nullable Object... values) {
+        try {
+            Logger to = logger();
+            if (to.isWarnEnabled()) {
+                to.warn(format, printable(values));
+            }
+            return true;
+        } catch (Throwable e) {
+            return false;
+        }
+    }
+
+    /** {@return false if the line was lost} */
+    public boolean error(String format, @Nullable Object... values) {
+        try {
+            Logger to = logger();
+            if (to.isErrorEnabled()) {
+                to.error(format, printable(values));
+            }
+            return true;
+        } catch (Throwable e) {
+            return false;
         }
     }
 

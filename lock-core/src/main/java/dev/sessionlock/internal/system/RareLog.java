@@ -43,11 +43,11 @@ public final class RareLog {
     /** It failed, and somebody should look into it: logged as an error, with the stack. */
     public void error(Throwable cause) {
         try {
-            if (isDue()) {
-                log.error("{}{}", what, andLeftOut(), cause);
+            if (isDue() && !log.error("{}{}", what, andLeftOut(), cause)) {
+                leftOut.incrementAndGet();
             }
         } catch (RuntimeException | Error e) {
-            leftOut.incrementAndGet(); // the logger has no memory left, or no stack: there is nobody else to tell
+            leftOut.incrementAndGet(); // no memory or no stack left for the message: there is nobody else to tell
         }
     }
 
@@ -59,8 +59,8 @@ public final class RareLog {
      */
     public void warn(String why, @Nullable Throwable cause) {
         try {
-            if (isDue()) {
-                log.warn("{}: {}{}", what, why, andLeftOut(), cause);
+            if (isDue() && !log.warn("{}: {}{}", what, why, andLeftOut(), cause)) {
+                leftOut.incrementAndGet();
             }
         } catch (RuntimeException | Error e) {
             leftOut.incrementAndGet(); // as above

@@ -15,7 +15,7 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
  * <p><b>Lingering.</b> A lock that other processes use, too, doesn't linger here ({@link ContentionMemory}): they would have to wait for the keeper's next idle
  * check. Exception: users that ask again at once, time after time, are a loop; their lock lingers until another process wants it.
  *
- * <p><b>Threads of this JVM</b> take turns in order of arrival; see {@link WaitQueue}.
+ * <p><b>Threads of this JVM</b>: see {@link EventualFairness}.
  */
 final class FairnessPolicy {
     // Plain numbers: a constant that is computed would need an initializer, and a class whose initializer finds no memory is unusable for good.

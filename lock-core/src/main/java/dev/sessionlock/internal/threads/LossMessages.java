@@ -9,8 +9,16 @@ final class LossMessages {
     private LossMessages() {
     }
 
-    /** {@return the whole message of a {@link dev.sessionlock.LockLostException}} */
+    /** {@return the whole message of a {@link dev.sessionlock.LockLostException}} Never throws: its user must be told, if only that much. */
     static String message(Grant held, String how) {
+        try {
+            return inFull(held, how);
+        } catch (RuntimeException | Error e) {
+            return how;
+        }
+    }
+
+    private static String inFull(Grant held, String how) {
         return "lost the lock " + held.lock().engine() + " (token " + held.token() + ", held by thread \""
                 + held.hold().thread() + "\" since " + WallClock.iso(held.acquiredAt()) + "): " + how
                 + ". Nothing may be written under it any more; acquire it again and look at what was written since";

@@ -295,6 +295,21 @@ class LockDirectoryTest {
     }
 
     @Test
+    void whileAllIsBeingDeletedASweepMakesNoGuardFileAnew() throws IOException {
+        Path inner = dir.resolve(".session-locks");
+        Path litter = Files.createFile(inner.resolve("claim-abc-0"));
+        Files.delete(inner.resolve("guard-00"));
+        directory.verify();
+        directory.sweep();
+        assertThat(inner.resolve("guard-00")).as("rm -rf may be under way").doesNotExist();
+
+        directory.verify(); // nothing else was deleted: it stays in use
+        directory.sweep();
+        assertThat(inner.resolve("guard-00")).exists();
+        assertThat(litter).doesNotExist();
+    }
+
+    @Test
     void onlyOldRequestsToLetGoAreSwept() throws IOException {
         Path inner = dir.resolve(".session-locks");
         Path old = Files.createFile(inner.resolve("release-1"));

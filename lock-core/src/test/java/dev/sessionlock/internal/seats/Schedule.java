@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * One run of a few simulated processes on one lock, wholly determined by its seed: which process runs next and for how many operations, when time
  * passes, and what goes wrong. It states what the protocol promises, and fails when a promise is broken.
+ *
+ * <p>It is one algorithm in one file: what goes wrong decides which promise still counts, so the run and the promises read the same state.
  */
 final class Schedule {
     private static final long MILLI = TimeUnit.MILLISECONDS.toNanos(1);

@@ -25,6 +25,8 @@ import java.util.function.BooleanSupplier;
 /**
  * The store of a lock as one simulated process has it. Every operation is a step of its {@link Journal}, at which the process may be stopped. What
  * the real store does in two system calls takes two steps.
+ *
+ * <p>It is long because {@link LockStore} is wide: one method for each operation, and all of them on one state.
  */
 class SimulatedStore implements LockStore {
     private static final long OLD_RECLAIM_MICROS = TimeUnit.SECONDS.toMicros(30);

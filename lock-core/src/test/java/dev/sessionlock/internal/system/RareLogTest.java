@@ -48,5 +48,10 @@ class RareLogTest {
         rare.error(new IllegalStateException());
         rare.warn("no answer", null);
         assertThat(logged).isEmpty();
+
+        loggerFails = false;
+        now.addAndGet(TimeUnit.SECONDS.toNanos(30));
+        rare.warn("no answer", null);
+        assertThat(logged).containsExactly("warn could not look; trying again: no answer (and 2 times since this was last logged)");
     }
 }

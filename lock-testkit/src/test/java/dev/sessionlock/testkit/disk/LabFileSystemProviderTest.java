@@ -55,7 +55,11 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The lab's file system behaves like the system's own: the same results, the same exceptions, the same files. */
+/**
+ * The lab's file system behaves like the system's own: the same results, the same exceptions, the same files.
+ *
+ * <p>It is one comparison, over a table of operations that is as long as {@code java.nio.file} is wide.
+ */
 class LabFileSystemProviderTest {
     private static final byte[] HELLO = "hello".getBytes(StandardCharsets.US_ASCII);
 

@@ -185,7 +185,7 @@ final class OpenClaw {
             return said;
         } finally {
             process.descendants().forEach(ProcessHandle::destroyForcibly);
-            process.destroyForcibly();
+            process.destroyForcibly().onExit().join(); // it works in a directory that is deleted next
             Files.delete(out);
         }
     }
