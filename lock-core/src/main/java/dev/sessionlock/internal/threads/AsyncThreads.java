@@ -53,7 +53,7 @@ final class AsyncThreads {
     }
 
     private static Pools make() {
-        ThreadFactory threads = task -> LocalLocks.daemon(task, "sessionlock-async");
+        ThreadFactory threads = task -> DaemonThreads.make(task, "sessionlock-async");
         ThreadPoolExecutor workers = new ThreadPoolExecutor(WORKERS, WORKERS, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), threads);
         workers.allowCoreThreadTimeOut(true);
         ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(1, threads);

@@ -39,7 +39,7 @@ final class KernelWaiterThreads {
         ThreadPoolExecutor made = pool.get();
         if (made == null) {
             made = new ThreadPoolExecutor(0, MOST, IDLE_SECONDS, TimeUnit.SECONDS, new SynchronousQueue<>(),
-                    task -> LocalLocks.daemon(task, "sessionlock-waits-in-kernel"));
+                    task -> DaemonThreads.make(task, "sessionlock-waits-in-kernel"));
             made = pool.compareAndSet(null, made) ? made : pool.get(); // one that comes too late has no threads
         }
         return made;

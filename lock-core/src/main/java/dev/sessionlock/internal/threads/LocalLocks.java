@@ -107,7 +107,7 @@ public final class LocalLocks {
     }
 
     private LocalLocks(LockEngine engine) {
-        this(engine, task -> daemon(task, "sessionlock-keeper"));
+        this(engine, task -> DaemonThreads.make(task, "sessionlock-keeper"));
     }
 
     /**
@@ -344,35 +344,6 @@ public final class LocalLocks {
         }
     }
 
-    /**
-     * {@return a daemon thread that keeps nothing of the thread that happens to start it: no class loader, no inherited values, no thread group} A user
-     * may interrupt a whole group, and the interrupt of a thread that waits in the kernel drops locks.
-     */
-    static Thread daemon(Runnable task, String name) {
-        Thread thread = new Thread(Group.OURS, task, name, 0, false);
-        thread.setContextClassLoader(null);
-        thread.setDaemon(true);
-        return thread;
-    }
-
-    /** Made at first use. */
-    private static final class Group {
-        /** Below the root, beside the users' groups; null for the starting thread's, where a security manager forbids it. */
-        private static final @Nullable ThreadGroup OURS = make();
-
-        private static @Nullable ThreadGroup make() {
-            try {
-                ThreadGroup root = Thread.currentThread().getThreadGroup();
-                while (root.getParent() != null) {
-                    root = root.getParent();
-                }
-                return new ThreadGroup(root, "sessionlock");
-            } catch (SecurityException e) {
-                return null;
-            }
-        }
-    }
-
     // ---- by hand ----
 
     /**
@@ -493,7 +464,7 @@ public final class LocalLocks {
                 left.countDown();
             };
             try {
-                daemon(task, "sessionlock-abandons").start();
+                DaemonThreads.make(task, "sessionlock-abandons").start();
             } catch (OutOfMemoryError e) { // "unable to create native thread"
                 task.run();
             }

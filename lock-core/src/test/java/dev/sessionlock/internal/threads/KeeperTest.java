@@ -93,7 +93,7 @@ class KeeperTest {
         @Test
         void renewsTheOtherLocks() throws Exception {
             failing.failAlways("verify", "sweep", "closeIdle");
-            locks = new LocalLocks(failing.engine(), task -> LocalLocks.daemon(task, "sessionlock-keeper"));
+            locks = new LocalLocks(failing.engine(), task -> DaemonThreads.make(task, "sessionlock-keeper"));
             locks.retain();
             Handle handle = acquire("session.jsonl", BRIEF);
             long acquiredUntil = handle.hold().deadline();
@@ -104,7 +104,7 @@ class KeeperTest {
         @Test
         void doesNotTryAgainWithoutAPause() throws Exception {
             failing.failAlways("closeIdle");
-            locks = new LocalLocks(failing.engine(), task -> LocalLocks.daemon(task, "sessionlock-keeper"));
+            locks = new LocalLocks(failing.engine(), task -> DaemonThreads.make(task, "sessionlock-keeper"));
             locks.retain();
             acquire("session.jsonl", LockOptions.defaults()).close();
             long start = System.nanoTime();
@@ -120,7 +120,7 @@ class KeeperTest {
         void goesOnRenewing() throws Exception {
             List<Thread> keepers = new CopyOnWriteArrayList<>();
             locks = new LocalLocks(failing.engine(), task -> {
-                Thread keeper = LocalLocks.daemon(task, "sessionlock-keeper");
+                Thread keeper = DaemonThreads.make(task, "sessionlock-keeper");
                 keepers.add(keeper);
                 return keeper;
             });
@@ -149,7 +149,7 @@ class KeeperTest {
         /** A retired LocalLock that is still known is replaced by the next thread that asks; the keeper never sees it again. */
         @Test
         void aRetiredLockThatIsReplacedUnpinsItsDirectory() throws Exception {
-            locks = new LocalLocks(failing.engine(), task -> LocalLocks.daemon(task, "sessionlock-keeper"));
+            locks = new LocalLocks(failing.engine(), task -> DaemonThreads.make(task, "sessionlock-keeper"));
             locks.retain();
             acquire("session.jsonl", BRIEF).close();
             LocalLock retired = locks.all().iterator().next();

@@ -54,7 +54,7 @@ class StalledDirectoryTest {
         there = Files.createDirectory(temp.resolve("stalled")).toRealPath();
         elsewhere = Files.createDirectory(temp.resolve("elsewhere")).toRealPath();
         disk = new StalledDisk(there);
-        use(task -> LocalLocks.daemon(task, "sessionlock-keeper"));
+        use(task -> DaemonThreads.make(task, "sessionlock-keeper"));
     }
 
     private void use(ThreadFactory keepers) {
