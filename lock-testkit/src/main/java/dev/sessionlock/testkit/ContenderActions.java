@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -31,6 +32,7 @@ final class ContenderActions {
     private final SessionLocks locks;
     private final Function<String, Path> targets;
     private final Map<String, SessionLock> handles = new ConcurrentHashMap<>();
+    private final Map<String, CompletableFuture<SessionLock>> pending = new ConcurrentHashMap<>();
     private final Map<String, LockLostException> told = new ConcurrentHashMap<>();
     private final Map<String, Thread> threads = new ConcurrentHashMap<>();
     private final Map<String, Hammer> hammers = new ConcurrentHashMap<>();
@@ -47,6 +49,17 @@ final class ContenderActions {
             case "acquire" -> acquire(handle, words.get(2), options(words.get(3)));
             case "try" -> locks.tryAcquire(targets.apply(words.get(2)), options(words.get(3))).map(lock -> keep(handle, lock))
                     .orElse("busy");
+            case "acquireAsync" -> {
+                CompletableFuture<SessionLock> future = locks.acquireAsync(targets.apply(words.get(2)), options(words.get(3)));
+                pending.put(handle, future);
+                future.thenAccept(lock -> keep(handle, lock));
+                yield "begun";
+            }
+            case "got" -> handles.containsKey(handle) ? Long.toString(handles.get(handle).token()) : "nothing";
+            case "cancel" -> {
+                pending.get(handle).cancel(true);
+                yield "cancelled";
+            }
             case "standing" -> standing(handle, SessionLock::ensureHeld);
             case "verify" -> standing(handle, SessionLock::verifyHeld);
             case "renew" -> standing(handle, SessionLock::renew);

@@ -272,6 +272,28 @@ public abstract class LockEngineContract {
     }
 
     @Test
+    void whoWaitsWithoutAThreadGetsInWhenTheHolderClosesUnlessItIsCancelled() throws Exception {
+        String lock = newLock();
+        try (ContenderPool.Crew crew = processes.take(2)) {
+            DirectedContender holder = crew.member(0);
+            DirectedContender waiter = crew.member(1);
+            long token = holder.acquire("a", lock, patient());
+            waiter.tell("acquireAsync", "cancelled", lock, ContenderActions.words(patient()));
+            waiter.tell("acquireAsync", "b", lock, ContenderActions.words(patient()));
+            waiter.awaitWaiting(2);
+            waiter.tell("cancel", "cancelled");
+            waiter.awaitWaiting(1);
+            check(waiter.tell("got", "b").equals("nothing"), "somebody got in beside the holder");
+            holder.tell("close", "a");
+            await("the one that waits gets in", () -> !waiter.tell("got", "b").equals("nothing"));
+            mustGrow(token, Long.parseLong(waiter.tell("got", "b")));
+            waiter.mustBe("held", "b");
+            waiter.tell("close", "b");
+            holder.acquire("a2", lock, patient());
+        }
+    }
+
+    @Test
     void whoIsInterruptedOrKilledWhileItWaitsLeavesNothingBehind() throws Exception {
         String lock = newLock();
         try (ContenderPool.Crew crew = processes.take(3)) {
