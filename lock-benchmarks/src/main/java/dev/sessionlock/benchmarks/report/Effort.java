@@ -21,13 +21,13 @@ record Effort(int rounds, Duration jmhWarmUp, Duration jmhMeasured, Duration loa
     /** How many locks are held at once. */
     static final int MANY = 10_000;
 
-    /** {@return enough for an overview, in some five minutes} */
+    /** {@return enough for an overview, in some six minutes} */
     static Effort quick() {
         return new Effort(3, Duration.ofMillis(1_500), Duration.ofMillis(450), Duration.ofMillis(400), Duration.ofMillis(400),
                 Duration.ofMillis(1_500), Duration.ofMillis(1_500), 3, Duration.ofSeconds(10));
     }
 
-    /** {@return enough to compare versions, in some fourteen minutes} */
+    /** {@return enough to compare versions, in some sixteen minutes} */
     static Effort full() {
         return new Effort(5, Duration.ofSeconds(3), Duration.ofMillis(1_500), Duration.ofSeconds(1), Duration.ofSeconds(1),
                 Duration.ofSeconds(6), Duration.ofSeconds(5), 7, Duration.ofSeconds(20));
