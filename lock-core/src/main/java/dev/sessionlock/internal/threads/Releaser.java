@@ -5,7 +5,6 @@ import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.internal.system.WallClock;
-import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
@@ -14,29 +13,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * What happens when a handle is closed. Only the last handle of a grant ends it: then the lock lingers, or the next waiter of this JVM gets it, or the engine gets it
  * back. Ending can be called again after whatever was thrown, and goes on where it was; the keeper does so.
+ *
+ * <p>It keeps nothing: one serves all locks of a registry, and each call says which lock, or which grant, it is about.
  */
 final class Releaser {
     private static final Log log = Loggers.LIBRARY;
     /** For all locks together: what fails for one mostly fails for thousands. */
     private static final RareLog trouble = new RareLog(log, "a lock could not be given back, and is tried again");
-
-    private final LocalLock lock;
-    private final EngineLock engine;
-    private final ReentrantLock engineLock;
-    private final MemoryLock stateLock;
-    private final WaitQueue queue;
-    private final FairnessPolicy fairness;
-    private final OwnedHold owned;
-
-    Releaser(LocalLock lock) {
-        this.lock = lock;
-        this.engine = lock.engine();
-        this.engineLock = lock.engineLock();
-        this.stateLock = lock.stateLock();
-        this.queue = lock.queue();
-        this.fairness = lock.fairness();
-        this.owned = lock.owned();
-    }
 
     // ---- closing a handle ----
 
@@ -53,6 +36,7 @@ final class Releaser {
     /** A handle was closed by its user. */
     void close(Handle.Ref ref) {
         Grant held = ref.grant();
+        LocalLock lock = held.lock();
         CloseResult result = remove(ref);
         // No switch in here: the class that the compiler makes of one over an enum would be unusable for good, were there no memory at its first use.
         if (result == CloseResult.OTHERS_REMAIN) {
@@ -73,11 +57,12 @@ final class Releaser {
             return;
         }
         Grant held = ref.grant();
+        LocalLock lock = held.lock();
         boolean last = isLast(ref);
         String advice = ref.acquiredHere() == null ? "use try-with-resources; LockOptions.withLeakDetectionThreshold tells where it was acquired"
                 : "use try-with-resources";
         Loggers.EVENTS.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by thread \"{}\"{}; {}",
-                engine, WallClock.iso(held.acquiredAt()), held.hold().thread(), LossMessages.purpose(held), advice,
+                lock.engine(), WallClock.iso(held.acquiredAt()), held.hold().thread(), LossMessages.purpose(held), advice,
                 last ? null : ref.acquiredHere()); // where the last one was acquired is told with the loss
         if (last) {
             lock.supervisor().lose(held, Reason.LEAKED);
@@ -95,6 +80,7 @@ final class Releaser {
 
     private CloseResult remove(Handle.Ref ref) {
         Grant held = ref.grant();
+        MemoryLock stateLock = held.lock().stateLock();
         stateLock.lock();
         try {
             if (!held.has(ref)) {
@@ -106,6 +92,7 @@ final class Releaser {
             } else if (!last) {
                 return CloseResult.OTHERS_REMAIN;
             }
+            WaitQueue queue = held.lock().queue();
             boolean waitedFor = !queue.isEmpty();
             if (waitedFor ? !mayBeOvertaken(held) : !mayLinger(held)) {
                 held.beginEnding(); // at once: if giving it back fails, the keeper sees it
@@ -123,6 +110,7 @@ final class Releaser {
     }
 
     private boolean isLast(Handle.Ref ref) {
+        MemoryLock stateLock = ref.grant().lock().stateLock();
         stateLock.lock();
         try {
             return ref.grant().isLast(ref);
@@ -133,6 +121,7 @@ final class Releaser {
 
     /** A handle is no longer bound to its thread. If it was closed meanwhile, the grant may be another user's, and nothing happens. */
     void detach(Handle.Ref ref) {
+        MemoryLock stateLock = ref.grant().lock().stateLock();
         stateLock.lock();
         try {
             if (ref.grant().has(ref)) {
@@ -144,6 +133,7 @@ final class Releaser {
     }
 
     private void tellReleased(Grant held) {
+        LocalLock lock = held.lock();
         held.publisher().released(lock, held.token(), held.acquiredNanos());
         LockEvents.released(held.recording(), lock, held.token(), held.acquiredNanos());
     }
@@ -152,11 +142,12 @@ final class Releaser {
      * Under the state lock. Returns whether a lock that its last user here has closed stays for the next one. Never throws: nobody has a handle of it any more.
      */
     private boolean mayLinger(Grant held) {
+        LocalLock lock = held.lock();
         try {
             return held.lingersByItself() && held.isReusable() && !held.publisher().isClosed() && !lock.locks().isEnding() && !lock.isWanted(held)
-                    && !fairness.isShared(held.acquiredNanos());
+                    && !lock.fairness().isShared(held.acquiredNanos());
         } catch (RuntimeException | Error e) {
-            trouble.warn(engine + ": it does not linger", e);
+            trouble.warn(lock.engine() + ": it does not linger", e);
             return false;
         }
     }
@@ -166,11 +157,12 @@ final class Releaser {
      * back. Never throws: nobody has a handle of it any more.
      */
     private boolean mayBeOvertaken(Grant held) {
+        LocalLock lock = held.lock();
         try {
-            return queue.mayBeOvertaken(System.nanoTime()) && held.isReusable() && !held.publisher().isClosed() && !lock.locks().isEnding()
+            return lock.queue().mayBeOvertaken(System.nanoTime()) && held.isReusable() && !held.publisher().isClosed() && !lock.locks().isEnding()
                     && !lock.isSliceOverForOthers(held);
         } catch (RuntimeException | Error e) {
-            trouble.warn(engine + ": it is handed over, or given back", e);
+            trouble.warn(lock.engine() + ": it is handed over, or given back", e);
             return false;
         }
     }
@@ -182,13 +174,14 @@ final class Releaser {
         try {
             end(held);
         } catch (RuntimeException e) {
-            trouble.warn(engine.toString(), e);
-            lock.locks().wakeKeeper();
+            trouble.warn(held.lock().engine().toString(), e);
+            held.lock().locks().wakeKeeper();
         }
     }
 
     /** Nobody has a handle of this grant any more. */
     private void end(Grant held) {
+        ReentrantLock engineLock = held.lock().engineLock();
         engineLock.lock();
         try {
             endUnderEngineLock(held);
@@ -202,36 +195,38 @@ final class Releaser {
         if (!beginEnding(held)) {
             return;
         }
+        LocalLock lock = held.lock();
         boolean othersTimeSlice = lock.isOthersTimeSlice(held);
         long now = lock.clock().nanos();
-        boolean handsOver = owned.isPresent() && held.lost() == null && held.isValid(now) && !lock.isSliceOverForOthers(held);
-        if (!handsOver || !handOver()) {
-            giveBack(othersTimeSlice);
+        boolean handsOver = lock.owned().isPresent() && held.lost() == null && held.isValid(now) && !lock.isSliceOverForOthers(held);
+        if (!handsOver || !handOver(lock)) {
+            giveBack(lock, othersTimeSlice);
         }
     }
 
     private boolean beginEnding(Grant held) {
+        MemoryLock stateLock = held.lock().stateLock();
         stateLock.lock();
         try {
-            return held == lock.current() && held.beginEnding();
+            return held == held.lock().current() && held.beginEnding();
         } finally {
             stateLock.unlock();
         }
     }
 
     /** Under the engine lock. Returns whether another waiter of this JVM has it now; else it must be given back. */
-    private boolean handOver() {
+    private boolean handOver(LocalLock lock) {
         while (true) {
-            Waiter next = head();
+            Waiter next = head(lock);
             if (next == null || next.request().publisher().isClosed()) {
                 return false;
             }
             try {
-                if (!owned.handOver(next.terms())) {
+                if (!lock.owned().handOver(next.terms())) {
                     return false;
                 }
             } catch (IOException e) {
-                log.warn("could not hand {} on within this JVM; it is given back instead", engine, e);
+                log.warn("could not hand {} on within this JVM; it is given back instead", lock.engine(), e);
                 return false;
             }
             if (lock.grantHandedOver(next)) {
@@ -240,43 +235,45 @@ final class Releaser {
         }
     }
 
-    private @Nullable Waiter head() {
+    private static @Nullable Waiter head(LocalLock lock) {
+        MemoryLock stateLock = lock.stateLock();
         stateLock.lock();
         try {
-            return queue.head();
+            return lock.queue().head();
         } finally {
             stateLock.unlock();
         }
     }
 
     /** Ends what lingered only for those who waited, now that nobody does. As {@link #endForUser}: if it fails, the keeper tries again. */
-    void endLeftOver() {
-        engineLock.lock();
+    void endLeftOver(LocalLock lock) {
+        lock.engineLock().lock();
         try {
-            if (isLeftOver()) {
-                endLingering();
+            if (isLeftOver(lock)) {
+                endLingering(lock);
             }
         } catch (RuntimeException e) {
-            trouble.warn(engine.toString(), e);
+            trouble.warn(lock.engine().toString(), e);
             lock.locks().wakeKeeper();
         } finally {
-            engineLock.unlock();
+            lock.engineLock().unlock();
         }
     }
 
     /** {@return whether something lingers only because somebody waited for it, and nobody does any more} */
-    boolean isLeftOver() {
-        stateLock.lock();
+    boolean isLeftOver(LocalLock lock) {
+        lock.stateLock().lock();
         try {
             return lock.leftOver() != null;
         } finally {
-            stateLock.unlock();
+            lock.stateLock().unlock();
         }
     }
 
     /** Under the engine lock: gives back what lingers here, if anything does. */
-    void endLingering() {
+    void endLingering(LocalLock lock) {
         Grant idle;
+        MemoryLock stateLock = lock.stateLock();
         stateLock.lock();
         try {
             Grant now = lock.current();
@@ -285,7 +282,7 @@ final class Releaser {
             stateLock.unlock();
         }
         if (idle != null) {
-            giveBack(lock.isOthersTimeSlice(idle));
+            giveBack(lock, lock.isOthersTimeSlice(idle));
         }
     }
 
@@ -294,13 +291,13 @@ final class Releaser {
      *
      * @param staysAway whether the next time slice is another process's
      */
-    void giveBack(boolean staysAway) {
-        owned.giveBack(lock.locks().isKeeper());
-        fairness.gaveBack(lock.clock().nanos());
+    void giveBack(LocalLock lock, boolean staysAway) {
+        lock.owned().giveBack(lock.locks().isKeeper());
+        lock.fairness().gaveBack(lock.clock().nanos());
         if (staysAway) {
-            fairness.stayAway(System.nanoTime(), ThreadLocalRandom.current().nextLong(FairnessPolicy.AWAY_NANOS));
+            lock.fairness().stayAway(System.nanoTime(), ThreadLocalRandom.current().nextLong(FairnessPolicy.AWAY_NANOS));
         }
         lock.free();
-        owned.tidy();
+        lock.owned().tidy();
     }
 }

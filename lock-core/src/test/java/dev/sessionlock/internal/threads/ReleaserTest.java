@@ -136,7 +136,7 @@ class ReleaserTest {
         engine.faultAt = "handOver";
         assertThat(catchThrowable(handle::close)).isInstanceOf(StackOverflowError.class);
         assertThat(head.given).isNull();
-        engine.lock.supervisor().maintain(false);
+        engine.lock.supervisor().maintain(engine.lock, false);
         assertThat(head.given).as("the keeper goes on where it was").isNotNull();
     }
 
@@ -217,7 +217,7 @@ class ReleaserTest {
 
         @Test
         void lostLockIsGivenBack() throws Exception {
-            engine.lock.supervisor().loseNow(LockLostException.Reason.REMOVED_BY_HAND);
+            engine.lock.supervisor().loseNow(engine.lock, LockLostException.Reason.REMOVED_BY_HAND);
             handle.close();
             assertThat(engine.calls).containsExactly("release", "tidy");
         }
@@ -227,7 +227,7 @@ class ReleaserTest {
         void keeperGivesBackWhatNobodyWaitsForAnyMore() throws Exception {
             handle.close();
             head.leave();
-            engine.lock.supervisor().maintain(false);
+            engine.lock.supervisor().maintain(engine.lock, false);
             assertThat(engine.calls).containsExactly("release", "tidy");
             assertThat(engine.lock.grant()).isNull();
         }
@@ -235,7 +235,7 @@ class ReleaserTest {
         @Test
         void keeperWakesAHeadThatNobodyWoke() throws Exception {
             handle.close();
-            engine.lock.supervisor().maintain(false);
+            engine.lock.supervisor().maintain(engine.lock, false);
             assertThat(head.wakes).isEqualTo(2);
         }
     }
