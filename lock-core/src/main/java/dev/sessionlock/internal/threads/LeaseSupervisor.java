@@ -114,7 +114,10 @@ final class LeaseSupervisor {
         }
     }
 
-    /** As {@link #maintain}, but waits for the engine lock. */
+    /**
+     * As {@link #maintain}, but waits for the engine lock. Not for a worker: the thread that moves a clock by hand calls it, and what is due must be done when that
+     * returns.
+     */
     void maintainNow() {
         engineLock.lock();
         maintainAndUnlock(false);
