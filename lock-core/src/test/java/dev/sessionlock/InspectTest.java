@@ -6,11 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.internal.directory.LockRecords;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.TreeMap;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 /** A look at a lock: every verdict, and that it disturbs nothing. Each test also checks what an acquisition then does. */
@@ -65,6 +71,38 @@ class InspectTest extends LocksFixture {
         assertThat(report.state()).isEqualTo(State.HELD);
         assertThat(report.owner().pid()).isEqualTo(ProcessHandle.current().pid());
         lock.close();
+    }
+
+    /** The kernel shows its locks a page at a time, so a lock that stays may be missing while others come and go. */
+    @Test
+    void holdersWithoutARecordAreSeenWhileOtherLocksComeAndGo() throws Exception {
+        LockOptions graceful = LockOptions.defaults().withRevokeGrace(Duration.ofMinutes(1));
+        List<SessionLock> held = new ArrayList<>();
+        for (int i = 0; i < 300; i++) {
+            held.add(locks.acquire(Files.createFile(dir.resolve("s" + i)), graceful));
+        }
+        for (SessionLock lock : held) {
+            Files.delete(lock.lockFile());
+        }
+        AtomicBoolean over = new AtomicBoolean();
+        try (FileChannel channel = FileChannel.open(Files.createFile(dir.resolve("other")), StandardOpenOption.WRITE)) {
+            Future<Void> others = actor("others").begin(() -> {
+                for (int i = 0; !over.get(); i++) {
+                    channel.lock(2 * (i % 64), 1, false).release();
+                }
+                return null;
+            });
+            try {
+                for (int look = 0; look < 20; look++) {
+                    assertThat(locks.list(dir)).as("look no. %s at all", look).hasSize(held.size()).allMatch(each -> each.state() == State.HELD);
+                    assertThat(locks.inspect(dir.resolve("s" + look)).state()).as("look no. %s at one", look).isEqualTo(State.HELD);
+                }
+            } finally {
+                over.set(true);
+                Actor.end(others);
+            }
+        }
+        held.forEach(SessionLock::close);
     }
 
     @Test

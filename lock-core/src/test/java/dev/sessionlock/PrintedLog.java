@@ -4,25 +4,17 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.slf4j.ILoggerFactory;
-import org.slf4j.IMarkerFactory;
 import org.slf4j.Marker;
 import org.slf4j.event.Level;
 import org.slf4j.helpers.AbstractLogger;
-import org.slf4j.helpers.BasicMarkerFactory;
 import org.slf4j.helpers.MessageFormatter;
-import org.slf4j.helpers.NOPMDCAdapter;
-import org.slf4j.spi.MDCAdapter;
-import org.slf4j.spi.SLF4JServiceProvider;
 
 /** Prints what is logged, from INFO up, as {@code WARN message}. For tests of the log, in a JVM with {@link #OPTION}. */
-public final class PrintedLog implements SLF4JServiceProvider {
+public final class PrintedLog extends LogForTests {
     /** The JVM option that makes SLF4J use it. */
-    static final String OPTION = "-Dslf4j.provider=" + PrintedLog.class.getName();
+    static final String OPTION = option(PrintedLog.class);
 
     private static final List<String> PRINTED = new CopyOnWriteArrayList<>();
-
-    private final IMarkerFactory markers = new BasicMarkerFactory();
-    private final MDCAdapter mdc = new NOPMDCAdapter();
 
     /** Called by SLF4J. */
     public PrintedLog() {
@@ -106,25 +98,5 @@ public final class PrintedLog implements SLF4JServiceProvider {
     @Override
     public ILoggerFactory getLoggerFactory() {
         return name -> new Printer();
-    }
-
-    @Override
-    public IMarkerFactory getMarkerFactory() {
-        return markers;
-    }
-
-    @Override
-    public MDCAdapter getMDCAdapter() {
-        return mdc;
-    }
-
-    @Override
-    public String getRequestedApiVersion() {
-        return "2.0.99";
-    }
-
-    @Override
-    public void initialize() {
-        // nothing to do
     }
 }

@@ -5,15 +5,10 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.slf4j.ILoggerFactory;
-import org.slf4j.IMarkerFactory;
 import org.slf4j.Logger;
-import org.slf4j.helpers.BasicMarkerFactory;
-import org.slf4j.helpers.NOPMDCAdapter;
-import org.slf4j.spi.MDCAdapter;
-import org.slf4j.spi.SLF4JServiceProvider;
 
 /** A logging back end that is broken, as one without memory or descriptors is. For a JVM with {@link #options}. */
-public final class ThrowingLog implements SLF4JServiceProvider {
+public final class ThrowingLog extends LogForTests {
     private static final String BROKEN_AT = ThrowingLog.class.getName() + ".at";
     /** The first one is what the JDK throws where a formatter needs its time zones, and there is no descriptor. */
     private static final List<Supplier<Throwable>> THROWN = List.of(() -> new Error("tzdb.dat (Too many open files)"),
@@ -21,9 +16,6 @@ public final class ThrowingLog implements SLF4JServiceProvider {
             () -> new StackOverflowError("of the log"), () -> new IllegalStateException("of the log"));
 
     private static final AtomicInteger THROWS = new AtomicInteger();
-
-    private final IMarkerFactory markers = new BasicMarkerFactory();
-    private final MDCAdapter mdc = new NOPMDCAdapter();
 
     /** Where it is broken: at lines of a level, or earlier. */
     enum Breaks {
@@ -45,7 +37,7 @@ public final class ThrowingLog implements SLF4JServiceProvider {
 
     /** {@return the JVM options that make SLF4J use it} */
     static String[] options(Breaks where) {
-        return new String[] {"-Dslf4j.provider=" + ThrowingLog.class.getName(), "-D" + BROKEN_AT + "=" + where};
+        return new String[] {option(ThrowingLog.class), "-D" + BROKEN_AT + "=" + where};
     }
 
     /** {@return how often it has thrown something in this JVM} */
@@ -71,25 +63,5 @@ public final class ThrowingLog implements SLF4JServiceProvider {
                 return method.getReturnType() == boolean.class ? true : null;
             });
         };
-    }
-
-    @Override
-    public IMarkerFactory getMarkerFactory() {
-        return markers;
-    }
-
-    @Override
-    public MDCAdapter getMDCAdapter() {
-        return mdc;
-    }
-
-    @Override
-    public String getRequestedApiVersion() {
-        return "2.0.99";
-    }
-
-    @Override
-    public void initialize() {
-        // nothing to do
     }
 }

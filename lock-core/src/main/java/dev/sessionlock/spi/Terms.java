@@ -1,5 +1,6 @@
 package dev.sessionlock.spi;
 
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,21 @@ public record Terms(
      */
     public Terms of(@Nullable String otherThread) {
         return new Terms(leaseNanos, takeover, maxHoldMillis, otherThread, purpose, takeForeign);
+    }
+
+    /**
+     * As it is written. The JDK's own for a record is linked at its first use. If there is no memory then, it fails for good, and no lock could be handed on
+     * within this JVM any more.
+     */
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof Terms that && leaseNanos == that.leaseNanos && takeover == that.takeover && maxHoldMillis == that.maxHoldMillis
+                && takeForeign == that.takeForeign && Objects.equals(thread, that.thread) && Objects.equals(purpose, that.purpose);
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * Objects.hashCode(thread) + Long.hashCode(leaseNanos);
     }
 
     /**

@@ -31,12 +31,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Looks at one lock of a directory, or at all of them at once: the table is mapped once, the kernel asked once a round, each record read once. Disk
  * and kernel cannot be read at one moment. So locks whose record and byte contradict each other are looked at again, all together: that tells locks
- * that changed hands meanwhile from those where something is wrong.
+ * that changed hands meanwhile from those where something is wrong. The kernel shows its locks a page at a time, so one reading may miss a byte that stays
+ * (PROTOCOL.md, trap 14). Where no record tells of the holder, the table does: a byte that is missing there is looked for again, too.
  *
  * <p>It only looks: nothing is created, no guard file is opened (closing it would drop this process's bytes), no byte is requested.
  */
 final class DirectoryScanner {
-    private static final int ROUNDS = 5;
+    private static final int ROUNDS = 10;
     private static final long PAUSE_NANOS = 200_000;
     private static final String SUFFIX = ".lock";
     private static final String TAKEOVER = "takeover-";
@@ -104,21 +105,34 @@ final class DirectoryScanner {
         return all.values();
     }
 
-    /** Locks whose records were removed by hand. The kernel knows them by number alone, so their names have to be guessed from the targets. */
-    private Set<String> thoseWithoutRecord(Set<String> locks) {
+    /**
+     * Locks whose records were removed by hand. Kernel and table know them by number alone, so their names have to be guessed from the targets. The table is
+     * asked as well, since one answer of the kernel's may miss some.
+     */
+    private Set<String> thoseWithoutRecord(Set<String> locks) throws IOException {
         KernelBytes bytes = firstBytes;
-        if (bytes == null) {
-            return Set.of();
+        Set<String> found = new TreeSet<>();
+        if (bytes == null || files == null) {
+            return found;
         }
         Set<KernelLocks.KernelLock> unknown = bytes.ofSeats();
         locks.forEach(name -> bytes.on(hash(name)).forEach(unknown::remove));
-        Set<String> found = new TreeSet<>();
-        for (String file : unknown.isEmpty() || files == null ? Set.<String>of() : files) {
-            if (bytes.on(hash(file)).stream().anyMatch(unknown::contains)) {
+        if (unknown.isEmpty() && table == null) {
+            return found;
+        }
+        long now = Clock.SYSTEM.nanos();
+        for (String file : files) {
+            if (!locks.contains(file) && (bytes.on(hash(file)).stream().anyMatch(unknown::contains) || isPublished(file, now))) {
                 found.add(file);
             }
         }
         return found;
+    }
+
+    /** {@return whether the table says that a seat of a lock is held} */
+    private boolean isPublished(String name, long now) throws IOException {
+        TableEntry entry = table == null ? null : table.find(hash(name));
+        return entry != null && (!TableEntry.isPast(entry.expiry(0), now, table.comparable()) || !TableEntry.isPast(entry.expiry(1), now, table.comparable()));
     }
 
     /** {@code .session-locks} may belong to another user, or have been removed just now: the records beside the targets are there all the same. */
@@ -165,7 +179,7 @@ final class DirectoryScanner {
             List<String> again = new ArrayList<>();
             for (RecordsFound found : seen) {
                 LockSnapshot snapshot = snapshot(found, bytes, now);
-                if (round == ROUNDS || !isTorn(found) && (agrees(snapshot) || isStill(found))) {
+                if (round == ROUNDS || !isTorn(found) && !mayBeMissed(snapshot) && (agrees(snapshot) || isStill(found))) {
                     settled.put(found.name(), snapshot);
                 } else {
                     again.add(found.name());
@@ -209,6 +223,16 @@ final class DirectoryScanner {
             return owners.get(0).isEmpty();
         }
         return snapshot.record().content() instanceof LockContent.Ours ours && owners.get(0).contains(ours.record().pid());
+    }
+
+    /** {@return whether the kernel shows no holder of a seat, and no record does, while the seat's expiry is not past} */
+    private static boolean mayBeMissed(LockSnapshot snapshot) {
+        return isMissing(snapshot, 0, snapshot.record()) || isMissing(snapshot, 1, snapshot.takeover());
+    }
+
+    private static boolean isMissing(LockSnapshot snapshot, int seat, @Nullable Found record) {
+        return record == null && snapshot.owners() != null && snapshot.owners().get(seat).isEmpty()
+                && !TableEntry.isPast(snapshot.expiries().get(seat), snapshot.now(), snapshot.comparable());
     }
 
     /** {@return whether the file read before the kernel was asked is still there: then it was there when the kernel was asked} */

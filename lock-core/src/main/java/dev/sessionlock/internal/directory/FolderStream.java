@@ -16,7 +16,8 @@ final class FolderStream implements DirectoryStream<Path> {
     private final Path folder;
     private final DirectoryStream<Path> entries;
 
-    private FolderStream(Path folder, DirectoryStream<Path> entries) {
+    /** Of entries whose close may throw anything. */
+    FolderStream(Path folder, DirectoryStream<Path> entries) {
         this.folder = folder;
         this.entries = entries;
     }

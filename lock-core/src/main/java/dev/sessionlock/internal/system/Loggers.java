@@ -13,12 +13,17 @@ public final class Loggers {
     }
 
     /**
-     * Finds them. To be called before the first lock is taken: when something is to be logged, there may be no descriptor left to load SLF4J by, and
-     * one of our locks may be held. Who only looks needs none, and SLF4J's search takes as long as the look. Never throws: if there is no logger now, each line
-     * looks for it again.
+     * Finds them, and loads what makes their lines printable. To be called before the first lock is taken: when something is to be logged, there may be no
+     * descriptor left to load SLF4J by, and one of our locks may be held. Who only looks needs none, and SLF4J's search takes as long as the look. Never
+     * throws: if there is no logger now, each line looks for it again.
      */
     public static void load() {
         LIBRARY.isDebugEnabled();
         EVENTS.isDebugEnabled();
+        try {
+            Printable.load();
+        } catch (Throwable e) {
+            return; // no memory; it is loaded when it is needed
+        }
     }
 }

@@ -14,10 +14,16 @@ import java.util.Locale;
 public final class Printable {
     private static final int ZERO_WIDTH_NON_JOINER = 0x200c; // both are part of ordinary names: Persian and Indic words, family emoji
     private static final int ZERO_WIDTH_JOINER = 0x200d;
-    /** Loaded with this class: where it is needed, there may be no descriptor left to load it by. */
-    private static final Class<?> COPY = PrintableCopy.class;
 
     private Printable() {
+    }
+
+    /**
+     * Loads what {@link #throwable} needs, for where there may be no descriptor left to load it by. Not a static field: were there no memory as it is set, this
+     * class, and with it all that has a message, would be unusable for good.
+     */
+    static void load() {
+        PrintableCopy.load();
     }
 
     /** {@return the text on one line, with escapes for what must not be shown as it is} */
@@ -48,7 +54,7 @@ public final class Printable {
 
     /** {@return the throwable itself, or one that prints in the same way, with escapes, if its message or that of a cause needs them} */
     public static Throwable throwable(Throwable thrown) {
-        return COPY.isInstance(thrown) ? thrown : PrintableCopy.ifNeeded(thrown);
+        return thrown instanceof PrintableCopy ? thrown : PrintableCopy.ifNeeded(thrown);
     }
 
     /**

@@ -30,6 +30,11 @@ final class PrintableCopy extends Throwable {
         }
     }
 
+    /** Called for its class to be loaded. */
+    static void load() {
+        // nothing else to do
+    }
+
     /** {@return the throwable itself, or a copy if its message, or that of a cause, must not be shown as it is} */
     static Throwable ifNeeded(Throwable thrown) {
         for (Throwable each : withThoseBehind(thrown)) {

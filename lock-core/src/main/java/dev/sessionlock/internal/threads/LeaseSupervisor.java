@@ -97,7 +97,10 @@ final class LeaseSupervisor {
         }
     }
 
-    /** As {@link #maintain}, but waits for the engine lock. */
+    /**
+     * As {@link #maintain}, but waits for the engine lock. Not for a worker: the thread that moves a clock by hand calls it, and what is due must be done when that
+     * returns.
+     */
     void maintainNow(LocalLock lock) {
         lock.engineLock().lock();
         maintainAndUnlock(lock, false);

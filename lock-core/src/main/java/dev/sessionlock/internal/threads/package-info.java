@@ -5,7 +5,8 @@
  * <p><b>Lock order.</b> A thread that holds one of these locks may take those below it, and none above:
  * <ol>
  *   <li>the <em>engine lock</em> of one {@code LocalLock}: held by whoever calls its {@code EngineLock}, so that taking, renewing,
- *       revoking and giving back exclude each other. No thread holds those of two locks. Workers of the keeper only try it, since a disk may not answer;
+ *       revoking and giving back exclude each other. No thread holds those of two locks. Workers of the keeper only try it, since a disk may not answer. The thread
+ *       that moves a clock by hand waits for it ({@code LeaseSupervisor.maintainNow}): only engines for tests have such a clock;
  *   <li>the <em>state lock</em> of one {@code LocalLock}, a {@code MemoryLock}: guards its wait queue and its current grant. It is
  *       held for some steps in memory, and what is called under it of the engine is memory only. No thread holds those of two locks;
  *   <li>the locks of the keeper ({@code Keeper.starting}), of its workers ({@code Workers.lock}), of the event dispatcher ({@code EventDispatcher.mutex}) and of

@@ -18,28 +18,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The files that carry the kernel bytes. The tests ask the kernel what is held. */
-class GuardFilesTest {
-    @TempDir
-    Path dir;
-    private GuardFiles guards;
-
-    @BeforeEach
-    void open() throws IOException {
-        guards = new GuardFiles(dir, FileMode.of(dir));
-        guards.enter(dir);
-    }
-
-    @AfterEach
-    void close() throws IOException {
-        guards.leave();
-    }
-
+class GuardFilesTest extends GuardsFixture {
     /** {@return the positions that this process holds in a guard file, from /proc/locks, which joins adjacent ones} */
     private Set<Long> held(int guard) {
         long inode = GuardLayout.inode(dir, guard);

@@ -4,31 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.channels.FileLock;
-import java.nio.file.Path;
 import java.util.PrimitiveIterator;
 import java.util.stream.LongStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The marks of processes that share a table: no two living ones have the same. */
-class ProcessMarkTest {
-    @TempDir
-    Path dir;
-    private GuardFiles guards;
-
-    @BeforeEach
-    void open() throws IOException {
-        guards = new GuardFiles(dir, FileMode.of(dir));
-        guards.enter(dir);
-    }
-
-    @AfterEach
-    void close() throws IOException {
-        guards.leave();
-    }
-
+class ProcessMarkTest extends GuardsFixture {
     private ProcessMark drawing(long... draws) {
         PrimitiveIterator.OfLong all = LongStream.concat(LongStream.of(draws), LongStream.iterate(1_000, last -> last + 1)).iterator();
         return new ProcessMark(guards, all::nextLong);

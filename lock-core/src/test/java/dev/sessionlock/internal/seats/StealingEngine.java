@@ -49,11 +49,6 @@ final class StealingEngine implements EngineLock {
     }
 
     @Override
-    public Hold handOver(Hold from, Terms terms) {
-        return null;
-    }
-
-    @Override
     public boolean renew(Hold hold, long holdUntilMillis) {
         return true;
     }
@@ -81,11 +76,6 @@ final class StealingEngine implements EngineLock {
     }
 
     @Override
-    public boolean tidy() {
-        return true;
-    }
-
-    @Override
     public String name() {
         return store.name();
     }
@@ -103,50 +93,5 @@ final class StealingEngine implements EngineLock {
     @Override
     public LockReport inspect() throws IOException {
         return Inspector.report(store.snapshot());
-    }
-
-    @Override
-    public Cleared clear(boolean takeForeign) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void askForRelease(long token) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public boolean withdrawAsking(long token) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void setWaiterMark(boolean waits) {
-        // Nobody looks.
-    }
-
-    @Override
-    public boolean othersWait(Hold hold, long nanos) {
-        return false;
-    }
-
-    @Override
-    public void awaitKernel(int what) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void acceptAwaited(int what) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void declineAwaited(int what) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void declineAllAwaited() {
-        // Nothing was accepted.
     }
 }

@@ -188,16 +188,6 @@ final class ScriptedEngine implements EngineLock, Clock {
     }
 
     @Override
-    public void askForRelease(long token) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public boolean withdrawAsking(long token) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
     public void setWaiterMark(boolean waits) {
         call(waits ? "setWaiterMark" : "setWaiterMark of a single try");
     }

@@ -121,10 +121,17 @@ final class Gateway implements ChildScenario {
 
     /** From a jar that stays open. Then reading a class takes no descriptor, which an attack may have used up. */
     private static void loadClasses() throws Exception {
-        Path classes = Path.of(SessionLocks.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+        for (Class<?> one : List.of(SessionLocks.class, WitnessedHolder.class, Gateway.class)) { // the library, the testkit, and this storm
+            loadClassesBeside(one);
+        }
+    }
+
+    private static void loadClassesBeside(Class<?> one) throws Exception {
+        Path classes = Path.of(one.getProtectionDomain().getCodeSource().getLocation().toURI());
         if (Files.isDirectory(classes)) {
+            Path folder = one == Gateway.class ? classes.resolve("dev/sessionlock/testkit/storms") : classes.resolve("dev/sessionlock");
             List<Path> all;
-            try (Stream<Path> files = Files.walk(classes.resolve("dev/sessionlock"))) {
+            try (Stream<Path> files = Files.walk(folder)) {
                 all = files.filter(file -> file.toString().endsWith(".class") && !file.toString().contains("/cli/")).toList();
             }
             for (Path file : all) {
