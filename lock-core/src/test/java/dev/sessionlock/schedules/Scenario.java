@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  * that it need not change with the library's inner shape.
  */
 final class Scenario {
+    /** Steps for which a user has the lock at most: about as many as another one needs to come to wait for it. */
+    private static final int LONGEST_USE = 30;
     private static final Duration FOR_LONG = Duration.ofMinutes(30);
     private static final Duration BRIEFLY = Duration.ofMillis(2);
     /**
@@ -111,13 +113,13 @@ final class Scenario {
 
     private void planVisits() {
         LockOptions common = options();
-        int many = 2 + random.nextInt(2);
+        int many = oneIn(3) ? 2 : 3;
         for (int i = 0; i < many; i++) {
             List<Visit> mine = new ArrayList<>();
             int rounds = 1 + random.nextInt(2);
             for (int j = 0; j < rounds; j++) {
                 Asking asking = oneIn(4) ? Asking.TRY : Asking.ACQUIRE;
-                mine.add(new Visit(asking, oneIn(4) ? options() : common, random.nextInt(4), anyOf(List.of(Use.values()))));
+                mine.add(new Visit(asking, oneIn(4) ? options() : common, random.nextInt(LONGEST_USE), anyOf(List.of(Use.values()))));
             }
             visits.add(mine);
         }
@@ -125,7 +127,7 @@ final class Scenario {
 
     private LockOptions options() {
         Duration timeout = oneIn(5) ? BRIEFLY : oneIn(10) ? Duration.ZERO : FOR_LONG;
-        Duration linger = random.nextBoolean() ? Duration.ofMinutes(1) : Duration.ZERO;
+        Duration linger = oneIn(3) ? Duration.ZERO : Duration.ofMinutes(1);
         return LockOptions.defaults().withTimeout(timeout).withLinger(linger).withReentrant(oneIn(4));
     }
 
@@ -135,7 +137,7 @@ final class Scenario {
             boolean waits = random.nextBoolean();
             trouble("other process", () -> otherProcess(rounds, waits));
         }
-        if (oneIn(3)) {
+        if (oneIn(2)) {
             interrupts = true;
             interrupted = random.nextInt(visits.size());
             trouble("interrupts", this::interrupt);
@@ -143,7 +145,8 @@ final class Scenario {
         if (oneIn(6)) {
             calm = false;
             lossless = false;
-            trouble("freezes", this::freeze);
+            String method = anyOf(List.of("take", "handOver", "reuse", "reuse", "renew", "check", "release"));
+            trouble("freezes", oneIn(2) ? this::freeze : () -> freezeAt(method));
         }
         if (oneIn(6)) {
             lossless = false;
@@ -158,7 +161,7 @@ final class Scenario {
     }
 
     private void trouble(String name, Runnable action) {
-        int steps = random.nextInt(20);
+        int steps = random.nextInt(100);
         troubles.add(new Trouble(name, () -> {
             pass(steps);
             try {
@@ -346,6 +349,15 @@ final class Scenario {
             pass(random.nextInt(20));
             engine.otherReleases();
         }
+    }
+
+    private void freezeAt(String method) {
+        engine.freezeAt(method);
+        for (int tries = 0; engine.willFreeze() && tries < 20; tries++) {
+            sleeps();
+        }
+        pass(random.nextInt(20));
+        engine.otherReleases();
     }
 
     private void closeEarly() {

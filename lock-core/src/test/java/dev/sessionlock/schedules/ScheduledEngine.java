@@ -63,6 +63,8 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     private @Nullable CountDownLatch otherHolds;
     private long otherToken;
     private boolean otherWaits;
+    /** The call at whose beginning this process is stopped; null for none. */
+    private @Nullable String freezesAt;
 
     /**
      * @param faults which calls throw
@@ -157,12 +159,20 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     }
 
     private <T> T mayFail(String method, Call<T> call) throws IOException {
+        freezeIfDue(method);
         int count = calls.merge(method, 1, Integer::sum);
         failIfDue(method, count, Moment.BEFORE);
         T result = call.run();
         pass();
         failIfDue(method, count, Moment.AFTER);
         return result;
+    }
+
+    private void freezeIfDue(String method) {
+        if (method.equals(freezesAt)) {
+            freezesAt = null;
+            freeze();
+        }
     }
 
     private void failIfDue(String method, int count, Moment moment) throws IOException {
@@ -232,6 +242,16 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
             otherToken = ++lastToken;
         }
         return takesOver;
+    }
+
+    /** This process is to be stopped when it next calls that method. */
+    void freezeAt(String method) {
+        freezesAt = method;
+    }
+
+    /** {@return whether it has not yet been stopped there} */
+    boolean willFreeze() {
+        return freezesAt != null;
     }
 
     // ---- the clock: the scheduler's, which goes on from step to step, and the time for which the process was stopped ----
@@ -324,6 +344,7 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     @Override
     public boolean reuse(Hold hold, String thread) {
         pass();
+        freezeIfDue("reuse");
         if (!isOut(hold, "used again")) {
             return false;
         }
