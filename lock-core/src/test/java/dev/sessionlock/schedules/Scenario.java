@@ -1,0 +1,371 @@
+package dev.sessionlock.schedules;
+
+import dev.sessionlock.LockException;
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockTimeoutException;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.threads.LocalLocks;
+import dev.sessionlock.schedules.ScheduledEngine.Fault;
+import dev.sessionlock.schedules.ScheduledEngine.Moment;
+import dev.sessionlock.spi.EngineLock.HoldStatus;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What happens to one lock in one schedule: some users, and what troubles them. The seed says what; the scheduler says when. It uses the library as its users do, so
+ * that it need not change with the library's inner shape.
+ */
+final class Scenario {
+    /** Steps for which a user has the lock at most: about as many as another one needs to come to wait for it. */
+    private static final int LONGEST_USE = 30;
+    private static final Duration FOR_LONG = Duration.ofMinutes(30);
+    private static final Duration BRIEFLY = Duration.ofMillis(2);
+    /**
+     * By the scheduler's clock, which goes on by microseconds from step to step, and by more only if all threads sleep. The keeper wakes a forgotten waiter within a
+     * second: a waiter that waits for longer than this, though nothing fails, was forgotten.
+     */
+    private static final long LONGEST_WAIT_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+    /** Within this, everything is back at the engine, and every thread of the library has ended. */
+    private static final long LONGEST_END_NANOS = TimeUnit.MINUTES.toNanos(2);
+
+    /** How a user asks for the lock. */
+    private enum Asking {
+        ACQUIRE, TRY
+        // Asking without a thread, and taking that back, belong here.
+    }
+
+    /** What a user does while it has the lock. */
+    private enum Use { NOTHING, RENEW, VERIFY, DETACH }
+
+    private record Visit(Asking asking, LockOptions options, int steps, Use use) {
+    }
+
+    private record Trouble(String name, Runnable action) {
+    }
+
+    private final Random random;
+    private final Set<HoldStatus> statuses = EnumSet.noneOf(HoldStatus.class);
+    private final boolean handsOver;
+    private final List<List<Visit>> visits = new ArrayList<>();
+    private final List<Trouble> troubles = new ArrayList<>();
+    private final List<Thread> users = new ArrayList<>();
+    private final List<Fault> faults = new ArrayList<>();
+    /** Every acquisition succeeds within a moment, and nobody loses the lock. */
+    private boolean calm = true;
+    private boolean lossless = true;
+    private boolean interrupts;
+    private int interrupted = -1;
+    private boolean interruptSent;
+    private boolean closes;
+    // Made under the scheduler, which has to see how each of their locks and conditions is made.
+    private ScheduledEngine engine;
+    private Witness witness;
+    private SessionLocks locks;
+    private Path session;
+
+    /** A plan. Nothing runs yet, so that the scheduler has nothing to decide here. */
+    Scenario(long seed) {
+        this.random = new Random(seed);
+        if (oneIn(5)) {
+            statuses.add(HoldStatus.values()[1 + random.nextInt(3)]);
+            lossless = false;
+        }
+        if (oneIn(3)) {
+            planFault();
+        }
+        handsOver = !oneIn(6);
+        planVisits();
+        planTroubles();
+    }
+
+    private boolean oneIn(int many) {
+        return random.nextInt(many) == 0;
+    }
+
+    private <T> T anyOf(List<T> choices) {
+        return choices.get(random.nextInt(choices.size()));
+    }
+
+    // ---- the plan ----
+
+    private void planFault() {
+        calm = false;
+        String method = anyOf(List.of("take", "handOver", "renew", "check", "release", "tidy", "setWaiterMark", "awaitKernel", "acceptAwaited", "declineAwaited",
+                "declineAllAwaited"));
+        boolean mayThrowIo = List.of("take", "renew", "check", "handOver", "awaitKernel").contains(method);
+        Throwable thrown = mayThrowIo && random.nextBoolean() ? new IOException("scripted") : random.nextBoolean() ? new IllegalArgumentException("scripted")
+                : new StackOverflowError("scripted");
+        // A hold that was handed over is the engine's last word: it does not throw after that.
+        Moment moment = method.equals("handOver") || random.nextBoolean() ? Moment.BEFORE : Moment.AFTER;
+        faults.add(new Fault(method, 1 + random.nextInt(2), moment, thrown));
+    }
+
+    private void planVisits() {
+        LockOptions common = options();
+        int many = oneIn(3) ? 2 : 3;
+        for (int i = 0; i < many; i++) {
+            List<Visit> mine = new ArrayList<>();
+            int rounds = 1 + random.nextInt(2);
+            for (int j = 0; j < rounds; j++) {
+                Asking asking = oneIn(4) ? Asking.TRY : Asking.ACQUIRE;
+                mine.add(new Visit(asking, oneIn(4) ? options() : common, random.nextInt(LONGEST_USE), anyOf(List.of(Use.values()))));
+            }
+            visits.add(mine);
+        }
+    }
+
+    private LockOptions options() {
+        Duration timeout = oneIn(5) ? BRIEFLY : oneIn(10) ? Duration.ZERO : FOR_LONG;
+        Duration linger = oneIn(3) ? Duration.ZERO : Duration.ofMinutes(1);
+        return LockOptions.defaults().withTimeout(timeout).withLinger(linger).withReentrant(oneIn(4));
+    }
+
+    private void planTroubles() {
+        if (oneIn(2)) {
+            int rounds = 1 + random.nextInt(2);
+            boolean waits = random.nextBoolean();
+            trouble("other process", () -> otherProcess(rounds, waits));
+        }
+        if (oneIn(2)) {
+            interrupts = true;
+            interrupted = random.nextInt(visits.size());
+            trouble("interrupts", this::interrupt);
+        }
+        if (oneIn(6)) {
+            calm = false;
+            lossless = false;
+            String method = anyOf(List.of("take", "handOver", "reuse", "reuse", "renew", "check", "release"));
+            trouble("freezes", oneIn(2) ? this::freeze : () -> freezeAt(method));
+        }
+        if (oneIn(6)) {
+            lossless = false;
+            Reason reason = anyOf(List.of(Reason.REMOVED_BY_HAND, Reason.KERNEL_LOCK_LOST, Reason.RELEASE_REQUESTED));
+            trouble("loses", () -> LocalLocks.of(engine).loseAll(reason));
+        }
+        if (oneIn(8)) {
+            closes = true;
+            trouble("closes", this::closeEarly);
+        }
+        calm &= lossless;
+    }
+
+    private void trouble(String name, Runnable action) {
+        int steps = random.nextInt(100);
+        troubles.add(new Trouble(name, () -> {
+            pass(steps);
+            try {
+                action.run();
+            } catch (RuntimeException | Error e) {
+                requireExpected(e);
+            }
+        }));
+    }
+
+    // ---- under the scheduler ----
+
+    /** Plays it, and throws what must not happen. */
+    void play() {
+        try {
+            playUntilEnd();
+        } catch (InterruptedException e) {
+            throw new Violation("somebody interrupts the scenario", e);
+        }
+    }
+
+    private void playUntilEnd() throws InterruptedException {
+        engine = new ScheduledEngine(faults, statuses, handsOver);
+        witness = new Witness(engine);
+        Path root = Path.of("/sessions");
+        session = root.resolve("session");
+        locks = SessionLocks.builder().over(engine).root(root).build();
+        for (int i = 0; i < visits.size(); i++) {
+            int me = i;
+            users.add(new Thread(() -> use(me), "user " + i));
+        }
+        List<Thread> all = new ArrayList<>(users);
+        troubles.forEach(trouble -> all.add(new Thread(trouble.action(), trouble.name())));
+        all.forEach(Thread::start);
+        for (Thread thread : all) {
+            thread.join();
+        }
+        locks.close();
+        long end = System.nanoTime() + LONGEST_END_NANOS;
+        while (!(engine.hasAllBack() && libraryThreads() == 0) && System.nanoTime() < end) {
+            Thread.sleep(50);
+        }
+        if (!engine.hasAllBack()) {
+            throw new Violation("when all is over, this JVM still has " + engine.whatIsOut());
+        } else if (libraryThreads() != 0) {
+            throw new Violation("when all is over, " + libraryThreads() + " threads of the library go on");
+        } else if (locks.stats().held() != 0 || locks.stats().waiting() != 0) {
+            throw new Violation("when all is over, the statistics say " + locks.stats());
+        }
+        Witness.judge();
+    }
+
+    private void pass(int steps) {
+        for (int i = 0; i < steps; i++) {
+            engine.pass();
+        }
+    }
+
+    private static int libraryThreads() {
+        ThreadGroup root = Thread.currentThread().getThreadGroup();
+        while (root.getParent() != null) {
+            root = root.getParent();
+        }
+        ThreadGroup[] groups = new ThreadGroup[16];
+        int threads = 0;
+        for (int i = root.enumerate(groups) - 1; i >= 0; i--) {
+            threads += groups[i].getName().equals("sessionlock") ? groups[i].activeCount() : 0;
+        }
+        return threads;
+    }
+
+    private void use(int me) {
+        boolean heard = false;
+        for (Visit visit : visits.get(me)) {
+            try {
+                visit(visit);
+            } catch (InterruptedException e) {
+                heard = true;
+            }
+        }
+        if (me == interrupted) {
+            while (!interruptSent) {
+                heard |= !sleeps();
+            }
+            if (!heard && !Thread.interrupted()) {
+                throw new Violation("an interrupt was swallowed");
+            }
+        }
+    }
+
+    private void visit(Visit visit) throws InterruptedException {
+        long asked = System.nanoTime();
+        SessionLock lock = null;
+        try {
+            lock = get(visit);
+        } catch (LockTimeoutException e) {
+            if (calm && !visit.options().timeout().equals(BRIEFLY) && !visit.options().timeout().isZero()) {
+                throw new Violation("a user waited for half an hour", e);
+            }
+        } catch (LockException | RuntimeException | Error e) {
+            requireExpected(e);
+        }
+        if (calm && System.nanoTime() - asked > LONGEST_WAIT_NANOS) {
+            throw new Violation("a waiter was forgotten for " + TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - asked) + " ms");
+        }
+        if (lock != null) {
+            use(lock, visit);
+        }
+    }
+
+    private @Nullable SessionLock get(Visit visit) throws LockException, InterruptedException {
+        return visit.asking() == Asking.TRY ? locks.tryAcquire(session, visit.options()).orElse(null) : locks.acquire(session, visit.options());
+    }
+
+    private void use(SessionLock lock, Visit visit) {
+        try {
+            witness.got(lock);
+            pass(visit.steps());
+            use(lock, visit.use());
+            if (lossless && !lock.isHeld()) {
+                throw new Violation("a user lost the lock, and nobody took it");
+            }
+        } catch (LockException | RuntimeException | Error e) {
+            requireExpected(e);
+        } finally {
+            witness.leaves(lock);
+            try {
+                lock.close();
+            } catch (RuntimeException | Error e) {
+                requireExpected(e);
+            }
+        }
+    }
+
+    private static void use(SessionLock lock, Use use) throws LockException {
+        switch (use) {
+            case NOTHING -> { }
+            case RENEW -> lock.renew();
+            case VERIFY -> lock.verifyHeld();
+            case DETACH -> lock.detach();
+        }
+    }
+
+    private void requireExpected(Throwable e) {
+        boolean ofThePlan = faults.stream().anyMatch(fault -> e == fault.thrown() || e.getCause() == fault.thrown());
+        boolean lost = !lossless && e instanceof LockLostException;
+        boolean closed = closes && e instanceof IllegalStateException;
+        if (!ofThePlan && !lost && !closed) {
+            throw e instanceof Violation violation ? violation : new Violation("a user got what nobody threw", e);
+        }
+    }
+
+    // ---- what troubles them ----
+
+    private void otherProcess(int rounds, boolean waits) {
+        for (int round = 0; round < rounds; round++) {
+            boolean taken = engine.otherTakes(waits);
+            for (int tries = 0; !taken && tries < 20; tries++) {
+                sleeps();
+                taken = engine.otherTakes(waits);
+            }
+            pass(random.nextInt(10));
+            engine.otherReleases();
+            pass(random.nextInt(10));
+        }
+    }
+
+    /** {@return false if the calling thread has been interrupted} */
+    private static boolean sleeps() {
+        try {
+            Thread.sleep(1);
+            return true;
+        } catch (InterruptedException e) {
+            return false;
+        }
+    }
+
+    private void interrupt() {
+        users.get(interrupted).interrupt();
+        interruptSent = true;
+    }
+
+    private void freeze() {
+        if (engine.freeze()) {
+            pass(random.nextInt(20));
+            engine.otherReleases();
+        }
+    }
+
+    private void freezeAt(String method) {
+        engine.freezeAt(method);
+        for (int tries = 0; engine.willFreeze() && tries < 20; tries++) {
+            sleeps();
+        }
+        pass(random.nextInt(20));
+        engine.otherReleases();
+    }
+
+    private void closeEarly() {
+        locks.close();
+    }
+
+    @Override
+    public String toString() {
+        return visits + ", troubles " + troubles.stream().map(Trouble::name).toList() + (interrupts ? " of user " + interrupted : "") + ", faults " + faults;
+    }
+}

@@ -1,0 +1,52 @@
+package dev.sessionlock.schedules;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.ThreadLocalRandom;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * The threads of one JVM under a scheduler (Fray) that decides at each lock, wait and volatile access which of them goes on. The library is the real one, with its
+ * keeper, its workers and its kernel waiters; the engine below it is in memory, and fails where the {@link Scenario} says so.
+ *
+ * <p>To replay a schedule that fails: {@code -Dschedules.first=SEED -Dschedules.count=1}. What happened stands in {@code target/fray/sound.txt}.
+ */
+class ThreadSchedulesTest {
+    private static FrayJvm fray;
+
+    @BeforeAll
+    static void makeJvm() throws Exception {
+        fray = FrayJvm.orSkip();
+    }
+
+    /** Always the same ones: a failure that others would bring to light must not meet whoever happens to build next. */
+    @Test
+    void rulesHoldInEachSchedule() throws Exception {
+        play(Long.getLong("schedules.first", 1), Long.getLong("schedules.count", Boolean.getBoolean("soak") ? 10_000 : 500));
+    }
+
+    @Test
+    @Tag("soak")
+    void rulesHoldInSchedulesThatNobodyHasSeen() throws Exception {
+        play(Long.getLong("schedules.first", ThreadLocalRandom.current().nextLong(Long.MAX_VALUE / 2)), Long.getLong("schedules.count", 10_000));
+    }
+
+    private static void play(long first, long count) throws Exception {
+        FrayJvm.Outcome outcome = fray.play(null, first, count);
+        System.out.println("ThreadSchedulesTest: from seed " + first + ": " + outcome.said().lines().findFirst().orElse("nothing was said"));
+        assertThat(outcome.exitValue()).as(() -> outcome.said() + "\nreplay it with -Dtest=ThreadSchedulesTest -Dschedules.count=1 -Dschedules.first=SEED").isZero();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void brokenRuleIsCaught(Broken rule) throws Exception {
+        FrayJvm.Outcome outcome = fray.play(rule, 1, rule.enough());
+        System.out.println("ThreadSchedulesTest: " + rule + ": " + outcome.said().lines().findFirst().orElse("nothing was said"));
+        assertThat(outcome.said()).as("a schedule that fails").startsWith("FAILED").contains(Violation.class.getName()).doesNotContain("VerifyError");
+        assertThat(outcome.exitValue()).isOne();
+    }
+}
