@@ -14,18 +14,22 @@ import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
 import org.jspecify.annotations.Nullable;
 
 /** The disk and kernel side of one lock, in a real directory. */
 final class FileLockStore implements LockStore {
+    private static final AtomicReferenceFieldUpdater<FileLockStore, KernelByte> BYTE_1 =
+            AtomicReferenceFieldUpdater.newUpdater(FileLockStore.class, KernelByte.class, "byte1");
+
     private final LockDirectory directory;
     private final String name;
     private final long hash;
     /** Not kept while the record {@linkplain #rest rests}: ten thousand held locks would keep as many paths. */
     private @Nullable Path lockFile;
     private final KernelByte byte0;
-    private final KernelByte byte1;
-
+    /** Null until it is first asked for, which is rare. Set once: two objects for one byte would not know of each other's. */
+    private volatile @Nullable KernelByte byte1;
     private final KnownEntry entry;
 
     /** What {@link #find} saw last at each location, and since when it has been unchanged. Null before the first look. */
@@ -47,9 +51,17 @@ final class FileLockStore implements LockStore {
         this.directory = directory;
         this.name = name;
         this.hash = h;
-        this.byte0 = new KernelByte(directory, h, 0);
-        this.byte1 = new KernelByte(directory, h, 1);
-        this.entry = new KnownEntry(directory, name, h);
+        this.byte0 = new KernelByte(this, 0);
+        this.entry = new KnownEntry(this);
+    }
+
+    LockDirectory directory() {
+        return directory;
+    }
+
+    /** {@return the number of the lock} */
+    long hash() {
+        return hash;
     }
 
     @Override
@@ -108,7 +120,16 @@ final class FileLockStore implements LockStore {
         return directory.table() != null;
     }
 
+    /** {@return the byte of a seat} Any thread: a kernel waiter may be the first to need that of seat 1. */
     private KernelByte byteOf(int seat) {
+        if (byteIfAny(seat) == null) {
+            BYTE_1.compareAndSet(this, null, new KernelByte(this, 1));
+        }
+        return byteIfAny(seat);
+    }
+
+    /** {@return the byte of a seat; null if it was never asked for: then it is not ours, nor awaited, nor owed} */
+    private @Nullable KernelByte byteIfAny(int seat) {
         return seat == 0 ? byte0 : byte1;
     }
 
@@ -134,19 +155,25 @@ final class FileLockStore implements LockStore {
 
     @Override
     public void freeByte(int seat) throws IOException {
-        byteOf(seat).free();
+        KernelByte known = byteIfAny(seat);
+        if (known != null) {
+            known.free();
+        }
     }
 
     @Override
     public void giveBackOwed() throws IOException {
         byte0.settle();
-        byte1.settle();
+        if (byte1 != null) {
+            byte1.settle();
+        }
         retireUnfinished();
     }
 
     @Override
     public boolean knowsByteLost(int seat) {
-        return byteOf(seat).isKnownToBeLost();
+        KernelByte known = byteIfAny(seat);
+        return known != null && known.isKnownToBeLost();
     }
 
     @Override
@@ -432,8 +459,9 @@ final class FileLockStore implements LockStore {
 
     @Override
     public @Nullable Boolean kernelHasByte(int seat) {
-        return knowsByteLost(seat) ? Boolean.FALSE
-                : directory.heldBytes().has(GuardLayout.guardOf(hash), GuardLayout.positionOf(hash, seat), byteOf(seat).takenAt());
+        KernelByte known = byteIfAny(seat);
+        long takenAt = known == null ? Long.MIN_VALUE : known.takenAt();
+        return knowsByteLost(seat) ? Boolean.FALSE : directory.heldBytes().has(GuardLayout.guardOf(hash), GuardLayout.positionOf(hash, seat), takenAt);
     }
 
     @Override
@@ -450,7 +478,8 @@ final class FileLockStore implements LockStore {
     @Override
     public @Nullable String displaced() {
         for (int seat = 0; seat < 2; seat++) {
-            FileLock lock = byteOf(seat).lock();
+            KernelByte known = byteIfAny(seat);
+            FileLock lock = known == null ? null : known.lock();
             if (lock != null && !directory.guards().isOfThisFile(hash, lock)) {
                 return "the guard files of " + directory.inner() + " were replaced";
             }
@@ -461,16 +490,7 @@ final class FileLockStore implements LockStore {
         if (entry.isOfAReplacedTable()) {
             return "the shared table of " + directory.inner() + " was replaced";
         }
-        return hasAnotherEntry() ? "the lock has another entry in the shared table of " + directory.inner() + ", which is in use" : null;
-    }
-
-    private boolean hasAnotherEntry() {
-        try {
-            return entry.hasAnother();
-        } catch (IOException e) {
-            directory.log().debug("could not look for further entries of {}", this, e);
-            return false;
-        }
+        return entry.hasAnother() ? "the lock has another entry in the shared table of " + directory.inner() + ", which is in use" : null;
     }
 
     @Override

@@ -17,9 +17,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Used by one thread at a time, except for {@link #await}, which one more thread calls, and {@link #isKnownToBeLost}, which any thread may call.
  */
 final class KernelByte {
-    private final LockDirectory directory;
-    private final long h;
-    private final int seat;
+    private final FileLockStore store;
+    /** Few bits: thousands of locks may be held, and each byte more is eight more for each of them. */
+    private final byte seat;
 
     private volatile @Nullable FileLock lock;
     /** Since when it is ours: what was read from the kernel before says nothing about it. */
@@ -37,10 +37,13 @@ final class KernelByte {
     /** As {@link #unsure}, for waiting. */
     private volatile boolean waitBroken;
 
-    KernelByte(LockDirectory directory, long h, int seat) {
-        this.directory = directory;
-        this.h = h;
-        this.seat = seat;
+    KernelByte(FileLockStore store, int seat) {
+        this.store = store;
+        this.seat = (byte) seat;
+    }
+
+    private GuardFiles guards() {
+        return store.directory().guards();
     }
 
     /** {@return the lock that stands for it; null if it is not ours} */
@@ -61,7 +64,7 @@ final class KernelByte {
         }
         unsure = true;
         try {
-            lock = directory.guards().trySeat(h, seat);
+            lock = guards().trySeat(store.hash(), seat);
             takenAt = Clock.SYSTEM.nanos();
         } catch (IOException e) {
             unsure = false; // the JDK has cleaned up after itself
@@ -77,7 +80,7 @@ final class KernelByte {
         waitBroken = true;
         FileLock got;
         try {
-            awaited = directory.guards().awaitSeat(h, seat);
+            awaited = guards().awaitSeat(store.hash(), seat);
             waitBroken = false;
             got = awaited;
         } catch (OverlappingFileLockException e) { // somebody else in this JVM has it, or waits for it: it is not ours
@@ -89,10 +92,10 @@ final class KernelByte {
         } finally {
             waiting = false;
         }
-        if (got != null && !directory.guards().isCurrent(h, got)) {
+        if (got != null && !guards().isCurrent(store.hash(), got)) {
             release(got);
             awaited = null;
-            throw new NoSuchFileException(GuardLayout.file(directory.inner(), GuardLayout.guardOf(h)).toString(), null, "it was replaced meanwhile");
+            throw new NoSuchFileException(GuardLayout.file(store.directory().inner(), GuardLayout.guardOf(store.hash())).toString(), null, "it was replaced meanwhile");
         }
     }
 
@@ -156,7 +159,7 @@ final class KernelByte {
             return; // the JDK lets only one request it: it was not ours
         }
         try {
-            lock = directory.guards().trySeatAgain(h, seat);
+            lock = guards().trySeatAgain(store.hash(), seat);
             FileLock got = lock;
             if (got != null) {
                 release(got);

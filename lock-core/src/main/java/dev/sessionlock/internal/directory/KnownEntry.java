@@ -9,9 +9,7 @@ import org.jspecify.annotations.Nullable;
  * was found is the directory's, and while it is valid: an entry of a table that was replaced by hand bounds nobody.
  */
 final class KnownEntry {
-    private final LockDirectory directory;
-    private final String name;
-    private final long hash;
+    private final FileLockStore store;
     /** The table entry, and the table in which it was found: a table that was replaced by hand is not ours any more. */
     private @Nullable TableEntry entry;
     private @Nullable SharedTable table;
@@ -20,43 +18,42 @@ final class KnownEntry {
     /** It was seen to be the only entry of this lock: a process that claims another one sees ours, and gives its own up. */
     private boolean isOnly;
 
-    KnownEntry(LockDirectory directory, String name, long hash) {
-        this.directory = directory;
-        this.name = name;
-        this.hash = hash;
+    KnownEntry(FileLockStore store) {
+        this.store = store;
     }
 
     /** {@return the table entry; null if the lock has none, or where the table is not shared} */
     @Nullable TableEntry find() throws IOException {
-        SharedTable now = directory.table();
+        SharedTable now = store.directory().table();
         if (now == null) {
             return null;
         }
         if (!isKnown(now)) {
-            know(now, now.find(hash), false);
+            know(now, now.find(store.hash()), false);
         }
         return entry;
     }
 
     /** {@return the only table entry, claimed if the lock had none; null while it has two that are in use} */
     @Nullable TableEntry claim() throws IOException {
+        LockDirectory directory = store.directory();
         SharedTable now = directory.table();
         if (now == null) {
-            return directory.heapEntry(name);
+            return directory.heapEntry(store.name());
         }
         if (!isKnown(now) || !isOnly) {
-            know(now, now.findOrClaim(hash, Clock.SYSTEM.wallMicros(), directory.mode(), directory.bytes()), true);
+            know(now, now.findOrClaim(store.hash(), Clock.SYSTEM.wallMicros(), directory.mode(), directory.bytes()), true);
         }
         return entry;
     }
 
     /** {@return the only table entry, searched anew; null if the lock has none, or two that are in use} */
     @Nullable TableEntry findOnly() throws IOException {
-        SharedTable now = directory.table();
+        SharedTable now = store.directory().table();
         if (now == null) {
             return null;
         }
-        know(now, now.findOnly(hash), true);
+        know(now, now.findOnly(store.hash()), true);
         return entry;
     }
 
@@ -90,13 +87,18 @@ final class KnownEntry {
 
     /** {@return whether another table than the entry's is in use by now} */
     boolean isOfAReplacedTable() {
-        return table != null && table != directory.table();
+        return table != null && table != store.directory().table();
     }
 
-    /** {@return whether the lock has another entry, which is in use} */
-    boolean hasAnother() throws IOException {
+    /** {@return whether the lock has another entry, which is in use; false if that cannot be told now} */
+    boolean hasAnother() {
         TableEntry known = entry;
         SharedTable its = table;
-        return its != null && known != null && !its.isOnly(known);
+        try {
+            return its != null && known != null && !its.isOnly(known);
+        } catch (IOException e) {
+            store.directory().log().debug("could not look for further entries of {}", store, e);
+            return false;
+        }
     }
 }
