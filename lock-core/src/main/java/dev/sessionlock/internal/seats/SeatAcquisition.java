@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Takes a lock, on seat 0 or, from a frozen or dead owner, on seat 1. Who owns it is decided in {@link #tryOnce}: by {@link LockStore#tryByte}, then by
  * {@link #publishAndLook}, then by {@link #enter}. Each of them is an order of steps that the rules give (PROTOCOL.md, section 3). Another order lets
- * two in.
+ * two in. Made for one call: what has to be remembered until the next one is in {@link SeatLedger}.
  *
  * <p>An expiry that is to be replaced is read before the byte of its seat is requested, and handed on as {@code before} (rule 1).
  */
@@ -43,10 +43,6 @@ final class SeatAcquisition {
     private final SeatLedger ledger;
     private final SeatHolding holding;
     private final SeatRelease release;
-    /** The entry at whose first use no successor's record was in the way: see {@link #waitForSuccessorOnAnotherTable}. */
-    private @Nullable TableEntry withoutSuccessor;
-    /** Since when seat 0's expiry was past at every look; 0 if it was not at the last one. */
-    private long pastSince;
 
     SeatAcquisition(LockStore store, Expiries expiries, SeatLedger ledger, SeatHolding holding, SeatRelease release) {
         this.store = store;
@@ -66,7 +62,7 @@ final class SeatAcquisition {
             }
         }
         expiries.readMark();
-        if (!ledger.pendingDeletes.isEmpty()) {
+        if (ledger.hasPendingDeletes()) {
             release.tidy(); // our own old record may be in our way
         }
         ledger.unsettled = true;
@@ -113,7 +109,7 @@ final class SeatAcquisition {
         }
         long before = expiries.expiryOf(0);
         if (ledger.tryByte0(before)) {
-            pastSince = 0;
+            ledger.pastSince = 0;
             AcquireResult taken = claimSeat(0, before, terms);
             // Rule 3: only now that byte 0 is freed. A process frozen with both bytes would stop everybody.
             return taken instanceof Busy busy && busy.waitFor() == 1 ? clearSeat1(busy) : taken;
@@ -149,13 +145,13 @@ final class SeatAcquisition {
         }
         long expiry = entry.expiry(0);
         if (!expiries.isPast(expiry, now)) {
-            pastSince = 0;
+            ledger.pastSince = 0;
             return new Busy(0, expiries.momentAfter(expiry), "another process holds it");
         }
-        if (pastSince == 0) {
-            pastSince = now;
+        if (ledger.pastSince == 0) {
+            ledger.pastSince = now;
         }
-        return now - pastSince < SEAT_1_PATIENCE_NANOS ? new Busy(0, now + LOOK_AGAIN_NANOS, "it changes hands, or its holder is frozen") : null;
+        return now - ledger.pastSince < SEAT_1_PATIENCE_NANOS ? new Busy(0, now + LOOK_AGAIN_NANOS, "it changes hands, or its holder is frozen") : null;
     }
 
     private AcquireResult takeOverSeat0(Terms terms) throws IOException {
@@ -251,14 +247,14 @@ final class SeatAcquisition {
      * @return null if there is none, or none that still counts
      */
     private @Nullable Busy waitForSuccessorOnAnotherTable(TableEntry entry) throws IOException {
-        if (entry == withoutSuccessor) {
+        if (entry == ledger.withoutSuccessor) {
             return null;
         }
         Found left = store.find(RecordLocation.TAKEOVER);
         StaleLockPolicy policy = new StaleLockPolicy(store);
         String objection = policy.objection(left);
         if (left == null || objection == null && !policy.asksToBeWaitedFor(left)) {
-            withoutSuccessor = entry; // also if the record stays, because its process is frozen past its lease and holds byte 1
+            ledger.withoutSuccessor = entry; // also if the record stays, because its process is frozen past its lease and holds byte 1
         }
         return left == null ? null
                 : new Busy(1, expiries.now() + LOOK_AGAIN_NANOS, objection != null ? objection : "what a successor has left is deleted first");

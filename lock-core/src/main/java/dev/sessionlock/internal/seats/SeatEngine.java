@@ -25,11 +25,11 @@ import org.jspecify.annotations.Nullable;
  * <p>This class gives each call to the part that does it:
  * <ul>
  * <li>{@link SeatAcquisition} takes the lock. <b>Who owns it is decided there.</b>
- * <li>{@link SeatHolding} renews, hands over, reuses and checks what is held.
+ * <li>{@link SeatHolding} renews, hands over and checks what is held; {@link SeatHold} itself is reused.
  * <li>{@link SeatRelease} gives it back.
  * <li>{@link SeatClearing} removes what a dead holder has left, for the command {@code clear}.
  * </ul>
- * They share {@link SeatLedger}, which knows what this process has of the lock, and {@link Expiries}, which computes and publishes the words of the
+ * These parts keep nothing, and each is made for one call: a process may hold thousands of locks. They share {@link SeatLedger}, which knows what this process has of the lock, and {@link Expiries}, which computes and publishes the words of the
  * table entry. {@link StaleRecords} removes what is in the way.
  *
  * <p>One call at a time, except for those that {@link EngineLock} allows any thread ({@link #reuse}, {@link #othersWait}), which work in memory, and for
@@ -41,18 +41,20 @@ public final class SeatEngine implements EngineLock {
     private final LockStore store;
     private final Expiries expiries;
     private final SeatLedger ledger;
-    private final SeatAcquisition acquisition;
-    private final SeatHolding holding;
-    private final SeatRelease release;
 
     /** @param store the lock's files, bytes and table entry */
     public SeatEngine(LockStore store) {
         this.store = store;
         this.expiries = new Expiries(store);
         this.ledger = new SeatLedger(store);
-        this.holding = new SeatHolding(store, expiries, ledger);
-        this.release = new SeatRelease(store, expiries, ledger, holding);
-        this.acquisition = new SeatAcquisition(store, expiries, ledger, holding, release);
+    }
+
+    private SeatHolding holding() {
+        return new SeatHolding(store, expiries, ledger);
+    }
+
+    private SeatRelease releasing() {
+        return new SeatRelease(store, expiries, ledger);
     }
 
     @Override
@@ -74,7 +76,7 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public AcquireResult take(Terms terms) throws IOException {
-        return acquisition.take(terms);
+        return new SeatAcquisition(store, expiries, ledger, holding(), releasing()).take(terms);
     }
 
     @Override
@@ -86,27 +88,27 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public boolean renew(Hold hold, long holdUntilMillis) throws IOException {
-        return holding.renew(hold, holdUntilMillis);
+        return holding().renew(hold, holdUntilMillis);
     }
 
     @Override
     public @Nullable Hold handOver(Hold from, Terms terms) throws IOException {
-        return holding.handOver(from, terms);
+        return holding().handOver(from, terms);
     }
 
     @Override
     public boolean isReusable(Hold hold) {
-        return holding.isReusable(hold);
+        return ((SeatHold) hold).isReusable(store);
     }
 
     @Override
     public boolean reuse(Hold hold, String thread) {
-        return holding.reuse(hold, thread);
+        return ((SeatHold) hold).reuse(store, thread);
     }
 
     @Override
     public HoldStatus check(Hold hold, boolean deeply) throws IOException {
-        return holding.check(hold, deeply);
+        return holding().check(hold, deeply);
     }
 
     @Override
@@ -118,17 +120,17 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public void release(Hold hold) {
-        release.release(hold);
+        releasing().release(hold);
     }
 
     @Override
     public void abandon(Hold hold) {
-        release.abandon(hold);
+        releasing().abandon(hold);
     }
 
     @Override
     public boolean tidy() {
-        return release.tidy();
+        return releasing().tidy();
     }
 
     // ---- for a person who wants it free ----

@@ -3,8 +3,10 @@ package dev.sessionlock.internal.seats;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.TableEntry;
+import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
+import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /** A lock that this process holds on one of its two seats. */
@@ -14,7 +16,7 @@ final class SeatHold extends Hold {
     final LockStore.RecordFile recordFile;
     /** When it was acquired, as the record tells it, wall clock. */
     long createdAtMillis;
-    /** The expiry that we published last; the entry has it while the seat is ours. Read by {@link SeatHolding#reuse} on any thread. */
+    /** The expiry that we published last; the entry has it while the seat is ours. Read by {@link #reuse} on any thread. */
     volatile long published;
     /** The expiry that the entry may have instead, if a throwable interrupted a publishing. */
     long intended;
@@ -55,6 +57,50 @@ final class SeatHold extends Hold {
         }
     }
 
+    // ---- what it is asked on the way of a warm acquisition; any thread ----
+
+    /** {@return whether our byte is known to be lost, without asking the kernel} */
+    boolean isByteMissing(LockStore store) {
+        return retaking || store.knowsByteLost(seat);
+    }
+
+    /** A frozen holder with {@code takeover(false)} would stop everybody although nobody uses the lock, so it is not reused. */
+    boolean isReusable(LockStore store) {
+        return seat == 0 && terms().takeover() && store.shared() && !byteLost;
+    }
+
+    /** A further user has it from now on, on the same terms. False if it must be acquired in the ordinary way. */
+    boolean reuse(LockStore store, String thread) {
+        try {
+            if (!isReusable(store) || isByteMissing(store)) {
+                return false;
+            }
+            long drawn = entry.drawToken(0); // rule 4: before the clock is read
+            if (drawn == TableEntry.NO_TOKEN) {
+                return false; // an ordinary acquisition says why
+            }
+            reused(drawn, thread);
+            // And before this check: if the kernel has lost our byte, the process that has it drew an older token and will come in with it.
+            return entry.hasExpiry(seat, published) && entry.isValid();
+        } catch (TableFault e) {
+            trouble = e.getMessage();
+            return false; // an ordinary acquisition has the table created anew
+        }
+    }
+
+    // ---- seat 1 ----
+
+    /** {@return whether our record lies at x.lock} A throwable may have come between covering and noting it. */
+    boolean isAtLock(LockStore store) throws IOException {
+        if (covering && !atLock) {
+            atLock = store.isAt(recordFile, LockStore.RecordLocation.LOCK);
+        }
+        covering = false;
+        return atLock;
+    }
+
+    // ---- what has become of it ----
+
     @Override
     public @Nullable String lossInWords(LockLostException.Reason reason) {
         String why = trouble;
@@ -67,10 +113,6 @@ final class SeatHold extends Hold {
 
     void leaseBegins(long now, long deadline) {
         renewed(now, deadline);
-    }
-
-    void usedBy(String thread, long token) {
-        reused(token, thread);
     }
 
     void recordTells(long token) {

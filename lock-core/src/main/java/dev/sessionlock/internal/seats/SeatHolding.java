@@ -4,7 +4,6 @@ import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockStore.Found;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
@@ -15,9 +14,9 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is done with a lock while it is held: renew it, hand it over within the JVM, reuse it, check that it still is ours (PROTOCOL.md, rules 4 to 6
+ * What is done with a lock while it is held: renew it, hand it over within the JVM, check that it still is ours (PROTOCOL.md, rules 4 to 6
  * and section 5). It writes to the table entry only by compare-and-set from what was published or read before, and takes no byte but one that the
- * kernel has lost.
+ * kernel has lost. Made for one call; it keeps nothing. What needs no more than the hold itself is in {@link SeatHold}.
  */
 final class SeatHolding {
     private static final Log log = Loggers.LIBRARY;
@@ -34,7 +33,11 @@ final class SeatHolding {
 
     boolean renew(Hold held, long holdUntilMillis) throws IOException {
         SeatHold hold = (SeatHold) held;
-        return withEntry(hold, () -> renewInTime(hold, holdUntilMillis));
+        try { // not by withEntry(): a renewal should need as little memory as possible
+            return renewInTime(hold, holdUntilMillis);
+        } catch (TableFault e) {
+            throw failedBy(e, hold);
+        }
     }
 
     private interface EntryAction<T> {
@@ -48,10 +51,15 @@ final class SeatHolding {
         try {
             return step.get();
         } catch (TableFault e) {
-            hold.trouble = e.getMessage();
-            store.entryFailed();
-            throw e.getCause();
+            throw failedBy(e, hold);
         }
+    }
+
+    /** {@return what is thrown as a table entry failed} */
+    private IOException failedBy(TableFault e, SeatHold hold) throws IOException {
+        hold.trouble = e.getMessage();
+        store.entryFailed();
+        return e.getCause();
     }
 
     private boolean renewInTime(SeatHold hold, long holdUntilMillis) throws IOException {
@@ -146,17 +154,12 @@ final class SeatHolding {
         return !hold.byteLost;
     }
 
-    /** If a throwable interrupts this, {@link #isMissing} returns true. */
+    /** If a throwable interrupts this, {@link SeatHold#isByteMissing} returns true. */
     private boolean retakeByte(SeatHold hold) throws IOException {
         hold.retaking = true;
         boolean back = store.retakeByte(hold.seat);
         hold.retaking = false;
         return back;
-    }
-
-    /** {@return whether our byte is known to be lost, without asking the kernel} */
-    boolean isMissing(SeatHold hold) {
-        return hold.retaking || store.knowsByteLost(hold.seat);
     }
 
     @Nullable Hold handOver(Hold held, Terms terms) throws IOException {
@@ -168,12 +171,12 @@ final class SeatHolding {
         if (from.seat != 0 || expiries.now() >= from.deadline() || !store.isAt(from.recordFile, RecordLocation.LOCK)) {
             return null; // taken over; or removed by hand, which asks for the lock to become free
         }
-        if (isMissing(from) && !isKept(from)) {
+        if (from.isByteMissing(store) && !isKept(from)) {
             from.byteLost = true;
             return null;
         }
         boolean sameTerms = terms.equals(from.terms().of(terms.thread()));
-        if (sameTerms && reuse(from, terms.thread() == null ? "" : terms.thread()) && expiries.now() < from.deadline()) { // clock last: rule 4
+        if (sameTerms && from.reuse(store, terms.thread() == null ? "" : terms.thread()) && expiries.now() < from.deadline()) { // clock last: rule 4
             return from; // in memory: the keeper updates the record at its next tick
         }
         // Not from the wall clock: the token must stay near the time at which this JVM got the byte. A process that comes in after us over a replaced
@@ -186,31 +189,6 @@ final class SeatHolding {
             ledger.out = (SeatHold) handedOver; // last, as in take()
         }
         return handedOver;
-    }
-
-    /** A frozen holder with {@code takeover(false)} would stop everybody although nobody uses the lock, so it is not reused. */
-    boolean isReusable(Hold held) {
-        SeatHold hold = (SeatHold) held;
-        return hold.seat == 0 && hold.terms().takeover() && store.shared() && !hold.byteLost;
-    }
-
-    boolean reuse(Hold held, String thread) {
-        SeatHold hold = (SeatHold) held;
-        try {
-            if (!isReusable(hold) || isMissing(hold)) {
-                return false;
-            }
-            long token = hold.entry.drawToken(0); // rule 4: before the clock is read
-            if (token == TableEntry.NO_TOKEN) {
-                return false; // an ordinary acquisition says why
-            }
-            hold.usedBy(thread, token);
-            // And before this check: if the kernel has lost our byte, the process that has it drew an older token and will come in with it.
-            return hold.entry.hasExpiry(hold.seat, hold.published) && hold.entry.isValid();
-        } catch (TableFault e) {
-            hold.trouble = e.getMessage();
-            return false; // an ordinary acquisition has the table created anew
-        }
     }
 
     HoldStatus check(Hold held, boolean deeply) throws IOException {
@@ -231,7 +209,7 @@ final class SeatHolding {
             store.dropReleaseRequest(token);
             return HoldStatus.REQUESTED;
         }
-        if ((deeply || isMissing(hold)) && !isKept(hold)) {
+        if ((deeply || hold.isByteMissing(store)) && !isKept(hold)) {
             hold.byteLost = true;
             return HoldStatus.LOST;
         }
@@ -263,22 +241,13 @@ final class SeatHolding {
      * waits for our expiry before it links anything.
      */
     void coverLock(SeatHold hold) throws IOException {
-        if (hold.seat == 1 && !isAtLock(hold)) {
+        if (hold.seat == 1 && !hold.isAtLock(store)) {
             Found there = store.find(RecordLocation.LOCK);
             hold.covering = true;
             hold.atLock = there == null ? store.link(hold.recordFile, RecordLocation.LOCK)
                     : isTakenOver(there, hold) && store.cover(hold.recordFile, there.key());
             hold.covering = false;
         }
-    }
-
-    /** A throwable may have come between covering and noting it. */
-    boolean isAtLock(SeatHold hold) throws IOException {
-        if (hold.covering && !hold.atLock) {
-            hold.atLock = store.isAt(hold.recordFile, RecordLocation.LOCK);
-        }
-        hold.covering = false;
-        return hold.atLock;
     }
 
     private static boolean isTakenOver(Found there, SeatHold hold) {
@@ -296,7 +265,7 @@ final class SeatHolding {
             log.warn("{}: its table entry was cleared, since the kernel had lost our lock", store.lockFile());
             return false;
         }
-        if (!isMissing(hold) && !Boolean.FALSE.equals(store.kernelHasByte(hold.seat))) {
+        if (!hold.isByteMissing(store) && !Boolean.FALSE.equals(store.kernelHasByte(hold.seat))) {
             return true;
         }
         hold.settleExpiry();

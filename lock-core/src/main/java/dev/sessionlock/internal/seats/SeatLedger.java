@@ -4,6 +4,7 @@ import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockStore.RecordFile;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
@@ -23,7 +24,8 @@ final class SeatLedger {
     private static final Log log = Loggers.LIBRARY;
 
     private final LockStore store;
-    final PendingDeletes pendingDeletes;
+    /** Null until a record could not be deleted, which hardly ever happens. */
+    private @Nullable PendingDeletes pendingDeletes;
     /**
      * The last token that this process is known to have drawn here; 0 before the first. If the entry has another one later, another process had the
      * lock.
@@ -38,9 +40,13 @@ final class SeatLedger {
     /** A call that takes bytes is running, or was interrupted by a throwable: then we may have a byte that belongs to no hold. */
     boolean unsettled;
 
+    /** The entry at whose first use no successor's record was in the way: see {@link SeatAcquisition#waitForSuccessorOnAnotherTable}. */
+    @Nullable TableEntry withoutSuccessor;
+    /** Since when seat 0's expiry was past at every look of this process, which is trying to take the lock; 0 if it was not at the last one. */
+    long pastSince;
+
     SeatLedger(LockStore store) {
         this.store = store;
-        this.pendingDeletes = new PendingDeletes(store);
     }
 
     // ---- what a call has put on a seat ----
@@ -87,20 +93,20 @@ final class SeatLedger {
         RecordLocation location = RecordLocation.ofSeat(mine.seat);
         try {
             if (mine.covering && store.isAt(recordFile, RecordLocation.LOCK)) {
-                pendingDeletes.add(recordFile, RecordLocation.LOCK); // deleting needs byte 0, which is not ours
+                deleteLater(recordFile, RecordLocation.LOCK); // deleting needs byte 0, which is not ours
                 giveUp(recordFile, mine.record);
             }
             if (store.isAt(recordFile, location)) {
                 store.unlink(recordFile, location);
             }
         } catch (IOException | RuntimeException e) {
-            pendingDeletes.add(recordFile, location);
+            deleteLater(recordFile, location);
             mine.recordFile = null;
             giveUp(recordFile, mine.record);
             throw e;
         }
         try {
-            if (!pendingDeletes.needs(recordFile)) {
+            if (pendingDeletes == null || !pendingDeletes.needs(recordFile)) {
                 store.recycle(recordFile);
             }
             mine.recordFile = null;
@@ -117,7 +123,7 @@ final class SeatLedger {
 
     /**
      * Finishes what a throwable has interrupted. Afterwards nothing of the lock is ours except the hold that was given out, what waits in
-     * {@link #pendingDeletes}, and bytes acquired ahead.
+     * {@link PendingDeletes}, and bytes acquired ahead.
      */
     void releaseFailedAttempt() throws IOException {
         SeatAttempt left = attempt;
@@ -146,9 +152,22 @@ final class SeatLedger {
 
     // ---- records that wait for a byte ----
 
+    /** Only the holder of a location's byte may delete a record there, and the byte is not ours now. */
+    void deleteLater(RecordFile recordFile, RecordLocation location) {
+        if (pendingDeletes == null) {
+            pendingDeletes = new PendingDeletes(store);
+        }
+        pendingDeletes.add(recordFile, location);
+    }
+
+    /** {@return whether any record waits for a byte} */
+    boolean hasPendingDeletes() {
+        return pendingDeletes != null && !pendingDeletes.isEmpty();
+    }
+
     /** Deletes them, each with the byte of its location, which is taken for it if nobody has it. */
     void deletePending() throws IOException {
-        for (int seat = 0; seat < 2 && !pendingDeletes.isEmpty(); seat++) {
+        for (int seat = 0; seat < 2 && hasPendingDeletes(); seat++) {
             if (!hasByteAhead(1 - seat)) { // rule 3: never both bytes
                 deletePendingOf(seat);
             }

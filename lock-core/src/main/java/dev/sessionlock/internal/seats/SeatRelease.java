@@ -12,7 +12,7 @@ import java.io.IOException;
 /**
  * Gives a lock back: the record, then the expiry, then the byte. In another order, the next holder could lose its record to us, or meet our expiry. A
  * step that fails is logged and tried again by {@link #tidy}; one that a throwable interrupts is done again by the next call, since {@link SeatLedger}
- * still says that it is ours.
+ * still says that it is ours. Made for one call; it keeps nothing.
  */
 final class SeatRelease {
     private static final Log log = Loggers.LIBRARY;
@@ -20,13 +20,11 @@ final class SeatRelease {
     private final LockStore store;
     private final Expiries expiries;
     private final SeatLedger ledger;
-    private final SeatHolding holding;
 
-    SeatRelease(LockStore store, Expiries expiries, SeatLedger ledger, SeatHolding holding) {
+    SeatRelease(LockStore store, Expiries expiries, SeatLedger ledger) {
         this.store = store;
         this.expiries = expiries;
         this.ledger = ledger;
-        this.holding = holding;
     }
 
     void release(Hold held) {
@@ -50,9 +48,9 @@ final class SeatRelease {
 
     /** Gives back all that belongs to a hold. What a throwable interrupts in here, the next call finishes. */
     void giveBack(SeatHold hold) {
-        hold.byteLost |= !hold.recordSettled && holding.isMissing(hold);
+        hold.byteLost |= !hold.recordSettled && hold.isByteMissing(store);
         if (!hold.recordSettled && !ledger.quietly(hold, () -> removeRecord(hold))) {
-            ledger.pendingDeletes.add(hold.recordFile, RecordLocation.ofSeat(hold.seat));
+            ledger.deleteLater(hold.recordFile, RecordLocation.ofSeat(hold.seat));
         }
         hold.recordSettled = true;
         // An expiry that still is ours is withdrawn even if the byte is lost: it would shield a frozen process that has the byte now from takeover.
@@ -85,16 +83,16 @@ final class SeatRelease {
 
     private void removeRecord(SeatHold hold) throws IOException {
         RecordLocation location = RecordLocation.ofSeat(hold.seat);
-        holding.isAtLock(hold);
+        hold.isAtLock(store);
         if (hold.byteLost) {
-            ledger.pendingDeletes.add(hold.recordFile, location); // only the holder of the byte may delete it
+            ledger.deleteLater(hold.recordFile, location); // only the holder of the byte may delete it
             if (hold.atLock) {
-                ledger.pendingDeletes.add(hold.recordFile, RecordLocation.LOCK);
+                ledger.deleteLater(hold.recordFile, RecordLocation.LOCK);
             }
             giveUp(hold);
         } else if (hold.atLock) {
             // Deleting x.lock needs byte 0, which is not ours yet. Until then our record must not look like a living one.
-            ledger.pendingDeletes.add(hold.recordFile, RecordLocation.LOCK);
+            ledger.deleteLater(hold.recordFile, RecordLocation.LOCK);
             giveUp(hold);
             if (store.isAt(hold.recordFile, location)) {
                 store.unlink(hold.recordFile, location);
@@ -126,7 +124,7 @@ final class SeatRelease {
 
     /** After the seat is free: deletes what is left on the other seat, or at x.lock. Each byte is requested alone. */
     private void tidyOtherSeat(SeatHold hold) throws IOException {
-        if (!ledger.pendingDeletes.isEmpty()) {
+        if (ledger.hasPendingDeletes()) {
             tidy();
         }
         long leftOver = hold.seat == 0 ? hold.entry.expiry(1) : 0;
@@ -157,7 +155,7 @@ final class SeatRelease {
             }
             store.giveBackOwed();
             ledger.deletePending();
-            return ledger.pendingDeletes.isEmpty();
+            return !ledger.hasPendingDeletes();
         } catch (IOException | RuntimeException e) {
             log.debug("still cannot clean up after the lock {}", store.lockFile(), e);
             return false;

@@ -17,9 +17,9 @@ import java.util.concurrent.ConcurrentHashMap;
 final class Remembered {
     private static final Set<Class<?>> SIMULATED =
             Set.of(String.class, LockStore.class, LockStore.RecordFile.class, TableEntry.class);
-    /** The parts of the engine: each stays the same object, and what is in it is set back. */
+    /** The parts of the engine: what is in them is set back, too. */
     private static final Set<Class<?>> PARTS =
-            Set.of(Expiries.class, SeatLedger.class, PendingDeletes.class, SeatAcquisition.class, SeatHolding.class, SeatRelease.class);
+            Set.of(Expiries.class, SeatLedger.class, PendingDeletes.class);
     private static final Map<Class<?>, Field[]> FIELDS = new ConcurrentHashMap<>();
 
     private final Object object;
@@ -77,6 +77,9 @@ final class Remembered {
             for (int i = 0; i < fields.length; i++) {
                 if (values[i] instanceof Remembered part) {
                     part.setBack();
+                    if (!Modifier.isFinal(fields[i].getModifiers())) {
+                        fields[i].set(object, part.object);
+                    }
                 } else {
                     fields[i].set(object, values[i]);
                 }
