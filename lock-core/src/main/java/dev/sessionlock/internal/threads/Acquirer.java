@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * How the threads of this JVM get one lock: a first try; then a place in the {@link WaitQueue}, whose head alone tries again. A thread that finds somebody in the queue
  * doesn't try, so nobody is overtaken. {@link Backoff} says when the head tries again, {@link FairnessPolicy} whether this process may.
+ *
+ * <p>Made for one call; it keeps nothing.
  */
 final class Acquirer {
     private static final Log log = Loggers.LIBRARY;
@@ -32,9 +34,8 @@ final class Acquirer {
     private final WaitQueue queue;
     private final FairnessPolicy fairness;
     private final OwnedHold owned;
-    private final KernelWaiter kernelWaiter;
 
-    Acquirer(LocalLock lock, KernelWaiter kernelWaiter) {
+    Acquirer(LocalLock lock) {
         this.lock = lock;
         this.engine = lock.engine();
         this.engineLock = lock.engineLock();
@@ -42,7 +43,6 @@ final class Acquirer {
         this.queue = lock.queue();
         this.fairness = lock.fairness();
         this.owned = lock.owned();
-        this.kernelWaiter = kernelWaiter;
     }
 
     private Clock clock() {
@@ -169,14 +169,14 @@ final class Acquirer {
     private @Nullable Busy take(@Nullable Grant idle, Terms terms, boolean waits) throws IOException {
         if (idle != null) {
             if (lock.isOthersTimeSlice(idle)) {
-                lock.releaser().giveBack(true);
+                lock.releaser().giveBack(lock, true);
                 return new Busy(Busy.NOTHING, clock().nanos() + FairnessPolicy.AWAY_NANOS, "it is another process's turn");
             }
             if (handOverIdle(idle, terms)) {
                 return null;
             }
         } else if (owned.isPresent()) {
-            lock.releaser().giveBack(false); // something was thrown to its taker before it had its grant
+            lock.releaser().giveBack(lock, false); // something was thrown to its taker before it had its grant
         }
         long now = clock().nanos();
         Busy busy = owned.take(terms);
@@ -202,7 +202,7 @@ final class Acquirer {
         } catch (IOException e) {
             log.warn("could not take {} again within this JVM; it is given back instead", engine, e);
         }
-        lock.releaser().giveBack(false);
+        lock.releaser().giveBack(lock, false);
         return false;
     }
 
@@ -315,7 +315,7 @@ final class Acquirer {
         engineLock.lock();
         try {
             Terms terms = waiter.terms();
-            boolean marksOnly = busy != null && kernelWaiter.waitsFor(busy.waitFor()) && clock().nanos() < busy.retryAt();
+            boolean marksOnly = busy != null && lock.kernelWaiter().waitsFor(busy.waitFor()) && clock().nanos() < busy.retryAt();
             Grant idle;
             stateLock.lock();
             try {
@@ -342,7 +342,7 @@ final class Acquirer {
 
     /** How long the head sleeps before it tries again, unless it is woken. */
     private long pauseAfter(Busy busy, int tries) {
-        boolean kernelWakes = Backoff.wantsKernelWaiter(busy, tries) && kernelWaiter.start(busy.waitFor());
+        boolean kernelWakes = Backoff.wantsKernelWaiter(busy, tries) && lock.kernelWaiter().start(busy.waitFor());
         long random = ThreadLocalRandom.current().nextLong(Backoff.FIRST_PAUSE_NANOS);
         return Backoff.pause(busy, tries, clock().nanos(), random, kernelWakes);
     }

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which process goes next. It decides by the times at which this JVM took and gave back one lock, and by sightings of other processes. It reads no clock, calls
@@ -31,9 +32,9 @@ final class FairnessPolicy {
     static final int LOOP = 6;
     private static final long LONG_AGO = Long.MIN_VALUE / 2;
 
-    /** When this JVM gave the lock back, if no other process is known to have had it since. */
+    /** Another process is known to have had the lock since this JVM gave it back. */
     @GuardedBy("LocalLock.engineLock")
-    private long leftAt = LONG_AGO;
+    private boolean othersHadIt;
     /** When this JVM gave the lock back, whoever has had it since. */
     @GuardedBy("LocalLock.engineLock")
     private long gaveBackAt = LONG_AGO;
@@ -43,8 +44,9 @@ final class FairnessPolicy {
     private volatile int askedAgain;
     /** Until when this JVM leaves the lock to other processes, by the machine's clock: whatever clock leases run by, this is about the CPU. */
     private volatile long awayUntil;
+    /** Null until another process was seen: most locks never meet one. */
     @GuardedBy("LocalLock.stateLock")
-    private final ContentionMemory contention = new ContentionMemory();
+    private @Nullable ContentionMemory contention;
 
     /** @param machineNow the machine's clock */
     FairnessPolicy(long machineNow) {
@@ -55,14 +57,14 @@ final class FairnessPolicy {
 
     /** This JVM has taken the lock. */
     void taken(long now) {
-        if (now - leftAt > YIELDED_NANOS) {
+        if (othersHadIt || now - gaveBackAt > YIELDED_NANOS) {
             sliceStart = now;
         }
     }
 
     /** A try has found that another process has the lock. */
     void foundTaken() {
-        leftAt = LONG_AGO;
+        othersHadIt = true;
     }
 
     /** A user has got the lock, by a take. */
@@ -72,7 +74,7 @@ final class FairnessPolicy {
 
     /** This JVM has given the lock back. */
     void gaveBack(long now) {
-        leftAt = now;
+        othersHadIt = false;
         gaveBackAt = now;
     }
 
@@ -90,6 +92,7 @@ final class FairnessPolicy {
 
     /** Another process wants the lock, or has had it. */
     void othersSeen(long now) {
+        contention = contention == null ? new ContentionMemory() : contention;
         contention.seen(now);
     }
 
@@ -116,6 +119,6 @@ final class FairnessPolicy {
      * @param acquiredAt when its last user here acquired it
      */
     boolean isShared(long acquiredAt) {
-        return contention.counts(acquiredAt) && askedAgain < LOOP;
+        return contention != null && contention.counts(acquiredAt) && askedAgain < LOOP;
     }
 }

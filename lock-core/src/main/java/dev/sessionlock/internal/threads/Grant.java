@@ -60,8 +60,6 @@ final class Grant {
     private final LockOptions options;
     private final @Nullable Path target;
     private final long maxHoldNanos;
-    /** A user that has it for longer without progress may have forgotten it; 0 if nobody wants to know. */
-    private final long leakNanos;
     /** Computed once: it is asked for at each reuse. */
     private final long withinNanos;
     /** Wall clock less monotonic clock as its first user acquired it, microseconds. The times of all users are told by it, and so never disagree. */
@@ -136,9 +134,8 @@ final class Grant {
         this.target = request.target();
         this.owner = owner;
         this.maxHoldNanos = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
-        this.leakNanos = options.leakDetectionThreshold().toNanos();
         long within = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
-        this.withinNanos = leakNanos == 0 ? within : Math.min(within, leakNanos);
+        this.withinNanos = options.leakDetectionThreshold().isZero() ? within : Math.min(within, leakNanos());
         this.recording = LockEvents.held();
     }
 
@@ -328,9 +325,15 @@ final class Grant {
         return handle == null ? null : handle.acquiredHere();
     }
 
+    /** {@return for how long a user may have it without progress before it may have forgotten it} */
+    private long leakNanos() {
+        return options.leakDetectionThreshold().toNanos();
+    }
+
     /** {@return in how many nanoseconds the keeper must report that its user has had it for long; {@link Long#MAX_VALUE} if never} */
     long untilLeakReport(long now) {
-        return leakNanos == 0 || leakReported || state != State.HELD ? Long.MAX_VALUE : leakNanos - (now - progressAt);
+        boolean never = options.leakDetectionThreshold().isZero() || leakReported || state != State.HELD;
+        return never ? Long.MAX_VALUE : leakNanos() - (now - progressAt);
     }
 
     /** {@return whether the caller must report now that its user has had it for long} That is reported once of each user. */

@@ -154,7 +154,7 @@ final class IdleLocks {
         ReentrantLock engineLock = lock.engineLock();
         if (engineLock.tryLock()) {
             try {
-                lock.releaser().endLingering();
+                lock.releaser().endLingering(lock);
             } finally {
                 engineLock.unlock();
             }

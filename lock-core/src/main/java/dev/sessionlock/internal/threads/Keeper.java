@@ -199,7 +199,7 @@ final class Keeper implements Runnable {
         long now = locks.clock().nanos();
         long within = TICK_NANOS;
         for (LocalLock lock : locks.all()) {
-            within = Math.min(within, lock.supervisor().nextLook(now));
+            within = Math.min(within, lock.supervisor().nextLook(lock, now));
         }
         nextLook = System.nanoTime() + within;
     }
@@ -258,7 +258,7 @@ final class Keeper implements Runnable {
             rounds.put(part, new MaintenanceRound(this, part));
         }
         for (LocalLock lock : locks.all()) { // no lambda here, nor elsewhere on the keeper's usual way: they would be linked beside a JVM's first acquisition
-            lock.supervisor().loseIfOver();
+            lock.supervisor().loseIfOver(lock);
             MaintenanceRound round = rounds.get(lock.part());
             if (round == null) {
                 round = new MaintenanceRound(this, lock.part());

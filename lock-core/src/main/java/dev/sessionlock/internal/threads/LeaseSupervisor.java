@@ -6,12 +6,10 @@ import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.internal.system.WallClock;
-import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * workers call this again and again, and {@link #nextLook} tells them when. No method of theirs waits for the engine lock: a look that is missed comes again.
  *
  * <p>A loss is told to each user once. What is judged by one user's token concerns that user alone: with {@code linger} the next one may have the grant already.
+ *
+ * <p>It keeps nothing: one serves all locks of a registry, and each call says which lock, or which grant, it is about.
  */
 final class LeaseSupervisor {
     private static final Log log = Loggers.LIBRARY;
@@ -32,37 +32,19 @@ final class LeaseSupervisor {
     /** How long the end of the JVM waits for a thread that is using a lock's engine: its disk may not answer. */
     private static final long ABANDON_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
-    private final LocalLock lock;
-    private final EngineLock engine;
-    private final ReentrantLock engineLock;
-    private final MemoryLock stateLock;
-    private final OwnedHold owned;
-
-    LeaseSupervisor(LocalLock lock) {
-        this.lock = lock;
-        this.engine = lock.engine();
-        this.engineLock = lock.engineLock();
-        this.stateLock = lock.stateLock();
-        this.owned = lock.owned();
-    }
-
-    private Clock clock() {
-        return lock.clock();
-    }
-
     // ---- for the keeper ----
 
     /** {@return in how many nanoseconds the keeper should look again, for the sake of what is held here} */
-    long nextLook(long now) {
+    long nextLook(LocalLock lock, long now) {
         Grant held = lock.grantIfAtOnce();
         if (held == null) {
             return Long.MAX_VALUE;
         } else if (held.state() == Grant.State.ENDING) {
-            return endAgain();
+            return endAgain(lock);
         }
         long grace = held.lost() == null ? Long.MAX_VALUE : graceLeft(held, now);
         if (grace <= 0) {
-            return endAgain();
+            return endAgain(lock);
         }
         long hold = held.lost() == null ? Math.min(held.holdLeft(now), untilLeakReport(held, now)) : Long.MAX_VALUE;
         return Math.min(Math.min(held.hold().terms().leaseNanos() / 4, held.renewEvery()), Math.min(hold, grace));
@@ -73,6 +55,7 @@ final class LeaseSupervisor {
     }
 
     private long untilLeakReport(Grant held, long now) {
+        MemoryLock stateLock = held.lock().stateLock();
         stateLock.lock();
         try {
             return held.untilLeakReport(now);
@@ -81,51 +64,51 @@ final class LeaseSupervisor {
         }
     }
 
-    private long endAgain() {
-        return engineLock.isLocked() ? END_AGAIN_BUSY_NANOS : END_AGAIN_NANOS;
+    private static long endAgain(LocalLock lock) {
+        return lock.engineLock().isLocked() ? END_AGAIN_BUSY_NANOS : END_AGAIN_NANOS;
     }
 
     /** Takes away what is over by the clock. Memory only, and never throws. */
-    void loseIfOver() {
+    void loseIfOver(LocalLock lock) {
         Grant held = lock.grantIfAtOnce();
         if (held == null || held.lost() != null) {
             return;
         }
         try {
             long token = held.token(); // before it is judged
-            long now = clock().nanos();
+            long now = lock.clock().nanos();
             if (held.isLive() && !held.isValid(now)) {
                 loseToTime(held, token, now);
             }
         } catch (RuntimeException | Error e) {
-            trouble.warn(engine + ": could not be taken away", e);
+            trouble.warn(lock.engine() + ": could not be taken away", e);
         }
     }
 
     // ---- for a worker of the keeper ----
 
     /** Looks after what is held here, and finishes what is ending. */
-    void maintain(boolean deeply) {
-        if (lock.grant() == null && !owned.isUntidy() && !lock.isWaitedFor()) {
+    void maintain(LocalLock lock, boolean deeply) {
+        if (lock.grant() == null && !lock.owned().isUntidy() && !lock.isWaitedFor()) {
             return;
         }
-        if (engineLock.tryLock()) {
-            maintainAndUnlock(deeply);
+        if (lock.engineLock().tryLock()) {
+            maintainAndUnlock(lock, deeply);
         }
     }
 
     /** As {@link #maintain}, but waits for the engine lock. */
-    void maintainNow() {
-        engineLock.lock();
-        maintainAndUnlock(false);
+    void maintainNow(LocalLock lock) {
+        lock.engineLock().lock();
+        maintainAndUnlock(lock, false);
     }
 
     /** Under the engine lock, which it unlocks. Never throws: whatever goes wrong, the leases of the other locks must be renewed. */
-    private void maintainAndUnlock(boolean deeply) {
+    private void maintainAndUnlock(LocalLock lock, boolean deeply) {
         try {
             Grant held = lock.grant();
             if (held == null) {
-                maintainFree();
+                maintainFree(lock);
                 return;
             }
             closeHalfClosed(held);
@@ -135,21 +118,21 @@ final class LeaseSupervisor {
                 lock.releaser().endUnderEngineLock(held);
             }
         } catch (IOException | RuntimeException | Error e) {
-            trouble.warn(engine.toString(), e);
+            trouble.warn(lock.engine().toString(), e);
         } finally {
-            engineLock.unlock();
+            lock.engineLock().unlock();
         }
     }
 
     /** Nobody has it. Gives back a hold that has no grant, since something was thrown to its taker, and wakes a head that nobody woke. */
-    private void maintainFree() {
-        if (owned.isPresent()) {
-            lock.releaser().giveBack(false);
-        } else if (owned.isUntidy()) {
+    private void maintainFree(LocalLock lock) {
+        if (lock.owned().isPresent()) {
+            lock.releaser().giveBack(lock, false);
+        } else if (lock.owned().isUntidy()) {
             if (!lock.isClaimed()) {
-                engine.declineAllAwaited();
+                lock.engine().declineAllAwaited();
             }
-            owned.tidy();
+            lock.owned().tidy();
         }
         lock.wakeHead();
     }
@@ -157,6 +140,7 @@ final class LeaseSupervisor {
     /** Closes a handle whose closing was broken off, on its user's behalf. A grant that has no handle at all is to end. */
     private void closeHalfClosed(Grant held) {
         Handle.Ref halfClosed;
+        MemoryLock stateLock = held.lock().stateLock();
         stateLock.lock();
         try {
             halfClosed = held.halfClosed();
@@ -167,14 +151,14 @@ final class LeaseSupervisor {
             stateLock.unlock();
         }
         if (halfClosed != null) {
-            lock.releaser().close(halfClosed);
+            held.lock().releaser().close(halfClosed);
         }
     }
 
     /** Renews before it looks: renewing takes no descriptor, and must not fail because looking does. */
     private void maintain(Grant held, boolean deeply) throws IOException {
         long token = held.token(); // before it is judged
-        long now = clock().nanos();
+        long now = held.clock().nanos();
         if (held.lost() == null && !held.isValid(now)) {
             loseToTime(held, token, now);
         }
@@ -186,13 +170,14 @@ final class LeaseSupervisor {
             reportLeak(held, now);
         }
         if (held.lost() != null && isOver(held)) {
-            lock.releaser().endUnderEngineLock(held);
+            held.lock().releaser().endUnderEngineLock(held);
         }
     }
 
     /** Says, once for each user, that it may have forgotten to close the lock. */
     private void reportLeak(Grant held, long now) {
         Throwable acquiredHere;
+        MemoryLock stateLock = held.lock().stateLock();
         stateLock.lock();
         try {
             if (!held.reportLeak(now)) {
@@ -202,22 +187,22 @@ final class LeaseSupervisor {
         } finally {
             stateLock.unlock();
         }
-        log.warn("{} is held for longer than leakDetectionThreshold ({} ms), since {} by thread \"{}\"{}: was it forgotten to be closed?", engine,
+        log.warn("{} is held for longer than leakDetectionThreshold ({} ms), since {} by thread \"{}\"{}: was it forgotten to be closed?", held.lock().engine(),
                 held.options().leakDetectionThreshold().toMillis(), WallClock.iso(held.acquiredAt()), held.hold().thread(), LossMessages.purpose(held), acquiredHere);
     }
 
     /** Renews if that is due, and does nothing else: looking after many locks may take longer than a lease. Never throws. */
-    void renewInTime() {
+    void renewInTime(LocalLock lock) {
         Grant held = lock.grant();
-        if (held != null && held.isLive() && isRenewalDue(held, clock().nanos()) && engineLock.tryLock()) {
+        if (held != null && held.isLive() && isRenewalDue(held, lock.clock().nanos()) && lock.engineLock().tryLock()) {
             try {
                 if (held.isLive() && held.lost() == null) {
-                    renewIfDue(held, held.token(), clock().nanos());
+                    renewIfDue(held, held.token(), lock.clock().nanos());
                 }
             } catch (RuntimeException | Error e) {
-                trouble.warn(engine.toString(), e);
+                trouble.warn(lock.engine().toString(), e);
             } finally {
-                engineLock.unlock();
+                lock.engineLock().unlock();
             }
         }
     }
@@ -233,16 +218,16 @@ final class LeaseSupervisor {
         }
         boolean renewed;
         try {
-            renewed = engine.renew(held.hold(), held.holdUntilMillis(now));
+            renewed = held.lock().engine().renew(held.hold(), held.holdUntilMillis(now));
         } catch (IOException | RuntimeException | Error e) {
             held.renewalTrouble(e);
-            trouble.warn(engine + ": its lease could not be renewed", e);
+            trouble.warn(held.lock().engine() + ": its lease could not be renewed", e);
             return;
         }
         held.renewalTrouble(null);
         if (!renewed) {
-            loseToRenewal(held, token, clock().nanos());
-            lock.releaser().endUnderEngineLock(held);
+            loseToRenewal(held, token, held.clock().nanos());
+            held.lock().releaser().endUnderEngineLock(held);
         }
     }
 
@@ -250,13 +235,13 @@ final class LeaseSupervisor {
     private boolean isOver(Grant lost) {
         Reason reason = lost.lost().reason();
         boolean noGrace = reason == Reason.LEASE_EXPIRED || reason == Reason.KERNEL_LOCK_LOST;
-        return noGrace || lost.state() == Grant.State.LINGERING || graceLeft(lost, clock().nanos()) <= 0;
+        return noGrace || lost.state() == Grant.State.LINGERING || graceLeft(lost, lost.clock().nanos()) <= 0;
     }
 
     private void revokeUnlessIntact(Grant held, boolean deeply) throws IOException {
         long token = held.token(); // before it is judged
-        EngineLock.HoldStatus status = engine.check(held.hold(), deeply);
-        long now = clock().nanos();
+        EngineLock.HoldStatus status = held.lock().engine().check(held.hold(), deeply);
+        long now = held.clock().nanos();
         if (status != EngineLock.HoldStatus.INTACT && !held.isValid(now)) {
             loseToTime(held, token, now); // frozen since the last look: it was a successor that put its record in place of ours
             return;
@@ -274,18 +259,18 @@ final class LeaseSupervisor {
 
     /** Looks at the disk and the kernel, for a user who wants to know for certain. */
     void verify(Grant held) throws IOException {
-        engineLock.lock();
+        held.lock().engineLock().lock();
         try {
             if (held.isLive() && held.lost() == null) {
                 // The keeper only tries the engine lock. Beside a thread that verifies in a loop it would never get it in time.
-                renewIfDue(held, held.token(), clock().nanos());
+                renewIfDue(held, held.token(), held.clock().nanos());
             }
             if (held.isLive() && held.lost() == null) {
-                engine.lookAfresh();
+                held.lock().engine().lookAfresh();
                 revokeUnlessIntact(held, true);
             }
         } finally {
-            engineLock.unlock();
+            held.lock().engineLock().unlock();
         }
     }
 
@@ -297,18 +282,18 @@ final class LeaseSupervisor {
      */
     @Nullable LockLostException expired(Grant held, long token) {
         if (held.lost() == null) {
-            loseToTime(held, token, clock().nanos());
+            loseToTime(held, token, held.clock().nanos());
         }
         LockLostException lost = held.lost();
         return lost == null ? null : causedBy(new LockLostException(lost.reason(), lost.since(), lost.getMessage()), lost.getCause());
     }
 
     /** Takes it away from whoever has it here, as if that had come about by itself. Returns whether anybody had it. */
-    boolean loseNow(Reason reason) {
-        engineLock.lock();
+    boolean loseNow(LocalLock lock, Reason reason) {
+        lock.engineLock().lock();
         try {
             Grant held = lock.grant();
-            lock.releaser().endLingering();
+            lock.releaser().endLingering(lock);
             boolean had = held != null && held.isLive() && held.lost() == null;
             if (had) {
                 lose(held, reason);
@@ -318,7 +303,7 @@ final class LeaseSupervisor {
             }
             return had;
         } finally {
-            engineLock.unlock();
+            lock.engineLock().unlock();
         }
     }
 
@@ -337,12 +322,13 @@ final class LeaseSupervisor {
     private void lose(Grant held, long token, Reason reason, String how) {
         LockLostException why;
         List<Handle.Ref> told;
+        MemoryLock stateLock = held.lock().stateLock();
         stateLock.lock(); // so that a handle that is being closed is counted either as released or as lost
         try {
             if (held.token() != token && isForOneUser(reason)) {
                 return; // that user has closed it meanwhile, and it is the next one's
             }
-            why = causedBy(new LockLostException(reason, clock().instant(), LossMessages.message(held, how)), held.acquiredHere());
+            why = causedBy(new LockLostException(reason, held.clock().instant(), LossMessages.message(held, how)), held.acquiredHere());
             if (!held.lose(why) || held.lingers()) {
                 return; // it was lost before, or nobody has it, and nobody is told
             }
@@ -357,7 +343,7 @@ final class LeaseSupervisor {
                 handle.lost(why);
             }
         }
-        lock.locks().wakeKeeper();
+        held.lock().locks().wakeKeeper();
     }
 
     /** {@return whether what is judged is what one user did, and not what became of the lock itself} */
@@ -388,18 +374,19 @@ final class LeaseSupervisor {
     // ---- the end of the JVM ----
 
     /** The JVM ends: whoever holds the lock has lost it. Memory only, and never throws; see {@link #tidyAsTheJvmEnds}. */
-    void abandon() {
+    void abandon(LocalLock lock) {
         try {
             Grant held = lock.grant();
             if (held != null && isAbandoned(held)) {
                 lose(held, Reason.SHUTDOWN);
             }
         } catch (RuntimeException | Error e) {
-            trouble.warn(engine + ": could not be given up in good order as the JVM ends", e);
+            trouble.warn(lock.engine() + ": could not be given up in good order as the JVM ends", e);
         }
     }
 
     private boolean isAbandoned(Grant held) {
+        MemoryLock stateLock = held.lock().stateLock();
         stateLock.lock();
         try {
             return held.abandon();
@@ -412,25 +399,25 @@ final class LeaseSupervisor {
      * The JVM ends: what lingers is given back. The record of what was {@linkplain #abandon abandoned} goes, while its kernel lock stays until the process is
      * gone. Never throws, and never waits for a thread that is stuck in the engine.
      */
-    void tidyAsTheJvmEnds() {
+    void tidyAsTheJvmEnds(LocalLock lock) {
         boolean mine = false;
         try {
             Grant held = lock.grant();
             if (held == null || held.state() != Grant.State.LINGERING && held.state() != Grant.State.ABANDONED) {
                 return;
             }
-            mine = engineLock.tryLock() || engineLock.tryLock(ABANDON_PATIENCE_NANOS, TimeUnit.NANOSECONDS);
+            mine = lock.engineLock().tryLock() || lock.engineLock().tryLock(ABANDON_PATIENCE_NANOS, TimeUnit.NANOSECONDS);
             if (mine) {
-                lock.releaser().endLingering();
+                lock.releaser().endLingering(lock);
                 if (held.state() == Grant.State.ABANDONED) {
-                    engine.abandon(held.hold());
+                    lock.engine().abandon(held.hold());
                 }
             }
         } catch (InterruptedException | RuntimeException | Error e) {
-            trouble.warn(engine + ": could not be tidied up as the JVM ends", e);
+            trouble.warn(lock.engine() + ": could not be tidied up as the JVM ends", e);
         } finally {
             if (mine) {
-                engineLock.unlock();
+                lock.engineLock().unlock();
             }
         }
     }

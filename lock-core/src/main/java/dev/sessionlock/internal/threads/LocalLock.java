@@ -6,7 +6,6 @@ import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
-import dev.sessionlock.spi.LockEngine.LockNamespace;
 import dev.sessionlock.spi.Maintainable;
 import java.io.IOException;
 import java.time.Duration;
@@ -27,6 +26,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@link OwnedHold}: what the engine has given, and must get back whatever is thrown.
  * </ul>
  *
+ * <p>A process may hold thousands of locks, so the parts that keep nothing are not here once more for each: an {@link Acquirer} is made for one call, and all
+ * locks of a registry have one {@link Releaser} and one {@link LeaseSupervisor}. These two make nothing where a lock is given back, renewed or lost.
+ *
  * <p>Two locks guard all of that, in the order that the package comment states. The <em>engine lock</em> is held by whoever calls the engine, so that taking,
  * renewing, revoking and giving back exclude each other. The <em>state lock</em> guards the queue and the current grant, in memory only.
  */
@@ -37,8 +39,7 @@ final class LocalLock implements KernelWaiter.Host {
 
     private final LocalLocks locks;
     private final EngineLock engine;
-    private final LockNamespace namespace;
-    private final String key;
+    private final LocalLocks.LockKey key;
     /** Somebody has looked whether what is there can be locked, and it can. */
     private volatile boolean lockable;
 
@@ -63,43 +64,30 @@ final class LocalLock implements KernelWaiter.Host {
 
     private final OwnedHold owned;
     private final FairnessPolicy fairness = new FairnessPolicy(System.nanoTime());
-    private final KernelWaiter kernelWaiter;
-    private final Acquirer acquirer;
-    private final Releaser releaser;
-    private final LeaseSupervisor supervisor;
+    /** Null until the head of the queue first wanted to wait in the kernel. */
+    @GuardedBy("stateLock")
+    private @Nullable KernelWaiter kernelWaiter;
 
-    /**
-     * @param namespace where the lock is, pinned for as long as this object is known
-     * @param key the form of the lock's name under which it is known there
-     */
-    LocalLock(LocalLocks locks, EngineLock engine, LockNamespace namespace, String key) {
+    /** @param key under which it is known; its namespace is pinned for as long as this object is known */
+    LocalLock(LocalLocks locks, EngineLock engine, LocalLocks.LockKey key) {
         this.locks = locks;
         this.engine = engine;
-        this.namespace = namespace;
         this.key = key;
         this.owned = new OwnedHold(engine);
-        this.kernelWaiter = new KernelWaiter(engine, engineLock, stateLock, this);
-        this.acquirer = new Acquirer(this, kernelWaiter);
-        this.releaser = new Releaser(this);
-        this.supervisor = new LeaseSupervisor(this);
     }
 
     LocalLocks locks() {
         return locks;
     }
 
-    LockNamespace namespace() {
-        return namespace;
-    }
-
-    /** {@return the form of its name under which it is known in its namespace} */
-    String key() {
+    /** {@return under which it is known} */
+    LocalLocks.LockKey key() {
         return key;
     }
 
     /** {@return what it is looked after together with} */
     Maintainable part() {
-        return namespace instanceof Maintainable part ? part : locks.engine();
+        return key.namespace() instanceof Maintainable part ? part : locks.engine();
     }
 
     EngineLock engine() {
@@ -144,16 +132,26 @@ final class LocalLock implements KernelWaiter.Host {
         return owned;
     }
 
+    KernelWaiter kernelWaiter() {
+        stateLock.lock();
+        try {
+            kernelWaiter = kernelWaiter == null ? new KernelWaiter(engine, engineLock, stateLock, this) : kernelWaiter;
+            return kernelWaiter;
+        } finally {
+            stateLock.unlock();
+        }
+    }
+
     Acquirer acquirer() {
-        return acquirer;
+        return new Acquirer(this);
     }
 
     Releaser releaser() {
-        return releaser;
+        return locks.releaser();
     }
 
     LeaseSupervisor supervisor() {
-        return supervisor;
+        return locks.supervisor();
     }
 
     // ---- its users ----
@@ -185,7 +183,7 @@ final class LocalLock implements KernelWaiter.Host {
     /** Looks, before the lock is first taken, whether there is something that cannot be locked. */
     void requireLockable() throws IOException {
         if (!lockable) {
-            namespace.requireLockable(engine.name());
+            key.namespace().requireLockable(engine.name());
             lockable = true;
         }
     }
@@ -204,7 +202,7 @@ final class LocalLock implements KernelWaiter.Host {
     boolean retire(long idleNanos) {
         stateLock.lock();
         try {
-            boolean used = users > 0 || grant != null || owned.isPresent() || kernelWaiter.isWaiting();
+            boolean used = users > 0 || grant != null || owned.isPresent() || kernelWaiter != null && kernelWaiter.isWaiting();
             if (!retired && !used && !owned.isUntidy() && System.nanoTime() - usedAt >= idleNanos) {
                 retired = true;
             }
@@ -425,7 +423,7 @@ final class LocalLock implements KernelWaiter.Host {
     EngineLock.Cleared clear(boolean takeForeign) throws IOException {
         engineLock.lock();
         try {
-            releaser.endLingering();
+            releaser().endLingering(this);
             return grant() == null ? engine.clear(takeForeign)
                     : new EngineLock.Cleared(EngineLock.ClearOutcome.KEPT, "a thread of this JVM holds it");
         } finally {
@@ -437,7 +435,7 @@ final class LocalLock implements KernelWaiter.Host {
 
     /** {@return for how many nanoseconds nothing is due here} */
     long nothingIsDueFor(long now) {
-        long soonest = supervisor.nextLook(now);
+        long soonest = supervisor().nextLook(this, now);
         stateLock.lock();
         try {
             return Math.min(soonest, queue.nothingIsDueFor(now));
@@ -448,7 +446,7 @@ final class LocalLock implements KernelWaiter.Host {
 
     /** Does what is due now, and has all waiters look at the clock. */
     void catchUp() {
-        supervisor.maintainNow();
+        supervisor().maintainNow(this);
         wakeAll();
     }
 

@@ -64,7 +64,7 @@ public final class LocalLocks {
      * A lock: its namespace, and its name as it is known there. Its {@code equals} is written out: what the compiler gives a record is linked at its first use, which
      * takes as long as loading all of our classes, and the JDK keeps the types that it linked, and their class loader.
      */
-    private record LockKey(LockNamespace namespace, String name) {
+    record LockKey(LockNamespace namespace, String name) {
         @Override
         public boolean equals(Object other) {
             return other instanceof LockKey key && namespace.equals(key.namespace) && name.equals(key.name);
@@ -85,6 +85,8 @@ public final class LocalLocks {
     private final KernelWaiterThreads kernelWaiters = new KernelWaiterThreads();
     private final IdleLocks idle;
     private final Shutdown shutdown = new Shutdown(this);
+    private final Releaser releaser = new Releaser();
+    private final LeaseSupervisor supervisor = new LeaseSupervisor();
 
     /** {@return the locks of this JVM on an engine} */
     public static LocalLocks of(LockEngine engine) {
@@ -290,7 +292,7 @@ public final class LocalLocks {
 
     /** The namespace of a lock is pinned for as long as the lock is known here. */
     private LocalLock open(LockKey key, String name) {
-        LocalLock lock = new LocalLock(this, key.namespace().lock(name), key.namespace(), key.name());
+        LocalLock lock = new LocalLock(this, key.namespace().lock(name), key);
         key.namespace().pinAgain(); // last: if it throws, nothing is left
         return lock;
     }
@@ -299,7 +301,7 @@ public final class LocalLocks {
     private boolean discard(LockKey key, LocalLock lock) {
         boolean dropped = byKey.remove(key, lock);
         if (dropped) {
-            unpin(lock.namespace());
+            unpin(key.namespace());
         }
         return dropped;
     }
@@ -360,7 +362,7 @@ public final class LocalLocks {
         LockNamespace namespace = engine.pin(id);
         try {
             LocalLock lock = byKey.get(new LockKey(namespace, namespace.key(id.name())));
-            return lock != null && lock.supervisor().loseNow(reason);
+            return lock != null && supervisor.loseNow(lock, reason);
         } finally {
             unpin(namespace);
         }
@@ -368,7 +370,7 @@ public final class LocalLocks {
 
     /** Takes all locks away from whoever has them in this JVM. */
     public void loseAll(Reason reason) {
-        byKey.values().forEach(lock -> lock.supervisor().loseNow(reason));
+        byKey.values().forEach(lock -> supervisor.loseNow(lock, reason));
     }
 
     /** What a clock that is moved by hand has to know and to wake. */
@@ -389,6 +391,14 @@ public final class LocalLocks {
     }
 
     // ---- for its locks ----
+
+    Releaser releaser() {
+        return releaser;
+    }
+
+    LeaseSupervisor supervisor() {
+        return supervisor;
+    }
 
     ReferenceQueue<Handle> forgotten() {
         return forgotten;
@@ -438,7 +448,7 @@ public final class LocalLocks {
     void retireIdle(List<LocalLock> some, long idleNanos) {
         boolean any = false;
         for (LocalLock lock : some) {
-            any |= lock.retire(idleNanos) && discard(new LockKey(lock.namespace(), lock.key()), lock);
+            any |= lock.retire(idleNanos) && discard(lock.key(), lock);
         }
         if (any) {
             idle.forgetRetired();
@@ -461,7 +471,7 @@ public final class LocalLocks {
         CountDownLatch left = new CountDownLatch(parts.size());
         for (List<LocalLock> part : parts.values()) {
             Runnable task = () -> {
-                part.forEach(lock -> lock.supervisor().tidyAsTheJvmEnds());
+                part.forEach(supervisor::tidyAsTheJvmEnds);
                 left.countDown();
             };
             try {

@@ -96,10 +96,10 @@ final class MaintenanceRound {
         }
         long renewedAt = System.nanoTime();
         for (LocalLock lock : locks) {
-            lock.supervisor().maintain(deeply);
+            lock.supervisor().maintain(lock, deeply);
             if (System.nanoTime() - renewedAt >= RENEW_MEANWHILE_NANOS) { // the search for lost bytes takes long, and disks may be slow
-                locks.forEach(each -> each.supervisor().renewInTime());
-                renewedMeanwhile.forEach(each -> each.supervisor().renewInTime());
+                locks.forEach(each -> each.supervisor().renewInTime(each));
+                renewedMeanwhile.forEach(each -> each.supervisor().renewInTime(each));
                 renewedAt = System.nanoTime();
             }
         }

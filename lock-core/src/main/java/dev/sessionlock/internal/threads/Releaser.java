@@ -5,7 +5,6 @@ import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.internal.system.WallClock;
-import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
@@ -14,29 +13,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * What happens when a handle is closed. Only the last handle of a grant ends it: then the lock lingers, or the next waiter of this JVM gets it, or the engine gets it
  * back. Ending can be called again after whatever was thrown, and goes on where it was; the keeper does so.
+ *
+ * <p>It keeps nothing: one serves all locks of a registry, and each call says which lock, or which grant, it is about.
  */
 final class Releaser {
     private static final Log log = Loggers.LIBRARY;
     /** For all locks together: what fails for one mostly fails for thousands. */
     private static final RareLog trouble = new RareLog(log, "a lock could not be given back, and is tried again");
-
-    private final LocalLock lock;
-    private final EngineLock engine;
-    private final ReentrantLock engineLock;
-    private final MemoryLock stateLock;
-    private final WaitQueue queue;
-    private final FairnessPolicy fairness;
-    private final OwnedHold owned;
-
-    Releaser(LocalLock lock) {
-        this.lock = lock;
-        this.engine = lock.engine();
-        this.engineLock = lock.engineLock();
-        this.stateLock = lock.stateLock();
-        this.queue = lock.queue();
-        this.fairness = lock.fairness();
-        this.owned = lock.owned();
-    }
 
     // ---- closing a handle ----
 
@@ -53,6 +36,7 @@ final class Releaser {
     /** A handle was closed by its user. */
     void close(Handle.Ref ref) {
         Grant held = ref.grant();
+        LocalLock lock = held.lock();
         CloseResult result = remove(ref);
         // No switch in here: the class that the compiler makes of one over an enum would be unusable for good, were there no memory at its first use.
         if (result == CloseResult.OTHERS_REMAIN) {
@@ -73,11 +57,12 @@ final class Releaser {
             return;
         }
         Grant held = ref.grant();
+        LocalLock lock = held.lock();
         boolean last = isLast(ref);
         String advice = ref.acquiredHere() == null ? "use try-with-resources; LockOptions.withLeakDetectionThreshold tells where it was acquired"
                 : "use try-with-resources";
         Loggers.EVENTS.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by thread \"{}\"{}; {}",
-                engine, WallClock.iso(held.acquiredAt()), held.hold().thread(), LossMessages.purpose(held), advice,
+                lock.engine(), WallClock.iso(held.acquiredAt()), held.hold().thread(), LossMessages.purpose(held), advice,
                 last ? null : ref.acquiredHere()); // where the last one was acquired is told with the loss
         if (last) {
             lock.supervisor().lose(held, Reason.LEAKED);
@@ -95,6 +80,7 @@ final class Releaser {
 
     private CloseResult remove(Handle.Ref ref) {
         Grant held = ref.grant();
+        MemoryLock stateLock = held.lock().stateLock();
         stateLock.lock();
         try {
             if (!held.has(ref)) {
@@ -117,6 +103,7 @@ final class Releaser {
     }
 
     private boolean isLast(Handle.Ref ref) {
+        MemoryLock stateLock = ref.grant().lock().stateLock();
         stateLock.lock();
         try {
             return ref.grant().isLast(ref);
@@ -127,6 +114,7 @@ final class Releaser {
 
     /** A handle is no longer bound to its thread. If it was closed meanwhile, the grant may be another user's, and nothing happens. */
     void detach(Handle.Ref ref) {
+        MemoryLock stateLock = ref.grant().lock().stateLock();
         stateLock.lock();
         try {
             if (ref.grant().has(ref)) {
@@ -138,6 +126,7 @@ final class Releaser {
     }
 
     private void tellReleased(Grant held) {
+        LocalLock lock = held.lock();
         held.publisher().released(lock, held.token(), held.acquiredNanos());
         LockEvents.released(held.recording(), lock, held.token(), held.acquiredNanos());
     }
@@ -146,11 +135,12 @@ final class Releaser {
      * Under the state lock. Returns whether a lock that its last user here has closed stays for the next one. Never throws: nobody has a handle of it any more.
      */
     private boolean mayLinger(Grant held) {
+        LocalLock lock = held.lock();
         try {
-            return held.mayLinger() && queue.isEmpty() && !held.publisher().isClosed() && !lock.locks().isEnding() && !lock.isWanted(held)
-                    && !fairness.isShared(held.acquiredNanos());
+            return held.mayLinger() && lock.queue().isEmpty() && !held.publisher().isClosed() && !lock.locks().isEnding() && !lock.isWanted(held)
+                    && !lock.fairness().isShared(held.acquiredNanos());
         } catch (RuntimeException | Error e) {
-            trouble.warn(engine + ": it does not linger", e);
+            trouble.warn(lock.engine() + ": it does not linger", e);
             return false;
         }
     }
@@ -162,13 +152,14 @@ final class Releaser {
         try {
             end(held);
         } catch (RuntimeException e) {
-            trouble.warn(engine.toString(), e);
-            lock.locks().wakeKeeper();
+            trouble.warn(held.lock().engine().toString(), e);
+            held.lock().locks().wakeKeeper();
         }
     }
 
     /** Nobody has a handle of this grant any more. */
     private void end(Grant held) {
+        ReentrantLock engineLock = held.lock().engineLock();
         engineLock.lock();
         try {
             endUnderEngineLock(held);
@@ -182,36 +173,38 @@ final class Releaser {
         if (!beginEnding(held)) {
             return;
         }
+        LocalLock lock = held.lock();
         boolean othersTimeSlice = lock.isOthersTimeSlice(held);
         long now = lock.clock().nanos();
-        boolean handsOver = owned.isPresent() && held.lost() == null && held.isValid(now) && !(othersTimeSlice && fairness.isSliceOver(now));
-        if (!handsOver || !handOver()) {
-            giveBack(othersTimeSlice);
+        boolean handsOver = lock.owned().isPresent() && held.lost() == null && held.isValid(now) && !(othersTimeSlice && lock.fairness().isSliceOver(now));
+        if (!handsOver || !handOver(lock)) {
+            giveBack(lock, othersTimeSlice);
         }
     }
 
     private boolean beginEnding(Grant held) {
+        MemoryLock stateLock = held.lock().stateLock();
         stateLock.lock();
         try {
-            return held == lock.current() && held.beginEnding();
+            return held == held.lock().current() && held.beginEnding();
         } finally {
             stateLock.unlock();
         }
     }
 
     /** Under the engine lock. Returns whether another waiter of this JVM has it now; else it must be given back. */
-    private boolean handOver() {
+    private boolean handOver(LocalLock lock) {
         while (true) {
-            Waiter next = head();
+            Waiter next = head(lock);
             if (next == null || next.request().publisher().isClosed()) {
                 return false;
             }
             try {
-                if (!owned.handOver(next.terms())) {
+                if (!lock.owned().handOver(next.terms())) {
                     return false;
                 }
             } catch (IOException e) {
-                log.warn("could not hand {} on within this JVM; it is given back instead", engine, e);
+                log.warn("could not hand {} on within this JVM; it is given back instead", lock.engine(), e);
                 return false;
             }
             if (lock.grantHandedOver(next)) {
@@ -220,18 +213,20 @@ final class Releaser {
         }
     }
 
-    private @Nullable Waiter head() {
+    private static @Nullable Waiter head(LocalLock lock) {
+        MemoryLock stateLock = lock.stateLock();
         stateLock.lock();
         try {
-            return queue.head();
+            return lock.queue().head();
         } finally {
             stateLock.unlock();
         }
     }
 
     /** Under the engine lock: gives back what lingers here, if anything does. */
-    void endLingering() {
+    void endLingering(LocalLock lock) {
         Grant idle;
+        MemoryLock stateLock = lock.stateLock();
         stateLock.lock();
         try {
             Grant now = lock.current();
@@ -240,7 +235,7 @@ final class Releaser {
             stateLock.unlock();
         }
         if (idle != null) {
-            giveBack(lock.isOthersTimeSlice(idle));
+            giveBack(lock, lock.isOthersTimeSlice(idle));
         }
     }
 
@@ -249,13 +244,13 @@ final class Releaser {
      *
      * @param staysAway whether the next time slice is another process's
      */
-    void giveBack(boolean staysAway) {
-        owned.giveBack(lock.locks().isKeeper());
-        fairness.gaveBack(lock.clock().nanos());
+    void giveBack(LocalLock lock, boolean staysAway) {
+        lock.owned().giveBack(lock.locks().isKeeper());
+        lock.fairness().gaveBack(lock.clock().nanos());
         if (staysAway) {
-            fairness.stayAway(System.nanoTime(), ThreadLocalRandom.current().nextLong(FairnessPolicy.AWAY_NANOS));
+            lock.fairness().stayAway(System.nanoTime(), ThreadLocalRandom.current().nextLong(FairnessPolicy.AWAY_NANOS));
         }
         lock.free();
-        owned.tidy();
+        lock.owned().tidy();
     }
 }

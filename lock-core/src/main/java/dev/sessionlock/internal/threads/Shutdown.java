@@ -113,10 +113,10 @@ public final class Shutdown implements Runnable {
                 over |= idle;
             }
             if (grace == WHILE_HOOKS_WORK ? idle : elapsed >= grace) {
-                lock.supervisor().abandon();
+                lock.supervisor().abandon(lock);
                 ended = true;
             } else if (grace == WHILE_HOOKS_WORK && elapsed > MOMENT_NANOS && lock.isWaitedFor() && isStranded(held)) {
-                lock.supervisor().loseNow(Reason.SHUTDOWN); // else its waiter, which may be a hook, waits for a thread that waits for all hooks
+                lock.supervisor().loseNow(lock, Reason.SHUTDOWN); // else its waiter, which may be a hook, waits for a thread that waits for all hooks
             }
         }
         if (ended) {

@@ -41,7 +41,7 @@ class GrantTest {
     private final LocalLocks locks = new LocalLocks(answering(LockEngine.class, Map.of("clock", clock)), task -> {
         throw new AssertionError("no thread is needed");
     });
-    private final LocalLock lock = new LocalLock(locks, engine, answering(LockEngine.LockNamespace.class, Map.of()), "session.jsonl");
+    private final LocalLock lock = new LocalLock(locks, engine, new LocalLocks.LockKey(answering(LockEngine.LockNamespace.class, Map.of()), "session.jsonl"));
     private final AcquireRequest request = new AcquireRequest(new EventPublisher(null, null, false, 0), OPTIONS, "session.jsonl", null);
     private final Grant grant = new Grant(lock, new Given(), request, Thread.currentThread());
     private final Handle handle = new Handle(grant, forgotten, null);

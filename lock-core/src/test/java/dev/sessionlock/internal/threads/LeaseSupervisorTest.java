@@ -44,10 +44,10 @@ class LeaseSupervisorTest {
     void leaseIsRenewedAtAThirdOfIt() throws Exception {
         Handle handle = acquired(OPTIONS);
         engine.now += LEASE / 3 - 1;
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(engine.calls).containsExactly("check");
         engine.now++;
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(engine.calls).containsExactly("check", "renew", "check");
         assertThat(handle.hold().deadline()).isEqualTo(engine.now + LEASE);
     }
@@ -57,12 +57,12 @@ class LeaseSupervisorTest {
         acquired(OPTIONS);
         engine.now += LEASE / 3;
         engine.faultAt = "renew";
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(lost()).isNull();
         engine.faultAt = "renew";
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         engine.now += LEASE;
-        supervisor.loseIfOver();
+        supervisor.loseIfOver(engine.lock);
         assertThat(lost()).isEqualTo(Reason.LEASE_EXPIRED);
         assertThat(engine.lock.grant().lost()).hasMessageContaining("its lease could not be renewed").hasMessageContaining("StackOverflowError");
     }
@@ -73,7 +73,7 @@ class LeaseSupervisorTest {
         Grant grant = engine.lock.grant();
         engine.now += LEASE / 3;
         engine.renews = false;
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(grant.lost().reason()).isEqualTo(Reason.KERNEL_LOCK_LOST);
         assertThat(grant.state()).isEqualTo(State.ENDED);
         assertThat(engine.lock.grant()).isNull();
@@ -87,17 +87,17 @@ class LeaseSupervisorTest {
     void lockWhoseRecordWasRemovedIsRevokedAndGivenBackAfterItsGrace() throws Exception {
         Handle handle = acquired(OPTIONS);
         engine.status = HoldStatus.REMOVED;
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(lost()).isEqualTo(Reason.REMOVED_BY_HAND);
         assertThat(state()).isEqualTo(State.REVOKED);
         assertThat(handle.isHeld()).isFalse();
-        assertThat(supervisor.nextLook(engine.now)).isEqualTo(GRACE);
+        assertThat(supervisor.nextLook(engine.lock, engine.now)).isEqualTo(GRACE);
         engine.now += GRACE - 1;
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(state()).isEqualTo(State.REVOKED);
         assertThat(engine.calls).doesNotContain("release");
         engine.now++;
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(engine.lock.grant()).isNull();
         assertThat(engine.calls).contains("release");
     }
@@ -107,10 +107,10 @@ class LeaseSupervisorTest {
     void revokedLockIsRenewedInItsGrace() throws Exception {
         acquired(OPTIONS.withRevokeGrace(Duration.ofNanos(LEASE)));
         engine.status = HoldStatus.REQUESTED;
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(lost()).isEqualTo(Reason.RELEASE_REQUESTED);
         engine.now += LEASE / 3;
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(engine.calls).contains("renew").doesNotContain("release");
     }
 
@@ -118,7 +118,7 @@ class LeaseSupervisorTest {
     void userThatClosesARevokedLockGivesItBackAtOnce() throws Exception {
         Handle handle = acquired(OPTIONS);
         engine.status = HoldStatus.REMOVED;
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         handle.close();
         assertThat(engine.lock.grant()).isNull();
         assertThat(engine.calls).containsSubsequence("release", "tidy");
@@ -128,7 +128,7 @@ class LeaseSupervisorTest {
     void nobodyIsToldOfALossWhileTheLockLingersAndItIsGivenBack() throws Exception {
         acquired(OPTIONS.withLinger(Duration.ofMinutes(1))).close();
         engine.status = HoldStatus.LOST;
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(engine.lock.grant()).isNull();
         assertThat(engine.calls).contains("release");
         assertThat(engine.publisher.stats().lost()).isZero();
@@ -138,10 +138,10 @@ class LeaseSupervisorTest {
     void maxHoldEndsItByTheClockAlone() throws Exception {
         Handle handle = acquired(OPTIONS.withMaxHold(Duration.ofSeconds(3)));
         engine.now += TimeUnit.SECONDS.toNanos(3) - 1;
-        supervisor.loseIfOver();
+        supervisor.loseIfOver(engine.lock);
         assertThat(handle.isHeld()).isTrue();
         engine.now++;
-        supervisor.loseIfOver();
+        supervisor.loseIfOver(engine.lock);
         assertThat(lost()).isEqualTo(Reason.MAX_HOLD);
         assertThat(engine.calls).as("memory only").isEmpty();
     }
@@ -154,9 +154,9 @@ class LeaseSupervisorTest {
         engine.faultAt = "release";
         assertThat(catchThrowable(handle::close)).isInstanceOf(StackOverflowError.class);
         assertThat(state()).isEqualTo(State.ENDING);
-        assertThat(supervisor.nextLook(engine.now)).isBetween(1L, TimeUnit.MILLISECONDS.toNanos(250));
+        assertThat(supervisor.nextLook(engine.lock, engine.now)).isBetween(1L, TimeUnit.MILLISECONDS.toNanos(250));
         assertThat(engine.tryAcquire(OPTIONS)).isNull();
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(engine.lock.grant()).isNull();
         assertThat(engine.lock.owned().isPresent()).isFalse();
     }
@@ -164,10 +164,10 @@ class LeaseSupervisorTest {
     @Test
     void holdWithoutAGrantIsGivenBack() throws Exception {
         engine.lock.owned().take(engine.request(OPTIONS).terms("taker"));
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(engine.calls).containsExactly("take", "release", "tidy");
         assertThat(engine.lock.owned().isUntidy()).isFalse();
-        supervisor.maintain(false);
+        supervisor.maintain(engine.lock, false);
         assertThat(engine.calls).as("nothing is left to do").hasSize(3);
     }
 
@@ -175,16 +175,16 @@ class LeaseSupervisorTest {
 
     @Test
     void keeperLooksInTimeForWhateverComesFirst() throws Exception {
-        assertThat(supervisor.nextLook(engine.now)).isEqualTo(Long.MAX_VALUE);
+        assertThat(supervisor.nextLook(engine.lock, engine.now)).isEqualTo(Long.MAX_VALUE);
         acquired(OPTIONS);
-        assertThat(supervisor.nextLook(engine.now)).isEqualTo(LEASE / 4);
+        assertThat(supervisor.nextLook(engine.lock, engine.now)).isEqualTo(LEASE / 4);
     }
 
     @Test
     void keeperLooksInTimeForMaxHold() throws Exception {
         acquired(OPTIONS.withMaxHold(Duration.ofSeconds(2)));
-        assertThat(supervisor.nextLook(engine.now)).isEqualTo(TimeUnit.SECONDS.toNanos(2));
+        assertThat(supervisor.nextLook(engine.lock, engine.now)).isEqualTo(TimeUnit.SECONDS.toNanos(2));
         engine.now += TimeUnit.SECONDS.toNanos(1);
-        assertThat(supervisor.nextLook(engine.now)).isEqualTo(TimeUnit.SECONDS.toNanos(1));
+        assertThat(supervisor.nextLook(engine.lock, engine.now)).isEqualTo(TimeUnit.SECONDS.toNanos(1));
     }
 }

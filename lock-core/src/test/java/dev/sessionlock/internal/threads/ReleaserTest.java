@@ -134,7 +134,7 @@ class ReleaserTest {
         engine.faultAt = "handOver";
         assertThat(catchThrowable(handle::close)).isInstanceOf(StackOverflowError.class);
         assertThat(head.given).isNull();
-        engine.lock.supervisor().maintain(false);
+        engine.lock.supervisor().maintain(engine.lock, false);
         assertThat(head.given).as("the keeper goes on where it was").isNotNull();
     }
 

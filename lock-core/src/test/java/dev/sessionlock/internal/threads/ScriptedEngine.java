@@ -55,7 +55,7 @@ final class ScriptedEngine implements EngineLock, Clock {
     final LocalLocks locks = new LocalLocks(engine, task -> {
         throw new AssertionError("no thread is needed");
     });
-    final LocalLock lock = new LocalLock(locks, this, namespace, "session");
+    final LocalLock lock = new LocalLock(locks, this, new LocalLocks.LockKey(namespace, "session"));
     final EventPublisher publisher = new EventPublisher(null, null, false, Shutdown.WHILE_HOOKS_WORK);
     private long tokens;
 
