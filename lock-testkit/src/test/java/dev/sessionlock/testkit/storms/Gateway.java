@@ -205,7 +205,7 @@ final class Gateway implements ChildScenario {
     private void countError(Error e) {
         try {
             count(e.getClass().getSimpleName());
-            if (e instanceof InternalError) {
+            if (e instanceof InternalError && !(e.getCause() instanceof OutOfMemoryError)) {
                 trouble(e); // the JVM's error for a page that has gone
             }
         } catch (OutOfMemoryError again) {
