@@ -186,8 +186,7 @@ class DoctorCommandTest {
 
     @Test
     void interruptedDoctorLeavesNothingBehind() throws Exception {
-        try (ToolProcess doctor = ToolProcess.start(scratch, "doctor", directory.toString())) {
-            awaitSecondJvm(doctor);
+        try (ToolProcess doctor = doctorWithItsSecondJvm()) {
             ProcessTree.signal("TERM", doctor.living()); // like Ctrl-C, which reaches both; SIGINT may be ignored here
             assertThat(doctor.exitCode()).as(doctor.toString()).isEqualTo(128 + 15);
             await().atMost(ToolProcess.PATIENCE).until(() -> doctor.living().isEmpty());
@@ -198,8 +197,7 @@ class DoctorCommandTest {
 
     @Test
     void secondJvmOfAKilledDoctorCleansUpAndEnds() throws Exception {
-        try (ToolProcess doctor = ToolProcess.start(scratch, "doctor", directory.toString())) {
-            awaitSecondJvm(doctor);
+        try (ToolProcess doctor = doctorWithItsSecondJvm()) {
             doctor.signal("KILL");
             // Both in one look: an orphan that is just being executed shows neither its parent nor its environment for a moment.
             await().atMost(ToolProcess.PATIENCE).untilAsserted(() -> {
@@ -209,14 +207,25 @@ class DoctorCommandTest {
         }
     }
 
-    private void awaitSecondJvm(ToolProcess doctor) {
-        await().atMost(ToolProcess.PATIENCE).pollInterval(Duration.ofMillis(2)).until(() -> {
-            try (Stream<Path> all = Files.list(directory)) {
-                // By its arguments: a process that is just being forked still has those of the first one, and ends with it.
-                return all.anyMatch(path -> path.getFileName().toString().startsWith(".sessionlock-doctor-")) && doctor.living().stream()
-                        .anyMatch(process -> process.info().arguments().map(List::of).orElse(List.of()).contains(DoctorPartnerCommand.NAME));
+    /** {@return a doctor whose second JVM runs} On a busy machine one may have ended before anybody has seen it. */
+    private ToolProcess doctorWithItsSecondJvm() throws Exception {
+        for (int tries = 0; tries < 10; tries++) {
+            ToolProcess doctor = ToolProcess.start(scratch, "doctor", directory.toString());
+            await().atMost(ToolProcess.PATIENCE).pollInterval(Duration.ofMillis(2)).until(() -> hasSecondJvm(doctor) || doctor.living().isEmpty());
+            if (hasSecondJvm(doctor)) {
+                return doctor;
             }
-        });
+            doctor.close();
+        }
+        throw new AssertionError("the second JVM of a doctor was never seen");
+    }
+
+    private boolean hasSecondJvm(ToolProcess doctor) throws IOException {
+        try (Stream<Path> all = Files.list(directory)) {
+            // By its arguments: a process that is just being forked still has those of the first one, and ends with it.
+            return all.anyMatch(path -> path.getFileName().toString().startsWith(".sessionlock-doctor-")) && doctor.living().stream()
+                    .anyMatch(process -> process.info().arguments().map(List::of).orElse(List.of()).contains(DoctorPartnerCommand.NAME));
+        }
     }
 
     @Test

@@ -14,7 +14,6 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,11 +33,12 @@ public final class EventPublisher {
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile @Nullable AgreedTerms agreed;
 
-    private final AtomicLong held = new AtomicLong();
     private final AtomicLong waiting = new AtomicLong();
-    private final LongAdder acquired = new LongAdder();
-    private final LongAdder lost = new LongAdder();
-    private final LongAdder reclaimed = new LongAdder();
+    private final Counter acquired = new Counter();
+    /** The handles that were closed or lost. */
+    private final Counter ended = new Counter();
+    private final Counter lost = new Counter();
+    private final Counter reclaimed = new Counter();
     private final AtomicLong timedOut = new AtomicLong();
 
     /**
@@ -93,7 +93,9 @@ public final class EventPublisher {
 
     /** {@return the counters} */
     public LockStats stats() {
-        return new LockStats(held.get(), waiting.get(), acquired.sum(), lost.sum(), reclaimed.sum(), timedOut.get(), dispatcher.dropped());
+        long endedBefore = ended.sum(); // first: what is acquired and ended meanwhile must not make it negative
+        long acquiredNow = acquired.sum();
+        return new LockStats(acquiredNow - endedBefore, waiting.get(), acquiredNow, lost.sum(), reclaimed.sum(), timedOut.get(), dispatcher.dropped());
     }
 
     // ---- what the locks tell; nothing is thrown here: a lock is acquired, or given back, even if nobody could be told of it ----
@@ -157,7 +159,7 @@ public final class EventPublisher {
     /** Somebody was passed over for it. */
     void reclaimed(Grant grant, String evidence) {
         try {
-            reclaimed.increment();
+            reclaimed.add(1);
             LockEvents.reclaimed(grant.lock().engine(), grant.token(), evidence);
             events.info("took over {} (token {}): {}", grant.lock().engine(), grant.token(), evidence);
             if (listener != null) {
@@ -171,17 +173,12 @@ public final class EventPublisher {
 
     /** A further handle of a thread that holds the lock already. */
     void acquiredAgain() {
-        held.incrementAndGet();
-        try {
-            acquired.increment();
-        } catch (OutOfMemoryError e) { // a counter that many threads use grows
-            untold(e);
-        }
+        acquired.add(1);
     }
 
     /** One of several handles was closed. */
     void releasedOne() {
-        held.decrementAndGet();
+        ended.add(1);
     }
 
     /**
@@ -207,7 +204,7 @@ public final class EventPublisher {
 
     /** So many handles of one grant were lost. */
     void lost(Grant grant, LockLostException why, int handles) {
-        held.addAndGet(-handles);
+        ended.add(handles);
         try {
             lost.add(handles);
             LockEvents.lost(grant.lock(), grant.token(), grant.acquiredNanos(), why);
