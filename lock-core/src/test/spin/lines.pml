@@ -16,9 +16,9 @@
  * Each of these breaks one rule, and must make it fail (ModelTest runs them):
  *   NOSECONDLOOK   no look for another entry after claiming one
  *   SKIPOCCUPIED   a slot that was taken meanwhile is skipped, though it may be for the same lock; and no second look
- *   ANYUNTIL       an entry is cleared whatever its expiry says
+ *   ANYEXPIRY       an entry is cleared whatever its expiry says
  *   NOLOOKAGAIN    no look at the expiry once the slot says that it is being cleared
- *   NOSTANDS       no check that the entry is valid after publishing
+ *   NOVALIDITY       no check that the entry is valid after publishing
  *   NOMARK         a slot that is being cleared does not count as an entry of its lock
  *   NOHEAL         of two entries the first is used, whatever the other's expiry says
  */
@@ -185,7 +185,7 @@ publish:
   fi;
 stands:
   if
-#ifdef NOSTANDS
+#ifdef NOVALIDITY
   :: true
 #else
   :: atomic { ISOF(n,l) -> H[l]=n }
@@ -206,7 +206,7 @@ free:
 
 clear:                                           /* the entry of lock m at slot l */
   if
-#ifdef ANYUNTIL
+#ifdef ANYEXPIRY
   :: atomic { ISOF(m,l) -> H[l]=MARK(m) }
 #else
   :: atomic { ISOF(m,l) && PAST(l) }
@@ -215,7 +215,7 @@ clear:                                           /* the entry of lock m at slot 
   :: atomic { !ISOF(m,l) -> goto cleared }
   DIE
   fi;
-#ifndef ANYUNTIL
+#ifndef ANYEXPIRY
   if :: atomic { ISOF(m,l) -> H[l]=MARK(m) } :: atomic { !ISOF(m,l) -> goto kept } DIE fi;
 #ifndef NOLOOKAGAIN
   if

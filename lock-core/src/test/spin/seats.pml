@@ -9,7 +9,7 @@
  *   NP=n      processes, 2 or 3
  *   RECORDS   x.lock, takeover-x, the cover of x.lock, .reclaim. Without it nobody looks at records, and nothing depends on them
  *   LOSSY=n   the first n processes lose their bytes at any moment, without knowing: some code of their JVM opens and closes a guard
- *             file (PROTOCOL.md, trap 1). Implies RECORDS, the second witness
+ *             file (PROTOCOL.md, trap 1). Implies RECORDS, the cross-check
  *   CR=n      no more than n crashes
  *
  * Each of these breaks one rule, and must make it fail (ModelTest runs them):
@@ -17,11 +17,11 @@
  *   EARLYTOKEN    the token drawn before the look
  *   NOCLOCKCHECK  no look at one's own clock at the end
  *   LATERENEW     a renewal counted though the lease had run out
- *   ANYUNTIL      seat 1 tried and taken whatever the other seat's expiry says
+ *   ANYEXPIRY      seat 1 tried and taken whatever the other seat's expiry says
  * and with LOSSY:
- *   NOWITNESS     a record is never an objection
+ *   NOCROSSCHECK     a record is never an objection
  *   NOBYTECHECK   on seat 1, no look whether the kernel still has our byte once the record is linked
- *   NOSAYS        no check that the table entry still has the expiry that was published
+ *   NOENTRYCHECK        no check that the table entry still has the expiry that was published
  *   PLAINCLEAR    seat 1's expiry cleared whatever its value is, instead of by compare-and-set
  *   PLAINRETAKE   a byte that was lost and taken again: expiry published over any value (3 processes)
  *   PLAINPUBLISH  seat 1's expiry published over any value (3 processes)
@@ -65,10 +65,10 @@ bool recl;                 /* x.lock.reclaim is there */
 #define VALID(p) (held[p] && !expd[p])
 #define ALIVE(r) ((r)>0 && (r)<=NP && on[(r)-1] && !expd[(r)-1])
 #define PAST(s) (W[s]==0 || !F[s])
-#ifdef NOWITNESS
-#define WITNESS(x) false
+#ifdef NOCROSSCHECK
+#define VOUCHES(x) false
 #else
-#define WITNESS(x) ALIVE(R[x])
+#define VOUCHES(x) ALIVE(R[x])
 #endif
 
 inline never_two() {
@@ -159,8 +159,8 @@ inline enter() {
 #define takeaway(done, objects) \
   if \
   :: atomic { R[1]==0 -> goto done } \
-  :: atomic { R[1]!=0 && WITNESS(1) -> goto objects } \
-  REMOVE(1, R[1]!=0 && !WITNESS(1), R[1]=0, done) \
+  :: atomic { R[1]!=0 && VOUCHES(1) -> goto objects } \
+  REMOVE(1, R[1]!=0 && !VOUCHES(1), R[1]=0, done) \
   DIE \
   fi
 #define coverit(done) \
@@ -179,8 +179,8 @@ proctype P(byte me) {
 #endif
 idle:
   if                                                        /* rules 2 and 7: seat 1 only if seat 0's expiry is past */
-  :: atomic { B[0]==0 -> B[0]=ME; s=0; goto sat }
-#ifdef ANYUNTIL
+  :: atomic { B[0]==0 -> B[0]=ME; s=0; goto hasbyte }
+#ifdef ANYEXPIRY
   :: atomic { B[0]!=0 -> see(1) }
 #else
   :: atomic { B[0]!=0 && PAST(0) -> see(1) }
@@ -196,9 +196,9 @@ idle:
   :: atomic { B[1]!=0 -> saw[me]=0; goto idle }
   DIE
   fi;
-sat:                                                        /* the seat's byte is held */
+hasbyte:                                                        /* the seat's byte is held */
 #ifdef RECORDS
-  if :: s==1 -> takeaway(publish, standup) :: s==0 fi;
+  if :: s==1 -> takeaway(publish, releaseseat) :: s==0 fi;
 #endif
 publish:                                                    /* rule 3 */
   if
@@ -207,7 +207,7 @@ publish:                                                    /* rule 3 */
   :: atomic { s==1 -> saw[me]=0; put(1); expd[me]=false; on[me]=true }
 #else
   :: atomic { s==1 && SAME(1) -> saw[me]=0; put(1); expd[me]=false; on[me]=true }
-  :: atomic { s==1 && !SAME(1) -> saw[me]=0; goto standup }
+  :: atomic { s==1 && !SAME(1) -> saw[me]=0; goto releaseseat }
 #endif
   DIE
   fi;
@@ -219,17 +219,17 @@ publish:                                                    /* rule 3 */
   :: true
 #else
   :: PAST(1-s)
-#ifdef ANYUNTIL
+#ifdef ANYEXPIRY
   :: s==1
 #else
-  :: atomic { s==1 && !PAST(0) -> goto standup }
+  :: atomic { s==1 && !PAST(0) -> goto releaseseat }
 #endif
-  :: atomic { s==0 && !PAST(1) -> clearing=true; goto standup }
+  :: atomic { s==0 && !PAST(1) -> clearing=true; goto releaseseat }
 #endif
   DIE
   fi;
 #ifdef RECORDS
-  if :: s==0 :: atomic { s==1 && !WITNESS(0) } :: atomic { s==1 && WITNESS(0) -> goto standup } DIE fi;
+  if :: s==0 :: atomic { s==1 && !VOUCHES(0) } :: atomic { s==1 && VOUCHES(0) -> goto releaseseat } DIE fi;
 #endif
 #ifndef EARLYTOKEN
   if :: atomic { draw() } DIE fi;
@@ -239,21 +239,21 @@ link:
   if
   :: atomic { R[s]==0 -> R[s]=ME; goto linked }
   :: atomic { R[s]!=0 && s==1 -> goto obstacle1 }
-  :: atomic { R[s]!=0 && s==0 && WITNESS(0) -> goto standup }
-  :: atomic { R[s]!=0 && s==0 && !WITNESS(0) }
+  :: atomic { R[s]!=0 && s==0 && VOUCHES(0) -> goto releaseseat }
+  :: atomic { R[s]!=0 && s==0 && !VOUCHES(0) }
   DIE
   fi;
-  if :: atomic { !recl -> recl=true; inrecl=true } :: atomic { recl -> goto standup } DIE fi;
-  if REMOVE(0, R[0]!=0 && !WITNESS(0), R[0]=0, reclaimed) :: atomic { R[0]==0 || WITNESS(0) -> goto reclaimed } DIE fi;
+  if :: atomic { !recl -> recl=true; inrecl=true } :: atomic { recl -> goto releaseseat } DIE fi;
+  if REMOVE(0, R[0]!=0 && !VOUCHES(0), R[0]=0, reclaimed) :: atomic { R[0]==0 || VOUCHES(0) -> goto reclaimed } DIE fi;
 reclaimed:
   if :: atomic { recl=false; inrecl=false; goto link } DIE fi;
 obstacle1:
-  takeaway(link, standup);
+  takeaway(link, releaseseat);
 linked:
 #ifndef NOBYTECHECK
   if :: s==0 :: s==1 && B[1]==ME :: atomic { s==1 && B[1]!=ME -> goto takeback } DIE fi;
 #endif
-#ifndef NOSAYS
+#ifndef NOENTRYCHECK
   if :: W[s]==ME :: atomic { W[s]!=ME -> goto takeback } DIE fi;
 #endif
   if :: s==1 -> skip :: s==0 -> goto last fi;
@@ -270,7 +270,7 @@ last:                                                       /* rule 4: the clock
   :: atomic { expd[me] && s==1 -> goto release }
   :: atomic { expd[me] && s==0 -> goto takeback }
 #else
-  :: atomic { expd[me] -> goto standup }
+  :: atomic { expd[me] -> goto releaseseat }
 #endif
 #endif
   DIE
@@ -339,15 +339,15 @@ takeback:
 release:
 #ifdef RECORDS
   if
-  :: atomic { atl -> atl=false; if :: R[0]==ME -> R[0]=OVER :: else fi; if :: R[1]==ME -> R[1]=OVER :: else -> goto standup fi }
+  :: atomic { atl -> atl=false; if :: R[0]==ME -> R[0]=OVER :: else fi; if :: R[1]==ME -> R[1]=OVER :: else -> goto releaseseat fi }
   :: atomic { !atl -> goto unlink }
   DIE
   fi;
-  if REMOVE(1, R[1]==OVER, R[1]=0, standup) :: atomic { R[1]!=OVER -> goto standup } DIE fi;
+  if REMOVE(1, R[1]==OVER, R[1]=0, releaseseat) :: atomic { R[1]!=OVER -> goto releaseseat } DIE fi;
 unlink:
-  if REMOVE(s, R[s]==ME, R[s]=0, standup) :: atomic { R[s]!=ME -> goto standup } DIE fi;
+  if REMOVE(s, R[s]==ME, R[s]=0, releaseseat) :: atomic { R[s]!=ME -> goto releaseseat } DIE fi;
 #endif
-standup:                                                    /* expiry to 0, if it still is what was published; free the byte */
+releaseseat:                                                    /* expiry to 0, if it still is what was published; free the byte */
   if
 #ifdef PLAINWITHDRAW
   :: atomic { if :: on[me] -> W[s]=0; touched(s) :: else fi; on[me]=false; expd[me]=false }
@@ -368,7 +368,7 @@ clear:                                                      /* byte 1 alone: its
   if :: atomic { B[1]==0 -> B[1]=ME; s=1 } :: atomic { B[1]!=0 -> saw[me]=0; goto idle } DIE fi;
 #endif
 #ifdef RECORDS
-  takeaway(wipe, standup0);
+  takeaway(wipe, releaseseat0);
 #endif
 wipe:
   if
@@ -380,11 +380,11 @@ wipe:
 #endif
   DIE
   fi;
-standup0:
+releaseseat0:
   if :: atomic { if :: B[1]==ME -> B[1]=0 :: else fi; saw[me]=0; s=0; goto idle } DIE fi;
 #ifdef RECORDS
 tidy:
-  if REMOVE(0, R[0]==OVER, R[0]=0, standup) :: atomic { R[0]!=OVER -> goto standup } DIE fi
+  if REMOVE(0, R[0]==OVER, R[0]=0, releaseseat) :: atomic { R[0]!=OVER -> goto releaseseat } DIE fi
 #endif
 }
 init { atomic { run P(0); run P(1);

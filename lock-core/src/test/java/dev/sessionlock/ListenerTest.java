@@ -325,12 +325,12 @@ class ListenerTest {
 
     @Test
     void anotherLibraryUsersListenerHearsOnlyOfItsOwn() throws Exception {
-        Ear stranger = new Ear();
-        try (SessionLocks second = SessionLocks.builder().listener(stranger).build()) {
+        Ear otherEar = new Ear();
+        try (SessionLocks second = SessionLocks.builder().listener(otherEar).build()) {
             locks.acquire(session()).close();
             second.acquire(dir.resolve("x")).close();
-            await().until(() -> ear.heard.size() == 2 && stranger.heard.size() == 2);
-            assertThat(stranger.events).extracting(LockListener.Event::name).containsOnly("x");
+            await().until(() -> ear.heard.size() == 2 && otherEar.heard.size() == 2);
+            assertThat(otherEar.events).extracting(LockListener.Event::name).containsOnly("x");
             assertThat(ear.events).extracting(LockListener.Event::name).containsOnly("session.jsonl");
             assertThat(second.stats()).isEqualTo(new LockStats(0, 0, 1, 0, 0));
         }

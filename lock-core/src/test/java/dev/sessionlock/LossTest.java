@@ -177,9 +177,9 @@ class LossTest extends LocksFixture {
     void aForeignLockPutThereAfterARemovalIsNotDeletedAtClose() throws Exception {
         SessionLock lock = locks.acquire(session());
         Files.delete(lock.lockFile());
-        Files.writeString(dir.resolve("session.jsonl.lock"), "the stranger's");
+        Files.writeString(dir.resolve("session.jsonl.lock"), "another program's");
         lock.close();
-        assertThat(dir.resolve("session.jsonl.lock")).hasContent("the stranger's");
+        assertThat(dir.resolve("session.jsonl.lock")).hasContent("another program's");
         assertThat(Kernel.seatsHeldIn(dir)).isZero();
     }
 

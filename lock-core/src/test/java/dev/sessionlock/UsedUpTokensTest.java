@@ -83,11 +83,11 @@ class UsedUpTokensTest extends LocksFixture {
     }
 
     @Test
-    void norByTheFloorOfTheTableAndWhatIsToBeDoneHelps() throws Exception {
+    void norByTheHighWaterMarkOfTheTableAndWhatIsToBeDoneHelps() throws Exception {
         locks.acquire(session(), ONE_TRY).close();
         Path table = dir.resolve(".session-locks/board");
         try (RandomAccessFile file = new RandomAccessFile(table.toFile(), "rw")) {
-            file.seek(56); // the floor of tokens
+            file.seek(56); // the high-water mark of the tokens
             file.write(ByteBuffer.allocate(8).order(ByteOrder.nativeOrder()).putLong(Long.MAX_VALUE).array());
         }
         assertUsedUp(locks);

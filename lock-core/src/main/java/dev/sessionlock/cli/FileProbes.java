@@ -182,7 +182,7 @@ final class FileProbes {
         return ProbeResult.ok("namespaces", "pid namespace " + self.pidNamespace()
                 + (contained ? " (a container's: holders outside are excluded, but not to be seen)" : " (the machine's own)")
                 + (self.timeNamespace() == null ? "" : ", time namespace " + self.timeNamespace()
-                + (shifted ? " (not the machine's own: leases of others do not compare, nobody is passed over)" : " (the machine's own)")));
+                + (shifted ? " (not the machine's own: leases of others do not compare, nobody takes over)" : " (the machine's own)")));
     }
 
     // ---- probes that write ----

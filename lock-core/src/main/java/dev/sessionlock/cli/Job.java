@@ -33,7 +33,7 @@ final class Job {
 
     private @Nullable Process process;
     private @Nullable ProcessTree processes;
-    private @Nullable ProcessGroupProbe witness;
+    private @Nullable ProcessGroupProbe probe;
     /** The signal that came before the job was started; the job is then not started. */
     private @Nullable String early;
     /** Whether it was told to end: then all its processes must end. */
@@ -95,7 +95,7 @@ final class Job {
             restoreLocale(builder.environment());
             builder.environment().putAll(environment);
             mark.addTo(builder.environment());
-            witness = first;
+            probe = first;
             process = builder.start();
             processes = new ProcessTree(process, mark, !mayLeaveOthers);
             return 0;
@@ -153,8 +153,8 @@ final class Job {
         mutex.lock();
         try {
             ended = true;
-            if (witness != null) {
-                witness.dismiss();
+            if (probe != null) {
+                probe.dismiss();
             }
             over.signalAll();
         } finally {
@@ -176,7 +176,7 @@ final class Job {
         } finally {
             mutex.unlock();
         }
-        boolean wholeGroup = witness.saw(arrived);
+        boolean wholeGroup = probe.saw(arrived);
         List<ProcessHandle> targets = processes.living();
         if (wholeGroup) {
             long ours = ProcessTree.groupOf(ProcessHandle.current().pid());

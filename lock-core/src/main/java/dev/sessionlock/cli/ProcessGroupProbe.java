@@ -49,9 +49,9 @@ final class ProcessGroupProbe {
         return struck;
     }
 
-    private static boolean isStruck(Process witness) {
+    private static boolean isStruck(Process probe) {
         for (int look = 0; look < LOOKS; look++) {
-            if (!witness.isAlive() || isDying(witness.pid())) {
+            if (!probe.isAlive() || isDying(probe.pid())) {
                 return true;
             }
             try {

@@ -158,7 +158,7 @@ final class WatchCommand implements Callable<Integer> {
         Encoding encoding = Encoding.ofStdout();
         FileOutputStream out = new FileOutputStream(FileDescriptor.out);
         LookInterval pace = LookInterval.of(interval);
-        ClosedPipeProbe witness = ClosedPipeProbe.start(() -> events.add(PIPE_CLOSED));
+        ClosedPipeProbe probe = ClosedPipeProbe.start(() -> events.add(PIPE_CLOSED));
         try {
             while (true) {
                 long start = System.nanoTime();
@@ -172,7 +172,7 @@ final class WatchCommand implements Callable<Integer> {
                 }
             }
         } finally {
-            witness.close();
+            probe.close();
         }
     }
 

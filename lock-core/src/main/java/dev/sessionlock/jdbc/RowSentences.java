@@ -41,7 +41,7 @@ final class RowSentences {
             return "ran out " + ReportSentences.seconds(lease.left().negated()) + " ago by the database's clock, its grace included: its process is frozen, "
                     + "starved, dead, or cut off from the database";
         }
-        String kept = lease.takeover() ? "" : " (it asked not to be passed over, and has the longest lease there is)";
+        String kept = lease.takeover() ? "" : " (it excludes takeover, and has the longest lease there is)";
         Instant end = lease.end();
         return "renewed " + ReportSentences.seconds(lease.renewedAgo()) + " ago; if its process freezes, dies or is cut off, others get in in "
                 + ReportSentences.seconds(lease.left()) + kept + ReportSentences.ending(end == null ? null : WallClock.time(end));

@@ -10,10 +10,10 @@ import org.jspecify.annotations.Nullable;
  * @param retryAt when to try again at the latest without a kernel wait (at the earliest if {@link #PACED}), monotonic nanoseconds;
  *     {@link Long#MAX_VALUE} if only the kernel wait can end the waiting
  * @param why in words, for the log and for the message of a timeout
- * @param trouble what kept the engine from trying, if it will pass by itself, such as a database that cannot be reached; null if the engine has
+ * @param failure what kept the engine from trying, if it will pass by itself, such as a database that cannot be reached; null if the engine has
  *     tried. A thread that waits goes on waiting; a single try fails with this exception
  */
-public record Busy(int waitFor, long retryAt, String why, @Nullable IOException trouble) implements AcquireResult {
+public record Busy(int waitFor, long retryAt, String why, @Nullable IOException failure) implements AcquireResult {
     /** There is nothing to wait for in the kernel: try again at {@link #retryAt}. */
     public static final int NOTHING = -1;
     /**
@@ -25,5 +25,10 @@ public record Busy(int waitFor, long retryAt, String why, @Nullable IOException 
     /** The engine has tried, and found the lock busy. */
     public Busy(int waitFor, long retryAt, String why) {
         this(waitFor, retryAt, why, null);
+    }
+
+    /** {@return the same as {@link #failure()}} */
+    public @Nullable IOException trouble() {
+        return failure;
     }
 }

@@ -52,7 +52,7 @@ public interface EngineLock {
      *
      * @throws dev.sessionlock.NotALockFileException if what lies in the lock's place will never make room
      * @throws IOException if taking the lock fails for a reason that will not pass by itself; for a reason that will, the result is a {@link Busy}
-     *     with {@link Busy#trouble}
+     *     with {@link Busy#failure}
      */
     AcquireResult take(Terms terms) throws IOException;
 

@@ -9,7 +9,7 @@ public class LeaseHold extends Hold {
      * @param terms on what terms it was taken
      * @param token the fencing token
      * @param takenAt when, monotonic nanoseconds
-     * @param reclaimed why the former owner did not count any more; null if nobody was passed over
+     * @param reclaimed why the former owner did not count any more; null if nobody was taken over
      */
     public LeaseHold(Terms terms, long token, long takenAt, @Nullable String reclaimed) {
         super(terms, token, takenAt, deadline(terms, takenAt), reclaimed);

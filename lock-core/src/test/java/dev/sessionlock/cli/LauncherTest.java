@@ -232,7 +232,7 @@ class LauncherTest {
         }
 
         @Test
-        void xdgCacheHomeIsHeeded() throws Exception {
+        void xdgCacheHomeIsUsed() throws Exception {
             environment.put("XDG_CACHE_HOME", scratch.resolve("xdg cache").toString());
 
             call("status");

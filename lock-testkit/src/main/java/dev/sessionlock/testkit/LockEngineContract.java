@@ -345,7 +345,7 @@ public abstract class LockEngineContract {
     }
 
     @Test
-    void frozenHolderIsNotPassedOverBeforeItsLeaseIsOver() throws Exception {
+    void frozenHolderIsNotTakenOverBeforeItsLeaseIsOver() throws Exception {
         String lock = newLock();
         try (ContenderPool.Crew crew = processes.take(2)) {
             DirectedContender frozen = crew.member(0);

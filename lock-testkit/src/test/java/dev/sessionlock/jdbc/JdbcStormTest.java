@@ -76,7 +76,7 @@ class JdbcStormTest {
 
     @Test
     void processesThatFreezeAreWokenAndWhoseClocksAreWrongLeaveOneHolderAtMost() throws Exception {
-        storm(PostgresServer.url(), List.of(PostgresServer.url(), PostgresServer.url()), new Trouble() {
+        storm(PostgresServer.url(), List.of(PostgresServer.url(), PostgresServer.url()), new Disturbance() {
             @Override
             public void make(Random random) throws Exception {
                 Thread.sleep(200);
@@ -92,7 +92,7 @@ class JdbcStormTest {
         });
     }
 
-    private interface Trouble {
+    private interface Disturbance {
         void make(Random random) throws Exception;
 
         default void make(Random random, ChildJvm victim) throws Exception {
@@ -100,7 +100,7 @@ class JdbcStormTest {
         }
     }
 
-    private static void storm(String serverUrl, List<String> urls, Trouble trouble) throws Exception {
+    private static void storm(String serverUrl, List<String> urls, Disturbance disturbance) throws Exception {
         String schema = PostgresServer.newSchema();
         JdbcLockEngine.postgresql(PostgresServer.plain(serverUrl)).withSchema(schema).createSchema();
         long seed = Long.getLong("storm.seed", System.nanoTime());
@@ -120,7 +120,7 @@ class JdbcStormTest {
                 }
                 long end = System.nanoTime() + STORM.toNanos();
                 while (System.nanoTime() < end) {
-                    trouble.make(random, children.get(random.nextInt(children.size())));
+                    disturbance.make(random, children.get(random.nextInt(children.size())));
                     witness.verify();
                 }
                 long calm = witness.visits();

@@ -112,7 +112,7 @@ abstract class JdbcThrowablesFixture {
 
     /** Makes the thread read the clock, which was moved by hand. */
     void wakeWorker() throws Exception {
-        EngineLock kernelWaitLock = lock(engine, "bell-" + kernelWaits++);
+        EngineLock kernelWaitLock = lock(engine, "kernel-wait-" + kernelWaits++);
         kernelWaitLock.releaseSoon(take(kernelWaitLock));
     }
 }

@@ -26,7 +26,7 @@ class FrozenHolderTest {
 
             Puppet.Held after = successor.acquire("b", file, PATIENT);
             assertThat(after.token()).isGreaterThan(before.token());
-            assertThat((after.nanos() - start) / 1_000_000).as("ms until it was passed over").isGreaterThan(SHORT_MILLIS);
+            assertThat((after.nanos() - start) / 1_000_000).as("ms until it was taken over").isGreaterThan(SHORT_MILLIS);
             assertThat(third.tryAcquire("c", file)).isFalse();
 
             frozen.jvm().wake();

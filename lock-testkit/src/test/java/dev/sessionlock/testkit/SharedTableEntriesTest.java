@@ -179,17 +179,17 @@ class SharedTableEntriesTest {
         @Test
         void namesTheTimeNamespaceOfThoseWhoLiveOnceTheOtherIsGone() throws Exception {
             Tools.require("a time namespace of its own", "unshare", "--time", "--monotonic", "100000", "true");
-            frozenHolderIsPassedOverOnceTheFirstUserIsGone("true", "unshare", "--time", "--monotonic", "100000");
+            frozenHolderIsTakenOverOnceTheFirstUserIsGone("true", "unshare", "--time", "--monotonic", "100000");
         }
 
         @Test
         void namesBootAndNamespaceThoughTheFirstUserKnewNeither() throws Exception {
             Tools.require("a process without /proc", "unshare", "--mount", "/bin/sh", "-c", "mount -t tmpfs tmpfs /proc");
-            frozenHolderIsPassedOverOnceTheFirstUserIsGone("mount -t tmpfs tmpfs /proc", "unshare", "--mount"); // a JVM does not start without it
+            frozenHolderIsTakenOverOnceTheFirstUserIsGone("mount -t tmpfs tmpfs /proc", "unshare", "--mount"); // a JVM does not start without it
             assertThat(table.word(0, TableFileAccess.BOOT)).as("or nothing is cleared after the next boot").isNotZero();
         }
 
-        private void frozenHolderIsPassedOverOnceTheFirstUserIsGone(String before, String... wrapper) throws Exception {
+        private void frozenHolderIsTakenOverOnceTheFirstUserIsGone(String before, String... wrapper) throws Exception {
             try (Puppet other = Puppet.start()) {
                 Puppet holder;
                 try (Puppet first = Puppet.wrappedBy(wrapper)) {

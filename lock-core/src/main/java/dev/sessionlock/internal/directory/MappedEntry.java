@@ -2,7 +2,7 @@ package dev.sessionlock.internal.directory;
 
 
 /**
- * A table entry where it lies in a file of the shared table. It writes nothing but the words of its slot, and reads nothing else but the floor of tokens
+ * A table entry where it lies in a file of the shared table. It writes nothing but the words of its slot, and reads nothing else but the high-water mark of the tokens
  * in the header. The slot may be cleared and claimed for another lock at any moment: {@link #isValid} tells.
  */
 final class MappedEntry implements TableEntry {
@@ -61,7 +61,7 @@ final class MappedEntry implements TableEntry {
     public long drawToken(long wallMicros) {
         while (true) {
             long last = page.get(offset + TableLayout.TOKEN);
-            long next = TableEntry.tokenAfter(Math.max(last, first.get(TableLayout.HEAD_FLOOR)), wallMicros);
+            long next = TableEntry.tokenAfter(Math.max(last, first.get(TableLayout.HEAD_HIGH_WATER)), wallMicros);
             if (next == NO_TOKEN || page.replace(offset + TableLayout.TOKEN, last, next)) {
                 return next;
             }

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *            word 0    1          2          3         4           5          6       7
- * header     magic     version    entries    files     boot msb    boot lsb   timens  token floor
+ * header     magic     version    entries    files     boot msb    boot lsb   timens  high water
  * entry      h         expiry[0]  expiry[1]  token     waiterMark  -          -       (see MappedWords)
  * entry      ...
  * </pre>
@@ -257,7 +257,7 @@ final class SharedTable {
     }
 
     /**
-     * Clears one idle entry in the windows of {@code h}; the token floor keeps its token. Needs both bytes of its lock, so that nobody is about to
+     * Clears one idle entry in the windows of {@code h}; the high-water mark keeps its token. Needs both bytes of its lock, so that nobody is about to
      * use it.
      */
     private boolean clearIdle(long h, long unusedSince, TableBytes bytes) throws IOException {
@@ -297,7 +297,7 @@ final class SharedTable {
                 page.replace(entry.offset, mine, entry.h);
                 return false;
             }
-            entry.first.raise(TableLayout.HEAD_FLOOR, page.get(entry.offset + TableLayout.TOKEN)); // before the slot is free: tokens only grow
+            entry.first.raise(TableLayout.HEAD_HIGH_WATER, page.get(entry.offset + TableLayout.TOKEN)); // before the slot is free: tokens only grow
             return page.replace(entry.offset, mine, 0);
         } finally {
             clearing.unlock();

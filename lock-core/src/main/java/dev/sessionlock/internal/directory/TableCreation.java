@@ -34,7 +34,7 @@ final class TableCreation {
      * is a fault on a full disk. It is written under another name and then renamed: so nobody ever opens one that still grows, and a file that others
      * may have mapped stays as it is. The caller holds the setup byte.
      */
-    static void write(Path file, int entries, FileMode mode, @Nullable ProcessIdentity self, long floor) throws IOException {
+    static void write(Path file, int entries, FileMode mode, @Nullable ProcessIdentity self, long highWater) throws IOException {
         if (Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
             throw new IOException(file + " is not an ordinary file; somebody put it there: remove it");
         }
@@ -42,12 +42,12 @@ final class TableCreation {
         Path fresh = file.resolveSibling(file.getFileName() + UNFINISHED + Long.toHexString(ThreadLocalRandom.current().nextLong()));
         try {
             try (RandomAccessFile out = mode.create(fresh).file()) {
-                out.write(header(entries, self, floor));
+                out.write(header(entries, self, highWater));
                 byte[] zeros = new byte[Math.min(64 * 1024, entries * TableLayout.ENTRY)];
                 for (int left = entries * TableLayout.ENTRY; left > 0; left -= zeros.length) {
                     out.write(zeros, 0, Math.min(left, zeros.length));
                 }
-                if (floor != 0) {
+                if (highWater != 0) {
                     out.getFD().sync(); // a power cut must not take the tokens that the replaced file still had
                 }
             }
@@ -58,10 +58,10 @@ final class TableCreation {
         }
     }
 
-    private static byte[] header(int entries, @Nullable ProcessIdentity self, long floor) {
+    private static byte[] header(int entries, @Nullable ProcessIdentity self, long highWater) {
         ByteBuffer head = ByteBuffer.allocate(TableLayout.ENTRY).order(ByteOrder.nativeOrder());
         head.putLong(0, TableLayout.MAGIC).putLong(TableLayout.HEAD_VERSION, TableLayout.VERSION).putLong(TableLayout.HEAD_ENTRIES, entries)
-                .putLong(TableLayout.HEAD_FILES, 1).putLong(TableLayout.HEAD_FLOOR, floor);
+                .putLong(TableLayout.HEAD_FILES, 1).putLong(TableLayout.HEAD_HIGH_WATER, highWater);
         if (self != null) {
             head.putLong(TableLayout.HEAD_BOOT, TableLayout.bootWord(self, true)).putLong(TableLayout.HEAD_BOOT + 8, TableLayout.bootWord(self, false));
             head.putLong(TableLayout.HEAD_TIMENS, TableLayout.number(self.timeNamespace()));

@@ -31,7 +31,7 @@ final class TableLayout {
     static final int HEAD_FILES = 24;
     static final int HEAD_BOOT = 32;
     static final int HEAD_TIMENS = 48;
-    static final int HEAD_FLOOR = 56;
+    static final int HEAD_HIGH_WATER = 56;
 
     private TableLayout() {
     }

@@ -269,14 +269,14 @@ final class TablePages {
      */
     private boolean isMadeSmall(FileMode mode) throws IOException {
         mapFurther();
-        long floor = pages[0].get(TableLayout.HEAD_FLOOR);
+        long highWater = pages[0].get(TableLayout.HEAD_HIGH_WATER);
         for (TableWords page : pages) {
             for (int offset = TableLayout.ENTRY; offset < page.size(); offset += TableLayout.ENTRY) {
-                floor = Math.max(floor, page.get(offset + TableLayout.TOKEN));
+                highWater = Math.max(highWater, page.get(offset + TableLayout.TOKEN));
             }
         }
         try {
-            TableCreation.write(file(0), TableLayout.FIRST_ENTRIES, mode, self, floor);
+            TableCreation.write(file(0), TableLayout.FIRST_ENTRIES, mode, self, highWater);
         } catch (IOException e) {
             log.debug("the table of {} stays as large as it is", dir, e);
             return false;

@@ -381,9 +381,9 @@ class LockDirectoryTest {
         store.rewrite(recordFile, renewed);
         assertThat(store.find(LockStore.RecordLocation.LOCK).content()).isEqualTo(new LockContent.Ours(renewed));
         Files.move(dir.resolve("x.lock"), dir.resolve("aside")); // kept, so that its inode is not used again
-        Files.writeString(dir.resolve("x.lock"), "a stranger's");
+        Files.writeString(dir.resolve("x.lock"), "another program's");
         store.rewrite(recordFile, record);
-        assertThat(dir.resolve("x.lock")).as("not ours any more").hasContent("a stranger's");
+        assertThat(dir.resolve("x.lock")).as("not ours any more").hasContent("another program's");
         store.recycle(recordFile);
         store.recycle(second);
         assertThat(dir.resolve(".session-locks").toFile().list((d, name) -> name.startsWith("claim-"))).isEmpty();
@@ -398,10 +398,10 @@ class LockDirectoryTest {
             LockStore.RecordFile recordFile = store.write(record);
             assertThat(store.link(recordFile, LockStore.RecordLocation.LOCK)).isTrue();
             Files.delete(dir.resolve("x.lock"));
-            Files.writeString(dir.resolve("x.lock"), "a stranger's"); // ext4 gives it the inode number that has just become free
+            Files.writeString(dir.resolve("x.lock"), "another program's"); // ext4 gives it the inode number that has just become free
             assertThat(store.isAt(recordFile, LockStore.RecordLocation.LOCK)).isFalse();
             store.rewrite(recordFile, record);
-            assertThat(dir.resolve("x.lock")).hasContent("a stranger's");
+            assertThat(dir.resolve("x.lock")).hasContent("another program's");
             Files.delete(dir.resolve("x.lock"));
             store.retire(recordFile);
         }

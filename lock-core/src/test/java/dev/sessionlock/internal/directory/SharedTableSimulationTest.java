@@ -39,7 +39,7 @@ class SharedTableSimulationTest {
         EXPIRIES_ARE_NOT_SEEN,
         /** An owner assumes that its entry is valid. */
         VALIDITY_IS_NOT_CHECKED,
-        /** The floor is not raised. */
+        /** The high-water mark of the tokens is not raised. */
         TOKENS_ARE_FORGOTTEN
     }
 
@@ -76,7 +76,7 @@ class SharedTableSimulationTest {
         private final long[] words = new long[(ENTRIES + 1) * ENTRY / 8];
         private final List<Actor> actors = new ArrayList<>();
         private final Map<Long, Long> lastToken = new HashMap<>();
-        /** Who holds which lock by which entry, and until when. */
+        /** Who holds which lock by which entry, and expiry when. */
         private final Map<Actor, Hold> holds = new HashMap<>();
         private final Semaphore back = new Semaphore(0);
         private long now = 10_000_000_000L;
@@ -319,20 +319,20 @@ class SharedTableSimulationTest {
                     return;
                 }
                 step();
-                long until = (now >> 16) + LEASE << 16 | number + 1;
-                if (!entry.replaceExpiry(0, word, until) && !entry.replaceExpiry(0, 0, until)) {
+                long expiry = (now >> 16) + LEASE << 16 | number + 1;
+                if (!entry.replaceExpiry(0, word, expiry) && !entry.replaceExpiry(0, 0, expiry)) {
                     return;
                 }
-                published = until;
+                published = expiry;
                 long token = entry.drawToken(0);
-                if (entry.hasExpiry(0, until) && (broken == Broken.VALIDITY_IS_NOT_CHECKED || entry.isValid()) && now < until) {
-                    enter(h, entry, until, token);
+                if (entry.hasExpiry(0, expiry) && (broken == Broken.VALIDITY_IS_NOT_CHECKED || entry.isValid()) && now < expiry) {
+                    enter(h, entry, expiry, token);
                     for (int i = own.nextInt(30); i > 0; i--) {
                         step();
                     }
                     holds.remove(this);
                 }
-                entry.replaceExpiry(0, until, 0);
+                entry.replaceExpiry(0, expiry, 0);
             }
 
             private @Nullable TableEntry claim(long h) throws IOException {
@@ -359,9 +359,9 @@ class SharedTableSimulationTest {
                 return word != 0 && word > now;
             }
 
-            private void enter(long h, TableEntry entry, long until, long token) {
+            private void enter(long h, TableEntry entry, long expiry, long token) {
                 String at = entry.toString().substring(0, entry.toString().indexOf('['));
-                if (words[offset(at) / 8 + 1] != until) {
+                if (words[offset(at) / 8 + 1] != expiry) {
                     return; // overwritten
                 }
                 long slot = words[offset(at) / 8];
@@ -371,7 +371,7 @@ class SharedTableSimulationTest {
                 check(lastToken.getOrDefault(h, 0L) < token || holds.values().stream().anyMatch(hold -> hold.lock() == h),
                         "token " + token + " after " + lastToken.get(h));
                 lastToken.merge(h, token, Math::max);
-                holds.put(this, new Hold(h, at, until));
+                holds.put(this, new Hold(h, at, expiry));
             }
 
             private int offset(String line) {

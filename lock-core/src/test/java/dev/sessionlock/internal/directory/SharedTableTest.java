@@ -165,7 +165,7 @@ class SharedTableTest extends SharedTableFixture {
         assertThat(again.drawToken(0)).as("the same lock, the clock set back").isGreaterThan(before);
         assertThat(all).hasSize(SharedTable.WINDOW - 1);
 
-        // Its entry is cleared, then claimed for it anew: the floor remembers.
+        // Its entry is cleared, then claimed for it anew: the high-water mark remembers.
         TableEntries.publish(other.find(h(0, 0)), 0, 0);
         assertThat(clearAllIdle(other)).contains(h(0, 0));
         assertThat(claim(table, h(0, 0)).drawToken(0)).isGreaterThan(before + 1);

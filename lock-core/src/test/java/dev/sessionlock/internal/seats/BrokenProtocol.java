@@ -116,7 +116,7 @@ enum BrokenProtocol {
         }
     },
 
-    SEAT_1_TAKEN_WHATEVER_THE_OTHER_UNTIL_SAYS(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+    SEAT_1_TAKEN_WHATEVER_THE_EXPIRY_OF_SEAT_0(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new LyingStore(directory, journal, self, offset) {
@@ -165,7 +165,7 @@ enum BrokenProtocol {
         }
     },
 
-    RENEWALS_THAT_LET_THEIR_UNTIL_LAPSE(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+    RENEWALS_THAT_LET_THE_EXPIRY_LAPSE(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new SimulatedStore(directory, journal, self, offset) {
@@ -183,7 +183,7 @@ enum BrokenProtocol {
     },
 
     /** A process whose byte the kernel has lost publishes again, and does not see that the word belongs to another now. */
-    WORDS_OVERWRITTEN_BLINDLY(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+    EXPIRY_OVERWRITTEN_BLINDLY(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new SimulatedStore(directory, journal, self, offset) {
@@ -195,7 +195,7 @@ enum BrokenProtocol {
         }
     },
 
-    UNTIL_SHORTER_THAN_THE_LEASE(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+    EXPIRY_SHORTER_THAN_THE_LEASE(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new SimulatedStore(directory, journal, self, offset) {
@@ -207,7 +207,7 @@ enum BrokenProtocol {
         }
     },
 
-    UNTIL_OF_ONE_WHO_IS_NOT_TO_BE_PASSED_OVER_THAT_ENDS(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+    EXPIRY_THAT_ENDS_THOUGH_TAKEOVER_IS_EXCLUDED(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
             return new SimulatedStore(directory, journal, self, offset) {

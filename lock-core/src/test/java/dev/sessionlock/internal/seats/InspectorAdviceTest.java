@@ -127,7 +127,7 @@ class InspectorAdviceTest extends InspectorFixture {
         assumeProc(self);
         long pid = stopped();
         Path target = Path.of("/sessions/a   # asks it to let go.jsonl");
-        LockReport held = Inspector.report(new LockSnapshot(target, found(ours(pid, 20, true)), null, List.of(List.of(pid), NOBODY), until, comparable,
+        LockReport held = Inspector.report(new LockSnapshot(target, found(ours(pid, 20, true)), null, List.of(List.of(pid), NOBODY), expiries, comparable,
                 targetExists, used, TOKEN, NOW, self));
 
         assertThat(held.state()).isEqualTo(State.HELD);
@@ -185,14 +185,14 @@ class InspectorAdviceTest extends InspectorFixture {
         wasTaken = true;
         Instant drawn = Instant.ofEpochMilli(TOKEN / 1000);
 
-        until = List.of(NOW + 1, 0L);
+        expiries = List.of(NOW + 1, 0L);
         assertFacts(ProcessState.STOPPED, false, drawn);
-        until = List.of(NOW, 0L);
+        expiries = List.of(NOW, 0L);
         assertThat(report().state()).isEqualTo(State.EXPIRED);
         assertFacts(ProcessState.STOPPED, true, drawn);
-        until = List.of(TableEntry.NEVER, 0L);
+        expiries = List.of(TableEntry.NEVER, 0L);
         assertFacts(ProcessState.STOPPED, true, drawn);
-        until = List.of(0L, 0L);
+        expiries = List.of(0L, 0L);
         assertThat(report().facts().needsPerson()).as("frozen just as it took it: nobody gets in").isTrue();
         assertThat(report().facts().since()).as("it is just being taken").isAfter(drawn);
         owners = List.of(List.of(sleeping()), NOBODY);

@@ -146,7 +146,7 @@ class InspectorFactsTest extends InspectorFixture {
     @Test
     void freeFromTheVeryMomentOfTheExpiryOn() {
         owners = null;
-        until = List.of(NOW, 0L);
+        expiries = List.of(NOW, 0L);
 
         assertThat(report().state()).isEqualTo(State.FREE);
     }
@@ -166,7 +166,7 @@ class InspectorFactsTest extends InspectorFixture {
 
     private boolean isReplaceable(LockContent content, long ageMillis, long watchedMillis) {
         return Inspector.isReplaceableNow(new LockSnapshot(Path.of("/sessions/a.jsonl"), new Found(content, new Object(), ageMillis, watchedMillis), null, owners,
-                until, comparable, targetExists, used, wasTaken ? TOKEN : 0, NOW, self));
+                expiries, comparable, targetExists, used, wasTaken ? TOKEN : 0, NOW, self));
     }
 
     @Test
@@ -182,6 +182,6 @@ class InspectorFactsTest extends InspectorFixture {
     @Test
     void quotesWhatAShellWouldTakeApart() {
         assertThat(Inspector.report(new LockSnapshot(Path.of("/my sessions/it's.jsonl"), found(new LockContent.Foreign(NO_SUCH_PID, null, -1, -1)), null,
-                owners, until, true, true, true, TOKEN, NOW, self)).advice()).contains("clear --yes '/my sessions/it'\\''s.jsonl'   #");
+                owners, expiries, true, true, true, TOKEN, NOW, self)).advice()).contains("clear --yes '/my sessions/it'\\''s.jsonl'   #");
     }
 }

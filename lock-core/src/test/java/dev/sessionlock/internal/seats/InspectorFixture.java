@@ -27,7 +27,7 @@ abstract class InspectorFixture {
     LockContent record = null;
     LockContent takeover = null;
     List<List<Long>> owners = List.of(NOBODY, NOBODY);
-    List<Long> until = List.of(0L, 0L);
+    List<Long> expiries = List.of(0L, 0L);
     boolean comparable = true;
     boolean targetExists = true;
     boolean used = true;
@@ -38,7 +38,7 @@ abstract class InspectorFixture {
     final List<Process> started = new ArrayList<>();
 
     LockReport report() {
-        return Inspector.report(new LockSnapshot(Path.of("/sessions/a.jsonl"), found(record), found(takeover), owners, until, comparable, targetExists,
+        return Inspector.report(new LockSnapshot(Path.of("/sessions/a.jsonl"), found(record), found(takeover), owners, expiries, comparable, targetExists,
                 used, wasTaken ? TOKEN : 0, NOW, self));
     }
 

@@ -75,11 +75,11 @@ class InspectorTest extends InspectorFixture {
     @Test
     void heldWithoutALockFileIfOnlyTheTableSaysSo() {
         owners = null;
-        until = List.of(NOW + 1, 0L);
+        expiries = List.of(NOW + 1, 0L);
         assertThat(report().state()).isEqualTo(State.HELD);
-        until = List.of(TableEntry.NEVER, 0L);
+        expiries = List.of(TableEntry.NEVER, 0L);
         assertThat(report().state()).isEqualTo(State.HELD);
-        until = List.of(NOW - 1, 0L);
+        expiries = List.of(NOW - 1, 0L);
         assertThat(report().state()).isEqualTo(State.FREE);
     }
 
@@ -272,7 +272,7 @@ class InspectorTest extends InspectorFixture {
         assumeProc(self);
         record = givenBack();
         owners = List.of(List.of(self.pid()), NOBODY);
-        until = List.of(NOW - 1, 0L);
+        expiries = List.of(NOW - 1, 0L);
 
         LockReport report = report();
 
@@ -288,7 +288,7 @@ class InspectorTest extends InspectorFixture {
         assumeProc(self);
         record = givenBack();
         owners = List.of(List.of(self.pid()), NOBODY);
-        until = List.of(NOW + 1, 0L);
+        expiries = List.of(NOW + 1, 0L);
 
         LockReport report = report();
 

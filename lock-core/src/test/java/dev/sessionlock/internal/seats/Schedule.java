@@ -104,7 +104,7 @@ final class Schedule {
         this(seed, breed, traced, false);
     }
 
-    /** @param replacesTables whether the table is replaced now and then, and nothing else befalls the witnesses of a lock */
+    /** @param replacesTables whether the table is replaced now and then, and nothing else befalls the record and the bytes of a lock */
     Schedule(long seed, Breed breed, boolean traced, boolean replacesTables) {
         directory.replacesTables = replacesTables;
         this.seed = seed;
@@ -424,7 +424,7 @@ final class Schedule {
         }
         for (int seat = 0; seat < 2; seat++) {
             boolean has = directory.owner[seat] == process.store;
-            if (has && (!directory.lined || directory.expiries[seat] > Hold.NEVER / 2 || process.hasByteAhead(seat) && directory.owner[1 - seat] == process.store)) {
+            if (has && (!directory.hasEntry || directory.expiries[seat] > Hold.NEVER / 2 || process.hasByteAhead(seat) && directory.owner[1 - seat] == process.store)) {
                 return true;
             }
         }
@@ -446,8 +446,8 @@ final class Schedule {
 
     private String seat(int seat) {
         long left = directory.expiries[seat] - directory.nanos;
-        String until = directory.expiries[seat] == 0 ? "none" : left > 1_000 * SECOND ? "never" : left > 0 ? "not past" : "past";
-        return "byte " + seat + " has " + (directory.owner[seat] == null ? "nobody" : directory.owner[seat]) + ", until " + until;
+        String expiry = directory.expiries[seat] == 0 ? "none" : left > 1_000 * SECOND ? "never" : left > 0 ? "not past" : "past";
+        return "byte " + seat + " has " + (directory.owner[seat] == null ? "nobody" : directory.owner[seat]) + ", expiry " + expiry;
     }
 
     private void assertCanBeTaken(boolean atOnce) {
@@ -477,7 +477,7 @@ final class Schedule {
         assertNothingHeld();
         for (int seat = 0; seat < 2; seat++) {
             if (directory.expiries[seat] != 0) {
-                throw new PromiseBroken(Promise.NOTHING_LEFT, when + " until[" + seat + "] is " + directory.expiries[seat]);
+                throw new PromiseBroken(Promise.NOTHING_LEFT, when + " expiry[" + seat + "] is " + directory.expiries[seat]);
             }
         }
         for (RecordLocation location : RecordLocation.values()) {

@@ -415,7 +415,7 @@ class SeatEngineErrorsTest {
         }, () -> one.engine.tidy(), () -> { });
     }
 
-    private void ring(int seat) {
+    private void acquireAhead(int seat) {
         one.store.waitsInKernel[seat] = true;
         one.store.acquireAhead(seat);
         one.store.waitsInKernel[seat] = false;
@@ -436,7 +436,7 @@ class SeatEngineErrorsTest {
     @Test
     void anAcceptedByteThatServesATake() throws IOException {
         inject(() -> {
-            ring(0);
+            acquireAhead(0);
             one.engine.acceptAwaited(0);
         }, this::takeNow, () -> {
             release();
@@ -446,7 +446,7 @@ class SeatEngineErrorsTest {
 
     @Test
     void anAcceptance() throws IOException {
-        inject(() -> ring(0), () -> one.engine.acceptAwaited(0), () -> {
+        inject(() -> acquireAhead(0), () -> one.engine.acceptAwaited(0), () -> {
             untilDone(() -> one.engine.acceptAwaited(0));
             untilDone(() -> one.engine.declineAllAwaited());
         });
@@ -454,13 +454,13 @@ class SeatEngineErrorsTest {
 
     @Test
     void aDeclining() throws IOException {
-        inject(() -> ring(0), () -> one.engine.declineAwaited(0), () -> untilDone(() -> one.engine.declineAwaited(0)));
+        inject(() -> acquireAhead(0), () -> one.engine.declineAwaited(0), () -> untilDone(() -> one.engine.declineAwaited(0)));
     }
 
     @Test
     void aPuttingBack() throws IOException {
         inject(() -> {
-            ring(0);
+            acquireAhead(0);
             one.engine.acceptAwaited(0);
         }, () -> one.engine.declineAllAwaited(), () -> untilDone(() -> one.engine.declineAllAwaited()));
     }
@@ -469,7 +469,7 @@ class SeatEngineErrorsTest {
     @Test
     void aByteThatWasGivenBackServesNoTakeWhateverWasThrown() throws IOException {
         inject(() -> {
-            ring(0);
+            acquireAhead(0);
             one.engine.acceptAwaited(0);
         }, () -> one.engine.declineAllAwaited(), () -> {
             if (other.store.tryByte(0)) {
@@ -484,7 +484,7 @@ class SeatEngineErrorsTest {
     @Test
     void aByteAcquiredAheadStaysUntilAcceptedOrDeclined() throws IOException {
         newWorld();
-        ring(0);
+        acquireAhead(0);
 
         assertThat(one.engine.tidy()).isTrue();
         assertThat(directory.owner[0]).isEqualTo(one.store);

@@ -16,7 +16,7 @@ abstract class SeatEngineFaultsFixture {
     static final long LEASE = 1_000 * MILLI;
     static final long GRACE = 100 * MILLI;
     static final Terms TERMS = new Terms(LEASE, true, -1, "main", null, true);
-    static final Terms NOT_TO_BE_PASSED_OVER = new Terms(LEASE, false, -1, "main", null, true);
+    static final Terms WITHOUT_TAKEOVER = new Terms(LEASE, false, -1, "main", null, true);
     final SimulatedDirectory directory = new SimulatedDirectory();
     final Process one = new Process(100);
     final Process two = new Process(200);
@@ -39,8 +39,8 @@ abstract class SeatEngineFaultsFixture {
 
         @Override
         public void before(Op op) throws IOException {
-            boolean canFail = op != Op.CLOCK && op != Op.WALL && op != Op.READ_EXPIRY && op != Op.REPLACE && op != Op.SAYS
-                    && op != Op.DRAW_TOKEN && op != Op.RAISE_TOKEN && op != Op.LAST_TOKEN && op != Op.STANDS && op != Op.JUDGE && op != Op.TARGET
+            boolean canFail = op != Op.CLOCK && op != Op.WALL && op != Op.READ_EXPIRY && op != Op.REPLACE && op != Op.HAS_EXPIRY
+                    && op != Op.DRAW_TOKEN && op != Op.RAISE_TOKEN && op != Op.LAST_TOKEN && op != Op.IS_VALID && op != Op.JUDGE && op != Op.TARGET
                     && op != Op.REQUESTED && op != Op.DROP_REQUEST && op != Op.DISPLACED && op != Op.KERNEL && op != Op.FREE_BYTE
                     && op != Op.ACCEPT_BYTE;
             if (canFail && (failing.contains(op) || done++ == failingAt)) {
@@ -95,7 +95,7 @@ abstract class SeatEngineFaultsFixture {
     /** Process one is frozen; two comes in on the other seat. */
     SeatHold takeOver() throws IOException {
         directory.pass(LEASE + GRACE + MILLI); // the low bits of an expiry tell whose it is
-        assertThat(two.engine.take(TERMS)).as("not before the until was past for 20 ms").isInstanceOf(Busy.class);
+        assertThat(two.engine.take(TERMS)).as("not before the expiry was past for 20 ms").isInstanceOf(Busy.class);
         directory.pass(20 * MILLI);
         return two.take();
     }

@@ -77,7 +77,7 @@ class SeatEngineFaultsTest extends SeatEngineFaultsFixture {
 
     @Test
     void aRecordThatCannotBeDeletedOnReleaseHoldsNobodyUpAndIsDeletedByTidy() throws IOException {
-        SeatHold hold = (SeatHold) one.engine.take(NOT_TO_BE_PASSED_OVER);
+        SeatHold hold = (SeatHold) one.engine.take(WITHOUT_TAKEOVER);
         one.failing.add(Op.UNLINK);
 
         one.engine.release(hold);
@@ -90,7 +90,7 @@ class SeatEngineFaultsTest extends SeatEngineFaultsFixture {
         assertNothingHeldOrLeft();
         assertThat(one.store.recordFiles).isEmpty();
 
-        SeatHold again = (SeatHold) one.engine.take(NOT_TO_BE_PASSED_OVER);
+        SeatHold again = (SeatHold) one.engine.take(WITHOUT_TAKEOVER);
         one.failing.add(Op.UNLINK);
         one.engine.release(again);
         assertThat(two.waitToTake()).isZero();
@@ -236,15 +236,15 @@ class SeatEngineFaultsTest extends SeatEngineFaultsFixture {
 
     @Test
     void frozenAtAnyOperationOthersTakeOverAndItFindsItsHandleLost() throws IOException {
-        for (int operations = 0; stopsAndIsPassedOver(operations); operations++) {
+        for (int operations = 0; stopsAndIsTakenOver(operations); operations++) {
             assertThat(operations).isLessThan(200);
         }
     }
 
-    private static boolean stopsAndIsPassedOver(int operations) throws IOException {
+    private static boolean stopsAndIsTakenOver(int operations) throws IOException {
         SeatEngineFaultsTest world = new SeatEngineFaultsTest();
         // If the very first process to take a lock freezes before it has its entry, others wait for it: nobody else can claim it.
-        world.directory.lined = true;
+        world.directory.hasEntry = true;
         boolean stopped = world.stop(operations);
         assertThat(world.two.waitToTake()).as("frozen after %d operations", operations).isLessThanOrEqualTo(LEASE + GRACE + 25 * MILLI);
         assertThat(world.directory.owner[1]).isNull();

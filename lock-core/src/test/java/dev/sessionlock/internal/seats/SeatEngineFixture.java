@@ -16,7 +16,7 @@ abstract class SeatEngineFixture {
     static final long GRACE = 100 * MILLI;
     static final long MARK_TIME_BITS = 0xffff;
     static final Terms TERMS = new Terms(LEASE, true, -1, "main", null, true);
-    static final Terms NOT_TO_BE_PASSED_OVER = new Terms(LEASE, false, -1, "main", null, true);
+    static final Terms WITHOUT_TAKEOVER = new Terms(LEASE, false, -1, "main", null, true);
 
     final SimulatedDirectory directory = new SimulatedDirectory();
     final Party one = new Party(70_100);

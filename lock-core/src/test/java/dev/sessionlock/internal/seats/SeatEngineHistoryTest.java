@@ -35,7 +35,7 @@ class SeatEngineHistoryTest extends SeatEngineFixture {
         void isNotToldOfWhatItDidItself() throws IOException {
             SeatHold hold = one.take();
             one.engine.reuse(hold, "another thread");
-            hold = (SeatHold) one.engine.handOver(hold, NOT_TO_BE_PASSED_OVER);
+            hold = (SeatHold) one.engine.handOver(hold, WITHOUT_TAKEOVER);
             one.engine.release(hold);
             assertWasOthers(one, false);
             one.afterDraw = () -> directory.expiries[0] = 0; // it fails once it has drawn its token

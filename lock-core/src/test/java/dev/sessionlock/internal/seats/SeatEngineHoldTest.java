@@ -226,7 +226,7 @@ class SeatEngineHoldTest extends SeatEngineFixture {
             LockContent theirs = new LockContent.Foreign(77, null, -1, -1);
             directory.leave(RecordLocation.LOCK, theirs);
             SeatHold successor = takeOver();
-            assertThat(directory.at(RecordLocation.LOCK).content).as("a stranger's is not covered").isEqualTo(theirs);
+            assertThat(directory.at(RecordLocation.LOCK).content).as("another program's is not covered").isEqualTo(theirs);
             assertThat(two.engine.check(successor, false)).isEqualTo(HoldStatus.INTACT);
             assertThat(directory.at(RecordLocation.LOCK).content).isEqualTo(theirs);
 
@@ -271,6 +271,69 @@ class SeatEngineHoldTest extends SeatEngineFixture {
             one.engine.lookAfresh();
 
             assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
+        }
+    }
+
+    /** By a process that had the byte while the kernel had lost it, or by a backup restored over the table. */
+    @Nested
+    class AnOverwrittenExpiry {
+
+        @Test
+        void isPublishedAgainByTheNextCheckAndPromisesNoLongerLease() throws IOException {
+            SeatHold hold = one.take();
+            long renewedAt = hold.renewedAt();
+            directory.pass(LEASE / 2);
+            directory.expiries[0] = 5;
+
+            assertThat(one.engine.check(hold, false)).isEqualTo(HoldStatus.INTACT);
+            assertThat(hold.published).isEqualTo(directory.expiries[0]);
+            assertThat(directory.expiries[0]).isBetween(renewedAt + LEASE + GRACE, renewedAt + LEASE + GRACE + MARK_TIME_BITS);
+            assertThat(hold.byteLost).isFalse();
+            one.engine.release(hold);
+            assertNothingHeld();
+        }
+
+        @Test
+        void isPublishedAgainByARenewal() throws IOException {
+            SeatHold hold = one.take();
+            directory.expiries[0] = 5;
+
+            assertThat(one.engine.renew(hold, -1)).isTrue();
+            assertThat(hold.published).isEqualTo(directory.expiries[0]).isGreaterThan(directory.nanos + LEASE);
+        }
+
+        @Test
+        void isALossIfASuccessorHasComeInMeanwhile() throws IOException {
+            SeatHold renewed = one.take();
+            directory.expiries[0] = 0;
+            directory.expiries[1] = directory.nanos + LEASE;
+
+            assertThat(one.engine.check(renewed, false)).isEqualTo(HoldStatus.LOST);
+            directory.expiries[0] = 0;
+            assertThat(one.engine.renew(renewed, -1)).isFalse();
+        }
+
+        /** What is past keeps nobody: the very nanosecond decides. */
+        @Test
+        void isNoLossIfTheSuccessorsExpiryIsPast() throws IOException {
+            SeatHold hold = one.take();
+            directory.expiries[0] = 0;
+            directory.expiries[1] = directory.nanos;
+
+            assertThat(one.engine.renew(hold, -1)).isTrue();
+        }
+
+        @Test
+        void isALossIfAnotherHasTheByte() throws IOException {
+            SeatHold hold = one.take();
+            one.loseBytes();
+            directory.owner[0] = two;
+            directory.expiries[0] = directory.nanos + LEASE;
+            directory.pass(1);
+
+            assertThat(one.engine.check(hold, false)).isEqualTo(HoldStatus.LOST);
+            assertThat(hold.byteLost).isTrue();
+            assertThat(directory.owner[0]).isEqualTo(two);
         }
     }
 }

@@ -28,7 +28,7 @@ class SeatEngineLossTest extends SeatEngineFaultsFixture {
         one.engine.release(frozen);
         assertThat(one.engine.take(TERMS)).isInstanceOf(Busy.class);
         assertThat(two.engine.check(successor, false)).isEqualTo(HoldStatus.INTACT);
-        assertThat(directory.at(RecordLocation.LOCK)).as("the successor's record keeps strangers out").isNotNull();
+        assertThat(directory.at(RecordLocation.LOCK)).as("the successor's record keeps other programs out").isNotNull();
         two.engine.release(successor);
         two.engine.tidy();
         assertNothingHeldOrLeft();
@@ -37,7 +37,7 @@ class SeatEngineLossTest extends SeatEngineFaultsFixture {
 
     @Test
     void aHolderWithoutTakeoverIsWaitedFor() throws IOException {
-        one.engine.take(NOT_TO_BE_PASSED_OVER);
+        one.engine.take(WITHOUT_TAKEOVER);
 
         assertThat(two.waitToTake()).isEqualTo(Long.MAX_VALUE);
         one.die();

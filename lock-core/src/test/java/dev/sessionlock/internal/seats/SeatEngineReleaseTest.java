@@ -22,22 +22,22 @@ class SeatEngineReleaseTest extends SeatEngineFixture {
 
         @Test
         void withdrawsItsOwnExpiryThoughTheByteIsLost() throws IOException {
-            SeatHold hold = (SeatHold) one.engine.take(NOT_TO_BE_PASSED_OVER);
+            SeatHold hold = (SeatHold) one.engine.take(WITHOUT_TAKEOVER);
             one.loseBytes();
             directory.owner[0] = two; // frozen before it publishes
             one.engine.lookAfresh();
             assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
             one.engine.release(hold);
-            assertThat(directory.expiries[0]).as("others would take the frozen one for one who is not to be passed over").isZero();
+            assertThat(directory.expiries[0]).as("others would take the frozen one for one that excludes takeover").isZero();
         }
 
         @Test
         void leavesASuccessorsRecordAtTheLockThatHoldsNobodyUp() throws IOException {
             one.take();
             directory.pass(LEASE + GRACE + MILLI);
-            two.engine.take(NOT_TO_BE_PASSED_OVER);
+            two.engine.take(WITHOUT_TAKEOVER);
             directory.pass(20 * MILLI);
-            SeatHold successor = (SeatHold) two.engine.take(NOT_TO_BE_PASSED_OVER);
+            SeatHold successor = (SeatHold) two.engine.take(WITHOUT_TAKEOVER);
 
             two.engine.release(successor);
 
@@ -113,7 +113,7 @@ class SeatEngineReleaseTest extends SeatEngineFixture {
             one.cannotUnlink = true;
             one.afterLink = () -> directory.expiries[0] = 7; // the byte was lost, and another process has had it
 
-            assertThatThrownBy(() -> one.engine.take(NOT_TO_BE_PASSED_OVER)).hasMessage("no unlinking");
+            assertThatThrownBy(() -> one.engine.take(WITHOUT_TAKEOVER)).hasMessage("no unlinking");
 
             assertThat(recordAt(RecordLocation.LOCK).takeover()).isTrue();
             assertThat(recordAt(RecordLocation.LOCK).leaseUntilNanos()).isEqualTo(1);
@@ -274,7 +274,7 @@ class SeatEngineReleaseTest extends SeatEngineFixture {
 
         @Test
         void takesAwayWhatADeadSuccessorHasLeft() throws IOException {
-            directory.lined = true;
+            directory.hasEntry = true;
             directory.leave(RecordLocation.TAKEOVER, ofTheDead(1));
             directory.expiries[1] = directory.nanos + LEASE;
 
@@ -286,7 +286,7 @@ class SeatEngineReleaseTest extends SeatEngineFixture {
 
         @Test
         void saysOfBothWhatBecameOfTheLock() throws IOException {
-            directory.lined = true;
+            directory.hasEntry = true;
             directory.leave(RecordLocation.TAKEOVER, ofTheDead(1));
             directory.leave(RecordLocation.LOCK, record(two.self().pid(), 1, true, 0));
 

@@ -29,7 +29,7 @@ class SeatEngineTest extends SeatEngineFixture {
 
         @Test
         void canOnlyWaitInTheKernelForAHolderWithoutTakeover() throws IOException {
-            one.engine.take(NOT_TO_BE_PASSED_OVER);
+            one.engine.take(WITHOUT_TAKEOVER);
 
             assertBusy(two.busy(), 0, Long.MAX_VALUE, "another process holds it");
         }
@@ -123,7 +123,7 @@ class SeatEngineTest extends SeatEngineFixture {
         }
 
         @Test
-        void passesOverASuccessorOnATableThatWasReplacedOnceItsLeaseIsOver() throws IOException {
+        void takesOverFromASuccessorOnATableThatWasReplacedOnceItsLeaseIsOver() throws IOException {
             SeatHold frozen = one.take();
             takeOver();
             directory.put(RecordLocation.LOCK, null);
@@ -224,7 +224,7 @@ class SeatEngineTest extends SeatEngineFixture {
         @Test
         void givesUpForTheMomentIfThereIsNoEndToClearingAway() throws IOException {
             two.wordsStay = true;
-            directory.lined = true;
+            directory.hasEntry = true;
             directory.expiries[1] = directory.nanos + LEASE; // a dead successor's, which comes back again and again
 
             assertBusy(two.busy(), Busy.NOTHING, inMillis(4), "changes hands too fast");
@@ -251,7 +251,7 @@ class SeatEngineTest extends SeatEngineFixture {
         void hasADeadlineWithoutTakeoverWhereExpiriesAreNotShared() throws IOException {
             directory.shared = false;
 
-            assertThat(((SeatHold) one.engine.take(NOT_TO_BE_PASSED_OVER)).deadline()).isEqualTo(directory.nanos + LEASE);
+            assertThat(((SeatHold) one.engine.take(WITHOUT_TAKEOVER)).deadline()).isEqualTo(directory.nanos + LEASE);
         }
 
         @Test
@@ -302,7 +302,7 @@ class SeatEngineTest extends SeatEngineFixture {
 
         @Test
         void onSeat0LeavesTheExpiryOfWhoeverGotItsLostByte() throws IOException {
-            directory.lined = true;
+            directory.hasEntry = true;
             directory.expiries[0] = directory.nanos; // from a dead process
             AtomicReference<SeatHold> next = new AtomicReference<>();
             two.afterByte = () -> {
@@ -339,7 +339,7 @@ class SeatEngineTest extends SeatEngineFixture {
 
         @Test
         void asksAgainForAByteAcquiredAheadIfThereIsAnExpiry() throws IOException {
-            directory.lined = true;
+            directory.hasEntry = true;
             directory.expiries[0] = directory.nanos; // from a dead process
             two.accept(0);
             two.loseBytes();

@@ -48,7 +48,7 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
         directory.pass(MILLI);
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isFalse();
-        directory.waiterSeen = directory.nanos + LEASE;
+        directory.waiterMark = directory.nanos + LEASE;
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).as("from another time namespace").isFalse();
     }
 
@@ -72,7 +72,7 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
     void aWaiterMarkIsSeenToTheLastNanosecond() throws IOException {
         SeatHold hold = two.take();
         one.engine.setWaiterMark(true);
-        long set = directory.waiterSeen & ~MARK_TIME_BITS;
+        long set = directory.waiterMark & ~MARK_TIME_BITS;
         directory.nanos = set;
         assertThat(two.engine.othersWait(hold, 10)).as("from this very moment").isTrue();
         directory.nanos = set + 9;
@@ -84,14 +84,14 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
     @Test
     void withoutAnEntryNoWaiterMarkIsSet() {
         one.engine.setWaiterMark(true);
-        assertThat(directory.waiterSeen).as("nobody has ever taken it").isZero();
+        assertThat(directory.waiterMark).as("nobody has ever taken it").isZero();
         one.cannotFindItsEntry = true;
         one.engine.setWaiterMark(true);
     }
 
     @Test
     void byte1AcquiredAheadServesToClearTheSeat() throws IOException {
-        directory.lined = true;
+        directory.hasEntry = true;
         directory.expiries[1] = directory.nanos + LEASE;
         directory.leave(RecordLocation.TAKEOVER, ofTheDead(1));
         one.accept(1);
@@ -118,7 +118,7 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
     /** As when the whole directory is moved away, and back later. */
     @Test
     void aRecordThatIsElsewhereWhileItsLockIsGivenBackKeepsNobodyOutWhenItIsBack() throws IOException {
-        Hold hold = (Hold) one.engine.take(NOT_TO_BE_PASSED_OVER);
+        Hold hold = (Hold) one.engine.take(WITHOUT_TAKEOVER);
         SimulatedDirectory.Inode record = directory.at(RecordLocation.LOCK);
         directory.put(RecordLocation.LOCK, null);
         one.engine.release(hold);

@@ -31,10 +31,10 @@ final class SimulatedDirectory {
     /** The kernel's state of the two bytes. */
     final SimulatedStore[] owner = new SimulatedStore[2];
 
-    boolean lined;
+    boolean hasEntry;
     final long[] expiries = new long[2];
     long token;
-    long waiterSeen;
+    long waiterMark;
 
     /** The tables that were replaced: those who have one open go on with it. By what {@link #generation} was then. */
     final List<Table> replaced = new ArrayList<>();
@@ -45,26 +45,26 @@ final class SimulatedDirectory {
 
     /** A table that does not lie there any more. */
     static final class Table {
-        boolean lined;
+        boolean hasEntry;
         final long[] expiries = new long[2];
         long token;
-        long waiterSeen;
+        long waiterMark;
     }
 
     /** Another program puts another table there, or a process makes a damaged one anew. Bytes and records stay. */
     void replaceTable() {
         Table old = new Table();
-        old.lined = lined;
+        old.hasEntry = hasEntry;
         System.arraycopy(expiries, 0, old.expiries, 0, 2);
         old.token = token;
-        old.waiterSeen = waiterSeen;
+        old.waiterMark = waiterMark;
         replaced.add(old);
         generation++;
-        lined = false;
+        hasEntry = false;
         expiries[0] = 0;
         expiries[1] = 0;
         token = 0;
-        waiterSeen = 0;
+        waiterMark = 0;
         pass(1_000_000);
     }
 
@@ -98,7 +98,7 @@ final class SimulatedDirectory {
     final Map<Long, Long> processes = new HashMap<>();
     boolean hidesProcesses;
     /**
-     * No process is stopped between its last look at a record and its deleting or covering it. If bytes are lost, the record is the second witness
+     * No process is stopped between its last look at a record and its deleting or covering it. If bytes are lost, the record is a cross-check
      * against that one fault, and not against two at once (PROTOCOL.md, section 1).
      */
     boolean looksAndActsAtOnce;

@@ -309,18 +309,18 @@ class SimulatedStore implements LockStore {
 
     @Override
     public TableEntry findEntry() throws IOException {
-        return journal.step(Op.FIND_ENTRY, () -> isLined() && directory.shared ? line() : null);
+        return journal.step(Op.FIND_ENTRY, () -> hasEntry() && directory.shared ? entry() : null);
     }
 
     @Override
     public TableEntry claimEntry() throws IOException {
         return journal.step(Op.CLAIM_ENTRY, () -> {
             if (isOpenTableThere()) {
-                directory.lined = true;
+                directory.hasEntry = true;
             } else {
-                directory.replaced.get(opened).lined = true;
+                directory.replaced.get(opened).hasEntry = true;
             }
-            return line();
+            return entry();
         });
     }
 
@@ -328,11 +328,11 @@ class SimulatedStore implements LockStore {
         return opened == directory.generation;
     }
 
-    private boolean isLined() {
-        return isOpenTableThere() ? directory.lined : directory.replaced.get(opened).lined;
+    private boolean hasEntry() {
+        return isOpenTableThere() ? directory.hasEntry : directory.replaced.get(opened).hasEntry;
     }
 
-    private SimulatedEntry line() {
+    private SimulatedEntry entry() {
         if (line.table != opened) {
             line = new SimulatedEntry(opened);
         }
@@ -379,7 +379,7 @@ class SimulatedStore implements LockStore {
 
         @Override
         public boolean hasExpiry(int seat, long value) {
-            return journal.safely(Op.SAYS, () -> isStill(seat, value));
+            return journal.safely(Op.HAS_EXPIRY, () -> isStill(seat, value));
         }
 
         private boolean isStill(int seat, long value) {
@@ -429,17 +429,17 @@ class SimulatedStore implements LockStore {
 
         @Override
         public long waiterMark() {
-            return journal.safely(Op.WAITER_SEEN, () -> old() == null ? directory.waiterSeen : old().waiterSeen);
+            return journal.safely(Op.READ_WAITER_MARK, () -> old() == null ? directory.waiterMark : old().waiterMark);
         }
 
         @Override
         public void setWaiterMark(long mark) {
-            journal.safely(Op.SET_WAITER_MARK, () -> old() == null ? (directory.waiterSeen = mark) : (old().waiterSeen = mark));
+            journal.safely(Op.SET_WAITER_MARK, () -> old() == null ? (directory.waiterMark = mark) : (old().waiterMark = mark));
         }
 
         @Override
         public boolean isValid() {
-            return journal.safely(Op.STANDS, () -> true);
+            return journal.safely(Op.IS_VALID, () -> true);
         }
     }
 
@@ -723,7 +723,7 @@ class SimulatedStore implements LockStore {
     @Override
     public LockSnapshot snapshot() {
         return new LockSnapshot(target(), found(RecordLocation.LOCK), found(RecordLocation.TAKEOVER), null, List.of(directory.expiries[0], directory.expiries[1]), comparable,
-                directory.targetExists, directory.lined, directory.token, ownNow(), self);
+                directory.targetExists, directory.hasEntry, directory.token, ownNow(), self);
     }
 
     private Found found(RecordLocation location) {

@@ -67,7 +67,7 @@ class ReleaserTest {
     }
 
     @Test
-    void waiterThatHasGivenUpIsPassedOver() {
+    void waiterThatHasGivenUpIsSkipped() {
         CountedWaiter gone = waiting();
         CountedWaiter next = waiting();
         gone.leave();

@@ -53,7 +53,7 @@ class WaitQueueTest {
 
     /** Something may be thrown to a waiter before it can leave the queue; then it would stand in everybody's way. */
     @Test
-    void whoWaitsNoMoreIsPassedOverAtTheHeadAndIsNotWoken() {
+    void whoWaitsNoMoreIsSkippedAtTheHeadAndIsNotWoken() {
         CountedWaiter first = added();
         CountedWaiter second = added();
         CountedWaiter third = added();
