@@ -3,9 +3,11 @@ package dev.sessionlock.internal.threads;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
 import java.time.Duration;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
 /** Who has the lock after a handle was closed. Nobody waits in a thread here, and there is no disk. */
@@ -150,5 +152,84 @@ class ReleaserTest {
         assertThat(engine.calls).isEmpty();
         head.leave();
         assertThat(engine.tryAcquire(OPTIONS)).isNotNull();
+    }
+
+    @Test
+    void jvmStaysAwayAfterItsTimeSliceIfAnotherProcessWaitsAndNotOtherwise() throws Exception {
+        handle.close();
+        assertThat(engine.lock.fairness().awayNanos(System.nanoTime())).isNotPositive();
+        handle = engine.tryAcquire(OPTIONS);
+        engine.othersWait = true;
+        engine.now += FairnessPolicy.TIME_SLICE_NANOS;
+        long before = System.nanoTime();
+        handle.close();
+        assertThat(engine.lock.fairness().awayNanos(before)).isGreaterThanOrEqualTo(FairnessPolicy.AWAY_NANOS);
+    }
+
+    /** Giving the lock back for a moment is no yielding: otherwise a JVM that asks in a loop would have a new slice each time. */
+    @Test
+    void timeSliceGoesOnIfTheLockIsTakenAgainAtOnce() throws Exception {
+        handle.close();
+        engine.now += FairnessPolicy.YIELDED_NANOS;
+        handle = engine.tryAcquire(OPTIONS);
+        CountedWaiter head = waiting();
+        engine.othersWait = true;
+        engine.now += FairnessPolicy.TIME_SLICE_NANOS - FairnessPolicy.YIELDED_NANOS;
+        handle.close();
+        assertThat(head.given).as("the slice began with the first acquisition").isNull();
+    }
+
+    @Test
+    void timeSliceBeginsAnewOnceTheLockWasLeft() throws Exception {
+        handle.close();
+        engine.now += FairnessPolicy.YIELDED_NANOS + 1;
+        handle = engine.tryAcquire(OPTIONS);
+        CountedWaiter head = waiting();
+        engine.othersWait = true;
+        engine.now += FairnessPolicy.TIME_SLICE_NANOS - 1;
+        handle.close();
+        assertThat(head.given).isNotNull();
+    }
+
+    @Test
+    void eachHandleCountsAsHeldUntilItIsClosed() throws Exception {
+        Handle inner = engine.tryAcquire(OPTIONS);
+        assertThat(engine.publisher.stats().held()).isEqualTo(2);
+        handle.close();
+        assertThat(engine.publisher.stats().held()).isEqualTo(1);
+        inner.close();
+        assertThat(engine.publisher.stats().held()).isZero();
+    }
+
+    @Nested
+    class AForgottenHandle {
+
+        @Test
+        void losesTheLockIfItWasTheLastOne() {
+            engine.lock.releaser().forgotten(handle.ref());
+            assertThat(engine.publisher.stats().lost()).isEqualTo(1);
+            assertThat(engine.publisher.stats().held()).isZero();
+            assertThat(handle.isHeld()).isFalse();
+            assertThat(engine.lock.grant().lost().reason()).isEqualTo(Reason.LEAKED);
+        }
+
+        @Test
+        void costsOtherHandlesNothing() throws Exception {
+            Handle inner = engine.tryAcquire(OPTIONS);
+            engine.lock.releaser().forgotten(handle.ref());
+            assertThat(inner.isHeld()).isTrue();
+            assertThat(engine.publisher.stats().lost()).isZero();
+            assertThat(engine.publisher.stats().held()).isEqualTo(1);
+            inner.close();
+            assertThat(engine.calls).containsExactly("release", "tidy");
+        }
+
+        @Test
+        void isNotOneThatWasClosed() {
+            Handle.Ref ref = handle.ref();
+            handle.close();
+            engine.lock.releaser().forgotten(ref);
+            assertThat(engine.publisher.stats().lost()).isZero();
+        }
     }
 }
