@@ -135,7 +135,8 @@ final class Scenario {
         if (oneIn(2)) {
             int rounds = 1 + random.nextInt(2);
             boolean waits = random.nextBoolean();
-            trouble("other process", () -> otherProcess(rounds, waits));
+            int holds = random.nextInt(LONGEST_USE);
+            trouble("other process", () -> otherProcess(rounds, waits, holds));
         }
         if (oneIn(2)) {
             interrupts = true;
@@ -146,7 +147,8 @@ final class Scenario {
             calm = false;
             lossless = false;
             String method = anyOf(List.of("take", "handOver", "reuse", "reuse", "renew", "check", "release"));
-            trouble("freezes", oneIn(2) ? this::freeze : () -> freezeAt(method));
+            int holds = random.nextInt(LONGEST_USE);
+            trouble("freezes", oneIn(2) ? () -> freeze(holds) : () -> freezeAt(method, holds));
         }
         if (oneIn(6)) {
             lossless = false;
@@ -316,16 +318,16 @@ final class Scenario {
 
     // ---- what troubles them ----
 
-    private void otherProcess(int rounds, boolean waits) {
+    private void otherProcess(int rounds, boolean waits, int holds) {
         for (int round = 0; round < rounds; round++) {
             boolean taken = engine.otherTakes(waits);
             for (int tries = 0; !taken && tries < 20; tries++) {
                 sleeps();
                 taken = engine.otherTakes(waits);
             }
-            pass(random.nextInt(10));
+            pass(holds);
             engine.otherReleases();
-            pass(random.nextInt(10));
+            pass(holds);
         }
     }
 
@@ -344,19 +346,21 @@ final class Scenario {
         interruptSent = true;
     }
 
-    private void freeze() {
+    /** This process is stopped at some moment, and another one takes over what it holds, and has it for a while. */
+    private void freeze(int holds) {
         if (engine.freeze()) {
-            pass(random.nextInt(20));
+            pass(holds);
             engine.otherReleases();
         }
     }
 
-    private void freezeAt(String method) {
+    /** As {@link #freeze}, as it calls its engine. */
+    private void freezeAt(String method, int holds) {
         engine.freezeAt(method);
         for (int tries = 0; engine.willFreeze() && tries < 20; tries++) {
             sleeps();
         }
-        pass(random.nextInt(20));
+        pass(holds);
         engine.otherReleases();
     }
 

@@ -6,6 +6,7 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Acquirer {
     private static final Log log = Loggers.LIBRARY;
+    private static final RareLog trouble = new RareLog(log, "a byte that nobody needs any more could not be given back, and is tried again");
 
     private final LocalLock lock;
     private final EngineLock engine;
@@ -368,7 +370,7 @@ final class Acquirer {
         }
     }
 
-    /** Gives back a byte that was acquired ahead for a head that has gone. */
+    /** Gives back a byte that was acquired ahead for a head that has gone. A failure must not hide why the head has gone: it may have been interrupted. */
     private void declineAwaited() {
         owned.markUntidy(); // if this fails, the keeper tries again
         engineLock.lock();
@@ -376,6 +378,8 @@ final class Acquirer {
             if (!lock.isClaimed()) {
                 engine.declineAllAwaited();
             }
+        } catch (RuntimeException | Error e) {
+            trouble.warn(engine.toString(), e);
         } finally {
             engineLock.unlock();
         }
