@@ -56,11 +56,6 @@ enum Broken {
         this.answer = answer;
     }
 
-    /** {@return within how many schedules it must be caught} */
-    long enough() {
-        return 3_000;
-    }
-
     /** {@return the internal name of the class that is changed} */
     String target() {
         return PACKAGE + className;

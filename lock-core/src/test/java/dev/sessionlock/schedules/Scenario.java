@@ -8,6 +8,7 @@ import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.threads.LocalLocks;
+import dev.sessionlock.schedules.ScheduledEngine.Event;
 import dev.sessionlock.schedules.ScheduledEngine.Fault;
 import dev.sessionlock.schedules.ScheduledEngine.Moment;
 import dev.sessionlock.spi.EngineLock.HoldStatus;
@@ -65,8 +66,10 @@ final class Scenario {
     private boolean calm = true;
     private boolean lossless = true;
     private boolean interrupts;
-    private int interrupted = -1;
-    private boolean interruptSent;
+    /** Who asks for the lock, in order. */
+    private final List<Thread> asking = new ArrayList<>();
+    /** Who was interrupted; null as long as nobody was. */
+    private @Nullable Thread interrupted;
     private boolean closes;
     // Made under the scheduler, which has to see how each of their locks and conditions is made.
     private ScheduledEngine engine;
@@ -81,10 +84,10 @@ final class Scenario {
             statuses.add(HoldStatus.values()[1 + random.nextInt(3)]);
             lossless = false;
         }
-        if (oneIn(3)) {
+        if (oneIn(4)) {
             planFault();
         }
-        handsOver = !oneIn(6);
+        handsOver = !oneIn(3);
         planVisits();
         planTroubles();
     }
@@ -135,18 +138,29 @@ final class Scenario {
         if (oneIn(2)) {
             int rounds = 1 + random.nextInt(2);
             boolean waits = random.nextBoolean();
-            trouble("other process", () -> otherProcess(rounds, waits));
+            int holds = random.nextInt(LONGEST_USE);
+            trouble("other process", () -> otherProcess(rounds, waits, holds));
         }
         if (oneIn(2)) {
             interrupts = true;
-            interrupted = random.nextInt(visits.size());
-            trouble("interrupts", this::interrupt);
+            String method = anyOf(List.of("take", "handOver", "release", "tidy", "tidy", "acceptAwaited"));
+            trouble("interrupts", oneIn(2) ? this::interrupt : () -> inCall(method, this::interrupt));
         }
         if (oneIn(6)) {
             calm = false;
             lossless = false;
             String method = anyOf(List.of("take", "handOver", "reuse", "reuse", "renew", "check", "release"));
-            trouble("freezes", oneIn(2) ? this::freeze : () -> freezeAt(method));
+            int holds = random.nextInt(LONGEST_USE);
+            boolean late = random.nextBoolean();
+            trouble("freezes", () -> {
+                if (late) {
+                    inCall(method, engine::freeze);
+                } else {
+                    engine.freeze();
+                }
+                pass(holds);
+                engine.otherReleases();
+            });
         }
         if (oneIn(6)) {
             lossless = false;
@@ -242,13 +256,11 @@ final class Scenario {
                 heard = true;
             }
         }
-        if (me == interrupted) {
-            while (!interruptSent) {
-                heard |= !sleeps();
-            }
-            if (!heard && !Thread.interrupted()) {
-                throw new Violation("an interrupt was swallowed");
-            }
+        while (interrupts && interrupted == null) {
+            heard |= !sleeps();
+        }
+        if (Thread.currentThread() == interrupted && !heard && !Thread.interrupted()) {
+            throw new Violation("an interrupt was swallowed");
         }
     }
 
@@ -273,7 +285,15 @@ final class Scenario {
     }
 
     private @Nullable SessionLock get(Visit visit) throws LockException, InterruptedException {
-        return visit.asking() == Asking.TRY ? locks.tryAcquire(session, visit.options()).orElse(null) : locks.acquire(session, visit.options());
+        if (visit.asking() == Asking.TRY) {
+            return locks.tryAcquire(session, visit.options()).orElse(null);
+        }
+        asking.add(Thread.currentThread());
+        try {
+            return locks.acquire(session, visit.options());
+        } finally {
+            asking.remove(Thread.currentThread());
+        }
     }
 
     private void use(SessionLock lock, Visit visit) {
@@ -316,16 +336,16 @@ final class Scenario {
 
     // ---- what troubles them ----
 
-    private void otherProcess(int rounds, boolean waits) {
+    private void otherProcess(int rounds, boolean waits, int holds) {
         for (int round = 0; round < rounds; round++) {
             boolean taken = engine.otherTakes(waits);
             for (int tries = 0; !taken && tries < 20; tries++) {
                 sleeps();
                 taken = engine.otherTakes(waits);
             }
-            pass(random.nextInt(10));
+            pass(holds);
             engine.otherReleases();
-            pass(random.nextInt(10));
+            pass(holds);
         }
     }
 
@@ -339,25 +359,21 @@ final class Scenario {
         }
     }
 
+    /** Whoever has asked for longest, mostly the head of the queue. */
     private void interrupt() {
-        users.get(interrupted).interrupt();
-        interruptSent = true;
+        Thread longest = asking.isEmpty() ? users.get(0) : asking.get(0);
+        longest.interrupt();
+        interrupted = longest;
     }
 
-    private void freeze() {
-        if (engine.freeze()) {
-            pass(random.nextInt(20));
-            engine.otherReleases();
-        }
-    }
-
-    private void freezeAt(String method) {
-        engine.freezeAt(method);
-        for (int tries = 0; engine.willFreeze() && tries < 20; tries++) {
+    /** Has something happen just as the engine is called, by whatever thread; if it is not called for a while, now. */
+    private void inCall(String method, Runnable action) {
+        Event event = new Event(method, action);
+        engine.plan(event);
+        for (int tries = 0; engine.isPlanned(event) && tries < 20; tries++) {
             sleeps();
         }
-        pass(random.nextInt(20));
-        engine.otherReleases();
+        engine.play(event);
     }
 
     private void closeEarly() {
@@ -366,6 +382,6 @@ final class Scenario {
 
     @Override
     public String toString() {
-        return visits + ", troubles " + troubles.stream().map(Trouble::name).toList() + (interrupts ? " of user " + interrupted : "") + ", faults " + faults;
+        return visits + ", troubles " + troubles.stream().map(Trouble::name).toList() + ", faults " + faults;
     }
 }

@@ -16,8 +16,8 @@ import org.objectweb.asm.MethodVisitor;
 import org.objectweb.asm.Opcodes;
 
 /**
- * What a JVM under Fray needs besides Fray: the JDK's timed waits look at Fray's clock, as our classes do by Fray's own doing; and a hash code that the order of steps depends on is the same in
- * each run. It also breaks the rule that is to be broken.
+ * What a JVM under Fray needs besides Fray. The JDK's timed waits look at Fray's clock, as our classes do by Fray's own doing. A hash code that the order of steps
+ * depends on is the same in each run. And the rule that is to be broken is broken.
  */
 public final class ScheduleAgent {
     private static final String[] TIMED_WAITS = {"java.lang.ref.ReferenceQueue", "java.util.concurrent.LinkedTransferQueue$DualNode"};

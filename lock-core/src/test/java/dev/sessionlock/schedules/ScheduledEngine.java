@@ -38,6 +38,10 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     /** Where an engine throws. */
     enum Moment { BEFORE, AFTER }
 
+    /** Something that happens at the beginning of the next call of a method. */
+    record Event(String method, Runnable action) {
+    }
+
     /** One call that throws: the {@code count}th of a method, 1 or more. */
     record Fault(String method, int count, Moment moment, Throwable thrown) {
     }
@@ -63,8 +67,8 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     private @Nullable CountDownLatch otherHolds;
     private long otherToken;
     private boolean otherWaits;
-    /** The call at whose beginning this process is stopped; null for none. */
-    private @Nullable String freezesAt;
+    /** What has still to happen at the beginning of a call. */
+    private final List<Event> events = new ArrayList<>();
 
     /**
      * @param faults which calls throw
@@ -159,7 +163,7 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     }
 
     private <T> T mayFail(String method, Call<T> call) throws IOException {
-        freezeIfDue(method);
+        playIfDue(method);
         int count = calls.merge(method, 1, Integer::sum);
         failIfDue(method, count, Moment.BEFORE);
         T result = call.run();
@@ -168,10 +172,11 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
         return result;
     }
 
-    private void freezeIfDue(String method) {
-        if (method.equals(freezesAt)) {
-            freezesAt = null;
-            freeze();
+    private void playIfDue(String method) {
+        for (Event event : List.copyOf(events)) {
+            if (event.method().equals(method)) {
+                play(event);
+            }
         }
     }
 
@@ -244,14 +249,21 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
         return takesOver;
     }
 
-    /** This process is to be stopped when it next calls that method. */
-    void freezeAt(String method) {
-        freezesAt = method;
+    /** Has something happen at the beginning of a call. */
+    void plan(Event event) {
+        events.add(event);
     }
 
-    /** {@return whether it has not yet been stopped there} */
-    boolean willFreeze() {
-        return freezesAt != null;
+    /** Has it happen now, unless it has happened. */
+    void play(Event event) {
+        if (events.remove(event)) {
+            event.action().run();
+        }
+    }
+
+    /** {@return whether it has still to happen} */
+    boolean isPlanned(Event event) {
+        return events.contains(event);
     }
 
     // ---- the clock: the scheduler's, which goes on from step to step, and the time for which the process was stopped ----
@@ -344,7 +356,7 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     @Override
     public boolean reuse(Hold hold, String thread) {
         pass();
-        freezeIfDue("reuse");
+        playIfDue("reuse");
         if (!isOut(hold, "used again")) {
             return false;
         }

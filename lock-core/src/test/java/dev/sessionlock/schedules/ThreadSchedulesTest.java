@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.EnumSource.Mode;
 
 /**
  * The threads of one JVM under a scheduler (Fray) that decides at each lock, wait and volatile access which of them goes on. The library is the real one, with its
@@ -16,6 +17,8 @@ import org.junit.jupiter.params.provider.EnumSource;
  * <p>To replay a schedule that fails: {@code -Dschedules.first=SEED -Dschedules.count=1}. What happened stands in {@code target/fray/sound.txt}.
  */
 class ThreadSchedulesTest {
+    /** Twice as many as the rule that is hardest to catch needs. */
+    private static final int ENOUGH = 2_500;
     private static FrayJvm fray;
 
     @BeforeAll
@@ -26,7 +29,7 @@ class ThreadSchedulesTest {
     /** Always the same ones: a failure that others would bring to light must not meet whoever happens to build next. */
     @Test
     void rulesHoldInEachSchedule() throws Exception {
-        play(Long.getLong("schedules.first", 1), Long.getLong("schedules.count", Boolean.getBoolean("soak") ? 10_000 : 500));
+        play(Long.getLong("schedules.first", 1), Long.getLong("schedules.count", Boolean.getBoolean("soak") ? 10_000 : 300));
     }
 
     @Test
@@ -42,9 +45,21 @@ class ThreadSchedulesTest {
     }
 
     @ParameterizedTest
-    @EnumSource
+    @EnumSource(mode = Mode.EXCLUDE, names = {"LEFT_WITHOUT_WAKING", "LINGERING_TAKEN_TWICE"})
     void brokenRuleIsCaught(Broken rule) throws Exception {
-        FrayJvm.Outcome outcome = fray.play(rule, 1, rule.enough());
+        requireCaught(rule);
+    }
+
+    /** Caught after hundreds of schedules only. */
+    @ParameterizedTest
+    @EnumSource(names = {"LEFT_WITHOUT_WAKING", "LINGERING_TAKEN_TWICE"})
+    @Tag("soak")
+    void brokenRuleIsCaughtInTheEnd(Broken rule) throws Exception {
+        requireCaught(rule);
+    }
+
+    private static void requireCaught(Broken rule) throws Exception {
+        FrayJvm.Outcome outcome = fray.play(rule, 1, ENOUGH);
         System.out.println("ThreadSchedulesTest: " + rule + ": " + outcome.said().lines().findFirst().orElse("nothing was said"));
         assertThat(outcome.said()).as("a schedule that fails").startsWith("FAILED").contains(Violation.class.getName()).doesNotContain("VerifyError");
         assertThat(outcome.exitValue()).isOne();

@@ -6,6 +6,7 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
@@ -27,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Acquirer {
     private static final Log log = Loggers.LIBRARY;
+    private static final RareLog trouble = new RareLog(log, "a byte that nobody needs any more could not be given back, and is tried again");
     /** No pause: the waiter has its handle. */
     static final long GIVEN = -1;
 
@@ -400,7 +402,7 @@ final class Acquirer {
         }
     }
 
-    /** Gives back a byte that was acquired ahead for a head that has gone. */
+    /** Gives back a byte that was acquired ahead for a head that has gone. A failure must not hide why the head has gone: it may have been interrupted. */
     private void declineAwaited() {
         owned.markUntidy(); // if this fails, the keeper tries again
         engineLock.lock();
@@ -408,6 +410,8 @@ final class Acquirer {
             if (!lock.isClaimed()) {
                 engine.declineAllAwaited();
             }
+        } catch (RuntimeException | Error e) {
+            trouble.warn(engine.toString(), e);
         } finally {
             engineLock.unlock();
         }

@@ -245,14 +245,14 @@ final class Releaser {
         }
     }
 
-    /** Ends what lingered only for those who waited, now that nobody does. As {@link #endForUser}: if it fails, the keeper tries again. */
+    /** Ends what lingered only for those who waited, now that nobody does. Never throws: if it fails, the keeper tries again. */
     void endLeftOver(LocalLock lock) {
         lock.engineLock().lock();
         try {
             if (isLeftOver(lock)) {
                 endLingering(lock);
             }
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) { // it must not hide why the last waiter leaves
             trouble.warn(lock.engine().toString(), e);
             lock.locks().wakeKeeper();
         } finally {

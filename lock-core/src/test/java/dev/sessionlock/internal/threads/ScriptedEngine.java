@@ -193,6 +193,11 @@ final class ScriptedEngine implements EngineLock, Clock {
     }
 
     @Override
+    public void declineAllAwaited() {
+        call("declineAllAwaited");
+    }
+
+    @Override
     public boolean othersWait(Hold hold, long nanos) {
         return othersWait;
     }
