@@ -31,6 +31,8 @@ final class Acquirer {
     private static final RareLog trouble = new RareLog(log, "a byte that nobody needs any more could not be given back, and is tried again");
     /** No pause: the waiter has its handle. */
     static final long GIVEN = -1;
+    /** For about as long as a try takes; none where there is no second processor. */
+    private static final int SPINS = Runtime.getRuntime().availableProcessors() > 1 ? 2_000 : 0;
 
     private final LocalLock lock;
     private final EngineLock engine;
@@ -274,7 +276,7 @@ final class Acquirer {
             if (isHeadOfFree(waiter)) {
                 pause = fairness.awayNanos(System.nanoTime());
                 if (pause <= 0) {
-                    Busy found = tryAsHead(waiter, Backoff.triesItself(woken, waiter.tries) ? null : waiter.busy);
+                    Busy found = tryAsHead(waiter, false, Backoff.triesItself(woken, waiter.tries) ? null : waiter.busy);
                     if (found == null) {
                         continue; // the lock is ours, or it is not free any more
                     }
@@ -329,12 +331,13 @@ final class Acquirer {
     /**
      * One try of the head.
      *
+     * @param onBehalf whether another thread than the waiter's makes it: then the waiter may leave meanwhile
      * @param busy what was in the way a moment ago; while a thread waits in the kernel until that is over, and it can't be over by time, only the waiter mark is set
      *     again. Null to try in any case
      * @return what was in the way; null if the waiter has its handle, or if it is not the head of a free lock any more
      */
-    private @Nullable Busy tryAsHead(Waiter waiter, @Nullable Busy busy) throws IOException {
-        engineLock.lock();
+    private @Nullable Busy tryAsHead(Waiter waiter, boolean onBehalf, @Nullable Busy busy) throws IOException {
+        lockEngine();
         try {
             Terms terms = waiter.terms();
             boolean marksOnly = busy != null && lock.kernelWaiter().waitsFor(busy.waitFor()) && clock().nanos() < busy.retryAt();
@@ -353,12 +356,57 @@ final class Acquirer {
                 return busy;
             }
             Busy found = take(idle, terms, true);
-            if (found == null) {
+            if (found == null && onBehalf) {
+                giveUnlessLeft(waiter, lock.grantTaken(waiter.request(), waiter.owner(), waiter.since()));
+            } else if (found == null) {
                 waiter.given = lock.grantTaken(waiter.request(), waiter.owner(), waiter.since());
             }
             return found;
         } finally {
             engineLock.unlock();
+        }
+    }
+
+    /** The thread that holds it may be {@linkplain #tryOnBehalfOf trying on our behalf}, and done before we could sleep and wake. */
+    private void lockEngine() {
+        for (int spins = 0; spins < SPINS; spins++) {
+            if (engineLock.tryLock()) {
+                return;
+            }
+            Thread.onSpinWait();
+        }
+        engineLock.lock();
+    }
+
+    /** Under the engine lock: a waiter gets its handle. If it has left meanwhile, the handle is closed. */
+    private void giveUnlessLeft(Waiter waiter, Handle handle) {
+        boolean left;
+        stateLock.lock();
+        try {
+            left = queue.head() != waiter;
+            if (!left) {
+                queue.removeHead();
+                waiter.given = handle;
+            }
+        } finally {
+            stateLock.unlock();
+        }
+        if (left) {
+            handle.close();
+        }
+    }
+
+    /**
+     * Under the engine lock, on a thread that has got a kernel byte for the head: tries on the head's behalf, while the head wakes. Never throws: what fails here
+     * fails again for the head, which then tries itself.
+     */
+    void tryOnBehalfOf(Waiter head) {
+        try {
+            if (fairness.awayNanos(System.nanoTime()) <= 0) {
+                tryAsHead(head, true, null);
+            }
+        } catch (IOException | RuntimeException | Error e) {
+            log.debug("{}: the head of the queue tries itself", engine, e);
         }
     }
 

@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The threads that block in {@code fcntl} on behalf of the head of one lock's queue: at most one for each thing that the engine can wait for. When a thread gets its
- * kernel byte, it passes the byte to the engine, as acquired ahead for the head's next try, and wakes the head. If nobody needs the byte any more, the thread gives
- * it back.
+ * kernel byte, it passes the byte to the engine, as acquired ahead for the head's next try, wakes the head, and makes that try on its behalf. If nobody needs the
+ * byte any more, the thread gives it back.
  *
  * <p>A blocked thread can't be cancelled: an interrupt would close the channel, and with it drop every byte of this process in that guard file. So it outlives the timeout of the head
  * that it was started for, and serves the next one.
@@ -32,6 +32,9 @@ final class KernelWaiter {
          * handed to the head without the kernel, and a process must never have both bytes (PROTOCOL.md, rule 3).
          */
         @Nullable Waiter waiterInNeed();
+
+        /** Under the engine lock: the byte was acquired for the head, which is waking. Tries on its behalf. Never throws. */
+        void tryOnBehalfOf(Waiter head);
 
         /** The keeper has to tidy up: the byte may be ours although waiting for it failed. */
         void markUntidy();
@@ -141,6 +144,9 @@ final class KernelWaiter {
             }
             if (head != null) {
                 head.wake(); // also if it has to poll from now on: it sleeps for long, since this thread was to wake it
+            }
+            if (got && head != null) {
+                host.tryOnBehalfOf(head); // after it was woken: waking takes longer than trying
             }
             return true;
         } catch (RuntimeException | Error e) {

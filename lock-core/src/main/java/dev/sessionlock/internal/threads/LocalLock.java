@@ -432,6 +432,11 @@ final class LocalLock implements KernelWaiter.Host {
     }
 
     @Override
+    public void tryOnBehalfOf(Waiter head) {
+        acquirer().tryOnBehalfOf(head);
+    }
+
+    @Override
     public void markUntidy() {
         owned.markUntidy();
     }

@@ -36,7 +36,7 @@ final class WaitQueue {
             return null;
         }
         Waiter head = waiters.peekFirst();
-        while (head != null && head.isGone()) {
+        while (head != null && (head.isGone() || head.given != null)) { // it is about to leave
             waiters.pollFirst();
             head = waiters.peekFirst();
         }

@@ -6,10 +6,74 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.spi.Busy;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
 class AcquirerTest {
     private final ScriptedEngine engine = new ScriptedEngine();
+
+    /** A thread has got the kernel byte for the head, and tries while the head wakes. */
+    @Nested
+    class OnBehalfOfTheHead {
+        private final CountedWaiter head = new CountedWaiter(engine.request(LockOptions.defaults()), TimeUnit.MINUTES.toNanos(1), engine.now);
+
+        @BeforeEach
+        void waits() {
+            engine.lock.acquirer().enqueue(head);
+        }
+
+        private void tryOnItsBehalf() {
+            engine.lock.engineLock().lock();
+            try {
+                engine.lock.acquirer().tryOnBehalfOf(head);
+            } finally {
+                engine.lock.engineLock().unlock();
+            }
+        }
+
+        @Test
+        void headHasTheLock() {
+            tryOnItsBehalf();
+            assertThat(head.given.isHeld()).isTrue();
+            assertThat(engine.lock.queue().isEmpty()).isTrue();
+        }
+
+        @Test
+        void headThatLeavesMeanwhileDoesNotKeepTheLock() {
+            engine.called = method -> {
+                if (method.equals("take")) {
+                    engine.lock.acquirer().leave(head, null);
+                }
+            };
+            tryOnItsBehalf();
+            assertThat(head.given).isNull();
+            assertThat(engine.lock.grant()).isNull();
+            assertThat(engine.calls).containsSubsequence("take", "release");
+        }
+
+        @Test
+        void nextInTheQueueGetsItIfTheHeadLeavesMeanwhile() {
+            CountedWaiter next = new CountedWaiter(engine.request(LockOptions.defaults()), TimeUnit.MINUTES.toNanos(1), engine.now);
+            engine.lock.acquirer().enqueue(next);
+            engine.called = method -> {
+                if (method.equals("take")) {
+                    engine.lock.acquirer().leave(head, null);
+                }
+            };
+            tryOnItsBehalf();
+            assertThat(next.given.isHeld()).isTrue();
+        }
+
+        @Test
+        void headTriesItselfIfTheEngineFails() {
+            engine.faultAt = "take";
+            tryOnItsBehalf();
+            assertThat(head.given).isNull();
+            assertThat(engine.lock.queue().head()).isSameAs(head);
+            assertThat(engine.lock.owned().isUntidy()).isTrue();
+        }
+    }
 
     /** Found by ThreadSchedulesTest. What fails as a waiter leaves must not hide why it leaves: its interrupt would be lost. */
     @Test

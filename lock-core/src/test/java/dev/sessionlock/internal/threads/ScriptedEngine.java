@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** One lock in memory whose engine answers as a test wants, by a clock that the test moves: for tests of the threads floor that need no disk and no thread. */
@@ -28,6 +29,8 @@ final class ScriptedEngine implements EngineLock, Clock {
     boolean othersWait;
     boolean handsOver = true;
     boolean reusable = true;
+    /** What happens just after each call. */
+    Consumer<String> called = method -> { };
     /** The method that throws once. */
     @Nullable String faultAt;
 
@@ -86,6 +89,7 @@ final class ScriptedEngine implements EngineLock, Clock {
 
     private void call(String method) {
         calls.add(method);
+        called.accept(method);
         if (method.equals(faultAt)) {
             faultAt = null;
             throw new StackOverflowError(method);
