@@ -42,7 +42,7 @@ final class ScheduleMain {
     private static final int WARM_UP = 40;
     /** So many schedules run between two garbage collections: a collection in the middle would wake the keeper, which looks for forgotten handles. */
     private static final int COLLECTED = 50;
-    /** How often a single seed is played: a few schedules in a hundred still depend on what the JVM did before. */
+    /** How often a single seed is played: about one schedule in ten still depends on what the JVM did before. */
     private static final int REPLAYS = 20;
     /** From which each thread's {@code ThreadLocalRandom} begins. */
     private static final AtomicLong SEEDER = seeder();

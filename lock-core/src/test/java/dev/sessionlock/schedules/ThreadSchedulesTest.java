@@ -41,7 +41,7 @@ class ThreadSchedulesTest {
     private static void play(long first, long count) throws Exception {
         FrayJvm.Outcome outcome = fray.play(null, first, count);
         System.out.println("ThreadSchedulesTest: from seed " + first + ": " + outcome.said().lines().findFirst().orElse("nothing was said"));
-        assertThat(outcome.exitValue()).as(() -> outcome.said() + "\nreplay it with -Dtest=ThreadSchedulesTest -Dschedules.count=1 -Dschedules.first=SEED").isZero();
+        assertThat(outcome.exitValue()).as(() -> outcome.said() + "\nreplay it with -Dtest=ThreadSchedulesTest#rulesHoldInEachSchedule -Dschedules.count=1 -Dschedules.first=SEED").isZero();
     }
 
     @ParameterizedTest
