@@ -211,8 +211,8 @@ class DoctorCommandTest {
     private ToolProcess doctorWithItsSecondJvm() throws Exception {
         for (int tries = 0; tries < 10; tries++) {
             ToolProcess doctor = ToolProcess.start(scratch, "doctor", directory.toString());
-            await().atMost(ToolProcess.PATIENCE).pollInterval(Duration.ofMillis(2)).until(() -> hasSecondJvm(doctor) || doctor.living().isEmpty());
-            if (hasSecondJvm(doctor)) {
+            await().atMost(ToolProcess.PATIENCE).pollInterval(Duration.ofMillis(2)).until(() -> hasSecondJvm(doctor) || !doctor.isAlive());
+            if (doctor.isAlive()) {
                 return doctor;
             }
             doctor.close();

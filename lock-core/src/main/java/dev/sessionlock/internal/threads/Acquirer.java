@@ -393,6 +393,8 @@ final class Acquirer {
         }
         if (left) {
             handle.close();
+        } else {
+            waiter.wake(); // it may have looked while the lock was no longer free, and not yet its own
         }
     }
 

@@ -37,6 +37,7 @@ class AcquirerTest {
             tryOnItsBehalf();
             assertThat(head.given.isHeld()).isTrue();
             assertThat(engine.lock.queue().isEmpty()).isTrue();
+            assertThat(head.isWoken()).as("it may have looked a moment too early").isTrue();
         }
 
         @Test
