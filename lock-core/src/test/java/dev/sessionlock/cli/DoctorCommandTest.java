@@ -223,8 +223,17 @@ class DoctorCommandTest {
     private boolean hasSecondJvm(ToolProcess doctor) throws IOException {
         try (Stream<Path> all = Files.list(directory)) {
             // By its arguments: a process that is just being forked still has those of the first one, and ends with it.
-            return all.anyMatch(path -> path.getFileName().toString().startsWith(".sessionlock-doctor-")) && doctor.living().stream()
-                    .anyMatch(process -> process.info().arguments().map(List::of).orElse(List.of()).contains(DoctorPartnerCommand.NAME));
+            return all.anyMatch(path -> path.getFileName().toString().startsWith(".sessionlock-doctor-"))
+                    && doctor.living().stream().anyMatch(process -> argumentsOf(process).contains(DoctorPartnerCommand.NAME));
+        }
+    }
+
+    /** {@return the arguments of a process; none if it has ended} {@link ProcessHandle.Info#arguments} has none where they are longer than a page. */
+    private static List<String> argumentsOf(ProcessHandle process) {
+        try {
+            return List.of(Files.readString(Path.of("/proc", Long.toString(process.pid()), "cmdline")).split("\0"));
+        } catch (IOException e) {
+            return List.of();
         }
     }
 
