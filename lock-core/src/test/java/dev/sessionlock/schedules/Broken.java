@@ -12,8 +12,6 @@ import org.objectweb.asm.Type;
 /**
  * The library with one of its rules broken: in one method, one call is left out, or its answer is assumed. The class file is changed as the JVM loads it, so the
  * library's source knows nothing of it. If there is no such call any more, {@link #apply} throws.
- *
- * <p>A waiter that overtakes after its time, and a cancelled request that keeps the lock, belong here once there are such.
  */
 enum Broken {
     /** A lost wake-up: whoever waits is not told that the lock is free. */
@@ -33,7 +31,15 @@ enum Broken {
     /** A kernel byte that nobody needs any more stays for ever. */
     BYTE_KEPT("KernelWaiter", "isDelivered", "declineAwaited"),
     /** What a take that threw has left stays for ever. */
-    NOT_TIDIED("LeaseSupervisor", "maintainFree", "tidy");
+    NOT_TIDIED("LeaseSupervisor", "maintainFree", "tidy"),
+    /** A running thread overtakes the queue although its head has waited for a millisecond. */
+    OVERTAKEN_LATE("IdleLocks", "tryReuse", "mayBeOvertaken", Answer.TRUE),
+    /** What lingered only for those who waited stays for ever when they have gone. */
+    LEFT_OVER("Acquirer", "leave", "endLeftOver"),
+    /** A waiter on whose behalf a kernel waiter has taken the lock sleeps on. */
+    GIVEN_WITHOUT_WAKING("Acquirer", "giveUnlessLeft", "wake"),
+    /** A lock that comes as its future is cancelled stays for ever. */
+    CANCELLED_LOCK_KEPT("dev/sessionlock/AsyncResult", "deliver", "close");
 
     private enum Answer { NONE, TRUE, OF_THE_BEGINNING }
 
@@ -58,7 +64,7 @@ enum Broken {
 
     /** {@return the internal name of the class that is changed} */
     String target() {
-        return PACKAGE + className;
+        return className.contains("/") ? className : PACKAGE + className;
     }
 
     /** Throws if there is nothing to break. */

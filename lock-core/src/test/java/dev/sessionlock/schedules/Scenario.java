@@ -17,9 +17,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -42,12 +46,19 @@ final class Scenario {
 
     /** How a user asks for the lock. */
     private enum Asking {
-        ACQUIRE, TRY
-        // Asking without a thread, and taking that back, belong here.
+        ACQUIRE, TRY,
+        /** Without a thread that waits, as far as the library is concerned. */
+        ASYNC,
+        /** As {@link #ASYNC}, but it takes the request back, perhaps at the very moment at which it gets the lock. */
+        CANCEL
     }
 
     /** What a user does while it has the lock. */
-    private enum Use { NOTHING, RENEW, VERIFY, DETACH }
+    private enum Use {
+        NOTHING, RENEW, VERIFY, DETACH,
+        /** Has it for so long that whoever waits must not be overtaken any more. */
+        SLEEP
+    }
 
     private record Visit(Asking asking, LockOptions options, int steps, Use use) {
     }
@@ -66,11 +77,27 @@ final class Scenario {
     private boolean calm = true;
     private boolean lossless = true;
     private boolean interrupts;
+    /** One request, from the call to its end. */
+    private static final class Request {
+        /** It stays in the queue until it gets the lock. */
+        final boolean patient;
+        /** Since when it has certainly been in the queue; {@link Long#MAX_VALUE} if that is not known. */
+        long queued = Long.MAX_VALUE;
+
+        Request(boolean patient) {
+            this.patient = patient;
+        }
+    }
+
     /** Who asks for the lock, in order. */
-    private final List<Thread> asking = new ArrayList<>();
+    private final Map<Thread, Request> asking = new LinkedHashMap<>();
+    /** How often that has changed. */
+    private int changes;
     /** Who was interrupted; null as long as nobody was. */
     private @Nullable Thread interrupted;
     private boolean closes;
+    /** Somebody has taken a request back, and what stands for it in the queue may not have left yet. */
+    private boolean cancelled;
     // Made under the scheduler, which has to see how each of their locks and conditions is made.
     private ScheduledEngine engine;
     private Witness witness;
@@ -121,7 +148,7 @@ final class Scenario {
             List<Visit> mine = new ArrayList<>();
             int rounds = 1 + random.nextInt(2);
             for (int j = 0; j < rounds; j++) {
-                Asking asking = oneIn(4) ? Asking.TRY : Asking.ACQUIRE;
+                Asking asking = oneIn(4) ? Asking.TRY : oneIn(4) ? Asking.ASYNC : oneIn(5) ? Asking.CANCEL : Asking.ACQUIRE;
                 mine.add(new Visit(asking, oneIn(4) ? options() : common, random.nextInt(LONGEST_USE), anyOf(List.of(Use.values()))));
             }
             visits.add(mine);
@@ -215,13 +242,13 @@ final class Scenario {
         }
         locks.close();
         long end = System.nanoTime() + LONGEST_END_NANOS;
-        while (!(engine.hasAllBack() && libraryThreads() == 0) && System.nanoTime() < end) {
+        while (!(engine.hasAllBack() && libraryThreads().isEmpty()) && System.nanoTime() < end) {
             Thread.sleep(50);
         }
         if (!engine.hasAllBack()) {
             throw new Violation("when all is over, this JVM still has " + engine.whatIsOut());
-        } else if (libraryThreads() != 0) {
-            throw new Violation("when all is over, " + libraryThreads() + " threads of the library go on");
+        } else if (!libraryThreads().isEmpty()) {
+            throw new Violation("when all is over, threads of the library go on: " + libraryThreads() + ", " + locks.stats());
         } else if (locks.stats().held() != 0 || locks.stats().waiting() != 0) {
             throw new Violation("when all is over, the statistics say " + locks.stats());
         }
@@ -234,15 +261,20 @@ final class Scenario {
         }
     }
 
-    private static int libraryThreads() {
+    private static List<String> libraryThreads() {
         ThreadGroup root = Thread.currentThread().getThreadGroup();
         while (root.getParent() != null) {
             root = root.getParent();
         }
         ThreadGroup[] groups = new ThreadGroup[16];
-        int threads = 0;
+        List<String> threads = new ArrayList<>();
         for (int i = root.enumerate(groups) - 1; i >= 0; i--) {
-            threads += groups[i].getName().equals("sessionlock") ? groups[i].activeCount() : 0;
+            if (groups[i].getName().equals("sessionlock")) {
+                Thread[] ours = new Thread[groups[i].activeCount() + 4];
+                for (int j = groups[i].enumerate(ours) - 1; j >= 0; j--) {
+                    threads.add(ours[j].getName());
+                }
+            }
         }
         return threads;
     }
@@ -285,14 +317,61 @@ final class Scenario {
     }
 
     private @Nullable SessionLock get(Visit visit) throws LockException, InterruptedException {
+        List<Request> notToBeOvertaken = lookAtTheQueue();
+        SessionLock got;
         if (visit.asking() == Asking.TRY) {
-            return locks.tryAcquire(session, visit.options()).orElse(null);
+            got = locks.tryAcquire(session, visit.options()).orElse(null);
+        } else {
+            changes++;
+            asking.put(Thread.currentThread(), new Request(visit.options().timeout().equals(FOR_LONG) && visit.asking() != Asking.CANCEL));
+            try {
+                got = visit.asking() == Asking.ACQUIRE ? locks.acquire(session, visit.options()) : getAsync(visit);
+            } finally {
+                changes++;
+                asking.remove(Thread.currentThread());
+            }
         }
-        asking.add(Thread.currentThread());
+        if (got != null && calm && notToBeOvertaken.stream().anyMatch(asking::containsValue)) {
+            got.close();
+            throw new Violation("somebody who had waited for more than a millisecond was overtaken");
+        }
+        return got;
+    }
+
+    /** {@return who has certainly been in the queue for more than a millisecond, and stays there until it gets the lock} */
+    private List<Request> lookAtTheQueue() {
+        int before = changes;
+        long waiting = locks.stats().waiting();
+        long now = System.nanoTime();
+        if (!interrupts && !closes && !cancelled && changes == before && waiting == asking.size()) {
+            asking.values().forEach(request -> request.queued = Math.min(request.queued, now));
+        }
+        return asking.values().stream().filter(request -> request.patient && request.queued < now - TimeUnit.MILLISECONDS.toNanos(1)).toList();
+    }
+
+    private @Nullable SessionLock getAsync(Visit visit) throws LockException, InterruptedException {
+        CompletableFuture<SessionLock> future = locks.acquireAsync(session, visit.options());
         try {
-            return locks.acquire(session, visit.options());
-        } finally {
-            asking.remove(Thread.currentThread());
+            if (visit.asking() == Asking.CANCEL) {
+                pass(visit.steps());
+                cancelled = true;
+                return future.cancel(true) ? null : future.get();
+            }
+            return future.get();
+        } catch (InterruptedException e) {
+            cancelled = true;
+            if (!future.cancel(true)) {
+                future.thenAccept(SessionLock::close);
+            }
+            throw e;
+        } catch (ExecutionException e) {
+            Throwable why = e.getCause();
+            if (why instanceof LockException failure) {
+                throw failure;
+            } else if (why instanceof RuntimeException failure) {
+                throw failure;
+            }
+            throw (Error) why;
         }
     }
 
@@ -322,6 +401,7 @@ final class Scenario {
             case RENEW -> lock.renew();
             case VERIFY -> lock.verifyHeld();
             case DETACH -> lock.detach();
+            case SLEEP -> sleepFor(3);
         }
     }
 
@@ -349,6 +429,17 @@ final class Scenario {
         }
     }
 
+    /** An interrupt is kept for whoever waits next. */
+    private static void sleepFor(int millis) {
+        boolean interrupted = false;
+        for (int i = 0; i < millis; i++) {
+            interrupted |= !sleeps();
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     /** {@return false if the calling thread has been interrupted} */
     private static boolean sleeps() {
         try {
@@ -361,7 +452,7 @@ final class Scenario {
 
     /** Whoever has asked for longest, mostly the head of the queue. */
     private void interrupt() {
-        Thread longest = asking.isEmpty() ? users.get(0) : asking.get(0);
+        Thread longest = asking.isEmpty() ? users.get(0) : asking.keySet().iterator().next();
         longest.interrupt();
         interrupted = longest;
     }

@@ -20,7 +20,9 @@ import org.objectweb.asm.Opcodes;
  * depends on is the same in each run. And the rule that is to be broken is broken.
  */
 public final class ScheduleAgent {
-    private static final String[] TIMED_WAITS = {"java.lang.ref.ReferenceQueue", "java.util.concurrent.LinkedTransferQueue$DualNode"};
+    private static final String[] TIMED_WAITS = {"java.lang.ref.ReferenceQueue", "java.util.concurrent.LinkedTransferQueue$DualNode",
+        "java.util.concurrent.ScheduledThreadPoolExecutor", "java.util.concurrent.ScheduledThreadPoolExecutor$DelayedWorkQueue",
+        "java.util.concurrent.ScheduledThreadPoolExecutor$ScheduledFutureTask", "java.util.concurrent.locks.AbstractQueuedSynchronizer$ConditionObject"};
     private static final String HASHED = "dev/sessionlock/internal/threads/LocalLock";
 
     private static long remembered;

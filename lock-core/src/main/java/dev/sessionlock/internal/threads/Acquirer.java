@@ -245,7 +245,6 @@ final class Acquirer {
 
     /** A waiter joins the queue. Whatever happens next, it must {@link #leave}. */
     void enqueue(Waiter waiter) {
-        waiter.request().publisher().waits();
         stateLock.lock();
         try {
             queue.add(waiter);
@@ -253,6 +252,8 @@ final class Acquirer {
         } finally {
             stateLock.unlock();
         }
+        waiter.request().publisher().waits();
+        waiter.counted = true;
     }
 
     /**
@@ -427,7 +428,9 @@ final class Acquirer {
      */
     void leave(Waiter waiter, @Nullable Handle taken) {
         waiter.leave();
-        waiter.request().publisher().waitsNoMore();
+        if (waiter.counted) {
+            waiter.request().publisher().waitsNoMore();
+        }
         boolean empty;
         Handle late;
         Grant leftOver;

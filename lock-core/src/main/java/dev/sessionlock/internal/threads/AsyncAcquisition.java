@@ -135,27 +135,22 @@ public final class AsyncAcquisition {
     /** Never throws. Returns whether it has ended. */
     private boolean step() {
         try {
-            Handle handle = stepOnce();
+            stopAlarm();
+            boolean wanted = !cancelled; // read once: what comes later is the next step's
+            Handle handle = wanted ? stepOnce() : null;
             if (handle != null) {
                 deliver(handle);
-            } else if (cancelled) {
+            } else if (!wanted) {
                 leave(null);
             }
-            return handle != null || cancelled;
+            return handle != null || !wanted;
         } catch (RuntimeException | Error | IOException e) {
             return !mayStartAnew(e) && failed(e);
         }
     }
 
-    /** {@return the handle; null if it goes on waiting, or if it was cancelled} */
+    /** {@return the handle; null if it goes on waiting} */
     private @Nullable Handle stepOnce() throws IOException {
-        if (alarm != null) {
-            alarm.cancel(false);
-            alarm = null;
-        }
-        if (cancelled) {
-            return null;
-        }
         if (waiter == null) {
             enqueue();
         }
@@ -165,6 +160,13 @@ public final class AsyncAcquisition {
         }
         alarm = locks.asyncThreads().schedule(this::workSoon, Math.min(pause, LONGEST_PAUSE_NANOS));
         return null;
+    }
+
+    private void stopAlarm() {
+        if (alarm != null) {
+            alarm.cancel(false);
+            alarm = null;
+        }
     }
 
     private void enqueue() throws IOException {

@@ -25,6 +25,8 @@ abstract class Waiter {
     @Nullable Busy busy;
     /** How many tries it has made. */
     int tries;
+    /** It counts among those that wait. */
+    boolean counted;
     /** It was told that it waits. */
     boolean contentionTold;
     private volatile boolean woken;
