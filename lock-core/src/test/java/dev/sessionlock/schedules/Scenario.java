@@ -465,6 +465,9 @@ final class Scenario {
             sleeps();
         }
         engine.play(event);
+        while (!engine.hasHappened(event)) { // a caller of the engine is just doing it
+            sleeps();
+        }
     }
 
     private void closeEarly() {

@@ -69,6 +69,7 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     private boolean otherWaits;
     /** What has still to happen at the beginning of a call. */
     private final List<Event> events = new ArrayList<>();
+    private final List<Event> happened = new ArrayList<>();
 
     /**
      * @param faults which calls throw
@@ -258,7 +259,13 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     void play(Event event) {
         if (events.remove(event)) {
             event.action().run();
+            happened.add(event);
         }
+    }
+
+    /** {@return whether it has happened, and is over} */
+    boolean hasHappened(Event event) {
+        return happened.contains(event);
     }
 
     /** {@return whether it has still to happen} */
