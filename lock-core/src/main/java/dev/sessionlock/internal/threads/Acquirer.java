@@ -483,21 +483,11 @@ final class Acquirer {
                 throw busy.trouble();
             }
             LockReport report = engine.inspect();
-            return new LockTimeoutException(text(waiter, locked, report, holder, busy), report, waited, null);
+            return new LockTimeoutException(TimeoutMessage.always(waiter.request(), locked, report, holder, busy, lock.clock()), report, waited, null);
         } catch (IOException | RuntimeException | Error e) {
             LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,
                     List.of("who holds it cannot be told: " + e), "");
-            return new LockTimeoutException(text(waiter, locked, unknown, holder, busy), unknown, waited, e);
-        }
-    }
-
-    /** A timeout is reported as one, even where there is no memory, or no descriptor, for all that it could say. */
-    private String text(Waiter waiter, String locked, LockReport report, @Nullable Thread holder, @Nullable Busy busy) {
-        try {
-            return TimeoutMessage.of(waiter.request(), locked, report, holder, busy, clock().instant());
-        } catch (RuntimeException | Error e) {
-            return "session file locked (timeout " + waiter.request().options().timeout().toMillis() + "ms): pid=unknown " + locked
-                    + " (more could not be said: " + e + ")";
+            return new LockTimeoutException(TimeoutMessage.always(waiter.request(), locked, unknown, holder, busy, lock.clock()), unknown, waited, e);
         }
     }
 }

@@ -9,6 +9,7 @@ import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Busy;
+import dev.sessionlock.spi.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -21,6 +22,15 @@ final class TimeoutMessage {
     private static final int FRAMES = 12;
 
     private TimeoutMessage() {
+    }
+
+    /** As {@link #of}, or less: a timeout is reported as one, even where there is no memory, or no descriptor, for all that it could say. */
+    static String always(AcquireRequest request, String locked, LockReport report, @Nullable Thread holder, @Nullable Busy busy, Clock clock) {
+        try {
+            return of(request, locked, report, holder, busy, clock.instant());
+        } catch (RuntimeException | Error e) {
+            return "session file locked (timeout " + request.options().timeout().toMillis() + "ms): pid=unknown " + locked + " (more could not be said: " + e + ")";
+        }
     }
 
     /** Each line is made printable by itself: names of files and threads and purposes may hold line feeds, with which somebody could forge one. */
