@@ -40,7 +40,7 @@ class LinkedLateTest {
 
     @Test
     void noFormattersOfTimes() {
-        assertThat(loaded).doesNotContain("java.time.format.DateTimeFormatter", "java.time.format.DateTimeFormatterBuilder");
+        assertThat(loaded).doesNotContain("java.time.format.DateTimeFormatter", "java.time.format.DateTimeFormatterBuilder", "java.time.Year");
     }
 
     /** The ways of locks beside a first acquisition; without libraries for tests, which load much themselves. */

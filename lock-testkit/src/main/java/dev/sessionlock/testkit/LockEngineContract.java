@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
@@ -54,7 +55,8 @@ public abstract class LockEngineContract {
     private static final int LEAST_VISITS = 20;
     private static final Duration HAMMERING = Duration.ofSeconds(1);
 
-    private final ContenderPool processes = new ContenderPool(this::newContender, this::patience);
+    /** Set before the first test: a constructor must not hand out a half-made test. */
+    private ContenderPool processes;
     private final AtomicInteger names = new AtomicInteger();
 
     /** For subclasses. */
@@ -120,6 +122,12 @@ public abstract class LockEngineContract {
     /** {@return for how long to wait for what must happen; 60 s, since the machine may be busy} */
     protected Duration patience() {
         return Duration.ofSeconds(60);
+    }
+
+    /** Makes room for the processes. JUnit calls it. */
+    @BeforeAll
+    void beginAll() {
+        processes = new ContenderPool(this::newContender, this::patience);
     }
 
     /** Ends the processes. JUnit calls it. */

@@ -1,10 +1,9 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.CivilTime;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
-import java.time.LocalDateTime;
-import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
@@ -170,7 +169,7 @@ final class ContentReader {
             boolean known = instant != null && instant.getEpochSecond() >= RecordCodec.FIRST_MILLIS / 1000
                     && instant.getEpochSecond() <= RecordCodec.LAST_MILLIS / 1000;
             return known ? instant : null;
-        } catch (DateTimeException e) {
+        } catch (DateTimeException | LinkageError e) { // an error if the JDK's formatter found no memory at its first use
             return null;
         }
     }
@@ -182,8 +181,9 @@ final class ContentReader {
         if (!asWritten || text.charAt(11) == '2' && text.charAt(12) >= '4' || text.charAt(17) >= '6') { // a leap second perhaps
             return Instant.parse(text);
         }
-        return LocalDateTime.of(digits(text, 0, 4), digits(text, 5, 7), digits(text, 8, 10), digits(text, 11, 13), digits(text, 14, 16),
-                digits(text, 17, 19), digits(text, 20, 23) * 1_000_000).toInstant(ZoneOffset.UTC);
+        long second = CivilTime.epochSecond(digits(text, 0, 4), digits(text, 5, 7), digits(text, 8, 10), digits(text, 11, 13), digits(text, 14, 16),
+                digits(text, 17, 19));
+        return Instant.ofEpochSecond(second, digits(text, 20, 23) * 1_000_000L);
     }
 
     private static int digits(String text, int from, int to) {

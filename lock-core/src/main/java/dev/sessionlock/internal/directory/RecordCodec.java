@@ -1,8 +1,7 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.CivilTime;
 import java.nio.charset.StandardCharsets;
-import java.time.LocalDateTime;
-import java.time.ZoneOffset;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -129,14 +128,14 @@ final class RecordCodec {
         void time(String label, long millis) {
             ascii(label);
             long known = Math.max(FIRST_MILLIS, Math.min(LAST_MILLIS, millis));
-            LocalDateTime t = LocalDateTime.ofEpochSecond(Math.floorDiv(known, 1_000), Math.floorMod(known, 1_000) * 1_000_000, ZoneOffset.UTC);
-            part(t.getYear(), 4, '-');
-            part(t.getMonthValue(), 2, '-');
-            part(t.getDayOfMonth(), 2, 'T');
-            part(t.getHour(), 2, ':');
-            part(t.getMinute(), 2, ':');
-            part(t.getSecond(), 2, '.');
-            part(t.getNano() / 1_000_000, 3, 'Z');
+            CivilTime t = CivilTime.ofEpochSecond(Math.floorDiv(known, 1_000));
+            part((int) t.year(), 4, '-');
+            part(t.month(), 2, '-');
+            part(t.day(), 2, 'T');
+            part(t.hour(), 2, ':');
+            part(t.minute(), 2, ':');
+            part(t.second(), 2, '.');
+            part(Math.floorMod(known, 1_000), 3, 'Z');
             bytes[at++] = '"';
         }
 

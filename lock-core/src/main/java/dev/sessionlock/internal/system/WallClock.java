@@ -1,8 +1,6 @@
 package dev.sessionlock.internal.system;
 
 import java.time.Instant;
-import java.time.LocalDateTime;
-import java.time.ZoneOffset;
 import java.util.TimeZone;
 
 /**
@@ -26,7 +24,7 @@ public final class WallClock {
 
     /** {@return the time of the day in UTC, for moments that other machines have told} */
     public static String utcTime(Instant moment) {
-        return text(LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.UTC), false, " UTC");
+        return text(CivilTime.ofEpochSecond(moment.getEpochSecond()), false, " UTC");
     }
 
     /**
@@ -34,11 +32,8 @@ public final class WallClock {
      * memory is unusable for good. Messages about lost locks must not fail for it.
      */
     public static String iso(Instant moment) {
-        LocalDateTime utc = LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.UTC);
-        StringBuilder text = new StringBuilder(32).append(utc.toLocalDate()).append('T');
-        two(text, utc.getHour()).append(':');
-        two(text, utc.getMinute()).append(':');
-        two(text, utc.getSecond());
+        CivilTime utc = CivilTime.ofEpochSecond(moment.getEpochSecond());
+        StringBuilder text = utc.time(utc.day(new StringBuilder(32)).append('T'));
         int nano = moment.getNano();
         if (nano != 0) {
             int digits = nano % 1_000_000 == 0 ? 3 : nano % 1_000 == 0 ? 6 : 9;
@@ -58,20 +53,14 @@ public final class WallClock {
             // messages that say who holds a lock: they must not fail for it.
             zone = " UTC";
         }
-        return text(LocalDateTime.ofEpochSecond(moment.getEpochSecond(), 0, ZoneOffset.ofTotalSeconds(offset)), withDay, zone);
+        return text(CivilTime.ofEpochSecond(moment.getEpochSecond() + offset), withDay, zone);
     }
 
-    private static String text(LocalDateTime local, boolean withDay, String zone) {
+    private static String text(CivilTime local, boolean withDay, String zone) {
         StringBuilder text = new StringBuilder(24);
         if (withDay) {
-            text.append(local.toLocalDate()).append(' ');
+            local.day(text).append(' ');
         }
-        two(text, local.getHour()).append(':');
-        two(text, local.getMinute()).append(':');
-        return two(text, local.getSecond()).append(zone).toString();
-    }
-
-    private static StringBuilder two(StringBuilder text, int number) {
-        return (number < 10 ? text.append('0') : text).append(number);
+        return local.time(text).append(zone).toString();
     }
 }
