@@ -101,4 +101,13 @@ record DirectedContender(Contender contender, Duration patience) {
             throw new AssertionError(String.format(otherwise, words));
         }
     }
+
+    static void mustWait(Contender.Call acquisition, String otherwise) throws InterruptedException {
+        Contender.Reply reply = acquisition.poll();
+        check(reply == null, "%s: %s", otherwise, reply);
+    }
+
+    static void mustGrow(long earlier, long later) {
+        check(later > earlier, "a token must be greater than that of every earlier holder, but %d came after %d", later, earlier);
+    }
 }

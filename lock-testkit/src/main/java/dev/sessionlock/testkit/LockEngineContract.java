@@ -1,6 +1,8 @@
 package dev.sessionlock.testkit;
 
 import static dev.sessionlock.testkit.DirectedContender.check;
+import static dev.sessionlock.testkit.DirectedContender.mustGrow;
+import static dev.sessionlock.testkit.DirectedContender.mustWait;
 
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReport.State;
@@ -138,15 +140,6 @@ public abstract class LockEngineContract {
 
     private void await(String what, DirectedContender.Condition condition) throws InterruptedException {
         DirectedContender.await(patience(), what, condition);
-    }
-
-    private static void mustWait(Contender.Call acquisition, String otherwise) throws InterruptedException {
-        Contender.Reply reply = acquisition.poll();
-        check(reply == null, "%s: %s", otherwise, reply);
-    }
-
-    private static void mustGrow(long earlier, long later) {
-        check(later > earlier, "a token must be greater than that of every earlier holder, but %d came after %d", later, earlier);
     }
 
     private String newLock() {
