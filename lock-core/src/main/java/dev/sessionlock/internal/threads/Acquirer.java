@@ -110,7 +110,7 @@ final class Acquirer {
         if (waitedFor) {
             return lock.locks().idle().tryReuse(lock, request.publisher(), request.options());
         }
-        if (fairness.awayNanos(System.nanoTime()) > 0 || !engineLock.tryLock()) {
+        if (fairness.awayNanos(System.nanoTime()) > 0 || !tryLockEngine()) {
             return null;
         }
         try {
@@ -370,13 +370,19 @@ final class Acquirer {
 
     /** The thread that holds it may be {@linkplain #tryOnBehalfOf trying on our behalf}, and done before we could sleep and wake. */
     private void lockEngine() {
-        for (int spins = 0; spins < SPINS; spins++) {
-            if (engineLock.tryLock()) {
-                return;
-            }
-            Thread.onSpinWait();
+        if (!tryLockEngine()) {
+            engineLock.lock();
         }
-        engineLock.lock();
+    }
+
+    /** {@return whether it is locked} The keeper may just be looking, of which nobody should notice anything. */
+    private boolean tryLockEngine() {
+        boolean locked = engineLock.tryLock();
+        for (int spins = 0; !locked && spins < SPINS; spins++) {
+            Thread.onSpinWait();
+            locked = engineLock.tryLock();
+        }
+        return locked;
     }
 
     /** Under the engine lock: a waiter gets its handle. If it has left meanwhile, the handle is closed. */
