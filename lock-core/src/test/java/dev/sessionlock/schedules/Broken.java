@@ -32,10 +32,6 @@ enum Broken {
     BYTE_KEPT("KernelWaiter", "isDelivered", "declineAwaited"),
     /** What a take that threw has left stays for ever. */
     NOT_TIDIED("LeaseSupervisor", "maintainFree", "tidy"),
-    /** A running thread overtakes the queue although its head has waited for a millisecond. */
-    OVERTAKEN_LATE("IdleLocks", "tryReuse", "mayBeOvertaken", Answer.TRUE),
-    /** What lingered only for those who waited stays for ever when they have gone. */
-    LEFT_OVER("Acquirer", "leave", "endLeftOver"),
     /** A waiter on whose behalf a kernel waiter has taken the lock sleeps on. */
     GIVEN_WITHOUT_WAKING("Acquirer", "giveUnlessLeft", "wake"),
     /** A lock that comes as its future is cancelled stays for ever. */
