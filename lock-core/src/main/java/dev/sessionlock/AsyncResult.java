@@ -108,7 +108,7 @@ final class AsyncResult implements AsyncAcquisition.Outcome {
             if (failure == null) {
                 lock.ensureHeld();
             }
-        } catch (LockLostException | RuntimeException e) {
+        } catch (LockLostException | RuntimeException | Error e) { // also an error: whoever waits for the result must hear of it
             failure = e;
         }
         if (failure == null) {

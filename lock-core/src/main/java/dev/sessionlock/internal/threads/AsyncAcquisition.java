@@ -19,10 +19,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *  --->  IDLE ----> ASKED ----> WORKING ----> ENDED
- *         ^          ^           |    ^  \
- *         |          |           |    |   asked meanwhile
- *         '----------+-----------'    v  /
- *                    '------- WORKING_AND_ASKED
+ *         ^                      |   ^
+ *         '----------------------'   |  asked meanwhile, and again
+ *                                    v
+ *                            WORKING_AND_ASKED
  * </pre>
  */
 public final class AsyncAcquisition {
@@ -121,13 +121,13 @@ public final class AsyncAcquisition {
     }
 
     private void work() {
-        turn.set(Turn.WORKING);
-        if (step()) {
-            turn.set(Turn.ENDED);
-        } else if (!turn.compareAndSet(Turn.WORKING, Turn.IDLE)) {
-            turn.set(Turn.ASKED);
-            runOnWorker();
-        }
+        do {
+            turn.set(Turn.WORKING);
+            if (step()) {
+                turn.set(Turn.ENDED);
+                return;
+            }
+        } while (!turn.compareAndSet(Turn.WORKING, Turn.IDLE)); // asked meanwhile: on this thread, since another one may not start
     }
 
     // ---- what is to be done; one thread at a time ----

@@ -47,7 +47,8 @@ final class AsyncThreads {
     private Pools pools() {
         Pools made = pools.get();
         if (made == null) {
-            made = pools.compareAndSet(null, make()) ? pools.get() : pools.get(); // those that come too late have no threads
+            pools.compareAndSet(null, make()); // those that come too late have no threads
+            made = pools.get();
         }
         return made;
     }

@@ -115,7 +115,9 @@ final class LeaseSupervisor {
                 return;
             }
             closeHalfClosed(held);
-            if (lock.isWaitedFor()) {
+            if (held.state() == Grant.State.LINGERING && lock.isSliceOverForOthers(held)) {
+                lock.releaser().endLingering(lock); // left to a head that does not come, while another process waits
+            } else if (lock.isWaitedFor()) {
                 lock.wakeHead(); // of what nobody has: something may have been thrown to whoever was to wake it
             } else if (lock.releaser().isLeftOver(lock)) {
                 lock.releaser().endLingering(lock);

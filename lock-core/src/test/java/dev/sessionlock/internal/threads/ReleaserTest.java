@@ -232,6 +232,17 @@ class ReleaserTest {
             assertThat(engine.lock.grant()).isNull();
         }
 
+        /** Its thread may be stuck on a disk that does not answer. */
+        @Test
+        void keeperGivesBackWhatAHeadDoesNotComeForIfAnotherProcessWaits() throws Exception {
+            handle.close();
+            engine.othersWait = true;
+            engine.now += FairnessPolicy.TIME_SLICE_NANOS;
+            engine.lock.supervisor().maintain(engine.lock, false);
+            assertThat(engine.calls).containsSubsequence("release", "tidy");
+            assertThat(engine.lock.grant()).isNull();
+        }
+
         @Test
         void keeperWakesAHeadThatNobodyWoke() throws Exception {
             handle.close();
