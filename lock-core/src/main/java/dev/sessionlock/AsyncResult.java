@@ -22,8 +22,10 @@ final class AsyncResult implements AsyncAcquisition.Outcome {
     private final EventPublisher publisher;
     private final Function<Handle, SessionLock> opening;
     private final CompletableFuture<SessionLock> future = new CompletableFuture<>();
-    /** An executor that runs what it has refused would deliver twice. */
-    private final AtomicBoolean delivered = new AtomicBoolean();
+    /** Whoever sets it says what becomes of the lock: it is delivered, or given back. An executor that runs what it has refused would deliver twice. */
+    private final AtomicBoolean decided = new AtomicBoolean();
+    /** The lock, on its way to the executor; null before. */
+    private volatile @Nullable Handle granted;
 
     /** @param opening makes what the user gets; closes the handle if it throws */
     AsyncResult(LockTarget target, EventPublisher publisher, Function<Handle, SessionLock> opening) {
@@ -35,8 +37,8 @@ final class AsyncResult implements AsyncAcquisition.Outcome {
     CompletableFuture<SessionLock> begin(LocalLocks locks, AcquireRequest request) {
         AsyncAcquisition acquisition = locks.acquireAsync(target.id(), request, request.options().timeout().toNanos(), this);
         future.whenComplete((lock, why) -> {
-            if (!delivered.get()) {
-                acquisition.cancel();
+            if (decided.compareAndSet(false, true)) {
+                acquisition.cancel(granted);
             }
         });
         return future;
@@ -44,8 +46,13 @@ final class AsyncResult implements AsyncAcquisition.Outcome {
 
     @Override
     public void acquired(Handle handle) {
+        granted = handle;
+        if (decided.get()) { // the future was completed by others, who may not have seen this lock
+            handle.close();
+            return;
+        }
         publisher.complete(() -> {
-            if (delivered.compareAndSet(false, true)) {
+            if (decided.compareAndSet(false, true)) {
                 deliver(handle);
             }
         });

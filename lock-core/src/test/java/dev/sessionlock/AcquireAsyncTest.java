@@ -238,6 +238,19 @@ class AcquireAsyncTest {
         }
 
         @Test
+        void lockThatTheExecutorHasNotDeliveredYetIsClosedByTheCancellation() throws Exception {
+            ConcurrentLinkedQueue<Runnable> busy = new ConcurrentLinkedQueue<>();
+            try (SessionLocks mine = SessionLocks.builder().executor(busy::add).build()) {
+                CompletableFuture<SessionLock> future = mine.acquireAsync(session(), PATIENT);
+                await().until(() -> !busy.isEmpty());
+                assertThat(future.cancel(true)).isTrue();
+                await().until(() -> mine.stats().held() == 0);
+                locks.acquire(session(), PATIENT).close();
+                busy.forEach(Runnable::run);
+            }
+        }
+
+        @Test
         void closedSessionLocksEndTheWaiting() throws Exception {
             try (SessionLock held = locks.acquire(session()); SessionLocks others = SessionLocks.create()) {
                 CompletableFuture<SessionLock> future = others.acquireAsync(session(), PATIENT);

@@ -34,8 +34,8 @@ enum Broken {
     NOT_TIDIED("LeaseSupervisor", "maintainFree", "tidy"),
     /** A waiter on whose behalf a kernel waiter has taken the lock sleeps on. */
     GIVEN_WITHOUT_WAKING("Acquirer", "giveUnlessLeft", "wake"),
-    /** A lock that comes as its future is cancelled stays for ever. */
-    CANCELLED_LOCK_KEPT("dev/sessionlock/AsyncResult", "deliver", "close");
+    /** A lock that is on its way as its future is cancelled stays for ever. */
+    CANCELLED_LOCK_KEPT("AsyncAcquisition", "cancel", "closeSoon");
 
     private enum Answer { NONE, TRUE, OF_THE_BEGINNING }
 

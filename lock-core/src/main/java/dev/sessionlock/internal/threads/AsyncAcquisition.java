@@ -88,10 +88,25 @@ public final class AsyncAcquisition {
         locks.asyncThreads().run(this::work);
     }
 
-    /** Its user wants the lock no more. It leaves the queue soon; a lock that it has got, or gets meanwhile, is closed by its {@link Outcome}. Any thread. */
-    public void cancel() {
+    /**
+     * Its user wants the lock no more. It leaves the queue soon; a lock that it gets meanwhile is closed by its {@link Outcome}. Any thread.
+     *
+     * @param granted the lock, if it is there but was not delivered yet: it is closed on a thread of ours, since closing touches the disk; else null
+     */
+    public void cancel(@Nullable Handle granted) {
         cancelled = true;
         workSoon();
+        if (granted != null) {
+            closeSoon(granted);
+        }
+    }
+
+    private void closeSoon(Handle granted) {
+        try {
+            locks.asyncThreads().run(granted::close);
+        } catch (RuntimeException | Error e) {
+            granted.close();
+        }
     }
 
     // ---- turns ----
