@@ -49,14 +49,64 @@ record Inspections(LockEngine engine, LockTarget.Naming naming) {
     private static List<Inspection> inDirectory(FileLockEngine engine, Path directory) throws LockException {
         try {
             return engine.inspectAll(directory);
-        } catch (LockException e) {
-            throw e;
         } catch (IOException e) {
-            if (!Files.isDirectory(directory)) {
-                String why = Files.exists(directory) ? "it is not a directory" : "it does not exist";
-                throw new LockException("cannot look at " + directory + ": " + why, e);
-            }
-            throw ErrorMessages.explain(e, "look at", directory);
+            throw explain(e, directory);
+        }
+    }
+
+    private static LockException explain(IOException e, Path directory) {
+        if (e instanceof LockException explained) {
+            return explained;
+        }
+        if (!Files.isDirectory(directory)) {
+            String why = Files.exists(directory) ? "it is not a directory" : "it does not exist";
+            return new LockException("cannot look at " + directory + ": " + why, e);
+        }
+        return ErrorMessages.explain(e, "look at", directory);
+    }
+
+    // ---- what happened before ----
+
+    List<PastHold> history(LockTarget target, int most) throws LockException {
+        requireCount(most);
+        try {
+            return engine.history(target.id(), most);
+        } catch (IOException e) {
+            throw ErrorMessages.explain(e, "look at", target.shown(), target.file());
+        }
+    }
+
+    List<PastHold> historyOfAll(Path directory, int most) throws LockException {
+        Objects.requireNonNull(directory, "directory");
+        requireCount(most);
+        FileLockEngine files = naming.files();
+        if (files == null) {
+            String prefix = naming.prefix(directory);
+            return historyOfNames(prefix, most);
+        }
+        try {
+            return files.historyOfAll(directory, most);
+        } catch (IOException e) {
+            throw explain(e, directory);
+        }
+    }
+
+    List<PastHold> historyOfAll(String prefix, int most) throws LockException {
+        requireCount(most);
+        return naming.files() != null ? historyOfAll(LockTarget.Naming.path(prefix, "look at"), most) : historyOfNames(prefix, most);
+    }
+
+    private List<PastHold> historyOfNames(String prefix, int most) throws LockException {
+        try {
+            return engine.historyOfAll(prefix, most);
+        } catch (IOException e) {
+            throw ErrorMessages.explain(e, "look at", prefix.isEmpty() ? "the locks" : prefix, null);
+        }
+    }
+
+    private static void requireCount(int most) {
+        if (most < 0) {
+            throw new IllegalArgumentException("most must not be negative: " + most);
         }
     }
 

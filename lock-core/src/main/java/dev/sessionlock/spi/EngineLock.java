@@ -2,6 +2,7 @@ package dev.sessionlock.spi;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.PastHold;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -114,6 +115,17 @@ public interface EngineLock {
      * LockReport.State, dev.sessionlock.LockOwner, LockReport.Facts)} puts them into words.
      */
     LockReport inspect() throws IOException;
+
+    // ---- optional: history ----
+
+    /**
+     * Writes down that a hold has ended, for {@link LockEngine#history}. Memory only, any thread: the engine writes it later, on a thread of the keeper
+     * ({@link Maintainable#record}). It never throws because of what is written. By default nothing is kept.
+     *
+     * @param ended the hold that has ended
+     */
+    default void note(PastHold ended) {
+    }
 
     // ---- clearing, for an operator ----
 

@@ -25,6 +25,10 @@ public interface Maintainable {
     default void sweep() {
     }
 
+    /** Called about once a second, and soon after a hold has ended in an unusual way. Writes what was {@linkplain EngineLock#note noted}. */
+    default void record() {
+    }
+
     /**
      * Closes what nobody has used for a while.
      *
