@@ -1,5 +1,7 @@
 package dev.sessionlock;
 
+import dev.sessionlock.internal.threads.LocalLocks;
+import dev.sessionlock.internal.threads.WaitingThreads;
 import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.Inspection;
 import dev.sessionlock.spi.LockEngine;
@@ -14,11 +16,11 @@ import java.util.stream.Stream;
  * What one {@link SessionLocks} sees of locks without disturbing them: one lock, all of a directory, or all whose names begin alike. An engine that
  * locks files is asked for directories; any other for names.
  */
-record Inspections(LockEngine engine, LockTarget.Naming naming) {
+record Inspections(LocalLocks locks, LockEngine engine, LockTarget.Naming naming) {
 
     Inspection one(LockTarget target) throws LockException {
         try {
-            return engine.inspect(target.id());
+            return withThreads(engine.inspect(target.id()), new WaitingThreads(locks));
         } catch (IOException e) {
             throw ErrorMessages.explain(e, "look at", target.shown(), target.file());
         }
@@ -40,15 +42,15 @@ record Inspections(LockEngine engine, LockTarget.Naming naming) {
 
     private List<Inspection> named(String prefix) throws LockException {
         try {
-            return engine.inspectAll(prefix);
+            return withThreadsOfThisJvm(engine.inspectAll(prefix));
         } catch (IOException e) {
             throw ErrorMessages.explain(e, "look at", prefix.isEmpty() ? "the locks" : prefix, null);
         }
     }
 
-    private static List<Inspection> inDirectory(FileLockEngine engine, Path directory) throws LockException {
+    private List<Inspection> inDirectory(FileLockEngine engine, Path directory) throws LockException {
         try {
-            return engine.inspectAll(directory);
+            return withThreadsOfThisJvm(engine.inspectAll(directory));
         } catch (IOException e) {
             throw explain(e, directory);
         }
@@ -63,6 +65,16 @@ record Inspections(LockEngine engine, LockTarget.Naming naming) {
             return new LockException("cannot look at " + directory + ": " + why, e);
         }
         return ErrorMessages.explain(e, "look at", directory);
+    }
+
+    private List<Inspection> withThreadsOfThisJvm(List<Inspection> all) {
+        WaitingThreads waiting = new WaitingThreads(locks);
+        return all.stream().map(seen -> withThreads(seen, waiting)).toList();
+    }
+
+    private static Inspection withThreads(Inspection seen, WaitingThreads waiting) {
+        LockReport report = waiting.in(seen.report(), seen.id().parent());
+        return report == seen.report() ? seen : new Inspection(seen.id(), report, seen.leftover(), seen.isComplete(), seen.isDoubtful());
     }
 
     // ---- what happened before ----

@@ -409,6 +409,17 @@ public record LockReport(
         return facts.waiters();
     }
 
+    /** {@return this report, with these waiters instead of those it has} */
+    public LockReport withWaiters(List<Waiter> known) {
+        return new LockReport(name, lockFile, state, owner, facts.withWaiters(known), sentences, remedy);
+    }
+
+    /** {@return the process that has the lock, as far as a pid tells; null if nobody has it, or if the process is unknown} */
+    public @Nullable Long holderPid() {
+        boolean held = state == State.HELD || state == State.EXPIRED;
+        return !held ? null : facts.kernelPid() != null ? facts.kernelPid() : owner == null ? null : (Long) owner.pid();
+    }
+
     /** {@return whether the owner of what lies there is gone, so that nobody holds the lock} The state of a foreign lock does not tell. */
     public boolean isOwnerGone() {
         return state == State.STALE || state == State.FOREIGN && facts.process() == ProcessState.DEAD;

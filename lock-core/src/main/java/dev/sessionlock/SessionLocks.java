@@ -72,7 +72,7 @@ public final class SessionLocks implements AutoCloseable {
         this.naming = new LockTarget.Naming(builder.engine, builder.root, builder.allowNetworkFileSystem);
         this.publisher = new EventPublisher(builder.listener, builder.executor, builder.takeStrangers, builder.shutdownGraceNanos);
         this.acquisitions = new Acquisitions(locks, publisher, naming);
-        this.inspections = new Inspections(builder.engine, naming);
+        this.inspections = new Inspections(locks, builder.engine, naming);
         locks.retain();
     }
 

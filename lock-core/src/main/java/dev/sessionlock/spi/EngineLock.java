@@ -5,6 +5,7 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.PastHold;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -116,15 +117,29 @@ public interface EngineLock {
      */
     LockReport inspect() throws IOException;
 
-    // ---- optional: history ----
+    // ---- optional: what happened, and who waits ----
+
+    /** {@return whether the engine keeps a history, so that {@link #note} has a purpose} Memory only, any thread. */
+    default boolean keepsHistory() {
+        return false;
+    }
 
     /**
-     * Writes down that a hold has ended, for {@link LockEngine#history}. Memory only, any thread: the engine writes it later, on a thread of the keeper
-     * ({@link Maintainable#record}). It never throws because of what is written. By default nothing is kept.
+     * A hold has ended: keeps that for {@link LockEngine#history}. Memory only, any thread; brief, since the caller may hold a lock. The engine writes it later,
+     * at {@link Maintainable#record}. By default nothing is kept.
      *
-     * @param ended the hold that has ended
+     * @param ended the hold, or several that are summed up
      */
     default void note(PastHold ended) {
+    }
+
+    /**
+     * Some waiters of this JVM have waited for a while: keeps that for {@link #inspect} of other processes. Called at each of the keeper's rounds for as long as
+     * they wait, before {@link Maintainable#record}. Memory only. By default other processes do not see them.
+     *
+     * @param waiters in the order of the queue, not empty
+     */
+    default void showWaiters(List<LockReport.Waiter> waiters) {
     }
 
     // ---- clearing, for an operator ----

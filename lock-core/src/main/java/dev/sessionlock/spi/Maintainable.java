@@ -25,7 +25,10 @@ public interface Maintainable {
     default void sweep() {
     }
 
-    /** Called about once a second, and soon after a hold has ended in an unusual way. Writes what was {@linkplain EngineLock#note noted}. */
+    /**
+     * Called about once a second, soon after a hold has ended in an unusual way, and as the JVM ends. Writes what was {@linkplain EngineLock#note noted}, and
+     * {@linkplain EngineLock#showWaiters who waits}. Who was not shown since the last call waits no more.
+     */
     default void record() {
     }
 

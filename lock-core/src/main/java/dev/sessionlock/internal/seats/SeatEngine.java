@@ -1,6 +1,8 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockReport;
+import dev.sessionlock.PastHold;
+import dev.sessionlock.internal.directory.DirectoryNotes;
 import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.MarkedTime;
 import dev.sessionlock.internal.directory.TableEntry;
@@ -15,6 +17,7 @@ import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -131,6 +134,30 @@ public final class SeatEngine implements EngineLock {
     @Override
     public boolean tidy() {
         return releasing().tidy();
+    }
+
+    // ---- what happened, and who waits ----
+
+    @Override
+    public boolean keepsHistory() {
+        DirectoryNotes notes = store.notes();
+        return notes != null && notes.keepsHistory();
+    }
+
+    @Override
+    public void note(PastHold ended) {
+        DirectoryNotes notes = store.notes();
+        if (notes != null) {
+            notes.note(ended);
+        }
+    }
+
+    @Override
+    public void showWaiters(List<LockReport.Waiter> waiters) {
+        DirectoryNotes notes = store.notes();
+        if (notes != null) {
+            notes.showWaiters(store.name(), waiters);
+        }
     }
 
     // ---- for a person who wants it free ----

@@ -488,7 +488,7 @@ final class Acquirer {
             if (busy != null && busy.trouble() != null) {
                 throw busy.trouble();
             }
-            LockReport report = engine.inspect();
+            LockReport report = engine.inspect().withWaiters(WaitingThreads.of(lock, waiter));
             return new LockTimeoutException(TimeoutMessage.always(waiter.request(), locked, report, holder, busy, lock.clock()), report, waited, null);
         } catch (IOException | RuntimeException | Error e) {
             LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,

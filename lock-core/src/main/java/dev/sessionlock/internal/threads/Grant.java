@@ -75,6 +75,12 @@ final class Grant {
     /** What the flight recorder began when its present user got it; null if nobody recorded then. */
     @GuardedBy("LocalLock.stateLock")
     private LockEvents.@Nullable Timed recording;
+    /** How long its present user waited for it, nanoseconds. */
+    @GuardedBy("LocalLock.stateLock")
+    long waitedNanos;
+    /** Its former users that the history does not know yet; null if there are none. */
+    @GuardedBy("LocalLock.stateLock")
+    @Nullable HoldRun run;
     /** It was said that its present user has had it for long. */
     @GuardedBy("LocalLock.stateLock")
     private boolean leakReported;
@@ -98,7 +104,7 @@ final class Grant {
     /** Written under the state lock. What leads to {@link State#ENDED} is done under the engine lock, too. */
     private volatile State state = State.HELD;
     /** Why it could not be renewed the last time; null if it could. Written under the engine lock. */
-    private volatile @Nullable Throwable renewalTrouble;
+    volatile @Nullable Throwable renewalTrouble;
     /** Its open handle, or one of them; then the others are in a list of their own, since hardly any grant has more. */
     @GuardedBy("LocalLock.stateLock")
     private Handle.@Nullable Ref handle;
@@ -109,7 +115,7 @@ final class Grant {
     private Handle.@Nullable Ref halfClosed;
     /** The keeper checks whether it lingers. */
     @GuardedBy("LocalLock.stateLock")
-    private boolean idleChecked;
+    boolean idleChecked;
     /** What the keeper saw at its last idle check; null before that. */
     @GuardedBy("LocalLock.stateLock")
     private @Nullable Idle idle;
@@ -122,8 +128,10 @@ final class Grant {
     private record Loss(LockLostException why, long atNanos) {
     }
 
-    Grant(LocalLock lock, Hold hold, AcquireRequest request, @Nullable Thread owner) {
+    /** @param waitedNanos how long its first user waited for it */
+    Grant(LocalLock lock, Hold hold, AcquireRequest request, @Nullable Thread owner, long waitedNanos) {
         this.lock = lock;
+        this.waitedNanos = waitedNanos;
         long now = lock.clock().nanos();
         this.wallAheadMicros = lock.clock().wallMicros() - Math.floorDiv(now, 1_000);
         this.acquiredNanos = now;
@@ -227,6 +235,7 @@ final class Grant {
         if (state == State.ENDED || state == State.ABANDONED) {
             return false;
         }
+        HoldRun.write(this);
         state = State.ENDING;
         return true;
     }
@@ -240,6 +249,7 @@ final class Grant {
     boolean abandon() {
         boolean live = isLive();
         if (live) {
+            HoldRun.write(this);
             state = State.ABANDONED;
         }
         return live;
@@ -374,6 +384,9 @@ final class Grant {
      * @return its handle; null if the lease is over, or it cannot be used again
      */
     @Nullable Handle reuse(Thread thread, ReferenceQueue<Handle> forgotten) {
+        if (run != null && !run.isOf(thread)) {
+            HoldRun.write(this);
+        }
         if (loss != null || !lock.engine().reuse(hold, thread.getName())) {
             return null;
         }
@@ -382,6 +395,7 @@ final class Grant {
             return null;
         }
         acquiredNanos = now;
+        waitedNanos = 0;
         recording = LockEvents.held();
         Handle handle = new Handle(this, forgotten, AcquisitionTrace.ifWanted(options)); // if there is no memory for it, it goes on lingering
         progressAt = now;
@@ -403,6 +417,11 @@ final class Grant {
         return now - idle.since();
     }
 
+    /** {@return since when nobody has it, as far as the idle checks have seen; {@code now} if they have not} */
+    long idleSince(long now) {
+        return idle == null || idle.token() != hold.token() ? now : idle.since();
+    }
+
     /** {@return whether nobody has had it for as long as it may linger} */
     boolean hasLingered(long now) {
         return lingers() && idleNanos(now) >= options.linger().toNanos();
@@ -410,6 +429,7 @@ final class Grant {
 
     /** {@return whether the keeper goes on with its idle checks} Not if a user holds it for long: when that user closes it, the checks begin anew. */
     boolean isIdleCheckRequested(long now) {
+        HoldRun.seen(this, now);
         idleChecked &= lingers() || now - acquiredNanos < LONG_NANOS;
         return idleChecked;
     }
@@ -458,12 +478,6 @@ final class Grant {
         PROGRESS_AT.compareAndSet(this, last, now);
     }
 
-    /** {@return the wall-clock time at which it ends unless its user makes progress; negative if never} */
-    long holdUntilMillis(long now) {
-        long left = holdLeft(now);
-        return left == Long.MAX_VALUE ? -1 : lock.clock().wallMillis() + Math.max(0, left / 1_000_000);
-    }
-
     /** {@return why it is not valid any more, though nobody has taken it away} */
     Reason expiry(long now) {
         return !hold.isValid(now) ? Reason.LEASE_EXPIRED : Reason.MAX_HOLD;
@@ -477,15 +491,5 @@ final class Grant {
             state = state == State.HELD ? State.REVOKED : state;
         }
         return first;
-    }
-
-    /** {@return why it could not be renewed the last time; null if it could} */
-    @Nullable Throwable renewalTrouble() {
-        return renewalTrouble;
-    }
-
-    /** Under the engine lock. */
-    void renewalTrouble(@Nullable Throwable why) {
-        renewalTrouble = why;
     }
 }

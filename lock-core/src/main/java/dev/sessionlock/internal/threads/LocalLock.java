@@ -284,9 +284,9 @@ final class LocalLock implements KernelWaiter.Host {
 
     /** Under the engine lock: the engine has just given the lock. Once the grant is there, nothing is thrown any more: nobody would have its handle. */
     Handle grantTaken(AcquireRequest request, @Nullable Thread owner, long since) {
-        Grant fresh = new Grant(this, owned.hold(), request, owner);
-        Handle handle = new Handle(fresh, locks.forgotten(), request.acquiredHere());
         long waited = clock().nanos() - since;
+        Grant fresh = new Grant(this, owned.hold(), request, owner, waited);
+        Handle handle = new Handle(fresh, locks.forgotten(), request.acquiredHere());
         fairness.granted(since);
         stateLock.lock();
         try {
@@ -304,7 +304,8 @@ final class LocalLock implements KernelWaiter.Host {
 
     /** Under the engine lock: the hold is on the terms of the next waiter. Returns false if that one has left meanwhile. */
     boolean grantHandedOver(Waiter next) {
-        Grant fresh = new Grant(this, owned.hold(), next.request(), next.owner());
+        long waited = clock().nanos() - next.since();
+        Grant fresh = new Grant(this, owned.hold(), next.request(), next.owner(), waited);
         Handle handle = new Handle(fresh, locks.forgotten(), next.request().acquiredHere());
         stateLock.lock();
         try {
@@ -317,7 +318,7 @@ final class LocalLock implements KernelWaiter.Host {
         } finally {
             stateLock.unlock();
         }
-        next.request().publisher().acquired(fresh, clock().nanos() - next.since());
+        next.request().publisher().acquired(fresh, waited);
         locks.scheduleWithin(fresh.withinNanos());
         next.wake();
         return true;

@@ -95,9 +95,11 @@ final class Releaser {
             WaitQueue queue = held.lock().queue();
             boolean waitedFor = !queue.isEmpty();
             if (waitedFor ? !mayBeOvertaken(held) : !mayLinger(held)) {
+                HoldRun.released(held);
                 held.beginEnding(); // at once: if giving it back fails, the keeper sees it
                 return CloseResult.LAST;
             }
+            HoldRun.lingers(held);
             tellReleased(held); // under the state lock: the next user may come at once, and must be told of after this one
             boolean unchecked = held.linger();
             if (waitedFor) {

@@ -2,6 +2,7 @@ package dev.sessionlock.internal.threads;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.util.ArrayDeque;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -60,6 +61,17 @@ final class WaitQueue {
     boolean mayBeOvertaken(long machineNow) {
         Waiter head = head();
         return head == null || EventualFairness.mayOvertake(head.queuedAt(), machineNow);
+    }
+
+    /** {@return for how many nanoseconds the head has waited; 0 if nobody waits} */
+    long longestWait(long now) {
+        Waiter head = head();
+        return head == null ? 0 : Math.max(0, now - head.since());
+    }
+
+    /** {@return all that wait, in order} */
+    List<Waiter> all() {
+        return waiters == null ? List.of() : waiters.stream().filter(waiter -> !waiter.isGone() && waiter.given == null).toList();
     }
 
     /** Wakes the head, unless it was woken and has not looked yet. */
