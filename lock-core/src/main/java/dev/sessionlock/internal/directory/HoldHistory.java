@@ -61,6 +61,7 @@ public final class HoldHistory {
     /** What is being written, or could not be written yet. */
     @GuardedBy("noting")
     private List<PastHold> writing = List.of();
+    /** Something is not written yet. It stays so while it is being written: the end of the JVM waits for that. */
     private volatile boolean any;
 
     private final Mutex disk = new Mutex();
@@ -218,7 +219,6 @@ public final class HoldHistory {
             others = new ArrayList<>();
             brief = new LinkedHashMap<>();
             writing = List.copyOf(latest);
-            any = false;
             return writing;
         });
     }
@@ -226,7 +226,7 @@ public final class HoldHistory {
     private void written(List<PastHold> left) {
         noting.locked(() -> {
             writing = left;
-            any |= !left.isEmpty();
+            any = !left.isEmpty() || !others.isEmpty() || !brief.isEmpty();
         });
     }
 
