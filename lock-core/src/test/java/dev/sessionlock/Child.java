@@ -24,7 +24,13 @@ final class Child implements AutoCloseable {
 
     /** Starts a program of the tests; its errors go to the log of the test. */
     static Process start(Class<?> program, List<String> options, String... args) throws IOException {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",
+        return start(List.of(), program, options, args);
+    }
+
+    /** @param wrapper a command that runs it */
+    static Process start(List<String> wrapper, Class<?> program, List<String> options, String... args) throws IOException {
+        List<String> command = new ArrayList<>(wrapper);
+        command.addAll(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",
                 "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path")));
         command.addAll(options);
         command.add(program.getName());

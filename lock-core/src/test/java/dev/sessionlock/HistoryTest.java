@@ -6,12 +6,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sessionlock.PastHold.Ending;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
@@ -334,14 +337,21 @@ class HistoryTest extends LocksFixture {
             untilOnDisk("MAX_HOLD");
         }
 
+        /** In a mount namespace of its own, the directory is a small disk. */
         @Test
         void fullDisk() throws Exception {
-            Path full = Path.of("/dev/full");
-            assumeTrue(Files.exists(full));
-            Files.createDirectories(history().getParent());
-            Files.createSymbolicLink(dir.resolve(".session-locks/history.old"), full);
-            locksGoOn();
-            untilOnDisk("MAX_HOLD");
+            List<String> onASmallDisk = List.of("unshare", "--mount", "/bin/sh", "-c", "mount -t tmpfs -o size=1m tmpfs '" + dir + "' && exec \"$@\"", "sh");
+            List<String> probe = new ArrayList<>(onASmallDisk);
+            probe.add("true");
+            assumeTrue(new ProcessBuilder(probe).start().waitFor() == 0, "no small disk of its own");
+            Process child = Child.start(onASmallDisk, FullDiskMain.class, List.of(), dir.toString());
+            try {
+                assertThat(new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines())
+                        .containsExactly("full", "locks went on, and nothing was written", "written once there was room");
+                assertThat(child.waitFor()).isZero();
+            } finally {
+                child.destroyForcibly();
+            }
         }
 
         @Test
@@ -418,6 +428,40 @@ class HistoryTest extends LocksFixture {
                 for (int i : IntStream.range(0, Integer.parseInt(args[1])).toArray()) {
                     locks.acquire(dir.resolve("session.jsonl"), LockOptions.defaults().withPurpose(String.valueOf(i))).close();
                 }
+            }
+        }
+    }
+
+    /** Fills its disk, and goes on. */
+    static final class FullDiskMain {
+        public static void main(String... args) throws Exception {
+            Path dir = Path.of(args[0]);
+            Path history = dir.resolve(".session-locks/history");
+            try (SessionLocks locks = SessionLocks.create()) {
+                locks.acquire(dir.resolve("session.jsonl"), LockOptions.defaults().withPurpose("before")).close();
+                fill(dir);
+                System.out.println("full");
+                long written = Files.exists(history) ? Files.size(history) : 0;
+                for (int i = 0; i < 3; i++) {
+                    try (SessionLock lock = locks.acquire(dir.resolve("session.jsonl"), LockOptions.defaults().withMaxHold(Duration.ofMillis(100)))) {
+                        await().until(() -> !lock.isHeld());
+                    }
+                }
+                assertThat(Files.exists(history) ? Files.size(history) : 0).isEqualTo(written);
+                System.out.println("locks went on, and nothing was written");
+                Files.delete(dir.resolve("filler"));
+                await().until(() -> Files.readString(history).split("MAX_HOLD", -1).length == 4);
+                System.out.println("written once there was room");
+            }
+        }
+
+        private static void fill(Path dir) throws Exception {
+            try (OutputStream filler = Files.newOutputStream(dir.resolve("filler"))) {
+                for (byte[] page = new byte[4096]; ; ) {
+                    filler.write(page);
+                }
+            } catch (IOException e) {
+                assertThat(e).hasMessageContaining("No space left");
             }
         }
     }
