@@ -46,7 +46,16 @@ final class Child implements AutoCloseable {
 
     /** Several threads of it wait, named {@code waiter-0} and so on. */
     static Child waiting(Path dir, int threads) throws IOException {
-        Child child = new Child(start(WaiterMain.class, List.of(), dir.toString(), String.valueOf(threads)));
+        return waiting(dir, threads, "");
+    }
+
+    /** Another thread of it holds the lock. */
+    static Child holdingAndWaiting(Path dir, int threads) throws IOException {
+        return waiting(dir, threads, "holds");
+    }
+
+    private static Child waiting(Path dir, int threads, String how) throws IOException {
+        Child child = new Child(start(WaiterMain.class, List.of(), dir.toString(), String.valueOf(threads), how));
         assertThat(child.said.readLine()).isEqualTo("waits");
         return child;
     }
@@ -92,6 +101,7 @@ final class Child implements AutoCloseable {
     static final class WaiterMain {
         public static void main(String... args) throws Exception {
             SessionLocks locks = SessionLocks.create();
+            SessionLock held = args[2].isEmpty() ? null : locks.acquire(Path.of(args[0], "session.jsonl"));
             for (int i = 0; i < Integer.parseInt(args[1]); i++) {
                 int number = i;
                 new Thread(() -> {
@@ -106,6 +116,10 @@ final class Child implements AutoCloseable {
                 }
             }
             System.out.println("waits");
+            Thread.sleep(Duration.ofMinutes(5).toMillis());
+            if (held != null) {
+                held.close();
+            }
         }
     }
 }

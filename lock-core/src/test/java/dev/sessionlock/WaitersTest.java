@@ -126,7 +126,7 @@ class WaitersTest extends LocksFixture {
 
         @Test
         void thatHasTheLockItself() throws Exception {
-            try (Child child = Child.waiting(dir, 3)) {
+            try (Child child = Child.holdingAndWaiting(dir, 2)) {
                 await().until(() -> waiters().size() == 2 && waiters().get(0).thread() != null);
                 assertThat(waiters()).extracting(Waiter::where).containsOnly(WaiterPlace.PROCESS_OF_HOLDER);
                 assertThat(waiters()).extracting(Waiter::pid).containsOnly(child.pid());
@@ -151,8 +151,13 @@ class WaitersTest extends LocksFixture {
         void isThereWhileSomebodyWaitsAndNoLonger() throws Exception {
             SessionLock lock = locks.acquire(session());
             waits("first");
-            await().until(() -> waitingFiles(dir).size() == 1);
-            assertThat(Files.readString(waitingFiles(dir).get(0))).contains("\"thread\":\"first\"", "\"purpose\":\"by first\"");
+            await().until(() -> waitingFiles(dir).size() == 1 && Files.size(waitingFiles(dir).get(0)) > 0);
+            Path file = waitingFiles(dir).get(0);
+            assertThat(Files.readString(file)).contains("\"thread\":\"first\"", "\"purpose\":\"by first\"");
+            Object written = Files.getLastModifiedTime(file);
+            Instant seen = Instant.now();
+            await().until(() -> Duration.between(seen, Instant.now()).toMillis() > 2_500);
+            assertThat(Files.getLastModifiedTime(file)).as("nothing has changed").isEqualTo(written);
             end(lock);
             await().until(() -> waitingFiles(dir).isEmpty());
         }

@@ -110,7 +110,12 @@ public final class WaitingThreads {
             long waited = now - waiter.since();
             if (waiter != except && waited >= least) {
                 String purpose = waiter.request().options().purpose();
-                waiters.add(new LockReport.Waiter(pid, null, waiter.ownerName(), purpose, wall.minusNanos(waited / 1_000_000 * 1_000_000), place));
+                Instant since = waiter.sinceAsTold;
+                if (since == null) {
+                    since = wall.minusNanos(TimeUnit.MICROSECONDS.toNanos(TimeUnit.NANOSECONDS.toMicros(waited)));
+                    waiter.sinceAsTold = since;
+                }
+                waiters.add(new LockReport.Waiter(pid, null, waiter.ownerName(), purpose, since, place));
             }
         }
         return waiters;
