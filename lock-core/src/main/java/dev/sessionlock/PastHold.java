@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * @param ending how it ended
  * @param count how many holds this is, at least 1
  * @param longest how long the longest of them lasted; null if unknown
- * @param waited how long the taker waited for the lock, at most among several; zero if it did not wait, null if unknown
+ * @param waited how long the taker waited for the lock, at most among several; zero if that was less than
+ *     a millisecond, null if unknown
  * @param longestWaitBehind how long another thread of the holder's JVM had waited for the lock at the end of the hold, at most; zero if none did. Null if it is
  *     unknown. Waiting threads of other processes do not count
  */

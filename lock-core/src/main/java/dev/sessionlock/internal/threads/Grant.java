@@ -75,10 +75,7 @@ final class Grant {
     /** What the flight recorder began when its present user got it; null if nobody recorded then. */
     @GuardedBy("LocalLock.stateLock")
     private LockEvents.@Nullable Timed recording;
-    /** How long its present user waited for it, nanoseconds. */
-    @GuardedBy("LocalLock.stateLock")
-    long waitedNanos;
-    /** Its former users that the history does not know yet; null if there are none. */
+    /** Its former users that the history does not know yet, or how long its first user waited for it; null if there is nothing to tell. */
     @GuardedBy("LocalLock.stateLock")
     @Nullable HoldRun run;
     /** It was said that its present user has had it for long. */
@@ -131,7 +128,6 @@ final class Grant {
     /** @param waitedNanos how long its first user waited for it */
     Grant(LocalLock lock, Hold hold, AcquireRequest request, @Nullable Thread owner, long waitedNanos) {
         this.lock = lock;
-        this.waitedNanos = waitedNanos;
         long now = lock.clock().nanos();
         this.wallAheadMicros = lock.clock().wallMicros() - Math.floorDiv(now, 1_000);
         this.acquiredNanos = now;
@@ -145,6 +141,7 @@ final class Grant {
         long within = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
         this.withinNanos = options.leakDetectionThreshold().isZero() ? within : Math.min(within, leakNanos());
         this.recording = LockEvents.held();
+        this.run = HoldRun.afterWaiting(this, waitedNanos);
     }
 
     LocalLock lock() {
@@ -395,7 +392,6 @@ final class Grant {
             return null;
         }
         acquiredNanos = now;
-        waitedNanos = 0;
         recording = LockEvents.held();
         Handle handle = new Handle(this, forgotten, AcquisitionTrace.ifWanted(options)); // if there is no memory for it, it goes on lingering
         progressAt = now;

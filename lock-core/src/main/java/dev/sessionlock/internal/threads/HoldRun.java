@@ -22,22 +22,35 @@ import org.jspecify.annotations.Nullable;
 final class HoldRun {
     private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "it could not be noted how a hold ended");
 
+    /** A shorter wait counts as none: it is the time that taking the lock took. */
+    private static final long LEAST_WAIT_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+
     private final @Nullable String thread;
     private final long since;
     @GuardedBy("LocalLock.stateLock")
     private long count;
     @GuardedBy("LocalLock.stateLock")
     private long longest;
-    @GuardedBy("LocalLock.stateLock")
-    private long waited;
+    private final long waited;
     @GuardedBy("LocalLock.stateLock")
     private long behind;
     @GuardedBy("LocalLock.stateLock")
     private long token;
 
-    private HoldRun(Grant first) {
+    private HoldRun(Grant first, long waited) {
         this.thread = first.hold().thread();
         this.since = first.acquiredNanos();
+        this.waited = waited;
+    }
+
+    /** {@return what remembers how long the first user of a grant has waited for it; null if that was no time, so that most held locks keep nothing} */
+    static @Nullable HoldRun afterWaiting(Grant fresh, long waited) {
+        return waited >= LEAST_WAIT_NANOS && fresh.lock().engine().keepsHistory() ? new HoldRun(fresh, waited) : null;
+    }
+
+    /** {@return what the present user of a grant belongs to} */
+    private static HoldRun of(Grant held) {
+        return held.run == null ? new HoldRun(held, 0) : held.run;
     }
 
     /** {@return whether a hold of that thread goes on with it} */
@@ -48,7 +61,6 @@ final class HoldRun {
     private void add(Grant held, long lasted) {
         count++;
         longest = Math.max(longest, lasted);
-        waited = Math.max(waited, held.waitedNanos);
         token = held.token();
         if (held.lock().isContended()) {
             behind = Math.max(behind, held.lock().queue().longestWait(held.clock().nanos()));
@@ -59,10 +71,10 @@ final class HoldRun {
     static void lingers(Grant held) {
         HoldRun run = held.run;
         try {
-            if (run != null) {
+            if (run != null && run.count > 0) {
                 run.add(held, held.idleChecked ? 0 : held.clock().nanos() - held.acquiredNanos());
             } else if (held.lock().engine().keepsHistory()) {
-                run = new HoldRun(held);
+                run = of(held);
                 run.add(held, held.clock().nanos() - held.acquiredNanos());
                 held.run = run;
             }
@@ -84,7 +96,7 @@ final class HoldRun {
         try {
             if (held.run != null || held.lock().engine().keepsHistory()) {
                 long now = held.clock().nanos();
-                HoldRun run = held.run == null ? new HoldRun(held) : held.run;
+                HoldRun run = of(held);
                 held.run = null;
                 run.add(held, now - held.acquiredNanos());
                 run.tell(held, now);
@@ -100,7 +112,8 @@ final class HoldRun {
             write(held);
             if (held.lock().engine().keepsHistory()) {
                 long now = held.clock().nanos();
-                HoldRun run = new HoldRun(held);
+                HoldRun run = of(held);
+                held.run = null;
                 run.add(held, now - held.acquiredNanos());
                 run.tell(held, now, Ending.of(reason));
             }
@@ -112,7 +125,7 @@ final class HoldRun {
     /** Tells of its former users, if there are any. */
     static void write(Grant held) {
         HoldRun run = held.run;
-        if (run == null) {
+        if (run == null || run.count == 0) {
             return;
         }
         held.run = null;
