@@ -60,8 +60,8 @@ final class Grant {
     private final LockOptions options;
     private final @Nullable Path target;
     private final long maxHoldNanos;
-    /** Computed once: it is asked for at each reuse. */
-    private final long withinNanos;
+    /** Computed once: it is asked for at each reuse. At most a quarter of a lease, so an int is large enough, and thousands of locks may be held. */
+    private final int withinMicros;
     /** Wall clock less monotonic clock as its first user acquired it, microseconds. The times of all users are told by it, and so never disagree. */
     private final long wallAheadMicros;
     /** When its present user acquired it, monotonic nanoseconds. Written under the state lock. */
@@ -139,7 +139,7 @@ final class Grant {
         this.owner = owner;
         this.maxHoldNanos = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
         long within = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
-        this.withinNanos = options.leakDetectionThreshold().isZero() ? within : Math.min(within, leakNanos());
+        this.withinMicros = (int) ((options.leakDetectionThreshold().isZero() ? within : Math.min(within, leakNanos())) / 1_000);
         this.recording = LockEvents.held();
         this.run = HoldRun.afterWaiting(this, waitedNanos);
     }
@@ -254,7 +254,7 @@ final class Grant {
 
     /** {@return within how many nanoseconds of its acquisition the keeper must look after it} */
     long withinNanos() {
-        return withinNanos;
+        return withinMicros * 1_000L;
     }
 
     /**
