@@ -2,7 +2,6 @@ package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockReentryException;
-import dev.sessionlock.LockReport;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
@@ -13,8 +12,6 @@ import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
-import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -84,6 +81,7 @@ final class Acquirer {
         Grant mine;
         long token;
         boolean waitedFor;
+        boolean lingers;
         // One look at the state for both questions. It comes before the engine lock: threads that try again and again for a lock that is held must not keep the
         // keeper from it.
         stateLock.lock();
@@ -91,6 +89,7 @@ final class Acquirer {
             mine = lock.currentOfThisThread();
             token = mine == null ? 0 : mine.token();
             waitedFor = !queue.isEmpty();
+            lingers = lock.current() != null && lock.current().lingers();
             if (mine == null) {
                 if (!lock.isFree()) {
                     return null;
@@ -107,8 +106,9 @@ final class Acquirer {
         if (lost != null) {
             throw lost; // a further handle of a lock that is lost would be lost from the beginning
         }
-        if (waitedFor) {
-            return lock.locks().idle().tryReuse(lock, request.publisher(), request.options());
+        Handle reused = lingers ? lock.locks().idle().tryReuse(lock, request.publisher(), request.options()) : null;
+        if (waitedFor || reused != null) {
+            return reused;
         }
         if (fairness.awayNanos(System.nanoTime()) > 0 || !tryLockEngine()) {
             return null;
@@ -180,7 +180,7 @@ final class Acquirer {
      */
     private @Nullable Busy take(@Nullable Grant idle, Terms terms, boolean waits) throws IOException {
         if (idle != null) {
-            if (lock.isOthersTimeSlice(idle)) {
+            if (Releaser.isOthersTimeSlice(idle)) {
                 lock.releaser().giveBack(lock, true);
                 return new Busy(Busy.NOTHING, clock().nanos() + FairnessPolicy.AWAY_NANOS, "it is another process's turn");
             }
@@ -292,7 +292,7 @@ final class Acquirer {
             }
             long left = waiter.left(clock().nanos());
             if (left <= 0) {
-                LockTimeoutException late = timeout(waiter);
+                LockTimeoutException late = TimeoutMessage.exception(lock, waiter);
                 publisher.timedOut(lock, waiter.request(), late);
                 throw late;
             }
@@ -473,27 +473,6 @@ final class Acquirer {
             trouble.warn(engine.toString(), e);
         } finally {
             engineLock.unlock();
-        }
-    }
-
-    // ---- timeouts ----
-
-    private LockTimeoutException timeout(Waiter waiter) {
-        Busy busy = waiter.busy;
-        Grant held = lock.grant();
-        Thread holder = held == null ? null : held.owner();
-        Duration waited = Duration.ofNanos(clock().nanos() - waiter.since());
-        String locked = lock.shown(waiter.request());
-        try {
-            if (busy != null && busy.trouble() != null) {
-                throw busy.trouble();
-            }
-            LockReport report = engine.inspect();
-            return new LockTimeoutException(TimeoutMessage.always(waiter.request(), locked, report, holder, busy, lock.clock()), report, waited, null);
-        } catch (IOException | RuntimeException | Error e) {
-            LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,
-                    List.of("who holds it cannot be told: " + e), "");
-            return new LockTimeoutException(TimeoutMessage.always(waiter.request(), locked, unknown, holder, busy, lock.clock()), unknown, waited, e);
         }
     }
 }

@@ -72,6 +72,11 @@ final class FairnessPolicy {
         askedAgain = askedAt - gaveBackAt < YIELDED_NANOS ? Math.min(askedAgain + 1, 2 * LOOP) : Math.max(askedAgain - 1, 0);
     }
 
+    /** Users who asked again at once, time after time, do so no more. */
+    void loopEnded() {
+        askedAgain = 0;
+    }
+
     /** This JVM has given the lock back. */
     void gaveBack(long now) {
         othersHadIt = false;
@@ -111,6 +116,11 @@ final class FairnessPolicy {
     /** {@return whether this JVM may use the lock again though another process waits, as a user that acquired it then closes it now} */
     boolean mayGoOn(long acquiredAt, long now) {
         return now - acquiredAt < BRIEF_NANOS && !isSliceOver(now);
+    }
+
+    /** Under the state lock. Returns whether users here ask again at once, time after time, may go on, and other processes use the lock, too. */
+    boolean isLoopInItsSlice(long acquiredAt, long now) {
+        return contention != null && askedAgain >= LOOP && mayGoOn(acquiredAt, now) && contention.counts(acquiredAt);
     }
 
     /**

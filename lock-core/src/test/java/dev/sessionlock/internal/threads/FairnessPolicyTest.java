@@ -134,6 +134,24 @@ class FairnessPolicyTest {
         assertThat(policy.isShared(now)).isTrue();
     }
 
+    @Test
+    void onlyALoopOfBriefUsersBesideOtherProcessesKeepsTheLockForItsSlice() {
+        long now = START;
+        for (int i = 0; i < LOOP; i++) {
+            now = use(now, 0);
+        }
+        policy.foundTaken();
+        policy.taken(now);
+        assertThat(policy.isLoopInItsSlice(now, now)).as("no other process was seen").isFalse();
+        policy.othersSeen(now);
+        assertThat(policy.isLoopInItsSlice(now, now + BRIEF_NANOS - 1)).isTrue();
+        assertThat(policy.isLoopInItsSlice(now, now + BRIEF_NANOS)).as("this user was not brief").isFalse();
+        long end = now + TIME_SLICE_NANOS;
+        assertThat(policy.isLoopInItsSlice(end, end)).as("the slice is over").isFalse();
+        policy.loopEnded();
+        assertThat(policy.isLoopInItsSlice(now, now)).isFalse();
+    }
+
     private long use(long gaveBack, long pause) {
         policy.gaveBack(gaveBack);
         policy.granted(gaveBack + pause);
