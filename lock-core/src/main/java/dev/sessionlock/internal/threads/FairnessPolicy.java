@@ -30,11 +30,19 @@ final class FairnessPolicy {
     static final long YIELDED_NANOS = 200_000;
     /** How many more of the last users must have asked again at once than not, for them to count as a loop. */
     static final int LOOP = 6;
+    /** After so many spins in vain no more follow. */
+    static final int MOST_SPINS = 4;
+    /** Then one of so many occasions is used to see whether spinning pays again. */
+    static final int SPIN_AGAIN = 32;
     private static final long LONG_AGO = Long.MIN_VALUE / 2;
 
     /** Another process is known to have had the lock since this JVM gave it back. */
     @GuardedBy("LocalLock.engineLock")
     private boolean othersHadIt;
+    @GuardedBy("LocalLock.engineLock")
+    private byte spinsLeft = MOST_SPINS;
+    @GuardedBy("LocalLock.engineLock")
+    private byte spinsSkipped;
     /** When this JVM gave the lock back, whoever has had it since. */
     @GuardedBy("LocalLock.engineLock")
     private long gaveBackAt = LONG_AGO;
@@ -51,6 +59,22 @@ final class FairnessPolicy {
     /** @param machineNow the machine's clock */
     FairnessPolicy(long machineNow) {
         awayUntil = machineNow;
+    }
+
+    // ---- spinning; under the engine lock ----
+
+    /** {@return whether to wait for another process for a moment without sleeping} If that was in vain the last few times, it is tried now and then only. */
+    boolean maySpin() {
+        if (spinsLeft == 0) {
+            spinsSkipped++;
+            spinsLeft = spinsSkipped % SPIN_AGAIN == 0 ? (byte) 1 : 0;
+        }
+        return spinsLeft > 0;
+    }
+
+    /** A thread has spun. */
+    void spun(boolean gotIt) {
+        spinsLeft = (byte) (gotIt ? MOST_SPINS : spinsLeft - 1);
     }
 
     // ---- what happened; under the engine lock ----

@@ -3,11 +3,13 @@ package dev.sessionlock.internal.seats;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
+import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock.ClearOutcome;
 import dev.sessionlock.spi.EngineLock.HoldStatus;
 import dev.sessionlock.spi.Hold;
 import java.io.IOException;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
 /** Requests to release, waiter marks, and bytes that a kernel waiter has acquired ahead. */
@@ -87,6 +89,36 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
         assertThat(directory.waiterMark).as("nobody has ever taken it").isZero();
         one.cannotFindItsEntry = true;
         one.engine.setWaiterMark(true);
+    }
+
+    @Nested
+    class Spinning {
+        private final Busy ownerHasIt = new Busy(0, Long.MAX_VALUE, "another process holds it");
+        private static final long LONG = 10_000_000_000L;
+
+        @Test
+        void itPaysOnceTheOwnerHasWithdrawnItsExpiry() throws IOException {
+            SeatHold hold = one.take();
+            assertThat(two.engine.spin(ownerHasIt, 1_000)).isFalse();
+            one.engine.release(hold);
+            assertThat(two.engine.spin(ownerHasIt, LONG)).isTrue();
+            assertThat(two.take()).isNotNull();
+        }
+
+        /** Seat 1 is in use only while an owner is frozen, and what is not in the kernel is not in the table. */
+        @Test
+        void nobodySpinsForAnythingElse() throws IOException {
+            one.engine.release(one.take());
+            assertThat(two.engine.spin(new Busy(1, Long.MAX_VALUE, "a successor holds it"), LONG)).isFalse();
+            assertThat(two.engine.spin(new Busy(Busy.NOTHING, Long.MAX_VALUE, "it changes hands too fast"), LONG)).isFalse();
+        }
+
+        @Test
+        void nobodySpinsWithoutAnEntry() {
+            assertThat(two.engine.spin(ownerHasIt, LONG)).isFalse();
+            two.cannotFindItsEntry = true;
+            assertThat(two.engine.spin(ownerHasIt, LONG)).isFalse();
+        }
     }
 
     @Test

@@ -3,6 +3,8 @@ package dev.sessionlock.internal.threads;
 import static dev.sessionlock.internal.threads.FairnessPolicy.AWAY_NANOS;
 import static dev.sessionlock.internal.threads.FairnessPolicy.BRIEF_NANOS;
 import static dev.sessionlock.internal.threads.FairnessPolicy.LOOP;
+import static dev.sessionlock.internal.threads.FairnessPolicy.MOST_SPINS;
+import static dev.sessionlock.internal.threads.FairnessPolicy.SPIN_AGAIN;
 import static dev.sessionlock.internal.threads.FairnessPolicy.TIME_SLICE_NANOS;
 import static dev.sessionlock.internal.threads.FairnessPolicy.YIELDED_NANOS;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -91,6 +93,37 @@ class FairnessPolicyTest {
         assertThat(fresh.awayNanos(machineNow)).isLessThanOrEqualTo(0);
         fresh.stayAway(machineNow, 0);
         assertThat(fresh.awayNanos(machineNow)).isEqualTo(AWAY_NANOS);
+    }
+
+    // ---- spinning ----
+
+    @Test
+    void spinsThatAreInVainBecomeRare() {
+        for (int i = 0; i < MOST_SPINS; i++) {
+            assertThat(policy.maySpin()).isTrue();
+            policy.spun(false);
+        }
+        int spins = 0;
+        for (int i = 0; i < 10 * SPIN_AGAIN; i++) {
+            if (policy.maySpin()) {
+                spins++;
+                policy.spun(false);
+            }
+        }
+        assertThat(spins).isEqualTo(10);
+    }
+
+    @Test
+    void spinThatPaysIsFollowedByMore() {
+        for (int i = 0; i < MOST_SPINS; i++) {
+            policy.spun(false);
+        }
+        policy.spun(true);
+        for (int i = 0; i < MOST_SPINS; i++) {
+            assertThat(policy.maySpin()).isTrue();
+            policy.spun(false);
+        }
+        assertThat(policy.maySpin()).isFalse();
     }
 
     // ---- lingering ----
