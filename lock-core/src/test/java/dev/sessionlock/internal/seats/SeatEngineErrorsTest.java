@@ -398,6 +398,19 @@ class SeatEngineErrorsTest {
         });
     }
 
+    @Test
+    void aSuccessorsCheckThatPutsItsRecordAtTheLock() throws IOException {
+        inject(() -> {
+            letTheOtherFreeze();
+            directory.leave(RecordLocation.LOCK, new LockContent.Foreign(77, null, -1, -1));
+            hold = one.take();
+            directory.put(RecordLocation.LOCK, null);
+        }, () -> one.engine.check(hold, true), () -> {
+            release();
+            other.store.die();
+        });
+    }
+
     // ---- clearing, tidying, bytes acquired ahead ----
 
     @Test

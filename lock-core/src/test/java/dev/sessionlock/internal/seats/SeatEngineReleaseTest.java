@@ -117,7 +117,49 @@ class SeatEngineReleaseTest extends SeatEngineFixture {
 
             assertThat(recordAt(RecordLocation.LOCK).takeover()).isTrue();
             assertThat(recordAt(RecordLocation.LOCK).leaseUntilNanos()).isEqualTo(1);
+            assertThat(recordAt(RecordLocation.LOCK).leaseUntil()).as("for people").isEqualTo(directory.wallMicros / 1_000 + 1_000);
             assertThat(two.take().reclaimed()).contains("its lease had run out");
+        }
+
+        @Test
+        void deletesLaterARecordThatCouldNotBeTakenBack() throws IOException {
+            one.cannotUnlink = true;
+            one.afterLink = () -> directory.expiries[0] = 7;
+            assertThatThrownBy(one::take).hasMessage("no unlinking");
+            one.cannotUnlink = false;
+
+            assertThat(one.engine.tidy()).isTrue();
+
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
+            assertThat(one.recordFiles).isEmpty();
+        }
+
+        /** Only whoever has the byte may delete the record. */
+        @Test
+        void leavesTheRecordIfItKnowsThatAnotherHasTheByte() throws IOException {
+            one.knowsItsLosses = true;
+            SeatHold hold = one.take();
+            loseByteTo(two);
+
+            one.engine.release(hold);
+
+            assertThat(recordAt(RecordLocation.LOCK).leaseUntilNanos()).as("it holds nobody up").isEqualTo(1);
+            assertThat(one.engine.tidy()).isFalse();
+            directory.owner[0] = null;
+            assertThat(one.engine.tidy()).isTrue();
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
+            assertThat(one.recordFiles).isEmpty();
+        }
+
+        @Test
+        void asksOnlyForTheByteOfTheSeatWhereSomethingIsLeft() throws IOException {
+            one.take();
+            two.engine.release(takeOver());
+            two.requested.clear();
+
+            assertThat(two.engine.tidy()).as("the frozen one has the byte").isFalse();
+
+            assertThat(two.requested).containsExactly(0);
         }
 
         @Test
@@ -154,6 +196,111 @@ class SeatEngineReleaseTest extends SeatEngineFixture {
 
             assertThat(again.reclaimed()).as("its own record was not in its way").isNull();
             assertThat(two.engine.tidy()).isTrue();
+        }
+    }
+
+    /** A caller that takes or tidies has no hold: an error came before it was told of the one that it got. */
+    @Nested
+    class AHoldThatNobodyKnowsOf {
+
+        @Test
+        void isGivenBackByTheNextTake() throws IOException {
+            SeatHold unknown = one.take();
+
+            SeatHold hold = one.take();
+
+            assertThat(hold.token()).isGreaterThan(unknown.token());
+            assertThat(recordAt(RecordLocation.LOCK).token()).isEqualTo(hold.token());
+            one.engine.release(hold);
+            assertNothingHeld();
+            assertThat(one.recordFiles).isEmpty();
+        }
+
+        @Test
+        void isGivenBackByTidying() throws IOException {
+            one.take();
+
+            assertThat(one.engine.tidy()).isTrue();
+
+            assertNothingHeld();
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
+        }
+    }
+
+    /** Byte, expiry and record stay until any further call. */
+    @Nested
+    class ATakeThatAnErrorBrokeOff {
+
+        @Test
+        void isTakenBackByTheNextTake() throws IOException {
+            breakOffATakeOf(one);
+
+            SeatHold hold = one.take();
+
+            assertThat(hold.reclaimed()).as("its own record was not in its way").isNull();
+            one.engine.release(hold);
+            assertNothingHeld();
+            assertThat(one.recordFiles).isEmpty();
+        }
+
+        @Test
+        void isWaitedForWhileItCannotBeTakenBack() throws IOException {
+            breakOffATakeOf(one);
+            one.cannotUnlink = true;
+
+            assertBusy(one.busy(), Busy.NOTHING, inMillis(4), "what an earlier try of this process has left cannot be taken back yet");
+
+            assertThat(directory.owner).as("its byte holds nobody up").containsOnlyNulls();
+            one.cannotUnlink = false;
+            assertThat(one.take()).isNotNull();
+        }
+
+        @Test
+        void isTakenBackBeforeSomethingIsCleared() throws IOException {
+            breakOffATakeOf(one);
+
+            assertThat(one.engine.clear(true).outcome()).isEqualTo(ClearOutcome.NOTHING);
+
+            assertNothingHeld();
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
+        }
+
+        @Test
+        void isTakenBackBeforeTheOtherByteIsAccepted() {
+            breakOffATakeOf(one);
+
+            one.accept(1);
+
+            assertThat(directory.owner).as("never both bytes").containsExactly(null, one);
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
+        }
+
+        @Test
+        void isTakenBackOnceNobodyWaitsAnyMore() {
+            breakOffATakeOf(one);
+
+            one.engine.declineAllAwaited();
+
+            assertNothingHeld();
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
+        }
+
+        @Test
+        void ofTheSecondSeatLeavesNoRecordAtTheLockThatHoldsSomebodyUp() throws IOException {
+            one.engine.take(TERMS);
+            letTwoTakeOverNext();
+            directory.put(RecordLocation.LOCK, null);
+            two.afterLink = () -> two.afterLink = SeatEngineFixture::overflow; // its record lies at x.lock then
+            assertThatThrownBy(two::take).isInstanceOf(StackOverflowError.class);
+
+            assertThat(two.engine.tidy()).as("the frozen one has the byte for that").isFalse();
+
+            assertThat(directory.owner[1]).isNull();
+            assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
+            assertThat(recordAt(RecordLocation.LOCK).leaseUntilNanos()).isEqualTo(1);
+            one.gone();
+            assertThat(two.engine.tidy()).isTrue();
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
         }
     }
 

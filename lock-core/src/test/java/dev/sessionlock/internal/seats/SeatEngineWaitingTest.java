@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.seats;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.spi.EngineLock.ClearOutcome;
@@ -87,6 +88,41 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
         assertThat(directory.waiterMark).as("nobody has ever taken it").isZero();
         one.cannotFindItsEntry = true;
         one.engine.setWaiterMark(true);
+    }
+
+    @Test
+    void whoWaitsInTheKernelGetsTheByteForTheNextTake() throws IOException {
+        one.engine.awaitKernel(0);
+        assertThat(directory.owner[0]).isSameAs(one);
+
+        one.engine.acceptAwaited(0);
+        one.engine.release(one.take());
+        assertNothingHeld();
+    }
+
+    @Test
+    void aByteAcquiredAheadThatIsKnownToBeLostServesNoTake() throws IOException {
+        two.knowsItsLosses = true;
+        two.accept(0);
+        two.loseBytes();
+        directory.owner[0] = three; // which has not published yet
+
+        assertThat(two.busy().why()).contains("another process takes it for the first time");
+        assertThat(directory.owner[0]).isSameAs(three);
+    }
+
+    /** A thread waited for the second seat's byte, and the first seat's came sooner. */
+    @Test
+    void aByteWhoseAcceptanceAnErrorBrokeOffIsGivenBackWithoutTheHolds() throws IOException {
+        SeatHold hold = one.take();
+        one.acquireAhead(1);
+        one.afterAccepting = SeatEngineFixture::overflow;
+        assertThatThrownBy(() -> one.engine.acceptAwaited(1)).isInstanceOf(StackOverflowError.class);
+
+        one.engine.declineAllAwaited();
+
+        assertThat(directory.owner).containsExactly(one, null);
+        assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.INTACT);
     }
 
     @Test
