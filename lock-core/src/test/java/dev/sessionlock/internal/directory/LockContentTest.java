@@ -17,6 +17,7 @@ import net.jqwik.api.constraints.Size;
 import net.jqwik.api.constraints.StringLength;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What lies in the place of a lock: another program's lock is told from a file that only happens to end in {@code .lock}. */
@@ -48,6 +49,23 @@ class LockContentTest {
     @Test
     void aForeignLockWithAnUnreadableTimeIsStillForeign() {
         assertThat(parse("{\"pid\":30522,\"createdAt\":\"yesterday\"}")).isEqualTo(new Foreign(30522, null, -1, -1));
+    }
+
+    /** It has the length of a time, or begins as one. */
+    @ParameterizedTest
+    @ValueSource(strings = {"2026x02-09T06:32:23.123Z", "2026-02x09T06:32:23.123Z", "2026-02-09x06:32:23.123Z", "2026-02-09T06x32:23.123Z",
+            "2026-02-09T06:32x23.123Z", "2026-02-09T06:32:23x123Z", "2026-02-09T06:32:23.123x", "2026-02-09T06:32:23.123Zx", "2026-02-09T06:32:23.12aZ",
+            "2026-02-09T24:30:00.000Z", "2026-02-09T25:00:00.000Z", "2026-02-09T06:32:60.000Z", "2026-02-09T06:32:61.000Z", "2026-13-09T06:32:23.123Z"})
+    void aTimeThatIsNoneIsUnknown(String time) {
+        assertThat(parse("{\"pid\":30522,\"createdAt\":\"" + time + "\"}")).isEqualTo(new Foreign(30522, null, -1, -1));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2026-02-09T06:32:23Z, 2026-02-09T06:32:23Z", "2026-02-09T06:32:23.123456Z, 2026-02-09T06:32:23.123456Z",
+            "2026-02-09T24:00:00.000Z, 2026-02-10T00:00:00Z", "2026-02-09T20:59:59.999Z, 2026-02-09T20:59:59.999Z",
+            "2026-06-30T23:59:60.500Z, 2026-06-30T23:59:59.500Z"})
+    void aTimeThatIsWrittenOtherwiseIsUnderstood(String time, Instant meant) {
+        assertThat(parse("{\"pid\":30522,\"createdAt\":\"" + time + "\"}")).isEqualTo(new Foreign(30522, meant, -1, -1));
     }
 
     @ParameterizedTest
@@ -183,7 +201,7 @@ class LockContentTest {
                 new LockRecord(77, SINCE.toEpochMilli(), 1000, 5, "x", 1, "moss", -1, null, null, null, "t", null, true, 1000, 0, 0));
         String pretty = new String(bytes, StandardCharsets.UTF_8).replace(",\"", ",\n  \"").replaceAll(" +}", "}");
 
-        assertThat(parse(pretty)).isInstanceOf(Torn.class);
+        assertThat(parse(pretty)).isEqualTo(new Torn("a record of another length or form"));
         assertThat(parse(pretty.replaceAll(",\\s*\"crc\":\"[0-9a-f]*\"", ""))).isInstanceOf(Torn.class);
     }
 
@@ -198,6 +216,14 @@ class LockContentTest {
             System.arraycopy(RecordCodec.digits(RecordCodec.checksum(without, end)), 0, without, end + 8, 8);
 
             assertThat(LockContent.parse(without)).as(member).isEqualTo(new Torn("it lacks what a record must say"));
+        }
+    }
+
+    @Test
+    void aRecordOfNoProcessIsTorn() {
+        for (long none : new long[] {0, -1}) {
+            assertThat(LockContent.parse(RecordCodec.encode(new LockRecord(none, SINCE.toEpochMilli(), 1000, 5, "x", 1, "moss", -1, null, null, null, "t", null,
+                    true, 1000, 0, 0)))).isEqualTo(new Torn("it lacks what a record must say"));
         }
     }
 

@@ -159,9 +159,39 @@ class RecordFilePoolTest {
         assertThat(Kernel.openFilesIn(dir) - before).as("guard 0, with the byte of the process").isLessThanOrEqualTo(1);
         RecordFilePool.PooledFile file = pool.take();
         file.rest();
+        assertThat(Kernel.openFilesIn(dir) - before).as("it stays open, for few are").isEqualTo(2);
         pool.recycle(file);
 
-        assertThat(pool.take().path()).as("it was open, for few are").isEqualTo(file.path());
+        assertThat(pool.take().path()).isEqualTo(file.path());
+    }
+
+    @Test
+    void oneThatIsOpenedAgainCountsAmongTheOpenOnes() throws IOException {
+        RecordFilePool.PooledFile file = takeMany(17).get(0);
+        file.restForLong();
+        pool.recycle(file);
+        long before = Kernel.openFilesIn(dir);
+        RecordFilePool.PooledFile again = pool.take();
+        assertThat(Kernel.openFilesIn(dir) - before).isOne();
+
+        again.restForLong();
+
+        assertThat(Kernel.openFilesIn(dir) - before).as("it is one of 17 again").isZero();
+    }
+
+    @Test
+    void itsProcessByteTellsItsTimeNamespace() throws IOException {
+        RecordFilePool other = new RecordFilePool(dir, FileMode.of(dir), guards, 0xabc);
+        RecordFilePool.PooledFile file = other.take();
+
+        assertThat(processOf(file) >>> GuardLayout.RANDOM_BITS).isEqualTo(0xabc);
+
+        other.recycle(file);
+        other.close();
+    }
+
+    private static long processOf(RecordFilePool.PooledFile file) {
+        return Long.parseLong(file.path().getFileName().toString().split("-")[1], 16);
     }
 
     @Test
@@ -271,7 +301,7 @@ class RecordFilePoolTest {
     @Test
     void theSpareOnesGoAtTheEndAndTheProcesssByteWithThem() throws IOException {
         RecordFilePool.PooledFile file = pool.take();
-        long process = Long.parseLong(file.path().getFileName().toString().split("-")[1], 16);
+        long process = processOf(file);
         pool.recycle(file);
         assertThat(guards.tryProcess(process)).as("it is alive").isNull();
 
@@ -383,9 +413,61 @@ class RecordFilePoolTest {
     }
 
     @Test
+    void spareOnesAreGivenUpOnceItsByteWasLost() throws IOException {
+        RecordFilePool.PooledFile file = pool.take();
+        pool.recycle(file);
+        pool.verify((position, takenAt) -> true);
+        assertThat(file.path()).exists();
+
+        pool.verify((position, takenAt) -> false);
+
+        assertThat(file.path()).as("others may have taken it for litter").doesNotExist();
+    }
+
+    @Test
+    void spareOnesAreGivenUpWithOneThatWasSwept() throws IOException {
+        RecordFilePool.PooledFile spare = pool.take();
+        RecordFilePool.PooledFile swept = pool.take();
+        pool.recycle(spare);
+        Files.delete(swept.path());
+
+        pool.giveUpSwept(swept);
+
+        assertThat(files()).isEmpty();
+    }
+
+    @Test
+    void whoNeverTookItsByteHasNoneToLose() throws IOException {
+        pool.verify((position, takenAt) -> false);
+
+        assertThat(pool.take().path()).exists();
+    }
+
+    /** Another process has it by now, and counts as alive by it. */
+    @Test
+    void whoLostItsByteToAnotherIsAnotherProcessFromThenOn() throws IOException {
+        RecordFilePool.PooledFile file = pool.take();
+        long process = processOf(file);
+        guards.tryProcess(0xabc).acquiredBy().close(); // as an interrupt of a thread that waits in the kernel does it: every byte of guard 0 is lost
+        GuardFiles other = new GuardFiles(dir, FileMode.of(dir)); // not closed before the end: that would drop our bytes as well
+        other.enter(dir);
+        assertThat(other.tryProcess(process)).isNotNull();
+
+        pool.verify((position, takenAt) -> true);
+
+        RecordFilePool.PooledFile next = pool.take();
+        assertThat(processOf(next)).isNotEqualTo(process);
+        assertThat(other.tryProcess(processOf(next))).as("it is alive under its new number").isNull();
+        pool.retire(file);
+        pool.recycle(next);
+        other.leave();
+    }
+
+    @Test
     void whoLostItsByteTakesItAgain() throws IOException {
         RecordFilePool.PooledFile file = pool.take();
         pool.verify((position, takenAt) -> false);
+        assertThat(guards.tryProcess(processOf(file))).as("it is alive").isNull();
         assertThat(file.path()).exists();
         pool.sweep();
         assertThat(file.path()).as("not litter").exists();

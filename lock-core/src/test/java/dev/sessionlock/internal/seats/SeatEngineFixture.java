@@ -11,7 +11,9 @@ import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /** Three processes of a simulated directory, and what happens to them at moments that the engine does not choose. */
 abstract class SeatEngineFixture {
@@ -51,6 +53,8 @@ abstract class SeatEngineFixture {
         boolean cannotUnlink;
         boolean cannotRewrite;
         boolean cannotRest;
+        boolean cannotFree;
+        private final Set<Integer> owed = new HashSet<>();
         /** The lock has two entries in the table, which are both in use. */
         boolean hasTwoEntries;
         /** The channel of its guard file was closed: it knows that its bytes are lost, and need not ask the kernel. */
@@ -186,6 +190,24 @@ abstract class SeatEngineFixture {
         @Override
         public boolean knowsByteLost(int seat) {
             return knowsItsLosses && hasLost(seat);
+        }
+
+        @Override
+        public void freeByte(int seat) throws IOException {
+            if (cannotFree) {
+                owed.add(seat);
+                throw new IOException("no freeing");
+            }
+            owed.remove(seat);
+            super.freeByte(seat);
+        }
+
+        @Override
+        public void giveBackOwed() throws IOException {
+            super.giveBackOwed();
+            for (int seat : List.copyOf(owed)) {
+                freeByte(seat);
+            }
         }
 
         @Override

@@ -533,6 +533,8 @@ class SeatEngineHoldTest extends SeatEngineFixture {
             assertThat(one.engine.check(renewed, false)).isEqualTo(HoldStatus.LOST);
             directory.expiries[0] = 0;
             assertThat(one.engine.renew(renewed, -1)).isFalse();
+            one.engine.release(renewed);
+            assertThat(directory.expiries[0]).as("what was published before that look is withdrawn").isZero();
         }
 
         @Test

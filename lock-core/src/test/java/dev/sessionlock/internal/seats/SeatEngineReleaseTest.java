@@ -152,6 +152,31 @@ class SeatEngineReleaseTest extends SeatEngineFixture {
         }
 
         @Test
+        void keepsNoRecordFileForARecordThatLiesNowhere() throws IOException {
+            one.take();
+            two.engine.release(takeOver()); // one is left at x.lock
+            one.gone();
+            directory.owner[0] = three;
+            two.afterLink = () -> directory.expiries[1] = 7;
+            assertThat(two.busy().why()).contains("another has had it since");
+
+            assertThat(two.recordFiles).hasSize(1);
+        }
+
+        @Test
+        void freesAByteLaterThatCannotBeFreedYet() throws IOException {
+            one.cannotFree = true;
+            one.engine.release(one.take());
+            assertThat(one.engine.tidy()).isFalse();
+            assertThat(directory.owner[0]).isSameAs(one);
+            one.cannotFree = false;
+
+            assertThat(one.engine.tidy()).isTrue();
+
+            assertNothingHeld();
+        }
+
+        @Test
         void asksOnlyForTheByteOfTheSeatWhereSomethingIsLeft() throws IOException {
             one.take();
             two.engine.release(takeOver());
@@ -263,6 +288,20 @@ class SeatEngineReleaseTest extends SeatEngineFixture {
 
             assertNothingHeld();
             assertThat(directory.at(RecordLocation.LOCK)).isNull();
+        }
+
+        @Test
+        void isNotForgottenByAClearingThatCannotTakeItBack() throws IOException {
+            breakOffATakeOf(one);
+            one.cannotUnlink = true;
+            assertThatThrownBy(() -> one.engine.clear(true)).hasMessage("no unlinking");
+            one.cannotUnlink = false;
+
+            assertThat(one.engine.tidy()).isTrue();
+
+            assertNothingHeld();
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
+            assertThat(one.recordFiles).isEmpty();
         }
 
         @Test

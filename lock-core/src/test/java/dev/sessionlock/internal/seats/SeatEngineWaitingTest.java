@@ -151,6 +151,17 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
         assertThat(directory.owner[1]).isEqualTo(two);
     }
 
+    @Test
+    void aByteThatWasGivenBackIsNotTakenForOneThatWaitsForTheNextTake() throws IOException {
+        one.take();
+        two.accept(1);
+        two.engine.declineAllAwaited();
+
+        two.engine.release(takeOver());
+
+        assertThat(directory.owner).as("else it keeps the seat's").containsExactly(one, null);
+    }
+
     /** As when the whole directory is moved away, and back later. */
     @Test
     void aRecordThatIsElsewhereWhileItsLockIsGivenBackKeepsNobodyOutWhenItIsBack() throws IOException {
