@@ -2,6 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sessionlock.LockOptions;
 import dev.sessionlock.internal.directory.LockContent.Empty;
 import dev.sessionlock.internal.directory.LockContent.Foreign;
 import dev.sessionlock.internal.directory.LockContent.NotALock;
@@ -83,6 +84,39 @@ class LockContentTest {
         LockContent seen = LockContent.parse(record.bytes());
         assertThat(seen).isEqualTo(LockContent.parse(record.bytes())).hasSameHashCodeAs(new LockContent.Ours(record))
                 .isNotEqualTo(LockContent.parse(renewed.bytes())).isNotEqualTo(new Empty());
+    }
+
+    @Test
+    void anImpossibleLeaseCountsAsTheNearestPossibleOne() {
+        assertThat(ofLease(1_000).leaseNanos()).isEqualTo(1_000_000_000L);
+        assertThat(ofLease(-1).leaseNanos()).isZero();
+        assertThat(ofLease(Long.MAX_VALUE).leaseNanos()).isEqualTo(LockOptions.MAX_LEASE.toNanos());
+    }
+
+    @Test
+    void aRecordThatWasGivenBackHoldsNobodyUp() {
+        LockRecord left = ofLease(1_000).givenBack(9_000);
+        assertThat(left.isGivenBack()).isTrue();
+        assertThat(ofLease(1_000).isGivenBack()).isFalse();
+        assertThat(left.takeover()).isTrue();
+        assertThat(left.maxHoldMs()).isZero();
+        assertThat(left.leaseUntil()).isEqualTo(9_000);
+        assertThat(left.token()).as("whose it was").isEqualTo(7);
+    }
+
+    private static LockRecord ofLease(long millis) {
+        return new LockRecord(5, 0, -1, -1, "s.jsonl", 7, "moss", -1, "boot", null, null, "main", null, false, millis, 2_000, 3_000);
+    }
+
+    /** Whoever watches a file would otherwise not see that it changes. */
+    @Test
+    void contentsAreTheSameOnlyIfTheySayTheSame() {
+        assertThat(new Foreign(1, SINCE, 2, 3)).isEqualTo(new Foreign(1, SINCE, 2, 3)).hasSameHashCodeAs(new Foreign(1, SINCE, 2, 3))
+                .isNotEqualTo(new Foreign(9, SINCE, 2, 3)).isNotEqualTo(new Foreign(1, null, 2, 3)).isNotEqualTo(new Foreign(1, SINCE, 9, 3))
+                .isNotEqualTo(new Foreign(1, SINCE, 2, 9)).isNotEqualTo(new Empty());
+        assertThat(new Torn("a")).isEqualTo(new Torn("a")).hasSameHashCodeAs(new Torn("a")).isNotEqualTo(new Torn("b")).isNotEqualTo(new NotALock("a"));
+        assertThat(new NotALock("a")).isEqualTo(new NotALock("a")).hasSameHashCodeAs(new NotALock("a")).isNotEqualTo(new NotALock("b")).isNotEqualTo(new Torn("a"));
+        assertThat(new Empty()).isEqualTo(new Empty()).hasSameHashCodeAs(new Empty()).isNotEqualTo(new Torn("a"));
     }
 
     // ---- not a lock ----

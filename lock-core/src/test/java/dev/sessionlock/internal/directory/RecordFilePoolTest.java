@@ -11,6 +11,7 @@ import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -76,7 +77,8 @@ class RecordFilePoolTest {
         two.write(TWO);
         assertThat(one.path()).hasBinaryContent(ONE);
         assertThat(two.path()).hasBinaryContent(TWO);
-        assertThat(two.path().getFileName().toString()).endsWith("-1");
+        assertThat(two.path().getFileName().toString()).matches("claim-[0-9a-f]{1,13}-1");
+        assertThat(two).hasToString(two.path().toString());
         pool.recycle(one);
         pool.recycle(two);
     }
@@ -431,9 +433,27 @@ class RecordFilePoolTest {
         pool.recycle(spare);
         Files.delete(swept.path());
 
+        long before = Kernel.openFilesIn(dir);
+
         pool.giveUpSwept(swept);
 
         assertThat(files()).isEmpty();
+        assertThat(before - Kernel.openFilesIn(dir)).as("both are closed").isEqualTo(2);
+        assertThat(swept.isLetGo()).isTrue();
+    }
+
+    @Test
+    void aFileThatSomebodyPutInItsPlaceIsNotDeletedWithIt() throws IOException {
+        RecordFilePool.PooledFile file = pool.take();
+        assertThat(file.isInPlace()).isTrue();
+        assertThat(file.isLetGo()).isFalse();
+        Files.move(Files.writeString(dir.resolve("other"), "somebody's"), file.path(), StandardCopyOption.REPLACE_EXISTING);
+        assertThat(file.isInPlace()).isFalse();
+
+        pool.retire(file);
+
+        assertThat(file.path()).hasContent("somebody's");
+        assertThat(file.isLetGo()).isTrue();
     }
 
     @Test
@@ -468,6 +488,7 @@ class RecordFilePoolTest {
         RecordFilePool.PooledFile file = pool.take();
         pool.verify((position, takenAt) -> false);
         assertThat(guards.tryProcess(processOf(file))).as("it is alive").isNull();
+        assertThat(processOf(pool.take())).as("under the same number").isEqualTo(processOf(file));
         assertThat(file.path()).exists();
         pool.sweep();
         assertThat(file.path()).as("not litter").exists();
