@@ -352,16 +352,6 @@ class SeatEngineTest extends SeatEngineFixture {
             assertThat(directory.token).isEqualTo(hold.token());
         }
 
-        @Test
-        void noticesThatItsByteIsKnownToBeLost() throws IOException {
-            one.knowsItsLosses = true;
-            one.afterLink = one::loseBytes;
-
-            assertBusy(one.busy(), Busy.NOTHING, directory.nanos, "the kernel lost our lock while we took it");
-            assertThat(directory.expiries[0]).isZero();
-            assertThat(directory.at(RecordLocation.LOCK)).isNull();
-        }
-
         /** Another process that has drawn the same number must not be taken for it. */
         @Test
         void writesTheMarkThatItsProcessHasDrawnLast() throws IOException {
