@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.seats;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.spi.Busy;
@@ -122,6 +123,41 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
     }
 
     @Test
+    void whoWaitsInTheKernelGetsTheByteForTheNextTake() throws IOException {
+        one.engine.awaitKernel(0);
+        assertThat(directory.owner[0]).isSameAs(one);
+
+        one.engine.acceptAwaited(0);
+        one.engine.release(one.take());
+        assertNothingHeld();
+    }
+
+    @Test
+    void aByteAcquiredAheadThatIsKnownToBeLostServesNoTake() throws IOException {
+        two.knowsItsLosses = true;
+        two.accept(0);
+        two.loseBytes();
+        directory.owner[0] = three; // which has not published yet
+
+        assertThat(two.busy().why()).contains("another process takes it for the first time");
+        assertThat(directory.owner[0]).isSameAs(three);
+    }
+
+    /** A thread waited for the second seat's byte, and the first seat's came sooner. */
+    @Test
+    void aByteWhoseAcceptanceAnErrorBrokeOffIsGivenBackWithoutTheHolds() throws IOException {
+        SeatHold hold = one.take();
+        one.acquireAhead(1);
+        one.afterAccepting = SeatEngineFixture::overflow;
+        assertThatThrownBy(() -> one.engine.acceptAwaited(1)).isInstanceOf(StackOverflowError.class);
+
+        one.engine.declineAllAwaited();
+
+        assertThat(directory.owner).containsExactly(one, null);
+        assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.INTACT);
+    }
+
+    @Test
     void byte1AcquiredAheadServesToClearTheSeat() throws IOException {
         directory.hasEntry = true;
         directory.expiries[1] = directory.nanos + LEASE;
@@ -145,6 +181,17 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
         directory.owner[1] = two;
         one.engine.declineAllAwaited();
         assertThat(directory.owner[1]).isEqualTo(two);
+    }
+
+    @Test
+    void aByteThatWasGivenBackIsNotTakenForOneThatWaitsForTheNextTake() throws IOException {
+        one.take();
+        two.accept(1);
+        two.engine.declineAllAwaited();
+
+        two.engine.release(takeOver());
+
+        assertThat(directory.owner).as("else it keeps the seat's").containsExactly(one, null);
     }
 
     /** As when the whole directory is moved away, and back later. */
