@@ -100,7 +100,7 @@ class AcquirerTest {
         @Test
         void singleTryDoesNotSpin() throws Exception {
             assertThat(engine.tryAcquire(LockOptions.defaults())).isNull();
-            assertThat(engine.calls).containsExactly("take");
+            assertThat(engine.calls).doesNotContain("spin");
         }
 
         @Test
