@@ -248,6 +248,10 @@ public final class SessionLock implements AutoCloseable {
     /**
      * Releases the lock. Idempotent. Any thread may call it, even an interrupted one. It throws no exception: if something cannot be cleaned up, the library
      * logs that and tries again.
+     *
+     * <p>Nobody holds the lock any more when this returns, and as a rule its record is gone. The record stays for some milliseconds if the next user of this JVM is
+     * about to take the lock: if a thread waits, or in the middle of a loop of brief users while another process waits. With {@link LockOptions#withLinger} it stays
+     * for longer.
      */
     @Override
     public void close() {

@@ -255,6 +255,20 @@ public interface EngineLock {
         release(hold);
     }
 
+    // ---- optional: spinning ----
+
+    /**
+     * Waits without sleeping until what was in the way of a {@link #take} seems to be gone. For an engine that sees in memory what other processes do: they often
+     * have a lock for a few microseconds only.
+     *
+     * @param busy what was in the way
+     * @param nanos for how long at most
+     * @return whether it is worth while to call {@code take} again now
+     */
+    default boolean spin(Busy busy, long nanos) {
+        return false;
+    }
+
     // ---- optional: waiting in the kernel ----
     // Called only after a Busy that names something to wait for. Without these methods waiting threads try again at Busy.retryAt.
 

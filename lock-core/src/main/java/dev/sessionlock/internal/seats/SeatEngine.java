@@ -10,6 +10,7 @@ import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.spi.AcquireResult;
+import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.EngineLock.Cleared;
 import dev.sessionlock.spi.EngineLock.HoldStatus;
@@ -221,6 +222,27 @@ public final class SeatEngine implements EngineLock {
             hold.trouble = e.getMessage();
             return 0;
         }
+    }
+
+    /** The owner of seat 0 withdraws its expiry just before it frees its byte. */
+    @Override
+    public boolean spin(Busy busy, long nanos) {
+        if (busy.waitFor() != 0) {
+            return false;
+        }
+        try {
+            TableEntry entry = store.findEntry();
+            long end = System.nanoTime() + nanos;
+            while (entry != null && System.nanoTime() - end < 0) {
+                if (entry.expiry(0) == 0) {
+                    return true;
+                }
+                Thread.onSpinWait();
+            }
+        } catch (IOException | TableFault e) {
+            log.debug("{} is not watched in memory", store.lockFile(), e); // the next try says what is wrong
+        }
+        return false;
     }
 
     @Override

@@ -30,11 +30,19 @@ final class FairnessPolicy {
     static final long YIELDED_NANOS = 200_000;
     /** How many more of the last users must have asked again at once than not, for them to count as a loop. */
     static final int LOOP = 6;
+    /** After so many spins in vain no more follow. */
+    static final int MOST_SPINS = 4;
+    /** Then one of so many occasions is used to see whether spinning pays again. */
+    static final int SPIN_AGAIN = 32;
     private static final long LONG_AGO = Long.MIN_VALUE / 2;
 
     /** Another process is known to have had the lock since this JVM gave it back. */
     @GuardedBy("LocalLock.engineLock")
     private boolean othersHadIt;
+    @GuardedBy("LocalLock.engineLock")
+    private byte spinsLeft = MOST_SPINS;
+    @GuardedBy("LocalLock.engineLock")
+    private byte spinsSkipped;
     /** When this JVM gave the lock back, whoever has had it since. */
     @GuardedBy("LocalLock.engineLock")
     private long gaveBackAt = LONG_AGO;
@@ -51,6 +59,22 @@ final class FairnessPolicy {
     /** @param machineNow the machine's clock */
     FairnessPolicy(long machineNow) {
         awayUntil = machineNow;
+    }
+
+    // ---- spinning; under the engine lock ----
+
+    /** {@return whether to wait for another process for a moment without sleeping} If that was in vain the last few times, it is tried now and then only. */
+    boolean maySpin() {
+        if (spinsLeft == 0) {
+            spinsSkipped++;
+            spinsLeft = spinsSkipped % SPIN_AGAIN == 0 ? (byte) 1 : 0;
+        }
+        return spinsLeft > 0;
+    }
+
+    /** A thread has spun. */
+    void spun(boolean gotIt) {
+        spinsLeft = (byte) (gotIt ? MOST_SPINS : spinsLeft - 1);
     }
 
     // ---- what happened; under the engine lock ----
@@ -70,6 +94,11 @@ final class FairnessPolicy {
     /** A user has got the lock, by a take. */
     void granted(long askedAt) {
         askedAgain = askedAt - gaveBackAt < YIELDED_NANOS ? Math.min(askedAgain + 1, 2 * LOOP) : Math.max(askedAgain - 1, 0);
+    }
+
+    /** Users who asked again at once, time after time, do so no more. */
+    void loopEnded() {
+        askedAgain = 0;
     }
 
     /** This JVM has given the lock back. */
@@ -111,6 +140,11 @@ final class FairnessPolicy {
     /** {@return whether this JVM may use the lock again though another process waits, as a user that acquired it then closes it now} */
     boolean mayGoOn(long acquiredAt, long now) {
         return now - acquiredAt < BRIEF_NANOS && !isSliceOver(now);
+    }
+
+    /** Under the state lock. Returns whether users here ask again at once, time after time, may go on, and other processes use the lock, too. */
+    boolean isLoopInItsSlice(long acquiredAt, long now) {
+        return contention != null && askedAgain >= LOOP && mayGoOn(acquiredAt, now) && contention.counts(acquiredAt);
     }
 
     /**

@@ -362,9 +362,13 @@ final class Grant {
         return loss == null && lock.engine().isReusable(hold);
     }
 
-    /** Its user has gone. Returns whether the keeper has to begin with its idle checks. */
-    boolean linger() {
-        boolean unknown = !idleChecked && lingersByItself();
+    /**
+     * Its user has gone. Returns whether the keeper has to begin with its idle checks.
+     *
+     * @param forHead whether it lingers for the head of the queue, which is awake and looks itself
+     */
+    boolean linger(boolean forHead) {
+        boolean unknown = !idleChecked && !forHead;
         if (unknown) {
             idleChecked = true;
             idle = null;
@@ -420,7 +424,7 @@ final class Grant {
 
     /** {@return whether nobody has had it for as long as it may linger} */
     boolean hasLingered(long now) {
-        return lingers() && idleNanos(now) >= options.linger().toNanos();
+        return lingers() && idleNanos(now) >= Math.max(1, options.linger().toNanos()); // not at the first look: a loop of users may be between two of them
     }
 
     /** {@return whether the keeper goes on with its idle checks} Not if a user holds it for long: when that user closes it, the checks begin anew. */

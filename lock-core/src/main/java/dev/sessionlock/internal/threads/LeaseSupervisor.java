@@ -115,7 +115,7 @@ final class LeaseSupervisor {
                 return;
             }
             closeHalfClosed(held);
-            if (held.state() == Grant.State.LINGERING && lock.isSliceOverForOthers(held)) {
+            if (held.state() == Grant.State.LINGERING && Releaser.isSliceOverForOthers(held)) {
                 lock.releaser().endLingering(lock); // left to a head that does not come, while another process waits
             } else if (lock.isWaitedFor()) {
                 lock.wakeHead(); // of what nobody has: something may have been thrown to whoever was to wake it

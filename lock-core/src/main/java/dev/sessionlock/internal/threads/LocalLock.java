@@ -336,28 +336,6 @@ final class LocalLock implements KernelWaiter.Host {
         }
     }
 
-    // ---- other processes ----
-
-    /** {@return whether another process waits for what a user here has closed, and must get it now} */
-    boolean isOthersTimeSlice(Grant closed) {
-        return engine.othersWait(closed.hold(), EngineLock.WAITER_MARK_NANOS) && !fairness.mayGoOn(closed.acquiredNanos(), clock().nanos());
-    }
-
-    /** {@return whether another process waits, and this JVM has had its time slice} Then even those who wait here stand back. */
-    boolean isSliceOverForOthers(Grant closed) {
-        return engine.othersWait(closed.hold(), EngineLock.WAITER_MARK_NANOS) && fairness.isSliceOver(clock().nanos());
-    }
-
-    /** Under the state lock. Returns whether another process wants what a user here has closed, and must find it free. A single try of that process is enough. */
-    boolean isWanted(Grant closed) {
-        if (!engine.othersTryOrWait(closed.hold(), EngineLock.WAITER_MARK_NANOS)) {
-            return false;
-        }
-        long now = clock().nanos();
-        fairness.othersSeen(now);
-        return !fairness.mayGoOn(closed.acquiredNanos(), now);
-    }
-
     // ---- waking ----
 
     /** Under the state lock. */

@@ -5,11 +5,14 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.Topic;
+import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
+import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -17,11 +20,32 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** The message of a timeout: for the person who reads it in a log and has to act. */
+/** What a timeout says: for the person who reads it in a log and has to act. */
 final class TimeoutMessage {
     private static final int FRAMES = 12;
 
     private TimeoutMessage() {
+    }
+
+    /** {@return what a waiter is told that gives up: who has the lock, and what is in the way} */
+    static LockTimeoutException exception(LocalLock lock, Waiter waiter) {
+        EngineLock engine = lock.engine();
+        Busy busy = waiter.busy;
+        Grant held = lock.grant();
+        Thread holder = held == null ? null : held.owner();
+        Duration waited = Duration.ofNanos(lock.clock().nanos() - waiter.since());
+        String locked = lock.shown(waiter.request());
+        try {
+            if (busy != null && busy.trouble() != null) {
+                throw busy.trouble();
+            }
+            LockReport report = engine.inspect().withWaiters(WaitingThreads.of(lock, waiter));
+            return new LockTimeoutException(always(waiter.request(), locked, report, holder, busy, lock.clock()), report, waited, null);
+        } catch (IOException | RuntimeException | Error e) {
+            LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,
+                    List.of("who holds it cannot be told: " + e), "");
+            return new LockTimeoutException(always(waiter.request(), locked, unknown, holder, busy, lock.clock()), unknown, waited, e);
+        }
     }
 
     /** As {@link #of}, or less: a timeout is reported as one, even where there is no memory, or no descriptor, for all that it could say. */

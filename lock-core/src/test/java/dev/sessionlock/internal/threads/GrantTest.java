@@ -62,7 +62,7 @@ class GrantTest {
 
     private void linger() {
         assertThat(grant.remove(handle.ref())).isTrue();
-        grant.linger();
+        grant.linger(false);
     }
 
     // ---- its states ----
