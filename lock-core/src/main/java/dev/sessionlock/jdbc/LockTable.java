@@ -1,6 +1,8 @@
 package dev.sessionlock.jdbc;
 
+import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Terms;
 import java.sql.Array;
 import java.sql.Connection;
@@ -55,6 +57,8 @@ final class LockTable {
     /** Only a person, or a program that is not ours, keeps a row locked for longer than this. */
     private static final String IMPATIENT = "(SELECT set_config('lock_timeout', '100ms', true)) IS NOT NULL";
     private static final String LOCK_TIMEOUT = "55P03";
+    /** The class of the errors by which the server says that something is full, such as its queue of notifications. */
+    private static final String TOO_MUCH = "54";
     private static final String NEXT_TOKEN = "greatest(l.token + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
     private static final String OWNER = "process, pid, host, boot, pid_namespace, time_namespace, start_ticks, process_start";
     private static final String OWNER_VALUES = "?::uuid, ?::bigint, ?::text, ?::text, ?::text, ?::text, ?::bigint, ?::timestamptz";
@@ -71,15 +75,22 @@ final class LockTable {
     private final String handOverSql;
     private final String renewSql;
     private final String renewUnlockedSql;
-    private final UUID process = UUID.randomUUID();
+    private final UUID process;
+    private final RareLog notifyTrouble;
+    /** Whether the server lets us notify. */
+    private volatile boolean notifies = true;
 
     /**
      * @param schema the schema of the table; null if the connections' search path finds it
+     * @param process what tells this process, or rather its engine, from others; see {@link NotificationChannel#newProcess}
      * @throws IllegalArgumentException if that is no plain name of a schema
      */
-    LockTable(Database database, @Nullable String schema, String name) {
+    LockTable(Database database, @Nullable String schema, String name, UUID process) {
         this.database = database;
+        this.process = process;
         this.table = (schema == null ? "" : quoted("schema", schema) + ".") + quoted("table", name);
+        this.notifyTrouble = new RareLog(Loggers.LIBRARY, "a lock in " + table + " was given back, but the process that waits for it could not be notified; "
+                + "it polls");
         this.takeSql = takeSql();
         this.handOverSql = "UPDATE " + table + " l SET token = " + NEXT_TOKEN + ", holder = ?::uuid, release_requested = false, "
                 + "(" + TERMS + ") = ROW (" + TERMS_VALUES + ") "
@@ -310,9 +321,36 @@ final class LockTable {
 
     // ---- giving back ----
 
+    /** A statement that gives rows back. It is put together with what it returns as its last column. */
+    private interface Release<T> {
+        T returning(String last) throws SQLException;
+    }
+
+    /**
+     * Gives rows back, and notifies the processes that they are reserved for. That is a hint, and must not cost the release: where the server refuses it (no
+     * permission, a full queue), the rows are given back without.
+     */
+    private <T> T notifying(Release<T> release) throws SQLException {
+        if (!notifies) {
+            return release.returning("NULL");
+        }
+        try {
+            return release.returning(NotificationChannel.NOTIFY);
+        } catch (SQLException e) {
+            if (Database.mayPass(e) && !String.valueOf(e.getSQLState()).startsWith(TOO_MUCH)) {
+                throw e;
+            }
+            T released = release.returning("NULL");
+            notifies = Database.mayPass(e);
+            notifyTrouble.warn(String.valueOf(e.getMessage()), e);
+            return released;
+        }
+    }
+
     /** Gives a hold back, if the row still belongs to it. */
     void release(String name, UUID id, Duration limit) throws SQLException {
-        update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = ? AND l.holder = ? AND " + NOT_DURABLE, limit, name, id);
+        notifying(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = ? AND l.holder = ? AND " + NOT_DURABLE
+                + " RETURNING " + last, limit, name, id));
     }
 
     /** Gives back those rows that still are ours and that nobody has locked. Returns which. */
@@ -320,13 +358,13 @@ final class LockTable {
         String sql = "WITH ended AS MATERIALIZED (SELECT s.name, s.holder FROM " + table + " s "
                 + "JOIN unnest(?::text[], ?::uuid[]) AS r (name, holder) ON s.name = r.name AND s.holder = r.holder "
                 + "WHERE " + NOT_DURABLE + " FOR NO KEY UPDATE OF s SKIP LOCKED) "
-                + "UPDATE " + table + " l SET " + NOBODYS + " FROM ended WHERE l.name = ended.name RETURNING ended.holder";
-        return database.run(limit, connection -> {
-            try (PreparedStatement release = connection.prepareStatement(sql)) {
+                + "UPDATE " + table + " l SET " + NOBODYS + " FROM ended WHERE l.name = ended.name RETURNING ended.holder, ";
+        return notifying(last -> database.run(limit, connection -> {
+            try (PreparedStatement release = connection.prepareStatement(sql + last)) {
                 arrays(connection, release, names.toArray(), ids.toArray());
                 return ids(release);
             }
-        });
+        }));
     }
 
     /** Makes the lease of a hold that is no longer renewed end soon. */
@@ -337,8 +375,8 @@ final class LockTable {
 
     /** Takes the row from a holder whose death is proven. Returns whether the row was its, and no fence is running. */
     boolean clear(String name, UUID dead, Duration limit) throws SQLException {
-        return update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? "
-                + "AND s.holder = ? FOR UPDATE SKIP LOCKED)", limit, name, dead) > 0;
+        return notifying(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? "
+                + "AND s.holder = ? FOR UPDATE SKIP LOCKED) RETURNING " + last, limit, name, dead)) > 0;
     }
 
     // ---- asking and waiting ----
@@ -384,11 +422,21 @@ final class LockTable {
                 limit, process, name, process, process);
     }
 
+    /** {@return how many rows were changed} */
     private int update(String sql, Duration limit, Object... values) throws SQLException {
         return database.run(limit, connection -> {
             try (PreparedStatement statement = connection.prepareStatement(sql)) {
                 new Binder(statement).add(values);
-                return statement.executeUpdate();
+                if (!statement.execute()) {
+                    return statement.getUpdateCount();
+                }
+                int rows = 0;
+                try (ResultSet returned = statement.getResultSet()) {
+                    while (returned.next()) {
+                        rows++;
+                    }
+                }
+                return rows;
             }
         });
     }
