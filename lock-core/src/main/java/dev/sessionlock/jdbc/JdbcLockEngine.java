@@ -111,7 +111,7 @@ public final class JdbcLockEngine implements LockEngine {
         this.statementTimeout = statementTimeout;
         this.clock = clock;
         this.listenOn = listenOn;
-        this.table = new LockTable(new Database(source), schema, tableName, NotificationChannel.newProcess(listenOn != null));
+        this.table = new LockTable(new Database(source), schema, tableName, Notifications.newProcess(listenOn != null));
         this.renewals = new RenewalWorker(table, clock, statementTimeout, threads);
         this.listener = listenOn == null ? null : new NotificationListener(listenOn, table, clock, statementTimeout, threads);
     }

@@ -1,8 +1,6 @@
 package dev.sessionlock.jdbc;
 
-import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.ProcessIdentity;
-import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Terms;
 import java.sql.Array;
 import java.sql.Connection;
@@ -57,8 +55,6 @@ final class LockTable {
     /** Only a person, or a program that is not ours, keeps a row locked for longer than this. */
     private static final String IMPATIENT = "(SELECT set_config('lock_timeout', '100ms', true)) IS NOT NULL";
     private static final String LOCK_TIMEOUT = "55P03";
-    /** The class of the errors by which the server says that something is full, such as its queue of notifications. */
-    private static final String TOO_MUCH = "54";
     private static final String NEXT_TOKEN = "greatest(l.token + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
     private static final String OWNER = "process, pid, host, boot, pid_namespace, time_namespace, start_ticks, process_start";
     private static final String OWNER_VALUES = "?::uuid, ?::bigint, ?::text, ?::text, ?::text, ?::text, ?::bigint, ?::timestamptz";
@@ -76,21 +72,18 @@ final class LockTable {
     private final String renewSql;
     private final String renewUnlockedSql;
     private final UUID process;
-    private final RareLog notifyTrouble;
-    /** Whether the server lets us notify. */
-    private volatile boolean notifies = true;
+    private final Notifications notifications;
 
     /**
      * @param schema the schema of the table; null if the connections' search path finds it
-     * @param process what tells this process, or rather its engine, from others; see {@link NotificationChannel#newProcess}
+     * @param process what tells this process, or rather its engine, from others; see {@link Notifications#newProcess}
      * @throws IllegalArgumentException if that is no plain name of a schema
      */
     LockTable(Database database, @Nullable String schema, String name, UUID process) {
         this.database = database;
         this.process = process;
         this.table = (schema == null ? "" : quoted("schema", schema) + ".") + quoted("table", name);
-        this.notifyTrouble = new RareLog(Loggers.LIBRARY, "a lock in " + table + " was given back, but the process that waits for it could not be notified; "
-                + "it polls");
+        this.notifications = new Notifications(table);
         this.takeSql = takeSql();
         this.handOverSql = "UPDATE " + table + " l SET token = " + NEXT_TOKEN + ", holder = ?::uuid, release_requested = false, "
                 + "(" + TERMS + ") = ROW (" + TERMS_VALUES + ") "
@@ -321,35 +314,9 @@ final class LockTable {
 
     // ---- giving back ----
 
-    /** A statement that gives rows back. It is put together with what it returns as its last column. */
-    private interface Release<T> {
-        T returning(String last) throws SQLException;
-    }
-
-    /**
-     * Gives rows back, and notifies the processes that they are reserved for. That is a hint, and must not cost the release: where the server refuses it (no
-     * permission, a full queue), the rows are given back without.
-     */
-    private <T> T notifying(Release<T> release) throws SQLException {
-        if (!notifies) {
-            return release.returning("NULL");
-        }
-        try {
-            return release.returning(NotificationChannel.NOTIFY);
-        } catch (SQLException e) {
-            if (Database.mayPass(e) && !String.valueOf(e.getSQLState()).startsWith(TOO_MUCH)) {
-                throw e;
-            }
-            T released = release.returning("NULL");
-            notifies = Database.mayPass(e);
-            notifyTrouble.warn(String.valueOf(e.getMessage()), e);
-            return released;
-        }
-    }
-
     /** Gives a hold back, if the row still belongs to it. */
     void release(String name, UUID id, Duration limit) throws SQLException {
-        notifying(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = ? AND l.holder = ? AND " + NOT_DURABLE
+        notifications.with(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = ? AND l.holder = ? AND " + NOT_DURABLE
                 + " RETURNING " + last, limit, name, id));
     }
 
@@ -359,7 +326,7 @@ final class LockTable {
                 + "JOIN unnest(?::text[], ?::uuid[]) AS r (name, holder) ON s.name = r.name AND s.holder = r.holder "
                 + "WHERE " + NOT_DURABLE + " FOR NO KEY UPDATE OF s SKIP LOCKED) "
                 + "UPDATE " + table + " l SET " + NOBODYS + " FROM ended WHERE l.name = ended.name RETURNING ended.holder, ";
-        return notifying(last -> database.run(limit, connection -> {
+        return notifications.with(last -> database.run(limit, connection -> {
             try (PreparedStatement release = connection.prepareStatement(sql + last)) {
                 arrays(connection, release, names.toArray(), ids.toArray());
                 return ids(release);
@@ -375,7 +342,7 @@ final class LockTable {
 
     /** Takes the row from a holder whose death is proven. Returns whether the row was its, and no fence is running. */
     boolean clear(String name, UUID dead, Duration limit) throws SQLException {
-        return notifying(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? "
+        return notifications.with(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? "
                 + "AND s.holder = ? FOR UPDATE SKIP LOCKED) RETURNING " + last, limit, name, dead)) > 0;
     }
 

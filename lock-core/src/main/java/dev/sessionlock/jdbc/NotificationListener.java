@@ -12,7 +12,6 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
-import java.sql.SQLNonTransientConnectionException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -47,6 +46,11 @@ final class NotificationListener {
         ENDING,
         /** The driver cannot tell what the server notifies. There is no thread, and never will be. */
         UNUSABLE
+    }
+
+    /** The connection listens, and has never heard anything. */
+    private static final class SilenceException extends SQLException {
+        private static final long serialVersionUID = 1L;
     }
 
     private static final Log log = Loggers.LIBRARY;
@@ -94,7 +98,7 @@ final class NotificationListener {
     NotificationListener(DataSource source, LockTable table, Clock clock, Duration limit, ThreadFactory threads) {
         this.listenOn = new Database(source);
         this.table = table;
-        this.channel = NotificationChannel.of(table.process());
+        this.channel = Notifications.channel(table.process());
         this.clock = clock;
         this.limit = limit;
         this.threads = threads;
@@ -161,6 +165,8 @@ final class NotificationListener {
                 listenOn.run(limit, this::listen);
             } catch (SQLFeatureNotSupportedException e) {
                 giveUp(e);
+            } catch (SilenceException e) {
+                rest(); // it was told
             } catch (SQLException e) {
                 trouble.warn(Database.inWords(e, table.sqlName()), null);
                 rest();
@@ -336,12 +342,14 @@ final class NotificationListener {
         void requireAnswerInTime() throws SQLException {
             if (!isUnderWay || clock.nanos() - sentAt < limit.toNanos()) {
                 return;
-            } else if (!isProven && !isSilenceTold) {
+            } else if (isProven) {
+                throw new SQLException("no notification arrives any more", "08006");
+            } else if (!isSilenceTold) {
                 isSilenceTold = true;
                 log.warn("the server accepts LISTEN for the locks in {}, but no notification arrives; waiting threads poll. Either a pooler in transaction mode lies "
                         + "between, which cannot carry LISTEN, or the connection that listens leads to another database than the locks", table.sqlName());
             }
-            throw new SQLNonTransientConnectionException("no notification arrives on the connection that listens", "08006");
+            throw new SilenceException();
         }
     }
 }
