@@ -57,7 +57,8 @@ import org.jspecify.annotations.Nullable;
  * can be seen there. Nobody can tell a dead machine from a silent one, so {@code takeover(false)} means another lease here: the longest there is, 10
  * min.
  *
- * <p><b>What it costs</b>: each statement gets a connection from the data source and gives it back at once; holding and waiting need none. Taking and
+ * <p><b>What it costs</b>: each statement gets a connection from the data source and gives it back at once; holding and waiting need none
+ * (except for one that {@linkplain #withListening listens}). Taking and
  * releasing are one statement each; one statement renews all locks of a process. A waiting thread tries again after 8 to 250 ms, unless {@linkplain #withListening the server wakes it};
  * per name and process one thread does so. A process that holds anything asks once a second whether it is to release something. If other work has used up a connection
  * pool, that counts as an outage, and leases run out meanwhile. So a data source of its own, with a few connections, is a good idea. The connections

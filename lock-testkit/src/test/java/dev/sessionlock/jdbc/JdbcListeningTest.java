@@ -465,6 +465,31 @@ class JdbcListeningTest {
         }
 
         @Test
+        void closingEndsTheListeningAtOnce() throws Exception {
+            long start = System.nanoTime();
+            Clock clock = new Clock() {
+                @Override
+                public long nanos() { // for the thread that listens no time passes, so it never ends by itself
+                    return Thread.currentThread().getName().equals("sessionlock-jdbc-listens") ? start : System.nanoTime();
+                }
+
+                @Override
+                public long wallMicros() {
+                    return Clock.SYSTEM.wallMicros();
+                }
+            };
+            SessionLocks listens = over(new JdbcLockEngine(source, schema, LockTable.DEFAULT_NAME, Duration.ofSeconds(5), clock, direct, RenewalWorker::daemon));
+            SessionLock held = over(polling).acquire("a", PATIENT);
+            CompletableFuture<Long> waiter = inBackground(listens, "a", PATIENT);
+            await().atMost(PATIENCE).until(() -> listeners("a") != null);
+            String pid = listeners("a");
+            held.close();
+            waiter.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+            listens.close();
+            await().atMost(PATIENCE).until(() -> ask("SELECT count(*) FROM pg_stat_activity WHERE pid = " + pid), "0"::equals);
+        }
+
+        @Test
         void threadEndsOnceNobodyHasWaitedForAWhileAndStartsAgain() throws Exception {
             AtomicLong ahead = new AtomicLong();
             Clock clock = new Clock() {
