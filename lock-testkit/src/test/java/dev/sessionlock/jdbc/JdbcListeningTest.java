@@ -4,15 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.zaxxer.hikari.HikariDataSource;
-import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
-import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.LockEngine;
-import dev.sessionlock.spi.Terms;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.lang.reflect.InvocationHandler;
@@ -25,7 +22,6 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -40,290 +36,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import javax.sql.DataSource;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
 
-/** Threads that wait for a lock in a table are woken by the server. They poll where that fails. */
-class JdbcListeningTest {
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
-    private static final LockOptions PATIENT = LockOptions.defaults().withTimeout(PATIENCE);
-    private static final Terms TERMS = new Terms(TimeUnit.SECONDS.toNanos(60), true, -1, "test", null, false);
-
-    private final String schema = PostgresServer.newSchema();
-    private final List<SessionLocks> opened = new ArrayList<>();
-    private HikariDataSource source;
-    private DataSource direct;
-    private JdbcLockEngine polling;
-    private JdbcLockEngine listening;
-
-    @BeforeEach
-    void open() throws Exception {
-        source = PostgresServer.pool(PostgresServer.url(), 6);
-        direct = PostgresServer.plain(PostgresServer.url());
-        polling = JdbcLockEngine.postgresql(source).withSchema(schema);
-        polling.createSchema();
-        listening = polling.withListening(direct);
-    }
-
-    @AfterEach
-    void close() {
-        opened.forEach(SessionLocks::close);
-        source.close();
-    }
-
-    private SessionLocks over(LockEngine engine) {
-        SessionLocks locks = SessionLocks.over(engine);
-        opened.add(locks);
-        return locks;
-    }
-
-    private static EngineLock lock(LockEngine of, String name) throws Exception {
-        return of.pin(of.idOfName(name)).lock(name);
-    }
-
-    private String ask(String sql) throws SQLException {
-        return PostgresServer.ask(source, sql);
-    }
-
-    /** {@return the server's processes that listen for whoever waits for that lock} */
-    private String listeners(String name) {
-        try {
-            return ask("SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE query = (SELECT 'LISTEN \"sessionlock_' || hand || '\"' FROM " + schema
-                    + ".session_lock WHERE name = '" + name + "')");
-        } catch (SQLException e) {
-            throw new IllegalStateException(e);
-        }
-    }
-
-    /** Waits for a lock as a head does, except that it never polls by itself: what wakes it is the server. */
-    private final class Waiting {
-        private final EngineLock lock;
-        private final AtomicInteger woken = new AtomicInteger();
-
-        private Waiting(LockEngine engine, String name) throws Exception {
-            lock = lock(engine, name);
-            lock.onFreed(woken::incrementAndGet);
-        }
-
-        private Waiting say() throws Exception {
-            assertThat(lock.take(TERMS)).isInstanceOf(Busy.class);
-            lock.setWaiterMark(true);
-            return this;
-        }
-
-        private Waiting isHeard() throws Exception {
-            say();
-            await().atMost(PATIENCE).pollInterval(Duration.ofMillis(20)).until(() -> {
-                say();
-                return listeners(lock.name()) != null;
-            });
-            return say();
-        }
-
-        private void awaitWoken() {
-            await().atMost(PATIENCE).until(() -> woken.get() > 0);
-        }
-    }
-
-    private static CompletableFuture<Long> inBackground(SessionLocks locks, String name, LockOptions options) {
-        return CompletableFuture.supplyAsync(() -> {
-            try {
-                SessionLock lock = locks.acquire(name, options);
-                long in = System.nanoTime();
-                lock.close();
-                return in;
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        }, task -> new Thread(task).start());
-    }
-
-    @Nested
-    class Waking {
-        @Test
-        void releaseWakesTheWaitingProcess() throws Exception {
-            EngineLock holder = lock(polling, "a");
-            Hold hold = (Hold) holder.take(TERMS);
-            Waiting waiting = new Waiting(listening, "a").isHeard();
-            assertThat(waiting.woken).hasValue(0);
-            holder.release(hold);
-            waiting.awaitWoken();
-            Hold taken = (Hold) waiting.lock.take(TERMS);
-            assertThat(taken.token()).isGreaterThan(hold.token());
-            waiting.lock.release(taken);
-        }
-
-        @Test
-        void releaseInTheBackgroundWakes() throws Exception {
-            EngineLock holder = lock(polling, "a");
-            Hold hold = (Hold) holder.take(TERMS);
-            Waiting waiting = new Waiting(listening, "a").isHeard();
-            holder.releaseSoon(hold);
-            waiting.awaitWoken();
-        }
-
-        @Test
-        void clearingADeadOwnerWakes() throws Exception {
-            EngineLock holder = lock(polling, "a");
-            holder.take(TERMS);
-            Waiting waiting = new Waiting(listening, "a").isHeard();
-            PostgresServer.execute(source, "UPDATE " + schema + ".session_lock SET start_ticks = start_ticks - 1, process_start = process_start - interval '1 hour'");
-            assertThat(lock(polling, "a").clear(false).outcome()).isEqualTo(EngineLock.ClearOutcome.REMOVED);
-            waiting.awaitWoken();
-        }
-
-        @Test
-        void aNameMayBeAnyText() throws Exception {
-            String name = "it''s \"a\" $1 \\ ünïcode 🔒 ".repeat(20).strip();
-            EngineLock holder = lock(polling, name);
-            Hold hold = (Hold) holder.take(TERMS);
-            Waiting waiting = new Waiting(listening, name);
-            waiting.say();
-            String pid = "SELECT pid FROM pg_stat_activity WHERE query = (SELECT 'LISTEN \"sessionlock_' || hand || '\"' FROM " + schema + ".session_lock)";
-            await().atMost(PATIENCE).until(() -> ask(pid) != null);
-            waiting.say();
-            holder.release(hold);
-            waiting.awaitWoken();
-        }
-
-        @Test
-        void onlyTheProcessForWhichItIsReservedIsWoken() throws Exception {
-            EngineLock holder = lock(polling, "a");
-            Hold hold = (Hold) holder.take(TERMS);
-            EngineLock otherHolder = lock(polling, "b");
-            Hold other = (Hold) otherHolder.take(TERMS);
-            JdbcLockEngine second = polling.withListening(direct);
-            Waiting first = new Waiting(listening, "a").isHeard();
-            Waiting later = new Waiting(second, "a").say();
-            Waiting elsewhere = new Waiting(second, "b").isHeard();
-            first.say();
-            holder.release(hold);
-            first.awaitWoken();
-            elsewhere.say();
-            otherHolder.release(other);
-            elsewhere.awaitWoken(); // after it would have heard of "a"
-            assertThat(later.woken).hasValue(0);
-        }
-
-        /** In turns, in the same run: what is compared depends on no machine. */
-        @Test
-        void aWaitingMachineIsInSoonerThanByPolling() throws Exception {
-            int rounds = Integer.getInteger("jdbc.rounds", 9);
-            long[] woken = new long[rounds];
-            long[] polled = new long[rounds];
-            SessionLocks holders = over(polling);
-            SessionLocks polls = over(JdbcLockEngine.postgresql(source).withSchema(schema));
-            SessionLocks listens = over(listening);
-            for (int i = 0; i < rounds; i++) {
-                polled[i] = releaseToIn(holders, polls);
-                woken[i] = releaseToIn(holders, listens);
-            }
-            Arrays.sort(woken);
-            Arrays.sort(polled);
-            System.out.printf("FIGURES release to in, ms: woken p50 %.2f p99 %.2f, polling p50 %.1f p99 %.1f (%d rounds)%n", woken[rounds / 2] / 1e6,
-                    woken[rounds * 99 / 100] / 1e6, polled[rounds / 2] / 1e6, polled[rounds * 99 / 100] / 1e6, rounds);
-            assertThat(woken[rounds / 2]).isLessThan(polled[rounds / 2] / 3);
-        }
-
-        private long releaseToIn(SessionLocks holders, SessionLocks waiters) throws Exception {
-            SessionLock held = holders.acquire("a", PATIENT);
-            CompletableFuture<Long> waiter = inBackground(waiters, "a", PATIENT);
-            await().atMost(PATIENCE).until(() -> ask("SELECT hand_at > since + interval '400 milliseconds' FROM " + schema
-                    + ".session_lock WHERE name = 'a' AND hand IS NOT NULL"), "t"::equals); // by now it polls as rarely as it ever does
-            long released = System.nanoTime();
-            held.close();
-            return waiter.get(PATIENCE.toSeconds(), TimeUnit.SECONDS) - released;
-        }
-    }
-
-    /** What is notified, seen by a function that takes the place of the server's own. */
-    @Nested
-    class Notifying {
-        private final String log = schema + ".notified";
-        private HikariDataSource watched;
-        private JdbcLockEngine holders;
-
-        private void watch(String instead) throws Exception {
-            PostgresServer.execute(source, "CREATE TABLE " + log + " (channel text, name text)");
-            PostgresServer.execute(source, "CREATE FUNCTION " + schema + ".pg_notify(channel text, name text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN " + instead
-                    + "; END $$");
-            watched = PostgresServer.pool(PostgresServer.url("options=-c%20search_path=" + schema + ",pg_catalog"), 2);
-            holders = JdbcLockEngine.postgresql(watched).withSchema(schema);
-        }
-
-        @AfterEach
-        void stop() {
-            watched.close();
-        }
-
-        private String notified() throws Exception {
-            return ask("SELECT count(*) FROM " + log);
-        }
-
-        @Test
-        void releaseForWhichNobodyWaitsNotifiesNobody() throws Exception {
-            watch("INSERT INTO " + log + " VALUES (channel, name)");
-            EngineLock holder = lock(holders, "a");
-            for (int i = 0; i < 3; i++) {
-                holder.release((Hold) holder.take(TERMS));
-            }
-            Hold hold = (Hold) holder.take(TERMS);
-            new Waiting(listening, "a").say();
-            PostgresServer.execute(source, "UPDATE " + schema + ".session_lock SET hand_at = hand_at - interval '1 hour'"); // it has given up long ago
-            holder.release(hold);
-            assertThat(notified()).isEqualTo("0");
-        }
-
-        @Test
-        void processThatDoesNotListenIsNotNotified() throws Exception {
-            watch("INSERT INTO " + log + " VALUES (channel, name)");
-            EngineLock holder = lock(holders, "a");
-            Hold hold = (Hold) holder.take(TERMS);
-            new Waiting(polling, "a").say();
-            holder.release(hold);
-            assertThat(notified()).isEqualTo("0");
-            assertThat(ask("SELECT reserved_until IS NOT NULL FROM " + schema + ".session_lock")).isEqualTo("t");
-        }
-
-        @Test
-        void processThatListensIsNotifiedOnce() throws Exception {
-            watch("INSERT INTO " + log + " VALUES (channel, name)");
-            EngineLock holder = lock(holders, "a");
-            Hold hold = (Hold) holder.take(TERMS);
-            new Waiting(listening, "a").say();
-            holder.release(hold);
-            holder.release(hold);
-            assertThat(ask("SELECT string_agg(channel || ' ' || name, '; ') FROM " + log))
-                    .isEqualTo("sessionlock_" + ask("SELECT hand FROM " + schema + ".session_lock") + " a");
-        }
-
-        @Test
-        void lockIsGivenBackThoughNotifyingIsForbidden() throws Exception {
-            watch("RAISE EXCEPTION 'permission denied for function pg_notify' USING ERRCODE = '42501'");
-            releasesInSpiteOfThat();
-        }
-
-        @Test
-        void lockIsGivenBackThoughTheQueueIsFull() throws Exception {
-            watch("RAISE EXCEPTION 'too many notifications in the NOTIFY queue' USING ERRCODE = '54000'");
-            releasesInSpiteOfThat();
-        }
-
-        private void releasesInSpiteOfThat() throws Exception {
-            EngineLock holder = lock(holders, "a");
-            for (int i = 0; i < 2; i++) {
-                Hold hold = (Hold) holder.take(TERMS);
-                Waiting waiting = new Waiting(listening, "a").say();
-                holder.release(hold);
-                waiting.lock.release((Hold) waiting.lock.take(TERMS));
-            }
-        }
-    }
-
+/** The connection that listens: it breaks, it is silent, it is not to be had, it is not needed any more. Then waiting threads poll. */
+class JdbcListeningTest extends JdbcListeningFixture {
     /** Where listening fails, waiting threads poll. */
     @Nested
     class Failing {
