@@ -211,6 +211,15 @@ public interface EngineLock {
         return false;
     }
 
+    /**
+     * Registers what to run when the engine learns by itself that the lock may be free, such as by a notification of a database. Whoever waits in this JVM then
+     * tries at once, even before {@link Busy#retryAt}. By default an engine learns nothing, and whoever waits tries again at that time.
+     *
+     * @param wake what to run; brief, and memory only. It may run on any thread, at any time, and for no reason
+     */
+    default void onFreed(Runnable wake) {
+    }
+
     // ---- optional: handing over within this JVM ----
     // Without these methods each close() releases the lock and each acquire() takes it, even if both are in this JVM. The keeper waits for a release.
 

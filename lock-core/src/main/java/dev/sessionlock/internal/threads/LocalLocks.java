@@ -311,6 +311,7 @@ public final class LocalLocks {
     /** The namespace of a lock is pinned for as long as the lock is known here. */
     private LocalLock open(LockKey key, String name) {
         LocalLock lock = new LocalLock(this, key.namespace().lock(name), key);
+        lock.engine().onFreed(lock::wakeHead);
         key.namespace().pinAgain(); // last: if it throws, nothing is left
         return lock;
     }
