@@ -450,7 +450,8 @@ class HistoryTest extends LocksFixture {
                 assertThat(Files.exists(history) ? Files.size(history) : 0).isEqualTo(written);
                 System.out.println("locks went on, and nothing was written");
                 Files.delete(dir.resolve("filler"));
-                await().until(() -> Files.readString(history).split("MAX_HOLD", -1).length == 4);
+                await().atMost(Duration.ofMinutes(2)) // what failed time after time is tried again after 30 s
+                        .until(() -> Files.readString(history).split("MAX_HOLD", -1).length == 4);
                 System.out.println("written once there was room");
             }
         }
