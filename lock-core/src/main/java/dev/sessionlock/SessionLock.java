@@ -249,9 +249,9 @@ public final class SessionLock implements AutoCloseable {
      * Releases the lock. Idempotent. Any thread may call it, even an interrupted one. It throws no exception: if something cannot be cleaned up, the library
      * logs that and tries again.
      *
-     * <p>Nobody holds the lock any more when this returns, and as a rule its record is gone. The record stays for some milliseconds if the next user of this JVM is
-     * about to take the lock: if a thread waits, or in the middle of a loop of brief users while another process waits. With {@link LockOptions#withLinger} it stays
-     * for longer.
+     * <p>If this was the last open handle, the lock is free when this returns, and its record is gone. Exceptions: a thread of this JVM waits, which has the lock now
+     * or takes it at once; or another process waits, and this JVM has taken the lock in a loop: then it keeps it for its time slice of 5 ms; or the lock
+     * {@linkplain LockOptions#withLinger lingers}.
      */
     @Override
     public void close() {

@@ -7,14 +7,15 @@ import org.jspecify.annotations.Nullable;
  * Which process goes next. It decides by the times at which this JVM took and gave back one lock, and by sightings of other processes. It reads no clock, calls
  * nobody, and knows nothing of threads: the caller passes the time, in monotonic nanoseconds.
  *
- * <p><b>Time slices.</b> While another process waits, this JVM may go on using the lock for {@link #TIME_SLICE_NANOS} since it last left the lock to others,
- * whichever of its threads has it: a switch to another process costs far more than many brief users do. After its slice it gives the lock back and stays away for
+ * <p><b>Time slices.</b> While another process waits, this JVM may go on using the lock for {@link #TIME_SLICE_NANOS} since it got the lock after it had left it to
+ * others, whichever of its threads has it: a switch to another process costs far more than many brief users do. After its slice it gives the lock back and stays away for
  * {@link #AWAY_NANOS} or up to twice that: giving back alone doesn't help, since this JVM would take the lock again before the other process wakes. A user that held
  * the lock for longer than {@link #BRIEF_NANOS} isn't part of a loop of brief users, so its close ends the slice at once,
  * unless another thread of this JVM is queued.
  *
  * <p><b>Lingering.</b> A lock that other processes use, too, doesn't linger here ({@link ContentionMemory}): they would have to wait for the keeper's next idle
- * check. Exception: users that ask again at once, time after time, are a loop; their lock lingers until another process wants it.
+ * check. Exception: users that ask again at once, time after time, are a loop; their lock lingers until another process wants it, and then for the rest of
+ * the slice.
  *
  * <p><b>Threads of this JVM</b>: see {@link EventualFairness}.
  */
