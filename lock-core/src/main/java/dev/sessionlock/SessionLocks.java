@@ -70,7 +70,8 @@ public final class SessionLocks implements AutoCloseable {
         this.locks = LocalLocks.of(builder.engine);
         this.defaults = builder.defaults;
         this.naming = new LockTarget.Naming(builder.engine, builder.root, builder.allowNetworkFileSystem);
-        this.publisher = new EventPublisher(builder.listener, builder.executor, builder.takeStrangers, builder.shutdownGraceNanos);
+        this.publisher = new EventPublisher(builder.listener, builder.executor, builder.takeStrangers, builder.shutdownGraceNanos,
+                builder.logLongWaits.toNanos());
         this.acquisitions = new Acquisitions(locks, publisher, naming);
         this.inspections = new Inspections(builder.engine, naming);
         locks.retain();
@@ -531,6 +532,7 @@ public final class SessionLocks implements AutoCloseable {
         private long shutdownGraceNanos = Shutdown.WHILE_HOOKS_WORK;
         private boolean takeStrangers = true;
         private boolean allowNetworkFileSystem;
+        private Duration logLongWaits = Duration.ofSeconds(1);
 
         private Builder() {
         }
@@ -584,6 +586,22 @@ public final class SessionLocks implements AutoCloseable {
          */
         public Builder noShutdownHook() {
             this.shutdownGraceNanos = Shutdown.LEAVE_ALONE;
+            return this;
+        }
+
+        /**
+         * Sets after what time a wait is logged. The logger {@code dev.sessionlock.events} then warns once: who waits, who holds the lock and since when,
+         * and who else of this JVM waits. It warns again when that wait ends, by an acquisition or without. Of each lock at most one wait in 30 s is logged.
+         * The library looks at least once a second, so a wait of less than a second may not be noticed.
+         *
+         * @param threshold 1 s by default; zero if no wait is logged; at most 1 h
+         * @throws IllegalArgumentException if it is outside
+         */
+        public Builder logLongWaits(Duration threshold) {
+            if (threshold.isNegative() || threshold.compareTo(Duration.ofHours(1)) > 0) {
+                throw new IllegalArgumentException("logLongWaits must be from 0s to 1h, not " + threshold);
+            }
+            this.logLongWaits = threshold;
             return this;
         }
 

@@ -2,7 +2,6 @@ package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockReentryException;
-import dev.sessionlock.LockReport;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
@@ -13,8 +12,6 @@ import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
-import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -292,7 +289,7 @@ final class Acquirer {
             }
             long left = waiter.left(clock().nanos());
             if (left <= 0) {
-                LockTimeoutException late = timeout(waiter);
+                LockTimeoutException late = TimeoutMessage.exception(lock, waiter);
                 publisher.timedOut(lock, waiter.request(), late);
                 throw late;
             }
@@ -459,6 +456,7 @@ final class Acquirer {
         if (empty && taken == null) {
             declineAwaited();
         }
+        waiter.tellEnd(taken != null, clock().nanos());
     }
 
     /** Gives back a byte that was acquired ahead for a head that has gone. A failure must not hide why the head has gone: it may have been interrupted. */
@@ -473,27 +471,6 @@ final class Acquirer {
             trouble.warn(engine.toString(), e);
         } finally {
             engineLock.unlock();
-        }
-    }
-
-    // ---- timeouts ----
-
-    private LockTimeoutException timeout(Waiter waiter) {
-        Busy busy = waiter.busy;
-        Grant held = lock.grant();
-        Thread holder = held == null ? null : held.owner();
-        Duration waited = Duration.ofNanos(clock().nanos() - waiter.since());
-        String locked = lock.shown(waiter.request());
-        try {
-            if (busy != null && busy.trouble() != null) {
-                throw busy.trouble();
-            }
-            LockReport report = engine.inspect();
-            return new LockTimeoutException(TimeoutMessage.always(waiter.request(), locked, report, holder, busy, lock.clock()), report, waited, null);
-        } catch (IOException | RuntimeException | Error e) {
-            LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,
-                    List.of("who holds it cannot be told: " + e), "");
-            return new LockTimeoutException(TimeoutMessage.always(waiter.request(), locked, unknown, holder, busy, lock.clock()), unknown, waited, e);
         }
     }
 }

@@ -30,6 +30,7 @@ public final class EventPublisher {
     private final EventDispatcher dispatcher;
     private final boolean takeForeign;
     private final long shutdownGraceNanos;
+    private final long longWaitNanos;
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile @Nullable AgreedTerms agreed;
 
@@ -49,6 +50,12 @@ public final class EventPublisher {
      *     {@link Shutdown#LEAVE_ALONE}
      */
     public EventPublisher(@Nullable LockListener listener, @Nullable Executor executor, boolean takeForeign, long shutdownGraceNanos) {
+        this(listener, executor, takeForeign, shutdownGraceNanos, 0);
+    }
+
+    /** @param longWaitNanos after how many nanoseconds of waiting this is logged; 0 if never */
+    public EventPublisher(@Nullable LockListener listener, @Nullable Executor executor, boolean takeForeign, long shutdownGraceNanos, long longWaitNanos) {
+        this.longWaitNanos = longWaitNanos;
         this.shutdownGraceNanos = shutdownGraceNanos;
         this.listener = listener;
         this.dispatcher = new EventDispatcher(executor);
@@ -63,6 +70,11 @@ public final class EventPublisher {
     /** {@return how long the end of the JVM waits for its open handles} */
     long shutdownGraceNanos() {
         return shutdownGraceNanos;
+    }
+
+    /** {@return after how many nanoseconds of waiting this is logged; 0 if never} */
+    long longWaitNanos() {
+        return longWaitNanos;
     }
 
     /** The terms that were asked for last, and by what options. */

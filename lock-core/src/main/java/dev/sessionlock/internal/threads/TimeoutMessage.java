@@ -5,11 +5,13 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.Topic;
+import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
+import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -22,6 +24,26 @@ final class TimeoutMessage {
     private static final int FRAMES = 12;
 
     private TimeoutMessage() {
+    }
+
+    /** {@return what the thread of a waiter throws whose timeout is over} */
+    static LockTimeoutException exception(LocalLock lock, Waiter waiter) {
+        Busy busy = waiter.busy;
+        Grant held = lock.grant();
+        Thread holder = held == null ? null : held.owner();
+        Duration waited = Duration.ofNanos(lock.clock().nanos() - waiter.since());
+        String locked = lock.shown(waiter.request());
+        try {
+            if (busy != null && busy.trouble() != null) {
+                throw busy.trouble();
+            }
+            LockReport report = lock.engine().inspect();
+            return new LockTimeoutException(always(waiter.request(), locked, report, holder, busy, lock.clock()), report, waited, null);
+        } catch (IOException | RuntimeException | Error e) {
+            LockReport unknown = new LockReport(lock.engine().name(), lock.engine().lockFile(), LockReport.State.HELD, null,
+                    List.of("who holds it cannot be told: " + e), "");
+            return new LockTimeoutException(always(waiter.request(), locked, unknown, holder, busy, lock.clock()), unknown, waited, e);
+        }
     }
 
     /** As {@link #of}, or less: a timeout is reported as one, even where there is no memory, or no descriptor, for all that it could say. */
@@ -69,7 +91,8 @@ final class TimeoutMessage {
         return "session file locked (timeout " + request.options().timeout().toMillis() + "ms): " + who + " " + locked;
     }
 
-    private static String heldBy(LockOwner owner, Instant now) {
+    /** {@return who an owner is, and since when it is one} */
+    static String heldBy(LockOwner owner, Instant now) {
         StringBuilder text = new StringBuilder("pid ").append(owner.pid());
         if (owner.host() != null) {
             text.append(" on ").append(owner.host());
