@@ -251,7 +251,7 @@ public final class SessionLock implements AutoCloseable {
      */
     @Override
     public void close() {
-        held.close();
+        held.closeByUser();
     }
 
     /**

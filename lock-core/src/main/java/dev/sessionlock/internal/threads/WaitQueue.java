@@ -160,6 +160,18 @@ final class WaitQueue {
         return first;
     }
 
+    /** {@return for how many nanoseconds the first waiter of those has waited; 0 if none waits} */
+    long longestWait(EventPublisher publisher, long now) {
+        if (waiters != null) {
+            for (Waiter waiter : waiters) {
+                if (waiter.request().publisher() == publisher && !waiter.isGone() && waiter.given == null) {
+                    return now - waiter.since();
+                }
+            }
+        }
+        return 0;
+    }
+
     /** {@return how many wait, as far as is known: one that is just leaving may be among them} */
     int size() {
         return waiters == null ? 0 : waiters.size();
