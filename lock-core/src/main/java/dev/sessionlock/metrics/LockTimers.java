@@ -53,11 +53,13 @@ final class LockTimers implements LockMeter {
         return known != null ? known : ofNew(name);
     }
 
-    private synchronized NamedTimers ofNew(String name) {
+    private NamedTimers ofNew(String name) {
         if (byName.size() >= mostNames) {
-            return byName.getOrDefault(name, shared);
+            return shared;
         }
-        return byName.computeIfAbsent(name, fresh -> make(tags.and(NAME_TAG, fresh)));
+        synchronized (byName) {
+            return byName.size() >= mostNames ? byName.getOrDefault(name, shared) : byName.computeIfAbsent(name, fresh -> make(tags.and(NAME_TAG, fresh)));
+        }
     }
 
     private NamedTimers make(Tags named) {

@@ -10,10 +10,10 @@ import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.TimeGauge;
 import io.micrometer.core.instrument.binder.MeterBinder;
+import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.WeakHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 
@@ -55,7 +55,7 @@ public final class SessionLockMetrics implements MeterBinder, AutoCloseable {
     private final Tags tags;
     private final int mostNames;
     /** The timers of each registry, so that none is bound twice. */
-    private final Map<MeterRegistry, LockTimers> bound = new WeakHashMap<>();
+    private final Map<MeterRegistry, LockTimers> bound = new HashMap<>();
 
     /**
      * Meters without further tags.
