@@ -7,10 +7,13 @@ module dev.sessionlock {
     requires static com.google.errorprone.annotations;
     requires static java.sql;
     requires static jdk.jfr;
+    requires static java.management;
+    requires static micrometer.core;
 
     exports dev.sessionlock;
     exports dev.sessionlock.spi;
     exports dev.sessionlock.jdbc;
+    exports dev.sessionlock.metrics;
     exports dev.sessionlock.internal.system to dev.sessionlock.testkit;
     exports dev.sessionlock.internal.directory to dev.sessionlock.testkit;
     exports dev.sessionlock.internal.seats to dev.sessionlock.testkit;

@@ -6,6 +6,7 @@ import dev.sessionlock.internal.threads.CombinedHandle;
 import dev.sessionlock.internal.threads.EventPublisher;
 import dev.sessionlock.internal.threads.Handle;
 import dev.sessionlock.internal.threads.LocalLocks;
+import dev.sessionlock.internal.threads.LockMeters;
 import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.LockEngine.LockId;
 import java.io.IOException;
@@ -42,7 +43,7 @@ final class Acquisitions {
         requireOptions(options);
         requireNotInterrupted();
         Handle warm = reuse(target, options);
-        return warm != null ? opened(warm) : remembered(target, await(naming.of(target), options, patience(options)));
+        return warm != null ? opened(measured(warm)) : remembered(target, await(naming.of(target), options, patience(options)));
     }
 
     SessionLock acquire(String name, LockOptions options) throws LockException, InterruptedException {
@@ -53,7 +54,7 @@ final class Acquisitions {
     Optional<SessionLock> tryAcquire(Path target, LockOptions options) throws LockException {
         requireOptions(options);
         Handle warm = reuse(target, options);
-        return warm != null ? Optional.of(opened(warm)) : tryOnce(naming.of(target), options).map(handle -> remembered(target, handle));
+        return warm != null ? Optional.of(opened(measured(warm))) : tryOnce(naming.of(target), options).map(handle -> remembered(target, handle));
     }
 
     Optional<SessionLock> tryAcquire(String name, LockOptions options) throws LockException {
@@ -68,7 +69,7 @@ final class Acquisitions {
         try {
             Handle warm = reuse(path, options);
             if (warm != null) {
-                return CompletableFuture.completedFuture(opened(warm).detach());
+                return CompletableFuture.completedFuture(opened(measured(warm)).detach());
             }
             LockTarget target = naming.of(path);
             return begin(target, options, handle -> remembered(path, handle));
@@ -89,7 +90,8 @@ final class Acquisitions {
     private CompletableFuture<SessionLock> begin(LockTarget target, LockOptions options, Function<Handle, SessionLock> opening) throws LockException {
         StackRoom.require();
         locks.ensureOpen(publisher);
-        return new AsyncResult(target, publisher, opening).begin(locks, request(target, options));
+        long asked = asked();
+        return new AsyncResult(target, publisher, handle -> opening.apply(measured(handle, asked)), asked).begin(locks, request(target, options));
     }
 
     // ---- several ----
@@ -153,8 +155,12 @@ final class Acquisitions {
     /** The caller has looked whether the thread is interrupted. */
     private Handle await(LockTarget target, LockOptions options, long patience) throws LockException, InterruptedException {
         StackRoom.require();
+        long asked = asked();
         try {
-            return locks.acquire(target.id(), request(target, options), patience);
+            return measured(locks.acquire(target.id(), request(target, options), patience), asked);
+        } catch (LockTimeoutException e) {
+            AsyncResult.measured(e, target, publisher, asked);
+            throw ErrorMessages.explain(e, target);
         } catch (IOException e) {
             throw ErrorMessages.explain(e, target);
         }
@@ -163,7 +169,8 @@ final class Acquisitions {
     private Optional<Handle> tryOnce(LockTarget target, LockOptions options) throws LockException {
         StackRoom.require();
         try {
-            return Optional.ofNullable(locks.tryAcquire(target.id(), request(target, options)));
+            Handle handle = locks.tryAcquire(target.id(), request(target, options));
+            return handle == null ? Optional.empty() : Optional.of(measured(handle));
         } catch (IOException e) {
             throw ErrorMessages.explain(e, target);
         }
@@ -172,6 +179,31 @@ final class Acquisitions {
     private AcquireRequest request(LockTarget target, LockOptions options) {
         Path file = target.file() == null || naming.files() != null ? null : target.file().toAbsolutePath();
         return new AcquireRequest(publisher, options, target.shown(), file);
+    }
+
+    // ---- measuring ----
+
+    /** {@return the time; or that nobody measures, and then the clock is not read} */
+    private long asked() {
+        return publisher.meters().areThere() ? locks.clock().nanos() : LockMeters.NOT_MEASURED;
+    }
+
+    /** {@return the handle, after its wait was measured if anybody measured when it began} */
+    private Handle measured(Handle handle, long asked) {
+        if (asked != LockMeters.NOT_MEASURED) {
+            try {
+                publisher.meters().waited(handle.name(), handle.acquiredNanos() - asked, true);
+            } catch (RuntimeException | Error e) {
+                handle.close();
+                throw e;
+            }
+        }
+        return handle;
+    }
+
+    /** As {@link #measured(Handle, long)}, of one that has not waited. */
+    private Handle measured(Handle handle) {
+        return publisher.meters().areThere() ? measured(handle, handle.acquiredNanos()) : handle;
     }
 
     // ---- what the user gets ----

@@ -5,6 +5,7 @@ import dev.sessionlock.internal.threads.AsyncAcquisition;
 import dev.sessionlock.internal.threads.EventPublisher;
 import dev.sessionlock.internal.threads.Handle;
 import dev.sessionlock.internal.threads.LocalLocks;
+import dev.sessionlock.internal.threads.LockMeters;
 import java.io.IOException;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -21,14 +22,19 @@ final class AsyncResult implements AsyncAcquisition.Outcome {
     private final LockTarget target;
     private final EventPublisher publisher;
     private final Function<Handle, SessionLock> opening;
+    private final long asked;
     private final CompletableFuture<SessionLock> future = new CompletableFuture<>();
     /** Whoever sets it says what becomes of the lock: it is delivered, or given back. An executor that runs what it has refused would deliver twice. */
     private final AtomicBoolean decided = new AtomicBoolean();
     /** The lock, on its way to the executor; null before. */
     private volatile @Nullable Handle granted;
 
-    /** @param opening makes what the user gets; closes the handle if it throws */
-    AsyncResult(LockTarget target, EventPublisher publisher, Function<Handle, SessionLock> opening) {
+    /**
+     * @param opening makes what the user gets; closes the handle if it throws
+     * @param asked when it was asked for, if anybody measures
+     */
+    AsyncResult(LockTarget target, EventPublisher publisher, Function<Handle, SessionLock> opening, long asked) {
+        this.asked = asked;
         this.target = target;
         this.publisher = publisher;
         this.opening = opening;
@@ -75,10 +81,22 @@ final class AsyncResult implements AsyncAcquisition.Outcome {
     public void failed(Throwable why) {
         Throwable explained = why instanceof IOException e ? ErrorMessages.explain(e, target) : why;
         try {
-            publisher.complete(() -> future.completeExceptionally(explained));
+            publisher.complete(() -> {
+                if (why instanceof LockTimeoutException late) {
+                    measured(late, target, publisher, asked);
+                }
+                future.completeExceptionally(explained);
+            });
         } catch (RuntimeException | Error e) { // no thread for it
             explained.addSuppressed(e);
             future.completeExceptionally(explained);
+        }
+    }
+
+    /** Measures a wait that was over in vain, if anybody measured when it began. */
+    static void measured(LockTimeoutException late, LockTarget target, EventPublisher publisher, long asked) {
+        if (asked != LockMeters.NOT_MEASURED) {
+            publisher.meters().waited(target.id().name(), late.waited().toNanos(), false);
         }
     }
 

@@ -255,7 +255,7 @@ public final class SessionLock implements AutoCloseable {
      */
     @Override
     public void close() {
-        held.close();
+        held.closeByUser();
     }
 
     /**

@@ -4,6 +4,7 @@ import dev.sessionlock.internal.seats.FileEngine;
 import dev.sessionlock.internal.seats.LockNameRules;
 import dev.sessionlock.internal.threads.EventPublisher;
 import dev.sessionlock.internal.threads.LocalLocks;
+import dev.sessionlock.internal.threads.LongestNow;
 import dev.sessionlock.internal.threads.Shutdown;
 import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.LockEngine;
@@ -65,14 +66,18 @@ public final class SessionLocks implements AutoCloseable {
     private final LockTarget.Naming naming;
     private final Acquisitions acquisitions;
     private final Inspections inspections;
+    /** Null unless JMX shows it. */
+    private final @Nullable JmxRegistration jmx;
 
     private SessionLocks(Builder builder) {
         this.locks = LocalLocks.of(builder.engine);
         this.defaults = builder.defaults;
         this.naming = new LockTarget.Naming(builder.engine, builder.root, builder.allowNetworkFileSystem);
-        this.publisher = new EventPublisher(builder.listener, builder.executor, builder.takeStrangers, builder.shutdownGraceNanos);
+        this.publisher = new EventPublisher(builder.listener, builder.executor, builder.takeStrangers, builder.shutdownGraceNanos,
+                builder.logLongWaits.toNanos());
         this.acquisitions = new Acquisitions(locks, publisher, naming);
         this.inspections = new Inspections(locks, builder.engine, naming);
+        this.jmx = builder.jmx == null ? null : new JmxRegistration(this, builder.jmx);
         locks.retain();
     }
 
@@ -568,12 +573,51 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
+     * {@return how many handles were lost for one reason; {@link LockStats#lost()} is their sum}
+     *
+     * @param reason the reason
+     */
+    public long lost(LockLostException.Reason reason) {
+        return publisher.lost(Objects.requireNonNull(reason, "reason"));
+    }
+
+    /**
+     * {@return for how long the oldest lock has been held that is held now; zero if none is} A lock that was lost counts until its handle is closed. This
+     * looks at all locks of this JVM, in memory.
+     */
+    public Duration longestHold() {
+        return Duration.ofNanos(LongestNow.hold(locks, publisher));
+    }
+
+    /** {@return for how long the acquisition has waited that has waited longest of those that wait now; zero if none does} It looks as {@link #longestHold} does. */
+    public Duration longestWait() {
+        return Duration.ofNanos(LongestNow.wait(locks, publisher));
+    }
+
+    /**
+     * Measures from now on how long acquisitions wait and how long locks are held. Without a meter nothing is measured.
+     *
+     * @param meter what hears of each wait and each hold
+     */
+    public void addMeter(LockMeter meter) {
+        publisher.meters().add(Objects.requireNonNull(meter, "meter"));
+    }
+
+    /** Takes back one {@link #addMeter}. If it was not added, nothing happens. */
+    public void removeMeter(LockMeter meter) {
+        publisher.meters().remove(meter);
+    }
+
+    /**
      * Gives out no more locks. Threads that wait for a lock get an {@link IllegalStateException}. Open handles stay as they are, and this method
      * does not wait for them. When the last handle of this JVM is closed, the library ends its threads and closes its files. Idempotent.
      */
     @Override
     public void close() {
         if (publisher.close()) {
+            if (jmx != null) {
+                jmx.close();
+            }
             locks.release();
         }
     }
@@ -588,6 +632,8 @@ public final class SessionLocks implements AutoCloseable {
         private long shutdownGraceNanos = Shutdown.WHILE_HOOKS_WORK;
         private boolean takeStrangers = true;
         private boolean allowNetworkFileSystem;
+        private Duration logLongWaits = Duration.ofSeconds(1);
+        private @Nullable String jmx;
 
         private Builder() {
         }
@@ -645,6 +691,34 @@ public final class SessionLocks implements AutoCloseable {
         }
 
         /**
+         * Sets after what time a wait is logged. The logger {@code dev.sessionlock.events} then warns once: who waits, who holds the lock and since when,
+         * and who else of this JVM waits. It warns again when that wait ends, by an acquisition or without. Of each lock at most one wait in 30 s is logged.
+         * The library looks at least once a second, so a wait of less than a second may not be noticed.
+         *
+         * @param threshold 1 s by default; zero if no wait is logged; at most 1 h
+         * @throws IllegalArgumentException if it is outside
+         */
+        public Builder logLongWaits(Duration threshold) {
+            if (threshold.isNegative() || threshold.compareTo(Duration.ofHours(1)) > 0) {
+                throw new IllegalArgumentException("logLongWaits must be from 0s to 1h, not " + threshold);
+            }
+            this.logLongWaits = threshold;
+            return this;
+        }
+
+        /**
+         * Shows the counters in JMX, as {@code dev.sessionlock:type=SessionLocks,name=NAME}, until {@link SessionLocks#close}. Each {@code SessionLocks} of a
+         * JVM needs a name of its own. The JVM's management starts with the first one, which takes longer than an acquisition.
+         *
+         * @param name the name; null, the default, if JMX does not show it
+         * @see SessionLocksMXBean
+         */
+        public Builder jmx(@Nullable String name) {
+            this.jmx = name;
+            return this;
+        }
+
+        /**
          * Sets whether a foreign lock (another program's) may be replaced once its process is gone. A foreign record names no pid namespace,
          * so the library assumes that its pid means the same process here. Set it to false if other programs run in containers of their own.
          *
@@ -690,7 +764,7 @@ public final class SessionLocks implements AutoCloseable {
         /**
          * {@return locks with these settings}
          *
-         * @throws IllegalStateException if there is a {@link #root} and the engine locks files
+         * @throws IllegalStateException if there is a {@link #root} and the engine locks files, or if another {@code SessionLocks} has the {@link #jmx} name
          */
         public SessionLocks build() {
             if (root != null && engine instanceof FileLockEngine) {

@@ -32,6 +32,7 @@ class ArchitectureTest {
     private static final String THREADS = ROOT + ".internal.threads..";
     private static final String JDBC = ROOT + ".jdbc..";
     private static final String SPI = ROOT + ".spi..";
+    private static final String METRICS = ROOT + ".metrics..";
     private static final String TOOL = ROOT + ".cli..";
 
     private static final JavaClasses CLASSES =
@@ -77,6 +78,24 @@ class ArchitectureTest {
         @Test
         void nobodyUsesTheTool() {
             noClasses().that().resideOutsideOfPackage(TOOL).should().dependOnClassesThat().resideInAPackage(TOOL).check(CLASSES);
+        }
+
+        /** Micrometer is optional: a class that a user without it loads must not know of it. */
+        @Test
+        void onlyTheMetersUseMicrometer() {
+            noClasses().that().resideOutsideOfPackage(METRICS).should().dependOnClassesThat().resideInAnyPackage(METRICS, "io.micrometer..").check(CLASSES);
+        }
+
+        @Test
+        void theMetersUseTheApiAlone() {
+            mustNotUse(METRICS, ROOT + ".internal..", SPI, JDBC, TOOL);
+        }
+
+        /** The JVM's management is loaded for those who ask for it. */
+        @Test
+        void onlyTheRegistrationUsesJmx() {
+            noClasses().that().doNotHaveSimpleName("JmxRegistration").and().resideOutsideOfPackage(TOOL)
+                    .should().dependOnClassesThat().resideInAnyPackage("javax.management..", "java.lang.management..").check(CLASSES);
         }
 
         /** What the tool bundles is not there for a user of the library. */

@@ -36,7 +36,7 @@ class DocumentsTest {
     private static final Pattern TYPE = Pattern.compile("@?([A-Z][A-Za-z]*[a-z][A-Za-z]*)((?:\\.\\w+)*)(?:\\(.*\\))?");
     private static final Pattern DECLARATION = Pattern.compile("\\b(?:class|interface|enum|record)\\s+([A-Z]\\w*)");
     /** Types of other projects that the documents mention. */
-    private static final Set<String> OF_OTHERS = Set.of("GuardedBy", "SpringBoot", "FileLockNamedLockFactory", "NativeFSLockFactory", "LockFile");
+    private static final Set<String> OF_OTHERS = Set.of("GuardedBy", "SpringBoot", "FileLockNamedLockFactory", "NativeFSLockFactory", "LockFile", "MeterFilter", "PreDestroy", "DependsOn");
 
     private static final Map<String, String> SOURCES = new HashMap<>();
     private static final Set<String> TEST_LINES = new HashSet<>();
@@ -71,7 +71,7 @@ class DocumentsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"README.md", "CHANGELOG.md", "lock-core/README.md", "lock-core/PROTOCOL.md", "lock-testkit/README.md", "lock-benchmarks/README.md"})
+    @ValueSource(strings = {"README.md", "CHANGELOG.md", "lock-core/README.md", "lock-core/docs/spring-boot.md", "lock-core/PROTOCOL.md", "lock-testkit/README.md", "lock-benchmarks/README.md"})
     void eachLinkLeadsSomewhere(String document) throws IOException {
         List<String> dead = new ArrayList<>();
         for (String link : links(document)) {
@@ -86,7 +86,7 @@ class DocumentsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"README.md", "lock-core/README.md", "lock-core/PROTOCOL.md", "lock-testkit/README.md", "lock-benchmarks/README.md"})
+    @ValueSource(strings = {"README.md", "lock-core/README.md", "lock-core/docs/spring-boot.md", "lock-core/PROTOCOL.md", "lock-testkit/README.md", "lock-benchmarks/README.md"})
     void whatIsNamedExists(String document) throws IOException {
         List<String> missing = new ArrayList<>();
         SPAN.matcher(prose(document)).results().map(each -> each.group(1)).distinct().forEach(name -> {
@@ -100,7 +100,7 @@ class DocumentsTest {
 
     /** Since the examples are quoted, they compile, and do what a test says. */
     @ParameterizedTest
-    @ValueSource(strings = {"README.md", "lock-core/README.md", "lock-testkit/README.md", "lock-benchmarks/README.md"})
+    @ValueSource(strings = {"README.md", "lock-core/README.md", "lock-core/docs/spring-boot.md", "lock-testkit/README.md", "lock-benchmarks/README.md"})
     void examplesAreQuotedFromTests(String document) throws IOException {
         List<String> unknown = FENCE.matcher(Files.readString(ROOT.resolve(document))).results().filter(block -> block.group(1).equals("java"))
                 .flatMap(block -> block.group(2).lines()).map(String::strip).filter(line -> !line.isEmpty() && !TEST_LINES.contains(line)).toList();

@@ -3,6 +3,9 @@ package dev.sessionlock;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sessionlock.jdbc.JdbcLockEngine;
+import dev.sessionlock.metrics.SessionLockMetrics;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -67,6 +70,16 @@ class GuideExamplesTest {
             List<String> lines = session.lines();                          // whole lines only, never half a line; needs no lock
             assertThat(lines).containsExactly(line);
         }
+    }
+
+    @Test
+    void meters() throws Exception {
+        MeterRegistry registry = new SimpleMeterRegistry();
+        try (SessionLocks locks = SessionLocks.create()) {
+            new SessionLockMetrics(locks).bindTo(registry);
+            locks.acquire(dir.resolve("session.jsonl")).close();
+        }
+        assertThat(registry.get("sessionlock.hold").timer().count()).isOne();
     }
 
     private interface Model {

@@ -41,7 +41,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "list",
         header = "Lists the locks of a directory, and what to do about those that need a person.",
-        customSynopsis = {"sessionlock list [--recursive] [--older-than D] [--json] DIR|--jdbc URL [PREFIX]"},
+        customSynopsis = {"sessionlock list [--recursive] [--older-than D] [--json|--openmetrics] DIR|--jdbc URL [PREFIX]"},
         description = {
             "Lists what is locked in DIR: by whom, since when, and for those that will not get well by themselves what to do. "
                     + "It only looks: holders and waiters do not notice. Files that nobody has locked are not listed.",
@@ -58,6 +58,8 @@ import picocli.CommandLine.Spec;
             "Exit code: 0 all well; 1 something needs a person (a frozen holder, another program that has had a lock for longer than it says, or "
                     + "than 5 min, or something in a lock's place that keeps others out), or is held for longer than D; 2 bad usage, or a directory, "
                     + "or the name of a lock in it, cannot be read.",
+            "",
+            "With --openmetrics the document is whole if its last line is # EOF.",
             "",
             "Examples:",
             "  java -jar sessionlock.jar list sessions",
@@ -87,6 +89,10 @@ final class ListCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print one JSON document.")
     private boolean json;
 
+    @Option(names = "--openmetrics",
+            description = "Print gauges for each directory, in the text format of OpenMetrics and Prometheus: for node_exporter's textfile collector.")
+    private boolean openMetrics;
+
     @Parameters(paramLabel = "DIR", arity = "0..1", converter = FileConverter.class,
             description = "The directory of the locked files; with --jdbc, how the names of the locks begin (default: all).")
     private @Nullable Path directory;
@@ -98,11 +104,15 @@ final class ListCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         if (directory == null && !jdbc.isGiven()) {
             throw new ParameterException(spec.commandLine(), "Missing required parameter: 'DIR'");
+        } else if (openMetrics && (json || olderThan != null)) {
+            throw new ParameterException(spec.commandLine(), "--openmetrics goes neither with --json nor with --older-than");
         }
         List<ReportView> all = jdbc.isGiven() ? lookAtTable() : look();
         List<ReportView> shown = olderThan == null ? all : all.stream().filter(this::isAlarming).toList();
         PrintWriter out = spec.commandLine().getOut();
-        if (json) {
+        if (openMetrics) {
+            out.print(metrics(shown));
+        } else if (json) {
             out.println(ReportView.json(shown));
         } else if (olderThan == null || !shown.isEmpty()) {
             PrintWriter page = new PrintWriter(new BufferedWriter(out)); // stdout flushes each line, and there may be thousands
@@ -198,6 +208,21 @@ final class ListCommand implements Callable<Integer> {
     }
 
     // ---- printing ----
+
+    private String metrics(List<ReportView> found) {
+        if (jdbc.isGiven()) {
+            OpenMetricsWriter writer = new OpenMetricsWriter("prefix", jdbc.name());
+            found.forEach(each -> writer.add(jdbc.name(), each));
+            return writer.text(troubles.size());
+        }
+        OpenMetricsWriter writer = new OpenMetricsWriter("directory", absolute(directory));
+        found.forEach(each -> writer.add(absolute(each.target().toAbsolutePath().getParent()), each));
+        return writer.text(troubles.size());
+    }
+
+    private static String absolute(Path path) {
+        return path.toAbsolutePath().normalize().toString();
+    }
 
     private void print(PrintWriter out, List<ReportView> shown, boolean coloured) {
         boolean waitedFor = shown.stream().anyMatch(finding -> finding.waiting() > 0);

@@ -19,9 +19,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * How the threads of this JVM get one lock: a first try; then a place in the {@link WaitQueue}, whose head alone tries again. A thread that finds somebody in the queue
  * takes only what is free in memory, and only as long as {@link EventualFairness} allows it to overtake. {@link Backoff} says when the head tries again,
- * {@link FairnessPolicy} whether this process may.
- *
- * <p>Made for one call; it keeps nothing.
+ * {@link FairnessPolicy} whether this process may. Made for one call; it keeps nothing.
  */
 final class Acquirer {
     private static final Log log = Loggers.LIBRARY;
@@ -481,6 +479,7 @@ final class Acquirer {
         if (empty && taken == null) {
             declineAwaited();
         }
+        waiter.tellEnd(taken != null, clock().nanos());
     }
 
     /** Gives back a byte that was acquired ahead for a head that has gone. A failure must not hide why the head has gone: it may have been interrupted. */

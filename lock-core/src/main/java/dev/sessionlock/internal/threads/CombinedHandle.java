@@ -84,15 +84,24 @@ public record CombinedHandle(List<Handle> parts) implements LockHandle {
     /** Closes all of them, whatever is thrown: the first throwable is passed on. */
     @Override
     public void close() {
-        closeFrom(parts.size() - 1);
+        closeFrom(parts.size() - 1, false);
     }
 
-    private void closeFrom(int last) {
+    @Override
+    public void closeByUser() {
+        closeFrom(parts.size() - 1, true);
+    }
+
+    private void closeFrom(int last, boolean byUser) {
         if (last >= 0) {
             try {
-                parts.get(last).close();
+                if (byUser) {
+                    parts.get(last).closeByUser();
+                } else {
+                    parts.get(last).close();
+                }
             } finally {
-                closeFrom(last - 1);
+                closeFrom(last - 1, byUser);
             }
         }
     }

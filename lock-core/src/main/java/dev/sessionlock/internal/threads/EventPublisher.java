@@ -2,6 +2,7 @@ package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockListener;
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockStats;
 import dev.sessionlock.LockTimeoutException;
@@ -30,6 +31,7 @@ public final class EventPublisher {
     private final EventDispatcher dispatcher;
     private final boolean takeForeign;
     private final long shutdownGraceNanos;
+    private final long longWaitNanos;
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile @Nullable AgreedTerms agreed;
 
@@ -37,9 +39,11 @@ public final class EventPublisher {
     private final Counter acquired = new Counter();
     /** The handles that were closed or lost. */
     private final Counter ended = new Counter();
-    private final Counter lost = new Counter();
+    /** One for each reason, by its ordinal. */
+    private final Counter[] lost = new Counter[Reason.values().length];
     private final Counter reclaimed = new Counter();
     private final AtomicLong timedOut = new AtomicLong();
+    private final LockMeters meters = new LockMeters();
 
     /**
      * @param listener told of everything; null for none
@@ -49,6 +53,15 @@ public final class EventPublisher {
      *     {@link Shutdown#LEAVE_ALONE}
      */
     public EventPublisher(@Nullable LockListener listener, @Nullable Executor executor, boolean takeForeign, long shutdownGraceNanos) {
+        this(listener, executor, takeForeign, shutdownGraceNanos, 0);
+    }
+
+    /** @param longWaitNanos after how many nanoseconds of waiting this is logged; 0 if never */
+    public EventPublisher(@Nullable LockListener listener, @Nullable Executor executor, boolean takeForeign, long shutdownGraceNanos, long longWaitNanos) {
+        this.longWaitNanos = longWaitNanos;
+        for (int i = 0; i < lost.length; i++) { // no lambda: it would be linked beside a JVM's first acquisition
+            lost[i] = new Counter();
+        }
         this.shutdownGraceNanos = shutdownGraceNanos;
         this.listener = listener;
         this.dispatcher = new EventDispatcher(executor);
@@ -63,6 +76,11 @@ public final class EventPublisher {
     /** {@return how long the end of the JVM waits for its open handles} */
     long shutdownGraceNanos() {
         return shutdownGraceNanos;
+    }
+
+    /** {@return after how many nanoseconds of waiting this is logged; 0 if never} */
+    long longWaitNanos() {
+        return longWaitNanos;
     }
 
     /** The terms that were asked for last, and by what options. */
@@ -95,7 +113,25 @@ public final class EventPublisher {
     public LockStats stats() {
         long endedBefore = ended.sum(); // first: what is acquired and ended meanwhile must not make it negative
         long acquiredNow = acquired.sum();
-        return new LockStats(acquiredNow - endedBefore, waiting.get(), acquiredNow, lost.sum(), reclaimed.sum(), timedOut.get(), dispatcher.dropped());
+        return new LockStats(acquiredNow - endedBefore, waiting.get(), acquiredNow, lost(), reclaimed.sum(), timedOut.get(), dispatcher.dropped());
+    }
+
+    private long lost() {
+        long sum = 0;
+        for (Counter each : lost) {
+            sum += each.sum();
+        }
+        return sum;
+    }
+
+    /** {@return how many handles were lost for that reason} */
+    public long lost(Reason reason) {
+        return lost[reason.ordinal()].sum();
+    }
+
+    /** {@return who measures} */
+    public LockMeters meters() {
+        return meters;
     }
 
     // ---- what the locks tell; nothing is thrown here: a lock is acquired, or given back, even if nobody could be told of it ----
@@ -206,7 +242,7 @@ public final class EventPublisher {
     void lost(Grant grant, LockLostException why, int handles) {
         ended.add(handles);
         try {
-            lost.add(handles);
+            lost[why.reason().ordinal()].add(handles);
             LockEvents.lost(grant.lock(), grant.token(), grant.acquiredNanos(), why);
             events.warn("{}", why.getMessage(), why.getCause()); // without the keeper's stack, which tells nothing
             if (listener != null) {

@@ -214,17 +214,38 @@ public final class Handle implements LockHandle {
         grant.publisher().run(() -> listener.accept(why));
     }
 
+    /** {@return when it was acquired, by the lock's clock, monotonic nanoseconds} */
+    public long acquiredNanos() {
+        return acquiredNanos;
+    }
+
     @Override
     public void close() {
+        closeOnce();
+    }
+
+    @Override
+    public void closeByUser() {
+        LockMeters meters = grant.publisher().meters();
+        long held = meters.areThere() ? grant.clock().nanos() - acquiredNanos : LockMeters.NOT_MEASURED;
+        if (closeOnce() && held != LockMeters.NOT_MEASURED) {
+            meters.held(name(), held);
+        }
+    }
+
+    /** {@return whether this call closed it} */
+    private boolean closeOnce() {
         // Before anything has happened: a user whose stack overflows here may close the handle again.
         if (grant.options().linger().isZero()) {
             StackRoom.require();
         } else {
             StackRoom.requireWhileCold();
         }
-        if (ref.close()) {
+        boolean first = ref.close();
+        if (first) {
             grant.lock().releaser().close(ref);
         }
+        return first;
     }
 
     /** {@return what the engine has of it} */

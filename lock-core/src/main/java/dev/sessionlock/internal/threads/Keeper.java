@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -56,6 +57,7 @@ final class Keeper implements Runnable {
     /** The parts of which nothing was open after their last round. */
     private final Set<Maintainable> closed = ConcurrentHashMap.newKeySet();
     private final Workers workers;
+    private final LongWaits longWaits;
 
     /** Wakes the keeper by being enqueued among the forgotten handles. A reference can be enqueued once, so each serves once. */
     private static final class Alarm extends WeakReference<Handle> {
@@ -69,6 +71,7 @@ final class Keeper implements Runnable {
         this.locks = locks;
         this.threads = threads;
         this.workers = new Workers(threads);
+        this.longWaits = new LongWaits(threads);
         this.forgotten = forgotten;
         this.alarm = new Alarm(forgotten);
     }
@@ -199,7 +202,7 @@ final class Keeper implements Runnable {
         long now = locks.clock().nanos();
         long within = TICK_NANOS;
         for (LocalLock lock : locks.all()) {
-            within = Math.min(within, lock.supervisor().nextLook(lock, now));
+            within = Math.min(within, Math.min(lock.supervisor().nextLook(lock, now), longWaits.nextLook(lock, now)));
         }
         nextLook = System.nanoTime() + within;
     }
@@ -257,6 +260,7 @@ final class Keeper implements Runnable {
         for (Maintainable part : parts()) {
             rounds.put(part, new MaintenanceRound(this, part));
         }
+        List<LongWait> found = new ArrayList<>(0);
         for (LocalLock lock : locks.all()) { // no lambda here, nor elsewhere on the keeper's usual way: they would be linked beside a JVM's first acquisition
             lock.supervisor().loseIfOver(lock);
             MaintenanceRound round = rounds.get(lock.part());
@@ -265,6 +269,10 @@ final class Keeper implements Runnable {
                 rounds.put(lock.part(), round);
             }
             round.maintain(lock);
+            LongWait longWait = longWaits.find(lock);
+            if (longWait != null) {
+                found.add(longWait);
+            }
         }
         closed.retainAll(rounds.keySet());
         for (MaintenanceRound round : rounds.values()) {
@@ -272,6 +280,9 @@ final class Keeper implements Runnable {
             workers.add(round);
         }
         workers.ensureProgress();
+        if (!found.isEmpty()) {
+            longWaits.tell(found);
+        }
     }
 
     private List<? extends Maintainable> parts() {

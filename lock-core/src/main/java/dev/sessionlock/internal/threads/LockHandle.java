@@ -43,6 +43,9 @@ public sealed interface LockHandle permits Handle, CombinedHandle {
     /** Gives the lock back; only the first call does anything. */
     void close();
 
+    /** As {@link #close}, by the user who acquired it: this is measured, if anybody measures. */
+    void closeByUser();
+
     /** {@return the single handles, in the order in which they were acquired} */
     List<Handle> parts();
 }

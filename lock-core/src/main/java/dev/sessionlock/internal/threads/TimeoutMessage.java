@@ -93,7 +93,8 @@ final class TimeoutMessage {
         return "session file locked (timeout " + request.options().timeout().toMillis() + "ms): " + who + " " + locked;
     }
 
-    private static String heldBy(LockOwner owner, Instant now) {
+    /** {@return who an owner is, and since when it is one} */
+    static String heldBy(LockOwner owner, Instant now) {
         StringBuilder text = new StringBuilder("pid ").append(owner.pid());
         if (owner.host() != null) {
             text.append(" on ").append(owner.host());

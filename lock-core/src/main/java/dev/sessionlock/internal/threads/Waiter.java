@@ -34,6 +34,8 @@ abstract class Waiter {
     volatile @Nullable Instant sinceAsTold;
     private volatile boolean woken;
     private volatile boolean gone;
+    /** It is being logged that it takes long; null if not. */
+    private volatile @Nullable LongWait longWait;
     private volatile long settledAt = Long.MIN_VALUE;
 
     /**
@@ -131,5 +133,29 @@ abstract class Waiter {
 
     final boolean isGone() {
         return gone;
+    }
+
+    // ---- if it takes long ----
+
+    /** {@return in how many nanoseconds its wait will be long; 0 or less if it is; {@link Long#MAX_VALUE} if that is not to be told, was told, or it waits no more} */
+    final long untilLong(long now) {
+        long from = request.publisher().longWaitNanos();
+        return from <= 0 || longWait != null || gone ? Long.MAX_VALUE : from - (now - since);
+    }
+
+    /** Its wait is long. If it is just leaving, it may not see that; then nothing is told. */
+    final void takesLong(LongWait told) {
+        longWait = told;
+        if (gone) {
+            told.ended(false, true);
+        }
+    }
+
+    /** After it has {@linkplain #leave left}, under no lock: a line may be written. */
+    final void tellEnd(boolean acquired, long now) {
+        LongWait told = longWait;
+        if (told != null) {
+            told.ended(acquired, left(now) > 0);
+        }
     }
 }
