@@ -1,11 +1,11 @@
 package dev.sessionlock.internal.system;
 
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param boot the boot id of the kernel; null where there is none
  * @param pidNamespace the number of our pid namespace; null where there is none
  * @param timeNamespace the number of our time namespace; null where there is none
- * @param host the host's name
+ * @param host the host's name; {@code unknown} where only the network could tell
  * @param seesItselfInProc whether {@code /proc} shows our own pid namespace
  */
 public record ProcessIdentity(
@@ -38,7 +38,7 @@ public record ProcessIdentity(
     private static final long MILLIS_A_TICK = 10;
 
     private static final class Current {
-        private static final ProcessIdentity IDENTITY = read(Path.of("/proc"));
+        private static final ProcessIdentity IDENTITY = read(Path.of("/proc"), MacKernel::ask, System::getenv);
     }
 
     /** {@return the identity of this process} */
@@ -46,19 +46,40 @@ public record ProcessIdentity(
         return Current.IDENTITY;
     }
 
-    private static ProcessIdentity read(Path proc) {
+    /**
+     * {@return whether a {@code /proc} shows us by our own number at this moment} It may have done so before, and not any more: it can be hidden, or
+     * another one mounted over it.
+     */
+    static boolean isShownAs(long pid, Path proc) {
+        try {
+            return Files.readSymbolicLink(proc.resolve("self")).toString().equals(Long.toString(pid));
+        } catch (IOException | UnsupportedOperationException e) {
+            return false;
+        }
+    }
+
+    /**
+     * Reads it anew.
+     *
+     * @param proc where the proc file system is
+     * @param mac what macOS says; asked only where {@code /proc} does not tell the boot
+     * @param environment the variables of the environment
+     */
+    static ProcessIdentity read(Path proc, Supplier<MacKernel> mac, UnaryOperator<@Nullable String> environment) {
         ProcessStat stat = ownStat(proc);
         long pid = ownPid(proc);
         // A /proc that was mounted for another pid namespace shows us with another number: its pids are not those of our namespace.
         boolean ours = stat != null && stat.pid() == pid;
+        String boot = line(proc.resolve("sys/kernel/random/boot_id"));
+        MacKernel kernel = boot == null ? mac.get() : MacKernel.UNKNOWN;
         return new ProcessIdentity(
                 pid,
                 ours ? stat.startTicks() : -1,
                 ours ? started(proc, stat.startTicks()) : ProcessHandle.current().info().startInstant().orElse(null),
-                line(proc.resolve("sys/kernel/random/boot_id")),
+                boot == null ? kernel.boot() : boot,
                 namespace(proc, "pid"),
                 namespace(proc, "time"),
-                host(proc),
+                host(proc, kernel, environment),
                 ours);
     }
 
@@ -119,16 +140,17 @@ public record ProcessIdentity(
         }
     }
 
-    /** Without asking the network, which may take long. */
-    private static String host(Path proc) {
+    /** Not from the resolver: it asks the network, and some machines wait five seconds for an answer. The name is for people; nothing is decided by it alone. */
+    private static String host(Path proc, MacKernel kernel, UnaryOperator<@Nullable String> environment) {
         String name = line(proc.resolve("sys/kernel/hostname"));
         if (name == null) {
-            name = System.getenv("HOSTNAME");
+            name = kernel.host();
         }
-        try {
-            return name != null && !name.isBlank() ? name : InetAddress.getLocalHost().getHostName();
-        } catch (UnknownHostException e) {
-            return "unknown";
+        for (String variable : new String[] {"HOSTNAME", "COMPUTERNAME"}) { // of a shell and of containers; of Windows
+            if (name == null || name.isBlank()) {
+                name = environment.apply(variable);
+            }
         }
+        return name == null || name.isBlank() ? "unknown" : name;
     }
 }

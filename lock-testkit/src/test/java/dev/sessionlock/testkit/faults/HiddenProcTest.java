@@ -159,4 +159,51 @@ class HiddenProcTest {
             }
         }
     }
+
+    /** As after {@code umount /proc} in a container: beneath lies the {@code /proc} of the machine, where the same numbers are other processes. */
+    @Nested
+    class ReplacedLater {
+        private static final String[] CONTAINER = {"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"};
+
+        private Puppet whoseProcIsReplaced(Path elsewhere) throws IOException, InterruptedException {
+            String[] probe = java.util.Arrays.copyOf(CONTAINER, CONTAINER.length + 3);
+            System.arraycopy(new String[] {"sh", "-c", "umount /proc && test -e /proc/1/stat"}, 0, probe, CONTAINER.length, 3);
+            Tools.require("a /proc beneath that of a pid namespace", probe);
+            Puppet puppet = Puppet.wrappedBy(CONTAINER);
+            puppet.acquire("warm", elsewhere, PATIENT);
+            puppet.close("warm");
+            return puppet;
+        }
+
+        @Test
+        void leavesALivingProgramsLockAlone() throws Exception {
+            try (Puppet puppet = whoseProcIsReplaced(dir.resolve("other"))) {
+                String[] program = puppet.shell("sleep 600 >/dev/null 2>&1 & echo $! $(cut -d' ' -f22 /proc/$!/stat)").trim().split("\\s+");
+                String record = "{\"pid\":" + program[0] + ",\"createdAt\":\"" + Instant.now() + "\",\"maxHoldMs\":300000,\"starttime\":" + program[1] + "}";
+                Files.writeString(lockFile(), record);
+                assertThat(puppet.tryAcquire("a", file)).as("with its own /proc").isFalse();
+                puppet.shell("umount /proc");
+
+                Puppet.Reply reply = puppet.ask("acquire", "a", file, "timeout=600");
+
+                assertThat(reply.words().get(0)).isEqualTo("LockTimeoutException");
+                assertThat(reply.text()).contains("pid " + program[0] + " cannot be looked up: /proc shows another pid namespace now");
+                assertThat(lockFile()).hasContent(record);
+            }
+        }
+
+        /** In the other {@code /proc} its kernel locks have another number: it must not take them for lost. */
+        @Test
+        void holderKeepsItsLock() throws Exception {
+            try (Puppet puppet = whoseProcIsReplaced(dir.resolve("other")); Puppet seeing = Puppet.start()) {
+                puppet.acquire("a", file, PATIENT);
+                puppet.shell("umount /proc");
+                assertThat(puppet.verify("a")).isEqualTo("held");
+                assertThat(puppet.jvm().output()).doesNotContain("the kernel had lost our lock");
+                assertThat(seeing.tryAcquire("b", file)).isFalse();
+                puppet.close("a");
+                seeing.acquire("b", file, PATIENT);
+            }
+        }
+    }
 }
