@@ -41,6 +41,11 @@ final class LockName {
         return folded;
     }
 
+    /** {@return whether this JVM's Unicode has all characters of a name} How those fold never changes any more; later JVMs agree. */
+    static boolean hasKnownLetters(String name) {
+        return name.codePoints().allMatch(Character::isDefined);
+    }
+
     private static String foldOnce(String name) {
         String plain = Normalizer.normalize(name, Normalizer.Form.NFKD);
         // Down, up and down again: some letters fold only one of the two ways (dotless i, the Kelvin sign, capital sharp s).

@@ -107,6 +107,7 @@ public final class FileEngine implements FileLockEngine {
         @Override
         public void requireLockable(String name) throws LockException {
             LockNameRules.requireFile(directory.home(), name);
+            LockNameRules.requireKey(directory, name);
         }
 
         @Override

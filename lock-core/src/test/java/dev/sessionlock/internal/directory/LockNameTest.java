@@ -127,6 +127,14 @@ class LockNameTest {
         return text.toString();
     }
 
+    /** Java 17 does not know the letters of Vithkuqi, and Java 25 folds them: each would lock another name. */
+    @Test
+    void lettersThatAreNewerThanThisJvmAreNoticed() {
+        assertThat(LockName.hasKnownLetters("Session \u00e4\u10d0\ud83d\ude00.jsonl")).isTrue();
+        assertThat(LockName.hasKnownLetters("a\u0378")).as("no Unicode has it").isFalse();
+        assertThat(LockName.hasKnownLetters("a\ud801\udd70")).isEqualTo(Character.isDefined(0x10570));
+    }
+
     @Test
     void namesThatNobodyTakesForOneStayTwo() {
         assertThat(LockName.fold("a")).isNotEqualTo(LockName.fold("b"));
