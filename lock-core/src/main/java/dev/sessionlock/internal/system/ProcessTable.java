@@ -37,6 +37,9 @@ public final class ProcessTable {
 
         /** {@return the ids of all processes, also of those that we may not open} */
         LongStream pids();
+
+        /** {@return the letter of a process's state, as proc(5) has it; 0 if nobody tells} */
+        char state(long pid);
     }
 
     private static final class JdkHandles implements Handles {
@@ -48,6 +51,11 @@ public final class ProcessTable {
         @Override
         public LongStream pids() {
             return ProcessHandle.allProcesses().mapToLong(ProcessHandle::pid);
+        }
+
+        @Override
+        public char state(long pid) {
+            return PsStates.of(pid);
         }
     }
 
@@ -212,14 +220,26 @@ public final class ProcessTable {
     private Liveness judgeByHandle(long pid, @Nullable Instant started) {
         Optional<ProcessHandle> process = handles.find(pid);
         if (process.isEmpty()) {
-            return handles.pids().anyMatch(each -> each == pid) ? Liveness.unknown("pid " + pid + " exists, and we may not look at it")
-                    : Liveness.dead("pid " + pid + " does not exist");
+            return isListed(pid) ? Liveness.unknown("pid " + pid + " exists, and we may not look at it") : Liveness.dead("pid " + pid + " does not exist");
         }
         Optional<Instant> start = process.get().info().startInstant();
         if (started != null && start.isPresent() && started.toEpochMilli() != start.get().toEpochMilli()) {
             return Liveness.dead("pid " + pid + " is another process now: it started at " + start.get() + ", the holder at " + started);
         }
-        // A zombie looks alive here (ProcessHandle.isAlive returns true for one); its lease will end.
-        return Liveness.alive("pid " + pid + " exists", (char) 0);
+        char state = handles.state(pid);
+        if (state == 'Z') {
+            return Liveness.dead("pid " + pid + " has ended (a zombie that its parent has not reaped)");
+        }
+        // Without a state a zombie looks alive here (ProcessHandle.isAlive returns true for one); its lease will end.
+        return Liveness.alive("pid " + pid + " " + (state == 0 ? "exists" : doing(state)), state);
+    }
+
+    /** {@return whether the system names a process among all, or refuses to name any} */
+    private boolean isListed(long pid) {
+        try {
+            return handles.pids().anyMatch(each -> each == pid);
+        } catch (RuntimeException e) {
+            return true; // the JDK throws this if it gets no list
+        }
     }
 }

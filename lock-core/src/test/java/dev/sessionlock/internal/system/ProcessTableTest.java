@@ -171,25 +171,59 @@ class ProcessTableTest {
         assertThat(none.judge(endedPid(), -1, null).verdict()).isEqualTo(Verdict.DEAD);
     }
 
-    /** On Windows the JDK finds no process that it may not open, such as one of another user; it lists them nevertheless. */
-    @Test
-    void whoMayNotBeLookedAtIsUnknown() throws IOException, InterruptedException {
-        long ended = endedPid();
-        ProcessTable table = new ProcessTable(proc.resolve("missing"), SELF, false, false, new ProcessTable.Handles() {
+    /** Where there is no {@code /proc}, as on macOS and Windows. */
+    @Nested
+    class WhereTheJdkTells {
+        private final ProcessHandle self = ProcessHandle.current();
+        private boolean opens;
+        private boolean lists = true;
+        private char state;
+        private final ProcessTable table = new ProcessTable(Path.of("/missing"), SELF, false, false, new ProcessTable.Handles() {
             @Override
             public Optional<ProcessHandle> find(long pid) {
-                return Optional.empty();
+                return opens ? ProcessHandle.of(pid) : Optional.empty();
             }
 
             @Override
             public LongStream pids() {
-                return LongStream.of(SELF, 30522);
+                if (!lists) {
+                    throw new IllegalStateException("snapshot not available");
+                }
+                return LongStream.of(SELF, self.pid());
+            }
+
+            @Override
+            public char state(long pid) {
+                return state;
             }
         });
 
-        assertThat(table.judge(30522, -1, Instant.now()).verdict()).isEqualTo(Verdict.UNKNOWN);
-        assertThat(table.judge(30522, -1, Instant.now()).evidence()).contains("pid 30522 exists", "may not look");
-        assertThat(table.judge(ended, -1, null).verdict()).isEqualTo(Verdict.DEAD);
+        private Liveness judge(long pid) {
+            return table.judge(pid, -1, null);
+        }
+
+        /** On Windows the JDK finds no process that it may not open, such as one of another user; it lists them nevertheless. */
+        @Test
+        void whoMayNotBeLookedAtIsUnknown() throws IOException, InterruptedException {
+            assertThat(judge(self.pid()).verdict()).isEqualTo(Verdict.UNKNOWN);
+            assertThat(judge(self.pid()).evidence()).contains("pid " + self.pid() + " exists", "may not look");
+            long ended = endedPid();
+            assertThat(judge(ended).verdict()).isEqualTo(Verdict.DEAD);
+            lists = false;
+            assertThat(judge(ended).verdict()).isEqualTo(Verdict.UNKNOWN);
+        }
+
+        @Test
+        void stateIsToldIfItIsKnown() {
+            opens = true;
+            assertThat(judge(self.pid())).isEqualTo(Liveness.alive("pid " + self.pid() + " exists", (char) 0));
+            state = 'T';
+            assertThat(judge(self.pid()).isStopped()).isTrue();
+            assertThat(judge(self.pid()).evidence()).contains("is stopped", "kill -CONT");
+            state = 'Z';
+            assertThat(judge(self.pid()).verdict()).isEqualTo(Verdict.DEAD);
+            assertThat(judge(self.pid()).evidence()).contains("zombie");
+        }
     }
 
     /** The JDK's own process table reads {@code /proc} there, too; a process that it does not find may live. */
