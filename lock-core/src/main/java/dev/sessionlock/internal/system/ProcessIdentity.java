@@ -4,8 +4,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.function.Supplier;
-import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,8 +35,29 @@ public record ProcessIdentity(
     /** USER_HZ is 100 on all processors that run Java. */
     private static final long MILLIS_A_TICK = 10;
 
+    /** What is asked where {@code /proc} does not tell. No lambdas: linking them takes longer than the rest. */
+    interface Machine {
+        /** {@return what macOS says; asked once, and only if {@code /proc} does not tell the boot} */
+        MacKernel mac();
+
+        /** {@return a variable of the environment; null if it is not set} */
+        @Nullable String variable(String name);
+    }
+
+    private static final class ThisMachine implements Machine {
+        @Override
+        public MacKernel mac() {
+            return MacKernel.ask();
+        }
+
+        @Override
+        public @Nullable String variable(String name) {
+            return System.getenv(name);
+        }
+    }
+
     private static final class Current {
-        private static final ProcessIdentity IDENTITY = read(Path.of("/proc"), MacKernel::ask, System::getenv);
+        private static final ProcessIdentity IDENTITY = read(Path.of("/proc"), new ThisMachine());
     }
 
     /** {@return the identity of this process} */
@@ -62,16 +81,15 @@ public record ProcessIdentity(
      * Reads it anew.
      *
      * @param proc where the proc file system is
-     * @param mac what macOS says; asked only where {@code /proc} does not tell the boot
-     * @param environment the variables of the environment
+     * @param machine what is asked otherwise
      */
-    static ProcessIdentity read(Path proc, Supplier<MacKernel> mac, UnaryOperator<@Nullable String> environment) {
+    static ProcessIdentity read(Path proc, Machine machine) {
         ProcessStat stat = ownStat(proc);
         long pid = ownPid(proc);
         // A /proc that was mounted for another pid namespace shows us with another number: its pids are not those of our namespace.
         boolean ours = stat != null && stat.pid() == pid;
         String boot = line(proc.resolve("sys/kernel/random/boot_id"));
-        MacKernel kernel = boot == null ? mac.get() : MacKernel.UNKNOWN;
+        MacKernel kernel = boot == null ? machine.mac() : MacKernel.UNKNOWN;
         return new ProcessIdentity(
                 pid,
                 ours ? stat.startTicks() : -1,
@@ -79,7 +97,7 @@ public record ProcessIdentity(
                 boot == null ? kernel.boot() : boot,
                 namespace(proc, "pid"),
                 namespace(proc, "time"),
-                host(proc, kernel, environment),
+                host(proc, kernel, machine),
                 ours);
     }
 
@@ -141,14 +159,14 @@ public record ProcessIdentity(
     }
 
     /** Not from the resolver: it asks the network, and some machines wait five seconds for an answer. The name is for people; nothing is decided by it alone. */
-    private static String host(Path proc, MacKernel kernel, UnaryOperator<@Nullable String> environment) {
+    private static String host(Path proc, MacKernel kernel, Machine machine) {
         String name = line(proc.resolve("sys/kernel/hostname"));
         if (name == null) {
             name = kernel.host();
         }
         for (String variable : new String[] {"HOSTNAME", "COMPUTERNAME"}) { // of a shell and of containers; of Windows
             if (name == null || name.isBlank()) {
-                name = environment.apply(variable);
+                name = machine.variable(variable);
             }
         }
         return name == null || name.isBlank() ? "unknown" : name;

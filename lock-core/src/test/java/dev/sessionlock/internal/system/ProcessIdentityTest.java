@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,6 +34,18 @@ class ProcessIdentityTest {
         assertThat(self.started()).isCloseTo(told.get(), within(1, SECONDS)); // the time of the boot is computed anew at each look
     }
 
+    private record Told(Supplier<MacKernel> kernel, Map<String, String> environment) implements ProcessIdentity.Machine {
+        @Override
+        public MacKernel mac() {
+            return kernel.get();
+        }
+
+        @Override
+        public String variable(String name) {
+            return environment.get(name);
+        }
+    }
+
     /** The resolver may ask the network, and some machines wait five seconds for its answer. */
     @Nested
     class NameOfTheHost {
@@ -42,7 +55,7 @@ class ProcessIdentityTest {
         private MacKernel kernel = MacKernel.UNKNOWN;
 
         private String host() {
-            return ProcessIdentity.read(proc, () -> kernel, environment::get).host();
+            return ProcessIdentity.read(proc, new Told(() -> kernel, environment)).host();
         }
 
         @Test
@@ -71,10 +84,10 @@ class ProcessIdentityTest {
         private final AtomicInteger asked = new AtomicInteger();
 
         private ProcessIdentity read(MacKernel kernel) {
-            return ProcessIdentity.read(proc, () -> {
+            return ProcessIdentity.read(proc, new Told(() -> {
                 asked.incrementAndGet();
                 return kernel;
-            }, variable -> null);
+            }, Map.of()));
         }
 
         @Test
