@@ -73,6 +73,23 @@ class HiddenProcTest {
         assertThat(lockFile()).hasContent(record);
     }
 
+    /**
+     * Another process may have the lost byte just as the holder's keeper takes it again, which it does once a second, and may have it for long: on a slow
+     * machine it has yet to load classes. Then the holder has lost its lock, and knows it before anybody else is in.
+     */
+    private void neverBothHold(Puppet holder, Puppet other) throws InterruptedException {
+        boolean in = other.tryAcquire("other", file);
+        String standing = holder.ensure("a");
+        assertThat(standing).startsWith(in || !standing.equals("held") ? "lost" : "held");
+        if (in) {
+            other.close("other");
+        }
+        if (!standing.equals("held")) {
+            holder.close("a");
+            holder.acquire("a", file, "lease=20000", PATIENT);
+        }
+    }
+
     @Nested
     class HiddenFromTheBeginning {
 
@@ -101,19 +118,21 @@ class HiddenProcTest {
 
         /** In addition, a backup in its JVM has made the kernel drop its bytes: only its record vouches for it. */
         @Test
-        void holderWhoseBytesAreLostIsKeptByItsRecordFromEitherSide() throws Exception {
+        void holderWhoseBytesAreLostAndOneFromEitherSideNeverBothHold() throws Exception {
             try (Puppet blind = withoutProc(); Puppet second = withoutProc(); Puppet seeing = Puppet.start()) {
+                for (Puppet each : new Puppet[] {second, seeing}) { // so that none loads classes while it has the byte
+                    each.acquire("warm", dir.resolve("other"), PATIENT);
+                    each.close("warm");
+                }
                 blind.acquire("a", file, "lease=20000", PATIENT);
                 blind.tell("walk", dir);
-                assertThat(second.tryAcquire("b", file)).isFalse();
-                assertThat(seeing.tryAcquire("c", file)).isFalse();
-                assertThat(blind.ensure("a")).isEqualTo("held");
+                neverBothHold(blind, second);
+                neverBothHold(blind, seeing);
                 blind.close("a");
 
                 seeing.acquire("a", file, "lease=20000", PATIENT);
                 seeing.tell("walk", dir);
-                assertThat(blind.tryAcquire("b", file)).isFalse();
-                assertThat(seeing.ensure("a")).isEqualTo("held");
+                neverBothHold(seeing, blind);
             }
         }
 
