@@ -730,8 +730,8 @@ public final class SessionLocks implements AutoCloseable {
         }
 
         /**
-         * Accepts network file systems, and locks as well as is possible there. Kernel locks may not reach all machines. Nobody takes a lock over
-         * while its record changes. Another machine's record counts as alive until it has been seen unchanged for its lease and grace.
+         * Accepts network file systems, and directories that a virtual machine or container shares with its host, and locks as well as is possible
+         * there. Kernel locks may not reach all machines. Nobody takes a lock over while its record changes. Another machine's record counts as alive until it has been seen unchanged for its lease and grace.
          */
         public Builder allowNetworkFileSystem() {
             this.allowNetworkFileSystem = true;

@@ -130,6 +130,13 @@ class ArchitectureTest {
         }
     }
 
+    /** The resolver may wait for the network for seconds, and not even the machine's own name is worth that. */
+    @Test
+    void locksOnFilesAskNoNetwork() {
+        noClasses().that().resideInAPackage(ROOT + ".internal..").should()
+                .dependOnClassesThat().haveNameMatching("java\\.net\\.(Inet|NetworkInterface|.*Socket|.*URLConnection).*").check(CLASSES);
+    }
+
     /** A reader who finds a name in a stack trace or a document must know which type it is. */
     @Test
     void noTwoTypesShareASimpleName() {

@@ -3,6 +3,7 @@ package dev.sessionlock.cli;
 import dev.sessionlock.internal.directory.FileSystemTraits;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.OperatingSystem;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.SystemReason;
 import java.io.BufferedReader;
@@ -88,6 +89,11 @@ final class FileProbes {
     private static ProbeResult type(Path directory) {
         String type = FileSystemTraits.type(directory);
         if (FileSystemTraits.isNetwork(type)) {
+            if (FileSystemTraits.isSharedWithHost(type)) {
+                return ProbeResult.notOk("type", type + ": shared with the host, and locks may not reach it, nor another container; sessionlock refuses it",
+                        "keep the sessions on a disk of the machine itself, with Docker in a named volume; or allowNetworkFileSystem(), if this machine or "
+                        + "container alone uses the directory");
+            }
             return ProbeResult.notOk("type", type + ": kernel locks and mapped pages may not be shared by all who use it; sessionlock "
                     + "refuses it", "keep the sessions on a local disk, or lock with an engine for many machines, such as a database");
         } else if (type.equals("unknown")) {
@@ -151,7 +157,17 @@ final class FileProbes {
     /** {@return the results for the machine} The evidence of {@code status} depends on them. */
     static List<ProbeResult> ofSystem() {
         ProcessIdentity self = ProcessIdentity.current();
-        return List.of(proc(self), boot(self), namespaces(self));
+        return List.of(system(OperatingSystem.current()), proc(self), boot(self), namespaces(self));
+    }
+
+    static ProbeResult system(OperatingSystem system) {
+        return switch (system.support()) {
+            case PROVEN -> ProbeResult.ok("system", system.name() + ", where all tests pass at every change");
+            case DESIGNED_FOR -> ProbeResult.unknown("system", system.name() + ": made for it, but nobody has seen all tests pass there yet",
+                    "run them there (mvn verify) before you rely on it, and tell us");
+            case UNSUPPORTED -> ProbeResult.notOk("system", system.name() + ": not supported yet, and known to be wrong in places",
+                    "run the gateway in a Linux machine or container (on Windows: WSL 2, with the sessions on its own disk), or lock with a database");
+        };
     }
 
     private static ProbeResult proc(ProcessIdentity self) {

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.cli.MainTest.Outcome;
 import dev.sessionlock.cli.ProbeResult.ProbeVerdict;
+import dev.sessionlock.internal.system.OperatingSystem;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,8 +24,8 @@ import picocli.CommandLine.Help.Ansi;
 
 class DoctorCommandTest {
     private static final List<String> NAMES = List.of("type", "space", "inodes", "other-users", "permissions", "hard-links", "exclusive-create", "rename",
-            "fsync", "time-stamps", "name-length", "exclusion", "proc-locks", "mapped-pages", "session-locks", "kill-9", "names", "proc",
-            "boot-id", "namespaces");
+            "fsync", "time-stamps", "name-length", "exclusion", "proc-locks", "mapped-pages", "session-locks", "kill-9", "names", "system",
+            "proc", "boot-id", "namespaces");
     private static final String CHECK = "\\{\"name\":\"[a-z0-9-]+\",\"ok\":(true|false|null),\"detail\":\"([^\"\\\\]|\\\\.)+\"}";
 
     /** Root without its privileges: to other users' files like an ordinary user, but able to read our class path. */
@@ -49,7 +50,7 @@ class DoctorCommandTest {
         for (String name : NAMES) {
             assertThat(lines).anyMatch(line -> line.matches("  " + name + " +(ok|unknown)  +\\S.*"));
         }
-        for (String name : List.of("exclusion", "mapped-pages", "session-locks", "kill-9", "hard-links", "rename", "fsync")) {
+        for (String name : List.of("exclusion", "mapped-pages", "session-locks", "kill-9", "hard-links", "rename", "fsync", "system")) {
             assertThat(lines).anyMatch(line -> line.matches("  " + name + " +ok  +\\S.*"));
         }
         try (Stream<Path> all = Files.list(directory)) {
@@ -324,6 +325,19 @@ class DoctorCommandTest {
         assertThat(full.text(Ansi.OFF))
                 .contains("  space             NOT OK   none", "                    to do    free some", ": NOT SAFE");
         assertThat(full.json()).contains("{\"name\":\"space\",\"ok\":false,\"detail\":\"none; to do: free some\"}", "\"safe\":false");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"PROVEN, OK, true", "DESIGNED_FOR, UNKNOWN, true", "UNSUPPORTED, NOT_OK, false"})
+    void operatingSystemHasItsVerdict(OperatingSystem.Support support, ProbeVerdict verdict, boolean safe) {
+        ProbeResult system = FileProbes.system(new OperatingSystem("Plan 9", support));
+        assertThat(system.verdict()).isEqualTo(verdict);
+        assertThat(system.detail()).startsWith("Plan 9");
+
+        List<ProbeResult> checks = new ArrayList<>(
+                Stream.of("exclusion", "mapped-pages", "session-locks", "kill-9").map(name -> ProbeResult.ok(name, "x")).toList());
+        checks.add(system);
+        assertThat(new Diagnosis(directory, checks).safe()).isEqualTo(safe);
     }
 
     @ParameterizedTest

@@ -18,8 +18,15 @@ public record FileSystemTraits(@Nullable String network, boolean foldsNames) {
     /** Types whose locks or mapped pages are not shared by all machines, or (FUSE) depend on a program that may not share them. */
     private static final Set<String> NETWORK = Set.of(
             "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "afpfs", "webdav", "davfs", "ncpfs", "9p", "ceph", "glusterfs",
-            "lustre", "gpfs", "beegfs", "orangefs", "pvfs2", "ocfs2", "gfs2", "coda", "virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs",
-            "fuse", "acfs", "moosefs", "macfuse", "osxfuse");
+            "lustre", "gpfs", "beegfs", "orangefs", "pvfs2", "ocfs2", "gfs2", "coda", "fuse", "acfs", "moosefs", "macfuse", "osxfuse");
+
+    /**
+     * Types by which a virtual machine or a container shares a directory with its host: Docker Desktop (the first three), VirtualBox, Parallels, VMware, WSL,
+     * and what macOS calls virtiofs in a guest of its own. A lock may stay within the machine, or even within the container: on Docker Desktop's fakeowner two
+     * containers both get an exclusive one.
+     */
+    private static final Set<String> SHARED_WITH_HOST = Set.of(
+            "fakeowner", "osxfs", "grpcfuse", "virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "applevirtiofs");
 
     /**
      * Types that write every change of a file to a new block. On a full disk they cannot even change an existing file. XFS does so for files that
@@ -56,7 +63,13 @@ public record FileSystemTraits(@Nullable String network, boolean foldsNames) {
     public static boolean isNetwork(String type) {
         String known = type.toLowerCase(Locale.ROOT);
         // fuseblk is a local disk (ntfs-3g, exfat); fuse.<program> is whatever the program makes of it.
-        return NETWORK.contains(known) || known.startsWith("fuse.");
+        return NETWORK.contains(known) || known.startsWith("fuse.") || isSharedWithHost(type);
+    }
+
+    /** {@return whether a virtual machine or a container shares a file system of this type with its host} Then there is a local disk to go to, as a rule. */
+    public static boolean isSharedWithHost(String type) {
+        String known = type.toLowerCase(Locale.ROOT);
+        return SHARED_WITH_HOST.contains(known.startsWith("fuse.") ? known.substring("fuse.".length()) : known);
     }
 
     /** {@return whether a file system of this type writes every change to a new block, and so may be unable to change a file on a full disk} */

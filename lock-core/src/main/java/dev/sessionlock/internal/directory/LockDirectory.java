@@ -204,6 +204,14 @@ public final class LockDirectory {
         return traits.foldsNames() ? LockName.fold(name) : name;
     }
 
+    /**
+     * {@return whether that form can be told} Not where names are folded and a letter is newer than this JVM's Unicode: the file system, or a later JVM,
+     * may fold it. Then one file would have two locks.
+     */
+    public boolean knowsKey(String name) {
+        return !traits.foldsNames() || LockName.hasKnownLetters(name);
+    }
+
     /** {@return the low bits by which others recognize what this process writes to the table} */
     long mark() {
         return mark.getAsLong();

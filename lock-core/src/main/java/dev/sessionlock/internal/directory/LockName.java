@@ -13,6 +13,10 @@ final class LockName {
     }
 
     private static final char IOTA = '\u03b9';
+    /** The old capitals of Georgian. To Unicode their small letters are others than those that are written today; to HFS+ they are the same. */
+    private static final int GEORGIAN_OLD = 0x2d00;
+    private static final int GEORGIAN_OLD_END = 0x2d25;
+    private static final int GEORGIAN = 0x10d0;
 
     private LockName() {
     }
@@ -37,6 +41,11 @@ final class LockName {
         return folded;
     }
 
+    /** {@return whether this JVM's Unicode has all characters of a name} How those fold never changes any more; later JVMs agree. */
+    static boolean hasKnownLetters(String name) {
+        return name.codePoints().allMatch(Character::isDefined);
+    }
+
     private static String foldOnce(String name) {
         String plain = Normalizer.normalize(name, Normalizer.Form.NFKD);
         // Down, up and down again: some letters fold only one of the two ways (dotless i, the Kelvin sign, capital sharp s).
@@ -44,9 +53,14 @@ final class LockName {
         StringBuilder visible = new StringBuilder(folded.length());
         Normalizer.normalize(folded, Normalizer.Form.NFKD).codePoints()
                 .filter(c -> !isIgnorable(c))
-                .map(c -> c == 'ς' ? 'σ' : c)
+                .map(LockName::foldedElsewhere)
                 .forEach(visible::appendCodePoint);
         return iotasLast(DottedI.PATTERN.matcher(visible).replaceAll("i$1"));
+    }
+
+    /** What Java's tables keep apart and some file system does not. */
+    private static int foldedElsewhere(int c) {
+        return c == 'ς' ? 'σ' : c >= GEORGIAN_OLD && c <= GEORGIAN_OLD_END ? c - GEORGIAN_OLD + GEORGIAN : c;
     }
 
     /**

@@ -33,6 +33,9 @@ final class TableLayout {
     static final int HEAD_TIMENS = 48;
     static final int HEAD_HIGH_WATER = 56;
 
+    /** Stands for the one clock of a system that has no time namespaces. */
+    private static final long NO_NAMESPACES = 1;
+
     private TableLayout() {
     }
 
@@ -53,10 +56,14 @@ final class TableLayout {
 
     /**
      * {@return a number for the time namespace of a process; 0, as if unknown, if it does not know its boot} That is so where {@code /proc} shows
-     * processes alone ({@code subset=pid}): such a process may have come before the one that clears the table after a boot.
+     * processes alone ({@code subset=pid}), or where macOS did not tell in time: such a process may have come before the one that clears the table after a
+     * boot. A process that knows its boot has another number also on a system without time namespaces. Else nobody could tell it from that one.
      */
     static long namespaceNumber(ProcessIdentity process) {
-        return process.boot() == null ? 0 : GuardLayout.namespaceNumber(number(process.timeNamespace()));
+        if (process.boot() == null) {
+            return 0;
+        }
+        return GuardLayout.namespaceNumber(process.timeNamespace() == null ? NO_NAMESPACES : number(process.timeNamespace()));
     }
 
     /**

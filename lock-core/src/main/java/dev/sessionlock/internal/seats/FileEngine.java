@@ -15,6 +15,7 @@ import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.OpenFiles;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.internal.system.UnprovenSystemWarning;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.FileLockEngine;
 import dev.sessionlock.spi.Inspection;
@@ -87,6 +88,7 @@ public final class FileEngine implements FileLockEngine {
     @Override
     public LockNamespace pin(LockId id) throws IOException {
         Loggers.load();
+        UnprovenSystemWarning.OF_THIS_PROCESS.log();
         return viewOf(directories.pin(id.parent(), id.networkAllowed()));
     }
 
@@ -110,6 +112,7 @@ public final class FileEngine implements FileLockEngine {
         @Override
         public void requireLockable(String name) throws LockException {
             LockNameRules.requireFile(directory.home(), name);
+            LockNameRules.requireKey(directory, name);
         }
 
         @Override

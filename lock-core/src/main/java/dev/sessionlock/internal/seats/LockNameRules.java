@@ -59,6 +59,15 @@ public final class LockNameRules {
         }
     }
 
+    /** Refuses a name of which nobody can tell here whether another one means the same file. */
+    static void requireKey(LockDirectory directory, String name) throws LockException {
+        if (!directory.knowsKey(name)) {
+            throw new LockException("cannot lock " + directory.home().resolve(name) + ": its name has a character that is newer than the Unicode of this JVM (Java "
+                    + Runtime.version().feature() + "), and the file system takes some names for one, so the file might have two locks; "
+                    + "use a later Java in all processes, or another name");
+        }
+    }
+
     private static boolean isOurs(Path parent) {
         for (Path part : parent) {
             if (part.toString().equals(LockDirectory.INNER)) {

@@ -36,28 +36,38 @@ public final class KernelLocks {
         }
     }
 
-    private final Path locks;
+    private final Path proc;
+    private final long self;
 
     /** The locks of this machine. */
     public KernelLocks() {
-        this(Path.of("/proc/locks"));
+        this(Path.of("/proc"), ProcessIdentity.current().pid());
     }
 
-    KernelLocks(Path locks) {
-        this.locks = locks;
+    /**
+     * @param proc where the proc file system is
+     * @param self our own id
+     */
+    KernelLocks(Path proc, long self) {
+        this.proc = proc;
+        this.self = self;
     }
 
     /**
      * Reads the locks on some files. By inode alone: for the same file btrfs and overlayfs show another device here than stat(2) does, and nobody
      * else locks bytes at such positions.
      *
-     * @return what the kernel says; empty if it does not say
+     * @return what the kernel says; empty if it does not say, or if {@code /proc} shows another pid namespace now: there a lock of ours has another number,
+     *     and would seem to be lost
      */
     public Optional<List<KernelLock>> read(LongPredicate inode) {
         byte[] text;
         try {
-            text = ProcFile.bytes(locks);
+            text = ProcFile.bytes(proc.resolve("locks"));
         } catch (IOException e) {
+            return Optional.empty();
+        }
+        if (!ProcessIdentity.isShownAs(self, proc)) {
             return Optional.empty();
         }
         List<KernelLock> entries = new ArrayList<>();

@@ -1,8 +1,6 @@
 package dev.sessionlock.internal.system;
 
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -17,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param boot the boot id of the kernel; null where there is none
  * @param pidNamespace the number of our pid namespace; null where there is none
  * @param timeNamespace the number of our time namespace; null where there is none
- * @param host the host's name
+ * @param host the host's name; {@code unknown} where only the network could tell
  * @param seesItselfInProc whether {@code /proc} shows our own pid namespace
  */
 public record ProcessIdentity(
@@ -37,8 +35,29 @@ public record ProcessIdentity(
     /** USER_HZ is 100 on all processors that run Java. */
     private static final long MILLIS_A_TICK = 10;
 
+    /** What is asked where {@code /proc} does not tell. No lambdas: linking them takes longer than the rest. */
+    interface Machine {
+        /** {@return what macOS says; asked once, and only if {@code /proc} does not tell the boot} */
+        MacKernel mac();
+
+        /** {@return a variable of the environment; null if it is not set} */
+        @Nullable String variable(String name);
+    }
+
+    private static final class ThisMachine implements Machine {
+        @Override
+        public MacKernel mac() {
+            return MacKernel.ask();
+        }
+
+        @Override
+        public @Nullable String variable(String name) {
+            return System.getenv(name);
+        }
+    }
+
     private static final class Current {
-        private static final ProcessIdentity IDENTITY = read(Path.of("/proc"));
+        private static final ProcessIdentity IDENTITY = read(Path.of("/proc"), new ThisMachine());
     }
 
     /** {@return the identity of this process} */
@@ -46,19 +65,39 @@ public record ProcessIdentity(
         return Current.IDENTITY;
     }
 
-    private static ProcessIdentity read(Path proc) {
+    /**
+     * {@return whether a {@code /proc} shows us by our own number at this moment} It may have done so before, and not any more: it can be hidden, or
+     * another one mounted over it.
+     */
+    static boolean isShownAs(long pid, Path proc) {
+        try {
+            return Files.readSymbolicLink(proc.resolve("self")).toString().equals(Long.toString(pid));
+        } catch (IOException | UnsupportedOperationException e) {
+            return false;
+        }
+    }
+
+    /**
+     * Reads it anew.
+     *
+     * @param proc where the proc file system is
+     * @param machine what is asked otherwise
+     */
+    static ProcessIdentity read(Path proc, Machine machine) {
         ProcessStat stat = ownStat(proc);
         long pid = ownPid(proc);
         // A /proc that was mounted for another pid namespace shows us with another number: its pids are not those of our namespace.
         boolean ours = stat != null && stat.pid() == pid;
+        String boot = line(proc.resolve("sys/kernel/random/boot_id"));
+        MacKernel kernel = boot == null ? machine.mac() : MacKernel.UNKNOWN;
         return new ProcessIdentity(
                 pid,
                 ours ? stat.startTicks() : -1,
                 ours ? started(proc, stat.startTicks()) : ProcessHandle.current().info().startInstant().orElse(null),
-                line(proc.resolve("sys/kernel/random/boot_id")),
+                boot == null ? kernel.boot() : boot,
                 namespace(proc, "pid"),
                 namespace(proc, "time"),
-                host(proc),
+                host(proc, kernel, machine),
                 ours);
     }
 
@@ -119,16 +158,17 @@ public record ProcessIdentity(
         }
     }
 
-    /** Without asking the network, which may take long. */
-    private static String host(Path proc) {
+    /** Not from the resolver: it asks the network, and some machines wait five seconds for an answer. The name is for people; nothing is decided by it alone. */
+    private static String host(Path proc, MacKernel kernel, Machine machine) {
         String name = line(proc.resolve("sys/kernel/hostname"));
         if (name == null) {
-            name = System.getenv("HOSTNAME");
+            name = kernel.host();
         }
-        try {
-            return name != null && !name.isBlank() ? name : InetAddress.getLocalHost().getHostName();
-        } catch (UnknownHostException e) {
-            return "unknown";
+        for (String variable : new String[] {"HOSTNAME", "COMPUTERNAME"}) { // of a shell and of containers; of Windows
+            if (name == null || name.isBlank()) {
+                name = machine.variable(variable);
+            }
         }
+        return name == null || name.isBlank() ? "unknown" : name;
     }
 }

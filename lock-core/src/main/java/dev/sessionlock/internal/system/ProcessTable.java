@@ -8,27 +8,55 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /** Tells whether another process of this pid namespace lives. "Gone" needs evidence; what cannot be determined is unknown. */
 public final class ProcessTable {
-    /** Two readings of a start time by wall clock may differ by this much, where there are no ticks to compare. */
-    private static final Duration START_TOLERANCE = Duration.ofSeconds(2);
-
     private static final boolean LINUX = System.getProperty("os.name", "").startsWith("Linux");
 
     private final Path proc;
+    private final long self;
     private final boolean ours;
     private final boolean linux;
+    private final Handles handles;
     /** Earlier answers; null if each question is a new look. */
     private final @Nullable Map<Asked, Liveness> answers;
 
     private record Asked(long pid, long startTicks, @Nullable Instant started) {
+    }
+
+    /** What the JDK says of other processes. */
+    interface Handles {
+        /** {@return the process; empty if there is none, or (on Windows) if we may not open it} */
+        Optional<ProcessHandle> find(long pid);
+
+        /** {@return the ids of all processes, also of those that we may not open} */
+        LongStream pids();
+
+        /** {@return the letter of a process's state, as proc(5) has it; 0 if nobody tells} */
+        char state(long pid);
+    }
+
+    private static final class JdkHandles implements Handles {
+        @Override
+        public Optional<ProcessHandle> find(long pid) {
+            return ProcessHandle.of(pid);
+        }
+
+        @Override
+        public LongStream pids() {
+            return ProcessHandle.allProcesses().mapToLong(ProcessHandle::pid);
+        }
+
+        @Override
+        public char state(long pid) {
+            return PsStates.of(pid);
+        }
     }
 
     /** The table of this machine. */
@@ -37,7 +65,7 @@ public final class ProcessTable {
     }
 
     private ProcessTable(@Nullable Map<Asked, Liveness> answers) {
-        this(Path.of("/proc"), ProcessIdentity.current().seesItselfInProc(), LINUX, answers);
+        this(Path.of("/proc"), ProcessIdentity.current().pid(), ProcessIdentity.current().seesItselfInProc(), LINUX, new JdkHandles(), answers);
     }
 
     /**
@@ -50,17 +78,26 @@ public final class ProcessTable {
 
     /**
      * @param proc where the proc file system is
-     * @param ours whether it shows our own pid namespace
+     * @param self our own id
+     * @param ours whether it has shown our own pid namespace
      * @param linux whether {@link ProcessHandle} has no other source than {@code /proc}
+     * @param handles what the JDK says, which is asked elsewhere
      */
-    ProcessTable(Path proc, boolean ours, boolean linux) {
-        this(proc, ours, linux, null);
+    ProcessTable(Path proc, long self, boolean ours, boolean linux, Handles handles) {
+        this(proc, self, ours, linux, handles, null);
     }
 
-    private ProcessTable(Path proc, boolean ours, boolean linux, @Nullable Map<Asked, Liveness> answers) {
+    /** The same with what the JDK says of this machine. */
+    ProcessTable(Path proc, long self, boolean ours, boolean linux) {
+        this(proc, self, ours, linux, new JdkHandles());
+    }
+
+    private ProcessTable(Path proc, long self, boolean ours, boolean linux, Handles handles, @Nullable Map<Asked, Liveness> answers) {
         this.proc = proc;
+        this.self = self;
         this.ours = ours;
         this.linux = linux;
+        this.handles = handles;
         this.answers = answers;
     }
 
@@ -86,7 +123,8 @@ public final class ProcessTable {
             return Liveness.unknown(pid + " is no process id");
         }
         if (ours) {
-            return judgeByProc(pid, startTicks);
+            Liveness liveness = judgeByProc(pid, startTicks);
+            return liveness.verdict() == Liveness.Verdict.DEAD && !ProcessIdentity.isShownAs(self, proc) ? withoutProc(pid) : liveness;
         }
         if (Files.isDirectory(proc.resolve("self"))) {
             return Liveness.unknown("/proc shows another pid namespace, so pid " + pid + " cannot be looked up");
@@ -114,17 +152,18 @@ public final class ProcessTable {
         }
     }
 
-    /** On Linux the JDK's {@link ProcessHandle} reads {@code /proc} as well: there it finds no process, and that is no evidence. */
-    private static Liveness withoutProc(long pid) {
-        return Liveness.unknown("pid " + pid + " cannot be looked up: there is no /proc here");
+    /**
+     * On Linux the JDK's {@link ProcessHandle} reads {@code /proc} as well: there it finds no process, and that is no evidence. {@code /proc} may have been
+     * hidden since we saw ourselves there, or another one may be mounted there now, whose numbers mean other processes.
+     */
+    private Liveness withoutProc(long pid) {
+        return Liveness.unknown("pid " + pid + " cannot be looked up: "
+                + (Files.exists(proc.resolve("self/stat")) || Files.exists(proc.resolve("1/stat")) ? "/proc shows another pid namespace now" : "there is no /proc here"));
     }
 
-    /**
-     * With hidepid living processes look absent, too; then process 1 does as well. And {@code /proc} may have been hidden since we saw ourselves
-     * there.
-     */
+    /** With hidepid living processes look absent, too; then process 1 does as well. */
     private Liveness absent(long pid) {
-        if (!Files.exists(proc.resolve("self"))) {
+        if (!ProcessIdentity.isShownAs(self, proc)) {
             return withoutProc(pid);
         }
         return Files.exists(proc.resolve("1/stat"))
@@ -174,16 +213,33 @@ public final class ProcessTable {
         };
     }
 
-    private static Liveness judgeByHandle(long pid, @Nullable Instant started) {
-        Optional<ProcessHandle> process = ProcessHandle.of(pid);
+    /**
+     * Start times are compared exactly, in milliseconds: here the kernel keeps the time at which it started a process and shows each reader the same one,
+     * however often the clock is set.
+     */
+    private Liveness judgeByHandle(long pid, @Nullable Instant started) {
+        Optional<ProcessHandle> process = handles.find(pid);
         if (process.isEmpty()) {
-            return Liveness.dead("pid " + pid + " does not exist");
+            return isListed(pid) ? Liveness.unknown("pid " + pid + " exists, and we may not look at it") : Liveness.dead("pid " + pid + " does not exist");
         }
         Optional<Instant> start = process.get().info().startInstant();
-        if (started != null && start.isPresent() && Duration.between(started, start.get()).abs().compareTo(START_TOLERANCE) > 0) {
+        if (started != null && start.isPresent() && started.toEpochMilli() != start.get().toEpochMilli()) {
             return Liveness.dead("pid " + pid + " is another process now: it started at " + start.get() + ", the holder at " + started);
         }
-        // A zombie looks alive here (ProcessHandle.isAlive returns true for one); its lease will end.
-        return Liveness.alive("pid " + pid + " exists", (char) 0);
+        char state = handles.state(pid);
+        if (state == 'Z') {
+            return Liveness.dead("pid " + pid + " has ended (a zombie that its parent has not reaped)");
+        }
+        // Without a state a zombie looks alive here (ProcessHandle.isAlive returns true for one); its lease will end.
+        return Liveness.alive("pid " + pid + " " + (state == 0 ? "exists" : doing(state)), state);
+    }
+
+    /** {@return whether the system names a process among all, or refuses to name any} */
+    private boolean isListed(long pid) {
+        try {
+            return handles.pids().anyMatch(each -> each == pid);
+        } catch (RuntimeException e) {
+            return true; // the JDK throws this if it gets no list
+        }
     }
 }

@@ -16,9 +16,20 @@ class FileSystemTraitsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"nfs", "nfs4", "NFS", "cifs", "smb3", "smbfs", "afpfs", "webdav", "9p", "ceph", "lustre", "fuse.sshfs", "fuse.s3fs",
-            "fuse", "fuse.glusterfs", "virtiofs", "vboxsf", "ocfs2", "gfs2", "drvfs"})
+            "fuse", "fuse.glusterfs", "ocfs2", "gfs2"})
     void fileSystemsOfManyMachinesAreKnown(String type) {
         assertThat(FileSystemTraits.isNetwork(type)).isTrue();
+    }
+
+    /** On Docker Desktop's bind mounts (fakeowner) two containers both get an exclusive lock. */
+    @ParameterizedTest
+    @ValueSource(strings = {"fakeowner", "osxfs", "grpcfuse", "fuse.grpcfuse", "fuse.osxfs", "virtiofs", "VirtioFS", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "AppleVirtIOFS"})
+    void directoriesSharedWithTheHostAreRefusedAndSayWhatToDo(String type, @TempDir Path dir) {
+        assertThat(FileSystemTraits.isNetwork(type)).isTrue();
+        assertThatIOException().isThrownBy(() -> new FileSystemTraits(type, false).refuseNetwork(dir, false)).isInstanceOf(NetworkFileSystemException.class)
+                .withMessageContaining("shared with the host of this virtual machine or container (" + type + ")")
+                .withMessageContaining("named volume").withMessageContaining("alone uses the directory").withMessageContaining("allowNetworkFileSystem()");
+        assertThatCode(() -> new FileSystemTraits(type, false).refuseNetwork(dir, true)).doesNotThrowAnyException();
     }
 
     @ParameterizedTest
@@ -33,7 +44,7 @@ class FileSystemTraitsTest {
         FileSystemTraits nfs = new FileSystemTraits("nfs4", false);
 
         assertThatIOException().isThrownBy(() -> nfs.refuseNetwork(dir, false)).isInstanceOf(NetworkFileSystemException.class)
-                .withMessageContaining("nfs4");
+                .withMessageContaining("nfs4").withMessageContaining("on a network file system").withMessageContaining("allowNetworkFileSystem()");
         assertThatCode(() -> nfs.refuseNetwork(dir, true)).doesNotThrowAnyException();
         assertThatCode(() -> new FileSystemTraits(null, false).refuseNetwork(dir, false)).doesNotThrowAnyException();
     }

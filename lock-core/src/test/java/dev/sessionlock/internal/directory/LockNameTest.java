@@ -38,6 +38,38 @@ class LockNameTest {
         assertThat(LockName.fold("a" + one + "b")).isEqualTo(LockName.fold("a" + other + "b"));
     }
 
+    /** HFS+ has a table of its own (Apple's TN1150, FastUnicodeCompare). What is not in it compares by its decomposed form. */
+    @ParameterizedTest
+    @CsvSource({
+            "10a0, 10d0, 38", // the old capitals of Georgian, which to Unicode are those of other letters
+            "0391, 03b1, 17", "0410, 0430, 32", "0531, 0561, 38", "2160, 2170, 16", "ff21, ff41, 26", // Greek, Cyrillic, Armenian, Roman numerals, full width
+            "0110, 0111, 1", "0132, 0133, 1", "013f, 0140, 1", "0181, 0253, 1", "0186, 0254, 1", "0189, 0256, 2", "018e, 01dd, 1", "018f, 0259, 1", "0190, 025b, 1",
+            "0193, 0260, 1", "0194, 0263, 1", "0196, 0269, 1", "0197, 0268, 1", "019c, 026f, 1", "019d, 0272, 1", "019f, 0275, 1", "01a9, 0283, 1", "01ae, 0288, 1",
+            "01b1, 028a, 2", "01b7, 0292, 1", "01c4, 01c6, 1", "01c5, 01c6, 1", "01f1, 01f3, 1", "01e4, 01e5, 1", "03e2, 03e3, 1", "0480, 0481, 1", "04cb, 04cc, 1"})
+    void lettersThatAreOneToHfsAreOneLock(String one, String other, int count) {
+        for (int i = 0; i < count; i++) {
+            String upper = Character.toString(Integer.parseInt(one, 16) + i);
+            String lower = Character.toString(Integer.parseInt(other, 16) + i);
+            assertThat(LockName.fold("a" + upper + ".jsonl")).as("%s and %s", upper, lower).isEqualTo(LockName.fold("A" + lower + ".JSONL"));
+        }
+    }
+
+    @Test
+    void whatHfsIgnoresIsIgnored() {
+        for (int c : new int[] {0x200c, 0x200d, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x206a, 0x206b, 0x206c, 0x206d, 0x206e, 0x206f, 0xfeff}) {
+            assertThat(LockName.fold("a" + Character.toString(c) + "b")).as("U+%04X", c).isEqualTo("ab");
+        }
+    }
+
+    /** APFS compares fully folded and decomposed names: one letter may be as good as two or three. */
+    @ParameterizedTest
+    @CsvSource({"\u0587, \u0565\u0582", "\u1e96, h\u0331", "\u01f0, j\u030c", "\u0390, \u03b9\u0308\u0301", "\u1f52, \u03c5\u0313\u0300", "\ufb13, \u0574\u0576",
+            "\ufb03, ffi", "\ufb06, \ufb05", "\ufb05, st", "\u1fb7, \u03b1\u0342\u03b9", "\u1f88, \u1f80", "\u1c80, \u0432", "\u13f8, \u13f0", "\ua64a, \u1c88",
+            "\ud801\udc00, \ud801\udc28", "\ud83a\udd00, \ud83a\udd22"}) // Deseret, Adlam
+    void lettersThatAreOneToApfsAreOneLock(String one, String other) {
+        assertThat(LockName.fold("a" + one + "b")).isEqualTo(LockName.fold("a" + other + "b"));
+    }
+
     @Test
     void caseAndFormOfNoCharacterMakeTwoLocks() {
         List<String> two = new ArrayList<>();
@@ -93,6 +125,14 @@ class LockNameTest {
         StringBuilder text = new StringBuilder();
         name.codePoints().map(fold).forEach(text::appendCodePoint);
         return text.toString();
+    }
+
+    /** Java 17 does not know the letters of Vithkuqi, and Java 25 folds them: each would lock another name. */
+    @Test
+    void lettersThatAreNewerThanThisJvmAreNoticed() {
+        assertThat(LockName.hasKnownLetters("Session \u00e4\u10d0\ud83d\ude00.jsonl")).isTrue();
+        assertThat(LockName.hasKnownLetters("a\u0378")).as("no Unicode has it").isFalse();
+        assertThat(LockName.hasKnownLetters("a\ud801\udd70")).isEqualTo(Character.isDefined(0x10570));
     }
 
     @Test

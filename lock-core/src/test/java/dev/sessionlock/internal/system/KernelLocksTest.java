@@ -16,11 +16,25 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class KernelLocksTest {
+    /** Our own id. */
+    private static final long SELF = 4711;
+
     @TempDir
     Path dir;
 
     private List<KernelLock> read(String text, long inode) throws IOException {
-        return new KernelLocks(Files.writeString(dir.resolve("locks"), text)).read(i -> i == inode).orElseThrow();
+        return kernelLocks(text).read(i -> i == inode).orElseThrow();
+    }
+
+    private KernelLocks kernelLocks(String text) throws IOException {
+        Files.writeString(dir.resolve("locks"), text);
+        showsAsSelf(SELF);
+        return new KernelLocks(dir, SELF);
+    }
+
+    private void showsAsSelf(long pid) throws IOException {
+        Files.deleteIfExists(dir.resolve("self"));
+        Files.createSymbolicLink(dir.resolve("self"), Path.of(Long.toString(pid)));
     }
 
     @Test
@@ -58,7 +72,17 @@ class KernelLocksTest {
 
     @Test
     void whereItIsNotToBeReadTheAnswerIsEmptyAndNotNone() {
-        assertThat(new KernelLocks(dir.resolve("missing")).read(i -> true)).isEmpty();
+        assertThat(new KernelLocks(dir.resolve("missing"), SELF).read(i -> true)).isEmpty();
+    }
+
+    /** Holders have other numbers there: a lock of ours would seem to be lost. */
+    @Test
+    void whereProcShowsAnotherPidNamespaceTheAnswerIsEmptyAndNotNone() throws IOException {
+        KernelLocks locks = kernelLocks("1: POSIX  ADVISORY  WRITE 5 fe:00:1048 1 2\n");
+        showsAsSelf(SELF + 1);
+        assertThat(locks.read(i -> true)).isEmpty();
+        Files.delete(dir.resolve("self"));
+        assertThat(locks.read(i -> true)).isEmpty();
     }
 
     @Test
@@ -81,10 +105,10 @@ class KernelLocksTest {
 
     @Test
     void anInterruptedThreadReadsAsAnyOther() throws IOException {
-        Path text = Files.writeString(dir.resolve("locks"), "1: POSIX  ADVISORY  WRITE 5 fe:00:1048 1 2\n");
+        KernelLocks locks = kernelLocks("1: POSIX  ADVISORY  WRITE 5 fe:00:1048 1 2\n");
         Thread.currentThread().interrupt();
         try {
-            assertThat(new KernelLocks(text).read(i -> true)).hasValueSatisfying(entries -> assertThat(entries).hasSize(1));
+            assertThat(locks.read(i -> true)).hasValueSatisfying(entries -> assertThat(entries).hasSize(1));
         } finally {
             assertThat(Thread.interrupted()).as("the interrupt is not swallowed").isTrue();
         }

@@ -8,8 +8,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,6 +21,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** "Dead" needs evidence: whatever is not certain is alive or unknown. With fake {@code /proc} trees, and with the real one. */
 class ProcessTableTest {
     private static final long TICKS = 8_812_345;
+    /** Our own id. */
+    private static final long SELF = 4711;
 
     @TempDir
     Path proc;
@@ -26,8 +31,14 @@ class ProcessTableTest {
     @BeforeEach
     void aProcThatShowsProcess1() throws IOException {
         process(1, 'S', 3);
-        Files.createDirectories(proc.resolve("self"));
-        table = new ProcessTable(proc, true, true);
+        process(SELF, 'R', 9);
+        showsAsSelf(SELF);
+        table = new ProcessTable(proc, SELF, true, true);
+    }
+
+    private void showsAsSelf(long pid) throws IOException {
+        Files.deleteIfExists(proc.resolve("self"));
+        Files.createSymbolicLink(proc.resolve("self"), Path.of(Long.toString(pid)));
     }
 
     private Path process(long pid, char state, long ticks) throws IOException {
@@ -131,9 +142,8 @@ class ProcessTableTest {
 
     @Test
     void aProcOfAnotherPidNamespaceSaysNothing() throws IOException {
-        Files.createDirectories(proc.resolve("self"));
         process(30522, 'Z', TICKS);
-        ProcessTable foreign = new ProcessTable(proc, false, true);
+        ProcessTable foreign = new ProcessTable(proc, SELF, false, true);
 
         assertThat(foreign.judge(30522, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
         assertThat(foreign.judge(30599, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
@@ -148,21 +158,78 @@ class ProcessTableTest {
 
     @Test
     void whereProcessesAreNotLookedUpInProcTheStartTimeTellsByTheWallClock() throws IOException, InterruptedException {
-        ProcessTable none = new ProcessTable(proc.resolve("missing"), false, false);
+        ProcessTable none = new ProcessTable(proc.resolve("missing"), SELF, false, false);
         ProcessHandle self = ProcessHandle.current();
         Instant started = self.info().startInstant().orElseThrow();
 
         assertThat(none.judge(self.pid(), -1, started).verdict()).isEqualTo(Verdict.ALIVE);
-        assertThat(none.judge(self.pid(), -1, started.minusMillis(1500)).verdict()).isEqualTo(Verdict.ALIVE);
+        assertThat(none.judge(self.pid(), -1, started.minusMillis(1)).verdict()).isEqualTo(Verdict.DEAD);
+        assertThat(none.judge(self.pid(), -1, started.plusMillis(1)).verdict()).isEqualTo(Verdict.DEAD);
+        assertThat(none.judge(self.pid(), -1, started.plusNanos(999_999)).verdict()).as("a record has milliseconds").isEqualTo(Verdict.ALIVE);
         assertThat(none.judge(self.pid(), -1, null).verdict()).isEqualTo(Verdict.ALIVE);
         assertThat(none.judge(self.pid(), -1, started.minusSeconds(60)).verdict()).isEqualTo(Verdict.DEAD);
         assertThat(none.judge(endedPid(), -1, null).verdict()).isEqualTo(Verdict.DEAD);
     }
 
+    /** Where there is no {@code /proc}, as on macOS and Windows. */
+    @Nested
+    class WhereTheJdkTells {
+        private final ProcessHandle self = ProcessHandle.current();
+        private boolean opens;
+        private boolean lists = true;
+        private char state;
+        private final ProcessTable table = new ProcessTable(Path.of("/missing"), SELF, false, false, new ProcessTable.Handles() {
+            @Override
+            public Optional<ProcessHandle> find(long pid) {
+                return opens ? ProcessHandle.of(pid) : Optional.empty();
+            }
+
+            @Override
+            public LongStream pids() {
+                if (!lists) {
+                    throw new IllegalStateException("snapshot not available");
+                }
+                return LongStream.of(SELF, self.pid());
+            }
+
+            @Override
+            public char state(long pid) {
+                return state;
+            }
+        });
+
+        private Liveness judge(long pid) {
+            return table.judge(pid, -1, null);
+        }
+
+        /** On Windows the JDK finds no process that it may not open, such as one of another user; it lists them nevertheless. */
+        @Test
+        void whoMayNotBeLookedAtIsUnknown() throws IOException, InterruptedException {
+            assertThat(judge(self.pid()).verdict()).isEqualTo(Verdict.UNKNOWN);
+            assertThat(judge(self.pid()).evidence()).contains("pid " + self.pid() + " exists", "may not look");
+            long ended = endedPid();
+            assertThat(judge(ended).verdict()).isEqualTo(Verdict.DEAD);
+            lists = false;
+            assertThat(judge(ended).verdict()).isEqualTo(Verdict.UNKNOWN);
+        }
+
+        @Test
+        void stateIsToldIfItIsKnown() {
+            opens = true;
+            assertThat(judge(self.pid())).isEqualTo(Liveness.alive("pid " + self.pid() + " exists", (char) 0));
+            state = 'T';
+            assertThat(judge(self.pid()).isStopped()).isTrue();
+            assertThat(judge(self.pid()).evidence()).contains("is stopped", "kill -CONT");
+            state = 'Z';
+            assertThat(judge(self.pid()).verdict()).isEqualTo(Verdict.DEAD);
+            assertThat(judge(self.pid()).evidence()).contains("zombie");
+        }
+    }
+
     /** The JDK's own process table reads {@code /proc} there, too; a process that it does not find may live. */
     @Test
     void onLinuxWithoutProcNobodyIsKnownToBeDead() throws IOException, InterruptedException {
-        ProcessTable hidden = new ProcessTable(proc.resolve("missing"), false, true);
+        ProcessTable hidden = new ProcessTable(proc.resolve("missing"), SELF, false, true);
         ProcessHandle self = ProcessHandle.current();
 
         assertThat(hidden.judge(endedPid(), -1, null).verdict()).isEqualTo(Verdict.UNKNOWN);
@@ -174,10 +241,31 @@ class ProcessTableTest {
     @Test
     void onLinuxNobodyIsKnownToBeDeadOnceProcIsHidden() throws IOException {
         process(30522, 'S', TICKS);
-        ProcessTable later = new ProcessTable(proc.resolve("hidden"), true, true); // it has shown our own process before
+        ProcessTable later = new ProcessTable(proc.resolve("hidden"), SELF, true, true); // it has shown our own process before
 
         assertThat(later.judge(30522, TICKS, null).verdict()).isEqualTo(Verdict.UNKNOWN);
         assertThat(later.judge(30522, TICKS, null).evidence()).contains("no /proc");
+    }
+
+    /** As after {@code umount /proc} in a container: the one of the machine lies beneath, with other processes of the same numbers. */
+    @Nested
+    class OnceProcShowsAnotherPidNamespace {
+
+        @ParameterizedTest
+        @ValueSource(longs = {SELF + 1, 30599})
+        void nobodyIsKnownToBeDead(long self) throws IOException {
+            process(SELF + 1, 'R', 10); // we, with the number that we have there
+            showsAsSelf(self); // or nobody, if that /proc does not know us at all
+            process(30522, 'S', TICKS + 1);
+            Path zombie = process(30523, 'Z', TICKS);
+            stat(zombie.resolve("task/30523"), 30523, 'Z', TICKS);
+
+            for (long pid : new long[] {30522, 30523, 30524}) {
+                Liveness liveness = table.judge(pid, TICKS, null);
+                assertThat(liveness.verdict()).as(liveness.evidence()).isEqualTo(Verdict.UNKNOWN);
+                assertThat(liveness.evidence()).contains("pid " + pid, "/proc");
+            }
+        }
     }
 
     // ---- the real one ----
