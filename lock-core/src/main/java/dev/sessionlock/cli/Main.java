@@ -3,6 +3,7 @@ package dev.sessionlock.cli;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Passwords;
 import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.PsStates;
 import dev.sessionlock.internal.system.ToolCommand;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -88,6 +89,7 @@ public final class Main implements Callable<Integer> {
     /** Runs the tool and ends the JVM with its exit code. */
     public static void main(String[] args) {
         Start.nameTool();
+        PsStates.ask();
         System.exit(commandLine(args).setOut(Encoding.ofStdout().printer(System.out)).setErr(Encoding.ofStderr().printer(System.err)).execute(args));
     }
 

@@ -1,5 +1,6 @@
 package dev.sessionlock.cli;
 
+import dev.sessionlock.internal.system.PsStates;
 import dev.sessionlock.internal.system.ToolCommand;
 import java.io.File;
 import java.io.IOException;
@@ -29,6 +30,7 @@ public final class Start {
     /** Ends the JVM, unless something goes wrong. Nothing is printed then, and {@link Main} asks once more and reports the error. */
     private static void status(String file, boolean json) {
         nameTool();
+        PsStates.ask();
         int exitCode;
         try {
             StatusQuestion question = new StatusQuestion(FileName.path(file), json);
