@@ -58,6 +58,7 @@ public record LockReport(
      * @param kernelPid the process that has it; null if there is none, or if it is of another pid namespace
      * @param lease how long the holder keeps others out; null if it has no lease, or one that cannot be compared
      * @param waitedFor whether another process waits for the lock; null if a look at this lock does not tell
+     * @param waiters who is known to wait for the lock, see {@link LockReport#waiters()}; never null
      */
     public record Facts(
             ProcessState process,
@@ -68,42 +69,63 @@ public record LockReport(
             KernelLockState kernelLock,
             @Nullable Long kernelPid,
             @Nullable Lease lease,
-            @Nullable Boolean waitedFor) {
+            @Nullable Boolean waitedFor,
+            List<Waiter> waiters) {
 
-        /** Refuses a null state. */
+        /** Refuses a null state, and copies the waiters. */
         public Facts {
             Objects.requireNonNull(process, "process");
             Objects.requireNonNull(kernelLock, "kernelLock");
+            waiters = List.copyOf(waiters);
+        }
+
+        /** Facts without waiters. */
+        public Facts(
+                ProcessState process,
+                boolean needsPerson,
+                @Nullable Instant since,
+                @Nullable Instant seenAt,
+                @Nullable String proof,
+                KernelLockState kernelLock,
+                @Nullable Long kernelPid,
+                @Nullable Lease lease,
+                @Nullable Boolean waitedFor) {
+            this(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, lease, waitedFor, List.of());
         }
 
         /** The facts that every engine has. */
         public Facts(ProcessState process, boolean needsPerson, @Nullable Instant since) {
-            this(process, needsPerson, since, null, null, KernelLockState.UNKNOWN, null, null, null);
+            this(process, needsPerson, since, null, null, KernelLockState.UNKNOWN, null, null, null, List.of());
         }
 
         /** {@return these facts, and how the engine knows the state of the process} */
         public Facts withProof(@Nullable String clause) {
-            return new Facts(process, needsPerson, since, seenAt, clause, kernelLock, kernelPid, lease, waitedFor);
+            return new Facts(process, needsPerson, since, seenAt, clause, kernelLock, kernelPid, lease, waitedFor, waiters);
         }
 
         /** {@return these facts, and when the engine looked} */
         public Facts withSeenAt(@Nullable Instant moment) {
-            return new Facts(process, needsPerson, since, moment, proof, kernelLock, kernelPid, lease, waitedFor);
+            return new Facts(process, needsPerson, since, moment, proof, kernelLock, kernelPid, lease, waitedFor, waiters);
         }
 
         /** {@return these facts, and who has the kernel's lock} */
         public Facts withKernelLock(KernelLockState seen, @Nullable Long pid) {
-            return new Facts(process, needsPerson, since, seenAt, proof, seen, pid, lease, waitedFor);
+            return new Facts(process, needsPerson, since, seenAt, proof, seen, pid, lease, waitedFor, waiters);
         }
 
         /** {@return these facts, and the holder's lease} */
         public Facts withLease(@Nullable Lease running) {
-            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, running, waitedFor);
+            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, running, waitedFor, waiters);
         }
 
         /** {@return these facts, and whether another process waits for the lock} */
         public Facts withWaitedFor(@Nullable Boolean waits) {
-            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, lease, waits);
+            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, lease, waits, waiters);
+        }
+
+        /** {@return these facts, and who is known to wait} */
+        public Facts withWaiters(List<Waiter> known) {
+            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, lease, waitedFor, known);
         }
 
         /** {@return whether a signal or a debugger has stopped the process} */
@@ -153,6 +175,43 @@ public record LockReport(
         public boolean isOver() {
             return left != null && (left.isNegative() || left.isZero());
         }
+    }
+
+    /**
+     * A thread that waits for a lock, or a process of which no more is known. Name, host, thread and purpose are data and are not escaped.
+     *
+     * @param pid the process, as its own pid namespace numbers it; null if it is unknown
+     * @param host the host of the process; null if it is this machine, or unknown
+     * @param thread the thread that waits, or that asked without waiting ({@link SessionLocks#acquireAsync}); null if unknown
+     * @param purpose what it wants the lock for; null if it did not say, or if that is unknown
+     * @param since since when it waits, by the wall clock of its machine; null if unknown
+     * @param where where it waits
+     */
+    public record Waiter(
+            @Nullable Long pid,
+            @Nullable String host,
+            @Nullable String thread,
+            @Nullable String purpose,
+            @Nullable Instant since,
+            WaiterPlace where) {
+
+        /** Refuses a null place. */
+        public Waiter {
+            Objects.requireNonNull(where, "where");
+        }
+
+        /** A process of which only its number is known. */
+        public Waiter(long pid) {
+            this(pid, null, null, null, null, WaiterPlace.OTHER_PROCESS);
+        }
+    }
+
+    /** Where a waiter waits. */
+    public enum WaiterPlace {
+        /** In the queue of the process that has the lock. It gets the lock when its turn in this queue comes. */
+        PROCESS_OF_HOLDER,
+        /** In another process. The kernel, not the library, decides which process gets the lock next. */
+        OTHER_PROCESS
     }
 
     /** What a sentence of the evidence is about. */
@@ -334,6 +393,31 @@ public record LockReport(
      */
     public String advice() {
         return remedy.inWords();
+    }
+
+    /**
+     * {@return who is known to wait for the lock; empty if nobody is}
+     *
+     * <p>Waiters of one process are in the order of its queue. There is no queue across processes: the kernel wakes any of them. So the process whose first
+     * waiter has waited for the longest time comes first, and this says nothing about which of them gets the lock next.
+     *
+     * <p>The threads of this JVM are known at once, those of another one after it has waited for one to two seconds. Before that, and where another version
+     * of the library waits, only the process is known, without thread, purpose and time. A process of another pid namespace may then be missing;
+     * {@link Facts#waitedFor} tells whether any process waits.
+     */
+    public List<Waiter> waiters() {
+        return facts.waiters();
+    }
+
+    /** {@return this report, with these waiters instead of those it has} */
+    public LockReport withWaiters(List<Waiter> known) {
+        return new LockReport(name, lockFile, state, owner, facts.withWaiters(known), sentences, remedy);
+    }
+
+    /** {@return the process that has the lock, as far as a pid tells; null if nobody has it, or if the process is unknown} */
+    public @Nullable Long holderPid() {
+        boolean held = state == State.HELD || state == State.EXPIRED;
+        return !held ? null : facts.kernelPid() != null ? facts.kernelPid() : owner == null ? null : (Long) owner.pid();
     }
 
     /** {@return whether the owner of what lies there is gone, so that nobody holds the lock} The state of a foreign lock does not tell. */

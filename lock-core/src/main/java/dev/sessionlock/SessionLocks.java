@@ -76,7 +76,7 @@ public final class SessionLocks implements AutoCloseable {
         this.publisher = new EventPublisher(builder.listener, builder.executor, builder.takeStrangers, builder.shutdownGraceNanos,
                 builder.logLongWaits.toNanos());
         this.acquisitions = new Acquisitions(locks, publisher, naming);
-        this.inspections = new Inspections(builder.engine, naming);
+        this.inspections = new Inspections(locks, builder.engine, naming);
         this.jmx = builder.jmx == null ? null : new JmxRegistration(this, builder.jmx);
         locks.retain();
     }
@@ -458,6 +458,63 @@ public final class SessionLocks implements AutoCloseable {
     public Stream<LockReport> list(String prefix) throws LockException {
         return Inspections.reports(inspections.all(prefix));
     }
+
+    // ---- what happened before ----
+
+    /**
+     * Reads who held the lock of a file before, and how each hold ended. Disturbs nobody, and opens nothing for locking.
+     *
+     * <pre>{@code
+     * for (PastHold hold : locks.history(session, 10)) {
+     *     log.info("{} until {}: {} by pid {}", hold.since(), hold.until(), hold.ending(), hold.pid());
+     * }
+     * }</pre>
+     *
+     * <p>Holds are written down within about a second of their end, those that ended in an unusual way at once. So what ended just now may be missing, except if
+     * this JVM has held it. A hold that goes on is not in the list: {@link #inspect} shows it. The directory keeps the last holds within a bound of bytes
+     * (the guide says which); older ones are gone.
+     *
+     * @param target the file
+     * @param most how many entries at most; an entry may stand for several holds, see {@link PastHold#count}
+     * @return the last holds, the latest end first; empty if none is known, if the history is turned off, or if the engine keeps none
+     * @throws IllegalArgumentException if {@code most} is negative
+     * @throws LockException if the directory is missing or cannot be read
+     */
+    public List<PastHold> history(Path target, int most) throws LockException {
+        return inspections.history(naming.of(target), most);
+    }
+
+    /** As {@link #history(Path, int)}, for a name: see {@link #acquire(String)}. */
+    public List<PastHold> history(String name, int most) throws LockException {
+        return inspections.history(naming.of(name), most);
+    }
+
+    /**
+     * Reads who held the locks of a directory before. Otherwise as {@link #history(Path, int)}.
+     *
+     * @param directory the directory
+     * @param most how many entries at most, of all locks together
+     * @return the last holds of all its locks, the latest end first
+     * @throws IllegalArgumentException if {@code most} is negative
+     * @throws LockException if the directory is missing or cannot be read
+     */
+    public List<PastHold> historyOfAll(Path directory, int most) throws LockException {
+        return inspections.historyOfAll(directory, most);
+    }
+
+    /**
+     * Reads who held the locks whose names begin with a prefix. If the engine locks files, the prefix is a directory. Otherwise as
+     * {@link #historyOfAll(Path, int)}.
+     *
+     * @param prefix how the names begin; empty for all
+     * @param most how many entries at most, of all locks together
+     * @return the last holds of all these locks, the latest end first
+     */
+    public List<PastHold> historyOfAll(String prefix, int most) throws LockException {
+        return inspections.historyOfAll(prefix, most);
+    }
+
+    // ---- clearing ----
 
     /** As {@link #clear(Path, ClearOptions)}, as a dry run: it says what it would clear, and writes nothing. */
     public List<ClearReport> clear(Path target) throws LockException, InterruptedException {

@@ -21,6 +21,8 @@ import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The examples of README.md and of the guide, word for word: {@link DocumentsTest} looks for their lines here. Change both together. */
 class GuideExamplesTest {
@@ -138,6 +140,19 @@ class GuideExamplesTest {
 
     private static String compact(Path path) throws IOException {
         return Files.readString(path).replace(", 2", "");
+    }
+
+    @Test
+    void whatHappenedBefore() throws Exception {
+        Path path = dir.resolve("session.jsonl");
+        Logger log = LoggerFactory.getLogger(GuideExamplesTest.class);
+        try (SessionLocks locks = SessionLocks.create()) {
+            locks.acquire(path).close();
+            for (PastHold hold : locks.history(path, 10)) {                    // the last ten holds, the latest end first
+                log.info("{} to {}: {} ({})", hold.since(), hold.until(), hold.ending(), hold.purpose());
+            }
+            assertThat(locks.history(path, 10)).hasSize(1);
+        }
     }
 
     private static String idOf(String line) {

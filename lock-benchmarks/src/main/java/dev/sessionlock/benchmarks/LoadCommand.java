@@ -49,7 +49,6 @@ import picocli.CommandLine.TypeConversionException;
         })
 final class LoadCommand implements Callable<Integer> {
     private static final Set<Peer> OURS = EnumSet.of(Peer.STRICT, Peer.WARM);
-    private static final Duration WARM_UP = Duration.ofMillis(500);
     private static final Duration LONGEST = Duration.ofMinutes(1);
     private static final String FORMAT = "%-29s %10s %9s %9s %10s %10s %10s %12s %12s  %s%n";
 
@@ -70,6 +69,10 @@ final class LoadCommand implements Callable<Integer> {
 
     @Option(names = "--seconds", paramLabel = "S", defaultValue = "3", description = "For how long. Default: ${DEFAULT-VALUE}.")
     private double seconds;
+
+    @Option(names = "--warm-up", paramLabel = "S", defaultValue = "5",
+            description = "For how long the same is done before, without pauses and without being counted: the JIT compiler needs some seconds. Default: ${DEFAULT-VALUE}.")
+    private double warmUp;
 
     @Option(names = "--hold", paramLabel = "TIME", defaultValue = "0", converter = TimeConverter.class,
             description = "How long each hold is: 1ms, 100us, 0.5s, or a number of ms. The holder sleeps. Default: ${DEFAULT-VALUE}.")
@@ -95,6 +98,7 @@ final class LoadCommand implements Callable<Integer> {
         within("--threads", threads, 1, 256);
         within("--locks", locks, 1, 10_000);
         within("--seconds", seconds, 0.01, 3_600);
+        within("--warm-up", warmUp, 0.01, 3_600);
         within("--hold", hold, LONGEST);
         within("--pause", pause, LONGEST);
         within("--rate", rate, 0, 100_000);
@@ -155,7 +159,7 @@ final class LoadCommand implements Callable<Integer> {
 
     private LoadResult run(Peer peer, Load load, Workplace place) throws IOException, InterruptedException {
         try (Crew crew = Crew.start(peer, place.directory("load"), jvms, locks)) {
-            crew.load(new Load(threads, locks, WARM_UP, load.hold(), load.pause(), rate));
+            crew.load(Load.onManyLocks(threads, locks, nanos(warmUp * TimeUnit.SECONDS.toNanos(1))));
             return crew.load(load);
         } catch (IOException e) {
             throw new IOException(peer.title() + ": " + e.getMessage(), e);

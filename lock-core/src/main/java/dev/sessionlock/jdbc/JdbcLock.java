@@ -38,9 +38,12 @@ final class JdbcLock implements EngineLock {
 
     private final LockTable table;
     private final RenewalWorker renewals;
+    private final @Nullable NotificationListener listener;
     private final Clock clock;
     private final Duration limit;
     private final String name;
+    /** Wakes whoever waits in this JVM. */
+    private volatile Runnable wake = () -> { };
 
     // Guarded by the caller, who calls one method at a time.
     private @Nullable JdbcHold current;
@@ -54,9 +57,11 @@ final class JdbcLock implements EngineLock {
     private long triedAt;
     private volatile long waiterMarkSeenAt;
 
-    JdbcLock(LockTable table, RenewalWorker renewals, Clock clock, Duration limit, String name) {
+    /** @param listener hears when others give the lock back; null if waiting threads only poll */
+    JdbcLock(LockTable table, RenewalWorker renewals, @Nullable NotificationListener listener, Clock clock, Duration limit, String name) {
         this.table = table;
         this.renewals = renewals;
+        this.listener = listener;
         this.clock = clock;
         this.limit = limit;
         this.name = name;
@@ -440,6 +445,9 @@ final class JdbcLock implements EngineLock {
         if (!waits) {
             return; // nothing lingers in a table
         }
+        if (listener != null) {
+            listener.waits(this);
+        }
         Row row = seen;
         boolean another = row != null && row.isHeld() && !row.process().equals(table.process());
         if (!another || row.isWaitedForByOthersThan(table.process())) {
@@ -454,6 +462,16 @@ final class JdbcLock implements EngineLock {
         } catch (SQLException | RuntimeException e) {
             log.debug("could not tell other processes that we wait for {}", this, e);
         }
+    }
+
+    @Override
+    public void onFreed(Runnable action) {
+        wake = action;
+    }
+
+    /** Another process has given it back, and it is reserved for this one. */
+    void freed() {
+        wake.run();
     }
 
     private void notice(@Nullable Row row) {

@@ -57,9 +57,10 @@ import org.jspecify.annotations.Nullable;
  * can be seen there. Nobody can tell a dead machine from a silent one, so {@code takeover(false)} means another lease here: the longest there is, 10
  * min.
  *
- * <p><b>What it costs</b>: each statement gets a connection from the data source and gives it back at once; holding and waiting need none. Taking and
- * releasing are one statement each; one statement renews all locks of a process. A waiting thread tries again after 8 to 250 ms; per name and process
- * one thread does so. A process that holds anything asks once a second whether it is to release something. If other work has used up a connection
+ * <p><b>What it costs</b>: each statement gets a connection from the data source and gives it back at once; holding and waiting need none
+ * (except for one that {@linkplain #withListening listens}). Taking and
+ * releasing are one statement each; one statement renews all locks of a process. A waiting thread tries again after 8 to 250 ms, unless {@linkplain #withListening the server wakes it};
+ * per name and process one thread does so. A process that holds anything asks once a second whether it is to release something. If other work has used up a connection
  * pool, that counts as an outage, and leases run out meanwhile. So a data source of its own, with a few connections, is a good idea. The connections
  * come back as they came (auto-commit, read-only, network timeout); their isolation and schema do not matter.
  *
@@ -85,24 +86,35 @@ public final class JdbcLockEngine implements LockEngine {
     private final String tableName;
     private final Duration statementTimeout;
     private final Clock clock;
+    private final @Nullable DataSource listenOn;
     private final LockTable table;
     private final RenewalWorker renewals;
+    private final @Nullable NotificationListener listener;
     private final LockNamespace namespace = new Rows();
 
     JdbcLockEngine(DataSource source, @Nullable String schema, String tableName, Duration statementTimeout, Clock clock) {
-        this(source, schema, tableName, statementTimeout, clock, RenewalWorker::daemon);
+        this(source, schema, tableName, statementTimeout, clock, null, RenewalWorker::daemon);
     }
 
-    /** @param threads makes the thread that renews */
-    JdbcLockEngine(DataSource source, @Nullable String schema, String tableName, Duration statementTimeout, Clock clock,
+    JdbcLockEngine(DataSource source, @Nullable String schema, String tableName, Duration statementTimeout, Clock clock, ThreadFactory threads) {
+        this(source, schema, tableName, statementTimeout, clock, null, threads);
+    }
+
+    /**
+     * @param listenOn where the connection that listens comes from; null if waiting threads only poll
+     * @param threads makes the thread that renews, and the one that listens
+     */
+    JdbcLockEngine(DataSource source, @Nullable String schema, String tableName, Duration statementTimeout, Clock clock, @Nullable DataSource listenOn,
             ThreadFactory threads) {
         this.source = source;
         this.schema = schema;
         this.tableName = tableName;
         this.statementTimeout = statementTimeout;
         this.clock = clock;
-        this.table = new LockTable(new Database(source), schema, tableName);
+        this.listenOn = listenOn;
+        this.table = new LockTable(new Database(source), schema, tableName, Notifications.newProcess(listenOn != null));
         this.renewals = new RenewalWorker(table, clock, statementTimeout, threads);
+        this.listener = listenOn == null ? null : new NotificationListener(listenOn, table, clock, statementTimeout, threads);
     }
 
     /**
@@ -123,7 +135,7 @@ public final class JdbcLockEngine implements LockEngine {
      * @throws IllegalArgumentException if it is no such name
      */
     public JdbcLockEngine withSchema(String schema) {
-        return new JdbcLockEngine(source, Objects.requireNonNull(schema, "schema"), tableName, statementTimeout, clock);
+        return new JdbcLockEngine(source, Objects.requireNonNull(schema, "schema"), tableName, statementTimeout, clock, listenOn, RenewalWorker::daemon);
     }
 
     /**
@@ -134,7 +146,7 @@ public final class JdbcLockEngine implements LockEngine {
      * @throws IllegalArgumentException if it is no such name
      */
     public JdbcLockEngine withTable(String table) {
-        return new JdbcLockEngine(source, schema, Objects.requireNonNull(table, "table"), statementTimeout, clock);
+        return new JdbcLockEngine(source, schema, Objects.requireNonNull(table, "table"), statementTimeout, clock, listenOn, RenewalWorker::daemon);
     }
 
     /**
@@ -148,7 +160,27 @@ public final class JdbcLockEngine implements LockEngine {
         if (timeout.compareTo(Duration.ofMillis(100)) < 0 || timeout.compareTo(Duration.ofMinutes(1)) > 0) {
             throw new IllegalArgumentException("statementTimeout must be from 100ms to 1m, not " + timeout);
         }
-        return new JdbcLockEngine(source, schema, tableName, timeout, clock);
+        return new JdbcLockEngine(source, schema, tableName, timeout, clock, listenOn, RenewalWorker::daemon);
+    }
+
+    /**
+     * Has the server wake waiting threads, by {@code LISTEN} and {@code NOTIFY}: the machine for which a lock is reserved tries at once when another one gives the lock
+     * back, instead of after 8 to 250 ms. Without this, and whenever it fails, waiting threads poll. A notification is only a hint, so exclusion does not depend on it.
+     *
+     * <p>The engine keeps one connection, and one daemon thread, while a thread of this JVM waits for a lock of another process and for 10 s after. If the connection
+     * breaks, it gets another one, after a pause that grows up to 30 s. A release notifies only if a process waits that listens; the process that releases need not
+     * listen itself, but must have this version of the library.
+     *
+     * <p>It needs the PostgreSQL driver 42.0 or later, whose connections may be wrapped by a pool that can {@code unwrap} them to {@code org.postgresql.PGConnection}.
+     * A pooler in transaction mode (PgBouncer) does not carry {@code LISTEN}: let the connection lead around it. The engine logs a warning if notifications do not
+     * arrive.
+     *
+     * @param direct provides the connection that listens, to the database of the locks. The engine returns it as it came. The connection must not be the only one of
+     *     the pool from which the locks get theirs
+     * @return another engine
+     */
+    public JdbcLockEngine withListening(DataSource direct) {
+        return new JdbcLockEngine(source, schema, tableName, statementTimeout, clock, Objects.requireNonNull(direct, "direct"), RenewalWorker::daemon);
     }
 
     // ---- the table ----
@@ -297,7 +329,7 @@ public final class JdbcLockEngine implements LockEngine {
     private final class Rows implements LockNamespace {
         @Override
         public EngineLock lock(String name) {
-            return new JdbcLock(table, renewals, clock, statementTimeout, name);
+            return new JdbcLock(table, renewals, listener, clock, statementTimeout, name);
         }
     }
 
@@ -322,6 +354,9 @@ public final class JdbcLockEngine implements LockEngine {
 
     @Override
     public boolean closeIdle(boolean atOnce) {
+        if (listener != null && atOnce) {
+            listener.endSoon(); // nobody waits for it: a silent network may keep it
+        }
         return renewals.isIdle();
     }
 

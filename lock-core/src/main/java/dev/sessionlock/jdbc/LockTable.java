@@ -71,15 +71,19 @@ final class LockTable {
     private final String handOverSql;
     private final String renewSql;
     private final String renewUnlockedSql;
-    private final UUID process = UUID.randomUUID();
+    private final UUID process;
+    private final Notifications notifications;
 
     /**
      * @param schema the schema of the table; null if the connections' search path finds it
+     * @param process what tells this process, or rather its engine, from others; see {@link Notifications#newProcess}
      * @throws IllegalArgumentException if that is no plain name of a schema
      */
-    LockTable(Database database, @Nullable String schema, String name) {
+    LockTable(Database database, @Nullable String schema, String name, UUID process) {
         this.database = database;
+        this.process = process;
         this.table = (schema == null ? "" : quoted("schema", schema) + ".") + quoted("table", name);
+        this.notifications = new Notifications(table);
         this.takeSql = takeSql();
         this.handOverSql = "UPDATE " + table + " l SET token = " + NEXT_TOKEN + ", holder = ?::uuid, release_requested = false, "
                 + "(" + TERMS + ") = ROW (" + TERMS_VALUES + ") "
@@ -312,7 +316,8 @@ final class LockTable {
 
     /** Gives a hold back, if the row still belongs to it. */
     void release(String name, UUID id, Duration limit) throws SQLException {
-        update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = ? AND l.holder = ? AND " + NOT_DURABLE, limit, name, id);
+        notifications.with(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = ? AND l.holder = ? AND " + NOT_DURABLE
+                + " RETURNING " + last, limit, name, id));
     }
 
     /** Gives back those rows that still are ours and that nobody has locked. Returns which. */
@@ -320,13 +325,13 @@ final class LockTable {
         String sql = "WITH ended AS MATERIALIZED (SELECT s.name, s.holder FROM " + table + " s "
                 + "JOIN unnest(?::text[], ?::uuid[]) AS r (name, holder) ON s.name = r.name AND s.holder = r.holder "
                 + "WHERE " + NOT_DURABLE + " FOR NO KEY UPDATE OF s SKIP LOCKED) "
-                + "UPDATE " + table + " l SET " + NOBODYS + " FROM ended WHERE l.name = ended.name RETURNING ended.holder";
-        return database.run(limit, connection -> {
-            try (PreparedStatement release = connection.prepareStatement(sql)) {
+                + "UPDATE " + table + " l SET " + NOBODYS + " FROM ended WHERE l.name = ended.name RETURNING ended.holder, ";
+        return notifications.with(last -> database.run(limit, connection -> {
+            try (PreparedStatement release = connection.prepareStatement(sql + last)) {
                 arrays(connection, release, names.toArray(), ids.toArray());
                 return ids(release);
             }
-        });
+        }));
     }
 
     /** Makes the lease of a hold that is no longer renewed end soon. */
@@ -337,8 +342,8 @@ final class LockTable {
 
     /** Takes the row from a holder whose death is proven. Returns whether the row was its, and no fence is running. */
     boolean clear(String name, UUID dead, Duration limit) throws SQLException {
-        return update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? "
-                + "AND s.holder = ? FOR UPDATE SKIP LOCKED)", limit, name, dead) > 0;
+        return notifications.with(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? "
+                + "AND s.holder = ? FOR UPDATE SKIP LOCKED) RETURNING " + last, limit, name, dead)) > 0;
     }
 
     // ---- asking and waiting ----
@@ -384,11 +389,21 @@ final class LockTable {
                 limit, process, name, process, process);
     }
 
+    /** {@return how many rows were changed} */
     private int update(String sql, Duration limit, Object... values) throws SQLException {
         return database.run(limit, connection -> {
             try (PreparedStatement statement = connection.prepareStatement(sql)) {
                 new Binder(statement).add(values);
-                return statement.executeUpdate();
+                if (!statement.execute()) {
+                    return statement.getUpdateCount();
+                }
+                int rows = 0;
+                try (ResultSet returned = statement.getResultSet()) {
+                    while (returned.next()) {
+                        rows++;
+                    }
+                }
+                return rows;
             }
         });
     }

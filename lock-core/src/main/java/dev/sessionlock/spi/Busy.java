@@ -18,7 +18,7 @@ public record Busy(int waitFor, long retryAt, String why, @Nullable IOException 
     public static final int NOTHING = -1;
     /**
      * There is nothing to wait for in the kernel, and a try costs others something. Try again at {@link #retryAt}, and no sooner unless this JVM
-     * gives the lock back.
+     * gives the lock back, or the engine says that it {@linkplain EngineLock#onFreed may be free}.
      */
     public static final int PACED = -2;
 

@@ -2,8 +2,10 @@ package dev.sessionlock.spi;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.PastHold;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -115,6 +117,31 @@ public interface EngineLock {
      */
     LockReport inspect() throws IOException;
 
+    // ---- optional: what happened, and who waits ----
+
+    /** {@return whether the engine keeps a history, so that {@link #note} has a purpose} Memory only, any thread. */
+    default boolean keepsHistory() {
+        return false;
+    }
+
+    /**
+     * A hold has ended: keeps that for {@link LockEngine#history}. Memory only, any thread; brief, since the caller may hold a lock. The engine writes it later,
+     * at {@link Maintainable#record}. By default nothing is kept.
+     *
+     * @param ended the hold, or several that are summed up
+     */
+    default void note(PastHold ended) {
+    }
+
+    /**
+     * Some waiters of this JVM have waited for a while: keeps that for {@link #inspect} of other processes. Called at each of the keeper's rounds for as long as
+     * they wait, before {@link Maintainable#record}. Memory only. By default other processes do not see them.
+     *
+     * @param waiters in the order of the queue, not empty
+     */
+    default void showWaiters(List<LockReport.Waiter> waiters) {
+    }
+
     // ---- clearing, for an operator ----
 
     /** The result of a {@link #clear}. */
@@ -184,6 +211,15 @@ public interface EngineLock {
         return false;
     }
 
+    /**
+     * Registers what to run when the engine learns by itself that the lock may be free, such as by a notification of a database. Whoever waits in this JVM then
+     * tries at once, even before {@link Busy#retryAt}. By default an engine learns nothing, and whoever waits tries again at that time.
+     *
+     * @param wake what to run; brief, and memory only. It may run on any thread, at any time, and for no reason
+     */
+    default void onFreed(Runnable wake) {
+    }
+
     // ---- optional: handing over within this JVM ----
     // Without these methods each close() releases the lock and each acquire() takes it, even if both are in this JVM. The keeper waits for a release.
 
@@ -226,6 +262,20 @@ public interface EngineLock {
     /** Like {@link #release}, for the keeper, which must not be kept waiting. The engine may do it later, but soon. */
     default void releaseSoon(Hold hold) {
         release(hold);
+    }
+
+    // ---- optional: spinning ----
+
+    /**
+     * Waits without sleeping until what was in the way of a {@link #take} seems to be gone. For an engine that sees in memory what other processes do: they often
+     * have a lock for a few microseconds only.
+     *
+     * @param busy what was in the way
+     * @param nanos for how long at most
+     * @return whether it is worth while to call {@code take} again now
+     */
+    default boolean spin(Busy busy, long nanos) {
+        return false;
     }
 
     // ---- optional: waiting in the kernel ----

@@ -1,6 +1,7 @@
 package dev.sessionlock.spi;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.PastHold;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -46,5 +47,21 @@ public interface FileLockEngine extends LockEngine {
     @Override
     default List<Inspection> inspectAll(String prefix) throws IOException {
         return inspectAll(Path.of(prefix));
+    }
+
+    /**
+     * Reads the last holds of all locks of a directory, without disturbing them.
+     *
+     * @param most how many entries at most, not negative
+     * @return the last holds, the latest end first; empty if the engine keeps no history, as by default
+     */
+    default List<PastHold> historyOfAll(Path directory, int most) throws IOException {
+        return List.of();
+    }
+
+    /** As {@link #historyOfAll(Path, int)}: the prefix is a directory. */
+    @Override
+    default List<PastHold> historyOfAll(String prefix, int most) throws IOException {
+        return historyOfAll(Path.of(prefix), most);
     }
 }

@@ -1,6 +1,7 @@
 package dev.sessionlock.spi;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.PastHold;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -130,6 +131,29 @@ public interface LockEngine extends Maintainable {
      */
     default List<Inspection> inspectAll(String prefix) throws IOException {
         throw new LockException("cannot list the locks whose names begin with \"" + prefix + "\": this engine keeps no list of its locks");
+    }
+
+    // ---- what happened before ----
+
+    /**
+     * Reads the last holds of a lock without disturbing it. What is not written yet ({@link EngineLock#note}) belongs to it.
+     *
+     * @param most how many entries at most, not negative
+     * @return the last holds, the latest end first; empty if the engine keeps no history, as by default
+     */
+    default List<PastHold> history(LockId id, int most) throws IOException {
+        return List.of();
+    }
+
+    /**
+     * Reads the last holds of all locks whose names begin with a prefix, without disturbing them.
+     *
+     * @param prefix how the names begin; empty for all
+     * @param most how many entries at most, not negative
+     * @return the last holds, the latest end first; empty if the engine keeps no history, as by default
+     */
+    default List<PastHold> historyOfAll(String prefix, int most) throws IOException {
+        return List.of();
     }
 
     // ---- maintenance by the keeper ----

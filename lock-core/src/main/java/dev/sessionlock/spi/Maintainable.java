@@ -26,6 +26,13 @@ public interface Maintainable {
     }
 
     /**
+     * Called about once a second, soon after a hold has ended in an unusual way, and as the JVM ends. Writes what was {@linkplain EngineLock#note noted}, and
+     * {@linkplain EngineLock#showWaiters who waits}. Who was not shown since the last call waits no more.
+     */
+    default void record() {
+    }
+
+    /**
      * Closes what nobody has used for a while.
      *
      * @param atOnce true to close unused things without waiting, because nobody locks anything any more

@@ -26,7 +26,7 @@ class JdbcEngineContractTest extends LockEngineContract {
     static final class InTable implements Opener {
         @Override
         public SessionLocks open(List<String> arguments) {
-            JdbcLockEngine engine = JdbcLockEngine.postgresql(PostgresServer.pool(arguments.get(0), 4)).withSchema(arguments.get(1));
+            JdbcLockEngine engine = JdbcLockEngine.postgresql(PostgresServer.patientPool(arguments.get(0), 4)).withSchema(arguments.get(1));
             return SessionLocks.builder().over(engine).root(Path.of(ROOT)).build();
         }
 

@@ -56,6 +56,21 @@ class JdbcExamplesTest {
     }
 
     @Test
+    void waitingThreadsAreWoken() throws Exception {
+        DataSource direct = PostgresServer.plain(PostgresServer.url());
+        try (HikariDataSource pool = PostgresServer.pool(PostgresServer.url(), 3)) {
+            JdbcLockEngine engine = JdbcLockEngine.postgresql(pool).withListening(direct);
+            engine = engine.withSchema(PostgresServer.newSchema());
+            engine.createSchema();
+            SessionLocks locks = SessionLocks.over(engine);
+            SessionLock lock = locks.acquire("session-4711");
+            assertThat(lock.isHeld()).isTrue();
+            lock.close();
+            locks.close();
+        }
+    }
+
+    @Test
     void theGuideHasIt() throws Exception {
         String source = Files.readString(Path.of("src/test/java/dev/sessionlock/jdbc/JdbcExamplesTest.java"), StandardCharsets.UTF_8);
         String example = source.substring(source.indexOf("// guide begins\n") + "// guide begins\n".length(), source.indexOf("    // guide ends"));

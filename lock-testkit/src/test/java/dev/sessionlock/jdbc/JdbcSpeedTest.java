@@ -148,7 +148,7 @@ class JdbcSpeedTest {
 
     @Test
     void tenThousandHeldLocksAreRenewedInATenthOfASecond() throws Exception {
-        LockTable table = new LockTable(new Database(source), schema, "session_lock");
+        LockTable table = new LockTable(new Database(source), schema, "session_lock", UUID.randomUUID());
         Terms terms = new Terms(TimeUnit.SECONDS.toNanos(600), true, -1, "t", null, false);
         PostgresServer.execute(source, "INSERT INTO " + schema + ".session_lock (name, token, holder, lease_until, process, pid, host, start_ticks, "
                 + "since, renewed_at, lease_ms, takeover) SELECT 'session-' || i, i, gen_random_uuid(), now() + interval '1 hour', gen_random_uuid(), "

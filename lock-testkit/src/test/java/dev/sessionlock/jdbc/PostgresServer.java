@@ -91,6 +91,13 @@ public final class PostgresServer {
         return source;
     }
 
+    /** {@return a pool, to be closed, whose first connection may take long: it is opened by a JVM that has just started} */
+    static HikariDataSource patientPool(String url, int size) {
+        HikariDataSource pool = pool(url, size);
+        pool.getHikariConfigMXBean().setConnectionTimeout(20_000);
+        return pool;
+    }
+
     /** {@return a pool, to be closed} */
     static HikariDataSource pool(String url, int size) {
         HikariConfig config = new HikariConfig();

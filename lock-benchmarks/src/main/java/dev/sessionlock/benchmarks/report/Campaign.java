@@ -169,6 +169,7 @@ final class Campaign {
             Crew crew = Crew.start(peer, place.directory("crew"), jvms, Scene.LOCKS);
             crews.put(peer, crew);
             crew.load(Load.onOneLock(1, effort.loadWarmUp()));
+            crew.load(Load.onManyLocks(2, Scene.LOCKS, effort.loadWarmUp()));
         } catch (IOException e) {
             lost(crews, peer, "its start", e);
         }

@@ -8,7 +8,7 @@ import java.time.Duration;
  * @param rounds in which the peers take turns
  * @param jmhWarmUp of a JVM before JMH measures it; the compiler needs 3 s for all of a strict cycle, which is 10 % slower before
  * @param jmhMeasured for how long it is measured, in {@value #JMH_ITERATIONS} parts
- * @param loadWarmUp of a crew, once
+ * @param loadWarmUp of a crew, once on one lock and once on many; the compiler keeps a core busy for some seconds
  * @param loaded how long a short load is
  * @param longLoaded how long a long load is
  * @param watched for how long the CPU time of a waiter is measured
@@ -23,13 +23,13 @@ record Effort(int rounds, Duration jmhWarmUp, Duration jmhMeasured, Duration loa
 
     /** {@return enough for an overview, in some six minutes} */
     static Effort quick() {
-        return new Effort(3, Duration.ofMillis(1_500), Duration.ofMillis(450), Duration.ofMillis(400), Duration.ofMillis(400),
+        return new Effort(3, Duration.ofMillis(1_500), Duration.ofMillis(450), Duration.ofMillis(1_500), Duration.ofMillis(400),
                 Duration.ofMillis(1_500), Duration.ofMillis(1_500), 3, Duration.ofSeconds(10));
     }
 
     /** {@return enough to compare versions, in some sixteen minutes} */
     static Effort full() {
-        return new Effort(5, Duration.ofSeconds(3), Duration.ofMillis(1_500), Duration.ofSeconds(1), Duration.ofSeconds(1),
+        return new Effort(5, Duration.ofSeconds(3), Duration.ofMillis(1_500), Duration.ofSeconds(4), Duration.ofSeconds(1),
                 Duration.ofSeconds(6), Duration.ofSeconds(5), 7, Duration.ofSeconds(20));
     }
 }

@@ -1,7 +1,6 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.Liveness;
-import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.channels.FileLock;
@@ -95,8 +94,8 @@ final class FileLockStore implements LockStore {
     }
 
     @Override
-    public ProcessIdentity self() {
-        return ProcessIdentity.current();
+    public DirectoryNotes notes() {
+        return directory.notes();
     }
 
     @Override

@@ -16,6 +16,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -43,6 +44,7 @@ final class FileMode implements TableFile.Access {
 
     private static final Set<OpenOption> MADE = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE,
             LinkOption.NOFOLLOW_LINKS);
+    private static final Set<OpenOption> APPENDED = Set.of(StandardOpenOption.APPEND, LinkOption.NOFOLLOW_LINKS);
     private static final FileAttribute<?>[] AS_UMASK_SAYS = {};
 
     /** The directory's mode; negative where the file system has none. */
@@ -328,6 +330,29 @@ final class FileMode implements TableFile.Access {
         Path file = paths.reached(path);
         try {
             return openTrusted(file, FileReading.WRITTEN, null);
+        } catch (FileSystemException e) {
+            throw paths.named(e, file);
+        }
+    }
+
+    /**
+     * {@return an existing file, open to be appended to} Each write goes behind what others have written, in one piece.
+     *
+     * @throws NoSuchFileException if it is not there
+     */
+    FileChannel openToAppend(Path path) throws IOException {
+        Path file = paths.reached(path);
+        if (!paths.areAnchored()) {
+            BasicFileAttributes there = LockFileReader.attributesOf(file);
+            if (there == null) {
+                throw new NoSuchFileException(path.toString());
+            } else if (!there.isRegularFile()) {
+                throw OwnerTrust.notOrdinary(path, null); // opening a FIFO would block
+            }
+            return FileChannel.open(file, APPENDED);
+        }
+        try (FileChannel open = openTrusted(file, FileReading.WRITTEN, null)) {
+            return FileChannel.open(DescriptorPath.pathOf(open), StandardOpenOption.APPEND);
         } catch (FileSystemException e) {
             throw paths.named(e, file);
         }

@@ -84,6 +84,13 @@ final class GuardFiles {
         }
     }
 
+    /** Has the keeper look at once. */
+    void wakeKeeper() {
+        if (suspicion != null) {
+            suspicion.run();
+        }
+    }
+
     /** Adds a user, who knows the directory by this path. */
     void enter(Path path) {
         int outer = opening.depth();

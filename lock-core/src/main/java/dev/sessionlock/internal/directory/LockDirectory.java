@@ -7,12 +7,8 @@ import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.FileTime;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -31,10 +27,9 @@ public final class LockDirectory {
 
     /** Begins the name of a record that is looked at before it is deleted. */
     static final String ASIDE = "aside-";
-    private static final String[] NAMES = {"guard-", "board", "claim-", "takeover-", "release-", ASIDE};
+    private static final String[] NAMES = {"guard-", "board", "claim-", "takeover-", "release-", ASIDE, HistoryFiles.NAME, WaitingFile.PREFIX};
 
     private static final Log log = Loggers.LIBRARY;
-    private static final long OLD_MILLIS = TimeUnit.MINUTES.toMillis(10);
     private static final long LATELY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
     private final Path home;
@@ -57,6 +52,7 @@ public final class LockDirectory {
     private volatile boolean hardLinks = true;
     private final HeldBytes heldBytes;
     private final DirectoryChanges changes;
+    private final DirectoryNotes notes;
 
     /** How many locks of this JVM, waiting threads and acquisitions use this directory. */
     final Pins pins = new Pins();
@@ -80,6 +76,7 @@ public final class LockDirectory {
         this.setup = new SetupByte(inner, guards);
         this.heldBytes = new HeldBytes(inner, guards);
         this.changes = new DirectoryChanges(home, inner, mode);
+        this.notes = new DirectoryNotes(this);
         guards.enter(inner);
         boolean opened = false;
         try {
@@ -151,6 +148,21 @@ public final class LockDirectory {
     /** {@return whether anything was changed here, as the directories' times tell} */
     DirectoryChanges changes() {
         return changes;
+    }
+
+    /** {@return what this process writes down here for those who look} */
+    public DirectoryNotes notes() {
+        return notes;
+    }
+
+    /** {@return the setup byte} */
+    SetupByte setup() {
+        return setup;
+    }
+
+    /** {@return whether files may be created in here: not if somebody is just deleting or replacing it} */
+    boolean mayCreate() {
+        return isInPlace() && !isIncomplete();
     }
 
     ProcessTable processes() {
@@ -426,29 +438,9 @@ public final class LockDirectory {
             return;
         }
         recordFiles.sweep();
-        sweepOld("release-", "lastModifiedTime");
-        sweepOld(ASIDE, "unix:ctime"); // since it was moved there: in the next moment it may be put back
-    }
-
-    private void sweepOld(String prefix, String time) throws IOException {
-        try (DirectoryStream<Path> left = FolderStream.open(mode.inner(), prefix)) {
-            for (Path path : left) {
-                if (isOld(path, time)) {
-                    Files.deleteIfExists(path);
-                }
-            }
-        }
-    }
-
-    private static boolean isOld(Path left, String time) throws IOException {
-        try {
-            FileTime since = (FileTime) Files.getAttribute(left, time, LinkOption.NOFOLLOW_LINKS);
-            return Files.isRegularFile(left, LinkOption.NOFOLLOW_LINKS) && System.currentTimeMillis() - since.toMillis() > OLD_MILLIS;
-        } catch (UnsupportedOperationException | IllegalArgumentException e) {
-            return false; // the file system has no time of change
-        } catch (NoSuchFileException e) {
-            return false;
-        }
+        notes.sweep();
+        OldFiles.sweep(mode.inner(), "release-", "lastModifiedTime");
+        OldFiles.sweep(mode.inner(), ASIDE, "unix:ctime"); // since it was moved there: in the next moment it may be put back
     }
 
     /**
@@ -460,6 +452,7 @@ public final class LockDirectory {
         if (!LibraryCopies.OF_THIS_JVM.isAlone()) {
             return false;
         }
+        notes.write(true);
         recordFiles.dropSpares(); // outside the monitor below: a disk that does not answer must not block other directories and copies
         return LibraryCopies.OF_THIS_JVM.closeIfAlone(() -> {
             recordFiles.close();

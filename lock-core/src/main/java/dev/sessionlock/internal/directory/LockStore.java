@@ -58,7 +58,14 @@ public interface LockStore {
     Clock clock();
 
     /** {@return the identity of this process} */
-    ProcessIdentity self();
+    default ProcessIdentity self() {
+        return ProcessIdentity.current();
+    }
+
+    /** {@return where this process writes down what happened here, and who waits; null if nowhere} */
+    default @Nullable DirectoryNotes notes() {
+        return null;
+    }
 
     /** {@return the low bits by which others recognize what this process writes to the entry: {@link TableEntry#MARK_BITS}} */
     long mark();

@@ -227,6 +227,18 @@ final class RecordFilePool {
         }
     }
 
+    /** {@return the number by which the files of this process are told from those of others; it may change} */
+    long process() {
+        return pool.holding(() -> process);
+    }
+
+    /** {@return whether a process is gone, and its number nobody's, by its process byte} */
+    boolean isGone(long other) throws IOException {
+        try (GuardFiles.Loan gone = guards.lendTo()) {
+            return gone.tryProcess(other);
+        }
+    }
+
     private Path pathOf(long owner, long number) {
         return dir.resolve(PREFIX + Long.toHexString(owner) + "-" + number);
     }

@@ -1,11 +1,15 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.LockReport;
+import dev.sessionlock.PastHold;
+import dev.sessionlock.internal.directory.HoldHistory;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockDirectory;
 import dev.sessionlock.internal.directory.LockSnapshot;
 import dev.sessionlock.internal.directory.OpenDirectories;
 import dev.sessionlock.internal.directory.TableFault;
+import dev.sessionlock.internal.directory.WaitingProcesses;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.OpenFiles;
@@ -19,6 +23,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -152,6 +157,11 @@ public final class FileEngine implements FileLockEngine {
         }
 
         @Override
+        public void record() {
+            directory.notes().write(false);
+        }
+
+        @Override
         public boolean closeIdle(boolean atOnce) {
             return directories.closeIfIdle(directory, atOnce);
         }
@@ -167,7 +177,9 @@ public final class FileEngine implements FileLockEngine {
     @Override
     public Inspection inspect(LockId id) throws IOException {
         try {
-            return sight(LockSnapshot.at(id.parent().toRealPath(), id.name()), new ProcessTable());
+            Path home = id.parent().toRealPath();
+            ProcessTable processes = ProcessTable.ofOneLook();
+            return sight(LockSnapshot.at(home, id.name()), processes, WaitingProcesses.in(home, processes));
         } catch (TableFault e) {
             throw e.getCause();
         }
@@ -182,19 +194,38 @@ public final class FileEngine implements FileLockEngine {
     public List<Inspection> inspectAll(Path directory) throws IOException {
         LockNameRules.requireDefaultFileSystem(directory);
         try {
-            Collection<LockSnapshot> seen = LockSnapshot.atAll(directory.toRealPath());
+            Path home = directory.toRealPath();
+            Collection<LockSnapshot> seen = LockSnapshot.atAll(home);
             ProcessTable processes = ProcessTable.ofOneLook(); // once all records have been read
-            return seen.stream().map(each -> sight(each, processes)).toList();
+            WaitingProcesses waiting = WaitingProcesses.in(home, processes);
+            return seen.stream().map(each -> sight(each, processes, waiting)).toList();
         } catch (TableFault e) {
             throw e.getCause();
         }
     }
 
-    private static Inspection sight(LockSnapshot seen, ProcessTable processes) {
+    private static Inspection sight(LockSnapshot seen, ProcessTable processes, WaitingProcesses waiting) {
         boolean complete = Inspector.isReplaceableNow(seen);
         boolean bare = seen.record() != null && seen.record().content() instanceof LockContent.Foreign it && it.createdAt() == null;
         LockId id = new LockId(seen.target().getParent(), seen.target().getFileName().toString(), false);
-        return new Inspection(id, Inspector.report(seen, processes), seen.takeover() != null, complete, bare && !seen.targetExists());
+        LockReport report = Inspector.report(seen, processes);
+        return new Inspection(id, report.withWaiters(waiting.of(id.name(), report.holderPid())), seen.takeover() != null, complete, bare && !seen.targetExists());
+    }
+
+    @Override
+    public List<PastHold> history(LockId id, int most) throws IOException {
+        Path home = id.parent().toRealPath();
+        return HoldHistory.read(home, name -> name.equals(id.name()), most);
+    }
+
+    @Override
+    public List<PastHold> historyOfAll(Path directory, int most) throws IOException {
+        LockNameRules.requireDefaultFileSystem(directory);
+        Path home = directory.toRealPath();
+        if (!Files.isDirectory(home)) {
+            throw new NotDirectoryException(home.toString());
+        }
+        return HoldHistory.read(home, name -> true, most);
     }
 
     // ---- the keeper's ----

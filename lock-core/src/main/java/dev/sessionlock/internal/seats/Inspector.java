@@ -23,6 +23,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Judges what was seen of a lock. It finds facts, and {@link InspectionSentences} puts them into words. */
@@ -32,6 +33,7 @@ public final class Inspector {
 
     private final LockSnapshot seen;
     private final ProcessTable processes;
+    private final Function<Path, @Nullable StickyDirectory> keeping;
     private final List<Finding> findings = new ArrayList<>();
     /** Whether the process that the record names lives; null if it names none, or one that cannot be judged. */
     private @Nullable Liveness owner;
@@ -47,9 +49,10 @@ public final class Inspector {
     /** Since when it is held, if no record says so. */
     private @Nullable Instant since;
 
-    private Inspector(LockSnapshot seen, ProcessTable processes) {
+    private Inspector(LockSnapshot seen, ProcessTable processes, Function<Path, @Nullable StickyDirectory> keeping) {
         this.seen = seen;
         this.processes = processes;
+        this.keeping = keeping;
     }
 
     /** {@return the judgement of what was seen} */
@@ -59,7 +62,16 @@ public final class Inspector {
 
     /** {@return the judgement of what was seen} If many locks were seen, those of one process share one look at the process. */
     static LockReport report(LockSnapshot seen, ProcessTable processes) {
-        return InspectionSentences.report(new Inspector(seen, processes).judge());
+        return report(seen, processes, StickyDirectory::keeping);
+    }
+
+    /**
+     * {@return the judgement of what was seen}
+     *
+     * @param keeping tells what keeps this process from removing a file; null if nothing does
+     */
+    static LockReport report(LockSnapshot seen, ProcessTable processes, Function<Path, @Nullable StickyDirectory> keeping) {
+        return InspectionSentences.report(new Inspector(seen, processes, keeping).judge());
     }
 
     /** {@return whether the file is torn, and old enough to be replaced} */
@@ -302,7 +314,7 @@ public final class Inspector {
     private InspectionResult verdict(State state, @Nullable LockOwner holder) {
         boolean isToBeReplaced = state == State.STALE || state == State.FOREIGN && isDead() || state == State.TORN && isReplaceableNow(seen)
                 || state == State.EXPIRED && !isAlive() && seen.record() != null;
-        StickyDirectory kept = isToBeReplaced ? StickyDirectory.keeping(lockFile(seen)) : null;
+        StickyDirectory kept = isToBeReplaced ? keeping.apply(lockFile(seen)) : null;
         Instant from = holder != null && holder.since() != null ? holder.since() : since;
         boolean isTooLong = state == State.FOREIGN && isOfAnotherProgram(seen) && isLong(from);
         boolean isByteFree = seen.owners() != null && kernelOwner(0) == null && kernelOwner(1) == null;

@@ -236,7 +236,11 @@ final class SeatAcquisition {
             return new Busy(0, now + StaleRecords.OBJECTION_NANOS, objection);
         }
         // An expiry of 0 is nobody's: the other is just taking the lock or giving it back, so nobody was taken over.
-        return enter(seat, entry, terms, published, other == 0 ? null : policy.whyTakenOver(ofSeat0));
+        AcquireResult entered = enter(seat, entry, terms, published, other == 0 ? null : policy.whyTakenOver(ofSeat0));
+        if (entered instanceof SeatHold && other != 0) {
+            LeftHolds.note(store, ofSeat0, policy);
+        }
+        return entered;
     }
 
     /**

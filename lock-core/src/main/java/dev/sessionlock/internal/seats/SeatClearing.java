@@ -93,8 +93,11 @@ final class SeatClearing {
         if (!stale.reclaim(found)) {
             return new Cleared(ClearOutcome.KEPT, "another process is replacing it just now (" + store.lockFile() + ".reclaim is there)");
         }
-        return store.find(RecordLocation.LOCK) == null ? new Cleared(ClearOutcome.REMOVED, gone.evidence())
-                : new Cleared(ClearOutcome.KEPT, "it changed while it was looked at");
+        if (store.find(RecordLocation.LOCK) != null) {
+            return new Cleared(ClearOutcome.KEPT, "it changed while it was looked at");
+        }
+        LeftHolds.note(store, found, new StaleLockPolicy(store));
+        return new Cleared(ClearOutcome.REMOVED, gone.evidence());
     }
 
     /** A successor's record is deleted only if its process is gone, and its byte is free. */

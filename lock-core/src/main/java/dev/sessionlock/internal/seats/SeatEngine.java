@@ -1,6 +1,8 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockReport;
+import dev.sessionlock.PastHold;
+import dev.sessionlock.internal.directory.DirectoryNotes;
 import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.MarkedTime;
 import dev.sessionlock.internal.directory.TableEntry;
@@ -8,6 +10,7 @@ import dev.sessionlock.internal.directory.TableFault;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.spi.AcquireResult;
+import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.EngineLock.Cleared;
 import dev.sessionlock.spi.EngineLock.HoldStatus;
@@ -15,6 +18,7 @@ import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -133,6 +137,30 @@ public final class SeatEngine implements EngineLock {
         return releasing().tidy();
     }
 
+    // ---- what happened, and who waits ----
+
+    @Override
+    public boolean keepsHistory() {
+        DirectoryNotes notes = store.notes();
+        return notes != null && notes.keepsHistory();
+    }
+
+    @Override
+    public void note(PastHold ended) {
+        DirectoryNotes notes = store.notes();
+        if (notes != null) {
+            notes.note(ended);
+        }
+    }
+
+    @Override
+    public void showWaiters(List<LockReport.Waiter> waiters) {
+        DirectoryNotes notes = store.notes();
+        if (notes != null) {
+            notes.showWaiters(store.name(), waiters);
+        }
+    }
+
     // ---- for a person who wants it free ----
 
     @Override
@@ -194,6 +222,27 @@ public final class SeatEngine implements EngineLock {
             hold.trouble = e.getMessage();
             return 0;
         }
+    }
+
+    /** The owner of seat 0 withdraws its expiry just before it frees its byte. */
+    @Override
+    public boolean spin(Busy busy, long nanos) {
+        if (busy.waitFor() != 0) {
+            return false;
+        }
+        try {
+            TableEntry entry = store.findEntry();
+            long end = System.nanoTime() + nanos;
+            while (entry != null && System.nanoTime() - end < 0) {
+                if (entry.expiry(0) == 0) {
+                    return true;
+                }
+                Thread.onSpinWait();
+            }
+        } catch (IOException | TableFault e) {
+            log.debug("{} is not watched in memory", store.lockFile(), e); // the next try says what is wrong
+        }
+        return false;
     }
 
     @Override

@@ -142,7 +142,6 @@ final class SeatHolding {
                 hold.byteLost = true;
                 return false;
             }
-            hold.notePublished(expiry);
             long now = expiries.now(); // rule 7
             if (!expiries.isPast(hold.entry.expiry(1 - hold.seat), now)) { // rule 3: while our expiry was missing, another process may have come in
                 log.warn("{}: what this process had published in the shared table was overwritten, and another process has come in", store.lockFile());

@@ -239,6 +239,15 @@ final class StaleLockPolicy {
         return "its holder is frozen past its lease";
     }
 
+    /** {@return whether the process of a record is gone; false if it lives, or if nobody can tell} */
+    boolean hasDied(LockStore.Found found) {
+        if (found.content() instanceof LockContent.Ours ours) {
+            return otherBoot(ours.record()) || liveness(ours.record()).verdict() == Liveness.Verdict.DEAD;
+        }
+        return found.content() instanceof LockContent.Foreign foreign
+                && store.judge(foreign.pid(), foreign.startTicks(), null).verdict() == Liveness.Verdict.DEAD;
+    }
+
     private boolean otherBoot(LockRecord record) {
         return record.boot() != null && store.self().boot() != null && !record.boot().equals(store.self().boot());
     }

@@ -67,9 +67,12 @@ final class StaleRecords {
         } else if (judgement instanceof StaleLockPolicy.WaitFor wait) {
             return new InTheWay(new Busy(Busy.NOTHING, expiries.now() + wait.nanos(), wait.why()));
         }
-        return reclaim(found) ? new Deleted((StaleLockPolicy.Replace) judgement)
-                : new InTheWay(new Busy(Busy.NOTHING, expiries.now() + RECLAIM_AGAIN_NANOS,
-                        "another process is replacing a dead lock (" + store.lockFile() + ".reclaim is there)"));
+        if (reclaim(found)) {
+            LeftHolds.note(store, found, policy);
+            return new Deleted((StaleLockPolicy.Replace) judgement);
+        }
+        return new InTheWay(new Busy(Busy.NOTHING, expiries.now() + RECLAIM_AGAIN_NANOS,
+                "another process is replacing a dead lock (" + store.lockFile() + ".reclaim is there)"));
     }
 
     /**
@@ -126,6 +129,7 @@ final class StaleRecords {
         String objection = policy.objection(left);
         if (left != null && objection == null) {
             store.delete(RecordLocation.TAKEOVER, left.key());
+            LeftHolds.note(store, left, policy);
         }
         return objection;
     }

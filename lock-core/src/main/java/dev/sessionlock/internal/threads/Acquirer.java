@@ -30,6 +30,8 @@ final class Acquirer {
     static final long GIVEN = -1;
     /** For about as long as a try takes; none where there is no second processor. */
     private static final int SPINS = Runtime.getRuntime().availableProcessors() > 1 ? 2_000 : 0;
+    /** For how long to wait for another process without sleeping: less than it takes to sleep and to wake. None where there is no second processor. */
+    private static final long SPIN_NANOS = SPINS > 0 ? 50_000 : 0;
 
     private final LocalLock lock;
     private final EngineLock engine;
@@ -81,6 +83,7 @@ final class Acquirer {
         Grant mine;
         long token;
         boolean waitedFor;
+        boolean lingers;
         // One look at the state for both questions. It comes before the engine lock: threads that try again and again for a lock that is held must not keep the
         // keeper from it.
         stateLock.lock();
@@ -88,6 +91,7 @@ final class Acquirer {
             mine = lock.currentOfThisThread();
             token = mine == null ? 0 : mine.token();
             waitedFor = !queue.isEmpty();
+            lingers = lock.current() != null && lock.current().lingers();
             if (mine == null) {
                 if (!lock.isFree()) {
                     return null;
@@ -104,8 +108,9 @@ final class Acquirer {
         if (lost != null) {
             throw lost; // a further handle of a lock that is lost would be lost from the beginning
         }
-        if (waitedFor) {
-            return lock.locks().idle().tryReuse(lock, request.publisher(), request.options());
+        Handle reused = lingers ? lock.locks().idle().tryReuse(lock, request.publisher(), request.options()) : null;
+        if (waitedFor || reused != null) {
+            return reused;
         }
         if (fairness.awayNanos(System.nanoTime()) > 0 || !tryLockEngine()) {
             return null;
@@ -130,7 +135,7 @@ final class Acquirer {
         } finally {
             stateLock.unlock();
         }
-        Busy busy = take(idle, terms, false);
+        Busy busy = take(idle, terms, false, waitsNext);
         if (busy == null) {
             Handle handle = lock.grantTaken(request, thread, since);
             LockEvents.acquired(request.asked(), lock, handle.token(), since);
@@ -173,11 +178,12 @@ final class Acquirer {
      * @param idle what lingered until now; null if nothing did
      * @param waits false for a single try. Its mark keeps nobody away; it frees only what lingers in another process, which a process that tries now and then would
      *     never find free
+     * @param spins whether the calling thread is about to wait, so that a moment more does not matter
      * @return what is in the way; null if the engine's hold is ours, for a grant
      */
-    private @Nullable Busy take(@Nullable Grant idle, Terms terms, boolean waits) throws IOException {
+    private @Nullable Busy take(@Nullable Grant idle, Terms terms, boolean waits, boolean spins) throws IOException {
         if (idle != null) {
-            if (lock.isOthersTimeSlice(idle)) {
+            if (Releaser.isOthersTimeSlice(idle)) {
                 lock.releaser().giveBack(lock, true);
                 return new Busy(Busy.NOTHING, clock().nanos() + FairnessPolicy.AWAY_NANOS, "it is another process's turn");
             }
@@ -189,6 +195,9 @@ final class Acquirer {
         }
         long now = clock().nanos();
         Busy busy = owned.take(terms);
+        if (busy != null && spins && fairness.maySpin()) {
+            busy = spin(busy, terms);
+        }
         if (busy == null) {
             fairness.taken(now);
             if (engine.wasOthers(owned.hold())) {
@@ -199,6 +208,22 @@ final class Acquirer {
         fairness.foundTaken();
         engine.setWaiterMark(waits);
         othersSeen(now);
+        return busy;
+    }
+
+    /**
+     * Another process has the lock. It mostly has it for some microseconds, which is less than a thread needs to sleep and to wake. So this thread waits for a moment
+     * without sleeping, where that has paid lately.
+     *
+     * @return what is in the way still; null if the engine's hold is ours
+     */
+    private @Nullable Busy spin(Busy found, Terms terms) throws IOException {
+        Busy busy = found;
+        long end = System.nanoTime() + SPIN_NANOS;
+        for (long left = SPIN_NANOS; busy != null && left > 0 && engine.spin(busy, left); left = end - System.nanoTime()) {
+            busy = owned.take(terms);
+        }
+        fairness.spun(busy == null);
         return busy;
     }
 
@@ -353,7 +378,7 @@ final class Acquirer {
                 engine.setWaiterMark(true);
                 return busy;
             }
-            Busy found = take(idle, terms, true);
+            Busy found = take(idle, terms, true, !onBehalf);
             if (found == null && onBehalf) {
                 giveUnlessLeft(waiter, lock.grantTaken(waiter.request(), waiter.owner(), waiter.since()));
             } else if (found == null) {
@@ -431,9 +456,6 @@ final class Acquirer {
      */
     void leave(Waiter waiter, @Nullable Handle taken) {
         waiter.leave();
-        if (waiter.counted) {
-            waiter.request().publisher().waitsNoMore();
-        }
         boolean empty;
         Handle late;
         Grant leftOver;

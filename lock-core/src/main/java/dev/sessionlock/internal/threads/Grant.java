@@ -60,8 +60,8 @@ final class Grant {
     private final LockOptions options;
     private final @Nullable Path target;
     private final long maxHoldNanos;
-    /** Computed once: it is asked for at each reuse. */
-    private final long withinNanos;
+    /** Computed once: it is asked for at each reuse. At most a quarter of a lease, so an int is large enough, and thousands of locks may be held. */
+    private final int withinMicros;
     /** Wall clock less monotonic clock as its first user acquired it, microseconds. The times of all users are told by it, and so never disagree. */
     private final long wallAheadMicros;
     /** When its present user acquired it, monotonic nanoseconds. Written under the state lock. */
@@ -75,6 +75,9 @@ final class Grant {
     /** What the flight recorder began when its present user got it; null if nobody recorded then. */
     @GuardedBy("LocalLock.stateLock")
     private LockEvents.@Nullable Timed recording;
+    /** Its former users that the history does not know yet, or how long its first user waited for it; null if there is nothing to tell. */
+    @GuardedBy("LocalLock.stateLock")
+    @Nullable HoldRun run;
     /** It was said that its present user has had it for long. */
     @GuardedBy("LocalLock.stateLock")
     private boolean leakReported;
@@ -98,7 +101,7 @@ final class Grant {
     /** Written under the state lock. What leads to {@link State#ENDED} is done under the engine lock, too. */
     private volatile State state = State.HELD;
     /** Why it could not be renewed the last time; null if it could. Written under the engine lock. */
-    private volatile @Nullable Throwable renewalTrouble;
+    volatile @Nullable Throwable renewalTrouble;
     /** Its open handle, or one of them; then the others are in a list of their own, since hardly any grant has more. */
     @GuardedBy("LocalLock.stateLock")
     private Handle.@Nullable Ref handle;
@@ -109,7 +112,7 @@ final class Grant {
     private Handle.@Nullable Ref halfClosed;
     /** The keeper checks whether it lingers. */
     @GuardedBy("LocalLock.stateLock")
-    private boolean idleChecked;
+    boolean idleChecked;
     /** What the keeper saw at its last idle check; null before that. */
     @GuardedBy("LocalLock.stateLock")
     private @Nullable Idle idle;
@@ -122,7 +125,8 @@ final class Grant {
     private record Loss(LockLostException why, long atNanos) {
     }
 
-    Grant(LocalLock lock, Hold hold, AcquireRequest request, @Nullable Thread owner) {
+    /** @param waitedNanos how long its first user waited for it */
+    Grant(LocalLock lock, Hold hold, AcquireRequest request, @Nullable Thread owner, long waitedNanos) {
         this.lock = lock;
         long now = lock.clock().nanos();
         this.wallAheadMicros = lock.clock().wallMicros() - Math.floorDiv(now, 1_000);
@@ -135,8 +139,9 @@ final class Grant {
         this.owner = owner;
         this.maxHoldNanos = options.maxHold().equals(LockOptions.UNLIMITED) ? Long.MAX_VALUE : options.maxHold().toNanos();
         long within = Math.min(options.lease().toNanos() / 4, maxHoldNanos);
-        this.withinNanos = options.leakDetectionThreshold().isZero() ? within : Math.min(within, leakNanos());
+        this.withinMicros = (int) ((options.leakDetectionThreshold().isZero() ? within : Math.min(within, leakNanos())) / 1_000);
         this.recording = LockEvents.held();
+        this.run = HoldRun.afterWaiting(this, waitedNanos);
     }
 
     LocalLock lock() {
@@ -227,6 +232,7 @@ final class Grant {
         if (state == State.ENDED || state == State.ABANDONED) {
             return false;
         }
+        HoldRun.write(this);
         state = State.ENDING;
         return true;
     }
@@ -240,6 +246,7 @@ final class Grant {
     boolean abandon() {
         boolean live = isLive();
         if (live) {
+            HoldRun.write(this);
             state = State.ABANDONED;
         }
         return live;
@@ -247,7 +254,7 @@ final class Grant {
 
     /** {@return within how many nanoseconds of its acquisition the keeper must look after it} */
     long withinNanos() {
-        return withinNanos;
+        return withinMicros * 1_000L;
     }
 
     /**
@@ -355,9 +362,13 @@ final class Grant {
         return loss == null && lock.engine().isReusable(hold);
     }
 
-    /** Its user has gone. Returns whether the keeper has to begin with its idle checks. */
-    boolean linger() {
-        boolean unknown = !idleChecked && lingersByItself();
+    /**
+     * Its user has gone. Returns whether the keeper has to begin with its idle checks.
+     *
+     * @param forHead whether it lingers for the head of the queue, which is awake and looks itself
+     */
+    boolean linger(boolean forHead) {
+        boolean unknown = !idleChecked && !forHead;
         if (unknown) {
             idleChecked = true;
             idle = null;
@@ -374,6 +385,9 @@ final class Grant {
      * @return its handle; null if the lease is over, or it cannot be used again
      */
     @Nullable Handle reuse(Thread thread, ReferenceQueue<Handle> forgotten) {
+        if (run != null && !run.isOf(thread)) {
+            HoldRun.write(this);
+        }
         if (loss != null || !lock.engine().reuse(hold, thread.getName())) {
             return null;
         }
@@ -403,13 +417,19 @@ final class Grant {
         return now - idle.since();
     }
 
+    /** {@return since when nobody has it, as far as the idle checks have seen; {@code now} if they have not} */
+    long idleSince(long now) {
+        return idle == null || idle.token() != hold.token() ? now : idle.since();
+    }
+
     /** {@return whether nobody has had it for as long as it may linger} */
     boolean hasLingered(long now) {
-        return lingers() && idleNanos(now) >= options.linger().toNanos();
+        return lingers() && idleNanos(now) >= Math.max(1, options.linger().toNanos()); // not at the first look: a loop of users may be between two of them
     }
 
     /** {@return whether the keeper goes on with its idle checks} Not if a user holds it for long: when that user closes it, the checks begin anew. */
     boolean isIdleCheckRequested(long now) {
+        HoldRun.seen(this, now);
         idleChecked &= lingers() || now - acquiredNanos < LONG_NANOS;
         return idleChecked;
     }
@@ -458,12 +478,6 @@ final class Grant {
         PROGRESS_AT.compareAndSet(this, last, now);
     }
 
-    /** {@return the wall-clock time at which it ends unless its user makes progress; negative if never} */
-    long holdUntilMillis(long now) {
-        long left = holdLeft(now);
-        return left == Long.MAX_VALUE ? -1 : lock.clock().wallMillis() + Math.max(0, left / 1_000_000);
-    }
-
     /** {@return why it is not valid any more, though nobody has taken it away} */
     Reason expiry(long now) {
         return !hold.isValid(now) ? Reason.LEASE_EXPIRED : Reason.MAX_HOLD;
@@ -477,15 +491,5 @@ final class Grant {
             state = state == State.HELD ? State.REVOKED : state;
         }
         return first;
-    }
-
-    /** {@return why it could not be renewed the last time; null if it could} */
-    @Nullable Throwable renewalTrouble() {
-        return renewalTrouble;
-    }
-
-    /** Under the engine lock. */
-    void renewalTrouble(@Nullable Throwable why) {
-        renewalTrouble = why;
     }
 }

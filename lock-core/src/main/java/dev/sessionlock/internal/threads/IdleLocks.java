@@ -136,7 +136,7 @@ final class IdleLocks {
                 checked.remove(lock);
                 return Long.MAX_VALUE;
             }
-            boolean due = idle.lingers() && (idle.hasLingered(now) || idle.publisher().isClosed() || lock.isWanted(idle));
+            boolean due = idle.lingers() && (idle.hasLingered(now) || idle.publisher().isClosed() || Releaser.isWanted(idle));
             return due ? 0 : Math.max(CHECK_NANOS, Math.min(idle.idleNanos(now) / IDLE_SHARE, LONGEST_CHECK_NANOS));
         } finally {
             stateLock.unlock();

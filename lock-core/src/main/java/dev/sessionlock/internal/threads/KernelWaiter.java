@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The threads that block in {@code fcntl} on behalf of the head of one lock's queue: at most one for each thing that the engine can wait for. When a thread gets its
- * kernel byte, it passes the byte to the engine, as acquired ahead for the head's next try, wakes the head, and makes that try on its behalf. If nobody needs the
+ * kernel byte, it passes the byte to the engine, as acquired ahead for the head's next try, makes that try on its behalf, and wakes the head. If nobody needs the
  * byte any more, the thread gives it back.
  *
  * <p>A blocked thread can't be cancelled: an interrupt would close the channel, and with it drop every byte of this process in that guard file. So it outlives the timeout of the head
@@ -142,11 +142,11 @@ final class KernelWaiter {
             } else {
                 engine.declineAwaited(what); // also if waiting failed: the byte may be ours all the same
             }
+            if (got && head != null) {
+                host.tryOnBehalfOf(head); // before it is woken: it would only wait for this thread
+            }
             if (head != null) {
                 head.wake(); // also if it has to poll from now on: it sleeps for long, since this thread was to wake it
-            }
-            if (got && head != null) {
-                host.tryOnBehalfOf(head); // after it was woken: waking takes longer than trying
             }
             return true;
         } catch (RuntimeException | Error e) {

@@ -115,7 +115,7 @@ final class LeaseSupervisor {
                 return;
             }
             closeHalfClosed(held);
-            if (held.state() == Grant.State.LINGERING && lock.isSliceOverForOthers(held)) {
+            if (held.state() == Grant.State.LINGERING && Releaser.isSliceOverForOthers(held)) {
                 lock.releaser().endLingering(lock); // left to a head that does not come, while another process waits
             } else if (lock.isWaitedFor()) {
                 lock.wakeHead(); // of what nobody has: something may have been thrown to whoever was to wake it
@@ -228,17 +228,23 @@ final class LeaseSupervisor {
         }
         boolean renewed;
         try {
-            renewed = held.lock().engine().renew(held.hold(), held.holdUntilMillis(now));
+            renewed = held.lock().engine().renew(held.hold(), holdUntilMillis(held, now));
         } catch (IOException | RuntimeException | Error e) {
-            held.renewalTrouble(e);
+            held.renewalTrouble = e;
             trouble.warn(held.lock().engine() + ": its lease could not be renewed", e);
             return;
         }
-        held.renewalTrouble(null);
+        held.renewalTrouble = null;
         if (!renewed) {
             loseToRenewal(held, token, held.clock().nanos());
             held.lock().releaser().endUnderEngineLock(held);
         }
+    }
+
+    /** {@return the wall-clock time at which a grant ends unless its user makes progress; negative if never} */
+    private static long holdUntilMillis(Grant held, long now) {
+        long left = held.holdLeft(now);
+        return left == Long.MAX_VALUE ? -1 : held.clock().wallMillis() + Math.max(0, left / 1_000_000);
     }
 
     /** {@return whether a lost grant has no grace left} */
@@ -339,7 +345,11 @@ final class LeaseSupervisor {
                 return; // that user has closed it meanwhile, and it is the next one's
             }
             why = causedBy(new LockLostException(reason, held.clock().instant(), LossMessages.message(held, how)), held.acquiredHere());
-            if (!held.lose(why) || held.lingers()) {
+            boolean first = held.lose(why);
+            if (first && held.isOpen()) {
+                HoldRun.lost(held, reason);
+            }
+            if (!first || held.lingers()) {
                 return; // it was lost before, or nobody has it, and nobody is told
             }
             told = held.handles();

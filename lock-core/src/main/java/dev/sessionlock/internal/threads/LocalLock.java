@@ -284,9 +284,9 @@ final class LocalLock implements KernelWaiter.Host {
 
     /** Under the engine lock: the engine has just given the lock. Once the grant is there, nothing is thrown any more: nobody would have its handle. */
     Handle grantTaken(AcquireRequest request, @Nullable Thread owner, long since) {
-        Grant fresh = new Grant(this, owned.hold(), request, owner);
-        Handle handle = new Handle(fresh, locks.forgotten(), request.acquiredHere());
         long waited = clock().nanos() - since;
+        Grant fresh = new Grant(this, owned.hold(), request, owner, waited);
+        Handle handle = new Handle(fresh, locks.forgotten(), request.acquiredHere());
         fairness.granted(since);
         stateLock.lock();
         try {
@@ -304,7 +304,8 @@ final class LocalLock implements KernelWaiter.Host {
 
     /** Under the engine lock: the hold is on the terms of the next waiter. Returns false if that one has left meanwhile. */
     boolean grantHandedOver(Waiter next) {
-        Grant fresh = new Grant(this, owned.hold(), next.request(), next.owner());
+        long waited = clock().nanos() - next.since();
+        Grant fresh = new Grant(this, owned.hold(), next.request(), next.owner(), waited);
         Handle handle = new Handle(fresh, locks.forgotten(), next.request().acquiredHere());
         stateLock.lock();
         try {
@@ -317,7 +318,7 @@ final class LocalLock implements KernelWaiter.Host {
         } finally {
             stateLock.unlock();
         }
-        next.request().publisher().acquired(fresh, clock().nanos() - next.since());
+        next.request().publisher().acquired(fresh, waited);
         locks.scheduleWithin(fresh.withinNanos());
         next.wake();
         return true;
@@ -333,28 +334,6 @@ final class LocalLock implements KernelWaiter.Host {
         } finally {
             stateLock.unlock();
         }
-    }
-
-    // ---- other processes ----
-
-    /** {@return whether another process waits for what a user here has closed, and must get it now} */
-    boolean isOthersTimeSlice(Grant closed) {
-        return engine.othersWait(closed.hold(), EngineLock.WAITER_MARK_NANOS) && !fairness.mayGoOn(closed.acquiredNanos(), clock().nanos());
-    }
-
-    /** {@return whether another process waits, and this JVM has had its time slice} Then even those who wait here stand back. */
-    boolean isSliceOverForOthers(Grant closed) {
-        return engine.othersWait(closed.hold(), EngineLock.WAITER_MARK_NANOS) && fairness.isSliceOver(clock().nanos());
-    }
-
-    /** Under the state lock. Returns whether another process wants what a user here has closed, and must find it free. A single try of that process is enough. */
-    boolean isWanted(Grant closed) {
-        if (!engine.othersTryOrWait(closed.hold(), EngineLock.WAITER_MARK_NANOS)) {
-            return false;
-        }
-        long now = clock().nanos();
-        fairness.othersSeen(now);
-        return !fairness.mayGoOn(closed.acquiredNanos(), now);
     }
 
     // ---- waking ----

@@ -12,7 +12,6 @@ import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.LockEngine.LockId;
 import dev.sessionlock.spi.LockEngine.LockNamespace;
-import dev.sessionlock.spi.Maintainable;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.lang.ref.ReferenceQueue;
@@ -25,12 +24,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -53,9 +50,6 @@ public final class LocalLocks {
 
     /** How often a path is resolved anew because its directory was replaced meanwhile. */
     static final int RESOLVES = 4;
-
-    /** How long the end of the JVM waits for disks at most; the kernel locks end with the process all the same. */
-    private static final long ABANDON_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(3);
 
     /** How long waiters have, by the machine's clock, to see that a clock was moved by hand. */
     private static final long SETTLE_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -317,6 +311,7 @@ public final class LocalLocks {
     /** The namespace of a lock is pinned for as long as the lock is known here. */
     private LocalLock open(LockKey key, String name) {
         LocalLock lock = new LocalLock(this, key.namespace().lock(name), key);
+        lock.engine().onFreed(lock::wakeHead);
         key.namespace().pinAgain(); // last: if it throws, nothing is left
         return lock;
     }
@@ -462,29 +457,5 @@ public final class LocalLocks {
     /** What one of the JVM's hooks does. */
     Shutdown shutdown() {
         return shutdown;
-    }
-
-    /** Each part on a thread of its own: a disk that does not answer keeps neither the records of others nor the end of the process. */
-    void tidyAsTheJvmEnds() {
-        Map<Maintainable, List<LocalLock>> parts = byKey.values().stream().collect(Collectors.groupingBy(LocalLock::part));
-        CountDownLatch left = new CountDownLatch(parts.size());
-        for (List<LocalLock> part : parts.values()) {
-            Runnable task = () -> {
-                part.forEach(supervisor::tidyAsTheJvmEnds);
-                left.countDown();
-            };
-            try {
-                DaemonThreads.make(task, "sessionlock-abandons").start();
-            } catch (OutOfMemoryError e) { // "unable to create native thread"
-                task.run();
-            }
-        }
-        try {
-            if (!left.await(ABANDON_PATIENCE_NANOS, TimeUnit.NANOSECONDS)) {
-                trouble.warn("not all records could be taken away as the JVM ends: a disk does not answer", null);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
     }
 }

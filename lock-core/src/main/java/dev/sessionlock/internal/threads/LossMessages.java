@@ -33,7 +33,7 @@ final class LossMessages {
     static String of(Grant held, Reason reason) {
         try {
             String engines = held.hold().lossInWords(reason);
-            Throwable renewing = reason == Reason.LEASE_EXPIRED ? held.renewalTrouble() : null;
+            Throwable renewing = reason == Reason.LEASE_EXPIRED ? held.renewalTrouble : null;
             return engines != null ? engines
                     : renewing != null ? "its lease could not be renewed, and has run out: " + renewing : inWords(reason);
         } catch (RuntimeException | Error e) {

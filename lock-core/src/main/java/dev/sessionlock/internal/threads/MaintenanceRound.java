@@ -103,10 +103,24 @@ final class MaintenanceRound {
                 renewedAt = System.nanoTime();
             }
         }
+        record();
         if (sweeps) {
             sweep();
         }
         closeIdle();
+    }
+
+    /** Writes what happened and who waits, also of locks that are in use again and again. */
+    private void record() {
+        try {
+            for (LocalLock lock : locks) {
+                HoldRun.write(lock);
+                WaitingThreads.show(lock);
+            }
+            part.record();
+        } catch (RuntimeException | Error e) {
+            trouble.error(e);
+        }
     }
 
     private static void endLingering(LocalLock lock) {

@@ -5,6 +5,7 @@ import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.internal.system.WallClock;
+import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
@@ -95,11 +96,13 @@ final class Releaser {
             WaitQueue queue = held.lock().queue();
             boolean waitedFor = !queue.isEmpty();
             if (waitedFor ? !mayBeOvertaken(held) : !mayLinger(held)) {
+                HoldRun.released(held);
                 held.beginEnding(); // at once: if giving it back fails, the keeper sees it
                 return CloseResult.LAST;
             }
+            HoldRun.lingers(held);
             tellReleased(held); // under the state lock: the next user may come at once, and must be told of after this one
-            boolean unchecked = held.linger();
+            boolean unchecked = held.linger(waitedFor && !held.lingersByItself());
             if (waitedFor) {
                 queue.wakeHeadOnce(); // whoever looks first has it: the head, or a thread that runs
             }
@@ -144,8 +147,8 @@ final class Releaser {
     private boolean mayLinger(Grant held) {
         LocalLock lock = held.lock();
         try {
-            return held.lingersByItself() && held.isReusable() && !held.publisher().isClosed() && !lock.locks().isEnding() && !lock.isWanted(held)
-                    && !lock.fairness().isShared(held.acquiredNanos());
+            boolean wanted = held.lingersByItself() ? !isWanted(held) && !lock.fairness().isShared(held.acquiredNanos()) : isLoopInItsSlice(held);
+            return wanted && held.isReusable() && !held.publisher().isClosed() && !lock.locks().isEnding();
         } catch (RuntimeException | Error e) {
             trouble.warn(lock.engine() + ": it does not linger", e);
             return false;
@@ -160,11 +163,49 @@ final class Releaser {
         LocalLock lock = held.lock();
         try {
             return lock.queue().mayBeOvertaken(System.nanoTime()) && held.isReusable() && !held.publisher().isClosed() && !lock.locks().isEnding()
-                    && !lock.isSliceOverForOthers(held);
+                    && !isSliceOverForOthers(held);
         } catch (RuntimeException | Error e) {
             trouble.warn(lock.engine() + ": it is handed over, or given back", e);
             return false;
         }
+    }
+
+    // ---- this process or another ----
+
+    /** {@return whether another process waits for what a user here has closed, and must get it now} */
+    static boolean isOthersTimeSlice(Grant closed) {
+        LocalLock lock = closed.lock();
+        return othersWait(closed) && !lock.fairness().mayGoOn(closed.acquiredNanos(), lock.clock().nanos());
+    }
+
+    /** {@return whether another process waits, and this JVM has had its time slice} Then even those who wait here stand back. */
+    static boolean isSliceOverForOthers(Grant closed) {
+        LocalLock lock = closed.lock();
+        return othersWait(closed) && lock.fairness().isSliceOver(lock.clock().nanos());
+    }
+
+    /** Under the state lock. Returns whether another process wants what a user here has closed, and must find it free. A single try of that process is enough. */
+    static boolean isWanted(Grant closed) {
+        LocalLock lock = closed.lock();
+        if (!lock.engine().othersTryOrWait(closed.hold(), EngineLock.WAITER_MARK_NANOS)) {
+            return false;
+        }
+        long now = lock.clock().nanos();
+        lock.fairness().othersSeen(now);
+        return !lock.fairness().mayGoOn(closed.acquiredNanos(), now);
+    }
+
+    /**
+     * Under the state lock. Returns whether a user here closes the lock in the middle of a loop of brief users, whose time slice is not over, while another process
+     * waits. To free it would be a race between this JVM and that process. Each time the other wins, the lock changes hands for a single brief user.
+     */
+    private static boolean isLoopInItsSlice(Grant closed) {
+        LocalLock lock = closed.lock();
+        return lock.fairness().isLoopInItsSlice(closed.acquiredNanos(), lock.clock().nanos()) && othersWait(closed);
+    }
+
+    private static boolean othersWait(Grant closed) {
+        return closed.lock().engine().othersWait(closed.hold(), EngineLock.WAITER_MARK_NANOS);
     }
 
     // ---- ending a grant ----
@@ -196,9 +237,9 @@ final class Releaser {
             return;
         }
         LocalLock lock = held.lock();
-        boolean othersTimeSlice = lock.isOthersTimeSlice(held);
+        boolean othersTimeSlice = isOthersTimeSlice(held);
         long now = lock.clock().nanos();
-        boolean handsOver = lock.owned().isPresent() && held.lost() == null && held.isValid(now) && !lock.isSliceOverForOthers(held);
+        boolean handsOver = lock.owned().isPresent() && held.lost() == null && held.isValid(now) && !isSliceOverForOthers(held);
         if (!handsOver || !handOver(lock)) {
             giveBack(lock, othersTimeSlice);
         }
@@ -282,7 +323,10 @@ final class Releaser {
             stateLock.unlock();
         }
         if (idle != null) {
-            giveBack(lock, lock.isOthersTimeSlice(idle));
+            if (!idle.lingersByItself() && !lock.fairness().isSliceOver(lock.clock().nanos())) {
+                lock.fairness().loopEnded();
+            }
+            giveBack(lock, isOthersTimeSlice(idle));
         }
     }
 

@@ -4,11 +4,16 @@ import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.OtherHooks;
+import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.internal.system.WallClock;
+import dev.sessionlock.spi.Maintainable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +39,10 @@ public final class Shutdown implements Runnable {
     private static final long MOMENT_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** How long the hook waits where nobody knows whether another hook works. */
     private static final long UNKNOWN_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    /** How long the end of the JVM waits for disks at most; the kernel locks end with the process all the same. */
+    private static final long DISK_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(3);
+    private static final RareLog trouble = new RareLog(log, "something failed as the JVM ended");
 
     private final LocalLocks locks;
     /** By the machine's clock; null before the JVM ends. */
@@ -82,7 +91,7 @@ public final class Shutdown implements Runnable {
             open = open();
         }
         locks.all().forEach(LocalLock::wakeAll); // they are refused now
-        locks.tidyAsTheJvmEnds();
+        tidy();
     }
 
     /** {@return the locks that are held, and that are not left alone} */
@@ -153,6 +162,58 @@ public final class Shutdown implements Runnable {
         if (first != null) {
             log.info("the JVM is shutting down, and waits for {} to be closed: {}, held by thread \"{}\" since {}",
                     open.size() == 1 ? "a lock" : open.size() + " locks", open.get(0).engine(), first.hold().thread(), WallClock.iso(first.acquiredAt()));
+        }
+    }
+
+    /**
+     * Takes records away, and writes what happened. Each part that has locks on a thread of its own: a disk that does not answer keeps neither the records of others
+     * nor the end of the process.
+     */
+    private void tidy() {
+        Map<Maintainable, List<LocalLock>> parts = locks.all().stream().collect(Collectors.groupingBy(LocalLock::part));
+        List<Runnable> tasks = new ArrayList<>();
+        parts.forEach((part, its) -> tasks.add(() -> {
+            its.forEach(lock -> lock.supervisor().tidyAsTheJvmEnds(lock));
+            record(part);
+        }));
+        tasks.add(() -> withoutLocks(parts).forEach(Shutdown::record));
+        CountDownLatch left = new CountDownLatch(tasks.size());
+        for (Runnable task : tasks) {
+            Runnable counted = () -> {
+                task.run();
+                left.countDown();
+            };
+            try {
+                DaemonThreads.make(counted, "sessionlock-abandons").start();
+            } catch (OutOfMemoryError e) { // "unable to create native thread"
+                counted.run();
+            }
+        }
+        try {
+            if (!left.await(DISK_PATIENCE_NANOS, TimeUnit.NANOSECONDS)) {
+                trouble.warn("not all records could be taken away: a disk does not answer", null);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private List<Maintainable> withoutLocks(Map<Maintainable, List<LocalLock>> parts) {
+        List<Maintainable> others = new ArrayList<>();
+        try {
+            others.addAll(locks.engine().maintained());
+            others.removeAll(parts.keySet());
+        } catch (RuntimeException | Error e) {
+            trouble.warn(locks.engine().toString(), e);
+        }
+        return others;
+    }
+
+    private static void record(Maintainable part) {
+        try {
+            part.record();
+        } catch (RuntimeException | Error e) {
+            trouble.warn(part.toString(), e);
         }
     }
 }

@@ -11,6 +11,7 @@ import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
+import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -19,15 +20,16 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** The message of a timeout: for the person who reads it in a log and has to act. */
+/** What a timeout says: for the person who reads it in a log and has to act. */
 final class TimeoutMessage {
     private static final int FRAMES = 12;
 
     private TimeoutMessage() {
     }
 
-    /** {@return what the thread of a waiter throws whose timeout is over} */
+    /** {@return what a waiter is told that gives up: who has the lock, and what is in the way} */
     static LockTimeoutException exception(LocalLock lock, Waiter waiter) {
+        EngineLock engine = lock.engine();
         Busy busy = waiter.busy;
         Grant held = lock.grant();
         Thread holder = held == null ? null : held.owner();
@@ -37,10 +39,10 @@ final class TimeoutMessage {
             if (busy != null && busy.trouble() != null) {
                 throw busy.trouble();
             }
-            LockReport report = lock.engine().inspect();
+            LockReport report = engine.inspect().withWaiters(WaitingThreads.of(lock, waiter));
             return new LockTimeoutException(always(waiter.request(), locked, report, holder, busy, lock.clock()), report, waited, null);
         } catch (IOException | RuntimeException | Error e) {
-            LockReport unknown = new LockReport(lock.engine().name(), lock.engine().lockFile(), LockReport.State.HELD, null,
+            LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,
                     List.of("who holds it cannot be told: " + e), "");
             return new LockTimeoutException(always(waiter.request(), locked, unknown, holder, busy, lock.clock()), unknown, waited, e);
         }

@@ -81,6 +81,17 @@ final class WaitQueue {
         return head == null || EventualFairness.mayOvertake(head.queuedAt(), machineNow);
     }
 
+    /** {@return for how many nanoseconds the head has waited; 0 if nobody waits} */
+    long longestWait(long now) {
+        Waiter head = head();
+        return head == null ? 0 : Math.max(0, now - head.since());
+    }
+
+    /** {@return all that wait, in order} */
+    List<Waiter> all() {
+        return waiters == null ? List.of() : waiters.stream().filter(waiter -> !waiter.isGone() && waiter.given == null).toList();
+    }
+
     /** Wakes the head, unless it was woken and has not looked yet. */
     void wakeHeadOnce() {
         Waiter head = head();

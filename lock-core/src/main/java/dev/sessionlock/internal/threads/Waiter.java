@@ -3,6 +3,7 @@ package dev.sessionlock.internal.threads;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Terms;
+import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +30,8 @@ abstract class Waiter {
     boolean counted;
     /** It was told that it waits. */
     boolean contentionTold;
+    /** When the waiting began, by the wall clock, as it was first told: told anew each time, it would differ a little. Null if nobody has asked. */
+    volatile @Nullable Instant sinceAsTold;
     private volatile boolean woken;
     private volatile boolean gone;
     /** It is being logged that it takes long; null if not. */
@@ -126,6 +129,9 @@ abstract class Waiter {
     /** It waits no more, whatever ended its waiting. The queue drops it when it next finds it. */
     final void leave() {
         gone = true;
+        if (counted) {
+            request.publisher().waitsNoMore();
+        }
     }
 
     final boolean isGone() {

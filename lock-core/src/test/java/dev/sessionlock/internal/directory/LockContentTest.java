@@ -2,6 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sessionlock.LockOptions;
 import dev.sessionlock.internal.directory.LockContent.Empty;
 import dev.sessionlock.internal.directory.LockContent.Foreign;
 import dev.sessionlock.internal.directory.LockContent.NotALock;
@@ -17,6 +18,7 @@ import net.jqwik.api.constraints.Size;
 import net.jqwik.api.constraints.StringLength;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What lies in the place of a lock: another program's lock is told from a file that only happens to end in {@code .lock}. */
@@ -50,6 +52,23 @@ class LockContentTest {
         assertThat(parse("{\"pid\":30522,\"createdAt\":\"yesterday\"}")).isEqualTo(new Foreign(30522, null, -1, -1));
     }
 
+    /** It has the length of a time, or begins as one. */
+    @ParameterizedTest
+    @ValueSource(strings = {"2026x02-09T06:32:23.123Z", "2026-02x09T06:32:23.123Z", "2026-02-09x06:32:23.123Z", "2026-02-09T06x32:23.123Z",
+            "2026-02-09T06:32x23.123Z", "2026-02-09T06:32:23x123Z", "2026-02-09T06:32:23.123x", "2026-02-09T06:32:23.123Zx", "2026-02-09T06:32:23.12aZ",
+            "2026-02-09T24:30:00.000Z", "2026-02-09T25:00:00.000Z", "2026-02-09T06:32:60.000Z", "2026-02-09T06:32:61.000Z", "2026-13-09T06:32:23.123Z"})
+    void aTimeThatIsNoneIsUnknown(String time) {
+        assertThat(parse("{\"pid\":30522,\"createdAt\":\"" + time + "\"}")).isEqualTo(new Foreign(30522, null, -1, -1));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2026-02-09T06:32:23Z, 2026-02-09T06:32:23Z", "2026-02-09T06:32:23.123456Z, 2026-02-09T06:32:23.123456Z",
+            "2026-02-09T24:00:00.000Z, 2026-02-10T00:00:00Z", "2026-02-09T20:59:59.999Z, 2026-02-09T20:59:59.999Z",
+            "2026-06-30T23:59:60.500Z, 2026-06-30T23:59:59.500Z"})
+    void aTimeThatIsWrittenOtherwiseIsUnderstood(String time, Instant meant) {
+        assertThat(parse("{\"pid\":30522,\"createdAt\":\"" + time + "\"}")).isEqualTo(new Foreign(30522, meant, -1, -1));
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"30522", "30522\n", "  30522\n", "\n30522\r\n", "30522\0\0\0"})
     void aPidAloneIsForeign(String text) {
@@ -65,6 +84,39 @@ class LockContentTest {
         LockContent seen = LockContent.parse(record.bytes());
         assertThat(seen).isEqualTo(LockContent.parse(record.bytes())).hasSameHashCodeAs(new LockContent.Ours(record))
                 .isNotEqualTo(LockContent.parse(renewed.bytes())).isNotEqualTo(new Empty());
+    }
+
+    @Test
+    void anImpossibleLeaseCountsAsTheNearestPossibleOne() {
+        assertThat(ofLease(1_000).leaseNanos()).isEqualTo(1_000_000_000L);
+        assertThat(ofLease(-1).leaseNanos()).isZero();
+        assertThat(ofLease(Long.MAX_VALUE).leaseNanos()).isEqualTo(LockOptions.MAX_LEASE.toNanos());
+    }
+
+    @Test
+    void aRecordThatWasGivenBackHoldsNobodyUp() {
+        LockRecord left = ofLease(1_000).givenBack(9_000);
+        assertThat(left.isGivenBack()).isTrue();
+        assertThat(ofLease(1_000).isGivenBack()).isFalse();
+        assertThat(left.takeover()).isTrue();
+        assertThat(left.maxHoldMs()).isZero();
+        assertThat(left.leaseUntil()).isEqualTo(9_000);
+        assertThat(left.token()).as("whose it was").isEqualTo(7);
+    }
+
+    private static LockRecord ofLease(long millis) {
+        return new LockRecord(5, 0, -1, -1, "s.jsonl", 7, "moss", -1, "boot", null, null, "main", null, false, millis, 2_000, 3_000);
+    }
+
+    /** Whoever watches a file would otherwise not see that it changes. */
+    @Test
+    void contentsAreTheSameOnlyIfTheySayTheSame() {
+        assertThat(new Foreign(1, SINCE, 2, 3)).isEqualTo(new Foreign(1, SINCE, 2, 3)).hasSameHashCodeAs(new Foreign(1, SINCE, 2, 3))
+                .isNotEqualTo(new Foreign(9, SINCE, 2, 3)).isNotEqualTo(new Foreign(1, null, 2, 3)).isNotEqualTo(new Foreign(1, SINCE, 9, 3))
+                .isNotEqualTo(new Foreign(1, SINCE, 2, 9)).isNotEqualTo(new Empty());
+        assertThat(new Torn("a")).isEqualTo(new Torn("a")).hasSameHashCodeAs(new Torn("a")).isNotEqualTo(new Torn("b")).isNotEqualTo(new NotALock("a"));
+        assertThat(new NotALock("a")).isEqualTo(new NotALock("a")).hasSameHashCodeAs(new NotALock("a")).isNotEqualTo(new NotALock("b")).isNotEqualTo(new Torn("a"));
+        assertThat(new Empty()).isEqualTo(new Empty()).hasSameHashCodeAs(new Empty()).isNotEqualTo(new Torn("a"));
     }
 
     // ---- not a lock ----
@@ -183,7 +235,7 @@ class LockContentTest {
                 new LockRecord(77, SINCE.toEpochMilli(), 1000, 5, "x", 1, "moss", -1, null, null, null, "t", null, true, 1000, 0, 0));
         String pretty = new String(bytes, StandardCharsets.UTF_8).replace(",\"", ",\n  \"").replaceAll(" +}", "}");
 
-        assertThat(parse(pretty)).isInstanceOf(Torn.class);
+        assertThat(parse(pretty)).isEqualTo(new Torn("a record of another length or form"));
         assertThat(parse(pretty.replaceAll(",\\s*\"crc\":\"[0-9a-f]*\"", ""))).isInstanceOf(Torn.class);
     }
 
@@ -198,6 +250,14 @@ class LockContentTest {
             System.arraycopy(RecordCodec.digits(RecordCodec.checksum(without, end)), 0, without, end + 8, 8);
 
             assertThat(LockContent.parse(without)).as(member).isEqualTo(new Torn("it lacks what a record must say"));
+        }
+    }
+
+    @Test
+    void aRecordOfNoProcessIsTorn() {
+        for (long none : new long[] {0, -1}) {
+            assertThat(LockContent.parse(RecordCodec.encode(new LockRecord(none, SINCE.toEpochMilli(), 1000, 5, "x", 1, "moss", -1, null, null, null, "t", null,
+                    true, 1000, 0, 0)))).isEqualTo(new Torn("it lacks what a record must say"));
         }
     }
 

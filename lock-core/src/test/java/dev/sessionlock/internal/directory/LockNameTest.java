@@ -102,6 +102,28 @@ class LockNameTest {
         assertThat(LockName.hash("a")).isNotEqualTo(LockName.hash("A"));
     }
 
+    /** An iota changes its place among the marks of a letter, and never among letters. */
+    @ParameterizedTest
+    @CsvSource({"\u03b9\u03b1, \u03b1\u03b9", "\u03b9\u03b1, \u03b9\u03b2", "\u03b9\u03b1, \u03b2\u03b9", "\u03b9-1, \u03b9-2", "\u03b9, \u03b9\u03b9", "\u1fb3\u03b2, \u03b1\u03b2\u03b9"})
+    void namesWithAnIotaStayTwo(String one, String other) {
+        assertThat(LockName.fold(one)).isNotEqualTo(LockName.fold(other));
+        assertThat(LockName.fold("a" + one + "b")).isNotEqualTo(LockName.fold("a" + other + "b"));
+    }
+
+    @Test
+    void anIotaStandsBehindMarksOfEveryKind() {
+        for (String mark : List.of("\u0300", "\u0903", "\u20dd")) { // without width, with width, around the letter
+            assertThat(LockName.fold("\u03b1\u0345" + mark)).isEqualTo(LockName.fold("\u03b1" + mark + "\u0345"));
+        }
+    }
+
+    @Test
+    void whatLiesBesideTheIgnoredOnesIsNotIgnored() {
+        for (int c : new int[] {0x34e, 0x350, 0x115e, 0x1161, 0x17b3, 0x17b6, 0x180a, 0x1810, 0x3163, 0x3165, 0xfe10, 0xff9f, 0xffa1, 0xffef, 0xdffff, 0xe1000}) {
+            assertThat(LockName.fold("a" + Character.toString(c) + "b")).as("U+%04X", c).isNotEqualTo("ab");
+        }
+    }
+
     @Test
     void theHashIsTheBeginningOfSha256() {
         assertThat(LockName.hash("session.jsonl")).isEqualTo(sha256("session.jsonl"));

@@ -3,8 +3,11 @@ package dev.sessionlock.internal.directory;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileLock;
 import java.util.PrimitiveIterator;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
@@ -61,6 +64,73 @@ class ProcessMarkTest extends GuardsFixture {
         robbed.take();
         assertThat(robbed.getAsLong()).isEqualTo(11);
         thief[0].release();
+    }
+
+    @Test
+    void thatAnotherProcessHasByNowIsDrawnAnew() throws IOException {
+        ProcessMark mark = drawing(7, 7, 8);
+        mark.take();
+        loseBytes();
+        GuardFiles other = new GuardFiles(dir, FileMode.of(dir)); // not closed before the end: that would drop our bytes as well
+        other.enter(dir);
+        assertThat(other.tryMark(7)).isNotNull();
+
+        mark.verify((position, takenAt) -> true);
+
+        assertThat(mark.getAsLong()).isEqualTo(8);
+        assertThat(other.tryMark(8)).as("its own").isNull();
+        other.leave();
+    }
+
+    @Test
+    void thatNobodyElseHasTakenMeanwhileIsTakenAgain() throws IOException {
+        ProcessMark mark = drawing(7, 7, 8);
+        mark.take();
+        loseBytes();
+
+        mark.verify((position, takenAt) -> true);
+
+        assertThat(mark.getAsLong()).isEqualTo(7);
+        assertThat(guards.tryMark(7)).as("its own").isNull();
+    }
+
+    @Test
+    void thatWasNeverTakenCannotBeLost() throws IOException {
+        ProcessMark mark = drawing(7, 7);
+
+        mark.verify((position, takenAt) -> false);
+
+        try (FileLock free = guards.tryMark(7)) {
+            assertThat(free).isNotNull();
+        }
+    }
+
+    @Test
+    void noThreadKeepsOthersOutWhenItIsDone() throws Exception {
+        ProcessMark mark = drawing(7, 7);
+        mark.take();
+        inAnotherThread(() -> mark.verify((position, takenAt) -> false));
+        mark.free();
+        inAnotherThread(mark::take);
+    }
+
+    private interface Step {
+        void run() throws IOException;
+    }
+
+    private static void inAnotherThread(Step step) throws Exception {
+        CompletableFuture.runAsync(() -> {
+            try {
+                step.run();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }).get(20, TimeUnit.SECONDS);
+    }
+
+    /** As an interrupt of a thread that waits in the kernel does it: every byte of guard 0 is lost. */
+    private void loseBytes() throws IOException {
+        guards.tryProcess(0xabc).acquiredBy().close();
     }
 
     @Test

@@ -72,6 +72,31 @@ class RecordCodecTest {
         assertThat(parsed(RecordCodec.encode(record))).isEqualTo(record);
     }
 
+    /** Of one to six bytes in the record; each is the first or the last of its length. */
+    private static final String[] LETTERS = {" ", "\u007f", "\u0080", "\u07ff", "\u0800", "\uffff", "\ud800\udc00", "\"", "\\", "\u001f", "\ud800", "\udfff"};
+
+    @Test
+    void aTextIsCutWhereTheNextLetterWouldNotFit() {
+        int most = 64; // for the name of a host
+        for (String letter : LETTERS) {
+            int length = utf8AndEscapes(letter);
+            String fits = "h".repeat(most - length) + letter;
+            assertThat(parsed(RecordCodec.encode(withHost(ORDINARY, fits))).host()).isEqualTo(fits);
+            String tooLong = "h".repeat(most - length + 1);
+            assertThat(parsed(RecordCodec.encode(withHost(ORDINARY, tooLong + letter))).host()).isEqualTo(tooLong);
+        }
+    }
+
+    @Test
+    void aLongPurposeLeavesRoomForTheThread() {
+        LockRecord record = new LockRecord(30522, 0, 300_000, 8_812_345, "session.jsonl", 1, "moss", 0, "b", "p", "t", "compactor-1", "p".repeat(2_000), true, 30_000, 0, 0);
+
+        LockRecord back = parsed(RecordCodec.encode(record));
+
+        assertThat(back.thread()).isEqualTo("compactor-1");
+        assertThat(back.purpose()).hasSizeGreaterThan(400);
+    }
+
     @Property(tries = 1000)
     void whatIsWrittenIsReadBack(@ForAll LockRecord record) {
         byte[] bytes = RecordCodec.encode(record);

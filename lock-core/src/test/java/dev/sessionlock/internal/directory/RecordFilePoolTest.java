@@ -11,6 +11,7 @@ import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -76,7 +77,8 @@ class RecordFilePoolTest {
         two.write(TWO);
         assertThat(one.path()).hasBinaryContent(ONE);
         assertThat(two.path()).hasBinaryContent(TWO);
-        assertThat(two.path().getFileName().toString()).endsWith("-1");
+        assertThat(two.path().getFileName().toString()).matches("claim-[0-9a-f]{1,13}-1");
+        assertThat(two).hasToString(two.path().toString());
         pool.recycle(one);
         pool.recycle(two);
     }
@@ -159,9 +161,39 @@ class RecordFilePoolTest {
         assertThat(Kernel.openFilesIn(dir) - before).as("guard 0, with the byte of the process").isLessThanOrEqualTo(1);
         RecordFilePool.PooledFile file = pool.take();
         file.rest();
+        assertThat(Kernel.openFilesIn(dir) - before).as("it stays open, for few are").isEqualTo(2);
         pool.recycle(file);
 
-        assertThat(pool.take().path()).as("it was open, for few are").isEqualTo(file.path());
+        assertThat(pool.take().path()).isEqualTo(file.path());
+    }
+
+    @Test
+    void oneThatIsOpenedAgainCountsAmongTheOpenOnes() throws IOException {
+        RecordFilePool.PooledFile file = takeMany(17).get(0);
+        file.restForLong();
+        pool.recycle(file);
+        long before = Kernel.openFilesIn(dir);
+        RecordFilePool.PooledFile again = pool.take();
+        assertThat(Kernel.openFilesIn(dir) - before).isOne();
+
+        again.restForLong();
+
+        assertThat(Kernel.openFilesIn(dir) - before).as("it is one of 17 again").isZero();
+    }
+
+    @Test
+    void itsProcessByteTellsItsTimeNamespace() throws IOException {
+        RecordFilePool other = new RecordFilePool(dir, FileMode.of(dir), guards, 0xabc);
+        RecordFilePool.PooledFile file = other.take();
+
+        assertThat(processOf(file) >>> GuardLayout.RANDOM_BITS).isEqualTo(0xabc);
+
+        other.recycle(file);
+        other.close();
+    }
+
+    private static long processOf(RecordFilePool.PooledFile file) {
+        return Long.parseLong(file.path().getFileName().toString().split("-")[1], 16);
     }
 
     @Test
@@ -271,7 +303,7 @@ class RecordFilePoolTest {
     @Test
     void theSpareOnesGoAtTheEndAndTheProcesssByteWithThem() throws IOException {
         RecordFilePool.PooledFile file = pool.take();
-        long process = Long.parseLong(file.path().getFileName().toString().split("-")[1], 16);
+        long process = processOf(file);
         pool.recycle(file);
         assertThat(guards.tryProcess(process)).as("it is alive").isNull();
 
@@ -383,9 +415,80 @@ class RecordFilePoolTest {
     }
 
     @Test
+    void spareOnesAreGivenUpOnceItsByteWasLost() throws IOException {
+        RecordFilePool.PooledFile file = pool.take();
+        pool.recycle(file);
+        pool.verify((position, takenAt) -> true);
+        assertThat(file.path()).exists();
+
+        pool.verify((position, takenAt) -> false);
+
+        assertThat(file.path()).as("others may have taken it for litter").doesNotExist();
+    }
+
+    @Test
+    void spareOnesAreGivenUpWithOneThatWasSwept() throws IOException {
+        RecordFilePool.PooledFile spare = pool.take();
+        RecordFilePool.PooledFile swept = pool.take();
+        pool.recycle(spare);
+        Files.delete(swept.path());
+
+        long before = Kernel.openFilesIn(dir);
+
+        pool.giveUpSwept(swept);
+
+        assertThat(files()).isEmpty();
+        assertThat(before - Kernel.openFilesIn(dir)).as("both are closed").isEqualTo(2);
+        assertThat(swept.isLetGo()).isTrue();
+    }
+
+    @Test
+    void aFileThatSomebodyPutInItsPlaceIsNotDeletedWithIt() throws IOException {
+        RecordFilePool.PooledFile file = pool.take();
+        assertThat(file.isInPlace()).isTrue();
+        assertThat(file.isLetGo()).isFalse();
+        Files.move(Files.writeString(dir.resolve("other"), "somebody's"), file.path(), StandardCopyOption.REPLACE_EXISTING);
+        assertThat(file.isInPlace()).isFalse();
+
+        pool.retire(file);
+
+        assertThat(file.path()).hasContent("somebody's");
+        assertThat(file.isLetGo()).isTrue();
+    }
+
+    @Test
+    void whoNeverTookItsByteHasNoneToLose() throws IOException {
+        pool.verify((position, takenAt) -> false);
+
+        assertThat(pool.take().path()).exists();
+    }
+
+    /** Another process has it by now, and counts as alive by it. */
+    @Test
+    void whoLostItsByteToAnotherIsAnotherProcessFromThenOn() throws IOException {
+        RecordFilePool.PooledFile file = pool.take();
+        long process = processOf(file);
+        guards.tryProcess(0xabc).acquiredBy().close(); // as an interrupt of a thread that waits in the kernel does it: every byte of guard 0 is lost
+        GuardFiles other = new GuardFiles(dir, FileMode.of(dir)); // not closed before the end: that would drop our bytes as well
+        other.enter(dir);
+        assertThat(other.tryProcess(process)).isNotNull();
+
+        pool.verify((position, takenAt) -> true);
+
+        RecordFilePool.PooledFile next = pool.take();
+        assertThat(processOf(next)).isNotEqualTo(process);
+        assertThat(other.tryProcess(processOf(next))).as("it is alive under its new number").isNull();
+        pool.retire(file);
+        pool.recycle(next);
+        other.leave();
+    }
+
+    @Test
     void whoLostItsByteTakesItAgain() throws IOException {
         RecordFilePool.PooledFile file = pool.take();
         pool.verify((position, takenAt) -> false);
+        assertThat(guards.tryProcess(processOf(file))).as("it is alive").isNull();
+        assertThat(processOf(pool.take())).as("under the same number").isEqualTo(processOf(file));
         assertThat(file.path()).exists();
         pool.sweep();
         assertThat(file.path()).as("not litter").exists();

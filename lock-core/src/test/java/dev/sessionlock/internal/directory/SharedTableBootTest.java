@@ -199,6 +199,22 @@ class SharedTableBootTest extends SharedTableFixture {
         assertThat(table.find(LockName.hash("session-1499.jsonl"))).hasToString(table.find(LockName.hash("session-1499.jsonl")).toString());
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"3f8a2f5e-6b0c-4d3e-9f21-0a1b2c3d4e5f", "00000000-0000-0000-0000-000000000001", "00000000-0000-4000-0000-000000000000"})
+    void aTableIsOfOurNamespaceOnceItNamesThatAndTheBoot(String boot) throws IOException {
+        ProcessIdentity us = identity(boot, "4026531834");
+        assertThat(SharedTable.openForUse(dir, mode, us, ALONE).isOfOurNamespace()).isTrue();
+        assertThat(SharedTable.openForUse(dir, mode, identity(boot, "4026532999"), ALONE).isOfOurNamespace()).as("another's").isFalse();
+        assertThat(SharedTable.openIfReady(dir, identity(null, "4026531834")).isOfOurNamespace()).as("of one that knows no boot").isTrue();
+
+        Files.delete(dir.resolve(TableLayout.FILE));
+        SharedTable.openForUse(dir, mode, identity(null, "4026531834"), ALONE);
+        SharedTable table = SharedTable.openIfReady(dir, us);
+        assertThat(table.isOfOurNamespace()).as("whoever made it knew no boot").isFalse();
+        table.publishOurNamespace();
+        assertThat(table.isOfOurNamespace()).isTrue();
+    }
+
     @Test
     void anotherTimeNamespaceReadsTheExpiriesButMustNotCompareThem() throws IOException {
         TableEntries.publish(claim(open(), 64), 0, 99);

@@ -3,7 +3,11 @@ package dev.sessionlock.internal.directory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
+import dev.sessionlock.Kernel;
 import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -127,7 +131,7 @@ class SharedTableTest extends SharedTableFixture {
     @Test
     void namesThatAreUsedOneAfterTheOtherDoNotMakeItGrowWithoutEnd() throws IOException {
         SharedTable table = open();
-        for (int i = 0; i < 100_000; i++) {
+        for (int i = 0; i < 40_000; i++) { // an entry each would take more than what is allowed below
             long wall = WALL + 25L * i; // the speed at which one thread takes and gives back locks
             table.findOrClaim(LockName.hash("session-" + i), wall, mode, bytes).drawToken(wall);
         }
@@ -300,5 +304,78 @@ class SharedTableTest extends SharedTableFixture {
         assertThat(theirs.waiterMark()).isZero();
         mine.setWaiterMark(12_345);
         assertThat(theirs.waiterMark()).isEqualTo(12_345);
+    }
+
+    // ---- its files ----
+
+    /** A table of two files; {@code board-1} is the second. */
+    private SharedTable ofTwoFiles() throws IOException {
+        SharedTable table = open();
+        for (int i = 0; i <= SharedTable.WINDOW; i++) {
+            bytes.inUse.add(h(0, i));
+            claim(table, h(0, i));
+        }
+        assertThat(dir.resolve("board-1")).exists();
+        assertThat(dir.resolve("board-2")).doesNotExist();
+        return table;
+    }
+
+    @Test
+    void isNotInPlaceIfAFurtherFileWasReplaced() throws IOException {
+        SharedTable table = ofTwoFiles();
+        assertThat(table.isInPlace()).isTrue();
+        Files.move(Files.copy(dir.resolve("board-1"), dir.resolve("copy")), dir.resolve("board-1"), StandardCopyOption.REPLACE_EXISTING);
+
+        assertThat(table.isInPlace()).isFalse();
+    }
+
+    @Test
+    void isNotInPlaceIfAFurtherFileThatItHasNotOpenedWasCutShortOrRemoved() throws IOException {
+        SharedTable before = open();
+        ofTwoFiles();
+        assertThat(before.isInPlace()).isTrue();
+        try (RandomAccessFile cut = new RandomAccessFile(dir.resolve("board-1").toFile(), "rw")) {
+            cut.setLength(cut.length() - 1);
+        }
+        assertThat(before.isInPlace()).isFalse();
+        Files.delete(dir.resolve("board-1"));
+        assertThat(before.isInPlace()).isFalse();
+    }
+
+    @Test
+    void whatAnotherProcessAddsMeanwhileIsUsed() throws IOException {
+        SharedTable table = open();
+        fillWindowOf(table, 0, WALL);
+        for (int i = 0; i < SharedTable.WINDOW; i++) {
+            bytes.inUse.add(h(0, i));
+        }
+        SharedTable.TableBytes late = new SharedTable.TableBytes() {
+            @Override
+            public boolean holdingBoth(long h, Runnable clear) {
+                return bytes.holdingBoth(h, clear);
+            }
+
+            @Override
+            public <T> T holdingSetup(BytesStep<T> step) throws IOException {
+                claim(open(), h(0, 98)); // it was faster
+                return bytes.holdingSetup(step);
+            }
+        };
+
+        assertThat(table.findOrClaim(h(0, 99), WALL, mode, late)).isNotNull();
+
+        assertThat(dir.resolve("board-1")).exists();
+        assertThat(dir.resolve("board-2")).doesNotExist();
+    }
+
+    @Test
+    void costsNoDescriptorOnceItIsClosed() throws IOException {
+        long before = Kernel.openFilesIn(dir);
+        SharedTable table = ofTwoFiles();
+        assertThat(Kernel.openFilesIn(dir) - before).isEqualTo(2);
+
+        table.close();
+
+        assertThat(Kernel.openFilesIn(dir) - before).isZero();
     }
 }

@@ -32,6 +32,7 @@ class FailingTableTest {
         private int accessesLeft = Integer.MAX_VALUE;
         private boolean failed;
         private boolean isMadeAnew;
+        private int timesMadeAnew;
 
         Table() {
             super(FailingTableTest.this.directory, new Journal(op -> { }), SimulatedStore.process(100, 100, "pids-1", "time-1"), 0);
@@ -59,6 +60,7 @@ class FailingTableTest {
         @Override
         public void entryFailed() {
             if (isMadeAnew) {
+                timesMadeAnew++;
                 works();
             }
         }
@@ -156,6 +158,40 @@ class FailingTableTest {
             assertNobodyHasAByte();
             directory.expiries[0] = 0;
         }
+    }
+
+    /** The next process that asks for a lock needs a table at once. */
+    @Test
+    void renewalThatFailsHasTheTableMadeAnew() throws IOException {
+        SeatHold hold = (SeatHold) engine.take(TERMS);
+        store.failFrom(0, true);
+
+        assertThatIOException().isThrownBy(() -> engine.renew(hold, -1)).withMessageContaining("cut short");
+
+        assertThat(store.timesMadeAnew).isOne();
+    }
+
+    @Test
+    void clearingThatFailsHasTheTableMadeAnew() throws IOException {
+        directory.hasEntry = true;
+        store.failFrom(0, true);
+
+        assertThatIOException().isThrownBy(() -> engine.clear(true)).withMessageContaining("cut short");
+
+        assertThat(engine.clear(true).outcome()).isEqualTo(EngineLock.ClearOutcome.NOTHING);
+    }
+
+    /** What failed may have been a look at the waiter mark, whose caller is told nothing. */
+    @Test
+    void checkAfterAFailureHasTheTableMadeAnewAndLooksDeeply() throws IOException {
+        SeatHold hold = (SeatHold) engine.take(TERMS);
+        store.failFrom(0, true);
+        engine.othersWait(hold, 1_000);
+
+        assertThat(engine.check(hold, false)).isEqualTo(EngineLock.HoldStatus.INTACT);
+        assertThat(store.timesMadeAnew).isOne();
+        store.displaced = "the table was replaced";
+        assertThat(engine.check(hold, false)).isEqualTo(EngineLock.HoldStatus.LOST);
     }
 
     @Test

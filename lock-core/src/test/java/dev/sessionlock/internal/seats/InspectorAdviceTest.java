@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Facts;
 import dev.sessionlock.LockReport.ProcessState;
+import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockSnapshot;
+import dev.sessionlock.internal.directory.StickyDirectory;
 import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.system.ProcessTable;
 import java.nio.file.Path;
@@ -134,6 +136,78 @@ class InspectorAdviceTest extends InspectorFixture {
         assertThat(held.remedy().inBrief()).isEqualTo(held.advice()).startsWith("kill -CONT " + pid).endsWith("clear --token 42 --yes '" + target + "'");
     }
 
+    @Test
+    void saysOfALivingHolderWithoutARecordHowToEndIt() throws Exception {
+        assumeProc(self);
+        long pid = sleeping();
+        owners = List.of(List.of(pid), NOBODY);
+        assertThat(report().advice()).startsWith("wait").contains("; if it stays: kill " + pid);
+        owners = List.of(List.of(NO_SUCH_PID), NOBODY);
+        assertThat(report().advice()).as("it is just ending").startsWith("wait").doesNotContain("kill");
+    }
+
+    @Test
+    void commandsAreSuchAsAShellTakes() {
+        Path target = Path.of("/my sessions/a.jsonl");
+        assertThat(InspectionSentences.statusOf(target)).isEqualTo("java -jar sessionlock.jar status '/my sessions/a.jsonl'");
+        assertThat(InspectionSentences.takeOnce("agent", target)).isEqualTo("sudo -u agent java -jar sessionlock.jar run '/my sessions/a.jsonl' -- true");
+        assertThat(InspectionSentences.takeOnce("1000", target)).as("a user without a name").startsWith("sudo -u '#1000' java");
+    }
+
+    // ---- what only another user may replace ----
+
+    private static final StickyDirectory STICKY = new StickyDirectory(Path.of("/sessions"), 01777, "agent");
+
+    /** The sticky bit of the directory keeps us from what the next acquisition would replace otherwise. */
+    private void assertOnlyItsOwnerReplacesIt() {
+        LockReport report = report(file -> STICKY);
+        assertThat(report.remedy().kind()).isEqualTo(RemedyKind.TAKE_AS_OWNER);
+        assertThat(report.advice()).startsWith("sudo -u agent java -jar sessionlock.jar run /sessions/a.jsonl -- true").contains("/sessions is sticky");
+        assertThat(report.facts().needsPerson()).isTrue();
+        assertThat(report(file -> null).remedy().kind()).isNotEqualTo(RemedyKind.TAKE_AS_OWNER);
+    }
+
+    private void assertNobodyReplacesIt() {
+        assertThat(report(file -> STICKY).remedy().kind()).isNotEqualTo(RemedyKind.TAKE_AS_OWNER);
+    }
+
+    @Test
+    void whatTheDeadLeftInAStickyDirectoryIsReplacedByItsOwner() {
+        assumeProc(self);
+        record = ours(NO_SUCH_PID, 20, true);
+        assertOnlyItsOwnerReplacesIt();
+        record = new LockContent.Foreign(NO_SUCH_PID, null, -1, -1);
+        assertOnlyItsOwnerReplacesIt();
+        record = new LockContent.Foreign(self.pid(), null, -1, -1);
+        assertNobodyReplacesIt();
+    }
+
+    @Test
+    void aTornRecordInAStickyDirectoryIsReplacedByItsOwnerOnceItIsOld() {
+        record = new LockContent.Torn("cut");
+        assertNobodyReplacesIt();
+        ageMillis = 30_000;
+        assertOnlyItsOwnerReplacesIt();
+        record = new LockContent.NotALock("a directory");
+        assertNobodyReplacesIt();
+    }
+
+    @Test
+    void anExpiredRecordInAStickyDirectoryIsReplacedByItsOwnerUnlessItsProcessLives() {
+        assumeProc(self);
+        owners = List.of(List.of(0L), NOBODY);
+        record = ours(4711, self.boot(), self.host(), "other", self.timeNamespace(), -7, true);
+        assertOnlyItsOwnerReplacesIt();
+        record = ours(self.pid(), -7, true);
+        assertNobodyReplacesIt();
+        record = ours(self.pid(), 20, true);
+        assertNobodyReplacesIt();
+        record = null;
+        expiries = List.of(NOW - 1, 0L);
+        assertThat(report().state()).isEqualTo(State.EXPIRED);
+        assertNobodyReplacesIt();
+    }
+
     // ---- whether a person must act ----
 
     private boolean needsPerson() {
@@ -151,6 +225,8 @@ class InspectorAdviceTest extends InspectorFixture {
         assertThat(report().advice()).startsWith("kill " + self.pid() + "   #");
         record = new LockContent.Foreign(self.pid(), now.minusSeconds(301), -1, 600_000);
         assertThat(needsPerson()).as("it says itself for how long").isFalse();
+        record = new LockContent.Foreign(self.pid(), now.minusSeconds(5), -1, 0);
+        assertThat(needsPerson()).as("it should be over by now").isTrue();
         record = new LockContent.Foreign(self.pid(), null, -1, -1);
         assertThat(needsPerson()).isFalse();
         ageMillis = 301_000;
@@ -170,6 +246,15 @@ class InspectorAdviceTest extends InspectorFixture {
         assertThat(needsPerson()).isTrue();
         record = ours(pid, -7, true);
         assertThat(needsPerson()).as("expired").isTrue();
+    }
+
+    @Test
+    void whatIsTornNeedsAPersonIfNothingTellsWhoseItIs() {
+        record = new LockContent.Torn("cut");
+        assertThat(needsPerson()).as("it is replaced once it is old enough").isFalse();
+        record = new LockContent.Empty();
+        targetExists = false;
+        assertThat(needsPerson()).isTrue();
     }
 
     private void assertFacts(ProcessState process, boolean needsPerson, Instant since) {

@@ -5,6 +5,7 @@ import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.LockSnapshot;
 import dev.sessionlock.internal.directory.LockStore.Found;
+import dev.sessionlock.internal.directory.StickyDirectory;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.assertj.core.api.Assumptions;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -38,8 +40,12 @@ abstract class InspectorFixture {
     final List<Process> started = new ArrayList<>();
 
     LockReport report() {
+        return report(StickyDirectory::keeping);
+    }
+
+    LockReport report(Function<Path, StickyDirectory> keeping) {
         return Inspector.report(new LockSnapshot(Path.of("/sessions/a.jsonl"), found(record), found(takeover), owners, expiries, comparable, targetExists,
-                used, wasTaken ? TOKEN : 0, NOW, self));
+                used, wasTaken ? TOKEN : 0, NOW, self), new ProcessTable(), keeping);
     }
 
     Found found(LockContent content) {

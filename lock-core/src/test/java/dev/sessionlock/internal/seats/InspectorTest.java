@@ -1,14 +1,19 @@
 package dev.sessionlock.internal.seats;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.sessionlock.LockReport;
+import dev.sessionlock.LockReport.ProcessState;
+import dev.sessionlock.LockReport.Sentence;
 import dev.sessionlock.LockReport.State;
+import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.TableEntry;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import org.assertj.core.api.Assumptions;
 import org.junit.jupiter.api.Test;
@@ -61,8 +66,25 @@ class InspectorTest extends InspectorFixture {
 
         assertThat(report.state()).isEqualTo(State.HELD);
         assertThat(report.owner().pid()).isEqualTo(4711);
-        assertThat(evidence(report)).contains("there is no lock file");
+        assertThat(evidence(report)).contains("there is no lock file").doesNotContain("its lease ran out");
         assertThat(report.advice()).startsWith("wait");
+    }
+
+    /** The kernel says 0 of a process of another pid namespace: here nobody can tell how it is. */
+    @Test
+    void nothingIsSaidOfAProcessOfAnotherNamespaceThatNoRecordDescribes() {
+        owners = List.of(List.of(0L), NOBODY);
+
+        LockReport report = report();
+
+        assertThat(report.state()).isEqualTo(State.HELD);
+        assertThat(report.facts().process()).isEqualTo(ProcessState.UNKNOWN);
+        assertThat(report.sentences()).extracting(Sentence::topic).doesNotContain(Topic.PROCESS);
+        assertThat(report.advice()).as("no command for a pid that is none").startsWith("wait").doesNotContain("kill");
+        expiries = List.of(NOW - 1, 0L);
+        assertThat(report().state()).isEqualTo(State.EXPIRED);
+        assertThat(evidence(report())).contains("its lease ran out, and others take over");
+        assertThat(report().advice()).startsWith("look where its process can be seen");
     }
 
     @Test
@@ -94,6 +116,16 @@ class InspectorTest extends InspectorFixture {
         assertThat(report.state()).isEqualTo(State.HELD);
         assertThat(report.owner().pid()).isEqualTo(self.pid());
         assertThat(evidence(report)).contains("second seat");
+    }
+
+    @Test
+    void aSuccessorIsSaidToHaveTakenOverOnlyFromOneThatHasALease() {
+        takeover = ours(self.pid(), 20, true);
+        owners = List.of(List.of(4711L), List.of(self.pid()));
+        expiries = List.of(NOW - 1, NOW + 1);
+        assertThat(evidence(report())).contains("second seat: the holder before it is frozen past its lease");
+        expiries = List.of(0L, NOW + 1);
+        assertThat(evidence(report())).contains("second seat: another process has the first one's kernel lock without holding the lock");
     }
 
     @Test
@@ -136,6 +168,9 @@ class InspectorTest extends InspectorFixture {
 
         assertThat(report.state()).isEqualTo(State.HELD);
         assertThat(evidence(report)).contains("its record is there but the kernel lock is not");
+        assertThat(report.advice()).contains("asks it to let go, if it lives; else the next acquisition replaces its record once its lease is over");
+        record = ours(self.pid(), 20, false);
+        assertThat(report().advice()).as("it has no lease that ends").contains("asks it to let go").doesNotContain("lease is over");
     }
 
     @Test
@@ -280,6 +315,8 @@ class InspectorTest extends InspectorFixture {
         assertThat(report.owner().pid()).isEqualTo(self.pid());
         assertThat(report.owner().token()).isNull();
         assertThat(evidence(report)).contains("(pid 4711) has given it back", "kernel lock is held by pid " + self.pid(), "its lease ran out");
+        assertThat(report.facts().since()).as("the token is the successor's").isNull();
+        assertThat(report.facts().seenAt()).isNull();
         assertThat(report.advice()).contains("kill -CONT " + self.pid(), "others take over").doesNotContain("clear", "4711");
     }
 
@@ -295,6 +332,10 @@ class InspectorTest extends InspectorFixture {
         assertThat(report.state()).isEqualTo(State.HELD);
         assertThat(report.owner().pid()).isEqualTo(self.pid());
         assertThat(report.advice()).startsWith("wait");
+        assertThat(report.facts().since()).as("just now").isCloseTo(Instant.now(), within(1, ChronoUnit.MINUTES));
+        assertThat(report.facts().seenAt()).isNotNull();
+        expiries = List.of(NOW, 0L);
+        assertThat(report().state()).as("past from this very nanosecond on").isEqualTo(State.EXPIRED);
     }
 
     @Test

@@ -33,6 +33,13 @@ class LockNameRulesTest {
     }
 
     @Test
+    void nameThatIsNotTextIsRefused() throws Exception {
+        LockNameRules.requireText(dir.resolve("caf"), dir.resolve("caf"));
+        Path noText = Path.of(URI.create(dir.toUri() + "caf%e9")); // a byte of another encoding
+        assertRefused(() -> LockNameRules.requireText(noText, noText), "is not text in the encoding");
+    }
+
+    @Test
     void emptyPathIsRefused() throws Exception {
         LockNameRules.requireNamed(Path.of("x"));
         assertRefused(() -> LockNameRules.requireNamed(Path.of("")), "the path is empty");

@@ -106,18 +106,13 @@ class SeatEngineErrorsTest {
         void run() throws IOException;
     }
 
-    /** How the caller of the engine finishes what a throwable has interrupted. */
-    private interface Ending {
-        void run() throws IOException;
-    }
-
     private void takeNow() throws IOException {
         AcquireResult taken = one.engine.take(TERMS);
         hold = taken instanceof SeatHold it ? it : null;
     }
 
-    /** Calls with an error at each operation in turn, alone and followed by a second one. After each, finishes the call and looks at what is left. */
-    private void inject(Step prepare, Step call, Ending ending) throws IOException {
+    /** Calls with an error at each operation in turn, alone and followed by a second one. After each, {@code ending} finishes it; then looks at what is left. */
+    private void inject(Step prepare, Step call, Step ending) throws IOException {
         for (int second = Fault.NEVER; second != 4; second = second == Fault.NEVER ? 1 : second + 1) {
             for (int variant = 0; variant < (second == Fault.NEVER ? 2 : 4); variant++) {
                 int first = 1;
@@ -130,7 +125,7 @@ class SeatEngineErrorsTest {
         }
     }
 
-    private boolean strikes(Step prepare, Step call, Ending ending, Fault fault) throws IOException {
+    private boolean strikes(Step prepare, Step call, Step ending, Fault fault) throws IOException {
         newWorld();
         prepare.run();
         one.done = 0;
@@ -200,6 +195,11 @@ class SeatEngineErrorsTest {
         }
     }
 
+    private void releaseBesideTheDead() {
+        release();
+        other.store.die(); // its byte is needed to delete what lies at x.lock
+    }
+
     private void leaveRecordOfTheDead() {
         directory.leave(RecordLocation.LOCK, new LockContent.Ours(new LockRecord(999, 0, -1, 1, "session.jsonl", 1, "moss", -1, SimulatedDirectory.BOOT,
                 "pids-1", "time-1", null, null, true, 1_000, 0, directory.nanos + LEASE)));
@@ -243,10 +243,7 @@ class SeatEngineErrorsTest {
 
     @Test
     void aTakeOfTheSecondSeat() throws IOException {
-        inject(this::letTheOtherFreeze, this::takeNow, () -> {
-            release();
-            other.store.die(); // its byte is needed to delete what lies at x.lock
-        });
+        inject(this::letTheOtherFreeze, this::takeNow, this::releaseBesideTheDead);
     }
 
     /** The other process sleeps past its lease, so that others take over. */
@@ -312,10 +309,7 @@ class SeatEngineErrorsTest {
 
     @Test
     void aReleaseOfTheSecondSeat() throws IOException {
-        inject(this::holdSecondSeat, () -> one.engine.release(hold), () -> {
-            release();
-            other.store.die(); // its byte is needed to delete what lies at x.lock
-        });
+        inject(this::holdSecondSeat, () -> one.engine.release(hold), this::releaseBesideTheDead);
     }
 
     @Test
@@ -392,10 +386,17 @@ class SeatEngineErrorsTest {
 
     @Test
     void aSuccessorsCheck() throws IOException {
-        inject(this::holdSecondSeat, () -> one.engine.check(hold, true), () -> {
-            release();
-            other.store.die();
-        });
+        inject(this::holdSecondSeat, () -> one.engine.check(hold, true), this::releaseBesideTheDead);
+    }
+
+    @Test
+    void aSuccessorsCheckThatPutsItsRecordAtTheLock() throws IOException {
+        inject(() -> {
+            letTheOtherFreeze();
+            directory.leave(RecordLocation.LOCK, new LockContent.Foreign(77, null, -1, -1));
+            hold = one.take();
+            directory.put(RecordLocation.LOCK, null);
+        }, () -> one.engine.check(hold, true), this::releaseBesideTheDead);
     }
 
     // ---- clearing, tidying, bytes acquired ahead ----

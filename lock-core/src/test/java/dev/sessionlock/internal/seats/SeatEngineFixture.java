@@ -1,13 +1,19 @@
 package dev.sessionlock.internal.seats;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
+import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 
 /** Three processes of a simulated directory, and what happens to them at moments that the engine does not choose. */
 abstract class SeatEngineFixture {
@@ -38,10 +44,27 @@ abstract class SeatEngineFixture {
         Event afterByte = NOTHING;
         Event afterReclaimMark = NOTHING;
         Event afterDraw = NOTHING;
+        Event afterPublishing = NOTHING;
+        Event afterAccepting = NOTHING;
+        Event beforeUnlink = NOTHING;
+        Event onLookingAround = NOTHING;
         boolean wordsStay;
         boolean cannotFindItsEntry;
         boolean cannotUnlink;
+        boolean cannotRewrite;
         boolean cannotRest;
+        boolean cannotFree;
+        private final Set<Integer> owed = new HashSet<>();
+        /** The lock has two entries in the table, which are both in use. */
+        boolean hasTwoEntries;
+        /** The channel of its guard file was closed: it knows that its bytes are lost, and need not ask the kernel. */
+        boolean knowsItsLosses;
+        /** The mark that it has drawn last; negative if it still has its first one. */
+        long laterMark = -1;
+        /** Records whose files were closed, since they stay linked for long. */
+        int rested;
+        /** The seats whose bytes it has requested, one after the other. */
+        final List<Integer> requested = new ArrayList<>();
 
         Party(long pid) {
             this(pid, 0);
@@ -70,6 +93,7 @@ abstract class SeatEngineFixture {
             if (cannotRest) {
                 throw new IOException("could not be closed");
             }
+            rested++;
         }
 
         @Override
@@ -81,6 +105,7 @@ abstract class SeatEngineFixture {
 
         @Override
         boolean kernelGives(int seat) {
+            requested.add(seat);
             Event event = beforeByte;
             beforeByte = NOTHING;
             happens(event);
@@ -114,7 +139,7 @@ abstract class SeatEngineFixture {
         }
 
         @Override
-        public dev.sessionlock.internal.directory.TableEntry findEntry() throws IOException {
+        public TableEntry findEntry() throws IOException {
             if (cannotFindItsEntry) {
                 throw new IOException("no board");
             }
@@ -123,6 +148,9 @@ abstract class SeatEngineFixture {
 
         @Override
         public void unlink(RecordFile recordFile, RecordLocation location) throws IOException {
+            Event event = beforeUnlink;
+            beforeUnlink = NOTHING;
+            happens(event);
             if (cannotUnlink) {
                 throw new IOException("no unlinking");
             }
@@ -130,10 +158,80 @@ abstract class SeatEngineFixture {
         }
 
         @Override
+        public void rewrite(RecordFile recordFile, LockRecord record) throws IOException {
+            if (cannotRewrite) {
+                throw new IOException("no rewriting");
+            }
+            super.rewrite(recordFile, record);
+        }
+
+        @Override
         void writeExpiry(int seat, long value) {
             if (!wordsStay || value != 0) {
                 super.writeExpiry(seat, value);
             }
+            if (value != 0) {
+                Event event = afterPublishing;
+                afterPublishing = NOTHING;
+                happens(event);
+            }
+        }
+
+        @Override
+        public TableEntry claimEntry() throws IOException {
+            return hasTwoEntries ? null : super.claimEntry();
+        }
+
+        @Override
+        public TableEntry findOnlyEntry() throws IOException {
+            return hasTwoEntries ? null : super.findOnlyEntry();
+        }
+
+        @Override
+        public boolean knowsByteLost(int seat) {
+            return knowsItsLosses && hasLost(seat);
+        }
+
+        @Override
+        public void freeByte(int seat) throws IOException {
+            if (cannotFree) {
+                owed.add(seat);
+                throw new IOException("no freeing");
+            }
+            owed.remove(seat);
+            super.freeByte(seat);
+        }
+
+        @Override
+        public void giveBackOwed() throws IOException {
+            super.giveBackOwed();
+            for (int seat : List.copyOf(owed)) {
+                freeByte(seat);
+            }
+        }
+
+        @Override
+        public long mark() {
+            return laterMark < 0 ? super.mark() : laterMark;
+        }
+
+        @Override
+        public void lookAround() {
+            happens(onLookingAround);
+        }
+
+        @Override
+        public void awaitByte(int seat) {
+            acquireAhead(seat);
+        }
+
+        @Override
+        public boolean acceptByte(int seat) {
+            boolean any = super.acceptByte(seat);
+            Event event = afterAccepting;
+            afterAccepting = NOTHING;
+            happens(event);
+            return any;
         }
 
         private void happens(Event event) {
@@ -176,10 +274,34 @@ abstract class SeatEngineFixture {
 
     /** Process one is frozen, and two is on the other seat. */
     SeatHold takeOver() throws IOException {
+        letTwoTakeOverNext();
+        return two.take();
+    }
+
+    /** Process one is frozen past its lease; the next time that two asks, it takes the other seat. */
+    void letTwoTakeOverNext() throws IOException {
         directory.pass(LEASE + GRACE + MILLI);
         two.busy();
         directory.pass(20 * MILLI);
-        return two.take();
+    }
+
+    /** Process one has lost its bytes, and another has the first seat's. */
+    void loseByteTo(Party other) {
+        one.loseBytes();
+        directory.owner[0] = other;
+    }
+
+    /** An error breaks off a take once its record is linked, and another one what takes that back: byte, expiry and record stay for now. */
+    void breakOffATakeOf(Party party) {
+        party.afterLink = SeatEngineFixture::overflow;
+        party.beforeUnlink = SeatEngineFixture::overflow;
+        assertThatThrownBy(party::take).isInstanceOf(StackOverflowError.class);
+        assertThat(directory.owner[0]).isSameAs(party);
+        assertThat(directory.at(RecordLocation.LOCK)).isNotNull();
+    }
+
+    static void overflow() {
+        throw new StackOverflowError("injected");
     }
 
     LockRecord recordAt(RecordLocation location) {

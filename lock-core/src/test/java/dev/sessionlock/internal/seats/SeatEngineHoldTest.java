@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.seats;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockRecord;
@@ -72,6 +73,80 @@ class SeatEngineHoldTest extends SeatEngineFixture {
             assertThat(one.engine.renew(hold, -1)).isFalse();
             assertThat(directory.expiries[0]).isEqualTo(7);
         }
+
+        /** A full disk, for instance: the table tells of the renewal. */
+        @Test
+        void countsThoughItsRecordCannotBeWritten() throws IOException {
+            SeatHold hold = one.take();
+            directory.pass(LEASE / 2);
+            one.cannotRewrite = true;
+
+            assertThat(one.engine.renew(hold, -1)).isTrue();
+            assertThat(hold.deadline()).isEqualTo(directory.nanos + LEASE);
+        }
+
+        /** Then its own record may be in another directory by now, where it tells nobody anything. */
+        @Test
+        void isALossIfItsRecordCannotBeWrittenSinceTheDirectoryWasReplaced() throws IOException {
+            SeatHold hold = one.take();
+            one.cannotRewrite = true;
+            one.onLookingAround = () -> one.displaced = "the directory was replaced";
+
+            assertThat(one.engine.renew(hold, -1)).isFalse();
+            assertThat(hold.byteLost).isTrue();
+        }
+
+        @Test
+        void needsNoMemoryForItsRecord() throws IOException {
+            SeatHold hold = one.take();
+            directory.pass(LEASE / 2);
+            one.afterRewrite = SeatEngineHoldTest::runOutOfMemory;
+
+            assertThat(one.engine.renew(hold, -1)).isTrue();
+            assertThat(hold.deadline()).isEqualTo(directory.nanos + LEASE);
+        }
+
+        /** There other machines see a renewal by the record alone. */
+        @Test
+        void doesNotCountWithoutItsRecordWhereTheTableIsNotShared() throws IOException {
+            directory.shared = false;
+            SeatHold hold = one.take();
+            long deadline = hold.deadline();
+            directory.pass(LEASE / 2);
+
+            one.afterRewrite = SeatEngineHoldTest::runOutOfMemory;
+            assertThatThrownBy(() -> one.engine.renew(hold, -1)).isInstanceOf(OutOfMemoryError.class);
+            one.cannotRewrite = true;
+            assertThatThrownBy(() -> one.engine.renew(hold, -1)).hasMessage("no rewriting");
+            assertThat(hold.deadline()).isEqualTo(deadline);
+        }
+
+        @Test
+        void isALossIfTheEntryWasClearedMeanwhile() throws IOException {
+            SeatHold hold = one.take();
+            directory.entryCleared = true;
+
+            assertThat(one.engine.renew(hold, -1)).isFalse();
+            assertThat(hold.byteLost).isTrue();
+        }
+
+        /** What it had published is its own: nobody has overwritten it, and a successor that is only looking costs it nothing. */
+        @Test
+        void isSimplyRepeatedAfterAnErrorThatCameOnceItHadPublished() throws IOException {
+            SeatHold hold = one.take();
+            directory.pass(LEASE / 2);
+            one.afterPublishing = SeatEngineFixture::overflow;
+            assertThatThrownBy(() -> one.engine.renew(hold, -1)).isInstanceOf(StackOverflowError.class);
+            directory.expiries[1] = directory.nanos + LEASE; // it looks next, sees ours, and withdraws
+
+            directory.pass(LEASE / 4);
+            assertThat(one.engine.renew(hold, -1)).isTrue();
+            assertThat(directory.expiries[0]).isEqualTo(hold.published);
+        }
+    }
+
+    private static void runOutOfMemory() {
+        throw new OutOfMemoryError("injected");
     }
 
     @Nested
@@ -139,6 +214,49 @@ class SeatEngineHoldTest extends SeatEngineFixture {
 
             assertThat(two.engine.handOver(successor, TERMS)).isNull();
         }
+
+        @Test
+        void onTheSameTermsIsNotDoneIfTheLeaseEndsMeanwhile() throws IOException {
+            SeatHold hold = one.take();
+            one.afterDraw = () -> directory.nanos = hold.deadline();
+
+            assertThat(one.engine.handOver(hold, TERMS)).isNull();
+        }
+
+        @Test
+        void isNotDoneWithoutItsRecord() throws IOException {
+            SeatHold hold = one.take();
+            Terms others = new Terms(2 * LEASE, true, -1, "writer-2", null, true);
+            one.afterRewrite = SeatEngineHoldTest::runOutOfMemory;
+            assertThatThrownBy(() -> one.engine.handOver(hold, others)).isInstanceOf(OutOfMemoryError.class);
+            one.cannotRewrite = true;
+            assertThatThrownBy(() -> one.engine.handOver(hold, others)).hasMessage("no rewriting");
+
+            one.cannotRewrite = false;
+            one.engine.release(hold);
+            assertNothingHeld();
+        }
+
+        @Test
+        void takesAByteAgainThatIsKnownToBeLost() throws IOException {
+            one.knowsItsLosses = true;
+            SeatHold hold = one.take();
+            one.loseBytes();
+
+            assertThat(one.engine.handOver(hold, TERMS.of("writer-2"))).isSameAs(hold);
+            assertThat(directory.owner[0]).isSameAs(one);
+        }
+
+        @Test
+        void isNotDoneIfAnotherHasTheByteThatWasLost() throws IOException {
+            one.knowsItsLosses = true;
+            SeatHold hold = one.take();
+            loseByteTo(two);
+
+            assertThat(one.engine.handOver(hold, new Terms(2 * LEASE, true, -1, "writer-2", null, true))).isNull();
+            assertThat(hold.byteLost).isTrue();
+            assertThat(directory.owner[0]).isSameAs(two);
+        }
     }
 
     @Nested
@@ -193,6 +311,17 @@ class SeatEngineHoldTest extends SeatEngineFixture {
             SeatHold successor = takeOver();
             assertThat(two.engine.isReusable(successor)).isFalse();
             assertThat(two.engine.reuse(successor, "main")).isFalse();
+        }
+
+        @Test
+        void isRefusedOnceTheTokensAreUsedUp() throws IOException {
+            SeatHold hold = one.take();
+            directory.token = Long.MAX_VALUE;
+
+            assertThat(one.engine.reuse(hold, "main")).isFalse();
+            assertThatThrownBy(() -> one.engine.handOver(hold, TERMS)).hasMessageContaining("its fencing tokens are used up");
+            one.engine.release(hold);
+            assertNothingHeld();
         }
     }
 
@@ -272,68 +401,23 @@ class SeatEngineHoldTest extends SeatEngineFixture {
 
             assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
         }
-    }
-
-    /** By a process that had the byte while the kernel had lost it, or by a backup restored over the table. */
-    @Nested
-    class AnOverwrittenExpiry {
 
         @Test
-        void isPublishedAgainByTheNextCheckAndPromisesNoLongerLease() throws IOException {
+        void findsAHoldLostWhoseEntryWasCleared() throws IOException {
             SeatHold hold = one.take();
-            long renewedAt = hold.renewedAt();
-            directory.pass(LEASE / 2);
-            directory.expiries[0] = 5;
+            directory.entryCleared = true;
 
-            assertThat(one.engine.check(hold, false)).isEqualTo(HoldStatus.INTACT);
-            assertThat(hold.published).isEqualTo(directory.expiries[0]);
-            assertThat(directory.expiries[0]).isBetween(renewedAt + LEASE + GRACE, renewedAt + LEASE + GRACE + MARK_TIME_BITS);
-            assertThat(hold.byteLost).isFalse();
-            one.engine.release(hold);
-            assertNothingHeld();
-        }
-
-        @Test
-        void isPublishedAgainByARenewal() throws IOException {
-            SeatHold hold = one.take();
-            directory.expiries[0] = 5;
-
-            assertThat(one.engine.renew(hold, -1)).isTrue();
-            assertThat(hold.published).isEqualTo(directory.expiries[0]).isGreaterThan(directory.nanos + LEASE);
-        }
-
-        @Test
-        void isALossIfASuccessorHasComeInMeanwhile() throws IOException {
-            SeatHold renewed = one.take();
-            directory.expiries[0] = 0;
-            directory.expiries[1] = directory.nanos + LEASE;
-
-            assertThat(one.engine.check(renewed, false)).isEqualTo(HoldStatus.LOST);
-            directory.expiries[0] = 0;
-            assertThat(one.engine.renew(renewed, -1)).isFalse();
-        }
-
-        /** What is past keeps nobody: the very nanosecond decides. */
-        @Test
-        void isNoLossIfTheSuccessorsExpiryIsPast() throws IOException {
-            SeatHold hold = one.take();
-            directory.expiries[0] = 0;
-            directory.expiries[1] = directory.nanos;
-
-            assertThat(one.engine.renew(hold, -1)).isTrue();
-        }
-
-        @Test
-        void isALossIfAnotherHasTheByte() throws IOException {
-            SeatHold hold = one.take();
-            one.loseBytes();
-            directory.owner[0] = two;
-            directory.expiries[0] = directory.nanos + LEASE;
-            directory.pass(1);
-
-            assertThat(one.engine.check(hold, false)).isEqualTo(HoldStatus.LOST);
+            assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.LOST);
             assertThat(hold.byteLost).isTrue();
-            assertThat(directory.owner[0]).isEqualTo(two);
+        }
+
+        @Test
+        void closesTheFileThatItHasOpened() throws IOException {
+            SeatHold hold = one.take();
+
+            one.engine.check(hold, false);
+
+            assertThat(one.rested).isOne();
         }
     }
 }

@@ -117,7 +117,74 @@ class SeatEngineReleaseTest extends SeatEngineFixture {
 
             assertThat(recordAt(RecordLocation.LOCK).takeover()).isTrue();
             assertThat(recordAt(RecordLocation.LOCK).leaseUntilNanos()).isEqualTo(1);
+            assertThat(recordAt(RecordLocation.LOCK).leaseUntil()).as("for people").isEqualTo(directory.wallMicros / 1_000 + 1_000);
             assertThat(two.take().reclaimed()).contains("its lease had run out");
+        }
+
+        @Test
+        void deletesLaterARecordThatCouldNotBeTakenBack() throws IOException {
+            one.cannotUnlink = true;
+            one.afterLink = () -> directory.expiries[0] = 7;
+            assertThatThrownBy(one::take).hasMessage("no unlinking");
+            one.cannotUnlink = false;
+
+            assertThat(one.engine.tidy()).isTrue();
+
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
+            assertThat(one.recordFiles).isEmpty();
+        }
+
+        /** Only whoever has the byte may delete the record. */
+        @Test
+        void leavesTheRecordIfItKnowsThatAnotherHasTheByte() throws IOException {
+            one.knowsItsLosses = true;
+            SeatHold hold = one.take();
+            loseByteTo(two);
+
+            one.engine.release(hold);
+
+            assertThat(recordAt(RecordLocation.LOCK).leaseUntilNanos()).as("it holds nobody up").isEqualTo(1);
+            assertThat(one.engine.tidy()).isFalse();
+            directory.owner[0] = null;
+            assertThat(one.engine.tidy()).isTrue();
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
+            assertThat(one.recordFiles).isEmpty();
+        }
+
+        @Test
+        void keepsNoRecordFileForARecordThatLiesNowhere() throws IOException {
+            one.take();
+            two.engine.release(takeOver()); // one is left at x.lock
+            one.gone();
+            directory.owner[0] = three;
+            two.afterLink = () -> directory.expiries[1] = 7;
+            assertThat(two.busy().why()).contains("another has had it since");
+
+            assertThat(two.recordFiles).hasSize(1);
+        }
+
+        @Test
+        void freesAByteLaterThatCannotBeFreedYet() throws IOException {
+            one.cannotFree = true;
+            one.engine.release(one.take());
+            assertThat(one.engine.tidy()).isFalse();
+            assertThat(directory.owner[0]).isSameAs(one);
+            one.cannotFree = false;
+
+            assertThat(one.engine.tidy()).isTrue();
+
+            assertNothingHeld();
+        }
+
+        @Test
+        void asksOnlyForTheByteOfTheSeatWhereSomethingIsLeft() throws IOException {
+            one.take();
+            two.engine.release(takeOver());
+            two.requested.clear();
+
+            assertThat(two.engine.tidy()).as("the frozen one has the byte").isFalse();
+
+            assertThat(two.requested).containsExactly(0);
         }
 
         @Test

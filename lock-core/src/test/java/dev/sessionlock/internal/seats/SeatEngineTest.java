@@ -222,6 +222,33 @@ class SeatEngineTest extends SeatEngineFixture {
         }
 
         @Test
+        void looksAgainSoonWhileTheLockHasTwoEntries() throws IOException {
+            SeatHold hold = one.take();
+            one.engine.release(hold);
+            one.hasTwoEntries = true;
+            assertBusy(one.busy(), Busy.NOTHING, inMillis(4), "two entries in the shared table");
+            assertNothingHeld();
+
+            two.take();
+            directory.pass(LEASE + GRACE + MILLI);
+            one.busy();
+            directory.pass(20 * MILLI);
+            assertBusy(one.busy(), 0, inMillis(4), "no table entry of its own");
+            assertThat(directory.owner).as("nobody is taken over then").containsExactly(two, null);
+        }
+
+        @Test
+        void waitsForWhoeverHasPutItsRecordInItsWayOnSeat1() throws IOException {
+            one.take();
+            letTwoTakeOverNext();
+            two.afterDraw = () -> directory.leave(RecordLocation.TAKEOVER, record(three.self().pid(), 1, true, directory.nanos + LEASE));
+
+            assertBusy(two.busy(), Busy.NOTHING, inMillis(20), "lease runs");
+            assertThat(directory.owner[1]).isNull();
+            assertThat(recordAt(RecordLocation.TAKEOVER).pid()).isEqualTo(three.self().pid());
+        }
+
+        @Test
         void givesUpForTheMomentIfThereIsNoEndToClearingAway() throws IOException {
             two.wordsStay = true;
             directory.hasEntry = true;
@@ -282,6 +309,57 @@ class SeatEngineTest extends SeatEngineFixture {
             assertBusy(two.busy(), Busy.NOTHING, directory.nanos, "slept for a whole lease");
             assertThat(directory.expiries[1]).isZero();
             assertThat(directory.at(RecordLocation.TAKEOVER)).isNull();
+        }
+
+        @Test
+        void onSeat1IsTooLateAndLeavesNothingToTheNextOneIfTheHolderIsGone() throws IOException {
+            one.take();
+            letTwoTakeOverNext();
+            directory.put(RecordLocation.LOCK, null);
+            two.afterLink = () -> two.afterLink = () -> {
+                directory.pass(LEASE);
+                one.gone();
+            };
+
+            assertThat(two.busy().why()).contains("slept for a whole lease");
+
+            assertThat(directory.at(RecordLocation.LOCK)).isNull();
+            assertThat(two.recordFiles).isEmpty();
+            assertThat(directory.owner).containsOnlyNulls();
+        }
+
+        @Test
+        void onSeat1TakesAwayWhatADeadSuccessorHasInItsWay() throws IOException {
+            one.take();
+            letTwoTakeOverNext();
+            two.afterDraw = () -> directory.leave(RecordLocation.TAKEOVER, ofTheDead(1));
+
+            SeatHold hold = two.take();
+
+            assertThat(hold.seat).isOne();
+            assertThat(recordAt(RecordLocation.TAKEOVER).token()).isEqualTo(hold.token());
+        }
+
+        /** Processes that open the new table see nothing of what was published on the old one. */
+        @Test
+        void isOnTheNewTableIfTheOldOneWasReplacedMeanwhile() throws IOException {
+            directory.replacesTables = true;
+            one.afterLink = directory::replaceTable;
+
+            SeatHold hold = one.take();
+
+            assertThat(directory.expiries[0]).isEqualTo(hold.published);
+            assertThat(directory.token).isEqualTo(hold.token());
+        }
+
+        /** Another process that has drawn the same number must not be taken for it. */
+        @Test
+        void writesTheMarkThatItsProcessHasDrawnLast() throws IOException {
+            one.laterMark = 0x1234;
+
+            one.take();
+
+            assertThat(directory.expiries[0] & MARK_TIME_BITS).isEqualTo(0x1234);
         }
 
         @Test
@@ -352,6 +430,7 @@ class SeatEngineTest extends SeatEngineFixture {
             directory.expiries[0] = directory.nanos;
             two.accept(0);
             SeatHold hold = two.take();
+            assertThat(hold.seat).isZero();
             assertThat(directory.owner).containsExactly(two, null);
             two.engine.release(hold);
             assertNothingHeld();

@@ -1,13 +1,16 @@
 package dev.sessionlock.internal.seats;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
+import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock.ClearOutcome;
 import dev.sessionlock.spi.EngineLock.HoldStatus;
 import dev.sessionlock.spi.Hold;
 import java.io.IOException;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
 /** Requests to release, waiter marks, and bytes that a kernel waiter has acquired ahead. */
@@ -89,6 +92,71 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
         one.engine.setWaiterMark(true);
     }
 
+    @Nested
+    class Spinning {
+        private final Busy ownerHasIt = new Busy(0, Long.MAX_VALUE, "another process holds it");
+        private static final long LONG = 10_000_000_000L;
+
+        @Test
+        void itPaysOnceTheOwnerHasWithdrawnItsExpiry() throws IOException {
+            SeatHold hold = one.take();
+            assertThat(two.engine.spin(ownerHasIt, 1_000)).isFalse();
+            one.engine.release(hold);
+            assertThat(two.engine.spin(ownerHasIt, LONG)).isTrue();
+            assertThat(two.take()).isNotNull();
+        }
+
+        /** Seat 1 is in use only while an owner is frozen, and what is not in the kernel is not in the table. */
+        @Test
+        void nobodySpinsForAnythingElse() throws IOException {
+            one.engine.release(one.take());
+            assertThat(two.engine.spin(new Busy(1, Long.MAX_VALUE, "a successor holds it"), LONG)).isFalse();
+            assertThat(two.engine.spin(new Busy(Busy.NOTHING, Long.MAX_VALUE, "it changes hands too fast"), LONG)).isFalse();
+        }
+
+        @Test
+        void nobodySpinsWithoutAnEntry() {
+            assertThat(two.engine.spin(ownerHasIt, LONG)).isFalse();
+            two.cannotFindItsEntry = true;
+            assertThat(two.engine.spin(ownerHasIt, LONG)).isFalse();
+        }
+    }
+
+    @Test
+    void whoWaitsInTheKernelGetsTheByteForTheNextTake() throws IOException {
+        one.engine.awaitKernel(0);
+        assertThat(directory.owner[0]).isSameAs(one);
+
+        one.engine.acceptAwaited(0);
+        one.engine.release(one.take());
+        assertNothingHeld();
+    }
+
+    @Test
+    void aByteAcquiredAheadThatIsKnownToBeLostServesNoTake() throws IOException {
+        two.knowsItsLosses = true;
+        two.accept(0);
+        two.loseBytes();
+        directory.owner[0] = three; // which has not published yet
+
+        assertThat(two.busy().why()).contains("another process takes it for the first time");
+        assertThat(directory.owner[0]).isSameAs(three);
+    }
+
+    /** A thread waited for the second seat's byte, and the first seat's came sooner. */
+    @Test
+    void aByteWhoseAcceptanceAnErrorBrokeOffIsGivenBackWithoutTheHolds() throws IOException {
+        SeatHold hold = one.take();
+        one.acquireAhead(1);
+        one.afterAccepting = SeatEngineFixture::overflow;
+        assertThatThrownBy(() -> one.engine.acceptAwaited(1)).isInstanceOf(StackOverflowError.class);
+
+        one.engine.declineAllAwaited();
+
+        assertThat(directory.owner).containsExactly(one, null);
+        assertThat(one.engine.check(hold, true)).isEqualTo(HoldStatus.INTACT);
+    }
+
     @Test
     void byte1AcquiredAheadServesToClearTheSeat() throws IOException {
         directory.hasEntry = true;
@@ -113,6 +181,17 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
         directory.owner[1] = two;
         one.engine.declineAllAwaited();
         assertThat(directory.owner[1]).isEqualTo(two);
+    }
+
+    @Test
+    void aByteThatWasGivenBackIsNotTakenForOneThatWaitsForTheNextTake() throws IOException {
+        one.take();
+        two.accept(1);
+        two.engine.declineAllAwaited();
+
+        two.engine.release(takeOver());
+
+        assertThat(directory.owner).as("else it keeps the seat's").containsExactly(one, null);
     }
 
     /** As when the whole directory is moved away, and back later. */

@@ -35,6 +35,8 @@ final class SimulatedDirectory {
     final long[] expiries = new long[2];
     long token;
     long waiterMark;
+    /** A process has cleared the entry, and may have given its place to another lock. */
+    boolean entryCleared;
 
     /** The tables that were replaced: those who have one open go on with it. By what {@link #generation} was then. */
     final List<Table> replaced = new ArrayList<>();

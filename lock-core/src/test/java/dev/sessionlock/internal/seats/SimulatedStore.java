@@ -439,7 +439,7 @@ class SimulatedStore implements LockStore {
 
         @Override
         public boolean isValid() {
-            return journal.safely(Op.IS_VALID, () -> true);
+            return journal.safely(Op.IS_VALID, () -> !directory.entryCleared);
         }
     }
 

@@ -2,8 +2,10 @@ package dev.sessionlock.internal.threads;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.spi.Busy;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
@@ -73,6 +75,39 @@ class AcquirerTest {
             assertThat(head.given).isNull();
             assertThat(engine.lock.queue().head()).isSameAs(head);
             assertThat(engine.lock.owned().isUntidy()).isTrue();
+        }
+    }
+
+    /** Another process has the lock for some microseconds. A machine with one processor does not spin. */
+    @Nested
+    class Spinning {
+
+        @BeforeEach
+        void othersHaveIt() {
+            assumeTrue(Runtime.getRuntime().availableProcessors() > 1, "there is one processor, so nobody spins");
+            engine.busy = new Busy(0, Long.MAX_VALUE, "another process holds it");
+            engine.spinPays = true;
+        }
+
+        @Test
+        void threadGetsItWithoutSleeping() throws Exception {
+            engine.called = method -> engine.busy = method.equals("spin") ? null : engine.busy;
+            Handle handle = engine.lock.acquirer().acquire(engine.request(LockOptions.defaults()), TimeUnit.MINUTES.toNanos(1), engine.now);
+            assertThat(handle.isHeld()).isTrue();
+            assertThat(engine.calls).containsExactly("take", "spin", "take");
+        }
+
+        @Test
+        void singleTryDoesNotSpin() throws Exception {
+            assertThat(engine.tryAcquire(LockOptions.defaults())).isNull();
+            assertThat(engine.calls).doesNotContain("spin");
+        }
+
+        @Test
+        void spinEndsThoughTheEngineGoesOnSayingThatItPays() {
+            assertThatThrownBy(() -> engine.lock.acquirer().acquire(engine.request(LockOptions.defaults()), 1, engine.now - 1))
+                    .isInstanceOf(LockTimeoutException.class);
+            assertThat(engine.lock.isClaimed()).isFalse();
         }
     }
 

@@ -3,6 +3,8 @@ package dev.sessionlock.internal.threads;
 import static dev.sessionlock.internal.threads.FairnessPolicy.AWAY_NANOS;
 import static dev.sessionlock.internal.threads.FairnessPolicy.BRIEF_NANOS;
 import static dev.sessionlock.internal.threads.FairnessPolicy.LOOP;
+import static dev.sessionlock.internal.threads.FairnessPolicy.MOST_SPINS;
+import static dev.sessionlock.internal.threads.FairnessPolicy.SPIN_AGAIN;
 import static dev.sessionlock.internal.threads.FairnessPolicy.TIME_SLICE_NANOS;
 import static dev.sessionlock.internal.threads.FairnessPolicy.YIELDED_NANOS;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -93,6 +95,37 @@ class FairnessPolicyTest {
         assertThat(fresh.awayNanos(machineNow)).isEqualTo(AWAY_NANOS);
     }
 
+    // ---- spinning ----
+
+    @Test
+    void spinsThatAreInVainBecomeRare() {
+        for (int i = 0; i < MOST_SPINS; i++) {
+            assertThat(policy.maySpin()).isTrue();
+            policy.spun(false);
+        }
+        int spins = 0;
+        for (int i = 0; i < 10 * SPIN_AGAIN; i++) {
+            if (policy.maySpin()) {
+                spins++;
+                policy.spun(false);
+            }
+        }
+        assertThat(spins).isEqualTo(10);
+    }
+
+    @Test
+    void spinThatPaysIsFollowedByMore() {
+        for (int i = 0; i < MOST_SPINS; i++) {
+            policy.spun(false);
+        }
+        policy.spun(true);
+        for (int i = 0; i < MOST_SPINS; i++) {
+            assertThat(policy.maySpin()).isTrue();
+            policy.spun(false);
+        }
+        assertThat(policy.maySpin()).isFalse();
+    }
+
     // ---- lingering ----
 
     @Test
@@ -132,6 +165,24 @@ class FairnessPolicyTest {
         }
         now = use(now, YIELDED_NANOS);
         assertThat(policy.isShared(now)).isTrue();
+    }
+
+    @Test
+    void onlyALoopOfBriefUsersBesideOtherProcessesKeepsTheLockForItsSlice() {
+        long now = START;
+        for (int i = 0; i < LOOP; i++) {
+            now = use(now, 0);
+        }
+        policy.foundTaken();
+        policy.taken(now);
+        assertThat(policy.isLoopInItsSlice(now, now)).as("no other process was seen").isFalse();
+        policy.othersSeen(now);
+        assertThat(policy.isLoopInItsSlice(now, now + BRIEF_NANOS - 1)).isTrue();
+        assertThat(policy.isLoopInItsSlice(now, now + BRIEF_NANOS)).as("this user was not brief").isFalse();
+        long end = now + TIME_SLICE_NANOS;
+        assertThat(policy.isLoopInItsSlice(end, end)).as("the slice is over").isFalse();
+        policy.loopEnded();
+        assertThat(policy.isLoopInItsSlice(now, now)).isFalse();
     }
 
     private long use(long gaveBack, long pause) {

@@ -43,7 +43,7 @@ class GrantTest {
     });
     private final LocalLock lock = new LocalLock(locks, engine, new LocalLocks.LockKey(answering(LockEngine.LockNamespace.class, Map.of()), "session.jsonl"));
     private final AcquireRequest request = new AcquireRequest(new EventPublisher(null, null, false, 0), OPTIONS, "session.jsonl", null);
-    private final Grant grant = new Grant(lock, new Given(), request, Thread.currentThread());
+    private final Grant grant = new Grant(lock, new Given(), request, Thread.currentThread(), 0);
     private final Handle handle = new Handle(grant, forgotten, null);
 
     private final class Given extends Hold {
@@ -62,7 +62,7 @@ class GrantTest {
 
     private void linger() {
         assertThat(grant.remove(handle.ref())).isTrue();
-        grant.linger();
+        grant.linger(false);
     }
 
     // ---- its states ----

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 
 /** What becomes of a byte that is waited for in the kernel. The test runs what a thread of its own would: no disk, no thread. */
 class KernelWaiterTest {
-    /** It comes last: waking the head takes longer than trying. */
+    /** It comes before the head is woken: woken sooner, the head would only wait for it. */
     private static final String TRIED = "a try on behalf of the head";
 
     private static final int BYTE = 1;
@@ -57,7 +57,7 @@ class KernelWaiterTest {
 
         @Override
         public void tryOnBehalfOf(Waiter head) {
-            calls.add(waiting.wakes == 1 ? TRIED : "a try before the head was woken");
+            calls.add(waiting.wakes == 0 ? TRIED : "a try after the head was woken");
         }
 
         @Override

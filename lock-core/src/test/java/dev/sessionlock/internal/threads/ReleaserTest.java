@@ -251,6 +251,87 @@ class ReleaserTest {
         }
     }
 
+    /** Another process waits, and users here ask again at once, time after time. */
+    @Nested
+    class InALoopBesideAnotherProcess {
+
+        @BeforeEach
+        void loop() throws Exception {
+            handle.close();
+            for (int i = 0; i < FairnessPolicy.LOOP; i++) {
+                engine.tryAcquire(OPTIONS).close();
+            }
+            engine.lock.fairness().othersSeen(engine.now);
+            handle = engine.tryAcquire(OPTIONS);
+            engine.othersWait = true;
+            engine.calls.clear();
+        }
+
+        @Test
+        void lockStaysInMemoryForTheSliceAndNoLonger() throws Exception {
+            handle.close();
+            Handle next = engine.tryAcquire(OPTIONS);
+            assertThat(next.token()).isGreaterThan(handle.token());
+            assertThat(engine.calls).containsExactly("reuse");
+            engine.now += FairnessPolicy.TIME_SLICE_NANOS;
+            next.close();
+            assertThat(engine.calls).containsExactly("reuse", "release", "tidy");
+            assertThat(engine.lock.fairness().awayNanos(System.nanoTime())).isPositive();
+        }
+
+        @Test
+        void lockIsGivenBackAtOnceIfNobodyWaits() {
+            engine.othersWait = false;
+            handle.close();
+            assertThat(engine.calls).containsExactly("release", "tidy");
+        }
+
+        @Test
+        void lockIsGivenBackAtOnceAfterALongerUse() {
+            engine.now += FairnessPolicy.BRIEF_NANOS;
+            handle.close();
+            assertThat(engine.calls).containsExactly("release", "tidy");
+        }
+
+        @Test
+        void lockOfASessionLocksThatIsClosedIsGivenBackAtOnce() {
+            engine.publisher.close();
+            handle.close();
+            assertThat(engine.calls).containsExactly("release", "tidy");
+        }
+
+        /** The keeper looks once a millisecond. */
+        @Test
+        void keeperGivesItBackWhenNobodyAsksAgain() {
+            handle.close();
+            engine.locks.idle().endIfDue(engine.lock);
+            assertThat(engine.lock.grant()).as("a user may be about to come").isNotNull();
+            engine.now += FairnessPolicy.BRIEF_NANOS;
+            engine.locks.idle().endIfDue(engine.lock);
+            assertThat(engine.lock.grant()).isNull();
+        }
+
+        /** Otherwise each pause of such a user would cost the other process another look of the keeper. */
+        @Test
+        void loopHasEndedOnceTheKeeperHasGivenItBack() throws Exception {
+            handle.close();
+            engine.now += FairnessPolicy.BRIEF_NANOS;
+            engine.locks.idle().endIfDue(engine.lock);
+            engine.now += 2 * FairnessPolicy.AWAY_NANOS;
+            engine.calls.clear();
+            engine.lock.fairness().stayAway(System.nanoTime() - 2 * FairnessPolicy.AWAY_NANOS, 0);
+            engine.tryAcquire(OPTIONS).close();
+            assertThat(engine.calls).containsExactly("take", "release", "tidy");
+        }
+
+        @Test
+        void lockIsHandedOverOnOtherTerms() throws Exception {
+            handle.close();
+            assertThat(engine.tryAcquire(OPTIONS.withPurpose("another"))).isNotNull();
+            assertThat(engine.calls).containsExactly("handOver");
+        }
+    }
+
     // ---- one try ----
 
     @Test

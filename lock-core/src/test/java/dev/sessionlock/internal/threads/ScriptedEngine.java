@@ -29,6 +29,7 @@ final class ScriptedEngine implements EngineLock, Clock {
     boolean othersWait;
     boolean handsOver = true;
     boolean reusable = true;
+    boolean spinPays;
     /** What happens just after each call. */
     Consumer<String> called = method -> { };
     /** The method that throws once. */
@@ -204,6 +205,12 @@ final class ScriptedEngine implements EngineLock, Clock {
     @Override
     public boolean othersWait(Hold hold, long nanos) {
         return othersWait;
+    }
+
+    @Override
+    public boolean spin(Busy found, long nanos) {
+        call("spin");
+        return spinPays;
     }
 
     @Override

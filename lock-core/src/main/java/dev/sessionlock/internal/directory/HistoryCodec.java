@@ -1,0 +1,59 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.PastHold;
+import java.time.Instant;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An entry of the history as one {@link CheckedLine}:
+ *
+ * <pre>
+ * {"v":1,"name":"…","token":…,"pid":…,"host":"…","thread":"…","purpose":"…","since":"…","until":"…",
+ *  "ending":"RELEASED","count":…,"longestUs":…,"waitedUs":…,"waitBehindUs":…,"crc":"8 hex digits"}
+ * </pre>
+ *
+ * Members that are not known are left out. An ending that a reader does not know is {@link PastHold.Ending#UNKNOWN} to it.
+ */
+final class HistoryCodec {
+    private static final long VERSION = 1;
+    private static final int LONGEST_NAME = 1024;
+    private static final int LONGEST_TEXT = 256;
+
+    private HistoryCodec() {
+    }
+
+    static byte[] encode(PastHold hold) {
+        return new CheckedLine().number("v", VERSION).text("name", hold.name(), LONGEST_NAME).number("token", hold.token()).number("pid", hold.pid())
+                .text("host", hold.host(), LONGEST_TEXT).text("thread", hold.thread(), LONGEST_TEXT).text("purpose", hold.purpose(), LONGEST_TEXT)
+                .time("since", hold.since()).time("until", hold.until()).text("ending", hold.ending().name(), LONGEST_TEXT).number("count", hold.count())
+                .micros("longestUs", hold.longest()).micros("waitedUs", hold.waited()).micros("waitBehindUs", hold.longestWaitBehind()).bytes();
+    }
+
+    /** {@return the entry; null if the line is no whole entry} */
+    static @Nullable PastHold decode(byte[] line) {
+        Map<String, Object> members = CheckedLine.members(line);
+        if (members == null) {
+            return null;
+        }
+        String name = CheckedLine.text(members, "name");
+        Long pid = CheckedLine.number(members, "pid");
+        Instant until = CheckedLine.time(members, "until");
+        Long count = CheckedLine.number(members, "count");
+        if (name == null || pid == null || until == null || count == null || count < 1) {
+            return null;
+        }
+        return new PastHold(name, CheckedLine.number(members, "token"), pid, CheckedLine.text(members, "host"), CheckedLine.text(members, "thread"),
+                CheckedLine.text(members, "purpose"), CheckedLine.time(members, "since"), until, ending(CheckedLine.text(members, "ending")), count,
+                CheckedLine.micros(members, "longestUs"), CheckedLine.micros(members, "waitedUs"), CheckedLine.micros(members, "waitBehindUs"));
+    }
+
+    private static PastHold.Ending ending(@Nullable String name) {
+        for (PastHold.Ending known : PastHold.Ending.values()) {
+            if (known.name().equals(name)) {
+                return known;
+            }
+        }
+        return PastHold.Ending.UNKNOWN;
+    }
+}

@@ -1,0 +1,194 @@
+package dev.sessionlock.internal.directory;
+
+import dev.sessionlock.PastHold;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.function.Predicate;
+
+/**
+ * The history of a directory on the disk: {@code history}, which all processes append to, and {@code history.old}, which it becomes when it has half of the size that
+ * both may have together.
+ *
+ * <p><b>A kill in the middle of a write.</b> A batch of lines is one {@code write(2)} to a file that is open with {@code O_APPEND}: the kernel puts it behind what others
+ * have written, in one piece. It begins with an end of line. So a batch that was cut short costs its own last line, and not the first one of the next batch.
+ *
+ * <p><b>What is kept.</b> With the old file, what it says is gone, except for the holds that ended in an unusual way: the latest of these begin the new
+ * {@code history}, up to an eighth of the size. A directory that is used a thousand times a second still knows who was killed an hour ago.
+ */
+final class HistoryFiles {
+    static final String NAME = "history";
+    static final String OLD = "history.old";
+    /** A batch is no larger, so that one process cannot exceed the size by much while another renames the file. */
+    private static final int LARGEST_BATCH = 16 * 1024;
+    /** The share of unusual endings that are kept. */
+    private static final int KEPT_SHARE = 8;
+    /** No more is read of a file, whatever somebody has put there. */
+    private static final int MOST_READ = 64 * 1024 * 1024;
+
+    private final LockDirectory directory;
+    private final Path file;
+    private final Path old;
+    private final long half;
+    private final int largestBatch;
+    private final int kept;
+
+    /** @param bytes how large both may be together */
+    HistoryFiles(LockDirectory directory, long bytes) {
+        this.directory = directory;
+        this.file = directory.inner().resolve(NAME);
+        this.old = directory.inner().resolve(OLD);
+        this.half = bytes / 2;
+        this.largestBatch = (int) Math.min(LARGEST_BATCH, half / 4);
+        this.kept = (int) Math.min(bytes / KEPT_SHARE, MOST_READ);
+    }
+
+    // ---- writing ----
+
+    /**
+     * Appends lines. If it throws, some of them may have been written.
+     *
+     * @param lines what to append; those that were written are removed
+     * @return false if the file is full and another process is just replacing it, or has been stopped while it did
+     */
+    boolean append(Deque<byte[]> lines) throws IOException {
+        while (!lines.isEmpty()) {
+            byte[] batch = batch(lines);
+            try (FileChannel open = open()) {
+                if (open.size() + batch.length <= half) {
+                    writeAtOnce(open, batch);
+                    removeWritten(lines, batch.length);
+                    continue;
+                }
+            }
+            if (!makeRoom(batch.length)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private byte[] batch(Deque<byte[]> lines) {
+        ByteArrayOutputStream batch = new ByteArrayOutputStream(1024);
+        batch.write('\n');
+        for (byte[] line : lines) {
+            if (batch.size() > 1 && batch.size() + line.length + 1 > largestBatch) {
+                break;
+            }
+            batch.writeBytes(line);
+            batch.write('\n');
+        }
+        return batch.toByteArray();
+    }
+
+    private static void removeWritten(Deque<byte[]> lines, int bytes) {
+        int left = bytes - 1;
+        while (left > 0) {
+            left -= lines.removeFirst().length + 1;
+        }
+    }
+
+    private FileChannel open() throws IOException {
+        try {
+            return directory.mode().openToAppend(file);
+        } catch (NoSuchFileException e) {
+            directory.mode().createIfMissing(file);
+            return directory.mode().openToAppend(file);
+        }
+    }
+
+    private static void writeAtOnce(FileChannel open, byte[] batch) throws IOException {
+        int written = open.write(ByteBuffer.wrap(batch));
+        if (written < batch.length) {
+            throw new IOException("only " + written + " of " + batch.length + " bytes could be written; is the disk full?");
+        }
+    }
+
+    /** The file is full: unless another process has done so meanwhile, it becomes the old one. */
+    private boolean makeRoom(int needed) throws IOException {
+        boolean[] done = new boolean[1];
+        directory.setup().tryHolding(() -> {
+            Path by = directory.mode().inner();
+            BasicFileAttributes now = LockFileReader.attributesOf(by.resolve(NAME));
+            if (now != null && now.size() + needed > half) {
+                byte[] keep = unusualIn(by.resolve(OLD));
+                Files.move(by.resolve(NAME), by.resolve(OLD), StandardCopyOption.ATOMIC_MOVE);
+                if (keep.length > 1) {
+                    try (FileChannel open = open()) {
+                        writeAtOnce(open, keep);
+                    }
+                }
+            }
+            done[0] = true;
+        });
+        return done[0];
+    }
+
+    private byte[] unusualIn(Path going) throws IOException {
+        List<byte[]> lines = linesOf(going);
+        ArrayDeque<byte[]> keep = new ArrayDeque<>();
+        int size = 1;
+        for (int i = lines.size() - 1; i >= 0; i--) {
+            byte[] line = lines.get(i);
+            PastHold hold = HistoryCodec.decode(line);
+            if (hold != null && !hold.ending().isOrdinary()) {
+                size += line.length + 1;
+                if (size > kept) {
+                    break;
+                }
+                keep.addFirst(line);
+            }
+        }
+        ByteArrayOutputStream all = new ByteArrayOutputStream(size);
+        all.write('\n');
+        for (byte[] line : keep) {
+            all.writeBytes(line);
+            all.write('\n');
+        }
+        return all.toByteArray();
+    }
+
+    // ---- reading ----
+
+    private static List<byte[]> linesOf(Path file) throws IOException {
+        return FileTail.lines(FileTail.read(file, MOST_READ));
+    }
+
+    /**
+     * {@return what is written in a directory, in the order in which it was}
+     *
+     * @param home the real path of the directory
+     * @param wanted by name
+     */
+    static List<PastHold> read(Path home, Predicate<String> wanted) throws IOException {
+        List<PastHold> holds = new ArrayList<>();
+        Path inner = home.resolve(LockDirectory.INNER);
+        if (Files.isDirectory(inner, LinkOption.NOFOLLOW_LINKS)) {
+            byte[] newer = FileTail.read(inner.resolve(NAME), MOST_READ); // first: if it becomes the old one meanwhile, it is read twice, and not left out
+            byte[] older = FileTail.read(inner.resolve(OLD), MOST_READ);
+            add(holds, older, wanted);
+            add(holds, newer, wanted);
+        }
+        return holds;
+    }
+
+    private static void add(List<PastHold> holds, byte[] text, Predicate<String> wanted) {
+        for (byte[] line : FileTail.lines(text)) {
+            PastHold hold = HistoryCodec.decode(line);
+            if (hold != null && wanted.test(hold.name())) {
+                holds.add(hold);
+            }
+        }
+    }
+}
