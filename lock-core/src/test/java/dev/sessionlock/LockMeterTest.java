@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sessionlock.LockLostException.Reason;
+import java.io.File;
 import java.nio.file.Files;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
 /** Meters hear of waits and holds on the user's own thread, and cannot harm a lock. */
@@ -87,6 +90,15 @@ class LockMeterTest extends LocksFixture {
         assertThatThrownBy(() -> locks.acquire(dir, ONE_TRY)).isInstanceOf(LockException.class);
         assertThat(locks.stats().held()).isZero();
         assertThat(lockFile()).doesNotExist();
+    }
+
+    /** Micrometer is optional, and so is the JVM's management. */
+    @Test
+    void withoutMicrometerAndWithoutJmxLocksWork() throws Exception {
+        String without = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator)).filter(each -> !each.contains("micrometer"))
+                .collect(Collectors.joining(File.pathSeparator));
+        assertThat(without).isNotEqualTo(System.getProperty("java.class.path"));
+        assertThat(FreshJvm.run(OneLock.class, dir, "-cp", without, "--limit-modules", "java.base,java.logging,java.sql,jdk.jfr")).contains("acquired 1, held 0");
     }
 
     @Test

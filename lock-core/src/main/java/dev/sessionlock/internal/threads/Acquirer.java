@@ -454,9 +454,6 @@ final class Acquirer {
      */
     void leave(Waiter waiter, @Nullable Handle taken) {
         waiter.leave();
-        if (waiter.counted) {
-            waiter.request().publisher().waitsNoMore();
-        }
         boolean empty;
         Handle late;
         Grant leftOver;

@@ -129,6 +129,9 @@ abstract class Waiter {
     /** It waits no more, whatever ended its waiting. The queue drops it when it next finds it. */
     final void leave() {
         gone = true;
+        if (counted) {
+            request.publisher().waitsNoMore();
+        }
     }
 
     final boolean isGone() {

@@ -9,7 +9,7 @@
  *       that moves a clock by hand waits for it ({@code LeaseSupervisor.maintainNow}): only engines for tests have such a clock;
  *   <li>the <em>state lock</em> of one {@code LocalLock}, a {@code MemoryLock}: guards its wait queue and its current grant. It is
  *       held for some steps in memory, and what is called under it of the engine is memory only. No thread holds those of two locks;
- *   <li>the locks of the keeper ({@code Keeper.starting}), of its workers ({@code Workers.lock}), of the event dispatcher ({@code EventDispatcher.mutex}) and of
+ *   <li>the locks of the keeper ({@code Keeper.starting}), of its workers ({@code Workers.lock}), of the event dispatcher ({@code EventDispatcher.mutex}), of the meters ({@code LockMeters}) and of
  *       the list of registries ({@code LocalLocks.BY_ENGINE_LOCK}): each is held for some steps in memory, or until a thread has started. No thread holds two
  *       of them.
  * </ol>
