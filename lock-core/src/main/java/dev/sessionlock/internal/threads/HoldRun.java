@@ -99,7 +99,7 @@ final class HoldRun {
                 HoldRun run = of(held);
                 held.run = null;
                 run.add(held, now - held.acquiredNanos());
-                run.tell(held, now);
+                run.tell(held, now, held.isValid(now) ? Ending.RELEASED : Ending.of(held.expiry(now))); // its user may be faster than the keeper
             }
         } catch (RuntimeException | Error e) {
             trouble.warn(held.lock().engine().toString(), e);
