@@ -1,3 +1,45 @@
+/* Shared locks (shared.md, beside this file): many readers or one writer, on the two seats of seats.pml. Each process takes the lock as a reader or as
+ * a writer, as it likes, any number of times; any number of crashes, and of leases that run out under a living owner.
+ *
+ *   spin -a -DNP=3 shared.pml && gcc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -E -m8000000
+ *
+ * Asserted: a valid writer is the only valid holder; a token is not smaller than that of a writer that came in before.
+ *
+ * What is in it, by -D switches:
+ *   NP=n      processes, 2 or 3
+ *   RECORDS   x.lock, takeover-x, shared-x-..., kernel byte 2. Without it nobody looks at records, and nothing depends on them
+ *   HANDS     somebody removes any record at any moment. Implies RECORDS
+ *   FOREIGN   also asserted: while a reader is valid, x.lock is there. For CR=0. Implies RECORDS
+ *   LOSSY=n   the first n processes lose their bytes at any moment, without knowing (PROTOCOL.md, trap 1). Implies RECORDS, the cross-check
+ *   OLD=n     the first n processes are of a version that knows no readers. Two faults where bytes are lost, too: see shared.md
+ *   CR=n      no more than n crashes
+ *
+ * Each of these breaks one rule, and must make it fail (ModelTest runs them):
+ *   NOLOOK        a reader does not look at the other seat after publishing
+ *   EARLYLOOK     a reader looks before it publishes
+ *   OLDMAXIMUM    a writer that saw the readers' expiry past takes seat 1 without a second look, after publishing
+ *   ANYEXPIRY     seat 1 tried and taken whatever seat 0's expiry says
+ *   WITHDRAW      a reader that leaves sets the readers' expiry to 0, though others may be there
+ *   OVERWRITE     a reader publishes its own expiry, not the maximum
+ *   MEMCOUNT      only the first reader takes the byte, the others are counted in memory
+ *   UPGRADE       a reader that is the only one by the count becomes a writer
+ *   NOCLOCKCHECK  no look at one's own clock at the end
+ *   LATERENEW     a renewal counted though the lease had run out
+ * with FOREIGN:
+ *   NOHANDON      a representative that leaves deletes its record though there are others
+ * and with LOSSY:
+ *   NOCROSSCHECK  a record is never an objection
+ *   NOCOUNT       a writer does not look at the count
+ *   NOSCAN        a writer that sees the count does not look for the records of readers
+ *   LATECOUNT     a reader counts itself after it published and looked
+ *   NOENTRYCHECK  a reader does not look at the expiry once its record is linked
+ *   ANYWORD       a reader takes any expiry, a writer's too, for one that covers it
+ *   NOTOKEN       the record of a reader is covered whatever its token is
+ *
+ * What makes the model small enough to need no bounds: see seats.pml. Of the readers' expiry it is known whom it covers: those whose own expiry is not
+ * after it. It is past only if the leases of all of them are over. The count is a set: who is counted, and whether some of the dead are. A reader that
+ * takes seat 1 is a writer here.
+ */
 #ifndef NP
 #define NP 3
 #endif
@@ -6,7 +48,7 @@
 #define RECORDS
 #endif
 #endif
-#ifdef HANDS
+#if defined(HANDS) || defined(FOREIGN)
 #ifndef RECORDS
 #define RECORDS
 #endif
@@ -129,6 +171,13 @@ active proctype clock() {
   :: atomic { B1==2 -> B1=0 }
   :: atomic { B2==2 -> B2=0 }
 #endif
+#endif
+#ifdef FOREIGN
+  :: atomic { R[0]==0 && (VALID(0) && sh[0] || VALID(1) && sh[1]
+#if NP>2
+     || VALID(2) && sh[2]
+#endif
+     ) -> assert(false) }
 #endif
 #ifdef HANDS
   :: atomic { R[0]!=0 -> R[0]=0; ofReader=false }
@@ -479,6 +528,9 @@ handon:
   :: atomic { R[0]==ME && (shared&2) -> R[0]=2; ofReader=true; shared=shared & ~2 }
 #if NP>2
   :: atomic { R[0]==ME && (shared&4) -> R[0]=3; ofReader=true; shared=shared & ~4 }
+#endif
+#ifdef NOHANDON
+  :: atomic { R[0]==ME -> R[0]=0; ofReader=false }
 #endif
   :: atomic { R[0]==ME && shared==0 -> R[0]=OVER; ofReader=false }
   :: atomic { R[0]!=ME }
