@@ -31,7 +31,7 @@
  *   NOCROSSCHECK  a record is never an objection
  *   NOCOUNT       a writer does not look at the count
  *   NOSCAN        a writer that sees the count does not look for the records of readers
- *   LATECOUNT     a reader counts itself after it published and looked
+ *   LATECOUNT     a reader counts itself after its last look at the expiry (before it, but after publishing, would do)
  *   NOENTRYCHECK  a reader does not look at the expiry once its record is linked
  *   ANYWORD       a reader takes any expiry, a writer's too, for one that covers it
  *   NOTOKEN       the record of a reader is covered whatever its token is
@@ -293,9 +293,6 @@ counted:                                                    /* R2: counted, then
 #if !defined(NOLOOK) && !defined(EARLYLOOK)
   if :: PAST(1) :: atomic { !PAST(1) -> clearing=true; goto leave } DIE fi;
 #endif
-#ifdef LATECOUNT
-  if :: atomic { count=count|BIT(me) } DIE fi;
-#endif
   if :: atomic { draw() } DIE fi;                           /* it reads the last token: not smaller than any that was drawn before */
 #ifdef RECORDS
   if
@@ -314,7 +311,10 @@ counted:                                                    /* R2: counted, then
 beside:
   if :: atomic { shared=shared|BIT(me) } DIE fi;
 linkedshared:
-#ifndef NOENTRYCHECK
+#ifdef LATECOUNT
+  if :: COVERSME :: atomic { !COVERSME -> goto leave } DIE fi;
+  if :: atomic { count=count|BIT(me) } DIE fi;
+#elif !defined(NOENTRYCHECK)
   if :: COVERSME && (count & BIT(me)) :: atomic { !(COVERSME && (count & BIT(me))) -> goto leave } DIE fi;
 #endif
 #endif
