@@ -110,6 +110,13 @@ class ModelTest {
         assertBroken(SHARED, "-DNP=2 -D" + broken);
     }
 
+    @ParameterizedTest
+    @Tag("soak")
+    @ValueSource(strings = {"NOCROSSCHECK", "NOCOUNT", "NOSCAN", "LATECOUNT", "NOENTRYCHECK", "ANYWORD"})
+    void brokenRuleOfReadersIsSeenWhereBytesAreLost(String broken) throws Exception {
+        assertBroken(SHARED, "-DNP=2 -DLOSSY=1 -D" + broken);
+    }
+
     // ---- each rule broken ----
 
     @ParameterizedTest
