@@ -14,7 +14,7 @@
  *   OLD=n     the first n processes are of a version that knows no readers. Two faults where bytes are lost, too: see shared.md
  *   CR=n      no more than n crashes
  *
- * Each of these breaks one rule, and must make it fail (ModelTest runs them, but for the last of each of the two lists below, which nobody has run to its end yet):
+ * Each of these breaks one rule, and must make it fail (ModelTest runs them):
  *   NOLOOK        a reader does not look at the other seat after publishing
  *   EARLYLOOK     a reader looks before it publishes
  *   OLDMAXIMUM    a writer that saw the readers' expiry past takes seat 1 without a second look, after publishing

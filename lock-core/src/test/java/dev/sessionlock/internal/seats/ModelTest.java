@@ -110,9 +110,15 @@ class ModelTest {
         assertBroken(SHARED, "-DNP=2 -D" + broken);
     }
 
+    @Test
+    @Tag("soak")
+    void recordThatIsNotHandedOnIsSeen() throws Exception {
+        assertBroken(SHARED, "-DNP=2 -DCR=0 -DFOREIGN -DNOHANDON");
+    }
+
     @ParameterizedTest
     @Tag("soak")
-    @ValueSource(strings = {"NOCROSSCHECK", "NOCOUNT", "NOSCAN", "LATECOUNT", "NOENTRYCHECK", "ANYWORD"})
+    @ValueSource(strings = {"NOCROSSCHECK", "NOCOUNT", "NOSCAN", "LATECOUNT", "NOENTRYCHECK", "ANYWORD", "NOTOKEN"})
     void brokenRuleOfReadersIsSeenWhereBytesAreLost(String broken) throws Exception {
         assertBroken(SHARED, "-DNP=2 -DLOSSY=1 -D" + broken);
     }
