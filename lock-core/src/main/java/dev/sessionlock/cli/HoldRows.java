@@ -66,8 +66,8 @@ final class HoldRows {
     }
 
     private static String held(PastHold hold) {
-        String longest = hold.longest() == null ? "-" : span(hold.longest());
-        return hold.count() == 1 ? longest : hold.count() + " holds, up to " + longest;
+        String longest = hold.longest() != null ? span(hold.longest()) : hold.since() == null ? "-" : "at most " + span(Duration.between(hold.since(), hold.until()));
+        return hold.count() == 1 || hold.longest() == null ? longest : hold.count() + " holds, up to " + longest;
     }
 
     private static String by(PastHold hold) {

@@ -55,7 +55,7 @@ final class StoryPage {
         if (view.report().owner() != null) {
             view.owner(owner, view.report().owner());
         }
-        section(page, "Who has it, or left it", owner, true);
+        section(page, "Who has it, or left it", owner.stream().map(String::strip).toList(), true);
         section(page, "Why it is judged so", view.report().evidence(), false);
         section(page, "Stack of the thread", words.stack(), true);
         section(page, "Who waits", words.waiters(), false);

@@ -35,6 +35,7 @@ final class StorySentences {
     private static final int NAMED_WAITERS = 12;
     private static final int NAMED_FRAMES = 6;
     private static final int NAMED_LINKS = 5;
+    private static final Duration A_WHILE = Duration.ofMinutes(10);
     private static final String PASSED_ON = ", unless it was passed to other code";
 
     private final Story story;
@@ -114,12 +115,12 @@ final class StorySentences {
     String why() {
         return switch (story.cause()) {
             case NONE -> notStuck();
-            case LEAKED_HANDLE -> "leaked handle: thread " + quoted(story.thread().name()) + " took the lock" + since() + " and "
+            case LEAKED_HANDLE -> "leaked handle: thread " + quoted(story.thread().name()) + " took the lock" + taken() + " and "
                     + (story.thread().presence() == ThreadLook.Presence.GONE ? "has ended" : "has gone back to waiting for work")
                     + "; nobody has closed the handle" + PASSED_ON;
             case HUNG_THREAD -> "thread hung in " + place(story.thread()) + ", holding the lock" + since() + ": " + doing(story.thread());
             case LONG_HOLD -> "long hold: " + longHold();
-            case PROCESS_STOPPED -> "process stopped: " + pid() + " is stopped by a signal or a debugger, and has the lock" + since() + "; " + whileSilent();
+            case PROCESS_STOPPED -> "process stopped: " + pid() + " is stopped by a signal or a debugger and cannot give the lock back, which it took" + taken() + "; " + whileSilent();
             case PROCESS_SILENT -> "process silent: " + pid() + " lives, but has stopped renewing its lease (starved of CPU, a long garbage collection, a slow disk, or "
                     + "paused with its container); " + whileSilent();
             case PROCESS_DIED -> "process killed or crashed: " + pid() + " is gone and left the lock behind; whoever wants it next gets it";
@@ -166,7 +167,9 @@ final class StorySentences {
     /** What the others do while a holder does not run. */
     private String whileSilent() {
         LockReport.Lease lease = report.facts().lease();
-        if (lease == null) {
+        if (report.state() == State.EXPIRED && !view.needsPerson()) {
+            return "its lease is over, so others take the lock over";
+        } else if (lease == null) {
             return "others wait until it runs again";
         } else if (!lease.takeover()) {
             return "nobody may take it over (takeover is off), so others wait as long as that process lives";
@@ -174,6 +177,11 @@ final class StorySentences {
             return "its lease is over, so others take the lock over";
         }
         return lease.left() == null ? "others wait until it runs again" : "others take over when its lease ends, in " + HoldRows.span(lease.left());
+    }
+
+    private String taken() {
+        Instant since = report.facts().since();
+        return since == null ? "" : " at " + view.time(since) + " (" + HoldRows.span(view.age()) + " ago)";
     }
 
     private String pid() {
@@ -249,9 +257,18 @@ final class StorySentences {
         if (thread == null) {
             return List.of();
         }
-        List<String> frames = new ArrayList<>(thread.frames().subList(0, Math.min(NAMED_FRAMES, thread.frames().size())));
-        if (frames.size() < thread.frames().size()) {
-            frames.add("... (" + (thread.frames().size() - frames.size()) + " more: jstack " + (thread == now ? pid().replace("pid ", "") : story.before().hold().pid()) + ")");
+        int own = Math.max(0, thread.frames().indexOf(String.valueOf(thread.where())));
+        List<String> frames = new ArrayList<>();
+        if (own > 0) {
+            frames.add(thread.top());
+        }
+        if (own > 1) {
+            frames.add("... (" + (own - 1) + " more of the JDK)");
+        }
+        int end = Math.min(thread.frames().size(), own + NAMED_FRAMES);
+        frames.addAll(thread.frames().subList(own, end));
+        if (end < thread.frames().size()) {
+            frames.add("... (" + (thread.frames().size() - end) + " more: jstack " + (thread == now ? report.owner().pid() : story.before().hold().pid()) + ")");
         }
         return frames;
     }
@@ -366,7 +383,7 @@ final class StorySentences {
                     + " at " + view.time(hold.until()) + " what its thread waited for", well)
                     : new Remedy(RemedyKind.LOOK, "jstack " + hold.pid(), "what its threads wait for; a hung one comes back only if that ends, or with a restart. For the "
                             + "lock: nothing, it is well now");
-            case PROCESS_DIED -> new Remedy(RemedyKind.LOOK, "journalctl --since " + Printable.shellWord(WallClock.dayAndTime(hold.until().minusSeconds(600)))
+            case PROCESS_DIED -> new Remedy(RemedyKind.LOOK, "journalctl --since " + Printable.shellWord(WallClock.dayAndTime(hold.since() != null ? hold.since() : hold.until().minus(A_WHILE)))
                     + " | grep -iE 'killed process|out of memory|oom|" + hold.pid() + "'", "who ended it? For the lock: nothing, it is well now");
             case PROCESS_STOPPED -> before.process() == ProcessState.STOPPED
                     ? new Remedy(RemedyKind.WAKE, "kill -CONT " + hold.pid(), "it is still stopped; it knows when it wakes that it has lost the lock")

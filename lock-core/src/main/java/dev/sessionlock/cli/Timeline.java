@@ -89,7 +89,7 @@ final class Timeline {
             Instant at = begin.plus(Duration.between(begin, end).multipliedBy(i).dividedBy(TICKS));
             double x = x(at);
             svg.append(String.format(Locale.ROOT, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/><text class=\"faint\" x=\"%.1f\" y=\"14\" "
-                    + "text-anchor=\"middle\">%s</text>%n", x, TOP - 8, x, height - 6, x, days ? WallClock.dayAndTime(at) : WallClock.time(at)));
+                    + "text-anchor=\"middle\">%s</text>%n", x, TOP - 8, x, height - 6, x, tick(at, days)));
         }
         for (int i = 0; i < bars.size(); i++) {
             bar(svg, bars.get(i), TOP + i * ROW);
@@ -98,6 +98,14 @@ final class Timeline {
         long waiting = story.view().report().waiters().size();
         long shown = bars.stream().filter(bar -> bar.kind().equals("wait")).count();
         return svg.append(waiting > shown ? " " + (waiting - shown) + " more wait, whose time is not known or for which there is no room." : "").append("</p>\n").toString();
+    }
+
+    /** Within a few seconds, several would have the same time of the day. */
+    private String tick(Instant at, boolean days) {
+        if (Duration.between(begin, end).compareTo(Story.LONG) < 0) {
+            return at.equals(end) ? WallClock.time(end) : HoldRows.span(Duration.between(at, end)) + " before";
+        }
+        return days ? WallClock.dayAndTime(at) : WallClock.time(at);
     }
 
     private void bar(StringBuilder svg, Bar bar, int y) {

@@ -28,6 +28,9 @@ public final class Compactor {
     });
     private final Path session;
     private volatile boolean told;
+    /** What the program has forgotten: until the garbage collector is to find it, it must not, by chance. */
+    @SuppressWarnings("unused")
+    private volatile SessionLock forgotten;
 
     private Compactor(Path session) {
         this.session = session;
@@ -53,6 +56,7 @@ public final class Compactor {
         System.out.println("held");
         System.in.read();
         compactor.told = true;
+        compactor.forgotten = null;
         while (compactor.locks.stats().lost() == 0) {
             System.gc();
             Thread.sleep(20);
@@ -72,7 +76,7 @@ public final class Compactor {
 
     private void forget() {
         try {
-            locks.acquire(session, COMPACTION);
+            forgotten = locks.acquire(session, COMPACTION);
         } catch (IOException | InterruptedException e) {
             throw new IllegalStateException(e);
         }

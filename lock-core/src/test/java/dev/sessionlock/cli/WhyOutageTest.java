@@ -39,6 +39,8 @@ class WhyOutageTest {
     private static final List<Program> WRITING = new ArrayList<>();
     private static final Map<String, String> DURING = new LinkedHashMap<>();
     private static final Map<String, String> AFTER = new LinkedHashMap<>();
+    private static Program ending;
+    private static String ended;
 
     @BeforeAll
     static void breakAndMendAll() throws Exception {
@@ -46,6 +48,9 @@ class WhyOutageTest {
         untilAllWaitersAreKnown();
         DURING.put("leak", why("leak"));
         DURING.put("hang", why("hang"));
+        ended = why("end");
+        Files.createDirectories(TRANSCRIPTS);
+        assertThat(Outcome.of("why", "--html", TRANSCRIPTS.resolve("hang.html").toString(), session("hang")).exitCode()).isZero();
         COMPACTORS.get("frozen").signal("STOP");
         DURING.put("frozen", why("frozen"));
         COMPACTORS.get("killed").signal("KILL");
@@ -62,13 +67,14 @@ class WhyOutageTest {
         for (String outage : COMPACTORS.keySet()) {
             AFTER.put(outage, why(outage));
         }
-        Files.createDirectories(TRANSCRIPTS);
         for (String outage : COMPACTORS.keySet()) {
             Files.writeString(TRANSCRIPTS.resolve(outage + ".txt"), DURING.get(outage) + "\n==== afterwards ====\n\n" + AFTER.get(outage));
         }
     }
 
     private static void start() throws IOException {
+        ending = new Program(Compactor.class, session("end"), "end");
+        assertThat(ending.said.readLine()).isEqualTo("held");
         COMPACTORS.put("leak", new Program(Compactor.class, session("leak"), "leak"));
         COMPACTORS.put("hang", new Program(Compactor.class, session("hang"), "hang"));
         COMPACTORS.put("killed", new Program(Compactor.class, session("killed"), "hold"));
@@ -112,6 +118,9 @@ class WhyOutageTest {
 
     @AfterAll
     static void end() {
+        if (ending != null) {
+            ending.close();
+        }
         COMPACTORS.values().forEach(Program::close);
         WRITING.forEach(Program::close);
         COMPACTORS.clear();
@@ -131,8 +140,14 @@ class WhyOutageTest {
     }
 
     @Test
+    void leakedHandleOfAThreadThatHasEnded() {
+        assertThat(lineOf(ended, "why")).contains("leaked handle: thread \"compactor-2\" took the lock at ", " and has ended; nobody has closed the handle");
+    }
+
+    @Test
     void hungThread() {
         assertThat(lineOf(DURING.get("hang"), "why")).containsPattern("thread hung in com\\.example\\.gateway\\.Compactor\\.askUpstream\\(Compactor\\.java:\\d+\\), .* since .*");
+        assertThat(DURING.get("hang")).contains("more of the JDK)");
         assertThat(lineOf(DURING.get("hang"), "to do")).contains("clear --token");
         assertThat(lineOf(AFTER.get("hang"), "before")).containsPattern("thread hung in com\\.example\\.gateway\\.Compactor\\.askUpstream\\(Compactor\\.java:\\d+\\) since .* and still")
                 .contains("maxHold");
@@ -152,6 +167,7 @@ class WhyOutageTest {
         long pid = COMPACTORS.get("frozen").process.pid();
         assertThat(lineOf(DURING.get("frozen"), "why")).contains("process stopped: pid " + pid);
         assertThat(lineOf(DURING.get("frozen"), "to do")).contains("kill -CONT " + pid);
+        assertThat(lineOf(AFTER.get("frozen"), "why")).contains("others take the lock over");
         assertThat(lineOf(AFTER.get("frozen"), "before")).contains("process stopped: pid " + pid, "still stopped");
         assertThat(lineOf(AFTER.get("frozen"), "to do")).contains("kill -CONT " + pid);
     }
