@@ -33,7 +33,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "",
             "Exit codes:",
             "    0  done, all well",
-            "    1  status, list: something needs a person; clear: something was refused; doctor: locks are not safe there;",
+            "    1  status, why, list: something needs a person; clear: something was refused; doctor: locks are not safe there;",
             "       demo: a line was lost, torn or doubled",
             "    2  bad usage, or the disk refused: one line on stderr says why",
             "   75  run: the lock was not to be had in time (-E gives another code); who holds it is on stderr",
@@ -45,6 +45,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "Examples:",
             "  java -jar sessionlock.jar run session.jsonl -- ./compact.sh session.jsonl",
             "  java -jar sessionlock.jar status session.jsonl",
+            "  java -jar sessionlock.jar why session.jsonl",
+            "  java -jar sessionlock.jar history sessions",
             "  java -jar sessionlock.jar list sessions",
             "  java -jar sessionlock.jar clear sessions",
             "  java -jar sessionlock.jar watch sessions",
@@ -65,6 +67,8 @@ public final class Main implements Callable<Integer> {
     static {
         COMMANDS.put("run", RunCommand.class);
         COMMANDS.put("status", StatusCommand.class);
+        COMMANDS.put("why", WhyCommand.class);
+        COMMANDS.put("history", HistoryCommand.class);
         COMMANDS.put("list", ListCommand.class);
         COMMANDS.put("clear", ClearCommand.class);
         COMMANDS.put("watch", WatchCommand.class);

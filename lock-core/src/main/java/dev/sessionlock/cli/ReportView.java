@@ -116,7 +116,8 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
         };
     }
 
-    private void owner(List<String> lines, LockOwner owner) {
+    /** Adds the lines that say who holds it or left it behind. */
+    void owner(List<String> lines, LockOwner owner) {
         StringBuilder who = new StringBuilder("pid " + owner.pid());
         if (owner.host() != null) {
             who.append(" on ").append(owner.host());
@@ -148,7 +149,8 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
         return "  " + label + " ".repeat(Math.max(0, LABEL - label.length())) + Printable.text(value);
     }
 
-    private String time(Instant instant) {
+    /** {@return a time; with its day if it is long ago} */
+    String time(Instant instant) {
         boolean today = Duration.between(instant, at).abs().compareTo(Duration.ofHours(12)) < 0;
         return today ? WallClock.time(instant) : WallClock.dayAndTime(instant);
     }

@@ -51,16 +51,21 @@ record StatusQuestion(Path file, boolean json) {
 
     private ReportView look() throws IOException {
         try (SessionLocks locks = SessionLocks.create()) {
-            Path target = targetOf(locks, file);
-            LockReport report = locks.inspect(target);
-            Path home = target.toAbsolutePath().getParent();
-            List<Long> waiters = WaiterScanner.in(home.toRealPath()).of(report.name());
-            if (report.state() == State.FREE && Files.isDirectory(target)) {
-                report = listed(report, target);
-            }
-            boolean missing = report.state() == State.FREE && waiters.isEmpty() && !Files.exists(target, LinkOption.NOFOLLOW_LINKS);
-            return new ReportView(target, missing ? missing(report, target, home) : report, Instant.now(), waiters);
+            return look(locks);
         }
+    }
+
+    /** Looks at the lock of the file. */
+    ReportView look(SessionLocks locks) throws IOException {
+        Path target = targetOf(locks, file);
+        LockReport report = locks.inspect(target);
+        Path home = target.toAbsolutePath().getParent();
+        List<Long> waiters = WaiterScanner.in(home.toRealPath()).of(report.name());
+        if (report.state() == State.FREE && Files.isDirectory(target)) {
+            report = listed(report, target);
+        }
+        boolean missing = report.state() == State.FREE && waiters.isEmpty() && !Files.exists(target, LinkOption.NOFOLLOW_LINKS);
+        return new ReportView(target, missing ? missing(report, target, home) : report, Instant.now(), waiters);
     }
 
     /** Somebody wants to know of the files in it. */

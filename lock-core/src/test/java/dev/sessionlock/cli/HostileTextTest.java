@@ -2,7 +2,9 @@ package dev.sessionlock.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.awaitility.Awaitility.await;
 
+import dev.sessionlock.ClearOptions;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReport;
@@ -77,6 +79,22 @@ class HostileTextTest {
 
     @Nested
     class TheTool {
+
+        @Test
+        void whyAndHistory() throws Exception {
+            locks.clear(held, ClearOptions.forReal().withToken(lock.token()).withTimeout(Duration.ofSeconds(30)));
+            try (SessionLock again = locks.acquire(held, LockOptions.defaults().withPurpose("p" + EVIL).withTimeout(Duration.ofSeconds(30)))) {
+                again.ensureHeld();
+                Path page = scratch.resolve("page.html");
+                await().until(() -> Outcome.of("history", held.toString()).out().contains("asked to release"));
+                assertHarmless(Outcome.of("history", held.toString()).out());
+                assertHarmless(Outcome.of("history", directory.toString()).out());
+                assertHarmless(Outcome.of("why", "--html", page.toString(), held.toString()).out());
+                assertHarmless(Files.readString(page));
+                assertHarmless(Outcome.of("why", "--json", held.toString()).out().replace("\\n", "\\u000a").replace("\\r", "\\u000d"));
+                assertHarmless(Outcome.of("history", "--json", directory.toString()).out().replace("\\n", "\\u000a").replace("\\r", "\\u000d"));
+            }
+        }
 
         @Test
         void listStatusAndClear() {

@@ -33,7 +33,7 @@ class MainTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "                            | no command given",
-        "frobnicate                  | there is no command 'frobnicate'; try run, status, list, clear, watch, doctor or demo",
+        "frobnicate                  | there is no command 'frobnicate'; try run, status, why, history, list, clear, watch, doctor or demo",
         "--frobnicate                | unknown option --frobnicate",
         "status                      | Missing required parameter: 'FILE'",
         "status a b                  | Unmatched argument at index 2: 'b'",
@@ -62,13 +62,19 @@ class MainTest {
         "list /no/such               | cannot look at /no/such: it does not exist",
         "list /proc/self/stat        | cannot look at /proc/self/stat: it is not a directory",
         "list --older-than 1 /tmp    | '1' is not a duration",
+        "why                         | Missing required parameter: 'FILE'",
+        "why --force /tmp/y          | --force goes with --html",
+        "why /no/such/file           | cannot look at /no/such/file: the directory /no/such does not exist",
+        "history                     | Missing required parameter: 'FILE|DIR'",
+        "history /no/such/file       | cannot look at /no/such/file: the directory /no/such does not exist",
+        "history --since 1 /tmp      | '1' is not a duration",
         "clear                       | Missing required parameter: 'FILE|DIR'",
         "clear /no/such/file         | cannot look at /no/such/file: the directory /no/such does not exist",
         "clear --token x /tmp/y      | 'x' is not a number (help:",
         "run -w 0.5x /tmp/y -- true  | '0.5x' is not a number (help:",
         "run -E x /tmp/y -- true     | 'x' is not a number (help:",
         "help run                    | there is no command 'help'; try run, ",
-        "frobnicate run x -- true    | there is no command 'frobnicate'; try run, status, list, clear, watch, doctor or demo (help: sessionlock --help)",
+        "frobnicate run x -- true    | there is no command 'frobnicate'; try run, status, why, history, list, clear, watch, doctor or demo (help: sessionlock --help)",
         "clear --token 5 --yes /tmp  | --token is one lock's: name its file, not the directory /tmp",
         "clear --timeout 9h /tmp/y   | timeout must be from 0s to 1h",
         "run /tmp/y                  | Missing required parameter: 'CMD'",
@@ -123,7 +129,7 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "run", "status", "list", "clear", "watch", "doctor", "demo"})
+    @ValueSource(strings = {"", "run", "status", "why", "history", "list", "clear", "watch", "doctor", "demo"})
     void helpNamesEveryExitCodeAndHasExamples(String command) {
         Outcome outcome = command.isEmpty() ? Outcome.of("--help") : Outcome.of(command, "--help");
 

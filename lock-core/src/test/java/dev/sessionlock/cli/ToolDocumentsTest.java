@@ -24,7 +24,7 @@ class ToolDocumentsTest {
         List<String> page = Files.readAllLines(directory.resolve("sessionlock.1"));
 
         assertThat(page).filteredOn(line -> line.startsWith(".SS ")).containsExactly(
-                ".SS run", ".SS status", ".SS list", ".SS clear", ".SS watch", ".SS doctor", ".SS demo");
+                ".SS run", ".SS status", ".SS why", ".SS history", ".SS list", ".SS clear", ".SS watch", ".SS doctor", ".SS demo");
         assertThat(page).contains(".B \\-\\-no\\-takeover", ".B \\-\\-older\\-than D", "   76  run: the lock was lost, whatever the job said");
         assertThat(page).as("each form on a line of its own").containsSequence(".br", ".B sessionlock run [...] FILE \\-c COMMAND");
         assertThat(page).noneMatch(line -> line.contains("${") || line.contains("demo\\-actor") || line.contains("@|"));

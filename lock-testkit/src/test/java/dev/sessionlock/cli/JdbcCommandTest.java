@@ -88,6 +88,21 @@ class JdbcCommandTest {
     }
 
     @Test
+    void whyAndHistoryWorkAndSayIfThereIsNoHistory() throws Exception {
+        try (SessionLock lock = locks.acquire("a//b", OPTIONS)) {
+            assertThat(tool("why", "--no-stack", "a//b")).isZero();
+            assertThat(out.toString()).startsWith("a//b: held").contains("nightly", "token     " + lock.token(), "  why ", "  to do ", "No past holds are known");
+            assertThat(tool("why", "--json", "a//b")).isZero();
+            assertThat(out.toString()).contains("\"target\":\"a//b\"", "\"holds\":[]");
+        }
+        assertThat(tool("history", "a//b")).isZero();
+        assertThat(out.toString().lines()).as("one plain line").containsExactly(
+                "No past holds are known: for locks in a database there is no history, or it is turned off.");
+        assertThat(tool("history", "--json")).isZero();
+        assertThat(out.toString().strip()).isEqualTo("{\"version\":1,\"holds\":[]}");
+    }
+
+    @Test
     void adviceForANameThatBeginsWithADashCanBeTyped() throws Exception {
         try (SessionLock lock = locks.acquire("--help", OPTIONS)) {
             assertThat(tool("status", "--", "--help")).isZero();

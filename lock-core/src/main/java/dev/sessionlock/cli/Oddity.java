@@ -1,0 +1,33 @@
+package dev.sessionlock.cli;
+
+import dev.sessionlock.PastHold.Ending;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/** Something about a lock that is not as usual. */
+sealed interface Oddity {
+
+    /** It is held for many times as long as usual. */
+    record HeldLong(long times, Usual usual) implements Oddity {
+    }
+
+    /** Its process is stopped. */
+    record HolderStopped(long pid) implements Oddity {
+    }
+
+    /** Its lease has run out. */
+    record LeaseOver(Duration ago) implements Oddity {
+    }
+
+    /** Somebody has waited for longer than callers wait by default. */
+    record LongWait(Duration waited) implements Oddity {
+    }
+
+    /** The last holds for a purpose all ended in the same unusual way. */
+    record SameEnding(Ending ending, int times, @Nullable String purpose) implements Oddity {
+    }
+
+    /** Some of the last holds ended in an unusual way. */
+    record UnusualEndings(int unusual, int holds) implements Oddity {
+    }
+}

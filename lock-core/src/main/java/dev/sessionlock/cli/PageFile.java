@@ -1,0 +1,111 @@
+package dev.sessionlock.cli;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.SecureDirectoryStream;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributeView;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Arrays;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes a page to a file, as a whole: first to a file beside it, which is then renamed. So nobody ever reads half a page, and a full disk leaves the old one. It
+ * replaces an earlier page, and nothing else unless that is asked for.
+ *
+ * <p>The directory is opened once, and all that follows happens in that very directory and follows no link. So another user who may change names there cannot have root
+ * write elsewhere.
+ *
+ * @param file where the page goes
+ * @param beginning how each page begins
+ */
+record PageFile(Path file, String beginning) {
+    private static final Set<OpenOption> MADE = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+    private static final Set<OpenOption> READ = Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+
+    /**
+     * Writes it.
+     *
+     * @param force whether to replace whatever is there, except a directory
+     * @throws IOException if something else is there, with a message for a person
+     */
+    void write(String page, boolean force) throws IOException {
+        Path name = file.getFileName();
+        if (name == null || !page.startsWith(beginning)) {
+            throw new IOException(file + " cannot be a page");
+        }
+        Path home = file.toAbsolutePath().getParent();
+        if (!Files.isDirectory(home)) {
+            throw new IOException("cannot write " + file + ": the directory " + home + " does not exist");
+        }
+        try (DirectoryStream<Path> open = Files.newDirectoryStream(home)) {
+            if (!(open instanceof SecureDirectoryStream<Path> directory)) {
+                throw new IOException("cannot write " + file + ": this system has no way to do it without following links");
+            }
+            requireReplaceable(directory, name, force);
+            Path beside = Path.of("." + name + "." + ProcessHandle.current().pid() + "." + Long.toHexString(System.nanoTime()));
+            boolean done = false;
+            try {
+                try (OutputStream out = Channels.newOutputStream(directory.newByteChannel(beside, MADE))) {
+                    out.write(page.getBytes(StandardCharsets.UTF_8));
+                }
+                directory.move(beside, directory, name);
+                done = true;
+            } finally {
+                if (!done) {
+                    removeIfThere(directory, beside);
+                }
+            }
+        }
+    }
+
+    private static void removeIfThere(SecureDirectoryStream<Path> directory, Path name) throws IOException {
+        try {
+            directory.deleteFile(name);
+        } catch (NoSuchFileException e) {
+            // it could not be made
+        }
+    }
+
+    private void requireReplaceable(SecureDirectoryStream<Path> directory, Path name, boolean force) throws IOException {
+        BasicFileAttributes there = attributes(directory, name);
+        if (there == null) {
+            return;
+        } else if (there.isDirectory()) {
+            throw new IOException(file + " is a directory");
+        } else if (!force && !(there.isRegularFile() && isPage(directory, name))) {
+            throw new IOException(file + " is something else than a report of this tool, and stays as it is; --force replaces it"
+                    + (there.isSymbolicLink() ? " (the link, not what it leads to)" : ""));
+        }
+    }
+
+    private static @Nullable BasicFileAttributes attributes(SecureDirectoryStream<Path> directory, Path name) throws IOException {
+        try {
+            return directory.getFileAttributeView(name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS).readAttributes();
+        } catch (NoSuchFileException e) {
+            return null;
+        }
+    }
+
+    private boolean isPage(SecureDirectoryStream<Path> directory, Path name) throws IOException {
+        byte[] expected = beginning.getBytes(StandardCharsets.UTF_8);
+        ByteBuffer read = ByteBuffer.allocate(expected.length);
+        try (SeekableByteChannel in = directory.newByteChannel(name, READ)) {
+            while (read.hasRemaining() && in.read(read) >= 0) {
+                // until it is full, or the file is over
+            }
+        }
+        return !read.hasRemaining() && Arrays.equals(read.array(), expected);
+    }
+}

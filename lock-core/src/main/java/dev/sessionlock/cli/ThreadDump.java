@@ -1,0 +1,150 @@
+package dev.sessionlock.cli;
+
+import dev.sessionlock.internal.system.CurrentUser;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks another JVM for the stack of one of its threads, as {@code jcmd PID Thread.print} does. The JVM stands still for some milliseconds meanwhile.
+ *
+ * <p>To ask a JVM that was not asked before, {@code jcmd} sends it SIGQUIT. That would end a process that does not expect it, so nobody is asked who does not catch it:
+ * another program, or a JVM with {@code -Xrs}. A process of another user is not asked either, not even by root: {@code jcmd} would work in directories of that user.
+ */
+final class ThreadDump {
+    private static final long PATIENCE_SECONDS = 5;
+    private static final int MOST_BYTES = 16 * 1024 * 1024;
+    private static final int MOST_FRAMES = 256;
+    private static final long WATCHED_MILLIS = 100;
+    private static final long SIGQUIT_BIT = 1L << (3 - 1);
+    private static final Pattern NATIVE_ID = Pattern.compile(" nid=(0x)?([0-9a-f]+)");
+    private static final Pattern STATE = Pattern.compile("\\s+java\\.lang\\.Thread\\.State: ([A-Z_]+).*");
+    private static final Pattern FRAME = Pattern.compile("\\s+at (\\S.*)");
+    /** The JDK's own thread behind sleeping virtual threads. A dump does not show virtual threads. */
+    private static final String OF_VIRTUAL_THREADS = "\"VirtualThread-unparker\"";
+
+    private ThreadDump() {
+    }
+
+    /**
+     * {@return what a thread does} Never throws because it cannot be seen.
+     *
+     * @param pid its process, which is a JVM of this machine and is not stopped
+     * @param thread its name
+     */
+    static ThreadLook look(long pid, String thread) throws InterruptedException {
+        try {
+            Path process = Path.of("/proc", Long.toString(pid));
+            if (thread.isEmpty() || !CurrentUser.is(Files.getAttribute(process, "unix:uid")) || !catchesQuit(process)) {
+                return ThreadLook.unknown(thread);
+            }
+            List<String> dump = print(pid);
+            return dump.isEmpty() ? ThreadLook.unknown(thread) : find(thread, dump, process);
+        } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
+            return ThreadLook.unknown(thread); // no /proc, or the process has ended
+        }
+    }
+
+    private static boolean catchesQuit(Path process) throws IOException {
+        for (String line : Files.readAllLines(process.resolve("status"), StandardCharsets.ISO_8859_1)) {
+            if (line.startsWith("SigCgt:")) {
+                return (Long.parseUnsignedLong(line.substring("SigCgt:".length()).strip(), 16) & SIGQUIT_BIT) != 0;
+            }
+        }
+        return false;
+    }
+
+    /** {@return the lines; none if there is no jcmd, or if it failed} */
+    private static List<String> print(long pid) throws IOException, InterruptedException {
+        Path beside = Path.of(System.getProperty("java.home"), "bin", "jcmd");
+        Path jcmd = Files.isExecutable(beside) ? beside : Executables.find("jcmd").path();
+        if (jcmd == null) {
+            return List.of();
+        }
+        Process process = new ProcessBuilder(jcmd.toString(), Long.toString(pid), "Thread.print").redirectError(ProcessBuilder.Redirect.DISCARD).start();
+        try {
+            process.getOutputStream().close();
+            CompletableFuture.delayedExecutor(PATIENCE_SECONDS, TimeUnit.SECONDS).execute(process::destroyForcibly); // a JVM that does not answer
+            byte[] said = process.getInputStream().readNBytes(MOST_BYTES);
+            return process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS) && process.exitValue() == 0 ? new String(said, StandardCharsets.UTF_8).lines().toList()
+                    : List.of();
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    private static ThreadLook find(String thread, List<String> dump, Path process) throws InterruptedException {
+        List<Integer> heads = heads(thread, dump);
+        if (heads.isEmpty()) {
+            boolean virtual = dump.stream().anyMatch(line -> line.startsWith(OF_VIRTUAL_THREADS)) || thread.chars().anyMatch(c -> c < ' ');
+            return virtual ? ThreadLook.unknown(thread) : ThreadLook.gone(thread);
+        }
+        ThreadLook idle = null;
+        for (int head : heads) {
+            ThreadLook found = parse(thread, dump, head, null);
+            if (!found.hasLeft()) {
+                return parse(thread, dump, head, process.resolve("task"));
+            }
+            idle = found;
+        }
+        return idle;
+    }
+
+    /** {@return the lines with which threads of this name begin} */
+    static List<Integer> heads(String thread, List<String> dump) {
+        List<Integer> heads = new ArrayList<>();
+        for (int i = 0; i < dump.size(); i++) {
+            if (dump.get(i).startsWith("\"" + thread + "\" ")) {
+                heads.add(i);
+            }
+        }
+        return heads;
+    }
+
+    /** {@return the thread that begins at a line} If its tasks are given, it is watched for a moment. */
+    static ThreadLook parse(String thread, List<String> dump, int head, @Nullable Path tasks) throws InterruptedException {
+        String state = null;
+        List<String> frames = new ArrayList<>();
+        for (int i = head + 1; i < dump.size() && !dump.get(i).isBlank() && frames.size() < MOST_FRAMES; i++) {
+            Matcher itsState = STATE.matcher(dump.get(i));
+            Matcher frame = FRAME.matcher(dump.get(i));
+            if (itsState.matches()) {
+                state = itsState.group(1);
+            } else if (frame.matches()) {
+                frames.add(withoutModule(frame.group(1)));
+            }
+        }
+        Matcher id = NATIVE_ID.matcher(dump.get(head));
+        if (tasks == null || !id.find()) {
+            return ThreadLook.found(thread, state, frames, null, null);
+        }
+        Path times = tasks.resolve(Long.toString(Long.parseLong(id.group(2), id.group(1) == null ? 10 : 16))).resolve("schedstat");
+        Long before = nanosOnProcessor(times);
+        Thread.sleep(WATCHED_MILLIS);
+        Long after = nanosOnProcessor(times);
+        boolean known = before != null && after != null;
+        return ThreadLook.found(thread, state, frames, known ? Duration.ofNanos(after - before) : null, known ? Duration.ofMillis(WATCHED_MILLIS) : null);
+    }
+
+    /** {@return a frame such as {@code java.lang.Thread.sleep(java.base@17/Native Method)} without its module} */
+    private static String withoutModule(String frame) {
+        return frame.replaceFirst("\\([^()/]*@[^()/]*/", "(").replaceFirst("^[\\w.$]*/+(?=[\\w.$]+\\()", "");
+    }
+
+    private static @Nullable Long nanosOnProcessor(Path schedstat) {
+        try {
+            return Long.parseLong(Files.readString(schedstat).split(" ")[0]);
+        } catch (IOException | NumberFormatException e) {
+            return null;
+        }
+    }
+}
