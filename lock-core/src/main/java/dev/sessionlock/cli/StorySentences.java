@@ -120,7 +120,7 @@ final class StorySentences {
                     + "; nobody has closed the handle" + PASSED_ON;
             case HUNG_THREAD -> "thread hung in " + place(story.thread()) + ", holding the lock" + since() + ": " + doing(story.thread());
             case LONG_HOLD -> "long hold: " + longHold();
-            case PROCESS_STOPPED -> "process stopped: " + pid() + " is stopped by a signal or a debugger and cannot give the lock back, which it took" + taken() + "; " + whileSilent();
+            case PROCESS_STOPPED -> "process stopped: " + pid() + " is stopped by a signal or a debugger and cannot give the lock back" + (taken().isEmpty() ? "" : ", which it took" + taken()) + "; " + whileSilent();
             case PROCESS_SILENT -> "process silent: " + pid() + " lives, but has stopped renewing its lease (starved of CPU, a long garbage collection, a slow disk, or "
                     + "paused with its container); " + whileSilent();
             case PROCESS_DIED -> "process killed or crashed: " + pid() + " is gone and left the lock behind; whoever wants it next gets it";
@@ -167,7 +167,7 @@ final class StorySentences {
     /** What the others do while a holder does not run. */
     private String whileSilent() {
         LockReport.Lease lease = report.facts().lease();
-        if (report.state() == State.EXPIRED && !view.needsPerson()) {
+        if (report.state() == State.EXPIRED && (lease == null || lease.takeover())) {
             return "its lease is over, so others take the lock over";
         } else if (lease == null) {
             return "others wait until it runs again";
