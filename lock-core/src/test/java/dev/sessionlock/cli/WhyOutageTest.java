@@ -65,6 +65,7 @@ class WhyOutageTest {
             assertThat(writer.process.waitFor()).isZero();
         }
         for (String outage : COMPACTORS.keySet()) {
+            untilNobodyWaits(outage);
             AFTER.put(outage, why(outage));
         }
         for (String outage : COMPACTORS.keySet()) {
@@ -99,6 +100,13 @@ class WhyOutageTest {
         assertThat(outcome.err()).isEmpty();
         assertThat(outcome.exitCode()).isIn(0, 1);
         return outcome.out();
+    }
+
+    /** The last tick of a keeper may tell of one that waited. */
+    private static void untilNobodyWaits(String outage) {
+        try (SessionLocks locks = SessionLocks.create()) {
+            await().atMost(ToolProcess.PATIENCE).until(() -> locks.inspect(Path.of(session(outage))).waiters().isEmpty());
+        }
     }
 
     private static void untilAllWaitersAreKnown() {
