@@ -451,7 +451,7 @@ class HistoryTest extends LocksFixture {
                 System.out.println("locks went on, and nothing was written");
                 Files.delete(dir.resolve("filler"));
                 await().atMost(Duration.ofMinutes(2)) // what failed time after time is tried again after 30 s
-                        .until(() -> Files.readString(history).split("MAX_HOLD", -1).length == 4);
+                        .until(() -> Files.exists(history) && Files.readString(history).split("MAX_HOLD", -1).length == 4);
                 System.out.println("written once there was room");
             }
         }

@@ -28,8 +28,10 @@ public interface Maintainable {
     /**
      * Called about once a second, soon after a hold has ended in an unusual way, and as the JVM ends. Writes what was {@linkplain EngineLock#note noted}, and
      * {@linkplain EngineLock#showWaiters who waits}. Who was not shown since the last call waits no more.
+     *
+     * @param last there is no later call: the JVM ends
      */
-    default void record() {
+    default void record(boolean last) {
     }
 
     /**

@@ -72,6 +72,11 @@ public final class DirectoryNotes {
         }
     }
 
+    /** {@return whether what was noted needs a file that is to be made in a moment} A call writes what it can. */
+    boolean isAboutToMakeFile() {
+        return history != null && history.isAboutToMakeFile();
+    }
+
     /** Deletes what processes that are gone have left. */
     void sweep() throws IOException {
         if (waiting != null) {

@@ -54,6 +54,11 @@ final class HistoryFiles {
         this.kept = (int) Math.min(bytes / KEPT_SHARE, MOST_READ);
     }
 
+    /** {@return whether the file lies there, or whatever has its name} */
+    boolean isThere() {
+        return Files.exists(directory.mode().inner().resolve(NAME), LinkOption.NOFOLLOW_LINKS);
+    }
+
     // ---- writing ----
 
     /**

@@ -45,6 +45,8 @@ public final class HoldHistory {
     private static final int MOST_THREADS = 64;
     private static final long FIRST_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long LONGEST_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(30);
+    /** For how long the file must have been missing before it is made: to delete a directory takes less. */
+    private static final long MISSING_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "the history of a directory of locks could not be written, and the locks go on");
     private static final RareLog badSetting = new RareLog(Loggers.LIBRARY, "-D" + PROPERTY + " is not used");
@@ -69,6 +71,11 @@ public final class HoldHistory {
     private long pause;
     @GuardedBy("disk")
     private long notBefore = System.nanoTime();
+    /** Since when the file was missing at each look. */
+    @GuardedBy("disk")
+    private long missingSince;
+    @GuardedBy("disk")
+    private boolean missing;
 
     /** What brief holds that become one entry have in common. Its methods are written out: what the compiler gives a record is linked at its first use. */
     private static final class Brief {
@@ -178,7 +185,7 @@ public final class HoldHistory {
     /**
      * Writes what was noted. Throws nothing because of the disk: locks go on.
      *
-     * @param last also if it has failed a moment ago
+     * @param last there is no later time: also if it has failed a moment ago, or if the file has to be made
      */
     void write(boolean last) {
         if (any) {
@@ -188,7 +195,7 @@ public final class HoldHistory {
 
     private void writeNow(boolean last) {
         disk.locked(() -> {
-            if (!last && System.nanoTime() - notBefore < 0) {
+            if (!last && (System.nanoTime() - notBefore < 0 || !mayWrite())) {
                 return;
             }
             List<PastHold> batch = take();
@@ -206,6 +213,23 @@ public final class HoldHistory {
                 written(batch.subList(batch.size() - lines.size(), batch.size()));
             }
         });
+    }
+
+    /**
+     * {@return whether to write now} Where the file is missing, somebody may be deleting the whole directory: a test does so a moment after its last lock was closed,
+     * and a file that is made just then keeps the directory from being deleted.
+     */
+    private boolean mayWrite() {
+        boolean before = missing;
+        missing = !files.isThere();
+        missingSince = before && missing ? missingSince : System.nanoTime();
+        return !missing || System.nanoTime() - missingSince >= MISSING_NANOS;
+    }
+
+    /** {@return whether what was noted needs a file that is to be made in a moment, unless somebody is deleting the directory} A call writes what it can. */
+    boolean isAboutToMakeFile() {
+        write(false);
+        return any && disk.holding(() -> missing && System.nanoTime() - missingSince < MISSING_NANOS) && directory.mayCreate();
     }
 
     /** {@return what was noted, the earliest end first, together with what could not be written before} */

@@ -452,12 +452,12 @@ public final class LockDirectory {
     }
 
     /**
-     * Closes the guard files, if no other copy of the library in this JVM could lose its bytes by that.
+     * Closes the guard files, if no other copy of the library in this JVM could lose its bytes by that. Not while the history's file has to be made in a moment.
      *
      * @param guardsClosed run if this closed them
      */
     boolean close(Runnable guardsClosed) throws IOException {
-        if (!LibraryCopies.OF_THIS_JVM.isAlone()) {
+        if (!LibraryCopies.OF_THIS_JVM.isAlone() || notes.isAboutToMakeFile()) {
             return false;
         }
         notes.write(true);

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.internal.directory.HoldHistory;
@@ -29,6 +30,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 
 /** The engine for locks on files of this machine: two seats for each lock, in the directory of the file. */
 public final class FileEngine implements FileLockEngine {
@@ -160,8 +162,8 @@ public final class FileEngine implements FileLockEngine {
         }
 
         @Override
-        public void record() {
-            directory.notes().write(false);
+        public void record(boolean last) {
+            directory.notes().write(last);
         }
 
         @Override
@@ -212,7 +214,15 @@ public final class FileEngine implements FileLockEngine {
         boolean bare = seen.record() != null && seen.record().content() instanceof LockContent.Foreign it && it.createdAt() == null;
         LockId id = new LockId(seen.target().getParent(), seen.target().getFileName().toString(), false);
         LockReport report = Inspector.report(seen, processes);
-        return new Inspection(id, report.withWaiters(waiting.of(id.name(), report.holderPid())), seen.takeover() != null, complete, bare && !seen.targetExists());
+        List<LockReport.Waiter> waiters = waiting.of(id.name(), report.holderPid()).stream().filter(waiter -> !hasGotIn(waiter, report)).toList();
+        return new Inspection(id, report.withWaiters(waiters), seen.takeover() != null, complete, bare && !seen.targetExists());
+    }
+
+    /** {@return whether a thread has the lock for which it waited when its process last wrote that down, up to a second ago} */
+    private static boolean hasGotIn(LockReport.Waiter waiter, LockReport report) {
+        LockOwner owner = report.owner();
+        return owner != null && owner.thread() != null && owner.thread().equals(waiter.thread()) && Objects.equals(waiter.pid(), report.holderPid())
+                && waiter.since() != null && owner.since() != null && !waiter.since().isAfter(owner.since());
     }
 
     @Override

@@ -117,7 +117,7 @@ final class MaintenanceRound {
                 HoldRun.write(lock);
                 WaitingThreads.show(lock);
             }
-            part.record();
+            part.record(false);
         } catch (RuntimeException | Error e) {
             trouble.error(e);
         }

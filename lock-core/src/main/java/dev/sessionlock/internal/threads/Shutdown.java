@@ -211,7 +211,7 @@ public final class Shutdown implements Runnable {
 
     private static void record(Maintainable part) {
         try {
-            part.record();
+            part.record(true);
         } catch (RuntimeException | Error e) {
             trouble.warn(part.toString(), e);
         }

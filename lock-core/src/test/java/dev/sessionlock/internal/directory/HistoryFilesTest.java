@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.directory;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.sessionlock.PastHold;
 import dev.sessionlock.PastHold.Ending;
@@ -16,6 +17,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -92,6 +95,75 @@ class HistoryFilesTest {
             assertThat(HistoryCodec.decode(new CheckedLine().text("name", "x", 10).number("pid", 7L).time("until", SINCE).number("count", 0L).bytes())).isNull();
             assertThat(HistoryCodec.decode(new CheckedLine().text("name", "x", 10).number("pid", 7L).text("until", "+12026-02-09T06:32:23Z", 50).number("count", 1L)
                     .bytes())).isNull();
+        }
+    }
+
+    /** Found by HostileDirectoryTest: JUnit could not delete its directory, in which a keeper made the file just then. */
+    @Nested
+    class WhereTheFileIsMissing {
+        private Path file;
+        private LockDirectory directory;
+
+        @BeforeEach
+        void open() throws Exception {
+            file = temp.resolve(".session-locks/history");
+            directory = OpenDirectories.OF_THIS_PROCESS.pin(temp, false);
+            directory.notes().note(HOLD);
+        }
+
+        @AfterEach
+        void close() {
+            OpenDirectories.OF_THIS_PROCESS.unpin(directory);
+        }
+
+        @Test
+        void itIsMadeOnlyIfItWasMissingAWhileAgoToo() {
+            directory.notes().write(false);
+            assertThat(file).as("somebody may be deleting the directory").doesNotExist();
+            await().until(() -> {
+                directory.notes().write(false);
+                return Files.exists(file);
+            });
+        }
+
+        @Test
+        void directoryIsClosedOnlyOnceItIsMade() throws Exception {
+            OpenDirectories.OF_THIS_PROCESS.unpin(directory);
+            try {
+                assertThat(OpenDirectories.OF_THIS_PROCESS.closeIfIdle(directory, true)).isFalse();
+                assertThat(file).as("somebody may be deleting the directory").doesNotExist();
+                await().until(() -> OpenDirectories.OF_THIS_PROCESS.closeIfIdle(directory, true));
+                assertThat(file).exists();
+            } finally {
+                directory = OpenDirectories.OF_THIS_PROCESS.pin(temp, false);
+            }
+        }
+
+        @Test
+        void directoryThatIsBeingDeletedIsClosedWithoutIt() throws Exception {
+            OpenDirectories.OF_THIS_PROCESS.unpin(directory);
+            try {
+                Files.delete(temp.resolve(".session-locks/guard-00"));
+                await().until(() -> OpenDirectories.OF_THIS_PROCESS.closeIfIdle(directory, true));
+                assertThat(file).doesNotExist();
+            } finally {
+                directory = OpenDirectories.OF_THIS_PROCESS.pin(temp, false);
+            }
+        }
+
+        @Test
+        void itIsMadeAtOnceIfThereIsNoLaterTime() {
+            directory.notes().write(true);
+            assertThat(file).exists();
+        }
+
+        @Test
+        void whatIsThereIsWrittenAtOnce() throws Exception {
+            directory.notes().write(true);
+            long size = Files.size(file);
+            directory.notes().note(HOLD);
+            directory.notes().write(false);
+            assertThat(Files.size(file)).isGreaterThan(size);
         }
     }
 
