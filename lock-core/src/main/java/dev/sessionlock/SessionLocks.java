@@ -615,10 +615,13 @@ public final class SessionLocks implements AutoCloseable {
     @Override
     public void close() {
         if (publisher.close()) {
-            if (jmx != null) {
-                jmx.close();
+            try {
+                if (jmx != null) {
+                    jmx.close();
+                }
+            } finally {
+                locks.release();
             }
-            locks.release();
         }
     }
 

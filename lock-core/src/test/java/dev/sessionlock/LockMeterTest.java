@@ -84,10 +84,12 @@ class LockMeterTest extends LocksFixture {
                 throw new IllegalStateException("of a meter");
             }
         });
-        try (SessionLock lock = locks.acquire(session())) {
+        locks.addMeter(meter);
+        try (SessionLock lock = locks.acquire(session()); Actor other = new Actor("other")) {
             lock.verifyHeld();
+            assertThatThrownBy(() -> other.does(() -> locks.acquire(session(), ONE_TRY))).isInstanceOf(LockTimeoutException.class);
         }
-        assertThatThrownBy(() -> locks.acquire(dir, ONE_TRY)).isInstanceOf(LockException.class);
+        assertThat(heard).as("by another meter").hasSize(3);
         assertThat(locks.stats().held()).isZero();
         assertThat(lockFile()).doesNotExist();
     }

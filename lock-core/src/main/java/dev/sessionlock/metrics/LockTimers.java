@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** The timers in one registry: one set of them, or one for each of the first so many names. */
 final class LockTimers implements LockMeter {
@@ -23,6 +24,8 @@ final class LockTimers implements LockMeter {
     private final int mostNames;
     private final NamedTimers shared;
     private final Map<String, NamedTimers> byName = new ConcurrentHashMap<>();
+    /** How many names have timers, or are about to. */
+    private final AtomicInteger names = new AtomicInteger();
 
     /** The timers of one name. */
     private record NamedTimers(Timer acquired, Timer timeout, Timer hold) {
@@ -54,12 +57,15 @@ final class LockTimers implements LockMeter {
     }
 
     private NamedTimers ofNew(String name) {
-        if (byName.size() >= mostNames) {
+        if (names.getAndUpdate(before -> Math.min(before + 1, mostNames)) >= mostNames) {
             return shared;
         }
-        synchronized (byName) {
-            return byName.size() >= mostNames ? byName.getOrDefault(name, shared) : byName.computeIfAbsent(name, fresh -> make(tags.and(NAME_TAG, fresh)));
+        NamedTimers made = make(tags.and(NAME_TAG, name)); // under no lock: the registry calls filters and listeners of its users. The same name gives the same timers
+        NamedTimers before = byName.putIfAbsent(name, made);
+        if (before != null) {
+            names.decrementAndGet(); // another thread was faster
         }
+        return before == null ? made : before;
     }
 
     private NamedTimers make(Tags named) {

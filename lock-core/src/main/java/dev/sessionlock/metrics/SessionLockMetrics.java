@@ -10,10 +10,10 @@ import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.TimeGauge;
 import io.micrometer.core.instrument.binder.MeterBinder;
-import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 
@@ -34,8 +34,8 @@ import java.util.function.ToDoubleFunction;
  * <tr><td>{@code sessionlock.events.dropped}<td>counter<td>events that the listener did not hear
  * <tr><td>{@code sessionlock.held}<td>gauge<td>handles that hold their lock now
  * <tr><td>{@code sessionlock.waiting}<td>gauge<td>acquisitions that wait now
- * <tr><td>{@code sessionlock.hold.longest}<td>time gauge<td>for how long the oldest of the locks has been held that are held now
- * <tr><td>{@code sessionlock.wait.longest}<td>time gauge<td>for how long the acquisition has waited that has waited longest of those that wait now
+ * <tr><td>{@code sessionlock.hold.longest}<td>time gauge<td>how long the longest current hold has lasted; 0 if nothing is held
+ * <tr><td>{@code sessionlock.wait.longest}<td>time gauge<td>how long the longest current wait has lasted; 0 if nobody waits
  * <tr><td>{@code sessionlock.wait}<td>timer<td>how long acquisitions waited; tag {@code outcome}: {@code acquired} or {@code timeout}
  * <tr><td>{@code sessionlock.hold}<td>timer<td>from the acquisition to {@code close()}
  * </table>
@@ -46,7 +46,7 @@ import java.util.function.ToDoubleFunction;
  * <p><b>Cost.</b> The counters and gauges cost nothing before somebody reads them. The timers cost each acquisition and each close one more look at the clock and
  * one {@code Timer.record}, on the user's own thread. Thread-safe.
  *
- * <p>The registry does not keep the {@code SessionLocks} alive; while it is used, its meters are there.
+ * <p>The registry refers to the {@code SessionLocks} weakly. Keep a reference to it, or the gauges become NaN.
  */
 public final class SessionLockMetrics implements MeterBinder, AutoCloseable {
     private static final String PREFIX = "sessionlock.";
@@ -55,7 +55,7 @@ public final class SessionLockMetrics implements MeterBinder, AutoCloseable {
     private final Tags tags;
     private final int mostNames;
     /** The timers of each registry, so that none is bound twice. */
-    private final Map<MeterRegistry, LockTimers> bound = new HashMap<>();
+    private final Map<MeterRegistry, LockTimers> bound = new ConcurrentHashMap<>();
 
     /**
      * Meters without further tags.
@@ -93,10 +93,12 @@ public final class SessionLockMetrics implements MeterBinder, AutoCloseable {
 
     /** Registers the meters. If that was done already for this registry, nothing happens. */
     @Override
-    public synchronized void bindTo(MeterRegistry registry) {
-        if (bound.containsKey(registry)) {
-            return;
+    public void bindTo(MeterRegistry registry) {
+        LockTimers timers = new LockTimers(registry, PREFIX, tags, mostNames); // under no lock: the registry calls filters and listeners of its users
+        if (bound.putIfAbsent(registry, timers) != null) {
+            return; // the registry has made no new timers for the same names
         }
+        locks.addMeter(timers);
         counter(registry, "acquired", "Handles given out", LockStats::acquired);
         counter(registry, "timeouts", "Acquisitions that gave up at their timeout", LockStats::timedOut);
         counter(registry, "takeovers", "Locks taken over from an owner that was dead or expired", LockStats::reclaimed);
@@ -107,18 +109,19 @@ public final class SessionLockMetrics implements MeterBinder, AutoCloseable {
         }
         gauge(registry, "held", "Handles that hold their lock now", LockStats::held);
         gauge(registry, "waiting", "Acquisitions that wait now", LockStats::waiting);
-        longest(registry, "hold.longest", "For how long the oldest lock has been held that is held now", from -> from.longestHold().toNanos());
-        longest(registry, "wait.longest", "For how long the acquisition that waits now has waited, the longest of them", from -> from.longestWait().toNanos());
-        LockTimers timers = new LockTimers(registry, PREFIX, tags, mostNames);
-        locks.addMeter(timers);
-        bound.put(registry, timers);
+        longest(registry, "hold.longest", "How long the longest current hold has lasted", from -> from.longestHold().toNanos());
+        longest(registry, "wait.longest", "How long the longest current wait has lasted", from -> from.longestWait().toNanos());
     }
 
     /** Measures no more. The meters stay in their registries; the timers stand still. */
     @Override
-    public synchronized void close() {
-        bound.values().forEach(locks::removeMeter);
-        bound.clear();
+    public void close() {
+        for (MeterRegistry registry : bound.keySet()) {
+            LockTimers timers = bound.remove(registry);
+            if (timers != null) {
+                locks.removeMeter(timers);
+            }
+        }
     }
 
     private void counter(MeterRegistry registry, String name, String description, ToDoubleFunction<LockStats> value) {

@@ -89,14 +89,12 @@ final class Acquirer {
             mine = lock.currentOfThisThread();
             token = mine == null ? 0 : mine.token();
             waitedFor = !queue.isEmpty();
-            lingers = lock.current() != null && lock.current().lingers();
-            if (mine == null) {
-                if (!lock.isFree()) {
-                    return null;
-                }
-            } else if (mine.isValid(clock().nanos())) {
+            lingers = lock.current() != null && lock.current().lingers() && (waitedFor || !Releaser.isOthersTimeSlice(lock.current()));
+            if (mine == null && !lock.isFree()) {
+                return null;
+            } else if (mine != null && mine.isValid(clock().nanos())) {
                 return again(mine, request);
-            } else if (!request.options().reentrant()) {
+            } else if (mine != null && !request.options().reentrant()) {
                 return null; // this thread has lost it, and waits like any other until its grace is over
             }
         } finally {
@@ -250,16 +248,21 @@ final class Acquirer {
     // ---- waiting ----
 
     private Handle await(ThreadWaiter waiter) throws IOException, InterruptedException {
-        Handle handle = null;
         try {
             enqueue(waiter);
             for (long pause = look(waiter); pause != GIVEN; pause = look(waiter)) {
                 park(waiter, pause);
             }
-            handle = waiter.given;
-            return handle;
-        } finally {
-            leave(waiter, handle);
+        } catch (Throwable e) {
+            leave(waiter, null);
+            throw e;
+        }
+        try {
+            leave(waiter, waiter.given);
+            return waiter.given;
+        } catch (Throwable e) {
+            waiter.given.close(); // nobody would have it
+            throw e;
         }
     }
 
@@ -455,7 +458,7 @@ final class Acquirer {
     void leave(Waiter waiter, @Nullable Handle taken) {
         waiter.leave();
         boolean empty;
-        Handle late;
+        Handle late; // it was given to a waiter that was just giving up
         Grant leftOver;
         stateLock.lock();
         try {
@@ -468,7 +471,7 @@ final class Acquirer {
             stateLock.unlock();
         }
         if (late != null) {
-            late.close(); // it was given to a waiter that was just giving up
+            late.close();
         }
         if (leftOver != null) {
             lock.releaser().endLeftOver(lock);

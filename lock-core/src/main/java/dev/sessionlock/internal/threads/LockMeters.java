@@ -45,25 +45,25 @@ public final class LockMeters {
 
     /** Never throws. */
     public void waited(String name, long nanos, boolean acquired) {
-        try {
-            List<LockMeter> all = meters;
-            for (int i = 0; all != null && i < all.size(); i++) {
+        List<LockMeter> all = meters;
+        for (int i = 0; all != null && i < all.size(); i++) {
+            try {
                 all.get(i).waited(name, Math.max(0, nanos), acquired);
+            } catch (Throwable e) { // whatever: the others must hear of it, and the lock has a user who waits for it
+                trouble.warn("a wait is missing", e);
             }
-        } catch (RuntimeException | Error e) {
-            trouble.warn("a wait is missing", e);
         }
     }
 
     /** Never throws. */
     public void held(String name, long nanos) {
-        try {
-            List<LockMeter> all = meters;
-            for (int i = 0; all != null && i < all.size(); i++) {
+        List<LockMeter> all = meters;
+        for (int i = 0; all != null && i < all.size(); i++) {
+            try {
                 all.get(i).held(name, Math.max(0, nanos));
+            } catch (Throwable e) {
+                trouble.warn("a hold is missing", e);
             }
-        } catch (RuntimeException | Error e) {
-            trouble.warn("a hold is missing", e);
         }
     }
 }

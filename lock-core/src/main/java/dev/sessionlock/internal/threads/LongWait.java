@@ -5,6 +5,7 @@ import dev.sessionlock.LockReport;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.RareLog;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.List;
@@ -27,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class LongWait {
     private static final Log log = Loggers.EVENTS;
+    private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "a long wait for a lock could not be logged");
 
     private enum State {
         /** Nothing has been logged. If it ends now, nothing will be. */
@@ -128,17 +130,21 @@ final class LongWait {
     // ---- on the thread that waited ----
 
     /**
-     * It waits no more. Under no lock: this may write the second line.
+     * It waits no more. Under no lock: this may write the second line. Never throws: the thread may have the lock, and its user has no handle yet.
      *
      * @param acquired whether it has the lock
      * @param inTime whether its timeout was not over yet
      */
     void ended(boolean acquired, boolean inTime) {
-        String waited = " after " + millisSince(since) + " ms: ";
-        end = acquired ? "acquired " + lock.shown(request) + waited
-                : "gave up waiting for " + lock.shown(request) + (inTime ? " before its timeout (interrupted, cancelled or refused)" : " at its timeout") + waited;
-        if (state.getAndSet(State.ENDED) == State.TOLD) {
-            tellEnd();
+        try {
+            String waited = " after " + millisSince(since) + " ms: ";
+            end = acquired ? "acquired " + lock.shown(request) + waited
+                    : "gave up waiting for " + lock.shown(request) + (inTime ? " before its timeout (interrupted, cancelled or refused)" : " at its timeout") + waited;
+            if (state.getAndSet(State.ENDED) == State.TOLD) {
+                tellEnd();
+            }
+        } catch (RuntimeException | Error e) {
+            trouble.warn("how it ended is not told", e);
         }
     }
 

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class LongWaits {
     static final long PAUSE_SECONDS = 30;
-    /** A wait is told at most this much late, and the keeper does not look more often for the sake of that. */
+    /** A wait is told at most this much late if the threshold is a second or more, and the keeper does not look more often for the sake of that. */
     private static final long SLACK_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
     private static final RareLog trouble = new RareLog(Loggers.LIBRARY, "a long wait for a lock could not be logged");
 
@@ -39,7 +39,7 @@ final class LongWaits {
 
     /** {@return in how many nanoseconds a wait for this lock will be long; {@link Long#MAX_VALUE} if none will} */
     long nextLook(LocalLock lock, long now) {
-        if (!lock.isContended() || !lock.stateLock().tryLock()) {
+        if (!lock.isContended() || telling.contains(lock.part()) || !lock.stateLock().tryLock()) {
             return Long.MAX_VALUE;
         }
         try {
@@ -89,7 +89,9 @@ final class LongWaits {
         boolean started = false;
         try {
             telling.add(part);
-            threads.newThread(() -> tellNow(part, waits)).start();
+            Thread teller = threads.newThread(() -> tellNow(part, waits));
+            teller.setName("sessionlock-logs-waits");
+            teller.start();
             started = true;
         } catch (RuntimeException | Error e) { // no memory, no thread
             trouble.warn(waits.get(0).lock().engine() + " and perhaps others", e);

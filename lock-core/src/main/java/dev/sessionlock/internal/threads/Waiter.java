@@ -158,7 +158,7 @@ abstract class Waiter {
     final void tellEnd(boolean acquired, long now) {
         LongWait told = longWait;
         if (told != null) {
-            told.ended(acquired, left(now) > 0);
+            told.ended(acquired, left(now) > 0); // never throws
         }
     }
 }

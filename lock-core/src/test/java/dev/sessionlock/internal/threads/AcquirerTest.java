@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.spi.Busy;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
@@ -76,6 +77,16 @@ class AcquirerTest {
             assertThat(engine.lock.queue().head()).isSameAs(head);
             assertThat(engine.lock.owned().isUntidy()).isTrue();
         }
+    }
+
+    /** It is told last of all, when the thread has the lock, and its user no handle yet. */
+    @Test
+    void whatIsThrownAsTheEndOfALongWaitIsToldHarmsNothing() {
+        CountedWaiter waiter = new CountedWaiter(engine.request(LockOptions.defaults()), Long.MAX_VALUE, engine.now);
+        waiter.takesLong(new LongWait(engine.lock, waiter, List.of(), 1));
+        engine.faultAt = "target";
+        waiter.tellEnd(true, engine.now);
+        assertThat(engine.calls).containsExactly("target");
     }
 
     /** Another process has the lock for some microseconds. A machine with one processor does not spin. */

@@ -311,6 +311,15 @@ class ReleaserTest {
             assertThat(engine.lock.grant()).isNull();
         }
 
+        /** It comes before the keeper's look, and after the loop has ended. */
+        @Test
+        void userThatComesLateLeavesItToTheProcessThatWaits() throws Exception {
+            handle.close();
+            engine.now += FairnessPolicy.BRIEF_NANOS;
+            assertThat(engine.tryAcquire(OPTIONS)).isNull();
+            assertThat(engine.calls).containsExactly("release", "tidy");
+        }
+
         /** Otherwise each pause of such a user would cost the other process another look of the keeper. */
         @Test
         void loopHasEndedOnceTheKeeperHasGivenItBack() throws Exception {

@@ -118,6 +118,9 @@ final class ScriptedEngine implements EngineLock, Clock {
 
     @Override
     public @Nullable Path target() {
+        if ("target".equals(faultAt)) {
+            call("target");
+        }
         return null;
     }
 
