@@ -31,7 +31,7 @@ record Before(PastHold hold, Cause cause, long after, ProcessState process, @Nul
             } else if (cause != Cause.NONE) {
                 return new Before(hold, cause, after, ProcessState.UNKNOWN, null);
             }
-            after += hold.count();
+            after += Math.min(hold.count(), Integer.MAX_VALUE); // whoever may write the history may have written any number
         }
         return null;
     }

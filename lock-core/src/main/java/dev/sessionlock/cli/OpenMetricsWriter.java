@@ -27,13 +27,16 @@ final class OpenMetricsWriter {
      */
     OpenMetricsWriter(String label, String first) {
         this.label = label;
-        this.first = first;
-        groups.put(first, new ArrayList<>());
+        this.first = Printable.text(first);
+        groups.put(this.first, new ArrayList<>());
     }
 
-    /** Adds a lock that was found. */
+    /**
+     * Adds a lock that was found. A name may hold what moves a cursor, and people look at this, too. Names that look the same in print share their series: two of the
+     * same name would make the whole document invalid.
+     */
     void add(String group, ReportView finding) {
-        groups.computeIfAbsent(group, fresh -> new ArrayList<>()).add(finding);
+        groups.computeIfAbsent(Printable.text(group), fresh -> new ArrayList<>()).add(finding);
     }
 
     /**
@@ -84,8 +87,7 @@ final class OpenMetricsWriter {
         lines.add(name + "{" + label + "=\"" + escaped(group) + "\"" + further + "} " + value);
     }
 
-    /** Printable first: a name may hold what moves a cursor, and people look at this, too. */
     private static String escaped(String text) {
-        return Printable.text(text).replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n");
+        return text.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n");
     }
 }

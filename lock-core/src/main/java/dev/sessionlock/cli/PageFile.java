@@ -1,5 +1,6 @@
 package dev.sessionlock.cli;
 
+import dev.sessionlock.internal.system.SystemReason;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -7,6 +8,7 @@ import java.nio.channels.Channels;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -49,6 +51,15 @@ record PageFile(Path file, String beginning) {
         if (!Files.isDirectory(home)) {
             throw new IOException("cannot write " + file + ": the directory " + home + " does not exist");
         }
+        try {
+            write(page, force, home, name);
+        } catch (FileSystemException e) {
+            String reason = SystemReason.of(e);
+            throw new IOException("cannot write " + file + ": " + (reason.isEmpty() ? e.getClass().getSimpleName() : reason), e);
+        }
+    }
+
+    private void write(String page, boolean force, Path home, Path name) throws IOException {
         try (DirectoryStream<Path> open = Files.newDirectoryStream(home)) {
             if (!(open instanceof SecureDirectoryStream<Path> directory)) {
                 throw new IOException("cannot write " + file + ": this system has no way to do it without following links");

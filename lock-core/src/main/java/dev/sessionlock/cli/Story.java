@@ -55,6 +55,8 @@ record Story(
     /** No hold is unusual before, however short the others are. */
     private static final Duration NOT_BRIEF = Duration.ofSeconds(1);
     private static final int SEVERAL = 2;
+    /** A lock lingers for a minute at most, and its record may be a second old. */
+    private static final Duration LONGEST_LINGER = Duration.ofSeconds(61);
 
     /**
      * Tells what was seen.
@@ -92,12 +94,19 @@ record Story(
             return circle ? Cause.DEADLOCK : Cause.WAITS_FOR_ANOTHER_LOCK;
         } else if (age == null || age.compareTo(NOT_BRIEF) < 0) {
             return Cause.NONE;
-        } else if (thread != null && thread.hasLeft()) {
+        } else if (thread != null && thread.hasLeft() && !mayLinger(view)) {
             return Cause.LEAKED_HANDLE;
         } else if (!isLong(age, usual)) {
             return Cause.NONE;
         }
         return thread != null && thread.isStill() ? Cause.HUNG_THREAD : Cause.LONG_HOLD;
+    }
+
+    /** {@return whether its last user may have closed it} Then it stays for up to a minute, and shows as held, but not while somebody has waited for a while. */
+    private static boolean mayLinger(ReportView view) {
+        Instant first = firstOf(view.report().waiters());
+        boolean waitedFor = first != null && Duration.between(first, view.at()).compareTo(NOT_BRIEF) >= 0;
+        return !waitedFor && view.age().compareTo(LONGEST_LINGER) <= 0;
     }
 
     private static boolean isLong(Duration held, @Nullable Usual usual) {

@@ -115,9 +115,7 @@ final class StorySentences {
     String why() {
         return switch (story.cause()) {
             case NONE -> notStuck();
-            case LEAKED_HANDLE -> "leaked handle: thread " + quoted(story.thread().name()) + " took the lock" + taken() + " and "
-                    + (story.thread().presence() == ThreadLook.Presence.GONE ? "has ended" : "has gone back to waiting for work")
-                    + "; nobody has closed the handle" + PASSED_ON;
+            case LEAKED_HANDLE -> "leaked handle: thread " + quoted(story.thread().name()) + " took the lock" + taken() + " and" + leftTo(story.thread()) + "; nobody has closed the handle" + PASSED_ON;
             case HUNG_THREAD -> "thread hung in " + place(story.thread()) + ", holding the lock" + since() + ": " + doing(story.thread());
             case LONG_HOLD -> "long hold: " + longHold();
             case PROCESS_STOPPED -> "process stopped: " + pid() + " is stopped by a signal or a debugger and cannot give the lock back" + (taken().isEmpty() ? "" : ", which it took" + taken()) + "; " + whileSilent();
@@ -148,9 +146,15 @@ final class StorySentences {
             return held + "; what its thread does cannot be seen from here (another user, another machine, a virtual thread, or no jcmd)";
         } else if (thread.presence() == ThreadLook.Presence.RUNS_A_JOB) {
             return held + "; the job that " + pid() + " started with run is still running";
+        } else if (thread.hasLeft()) {
+            return held + "; thread " + quoted(thread.name()) + leftTo(thread);
         }
         return held + "; thread " + quoted(thread.name()) + " works in " + place(thread)
                 + (thread.ran() == null ? "" : " (" + thread.ran().toMillis() + " ms of CPU in " + thread.watched().toMillis() + " ms)");
+    }
+
+    private static String leftTo(ThreadLook thread) {
+        return thread.presence() == ThreadLook.Presence.GONE ? " has ended or was renamed" : " has gone back to waiting for work";
     }
 
     private static String place(ThreadLook thread) {
@@ -336,7 +340,7 @@ final class StorySentences {
 
     private static String oddity(Oddity oddity) {
         if (oddity instanceof HeldLong it) {
-            return "held " + it.times() + " \u00d7 longer than the median of the last " + it.usual().holds() + " holds"
+            return "held " + it.times() + " times as long as the median of the last " + it.usual().holds() + " holds"
                     + (it.usual().purpose() == null ? "" : " for " + quoted(it.usual().purpose())) + " (" + HoldRows.span(it.usual().median()) + ")";
         } else if (oddity instanceof HolderStopped it) {
             return "the process that has it, pid " + it.pid() + ", is stopped";
@@ -363,8 +367,8 @@ final class StorySentences {
         return switch (story.cause()) {
             case NONE -> remedy.kind() == RemedyKind.NONE || view.isHeld() ? new Remedy(RemedyKind.NOTHING, "nothing") : remedy;
             case LEAKED_HANDLE -> remedy.kind() != RemedyKind.ASK ? remedy
-                    : new Remedy(RemedyKind.ASK, remedy.step(), "frees the lock at once; then mend the code that takes it" + purpose(report.owner() == null ? null
-                            : report.owner().purpose()) + " and does not close it");
+                    : new Remedy(RemedyKind.ASK, remedy.step(), "frees the lock at once; first make sure that no other thread is to close it; then mend the code "
+                            + "that takes it" + purpose(report.owner() == null ? null : report.owner().purpose()) + " and does not close it");
             case HUNG_THREAD -> remedy.kind() != RemedyKind.ASK ? remedy
                     : new Remedy(RemedyKind.ASK, remedy.step(), "takes the lock from it and lets the others in; the thread itself hangs until " + pid() + " is restarted");
             case WAITS_FOR_ANOTHER_LOCK -> new Remedy(RemedyKind.LOOK, whyOf(last(story.above()).waitsFor()), "the cause is there");

@@ -2,23 +2,27 @@ package dev.sessionlock.cli;
 
 import dev.sessionlock.internal.system.CurrentUser;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Asks another JVM for the stack of one of its threads, as {@code jcmd PID Thread.print} does. The JVM stands still for some milliseconds meanwhile.
  *
- * <p>To ask a JVM that was not asked before, {@code jcmd} sends it SIGQUIT. That would end a process that does not expect it, so nobody is asked who does not catch it:
- * another program, or a JVM with {@code -Xrs}. A process of another user is not asked either, not even by root: {@code jcmd} would work in directories of that user.
+ * <p>To ask a JVM that was not asked before, {@code jcmd} sends it SIGQUIT. Another program may end at that, even if it catches the signal, and so does a JVM with
+ * {@code -Xrs}. So only a process is asked that has loaded {@code libjvm.so} and catches SIGQUIT. The process of another user is not asked, not even by root:
+ * {@code jcmd} would work in directories of that user.
  */
 final class ThreadDump {
     private static final long PATIENCE_SECONDS = 5;
@@ -26,6 +30,8 @@ final class ThreadDump {
     private static final int MOST_FRAMES = 256;
     private static final long WATCHED_MILLIS = 100;
     private static final long SIGQUIT_BIT = 1L << (3 - 1);
+    private static final String USERS = "Uid:";
+    private static final String CAUGHT = "SigCgt:";
     private static final Pattern NATIVE_ID = Pattern.compile(" nid=(0x)?([0-9a-f]+)");
     private static final Pattern STATE = Pattern.compile("\\s+java\\.lang\\.Thread\\.State: ([A-Z_]+).*");
     private static final Pattern FRAME = Pattern.compile("\\s+at (\\S.*)");
@@ -44,23 +50,34 @@ final class ThreadDump {
     static ThreadLook look(long pid, String thread) throws InterruptedException {
         try {
             Path process = Path.of("/proc", Long.toString(pid));
-            if (thread.isEmpty() || !CurrentUser.is(Files.getAttribute(process, "unix:uid")) || !catchesQuit(process)) {
+            if (thread.isEmpty() || !isJvmOfOurs(process)) {
                 return ThreadLook.unknown(thread);
             }
             List<String> dump = print(pid);
             return dump.isEmpty() ? ThreadLook.unknown(thread) : find(thread, dump, process);
-        } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
+        } catch (IOException | UncheckedIOException | IllegalArgumentException e) {
             return ThreadLook.unknown(thread); // no /proc, or the process has ended
         }
     }
 
-    private static boolean catchesQuit(Path process) throws IOException {
+    /** The owner of the files in {@code /proc} does not tell whose a process is: root has those of a process that is not dumpable. */
+    private static boolean isJvmOfOurs(Path process) throws IOException {
+        boolean isOurs = false;
+        boolean catchesQuit = false;
         for (String line : Files.readAllLines(process.resolve("status"), StandardCharsets.ISO_8859_1)) {
-            if (line.startsWith("SigCgt:")) {
-                return (Long.parseUnsignedLong(line.substring("SigCgt:".length()).strip(), 16) & SIGQUIT_BIT) != 0;
+            if (line.startsWith(USERS)) { // real, effective, saved, and that of the file system
+                isOurs = Arrays.stream(line.substring(USERS.length()).strip().split("\\s+")).map(Integer::valueOf).allMatch(CurrentUser::is);
+            } else if (line.startsWith(CAUGHT)) {
+                catchesQuit = (Long.parseUnsignedLong(line.substring(CAUGHT.length()).strip(), 16) & SIGQUIT_BIT) != 0;
             }
         }
-        return false;
+        return isOurs && catchesQuit && hasLoadedAJvm(process);
+    }
+
+    private static boolean hasLoadedAJvm(Path process) throws IOException {
+        try (Stream<String> maps = Files.lines(process.resolve("maps"), StandardCharsets.ISO_8859_1)) {
+            return maps.anyMatch(line -> line.endsWith("/libjvm.so"));
+        }
     }
 
     /** {@return the lines; none if there is no jcmd, or if it failed} */
@@ -70,7 +87,9 @@ final class ThreadDump {
         if (jcmd == null) {
             return List.of();
         }
-        Process process = new ProcessBuilder(jcmd.toString(), Long.toString(pid), "Thread.print").redirectError(ProcessBuilder.Redirect.DISCARD).start();
+        ProcessBuilder asking = new ProcessBuilder(jcmd.toString(), Long.toString(pid), "Thread.print").redirectError(ProcessBuilder.Redirect.DISCARD);
+        asking.environment().keySet().removeAll(List.of("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")); // what they say is for other programs
+        Process process = asking.start();
         try {
             process.getOutputStream().close();
             CompletableFuture.delayedExecutor(PATIENCE_SECONDS, TimeUnit.SECONDS).execute(process::destroyForcibly); // a JVM that does not answer
@@ -85,8 +104,10 @@ final class ThreadDump {
     private static ThreadLook find(String thread, List<String> dump, Path process) throws InterruptedException {
         List<Integer> heads = heads(thread, dump);
         if (heads.isEmpty()) {
-            boolean virtual = dump.stream().anyMatch(line -> line.startsWith(OF_VIRTUAL_THREADS)) || thread.chars().anyMatch(c -> c < ' ');
-            return virtual ? ThreadLook.unknown(thread) : ThreadLook.gone(thread);
+            // A record may have cut a long name, and jcmd writes '?' for what its locale does not know.
+            boolean unsure = dump.stream().anyMatch(line -> line.startsWith(OF_VIRTUAL_THREADS) || line.startsWith("\"" + thread))
+                    || thread.chars().anyMatch(c -> c < ' ' || c > '~');
+            return unsure ? ThreadLook.unknown(thread) : ThreadLook.gone(thread);
         }
         ThreadLook idle = null;
         for (int head : heads) {
@@ -135,9 +156,9 @@ final class ThreadDump {
         return ThreadLook.found(thread, state, frames, known ? Duration.ofNanos(after - before) : null, known ? Duration.ofMillis(WATCHED_MILLIS) : null);
     }
 
-    /** {@return a frame such as {@code java.lang.Thread.sleep(java.base@17/Native Method)} without its module} */
+    /** {@return a frame such as {@code java.lang.Thread.sleep(java.base@17/Native Method)} without its module and class loader} */
     private static String withoutModule(String frame) {
-        return frame.replaceFirst("\\([^()/]*@[^()/]*/", "(").replaceFirst("^[\\w.$]*/+(?=[\\w.$]+\\()", "");
+        return frame.replaceFirst("\\([^()/]*@[^()/]*/", "(").replaceFirst("^\\w*//", "");
     }
 
     private static @Nullable Long nanosOnProcessor(Path schedstat) {

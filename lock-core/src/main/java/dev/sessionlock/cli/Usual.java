@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  */
 record Usual(Duration median, long holds, @Nullable String purpose) {
     private static final int ENOUGH = 3;
+    private static final long MOST_WEIGHT = 1_000_000;
     /** A shorter median is a measurement of the machine. */
     private static final Duration SHORTEST = Duration.ofMillis(1);
 
@@ -29,13 +30,13 @@ record Usual(Duration median, long holds, @Nullable String purpose) {
     private static @Nullable Usual among(List<PastHold> past, @Nullable String purpose) {
         List<PastHold> known = past.stream().filter(hold -> hold.ending() == Ending.RELEASED && hold.longest() != null)
                 .sorted(Comparator.comparing(PastHold::longest)).toList();
-        long holds = known.stream().mapToLong(PastHold::count).sum();
+        long holds = known.stream().mapToLong(Usual::weight).sum();
         if (holds < ENOUGH) {
             return null;
         }
         long below = 0;
         for (PastHold hold : known) {
-            below += hold.count();
+            below += weight(hold);
             if (below * 2 >= holds) {
                 return new Usual(hold.longest(), holds, purpose);
             }
@@ -46,6 +47,11 @@ record Usual(Duration median, long holds, @Nullable String purpose) {
     /** {@return how many times as long something lasted} */
     long times(Duration held) {
         Duration unit = median.compareTo(SHORTEST) < 0 ? SHORTEST : median;
-        return held.toNanos() / unit.toNanos();
+        return held.dividedBy(unit);
+    }
+
+    /** {@return for how many holds an entry counts} Whoever may write the history may have written any number. */
+    private static long weight(PastHold hold) {
+        return Math.min(hold.count(), MOST_WEIGHT);
     }
 }

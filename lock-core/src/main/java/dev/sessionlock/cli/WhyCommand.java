@@ -92,12 +92,12 @@ final class WhyCommand implements Callable<Integer> {
         try (SessionLocks locks = jdbc.builder().build()) {
             story = story(locks);
         }
-        if (html != null) {
-            new PageFile(html, StoryPage.BEGINNING).write(new StoryPage(story).page(), force);
-        }
         PrintWriter out = spec.commandLine().getOut();
         out.println(json ? StoryDocument.of(story) : new StorySentences(story).text(Colours.areWanted()));
         out.flush();
+        if (html != null) { // afterwards: whoever asks has an answer, even if the page cannot be written
+            new PageFile(html, StoryPage.BEGINNING).write(new StoryPage(story).page(), force);
+        }
         return story.view().needsPerson() ? NEEDS_PERSON : 0;
     }
 

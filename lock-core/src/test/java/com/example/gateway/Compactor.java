@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A program that compacts a session, some times well and then in the way that its argument names. It is of another package than the library, as a user's is: its
@@ -57,7 +58,8 @@ public final class Compactor {
         System.in.read();
         compactor.told = true;
         compactor.forgotten = null;
-        while (compactor.locks.stats().lost() == 0) {
+        long latest = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
+        while (compactor.locks.stats().lost() == 0 && System.nanoTime() - latest < 0) {
             System.gc();
             Thread.sleep(20);
         }

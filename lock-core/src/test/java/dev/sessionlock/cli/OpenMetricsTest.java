@@ -2,12 +2,14 @@ package dev.sessionlock.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sessionlock.LockReport;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.cli.MainTest.Outcome;
 import dev.sessionlock.metrics.PromTool;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -38,6 +40,18 @@ class OpenMetricsTest {
 
     private String of(String name, String more) {
         return name + "{directory=\"" + directory + "\"" + more + "}";
+    }
+
+    /** Two series of one name make the whole document invalid, and one directory would blind whoever watches all. */
+    @Test
+    void namesThatLookTheSameShareTheirSeries() throws Exception {
+        OpenMetricsWriter writer = new OpenMetricsWriter("directory", "x\u001b");
+        LockReport report = new LockReport("a", null, LockReport.State.FREE, null, List.of(), "");
+        writer.add("x\u001b", new ReportView(Path.of("a"), report, Instant.now()));
+        writer.add("x\\u001b", new ReportView(Path.of("b"), report, Instant.now()));
+        String document = writer.text(0);
+        assertValid(document);
+        assertThat(document.lines().filter(line -> line.startsWith("sessionlock_locks{") && line.contains("state=\"free\""))).singleElement().asString().endsWith(" 2");
     }
 
     @Test

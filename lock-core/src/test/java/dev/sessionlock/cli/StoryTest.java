@@ -17,6 +17,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -72,11 +74,18 @@ class StoryTest {
             return story(held("a", 5, "t", age), past, thread).cause();
         }
 
+        private Cause ofWaitedFor(Duration age, @Nullable ThreadLook thread) {
+            return story(held("a", 5, "t", age, waiter(6, "u", age)), List.of(), thread).cause();
+        }
+
         @Test
         void threadThatIsGoneOrIdleHasLeakedItsHandle() {
-            assertThat(of(Duration.ofSeconds(2), ThreadLook.gone("t"), List.of())).isEqualTo(Cause.LEAKED_HANDLE);
-            assertThat(of(Duration.ofSeconds(2), idle, List.of())).isEqualTo(Cause.LEAKED_HANDLE);
+            assertThat(ofWaitedFor(Duration.ofSeconds(2), ThreadLook.gone("t"))).isEqualTo(Cause.LEAKED_HANDLE);
+            assertThat(ofWaitedFor(Duration.ofSeconds(2), idle)).isEqualTo(Cause.LEAKED_HANDLE);
+            assertThat(of(Duration.ofSeconds(62), idle, List.of())).isEqualTo(Cause.LEAKED_HANDLE);
             assertThat(of(SHORT, idle, List.of())).as("it may be about to be closed").isEqualTo(Cause.NONE);
+            assertThat(of(Duration.ofSeconds(2), idle, List.of())).as("it may linger: nobody waits").isEqualTo(Cause.NONE);
+            assertThat(of(Duration.ofSeconds(61), idle, List.of())).as("it may linger: nobody waits").isNotEqualTo(Cause.LEAKED_HANDLE);
         }
 
         @Test
@@ -174,7 +183,7 @@ class StoryTest {
                 past.add(0, past(Ending.LEAKED, Duration.ofSeconds(9 - i), SHORT));
             }
             String text = text(story(held("a", 5, "t", Duration.ofSeconds(4), waiter(8, "w", Duration.ofSeconds(12))), past, null));
-            assertThat(text).contains("held 40 \u00d7 longer than the median of the last 5 holds for \"compaction\" (100 ms)",
+            assertThat(text).contains("held 40 times as long as the median of the last 5 holds for \"compaction\" (100 ms)",
                     "the last 3 holds for \"compaction\" all ended like this: leaked", "3 of the last 8 holds ended otherwise than by a release",
                     "somebody has waited for 12 s; by default callers give up after 10 s");
         }
@@ -186,6 +195,16 @@ class StoryTest {
             assertThat(Usual.of(List.of(one, many, one), null)).isEqualTo(new Usual(SHORT, 92, null));
             assertThat(Usual.of(List.of(one, one), null)).as("too few").isNull();
         }
+
+        /** Whoever may write to the directory may have written it. */
+        @Test
+        void absurdNumbersAreCounted() {
+            PastHold endless = new PastHold("a", 1L, 5, "moss", "t", null, NOW, NOW, Ending.RELEASED, Long.MAX_VALUE, Duration.ofSeconds(Long.MAX_VALUE / 2), null, null);
+            Usual usual = Usual.of(List.of(endless, endless, endless), null);
+            assertThat(usual.times(Duration.ofSeconds(Long.MAX_VALUE))).isEqualTo(2);
+            assertThat(Before.of(List.of(endless, endless, past(Ending.LEAKED, SHORT, SHORT)), NOW).after()).isPositive();
+            assertThat(story(held("a", 5, "t", Duration.between(Instant.MIN, NOW)), List.of(endless, endless, endless), null).cause()).isNotNull();
+        }
     }
 
     @Nested
@@ -196,6 +215,7 @@ class StoryTest {
                 \tat java.lang.Thread.sleep(java.base@17.0.15/Native Method)
                 \t- locked <0x1> (a java.lang.Object)
                 \tat app//com.example.Up.load(Up.java:7)
+                \tat com.example.Up$$Lambda$25/0x00007f93690230a0.call(Unknown Source)
 
                 "a b c" #13 [15274] prio=5
                 """.lines().toList();
@@ -205,20 +225,49 @@ class StoryTest {
             assertThat(ThreadDump.heads("a b", dump)).containsExactly(0);
             assertThat(ThreadDump.heads("a", dump)).isEmpty();
             ThreadLook look = ThreadDump.parse("a b", dump, 0, null);
-            assertThat(look.frames()).containsExactly("java.lang.Thread.sleep(Native Method)", "com.example.Up.load(Up.java:7)");
+            assertThat(look.frames()).containsExactly("java.lang.Thread.sleep(Native Method)", "com.example.Up.load(Up.java:7)",
+                    "com.example.Up$$Lambda$25/0x00007f93690230a0.call(Unknown Source)");
             assertThat(look.state()).isEqualTo("TIMED_WAITING");
             assertThat(look.where()).isEqualTo("com.example.Up.load(Up.java:7)");
         }
 
         @Test
         void processThatIsNoJvmIsNotAsked() throws Exception {
-            Process sleep = new ProcessBuilder("sleep", "100").start();
+            assertIsNotAsked(new ProcessBuilder("sleep", "100").start());
+        }
+
+        /** As Go programs and web servers do, which end at it. */
+        @Test
+        void processThatCatchesTheSignalAndIsNoJvmIsNotAskedEither() throws Exception {
+            Process other = new ProcessBuilder("sh", "-c", "trap 'exit 9' QUIT; echo ready; while :; do sleep 0.1; done").start();
+            other.inputReader().readLine();
+            assertIsNotAsked(other);
+        }
+
+        private static void assertIsNotAsked(Process other) throws Exception {
             try {
-                assertThat(ThreadDump.look(sleep.pid(), "main").presence()).isEqualTo(ThreadLook.Presence.UNKNOWN);
-                assertThat(sleep.isAlive()).as("SIGQUIT would have ended it").isTrue();
+                assertThat(ThreadDump.look(other.pid(), "main").presence()).isEqualTo(ThreadLook.Presence.UNKNOWN);
+                assertThat(other.waitFor(500, TimeUnit.MILLISECONDS)).as("SIGQUIT has ended it").isFalse();
             } finally {
-                sleep.destroyForcibly();
+                other.destroyForcibly();
             }
+        }
+
+        @Test
+        void jvmOfOursIsAsked() throws Exception {
+            ThreadLook look = ThreadDump.look(ProcessHandle.current().pid(), Thread.currentThread().getName());
+            assertThat(look.frames()).anySatisfy(frame -> assertThat(frame).contains("StoryTest$AThreadDump.jvmOfOursIsAsked("));
+        }
+
+        @Test
+        void threadWhoseNameIsNotKnownForCertainIsNotGone() throws Exception {
+            Thread named = new Thread(() -> LockSupport.park(), "a name that a record would cut somewhere in here");
+            named.setDaemon(true);
+            named.start();
+            long pid = ProcessHandle.current().pid();
+            assertThat(ThreadDump.look(pid, "a name that a record would").presence()).isEqualTo(ThreadLook.Presence.UNKNOWN);
+            assertThat(ThreadDump.look(pid, "\u4f1a\u8bdd").presence()).isEqualTo(ThreadLook.Presence.UNKNOWN);
+            LockSupport.unpark(named);
         }
     }
 }
