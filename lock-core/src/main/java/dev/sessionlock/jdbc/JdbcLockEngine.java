@@ -167,7 +167,7 @@ public final class JdbcLockEngine implements LockEngine {
      * Has the server wake waiting threads, by {@code LISTEN} and {@code NOTIFY}: the machine for which a lock is reserved tries at once when another one gives the lock
      * back, instead of after 8 to 250 ms. Without this, and whenever it fails, waiting threads poll. A notification is only a hint, so exclusion does not depend on it.
      *
-     * <p>The engine keeps one connection, and one daemon thread, while a thread of this JVM waits for a lock of another process and for 10 s after. If the connection
+     * <p>The engine keeps one connection, and one daemon thread, while a thread of this JVM waits for a lock of another process and for some 16 s after. If the connection
      * breaks, it gets another one, after a pause that grows up to 30 s. A release notifies only if a process waits that listens; the process that releases need not
      * listen itself, but must have this version of the library.
      *

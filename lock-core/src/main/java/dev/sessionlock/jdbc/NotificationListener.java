@@ -56,7 +56,7 @@ final class NotificationListener {
     private static final Log log = Loggers.LIBRARY;
 
     private static final int READ_MILLIS = 500;
-    /** A waiting thread tries, and so says that it waits, every 250 ms at least. A statement may take longer. */
+    /** A waiting thread tries, and so says that it waits, at intervals of 250 ms at most. A statement may take longer. */
     private static final long WAITS_NANOS = TimeUnit.SECONDS.toNanos(6);
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(10);
     private static final long FIRST_PROBE_NANOS = TimeUnit.SECONDS.toNanos(1);
@@ -109,8 +109,16 @@ final class NotificationListener {
 
     // ---- who waits ----
 
-    /** A thread of this JVM waits for that lock, and has just found it taken. To be said again with each try. */
+    /** A thread of this JVM waits for that lock, and has just found it taken. To be said again with each try. Never throws: it is about a hint. */
     void waits(JdbcLock lock) {
+        try {
+            note(lock);
+        } catch (RuntimeException | Error e) {
+            log.debug("{} is polled only", lock, e);
+        }
+    }
+
+    private void note(JdbcLock lock) {
         StackRoom.require();
         mutex.lock();
         try {
@@ -163,8 +171,6 @@ final class NotificationListener {
         while (goesOn()) {
             try {
                 listenOn.run(limit, this::listen);
-            } catch (SQLFeatureNotSupportedException e) {
-                giveUp(e);
             } catch (SilenceException e) {
                 rest(); // it was told
             } catch (SQLException e) {
@@ -245,9 +251,15 @@ final class NotificationListener {
 
     /** Returns when nobody has waited for a while. Then the connection does not listen any more. */
     private boolean listen(Connection connection) throws SQLException {
-        NotificationReader reader = NotificationReader.of(connection);
-        execute(connection, "LISTEN \"" + channel + '"');
+        NotificationReader reader;
         try {
+            reader = NotificationReader.of(connection, channel);
+        } catch (SQLFeatureNotSupportedException e) {
+            giveUp(e);
+            return false;
+        }
+        try {
+            execute(connection, "LISTEN \"" + channel + '"'); // in here: it may have been carried out although it throws
             Probe probe = new Probe();
             while (isStillWanted()) {
                 probe.sendIfDue();
@@ -263,7 +275,7 @@ final class NotificationListener {
             }
             return true;
         } finally {
-            stopListening(connection);
+            stopListening(connection, reader);
         }
     }
 
@@ -281,12 +293,22 @@ final class NotificationListener {
     }
 
     /** A pool must not get back a connection that listens. */
-    private static void stopListening(Connection connection) throws SQLException {
+    private void stopListening(Connection connection, NotificationReader reader) {
         try {
-            execute(connection, "UNLISTEN *");
+            execute(connection, "UNLISTEN \"" + channel + '"'); // not what others have made it listen to
+            reader.drop();
         } catch (SQLException | RuntimeException | Error e) {
             log.debug("the connection that listened for releases is broken", e);
+            abort(connection);
+        }
+    }
+
+    /** What this throws must not hide why it is done. */
+    private static void abort(Connection connection) {
+        try {
             connection.abort(Runnable::run);
+        } catch (SQLException | RuntimeException | Error e) {
+            log.debug("it could not be aborted either", e);
         }
     }
 

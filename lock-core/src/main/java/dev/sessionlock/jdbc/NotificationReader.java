@@ -18,22 +18,32 @@ final class NotificationReader {
     private static final String DRIVERS_TYPE = "org.postgresql.PGConnection";
 
     private final Object connection;
+    private final String channel;
     private final Method getNotifications;
+    private final Method getName;
+    private final Method getParameter;
 
-    private NotificationReader(Object connection, Method getNotifications) {
+    private NotificationReader(Object connection, String channel, Method getNotifications) throws NoSuchMethodException {
+        Class<?> notification = getNotifications.getReturnType().getComponentType();
         this.connection = connection;
+        this.channel = channel;
         this.getNotifications = getNotifications;
+        this.getName = notification.getMethod("getName");
+        this.getParameter = notification.getMethod("getParameter");
     }
 
-    /** @throws SQLFeatureNotSupportedException if the driver, or what wraps its connections, gives no access to notifications */
-    static NotificationReader of(Connection connection) throws SQLException {
+    /**
+     * @param channel whose notifications are read; a pool may have made the connection listen to others, too
+     * @throws SQLFeatureNotSupportedException if the driver, or what wraps its connections, gives no access to notifications
+     */
+    static NotificationReader of(Connection connection, String channel) throws SQLException {
         Class<?> type = driversType(connection);
         if (type == null) {
             throw unsupported("neither it nor what it wraps is a " + DRIVERS_TYPE, null);
         }
         try {
             Object unwrapped = type.isInstance(connection) ? connection : connection.unwrap(type);
-            return new NotificationReader(Objects.requireNonNull(unwrapped, "unwrap"), type.getMethod("getNotifications", int.class));
+            return new NotificationReader(Objects.requireNonNull(unwrapped, "unwrap"), channel, type.getMethod("getNotifications", int.class));
         } catch (SQLException e) {
             throw unsupported("it does not unwrap to " + DRIVERS_TYPE + ": " + e.getMessage(), e);
         } catch (NoSuchMethodException e) {
@@ -93,17 +103,16 @@ final class NotificationReader {
         Object[] notifications = (Object[]) call(connection, getNotifications, millis);
         List<String> carried = new ArrayList<>();
         for (int i = 0; notifications != null && i < notifications.length; i++) {
-            carried.add(String.valueOf(call(notifications[i], parameterOf(getNotifications.getReturnType().getComponentType()))));
+            if (channel.equals(call(notifications[i], getName))) {
+                carried.add(String.valueOf(call(notifications[i], getParameter)));
+            }
         }
         return carried;
     }
 
-    private static Method parameterOf(Class<?> notification) throws SQLException {
-        try {
-            return notification.getMethod("getParameter");
-        } catch (NoSuchMethodException e) {
-            throw unsupported("its driver is not the one that is known", e);
-        }
+    /** Drops what has come and was not read, so that the next user of the connection does not get it. */
+    void drop() throws SQLException {
+        call(connection, getNotifications, 1);
     }
 
     private static @Nullable Object call(Object on, Method method, Object... arguments) throws SQLException {

@@ -4,6 +4,7 @@ import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import java.sql.SQLException;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 
 /**
  * What a release sends to the process that waits. Each process that listens has a channel of its own, named after it and not after the table. So the server wakes the
@@ -20,6 +21,7 @@ final class Notifications {
     /** The class of the errors by which the server says that something is full, such as its queue of notifications. */
     private static final String FULL = "54";
     private static final String NONE = "NULL";
+    private static final long QUIET_NANOS = TimeUnit.SECONDS.toNanos(10);
     /**
      * For RETURNING, in a statement that gives row {@code l} back: notifies the process for which the row is reserved from now on, if there is one and it listens. The
      * server sends it with the commit. The 15th character of a UUID is its version.
@@ -30,6 +32,8 @@ final class Notifications {
     private final RareLog trouble;
     /** Whether the server has said that it will never let us notify. */
     private volatile boolean areRefused;
+    /** Until when nothing is notified, since it has failed: a release must not fail twice for a hint. */
+    private volatile long quietUntil = System.nanoTime();
 
     Notifications(String table) {
         this.trouble = new RareLog(Loggers.LIBRARY, "could not notify the process that waits for a lock in " + table + ", which was given back all the same; it polls");
@@ -54,12 +58,13 @@ final class Notifications {
 
     /** Gives rows back, and notifies. If the server does not let us notify (no permission, a full queue), the rows are given back without: it is only a hint. */
     <T> T with(Release<T> release) throws SQLException {
-        if (areRefused) {
+        if (areRefused || System.nanoTime() - quietUntil < 0) {
             return release.returning(NONE);
         }
         try {
             return release.returning(NOTIFY);
         } catch (SQLException e) {
+            quietUntil = System.nanoTime() + QUIET_NANOS;
             boolean isFull = String.valueOf(e.getSQLState()).startsWith(FULL);
             if (Database.mayPass(e) && !isFull) {
                 throw e;

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.BeforeAll;
 
 /** The locks in a table pass the contract, across JVMs. */
 class JdbcEngineContractTest extends LockEngineContract {
-    private static final String SCHEMA = PostgresServer.newSchema();
+    static final String SCHEMA = PostgresServer.newSchema();
     private static final String ROOT = "/on/every/machine";
 
     @BeforeAll
@@ -23,11 +23,14 @@ class JdbcEngineContractTest extends LockEngineContract {
     }
 
     /** In a schema of a database. */
-    static final class InTable implements Opener {
+    static class InTable implements Opener {
         @Override
         public SessionLocks open(List<String> arguments) {
-            JdbcLockEngine engine = JdbcLockEngine.postgresql(PostgresServer.patientPool(arguments.get(0), 4)).withSchema(arguments.get(1));
-            return SessionLocks.builder().over(engine).root(Path.of(ROOT)).build();
+            return SessionLocks.builder().over(engine(arguments)).root(Path.of(ROOT)).build();
+        }
+
+        JdbcLockEngine engine(List<String> arguments) {
+            return JdbcLockEngine.postgresql(PostgresServer.patientPool(arguments.get(0), 4)).withSchema(arguments.get(1));
         }
 
         @Override

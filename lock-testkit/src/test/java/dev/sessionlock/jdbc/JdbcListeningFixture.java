@@ -68,7 +68,7 @@ abstract class JdbcListeningFixture {
     String listeners(String name) {
         try {
             return ask("SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE query = (SELECT 'LISTEN \"sessionlock_' || hand || '\"' FROM " + schema
-                    + ".session_lock WHERE name = '" + name + "')");
+                    + ".session_lock WHERE name = '" + name.replace("'", "''") + "')");
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }

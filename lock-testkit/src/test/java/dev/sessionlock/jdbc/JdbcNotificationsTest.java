@@ -8,6 +8,7 @@ import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -56,11 +57,7 @@ class JdbcNotificationsTest extends JdbcListeningFixture {
             String name = "it''s \"a\" $1 \\ ünïcode 🔒 ".repeat(20).strip();
             EngineLock holder = lock(polling, name);
             Hold hold = (Hold) holder.take(TERMS);
-            Waiting waiting = new Waiting(listening, name);
-            waiting.say();
-            String pid = "SELECT pid FROM pg_stat_activity WHERE query = (SELECT 'LISTEN \"sessionlock_' || hand || '\"' FROM " + schema + ".session_lock)";
-            await().atMost(PATIENCE).until(() -> ask(pid) != null);
-            waiting.say();
+            Waiting waiting = new Waiting(listening, name).isHeard();
             holder.release(hold);
             waiting.awaitWoken();
         }
@@ -186,6 +183,26 @@ class JdbcNotificationsTest extends JdbcListeningFixture {
         void lockIsGivenBackThoughTheQueueIsFull() throws Exception {
             watch("RAISE EXCEPTION 'too many notifications in the NOTIFY queue' USING ERRCODE = '54000'");
             releasesInSpiteOfThat();
+        }
+
+        /** It may pass, so the row is given back once more: without the hint, or that would fail time after time until the lease is over. */
+        @Test
+        void lockIsGivenBackThoughNotifyingFailsForAnotherReason() throws Exception {
+            watch("RAISE EXCEPTION 'could not access the status of a transaction' USING ERRCODE = '58030'");
+            EngineLock holder = lock(holders, "a");
+            Hold hold = (Hold) holder.take(TERMS);
+            Waiting waiting = new Waiting(listening, "a").say();
+            holder.release(hold);
+            await().atMost(Duration.ofNanos(TERMS.leaseNanos() / 2)).until(() -> waiting.lock.take(TERMS) instanceof Hold);
+        }
+
+        /** A sequence counts what a transaction that fails has done. */
+        @Test
+        void refusalIsNotAskedForAgain() throws Exception {
+            PostgresServer.execute(source, "CREATE SEQUENCE " + schema + ".tries");
+            watch("PERFORM nextval('" + schema + ".tries'); RAISE EXCEPTION 'permission denied for function pg_notify' USING ERRCODE = '42501'");
+            releasesInSpiteOfThat();
+            assertThat(ask("SELECT last_value FROM " + schema + ".tries")).isEqualTo("1");
         }
 
         private void releasesInSpiteOfThat() throws Exception {
