@@ -47,9 +47,12 @@ final class ParentDeathGuard {
             "marked() {", // if another user's environment has gigabytes, grep ends, not the machine's memory
             "  (ulimit -v 262144; printf '%s\\n' \"$mark\" | LC_ALL=C grep -lzxF -f - /proc/[0-9]*/environ) | pids_of",
             "}",
+            "beginning() {", // a small system may have no head
+            "  head -c " + ProcessTree.LONGEST_ENVIRONMENT + " \"$1\" || cat \"$1\"",
+            "}",
             "marked_one_by_one() {", // the processes that grep did not get to
             "  for environ in /proc/[0-9]*/environ; do",
-            "    if head -c " + ProcessTree.LONGEST_ENVIRONMENT + " \"$environ\" | LC_ALL=C grep -qzxF -f /dev/fd/3 3<<MARK",
+            "    if beginning \"$environ\" | (ulimit -v 262144; ulimit -t 1; LC_ALL=C grep -qzxF -f /dev/fd/3) 3<<MARK",
             "$mark",
             "MARK",
             "    then echo \"$environ\"; fi",

@@ -184,16 +184,9 @@ class RunCommandTest {
 
     @Test
     void jobAndWhatItStartedDieWithTheToolAlsoWhereThereIsNoSetpriv() throws Exception {
-        Path programs = Files.createDirectory(scratch.resolve("bin"));
-        for (String program : List.of("sh", "cat", "grep", "sleep")) {
-            Files.createSymbolicLink(programs.resolve(program), Executables.find(program).path());
-        }
-        try (ToolProcess tool = ToolProcess.startWithPath(programs.toString(), scratch, arguments("sleep 1000 & echo ready; sleep 1001"))) {
+        try (FewPrograms few = FewPrograms.in(scratch);
+                ToolProcess tool = ToolProcess.startWithPath(few.searchPath(), scratch, arguments("sleep 1000 & echo ready; sleep 1001"))) {
             killAndExpectNothingLeft(tool.awaitOut("ready"));
-        } finally {
-            for (String program : List.of("sh", "cat", "grep", "sleep")) {
-                Files.delete(programs.resolve(program)); // JUnit warns of links that lead out
-            }
         }
     }
 

@@ -108,6 +108,12 @@ class RunLikeFlockTest {
                     tool.signal("KILL");
                     await("the guardian").atMost(ToolProcess.PATIENCE).until(() -> !daemon.isAlive());
                 }
+                try (FewPrograms few = FewPrograms.in(scratch);
+                        ToolProcess tool = ToolProcess.startWithPath(few.searchPath(), scratch, "run", session().toString(), "--", "sh", "-c",
+                                "sleep 1000 & echo runs; sleep 1000")) {
+                    tool.awaitOut("runs").signal("KILL");
+                    await("the guardian with few programs").atMost(ToolProcess.PATIENCE).until(() -> tool.living().isEmpty());
+                }
                 assertThat(otherUsers.isAlive()).isTrue();
             } finally {
                 otherUsers.destroyForcibly().waitFor();
