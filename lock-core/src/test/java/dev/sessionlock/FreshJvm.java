@@ -1,7 +1,5 @@
 package dev.sessionlock;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,7 +27,11 @@ final class FreshJvm {
         Path said = dir.resolve("said.txt");
         Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said.toFile()).start();
         try {
-            assertThat(process.waitFor(Patience.LIMIT.toSeconds(), TimeUnit.SECONDS)).as("it ended").isTrue();
+            if (!process.waitFor(Patience.LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+                new ProcessBuilder("kill", "-QUIT", Long.toString(process.pid())).start().waitFor(); // it prints what its threads do
+                process.waitFor(1, TimeUnit.SECONDS);
+                throw new AssertionError("it did not end, and said:\n" + Files.readString(said));
+            }
         } finally {
             process.destroyForcibly();
         }

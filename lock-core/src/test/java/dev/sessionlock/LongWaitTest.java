@@ -127,6 +127,10 @@ class LongWaitTest {
             return waiting;
         }
 
+        private static void untilNobodyWaits() {
+            await().until(() -> SOON.stats().waiting() == 0);
+        }
+
         private static void until(String text, Path session) {
             await().until(() -> PrintedLog.count(text + " " + session + ".lock") == 1);
         }
@@ -198,6 +202,7 @@ class LongWaitTest {
                 Actor.end(afterwards).close();
                 next.close();
             }
+            untilNobodyWaits();
         }
 
         private static void many(Path session) throws Exception {
@@ -213,6 +218,7 @@ class LongWaitTest {
             } finally {
                 actors.forEach(Actor::close);
             }
+            untilNobodyWaits();
         }
 
         private static void brief(Path session) throws Exception {

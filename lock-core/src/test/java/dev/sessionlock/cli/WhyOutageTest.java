@@ -110,7 +110,7 @@ class WhyOutageTest {
     private static String whileOneWaits(String outage) throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
             CompletableFuture<SessionLock> waiting = locks.acquireAsync(Path.of(session(outage)), LockOptions.defaults().withTimeout(ToolProcess.PATIENCE));
-            await().atMost(ToolProcess.PATIENCE).until(() -> !locks.inspect(Path.of(session(outage))).waiters().isEmpty());
+            await().atMost(ToolProcess.PATIENCE).until(() -> locks.inspect(Path.of(session(outage))).waiters().stream().anyMatch(waiter -> waiter.since() != null));
             String told = why(outage);
             waiting.cancel(true);
             return told;

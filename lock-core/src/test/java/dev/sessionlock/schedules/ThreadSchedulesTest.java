@@ -29,7 +29,7 @@ class ThreadSchedulesTest {
     /** Always the same ones: a failure that others would bring to light must not meet whoever happens to build next. */
     @Test
     void rulesHoldInEachSchedule() throws Exception {
-        play(Long.getLong("schedules.first", 1), Long.getLong("schedules.count", Boolean.getBoolean("soak") ? 10_000 : 50));
+        play(Long.getLong("schedules.first", 1), Long.getLong("schedules.count", Boolean.getBoolean("soak") ? 10_000 : 30));
     }
 
     @Test

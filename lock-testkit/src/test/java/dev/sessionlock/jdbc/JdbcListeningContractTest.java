@@ -2,8 +2,10 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.testkit.Contender;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 
 /** The locks in a table pass the contract, across JVMs that the server wakes. */
+@Tag("soak") // in the default build the locks in a table pass it without, and JdbcListeningTest tests what wakes
 class JdbcListeningContractTest extends JdbcEngineContractTest {
 
     @Override

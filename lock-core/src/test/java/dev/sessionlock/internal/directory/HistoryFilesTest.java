@@ -209,7 +209,7 @@ class HistoryFilesTest {
     /** Two processes write without a pause, and are killed again and again. */
     @Nested
     class Kills {
-        private static final int KILLS = 24;
+        private static final int KILLS = Boolean.getBoolean("soak") ? 200 : 8;
 
         @Test
         void costTheLastBatchAtMost() throws Exception {

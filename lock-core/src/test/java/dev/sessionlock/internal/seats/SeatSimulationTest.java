@@ -31,7 +31,7 @@ class SeatSimulationTest {
         }
         // Always the same schedules: a failure that others would bring to light must not meet whoever happens to build next. More than
         // BrokenProtocolsTest needs to catch any of the broken protocols.
-        simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 100_000 : 50_000));
+        simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 100_000 : 26_000));
     }
 
     /** Those who have the old table open see nothing of what is published on the new one. */
@@ -42,7 +42,7 @@ class SeatSimulationTest {
             new Schedule(seed, SOUND, true, true).run();
             return;
         }
-        simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 1_000_000 : 20_000), true);
+        simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 1_000_000 : 10_000), true);
     }
 
     @Test
