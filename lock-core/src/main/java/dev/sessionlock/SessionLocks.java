@@ -147,7 +147,8 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
-     * Tries once to acquire the lock of a file. It does not wait. It overtakes no thread of this JVM that has waited for a millisecond.
+     * Tries once to acquire the lock of a file. It does not wait. It overtakes no thread of this JVM that has waited for a millisecond. A try may also be refused
+     * while somebody just looks after the lock, such as the keeper of a process that has closed it a moment ago.
      *
      * @param target the file to lock
      * @return the lock; empty if it cannot be acquired now
