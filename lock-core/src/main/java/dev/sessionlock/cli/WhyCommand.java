@@ -41,7 +41,8 @@ import picocli.CommandLine.Spec;
             "FILE is the file that is locked, or its lock file, as for status.",
             "",
             "If the lock has been held for a second, and by a JVM of yours, that JVM is asked for the stack of the thread (as jcmd PID Thread.print does); it stands "
-                    + "still for some milliseconds. --no-stack leaves it alone. Otherwise it only looks: holders and waiters do not notice.",
+                    + "still for some milliseconds. So is the JVM of a thread that lost the lock because it held it for too long. --no-stack leaves them alone. "
+                    + "Otherwise it only looks: holders and waiters do not notice.",
             "",
             "Exit code: as of status. 0 all well, or it gets well by itself; 1 it needs a person; 2 bad usage, or the directory cannot be read, or OUT cannot be "
                     + "written.",

@@ -188,11 +188,13 @@ public final class Inspector {
     private InspectionResult givenBack() {
         findings.add(Finding.GIVEN_BACK);
         Long pid = kernelLock(0) ? kernelOwner(0) : null;
-        if (pid == null || pid <= 0) {
+        if (pid == null) {
             return verdict(State.FREE, null);
         }
-        owner = processes.judge(pid, -1, null);
-        findings.add(Finding.PROCESS);
+        if (pid > 0) { // else it is in a pid namespace that cannot be seen from here
+            owner = processes.judge(pid, -1, null);
+            findings.add(Finding.PROCESS);
+        }
         boolean past = seen.comparable() && seen.expiries().get(0) <= seen.now();
         since = past ? null : Instant.ofEpochMilli(System.currentTimeMillis());
         if (past) {

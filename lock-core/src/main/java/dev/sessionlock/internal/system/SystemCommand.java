@@ -75,6 +75,7 @@ final class SystemCommand {
         givenUp = true;
         Process running = process;
         if (running != null) {
+            running.descendants().forEach(ProcessHandle::destroyForcibly);
             running.destroyForcibly();
         }
     }

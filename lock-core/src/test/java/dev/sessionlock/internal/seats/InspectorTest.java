@@ -321,6 +321,16 @@ class InspectorTest extends InspectorFixture {
     }
 
     @Test
+    void notFreeWhileAProcessThatCannotBeSeenHasTheByteOfWhatAnotherGaveBack() {
+        record = givenBack();
+        owners = List.of(List.of(0L), NOBODY);
+        expiries = List.of(NOW + 1, 0L);
+        assertThat(report().state()).isEqualTo(State.HELD);
+        expiries = List.of(NOW - 1, 0L);
+        assertThat(report().state()).isEqualTo(State.EXPIRED);
+    }
+
+    @Test
     void heldIfSomebodyIsJustTakingWhatAnotherGaveBack() {
         assumeProc(self);
         record = givenBack();
