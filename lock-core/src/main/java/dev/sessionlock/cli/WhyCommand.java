@@ -7,6 +7,7 @@ import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.system.Passwords;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
 import java.io.IOException;
@@ -116,9 +117,25 @@ final class WhyCommand implements Callable<Integer> {
                 thread = null; // another hold, of which the stack says nothing
             }
         }
-        List<PastHold> past = jdbc.isGiven() ? locks.history(jdbc.name(), PAST) : locks.history(view.target(), PAST);
+        List<PastHold> past = past(locks, view);
         Before before = Before.of(past, view.at());
         return Story.of(view, past, others(locks, view), thread, before == null ? null : seen(before));
+    }
+
+    private List<PastHold> past(SessionLocks locks, ReportView view) {
+        try {
+            return jdbc.isGiven() ? locks.history(jdbc.name(), PAST) : locks.history(view.target(), PAST);
+        } catch (LockException e) {
+            return untold("what happened before", e);
+        }
+    }
+
+    /** Whoever asks has what can be read. */
+    private <T> List<T> untold(String what, IOException cause) {
+        PrintWriter err = spec.commandLine().getErr();
+        err.println("sessionlock: " + what + " is left out: " + Passwords.hiddenIn(String.valueOf(cause.getMessage())));
+        err.flush();
+        return List.of();
     }
 
     private ReportView look(SessionLocks locks) throws IOException {
@@ -130,9 +147,13 @@ final class WhyCommand implements Callable<Integer> {
     }
 
     /** The database does not know which thread waits, so it has no chains. */
-    private List<LockReport> others(SessionLocks locks, ReportView view) throws LockException {
+    private List<LockReport> others(SessionLocks locks, ReportView view) {
         Path home = view.target().toAbsolutePath().getParent();
-        return jdbc.isGiven() || view.report().state() == State.FREE || home == null ? List.of() : locks.list(home).toList();
+        try {
+            return jdbc.isGiven() || view.report().state() == State.FREE || home == null ? List.of() : locks.list(home).toList();
+        } catch (LockException e) {
+            return untold("who waits for what else", e);
+        }
     }
 
     /** Sees what has become of the process of a past hold. */
