@@ -9,12 +9,12 @@ import dev.sessionlock.LockReport.State;
 import dev.sessionlock.LockReport.Waiter;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.PastHold.Ending;
-import dev.sessionlock.cli.Oddity.HeldLong;
-import dev.sessionlock.cli.Oddity.HolderStopped;
-import dev.sessionlock.cli.Oddity.LeaseOver;
-import dev.sessionlock.cli.Oddity.LongWait;
-import dev.sessionlock.cli.Oddity.SameEnding;
-import dev.sessionlock.cli.Oddity.UnusualEndings;
+import dev.sessionlock.cli.Anomaly.HeldLong;
+import dev.sessionlock.cli.Anomaly.HolderStopped;
+import dev.sessionlock.cli.Anomaly.LeaseOver;
+import dev.sessionlock.cli.Anomaly.LongWait;
+import dev.sessionlock.cli.Anomaly.SameEnding;
+import dev.sessionlock.cli.Anomaly.UnusualEndings;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -32,18 +32,18 @@ import org.jspecify.annotations.Nullable;
  * @param cause why it is stuck now
  * @param thread what the thread that holds it does; null if nobody has looked
  * @param before the last trouble before now; null if there was none lately
- * @param oddities what is unusual
+ * @param anomalies what is unusual
  * @param above what its holder waits for, and so on, see {@link ChainLink#above}
  * @param below who waits for it and keeps others waiting
  */
 record Story(
         ReportView view,
         List<PastHold> past,
-        @Nullable Usual usual,
+        @Nullable TypicalHold usual,
         Cause cause,
-        @Nullable ThreadLook thread,
-        @Nullable Before before,
-        List<Oddity> oddities,
+        @Nullable ThreadSnapshot thread,
+        @Nullable PastIncident before,
+        List<Anomaly> anomalies,
         List<ChainLink> above,
         List<ChainLink> below) {
     /** How many past holds are shown. */
@@ -64,18 +64,18 @@ record Story(
      * @param all the locks of the directory
      * @param before the last trouble, with what was seen of its process
      */
-    static Story of(ReportView view, List<PastHold> past, List<LockReport> all, @Nullable ThreadLook thread, @Nullable Before before) {
+    static Story of(ReportView view, List<PastHold> past, List<LockReport> all, @Nullable ThreadSnapshot thread, @Nullable PastIncident before) {
         LockReport report = view.report();
         LockOwner owner = report.owner();
-        Usual usual = Usual.of(past, owner == null ? null : owner.purpose());
+        TypicalHold usual = TypicalHold.of(past, owner == null ? null : owner.purpose());
         List<ChainLink> above = ChainLink.above(report, all);
-        return new Story(view, List.copyOf(past), usual, cause(view, usual, thread, above), thread, before, oddities(view, past, usual), above,
+        return new Story(view, List.copyOf(past), usual, cause(view, usual, thread, above), thread, before, anomalies(view, past, usual), above,
                 ChainLink.below(report, all));
     }
 
     // ---- why ----
 
-    private static Cause cause(ReportView view, @Nullable Usual usual, @Nullable ThreadLook thread, List<ChainLink> above) {
+    private static Cause cause(ReportView view, @Nullable TypicalHold usual, @Nullable ThreadSnapshot thread, List<ChainLink> above) {
         Facts facts = view.report().facts();
         return switch (view.report().state()) {
             case FREE -> Cause.NONE;
@@ -87,7 +87,7 @@ record Story(
         };
     }
 
-    private static Cause ofLiving(ReportView view, @Nullable Usual usual, @Nullable ThreadLook thread, List<ChainLink> above) {
+    private static Cause ofLiving(ReportView view, @Nullable TypicalHold usual, @Nullable ThreadSnapshot thread, List<ChainLink> above) {
         Duration age = view.age();
         if (!above.isEmpty()) {
             boolean circle = above.stream().anyMatch(link -> link.waitsFor().equals(view.report().name()));
@@ -109,7 +109,7 @@ record Story(
         return !waitedFor && view.age().compareTo(LONGEST_LINGER) <= 0;
     }
 
-    private static boolean isLong(Duration held, @Nullable Usual usual) {
+    private static boolean isLong(Duration held, @Nullable TypicalHold usual) {
         return held.compareTo(LONG) >= 0 || usual != null && held.compareTo(NOT_BRIEF) >= 0 && usual.times(held) >= MANY_TIMES;
     }
 
@@ -145,8 +145,8 @@ record Story(
 
     // ---- what is unusual ----
 
-    private static List<Oddity> oddities(ReportView view, List<PastHold> past, @Nullable Usual usual) {
-        List<Oddity> found = new ArrayList<>();
+    private static List<Anomaly> anomalies(ReportView view, List<PastHold> past, @Nullable TypicalHold usual) {
+        List<Anomaly> found = new ArrayList<>();
         Facts facts = view.report().facts();
         Duration age = view.age();
         if (view.isHeld() && age != null && usual != null && age.compareTo(NOT_BRIEF) >= 0 && usual.times(age) >= MANY_TIMES) {
@@ -167,8 +167,8 @@ record Story(
         return List.copyOf(found);
     }
 
-    private static List<Oddity> ofPast(List<PastHold> past) {
-        List<Oddity> found = new ArrayList<>();
+    private static List<Anomaly> ofPast(List<PastHold> past) {
+        List<Anomaly> found = new ArrayList<>();
         PastHold last = past.isEmpty() ? null : past.stream().filter(hold -> !hold.ending().isOrdinary()).findFirst().orElse(null);
         if (last != null) {
             List<PastHold> same = past.stream().filter(hold -> Objects.equals(hold.purpose(), last.purpose())).toList();

@@ -4,12 +4,12 @@ import dev.sessionlock.LockReport.Remedy;
 import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.LockReport.Waiter;
 import dev.sessionlock.PastHold;
-import dev.sessionlock.cli.Oddity.HeldLong;
-import dev.sessionlock.cli.Oddity.HolderStopped;
-import dev.sessionlock.cli.Oddity.LeaseOver;
-import dev.sessionlock.cli.Oddity.LongWait;
-import dev.sessionlock.cli.Oddity.SameEnding;
-import dev.sessionlock.cli.Oddity.UnusualEndings;
+import dev.sessionlock.cli.Anomaly.HeldLong;
+import dev.sessionlock.cli.Anomaly.HolderStopped;
+import dev.sessionlock.cli.Anomaly.LeaseOver;
+import dev.sessionlock.cli.Anomaly.LongWait;
+import dev.sessionlock.cli.Anomaly.SameEnding;
+import dev.sessionlock.cli.Anomaly.UnusualEndings;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -39,7 +39,7 @@ final class StoryDocument {
         json.endArray().name("unusual").beginArray();
         List<String> unusual = words.unusual();
         for (int i = 0; i < unusual.size(); i++) {
-            oddity(json, story.oddities().get(i), unusual.get(i));
+            anomaly(json, story.anomalies().get(i), unusual.get(i));
         }
         json.endArray().name("usualMs").value(story.usual() == null ? null : story.usual().median().toMillis()).name("holds").beginArray();
         for (PastHold hold : story.last()) {
@@ -48,7 +48,7 @@ final class StoryDocument {
         return json.endArray().endObject().toString();
     }
 
-    private static void thread(JsonWriter json, @Nullable ThreadLook thread) {
+    private static void thread(JsonWriter json, @Nullable ThreadSnapshot thread) {
         if (thread == null) {
             json.value(null);
             return;
@@ -58,7 +58,7 @@ final class StoryDocument {
                 .member("watchedMs", thread.watched() == null ? null : thread.watched().toMillis()).member("stack", thread.frames()).endObject();
     }
 
-    private static void before(JsonWriter json, @Nullable Before before, @Nullable String words) {
+    private static void before(JsonWriter json, @Nullable PastIncident before, @Nullable String words) {
         if (before == null) {
             json.value(null);
             return;
@@ -80,19 +80,19 @@ final class StoryDocument {
                 .member("waiting", link.waiting()).endObject();
     }
 
-    private static void oddity(JsonWriter json, Oddity oddity, String words) {
+    private static void anomaly(JsonWriter json, Anomaly anomaly, String words) {
         json.beginObject();
-        if (oddity instanceof HeldLong it) {
+        if (anomaly instanceof HeldLong it) {
             json.member("kind", "HELD_LONG").member("times", it.times()).member("medianMs", it.usual().median().toMillis()).member("holds", it.usual().holds());
-        } else if (oddity instanceof HolderStopped it) {
+        } else if (anomaly instanceof HolderStopped it) {
             json.member("kind", "HOLDER_STOPPED").member("pid", it.pid());
-        } else if (oddity instanceof LeaseOver it) {
+        } else if (anomaly instanceof LeaseOver it) {
             json.member("kind", "LEASE_OVER").member("agoMs", it.ago().toMillis());
-        } else if (oddity instanceof LongWait it) {
+        } else if (anomaly instanceof LongWait it) {
             json.member("kind", "LONG_WAIT").member("waitedMs", it.waited().toMillis());
-        } else if (oddity instanceof SameEnding it) {
+        } else if (anomaly instanceof SameEnding it) {
             json.member("kind", "SAME_ENDING").member("ending", it.ending()).member("times", it.times()).member("purpose", it.purpose());
-        } else if (oddity instanceof UnusualEndings it) {
+        } else if (anomaly instanceof UnusualEndings it) {
             json.member("kind", "UNUSUAL_ENDINGS").member("unusual", it.unusual()).member("holds", it.holds());
         }
         json.member("text", words).endObject();

@@ -8,12 +8,12 @@ import dev.sessionlock.LockReport.State;
 import dev.sessionlock.LockReport.Waiter;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.PastHold.Ending;
-import dev.sessionlock.cli.Oddity.HeldLong;
-import dev.sessionlock.cli.Oddity.HolderStopped;
-import dev.sessionlock.cli.Oddity.LeaseOver;
-import dev.sessionlock.cli.Oddity.LongWait;
-import dev.sessionlock.cli.Oddity.SameEnding;
-import dev.sessionlock.cli.Oddity.UnusualEndings;
+import dev.sessionlock.cli.Anomaly.HeldLong;
+import dev.sessionlock.cli.Anomaly.HolderStopped;
+import dev.sessionlock.cli.Anomaly.LeaseOver;
+import dev.sessionlock.cli.Anomaly.LongWait;
+import dev.sessionlock.cli.Anomaly.SameEnding;
+import dev.sessionlock.cli.Anomaly.UnusualEndings;
 import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ToolCommand;
@@ -140,11 +140,11 @@ final class StorySentences {
     }
 
     private String longHold() {
-        ThreadLook thread = story.thread();
+        ThreadSnapshot thread = story.thread();
         String held = "held for " + (view.age() == null ? "an unknown time" : HoldRows.span(view.age()));
-        if (thread == null || thread.presence() == ThreadLook.Presence.UNKNOWN) {
+        if (thread == null || thread.presence() == ThreadSnapshot.Presence.UNKNOWN) {
             return held + "; what its thread does cannot be seen from here (another user, another machine, a virtual thread, or no jcmd)";
-        } else if (thread.presence() == ThreadLook.Presence.RUNS_A_JOB) {
+        } else if (thread.presence() == ThreadSnapshot.Presence.RUNS_A_JOB) {
             return held + "; the job that " + pid() + " started with run is still running";
         } else if (thread.hasLeft()) {
             return held + "; thread " + quoted(thread.name()) + leftTo(thread);
@@ -153,15 +153,15 @@ final class StorySentences {
                 + (thread.ran() == null ? "" : " (" + thread.ran().toMillis() + " ms of CPU in " + thread.watched().toMillis() + " ms)");
     }
 
-    private static String leftTo(ThreadLook thread) {
-        return thread.presence() == ThreadLook.Presence.GONE ? " has ended or was renamed" : " has gone back to waiting for work";
+    private static String leftTo(ThreadSnapshot thread) {
+        return thread.presence() == ThreadSnapshot.Presence.GONE ? " has ended or was renamed" : " has gone back to waiting for work";
     }
 
-    private static String place(ThreadLook thread) {
+    private static String place(ThreadSnapshot thread) {
         return thread.where() != null ? thread.where() : thread.top() != null ? thread.top() : "unknown code";
     }
 
-    private static String doing(ThreadLook thread) {
+    private static String doing(ThreadSnapshot thread) {
         String still = thread.ran() == null ? "" : ", and used " + (thread.ran().toMillis() == 0 ? "no" : "hardly any") + " CPU while we looked";
         boolean blocked = "BLOCKED".equals(thread.state());
         String at = thread.top() == null ? "" : blocked ? " for a monitor in " + thread.top() : " in " + thread.top();
@@ -202,7 +202,7 @@ final class StorySentences {
 
     /** {@return what the last trouble before now was; null if there was none} */
     @Nullable String before() {
-        Before before = story.before();
+        PastIncident before = story.before();
         if (before == null) {
             return null;
         }
@@ -210,7 +210,7 @@ final class StorySentences {
         return trouble(before, before.hold()) + (after == 0 ? "" : "; " + (after == 1 ? "1 hold has" : after + " holds have") + " ended well since");
     }
 
-    private String trouble(Before before, PastHold hold) {
+    private String trouble(PastIncident before, PastHold hold) {
         String holder = "pid " + hold.pid() + (hold.thread() == null ? "" : ", thread " + quoted(hold.thread()));
         String since = hold.since() == null ? "" : " since " + view.time(hold.since());
         String until = view.time(hold.until());
@@ -231,12 +231,12 @@ final class StorySentences {
         };
     }
 
-    private static String hung(Before before, String holder, String since) {
-        ThreadLook thread = before.thread();
+    private static String hung(PastIncident before, String holder, String since) {
+        ThreadSnapshot thread = before.thread();
         if (thread != null && thread.isStill()) {
             return "thread hung in " + place(thread) + since + " and still: " + holder;
         }
-        String now = before.process() == ProcessState.DEAD ? ", which has ended" : thread == null || thread.presence() == ThreadLook.Presence.UNKNOWN ? ""
+        String now = before.process() == ProcessState.DEAD ? ", which has ended" : thread == null || thread.presence() == ThreadSnapshot.Presence.UNKNOWN ? ""
                 : thread.hasLeft() ? ", which does something else now" : ", which works now in " + place(thread);
         return "thread hung in unknown code" + since + ", or worked for too long: " + holder + now;
     }
@@ -254,9 +254,9 @@ final class StorySentences {
 
     /** {@return the stack of the thread that is in question; empty if it is unknown} */
     List<String> stack() {
-        ThreadLook now = story.thread();
-        ThreadLook then = story.before() == null ? null : story.before().thread();
-        ThreadLook thread = story.cause() == Cause.HUNG_THREAD || story.cause() == Cause.LONG_HOLD ? now
+        ThreadSnapshot now = story.thread();
+        ThreadSnapshot then = story.before() == null ? null : story.before().thread();
+        ThreadSnapshot thread = story.cause() == Cause.HUNG_THREAD || story.cause() == Cause.LONG_HOLD ? now
                 : story.cause() == Cause.NONE && then != null && then.isStill() ? then : null;
         if (thread == null) {
             return List.of();
@@ -335,25 +335,25 @@ final class StorySentences {
 
     /** {@return what is not as usual} */
     List<String> unusual() {
-        return story.oddities().stream().map(StorySentences::oddity).toList();
+        return story.anomalies().stream().map(StorySentences::anomaly).toList();
     }
 
-    private static String oddity(Oddity oddity) {
-        if (oddity instanceof HeldLong it) {
+    private static String anomaly(Anomaly anomaly) {
+        if (anomaly instanceof HeldLong it) {
             return "held " + it.times() + " times as long as the median of the last " + it.usual().holds() + " holds"
                     + (it.usual().purpose() == null ? "" : " for " + quoted(it.usual().purpose())) + " (" + HoldRows.span(it.usual().median()) + ")";
-        } else if (oddity instanceof HolderStopped it) {
+        } else if (anomaly instanceof HolderStopped it) {
             return "the process that has it, pid " + it.pid() + ", is stopped";
-        } else if (oddity instanceof LeaseOver it) {
+        } else if (anomaly instanceof LeaseOver it) {
             return "the lease ran out " + HoldRows.span(it.ago()) + " ago";
-        } else if (oddity instanceof LongWait it) {
+        } else if (anomaly instanceof LongWait it) {
             return "somebody has waited for " + Durations.inWords(it.waited()) + "; by default callers give up after " + Durations.inWords(Story.LONG);
-        } else if (oddity instanceof SameEnding it) {
+        } else if (anomaly instanceof SameEnding it) {
             return "the last " + it.times() + " holds" + (it.purpose() == null ? "" : " for " + quoted(it.purpose())) + " all ended like this: " + HoldRows.ending(it.ending());
-        } else if (oddity instanceof UnusualEndings it) {
+        } else if (anomaly instanceof UnusualEndings it) {
             return it.unusual() + " of the last " + it.holds() + " holds ended otherwise than by a release";
         }
-        throw new IllegalArgumentException(oddity.toString());
+        throw new IllegalArgumentException(anomaly.toString());
     }
 
     // ---- what to do ----
@@ -378,7 +378,7 @@ final class StorySentences {
         };
     }
 
-    private Remedy afterwards(Before before, PastHold hold) {
+    private Remedy afterwards(PastIncident before, PastHold hold) {
         String well = "nothing for the lock, which is well now";
         return switch (before.cause()) {
             case LEAKED_HANDLE -> new Remedy(RemedyKind.LOOK, "look for the code that takes the lock" + purpose(hold.purpose())

@@ -47,16 +47,16 @@ final class ThreadDump {
      * @param pid its process, which is a JVM of this machine and is not stopped
      * @param thread its name
      */
-    static ThreadLook look(long pid, String thread) throws InterruptedException {
+    static ThreadSnapshot look(long pid, String thread) throws InterruptedException {
         try {
             Path process = Path.of("/proc", Long.toString(pid));
             if (thread.isEmpty() || !isJvmOfOurs(process)) {
-                return ThreadLook.unknown(thread);
+                return ThreadSnapshot.unknown(thread);
             }
             List<String> dump = print(pid);
-            return dump.isEmpty() ? ThreadLook.unknown(thread) : find(thread, dump, process);
+            return dump.isEmpty() ? ThreadSnapshot.unknown(thread) : find(thread, dump, process);
         } catch (IOException | UncheckedIOException | IllegalArgumentException e) {
-            return ThreadLook.unknown(thread); // no /proc, or the process has ended
+            return ThreadSnapshot.unknown(thread); // no /proc, or the process has ended
         }
     }
 
@@ -101,17 +101,17 @@ final class ThreadDump {
         }
     }
 
-    private static ThreadLook find(String thread, List<String> dump, Path process) throws InterruptedException {
+    private static ThreadSnapshot find(String thread, List<String> dump, Path process) throws InterruptedException {
         List<Integer> heads = heads(thread, dump);
         if (heads.isEmpty()) {
             // A record may have cut a long name, and jcmd writes '?' for what its locale does not know.
             boolean unsure = dump.stream().anyMatch(line -> line.startsWith(OF_VIRTUAL_THREADS) || line.startsWith("\"" + thread))
                     || thread.chars().anyMatch(c -> c < ' ' || c > '~');
-            return unsure ? ThreadLook.unknown(thread) : ThreadLook.gone(thread);
+            return unsure ? ThreadSnapshot.unknown(thread) : ThreadSnapshot.gone(thread);
         }
-        ThreadLook idle = null;
+        ThreadSnapshot idle = null;
         for (int head : heads) {
-            ThreadLook found = parse(thread, dump, head, null);
+            ThreadSnapshot found = parse(thread, dump, head, null);
             if (!found.hasLeft()) {
                 return parse(thread, dump, head, process.resolve("task"));
             }
@@ -132,7 +132,7 @@ final class ThreadDump {
     }
 
     /** {@return the thread that begins at a line} If its tasks are given, it is watched for a moment. */
-    static ThreadLook parse(String thread, List<String> dump, int head, @Nullable Path tasks) throws InterruptedException {
+    static ThreadSnapshot parse(String thread, List<String> dump, int head, @Nullable Path tasks) throws InterruptedException {
         String state = null;
         List<String> frames = new ArrayList<>();
         for (int i = head + 1; i < dump.size() && !dump.get(i).isBlank() && frames.size() < MOST_FRAMES; i++) {
@@ -146,14 +146,14 @@ final class ThreadDump {
         }
         Matcher id = NATIVE_ID.matcher(dump.get(head));
         if (tasks == null || !id.find()) {
-            return ThreadLook.found(thread, state, frames, null, null);
+            return ThreadSnapshot.found(thread, state, frames, null, null);
         }
         Path times = tasks.resolve(Long.toString(Long.parseLong(id.group(2), id.group(1) == null ? 10 : 16))).resolve("schedstat");
         Long before = nanosOnProcessor(times);
         Thread.sleep(WATCHED_MILLIS);
         Long after = nanosOnProcessor(times);
         boolean known = before != null && after != null;
-        return ThreadLook.found(thread, state, frames, known ? Duration.ofNanos(after - before) : null, known ? Duration.ofMillis(WATCHED_MILLIS) : null);
+        return ThreadSnapshot.found(thread, state, frames, known ? Duration.ofNanos(after - before) : null, known ? Duration.ofMillis(WATCHED_MILLIS) : null);
     }
 
     /** {@return a frame such as {@code java.lang.Thread.sleep(java.base@17/Native Method)} without its module and class loader} */

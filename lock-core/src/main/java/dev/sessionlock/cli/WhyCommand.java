@@ -107,7 +107,7 @@ final class WhyCommand implements Callable<Integer> {
 
     private Story story(SessionLocks locks) throws IOException, InterruptedException {
         ReportView view = look(locks);
-        ThreadLook thread = null;
+        ThreadSnapshot thread = null;
         if (!noStack && Story.mayBeStuck(view)) {
             LockOwner owner = view.report().owner();
             thread = ThreadDump.look(owner.pid(), owner.thread());
@@ -118,7 +118,7 @@ final class WhyCommand implements Callable<Integer> {
             }
         }
         List<PastHold> past = past(locks, view);
-        Before before = Before.of(past, view.at());
+        PastIncident before = PastIncident.of(past, view.at());
         return Story.of(view, past, others(locks, view), thread, before == null ? null : seen(before));
     }
 
@@ -157,7 +157,7 @@ final class WhyCommand implements Callable<Integer> {
     }
 
     /** Sees what has become of the process of a past hold. */
-    private Before seen(Before before) throws InterruptedException {
+    private PastIncident seen(PastIncident before) throws InterruptedException {
         PastHold hold = before.hold();
         if (hold.host() != null && !hold.host().equals(ProcessIdentity.current().host()) || !ProcessIdentity.current().seesItselfInProc()) {
             return before;

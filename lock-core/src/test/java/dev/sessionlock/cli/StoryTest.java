@@ -53,8 +53,8 @@ class StoryTest {
         return all;
     }
 
-    private static Story story(LockReport report, List<PastHold> past, @Nullable ThreadLook thread, LockReport... others) {
-        return Story.of(new ReportView(Path.of("/s/" + report.name()), report, NOW), past, List.of(others), thread, Before.of(past, NOW));
+    private static Story story(LockReport report, List<PastHold> past, @Nullable ThreadSnapshot thread, LockReport... others) {
+        return Story.of(new ReportView(Path.of("/s/" + report.name()), report, NOW), past, List.of(others), thread, PastIncident.of(past, NOW));
     }
 
     private static String text(Story story) {
@@ -63,24 +63,24 @@ class StoryTest {
 
     @Nested
     class TheCause {
-        private final ThreadLook waits = ThreadLook.found("t", "TIMED_WAITING", List.of("java.lang.Thread.sleep(Native Method)", "com.example.Up.load(Up.java:7)"), null, null);
-        private final ThreadLook idle = ThreadLook.found("t", "WAITING", List.of("jdk.internal.misc.Unsafe.park(Native Method)",
+        private final ThreadSnapshot waits = ThreadSnapshot.found("t", "TIMED_WAITING", List.of("java.lang.Thread.sleep(Native Method)", "com.example.Up.load(Up.java:7)"), null, null);
+        private final ThreadSnapshot idle = ThreadSnapshot.found("t", "WAITING", List.of("jdk.internal.misc.Unsafe.park(Native Method)",
                 "java.util.concurrent.ThreadPoolExecutor.getTask(ThreadPoolExecutor.java:1062)"), null, null);
-        private final ThreadLook works = ThreadLook.found("t", "RUNNABLE", List.of("com.example.Zip.pack(Zip.java:9)"), Duration.ofMillis(97), Duration.ofMillis(100));
-        private final ThreadLook job = ThreadLook.found("main", "WAITING", List.of("java.lang.Object.wait(Native Method)", "dev.sessionlock.cli.Job.await(Job.java:1)"), null,
+        private final ThreadSnapshot works = ThreadSnapshot.found("t", "RUNNABLE", List.of("com.example.Zip.pack(Zip.java:9)"), Duration.ofMillis(97), Duration.ofMillis(100));
+        private final ThreadSnapshot job = ThreadSnapshot.found("main", "WAITING", List.of("java.lang.Object.wait(Native Method)", "dev.sessionlock.cli.Job.await(Job.java:1)"), null,
                 null);
 
-        private Cause of(Duration age, @Nullable ThreadLook thread, List<PastHold> past) {
+        private Cause of(Duration age, @Nullable ThreadSnapshot thread, List<PastHold> past) {
             return story(held("a", 5, "t", age), past, thread).cause();
         }
 
-        private Cause ofWaitedFor(Duration age, @Nullable ThreadLook thread) {
+        private Cause ofWaitedFor(Duration age, @Nullable ThreadSnapshot thread) {
             return story(held("a", 5, "t", age, waiter(6, "u", age)), List.of(), thread).cause();
         }
 
         @Test
         void threadThatIsGoneOrIdleHasLeakedItsHandle() {
-            assertThat(ofWaitedFor(Duration.ofSeconds(2), ThreadLook.gone("t"))).isEqualTo(Cause.LEAKED_HANDLE);
+            assertThat(ofWaitedFor(Duration.ofSeconds(2), ThreadSnapshot.gone("t"))).isEqualTo(Cause.LEAKED_HANDLE);
             assertThat(ofWaitedFor(Duration.ofSeconds(2), idle)).isEqualTo(Cause.LEAKED_HANDLE);
             assertThat(of(Duration.ofSeconds(62), idle, List.of())).isEqualTo(Cause.LEAKED_HANDLE);
             assertThat(of(SHORT, idle, List.of())).as("it may be about to be closed").isEqualTo(Cause.NONE);
@@ -155,8 +155,8 @@ class StoryTest {
 
         @Test
         void troubleIsForgottenAfterADay() {
-            assertThat(Before.of(List.of(past(Ending.LEAKED, Duration.ofHours(23), SHORT)), NOW)).isNotNull();
-            assertThat(Before.of(List.of(past(Ending.LEAKED, Duration.ofHours(25), SHORT)), NOW)).isNull();
+            assertThat(PastIncident.of(List.of(past(Ending.LEAKED, Duration.ofHours(23), SHORT)), NOW)).isNotNull();
+            assertThat(PastIncident.of(List.of(past(Ending.LEAKED, Duration.ofHours(25), SHORT)), NOW)).isNull();
         }
 
         @Test
@@ -173,7 +173,7 @@ class StoryTest {
         void longHoldThatWasReleasedIsTrouble() {
             List<PastHold> past = new ArrayList<>(past(5, SHORT));
             past.add(0, past(Ending.RELEASED, Duration.ofSeconds(9), Duration.ofMinutes(22)));
-            assertThat(Before.of(past, NOW)).extracting(Before::cause).isEqualTo(Cause.LONG_HOLD);
+            assertThat(PastIncident.of(past, NOW)).extracting(Before::cause).isEqualTo(Cause.LONG_HOLD);
         }
 
         @Test
@@ -192,17 +192,17 @@ class StoryTest {
         void summedUpHoldsCountAsTheLongestOfThem() {
             PastHold many = new PastHold("a", 1L, 5, null, null, null, NOW, NOW, Ending.RELEASED, 90, SHORT, null, null);
             PastHold one = new PastHold("a", 1L, 5, null, null, null, NOW, NOW, Ending.RELEASED, 1, Duration.ofHours(1), null, null);
-            assertThat(Usual.of(List.of(one, many, one), null)).isEqualTo(new Usual(SHORT, 92, null));
-            assertThat(Usual.of(List.of(one, one), null)).as("too few").isNull();
+            assertThat(TypicalHold.of(List.of(one, many, one), null)).isEqualTo(new TypicalHold(SHORT, 92, null));
+            assertThat(TypicalHold.of(List.of(one, one), null)).as("too few").isNull();
         }
 
         /** Whoever may write to the directory may have written it. */
         @Test
         void absurdNumbersAreCounted() {
             PastHold endless = new PastHold("a", 1L, 5, "moss", "t", null, NOW, NOW, Ending.RELEASED, Long.MAX_VALUE, Duration.ofSeconds(Long.MAX_VALUE / 2), null, null);
-            Usual usual = Usual.of(List.of(endless, endless, endless), null);
+            TypicalHold usual = TypicalHold.of(List.of(endless, endless, endless), null);
             assertThat(usual.times(Duration.ofSeconds(Long.MAX_VALUE))).isEqualTo(2);
-            assertThat(Before.of(List.of(endless, endless, past(Ending.LEAKED, SHORT, SHORT)), NOW).after()).isPositive();
+            assertThat(PastIncident.of(List.of(endless, endless, past(Ending.LEAKED, SHORT, SHORT)), NOW).after()).isPositive();
             assertThat(story(held("a", 5, "t", Duration.between(Instant.MIN, NOW)), List.of(endless, endless, endless), null).cause()).isNotNull();
         }
     }
@@ -224,7 +224,7 @@ class StoryTest {
         void stackOfAThread() throws Exception {
             assertThat(ThreadDump.heads("a b", dump)).containsExactly(0);
             assertThat(ThreadDump.heads("a", dump)).isEmpty();
-            ThreadLook look = ThreadDump.parse("a b", dump, 0, null);
+            ThreadSnapshot look = ThreadDump.parse("a b", dump, 0, null);
             assertThat(look.frames()).containsExactly("java.lang.Thread.sleep(Native Method)", "com.example.Up.load(Up.java:7)",
                     "com.example.Up$$Lambda$25/0x00007f93690230a0.call(Unknown Source)");
             assertThat(look.state()).isEqualTo("TIMED_WAITING");
@@ -246,7 +246,7 @@ class StoryTest {
 
         private static void assertIsNotAsked(Process other) throws Exception {
             try {
-                assertThat(ThreadDump.look(other.pid(), "main").presence()).isEqualTo(ThreadLook.Presence.UNKNOWN);
+                assertThat(ThreadDump.look(other.pid(), "main").presence()).isEqualTo(ThreadSnapshot.Presence.UNKNOWN);
                 assertThat(other.waitFor(500, TimeUnit.MILLISECONDS)).as("SIGQUIT has ended it").isFalse();
             } finally {
                 other.destroyForcibly();
@@ -255,7 +255,7 @@ class StoryTest {
 
         @Test
         void jvmOfOursIsAsked() throws Exception {
-            ThreadLook look = ThreadDump.look(ProcessHandle.current().pid(), Thread.currentThread().getName());
+            ThreadSnapshot look = ThreadDump.look(ProcessHandle.current().pid(), Thread.currentThread().getName());
             assertThat(look.frames()).anySatisfy(frame -> assertThat(frame).contains("StoryTest$AThreadDump.jvmOfOursIsAsked("));
         }
 
@@ -265,8 +265,8 @@ class StoryTest {
             named.setDaemon(true);
             named.start();
             long pid = ProcessHandle.current().pid();
-            assertThat(ThreadDump.look(pid, "a name that a record would").presence()).isEqualTo(ThreadLook.Presence.UNKNOWN);
-            assertThat(ThreadDump.look(pid, "\u4f1a\u8bdd").presence()).isEqualTo(ThreadLook.Presence.UNKNOWN);
+            assertThat(ThreadDump.look(pid, "a name that a record would").presence()).isEqualTo(ThreadSnapshot.Presence.UNKNOWN);
+            assertThat(ThreadDump.look(pid, "\u4f1a\u8bdd").presence()).isEqualTo(ThreadSnapshot.Presence.UNKNOWN);
             LockSupport.unpark(named);
         }
     }

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param ran how much processor time it used while it was watched; null if unknown
  * @param watched for how long it was watched; null if it was not
  */
-record ThreadLook(String name, Presence presence, @Nullable String state, List<String> frames, @Nullable Duration ran, @Nullable Duration watched) {
+record ThreadSnapshot(String name, Presence presence, @Nullable String state, List<String> frames, @Nullable Duration ran, @Nullable Duration watched) {
     /** Frames of the JDK and of this library do not say what a program is busy with. */
     private static final List<String> NOT_OF_THE_PROGRAM = List.of("java.", "javax.", "jdk.", "sun.", "com.sun.", "dev.sessionlock.internal.", "dev.sessionlock.jdbc.",
             "dev.sessionlock.cli.", "dev.sessionlock.Session", "dev.sessionlock.Acquisitions");
@@ -40,26 +40,26 @@ record ThreadLook(String name, Presence presence, @Nullable String state, List<S
         UNKNOWN
     }
 
-    ThreadLook {
+    ThreadSnapshot {
         frames = List.copyOf(frames);
     }
 
     /** {@return one that could not be looked at} */
-    static ThreadLook unknown(String name) {
-        return new ThreadLook(name, Presence.UNKNOWN, null, List.of(), null, null);
+    static ThreadSnapshot unknown(String name) {
+        return new ThreadSnapshot(name, Presence.UNKNOWN, null, List.of(), null, null);
     }
 
     /** {@return one that is not there} */
-    static ThreadLook gone(String name) {
-        return new ThreadLook(name, Presence.GONE, null, List.of(), null, null);
+    static ThreadSnapshot gone(String name) {
+        return new ThreadSnapshot(name, Presence.GONE, null, List.of(), null, null);
     }
 
     /** {@return one that was found} */
-    static ThreadLook found(String name, @Nullable String state, List<String> frames, @Nullable Duration ran, @Nullable Duration watched) {
+    static ThreadSnapshot found(String name, @Nullable String state, List<String> frames, @Nullable Duration ran, @Nullable Duration watched) {
         boolean selects = frames.stream().anyMatch(frame -> SELECTING.stream().anyMatch(frame::startsWith));
         Presence presence = frames.stream().anyMatch(frame -> frame.startsWith(OF_A_JOB)) ? Presence.RUNS_A_JOB
-                : selects || waits(state) && frames.stream().noneMatch(ThreadLook::isOfTheProgram) ? Presence.IDLE : Presence.AT_WORK;
-        return new ThreadLook(name, presence, state, frames, ran, watched);
+                : selects || waits(state) && frames.stream().noneMatch(ThreadSnapshot::isOfTheProgram) ? Presence.IDLE : Presence.AT_WORK;
+        return new ThreadSnapshot(name, presence, state, frames, ran, watched);
     }
 
     private static boolean isOfTheProgram(String frame) {
@@ -87,7 +87,7 @@ record ThreadLook(String name, Presence presence, @Nullable String state, List<S
 
     /** {@return the innermost frame of the program itself; null if there is none} */
     @Nullable String where() {
-        return frames.stream().filter(ThreadLook::isOfTheProgram).findFirst().orElse(null);
+        return frames.stream().filter(ThreadSnapshot::isOfTheProgram).findFirst().orElse(null);
     }
 
     /** {@return the innermost frame; null if there is none} */

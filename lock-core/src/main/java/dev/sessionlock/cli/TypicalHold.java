@@ -15,22 +15,22 @@ import org.jspecify.annotations.Nullable;
  * @param holds of how many holds
  * @param purpose of those for this purpose alone; null if all holds count
  */
-record Usual(Duration median, long holds, @Nullable String purpose) {
+record TypicalHold(Duration median, long holds, @Nullable String purpose) {
     private static final int ENOUGH = 3;
     private static final long MOST_WEIGHT = 1_000_000;
     /** A shorter median is a measurement of the machine. */
     private static final Duration SHORTEST = Duration.ofMillis(1);
 
     /** {@return what is usual of a lock that is held for a purpose; null if too little is known} */
-    static @Nullable Usual of(List<PastHold> past, @Nullable String purpose) {
-        Usual same = purpose == null ? null : among(past.stream().filter(hold -> Objects.equals(hold.purpose(), purpose)).toList(), purpose);
+    static @Nullable TypicalHold of(List<PastHold> past, @Nullable String purpose) {
+        TypicalHold same = purpose == null ? null : among(past.stream().filter(hold -> Objects.equals(hold.purpose(), purpose)).toList(), purpose);
         return same != null ? same : among(past, null);
     }
 
-    private static @Nullable Usual among(List<PastHold> past, @Nullable String purpose) {
+    private static @Nullable TypicalHold among(List<PastHold> past, @Nullable String purpose) {
         List<PastHold> known = past.stream().filter(hold -> hold.ending() == Ending.RELEASED && hold.longest() != null)
                 .sorted(Comparator.comparing(PastHold::longest)).toList();
-        long holds = known.stream().mapToLong(Usual::weight).sum();
+        long holds = known.stream().mapToLong(TypicalHold::weight).sum();
         if (holds < ENOUGH) {
             return null;
         }
@@ -38,7 +38,7 @@ record Usual(Duration median, long holds, @Nullable String purpose) {
         for (PastHold hold : known) {
             below += weight(hold);
             if (below * 2 >= holds) {
-                return new Usual(hold.longest(), holds, purpose);
+                return new TypicalHold(hold.longest(), holds, purpose);
             }
         }
         throw new AssertionError(known);

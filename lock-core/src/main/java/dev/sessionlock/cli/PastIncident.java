@@ -17,19 +17,19 @@ import org.jspecify.annotations.Nullable;
  * @param process the state of its process now
  * @param thread what its thread does now; null if nobody has looked
  */
-record Before(PastHold hold, Cause cause, long after, ProcessState process, @Nullable ThreadLook thread) {
+record PastIncident(PastHold hold, Cause cause, long after, ProcessState process, @Nullable ThreadSnapshot thread) {
     /** Whoever wants to know why a lock was stuck comes soon. */
     private static final Duration LONG_AGO = Duration.ofDays(1);
 
     /** {@return the last trouble among past holds; null if there was none lately} Of its process nothing is known yet. */
-    static @Nullable Before of(List<PastHold> past, Instant now) {
+    static @Nullable PastIncident of(List<PastHold> past, Instant now) {
         long after = 0;
         for (PastHold hold : past) {
             Cause cause = cause(hold, past);
             if (Duration.between(hold.until(), now).compareTo(LONG_AGO) > 0) {
                 return null;
             } else if (cause != Cause.NONE) {
-                return new Before(hold, cause, after, ProcessState.UNKNOWN, null);
+                return new PastIncident(hold, cause, after, ProcessState.UNKNOWN, null);
             }
             after += Math.min(hold.count(), Integer.MAX_VALUE); // whoever may write the history may have written any number
         }
@@ -37,8 +37,8 @@ record Before(PastHold hold, Cause cause, long after, ProcessState process, @Nul
     }
 
     /** {@return the same, with what was seen of its process} */
-    Before with(ProcessState seen, @Nullable ThreadLook look) {
-        return new Before(hold, cause, after, seen, look);
+    PastIncident with(ProcessState seen, @Nullable ThreadSnapshot look) {
+        return new PastIncident(hold, cause, after, seen, look);
     }
 
     private static Cause cause(PastHold hold, List<PastHold> past) {
@@ -56,7 +56,7 @@ record Before(PastHold hold, Cause cause, long after, ProcessState process, @Nul
     }
 
     private static boolean wasLong(PastHold hold, List<PastHold> past) {
-        Usual usual = hold.ending() == Ending.RELEASED && hold.longest() != null ? Usual.of(past, hold.purpose()) : null;
+        TypicalHold usual = hold.ending() == Ending.RELEASED && hold.longest() != null ? TypicalHold.of(past, hold.purpose()) : null;
         return usual != null && hold.longest().compareTo(Story.LONG) >= 0 && usual.times(hold.longest()) >= Story.MANY_TIMES;
     }
 }
