@@ -93,7 +93,7 @@ public final class Main implements Callable<Integer> {
     /** Runs the tool and ends the JVM with its exit code. */
     public static void main(String[] args) {
         Start.nameTool();
-        PsStates.ask();
+        PsStates.enable();
         System.exit(commandLine(args).setOut(Encoding.ofStdout().printer(System.out)).setErr(Encoding.ofStderr().printer(System.err)).execute(args));
     }
 

@@ -30,7 +30,7 @@ public final class Start {
     /** Ends the JVM, unless something goes wrong. Nothing is printed then, and {@link Main} asks once more and reports the error. */
     private static void status(String file, boolean json) {
         nameTool();
-        PsStates.ask();
+        PsStates.enable();
         int exitCode;
         try {
             StatusQuestion question = new StatusQuestion(FileName.path(file), json);

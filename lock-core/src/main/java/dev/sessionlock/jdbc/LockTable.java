@@ -316,7 +316,7 @@ final class LockTable {
 
     /** Gives a hold back, if the row still belongs to it. */
     void release(String name, UUID id, Duration limit) throws SQLException {
-        notifications.with(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = ? AND l.holder = ? AND " + NOT_DURABLE
+        notifications.releaseAndNotify(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = ? AND l.holder = ? AND " + NOT_DURABLE
                 + " RETURNING " + last, limit, name, id));
     }
 
@@ -326,7 +326,7 @@ final class LockTable {
                 + "JOIN unnest(?::text[], ?::uuid[]) AS r (name, holder) ON s.name = r.name AND s.holder = r.holder "
                 + "WHERE " + NOT_DURABLE + " FOR NO KEY UPDATE OF s SKIP LOCKED) "
                 + "UPDATE " + table + " l SET " + NOBODYS + " FROM ended WHERE l.name = ended.name RETURNING ended.holder, ";
-        return notifications.with(last -> database.run(limit, connection -> {
+        return notifications.releaseAndNotify(last -> database.run(limit, connection -> {
             try (PreparedStatement release = connection.prepareStatement(sql + last)) {
                 arrays(connection, release, names.toArray(), ids.toArray());
                 return ids(release);
@@ -342,7 +342,7 @@ final class LockTable {
 
     /** Takes the row from a holder whose death is proven. Returns whether the row was its, and no fence is running. */
     boolean clear(String name, UUID dead, Duration limit) throws SQLException {
-        return notifications.with(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? "
+        return notifications.releaseAndNotify(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? "
                 + "AND s.holder = ? FOR UPDATE SKIP LOCKED) RETURNING " + last, limit, name, dead)) > 0;
     }
 

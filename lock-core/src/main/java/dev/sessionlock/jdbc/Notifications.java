@@ -57,7 +57,7 @@ final class Notifications {
     }
 
     /** Gives rows back, and notifies. If the server does not let us notify (no permission, a full queue), the rows are given back without: it is only a hint. */
-    <T> T with(Release<T> release) throws SQLException {
+    <T> T releaseAndNotify(Release<T> release) throws SQLException {
         if (areRefused || System.nanoTime() - quietUntil < 0) {
             return release.returning(NONE);
         }

@@ -173,7 +173,7 @@ class StoryTest {
         void longHoldThatWasReleasedIsTrouble() {
             List<PastHold> past = new ArrayList<>(past(5, SHORT));
             past.add(0, past(Ending.RELEASED, Duration.ofSeconds(9), Duration.ofMinutes(22)));
-            assertThat(PastIncident.of(past, NOW)).extracting(Before::cause).isEqualTo(Cause.LONG_HOLD);
+            assertThat(PastIncident.of(past, NOW)).extracting(PastIncident::cause).isEqualTo(Cause.LONG_HOLD);
         }
 
         @Test

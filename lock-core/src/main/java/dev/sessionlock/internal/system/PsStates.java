@@ -16,7 +16,7 @@ public final class PsStates {
     }
 
     /** From now on this JVM asks. For the tool, as it starts. */
-    public static void ask() {
+    public static void enable() {
         asked = true;
     }
 
