@@ -67,7 +67,6 @@ import picocli.CommandLine.Spec;
             "  * * * * *  java -jar sessionlock.jar list --older-than 1m /srv/gateway/sessions   # cron mails what is stuck"
         })
 final class ListCommand implements Callable<Integer> {
-    private static final int NEEDS_PERSON = 1;
     private static final String OUR_FOLDER = ".session-locks";
 
     @Spec
@@ -122,7 +121,7 @@ final class ListCommand implements Callable<Integer> {
         out.flush();
         troubles.forEach(trouble -> Main.say(spec.commandLine(), trouble, Main.TROUBLE));
         boolean well = olderThan == null ? shown.stream().noneMatch(ReportView::needsPerson) : shown.isEmpty();
-        return !troubles.isEmpty() ? Main.TROUBLE : well ? 0 : NEEDS_PERSON;
+        return !troubles.isEmpty() ? Main.TROUBLE : well ? 0 : Main.NEEDS_PERSON;
     }
 
     /** A check that cries every minute over what the next acquisition replaces, or over a yarn.lock, is soon ignored. */

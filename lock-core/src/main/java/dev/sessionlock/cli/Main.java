@@ -57,6 +57,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 public final class Main implements Callable<Integer> {
     /** The width of help texts: wide enough for the examples. */
     private static final int HELP_WIDTH = 112;
+    /** Some lock does not get well without a person. */
+    static final int NEEDS_PERSON = 1;
     /** Bad usage, or an error of the disk. */
     static final int TROUBLE = 2;
     /** The lock could not be acquired in time: EX_TEMPFAIL of sysexits.h, "try again later". */

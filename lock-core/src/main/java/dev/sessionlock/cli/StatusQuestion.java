@@ -35,7 +35,6 @@ import java.util.TreeSet;
  */
 record StatusQuestion(Path file, boolean json) {
     private static final String SUFFIX = ".lock";
-    private static final int NEEDS_PERSON = 1;
 
     /** Looks at the lock of the file, and answers. Returns the exit code. Nothing is printed if it throws. */
     int answer(PrintWriter out) throws IOException {
@@ -46,7 +45,7 @@ record StatusQuestion(Path file, boolean json) {
     int answer(PrintWriter out, ReportView finding) {
         out.println(json ? ReportView.json(List.of(finding)) : finding.text(Colours.areWanted()));
         out.flush();
-        return finding.needsPerson() ? NEEDS_PERSON : 0;
+        return finding.needsPerson() ? Main.NEEDS_PERSON : 0;
     }
 
     private ReportView look() throws IOException {

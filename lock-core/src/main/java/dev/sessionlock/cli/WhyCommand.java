@@ -54,7 +54,6 @@ import picocli.CommandLine.Spec;
             "  java -jar sessionlock.jar why --json session.jsonl | jq -r '.cause, .next.step'"
         })
 final class WhyCommand implements Callable<Integer> {
-    private static final int NEEDS_PERSON = 1;
     /** So many past holds are read. */
     private static final int PAST = 1_000;
     /** When a process started is known to a hundredth of a second, and clocks are set. */
@@ -100,7 +99,7 @@ final class WhyCommand implements Callable<Integer> {
         if (html != null) { // afterwards: whoever asks has an answer, even if the page cannot be written
             new PageFile(html, StoryPage.BEGINNING).write(new StoryPage(story).page(), force);
         }
-        return story.view().needsPerson() ? NEEDS_PERSON : 0;
+        return story.view().needsPerson() ? Main.NEEDS_PERSON : 0;
     }
 
     // ---- looking ----
