@@ -97,7 +97,7 @@ class JdbcCommandTest {
         }
         assertThat(tool("history", "a//b")).isZero();
         assertThat(out.toString().lines()).as("one plain line").containsExactly(
-                "No past holds are known: for locks in a database there is no history, or it is turned off.");
+                "No past holds are known: none has ended here yet, or no process writes a history (JdbcLockEngine.withHistory).");
         assertThat(tool("history", "--json")).isZero();
         assertThat(out.toString().strip()).isEqualTo("{\"version\":1,\"holds\":[]}");
     }
