@@ -115,9 +115,22 @@ final class WhyCommand implements Callable<Integer> {
                 thread = null; // another hold, of which the stack says nothing
             }
         }
-        List<PastHold> past = jdbc.isGiven() ? locks.history(jdbc.name(), PAST) : locks.history(view.target(), PAST);
+        List<PastHold> past = past(locks, view);
         Before before = Before.of(past, view.at());
         return Story.of(view, past, others(locks, view), thread, before == null ? null : seen(before));
+    }
+
+    /** Whoever may look at the locks of a database may not always read its history. */
+    private List<PastHold> past(SessionLocks locks, ReportView view) throws LockException {
+        if (!jdbc.isGiven()) {
+            return locks.history(view.target(), PAST);
+        }
+        try {
+            return locks.history(jdbc.name(), PAST);
+        } catch (LockException e) {
+            Main.say(spec.commandLine(), e.getMessage(), 0);
+            return List.of();
+        }
     }
 
     private ReportView look(SessionLocks locks) throws IOException {

@@ -13,8 +13,6 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
-import java.util.function.Predicate;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,9 +39,10 @@ final class HistoryTable {
     /** Of one hold, several processes may have written entries, of which one counts. */
     private static final int SPARE_READ = 64;
     private static final Duration PATIENCE = Duration.ofSeconds(2);
-    private static final String LOCK_PATIENCE = "100ms";
+    private static final Duration LOCK_PATIENCE = Duration.ofMillis(100);
+    private static final String LOCKED = "55P03";
     /** The first half of the advisory lock's key; the second is the table's oid. */
-    private static final int WRITERS = 0x5e5510_1;
+    static final int WRITERS = 0x5e5510_1;
     private static final String COLUMNS = "name, token, pid, host, thread, purpose, since, until, ending, count, longest_us, waited_us, wait_behind_us";
 
     private final Database database;
@@ -87,26 +86,42 @@ final class HistoryTable {
      *
      * @param holds what to add, {@linkplain #asWritten as it is written}
      * @param rows the bound
+     * @param last whether there is no later time: then others who write may take longer
      * @param limit how long the server may keep us waiting
+     * @return false if others have been writing all the time: nothing was added
      */
-    void append(List<PastHold> holds, int rows, Duration limit) throws SQLException {
-        database.inTransaction(limit, connection -> {
-            begin(connection, limit.compareTo(PATIENCE) < 0 ? limit : PATIENCE);
-            insert(connection, holds);
-            int kept = Math.max(1, rows / KEPT_SHARE);
-            try (PreparedStatement delete = connection.prepareStatement(deleteSql)) {
-                delete.setInt(1, rows - kept);
-                delete.setInt(2, kept);
-                return delete.executeUpdate();
+    boolean append(List<PastHold> holds, int rows, boolean last, Duration limit) throws SQLException {
+        boolean[] alone = new boolean[1];
+        try {
+            database.inTransaction(limit, connection -> {
+                begin(connection, last ? PATIENCE : LOCK_PATIENCE, limit.compareTo(PATIENCE) < 0 ? limit : PATIENCE);
+                alone[0] = true;
+                return write(connection, holds, rows);
+            });
+            return true;
+        } catch (SQLException e) {
+            if (!alone[0] && LOCKED.equals(e.getSQLState())) {
+                return false;
             }
-        });
+            throw e;
+        }
     }
 
-    /** The commit does not wait for the disk: a crash of the server may cost the last moment's entries. */
-    private void begin(Connection connection, Duration patience) throws SQLException {
+    private int write(Connection connection, List<PastHold> holds, int rows) throws SQLException {
+        insert(connection, holds);
+        int kept = Math.max(1, rows / KEPT_SHARE);
+        try (PreparedStatement delete = connection.prepareStatement(deleteSql)) {
+            delete.setInt(1, rows - kept);
+            delete.setInt(2, kept);
+            return delete.executeUpdate();
+        }
+    }
+
+    /** Waits until no other process writes. The commit will not wait for the disk: a crash of the server may cost the last moment's entries. */
+    private void begin(Connection connection, Duration lockPatience, Duration patience) throws SQLException {
         try (PreparedStatement begin = connection.prepareStatement("SELECT set_config('lock_timeout', ?, true), set_config('statement_timeout', ?, true), "
                 + "set_config('synchronous_commit', 'off', true)")) {
-            begin.setString(1, LOCK_PATIENCE);
+            begin.setString(1, lockPatience.toMillis() + "ms");
             begin.setString(2, patience.toMillis() + "ms");
             begin.execute();
         }
@@ -243,7 +258,7 @@ final class HistoryTable {
                     + "(in the jar, dev/sessionlock/jdbc) as a user who may create tables";
             case "42501" -> "no permission: GRANT SELECT, INSERT, DELETE ON " + table + " TO this user; to look, SELECT is enough";
             case "42703", "42883", "42804" -> "the table " + table + " is not the one that this version makes: compare it with postgresql-history.sql in the jar";
-            case "55P03" -> "somebody keeps " + table + " locked (pg_blocking_pids() tells who)";
+            case LOCKED -> "somebody keeps " + table + " locked (pg_blocking_pids() tells who)";
             default -> Database.inWords(e, table);
         };
     }

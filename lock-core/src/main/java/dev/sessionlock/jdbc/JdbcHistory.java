@@ -24,6 +24,9 @@ final class JdbcHistory implements Maintainable {
     /** For so long what cannot be written keeps the keeper's thread alive, though no lock is in use. After that, the next use of a lock goes on with it. */
     private static final long PATIENCE_NANOS = TimeUnit.MINUTES.toNanos(2);
 
+    /** So often in a row it may happen by chance that others are writing. */
+    private static final int MOST_BUSY = 10;
+
     private final HistoryTable table;
     private final int rows;
     private final Duration limit;
@@ -37,6 +40,9 @@ final class JdbcHistory implements Maintainable {
     private long pause;
     @GuardedBy("writing")
     private long notBefore = System.nanoTime();
+    /** How often in a row it could not be written since others were writing. */
+    @GuardedBy("writing")
+    private int busy;
     /** Since when each try has failed; only while {@link #fails}. */
     private volatile long failsSince;
     private volatile boolean fails;
@@ -85,10 +91,14 @@ final class JdbcHistory implements Maintainable {
         }
         List<PastHold> left = notes.take();
         try {
-            table.append(left.stream().map(HistoryTable::asWritten).toList(), rows, limit);
-            left = List.of();
-            pause = 0;
-            fails = false;
+            if (table.append(left.stream().map(HistoryTable::asWritten).toList(), rows, last, limit)) {
+                left = List.of();
+                pause = 0;
+                busy = 0;
+                fails = false;
+            } else if (++busy >= MOST_BUSY) {
+                failed("other sessions hold its writers' lock all the time (pg_locks, locktype advisory)");
+            }
         } catch (SQLException e) {
             failed(table.inWords(e));
         } catch (RuntimeException | Error e) { // usually thrown by the user's data source

@@ -136,6 +136,33 @@ class JdbcHistoryTroubleTest extends JdbcHistoryFixture {
         }
     }
 
+    /** Whoever writes keeps the others waiting for a moment only, and nobody is alarmed. */
+    @Nested
+    class OtherWriters {
+        @Test
+        void areWaitedForByTheNextRound() throws Exception {
+            try (Connection other = PostgresServer.plain(PostgresServer.url()).getConnection()) {
+                other.setAutoCommit(false);
+                try (Statement statement = other.createStatement()) {
+                    statement.execute("SELECT pg_advisory_xact_lock(" + HistoryTable.WRITERS + ", '" + table + "'::regclass::oid::int)");
+                }
+                JdbcHistory history = new JdbcHistory(HistoryTable.of(new Database(source), schema, "session_lock"), ROWS, Duration.ofSeconds(5));
+                history.note(HOLD);
+                history.record(false);
+                assertThat(history.unwritten()).hasSize(1);
+                assertThat(history.closeIdle(true)).as("it is no failure").isFalse();
+                for (int i = 1; i < 10; i++) {
+                    history.record(false);
+                }
+                assertThat(history.closeIdle(true)).as("now it is one").isTrue();
+                other.rollback();
+                history.record(true);
+                assertThat(history.unwritten()).isEmpty();
+                assertThat(written()).hasSize(1);
+            }
+        }
+    }
+
     @Nested
     class Closing {
         private final JdbcHistory missing = new JdbcHistory(historyOf("nowhere"), ROWS, Duration.ofSeconds(5));
