@@ -25,7 +25,8 @@ abstract class JdbcHistoryFixture {
     static final Duration PATIENCE = Duration.ofSeconds(60);
     static final int PLENTY = 10_000;
     static final int ROWS = 1_000;
-    static final LockOptions OPTIONS = LockOptions.defaults().withTimeout(PATIENCE).withLease(Duration.ofSeconds(2)).withPurpose("append");
+    static final LockOptions OPTIONS = LockOptions.defaults().withTimeout(PATIENCE).withPurpose("append");
+    static final Duration SHORT_LEASE = Duration.ofSeconds(2);
     /** Its ending is unusual, and comes soon. */
     static final LockOptions BRIEF = OPTIONS.withMaxHold(Duration.ofMillis(100));
 
@@ -80,12 +81,12 @@ abstract class JdbcHistoryFixture {
     }
 
     PastHold untilWritten(Ending ending) throws LockException {
-        await().atMost(PATIENCE).until(() -> written().stream().anyMatch(hold -> hold.ending() == ending));
+        await().atMost(PATIENCE).untilAsserted(() -> assertThat(written()).extracting(PastHold::ending).contains(ending));
         return written().stream().filter(hold -> hold.ending() == ending).findFirst().orElseThrow();
     }
 
     void untilRows(int rows) {
-        await().atMost(PATIENCE).until(() -> written().size() == rows);
+        await().atMost(PATIENCE).untilAsserted(() -> assertThat(written()).hasSize(rows));
     }
 
     /** Three holds that end in a way that is written at once. */
@@ -98,10 +99,12 @@ abstract class JdbcHistoryFixture {
         assertThat(on.tryAcquire("b", OPTIONS)).hasValueSatisfying(SessionLock::close);
     }
 
-    ChildJvm child(Class<? extends ChildScenario> what, String... more) throws Exception {
-        List<String> args = new ArrayList<>(List.of(PostgresServer.url(), schema));
-        args.addAll(List.of(more));
-        return closing(ChildJvm.of(what).args(args.toArray(new String[0])).jvmArgs("-Xmx96m", "-XX:TieredStopAtLevel=1").start());
+    ChildJvm child(Class<? extends ChildScenario> what) throws Exception {
+        return child(what, OPTIONS.lease());
+    }
+
+    ChildJvm child(Class<? extends ChildScenario> what, Duration lease) throws Exception {
+        return closing(ChildJvm.of(what).args(PostgresServer.url(), schema, lease.toString()).jvmArgs("-Xmx96m", "-XX:TieredStopAtLevel=1").start());
     }
 
     private static JdbcLockEngine engineOf(ParentJvm parent) {
@@ -113,7 +116,7 @@ abstract class JdbcHistoryFixture {
         @Override
         public void run(ParentJvm parent) throws Exception {
             SessionLocks locks = SessionLocks.over(engineOf(parent).withHistory(ROWS));
-            SessionLock lock = locks.acquire("a", OPTIONS.withPurpose("child"));
+            SessionLock lock = locks.acquire("a", OPTIONS.withPurpose("child").withLease(Duration.parse(parent.args().get(2))));
             parent.mark("held", lock.token());
             parent.awaitLine("close");
             lock.close();

@@ -80,7 +80,7 @@ class JdbcHistoryTest extends JdbcHistoryFixture {
 
         @Test
         void rowWasDeleted() throws Exception {
-            try (SessionLock lock = locks.acquire("a", OPTIONS)) {
+            try (SessionLock lock = locks.acquire("a", OPTIONS.withLease(SHORT_LEASE))) {
                 execute("DELETE FROM " + schema + ".session_lock");
                 assertThat(untilWritten(Ending.LEASE_EXPIRED).token()).isEqualTo(lock.token());
             }
@@ -112,7 +112,7 @@ class JdbcHistoryTest extends JdbcHistoryFixture {
 
         @Test
         void leaseExpired() throws Exception {
-            ChildJvm child = child(Holding.class);
+            ChildJvm child = child(Holding.class, SHORT_LEASE);
             child.awaitMark("held", PATIENCE);
             child.freeze();
             try (SessionLock next = locks.acquire("a", OPTIONS)) {
@@ -130,6 +130,8 @@ class JdbcHistoryTest extends JdbcHistoryFixture {
         void jvmEnded() throws Exception {
             ChildJvm child = child(Holding.class);
             child.awaitMark("held", PATIENCE);
+            // A thread of the driver that was started just now would be taken for one of the JVM's hooks.
+            await().atMost(PATIENCE).until(() -> ask("SELECT clock_timestamp() - since > interval '1 second' FROM " + schema + ".session_lock").equals("t"));
             child.terminate();
             child.awaitExit(PATIENCE);
             assertThat(untilWritten(Ending.JVM_ENDED).pid()).isEqualTo(child.pid());

@@ -15,6 +15,8 @@ import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Nested;
@@ -75,7 +77,7 @@ class JdbcHistoryTroubleTest extends JdbcHistoryFixture {
         void whileTheServerIsAway() throws Exception {
             try (FaultyProxy proxy = FaultyProxy.before(PostgresServer.url()); HikariDataSource behind = PostgresServer.pool(proxy.url(), 2)) {
                 SessionLocks theirs = over(JdbcLockEngine.postgresql(behind).withSchema(schema).withHistory(ROWS));
-                SessionLock lock = theirs.acquire("a", OPTIONS);
+                SessionLock lock = theirs.acquire("a", OPTIONS.withLease(SHORT_LEASE));
                 proxy.goAway();
                 await().atMost(PATIENCE).until(() -> !lock.isHeld());
                 lock.close();
@@ -101,6 +103,34 @@ class JdbcHistoryTroubleTest extends JdbcHistoryFixture {
             assertThat(written()).isEmpty();
             moody.set(false);
             isWrittenLater(on);
+        }
+    }
+
+    /** The worker that writes the history may wait for as long as it likes. */
+    @Nested
+    class WorkerThatHangs {
+        @Test
+        void keepsNoLeaseFromBeingRenewed() throws Exception {
+            CountDownLatch end = new CountDownLatch(1);
+            CountDownLatch hangs = new CountDownLatch(1);
+            DataSource some = (DataSource) Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {DataSource.class}, (proxy, method, args) -> {
+                if (Thread.currentThread().getName().equals("sessionlock-worker")) {
+                    hangs.countDown();
+                    end.await();
+                }
+                return source.getConnection();
+            });
+            SessionLocks on = over(JdbcLockEngine.postgresql(some).withSchema(schema).withHistory(ROWS));
+            on.acquire("b", OPTIONS).close();
+            try (SessionLock lock = on.acquire("a", OPTIONS.withLease(SHORT_LEASE))) {
+                assertThat(hangs.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+                await().atMost(PATIENCE).until(() -> !lock.isHeld()
+                        || ask("SELECT renewed_at - since > interval '4 seconds' FROM " + schema + ".session_lock WHERE name = 'a'").equals("t"));
+                lock.ensureHeld();
+            } finally {
+                end.countDown();
+            }
+            untilWritten(Ending.RELEASED);
         }
     }
 
