@@ -21,7 +21,7 @@ import java.util.concurrent.TimeUnit;
 final class JdbcHistory implements Maintainable {
     private static final long FIRST_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long LONGEST_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(30);
-    /** For so long what cannot be written keeps the keeper's thread alive, though no lock is in use. After that, the next use of a lock goes on with it. */
+    /** For this long, entries that cannot be written keep the keeper's thread alive though no lock is in use. Later they wait for the next use of a lock. */
     private static final long PATIENCE_NANOS = TimeUnit.MINUTES.toNanos(2);
 
     /** So often in a row it may happen by chance that others are writing. */

@@ -42,7 +42,7 @@ abstract class JdbcHistoryFixture {
 
     @BeforeEach
     void open() throws Exception {
-        source = PostgresServer.pool(PostgresServer.url(), 4);
+        source = PostgresServer.patientPool(PostgresServer.url(), 4);
         without = JdbcLockEngine.postgresql(source).withSchema(schema);
         engine = without.withHistory(ROWS);
         engine.createSchema();

@@ -17,6 +17,7 @@ import dev.sessionlock.testkit.ChildJvm;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -151,6 +152,10 @@ class JdbcHistoryTest extends JdbcHistoryFixture {
             assertThat(written()).extracting(PastHold::ending).containsOnly(Ending.RELEASED);
         }
 
+        private PastHold of(String purpose) throws Exception {
+            return written().stream().filter(hold -> hold.purpose().equals(purpose)).findFirst().orElseThrow();
+        }
+
         @Test
         void waitsAreTold() throws Exception {
             SessionLock lock = locks.acquire("a", OPTIONS);
@@ -167,9 +172,8 @@ class JdbcHistoryTest extends JdbcHistoryFixture {
             lock.close();
             next.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
             untilRows(2);
-            assertThat(written()).extracting(PastHold::purpose).containsExactly("next", "append");
-            assertThat(written().get(0).waited()).isGreaterThanOrEqualTo(Duration.ofMillis(50));
-            assertThat(written().get(1).longestWaitBehind()).isGreaterThanOrEqualTo(Duration.ofMillis(50));
+            assertThat(of("next").waited()).isGreaterThanOrEqualTo(Duration.ofMillis(50));
+            assertThat(of("append").longestWaitBehind()).isGreaterThanOrEqualTo(Duration.ofMillis(50));
         }
     }
 
@@ -177,15 +181,16 @@ class JdbcHistoryTest extends JdbcHistoryFixture {
     class SummedUp {
         @Test
         void briefHolds() throws Exception {
-            long last = 0;
+            List<Long> tokens = new ArrayList<>();
             for (int i = 0; i < 100; i++) {
                 SessionLock lock = locks.acquire("a", OPTIONS);
-                last = lock.token();
+                tokens.add(lock.token());
                 lock.close();
             }
+            long last = tokens.get(99);
             await().atMost(PATIENCE).until(() -> written().stream().mapToLong(PastHold::count).sum() == 100);
             assertThat(written()).hasSizeLessThan(50);
-            assertThat(written().get(0).token()).isEqualTo(last);
+            assertThat(written()).extracting(PastHold::token).contains(last).isSubsetOf(tokens);
         }
     }
 
@@ -199,9 +204,10 @@ class JdbcHistoryTest extends JdbcHistoryFixture {
             untilRows(4);
             for (SessionLocks each : List.of(locks, reader)) {
                 assertThat(each.history("x/a", PLENTY)).extracting(PastHold::name).containsExactly("x/a");
-                assertThat(each.historyOfAll("x/", PLENTY)).extracting(PastHold::name).containsExactly("x/b", "x/a");
+                assertThat(each.historyOfAll("x/", PLENTY)).extracting(PastHold::name).containsExactlyInAnyOrder("x/b", "x/a");
                 assertThat(each.historyOfAll("x%", PLENTY)).extracting(PastHold::name).containsExactly("x%");
-                assertThat(each.historyOfAll("", 1)).extracting(PastHold::name).containsExactly("x%");
+                assertThat(each.historyOfAll("", 1)).isEqualTo(each.historyOfAll("", PLENTY).subList(0, 1));
+                assertThat(each.historyOfAll("", PLENTY)).isSortedAccordingTo(Comparator.comparing(PastHold::until).reversed());
                 assertThat(each.historyOfAll("", 0)).isEmpty();
                 assertThat(each.history("z", PLENTY)).isEmpty();
             }
@@ -345,9 +351,11 @@ class JdbcHistoryTest extends JdbcHistoryFixture {
                 thread.join();
             }
             untilRows(2);
-            assertThat(written().get(1).purpose()).isEqualTo(LockOptions.defaults().withPurpose(hostile).purpose());
-            assertThat(written().get(1).thread()).isEqualTo(hostile);
-            assertThat(written().get(0).thread()).startsWith("a?b?xxx").hasSize(256);
+            assertThat(written()).anySatisfy(hold -> {
+                assertThat(hold.purpose()).isEqualTo(LockOptions.defaults().withPurpose(hostile).purpose());
+                assertThat(hold.thread()).isEqualTo(hostile);
+            });
+            assertThat(written()).anySatisfy(hold -> assertThat(hold.thread()).startsWith("a?b?xxx").hasSize(256));
             assertThat(locks.history("a", PLENTY)).isEqualTo(written());
         }
 
