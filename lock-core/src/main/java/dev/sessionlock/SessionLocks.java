@@ -473,7 +473,7 @@ public final class SessionLocks implements AutoCloseable {
      *
      * <p>Holds are written down within about a second of their end, those that ended in an unusual way at once. So what ended just now may be missing, except if
      * this JVM has held it. A hold that goes on is not in the list: {@link #inspect} shows it. The directory keeps the last holds within a bound of bytes
-     * (the guide says which); older ones are gone.
+     * (the guide says which); older ones are gone. Locks in a database have a history if the engine has {@linkplain dev.sessionlock.jdbc.JdbcLockEngine#withHistory one}.
      *
      * @param target the file
      * @param most how many entries at most; an entry may stand for several holds, see {@link PastHold#count}

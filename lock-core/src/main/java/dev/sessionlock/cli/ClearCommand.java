@@ -97,7 +97,7 @@ final class ClearCommand implements Callable<Integer> {
         }
         Path target = path;
         List<ClearReport> done;
-        try (SessionLocks locks = jdbc.builder().build()) {
+        try (SessionLocks locks = jdbc.writingBuilder().build()) {
             target = directory || jdbc.isGiven() ? path : StatusQuestion.targetOf(locks, path);
             done = jdbc.isGiven() ? locks.clear(jdbc.name(), options) : locks.clear(target, options);
         }

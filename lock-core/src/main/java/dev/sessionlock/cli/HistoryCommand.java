@@ -38,7 +38,7 @@ import picocli.CommandLine.Spec;
             "D is a whole number with its unit: 500ms, 10s, 5m, 1h.",
             "",
             "Brief holds of one thread that follow each other are one line, with their number and how long the longest was. A directory keeps its last holds within a "
-                    + "bound of bytes, the unusual ones for longer.",
+                    + "bound of bytes, the unusual ones for longer. A database has a history if its processes write one (JdbcLockEngine.withHistory).",
             "",
             "Exit code: 0 also if there are none; 2 bad usage, or the directory cannot be read.",
             "",

@@ -5,6 +5,8 @@ import dev.sessionlock.jdbc.JdbcLockEngine;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.util.List;
@@ -19,6 +21,10 @@ import picocli.CommandLine.Spec;
 
 /** The option {@code --jdbc}, for the commands that also work on locks in a database. */
 final class JdbcOption {
+    /** The processes that write the history know its bound, and keep it. */
+    private static final int ANY_BOUND = 100_000;
+    private static final int PATIENCE_MILLIS = 5_000;
+
     @Spec(Spec.Target.MIXEE)
     private CommandSpec spec;
 
@@ -45,17 +51,42 @@ final class JdbcOption {
         return url != null;
     }
 
-    /** {@return a builder of the locks that the options ask for} */
+    /** {@return a builder of the locks that the options ask for, for a command that only looks} */
     SessionLocks.Builder builder() {
+        return builder(false);
+    }
+
+    /** {@return a builder of the locks that the options ask for} What is done with them is written into the history, if the database has one. */
+    SessionLocks.Builder writingBuilder() {
+        return builder(true);
+    }
+
+    private SessionLocks.Builder builder(boolean writes) {
         SessionLocks.Builder builder = SessionLocks.builder();
         if (!isGiven()) {
             return builder;
         }
         try {
-            JdbcLockEngine engine = JdbcLockEngine.postgresql(new PlainSource(address()));
-            return builder.over(schema == null ? engine : engine.withSchema(schema));
+            DataSource source = new PlainSource(address());
+            JdbcLockEngine engine = JdbcLockEngine.postgresql(source);
+            engine = schema == null ? engine : engine.withSchema(schema);
+            return builder.over(writes && mayWriteHistory(source) ? engine.withHistory(ANY_BOUND) : engine);
         } catch (IllegalArgumentException e) {
             throw wrong(e.getMessage());
+        }
+    }
+
+    private boolean mayWriteHistory(DataSource source) {
+        String table = (schema == null ? "" : '"' + schema + "\".") + "session_lock_history";
+        try (Connection connection = source.getConnection();
+                PreparedStatement ask = connection.prepareStatement("SELECT bool_and(has_table_privilege(to_regclass(?), p)) FROM unnest(ARRAY['SELECT', 'INSERT', 'DELETE']) p")) {
+            connection.setNetworkTimeout(Runnable::run, PATIENCE_MILLIS);
+            ask.setString(1, table);
+            try (ResultSet answer = ask.executeQuery()) {
+                return answer.next() && answer.getBoolean(1);
+            }
+        } catch (SQLException e) {
+            return false; // the locks will say what is wrong
         }
     }
 

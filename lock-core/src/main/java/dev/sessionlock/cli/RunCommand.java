@@ -130,7 +130,7 @@ final class RunCommand implements Callable<Integer> {
         if (program.exitCode() != 0) {
             return Main.say(spec.commandLine(), program.problem(), program.exitCode());
         }
-        try (SessionLocks locks = jdbc.builder().shutdownGrace(Duration.ofMinutes(1)).build();
+        try (SessionLocks locks = jdbc.writingBuilder().shutdownGrace(Duration.ofMinutes(1)).build();
                 SessionLock lock = jdbc.isGiven() ? locks.acquire(jdbc.name(), options) : locks.acquire(file, options)) {
             return run(descriptors.handTo(job), lock);
         } catch (LockTimeoutException e) {

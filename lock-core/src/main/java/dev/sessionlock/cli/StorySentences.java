@@ -105,7 +105,7 @@ final class StorySentences {
 
     /** {@return that no past holds are known} */
     static String noHistory(boolean database) {
-        return database ? "No past holds are known: for locks in a database there is no history, or it is turned off."
+        return database ? "No past holds are known: none has ended here yet, or no process writes a history (JdbcLockEngine.withHistory)."
                 : "No past holds are known: none has ended here yet, or the history is turned off (-Dsessionlock.history=0).";
     }
 

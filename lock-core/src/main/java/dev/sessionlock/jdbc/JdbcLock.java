@@ -2,6 +2,7 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.PastHold;
 import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
@@ -29,16 +30,13 @@ final class JdbcLock implements EngineLock {
 
     private static final Log log = Loggers.LIBRARY;
 
-    private static final long FIRST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(8);
-    private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
-    /** After this long without a try, the pauses between tries start short again. */
-    private static final long FRESH_NANOS = TimeUnit.SECONDS.toNanos(2);
     /** A lock that is still open when the JVM ends is kept for this long: the time for the other shutdown hooks and the halt. */
     private static final Duration LAST_MOMENTS = Duration.ofSeconds(5);
 
     private final LockTable table;
     private final RenewalWorker renewals;
     private final @Nullable NotificationListener listener;
+    private final @Nullable JdbcHistory history;
     private final Clock clock;
     private final Duration limit;
     private final String name;
@@ -53,19 +51,23 @@ final class JdbcLock implements EngineLock {
      */
     private final List<RowAttempt> unsettled = new ArrayList<>(2);
     private @Nullable Row seen;
-    private long pause = FIRST_PAUSE_NANOS;
-    private long triedAt;
+    private final PollPause pause;
     private volatile long waiterMarkSeenAt;
 
-    /** @param listener hears when others give the lock back; null if waiting threads only poll */
-    JdbcLock(LockTable table, RenewalWorker renewals, @Nullable NotificationListener listener, Clock clock, Duration limit, String name) {
+    /**
+     * @param listener hears when others give the lock back; null if waiting threads only poll
+     * @param history null if how holds end is not written down
+     */
+    JdbcLock(LockTable table, RenewalWorker renewals, @Nullable NotificationListener listener, @Nullable JdbcHistory history, Clock clock, Duration limit, String name) {
         this.table = table;
         this.renewals = renewals;
         this.listener = listener;
+        this.history = history;
+        this.pause = new PollPause(clock);
         this.clock = clock;
         this.limit = limit;
         this.name = name;
-        this.waiterMarkSeenAt = clock.nanos() - FRESH_NANOS;
+        this.waiterMarkSeenAt = clock.nanos() - PollPause.FRESH_NANOS;
     }
 
     @Override
@@ -119,13 +121,16 @@ final class JdbcLock implements EngineLock {
             seen = before;
             return busy(before);
         }
-        JdbcHold hold = new JdbcHold(table, attempt, terms, answer.token(), sent, clock, reclaimed(before, dead));
+        JdbcHold hold = new JdbcHold(table, attempt, terms, answer.token(), sent, clock, LeftRows.evidence(before, dead));
+        if (hold.reclaimed() != null) {
+            LeftRows.note(history, before, table, clock);
+        }
         if (!hold.isValid(clock.nanos())) {
             giveUp(attempt);
-            return new Busy(Busy.PACED, clock.nanos() + nextPause(), "the answer of the database took longer than the lease");
+            return new Busy(Busy.PACED, clock.nanos() + pause.next(), "the answer of the database took longer than the lease");
         }
         notice(before);
-        pause = FIRST_PAUSE_NANOS;
+        pause.reset();
         return begin(hold, null);
     }
 
@@ -181,17 +186,6 @@ final class JdbcLock implements EngineLock {
         }
     }
 
-    private static @Nullable String reclaimed(@Nullable Row before, @Nullable Row dead) {
-        if (before == null || !before.isHeld()) {
-            return null;
-        } else if (dead != null && before.holder().equals(dead.holder())) {
-            return dead.liveness().evidence();
-        }
-        boolean over = before.left().isNegative() || before.left().isZero();
-        return over ? "the lease of pid " + before.pid() + " on " + before.host() + " ran out " + before.left().negated().toMillis() + " ms ago"
-                : null; // given back between the look and the take
-    }
-
     /** The statement may have been carried out nevertheless, or may still be. Then it is undone, or its lease runs out. */
     private AcquireResult notTaken(RowAttempt attempt, SQLException e) throws LockException {
         boolean mayPass = Database.mayPass(e);
@@ -204,7 +198,7 @@ final class JdbcLock implements EngineLock {
             throw why;
         }
         log.debug("{}", why.getMessage(), e);
-        return new Busy(Busy.PACED, clock.nanos() + nextPause(), why.getMessage(), why);
+        return new Busy(Busy.PACED, clock.nanos() + pause.next(), why.getMessage(), why);
     }
 
     private LockException explain(String what, SQLException e) {
@@ -213,7 +207,7 @@ final class JdbcLock implements EngineLock {
 
     private Busy busy(@Nullable Row row) {
         long now = clock.nanos();
-        long sleep = nextPause();
+        long sleep = pause.next();
         if (row == null) {
             return new Busy(Busy.PACED, now + sleep, "another process has taken it just now");
         } else if (!row.isHeld()) {
@@ -222,17 +216,9 @@ final class JdbcLock implements EngineLock {
         } else if (row.left().isNegative() || row.left().isZero()) {
             return new Busy(Busy.PACED, now + sleep, "its lease is over, but a fencing transaction of its holder has not ended");
         }
-        long left = row.left().toNanos() + ThreadLocalRandom.current().nextLong(FIRST_PAUSE_NANOS);
+        long left = row.left().toNanos() + ThreadLocalRandom.current().nextLong(PollPause.FIRST_NANOS);
         return new Busy(Busy.PACED, now + Math.min(sleep, left),
                 row.process().equals(table.process()) ? "this process holds it" : "pid " + row.pid() + " on " + row.host() + " holds it");
-    }
-
-    /** The pause grows from try to try and is never the same for two threads, so that the waiting threads do not fall into step. */
-    private long nextPause() {
-        long now = clock.nanos();
-        pause = now - triedAt > FRESH_NANOS ? FIRST_PAUSE_NANOS : Math.min(LONGEST_PAUSE_NANOS, pause * 8 / 5);
-        triedAt = now;
-        return pause / 2 + ThreadLocalRandom.current().nextLong(pause / 2);
     }
 
     @Override
@@ -400,6 +386,20 @@ final class JdbcLock implements EngineLock {
         }
     }
 
+    // ---- what happened ----
+
+    @Override
+    public boolean keepsHistory() {
+        return history != null;
+    }
+
+    @Override
+    public void note(PastHold ended) {
+        if (history != null) {
+            history.note(ended);
+        }
+    }
+
     // ---- for a person who wants it free ----
 
     @Override
@@ -413,8 +413,11 @@ final class JdbcLock implements EngineLock {
             return new Cleared(ClearOutcome.KEPT, liveness.evidence());
         }
         try {
-            return table.clear(name, row.holder(), limit) ? new Cleared(ClearOutcome.REMOVED, liveness.evidence())
-                    : new Cleared(ClearOutcome.KEPT, "it is another's by now, or a fencing transaction of its holder has not ended");
+            if (!table.clear(name, row.holder(), limit)) {
+                return new Cleared(ClearOutcome.KEPT, "it is another's by now, or a fencing transaction of its holder has not ended");
+            }
+            LeftRows.note(history, row, table, clock);
+            return new Cleared(ClearOutcome.REMOVED, liveness.evidence());
         } catch (SQLException e) {
             throw explain("clear", e);
         }

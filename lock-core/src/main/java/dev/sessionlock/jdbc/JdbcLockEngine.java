@@ -2,27 +2,28 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.PastHold;
 import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.PastHolds;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Inspection;
 import dev.sessionlock.spi.LockEngine;
-import java.io.IOException;
-import java.io.InputStream;
+import dev.sessionlock.spi.Maintainable;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.ThreadFactory;
-import java.util.regex.Matcher;
+import java.util.function.Predicate;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
@@ -76,10 +77,8 @@ import org.jspecify.annotations.Nullable;
 public final class JdbcLockEngine implements LockEngine {
     private static final int LONGEST_NAME = 1024;
     private static final Duration STATEMENT_TIMEOUT = Duration.ofSeconds(5);
-    private static final int CREATE_TRIES = 5;
-    /** The object exists already; PostgreSQL says so in three ways. */
-    private static final Set<String> MADE_BY_ANOTHER = Set.of("23505", "42P06", "42P07");
-    private static final long SCHEMA_LOCK = 0x5e5510_10c4L;
+    private static final int LEAST_HISTORY = 8;
+    private static final int MOST_HISTORY = 100_000;
 
     private final DataSource source;
     private final @Nullable String schema;
@@ -87,9 +86,14 @@ public final class JdbcLockEngine implements LockEngine {
     private final Duration statementTimeout;
     private final Clock clock;
     private final @Nullable DataSource listenOn;
+    private final int historyRows;
     private final LockTable table;
     private final RenewalWorker renewals;
     private final @Nullable NotificationListener listener;
+    /** Is read even if this engine writes none. Null if the name of the locks' table is too long to have one. */
+    private final @Nullable HistoryTable historyTable;
+    /** Null if it is off. */
+    private final @Nullable JdbcHistory history;
     private final LockNamespace namespace = new Rows();
 
     JdbcLockEngine(DataSource source, @Nullable String schema, String tableName, Duration statementTimeout, Clock clock) {
@@ -100,21 +104,38 @@ public final class JdbcLockEngine implements LockEngine {
         this(source, schema, tableName, statementTimeout, clock, null, threads);
     }
 
-    /**
-     * @param listenOn where the connection that listens comes from; null if waiting threads only poll
-     * @param threads makes the thread that renews, and the one that listens
-     */
     JdbcLockEngine(DataSource source, @Nullable String schema, String tableName, Duration statementTimeout, Clock clock, @Nullable DataSource listenOn,
             ThreadFactory threads) {
+        this(source, schema, tableName, statementTimeout, clock, listenOn, 0, threads);
+    }
+
+    /**
+     * @param listenOn where the connection that listens comes from; null if waiting threads only poll
+     * @param historyRows how many rows the history may have; 0 if none is written
+     * @param threads makes the thread that renews, and the one that listens
+     */
+    private JdbcLockEngine(DataSource source, @Nullable String schema, String tableName, Duration statementTimeout, Clock clock, @Nullable DataSource listenOn,
+            int historyRows, ThreadFactory threads) {
         this.source = source;
         this.schema = schema;
         this.tableName = tableName;
         this.statementTimeout = statementTimeout;
         this.clock = clock;
         this.listenOn = listenOn;
+        this.historyRows = historyRows;
         this.table = new LockTable(new Database(source), schema, tableName, Notifications.newProcess(listenOn != null));
         this.renewals = new RenewalWorker(table, clock, statementTimeout, threads);
         this.listener = listenOn == null ? null : new NotificationListener(listenOn, table, clock, statementTimeout, threads);
+        this.historyTable = HistoryTable.of(table.database(), schema, tableName);
+        if (historyRows > 0 && historyTable == null) {
+            throw new IllegalArgumentException("the table's name " + tableName + " is too long to have a history, whose table is called the same with "
+                    + HistoryTable.SUFFIX + " behind it: PostgreSQL has names of 63 characters");
+        }
+        this.history = historyRows == 0 ? null : new JdbcHistory(historyTable, historyRows, statementTimeout);
+    }
+
+    private JdbcLockEngine with(@Nullable String otherSchema, String otherTable, Duration timeout, @Nullable DataSource direct, int rows) {
+        return new JdbcLockEngine(source, otherSchema, otherTable, timeout, clock, direct, rows, RenewalWorker::daemon);
     }
 
     /**
@@ -135,7 +156,7 @@ public final class JdbcLockEngine implements LockEngine {
      * @throws IllegalArgumentException if it is no such name
      */
     public JdbcLockEngine withSchema(String schema) {
-        return new JdbcLockEngine(source, Objects.requireNonNull(schema, "schema"), tableName, statementTimeout, clock, listenOn, RenewalWorker::daemon);
+        return with(Objects.requireNonNull(schema, "schema"), tableName, statementTimeout, listenOn, historyRows);
     }
 
     /**
@@ -146,7 +167,7 @@ public final class JdbcLockEngine implements LockEngine {
      * @throws IllegalArgumentException if it is no such name
      */
     public JdbcLockEngine withTable(String table) {
-        return new JdbcLockEngine(source, schema, Objects.requireNonNull(table, "table"), statementTimeout, clock, listenOn, RenewalWorker::daemon);
+        return with(schema, Objects.requireNonNull(table, "table"), statementTimeout, listenOn, historyRows);
     }
 
     /**
@@ -160,7 +181,7 @@ public final class JdbcLockEngine implements LockEngine {
         if (timeout.compareTo(Duration.ofMillis(100)) < 0 || timeout.compareTo(Duration.ofMinutes(1)) > 0) {
             throw new IllegalArgumentException("statementTimeout must be from 100ms to 1m, not " + timeout);
         }
-        return new JdbcLockEngine(source, schema, tableName, timeout, clock, listenOn, RenewalWorker::daemon);
+        return with(schema, tableName, timeout, listenOn, historyRows);
     }
 
     /**
@@ -180,69 +201,59 @@ public final class JdbcLockEngine implements LockEngine {
      * @return another engine
      */
     public JdbcLockEngine withListening(DataSource direct) {
-        return new JdbcLockEngine(source, schema, tableName, statementTimeout, clock, Objects.requireNonNull(direct, "direct"), RenewalWorker::daemon);
+        return with(schema, tableName, statementTimeout, Objects.requireNonNull(direct, "direct"), historyRows);
+    }
+
+    /**
+     * Writes down how holds end, for {@link SessionLocks#history(String, int)}, {@link SessionLocks#historyOfAll(String, int)}, and the tool's {@code history} and
+     * {@code why}: who had which lock, since when and until when, what for, and how it ended. It is off by default. The table is called like that of the locks, with
+     * {@code _history} behind it ({@code session_lock_history}), and is in the same schema.
+     *
+     * <pre>{@code
+     * JdbcLockEngine engine = JdbcLockEngine.postgresql(pool).withHistory(10_000);
+     * engine.createSchema();
+     * }</pre>
+     *
+     * <p><b>The table</b> is made by {@link #createSchema} of the engine that this method returns, or by {@code dev/sessionlock/jdbc/postgresql-history.sql}, a resource of
+     * this module. Whoever writes it needs SELECT, INSERT and DELETE on it; whoever reads it, SELECT. An engine without history reads it, too, but writes nothing. So
+     * processes with and without it share one table of locks. If one of them is killed, the next holder writes how its hold ended, provided that the next holder has a
+     * history.
+     *
+     * <p><b>What it costs.</b> A release notes its hold in memory and sends nothing. A worker of the library writes what has gathered, once a second, in one transaction that
+     * takes a connection from the data source for some milliseconds; it adds one row for each hold, or for several brief ones of one thread that follow each other. It waits for
+     * nobody for longer than 100 ms, and for the server for 2 s at most. In a pool of one connection, locks have to wait for that.
+     *
+     * <p><b>No lock depends on it.</b> If the table is missing or locked, if the disk is full, or if the user has no permission, locks go on as ever. The log says so, at most once in
+     * 30 s. What was not written is kept in memory (the last 2,048 entries) and tried again, after a pause that grows up to 30 s.
+     *
+     * @param rows how many rows the table may have, 8 to 100,000. The oldest go first, but an eighth is for holds that did not end by a release, and are older than the
+     *     rest. All processes should have the same bound; otherwise the least one counts
+     * @return another engine
+     * @throws IllegalArgumentException if it is outside, or if the name of the locks' table has more than 55 characters
+     */
+    public JdbcLockEngine withHistory(int rows) {
+        if (rows < LEAST_HISTORY || rows > MOST_HISTORY) {
+            throw new IllegalArgumentException("a history must have from " + LEAST_HISTORY + " to " + MOST_HISTORY + " rows, not " + rows);
+        }
+        return with(schema, tableName, statementTimeout, listenOn, rows);
     }
 
     // ---- the table ----
 
     /**
-     * Creates the table if it does not exist, and its schema if one was {@linkplain #withSchema named}. Many may call this at once.
+     * Creates the table if it does not exist, and its schema if one was {@linkplain #withSchema named}; and the table of the history, if it has {@linkplain #withHistory one}.
+     * Many may call this at once.
      *
      * @throws LockException if it cannot be created. Usually the user may not create tables; then somebody who may has to run
-     *     {@code dev/sessionlock/jdbc/postgresql.sql}, a resource of this module
+     *     {@code dev/sessionlock/jdbc/postgresql.sql}, a resource of this module, and {@code postgresql-history.sql} beside it for the history
      */
     public void createSchema() throws LockException {
-        try {
-            for (int tries = 1; !exists(); tries++) {
-                try {
-                    table.database().inTransaction(statementTimeout, this::create);
-                } catch (SQLException e) {
-                    if (tries == CREATE_TRIES || !MADE_BY_ANOTHER.contains(String.valueOf(e.getSQLState()))) {
-                        throw e;
-                    }
-                }
-            }
-        } catch (SQLException e) {
-            throw Database.explain(e, "cannot make the table " + table.sqlName(), table.sqlName());
-        }
-    }
-
-    private boolean exists() throws SQLException {
-        return table.database().run(statementTimeout, connection -> {
-            try (PreparedStatement find = connection.prepareStatement("SELECT to_regclass(?) IS NOT NULL")) {
-                find.setString(1, table.sqlName());
-                try (ResultSet found = find.executeQuery()) {
-                    return found.next() && found.getBoolean(1);
-                }
-            }
-        });
-    }
-
-    /**
-     * One after the other: two that create it at once would fail on each other's catalogue entries, in spite of IF NOT EXISTS. A transaction that has
-     * waited may still see the catalogue as it was before, so creation is tried again in another one.
-     */
-    private boolean create(Connection connection) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute("SELECT pg_advisory_xact_lock(" + SCHEMA_LOCK + ")");
-            if (schema != null) {
-                statement.execute("CREATE SCHEMA IF NOT EXISTS \"" + schema + '"');
-            }
-            for (String sql : script().replaceAll("(?m)--.*$", "").split(";")) {
-                if (!sql.isBlank()) {
-                    statement.execute(sql.replaceAll("\\bsession_lock\\b", Matcher.quoteReplacement(table.sqlName()))
-                            .replaceAll("\\bsession_lock_requests\\b", Matcher.quoteReplacement('"' + tableName + "_requests\"")));
-                }
-            }
-            return true;
-        }
-    }
-
-    private static String script() {
-        try (InputStream script = JdbcLockEngine.class.getResourceAsStream("postgresql.sql")) {
-            return new String(Objects.requireNonNull(script, "postgresql.sql").readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new AssertionError("the jar has no postgresql.sql", e);
+        Map<String, String> names = new HashMap<>(Map.of(SchemaSetup.LOCKS, table.sqlName(), SchemaSetup.REQUESTS, '"' + tableName + "_requests\""));
+        SchemaSetup setup = new SchemaSetup(table.database(), schema, statementTimeout, names);
+        setup.create(SchemaSetup.LOCKS, "postgresql.sql");
+        if (history != null) {
+            names.put(SchemaSetup.HISTORY, historyTable.sqlName());
+            setup.create(SchemaSetup.HISTORY, "postgresql-history.sql");
         }
     }
 
@@ -329,7 +340,7 @@ public final class JdbcLockEngine implements LockEngine {
     private final class Rows implements LockNamespace {
         @Override
         public EngineLock lock(String name) {
-            return new JdbcLock(table, renewals, listener, clock, statementTimeout, name);
+            return new JdbcLock(table, renewals, listener, history, clock, statementTimeout, name);
         }
     }
 
@@ -349,6 +360,65 @@ public final class JdbcLockEngine implements LockEngine {
                     .map(row -> new Inspection(new LockId(null, row.name(), false), RowReports.of(row.name(), row))).toList();
         } catch (SQLException e) {
             throw Database.explain(e, "cannot look at the locks", table.sqlName());
+        }
+    }
+
+    // ---- what happened before ----
+
+    @Override
+    public List<PastHold> history(LockId id, int most) throws LockException {
+        return history(name -> name.equals(id.name()), most, asked -> asked.read(id.name(), most, statementTimeout));
+    }
+
+    @Override
+    public List<PastHold> historyOfAll(String prefix, int most) throws LockException {
+        return history(name -> name.startsWith(prefix), most, asked -> asked.readAll(prefix, most, statementTimeout));
+    }
+
+    private interface Question {
+        List<PastHold> ask(HistoryTable asked) throws SQLException;
+    }
+
+    private List<PastHold> history(Predicate<String> wanted, int most, Question question) throws LockException {
+        if (historyTable == null) {
+            return List.of();
+        }
+        List<PastHold> all = new ArrayList<>();
+        if (history != null) { // before the table: what is written meanwhile is read twice, and not left out
+            all.addAll(history.unwritten().stream().filter(hold -> wanted.test(hold.name())).toList());
+        }
+        try {
+            all.addAll(question.ask(historyTable));
+        } catch (SQLException e) {
+            if (!HistoryTable.isMissing(e)) {
+                throw historyTable.explain(e);
+            }
+            requireLocks();
+        }
+        return PastHolds.latest(all, most);
+    }
+
+    /** There is no table of a history: nobody writes one. But whoever looks into the wrong database or schema is to know. */
+    private void requireLocks() throws LockException {
+        try {
+            table.look("", statementTimeout);
+        } catch (SQLException e) {
+            throw Database.explain(e, "cannot look at the history", table.sqlName());
+        }
+    }
+
+    // ---- the keeper's ----
+
+    /** The history is a part of its own: while a server does not let it be written, the locks are looked after. */
+    @Override
+    public List<? extends Maintainable> maintained() {
+        return history == null ? List.of(this) : List.of(this, history);
+    }
+
+    @Override
+    public void onSuspicion(Runnable wake) {
+        if (history != null) {
+            history.onFound(wake);
         }
     }
 

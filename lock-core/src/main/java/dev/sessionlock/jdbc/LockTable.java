@@ -194,7 +194,7 @@ final class LockTable {
     }
 
     /** PostgreSQL stores no NUL and no half of a surrogate pair. Names of threads and purposes are for people, so replacing these does no harm. */
-    private static @Nullable String text(@Nullable String text) {
+    static @Nullable String text(@Nullable String text) {
         if (text == null) {
             return null;
         }

@@ -54,7 +54,7 @@ record Row(
     }
 
     /** Limits a time to a century from now: somebody may have written any time there, even infinity. */
-    private static @Nullable Instant instant(ResultSet row, String column, Instant now) throws SQLException {
+    static @Nullable Instant instant(ResultSet row, String column, Instant now) throws SQLException {
         Timestamp at = row.getTimestamp(column);
         if (at == null) {
             return null;

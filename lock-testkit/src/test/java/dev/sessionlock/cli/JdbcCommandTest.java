@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
+import dev.sessionlock.PastHold;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.jdbc.JdbcLockEngine;
@@ -18,8 +19,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.assertj.core.groups.Tuple;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
@@ -97,9 +100,62 @@ class JdbcCommandTest {
         }
         assertThat(tool("history", "a//b")).isZero();
         assertThat(out.toString().lines()).as("one plain line").containsExactly(
-                "No past holds are known: for locks in a database there is no history, or it is turned off.");
+                "No past holds are known: none has ended here yet, or no process writes a history (JdbcLockEngine.withHistory).");
         assertThat(tool("history", "--json")).isZero();
         assertThat(out.toString().strip()).isEqualTo("{\"version\":1,\"holds\":[]}");
+    }
+
+    @Nested
+    class WithAHistory {
+        private final JdbcLockEngine engine = JdbcLockEngine.postgresql(PostgresServer.plain(PostgresServer.url())).withSchema(schema).withHistory(1_000);
+
+        private void execute(String sql) throws Exception {
+            PostgresServer.execute(PostgresServer.plain(PostgresServer.url()), sql);
+        }
+
+        @Test
+        void historyAndWhyReadIt() throws Exception {
+            engine.createSchema();
+            try (SessionLocks writer = SessionLocks.over(engine)) {
+                writer.acquire("a//b", OPTIONS).close();
+                writer.acquire("c", OPTIONS.withPurpose("\u001b[2J")).close();
+                await().atMost(PATIENCE).until(() -> locks.historyOfAll("", 10).size() == 2);
+            }
+            assertThat(tool("history", "a//b")).isZero();
+            assertThat(out.toString()).contains("nightly", "released").doesNotContain("[2J");
+            assertThat(tool("history")).isZero();
+            assertThat(out.toString()).contains("a//b", "nightly", "[2J").doesNotContain("\u001b");
+            assertThat(tool("history", "--json")).isZero();
+            assertThat(out.toString()).contains("\"name\":\"a//b\"", "\"ending\":\"RELEASED\"");
+            assertThat(tool("why", "a//b")).isZero();
+            assertThat(out.toString()).contains("nightly", "released");
+        }
+
+        @Test
+        void runAndClearWriteIt(@TempDir Path dir) throws Exception {
+            engine.createSchema();
+            Process run = start(dir.resolve("out"), "run", "--purpose", "job", "s/1", "--", "true");
+            assertThat(run.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+            assertThat(locks.history("s/1", 10)).extracting(PastHold::purpose, PastHold::ending).containsExactly(Tuple.tuple("job", PastHold.Ending.RELEASED));
+
+            Process killed = start(dir.resolve("killed"), "run", "--purpose", "killed", "s/1", "--", "sleep", "100");
+            await().atMost(PATIENCE).until(() -> locks.inspect("s/1").owner() != null);
+            killed.destroyForcibly().waitFor();
+            Process clear = start(dir.resolve("cleared"), "clear", "--yes", "s/1");
+            assertThat(clear.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+            assertThat(Files.readString(dir.resolve("cleared"))).startsWith("s/1: cleared");
+            assertThat(locks.history("s/1", 1)).extracting(PastHold::purpose, PastHold::ending).containsExactly(Tuple.tuple("killed", PastHold.Ending.PROCESS_DIED));
+        }
+
+        @Test
+        void whyWorksWhereItCannotBeRead() throws Exception {
+            execute("CREATE TABLE " + schema + ".session_lock_history (theirs text)");
+            assertThat(tool("why", "a//b")).isZero();
+            assertThat(out.toString()).startsWith("a//b: free");
+            assertThat(err.toString()).contains("is not the one that this version makes");
+            assertThat(tool("history", "a//b")).isEqualTo(2);
+            assertThat(err.toString()).contains("cannot look at the history").doesNotContain("\tat ");
+        }
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
 import dev.sessionlock.LockException;
+import dev.sessionlock.PastHold;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import java.nio.charset.StandardCharsets;
@@ -66,6 +67,22 @@ class JdbcExamplesTest {
             SessionLock lock = locks.acquire("session-4711");
             assertThat(lock.isHeld()).isTrue();
             lock.close();
+            locks.close();
+        }
+    }
+
+    @Test
+    void historyIsWritten() throws Exception {
+        try (HikariDataSource pool = PostgresServer.pool(PostgresServer.url(), 3)) {
+            JdbcLockEngine engine = JdbcLockEngine.postgresql(pool).withHistory(10_000);
+            engine = engine.withSchema(PostgresServer.newSchema());
+            engine.createSchema();
+            SessionLocks locks = SessionLocks.over(engine);
+            locks.acquire("session-4711").close();
+            for (PastHold hold : locks.history("session-4711", 10)) {
+                assertThat(hold.ending()).isEqualTo(PastHold.Ending.RELEASED);
+            }
+            assertThat(locks.historyOfAll("session-", 10)).hasSize(1);
             locks.close();
         }
     }

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.PastHold;
+import dev.sessionlock.internal.system.PastHolds;
 import java.time.Instant;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -44,16 +45,7 @@ final class HistoryCodec {
             return null;
         }
         return new PastHold(name, CheckedLine.number(members, "token"), pid, CheckedLine.text(members, "host"), CheckedLine.text(members, "thread"),
-                CheckedLine.text(members, "purpose"), CheckedLine.time(members, "since"), until, ending(CheckedLine.text(members, "ending")), count,
+                CheckedLine.text(members, "purpose"), CheckedLine.time(members, "since"), until, PastHolds.endingNamed(CheckedLine.text(members, "ending")), count,
                 CheckedLine.micros(members, "longestUs"), CheckedLine.micros(members, "waitedUs"), CheckedLine.micros(members, "waitBehindUs"));
-    }
-
-    private static PastHold.Ending ending(@Nullable String name) {
-        for (PastHold.Ending known : PastHold.Ending.values()) {
-            if (known.name().equals(name)) {
-                return known;
-            }
-        }
-        return PastHold.Ending.UNKNOWN;
     }
 }

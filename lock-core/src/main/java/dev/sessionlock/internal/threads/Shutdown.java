@@ -191,7 +191,7 @@ public final class Shutdown implements Runnable {
         }
         try {
             if (!left.await(DISK_PATIENCE_NANOS, TimeUnit.NANOSECONDS)) {
-                trouble.warn("not all records could be taken away: a disk does not answer", null);
+                trouble.warn("not all records could be taken away, or not all be written down: a disk or a database does not answer", null);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
