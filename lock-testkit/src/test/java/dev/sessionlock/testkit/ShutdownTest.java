@@ -217,6 +217,26 @@ class ShutdownTest {
             }
         }
 
+        /** Such a thread was taken for a hook that works, and the JVM never ended. */
+        @Test
+        void goesThoughAThreadThatNeverEndsWasStartedJustBeforeTheSignal() throws Exception {
+            String file = session().toString();
+            try (ChildJvm jvm = ChildJvm.running(parent -> {
+                SessionLock lock = SessionLocks.create().acquire(Path.of(file), LockOptions.defaults().withMaxHold(LockOptions.UNLIMITED));
+                Thread worker = new Thread(() -> pause(Long.MAX_VALUE), "worker");
+                worker.setDaemon(true);
+                worker.start();
+                pause(30);
+                new ProcessBuilder("kill", "-TERM", Long.toString(ProcessHandle.current().pid())).start();
+                parent.mark("held", lock.token());
+                Thread.sleep(Long.MAX_VALUE);
+            }).start()) {
+                jvm.awaitMark("held", PATIENCE);
+                assertThat(jvm.awaitExit(PATIENCE)).isEqualTo(128 + 15);
+                assertThat(dir.resolve("session.jsonl.lock")).doesNotExist();
+            }
+        }
+
         @Test
         void goesWhenTheLastThreadOfTheProgramEnds() throws Exception {
             String file = session().toString();

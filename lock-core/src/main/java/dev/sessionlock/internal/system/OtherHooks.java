@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The JDK starts all hooks in one loop, and joins them after that ({@code Runtime.addShutdownHook}); it has no method that lists them. But the
  * kernel knows when each thread was started: those that were started within that loop are the hooks. A thread of the application that happens to be
- * started in those milliseconds is taken for one as well, which makes us wait too long rather than too short. Without {@code /proc} it is not known
- * which threads are hooks.
+ * started in those milliseconds is taken for one as well, which makes us wait too long rather than too short. If a signal ends the JVM, the loop runs on a thread
+ * that the JDK starts for that, so nothing that is older is a hook. Without {@code /proc} it is not known which threads are hooks.
  *
  * <p>Used by one thread.
  */
@@ -30,11 +30,12 @@ public final class OtherHooks {
     private static final long TICKS_BEFORE = 10;
     /** How long to wait for the end of the loop that starts the hooks. */
     private static final long LOOP_NANOS = TimeUnit.SECONDS.toNanos(2);
+    private static final String HANDLES_A_SIGNAL = "SIG";
     /**
      * Threads that are no hooks: those of the JVM, of this library (also of its other copies, which wait as we do), and those that handle a signal,
      * which wait for all hooks. The kernel cuts names after 15 bytes.
      */
-    private static final List<String> NO_HOOKS = List.of("sessionlock", "SIG", "C1 Compiler", "C2 Compiler", "GC Thread", "G1 ", "VM ", "JFR ",
+    private static final List<String> NO_HOOKS = List.of("sessionlock", HANDLES_A_SIGNAL, "Cleaner-", "process reaper", "C1 Compiler", "C2 Compiler", "GC Thread", "G1 ", "VM ", "JFR ",
             "Attach Listener", "Signal Dispatch", "Monitor Deflati", "Service Thread", "Common-Cleaner", "Notification Th");
 
     /** When each hook's thread was started; threads that have ended are removed. Null if unknown. */
@@ -55,7 +56,7 @@ public final class OtherHooks {
     }
 
     private static Map<Path, Long> startedWith(String me, String starter) throws IOException {
-        long first = ProcessStat.read(TASKS.resolve(me).resolve("stat")).startTicks() - TICKS_BEFORE;
+        long first = firstStart(me, starter);
         Map<Path, Long> hooks = new HashMap<>();
         try (DirectoryStream<Path> tasks = Files.newDirectoryStream(TASKS)) {
             for (Path task : tasks) {
@@ -66,6 +67,28 @@ public final class OtherHooks {
             }
         }
         return hooks;
+    }
+
+    /** {@return when the first hook may have been started, in clock ticks since boot} */
+    private static long firstStart(String me, String starter) throws IOException {
+        long first = ProcessStat.read(TASKS.resolve(me).resolve("stat")).startTicks() - TICKS_BEFORE;
+        if (!starter.startsWith(HANDLES_A_SIGNAL)) {
+            return first; // the thread that called System.exit, which may be as old as the JVM
+        }
+        try (DirectoryStream<Path> tasks = Files.newDirectoryStream(TASKS)) {
+            for (Path task : tasks) {
+                first = isNamed(task, cut(starter)) ? Math.max(first, startOf(task)) : first;
+            }
+        }
+        return first;
+    }
+
+    private static boolean isNamed(Path task, String name) {
+        try {
+            return ProcFile.text(task.resolve("comm")).stripTrailing().equals(name);
+        } catch (IOException e) {
+            return false; // it has ended
+        }
     }
 
     /** {@return when a thread was started, in clock ticks since boot; -1 if it has ended} */
