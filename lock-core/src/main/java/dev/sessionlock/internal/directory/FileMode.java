@@ -2,6 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.CurrentUser;
 import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.channels.FileChannel;
@@ -165,6 +166,7 @@ final class FileMode implements TableFile.Access {
         Files.createFile(file);
         boolean done = false;
         try {
+            SystemFiles.OF_THIS_PROCESS.giveIdentity(file);
             apply(file, directory & READ_WRITE, LinkOption.NOFOLLOW_LINKS);
             Made made = new Made(new RandomAccessFile(file.toFile(), "rw"), FileKey.of(file));
             done = true;
@@ -225,12 +227,14 @@ final class FileMode implements TableFile.Access {
                 makeOpen(file).close();
             } else {
                 Files.createFile(file);
+                SystemFiles.OF_THIS_PROCESS.giveIdentity(file);
                 apply(file, directory & READ_WRITE, LinkOption.NOFOLLOW_LINKS);
             }
         } catch (FileAlreadyExistsException e) {
             if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
                 throw OwnerTrust.notOrdinary(paths.named(file), e);
             }
+            SystemFiles.OF_THIS_PROCESS.awaitIdentity(file);
         } catch (FileSystemException e) {
             throw paths.named(e, file);
         }
@@ -252,6 +256,7 @@ final class FileMode implements TableFile.Access {
         }
         if (!paths.areAnchored()) {
             if (made) {
+                SystemFiles.OF_THIS_PROCESS.giveIdentity(dir);
                 apply(dir, directory, LinkOption.NOFOLLOW_LINKS);
             }
             return;

@@ -3,6 +3,7 @@ package dev.sessionlock.internal.directory;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
+import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -12,7 +13,6 @@ import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
@@ -35,6 +35,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class RecordFilePool {
     private static final Log log = Loggers.LIBRARY;
+    private static final SystemFiles FILES = SystemFiles.OF_THIS_PROCESS;
     private static final String PREFIX = "claim-";
     /** Ends the name of a further link to a record file, made for a moment: to be renamed, or to find out whether links are refused. */
     static final String LINK_PROBE = ".link";
@@ -384,7 +385,7 @@ final class RecordFilePool {
             }
             try (DirectoryStream<Path> litter = FolderStream.open(dir, PREFIX + Long.toHexString(owner) + "-")) {
                 for (Path path : litter) {
-                    if (path.toString().endsWith(LINK_PROBE) || links(path) < 2) {
+                    if (path.toString().endsWith(LINK_PROBE) || !FILES.hasOtherName(path, dir, dir.getParent())) {
                         deleteUnlessFull(path);
                     }
                 }
@@ -411,7 +412,7 @@ final class RecordFilePool {
      * @param key its inode, as Java tells it
      */
     static boolean contains(Path dir, Path path, Object key) throws IOException {
-        if (links(path) < 2) {
+        if (!FILES.hasOtherName(path, dir)) {
             return false;
         }
         try (DirectoryStream<Path> all = FolderStream.open(dir, PREFIX)) {
@@ -425,15 +426,6 @@ final class RecordFilePool {
             throw e.getCause();
         } catch (NoSuchFileException | NotDirectoryException | AccessDeniedException e) {
             return false;
-        }
-    }
-
-    /** {@return how many names a file has; 0 if it is gone, or if that cannot be determined here} */
-    private static int links(Path path) throws IOException {
-        try {
-            return (int) Files.getAttribute(path, "unix:nlink", LinkOption.NOFOLLOW_LINKS);
-        } catch (NoSuchFileException | UnsupportedOperationException e) {
-            return 0;
         }
     }
 

@@ -3,6 +3,7 @@ package dev.sessionlock.internal.directory;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -113,6 +114,9 @@ final class TableCreation {
     private static @Nullable ByteBuffer headOf(Path file, int entries) throws IOException {
         if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) < TableLayout.sizeOf(entries)) {
             return null;
+        }
+        if (!SystemFiles.OF_THIS_PROCESS.awaitIdentity(file)) {
+            return null; // a copy: another copy in its place would be taken for the same file
         }
         byte[] head = new byte[TableLayout.ENTRY];
         try (RandomAccessFile in = FileReading.openToLook(file)) {

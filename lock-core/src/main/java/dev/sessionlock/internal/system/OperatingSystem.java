@@ -23,6 +23,11 @@ public record OperatingSystem(String name, Support support) {
         return of(System.getProperty("os.name", ""));
     }
 
+    /** {@return whether it is Windows, where files are shared, named and told apart in other ways than POSIX says} */
+    boolean isWindows() {
+        return name.equals("Windows");
+    }
+
     /**
      * {@return the one of a name}
      *

@@ -1,0 +1,52 @@
+package dev.sessionlock.internal.system;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+
+/**
+ * The seam to the operating system: all that the library does with files, and that Windows does in another way than POSIX. The floors above ask here, and
+ * never which system it is. PROTOCOL.md, "The seam to the operating system", has a table of what differs, and of the test that shows it.
+ *
+ * <p>One implementation for each of the two, chosen once, when the class is loaded. A test starts a JVM with another {@code os.name}, or asks an
+ * implementation itself.
+ */
+public interface SystemFiles {
+    /** The one of this JVM. A constant: the JVM compiles calls to it as direct ones, and the cycle pays nothing for the choice. */
+    SystemFiles OF_THIS_PROCESS = of(OperatingSystem.current());
+
+    /** {@return the one of an operating system} */
+    static SystemFiles of(OperatingSystem system) {
+        return system.isWindows() ? new WindowsFiles() : new PosixFiles();
+    }
+
+    // ---- which file is it? ----
+
+    /**
+     * {@return what tells a file from all others that have had its name, or will have it, and is the same under all names of the file} It stays the same while
+     * the file is open, is renamed, or is rewritten in place. It has {@code equals}, {@code hashCode} and a text.
+     *
+     * @param path the file; a link is not followed
+     * @param attributes of that file, just read
+     * @throws IOException if it cannot be determined, or if the file is gone by now
+     */
+    Object identity(Path path, BasicFileAttributes attributes) throws IOException;
+
+    /** Gives a file or directory that this process has just created the identity that it keeps, where the system gives it none. */
+    void giveIdentity(Path created) throws IOException;
+
+    /**
+     * Waits, for a moment only, until whoever has just created a file or directory has given it its identity. Nothing is waited for if it is older than that
+     * moment, or is not there.
+     *
+     * @return whether it has one that it keeps; if not, it was copied there by a tool that left it out, or its creator was killed before it gave one
+     */
+    boolean awaitIdentity(Path existing) throws IOException;
+
+    /**
+     * {@return whether a file has another name than this one} False if it is gone.
+     *
+     * @param folders where the other name may be; nothing is looked up there if the system counts the names
+     */
+    boolean hasOtherName(Path file, Path... folders) throws IOException;
+}

@@ -1,0 +1,98 @@
+package dev.sessionlock;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
+
+/** Takes a lock in a JVM that believes it runs on Windows, and says what becomes of it. The system property {@code scenario} says what is done to it. */
+final class WindowsRulesActor {
+    private static final Duration TICKS = Duration.ofMillis(2_500);
+
+    private WindowsRulesActor() {
+    }
+
+    private interface Deed {
+        void run(Path lockFile) throws IOException;
+    }
+
+    public static void main(String[] args) throws Exception {
+        Path session = Path.of(args[0]);
+        Path lockFile = session.resolveSibling(session.getFileName() + ".lock");
+        try (SessionLocks locks = SessionLocks.create()) {
+            switch (System.getProperty("scenario")) {
+                case "cycle" -> {
+                    for (int i = 0; i < 3; i++) {
+                        try (SessionLock lock = locks.acquire(session)) {
+                            lock.verifyHeld();
+                            System.out.println("held " + Files.exists(lockFile));
+                        }
+                        System.out.println("free " + !Files.exists(lockFile));
+                    }
+                }
+                case "nothing" -> hold(locks, session, lockFile, its -> {
+                });
+                case "appended" -> hold(locks, session, lockFile, its -> Files.writeString(its, "more", StandardOpenOption.APPEND));
+                case "removed" -> hold(locks, session, lockFile, Files::delete);
+                case "copied" -> hold(locks, session, lockFile, its -> {
+                    byte[] record = Files.readAllBytes(its);
+                    Files.delete(its);
+                    Files.write(its, record);
+                });
+                case "renamed over" -> hold(locks, session, lockFile, its -> {
+                    Path copy = Files.write(its.resolveSibling("copy"), Files.readAllBytes(its));
+                    Files.move(copy, its, StandardCopyOption.ATOMIC_MOVE);
+                });
+                case "folder" -> hold(locks, session, lockFile, its -> deleteAll(its.resolveSibling(".session-locks")));
+                default -> throw new AssertionError("no such scenario");
+            }
+        }
+        System.out.println("free " + !Files.exists(lockFile));
+    }
+
+    private static void hold(SessionLocks locks, Path session, Path lockFile, Deed deed) throws Exception {
+        try (SessionLock lock = locks.acquire(session)) {
+            CompletableFuture<String> lost = new CompletableFuture<>();
+            lock.onLost(loss -> lost.complete("lost " + loss.reason()));
+            deed.run(lockFile);
+            if (System.getProperty("scenario").equals("folder")) {
+                try {
+                    lock.verifyHeld();
+                } catch (LockLostException e) {
+                    lost.complete("lost " + e.reason());
+                }
+            }
+            try {
+                System.out.println(lost.get(TICKS.toMillis(), TimeUnit.MILLISECONDS));
+            } catch (TimeoutException e) {
+                lock.verifyHeld();
+                System.out.println("still held");
+            }
+        }
+        Files.deleteIfExists(lockFile); // the copy of a record whose lease runs keeps others out, as everywhere
+        try (SessionLock lock = locks.acquire(session)) {
+            lock.verifyHeld();
+            System.out.println("held again");
+        }
+        try (Stream<Path> left = Files.list(lockFile.resolveSibling(".session-locks"))) {
+            System.out.println("aside " + Arrays.toString(left.map(path -> path.getFileName().toString()).filter(name -> name.startsWith("aside")).toArray()));
+        }
+    }
+
+    private static void deleteAll(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : files.toList()) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(folder);
+        Files.createDirectory(folder);
+    }
+}

@@ -1,0 +1,61 @@
+package dev.sessionlock;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sessionlock.windows.WindowsRulesProvider;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The library in a JVM that believes it runs on Windows, on files that behave as they do there: {@link WindowsRulesProvider} says how far. */
+class WindowsRulesTest {
+    @TempDir
+    Path dir;
+
+    private List<String> run(String scenario) throws Exception {
+        List<String> options = new ArrayList<>(Arrays.asList(WindowsRulesProvider.OPTIONS));
+        options.add("-Dscenario=" + scenario);
+        return FreshJvm.run(WindowsRulesActor.class, dir, options.toArray(new String[0])).lines()
+                .filter(line -> line.matches("(held|free|lost|still|aside|Exception|\\tat|Caused).*") || line.contains("Exception")).toList();
+    }
+
+    @Test
+    void takesALockAndGivesItBack() throws Exception {
+        assertThat(run("cycle")).containsExactly("held true", "free true", "held true", "free true", "held true", "free true", "free true");
+    }
+
+    /** Before the seam, each hold looked as if its record had been removed. */
+    @Test
+    void holdIsLeftAlone() throws Exception {
+        assertThat(run("nothing")).containsExactly("still held", "held again", "aside []", "free true");
+    }
+
+    @Test
+    void recordThatIsWrittenToIsTheSameFile() throws Exception {
+        assertThat(run("appended")).containsExactly("still held", "held again", "aside []", "free true");
+    }
+
+    @Test
+    void removedRecordIsNoticed() throws Exception {
+        assertThat(run("removed")).containsExactly("lost REMOVED_BY_HAND", "held again", "aside []", "free true");
+    }
+
+    /** The time of creation is that of the file before it, and so is the content. */
+    @Test
+    void recordThatACopyReplacesIsNoticed() throws Exception {
+        assertThat(run("copied")).containsExactly("lost REMOVED_BY_HAND", "held again", "aside []", "free true");
+    }
+
+    @Test
+    void recordThatACopyIsRenamedOverIsNoticed() throws Exception {
+        assertThat(run("renamed over")).containsExactly("lost REMOVED_BY_HAND", "held again", "aside []", "free true");
+    }
+
+    @Test
+    void folderThatIsMadeAnewIsNoticed() throws Exception {
+        assertThat(run("folder").get(0)).startsWith("lost ");
+    }
+}
