@@ -51,6 +51,13 @@ final class WindowsRulesActor {
                     Files.move(copy, its, StandardCopyOption.ATOMIC_MOVE);
                 });
                 case "folder" -> hold(locks, session, lockFile, its -> deleteAll(its.resolveSibling(".session-locks")));
+                case "interrupted" -> {
+                    Thread.currentThread().interrupt();
+                    try (SessionLock lock = locks.tryAcquire(session).orElseThrow()) {
+                        lock.verifyHeld();
+                        System.out.println("held, interrupted " + Thread.currentThread().isInterrupted());
+                    }
+                }
                 default -> throw new AssertionError("no such scenario");
             }
         }

@@ -15,8 +15,9 @@ class WindowsRulesTest {
     @TempDir
     Path dir;
 
-    private List<String> run(String scenario) throws Exception {
+    private List<String> run(String scenario, String... further) throws Exception {
         List<String> options = new ArrayList<>(Arrays.asList(WindowsRulesProvider.OPTIONS));
+        options.addAll(List.of(further));
         options.add("-Dscenario=" + scenario);
         return FreshJvm.run(WindowsRulesActor.class, dir, options.toArray(new String[0])).lines()
                 .filter(line -> line.matches("(held|free|lost|still|aside|Exception|\\tat|Caused).*") || line.contains("Exception")).toList();
@@ -25,6 +26,18 @@ class WindowsRulesTest {
     @Test
     void takesALockAndGivesItBack() throws Exception {
         assertThat(run("cycle")).containsExactly("held true", "free true", "held true", "free true", "held true", "free true", "free true");
+    }
+
+    /** A virus scanner opens each file that is created or gets another name, and lets nobody open, rename or delete it for a moment. */
+    @Test
+    void waitsForAVirusScanner() throws Exception {
+        assertThat(run("cycle", "-Dwindows.scanner=3")).containsExactly("held true", "free true", "held true", "free true", "held true", "free true", "free true");
+    }
+
+    /** What is read there through a channel must not fail on an interrupted thread: it would take its own files for others. */
+    @Test
+    void interruptedThreadKnowsItsFiles() throws Exception {
+        assertThat(run("interrupted")).containsExactly("held, interrupted true", "free true");
     }
 
     /** Before the seam, each hold looked as if its record had been removed. */

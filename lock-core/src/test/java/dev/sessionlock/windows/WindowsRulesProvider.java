@@ -2,6 +2,8 @@ package dev.sessionlock.windows;
 
 import java.io.IOException;
 import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.AccessDeniedException;
@@ -10,21 +12,27 @@ import java.nio.file.CopyOption;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileStore;
 import java.nio.file.FileSystem;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.FileAttributeView;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.UserDefinedFileAttributeView;
 import java.nio.file.spi.FileSystemProvider;
 import java.time.Instant;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The system's own provider under the rules of Windows, as far as another system can play them: no file keys, no owners and modes, directories that cannot be opened,
@@ -40,6 +48,11 @@ public final class WindowsRulesProvider extends FileSystemProvider {
     /** The name was never free for more than 15 s. */
     static final FileTime CREATED = FileTime.from(Instant.parse("2026-01-01T00:00:00Z"));
 
+    /** How often a file is in use that has just been created or has got a name, as a virus scanner uses it. */
+    private static final int SCANNER = Integer.getInteger("windows.scanner", 0);
+    /** How often the files of a name are still in use: they are asked for in vain. */
+    private static final Map<String, AtomicInteger> IN_USE = new ConcurrentHashMap<>();
+
     private final FileSystemProvider real;
     private final WindowsRulesFileSystem fileSystem;
 
@@ -51,6 +64,40 @@ public final class WindowsRulesProvider extends FileSystemProvider {
 
     private static Path real(Path path) {
         return WindowsRulesPath.real(path);
+    }
+
+    /** {@return a path of this provider} */
+    public Path wrap(Path path) {
+        return fileSystem.wrap(path);
+    }
+
+    /**
+     * The next attempts to open, rename, link or delete a file fail.
+     *
+     * @param times how many
+     */
+    public static void use(String name, int times) {
+        IN_USE.put(name, new AtomicInteger(times));
+    }
+
+    /** {@return how many attempts are still to fail} */
+    public static int uses(String name) {
+        AtomicInteger left = IN_USE.get(name);
+        return left == null ? 0 : left.get();
+    }
+
+    private static void scan(Path created) {
+        if (SCANNER > 0) {
+            use(created.getFileName().toString(), SCANNER);
+        }
+    }
+
+    /** The message is in the user's language. */
+    private static void requireUnused(Path path) throws FileSystemException {
+        AtomicInteger left = path.getFileName() == null ? null : IN_USE.get(path.getFileName().toString());
+        if (left != null && left.getAndUpdate(n -> Math.max(0, n - 1)) > 0) {
+            throw new FileSystemException(path.toString(), null, "Der Prozess kann nicht auf die Datei zugreifen, da sie von einem anderen Prozess verwendet wird");
+        }
     }
 
     @Override
@@ -78,13 +125,23 @@ public final class WindowsRulesProvider extends FileSystemProvider {
     @Override
     public FileChannel newFileChannel(Path path, Set<? extends OpenOption> options, FileAttribute<?>... attrs) throws IOException {
         requireNoDirectory(path);
-        return real.newFileChannel(real(path), options, attrs);
+        requireUnused(path);
+        FileChannel channel = real.newFileChannel(real(path), options, attrs);
+        if (options.contains(StandardOpenOption.CREATE_NEW)) {
+            scan(path);
+        }
+        return channel;
     }
 
     @Override
     public SeekableByteChannel newByteChannel(Path path, Set<? extends OpenOption> options, FileAttribute<?>... attrs) throws IOException {
         requireNoDirectory(path);
-        return real.newByteChannel(real(path), options, attrs);
+        requireUnused(path);
+        SeekableByteChannel channel = real.newByteChannel(real(path), options, attrs);
+        if (options.contains(StandardOpenOption.CREATE_NEW)) {
+            scan(path);
+        }
+        return channel;
     }
 
     private static void requireNoDirectory(Path path) throws AccessDeniedException {
@@ -134,7 +191,9 @@ public final class WindowsRulesProvider extends FileSystemProvider {
 
     @Override
     public void createLink(Path link, Path existing) throws IOException {
+        requireUnused(existing);
         real.createLink(real(link), real(existing));
+        scan(link);
     }
 
     @Override
@@ -144,6 +203,7 @@ public final class WindowsRulesProvider extends FileSystemProvider {
 
     @Override
     public void delete(Path path) throws IOException {
+        requireUnused(path);
         real.delete(real(path));
     }
 
@@ -154,7 +214,10 @@ public final class WindowsRulesProvider extends FileSystemProvider {
 
     @Override
     public void move(Path source, Path target, CopyOption... options) throws IOException {
+        requireUnused(source);
+        requireUnused(target);
         real.move(real(source), real(target), options);
+        scan(target);
     }
 
     // ---- what a file is ----
@@ -181,7 +244,8 @@ public final class WindowsRulesProvider extends FileSystemProvider {
 
     @Override
     public <V extends FileAttributeView> V getFileAttributeView(Path path, Class<V> type, LinkOption... options) {
-        return type == PosixFileAttributeView.class ? null : real.getFileAttributeView(real(path), type, options);
+        V view = type == PosixFileAttributeView.class ? null : real.getFileAttributeView(real(path), type, options);
+        return view instanceof UserDefinedFileAttributeView streams ? type.cast(new InterruptibleStreams(streams)) : view;
     }
 
     @Override
@@ -206,6 +270,48 @@ public final class WindowsRulesProvider extends FileSystemProvider {
             throw new UnsupportedOperationException("View not available");
         }
         real.setAttribute(real(path), attribute, value, options);
+    }
+
+    /** There each stream is read and written through a channel. */
+    private record InterruptibleStreams(UserDefinedFileAttributeView real) implements UserDefinedFileAttributeView {
+        private static void requireNoInterrupt() throws ClosedByInterruptException {
+            if (Thread.currentThread().isInterrupted()) {
+                throw new ClosedByInterruptException();
+            }
+        }
+
+        @Override
+        public String name() {
+            return real.name();
+        }
+
+        @Override
+        public List<String> list() throws IOException {
+            return real.list();
+        }
+
+        @Override
+        public int size(String name) throws IOException {
+            requireNoInterrupt();
+            return real.size(name);
+        }
+
+        @Override
+        public int read(String name, ByteBuffer dst) throws IOException {
+            requireNoInterrupt();
+            return real.read(name, dst);
+        }
+
+        @Override
+        public int write(String name, ByteBuffer src) throws IOException {
+            requireNoInterrupt();
+            return real.write(name, src);
+        }
+
+        @Override
+        public void delete(String name) throws IOException {
+            real.delete(name);
+        }
     }
 
     private static BasicFileAttributes withoutKey(BasicFileAttributes real) {

@@ -1,11 +1,17 @@
 package dev.sessionlock.internal.system;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Set;
 
 /** Linux, macOS and whatever else Java takes for a Unix. */
 final class PosixFiles implements SystemFiles {
@@ -34,5 +40,52 @@ final class PosixFiles implements SystemFiles {
         } catch (NoSuchFileException | UnsupportedOperationException e) {
             return false;
         }
+    }
+
+    @Override
+    public OpenFile open(Path file, boolean readOnly) throws IOException {
+        return new PosixOpenFile(file, readOnly);
+    }
+
+    @Override
+    public FileChannel openChannel(Path file, Set<? extends OpenOption> how) throws IOException {
+        return FileChannel.open(file, how);
+    }
+
+    @Override
+    public FileAnswer remove(Path path) {
+        try {
+            Files.delete(path);
+            return FileAnswer.DONE;
+        } catch (IOException e) {
+            return refused(e);
+        }
+    }
+
+    @Override
+    public FileAnswer rename(Path from, Path to) {
+        try {
+            Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+            return FileAnswer.DONE;
+        } catch (IOException e) {
+            return refused(e);
+        }
+    }
+
+    @Override
+    public FileAnswer link(Path name, Path existing) {
+        try {
+            Files.createLink(name, existing);
+            return FileAnswer.DONE;
+        } catch (IOException e) {
+            return refused(e);
+        } catch (UnsupportedOperationException e) {
+            return refused(new FileSystemException(name.toString(), existing.toString(), e.toString()));
+        }
+    }
+
+    private static FileAnswer refused(IOException e) {
+        return new FileAnswer(e instanceof NoSuchFileException ? FileAnswer.Kind.NOT_THERE : e instanceof FileAlreadyExistsException ? FileAnswer.Kind.NAME_TAKEN
+                : FileAnswer.Kind.REFUSED, e);
     }
 }

@@ -1,8 +1,11 @@
 package dev.sessionlock.internal.system;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Set;
 
 /**
  * The seam to the operating system: all that the library does with files, and that Windows does in another way than POSIX. The floors above ask here, and
@@ -49,4 +52,33 @@ public interface SystemFiles {
      * @param folders where the other name may be; nothing is looked up there if the system counts the names
      */
     boolean hasOtherName(Path file, Path... folders) throws IOException;
+
+    // ---- opening ----
+
+    /**
+     * Opens a file so that others may still read, write, rename and delete it.
+     *
+     * @param file it exists; on POSIX it is created otherwise, so look first where that would harm
+     */
+    OpenFile open(Path file, boolean readOnly) throws IOException;
+
+    /**
+     * As {@link #open}, for a caller that needs a channel: for one that carries kernel bytes, is appended to, or is read once.
+     *
+     * <p>An interrupt closes a channel, and with it the kernel bytes on it. On POSIX there is no way around that for guard files: only a channel can be locked, and
+     * a second descriptor would drop the bytes of the first when it is closed. So they are opened once, and only threads of the library do I/O on them. If one
+     * is closed all the same, the file is opened again, and what was held through it is taken again.
+     */
+    FileChannel openChannel(Path file, Set<? extends OpenOption> how) throws IOException;
+
+    // ---- names ----
+
+    /** Deletes what lies at a name: a file, a link, or a directory that is empty. */
+    FileAnswer remove(Path path);
+
+    /** Renames a file, in one step. What lay at the new name is gone then. */
+    FileAnswer rename(Path from, Path to);
+
+    /** Gives a file one name more, in one step. */
+    FileAnswer link(Path name, Path existing);
 }

@@ -2,17 +2,25 @@ package dev.sessionlock.internal.system;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.UserDefinedFileAttributeView;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -39,6 +47,29 @@ final class WindowsFiles implements SystemFiles {
 
     private static final int ID_BYTES = 32;
     private static final long WAIT_MILLIS = 1_000;
+    /** For how long a file that is in use is asked for again. A virus scanner or an indexer reads a new file for some ten milliseconds. */
+    private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    private static final Set<OpenOption> READ = Set.of(StandardOpenOption.READ);
+    private static final Set<OpenOption> WRITTEN = Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE);
+
+    private final long patience;
+
+    WindowsFiles() {
+        this(PATIENCE_NANOS);
+    }
+
+    /** @param patience for how long a file that is in use is asked for again, nanoseconds */
+    WindowsFiles(long patience) {
+        this.patience = patience;
+    }
+
+    // ---- which file is it? ----
+
+    /** {@return the identity of the file at a path} */
+    Object identity(Path path) throws IOException {
+        return identity(path, Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS));
+    }
 
     @Override
     public Object identity(Path path, BasicFileAttributes attributes) throws IOException {
@@ -50,18 +81,17 @@ final class WindowsFiles implements SystemFiles {
     }
 
     /** {@return the number that a file was given; null if it has none} */
-    private static @Nullable String idOf(Path path) throws IOException {
+    private @Nullable String idOf(Path path) throws IOException {
         UserDefinedFileAttributeView streams = streamsOf(path);
         try {
-            if (!streams.list().contains(ID)) {
-                return null;
-            }
-            if (streams.size(ID) != ID_BYTES) {
-                return null; // it is just being given
-            }
-            ByteBuffer id = ByteBuffer.allocate(ID_BYTES);
-            streams.read(ID, id);
-            return new String(id.array(), StandardCharsets.US_ASCII);
+            return onStreams(() -> {
+                if (!streams.list().contains(ID) || streams.size(ID) != ID_BYTES) {
+                    return null; // or it is just being given
+                }
+                ByteBuffer id = ByteBuffer.allocate(ID_BYTES);
+                streams.read(ID, id);
+                return new String(id.array(), StandardCharsets.US_ASCII);
+            });
         } catch (NoSuchFileException e) {
             throw e;
         } catch (FileSystemException e) {
@@ -75,16 +105,43 @@ final class WindowsFiles implements SystemFiles {
     private static UserDefinedFileAttributeView streamsOf(Path path) throws IOException {
         UserDefinedFileAttributeView streams = Files.getFileAttributeView(path, UserDefinedFileAttributeView.class, LinkOption.NOFOLLOW_LINKS);
         if (streams == null) {
-            throw new FileSystemException(path.toString(), null, "its file system has no named streams, by which files are told apart here: use NTFS or ReFS");
+            throw withoutStreams(path, null);
         }
         return streams;
+    }
+
+    private static IOException withoutStreams(Path path, @Nullable Throwable cause) {
+        return new IOException(path + " lies on a file system without named streams, by which files are told apart here: use NTFS or ReFS", cause);
     }
 
     @Override
     public void giveIdentity(Path created) throws IOException {
         ThreadLocalRandom random = ThreadLocalRandom.current();
         String id = String.format(Locale.ROOT, "%016x%016x", random.nextLong(), random.nextLong());
-        streamsOf(created).write(ID, ByteBuffer.wrap(id.getBytes(StandardCharsets.US_ASCII)));
+        UserDefinedFileAttributeView streams = streamsOf(created);
+        try {
+            onStreams(() -> streams.write(ID, ByteBuffer.wrap(id.getBytes(StandardCharsets.US_ASCII))));
+        } catch (FileSystemException e) {
+            throw Files.getFileStore(created).supportsFileAttributeView(UserDefinedFileAttributeView.class) ? e : withoutStreams(created, e);
+        }
+    }
+
+    /** A stream is read through a channel, which an interrupt closes: an interrupted thread must not take its own file for another one. */
+    private <T> T onStreams(Step<T> step) throws IOException {
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try {
+                    return patiently(step);
+                } catch (ClosedByInterruptException e) {
+                    interrupted |= Thread.interrupted();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 
     @Override
@@ -131,11 +188,95 @@ final class WindowsFiles implements SystemFiles {
         return false;
     }
 
-    private static @Nullable String idOrNull(Path file) throws IOException {
+    private @Nullable String idOrNull(Path file) throws IOException {
         try {
             return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) ? idOf(file) : null;
         } catch (NoSuchFileException e) {
             return null;
         }
+    }
+
+    // ---- opening ----
+
+    @Override
+    public OpenFile open(Path file, boolean readOnly) throws IOException {
+        return new WindowsOpenFile(this, file, readOnly);
+    }
+
+    FileChannel openToWrite(Path file, boolean readOnly) throws IOException {
+        return openChannel(file, readOnly ? READ : WRITTEN);
+    }
+
+    /** A channel shares its file for reading, writing, renaming and deleting (sun.nio.fs.WindowsChannelFactory). */
+    @Override
+    public FileChannel openChannel(Path file, Set<? extends OpenOption> how) throws IOException {
+        return patiently(() -> FileChannel.open(file, how));
+    }
+
+    // ---- names ----
+
+    @Override
+    public FileAnswer remove(Path path) {
+        return answer(() -> {
+            Files.delete(path);
+            return null;
+        });
+    }
+
+    @Override
+    public FileAnswer rename(Path from, Path to) {
+        return answer(() -> Files.move(from, to, StandardCopyOption.ATOMIC_MOVE));
+    }
+
+    @Override
+    public FileAnswer link(Path name, Path existing) {
+        return answer(() -> Files.createLink(name, existing));
+    }
+
+    private FileAnswer answer(Step<?> step) {
+        try {
+            patiently(step);
+            return FileAnswer.DONE;
+        } catch (NoSuchFileException e) {
+            return new FileAnswer(FileAnswer.Kind.NOT_THERE, e);
+        } catch (FileAlreadyExistsException e) {
+            return new FileAnswer(FileAnswer.Kind.NAME_TAKEN, e);
+        } catch (IOException e) {
+            return new FileAnswer(isSharingViolation(e) ? FileAnswer.Kind.IN_USE : FileAnswer.Kind.REFUSED, e);
+        }
+    }
+
+    /** Something that touches a file. It may be done again after it has failed. */
+    private interface Step<T> {
+        T run() throws IOException;
+    }
+
+    /**
+     * Does something again and again, for a second, while the file may be in use. An interrupt ends the waiting, and stays pending: whoever is interrupted gets the
+     * answer of that moment, as if the second were over.
+     */
+    private <T> T patiently(Step<T> step) throws IOException {
+        long pause = 500_000;
+        for (long start = System.nanoTime(); ; ) {
+            try {
+                return step.run();
+            } catch (FileSystemException e) {
+                boolean wait = isSharingViolation(e) || e instanceof AccessDeniedException;
+                if (!wait || System.nanoTime() - start >= patience || Thread.currentThread().isInterrupted()) {
+                    throw e;
+                }
+            }
+            LockSupport.parkNanos(this, pause);
+            pause = Math.min(2 * pause, LONGEST_PAUSE_NANOS);
+        }
+    }
+
+    /**
+     * The JDK has an exception of its own for those errors of Windows that have one in POSIX. {@code ERROR_ACCESS_DENIED}, which is also the answer for a file that is
+     * deleted and still open, is an {@link AccessDeniedException}. Any other error, such as {@code ERROR_SHARING_VIOLATION}, {@code ERROR_LOCK_VIOLATION} and
+     * {@code ERROR_USER_MAPPED_FILE}, is told by a sentence in the user's language.
+     */
+    private static boolean isSharingViolation(IOException e) {
+        return e.getClass() == FileSystemException.class;
     }
 }

@@ -3,8 +3,12 @@ package dev.sessionlock.internal.system;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import dev.sessionlock.windows.WindowsRulesProvider;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -12,6 +16,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -163,6 +171,166 @@ class WindowsFilesTest {
                 Files.delete(file);
                 files.identity(file, attributes);
             });
+        }
+    }
+
+    /** {@link WindowsRulesProvider} plays another program. */
+    @Nested
+    class FileInUse {
+        private final WindowsRulesProvider provider = new WindowsRulesProvider(FileSystems.getDefault().provider());
+
+        private Path used(String name, int times) throws IOException {
+            Path file = provider.wrap(Files.writeString(dir.resolve(name), name));
+            WindowsRulesProvider.use(name, times);
+            return file;
+        }
+
+        @Test
+        void isAskedForAgain() throws IOException {
+            assertThat(files.remove(used("removed", 4)).kind()).isEqualTo(FileAnswer.Kind.DONE);
+            assertThat(files.rename(used("renamed", 4), used("there", 4)).kind()).isEqualTo(FileAnswer.Kind.DONE);
+            assertThat(files.link(provider.wrap(dir.resolve("link")), used("linked", 4)).kind()).isEqualTo(FileAnswer.Kind.DONE);
+            try (OpenFile open = files.open(used("opened", 4), true)) {
+                assertThat(open.length()).isEqualTo("opened".length());
+            }
+            assertThat(dir.resolve("removed")).doesNotExist();
+            assertThat(dir.resolve("there")).hasContent("renamed");
+        }
+
+        @Test
+        void isGivenUpAfterAWhile() throws IOException {
+            WindowsFiles hasty = new WindowsFiles(TimeUnit.MILLISECONDS.toNanos(20));
+            FileAnswer answer = hasty.remove(used("forever", Integer.MAX_VALUE));
+            assertThat(answer.kind()).isEqualTo(FileAnswer.Kind.IN_USE);
+            assertThatExceptionOfType(FileSystemException.class).isThrownBy(answer::done).withMessageContaining("verwendet");
+            assertThatExceptionOfType(FileSystemException.class).isThrownBy(answer::requireDone);
+            assertThat(Integer.MAX_VALUE - WindowsRulesProvider.uses("forever")).as("attempts").isBetween(2, 100);
+        }
+
+        @Test
+        void interruptEndsTheWaitingAndStaysPending() throws IOException {
+            Path file = used("wanted", Integer.MAX_VALUE);
+            Thread.currentThread().interrupt();
+            long start = System.nanoTime();
+            FileAnswer answer = new WindowsFiles(TimeUnit.MINUTES.toNanos(1)).remove(file);
+            assertThat(Thread.interrupted()).isTrue();
+            assertThat(answer.kind()).isEqualTo(FileAnswer.Kind.IN_USE);
+            assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(30));
+        }
+
+        @Test
+        void otherAnswersAreGivenAtOnce() throws IOException {
+            WindowsFiles patient = new WindowsFiles(TimeUnit.MINUTES.toNanos(10));
+            assertThat(patient.remove(dir.resolve("missing")).done()).isFalse();
+            assertThat(patient.rename(dir.resolve("missing"), dir.resolve("to")).kind()).isEqualTo(FileAnswer.Kind.NOT_THERE);
+            Path there = Files.createFile(dir.resolve("taken"));
+            assertThat(patient.link(there, created("claim")).kind()).isEqualTo(FileAnswer.Kind.NAME_TAKEN);
+            Path full = Files.createDirectory(dir.resolve("full"));
+            Files.createFile(full.resolve("file"));
+            assertThat(patient.remove(full).kind()).isEqualTo(FileAnswer.Kind.REFUSED);
+        }
+    }
+
+    @Nested
+    class OpenedFile {
+        @Test
+        void isReadAndWrittenAsElsewhere() throws IOException {
+            for (SystemFiles system : List.of(files, new PosixFiles())) {
+                Path path = Files.writeString(dir.resolve("open"), "0123456789");
+                try (OpenFile open = system.open(path, false)) {
+                    open.seek(2);
+                    open.write("ab".getBytes(StandardCharsets.US_ASCII));
+                    open.write("cdX".getBytes(StandardCharsets.US_ASCII), 2);
+                    byte[] read = new byte[3];
+                    open.seek(1);
+                    open.readFully(read);
+                    assertThat(read).asString(StandardCharsets.US_ASCII).isEqualTo("1ab");
+                    open.setLength(7);
+                    assertThat(open.length()).isEqualTo(7);
+                    assertThat(open.map(true, 7).get(4)).isEqualTo((byte) 'c');
+                    open.setLength(9);
+                    open.force();
+                    open.seek(8);
+                    assertThatExceptionOfType(EOFException.class).isThrownBy(() -> open.readFully(read));
+                }
+                assertThat(path).hasContent("01abcd6\0\0");
+            }
+        }
+
+        @Test
+        void noInterruptClosesIt() throws IOException {
+            Path path = created("interrupted");
+            try (OpenFile open = files.open(path, false)) {
+                Thread.currentThread().interrupt();
+                open.write("whole".getBytes(StandardCharsets.US_ASCII));
+                assertThat(Thread.interrupted()).isTrue();
+                assertThat(open.length()).isEqualTo(5);
+            }
+            assertThat(path).hasContent("whole");
+        }
+
+        private static Thread interrupter(Thread writer, AtomicBoolean over) {
+            return new Thread(() -> {
+                while (!over.get()) {
+                    writer.interrupt();
+                }
+            });
+        }
+
+        private static void end(Thread interrupter, AtomicBoolean over) {
+            over.set(true);
+            while (interrupter.isAlive()) {
+                Thread.onSpinWait();
+            }
+            Thread.interrupted();
+        }
+
+        /** An interrupt may come at any moment, also in the middle of a write. */
+        @Test
+        void neitherDoesOneThatComesMeanwhile() throws Exception {
+            Path path = created("interrupted");
+            Thread writer = Thread.currentThread();
+            AtomicBoolean over = new AtomicBoolean();
+            Thread interrupter = interrupter(writer, over);
+            byte[] record = new byte[1024];
+            try (OpenFile open = files.open(path, false)) {
+                interrupter.start();
+                for (int i = 0; i < 3_000; i++) {
+                    Arrays.fill(record, (byte) i);
+                    open.seek(0);
+                    open.write(record);
+                    byte[] read = new byte[1024];
+                    open.seek(0);
+                    open.readFully(read);
+                    assertThat(read).isEqualTo(record);
+                }
+            } finally {
+                end(interrupter, over);
+            }
+        }
+
+        @Test
+        void isNotOpenedAgainAsAnotherFile() throws Exception {
+            Path path = created("replaced");
+            Thread writer = Thread.currentThread();
+            AtomicBoolean over = new AtomicBoolean();
+            try (OpenFile open = files.open(path, false)) {
+                Files.delete(path);
+                created("replaced");
+                Thread interrupter = interrupter(writer, over);
+                interrupter.start();
+                try {
+                    assertThatExceptionOfType(NoSuchFileException.class).isThrownBy(() -> {
+                        while (true) {
+                            open.seek(0);
+                            open.write(new byte[1024]);
+                        }
+                    });
+                } finally {
+                    end(interrupter, over);
+                }
+            }
+            assertThat(path).isEmptyFile();
         }
     }
 
