@@ -1,6 +1,7 @@
 package dev.sessionlock;
 
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -51,6 +52,16 @@ final class WindowsRulesActor {
                     Files.move(copy, its, StandardCopyOption.ATOMIC_MOVE);
                 });
                 case "folder" -> hold(locks, session, lockFile, its -> deleteAll(its.resolveSibling(".session-locks")));
+                case "hold" -> {
+                    try (SessionLock lock = locks.acquire(session)) {
+                        System.out.println("held");
+                        while (Files.notExists(session.resolveSibling("let go"))) {
+                            Thread.sleep(10);
+                            lock.ensureHeld();
+                        }
+                    }
+                }
+                case "wait" -> waitBesideOthers(locks, session);
                 case "interrupted" -> {
                     Thread.currentThread().interrupt();
                     try (SessionLock lock = locks.tryAcquire(session).orElseThrow()) {
@@ -93,13 +104,45 @@ final class WindowsRulesActor {
         }
     }
 
+    /** While a thread waits for a lock of another process, others take locks whose bytes are in all guard files. */
+    private static void waitBesideOthers(SessionLocks locks, Path session) throws Exception {
+        CompletableFuture<Long> waiter = CompletableFuture.supplyAsync(() -> {
+            try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withTimeout(Duration.ofMinutes(1)))) {
+                lock.verifyHeld();
+                return lock.token();
+            } catch (LockException | InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        Thread.sleep(1_000); // it waits in the kernel by now
+        CompletableFuture<Void> others = CompletableFuture.runAsync(() -> {
+            for (int i = 0; i < 200; i++) {
+                try (SessionLock lock = locks.acquire(session.resolveSibling("other-" + i))) {
+                    lock.ensureHeld();
+                } catch (LockException | InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            }
+        });
+        try {
+            others.get(20, TimeUnit.SECONDS);
+            System.out.println("free for others, waiting " + !waiter.isDone());
+        } catch (TimeoutException e) {
+            System.out.println("Exception: others wait as well");
+        }
+        Files.createFile(session.resolveSibling("let go"));
+        System.out.println("held by the waiter " + (waiter.get() > 0));
+    }
+
     private static void deleteAll(Path folder) throws IOException {
         try (Stream<Path> files = Files.list(folder)) {
             for (Path file : files.toList()) {
-                Files.delete(file);
+                try {
+                    Files.delete(file);
+                } catch (AccessDeniedException e) {
+                    System.out.println("stays: " + file.getFileName());
+                }
             }
         }
-        Files.delete(folder);
-        Files.createDirectory(folder);
     }
 }

@@ -55,6 +55,7 @@ public final class WindowsRulesProvider extends FileSystemProvider {
 
     private final FileSystemProvider real;
     private final WindowsRulesFileSystem fileSystem;
+    private final Set<Object> mapped = ConcurrentHashMap.newKeySet();
 
     /** Called by the JDK, when it starts. */
     public WindowsRulesProvider(FileSystemProvider real) {
@@ -84,6 +85,26 @@ public final class WindowsRulesProvider extends FileSystemProvider {
     public static int uses(String name) {
         AtomicInteger left = IN_USE.get(name);
         return left == null ? 0 : left.get();
+    }
+
+    /** A file is mapped from now on, until this JVM ends. */
+    void map(Path path) throws IOException {
+        mapped.add(real.readAttributes(real(path), BasicFileAttributes.class).fileKey());
+    }
+
+    boolean isMapped(Path path) {
+        try {
+            return mapped.contains(real.readAttributes(real(path), BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS).fileKey());
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** What is mapped can be renamed, and neither deleted nor replaced. */
+    private void requireUnmapped(Path path) throws AccessDeniedException {
+        if (isMapped(path)) {
+            throw new AccessDeniedException(path.toString());
+        }
     }
 
     private static void scan(Path created) {
@@ -126,7 +147,7 @@ public final class WindowsRulesProvider extends FileSystemProvider {
     public FileChannel newFileChannel(Path path, Set<? extends OpenOption> options, FileAttribute<?>... attrs) throws IOException {
         requireNoDirectory(path);
         requireUnused(path);
-        FileChannel channel = real.newFileChannel(real(path), options, attrs);
+        FileChannel channel = new WindowsRulesChannel(this, path, real.newFileChannel(real(path), options, attrs));
         if (options.contains(StandardOpenOption.CREATE_NEW)) {
             scan(path);
         }
@@ -204,6 +225,7 @@ public final class WindowsRulesProvider extends FileSystemProvider {
     @Override
     public void delete(Path path) throws IOException {
         requireUnused(path);
+        requireUnmapped(path);
         real.delete(real(path));
     }
 
@@ -216,6 +238,7 @@ public final class WindowsRulesProvider extends FileSystemProvider {
     public void move(Path source, Path target, CopyOption... options) throws IOException {
         requireUnused(source);
         requireUnused(target);
+        requireUnmapped(target);
         real.move(real(source), real(target), options);
         scan(target);
     }

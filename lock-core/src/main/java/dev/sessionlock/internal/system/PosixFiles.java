@@ -52,6 +52,17 @@ final class PosixFiles implements SystemFiles {
         return FileChannel.open(file, how);
     }
 
+    /** The same: bytes belong to the process, which loses all of them when it closes another descriptor of the file. A call that waits delays no other. */
+    @Override
+    public FileChannel channelToWaitOn(FileChannel open, Path file) {
+        return open;
+    }
+
+    @Override
+    public boolean givesByteAgain() {
+        return true;
+    }
+
     @Override
     public FileAnswer remove(Path path) {
         try {

@@ -71,6 +71,22 @@ public interface SystemFiles {
      */
     FileChannel openChannel(Path file, Set<? extends OpenOption> how) throws IOException;
 
+    // ---- kernel bytes ----
+
+    /**
+     * {@return the channel on which a thread waits for a byte of a file}
+     *
+     * @param open a channel of that file, through which bytes are requested without waiting
+     * @param file its path
+     */
+    FileChannel channelToWaitOn(FileChannel open, Path file) throws IOException;
+
+    /**
+     * {@return whether the kernel gives a byte once more to the process that has it} Then requesting one tells that no other process has it. Otherwise a byte that
+     * an error has left taken is freed by closing its channel alone.
+     */
+    boolean givesByteAgain();
+
     // ---- names ----
 
     /** Deletes what lies at a name: a file, a link, or a directory that is empty. */

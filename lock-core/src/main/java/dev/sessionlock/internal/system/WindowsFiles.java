@@ -213,6 +213,22 @@ final class WindowsFiles implements SystemFiles {
         return patiently(() -> FileChannel.open(file, how));
     }
 
+    // ---- kernel bytes ----
+
+    /**
+     * Another one: while {@code LockFileEx} waits on a handle that is not asynchronous, each other call on that handle waits, too. Bytes belong to the handle, so
+     * closing this one frees no byte of the other.
+     */
+    @Override
+    public FileChannel channelToWaitOn(FileChannel open, Path file) throws IOException {
+        return openToWrite(file, false);
+    }
+
+    @Override
+    public boolean givesByteAgain() {
+        return false;
+    }
+
     // ---- names ----
 
     @Override
