@@ -2,12 +2,14 @@ package dev.sessionlock;
 
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -61,6 +63,19 @@ final class WindowsRulesActor {
                         }
                     }
                 }
+                case "replace" -> {
+                    Path fresh = Files.writeString(session.resolveSibling("fresh"), "new\n");
+                    Files.writeString(session, "old\n");
+                    try (SessionLock lock = locks.acquire(session)) {
+                        lock.replace(fresh);
+                    }
+                    System.out.println("held " + read(session));
+                    SessionFile file = SessionFile.of(session, locks).withForce(true);
+                    file.append("two");
+                    file.compact(lines -> List.of("one", String.valueOf(lines.size())));
+                    System.out.println("held " + read(session));
+                }
+                case "names" -> names(locks, session);
                 case "wait" -> waitBesideOthers(locks, session);
                 case "interrupted" -> {
                     Thread.currentThread().interrupt();
@@ -132,6 +147,34 @@ final class WindowsRulesActor {
         }
         Files.createFile(session.resolveSibling("let go"));
         System.out.println("held by the waiter " + (waiter.get() > 0));
+    }
+
+    private static String read(Path session) throws IOException {
+        for (int tries = 0; ; tries++) {
+            try {
+                return Files.readString(session).replace('\n', ' ').trim();
+            } catch (FileSystemException e) {
+                if (tries == 10) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private static void names(SessionLocks locks, Path session) throws Exception {
+        Files.createFile(session);
+        try (SessionLock lock = locks.acquire(session)) {
+            for (String name : List.of("session.jsonl.", "session.jsonl...", "SESSIO~1.JSO", "OTHERS~1.JSO", "nul.jsonl", "COM1")) {
+                try (SessionLock other = locks.acquire(session.resolveSibling(name))) {
+                    System.out.println("held beside " + name + " " + (other.token() > 0));
+                } catch (LockReentryException e) {
+                    System.out.println("held already " + name);
+                } catch (LockException e) {
+                    System.out.println("Exception: " + e.getMessage().replace(session.getParent().toString(), ""));
+                }
+            }
+            lock.verifyHeld();
+        }
     }
 
     private static void deleteAll(Path folder) throws IOException {

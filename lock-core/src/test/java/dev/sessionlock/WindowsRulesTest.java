@@ -52,6 +52,22 @@ class WindowsRulesTest {
         assertThat(run("wait")).containsExactly("free for others, waiting true", "held by the waiter true", "free true");
     }
 
+    /** A directory cannot be opened there, so it cannot be forced: before the seam, this failed after the work was done. */
+    @Test
+    void replacesTheTargetWithoutForcingTheDirectory() throws Exception {
+        assertThat(run("replace")).containsExactly("held new", "held one 2", "free true");
+        assertThat(run("replace", "-Dwindows.scanner=3")).containsExactly("held new", "held one 2", "free true");
+    }
+
+    /** Windows opens one file by several names, and devices by names that look like files'. */
+    @Test
+    void fileHasOneLockWhateverItsNameIs() throws Exception {
+        List<String> said = run("names");
+        assertThat(said).startsWith("held already session.jsonl.", "held already session.jsonl...", "held already SESSIO~1.JSO", "held beside OTHERS~1.JSO true");
+        assertThat(said.subList(4, 6)).allMatch(line -> line.contains("opens no file by this name"));
+        assertThat(said).hasSize(7).endsWith("free true");
+    }
+
     /** What is read there through a channel must not fail on an interrupted thread: it would take its own files for others. */
     @Test
     void interruptedThreadKnowsItsFiles() throws Exception {

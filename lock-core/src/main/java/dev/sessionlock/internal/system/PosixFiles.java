@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.system;
 
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -10,11 +11,19 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Set;
 
 /** Linux, macOS and whatever else Java takes for a Unix. */
 final class PosixFiles implements SystemFiles {
+    private static final Set<OpenOption> READ = Set.of(StandardOpenOption.READ);
+
+    private final boolean mac;
+
+    PosixFiles(boolean mac) {
+        this.mac = mac;
+    }
 
     /** Device and inode. On a file system that has none, the path: there a file that is replaced is taken for the same. */
     @Override
@@ -64,6 +73,17 @@ final class PosixFiles implements SystemFiles {
     }
 
     @Override
+    public String nameOf(Path absolute) {
+        return absolute.getFileName().toString();
+    }
+
+    /** APFS folds the forms of Unicode even where it keeps upper and lower case apart. */
+    @Override
+    public boolean mayFoldUnseen() {
+        return mac;
+    }
+
+    @Override
     public FileAnswer remove(Path path) {
         try {
             Files.delete(path);
@@ -84,6 +104,16 @@ final class PosixFiles implements SystemFiles {
     }
 
     @Override
+    public FileAnswer renameIf(Condition condition, Path from, Path to) {
+        try {
+            condition.require();
+        } catch (IOException e) {
+            return new FileAnswer(FileAnswer.Kind.REFUSED, e);
+        }
+        return rename(from, to);
+    }
+
+    @Override
     public FileAnswer link(Path name, Path existing) {
         try {
             Files.createLink(name, existing);
@@ -92,6 +122,35 @@ final class PosixFiles implements SystemFiles {
             return refused(e);
         } catch (UnsupportedOperationException e) {
             return refused(new FileSystemException(name.toString(), existing.toString(), e.toString()));
+        }
+    }
+
+    @Override
+    public void force(Path file) throws IOException {
+        forceOpened(file);
+    }
+
+    @Override
+    public void forceNames(Path directory) throws IOException {
+        forceOpened(directory);
+    }
+
+    /** An interrupt closes the channel: then it is forced once more. */
+    private static void forceOpened(Path path) throws IOException {
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try (FileChannel channel = FileChannel.open(path, READ)) {
+                    channel.force(true);
+                    return;
+                } catch (ClosedByInterruptException e) {
+                    interrupted |= Thread.interrupted();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

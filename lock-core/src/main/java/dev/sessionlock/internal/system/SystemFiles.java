@@ -2,6 +2,7 @@ package dev.sessionlock.internal.system;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -20,7 +21,7 @@ public interface SystemFiles {
 
     /** {@return the one of an operating system} */
     static SystemFiles of(OperatingSystem system) {
-        return system.isWindows() ? new WindowsFiles() : new PosixFiles();
+        return system.isWindows() ? new WindowsFiles() : new PosixFiles(system.isMac());
     }
 
     // ---- which file is it? ----
@@ -89,12 +90,41 @@ public interface SystemFiles {
 
     // ---- names ----
 
+    /**
+     * {@return the name of a file in its directory, one for all ways in which it may be written} Upper and lower case and the forms of Unicode do not count here: the
+     * file system decides about them.
+     *
+     * @param absolute the file, which need not exist
+     * @throws FileSystemException if no file can have that name, and the system opens something else by it
+     */
+    String nameOf(Path absolute) throws IOException;
+
+    /** {@return whether file systems here may take two names for one though a look at a name in ASCII does not show it} */
+    boolean mayFoldUnseen();
+
     /** Deletes what lies at a name: a file, a link, or a directory that is empty. */
     FileAnswer remove(Path path);
 
     /** Renames a file, in one step. What lay at the new name is gone then. */
     FileAnswer rename(Path from, Path to);
 
+    /** What must be true at the moment of an operation. */
+    interface Condition {
+        /** Throws if it is not. */
+        void require() throws IOException;
+    }
+
+    /** As above, if a condition holds. It is looked at again before each try; what it throws is the reason of the answer. */
+    FileAnswer renameIf(Condition condition, Path from, Path to);
+
     /** Gives a file one name more, in one step. */
     FileAnswer link(Path name, Path existing);
+
+    // ---- what a power cut leaves ----
+
+    /** Returns once the disk has the content of a file. An interrupt is put off meanwhile. */
+    void force(Path file) throws IOException;
+
+    /** Returns once the disk has the names in a directory, where a program can ask for that. An interrupt is put off meanwhile. */
+    void forceNames(Path directory) throws IOException;
 }

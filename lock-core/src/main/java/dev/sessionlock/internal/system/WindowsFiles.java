@@ -46,6 +46,7 @@ final class WindowsFiles implements SystemFiles {
     static final String ID = "sessionlock.id";
 
     private static final int ID_BYTES = 32;
+    private static final Set<String> DEVICES = Set.of("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$");
     private static final long WAIT_MILLIS = 1_000;
     /** For how long a file that is in use is asked for again. A virus scanner or an indexer reads a new file for some ten milliseconds. */
     private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(1);
@@ -231,6 +232,43 @@ final class WindowsFiles implements SystemFiles {
 
     // ---- names ----
 
+    /**
+     * Windows opens one file by several names: dots and spaces at the end do not count, and a file with a long name has a short one as well, such as {@code
+     * SESSIO~1.JSO}. It opens no file at all by the name of a device, whatever follows after a dot. (Java itself refuses names with a colon, such as {@code
+     * x.jsonl::$DATA}, and with a space at the end.)
+     */
+    @Override
+    public String nameOf(Path absolute) throws IOException {
+        String name = withoutEnd(absolute.getFileName().toString());
+        int dot = name.indexOf('.');
+        String device = withoutEnd(dot < 0 ? name : name.substring(0, dot)).toUpperCase(Locale.ROOT);
+        if (name.isEmpty() || name.indexOf(':') >= 0 || DEVICES.contains(device) || device.matches("(COM|LPT)[0-9¹²³]")) {
+            throw new FileSystemException(absolute.toString(), null, "Windows opens no file by this name but a device or a stream; choose another name");
+        }
+        if (name.indexOf('~') < 0) {
+            return name;
+        }
+        try {
+            return withoutEnd(absolute.toRealPath(LinkOption.NOFOLLOW_LINKS).getFileName().toString());
+        } catch (NoSuchFileException e) {
+            return name; // no file has it as its short name
+        }
+    }
+
+    private static String withoutEnd(String name) {
+        int end = name.length();
+        while (end > 0 && (name.charAt(end - 1) == '.' || name.charAt(end - 1) == ' ')) {
+            end--;
+        }
+        return name.substring(0, end);
+    }
+
+    /** Case is folded, which is seen at any name. NTFS keeps the forms of Unicode apart. */
+    @Override
+    public boolean mayFoldUnseen() {
+        return false;
+    }
+
     @Override
     public FileAnswer remove(Path path) {
         return answer(() -> {
@@ -242,6 +280,14 @@ final class WindowsFiles implements SystemFiles {
     @Override
     public FileAnswer rename(Path from, Path to) {
         return answer(() -> Files.move(from, to, StandardCopyOption.ATOMIC_MOVE));
+    }
+
+    @Override
+    public FileAnswer renameIf(Condition condition, Path from, Path to) {
+        return answer(() -> {
+            condition.require();
+            return Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+        });
     }
 
     @Override
@@ -260,6 +306,22 @@ final class WindowsFiles implements SystemFiles {
         } catch (IOException e) {
             return new FileAnswer(isSharingViolation(e) ? FileAnswer.Kind.IN_USE : FileAnswer.Kind.REFUSED, e);
         }
+    }
+
+    // ---- what a power cut leaves ----
+
+    /** {@code FlushFileBuffers} wants a handle that may write; for any other the JDK says that it is done. */
+    @Override
+    public void force(Path file) throws IOException {
+        try (OpenFile open = open(file, false)) {
+            open.force();
+        }
+    }
+
+    /** A directory cannot be opened. NTFS writes names to its journal by itself, in the order in which they were changed; nobody can wait for that here. */
+    @Override
+    public void forceNames(Path directory) {
+        // nothing to wait for
     }
 
     /** Something that touches a file. It may be done again after it has failed. */

@@ -23,6 +23,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The rules for Windows on the files of this system. Named streams are extended attributes here. */
 class WindowsFilesTest {
@@ -197,14 +199,33 @@ class WindowsFilesTest {
             assertThat(dir.resolve("there")).hasContent("renamed");
         }
 
+        /** It may have been lost while the file was in use. */
+        @Test
+        void conditionIsLookedAtBeforeEachTry() throws IOException {
+            Path from = used("condition", 4);
+            int[] looks = new int[1];
+            assertThat(files.renameIf(() -> looks[0]++, from, provider.wrap(dir.resolve("to"))).kind()).isEqualTo(FileAnswer.Kind.DONE);
+            assertThat(looks[0]).isEqualTo(5);
+
+            Path again = used("condition", 4);
+            IOException lost = new IOException("lost");
+            FileAnswer answer = files.renameIf(() -> {
+                if (WindowsRulesProvider.uses("condition") == 2) {
+                    throw lost;
+                }
+            }, again, provider.wrap(dir.resolve("to")));
+            assertThat(answer.reason()).isSameAs(lost);
+            assertThat(again).exists();
+        }
+
         @Test
         void isGivenUpAfterAWhile() throws IOException {
-            WindowsFiles hasty = new WindowsFiles(TimeUnit.MILLISECONDS.toNanos(20));
+            WindowsFiles hasty = new WindowsFiles(TimeUnit.MILLISECONDS.toNanos(300));
             FileAnswer answer = hasty.remove(used("forever", Integer.MAX_VALUE));
             assertThat(answer.kind()).isEqualTo(FileAnswer.Kind.IN_USE);
             assertThatExceptionOfType(FileSystemException.class).isThrownBy(answer::done).withMessageContaining("verwendet");
             assertThatExceptionOfType(FileSystemException.class).isThrownBy(answer::requireDone);
-            assertThat(Integer.MAX_VALUE - WindowsRulesProvider.uses("forever")).as("attempts").isBetween(2, 100);
+            assertThat(Integer.MAX_VALUE - WindowsRulesProvider.uses("forever")).as("attempts").isBetween(2, 1_000);
         }
 
         @Test
@@ -232,10 +253,37 @@ class WindowsFilesTest {
     }
 
     @Nested
+    class Names {
+        @Test
+        void dotsAndSpacesAtTheEndDoNotCount() throws IOException {
+            assertThat(files.nameOf(dir.resolve("session.jsonl"))).isEqualTo("session.jsonl");
+            assertThat(files.nameOf(dir.resolve("session.jsonl. . "))).isEqualTo("session.jsonl");
+            assertThat(files.nameOf(dir.resolve("con1"))).isEqualTo("con1");
+            assertThat(files.nameOf(dir.resolve("tilde~1"))).isEqualTo("tilde~1");
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = {"nul", "NUL.jsonl", "Con", "aux.tar.gz", "com1", "LPT9.x", "com²", "nul .txt", "x.jsonl::$DATA", "...", "conin$"})
+        void devicesAndStreamsAreRefused(String name) {
+            assertThatExceptionOfType(FileSystemException.class).isThrownBy(() -> files.nameOf(dir.resolve(name))).withMessageContaining("choose another name");
+        }
+
+        @Test
+        void countAsTheyAreElsewhere() throws IOException {
+            assertThat(new PosixFiles(false).nameOf(dir.resolve("nul."))).isEqualTo("nul.");
+            assertThat(new PosixFiles(true).mayFoldUnseen()).isTrue();
+            assertThat(new PosixFiles(false).mayFoldUnseen()).isFalse();
+            assertThat(SystemFiles.of(OperatingSystem.of("Mac OS X")).mayFoldUnseen()).isTrue();
+            assertThat(SystemFiles.of(OperatingSystem.of("Windows Server 2022"))).isInstanceOf(WindowsFiles.class);
+            assertThat(SystemFiles.of(OperatingSystem.of("FreeBSD"))).isInstanceOf(PosixFiles.class);
+        }
+    }
+
+    @Nested
     class OpenedFile {
         @Test
         void isReadAndWrittenAsElsewhere() throws IOException {
-            for (SystemFiles system : List.of(files, new PosixFiles())) {
+            for (SystemFiles system : List.of(files, new PosixFiles(false))) {
                 Path path = Files.writeString(dir.resolve("open"), "0123456789");
                 try (OpenFile open = system.open(path, false)) {
                     open.seek(2);
