@@ -1,6 +1,8 @@
 package dev.sessionlock;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -75,6 +77,7 @@ final class WindowsRulesActor {
                     file.compact(lines -> List.of("one", String.valueOf(lines.size())));
                     System.out.println("held " + read(session));
                 }
+                case "overwritten" -> overwriteTable(locks, session);
                 case "names" -> names(locks, session);
                 case "wait" -> waitBesideOthers(locks, session);
                 case "interrupted" -> {
@@ -158,6 +161,33 @@ final class WindowsRulesActor {
                     throw e;
                 }
             }
+        }
+    }
+
+    private static void overwriteTable(SessionLocks locks, Path session) throws Exception {
+        Path table = session.resolveSibling(".session-locks").resolve("board");
+        try (SessionLock lock = locks.acquire(session)) {
+            lock.ensureHeld();
+            long size = Files.size(table);
+            try (FileChannel open = FileChannel.open(table, StandardOpenOption.WRITE)) {
+                open.write(ByteBuffer.allocate(16), 0);
+                open.truncate(size / 2);
+            } catch (FileSystemException e) {
+                System.out.println("stays as long as it is: " + (Files.size(table) == size));
+            }
+            for (int i = 0; i < 2; i++) { // what is missing once may be missing for a moment
+                try {
+                    lock.verifyHeld();
+                    System.out.println("still held");
+                } catch (LockException e) {
+                    System.out.println("Exception: " + e.getMessage());
+                }
+            }
+        }
+        try (SessionLock lock = locks.acquire(session.resolveSibling("other"))) {
+            System.out.println("held " + lock);
+        } catch (LockException e) {
+            System.out.println("Exception: " + e.getMessage().replaceAll(".*\\Q.session-locks\\E", ""));
         }
     }
 

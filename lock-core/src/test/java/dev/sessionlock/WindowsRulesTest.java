@@ -68,6 +68,14 @@ class WindowsRulesTest {
         assertThat(said).hasSize(7).endsWith("free true");
     }
 
+    /** While it is mapped, it can be written to, and neither cut, nor deleted, nor replaced. */
+    @Test
+    void tableThatSomebodyOverwroteIsNotReplacedAndThePersonIsToldWhatToDo() throws Exception {
+        List<String> said = run("overwritten");
+        assertThat(said.get(0)).isEqualTo("stays as long as it is: true");
+        assertThat(String.join("\n", said)).contains("end all processes that lock files in");
+    }
+
     /** What is read there through a channel must not fail on an interrupted thread: it would take its own files for others. */
     @Test
     void interruptedThreadKnowsItsFiles() throws Exception {

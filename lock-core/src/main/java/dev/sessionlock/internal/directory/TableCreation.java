@@ -53,11 +53,20 @@ final class TableCreation {
                     out.force(); // a power cut must not take the tokens that the replaced file still had
                 }
             }
-            FILES.rename(fresh, file).requireDone();
+            put(fresh, file);
         } catch (IOException | RuntimeException e) {
             FILES.remove(fresh).done();
             throw e;
         }
+    }
+
+    private static void put(Path fresh, Path file) throws IOException {
+        FileAnswer answer = FILES.rename(fresh, file);
+        if (answer.kind() != FileAnswer.Kind.DONE && !FILES.mayReplaceMapped() && Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+            throw new IOException(file + " is not a whole table any more, and Windows does not replace a file that a process has mapped: end all "
+                    + "processes that lock files in " + file.getParent().getParent() + ", and start them again", answer.reason());
+        }
+        answer.requireDone();
     }
 
     private static byte[] header(int entries, @Nullable ProcessIdentity self, long highWater) {

@@ -113,6 +113,12 @@ final class PosixFiles implements SystemFiles {
         return rename(from, to);
     }
 
+    /** Whoever has it mapped keeps what was there. */
+    @Override
+    public boolean mayReplaceMapped() {
+        return true;
+    }
+
     @Override
     public FileAnswer link(Path name, Path existing) {
         try {

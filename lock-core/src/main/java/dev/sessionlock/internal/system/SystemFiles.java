@@ -117,6 +117,12 @@ public interface SystemFiles {
     /** As above, if a condition holds. It is looked at again before each try; what it throws is the reason of the answer. */
     FileAnswer renameIf(Condition condition, Path from, Path to);
 
+    /**
+     * {@return whether a file can be deleted, or another renamed over it, while a process has it mapped} Here and in other processes; what is mapped stays so until the
+     * garbage collector finds that nobody uses it.
+     */
+    boolean mayReplaceMapped();
+
     /** Gives a file one name more, in one step. */
     FileAnswer link(Path name, Path existing);
 

@@ -290,6 +290,12 @@ final class WindowsFiles implements SystemFiles {
         });
     }
 
+    /** {@code ERROR_USER_MAPPED_FILE}, or {@code ERROR_ACCESS_DENIED}; nor can it be cut. */
+    @Override
+    public boolean mayReplaceMapped() {
+        return false;
+    }
+
     @Override
     public FileAnswer link(Path name, Path existing) {
         return answer(() -> Files.createLink(name, existing));
