@@ -39,7 +39,6 @@ class SystemSeamTest {
             Map.entry("FileMode", OWNERS), Map.entry("OwnerTrust", OWNERS), Map.entry("StickyDirectory", OWNERS), Map.entry("TargetFile", OWNERS),
             Map.entry("DirectoryState", "asks a file system for the time of change, and does without it where it has none"),
             Map.entry("LockDirectory", "names that time for the sweep, which does without it where there is none"),
-            Map.entry("GuardLayout", "the inode for a look into /proc/locks, which exists on Linux alone"),
             Map.entry("FileProbes", PROBE), Map.entry("PairProbes", PROBE), Map.entry("PairFiles", PROBE), Map.entry("ProbeDirectory", PROBE),
             Map.entry("OtherUsers", PROBE), Map.entry("Forbidden", PROBE),
             Map.entry("SignalHooks", "the numbers of signals, for the exit code of a job that one has ended"),

@@ -57,7 +57,7 @@ final class WindowsRulesActor {
                 });
                 case "folder" -> hold(locks, session, lockFile, its -> deleteAll(its.resolveSibling(".session-locks")));
                 case "hold" -> {
-                    try (SessionLock lock = locks.acquire(session)) {
+                    try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withLease(Duration.ofSeconds(1)))) {
                         System.out.println("held");
                         while (Files.notExists(session.resolveSibling("let go"))) {
                             Thread.sleep(10);

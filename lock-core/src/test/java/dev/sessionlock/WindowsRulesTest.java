@@ -12,6 +12,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The library in a JVM that believes it runs on Windows, on files that behave as they do there: {@link WindowsRulesProvider} says how far. */
 class WindowsRulesTest {
+    private static final String[] CYCLE = {"held true", "free true", "held true", "free true", "held true", "free true", "free true"};
+
     @TempDir
     Path dir;
 
@@ -25,32 +27,53 @@ class WindowsRulesTest {
 
     @Test
     void takesALockAndGivesItBack() throws Exception {
-        assertThat(run("cycle")).containsExactly("held true", "free true", "held true", "free true", "held true", "free true", "free true");
+        assertThat(run("cycle")).containsExactly(CYCLE);
     }
 
     /** A virus scanner opens each file that is created or gets another name, and lets nobody open, rename or delete it for a moment. */
     @Test
     void waitsForAVirusScanner() throws Exception {
-        assertThat(run("cycle", "-Dwindows.scanner=3")).containsExactly("held true", "free true", "held true", "free true", "held true", "free true", "free true");
+        assertThat(run("cycle", "-Dwindows.scanner=3")).containsExactly(CYCLE);
     }
 
     /** A handle on which a thread waits for a byte serves nobody else meanwhile, and 64 guard files carry the bytes of all locks. */
     @Test
     void waitingInTheKernelKeepsNobodyFromOtherLocks() throws Exception {
-        List<String> options = new ArrayList<>(Arrays.asList(WindowsRulesProvider.OPTIONS));
-        options.add("-Dscenario=hold");
-        Process holder = Child.start(WindowsRulesActor.class, options, dir.resolve("session.jsonl").toString());
+        Process holder = holding();
         try {
-            assertThat(holder.inputReader().readLine()).isEqualTo("held");
-            assertWaits();
+            assertThat(run("wait")).containsExactly("free for others, waiting true", "held by the waiter true", "free true");
         } finally {
             holder.destroyForcibly();
         }
     }
 
-    private void assertWaits() throws Exception {
-        assertThat(run("wait")).containsExactly("free for others, waiting true", "held by the waiter true", "free true");
+    private Process holding() throws Exception {
+        List<String> options = new ArrayList<>(Arrays.asList(WindowsRulesProvider.OPTIONS));
+        options.add("-Dscenario=hold");
+        Process holder = Child.start(WindowsRulesActor.class, options, dir.resolve("session.jsonl").toString());
+        assertThat(holder.inputReader().readLine()).isEqualTo("held");
+        return holder;
     }
+
+    /** The record of the dead is moved aside, looked at there, and deleted. */
+    @Test
+    void killedHolderIsReplaced() throws Exception {
+        holding().destroyForcibly().onExit().join();
+        assertThat(run("cycle")).containsExactly(CYCLE);
+    }
+
+    /** The successor's record is renamed over that of the frozen holder, which has its own file open. */
+    @Test
+    void frozenHolderIsTakenOver() throws Exception {
+        Process holder = holding();
+        try {
+            assertThat(new ProcessBuilder("kill", "-STOP", String.valueOf(holder.pid())).start().waitFor()).isZero();
+            assertThat(run("cycle").stream().filter(line -> !line.startsWith("free"))).as("some record stays, as everywhere").containsExactly("held true", "held true", "held true");
+        } finally {
+            holder.destroyForcibly();
+        }
+    }
+
 
     /** A directory cannot be opened there, so it cannot be forced: before the seam, this failed after the work was done. */
     @Test

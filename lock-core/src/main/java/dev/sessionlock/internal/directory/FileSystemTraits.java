@@ -42,7 +42,7 @@ public record FileSystemTraits(@Nullable String network, boolean foldsNames) {
      */
     public static FileSystemTraits of(Path home) throws IOException {
         String type = type(home);
-        return new FileSystemTraits(isNetwork(type) ? type : null, foldsNames(home));
+        return new FileSystemTraits(isNetwork(type) ? type : SystemFiles.OF_THIS_PROCESS.networkOf(home), foldsNames(home));
     }
 
     void refuseNetwork(Path home, boolean allowed) throws NetworkFileSystemException {

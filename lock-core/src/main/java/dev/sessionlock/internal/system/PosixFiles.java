@@ -14,6 +14,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Linux, macOS and whatever else Java takes for a Unix. */
 final class PosixFiles implements SystemFiles {
@@ -52,6 +53,15 @@ final class PosixFiles implements SystemFiles {
     }
 
     @Override
+    public long inodeOf(Path file) {
+        try {
+            return ((Number) Files.getAttribute(file, "unix:ino", LinkOption.NOFOLLOW_LINKS)).longValue();
+        } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
+            return -1;
+        }
+    }
+
+    @Override
     public OpenFile open(Path file, boolean readOnly) throws IOException {
         return new PosixOpenFile(file, readOnly);
     }
@@ -75,6 +85,12 @@ final class PosixFiles implements SystemFiles {
     @Override
     public String nameOf(Path absolute) {
         return absolute.getFileName().toString();
+    }
+
+    /** The mount table tells. */
+    @Override
+    public @Nullable String networkOf(Path home) {
+        return null;
     }
 
     /** APFS folds the forms of Unicode even where it keeps upper and lower case apart. */

@@ -7,6 +7,7 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The seam to the operating system: all that the library does with files, and that Windows does in another way than POSIX. The floors above ask here, and
@@ -54,6 +55,12 @@ public interface SystemFiles {
      */
     boolean hasOtherName(Path file, Path... folders) throws IOException;
 
+    /** What {@link #inodeOf} answers where files have no inodes that the kernel shows its locks by. */
+    long NO_INODES = -2;
+
+    /** {@return the inode of a file, by which {@code /proc/locks} names it; {@link #NO_INODES}; or -1 if there is no such file} */
+    long inodeOf(Path file);
+
     // ---- opening ----
 
     /**
@@ -98,6 +105,13 @@ public interface SystemFiles {
      * @throws FileSystemException if no file can have that name, and the system opens something else by it
      */
     String nameOf(Path absolute) throws IOException;
+
+    /**
+     * {@return what to call the network on which a directory lies; null if its path does not tell} Most systems name the type of each file system; that is judged elsewhere.
+     *
+     * @param home its real path
+     */
+    @Nullable String networkOf(Path home);
 
     /** {@return whether file systems here may take two names for one though a look at a name in ASCII does not show it} */
     boolean mayFoldUnseen();

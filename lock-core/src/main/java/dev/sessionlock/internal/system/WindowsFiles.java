@@ -197,6 +197,11 @@ final class WindowsFiles implements SystemFiles {
         }
     }
 
+    @Override
+    public long inodeOf(Path file) {
+        return NO_INODES;
+    }
+
     // ---- opening ----
 
     @Override
@@ -261,6 +266,12 @@ final class WindowsFiles implements SystemFiles {
             end--;
         }
         return name.substring(0, end);
+    }
+
+    /** The type of a share is that of the server's own disk, such as NTFS. The real path of a directory on a mapped drive begins with the server's name, as well. */
+    @Override
+    public @Nullable String networkOf(Path home) {
+        return home.toString().startsWith("\\\\") ? "a share of another machine" : null;
     }
 
     /** Case is folded, which is seen at any name. NTFS keeps the forms of Unicode apart. */

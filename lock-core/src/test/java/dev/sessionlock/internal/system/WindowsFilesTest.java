@@ -268,6 +268,14 @@ class WindowsFilesTest {
             assertThatExceptionOfType(FileSystemException.class).isThrownBy(() -> files.nameOf(dir.resolve(name))).withMessageContaining("choose another name");
         }
 
+        /** The type of a share's file system is NTFS as a rule. */
+        @Test
+        void shareOfAnotherMachineIsKnownByItsPath() {
+            assertThat(files.networkOf(Path.of("\\\\server\\share\\sessions"))).isNotNull();
+            assertThat(files.networkOf(Path.of("C:\\sessions"))).isNull();
+            assertThat(new PosixFiles(false).networkOf(Path.of("\\\\server\\share"))).isNull();
+        }
+
         @Test
         void countAsTheyAreElsewhere() throws IOException {
             assertThat(new PosixFiles(false).nameOf(dir.resolve("nul."))).isEqualTo("nul.");
