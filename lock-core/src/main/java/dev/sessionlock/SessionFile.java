@@ -1,6 +1,7 @@
 package dev.sessionlock;
 
 import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -59,6 +60,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Immutable and thread-safe. It keeps no file open. An interrupt ends the wait for the lock. A later interrupt is deferred until the file is in order.
  */
 public final class SessionFile {
+    private static final SystemFiles FILES = SystemFiles.OF_THIS_PROCESS;
     private static final String FRESH = ".compacting-";
     private static final int MOST_TRIES = 10;
     private static final int CHUNK = 64 * 1024;
@@ -268,8 +270,8 @@ public final class SessionFile {
     private void acknowledge(SessionLock lock) throws IOException {
         if (forced) {
             try {
-                SessionLock.force(path);
-                SessionLock.force(path.toAbsolutePath().getParent()); // else a new file may lose its name
+                FILES.force(path);
+                FILES.forceNames(path.toAbsolutePath().getParent()); // else a new file may lose its name
             } catch (IOException e) {
                 throw LineFile.failed("the lines are in " + path + ", but could not be forced to the disk (" + e
                         + "): they are not acknowledged, and a power cut may take them away", e);
@@ -426,7 +428,7 @@ public final class SessionFile {
             lock.ensureHeld();
             own.replace(fresh);
         } finally {
-            Files.deleteIfExists(fresh);
+            FILES.remove(fresh).done();
         }
         lock.ensureHeld();
     }
@@ -439,7 +441,7 @@ public final class SessionFile {
             return name.startsWith(beginning) && name.substring(beginning.length()).chars().allMatch(c -> c >= '0' && c <= '9');
         })) {
             for (Path fresh : left) {
-                Files.deleteIfExists(fresh);
+                FILES.remove(fresh).done();
             }
         }
     }
@@ -449,7 +451,7 @@ public final class SessionFile {
         @Nullable PosixFileAttributes old = view == null ? null : view.readAttributes();
         try {
             LineFile.uninterrupted(() -> {
-                Files.deleteIfExists(fresh);
+                FILES.remove(fresh).done();
                 try (FileChannel out = create(fresh, old != null)) {
                     for (ByteBuffer left = ByteBuffer.wrap(bytes); left.hasRemaining(); ) {
                         out.write(left.slice(left.position(), Math.min(CHUNK, left.remaining())));

@@ -1,18 +1,15 @@
 package dev.sessionlock;
 
 import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.internal.threads.Handle;
 import dev.sessionlock.internal.threads.LockHandle;
 import dev.sessionlock.spi.Hold;
 import java.io.IOException;
-import java.nio.channels.ClosedByInterruptException;
-import java.nio.channels.FileChannel;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -43,6 +40,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A handle of {@link SessionLocks#acquireAll} stands for several locks. It is held while all of them are held.
  */
 public final class SessionLock implements AutoCloseable {
+    private static final SystemFiles FILES = SystemFiles.OF_THIS_PROCESS;
     private final LockHandle held;
 
     SessionLock(LockHandle held) {
@@ -169,13 +167,14 @@ public final class SessionLock implements AutoCloseable {
         }
         requireOrdinary(newContent, target);
         try {
-            force(newContent);
+            FILES.force(newContent);
         } catch (IOException e) {
             throw new LockException("could not force " + newContent + " to the disk (" + e + "); " + target + " is as it was", e);
         }
-        ensureHeld();
         try {
-            Files.move(newContent, target, StandardCopyOption.ATOMIC_MOVE);
+            FILES.renameIf(this::ensureHeld, newContent, target).requireDone();
+        } catch (LockLostException e) {
+            throw e;
         } catch (AtomicMoveNotSupportedException e) {
             throw new LockException(newContent + " is on another file system than " + target + ", so it cannot be put there in one step: "
                     + "write it beside the target", e);
@@ -183,7 +182,7 @@ public final class SessionLock implements AutoCloseable {
             throw new LockException("could not rename " + newContent + " over " + target + " (" + e + "); the target is as it was", e);
         }
         try {
-            force(target.getParent());
+            FILES.forceNames(target.getParent());
         } catch (IOException e) {
             throw new LockException(target + " has its new content, but the directory could not be forced to the disk (" + e
                     + "): a power cut now may bring the old content back", e);
@@ -202,25 +201,6 @@ public final class SessionLock implements AutoCloseable {
             throw e;
         } catch (IOException e) {
             throw new LockException("could not compare " + newContent + " with " + target + ": " + e, e);
-        }
-    }
-
-    /** Forces a file or a directory. An interrupt would close the channel, so it is deferred until the channel is forced. */
-    static void force(Path path) throws IOException {
-        boolean interrupted = Thread.interrupted();
-        try {
-            while (true) {
-                try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-                    channel.force(true);
-                    return;
-                } catch (ClosedByInterruptException e) {
-                    interrupted |= Thread.interrupted();
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 

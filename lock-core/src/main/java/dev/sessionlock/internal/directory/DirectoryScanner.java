@@ -3,6 +3,7 @@ package dev.sessionlock.internal.directory;
 import dev.sessionlock.internal.directory.LockStore.Found;
 import dev.sessionlock.internal.system.KernelLocks;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.spi.Clock;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -317,7 +318,7 @@ final class DirectoryScanner {
         guards.remove(-1L);
         if (guards.isEmpty()) {
             return KernelBytes.NONE;
-        } else if (!self.seesItselfInProc()) {
+        } else if (guards.containsKey(SystemFiles.NO_INODES) || !self.seesItselfInProc()) {
             return null;
         }
         Optional<List<KernelLocks.KernelLock>> entries = new KernelLocks().read(guards::containsKey);

@@ -34,10 +34,10 @@ record DirectoryState(Object key, @Nullable FileTime changed, FileTime modified)
         }
     }
 
-    /** {@return whether the last change is old enough that another one would show in the times} */
+    /** {@return whether the last change is old enough that another one would show in the times} Never without a time of change: programs set the other one back. */
     boolean isSettled() {
         long now = System.currentTimeMillis();
-        return isLongAgo(modified, now) && (changed == null || isLongAgo(changed, now));
+        return changed != null && isLongAgo(modified, now) && isLongAgo(changed, now);
     }
 
     private static boolean isLongAgo(FileTime time, long now) {

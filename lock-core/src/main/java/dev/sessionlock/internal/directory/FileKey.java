@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -7,20 +8,19 @@ import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import org.jspecify.annotations.Nullable;
 
-/** Tells apart two files that have had the same name, one after the other: device and inode. */
+/** Tells apart two files that have had the same name, one after the other: on POSIX by device and inode ({@link SystemFiles#identity}). */
 final class FileKey {
 
     private FileKey() {
     }
 
-    /** {@return the key of the file at a path, links not followed; the path itself on a file system that has no keys} */
+    /** {@return the key of the file at a path, links not followed} */
     static Object of(Path path) throws IOException {
         return of(path, Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS));
     }
 
-    static Object of(Path path, BasicFileAttributes attributes) {
-        Object key = attributes.fileKey();
-        return key != null ? key : path;
+    static Object of(Path path, BasicFileAttributes attributes) throws IOException {
+        return SystemFiles.OF_THIS_PROCESS.identity(path, attributes);
     }
 
     /** {@return whether both are known, and the same} */

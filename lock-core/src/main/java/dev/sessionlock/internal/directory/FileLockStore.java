@@ -1,6 +1,8 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.FileAnswer;
 import dev.sessionlock.internal.system.Liveness;
+import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.channels.FileLock;
@@ -427,10 +429,9 @@ final class FileLockStore implements LockStore {
 
     @Override
     public void dropReleaseRequest(long token) {
-        try {
-            Files.deleteIfExists(request(token));
-        } catch (IOException e) {
-            directory.log().debug("a release request stays in {}; it is swept later", directory.inner(), e);
+        FileAnswer answer = SystemFiles.OF_THIS_PROCESS.remove(request(token));
+        if (answer.kind() != FileAnswer.Kind.DONE && answer.kind() != FileAnswer.Kind.NOT_THERE) {
+            directory.log().debug("a release request stays in {}; it is swept later", directory.inner(), answer.reason());
         }
     }
 

@@ -2,8 +2,9 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.CurrentUser;
 import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.OpenFile;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
@@ -38,6 +39,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class FileMode implements TableFile.Access {
     private static final int READ_WRITE = 0666;
+    private static final SystemFiles FILES = SystemFiles.OF_THIS_PROCESS;
     private static final int ALL = 07777;
     private static final int OWNER_READ = 0400;
     private static final String ATTRIBUTES = "unix:mode,uid,gid,nlink,fileKey,isRegularFile";
@@ -144,7 +146,7 @@ final class FileMode implements TableFile.Access {
      * @param file for writing
      * @param key its inode, as Java tells it
      */
-    record Made(RandomAccessFile file, Object key) {
+    record Made(OpenFile file, Object key) {
     }
 
     /**
@@ -165,13 +167,14 @@ final class FileMode implements TableFile.Access {
         Files.createFile(file);
         boolean done = false;
         try {
+            FILES.giveIdentity(file);
             apply(file, directory & READ_WRITE, LinkOption.NOFOLLOW_LINKS);
-            Made made = new Made(new RandomAccessFile(file.toFile(), "rw"), FileKey.of(file));
+            Made made = new Made(FILES.open(file, false), FileKey.of(file));
             done = true;
             return made;
         } finally {
             if (!done) {
-                Files.deleteIfExists(file); // at x.lock it would keep others out
+                FILES.remove(file).done(); // at x.lock it would keep others out
             }
         }
     }
@@ -181,12 +184,12 @@ final class FileMode implements TableFile.Access {
         boolean done = false;
         try (open) {
             Path its = DescriptorPath.pathOf(open);
-            Made made = new Made(new RandomAccessFile(its.toFile(), "rw"), Files.readAttributes(its, ATTRIBUTES).get("fileKey"));
+            Made made = new Made(FILES.open(its, false), Files.readAttributes(its, ATTRIBUTES).get("fileKey"));
             done = true;
             return made;
         } finally {
             if (!done) {
-                Files.deleteIfExists(file);
+                FILES.remove(file).done();
             }
         }
     }
@@ -202,7 +205,7 @@ final class FileMode implements TableFile.Access {
         } finally {
             if (!done) {
                 made.close();
-                Files.deleteIfExists(file);
+                FILES.remove(file).done();
             }
         }
     }
@@ -225,12 +228,14 @@ final class FileMode implements TableFile.Access {
                 makeOpen(file).close();
             } else {
                 Files.createFile(file);
+                FILES.giveIdentity(file);
                 apply(file, directory & READ_WRITE, LinkOption.NOFOLLOW_LINKS);
             }
         } catch (FileAlreadyExistsException e) {
             if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
                 throw OwnerTrust.notOrdinary(paths.named(file), e);
             }
+            FILES.awaitIdentity(file);
         } catch (FileSystemException e) {
             throw paths.named(e, file);
         }
@@ -252,6 +257,7 @@ final class FileMode implements TableFile.Access {
         }
         if (!paths.areAnchored()) {
             if (made) {
+                FILES.giveIdentity(dir);
                 apply(dir, directory, LinkOption.NOFOLLOW_LINKS);
             }
             return;
@@ -325,7 +331,7 @@ final class FileMode implements TableFile.Access {
     /** {@return an existing guard file, open; nothing is closed by this, unless it is not to be trusted} */
     FileChannel openGuard(Path path) throws IOException {
         if (!paths.areAnchored()) {
-            return FileChannel.open(path, FileReading.WRITTEN);
+            return FILES.openChannel(path, FileReading.WRITTEN);
         }
         Path file = paths.reached(path);
         try {
@@ -349,7 +355,7 @@ final class FileMode implements TableFile.Access {
             } else if (!there.isRegularFile()) {
                 throw OwnerTrust.notOrdinary(path, null); // opening a FIFO would block
             }
-            return FileChannel.open(file, APPENDED);
+            return FILES.openChannel(file, APPENDED);
         }
         try (FileChannel open = openTrusted(file, FileReading.WRITTEN, null)) {
             return FileChannel.open(DescriptorPath.pathOf(open), StandardOpenOption.APPEND);
@@ -360,8 +366,8 @@ final class FileMode implements TableFile.Access {
 
     /** {@return a file of the table; not yet known to be one} */
     @Override
-    public RandomAccessFile open(Path path, boolean readOnly) throws IOException {
-        return open(path, readOnly ? "r" : "rw", null);
+    public OpenFile open(Path path, boolean readOnly) throws IOException {
+        return open(path, readOnly, null);
     }
 
     /**
@@ -370,20 +376,20 @@ final class FileMode implements TableFile.Access {
      * @param key which one it must be
      * @throws NoSuchFileException if it is not there any more
      */
-    RandomAccessFile openRecord(Path path, Object key) throws IOException {
+    OpenFile openRecord(Path path, Object key) throws IOException {
         if (!key.equals(FileKey.ofOrNull(paths.reached(path)))) {
             throw new NoSuchFileException(path.toString(), null, "somebody removed it"); // opening would create another file
         }
-        return open(path, "rw", key);
+        return open(path, false, key);
     }
 
-    private RandomAccessFile open(Path path, String how, @Nullable Object key) throws IOException {
+    private OpenFile open(Path path, boolean readOnly, @Nullable Object key) throws IOException {
         if (!paths.areAnchored()) {
-            return new RandomAccessFile(path.toFile(), how);
+            return FILES.open(path, readOnly);
         }
         Path file = paths.reached(path);
-        try (FileChannel open = openTrusted(file, how.equals("r") ? FileReading.READ : FileReading.WRITTEN, key)) {
-            return new RandomAccessFile(DescriptorPath.pathOf(open).toFile(), how);
+        try (FileChannel open = openTrusted(file, readOnly ? FileReading.READ : FileReading.WRITTEN, key)) {
+            return FILES.open(DescriptorPath.pathOf(open), readOnly);
         } catch (FileSystemException e) {
             throw paths.named(e, file);
         }

@@ -1,8 +1,9 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.CurrentUser;
+import dev.sessionlock.internal.system.OpenFile;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.LinkOption;
@@ -28,21 +29,21 @@ final class FileReading {
     static FileChannel openToRead(Path file) throws IOException {
         if (CurrentUser.isRoot()) {
             try {
-                return FileChannel.open(file, WRITTEN);
+                return SystemFiles.OF_THIS_PROCESS.openChannel(file, WRITTEN);
             } catch (NoSuchFileException e) {
                 throw e;
             } catch (FileSystemException e) {
-                return FileChannel.open(file, READ);
+                return SystemFiles.OF_THIS_PROCESS.openChannel(file, READ);
             }
         }
-        return FileChannel.open(file, READ);
+        return SystemFiles.OF_THIS_PROCESS.openChannel(file, READ);
     }
 
     /** As {@link #openToRead}, for a caller whose reading no interrupt may end. */
-    static RandomAccessFile openToLook(Path file) throws IOException {
+    static OpenFile openToLook(Path file) throws IOException {
         try (FileChannel open = openToRead(file)) {
             Path its = DescriptorPath.isToBeHad() ? DescriptorPath.pathOf(open) : file; // without /proc, or if it was hidden since, reading goes on
-            return new RandomAccessFile(its.toFile(), "r");
+            return SystemFiles.OF_THIS_PROCESS.open(its, true);
         }
     }
 }

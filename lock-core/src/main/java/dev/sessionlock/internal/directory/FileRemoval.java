@@ -1,13 +1,11 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.FileAnswer;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
 import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -15,6 +13,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * file is not ours.
  */
 final class FileRemoval {
+    private static final SystemFiles FILES = SystemFiles.OF_THIS_PROCESS;
 
     private FileRemoval() {
     }
@@ -27,35 +26,31 @@ final class FileRemoval {
      */
     static void deleteOnly(Path path, Object key, Path folder) throws IOException {
         Path aside = folder.resolve(LockDirectory.ASIDE + Long.toHexString(ThreadLocalRandom.current().nextLong()));
-        try {
-            Files.move(path, aside, StandardCopyOption.ATOMIC_MOVE);
-        } catch (NoSuchFileException e) {
+        if (!FILES.rename(path, aside).done()) {
             return;
         }
         if (!key.equals(FileKey.ofOrNull(aside))) {
-            try {
-                Files.createLink(path, aside);
-            } catch (FileAlreadyExistsException e) {
+            FileAnswer back = FILES.link(path, aside);
+            if (back.kind() == FileAnswer.Kind.NAME_TAKEN) {
                 throw new IOException("two other programs have replaced " + path.getFileName() + " at the same time; what the first one put there is "
-                        + aside + " now", e);
-            } catch (FileSystemException | UnsupportedOperationException e) { // a directory, or no links here
+                        + aside + " now", back.reason());
+            } else if (back.kind() != FileAnswer.Kind.DONE) { // a directory, or no links here
                 Files.move(aside, path);
                 return;
             }
         }
-        try {
-            Files.deleteIfExists(aside);
-        } catch (DirectoryNotEmptyException e) {
+        FileAnswer gone = FILES.remove(aside);
+        if (gone.kind() != FileAnswer.Kind.DONE && gone.reason() instanceof DirectoryNotEmptyException) {
             Files.move(aside, path);
-            throw e;
         }
+        gone.done();
     }
 
     /** Deletes a file of ours, with as few system calls as possible: this is part of every release. */
     static void unlink(Path path) throws IOException {
         // File.delete is one system call; Files.delete is two, since it looks first whether this is a directory.
         if (!isOfTheJdk(path) || !FileNames.isText(path) || !path.toFile().delete()) {
-            Files.deleteIfExists(path);
+            FILES.remove(path).done();
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -41,7 +42,7 @@ public record FileSystemTraits(@Nullable String network, boolean foldsNames) {
      */
     public static FileSystemTraits of(Path home) throws IOException {
         String type = type(home);
-        return new FileSystemTraits(isNetwork(type) ? type : null, foldsNames(home));
+        return new FileSystemTraits(isNetwork(type) ? type : SystemFiles.OF_THIS_PROCESS.networkOf(home), foldsNames(home));
     }
 
     void refuseNetwork(Path home, boolean allowed) throws NetworkFileSystemException {
@@ -84,7 +85,7 @@ public record FileSystemTraits(@Nullable String network, boolean foldsNames) {
     private static boolean foldsNames(Path home) throws IOException {
         Object capitals = keyOf(home.resolve(LockDirectory.INNER.toUpperCase(Locale.ROOT)));
         return capitals != null ? capitals.equals(keyOf(home.resolve(LockDirectory.INNER)))
-                : System.getProperty("os.name", "").startsWith("Mac"); // APFS folds Unicode forms even where it keeps case apart
+                : SystemFiles.OF_THIS_PROCESS.mayFoldUnseen();
     }
 
     private static @Nullable Object keyOf(Path path) throws IOException {

@@ -3,6 +3,7 @@ package dev.sessionlock.internal.directory;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
+import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.spi.Clock;
 import java.io.Closeable;
 import java.io.IOException;
@@ -16,8 +17,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -53,8 +52,7 @@ final class GuardFiles {
     /** Bytes that are taken for a moment only, kept here so that nothing thrown leaves them taken. */
     private final ConcurrentLinkedQueue<Loan> loans = new ConcurrentLinkedQueue<>();
     private final Mutex opening = new Mutex();
-    /** For channels that were closed under us: which file they were open on. Kept while a lock of theirs is reachable. */
-    private final Map<Channel, Object> closedChannels = new WeakHashMap<>();
+    private final OtherChannels others = new OtherChannels();
     /** Where the guard files are now: somebody may have moved the whole directory. */
     private volatile Path dir;
     /** Written while {@link #opening} is held. */
@@ -123,6 +121,10 @@ final class GuardFiles {
         int guard = GuardLayout.guardOf(h);
         try {
             FileLock lock = channel(guard).tryLock(GuardLayout.positionOf(h, seat), 1, false);
+            if (lock == null && !SystemFiles.OF_THIS_PROCESS.givesByteAgain()) { // another process has it, or the kernel has it for us
+                channel(guard).close();
+                reopen(guard);
+            }
             phantomSince = 0;
             return lock;
         } catch (OverlappingFileLockException e) {
@@ -144,20 +146,37 @@ final class GuardFiles {
     FileLock awaitSeat(long h, int seat) throws IOException {
         int guard = GuardLayout.guardOf(h);
         FileChannel channel = channel(guard);
+        GuardFile open = guards.get(guard);
+        FileChannel its = others.toWaitOn(channel, GuardLayout.file(dir, guard), open == null ? null : open.key);
         boolean got = false;
         try {
             Thread.interrupted(); // an earlier interrupt would close the channel as well
-            FileLock lock = channel.lock(GuardLayout.positionOf(h, seat), 1, false);
+            FileLock lock = its.lock(GuardLayout.positionOf(h, seat), 1, false);
             got = true;
             return lock;
         } catch (ClosedChannelException e) {
             Thread.interrupted(); // the interrupt has been handled; this thread serves other locks
             throw e;
         } finally {
-            if (!got && !channel.isOpen()) {
+            if (!got && its != channel) {
+                others.close(its);
+            } else if (!got && !channel.isOpen()) {
                 reopen(guard);
             }
         }
+    }
+
+    /** Frees a byte that this process has. Nothing is freed if its channel was closed: then it is lost. */
+    void release(FileLock lock) throws IOException {
+        Channel its = lock.acquiredBy();
+        if (its.isOpen()) {
+            try {
+                lock.release();
+            } catch (ClosedChannelException e) {
+                assert !its.isOpen() : e; // just now
+            }
+        }
+        others.close(its);
     }
 
     @Nullable FileLock tryProcess(long process) throws IOException {
@@ -280,7 +299,7 @@ final class GuardFiles {
                 found[0] = true;
                 // Waits until the thread that closes it is done: its close(2) would drop what we take through a new descriptor.
                 channel.close();
-                closedChannels.put(channel, old.key);
+                others.put(channel, old.key);
                 log.warn("{} was closed under us, as an interrupt of the thread that waits in the kernel does; it is opened again, and what was "
                         + "held through it is taken again", GuardLayout.file(dir, guard));
                 guards.set(guard, null);
@@ -329,14 +348,15 @@ final class GuardFiles {
             return true;
         }
         Object key = file == null ? FileKey.ofOrNull(GuardLayout.file(dir, guard)) : open.key; // it may not have been opened again yet
-        return FileKey.equal(key, opening.holding(() -> closedChannels.get(lock.acquiredBy())));
+        return others.isOf(key, lock.acquiredBy());
     }
 
     /** {@return whether a lock is on the guard file that is open now, and not on a replaced one} */
     boolean isCurrent(long h, FileLock lock) {
         GuardFile open = guards.get(GuardLayout.guardOf(h));
         FileChannel file = open == null ? null : open.file;
-        return file != null && file == lock.acquiredBy() && lock.acquiredBy().isOpen();
+        Channel its = lock.acquiredBy();
+        return file != null && its.isOpen() && (file == its || others.isWaitedOn(its) && others.isOf(open.key, its));
     }
 
     /**
@@ -390,6 +410,7 @@ final class GuardFiles {
             for (GuardFile old : displaced) {
                 old.close();
             }
+            others.closeAll();
             if (!closed) {
                 mode.leave();
             }
@@ -468,8 +489,8 @@ final class GuardFiles {
         public void close() throws IOException {
             over = true; // first: the keeper finishes it if this is interrupted
             FileLock taken = lock;
-            if (taken != null && taken.acquiredBy().isOpen()) {
-                taken.release();
+            if (taken != null) {
+                release(taken);
             }
             lock = null;
             loans.remove(this);

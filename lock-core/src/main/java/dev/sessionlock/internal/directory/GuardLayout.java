@@ -1,8 +1,6 @@
 package dev.sessionlock.internal.directory;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.nio.file.Path;
 
 /**
@@ -72,10 +70,6 @@ final class GuardLayout {
         if (!file.toFile().exists()) { // mostly: without an exception, of which a look would meet a hundred
             return -1;
         }
-        try {
-            return ((Number) Files.getAttribute(file, "unix:ino", LinkOption.NOFOLLOW_LINKS)).longValue();
-        } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
-            return -1;
-        }
+        return SystemFiles.OF_THIS_PROCESS.inodeOf(file);
     }
 }

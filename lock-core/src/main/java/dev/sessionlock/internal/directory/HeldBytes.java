@@ -2,6 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.KernelLocks;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.spi.Clock;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -78,6 +79,9 @@ final class HeldBytes {
             if (guards.isOpen(guard)) { // else no byte of it can be ours
                 inodes.put(GuardLayout.inode(inner, guard), guard);
             }
+        }
+        if (inodes.containsKey(SystemFiles.NO_INODES)) {
+            return null; // whatever is shown there, it is not about these files
         }
         inodes.remove(-1L);
         return new KernelLocks().read(inodes::containsKey).map(entries -> {

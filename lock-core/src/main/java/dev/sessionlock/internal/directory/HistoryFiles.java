@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.PastHold;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -9,7 +10,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -128,7 +128,7 @@ final class HistoryFiles {
             BasicFileAttributes now = LockFileReader.attributesOf(by.resolve(NAME));
             if (now != null && now.size() + needed > half) {
                 byte[] keep = unusualIn(by.resolve(OLD));
-                Files.move(by.resolve(NAME), by.resolve(OLD), StandardCopyOption.ATOMIC_MOVE);
+                SystemFiles.OF_THIS_PROCESS.rename(by.resolve(NAME), by.resolve(OLD)).requireDone();
                 if (keep.length > 1) {
                     try (FileChannel open = open()) {
                         writeAtOnce(open, keep);

@@ -170,14 +170,8 @@ final class KernelByte {
         }
     }
 
-    private static void release(FileLock lock) throws IOException {
-        if (lock.acquiredBy().isOpen()) { // else the byte was dropped when its channel was closed
-            try {
-                lock.release();
-            } catch (ClosedChannelException e) {
-                assert !lock.acquiredBy().isOpen() : e; // just now
-            }
-        }
+    private void release(FileLock lock) throws IOException {
+        guards().release(lock);
     }
 
     /** {@return whether it is lost because its channel has been closed} */

@@ -5,6 +5,7 @@ import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
+import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -301,10 +302,10 @@ public final class LockDirectory {
     void noteLinkRefused(Path recordFile, Exception refusal) throws IOException {
         Path probe = mode.inner().resolve(recordFile.getFileName() + RecordFilePool.LINK_PROBE);
         Files.createFile(probe);
-        Files.delete(probe);
+        SystemFiles.OF_THIS_PROCESS.remove(probe).requireDone();
         try {
-            Files.createLink(probe, recordFile);
-            Files.delete(probe);
+            SystemFiles.OF_THIS_PROCESS.link(probe, recordFile).requireDone();
+            SystemFiles.OF_THIS_PROCESS.remove(probe).requireDone();
         } catch (IOException | UnsupportedOperationException e) {
             if (hardLinks) {
                 log.info("{} refuses hard links ({}): records are created and written in two steps here", home, refusal.toString());

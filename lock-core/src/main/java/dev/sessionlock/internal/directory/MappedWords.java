@@ -3,15 +3,15 @@ package dev.sessionlock.internal.directory;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
+import dev.sessionlock.internal.system.OpenFile;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.MappedByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.ThreadLocalRandom;
@@ -96,9 +96,9 @@ final class MappedWords implements TableWords {
      * The mapped file, for the system calls: its name may lead elsewhere by now. Its position is guarded by {@link #touching}. Null if it is only
      * read.
      */
-    private final @Nullable RandomAccessFile open;
+    private final @Nullable OpenFile open;
 
-    private MappedWords(MappedByteBuffer page, TableFile file, @Nullable RandomAccessFile open) {
+    private MappedWords(MappedByteBuffer page, TableFile file, @Nullable OpenFile open) {
         this.page = page;
         this.file = file;
         this.open = open;
@@ -111,7 +111,7 @@ final class MappedWords implements TableWords {
      * entry lies follows from the number of entries, which must be the same for all.
      */
     static TableWords open(Path path, int size, boolean readOnly) throws IOException {
-        return open(path, size, readOnly, (file, look) -> look ? FileReading.openToLook(file) : new RandomAccessFile(file.toFile(), "rw"));
+        return open(path, size, readOnly, (file, look) -> look ? FileReading.openToLook(file) : SystemFiles.OF_THIS_PROCESS.open(file, false));
     }
 
     static TableWords open(Path path, int size, boolean readOnly, TableFile.Access access) throws IOException {
@@ -122,7 +122,7 @@ final class MappedWords implements TableWords {
         boolean interrupted = Thread.interrupted();
         try {
             while (true) {
-                RandomAccessFile opened = access.open(path, readOnly);
+                OpenFile opened = access.open(path, readOnly);
                 boolean kept = false;
                 try {
                     MappedWords words = map(opened, file, readOnly);
@@ -143,12 +143,11 @@ final class MappedWords implements TableWords {
         }
     }
 
-    private static MappedWords map(RandomAccessFile opened, TableFile file, boolean readOnly) throws IOException {
+    private static MappedWords map(OpenFile opened, TableFile file, boolean readOnly) throws IOException {
         if (opened.length() < file.size()) {
             throw TableFault.cutShort(file.path()).getCause(); // and mapping it would extend it
         }
-        FileChannel.MapMode how = readOnly ? FileChannel.MapMode.READ_ONLY : FileChannel.MapMode.READ_WRITE;
-        return new MappedWords(opened.getChannel().map(how, 0, file.size()), file, readOnly ? null : opened);
+        return new MappedWords(opened.map(readOnly, file.size()), file, readOnly ? null : opened);
     }
 
     @Override
@@ -200,7 +199,7 @@ final class MappedWords implements TableWords {
     }
 
     /** If the disk does not answer, waits here, and not at the store that follows. A failure here will also occur there, or does no harm. */
-    private void touchByCall(RandomAccessFile out, int offset) {
+    private void touchByCall(OpenFile out, int offset) {
         int outer = touching.depth();
         try {
             touching.lock();
@@ -218,7 +217,7 @@ final class MappedWords implements TableWords {
      * table, or it would be taken for whole: so nothing is written at its very end. (The last page of a table is a single entry; its stores are not
      * preceded by a call.)
      */
-    private void write(RandomAccessFile out, int spare) throws IOException {
+    private void write(OpenFile out, int spare) throws IOException {
         if (spare + Long.BYTES < file.size() && out.length() >= file.size()) { // else the store will fail
             byte[] number = new byte[Long.BYTES];
             COPIED.set(number, 0, ThreadLocalRandom.current().nextLong());

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -25,7 +26,7 @@ final class OldFiles {
         try (DirectoryStream<Path> left = FolderStream.open(dir, prefix)) {
             for (Path path : left) {
                 if (isOld(path, time)) {
-                    Files.deleteIfExists(path);
+                    SystemFiles.OF_THIS_PROCESS.remove(path).done();
                 }
             }
         }

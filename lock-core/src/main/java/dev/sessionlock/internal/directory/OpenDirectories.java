@@ -3,6 +3,7 @@ package dev.sessionlock.internal.directory;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
+import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -136,6 +137,7 @@ public final class OpenDirectories {
     private LockDirectory open(Path home, boolean networkAllowed) throws IOException {
         Path inner = home.resolve(LockDirectory.INNER);
         for (int looks = 0; looks < LOOKS; looks++) {
+            SystemFiles.OF_THIS_PROCESS.awaitIdentity(inner);
             Object key = FileKey.ofOrNull(inner);
             if (key == null) {
                 FileSystemTraits.of(home).refuseNetwork(home, networkAllowed); // before anything is created there

@@ -1,5 +1,7 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.FileAnswer;
+import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.DirectoryNotEmptyException;
@@ -17,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * locks expect it. It decides nothing between our own processes. One that was left behind by a killed process is removed once it is old.
  */
 final class ReclaimDirectory {
+    private static final SystemFiles FILES = SystemFiles.OF_THIS_PROCESS;
     private static final long OLD_RECLAIM_MILLIS = 30_000;
 
     private final FileMode mode;
@@ -64,19 +67,21 @@ final class ReclaimDirectory {
             if (!attributes.isDirectory() || age < OLD_RECLAIM_MILLIS) {
                 return false;
             }
-            Files.delete(reclaim);
+            FileAnswer answer = FILES.remove(reclaim);
+            if (answer.kind() == FileAnswer.Kind.REFUSED && answer.reason() instanceof DirectoryNotEmptyException) {
+                return false;
+            }
+            answer.done();
             return true;
         } catch (NoSuchFileException e) {
             return true;
-        } catch (DirectoryNotEmptyException e) {
-            return false;
         }
     }
 
     /** Removes it, if it is ours. */
     void end() throws IOException {
         if (ours) {
-            Files.deleteIfExists(path());
+            FILES.remove(path()).done();
             ours = false;
         }
     }

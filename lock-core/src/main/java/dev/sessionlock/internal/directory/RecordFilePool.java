@@ -1,18 +1,18 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.FileAnswer;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
+import dev.sessionlock.internal.system.OpenFile;
+import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.channels.FileLock;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
@@ -35,6 +35,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class RecordFilePool {
     private static final Log log = Loggers.LIBRARY;
+    private static final SystemFiles FILES = SystemFiles.OF_THIS_PROCESS;
     private static final String PREFIX = "claim-";
     /** Ends the name of a further link to a record file, made for a moment: to be renamed, or to find out whether links are refused. */
     static final String LINK_PROBE = ".link";
@@ -76,7 +77,7 @@ final class RecordFilePool {
         private final long owner;
         private final long number;
         private final Object key;
-        private @Nullable RandomAccessFile file;
+        private @Nullable OpenFile file;
         private @Nullable Path path;
         private boolean mayBeLonger;
         /** The state of {@code .session-locks} when it was last found at its name; null if that told nothing. */
@@ -91,7 +92,7 @@ final class RecordFilePool {
             this.inPlaceAsOf = spare.inPlaceAsOf;
         }
 
-        private PooledFile(long owner, long number, Object key, RandomAccessFile file) {
+        private PooledFile(long owner, long number, Object key, OpenFile file) {
             this.owner = owner;
             this.number = number;
             this.key = key;
@@ -123,18 +124,18 @@ final class RecordFilePool {
             if (letGo) {
                 return; // only requested where a throwable interrupted giving it back
             }
-            RandomAccessFile f = file;
+            OpenFile f = file;
             if (f != null) {
                 f.seek(0);
                 write(f, record);
                 return;
             }
-            try (RandomAccessFile again = reopen()) {
+            try (OpenFile again = reopen()) {
                 write(again, record);
             }
         }
 
-        private void write(RandomAccessFile file, byte[] record) throws IOException {
+        private void write(OpenFile file, byte[] record) throws IOException {
             file.write(record);
             if (mayBeLonger && file.length() > record.length) {
                 file.setLength(record.length);
@@ -160,7 +161,7 @@ final class RecordFilePool {
             return new NoSuchFileException(path().toString(), null, "somebody replaced it");
         }
 
-        private RandomAccessFile reopen() throws IOException {
+        private OpenFile reopen() throws IOException {
             return mode.openRecord(path(), key);
         }
 
@@ -185,7 +186,7 @@ final class RecordFilePool {
         }
 
         private void closeFile() throws IOException {
-            RandomAccessFile open = file;
+            OpenFile open = file;
             file = null;
             path = null;
             if (open != null) {
@@ -321,7 +322,7 @@ final class RecordFilePool {
     private void retireFile(PooledFile file) throws IOException {
         file.close();
         if (file.isInPlace()) { // else somebody has put another file there
-            Files.deleteIfExists(file.path());
+            FILES.remove(file.path()).done();
         }
         file.letGo = true;
     }
@@ -384,7 +385,7 @@ final class RecordFilePool {
             }
             try (DirectoryStream<Path> litter = FolderStream.open(dir, PREFIX + Long.toHexString(owner) + "-")) {
                 for (Path path : litter) {
-                    if (path.toString().endsWith(LINK_PROBE) || links(path) < 2) {
+                    if (path.toString().endsWith(LINK_PROBE) || !FILES.hasOtherName(path, dir, dir.getParent())) {
                         deleteUnlessFull(path);
                     }
                 }
@@ -395,11 +396,12 @@ final class RecordFilePool {
 
     /** A directory that somebody has put there, with something in it, stays, and keeps nothing else from being swept. */
     private static void deleteUnlessFull(Path litter) throws IOException {
-        try {
-            Files.deleteIfExists(litter);
-        } catch (DirectoryNotEmptyException e) {
+        FileAnswer answer = FILES.remove(litter);
+        if (answer.kind() == FileAnswer.Kind.REFUSED && answer.reason() instanceof DirectoryNotEmptyException) {
             log.debug("{} is a directory that somebody put there", litter);
+            return;
         }
+        answer.done();
     }
 
     /**
@@ -411,7 +413,7 @@ final class RecordFilePool {
      * @param key its inode, as Java tells it
      */
     static boolean contains(Path dir, Path path, Object key) throws IOException {
-        if (links(path) < 2) {
+        if (!FILES.hasOtherName(path, dir)) {
             return false;
         }
         try (DirectoryStream<Path> all = FolderStream.open(dir, PREFIX)) {
@@ -425,15 +427,6 @@ final class RecordFilePool {
             throw e.getCause();
         } catch (NoSuchFileException | NotDirectoryException | AccessDeniedException e) {
             return false;
-        }
-    }
-
-    /** {@return how many names a file has; 0 if it is gone, or if that cannot be determined here} */
-    private static int links(Path path) throws IOException {
-        try {
-            return (int) Files.getAttribute(path, "unix:nlink", LinkOption.NOFOLLOW_LINKS);
-        } catch (NoSuchFileException | UnsupportedOperationException e) {
-            return 0;
         }
     }
 

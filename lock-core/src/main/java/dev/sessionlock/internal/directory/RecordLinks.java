@@ -1,13 +1,12 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.FileAnswer;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 
 /**
  * Puts a record file in a lock's place, whole and in one step: by a hard link, which fails if something is there, or by a rename, which replaces it.
@@ -15,6 +14,7 @@ import java.nio.file.StandardCopyOption;
  * it counts.
  */
 final class RecordLinks {
+    private static final SystemFiles FILES = SystemFiles.OF_THIS_PROCESS;
 
     private RecordLinks() {
     }
@@ -22,26 +22,24 @@ final class RecordLinks {
     /** {@return false if a file is there} */
     static boolean link(LockDirectory directory, RecordFilePool.PooledFile file, Path path) throws IOException {
         requireInPlace(directory);
-        try {
-            Files.createLink(path, file.path());
+        FileAnswer answer = FILES.link(path, file.path());
+        if (answer.kind() == FileAnswer.Kind.DONE) {
             file.rest();
             return true;
-        } catch (FileAlreadyExistsException e) {
+        } else if (answer.kind() == FileAnswer.Kind.NAME_TAKEN) {
             return false;
-        } catch (NoSuchFileException e) {
+        } else if (answer.kind() == FileAnswer.Kind.NOT_THERE) {
             // The directory is gone or was moved, or somebody swept it: our other spare record files are gone, too.
             directory.recordFiles().giveUpSwept(file);
-            throw directory.mode().named(e);
-        } catch (AccessDeniedException e) {
-            throw directory.mode().named(e);
-        } catch (FileSystemException | UnsupportedOperationException e) {
+        } else if (answer.kind() == FileAnswer.Kind.REFUSED && answer.reason() instanceof FileSystemException && !(answer.reason() instanceof AccessDeniedException)) {
             if (!file.isInPlace()) { // a directory lies at its name by now: that says nothing about links
                 directory.recordFiles().giveUpSwept(file);
                 throw file.replaced();
             }
-            directory.noteLinkRefused(file.path(), e);
-            throw e;
+            directory.noteLinkRefused(file.path(), answer.reason());
+            throw answer.reason();
         }
+        throw directory.mode().named(answer.reason());
     }
 
     /**
@@ -52,7 +50,7 @@ final class RecordLinks {
         Object linked = FileKey.ofOrNull(path);
         if (!file.key().equals(linked)) {
             if (FileKey.equal(linked, FileKey.ofOrNull(file.path()))) { // else somebody has replaced our record in this instant
-                Files.deleteIfExists(path);
+                FILES.remove(path).done();
             }
             throw file.replaced();
         }
@@ -62,16 +60,16 @@ final class RecordLinks {
     static void cover(LockDirectory directory, RecordFilePool.PooledFile file, Path record) throws IOException {
         requireInPlace(directory);
         Path cover = directory.mode().inner().resolve(file.path().getFileName() + RecordFilePool.LINK_PROBE); // a name that only this process uses
-        Files.deleteIfExists(cover);
+        FILES.remove(cover).done();
         boolean covered = false;
         try {
-            Files.createLink(cover, file.path());
+            FILES.link(cover, file.path()).requireDone();
             requireLinked(file, cover);
-            Files.move(cover, record, StandardCopyOption.ATOMIC_MOVE);
+            FILES.rename(cover, record).requireDone();
             covered = true;
         } finally {
             if (!covered) {
-                Files.deleteIfExists(cover);
+                FILES.remove(cover).done();
             }
         }
     }

@@ -1,11 +1,13 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.FileAnswer;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
+import dev.sessionlock.internal.system.OpenFile;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.DirectoryIteratorException;
@@ -13,7 +15,6 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class TableCreation {
     private static final Log log = Loggers.LIBRARY;
+    private static final SystemFiles FILES = SystemFiles.OF_THIS_PROCESS;
     /** In the name of a file that is still being written. */
     private static final String UNFINISHED = ".new-";
 
@@ -41,21 +43,30 @@ final class TableCreation {
         sweepUnfinished(file.getParent());
         Path fresh = file.resolveSibling(file.getFileName() + UNFINISHED + Long.toHexString(ThreadLocalRandom.current().nextLong()));
         try {
-            try (RandomAccessFile out = mode.create(fresh).file()) {
+            try (OpenFile out = mode.create(fresh).file()) {
                 out.write(header(entries, self, highWater));
                 byte[] zeros = new byte[Math.min(64 * 1024, entries * TableLayout.ENTRY)];
                 for (int left = entries * TableLayout.ENTRY; left > 0; left -= zeros.length) {
-                    out.write(zeros, 0, Math.min(left, zeros.length));
+                    out.write(zeros, Math.min(left, zeros.length));
                 }
                 if (highWater != 0) {
-                    out.getFD().sync(); // a power cut must not take the tokens that the replaced file still had
+                    out.force(); // a power cut must not take the tokens that the replaced file still had
                 }
             }
-            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+            put(fresh, file);
         } catch (IOException | RuntimeException e) {
-            Files.deleteIfExists(fresh);
+            FILES.remove(fresh).done();
             throw e;
         }
+    }
+
+    private static void put(Path fresh, Path file) throws IOException {
+        FileAnswer answer = FILES.rename(fresh, file);
+        if (answer.kind() != FileAnswer.Kind.DONE && !FILES.mayReplaceMapped() && Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+            throw new IOException(file + " is not a whole table any more, and Windows does not replace a file that a process has mapped: end all "
+                    + "processes that lock files in " + file.getParent().getParent() + ", and start them again", answer.reason());
+        }
+        answer.requireDone();
     }
 
     private static byte[] header(int entries, @Nullable ProcessIdentity self, long highWater) {
@@ -83,10 +94,9 @@ final class TableCreation {
     }
 
     static void deleteIfAllowed(Path file) {
-        try {
-            Files.deleteIfExists(file);
-        } catch (IOException e) {
-            log.debug("{} stays", file, e);
+        FileAnswer answer = FILES.remove(file);
+        if (answer.kind() == FileAnswer.Kind.REFUSED || answer.kind() == FileAnswer.Kind.IN_USE) {
+            log.debug("{} stays", file, answer.reason());
         }
     }
 
@@ -114,8 +124,11 @@ final class TableCreation {
         if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) < TableLayout.sizeOf(entries)) {
             return null;
         }
+        if (!FILES.awaitIdentity(file)) {
+            return null; // a copy: another copy in its place would be taken for the same file
+        }
         byte[] head = new byte[TableLayout.ENTRY];
-        try (RandomAccessFile in = FileReading.openToLook(file)) {
+        try (OpenFile in = FileReading.openToLook(file)) {
             in.readFully(head);
         } catch (EOFException e) {
             return null; // it was cut short meanwhile

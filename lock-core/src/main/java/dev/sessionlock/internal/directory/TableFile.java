@@ -1,7 +1,7 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.OpenFile;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -23,7 +23,7 @@ record TableFile(Path path, Object key, int size) {
 
     /** How one file is opened. */
     interface Access {
-        RandomAccessFile open(Path path, boolean readOnly) throws IOException;
+        OpenFile open(Path path, boolean readOnly) throws IOException;
     }
 
     /** {@return the file that lies there now} */

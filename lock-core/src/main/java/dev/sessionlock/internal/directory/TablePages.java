@@ -3,6 +3,7 @@ package dev.sessionlock.internal.directory;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -97,7 +98,7 @@ final class TablePages {
     private boolean isKeptAfterBoot(FileMode mode, SharedTable.OtherNamespaces others) throws IOException {
         boolean[] replaced = new boolean[1];
         boolean alone = others.holdingOtherNamespaces(() -> {
-            replaced[0] = fileCount() >= TableLayout.ROOMY_FILES && isMadeSmall(mode);
+            replaced[0] = SystemFiles.OF_THIS_PROCESS.mayReplaceMapped() && fileCount() >= TableLayout.ROOMY_FILES && isMadeSmall(mode);
             if (!replaced[0]) {
                 clearExpiries();
                 publishOurNamespace();

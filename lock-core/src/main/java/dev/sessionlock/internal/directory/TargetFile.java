@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.CurrentUser;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -35,7 +36,7 @@ public final class TargetFile {
     /** {@return the file, or one that is created beside it, open} */
     public FileChannel open(Path file, Set<? extends OpenOption> how, FileAttribute<?>... made) throws IOException {
         if (!isAmongOthers()) {
-            return FileChannel.open(file, how, made);
+            return made.length == 0 ? SystemFiles.OF_THIS_PROCESS.openChannel(file, how) : FileChannel.open(file, how, made);
         }
         Set<OpenOption> noLink = new HashSet<>(how);
         noLink.add(LinkOption.NOFOLLOW_LINKS);

@@ -1,9 +1,9 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.OpenFile;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -16,14 +16,14 @@ final class UnlinkedRecord implements LockStore.RecordFile {
     private byte[] record;
     private @Nullable Object key;
     /** The record's own file, open while it is ours, so that no other file is given its inode number. */
-    private @Nullable RandomAccessFile pin;
+    private @Nullable OpenFile pin;
 
     UnlinkedRecord(byte[] record) {
         this.record = record;
     }
 
     void unpin() throws IOException {
-        RandomAccessFile open = pin;
+        OpenFile open = pin;
         pin = null;
         if (open != null) {
             open.close();
@@ -69,7 +69,7 @@ final class UnlinkedRecord implements LockStore.RecordFile {
         } finally {
             if (!whole) {
                 unpin();
-                Files.deleteIfExists(path);
+                SystemFiles.OF_THIS_PROCESS.remove(path).done();
             }
         }
         return true;

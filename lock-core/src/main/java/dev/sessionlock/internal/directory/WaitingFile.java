@@ -4,11 +4,12 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
+import dev.sessionlock.internal.system.OpenFile;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -27,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * and no lock depends on it. {@link WaitingProcesses} reads it.
  */
 final class WaitingFile {
+    private static final SystemFiles FILES = SystemFiles.OF_THIS_PROCESS;
     static final String PREFIX = "waiting-";
     /** How many waiters are written down. */
     private static final int MOST_LINES = 256;
@@ -100,7 +102,7 @@ final class WaitingFile {
         }
         boolean stays = Arrays.equals(bytes, written) && System.nanoTime() - writtenAt < AGAIN_NANOS;
         if (!lines.isEmpty() && !stays && directory.mayCreate()) {
-            try (RandomAccessFile open = open(path)) {
+            try (OpenFile open = open(path)) {
                 open.write(bytes);
                 open.setLength(bytes.length);
             }
@@ -109,7 +111,7 @@ final class WaitingFile {
         }
     }
 
-    private RandomAccessFile open(Path path) throws IOException {
+    private OpenFile open(Path path) throws IOException {
         if (key != null) {
             try {
                 return directory.mode().openRecord(path, key);
@@ -132,7 +134,7 @@ final class WaitingFile {
         if (path != null && its != null) {
             Path there = directory.mode().inner().resolve(path.getFileName());
             if (its.equals(FileKey.ofOrNull(there))) {
-                Files.deleteIfExists(there);
+                FILES.remove(there).done();
             }
         }
     }
@@ -144,7 +146,7 @@ final class WaitingFile {
                 long process = processOf(left);
                 if (process >= 0 && process != directory.recordFiles().process() && Files.isRegularFile(left, LinkOption.NOFOLLOW_LINKS)
                         && directory.recordFiles().isGone(process)) {
-                    Files.deleteIfExists(left);
+                    FILES.remove(left).done();
                 }
             }
         } catch (DirectoryIteratorException e) {

@@ -16,6 +16,7 @@ import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.OpenFiles;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.internal.system.UnprovenSystemWarning;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.FileLockEngine;
@@ -46,7 +47,7 @@ public final class FileEngine implements FileLockEngine {
         OpenFiles.limit(); // while /proc can still be read
     }
 
-    /** The directory may be named in any way; the file's own name counts as it is. */
+    /** The directory may be named in any way; the file's own name counts as it is, except where the system has several for one file. */
     @Override
     public LockId idOf(Path target, boolean networkAllowed) throws IOException {
         LockNameRules.requireDefaultFileSystem(target);
@@ -60,8 +61,9 @@ public final class FileEngine implements FileLockEngine {
             throw new LockException("the root directory cannot be locked: there is nothing beside it to put the lock into");
         }
         LockNameRules.requireText(absolute, target);
-        LockNameRules.requireLockable(name.toString(), target);
-        return new LockId(absolute.getParent(), name.toString(), networkAllowed);
+        String its = SystemFiles.OF_THIS_PROCESS.nameOf(absolute);
+        LockNameRules.requireLockable(its, target);
+        return new LockId(absolute.getParent(), its, networkAllowed);
     }
 
     @Override

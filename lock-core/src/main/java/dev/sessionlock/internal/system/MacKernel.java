@@ -23,7 +23,7 @@ record MacKernel(@Nullable String boot, @Nullable String host) {
 
     /** {@return what the kernel says; unknown where it is not macOS} */
     static MacKernel ask() {
-        return System.getProperty("os.name", "").startsWith("Mac") ? ask("/usr/sbin/sysctl", PATIENCE_MILLIS) : UNKNOWN;
+        return OperatingSystem.current().isMac() ? ask("/usr/sbin/sysctl", PATIENCE_MILLIS) : UNKNOWN;
     }
 
     /**

@@ -23,6 +23,19 @@ public record OperatingSystem(String name, Support support) {
         return of(System.getProperty("os.name", ""));
     }
 
+    boolean isLinux() {
+        return name.equals("Linux");
+    }
+
+    boolean isMac() {
+        return name.equals("macOS");
+    }
+
+    /** {@return whether it is Windows, where files are shared, named and told apart in other ways than POSIX says} */
+    boolean isWindows() {
+        return name.equals("Windows");
+    }
+
     /**
      * {@return the one of a name}
      *

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Tells whether another process of this pid namespace lives. "Gone" needs evidence; what cannot be determined is unknown. */
 public final class ProcessTable {
-    private static final boolean LINUX = System.getProperty("os.name", "").startsWith("Linux");
+    private static final boolean LINUX = OperatingSystem.current().isLinux();
 
     private final Path proc;
     private final long self;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
+import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -126,7 +127,7 @@ abstract class TableWordsTest {
                     setups.incrementAndGet();
                     return step.run();
                 }
-            }, (file, look) -> new RandomAccessFile(file.toFile(), look ? "r" : "rw")).open(path, size, readOnly);
+            }, SystemFiles.OF_THIS_PROCESS::open).open(path, size, readOnly);
         }
 
         @Test

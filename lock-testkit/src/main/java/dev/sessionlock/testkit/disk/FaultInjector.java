@@ -212,7 +212,8 @@ public final class FaultInjector {
     /** Judged by the stack: a program may have files of its own with such names. */
     private static boolean comesFromTheLibrary() {
         return StackWalker.getInstance().walk(frames -> frames.map(StackWalker.StackFrame::getClassName)
-                .filter(name -> !name.startsWith("java.") && !name.startsWith("sun.") && !name.startsWith(FaultInjector.class.getPackageName()))
+                .filter(name -> !name.startsWith("java.") && !name.startsWith("sun.") && !name.startsWith(FaultInjector.class.getPackageName())
+                        && !name.startsWith("dev.sessionlock.internal.system.")) // by which a user's file is replaced as well
                 .findFirst().orElse("").startsWith("dev.sessionlock.internal."));
     }
 

@@ -1,0 +1,140 @@
+package dev.sessionlock;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sessionlock.windows.WindowsRulesProvider;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The library in a JVM that believes it runs on Windows, on files that behave as they do there: {@link WindowsRulesProvider} says how far. */
+class WindowsRulesTest {
+    private static final String[] CYCLE = {"held true", "free true", "held true", "free true", "held true", "free true", "free true"};
+
+    @TempDir
+    Path dir;
+
+    private List<String> run(String scenario, String... further) throws Exception {
+        List<String> options = new ArrayList<>(Arrays.asList(WindowsRulesProvider.OPTIONS));
+        options.addAll(List.of(further));
+        options.add("-Dscenario=" + scenario);
+        return FreshJvm.run(WindowsRulesActor.class, dir, options.toArray(new String[0])).lines()
+                .filter(line -> line.matches("(held|free|lost|still|stays|aside|Exception|\\tat|Caused).*") || line.contains("Exception")).toList();
+    }
+
+    @Test
+    void takesALockAndGivesItBack() throws Exception {
+        assertThat(run("cycle")).containsExactly(CYCLE);
+    }
+
+    /** A virus scanner opens each file that is created or gets another name, and lets nobody open, rename or delete it for a moment. */
+    @Test
+    void waitsForAVirusScanner() throws Exception {
+        assertThat(run("cycle", "-Dwindows.scanner=3")).containsExactly(CYCLE);
+    }
+
+    /** A handle on which a thread waits for a byte serves nobody else meanwhile, and 64 guard files carry the bytes of all locks. */
+    @Test
+    void waitingInTheKernelKeepsNobodyFromOtherLocks() throws Exception {
+        Process holder = holding();
+        try {
+            assertThat(run("wait")).containsExactly("free for others, waiting true", "held by the waiter true", "free true");
+        } finally {
+            holder.destroyForcibly();
+        }
+    }
+
+    private Process holding() throws Exception {
+        List<String> options = new ArrayList<>(Arrays.asList(WindowsRulesProvider.OPTIONS));
+        options.add("-Dscenario=hold");
+        Process holder = Child.start(WindowsRulesActor.class, options, dir.resolve("session.jsonl").toString());
+        assertThat(holder.inputReader().readLine()).isEqualTo("held");
+        return holder;
+    }
+
+    /** The record of the dead is moved aside, looked at there, and deleted. */
+    @Test
+    void killedHolderIsReplaced() throws Exception {
+        holding().destroyForcibly().onExit().join();
+        assertThat(run("cycle")).containsExactly(CYCLE);
+    }
+
+    /** The successor's record is renamed over that of the frozen holder, which has its own file open. */
+    @Test
+    void frozenHolderIsTakenOver() throws Exception {
+        Process holder = holding();
+        try {
+            assertThat(new ProcessBuilder("kill", "-STOP", String.valueOf(holder.pid())).start().waitFor()).isZero();
+            assertThat(run("cycle").stream().filter(line -> !line.startsWith("free"))).as("some record stays, as everywhere").containsExactly("held true", "held true", "held true");
+        } finally {
+            holder.destroyForcibly();
+        }
+    }
+
+
+    /** A directory cannot be opened there, so it cannot be forced: before the seam, this failed after the work was done. */
+    @Test
+    void replacesTheTargetWithoutForcingTheDirectory() throws Exception {
+        assertThat(run("replace")).containsExactly("held new", "held one 2", "free true");
+        assertThat(run("replace", "-Dwindows.scanner=3")).containsExactly("held new", "held one 2", "free true");
+    }
+
+    /** Windows opens one file by several names, and devices by names that look like files'. */
+    @Test
+    void fileHasOneLockWhateverItsNameIs() throws Exception {
+        List<String> said = run("names");
+        assertThat(said).startsWith("held already session.jsonl.", "held already session.jsonl...", "held already SESSIO~1.JSO", "held beside OTHERS~1.JSO true");
+        assertThat(said.subList(4, 6)).allMatch(line -> line.contains("opens no file by this name"));
+        assertThat(said).hasSize(7).endsWith("free true");
+    }
+
+    /** While it is mapped, it can be written to, and neither cut, nor deleted, nor replaced. */
+    @Test
+    void tableThatSomebodyOverwroteIsNotReplacedAndThePersonIsToldWhatToDo() throws Exception {
+        List<String> said = run("overwritten");
+        assertThat(said.get(0)).isEqualTo("stays as long as it is: true");
+        assertThat(String.join("\n", said)).contains("end all processes that lock files in");
+    }
+
+    /** What is read there through a channel must not fail on an interrupted thread: it would take its own files for others. */
+    @Test
+    void interruptedThreadKnowsItsFiles() throws Exception {
+        assertThat(run("interrupted")).containsExactly("held, interrupted true", "free true");
+    }
+
+    /** Before the seam, each hold looked as if its record had been removed. */
+    @Test
+    void holdIsLeftAlone() throws Exception {
+        assertThat(run("nothing")).containsExactly("still held", "held again", "aside []", "free true");
+    }
+
+    @Test
+    void recordThatIsWrittenToIsTheSameFile() throws Exception {
+        assertThat(run("appended")).containsExactly("still held", "held again", "aside []", "free true");
+    }
+
+    @Test
+    void removedRecordIsNoticed() throws Exception {
+        assertThat(run("removed")).containsExactly("lost REMOVED_BY_HAND", "held again", "aside []", "free true");
+    }
+
+    /** The time of creation is that of the file before it, and so is the content. */
+    @Test
+    void recordThatACopyReplacesIsNoticed() throws Exception {
+        assertThat(run("copied")).containsExactly("lost REMOVED_BY_HAND", "held again", "aside []", "free true");
+    }
+
+    @Test
+    void recordThatACopyIsRenamedOverIsNoticed() throws Exception {
+        assertThat(run("renamed over")).containsExactly("lost REMOVED_BY_HAND", "held again", "aside []", "free true");
+    }
+
+    /** The table is mapped, so it stays. */
+    @Test
+    void guardFilesThatAreDeletedAreNoticed() throws Exception {
+        assertThat(run("folder")).containsExactly("stays: board", "lost KERNEL_LOCK_LOST", "held again", "aside []", "free true");
+    }
+}
