@@ -1,21 +1,32 @@
 package dev.sessionlock;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sessionlock.windows.WindowsRulesProvider;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The library in a JVM that believes it runs on Windows, on files that behave as they do there: {@link WindowsRulesProvider} says how far. */
+@EnabledOnOs(OS.LINUX)
 class WindowsRulesTest {
     private static final String[] CYCLE = {"held true", "free true", "held true", "free true", "held true", "free true", "free true"};
 
     @TempDir
     Path dir;
+
+    @BeforeEach
+    void requireStreams() throws IOException {
+        assumeTrue(WindowsRulesProvider.hasStreams(dir), "the disk of the tests has no extended attributes, which play named streams");
+    }
 
     private List<String> run(String scenario, String... further) throws Exception {
         List<String> options = new ArrayList<>(Arrays.asList(WindowsRulesProvider.OPTIONS));

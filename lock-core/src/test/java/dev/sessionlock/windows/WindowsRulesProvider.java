@@ -67,6 +67,19 @@ public final class WindowsRulesProvider extends FileSystemProvider {
         return WindowsRulesPath.real(path);
     }
 
+    /** {@return whether files in a directory of this system can have extended attributes, which are the named streams of this provider} */
+    public static boolean hasStreams(Path directory) throws IOException {
+        Path probe = Files.createTempFile(directory, "streams", "");
+        try {
+            Files.setAttribute(probe, "user:probe", new byte[1]);
+            return true;
+        } catch (IOException | UnsupportedOperationException e) {
+            return false;
+        } finally {
+            Files.delete(probe);
+        }
+    }
+
     /** {@return a path of this provider} */
     public Path wrap(Path path) {
         return fileSystem.wrap(path);
