@@ -34,8 +34,8 @@ final class SeatAcquisition {
     static final long SEAT_1_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
     private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(4);
     private static final int TRIES = 16;
-    /** In less time, no other process links a record, uses the lock and unlinks the record again. */
-    private static final long LATE_MICROS = 10;
+    /** In less time, nobody moves the folder away and back. Well above what a write and a link take: whoever is late writes its record twice. */
+    private static final long LATE_MICROS = 1_000;
     private static final String SLEPT = "this process slept for a whole lease while it took the lock";
 
     private final LockStore store;
@@ -340,9 +340,9 @@ final class SeatAcquisition {
     }
 
     /**
-     * {@return whether so much time has passed before the record was linked that its token must be drawn once more} If {@code .session-locks} was
-     * replaced, processes on the old one draw from another table, and only the record at x.lock keeps them out. A process that was there before us
-     * may have drawn its token after ours. Now that our record is linked, none can.
+     * {@return whether so much time has passed before the record was linked that its token must be drawn once more} If somebody moves {@code
+     * .session-locks} away and back, processes on another one draw from another table meanwhile. A process that was there before us may have drawn its
+     * token after ours. Now that our record is linked, none can.
      */
     private boolean hasTakenLong(long drawnAt) {
         return Math.abs(store.clock().wallMicros() - drawnAt) > LATE_MICROS;
