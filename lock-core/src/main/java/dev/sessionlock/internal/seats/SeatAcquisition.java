@@ -34,7 +34,7 @@ final class SeatAcquisition {
     static final long SEAT_1_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
     private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(4);
     private static final int TRIES = 16;
-    /** In less time, nobody moves the folder away and back. Well above what a write and a link take: whoever is late writes its record twice. */
+    /** In less time, nobody moves the folder away and back, or removes it twice. Well above what a write and a link take: whoever is late writes its record twice. */
     private static final long LATE_MICROS = 1_000;
     private static final String SLEPT = "this process slept for a whole lease while it took the lock";
 
@@ -341,7 +341,7 @@ final class SeatAcquisition {
 
     /**
      * {@return whether so much time has passed before the record was linked that its token must be drawn once more} If somebody moves {@code
-     * .session-locks} away and back, processes on another one draw from another table meanwhile. A process that was there before us may have drawn its
+     * .session-locks} away and back, or removes it twice, processes on another one draw from another table meanwhile. A process that was there before us may have drawn its
      * token after ours. Now that our record is linked, none can.
      */
     private boolean hasTakenLong(long drawnAt) {
