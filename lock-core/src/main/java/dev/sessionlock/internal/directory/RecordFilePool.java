@@ -90,6 +90,7 @@ final class RecordFilePool {
             this(spare.owner, spare.number, spare.key, spare.file);
             this.path = spare.path;
             this.inPlaceAsOf = spare.inPlaceAsOf;
+            this.mayBeLonger = spare.mayBeLonger;
         }
 
         private PooledFile(long owner, long number, Object key, OpenFile file) {
