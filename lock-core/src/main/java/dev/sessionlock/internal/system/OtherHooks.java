@@ -75,19 +75,22 @@ public final class OtherHooks {
         if (!starter.startsWith(HANDLES_A_SIGNAL)) {
             return first; // the thread that called System.exit, which may be as old as the JVM
         }
+        long starts = Long.MAX_VALUE; // the earliest of that name: if the signal comes again, a second thread waits for the first
         try (DirectoryStream<Path> tasks = Files.newDirectoryStream(TASKS)) {
             for (Path task : tasks) {
-                first = isNamed(task, cut(starter)) ? Math.max(first, startOf(task)) : first;
+                long start = cut(starter).equals(nameOf(task)) ? startOf(task) : -1;
+                starts = start < 0 ? starts : Math.min(starts, start);
             }
         }
-        return first;
+        return starts == Long.MAX_VALUE ? first : Math.max(first, starts);
     }
 
-    private static boolean isNamed(Path task, String name) {
+    /** {@return the name of a thread as the kernel knows it; null if it has ended} */
+    private static @Nullable String nameOf(Path task) {
         try {
-            return ProcFile.text(task.resolve("comm")).stripTrailing().equals(name);
+            return ProcFile.text(task.resolve("comm")).stripTrailing();
         } catch (IOException e) {
-            return false; // it has ended
+            return null;
         }
     }
 
@@ -101,15 +104,11 @@ public final class OtherHooks {
     }
 
     private static boolean mayBeHook(Path task, String starter) {
-        try {
-            String name = ProcFile.text(task.resolve("comm")).stripTrailing();
-            return !name.equals(starter) && NO_HOOKS.stream().noneMatch(name::startsWith);
-        } catch (IOException e) {
-            return false; // it has ended
-        }
+        String name = nameOf(task);
+        return name != null && !name.equals(starter) && NO_HOOKS.stream().noneMatch(name::startsWith);
     }
 
-    /** {@return the name of a thread as the kernel knows it} */
+    /** {@return a thread's name, cut as the kernel does} */
     private static String cut(String name) {
         byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
         return new String(bytes, 0, Math.min(bytes.length, 15), StandardCharsets.ISO_8859_1).stripTrailing();
