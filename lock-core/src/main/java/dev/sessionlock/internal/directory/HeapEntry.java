@@ -27,11 +27,11 @@ final class HeapEntry implements TableEntry {
     }
 
     @Override
-    public long drawToken(long wallMicros) {
+    public long drawTokens(long wallMicros, int many) {
         while (true) {
             long last = token.get();
-            long next = TableEntry.tokenAfter(last, wallMicros);
-            if (next == NO_TOKEN || token.compareAndSet(last, next)) {
+            long next = TableEntry.tokenAfter(last, wallMicros, many);
+            if (next == NO_TOKEN || token.compareAndSet(last, next + many - 1)) {
                 return next;
             }
         }

@@ -58,11 +58,11 @@ final class MappedEntry implements TableEntry {
     }
 
     @Override
-    public long drawToken(long wallMicros) {
+    public long drawTokens(long wallMicros, int many) {
         while (true) {
             long last = page.get(offset + TableLayout.TOKEN);
-            long next = TableEntry.tokenAfter(Math.max(last, first.get(TableLayout.HEAD_HIGH_WATER)), wallMicros);
-            if (next == NO_TOKEN || page.replace(offset + TableLayout.TOKEN, last, next)) {
+            long next = TableEntry.tokenAfter(Math.max(last, first.get(TableLayout.HEAD_HIGH_WATER)), wallMicros, many);
+            if (next == NO_TOKEN || page.replace(offset + TableLayout.TOKEN, last, next + many - 1)) {
                 return next;
             }
         }
@@ -93,6 +93,15 @@ final class MappedEntry implements TableEntry {
         long slot = page.get(offset);
         // The process that marked it looks at the expiries after that, or has been killed. Its own next step fails because of this replacement.
         return slot == h || isBeingCleared(h, slot) && page.replace(offset, slot, h);
+    }
+
+    /** On the way of each warm acquisition. */
+    @Override
+    public boolean isUntouched(int seat, long expiry, long lastToken) {
+        boolean same = page.peek(offset + TableLayout.EXPIRY + 8 * seat) == expiry && page.peek(offset + TableLayout.TOKEN) == lastToken;
+        boolean plainlyOurs = page.peek(offset) == h;
+        page.requireReadable(offset);
+        return same && (plainlyOurs || isValid());
     }
 
     @Override

@@ -154,12 +154,35 @@ final class MappedWords implements TableWords {
     public long get(int offset) {
         try {
             long word = (long) WORD.getVolatile(page, offset);
-            if (copy(offset, NOT_COPIED) == NOT_COPIED) {
-                failIfErrorIsPending();
-            }
+            check(offset);
             return word;
         } catch (InternalError e) {
             throw failed(e);
+        }
+    }
+
+    @Override
+    public long peek(int offset) {
+        try {
+            return (long) WORD.getVolatile(page, offset);
+        } catch (InternalError e) {
+            throw failed(e);
+        }
+    }
+
+    @Override
+    public void requireReadable(int offset) {
+        try {
+            check(offset);
+        } catch (InternalError e) {
+            throw failed(e);
+        }
+    }
+
+    /** After a read. */
+    private void check(int offset) {
+        if (copy(offset, NOT_COPIED) == NOT_COPIED) {
+            failIfErrorIsPending();
         }
     }
 

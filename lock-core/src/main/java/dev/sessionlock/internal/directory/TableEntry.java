@@ -56,17 +56,24 @@ public interface TableEntry {
     long NO_TOKEN = 0;
 
     /**
-     * {@return the token after the last one, not below the wall clock's microseconds; {@link #NO_TOKEN} if there is none} It is never a smaller one.
+     * {@return the first of so many tokens after the last one, not below the wall clock's microseconds; {@link #NO_TOKEN} if there are not so many} It is never a
+     * smaller one.
      */
-    static long tokenAfter(long last, long wallMicros) {
-        return last == Long.MAX_VALUE ? NO_TOKEN : Math.max(1, Math.max(wallMicros, last + 1));
+    static long tokenAfter(long last, long wallMicros, int many) {
+        long first = last == Long.MAX_VALUE ? NO_TOKEN : Math.max(1, Math.max(wallMicros, last + 1));
+        return first > Long.MAX_VALUE - (many - 1) ? NO_TOKEN : first;
     }
 
     /**
      * {@return a fencing token greater than all drawn for this lock before, and not below the wall clock's microseconds; {@link #NO_TOKEN} if there
      * is none} No clock gets that far, but anybody who may write a record or the table can.
      */
-    long drawToken(long wallMicros);
+    default long drawToken(long wallMicros) {
+        return drawTokens(wallMicros, 1);
+    }
+
+    /** As {@link #drawToken}, for so many tokens, each one more than the one before. Returns the first of them. */
+    long drawTokens(long wallMicros, int many);
 
     /**
      * Checks that others who open the table now find this entry. Called once our record is in place: a process that opens another table after that
@@ -94,4 +101,12 @@ public interface TableEntry {
      * from then on nobody clears the entry. Asking takes back an entry that was being cleared.
      */
     boolean isValid();
+
+    /**
+     * {@return whether nobody else has had the lock: its seat {@link #hasExpiry has this expiry}, no token was drawn after this one, and the entry
+     * {@link #isValid is valid}}
+     */
+    default boolean isUntouched(int seat, long expiry, long lastToken) {
+        return hasExpiry(seat, expiry) && lastToken() == lastToken && isValid();
+    }
 }

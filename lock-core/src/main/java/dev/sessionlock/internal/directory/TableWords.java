@@ -13,6 +13,19 @@ interface TableWords {
     /** {@return the word at an offset} */
     long get(int offset);
 
+    /** As {@link #get}, where several words of one entry are wanted. They count only once {@link #requireReadable} has been called for that entry after them. */
+    default long peek(int offset) {
+        return get(offset);
+    }
+
+    /**
+     * Makes sure that the words of an entry could be read.
+     *
+     * @param offset that of any word of the entry
+     */
+    default void requireReadable(int offset) {
+    }
+
     /** Writes a word that nobody else writes. */
     void set(int offset, long value);
 

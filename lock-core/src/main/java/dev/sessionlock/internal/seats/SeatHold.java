@@ -11,6 +11,9 @@ import org.jspecify.annotations.Nullable;
 
 /** A lock that this process holds on one of its two seats. */
 final class SeatHold extends Hold {
+    /** How many tokens {@link #reuse} draws ahead. To draw one costs as much as the rest of a warm acquisition. */
+    private static final int AHEAD = 31;
+
     final int seat;
     final TableEntry entry;
     final LockStore.RecordFile recordFile;
@@ -30,6 +33,8 @@ final class SeatHold extends Hold {
     boolean atLock;
     /** Seat 1 only: our record was about to be put at x.lock. */
     boolean covering;
+    /** So many tokens after {@link #token} were drawn ahead, for those who reuse it. Guarded like {@link #reuse}. */
+    private int tokensAhead;
     /** The record is deleted, or will be by {@link SeatRelease#tidy}. */
     boolean recordSettled;
     /** What went wrong when its table entry was last read or written; null if nothing did. Written on any thread. */
@@ -75,17 +80,34 @@ final class SeatHold extends Hold {
             if (!isReusable(store) || isByteMissing(store)) {
                 return false;
             }
-            long drawn = entry.drawToken(0); // rule 4: before the clock is read
-            if (drawn == TableEntry.NO_TOKEN) {
-                return false; // an ordinary acquisition says why
+            if (tokensAhead == 0) { // rule 4: before the clock is read
+                long first = entry.drawTokens(0, AHEAD + 1);
+                if (first == TableEntry.NO_TOKEN) {
+                    return false; // an ordinary acquisition says why
+                }
+                reused(first, thread);
+                tokensAhead = AHEAD;
+            } else {
+                reused(token() + 1, thread);
+                tokensAhead--;
             }
-            reused(drawn, thread);
-            // And before this check: if the kernel has lost our byte, the process that has it drew an older token and will come in with it.
-            return entry.hasExpiry(seat, published) && entry.isValid();
+            // And before this check: a process that draws a token after it has a greater one.
+            return entry.isUntouched(seat, published, lastDrawn()) || refusedToReuse();
         } catch (TableFault e) {
             trouble = e.getMessage();
             return false; // an ordinary acquisition has the table created anew
         }
+    }
+
+    /** Another process has had the seat, or a token, since. What was drawn ahead could be older than what it drew. */
+    private boolean refusedToReuse() {
+        tokensAhead = 0;
+        return false;
+    }
+
+    /** {@return the last token that this process has drawn for it} */
+    long lastDrawn() {
+        return token() + tokensAhead;
     }
 
     // ---- seat 1 ----

@@ -32,7 +32,7 @@ final class SeatRelease {
         if (hold == null || hold.recordFile != ((SeatHold) held).recordFile) {
             return; // given back already: its record file and byte may serve another hold by now
         }
-        ledger.lastToken = hold.token(); // it may have been reused since it was taken
+        ledger.lastToken = hold.lastDrawn(); // it may have been reused since it was taken
         giveBack(hold); // the hold that is out: after a hand-over that the caller did not learn of, the caller gives back the older one
         ledger.out = null;
         tidyOtherSeatQuietly(hold);

@@ -33,11 +33,18 @@ class TableEntryTest {
 
     @Test
     void aTokenIsGreaterThanTheLastOneAndNotBelowTheClock() {
-        assertThat(TableEntry.tokenAfter(7, 5)).isEqualTo(8);
-        assertThat(TableEntry.tokenAfter(7, 9)).isEqualTo(9);
-        assertThat(TableEntry.tokenAfter(-7, -9)).isOne();
-        assertThat(TableEntry.tokenAfter(Long.MAX_VALUE - 1, 5)).isEqualTo(Long.MAX_VALUE);
-        assertThat(TableEntry.tokenAfter(Long.MAX_VALUE, 5)).isEqualTo(TableEntry.NO_TOKEN);
+        assertThat(TableEntry.tokenAfter(7, 5, 1)).isEqualTo(8);
+        assertThat(TableEntry.tokenAfter(7, 9, 1)).isEqualTo(9);
+        assertThat(TableEntry.tokenAfter(-7, -9, 1)).isOne();
+        assertThat(TableEntry.tokenAfter(Long.MAX_VALUE - 1, 5, 1)).isEqualTo(Long.MAX_VALUE);
+        assertThat(TableEntry.tokenAfter(Long.MAX_VALUE, 5, 1)).isEqualTo(TableEntry.NO_TOKEN);
+    }
+
+    @Test
+    void severalTokensAreAllThereOrNone() {
+        assertThat(TableEntry.tokenAfter(7, 5, 3)).isEqualTo(8);
+        assertThat(TableEntry.tokenAfter(Long.MAX_VALUE - 3, 5, 3)).isEqualTo(Long.MAX_VALUE - 2);
+        assertThat(TableEntry.tokenAfter(Long.MAX_VALUE - 2, 5, 3)).isEqualTo(TableEntry.NO_TOKEN);
     }
 
     /** On network file systems. */

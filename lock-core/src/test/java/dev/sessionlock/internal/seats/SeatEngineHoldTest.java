@@ -289,6 +289,41 @@ class SeatEngineHoldTest extends SeatEngineFixture {
         }
 
         @Test
+        void drawsManyTokensAtOnceForThoseWhoComeNext() throws IOException {
+            SeatHold hold = one.take();
+            assertThat(one.engine.reuse(hold, "writer-2")).isTrue();
+            long drawn = directory.token;
+            for (long last = hold.token(); last < drawn; last++) {
+                assertThat(one.engine.reuse(hold, "writer-2")).isTrue();
+                assertThat(hold.token()).isEqualTo(last + 1);
+            }
+            assertThat(directory.token).as("nothing is drawn meanwhile").isEqualTo(drawn);
+            assertThat(one.engine.reuse(hold, "writer-2")).isTrue();
+            assertThat(hold.token()).as("all were used").isEqualTo(drawn + 1);
+            one.engine.release(hold);
+            assertThat(two.take().token()).as("what was drawn ahead, and used by nobody, is skipped").isGreaterThan(drawn + 2);
+        }
+
+        @Test
+        void usesNoTokenThatWasDrawnAheadOnceAnotherHasDrawnOne() throws IOException {
+            SeatHold hold = one.take();
+            assertThat(one.engine.reuse(hold, "main")).isTrue();
+            long others = ++directory.token;
+            assertThat(one.engine.reuse(hold, "main")).isFalse();
+            assertThat(one.engine.reuse(hold, "main")).isTrue();
+            assertThat(hold.token()).isGreaterThan(others);
+        }
+
+        @Test
+        void tokensDrawnAheadAreNobodyElses() throws IOException {
+            SeatHold hold = one.take();
+            assertThat(one.engine.reuse(hold, "main")).isTrue();
+            one.engine.release(hold);
+            SeatHold again = one.take();
+            assertThat(again.wasOthers).isFalse();
+        }
+
+        @Test
         void isRefusedOnceAnotherHasOverwrittenItsExpiry() throws IOException {
             SeatHold hold = one.take();
             one.loseBytes();

@@ -37,6 +37,8 @@ final class SimulatedProcess {
     private Remembered holdBefore;
 
     private int wishes;
+    /** The lock was reused since it was taken. */
+    private boolean reused;
     private SeatHold hold;
     /** Its user has a handle that nobody has taken away. */
     private boolean open;
@@ -272,6 +274,9 @@ final class SimulatedProcess {
             return Call.RENEW;
         }
         open = false;
+        if (reused && random.nextInt(4) > 0) {
+            return Call.REUSE; // brief users, one after the other
+        }
         int next = random.nextInt(5);
         return wishes == 1 || next > 2 ? Call.RELEASE : next == 0 ? Call.REUSE : Call.HAND_OVER;
     }
@@ -315,7 +320,8 @@ final class SimulatedProcess {
             }
             case REUSE -> {
                 if (Boolean.TRUE.equals(result)) {
-                    wishes--;
+                    wishes -= reused ? 0 : 1;
+                    reused = true;
                     enter(hold);
                 } else {
                     call = Call.RELEASE;
@@ -324,6 +330,7 @@ final class SimulatedProcess {
             }
             case RELEASE -> {
                 hold = null;
+                reused = false;
                 revoked = false;
                 wishes--;
                 tidied = false;

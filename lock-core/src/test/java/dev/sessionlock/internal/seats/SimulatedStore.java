@@ -132,7 +132,7 @@ class SimulatedStore implements LockStore {
     }
 
     long draw(long wallMicros) {
-        long next = TableEntry.tokenAfter(directory.token, wallMicros);
+        long next = TableEntry.tokenAfter(directory.token, wallMicros, 1);
         directory.token = next == TableEntry.NO_TOKEN ? directory.token : next;
         return next;
     }
@@ -406,13 +406,16 @@ class SimulatedStore implements LockStore {
         }
 
         @Override
-        public long drawToken(long wallMicros) {
+        public long drawTokens(long wallMicros, int many) {
             return journal.safely(Op.DRAW_TOKEN, () -> {
                 if (old() == null) {
-                    return draw(wallMicros);
+                    long first = draw(wallMicros);
+                    directory.token += first == TableEntry.NO_TOKEN ? 0 : many - 1;
+                    return first;
                 }
-                old().token = TableEntry.tokenAfter(old().token, wallMicros);
-                return old().token;
+                long first = TableEntry.tokenAfter(old().token, wallMicros, many);
+                old().token = first + many - 1;
+                return first;
             });
         }
 
