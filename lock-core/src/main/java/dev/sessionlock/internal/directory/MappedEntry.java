@@ -98,10 +98,8 @@ final class MappedEntry implements TableEntry {
     /** On the way of each warm acquisition. */
     @Override
     public boolean isUntouched(int seat, long expiry, long lastToken) {
-        boolean same = page.peek(offset + TableLayout.EXPIRY + 8 * seat) == expiry && page.peek(offset + TableLayout.TOKEN) == lastToken;
-        boolean plainlyOurs = page.peek(offset) == h;
-        page.requireReadable(offset);
-        return same && (plainlyOurs || isValid());
+        return page.have(offset + TableLayout.EXPIRY + 8 * seat, expiry, offset + TableLayout.TOKEN, lastToken, offset, h)
+                || TableEntry.super.isUntouched(seat, expiry, lastToken); // it may be being cleared
     }
 
     @Override

@@ -13,17 +13,9 @@ interface TableWords {
     /** {@return the word at an offset} */
     long get(int offset);
 
-    /** As {@link #get}, where several words of one entry are wanted. They count only once {@link #requireReadable} has been called for that entry after them. */
-    default long peek(int offset) {
-        return get(offset);
-    }
-
-    /**
-     * Makes sure that the words of an entry could be read.
-     *
-     * @param offset that of any word of the entry
-     */
-    default void requireReadable(int offset) {
+    /** {@return whether three words of one entry have these values} Costs little more than one {@link #get}. */
+    default boolean have(int offset1, long value1, int offset2, long value2, int offset3, long value3) {
+        return get(offset1) == value1 && get(offset2) == value2 && get(offset3) == value3;
     }
 
     /** Writes a word that nobody else writes. */

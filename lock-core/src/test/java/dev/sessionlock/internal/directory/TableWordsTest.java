@@ -177,6 +177,18 @@ abstract class TableWordsTest {
         }
 
         @Test
+        void threeWordsOfAnEntryAreComparedAtOnce() throws IOException {
+            TableWords words = opened();
+            words.set(WORD, 1);
+            words.set(WORD + 8, 2);
+            words.set(WORD + 16, 3);
+            assertThat(words.have(WORD, 1, WORD + 8, 2, WORD + 16, 3)).isTrue();
+            assertThat(words.have(WORD, 0, WORD + 8, 2, WORD + 16, 3)).isFalse();
+            assertThat(words.have(WORD, 1, WORD + 8, 0, WORD + 16, 3)).isFalse();
+            assertThat(words.have(WORD, 1, WORD + 8, 2, WORD + 16, 0)).isFalse();
+        }
+
+        @Test
         void onlyTheSpareWordOfAnEntryIsTouchedBesides() throws IOException {
             TableWords words = opened();
             for (int offset = 64; offset < SIZE; offset += 64) {
@@ -233,12 +245,14 @@ abstract class TableWordsTest {
                 for (int i = 0; i < warm; i++) {
                     assertThat(words.get(WORD) == i && words.replace(WORD, i, i + 1)).isTrue();
                     words.set(WORD + 8, i);
+                    assertThat(words.have(WORD, i + 1, WORD + 8, i, WORD + 16, 0)).isTrue();
                 }
                 cutTo(4096);
                 for (int i = 0; i < 300; i++) {
                     long next = warm + i;
                     fails(() -> words.replace(WORD, next, next + 1));
                     fails(() -> words.get(WORD));
+                    fails(() -> words.have(WORD, next, WORD + 8, next - 1, WORD + 16, 0));
                     fails(() -> words.set(WORD + 8, 1));
                 }
                 assertThat(words.get(64)).as("what is left").isZero();
