@@ -151,7 +151,7 @@ final class RecordCodec {
                 return;
             }
             ascii(label);
-            for (int i = 0; i < text.length(); ) {
+            for (int i = plain(text, end); i < text.length(); ) {
                 int c = text.codePointAt(i);
                 if (at + length(c) > end) {
                     break;
@@ -160,6 +160,21 @@ final class RecordCodec {
                 i += Character.charCount(c);
             }
             bytes[at++] = '"';
+        }
+
+        /** Writes what is plain ASCII, which mostly is all of it. Returns how many characters these are. */
+        private int plain(String text, int end) {
+            int most = Math.min(text.length(), end - at);
+            for (int i = 0; i < most; i++) {
+                char c = text.charAt(i);
+                if (c < ' ' || c >= 0x80 || c == '"' || c == '\\') {
+                    at += i;
+                    return i;
+                }
+                bytes[at + i] = (byte) c;
+            }
+            at += Math.max(most, 0);
+            return Math.max(most, 0);
         }
 
         private static int length(int c) {
