@@ -15,9 +15,10 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "benchmarks",
         description = "The session lock beside other file locks.",
-        subcommands = {ReportCommand.class, LoadCommand.class, StartCommand.class},
+        subcommands = {ReportCommand.class, CompareCommand.class, LoadCommand.class, StartCommand.class},
         customSynopsis = {
             "java -jar benchmarks.jar report [--quick] [--dir DIR] [--readme FILE] [--print]",
+            "       java -jar benchmarks.jar compare [OPTIONS] PEER[@JAR]...",
             "       java -jar benchmarks.jar load [OPTIONS] PEER...",
             "       java -jar benchmarks.jar start [--rounds N] [--dir DIR]",
             "       java -jar benchmarks.jar [JMH's arguments]"
@@ -32,6 +33,7 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  java -jar benchmarks.jar report --quick --print",
+            "  java -jar benchmarks.jar compare BARE_SKETCH STRICT LUCENE",
             "  java -jar benchmarks.jar load --jvms 2 --threads 4 STRICT LUCENE CHANNEL_OPENED",
             "  java -jar benchmarks.jar CycleBenchmark.cycle -p peer=STRICT,BARE_SKETCH,LUCENE -prof gc",
             "  java -D" + Workplace.PROPERTY + "=/srv/sessions -jar benchmarks.jar HeldBenchmark"
@@ -41,7 +43,7 @@ public final class Main implements Callable<Integer> {
     public static final int NOT_EXCLUSIVE = 1;
     private static final int TROUBLE = 2;
     private static final int HELP_WIDTH = 112;
-    private static final Set<String> OURS = Set.of("report", "load", "start", "--help");
+    private static final Set<String> OURS = Set.of("report", "compare", "load", "start", "--help");
 
     @Spec
     private CommandSpec spec;

@@ -28,6 +28,7 @@ class MainTest {
     @ParameterizedTest
     @ValueSource(strings = {"", "load", "load NO_SUCH_PEER", "load --jvms 0 STRICT", "load --seconds NaN STRICT", "load --dir /no/such STRICT", "load --hold 1min STRICT", "load --hold -1 STRICT",
         "load --pause 61s STRICT", "start --rounds 0",
+        "compare", "compare NO_SUCH_PEER", "compare STRICT@/no/such.jar", "compare --rounds 0 STRICT", "compare --dir /no/such STRICT",
         "report --no-such-option", "report --readme /no/such/README.md", "report --quick --print --dir /no/such"})
     void badUsageIsOneLineAndStatus2(String line) {
         assertThat(run(line.isEmpty() ? new String[0] : line.split(" "))).isEqualTo(2);
@@ -36,7 +37,7 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--help", "load --help", "report --help", "start --help"})
+    @ValueSource(strings = {"--help", "compare --help", "load --help", "report --help", "start --help"})
     void helpHasExamplesAndExitCodes(String line) {
         assertThat(run(line.split(" "))).isZero();
         assertThat(out.toString()).contains("Examples:").contains("java -jar").contains("Exit code");
@@ -85,6 +86,13 @@ class MainTest {
     void aFirstAcquisitionIsToldInParts() {
         assertThat(run("start", "--rounds", "1", "--dir", directory.toString())).isZero();
         assertThat(out.toString()).hasLineCount(7).contains("SLF4J", "create().acquire(path)", "undivided");
+        assertThat(directory).isEmptyDirectory();
+    }
+
+    @Test
+    void locksTakeTurnsAndLeaveNothing() {
+        assertThat(run("compare", "--warm-up", "0", "--seconds", "1", "--rounds", "2", "--dir", directory.toString(), "BARE_SKETCH", "warm")).isZero();
+        assertThat(out.toString()).hasLineCount(6).contains("BARE_SKETCH", "WARM", "1.000");
         assertThat(directory).isEmptyDirectory();
     }
 

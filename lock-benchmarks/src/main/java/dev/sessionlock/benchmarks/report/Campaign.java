@@ -1,6 +1,5 @@
 package dev.sessionlock.benchmarks.report;
 
-import dev.sessionlock.benchmarks.CycleBenchmark;
 import dev.sessionlock.benchmarks.HeldBenchmark;
 import dev.sessionlock.benchmarks.Workplace;
 import dev.sessionlock.benchmarks.load.Crew;
@@ -8,6 +7,8 @@ import dev.sessionlock.benchmarks.load.Deathwatch;
 import dev.sessionlock.benchmarks.load.Load;
 import dev.sessionlock.benchmarks.load.ManyHeld;
 import dev.sessionlock.benchmarks.peers.Peer;
+import dev.sessionlock.benchmarks.turns.Contender;
+import dev.sessionlock.benchmarks.turns.Turns;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -77,43 +78,43 @@ final class Campaign {
         return order;
     }
 
-    // ---- by JMH ----
+    // ---- of one thread ----
 
-    private void cycles() {
-        for (int round = 0; round < effort.rounds(); round++) {
-            say("cycles of one thread (JMH), round " + (round + 1) + " of " + effort.rounds());
-            for (Peer peer : order(EnumSet.complementOf(EnumSet.of(Peer.NOTHING)), round)) {
-                cycle(peer);
-            }
-            held();
-        }
-    }
-
-    private void cycle(Peer peer) {
+    private void cycles() throws InterruptedException {
+        say("cycles of one thread, all peers in turn");
+        List<Peer> peers = List.copyOf(EnumSet.complementOf(EnumSet.of(Peer.NOTHING)));
         try {
-            RunResult result = jmh(CycleBenchmark.class, "cycle", peer);
-            findings.cycleNanos.computeIfAbsent(peer, p -> new Rounds()).add(nanos(result));
-            findings.cycleBytes.computeIfAbsent(peer, p -> new Rounds()).add(bytes(result));
-        } catch (RunnerException e) {
-            failed(peer, "a cycle of one thread", e);
+            List<Contender> contenders = peers.stream().map(Contender::of).toList();
+            for (List<Turns.Result> round : Turns.take(contenders, place.directory("turns"), effort.turnsWarmUp(), effort.turns(), effort.rounds())) {
+                for (int i = 0; i < peers.size(); i++) {
+                    findings.cycleNanos.computeIfAbsent(peers.get(i), p -> new Rounds()).add(round.get(i).best());
+                    findings.cycleBytes.computeIfAbsent(peers.get(i), p -> new Rounds()).add(round.get(i).bytes());
+                }
+            }
+        } catch (IOException e) {
+            failed(Peer.STRICT, "cycles of one thread", e);
+        }
+        for (int round = 0; round < effort.rounds(); round++) {
+            say("held locks (JMH), round " + (round + 1) + " of " + effort.rounds());
+            held();
         }
     }
 
     private void held() {
         try {
-            RunResult ensure = jmh(HeldBenchmark.class, "ensureHeld", null);
+            RunResult ensure = jmh("ensureHeld");
             findings.ensureHeldNanos.add(nanos(ensure));
             findings.ensureHeldBytes.add(bytes(ensure));
-            findings.isHeldNanos.add(nanos(jmh(HeldBenchmark.class, "isHeld", null)));
-            findings.clockNanos.add(nanos(jmh(HeldBenchmark.class, "clock", null)));
+            findings.isHeldNanos.add(nanos(jmh("isHeld")));
+            findings.clockNanos.add(nanos(jmh("clock")));
         } catch (RunnerException e) {
             failed(Peer.STRICT, "ensureHeld", e);
         }
     }
 
-    private RunResult jmh(Class<?> benchmarks, String method, Peer peer) throws RunnerException {
+    private RunResult jmh(String method) throws RunnerException {
         ChainedOptionsBuilder options = new OptionsBuilder()
-                .include("^" + benchmarks.getName().replace(".", "\\.") + "\\." + method + "$")
+                .include("^" + HeldBenchmark.class.getName().replace(".", "\\.") + "\\." + method + "$")
                 .forks(1)
                 .warmupIterations(1).warmupTime(TimeValue.milliseconds(effort.jmhWarmUp().toMillis()))
                 .measurementIterations(Effort.JMH_ITERATIONS)
@@ -123,9 +124,6 @@ final class Campaign {
                 .shouldFailOnError(true)
                 .verbosity(VerboseMode.SILENT)
                 .jvmArgsPrepend("-D" + Workplace.PROPERTY + "=" + place.path());
-        if (peer != null) {
-            options.param("peer", peer.name());
-        }
         return new Runner(options.build()).run().iterator().next();
     }
 

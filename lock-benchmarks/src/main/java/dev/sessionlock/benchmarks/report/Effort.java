@@ -6,7 +6,9 @@ import java.time.Duration;
  * How much time a campaign takes.
  *
  * @param rounds in which the peers take turns
- * @param jmhWarmUp of a JVM before JMH measures it; the compiler needs 3 s for all of a strict cycle, which is 10 % slower before
+ * @param turnsWarmUp how long all peers take turns before that counts; the compiler needs some 20 s of them for a strict cycle, which is twice as slow before
+ * @param turns how long they take turns in each round
+ * @param jmhWarmUp of a JVM before JMH measures what a held lock costs
  * @param jmhMeasured for how long it is measured, in {@value #JMH_ITERATIONS} parts
  * @param loadWarmUp of a crew, once on one lock and once on many; the compiler keeps a core busy for some seconds
  * @param loaded how long a short load is
@@ -15,7 +17,7 @@ import java.time.Duration;
  * @param kills how many holders are killed for each peer
  * @param keeperWatched how long the keeper of {@value #MANY} locks is watched
  */
-record Effort(int rounds, Duration jmhWarmUp, Duration jmhMeasured, Duration loadWarmUp, Duration loaded, Duration longLoaded, Duration watched,
+record Effort(int rounds, Duration turnsWarmUp, Duration turns, Duration jmhWarmUp, Duration jmhMeasured, Duration loadWarmUp, Duration loaded, Duration longLoaded, Duration watched,
         int kills, Duration keeperWatched) {
     static final int JMH_ITERATIONS = 3;
     /** How many locks are held at once. */
@@ -23,13 +25,13 @@ record Effort(int rounds, Duration jmhWarmUp, Duration jmhMeasured, Duration loa
 
     /** {@return enough for an overview, in some six minutes} */
     static Effort quick() {
-        return new Effort(3, Duration.ofMillis(1_500), Duration.ofMillis(450), Duration.ofMillis(1_500), Duration.ofMillis(400),
+        return new Effort(3, Duration.ofSeconds(30), Duration.ofSeconds(6), Duration.ofMillis(1_500), Duration.ofMillis(450), Duration.ofMillis(1_500), Duration.ofMillis(400),
                 Duration.ofMillis(1_500), Duration.ofMillis(1_500), 3, Duration.ofSeconds(10));
     }
 
     /** {@return enough to compare versions, in some sixteen minutes} */
     static Effort full() {
-        return new Effort(5, Duration.ofSeconds(3), Duration.ofMillis(1_500), Duration.ofSeconds(4), Duration.ofSeconds(1),
+        return new Effort(5, Duration.ofSeconds(90), Duration.ofSeconds(20), Duration.ofSeconds(3), Duration.ofMillis(1_500), Duration.ofSeconds(4), Duration.ofSeconds(1),
                 Duration.ofSeconds(6), Duration.ofSeconds(5), 7, Duration.ofSeconds(20));
     }
 }

@@ -15,7 +15,7 @@ import org.HdrHistogram.Histogram;
 
 /** The results of a campaign. What is missing was not measured, or has failed. */
 final class Findings {
-    /** By JMH, one thread: nanoseconds and allocated bytes a cycle. */
+    /** In turns, one thread: nanoseconds and allocated bytes a cycle. */
     final Map<Peer, Rounds> cycleNanos = new EnumMap<>(Peer.class);
     final Map<Peer, Rounds> cycleBytes = new EnumMap<>(Peer.class);
     final Rounds ensureHeldNanos = new Rounds();

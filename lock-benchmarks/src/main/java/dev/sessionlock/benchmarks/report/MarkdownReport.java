@@ -72,7 +72,7 @@ final class MarkdownReport {
     }
 
     private void cycles() {
-        paragraph("**One thread, undisturbed** (JMH; the witness watches all loads below):");
+        paragraph("**One thread, undisturbed** (all take turns in one JVM; the turns that the machine disturbed least; the witness watches all loads below):");
         header("", "ns a cycle", "B a cycle", "/ strict", "excludes");
         for (Peer peer : Peer.values()) {
             Rounds nanos = findings.cycleNanos.getOrDefault(peer, new Rounds());
