@@ -134,7 +134,7 @@ class ModelTest {
 
     @ParameterizedTest
     @Tag("soak")
-    @ValueSource(strings = {"NOLOOK", "EARLYTOKEN", "NOCLOCKCHECK", "LATERENEW", "ANYEXPIRY"})
+    @ValueSource(strings = {"NOLOOK", "EARLYTOKEN", "NOCLOCKCHECK", "NOREUSECLOCK", "LATERENEW", "ANYEXPIRY"})
     void brokenRuleIsSeen(String broken) throws Exception {
         assertBroken("-DNP=2 -D" + broken);
     }
