@@ -1,0 +1,278 @@
+package dev.sessionlock.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.sessionlock.cli.MainTest.Outcome;
+import dev.sessionlock.internal.system.CurrentUser;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import java.util.zip.CRC32C;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * {@code why}, {@code history} and {@code list} in the directory of another user, who has put other things in the place of the history, of the page, and into what
+ * is shown. Nothing of others is overwritten or shown, nothing is waited for, and a person is told one sentence.
+ */
+@Timeout(value = 120, unit = TimeUnit.SECONDS)
+class HostileStoryTest {
+    private static final int NOBODY = 65534;
+    private static final String SECRET = "root:$6$secret";
+
+    @TempDir
+    private Path temp;
+    private Path home;
+    private Path session;
+    private Path inner;
+
+    @BeforeEach
+    void directoryOfAnotherUser() throws IOException {
+        Files.setAttribute(temp, "unix:mode", 0755);
+        home = Files.createDirectory(temp.resolve("home"));
+        inner = Files.createDirectory(home.resolve(".session-locks"));
+        session = Files.writeString(home.resolve("session.jsonl"), "x");
+        if (CurrentUser.isRoot()) {
+            for (Path theirs : List.of(home, inner, session)) {
+                give(theirs);
+            }
+        }
+    }
+
+    private static Path give(Path file) throws IOException {
+        Files.setAttribute(file, "unix:uid", NOBODY);
+        Files.setAttribute(file, "unix:gid", NOBODY);
+        return file;
+    }
+
+    private static void run(String... command) throws Exception {
+        assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).as("%s", List.of(command)).isZero();
+    }
+
+    /** {@return a line of a file of lines, with its checksum} */
+    private static String checked(String members) {
+        CRC32C crc = new CRC32C();
+        crc.update(members.getBytes(StandardCharsets.UTF_8));
+        return members + String.format(Locale.ROOT, ",\"crc\":\"%08x\"}\n", crc.getValue());
+    }
+
+    private static String past(String name, String further) {
+        return checked("{\"v\":1,\"name\":\"" + name + "\",\"token\":7,\"pid\":4000000,\"until\":\"2026-11-24T14:19:03.123Z\",\"ending\":\"RELEASED\",\"count\":1" + further);
+    }
+
+    /** Runs each command that reads the history, and the page. Each must say one sentence, or answer. */
+    private List<Outcome> everyCommand() throws IOException {
+        Path page = temp.resolve("page.html");
+        List<Outcome> outcomes = Stream.of(new String[] {"history", session.toString()}, new String[] {"history", home.toString()},
+                new String[] {"history", "--json", home.toString()}, new String[] {"why", session.toString()}, new String[] {"why", "--json", session.toString()},
+                new String[] {"why", "--html", page.toString(), session.toString()}, new String[] {"list", "--openmetrics", home.toString()}).map(Outcome::of).toList();
+        assertThat(outcomes).allSatisfy(outcome -> {
+            assertThat(outcome.err().lines().count()).as(outcome.err()).isLessThanOrEqualTo(1);
+            assertThat(outcome.exitCode()).isNotEqualTo(1);
+            assertThat(outcome.out() + outcome.err()).doesNotContain(SECRET, "defect", "Exception");
+        });
+        if (Files.exists(page)) {
+            assertThat(Files.readString(page)).doesNotContain(SECRET);
+        }
+        return outcomes;
+    }
+
+    @Nested
+    class AHistoryThatIs {
+        private final List<String> names = List.of("history", "history.old", "waiting-1");
+
+        @Test
+        void aFifo() throws Exception {
+            for (String name : names) {
+                run("mkfifo", inner.resolve(name).toString());
+            }
+            assertThat(everyCommand()).first().satisfies(history -> assertThat(history.out()).startsWith("No past holds are known"));
+        }
+
+        @Test
+        void aLinkToASecret() throws Exception {
+            Path secret = Files.writeString(temp.resolve("shadow"), SECRET + "\n" + past("session.jsonl", ",\"purpose\":\"" + SECRET + "\""));
+            for (String name : names) {
+                Files.createSymbolicLink(inner.resolve(name), secret);
+            }
+            everyCommand();
+        }
+
+        @Test
+        void aDirectoryASocketOrUnreadable() throws Exception {
+            Files.createDirectory(inner.resolve("history"));
+            Files.writeString(inner.resolve("history.old"), past("session.jsonl", ""));
+            Files.setAttribute(inner.resolve("history.old"), "unix:mode", 0);
+            everyCommand();
+        }
+
+        /** Enough for a JVM with a small heap to fail, if all of it were read at once. */
+        @Test
+        void sparseAndATerabyteLong() throws Exception {
+            for (String name : names) {
+                try (RandomAccessFile file = new RandomAccessFile(inner.resolve(name).toFile(), "rw")) {
+                    file.setLength(1L << 40);
+                    file.seek((1L << 40) - 1_000);
+                    file.write(("\n" + past("session.jsonl", ",\"purpose\":\"last\"")).getBytes(StandardCharsets.UTF_8));
+                }
+            }
+            assertThat(everyCommand()).first().satisfies(history -> assertThat(history.out()).contains("for \"last\""));
+        }
+
+        @Test
+        void fullOfWhatIsNoLine() throws Exception {
+            String deep = checked("{\"a\":" + "[".repeat(2_000) + "]".repeat(2_000));
+            String huge = past("session.jsonl", ",\"purpose\":\"" + "x".repeat(7_000) + "\"");
+            Files.write(inner.resolve("history"), (deep + deep.replace('[', '{') + "\0\0\n\n" + past("\\u0000/../x", "") + past("../../etc/passwd", "") + past("", "") + huge
+                    + past("session.jsonl", ",\"token\":8,\"thread\":\"\\ud83d\\u0000\\u202e\",\"host\":{\"a\":[]}")).getBytes(StandardCharsets.UTF_8));
+            Files.write(inner.resolve("history.old"), new byte[] {'\n', (byte) 0xc3, 0x28, (byte) 0xff, '\n', '{', '}'});
+            assertThat(everyCommand()).first().satisfies(history -> assertThat(history.out()).contains("\\ud83d\\u0000\\u202e"));
+        }
+    }
+
+    @Nested
+    class Waiters {
+        /** A name that is no name of a file: whoever makes a path of it fails. */
+        @Test
+        void withNamesThatAreNone() throws Exception {
+            String self = Long.toString(ProcessHandle.current().pid());
+            StringBuilder lines = new StringBuilder();
+            for (String name : List.of("\\u0000", "../../etc/shadow", "a/b", "", "session.jsonl")) {
+                lines.append(checked("{\"v\":1,\"name\":\"" + name + "\",\"pid\":" + self + ",\"thread\":\"" + SECRET.replace("root", "no") + "\\u001b[2J<script>\""));
+            }
+            Files.writeString(inner.resolve("waiting-2"), lines);
+            everyCommand();
+        }
+    }
+
+    @Test
+    void longTextDoesNotMakeEachLineLong() throws Exception {
+        String few = past("session.jsonl", ",\"thread\":\"" + "t".repeat(7_000) + "\"");
+        StringBuilder many = new StringBuilder(few);
+        IntStream.range(0, 2_000).forEach(i -> many.append(past("session.jsonl", ",\"token\":" + i)));
+        Files.writeString(inner.resolve("history"), many);
+        assertThat(Outcome.of("history", home.toString()).out()).hasSizeLessThan(2_001 * 400);
+    }
+
+    /** {@code why --html OUT}. */
+    @Nested
+    class ThePage {
+        private Path page;
+
+        @BeforeEach
+        void isThere() {
+            page = home.resolve("incident.html");
+        }
+
+        private Outcome write(String... options) {
+            return Outcome.of(Stream.of(List.of("why", "--html", page.toString()), List.of(options), List.of(session.toString())).flatMap(List::stream).toArray(String[]::new));
+        }
+
+        private void assertRefused(Outcome outcome, String why) {
+            assertThat(outcome.exitCode()).isEqualTo(2);
+            assertThat(outcome.err()).startsWith("sessionlock: ").contains(page.toString(), why);
+            assertThat(outcome.err().lines()).hasSize(1);
+        }
+
+        @Test
+        void ofAnotherUserIsNotReplaced() throws Exception {
+            assumeTrue(CurrentUser.isRoot());
+            Files.writeString(page, StoryPage.BEGINNING + "theirs");
+            give(page);
+            assertRefused(write(), "belongs to another user");
+            assertThat(Files.readString(page)).endsWith("theirs");
+            assertThat(write("--force").exitCode()).isZero();
+            assertThat(Files.readString(page)).endsWith("</html>\n");
+        }
+
+        /** The page shows what the lock's directory may keep from others. */
+        @Test
+        void isForItsWriterAlone() throws Exception {
+            assertThat(write().exitCode()).isZero();
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(page))).isEqualTo("rw-------");
+            assertThat(CurrentUser.is((int) Files.getAttribute(page, "unix:uid"))).isTrue();
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = {"", "--force"})
+        void neverReplacesADeviceOrAFifo(String option) throws Exception {
+            run("mkfifo", page.toString());
+            assertRefused(option.isEmpty() ? write() : write(option), "device");
+            Files.delete(page);
+            if (CurrentUser.isRoot() && new ProcessBuilder("mknod", page.toString(), "c", "1", "3").start().waitFor() == 0) {
+                assertRefused(option.isEmpty() ? write() : write(option), "device");
+                assertThat(Files.readAttributes(page, BasicFileAttributes.class).isOther()).isTrue();
+            }
+        }
+
+        /** A thread puts a page of ours, a FIFO, a link to a secret and an ordinary file there in turn, as fast as it can. */
+        @Test
+        void isWrittenWhileOthersAreSwappedIn() throws Exception {
+            Path store = Files.createDirectory(temp.resolve("store"));
+            Path secret = Files.writeString(temp.resolve("secret"), SECRET);
+            run("mkfifo", store.resolve("fifo").toString());
+            Files.createSymbolicLink(store.resolve("link"), secret);
+            Files.writeString(store.resolve("page"), StoryPage.BEGINNING + "earlier");
+            Files.writeString(store.resolve("notes"), "notes");
+            AtomicBoolean over = new AtomicBoolean();
+            AtomicInteger swaps = new AtomicInteger();
+            CompletableFuture<Void> swapping = CompletableFuture.runAsync(() -> {
+                try {
+                    for (int i = 0; !over.get(); i++) {
+                        Path next = Files.createLink(store.resolve("next"), store.resolve(i % 2 == 0 ? "page" : List.of("fifo", "link", "notes").get(i / 2 % 3)));
+                        Files.move(next, page, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+                        Files.deleteIfExists(next); // rename(2) of two names of one file does nothing
+                        swaps.incrementAndGet();
+                    }
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+            try {
+                for (int round = 0; round < 300; round++) {
+                    Outcome outcome = write();
+                    assertThat(outcome.exitCode()).isIn(0, 2);
+                    assertThat(outcome.err().lines().count()).as(outcome.err()).isLessThanOrEqualTo(1);
+                }
+            } finally {
+                over.set(true);
+            }
+            swapping.join();
+            assertThat(swaps).hasPositiveValue();
+            assertThat(secret).hasContent(SECRET);
+            assertThat(store.resolve("notes")).hasContent("notes");
+            assertThat(Files.readString(store.resolve("page"))).endsWith("earlier");
+            assertThat(Files.readAttributes(store.resolve("fifo"), BasicFileAttributes.class).isOther()).isTrue();
+            try (Stream<Path> left = Files.list(home)) {
+                assertThat(left).as("nothing is left beside it").noneMatch(file -> file.getFileName().toString().startsWith(".sessionlock"));
+            }
+        }
+
+        @Test
+        void hasTheLongestName() throws Exception {
+            page = home.resolve("x".repeat(250) + ".html");
+            assertThat(write().err()).isEmpty();
+            assertThat(page).exists();
+        }
+    }
+}
