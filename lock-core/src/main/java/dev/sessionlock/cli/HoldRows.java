@@ -15,6 +15,8 @@ final class HoldRows {
     private static final Duration FEW_SECONDS = Duration.ofSeconds(10);
     private static final Duration WORTH_SAYING = Duration.ofSeconds(1);
     private static final Duration TODAY = Duration.ofHours(12);
+    /** A text that is longer makes its own line longer, and no other. */
+    private static final int WIDEST = 100;
 
     private HoldRows() {
     }
@@ -40,7 +42,7 @@ final class HoldRows {
         int[] widths = new int[rows.get(0).length];
         for (String[] row : rows) {
             for (int column = 0; column < widths.length; column++) {
-                widths[column] = Math.max(widths[column], row[column].length());
+                widths[column] = Math.max(widths[column], Math.min(WIDEST, row[column].length()));
             }
         }
         List<String> lines = new ArrayList<>();
@@ -49,7 +51,7 @@ final class HoldRows {
             for (int column = 0; column < row.length; column++) {
                 line.append(row[column]);
                 if (column < row.length - 1) {
-                    line.append(" ".repeat(widths[column] - row[column].length() + 2));
+                    line.append(" ".repeat(Math.max(0, widths[column] - row[column].length()) + 2));
                 }
             }
             lines.add(line.toString());

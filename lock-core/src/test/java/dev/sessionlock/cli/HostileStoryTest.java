@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
@@ -80,6 +81,17 @@ class HostileStoryTest {
         return checked("{\"v\":1,\"name\":\"" + name + "\",\"token\":7,\"pid\":4000000,\"until\":\"2026-11-24T14:19:03.123Z\",\"ending\":\"RELEASED\",\"count\":1" + further);
     }
 
+    /** {@return what the tool says in a JVM that cannot hold all that may lie there} */
+    private static String inASmallJvm(String... args) throws Exception {
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx32m", "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path"), Main.class.getName()));
+        command.addAll(List.of(args));
+        Process tool = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String said = new String(tool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(tool.waitFor()).as(said).isZero();
+        return said;
+    }
+
     /** Runs each command that reads the history, and the page. Each must say one sentence, or answer. */
     private List<Outcome> everyCommand() throws IOException {
         Path page = temp.resolve("page.html");
@@ -126,7 +138,6 @@ class HostileStoryTest {
             everyCommand();
         }
 
-        /** Enough for a JVM with a small heap to fail, if all of it were read at once. */
         @Test
         void sparseAndATerabyteLong() throws Exception {
             for (String name : names) {
@@ -137,6 +148,8 @@ class HostileStoryTest {
                 }
             }
             assertThat(everyCommand()).first().satisfies(history -> assertThat(history.out()).contains("for \"last\""));
+            assertThat(inASmallJvm("history", session.toString())).contains("for \"last\"");
+            assertThat(inASmallJvm("why", session.toString())).contains("for \"last\"");
         }
 
         @Test
@@ -163,6 +176,16 @@ class HostileStoryTest {
             Files.writeString(inner.resolve("waiting-2"), lines);
             everyCommand();
         }
+    }
+
+    /** Somebody writes waiters without end. A process writes 256 lines at most. */
+    @Test
+    void moreWaitersThanThereCanBe() throws Exception {
+        String lines = past("session.jsonl", ",\"pid\":" + ProcessHandle.current().pid()).repeat(3_000);
+        for (int i = 0; i < 500; i++) {
+            Files.writeString(inner.resolve("waiting-" + Integer.toHexString(i)), lines);
+        }
+        assertThat(inASmallJvm("why", "--json", session.toString())).contains("\"state\":\"FREE\"");
     }
 
     @Test
@@ -250,12 +273,13 @@ class HostileStoryTest {
             });
             try {
                 for (int round = 0; round < 300; round++) {
-                    Outcome outcome = write();
+                    Outcome outcome = CompletableFuture.supplyAsync(this::write).get(30, TimeUnit.SECONDS);
                     assertThat(outcome.exitCode()).isIn(0, 2);
                     assertThat(outcome.err().lines().count()).as(outcome.err()).isLessThanOrEqualTo(1);
                 }
             } finally {
                 over.set(true);
+                new RandomAccessFile(store.resolve("fifo").toFile(), "rw").close(); // a thread that waits for it goes on
             }
             swapping.join();
             assertThat(swaps).hasPositiveValue();

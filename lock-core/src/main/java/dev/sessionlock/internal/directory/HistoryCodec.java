@@ -37,15 +37,15 @@ final class HistoryCodec {
         if (members == null) {
             return null;
         }
-        String name = CheckedLine.text(members, "name");
+        String name = CheckedLine.text(members, "name", LONGEST_NAME);
         Long pid = CheckedLine.number(members, "pid");
         Instant until = CheckedLine.time(members, "until");
         Long count = CheckedLine.number(members, "count");
         if (name == null || pid == null || until == null || count == null || count < 1) {
             return null;
         }
-        return new PastHold(name, CheckedLine.number(members, "token"), pid, CheckedLine.text(members, "host"), CheckedLine.text(members, "thread"),
-                CheckedLine.text(members, "purpose"), CheckedLine.time(members, "since"), until, PastHolds.endingNamed(CheckedLine.text(members, "ending")), count,
+        return new PastHold(name, CheckedLine.number(members, "token"), pid, CheckedLine.text(members, "host", LONGEST_TEXT), CheckedLine.text(members, "thread", LONGEST_TEXT),
+                CheckedLine.text(members, "purpose", LONGEST_TEXT), CheckedLine.time(members, "since"), until, PastHolds.endingNamed(CheckedLine.text(members, "ending", LONGEST_TEXT)), count,
                 CheckedLine.micros(members, "longestUs"), CheckedLine.micros(members, "waitedUs"), CheckedLine.micros(members, "waitBehindUs"));
     }
 }
