@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param token the fencing token, of the last hold if there are several; null if it is unknown
  * @param pid the process, as its own pid namespace numbers it
  * @param host its host; null if unknown
- * @param thread the thread that took the lock; null if unknown
+ * @param thread the thread that took the lock; empty if it belonged to no thread ({@link SessionLocks#acquireAsync}) or to one without a name; null if unknown, or if
+ *     several threads are summed up
  * @param purpose what it was held for; null if not given
  * @param since when it was taken, the first of several; null if unknown
  * @param until when it ended, the last of several. If the holder could not say, when somebody else found out

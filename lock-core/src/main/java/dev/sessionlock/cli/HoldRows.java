@@ -3,6 +3,7 @@ package dev.sessionlock.cli;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.WallClock;
 import java.time.Duration;
 import java.time.Instant;
@@ -75,7 +76,7 @@ final class HoldRows {
     private static String by(PastHold hold) {
         StringBuilder by = new StringBuilder("pid " + hold.pid());
         if (hold.thread() != null) {
-            by.append(" \"").append(hold.thread()).append('"');
+            by.append(ThreadNames.isNamed(hold.thread()) ? " \"" + hold.thread() + '"' : " (no named thread)");
         }
         if (hold.purpose() != null) {
             by.append(" for \"").append(hold.purpose()).append('"');

@@ -10,6 +10,7 @@ import dev.sessionlock.SessionLocks;
 import dev.sessionlock.internal.system.Passwords;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
+import dev.sessionlock.internal.system.ThreadNames;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -167,7 +168,7 @@ final class WhyCommand implements Callable<Integer> {
         if (state.isAlive() && started != null && started.isAfter(known.plusSeconds(START_TOLERANCE_SECONDS))) {
             state = ProcessState.DEAD; // its number belongs to another one now
         }
-        boolean ask = !noStack && before.cause() == Cause.HUNG_THREAD && state == ProcessState.ALIVE && hold.thread() != null;
+        boolean ask = !noStack && before.cause() == Cause.HUNG_THREAD && state == ProcessState.ALIVE && ThreadNames.isNamed(hold.thread());
         return before.with(state, ask ? ThreadDump.look(hold.pid(), hold.thread()) : null);
     }
 }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -84,6 +85,54 @@ class WhyCommandTest {
             assertThat(Outcome.of("history", "--json", session().toString()).out()).startsWith("{\"version\":1,\"holds\":[{\"name\":\"session.jsonl\",\"token\":")
                     .contains("\"ending\":\"RELEASED\",\"count\":1,");
             assertThat(Outcome.of("why", "--json", session().toString()).out()).contains("\"cause\":\"NONE\"", "\"queue\":[]", "\"holds\":[{\"name\":\"session.jsonl\"");
+        }
+    }
+
+    /** By {@code acquireAsync}. The thread that asked has gone on to other work, or has ended: it says nothing about the lock. */
+    @Nested
+    class HeldByNoThread {
+        private static final String SHOWN = "no named thread (acquireAsync, or a virtual thread)";
+
+        @Test
+        void theThreadThatAskedIsNotNamedAndNotJudged() throws Exception {
+            try (SessionLocks locks = SessionLocks.create()) {
+                AtomicReference<SessionLock> held = new AtomicReference<>();
+                Thread asker = new Thread(() -> held.set(locks.acquireAsync(session(), LockOptions.defaults().withPurpose("answer")).join()), "asker");
+                asker.start();
+                asker.join();
+                CompletableFuture<SessionLock> waiting = locks.acquireAsync(session(), LockOptions.defaults().withPurpose("next").withTimeout(Duration.ofMinutes(5)));
+                await().atMost(ToolProcess.PATIENCE).until(() -> Outcome.of("why", "--no-stack", session().toString()).out().contains("somebody has waited for"));
+                Outcome why = Outcome.of("why", session().toString());
+                assertThat(why.out()).contains("long hold: held for", SHOWN + "\n  purpose   answer", "  waiting   1 waits", ", " + SHOWN + ", for \"next\"")
+                        .doesNotContain("leaked", "asker", "deadlock");
+                assertThat(Outcome.of("status", session().toString()).out()).contains(SHOWN).doesNotContain("asker");
+                held.get().close();
+                waiting.join().close();
+                await().atMost(ToolProcess.PATIENCE).until(() -> Outcome.of("history", session().toString()).out().lines().count() == 3);
+                assertThat(Outcome.of("history", session().toString()).out()).contains(" (no named thread) for \"answer\"", " (no named thread) for \"next\"")
+                        .doesNotContain("asker", "main", "\"\"");
+                assertThat(Outcome.of("history", "--json", session().toString()).out()).contains("\"thread\":\"\"");
+            }
+        }
+
+        /** One thread asks for all of them, and stands in nobody's way. */
+        @Test
+        void twoThatOneThreadAskedForAreNoChain() throws Exception {
+            Path other = directory.resolve("other.jsonl");
+            LockOptions patient = LockOptions.defaults().withTimeout(Duration.ofMinutes(5));
+            try (SessionLocks locks = SessionLocks.create(); SessionLock one = locks.acquireAsync(session(), patient).join();
+                    SessionLock two = locks.acquireAsync(other, patient).join()) {
+                CompletableFuture<SessionLock> first = locks.acquireAsync(session(), patient);
+                CompletableFuture<SessionLock> second = locks.acquireAsync(other, patient);
+                for (Path path : List.of(session(), other)) {
+                    await().atMost(ToolProcess.PATIENCE).until(() -> Outcome.of("why", "--no-stack", path.toString()).out().contains("1 waits, the first since"));
+                    assertThat(Outcome.of("why", "--no-stack", path.toString()).out()).doesNotContain("deadlock", "waits for another lock", "  chain ");
+                }
+                first.cancel(true);
+                second.cancel(true);
+                one.ensureHeld();
+                two.ensureHeld();
+            }
         }
     }
 
