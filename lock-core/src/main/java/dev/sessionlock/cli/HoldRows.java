@@ -1,7 +1,9 @@
 package dev.sessionlock.cli;
 
 import dev.sessionlock.PastHold;
+import dev.sessionlock.PastHold.HolderProcess;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.HolderProcesses;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.WallClock;
@@ -74,7 +76,7 @@ final class HoldRows {
     }
 
     private static String by(PastHold hold) {
-        StringBuilder by = new StringBuilder("pid " + hold.pid());
+        StringBuilder by = new StringBuilder("pid " + hold.pid()).append(HolderProcesses.isElsewhere(hold) ? " in another pid namespace" : "");
         if (hold.thread() != null) {
             by.append(ThreadNames.isNamed(hold.thread()) ? " \"" + hold.thread() + '"' : " (no named thread)");
         }
@@ -133,7 +135,18 @@ final class HoldRows {
                 .member("longestMs", millis(hold.longest()))
                 .member("waitedMs", millis(hold.waited()))
                 .member("longestWaitBehindMs", millis(hold.longestWaitBehind()))
-                .endObject();
+                .name("process");
+        process(json, hold.process());
+        json.endObject();
+    }
+
+    private static void process(JsonWriter json, @Nullable HolderProcess process) {
+        if (process == null) {
+            json.value(null);
+            return;
+        }
+        json.beginObject().member("startTicks", process.startTicks()).member("started", process.started()).member("boot", process.boot())
+                .member("pidNamespace", process.pidNamespace()).member("timeNamespace", process.timeNamespace()).endObject();
     }
 
     private static @Nullable Long millis(@Nullable Duration span) {

@@ -15,6 +15,7 @@ import dev.sessionlock.cli.Anomaly.LongWait;
 import dev.sessionlock.cli.Anomaly.SameEnding;
 import dev.sessionlock.cli.Anomaly.UnusualEndings;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.HolderProcesses;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.ToolCommand;
@@ -212,7 +213,7 @@ final class StorySentences {
     }
 
     private String trouble(PastIncident before, PastHold hold) {
-        String holder = "pid " + hold.pid() + (hold.thread() == null ? "" : ", " + ThreadNames.inWords(hold.thread()));
+        String holder = "pid " + hold.pid() + (HolderProcesses.isElsewhere(hold) ? " in another pid namespace" : "") + (hold.thread() == null ? "" : ", " + ThreadNames.inWords(hold.thread()));
         String since = hold.since() == null ? "" : " since " + view.time(hold.since());
         String until = view.time(hold.until());
         String lasted = hold.longest() == null ? "" : " (after " + HoldRows.span(hold.longest()) + ")";

@@ -7,9 +7,8 @@ import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.system.HolderProcesses;
 import dev.sessionlock.internal.system.Passwords;
-import dev.sessionlock.internal.system.ProcessIdentity;
-import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.ThreadNames;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -57,8 +56,6 @@ import picocli.CommandLine.Spec;
 final class WhyCommand implements Callable<Integer> {
     /** So many past holds are read. */
     private static final int PAST = 1_000;
-    /** When a process started is known to a hundredth of a second, and clocks are set. */
-    private static final long START_TOLERANCE_SECONDS = 2;
 
     @Spec
     private CommandSpec spec;
@@ -159,15 +156,7 @@ final class WhyCommand implements Callable<Integer> {
     /** Sees what has become of the process of a past hold. */
     private PastIncident seen(PastIncident before) throws InterruptedException {
         PastHold hold = before.hold();
-        if (hold.host() != null && !hold.host().equals(ProcessIdentity.current().host()) || !ProcessIdentity.current().seesItselfInProc()) {
-            return before;
-        }
-        ProcessState state = ProcessTable.ofOneLook().judge(hold.pid(), -1, null).processState();
-        Instant started = ProcessHandle.of(hold.pid()).flatMap(process -> process.info().startInstant()).orElse(null);
-        Instant known = hold.since() == null ? hold.until() : hold.since();
-        if (state.isAlive() && started != null && started.isAfter(known.plusSeconds(START_TOLERANCE_SECONDS))) {
-            state = ProcessState.DEAD; // its number belongs to another one now
-        }
+        ProcessState state = HolderProcesses.stateNow(hold, !jdbc.isGiven());
         boolean ask = !noStack && before.cause() == Cause.HUNG_THREAD && state == ProcessState.ALIVE && ThreadNames.isNamed(hold.thread());
         return before.with(state, ask ? ThreadDump.look(hold.pid(), hold.thread()) : null);
     }

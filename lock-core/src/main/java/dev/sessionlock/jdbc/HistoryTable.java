@@ -182,7 +182,7 @@ final class HistoryTable {
     static PastHold asWritten(PastHold hold) {
         return new PastHold(text(hold.name(), LONGEST_NAME), hold.token(), hold.pid(), text(hold.host(), LONGEST_TEXT), text(hold.thread(), LONGEST_TEXT),
                 text(hold.purpose(), LONGEST_TEXT), hold.since() == null ? null : hold.since().truncatedTo(ChronoUnit.MICROS), hold.until().truncatedTo(ChronoUnit.MICROS),
-                hold.ending(), hold.count(), hold.longest(), hold.waited(), hold.longestWaitBehind());
+                hold.ending(), hold.count(), hold.longest(), hold.waited(), hold.longestWaitBehind(), null);
     }
 
     private static @Nullable String text(@Nullable String text, int most) {

@@ -71,7 +71,7 @@ class HostileStoryTest {
     }
 
     /** {@return a line of a file of lines, with its checksum} */
-    private static String checked(String members) {
+    static String checked(String members) {
         CRC32C crc = new CRC32C();
         crc.update(members.getBytes(StandardCharsets.UTF_8));
         return members + String.format(Locale.ROOT, ",\"crc\":\"%08x\"}\n", crc.getValue());

@@ -7,12 +7,14 @@ import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.cli.MainTest.Outcome;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -27,6 +29,8 @@ import org.junit.jupiter.api.io.TempDir;
 class WhyCommandTest {
     @TempDir
     private Path directory;
+    @TempDir
+    private Path scratch;
 
     private Path session() {
         return directory.resolve("session.jsonl");
@@ -85,6 +89,42 @@ class WhyCommandTest {
             assertThat(Outcome.of("history", "--json", session().toString()).out()).startsWith("{\"version\":1,\"holds\":[{\"name\":\"session.jsonl\",\"token\":")
                     .contains("\"ending\":\"RELEASED\",\"count\":1,");
             assertThat(Outcome.of("why", "--json", session().toString()).out()).contains("\"cause\":\"NONE\"", "\"queue\":[]", "\"holds\":[{\"name\":\"session.jsonl\"");
+        }
+    }
+
+    /** A thread of the process hung until {@code maxHold} ended its hold. Its pid is now that of this JVM. */
+    @Nested
+    class ThePidOfAPastHold {
+        private final ProcessIdentity self = ProcessIdentity.current();
+
+        private String whyAfter(String process) throws Exception {
+            Path inner = Files.createDirectories(directory.resolve(".session-locks"));
+            String now = Instant.now().minusSeconds(1).toString();
+            Files.writeString(inner.resolve("history"), HostileStoryTest.checked("{\"v\":1,\"name\":\"session.jsonl\",\"token\":7,\"pid\":" + self.pid() + ",\"host\":\""
+                    + self.host() + "\",\"thread\":\"main\",\"since\":\"" + now + "\",\"until\":\"" + now + "\",\"ending\":\"MAX_HOLD\",\"count\":1,\"waitedUs\":0" + process));
+            return Outcome.of("why", session().toString()).out();
+        }
+
+        @Test
+        void isOfThisProcessOfAnotherOrOfAnotherContainer() throws Exception {
+            String boot = ",\"boot\":\"" + self.boot().substring(0, 8) + "\"";
+            String ours = boot + ",\"pidns\":\"" + self.pidNamespace() + "\"";
+            assertThat(whyAfter(",\"starttime\":" + self.startTicks() + ours)).contains("jstack " + self.pid()).doesNotContain("which has ended");
+            assertThat(whyAfter(",\"starttime\":" + (self.startTicks() - 1) + ours)).contains("which has ended", "look in the log of pid").doesNotContain("jstack");
+            assertThat(whyAfter(",\"starttime\":" + self.startTicks() + boot + ",\"pidns\":\"12\"")).contains("pid " + self.pid() + " in another pid namespace")
+                    .doesNotContain("jstack", "which has ended");
+        }
+
+        /** In a pid namespace of its own, it has the pid 1 there. */
+        @Test
+        void isThatOfItsContainer() throws Exception {
+            Needs.program("unshare");
+            Needs.check(new ProcessBuilder("unshare", "--pid", "--fork", "--mount-proc", "true").start().waitFor() == 0, "no pid namespace of its own here");
+            try (ToolProcess tool = ToolProcess.startScript(scratch, "exec unshare --pid --fork --mount-proc " + ToolProcess.quoted("run", session().toString(), "--", "true"))) {
+                assertThat(tool.exitCode()).as("%s", tool).isZero();
+            }
+            assertThat(Outcome.of("history", session().toString()).out()).contains("pid 1 in another pid namespace");
+            assertThat(Outcome.of("history", "--json", session().toString()).out()).contains("\"pidNamespace\":\"").doesNotContain(self.pidNamespace());
         }
     }
 

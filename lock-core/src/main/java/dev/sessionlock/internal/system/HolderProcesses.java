@@ -1,0 +1,95 @@
+package dev.sessionlock.internal.system;
+
+import dev.sessionlock.LockReport.ProcessState;
+import dev.sessionlock.PastHold;
+import dev.sessionlock.PastHold.HolderProcess;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** Which process a past hold was of, and what has become of it. */
+public final class HolderProcesses {
+    /** So much of a boot id tells one boot from the others of a machine. Each entry of a history has it. */
+    private static final int BOOT_LENGTH = 8;
+    /** Of the time namespace that each Linux begins with ({@code PROC_TIME_INIT_INO}); older kernels know no other. */
+    private static final String FIRST_TIME_NAMESPACE = "4026531834";
+    /** An entry without a start time tells only when the lock was held, and clocks are set. */
+    private static final Duration START_TOLERANCE = Duration.ofSeconds(2);
+
+    private static final class This {
+        private static final HolderProcess PROCESS = of(ProcessIdentity.current());
+    }
+
+    private HolderProcesses() {
+    }
+
+    /** {@return this process: always the same object, so that noting a hold costs nothing} */
+    public static HolderProcess ofThis() {
+        return This.PROCESS;
+    }
+
+    private static HolderProcess of(ProcessIdentity self) {
+        return of(self.startTicks(), self.started(), self.boot(), self.pidNamespace(), self.timeNamespace());
+    }
+
+    /**
+     * {@return a process as an entry of a history has it: short}
+     *
+     * @param startTicks negative if unknown
+     */
+    public static HolderProcess of(long startTicks, @Nullable Instant started, @Nullable String boot, @Nullable String pidNamespace, @Nullable String timeNamespace) {
+        return new HolderProcess(startTicks < 0 ? null : startTicks, startTicks < 0 ? started : null,
+                boot == null || boot.length() <= BOOT_LENGTH ? boot : boot.substring(0, BOOT_LENGTH), pidNamespace,
+                FIRST_TIME_NAMESPACE.equals(timeNamespace) ? null : timeNamespace);
+    }
+
+    /** {@return whether the pid of a past hold is known to be of another container of this machine, so that here it means another process, or none} */
+    public static boolean isElsewhere(PastHold hold) {
+        HolderProcess then = hold.process();
+        String ours = ofThis().pidNamespace();
+        return then != null && then.pidNamespace() != null && ours != null && !isOfOtherHost(hold) && !then.pidNamespace().equals(ours);
+    }
+
+    private static boolean isOfOtherHost(PastHold hold) {
+        return hold.host() != null && !hold.host().equals(ProcessIdentity.current().host());
+    }
+
+    /**
+     * {@return the state in which the process of a past hold is now} Another process that has its pid does not count as that process.
+     *
+     * @param local whether the entry was written on this machine; otherwise another machine may have the same name
+     */
+    public static ProcessState stateNow(PastHold hold, boolean local) {
+        HolderProcess then = hold.process();
+        HolderProcess mine = ofThis();
+        if (isOfOtherHost(hold)) {
+            return ProcessState.UNKNOWN;
+        } else if (then == null) {
+            return guess(hold);
+        }
+        boolean sameBoot = then.boot() != null && then.boot().equals(mine.boot());
+        if (!sameBoot && !local) {
+            return ProcessState.UNKNOWN;
+        } else if (!sameBoot && then.boot() != null && mine.boot() != null) {
+            return ProcessState.DEAD; // the machine was restarted
+        } else if (!Objects.equals(then.pidNamespace(), mine.pidNamespace())) {
+            return ProcessState.UNKNOWN;
+        }
+        boolean comparable = Objects.equals(then.timeNamespace(), mine.timeNamespace()) && (then.startTicks() != null || then.started() != null);
+        ProcessState seen = new ProcessTable().judge(hold.pid(), comparable && then.startTicks() != null ? then.startTicks() : -1, comparable ? then.started() : null)
+                .processState();
+        return comparable || seen == ProcessState.DEAD ? seen : ProcessState.UNKNOWN; // one of that pid lives, and perhaps it is another one
+    }
+
+    /** An earlier version wrote it. A process that started after the hold is another one. */
+    private static ProcessState guess(PastHold hold) {
+        if (!ProcessIdentity.current().seesItselfInProc()) {
+            return ProcessState.UNKNOWN;
+        }
+        ProcessState state = new ProcessTable().judge(hold.pid(), -1, null).processState();
+        Instant started = ProcessHandle.of(hold.pid()).flatMap(process -> process.info().startInstant()).orElse(null);
+        Instant known = hold.since() == null ? hold.until() : hold.since();
+        return state.isAlive() && started != null && started.isAfter(known.plus(START_TOLERANCE)) ? ProcessState.DEAD : state;
+    }
+}
