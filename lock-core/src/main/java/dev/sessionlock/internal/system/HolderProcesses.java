@@ -3,8 +3,11 @@ package dev.sessionlock.internal.system;
 import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.PastHold.HolderProcess;
+import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +19,8 @@ public final class HolderProcesses {
     private static final String FIRST_TIME_NAMESPACE = "4026531834";
     /** An entry without a start time tells only when the lock was held, and clocks are set. */
     private static final Duration START_TOLERANCE = Duration.ofSeconds(2);
+
+    private static final HolderProcess NOTHING = new HolderProcess(null, null, null, null, null);
 
     private static final class This {
         private static final HolderProcess PROCESS = of(ProcessIdentity.current());
@@ -43,6 +48,50 @@ public final class HolderProcesses {
                 boot == null || boot.length() <= BOOT_LENGTH ? boot : boot.substring(0, BOOT_LENGTH), pidNamespace,
                 FIRST_TIME_NAMESPACE.equals(timeNamespace) ? null : timeNamespace);
     }
+
+    // ---- as one text, for a column of a table ----
+
+    /** {@return what is known of a process, such as {@code starttime=1234 boot=0f3a5c7e pidns=4026531836}; null if nothing is} */
+    public static @Nullable String text(@Nullable HolderProcess process) {
+        if (process == null) {
+            return null;
+        }
+        StringBuilder text = new StringBuilder();
+        add(text, "starttime", process.startTicks());
+        add(text, "started", process.started());
+        add(text, "boot", process.boot());
+        add(text, "pidns", process.pidNamespace());
+        add(text, "timens", process.timeNamespace());
+        return text.isEmpty() ? null : text.toString();
+    }
+
+    private static void add(StringBuilder text, String name, @Nullable Object value) {
+        if (value != null) {
+            text.append(text.isEmpty() ? "" : " ").append(name).append('=').append(value);
+        }
+    }
+
+    /** {@return the process that {@link #text} told of; null if it is unknown} Whoever may write the table may have written anything. */
+    public static @Nullable HolderProcess parse(@Nullable String text) {
+        Map<String, String> members = new HashMap<>();
+        for (String member : text == null ? new String[0] : text.split(" ")) {
+            int equals = member.indexOf('=');
+            if (equals > 0) {
+                members.put(member.substring(0, equals), member.substring(equals + 1));
+            }
+        }
+        try {
+            String ticks = members.get("starttime");
+            String started = members.get("started");
+            HolderProcess process = new HolderProcess(ticks == null ? null : Long.valueOf(ticks), started == null ? null : Instant.parse(started), members.get("boot"),
+                    members.get("pidns"), members.get("timens"));
+            return process.equals(NOTHING) ? null : process;
+        } catch (NumberFormatException | DateTimeException e) {
+            return null;
+        }
+    }
+
+    // ---- what has become of it ----
 
     /** {@return whether the pid of a past hold is known to be of another container of this machine, so that here it means another process, or none} */
     public static boolean isElsewhere(PastHold hold) {
