@@ -18,8 +18,6 @@ final class HoldRows {
     private static final Duration FEW_SECONDS = Duration.ofSeconds(10);
     private static final Duration WORTH_SAYING = Duration.ofSeconds(1);
     private static final Duration TODAY = Duration.ofHours(12);
-    /** A text that is longer makes its own line longer, and no other. */
-    private static final int WIDEST = 100;
 
     private HoldRows() {
     }
@@ -42,22 +40,14 @@ final class HoldRows {
             rows.add(named ? new String[] {since, time(hold.until(), today), held(hold), ending(hold.ending()), by, Printable.text(hold.name())}
                     : new String[] {since, time(hold.until(), today), held(hold), ending(hold.ending()), by});
         }
-        int[] widths = new int[rows.get(0).length];
-        for (String[] row : rows) {
-            for (int column = 0; column < widths.length; column++) {
-                widths[column] = Math.max(widths[column], Math.min(WIDEST, row[column].length()));
-            }
-        }
+        int[] widths = Columns.widths(rows);
         List<String> lines = new ArrayList<>();
         for (String[] row : rows) {
             StringBuilder line = new StringBuilder();
-            for (int column = 0; column < row.length; column++) {
-                line.append(row[column]);
-                if (column < row.length - 1) {
-                    line.append(" ".repeat(Math.max(0, widths[column] - row[column].length()) + 2));
-                }
+            for (int column = 0; column < widths.length; column++) {
+                line.append(Columns.padded(row[column], widths[column])).append("  ");
             }
-            lines.add(line.toString());
+            lines.add(line.append(row[row.length - 1]).toString());
         }
         return lines;
     }
