@@ -8,10 +8,13 @@ import dev.sessionlock.internal.system.CurrentUser;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
@@ -39,6 +42,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 class HostileStoryTest {
     private static final int NOBODY = 65534;
+    private static final int ROUNDS = Boolean.getBoolean("soak") ? 5_000 : 300;
     private static final String SECRET = "root:$6$secret";
 
     @TempDir
@@ -109,6 +113,34 @@ class HostileStoryTest {
         return outcomes;
     }
 
+    /** Puts files in the place of another one in turn, as fast as it can, while something is done often. One of the files is a FIFO, for which nobody may wait. */
+    private static void whileSwapping(Path place, Path store, List<String> names, Runnable action) throws Exception {
+        AtomicBoolean over = new AtomicBoolean();
+        AtomicInteger swaps = new AtomicInteger();
+        CompletableFuture<Void> swapping = CompletableFuture.runAsync(() -> {
+            try {
+                for (int i = 0; !over.get(); i++) {
+                    Path next = Files.createLink(store.resolve("next"), store.resolve(names.get(i % names.size())));
+                    Files.move(next, place, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+                    Files.deleteIfExists(next); // rename(2) of two names of one file does nothing
+                    swaps.incrementAndGet();
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+        try {
+            for (int round = 0; round < ROUNDS; round++) {
+                CompletableFuture.runAsync(action).get(30, TimeUnit.SECONDS);
+            }
+        } finally {
+            over.set(true);
+            new RandomAccessFile(store.resolve("fifo").toFile(), "rw").close(); // a thread that waits for it goes on
+        }
+        swapping.join();
+        assertThat(swaps).hasPositiveValue();
+    }
+
     @Nested
     class AHistoryThatIs {
         private final List<String> names = List.of("history", "history.old", "waiting-1");
@@ -150,6 +182,56 @@ class HostileStoryTest {
             assertThat(everyCommand()).first().satisfies(history -> assertThat(history.out()).contains("for \"last\""));
             assertThat(inASmallJvm("history", session.toString())).contains("for \"last\"");
             assertThat(inASmallJvm("why", session.toString())).contains("for \"last\"");
+        }
+
+        /** Also by what is cut while it is read. Other users than root may have to wait for a FIFO. */
+        @Test
+        void swappedWhileItIsRead() throws Exception {
+            assumeTrue(CurrentUser.isRoot());
+            Path store = Files.createDirectory(temp.resolve("store"));
+            Path secret = Files.writeString(temp.resolve("secret"), past("session.jsonl", ",\"purpose\":\"" + SECRET + "\""));
+            run("mkfifo", store.resolve("fifo").toString());
+            Files.createSymbolicLink(store.resolve("link"), secret);
+            StringBuilder lines = new StringBuilder();
+            IntStream.range(0, 500).forEach(i -> lines.append(past("session.jsonl", ",\"token\":" + i)));
+            Files.writeString(store.resolve("long"), lines);
+            whileSwapping(inner.resolve("history"), store, List.of("long", "fifo", "long", "link"), () -> {
+                try (FileChannel growing = FileChannel.open(store.resolve("long"), StandardOpenOption.WRITE)) {
+                    growing.truncate(100_000);
+                    growing.write(ByteBuffer.wrap(lines.toString().getBytes(StandardCharsets.UTF_8)), 0);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+                Outcome history = Outcome.of("history", session.toString());
+                assertThat(history.exitCode()).isIn(0, 2);
+                assertThat(history.err().lines().count()).as(history.err()).isLessThanOrEqualTo(1);
+                assertThat(history.out() + history.err()).doesNotContain(SECRET, "Exception");
+            });
+        }
+
+        /** The whole folder: a link to that of somebody else, or no folder. */
+        @Test
+        void inAFolderThatIsALinkOrNoFolder() throws Exception {
+            Path others = Files.createDirectory(temp.resolve("others"));
+            for (String name : names) {
+                Files.writeString(others.resolve(name), past("session.jsonl", ",\"pid\":" + ProcessHandle.current().pid() + ",\"purpose\":\"" + SECRET + "\""));
+            }
+            Files.delete(inner);
+            Files.createSymbolicLink(inner, others);
+            everyCommand();
+            Files.delete(inner);
+            run("mkfifo", inner.toString());
+            everyCommand();
+        }
+
+        @Test
+        void ofASessionThatIsAFifoOrALink() throws Exception {
+            Files.delete(session);
+            run("mkfifo", session.toString());
+            everyCommand();
+            Files.delete(session);
+            Files.createSymbolicLink(session, Path.of("/dev/tty"));
+            everyCommand();
         }
 
         @Test
@@ -257,32 +339,11 @@ class HostileStoryTest {
             Files.createSymbolicLink(store.resolve("link"), secret);
             Files.writeString(store.resolve("page"), StoryPage.BEGINNING + "earlier");
             Files.writeString(store.resolve("notes"), "notes");
-            AtomicBoolean over = new AtomicBoolean();
-            AtomicInteger swaps = new AtomicInteger();
-            CompletableFuture<Void> swapping = CompletableFuture.runAsync(() -> {
-                try {
-                    for (int i = 0; !over.get(); i++) {
-                        Path next = Files.createLink(store.resolve("next"), store.resolve(i % 2 == 0 ? "page" : List.of("fifo", "link", "notes").get(i / 2 % 3)));
-                        Files.move(next, page, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
-                        Files.deleteIfExists(next); // rename(2) of two names of one file does nothing
-                        swaps.incrementAndGet();
-                    }
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
+            whileSwapping(page, store, List.of("page", "fifo", "page", "link", "page", "notes"), () -> {
+                Outcome outcome = write();
+                assertThat(outcome.exitCode()).isIn(0, 2);
+                assertThat(outcome.err().lines().count()).as(outcome.err()).isLessThanOrEqualTo(1);
             });
-            try {
-                for (int round = 0; round < 300; round++) {
-                    Outcome outcome = CompletableFuture.supplyAsync(this::write).get(30, TimeUnit.SECONDS);
-                    assertThat(outcome.exitCode()).isIn(0, 2);
-                    assertThat(outcome.err().lines().count()).as(outcome.err()).isLessThanOrEqualTo(1);
-                }
-            } finally {
-                over.set(true);
-                new RandomAccessFile(store.resolve("fifo").toFile(), "rw").close(); // a thread that waits for it goes on
-            }
-            swapping.join();
-            assertThat(swaps).hasPositiveValue();
             assertThat(secret).hasContent(SECRET);
             assertThat(store.resolve("notes")).hasContent("notes");
             assertThat(Files.readString(store.resolve("page"))).endsWith("earlier");
