@@ -2,6 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.PastHold;
 import dev.sessionlock.PastHold.HolderProcess;
+import dev.sessionlock.internal.system.HolderProcesses;
 import dev.sessionlock.internal.system.PastHolds;
 import java.time.Instant;
 import java.util.Map;
@@ -23,8 +24,6 @@ final class HistoryCodec {
     private static final int LONGEST_NAME = 1024;
     private static final int LONGEST_TEXT = 256;
     private static final int LONGEST_ID = 40;
-    /** An earlier version wrote the line. */
-    private static final HolderProcess NOTHING = new HolderProcess(null, null, null, null, null);
 
     private HistoryCodec() {
     }
@@ -60,6 +59,6 @@ final class HistoryCodec {
     private static @Nullable HolderProcess process(Map<String, Object> members) {
         HolderProcess process = new HolderProcess(CheckedLine.number(members, "starttime"), CheckedLine.time(members, "started"),
                 CheckedLine.text(members, "boot", LONGEST_ID), CheckedLine.text(members, "pidns", LONGEST_ID), CheckedLine.text(members, "timens", LONGEST_ID));
-        return process.equals(NOTHING) ? null : process;
+        return HolderProcesses.isNothing(process) ? null : process;
     }
 }

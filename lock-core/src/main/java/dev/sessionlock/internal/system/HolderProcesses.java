@@ -4,7 +4,6 @@ import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.PastHold.HolderProcess;
 import java.time.DateTimeException;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
@@ -18,24 +17,23 @@ public final class HolderProcesses {
     /** Of the time namespace that each Linux begins with ({@code PROC_TIME_INIT_INO}); older kernels know no other. */
     private static final String FIRST_TIME_NAMESPACE = "4026531834";
     /** An entry without a start time tells only when the lock was held, and clocks are set. */
-    private static final Duration START_TOLERANCE = Duration.ofSeconds(2);
+    private static final long START_TOLERANCE_SECONDS = 2;
 
-    private static final HolderProcess NOTHING = new HolderProcess(null, null, null, null, null);
-
-    private static final class This {
-        private static final HolderProcess PROCESS = of(ProcessIdentity.current());
-    }
+    /** Set at its first use. Were it a constant, a stack that overflows then would leave this class unusable for good. */
+    private static volatile @Nullable HolderProcess ofThis;
 
     private HolderProcesses() {
     }
 
-    /** {@return this process: always the same object, so that noting a hold costs nothing} */
+    /** {@return this process: the same object, so that noting a hold costs nothing} */
     public static HolderProcess ofThis() {
-        return This.PROCESS;
-    }
-
-    private static HolderProcess of(ProcessIdentity self) {
-        return of(self.startTicks(), self.started(), self.boot(), self.pidNamespace(), self.timeNamespace());
+        HolderProcess known = ofThis;
+        if (known == null) {
+            ProcessIdentity self = ProcessIdentity.current();
+            known = of(self.startTicks(), self.started(), self.boot(), self.pidNamespace(), self.timeNamespace());
+            ofThis = known;
+        }
+        return known;
     }
 
     /**
@@ -85,10 +83,15 @@ public final class HolderProcesses {
             String started = members.get("started");
             HolderProcess process = new HolderProcess(ticks == null ? null : Long.valueOf(ticks), started == null ? null : Instant.parse(started), members.get("boot"),
                     members.get("pidns"), members.get("timens"));
-            return process.equals(NOTHING) ? null : process;
+            return isNothing(process) ? null : process;
         } catch (NumberFormatException | DateTimeException e) {
             return null;
         }
+    }
+
+    /** {@return whether nothing is known of a process} Then an earlier version wrote the entry. */
+    public static boolean isNothing(HolderProcess process) {
+        return process.startTicks() == null && process.started() == null && process.boot() == null && process.pidNamespace() == null && process.timeNamespace() == null;
     }
 
     // ---- what has become of it ----
@@ -139,6 +142,6 @@ public final class HolderProcesses {
         ProcessState state = new ProcessTable().judge(hold.pid(), -1, null).processState();
         Instant started = ProcessHandle.of(hold.pid()).flatMap(process -> process.info().startInstant()).orElse(null);
         Instant known = hold.since() == null ? hold.until() : hold.since();
-        return state.isAlive() && started != null && started.isAfter(known.plus(START_TOLERANCE)) ? ProcessState.DEAD : state;
+        return state.isAlive() && started != null && started.isAfter(known.plusSeconds(START_TOLERANCE_SECONDS)) ? ProcessState.DEAD : state;
     }
 }
