@@ -70,10 +70,11 @@ final class WhyCommand implements Callable<Integer> {
     private boolean json;
 
     @Option(names = "--html", paramLabel = "OUT", converter = FileConverter.class,
-            description = "Write the story as a page with a timeline, too, which needs nothing else and may be attached to a ticket. It replaces an earlier page.")
+            description = "Write the story as a page with a timeline, too, which needs nothing else and may be attached to a ticket. Only you can read it. It replaces an earlier page "
+                    + "of yours.")
     private @Nullable Path html;
 
-    @Option(names = "--force", description = "With --html: replace OUT whatever it is.")
+    @Option(names = "--force", description = "With --html: replace OUT if it is any other file, or a link.")
     private boolean force;
 
     @Option(names = "--no-stack", description = "Do not ask the holder's JVM for a stack.")

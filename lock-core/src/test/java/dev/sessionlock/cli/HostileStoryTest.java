@@ -87,13 +87,18 @@ class HostileStoryTest {
 
     /** {@return what the tool says in a JVM that cannot hold all that may lie there} */
     private static String inASmallJvm(String... args) throws Exception {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx32m", "-XX:TieredStopAtLevel=1",
+        Outcome outcome = inAJvm("-Xmx32m", args);
+        assertThat(outcome.exitCode()).as("%s", outcome).isZero();
+        return outcome.out();
+    }
+
+    private static Outcome inAJvm(String option, String... args) throws Exception {
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), option, "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC", "-cp", System.getProperty("java.class.path"), Main.class.getName()));
         command.addAll(List.of(args));
         Process tool = new ProcessBuilder(command).redirectErrorStream(true).start();
         String said = new String(tool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(tool.waitFor()).as(said).isZero();
-        return said;
+        return new Outcome(tool.waitFor(), said, "");
     }
 
     /** Runs each command that reads the history, and the page. Each must say one sentence, or answer. */
@@ -259,6 +264,17 @@ class HostileStoryTest {
             Files.writeString(inner.resolve("waiting-2"), lines);
             everyCommand();
         }
+    }
+
+    /** Not the exit code 1, by which a JVM ends that runs out of memory: it means that a lock needs a person. */
+    @Test
+    void whatDoesNotFitIntoMemoryIsToldInASentence() throws Exception {
+        StringBuilder many = new StringBuilder();
+        IntStream.range(0, 100_000).forEach(i -> many.append(past("session.jsonl", ",\"token\":" + i)));
+        Files.writeString(inner.resolve("history"), many);
+        Outcome outcome = inAJvm("-Xmx16m", "history", home.toString());
+        assertThat(outcome.exitCode()).isEqualTo(2);
+        assertThat(outcome.out()).isEqualTo("sessionlock: there is more to show than fits into this JVM's memory (java -Xmx)" + System.lineSeparator());
     }
 
     /** Somebody writes waiters without end. A process writes 256 lines at most. */
