@@ -1,6 +1,7 @@
 package dev.sessionlock;
 
 import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.ThreadNames;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -11,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param host the host name; null if the record names none
  * @param processStart when the process started, by wall clock; null if unknown
  * @param since when the lock was taken, by wall clock; null if unknown
- * @param thread the thread that took it; null if unknown
+ * @param thread the thread that took it; empty if it belongs to no thread ({@link SessionLocks#acquireAsync}) or to one without a name; null if unknown
  * @param purpose what it is held for; null if not given
  * @param token the fencing token; null for a foreign lock
  * @param leaseUntil when the lease ends unless it is renewed, by wall clock; null if it never ends or is unknown
@@ -29,6 +30,6 @@ public record LockOwner(
     /** {@return a short form for logs, such as {@code pid 30522 on moss, thread "compactor-1"}} */
     @Override
     public String toString() {
-        return Printable.text("pid " + pid + (host == null ? "" : " on " + host) + (thread == null ? "" : ", thread \"" + thread + "\""));
+        return Printable.text("pid " + pid + (host == null ? "" : " on " + host) + (thread == null ? "" : ", " + ThreadNames.inWords(thread)));
     }
 }

@@ -182,7 +182,7 @@ public record LockReport(
      *
      * @param pid the process, as its own pid namespace numbers it; null if it is unknown
      * @param host the host of the process; null if it is this machine, or unknown
-     * @param thread the thread that waits, or that asked without waiting ({@link SessionLocks#acquireAsync}); null if unknown
+     * @param thread the thread that waits; empty if none does ({@link SessionLocks#acquireAsync}) or if it has no name; null if unknown
      * @param purpose what it wants the lock for; null if it did not say, or if that is unknown
      * @param since since when it waits, by the wall clock of its machine; null if unknown
      * @param where where it waits

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param token the fencing token, of the last hold if there are several; null if it is unknown
  * @param pid the process, as its own pid namespace numbers it
  * @param host its host; null if unknown
- * @param thread the thread that took the lock; null if unknown
+ * @param thread the thread that took the lock; empty if it belonged to no thread ({@link SessionLocks#acquireAsync}) or to one without a name; null if unknown, or if
+ *     several threads are summed up
  * @param purpose what it was held for; null if not given
  * @param since when it was taken, the first of several; null if unknown
  * @param until when it ended, the last of several. If the holder could not say, when somebody else found out
@@ -29,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  *     a millisecond, null if unknown
  * @param longestWaitBehind how long another thread of the holder's JVM had waited for the lock at the end of the hold, at most; zero if none did. Null if it is
  *     unknown. Waiting threads of other processes do not count
+ * @param process which of the processes that have had this pid it was; null if unknown, as in what an earlier version wrote
  */
 public record PastHold(
         String name,
@@ -43,7 +45,28 @@ public record PastHold(
         long count,
         @Nullable Duration longest,
         @Nullable Duration waited,
-        @Nullable Duration longestWaitBehind) {
+        @Nullable Duration longestWaitBehind,
+        @Nullable HolderProcess process) {
+
+    /**
+     * What tells a process from others that have the same pid: later ones, and those of other containers. Facts as its own host and container number them, to be compared with
+     * those of a living process. For example, the process {@code p} that has the pid now is another one if {@code p} started at another tick of the same boot:
+     *
+     * <pre>{@code
+     * HolderProcess process = hold.process();
+     * boolean comparable = process != null && bootId.startsWith(process.boot()) && pidNamespace.equals(process.pidNamespace());
+     * boolean another = comparable && process.startTicks() != ticksInProcStat; // field 22 of /proc/<pid>/stat
+     * }</pre>
+     *
+     * @param startTicks when it started, in clock ticks since boot, as field 22 of {@code /proc/<pid>/stat} has it; null where there is no {@code /proc}
+     * @param started when it started, by wall clock; null if unknown, and where the ticks are known
+     * @param boot the first 8 characters of the boot id of its kernel; null if unknown
+     * @param pidNamespace the number of its pid namespace; null if unknown, and where there is none
+     * @param timeNamespace the number of its time namespace; null if unknown, and if it is the machine's first one, by whose clock almost everybody reads ticks
+     */
+    public record HolderProcess(@Nullable Long startTicks, @Nullable Instant started, @Nullable String boot, @Nullable String pidNamespace,
+            @Nullable String timeNamespace) {
+    }
 
     /** How a hold ended. */
     public enum Ending {
@@ -87,6 +110,12 @@ public record PastHold(
         }
     }
 
+    /** An entry of which it is not known which process it was. */
+    public PastHold(String name, @Nullable Long token, long pid, @Nullable String host, @Nullable String thread, @Nullable String purpose, @Nullable Instant since,
+            Instant until, Ending ending, long count, @Nullable Duration longest, @Nullable Duration waited, @Nullable Duration longestWaitBehind) {
+        this(name, token, pid, host, thread, purpose, since, until, ending, count, longest, waited, longestWaitBehind, null);
+    }
+
     /** Refuses null where it means nothing, and a count below 1. */
     public PastHold {
         Objects.requireNonNull(name, "name");
@@ -102,6 +131,6 @@ public record PastHold(
     public String toString() {
         return Printable.text("PastHold[name=" + name + ", token=" + token + ", pid=" + pid + ", host=" + host + ", thread=" + thread + ", purpose=" + purpose
                 + ", since=" + since + ", until=" + until + ", ending=" + ending + ", count=" + count + ", longest=" + longest + ", waited=" + waited
-                + ", longestWaitBehind=" + longestWaitBehind + "]");
+                + ", longestWaitBehind=" + longestWaitBehind + ", process=" + process + "]");
     }
 }

@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import java.lang.management.ManagementFactory;
 import java.lang.ref.WeakReference;
-import java.net.URL;
-import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -87,25 +85,12 @@ class JmxTest extends LocksFixture {
     /** Like an application server with a web application that contains the library. */
     @Test
     void nothingKeepsItsClassLoaderOnceItIsClosed() throws Exception {
-        WeakReference<ClassLoader> loader = usedAndClosed();
-        await().until(() -> {
-            System.gc();
-            return loader.get() == null;
-        });
+        OwnClassLoader.awaitUnreachable(usedAndClosed());
     }
 
     private WeakReference<ClassLoader> usedAndClosed() throws Exception {
-        URL classes = SessionLocks.class.getProtectionDomain().getCodeSource().getLocation();
-        ClassLoader loader = new URLClassLoader(new URL[] {classes}, getClass().getClassLoader()) {
-            @Override
-            protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
-                synchronized (getClassLoadingLock(name)) {
-                    Class<?> known = findLoadedClass(name);
-                    return known != null ? known : name.startsWith("dev.sessionlock.") ? findClass(name) : super.loadClass(name, resolve);
-                }
-            }
-        };
-        Object builder = loader.loadClass(SessionLocks.class.getName()).getMethod("builder").invoke(null);
+        OwnClassLoader loader = new OwnClassLoader();
+        Object builder = loader.sessionLocks().getMethod("builder").invoke(null);
         builder.getClass().getMethod("jmx", String.class).invoke(builder, "web");
         builder.getClass().getMethod("logLongWaits", Duration.class).invoke(builder, Duration.ofMillis(10));
         try (AutoCloseable other = (AutoCloseable) builder.getClass().getMethod("build").invoke(builder)) {

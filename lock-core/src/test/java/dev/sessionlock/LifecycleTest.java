@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.ref.WeakReference;
-import java.net.URL;
-import java.net.URLClassLoader;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -132,25 +130,12 @@ class LifecycleTest extends LocksFixture {
     /** Like an application server with a web application that contains the library: nothing may keep its class loader reachable. */
     @Test
     void nothingKeepsItsClassLoaderOnceItIsClosed() throws Exception {
-        WeakReference<ClassLoader> loader = usedAndClosed();
-        await().until(() -> {
-            System.gc();
-            return loader.get() == null;
-        });
+        OwnClassLoader.awaitUnreachable(usedAndClosed());
     }
 
     private WeakReference<ClassLoader> usedAndClosed() throws Exception {
-        URL classes = SessionLocks.class.getProtectionDomain().getCodeSource().getLocation();
-        ClassLoader loader = new URLClassLoader(new URL[] {classes}, getClass().getClassLoader()) {
-            @Override
-            protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
-                synchronized (getClassLoadingLock(name)) {
-                    Class<?> known = findLoadedClass(name);
-                    return known != null ? known : name.startsWith("dev.sessionlock.") ? findClass(name) : super.loadClass(name, resolve);
-                }
-            }
-        };
-        Class<?> type = loader.loadClass(SessionLocks.class.getName());
+        OwnClassLoader loader = new OwnClassLoader();
+        Class<?> type = loader.sessionLocks();
         assertThat(type).isNotSameAs(SessionLocks.class);
         try (AutoCloseable other = (AutoCloseable) type.getMethod("create").invoke(null)) {
             for (int times = 0; times < 2; times++) {

@@ -3,6 +3,7 @@ package dev.sessionlock.cli;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Waiter;
+import dev.sessionlock.internal.system.ThreadNames;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -56,7 +57,7 @@ record ChainLink(long pid, String thread, String holds, String waitsFor, int wai
     private static @Nullable ChainLink between(LockReport held, LockReport other) {
         LockOwner owner = held.owner();
         Long pid = held.holderPid();
-        if (owner == null || owner.thread() == null || pid == null) {
+        if (owner == null || !ThreadNames.isNamed(owner.thread()) || pid == null) {
             return null;
         }
         for (Waiter waiter : other.waiters()) {

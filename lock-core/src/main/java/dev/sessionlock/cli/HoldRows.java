@@ -1,8 +1,11 @@
 package dev.sessionlock.cli;
 
 import dev.sessionlock.PastHold;
+import dev.sessionlock.PastHold.HolderProcess;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.HolderProcesses;
 import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.WallClock;
 import java.time.Duration;
 import java.time.Instant;
@@ -37,22 +40,14 @@ final class HoldRows {
             rows.add(named ? new String[] {since, time(hold.until(), today), held(hold), ending(hold.ending()), by, Printable.text(hold.name())}
                     : new String[] {since, time(hold.until(), today), held(hold), ending(hold.ending()), by});
         }
-        int[] widths = new int[rows.get(0).length];
-        for (String[] row : rows) {
-            for (int column = 0; column < widths.length; column++) {
-                widths[column] = Math.max(widths[column], row[column].length());
-            }
-        }
+        int[] widths = Columns.widths(rows);
         List<String> lines = new ArrayList<>();
         for (String[] row : rows) {
             StringBuilder line = new StringBuilder();
-            for (int column = 0; column < row.length; column++) {
-                line.append(row[column]);
-                if (column < row.length - 1) {
-                    line.append(" ".repeat(widths[column] - row[column].length() + 2));
-                }
+            for (int column = 0; column < widths.length; column++) {
+                line.append(Columns.padded(row[column], widths[column])).append("  ");
             }
-            lines.add(line.toString());
+            lines.add(line.append(row[row.length - 1]).toString());
         }
         return lines;
     }
@@ -71,9 +66,9 @@ final class HoldRows {
     }
 
     private static String by(PastHold hold) {
-        StringBuilder by = new StringBuilder("pid " + hold.pid());
+        StringBuilder by = new StringBuilder("pid " + hold.pid()).append(HolderProcesses.isElsewhere(hold) ? " in another pid namespace" : "");
         if (hold.thread() != null) {
-            by.append(" \"").append(hold.thread()).append('"');
+            by.append(ThreadNames.isNamed(hold.thread()) ? " \"" + hold.thread() + '"' : " (no named thread)");
         }
         if (hold.purpose() != null) {
             by.append(" for \"").append(hold.purpose()).append('"');
@@ -130,7 +125,18 @@ final class HoldRows {
                 .member("longestMs", millis(hold.longest()))
                 .member("waitedMs", millis(hold.waited()))
                 .member("longestWaitBehindMs", millis(hold.longestWaitBehind()))
-                .endObject();
+                .name("process");
+        process(json, hold.process());
+        json.endObject();
+    }
+
+    private static void process(JsonWriter json, @Nullable HolderProcess process) {
+        if (process == null) {
+            json.value(null);
+            return;
+        }
+        json.beginObject().member("startTicks", process.startTicks()).member("started", process.started()).member("boot", process.boot())
+                .member("pidNamespace", process.pidNamespace()).member("timeNamespace", process.timeNamespace()).endObject();
     }
 
     private static @Nullable Long millis(@Nullable Duration span) {

@@ -228,12 +228,7 @@ final class ListCommand implements Callable<Integer> {
         List<String[]> rows = new ArrayList<>();
         rows.add(waitedFor ? new String[] {"STATE", "AGE", "BY", "WAITING", "FILE"} : new String[] {"STATE", "AGE", "BY", "FILE"});
         shown.forEach(finding -> rows.add(row(finding, waitedFor)));
-        int[] widths = new int[rows.get(0).length - 1];
-        for (String[] row : rows) {
-            for (int column = 0; column < widths.length; column++) {
-                widths[column] = Math.max(widths[column], row[column].length());
-            }
-        }
+        int[] widths = Columns.widths(rows);
         for (int i = 0; i < rows.size() && !shown.isEmpty(); i++) {
             out.println(aligned(rows.get(i), widths, i == 0 ? null : shown.get(i - 1), coloured));
             if (i > 0 && isExplained(shown.get(i - 1))) {
@@ -263,7 +258,7 @@ final class ListCommand implements Callable<Integer> {
         StringBuilder line = new StringBuilder();
         for (int column = 0; column < widths.length; column++) {
             // Padded first: what colours a text has no width.
-            String cell = row[column] + " ".repeat(widths[column] - row[column].length());
+            String cell = Columns.padded(row[column], widths[column]);
             line.append(finding != null && column == 0 ? finding.styled(coloured, cell) : cell).append("   ");
         }
         return line.append(row[row.length - 1]).toString();

@@ -5,6 +5,7 @@ import dev.sessionlock.LockReport.State;
 import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.Printable;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.ThreadNames;
 import java.time.Duration;
 import java.util.Comparator;
 import org.jspecify.annotations.Nullable;
@@ -69,7 +70,7 @@ record LockRow(
         }
         boolean elsewhere = owner.host() != null && !owner.host().equals(ProcessIdentity.current().host());
         return Printable.text("pid " + owner.pid() + (elsewhere ? " on " + owner.host() : "")
-                + (owner.thread() == null ? "" : " " + owner.thread()));
+                + (ThreadNames.isNamed(owner.thread()) ? " " + owner.thread() : ""));
     }
 
     String purpose() {

@@ -96,7 +96,14 @@ public final class Main implements Callable<Integer> {
     public static void main(String[] args) {
         Start.nameTool();
         PsStates.enable();
-        System.exit(commandLine(args).setOut(Encoding.ofStdout().printer(System.out)).setErr(Encoding.ofStderr().printer(System.err)).execute(args));
+        CommandLine tool = commandLine(args).setOut(Encoding.ofStdout().printer(System.out)).setErr(Encoding.ofStderr().printer(System.err));
+        int exitCode;
+        try {
+            exitCode = tool.execute(args);
+        } catch (OutOfMemoryError e) { // the JVM would end with 1, which means that a lock needs a person
+            exitCode = say(tool, "there is more to show than fits into this JVM's memory (java -Xmx)", TROUBLE);
+        }
+        System.exit(exitCode);
     }
 
     /**

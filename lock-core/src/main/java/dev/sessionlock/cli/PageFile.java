@@ -16,15 +16,17 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.SecureDirectoryStream;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.BasicFileAttributeView;
-import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Writes a page to a file, as a whole: first to a file beside it, which is then renamed. So nobody ever reads half a page, and a full disk leaves the old one. It
- * replaces an earlier page, and nothing else unless that is asked for.
+ * replaces an earlier page of the same user, and nothing else unless that is asked for. Only its writer can read it.
  *
  * <p>The directory is opened once, and all that follows happens in that very directory and follows no link. So another user who may change names there cannot have root
  * write elsewhere.
@@ -34,12 +36,14 @@ import org.jspecify.annotations.Nullable;
  */
 record PageFile(Path file, String beginning) {
     private static final Set<OpenOption> MADE = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
-    private static final Set<OpenOption> READ = Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+    private static final Set<OpenOption> CHECKED = Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+    /** A page shows what the directory of the lock may keep from others. */
+    private static final FileAttribute<?> FOR_ITS_WRITER = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
     /**
      * Writes it.
      *
-     * @param force whether to replace whatever is there, except a directory
+     * @param force whether to replace any other file, or a link
      * @throws IOException if something else is there, with a message for a person
      */
     void write(String page, boolean force) throws IOException {
@@ -64,13 +68,13 @@ record PageFile(Path file, String beginning) {
             if (!(open instanceof SecureDirectoryStream<Path> directory)) {
                 throw new IOException("cannot write " + file + ": this system has no way to do it without following links");
             }
-            requireReplaceable(directory, name, force);
-            Path beside = Path.of("." + name + "." + ProcessHandle.current().pid() + "." + Long.toHexString(System.nanoTime()));
+            Path beside = Path.of(".sessionlock-why-" + ProcessHandle.current().pid() + "-" + Long.toHexString(System.nanoTime()));
             boolean done = false;
             try {
-                try (OutputStream out = Channels.newOutputStream(directory.newByteChannel(beside, MADE))) {
+                try (OutputStream out = Channels.newOutputStream(directory.newByteChannel(beside, MADE, FOR_ITS_WRITER))) {
                     out.write(page.getBytes(StandardCharsets.UTF_8));
                 }
+                requireReplaceable(directory, name, beside, force); // last of all, so that others have the least time to put something there
                 directory.move(beside, directory, name);
                 done = true;
             } finally {
@@ -89,31 +93,41 @@ record PageFile(Path file, String beginning) {
         }
     }
 
-    private void requireReplaceable(SecureDirectoryStream<Path> directory, Path name, boolean force) throws IOException {
-        BasicFileAttributes there = attributes(directory, name);
+    /** @param ours a file that this process has made */
+    private void requireReplaceable(SecureDirectoryStream<Path> directory, Path name, Path ours, boolean force) throws IOException {
+        PosixFileAttributes there = attributes(directory, name);
         if (there == null) {
             return;
         } else if (there.isDirectory()) {
             throw new IOException(file + " is a directory");
-        } else if (!force && !(there.isRegularFile() && isPage(directory, name))) {
+        } else if (there.isOther()) {
+            throw new IOException(file + " is a device, a FIFO or a socket, and stays as it is; name another file");
+        } else if (force) {
+            return;
+        } else if (!there.isRegularFile() || !isPage(directory, name)) {
             throw new IOException(file + " is something else than a report of this tool, and stays as it is; --force replaces it"
                     + (there.isSymbolicLink() ? " (the link, not what it leads to)" : ""));
         }
+        PosixFileAttributes own = attributes(directory, ours);
+        if (own == null || !there.owner().equals(own.owner())) {
+            throw new IOException(file + " is a report that belongs to another user, and stays as it is; --force replaces it");
+        }
     }
 
-    private static @Nullable BasicFileAttributes attributes(SecureDirectoryStream<Path> directory, Path name) throws IOException {
+    private static @Nullable PosixFileAttributes attributes(SecureDirectoryStream<Path> directory, Path name) throws IOException {
         try {
-            return directory.getFileAttributeView(name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS).readAttributes();
+            return directory.getFileAttributeView(name, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS).readAttributes();
         } catch (NoSuchFileException e) {
             return null;
         }
     }
 
+    /** It is opened for writing, too, and nothing is written: then a FIFO that somebody puts there in this instant does not block (fifo(7)). It has no size. */
     private boolean isPage(SecureDirectoryStream<Path> directory, Path name) throws IOException {
         byte[] expected = beginning.getBytes(StandardCharsets.UTF_8);
         ByteBuffer read = ByteBuffer.allocate(expected.length);
-        try (SeekableByteChannel in = directory.newByteChannel(name, READ)) {
-            while (read.hasRemaining() && in.read(read) >= 0) {
+        try (SeekableByteChannel in = directory.newByteChannel(name, CHECKED)) {
+            while (in.size() >= expected.length && read.hasRemaining() && in.read(read) >= 0) {
                 // until it is full, or the file is over
             }
         }

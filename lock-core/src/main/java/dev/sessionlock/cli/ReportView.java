@@ -6,6 +6,7 @@ import dev.sessionlock.LockReport.RemedyKind;
 import dev.sessionlock.internal.directory.WaiterScanner;
 import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.WallClock;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -126,7 +127,7 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
             who.append(", process started ").append(time(owner.processStart()));
         }
         if (owner.thread() != null) {
-            who.append(", thread \"").append(owner.thread()).append('"');
+            who.append(", ").append(ThreadNames.inWords(owner.thread()));
         }
         lines.add(line("held by", who.toString()));
         if (owner.purpose() != null) {

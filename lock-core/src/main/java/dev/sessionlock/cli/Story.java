@@ -15,6 +15,7 @@ import dev.sessionlock.cli.Anomaly.LeaseOver;
 import dev.sessionlock.cli.Anomaly.LongWait;
 import dev.sessionlock.cli.Anomaly.SameEnding;
 import dev.sessionlock.cli.Anomaly.UnusualEndings;
+import dev.sessionlock.internal.system.ThreadNames;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -117,7 +118,7 @@ record Story(
     static boolean mayBeStuck(ReportView view) {
         LockOwner owner = view.report().owner();
         Facts facts = view.report().facts();
-        if (view.report().state() != State.HELD || facts.process() != ProcessState.ALIVE || owner == null || owner.thread() == null) {
+        if (view.report().state() != State.HELD || facts.process() != ProcessState.ALIVE || owner == null || !ThreadNames.isNamed(owner.thread())) {
             return false;
         }
         boolean known = facts.kernelPid() != null ? facts.kernelPid() == owner.pid() : facts.kernelLock() == KernelLockState.UNKNOWN;

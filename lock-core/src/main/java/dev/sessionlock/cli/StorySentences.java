@@ -15,7 +15,9 @@ import dev.sessionlock.cli.Anomaly.LongWait;
 import dev.sessionlock.cli.Anomaly.SameEnding;
 import dev.sessionlock.cli.Anomaly.UnusualEndings;
 import dev.sessionlock.internal.system.Durations;
+import dev.sessionlock.internal.system.HolderProcesses;
 import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.ToolCommand;
 import dev.sessionlock.internal.system.WallClock;
 import java.nio.file.Path;
@@ -143,7 +145,7 @@ final class StorySentences {
         ThreadSnapshot thread = story.thread();
         String held = "held for " + (view.age() == null ? "an unknown time" : HoldRows.span(view.age()));
         if (thread == null || thread.presence() == ThreadSnapshot.Presence.UNKNOWN) {
-            return held + "; what its thread does cannot be seen from here (another user, another machine, a virtual thread, or no jcmd)";
+            return held + "; what its thread does cannot be seen from here (acquireAsync, a virtual thread, another user, another machine, or no jcmd)";
         } else if (thread.presence() == ThreadSnapshot.Presence.RUNS_A_JOB) {
             return held + "; the job that " + pid() + " started with run is still running";
         } else if (thread.hasLeft()) {
@@ -211,7 +213,7 @@ final class StorySentences {
     }
 
     private String trouble(PastIncident before, PastHold hold) {
-        String holder = "pid " + hold.pid() + (hold.thread() == null ? "" : ", thread " + quoted(hold.thread()));
+        String holder = "pid " + hold.pid() + (HolderProcesses.isElsewhere(hold) ? " in another pid namespace" : "") + (hold.thread() == null ? "" : ", " + ThreadNames.inWords(hold.thread()));
         String since = hold.since() == null ? "" : " since " + view.time(hold.since());
         String until = view.time(hold.until());
         String lasted = hold.longest() == null ? "" : " (after " + HoldRows.span(hold.longest()) + ")";
@@ -308,7 +310,7 @@ final class StorySentences {
 
     private String inWords(Waiter waiter) {
         return (waiter.pid() == null ? "an unknown process" : "pid " + waiter.pid()) + (waiter.host() == null ? "" : " on " + waiter.host())
-                + (waiter.thread() == null ? "" : ", thread " + quoted(waiter.thread())) + (waiter.purpose() == null ? "" : ", for " + quoted(waiter.purpose()))
+                + (waiter.thread() == null ? "" : ", " + ThreadNames.inWords(waiter.thread())) + (waiter.purpose() == null ? "" : ", for " + quoted(waiter.purpose()))
                 + (waiter.since() == null ? "" : ", since " + view.time(waiter.since()));
     }
 
@@ -382,7 +384,7 @@ final class StorySentences {
         String well = "nothing for the lock, which is well now";
         return switch (before.cause()) {
             case LEAKED_HANDLE -> new Remedy(RemedyKind.LOOK, "look for the code that takes the lock" + purpose(hold.purpose())
-                    + (hold.thread() == null ? "" : " in thread " + quoted(hold.thread())) + " and does not close it (try-with-resources)", well);
+                    + (ThreadNames.isNamed(hold.thread()) ? " in thread " + quoted(hold.thread()) : "") + " and does not close it (try-with-resources)", well);
             case HUNG_THREAD -> before.process() == ProcessState.DEAD || before.thread() == null ? new Remedy(RemedyKind.LOOK, "look in the log of pid " + hold.pid()
                     + " at " + view.time(hold.until()) + " what its thread waited for", well)
                     : new Remedy(RemedyKind.LOOK, "jstack " + hold.pid(), "what its threads wait for; a hung one comes back only if that ends, or with a restart. For the "

@@ -3,6 +3,7 @@ package dev.sessionlock.cli;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport.Waiter;
 import dev.sessionlock.PastHold;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.WallClock;
 import java.time.Duration;
 import java.time.Instant;
@@ -72,7 +73,7 @@ final class Timeline {
     }
 
     private static String label(@Nullable Long pid, @Nullable String thread) {
-        String label = (pid == null ? "?" : "pid " + pid) + (thread == null ? "" : " " + thread);
+        String label = (pid == null ? "?" : "pid " + pid) + (ThreadNames.isNamed(thread) ? " " + thread : "");
         return label.codePointCount(0, label.length()) <= LONGEST_LABEL ? label : label.substring(0, label.offsetByCodePoints(0, LONGEST_LABEL - 1)) + "\u2026";
     }
 

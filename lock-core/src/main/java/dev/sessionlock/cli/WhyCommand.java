@@ -7,9 +7,9 @@ import dev.sessionlock.LockReport.ProcessState;
 import dev.sessionlock.LockReport.State;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.SessionLocks;
+import dev.sessionlock.internal.system.HolderProcesses;
 import dev.sessionlock.internal.system.Passwords;
-import dev.sessionlock.internal.system.ProcessIdentity;
-import dev.sessionlock.internal.system.ProcessTable;
+import dev.sessionlock.internal.system.ThreadNames;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -56,8 +56,6 @@ import picocli.CommandLine.Spec;
 final class WhyCommand implements Callable<Integer> {
     /** So many past holds are read. */
     private static final int PAST = 1_000;
-    /** When a process started is known to a hundredth of a second, and clocks are set. */
-    private static final long START_TOLERANCE_SECONDS = 2;
 
     @Spec
     private CommandSpec spec;
@@ -72,10 +70,11 @@ final class WhyCommand implements Callable<Integer> {
     private boolean json;
 
     @Option(names = "--html", paramLabel = "OUT", converter = FileConverter.class,
-            description = "Write the story as a page with a timeline, too, which needs nothing else and may be attached to a ticket. It replaces an earlier page.")
+            description = "Write the story as a page with a timeline, too, which needs nothing else and may be attached to a ticket. Only you can read it. It replaces an earlier page "
+                    + "of yours.")
     private @Nullable Path html;
 
-    @Option(names = "--force", description = "With --html: replace OUT whatever it is.")
+    @Option(names = "--force", description = "With --html: replace OUT if it is any other file, or a link.")
     private boolean force;
 
     @Option(names = "--no-stack", description = "Do not ask the holder's JVM for a stack.")
@@ -158,16 +157,8 @@ final class WhyCommand implements Callable<Integer> {
     /** Sees what has become of the process of a past hold. */
     private PastIncident seen(PastIncident before) throws InterruptedException {
         PastHold hold = before.hold();
-        if (hold.host() != null && !hold.host().equals(ProcessIdentity.current().host()) || !ProcessIdentity.current().seesItselfInProc()) {
-            return before;
-        }
-        ProcessState state = ProcessTable.ofOneLook().judge(hold.pid(), -1, null).processState();
-        Instant started = ProcessHandle.of(hold.pid()).flatMap(process -> process.info().startInstant()).orElse(null);
-        Instant known = hold.since() == null ? hold.until() : hold.since();
-        if (state.isAlive() && started != null && started.isAfter(known.plusSeconds(START_TOLERANCE_SECONDS))) {
-            state = ProcessState.DEAD; // its number belongs to another one now
-        }
-        boolean ask = !noStack && before.cause() == Cause.HUNG_THREAD && state == ProcessState.ALIVE && hold.thread() != null;
+        ProcessState state = HolderProcesses.stateNow(hold, !jdbc.isGiven());
+        boolean ask = !noStack && before.cause() == Cause.HUNG_THREAD && state == ProcessState.ALIVE && ThreadNames.isNamed(hold.thread());
         return before.with(state, ask ? ThreadDump.look(hold.pid(), hold.thread()) : null);
     }
 }

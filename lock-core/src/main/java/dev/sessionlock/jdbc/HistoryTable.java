@@ -2,6 +2,7 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.PastHold;
+import dev.sessionlock.internal.system.HolderProcesses;
 import dev.sessionlock.internal.system.PastHolds;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -44,23 +45,45 @@ final class HistoryTable {
     /** The first half of the advisory lock's key; the second is the table's oid. */
     static final int WRITERS = 0x5e5510_1;
     private static final String COLUMNS = "name, token, pid, host, thread, purpose, since, until, ending, count, longest_us, waited_us, wait_behind_us";
+    /** Tables that an earlier version has made lack it, unless somebody has added it. */
+    private static final String PROCESS = "process";
+    /** Texts are cut: whoever may write the table may have written any. The last column is read though it may not be there. */
+    private static final String READ = "h.id, left(h.name, " + LONGEST_NAME + ") AS name, h.token, h.pid, " + cut("host") + ", " + cut("thread") + ", " + cut("purpose")
+            + ", h.since, h.until, " + cut("ending") + ", h.count, h.longest_us, h.waited_us, h.wait_behind_us, left(to_jsonb(h) ->> '" + PROCESS + "', " + LONGEST_TEXT
+            + ") AS " + PROCESS;
 
     private final Database database;
     private final String table;
     private final String insertSql;
+    private final String insertWithProcessSql;
     private final String deleteSql;
 
     private HistoryTable(Database database, String table) {
         this.database = database;
         this.table = table;
-        this.insertSql = "INSERT INTO " + table + " (" + COLUMNS + ") SELECT r.name, r.token, r.pid, r.host, r.thread, r.purpose, " + time("r.since") + ", "
-                + time("r.until") + ", r.ending, r.count, r.longest, r.waited, r.behind FROM unnest(?::text[], ?::bigint[], ?::bigint[], ?::text[], ?::text[], ?::text[], "
-                + "?::bigint[], ?::bigint[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[]) WITH ORDINALITY "
-                + "AS r (name, token, pid, host, thread, purpose, since, until, ending, count, longest, waited, behind, i) ORDER BY r.i";
+        this.insertSql = insertSql(table, "", "");
+        this.insertWithProcessSql = insertSql(table, PROCESS, "text");
         this.deleteSql = "WITH last AS MATERIALIZED (SELECT id FROM " + table + " ORDER BY id DESC OFFSET ? LIMIT 1), "
                 + "unusual AS MATERIALIZED (SELECT h.id FROM " + table + " h, last WHERE h.id <= last.id AND h.ending <> 'RELEASED' ORDER BY h.id DESC OFFSET ? LIMIT 1) "
                 + "DELETE FROM " + table + " WHERE id IN (SELECT h.id FROM " + table + " h, last WHERE h.id <= last.id "
                 + "AND (h.ending = 'RELEASED' OR h.id <= (SELECT id FROM unusual)) ORDER BY h.id LIMIT " + MOST_DELETED + ")";
+    }
+
+    /**
+     * @param further the name of one more column; empty for none
+     * @param type its type
+     */
+    private static String insertSql(String table, String further, String type) {
+        boolean more = !further.isEmpty();
+        return "INSERT INTO " + table + " (" + COLUMNS + (more ? ", " + further : "") + ") SELECT r.name, r.token, r.pid, r.host, r.thread, r.purpose, " + time("r.since")
+                + ", " + time("r.until") + ", r.ending, r.count, r.longest, r.waited, r.behind" + (more ? ", r.further" : "")
+                + " FROM unnest(?::text[], ?::bigint[], ?::bigint[], ?::text[], ?::text[], ?::text[], "
+                + "?::bigint[], ?::bigint[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[]" + (more ? ", ?::" + type + "[]" : "") + ") WITH ORDINALITY "
+                + "AS r (name, token, pid, host, thread, purpose, since, until, ending, count, longest, waited, behind" + (more ? ", further" : "") + ", i) ORDER BY r.i";
+    }
+
+    private static String cut(String column) {
+        return "left(h." + column + ", " + LONGEST_TEXT + ") AS " + column;
     }
 
     /** A time that is given in microseconds, and exact. */
@@ -94,9 +117,9 @@ final class HistoryTable {
         boolean[] alone = new boolean[1];
         try {
             database.inTransaction(limit, connection -> {
-                begin(connection, last ? PATIENCE : LOCK_PATIENCE, limit.compareTo(PATIENCE) < 0 ? limit : PATIENCE);
+                boolean withProcess = begin(connection, last ? PATIENCE : LOCK_PATIENCE, limit.compareTo(PATIENCE) < 0 ? limit : PATIENCE);
                 alone[0] = true;
-                return write(connection, holds, rows);
+                return write(connection, holds, rows, withProcess);
             });
             return true;
         } catch (SQLException e) {
@@ -107,8 +130,8 @@ final class HistoryTable {
         }
     }
 
-    private int write(Connection connection, List<PastHold> holds, int rows) throws SQLException {
-        insert(connection, holds);
+    private int write(Connection connection, List<PastHold> holds, int rows, boolean withProcess) throws SQLException {
+        insert(connection, holds, withProcess);
         int kept = Math.max(1, rows / KEPT_SHARE);
         try (PreparedStatement delete = connection.prepareStatement(deleteSql)) {
             delete.setInt(1, rows - kept);
@@ -117,23 +140,30 @@ final class HistoryTable {
         }
     }
 
-    /** Waits until no other process writes. The commit will not wait for the disk: a crash of the server may cost the last moment's entries. */
-    private void begin(Connection connection, Duration lockPatience, Duration patience) throws SQLException {
+    /**
+     * Waits until no other process writes. The commit will not wait for the disk: a crash of the server may cost the last moment's entries. Returns whether the table
+     * has the column {@link #PROCESS}.
+     */
+    private boolean begin(Connection connection, Duration lockPatience, Duration patience) throws SQLException {
         try (PreparedStatement begin = connection.prepareStatement("SELECT set_config('lock_timeout', ?, true), set_config('statement_timeout', ?, true), "
                 + "set_config('synchronous_commit', 'off', true)")) {
             begin.setString(1, lockPatience.toMillis() + "ms");
             begin.setString(2, patience.toMillis() + "ms");
             begin.execute();
         }
-        try (PreparedStatement alone = connection.prepareStatement("SELECT pg_advisory_xact_lock(?, to_regclass(?)::oid::int)")) {
+        try (PreparedStatement alone = connection.prepareStatement("SELECT pg_advisory_xact_lock(?, to_regclass(?)::oid::int), "
+                + "EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(?) AND attname = '" + PROCESS + "' AND NOT attisdropped)")) {
             alone.setInt(1, WRITERS);
             alone.setString(2, table);
-            alone.execute();
+            alone.setString(3, table);
+            try (ResultSet known = alone.executeQuery()) {
+                return known.next() && known.getBoolean(2);
+            }
         }
     }
 
-    private void insert(Connection connection, List<PastHold> holds) throws SQLException {
-        try (PreparedStatement insert = connection.prepareStatement(insertSql)) {
+    private void insert(Connection connection, List<PastHold> holds, boolean withProcess) throws SQLException {
+        try (PreparedStatement insert = connection.prepareStatement(withProcess ? insertWithProcessSql : insertSql)) {
             Columns columns = new Columns(connection, insert, holds);
             columns.add("text", PastHold::name);
             columns.add("bigint", PastHold::token);
@@ -148,6 +178,9 @@ final class HistoryTable {
             columns.add("bigint", hold -> micros(hold.longest()));
             columns.add("bigint", hold -> micros(hold.waited()));
             columns.add("bigint", hold -> micros(hold.longestWaitBehind()));
+            if (withProcess) {
+                columns.add("text", hold -> HolderProcesses.text(hold.process()));
+            }
             insert.executeUpdate();
         }
     }
@@ -182,7 +215,7 @@ final class HistoryTable {
     static PastHold asWritten(PastHold hold) {
         return new PastHold(text(hold.name(), LONGEST_NAME), hold.token(), hold.pid(), text(hold.host(), LONGEST_TEXT), text(hold.thread(), LONGEST_TEXT),
                 text(hold.purpose(), LONGEST_TEXT), hold.since() == null ? null : hold.since().truncatedTo(ChronoUnit.MICROS), hold.until().truncatedTo(ChronoUnit.MICROS),
-                hold.ending(), hold.count(), hold.longest(), hold.waited(), hold.longestWaitBehind());
+                hold.ending(), hold.count(), hold.longest(), hold.waited(), hold.longestWaitBehind(), hold.process());
     }
 
     private static @Nullable String text(@Nullable String text, int most) {
@@ -205,7 +238,7 @@ final class HistoryTable {
     }
 
     private List<PastHold> read(String which, String text, int most, Duration limit) throws SQLException {
-        String sql = "SELECT l.* FROM (SELECT h.id, h." + COLUMNS.replace(", ", ", h.") + " FROM " + table + " h WHERE " + which
+        String sql = "SELECT l.* FROM (SELECT " + READ + " FROM " + table + " h WHERE " + which
                 + " ORDER BY h.until DESC, h.id DESC LIMIT ?) l ORDER BY l.id";
         return database.run(limit, connection -> {
             try (PreparedStatement read = connection.prepareStatement(sql)) {
@@ -227,7 +260,7 @@ final class HistoryTable {
     private static PastHold hold(ResultSet row, Instant now) throws SQLException {
         return new PastHold(row.getString("name"), number(row, "token"), row.getLong("pid"), row.getString("host"), row.getString("thread"), row.getString("purpose"),
                 Row.instant(row, "since", now), Row.instant(row, "until", now), PastHolds.endingNamed(row.getString("ending")), Math.max(1, row.getLong("count")),
-                span(row, "longest_us"), span(row, "waited_us"), span(row, "wait_behind_us"));
+                span(row, "longest_us"), span(row, "waited_us"), span(row, "wait_behind_us"), HolderProcesses.parse(row.getString(PROCESS)));
     }
 
     private static @Nullable Long number(ResultSet row, String column) throws SQLException {

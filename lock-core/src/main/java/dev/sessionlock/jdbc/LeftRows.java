@@ -1,6 +1,7 @@
 package dev.sessionlock.jdbc;
 
 import dev.sessionlock.PastHold;
+import dev.sessionlock.internal.system.HolderProcesses;
 import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
@@ -49,7 +50,8 @@ final class LeftRows {
             Instant now = clock.instant();
             Instant since = now.minus(Duration.between(left.since(), left.now())); // the row's times are by the server's clock
             history.noteFound(new PastHold(left.name(), left.token(), left.pid(), left.host(), left.thread(), left.purpose(), since, now,
-                    died ? PastHold.Ending.PROCESS_DIED : PastHold.Ending.LEASE_EXPIRED, 1, null, null, null));
+                    died ? PastHold.Ending.PROCESS_DIED : PastHold.Ending.LEASE_EXPIRED, 1, null, null, null,
+                    HolderProcesses.of(left.startTicks(), left.processStart(), left.boot(), left.pidNamespace(), left.timeNamespace())));
         } catch (RuntimeException | Error e) {
             trouble.warn(left.name(), e);
         }

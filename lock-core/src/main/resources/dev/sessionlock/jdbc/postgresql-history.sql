@@ -16,5 +16,8 @@ CREATE TABLE IF NOT EXISTS session_lock_history (
     longest_us     bigint,                       -- how long the longest of them lasted, microseconds
     waited_us      bigint,                       -- how long its taker waited; null if another process found out how it ended
     wait_behind_us bigint,                       -- the longest wait of another thread behind it
+    process        text,                         -- what tells the process from others with its pid: start ticks, boot, namespaces
     UNIQUE (name, id)
 );
+-- For a table that an earlier version has made. Without this column everything works, and entries do not say which process it was.
+ALTER TABLE session_lock_history ADD COLUMN IF NOT EXISTS process text;

@@ -7,16 +7,19 @@ import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.cli.MainTest.Outcome;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -26,6 +29,8 @@ import org.junit.jupiter.api.io.TempDir;
 class WhyCommandTest {
     @TempDir
     private Path directory;
+    @TempDir
+    private Path scratch;
 
     private Path session() {
         return directory.resolve("session.jsonl");
@@ -84,6 +89,90 @@ class WhyCommandTest {
             assertThat(Outcome.of("history", "--json", session().toString()).out()).startsWith("{\"version\":1,\"holds\":[{\"name\":\"session.jsonl\",\"token\":")
                     .contains("\"ending\":\"RELEASED\",\"count\":1,");
             assertThat(Outcome.of("why", "--json", session().toString()).out()).contains("\"cause\":\"NONE\"", "\"queue\":[]", "\"holds\":[{\"name\":\"session.jsonl\"");
+        }
+    }
+
+    /** A thread of the process hung until {@code maxHold} ended its hold. Its pid is now that of this JVM. */
+    @Nested
+    class ThePidOfAPastHold {
+        private final ProcessIdentity self = ProcessIdentity.current();
+
+        private String whyAfter(String process) throws Exception {
+            Path inner = Files.createDirectories(directory.resolve(".session-locks"));
+            String now = Instant.now().minusSeconds(1).toString();
+            Files.writeString(inner.resolve("history"), HostileStoryTest.checked("{\"v\":1,\"name\":\"session.jsonl\",\"token\":7,\"pid\":" + self.pid() + ",\"host\":\""
+                    + self.host() + "\",\"thread\":\"main\",\"since\":\"" + now + "\",\"until\":\"" + now + "\",\"ending\":\"MAX_HOLD\",\"count\":1,\"waitedUs\":0" + process));
+            return Outcome.of("why", session().toString()).out();
+        }
+
+        @Test
+        void isOfThisProcessOfAnotherOrOfAnotherContainer() throws Exception {
+            String boot = ",\"boot\":\"" + self.boot().substring(0, 8) + "\"";
+            String ours = boot + ",\"pidns\":\"" + self.pidNamespace() + "\"";
+            assertThat(whyAfter(",\"starttime\":" + self.startTicks() + ours)).contains("jstack " + self.pid()).doesNotContain("which has ended");
+            assertThat(whyAfter(",\"starttime\":" + (self.startTicks() - 1) + ours)).contains("which has ended", "look in the log of pid").doesNotContain("jstack");
+            assertThat(whyAfter(",\"starttime\":" + self.startTicks() + boot + ",\"pidns\":\"12\"")).contains("pid " + self.pid() + " in another pid namespace")
+                    .doesNotContain("jstack", "which has ended");
+        }
+
+        /** In a pid namespace of its own, it has the pid 1 there. */
+        @Test
+        void isThatOfItsContainer() throws Exception {
+            Needs.program("unshare");
+            Needs.check(new ProcessBuilder("unshare", "--pid", "--fork", "--mount-proc", "true").start().waitFor() == 0, "no pid namespace of its own here");
+            try (ToolProcess tool = ToolProcess.startScript(scratch, "exec unshare --pid --fork --mount-proc " + ToolProcess.quoted("run", session().toString(), "--", "true"))) {
+                assertThat(tool.exitCode()).as("%s", tool).isZero();
+            }
+            assertThat(Outcome.of("history", session().toString()).out()).contains("pid 1 in another pid namespace");
+            assertThat(Outcome.of("history", "--json", session().toString()).out()).contains("\"pidNamespace\":\"").doesNotContain(self.pidNamespace());
+        }
+    }
+
+    /** By {@code acquireAsync}. The thread that asked has gone on to other work, or has ended: it says nothing about the lock. */
+    @Nested
+    class HeldByNoThread {
+        private static final String SHOWN = "no named thread (acquireAsync, or a virtual thread)";
+
+        @Test
+        void theThreadThatAskedIsNotNamedAndNotJudged() throws Exception {
+            try (SessionLocks locks = SessionLocks.create()) {
+                AtomicReference<SessionLock> held = new AtomicReference<>();
+                Thread asker = new Thread(() -> held.set(locks.acquireAsync(session(), LockOptions.defaults().withPurpose("answer")).join()), "asker");
+                asker.start();
+                asker.join();
+                CompletableFuture<SessionLock> waiting = locks.acquireAsync(session(), LockOptions.defaults().withPurpose("next").withTimeout(Duration.ofMinutes(5)));
+                await().atMost(ToolProcess.PATIENCE).until(() -> Outcome.of("why", "--no-stack", session().toString()).out().contains("somebody has waited for"));
+                Outcome why = Outcome.of("why", session().toString());
+                assertThat(why.out()).contains("long hold: held for", SHOWN + "\n  purpose   answer", "  waiting   1 waits", ", " + SHOWN + ", for \"next\"")
+                        .doesNotContain("leaked", "asker", "deadlock");
+                assertThat(Outcome.of("status", session().toString()).out()).contains(SHOWN).doesNotContain("asker");
+                held.get().close();
+                waiting.join().close();
+                await().atMost(ToolProcess.PATIENCE).until(() -> Outcome.of("history", session().toString()).out().lines().count() == 3);
+                assertThat(Outcome.of("history", session().toString()).out()).contains(" (no named thread) for \"answer\"", " (no named thread) for \"next\"")
+                        .doesNotContain("asker", "main", "\"\"");
+                assertThat(Outcome.of("history", "--json", session().toString()).out()).contains("\"thread\":\"\"");
+            }
+        }
+
+        /** One thread asks for all of them, and stands in nobody's way. */
+        @Test
+        void twoThatOneThreadAskedForAreNoChain() throws Exception {
+            Path other = directory.resolve("other.jsonl");
+            LockOptions patient = LockOptions.defaults().withTimeout(Duration.ofMinutes(5));
+            try (SessionLocks locks = SessionLocks.create(); SessionLock one = locks.acquireAsync(session(), patient).join();
+                    SessionLock two = locks.acquireAsync(other, patient).join()) {
+                CompletableFuture<SessionLock> first = locks.acquireAsync(session(), patient);
+                CompletableFuture<SessionLock> second = locks.acquireAsync(other, patient);
+                for (Path path : List.of(session(), other)) {
+                    await().atMost(ToolProcess.PATIENCE).until(() -> Outcome.of("why", "--no-stack", path.toString()).out().contains("1 waits, the first since"));
+                    assertThat(Outcome.of("why", "--no-stack", path.toString()).out()).doesNotContain("deadlock", "waits for another lock", "  chain ");
+                }
+                first.cancel(true);
+                second.cancel(true);
+                one.ensureHeld();
+                two.ensureHeld();
+            }
         }
     }
 

@@ -14,6 +14,8 @@ import dev.sessionlock.PastHold.Ending;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
 import dev.sessionlock.testkit.ChildJvm;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -46,6 +48,8 @@ class JdbcHistoryTest extends JdbcHistoryFixture {
             assertThat(hold.ending()).isEqualTo(Ending.RELEASED);
             assertThat(hold.longest()).isPositive();
             assertThat(hold.waited()).isNotNull();
+            assertThat(hold.process()).isNotNull();
+            assertThat(hold.process().startTicks()).isPositive();
             untilWritten(Ending.RELEASED);
             assertThat(written()).containsExactly(hold);
             assertThat(locks.history("a", PLENTY)).as("in memory and in the table: once").containsExactly(hold);
@@ -91,12 +95,15 @@ class JdbcHistoryTest extends JdbcHistoryFixture {
         void processDied() throws Exception {
             ChildJvm child = child(Holding.class);
             long token = child.awaitMark("held", PATIENCE).number(0);
+            String stat = Files.readString(Path.of("/proc", "" + child.pid(), "stat"));
+            long childsTicks = Long.parseLong(stat.substring(stat.lastIndexOf(')') + 2).split(" ")[19]);
             child.kill();
             try (SessionLock next = locks.acquire("a", OPTIONS)) {
                 PastHold hold = untilWritten(Ending.PROCESS_DIED);
                 assertThat(hold.pid()).isEqualTo(child.pid());
                 assertThat(hold.token()).isEqualTo(token).isLessThan(next.token());
                 assertThat(hold.purpose()).isEqualTo("child");
+                assertThat(hold.process().startTicks()).as("that of the child, not ours").isEqualTo(childsTicks);
                 assertThat(hold.since()).isBefore(hold.until());
                 assertThat(hold.until()).isBetween(Instant.now().minus(PATIENCE), Instant.now());
             }
@@ -224,6 +231,37 @@ class JdbcHistoryTest extends JdbcHistoryFixture {
         void inTheWrongPlace() {
             SessionLocks wrong = over(without.withSchema("nowhere"));
             assertThatThrownBy(() -> wrong.history("a", 1)).isInstanceOf(LockException.class).hasMessageContaining("there is no table").hasMessageContaining("createSchema()");
+        }
+    }
+
+    /** One that an earlier version has made. */
+    @Nested
+    class TableWithoutTheProcess {
+        @Test
+        void isReadAndWrittenAllTheSame() throws Exception {
+            locks.acquire("a", OPTIONS.withPurpose("before")).close();
+            untilRows(1);
+            execute("ALTER TABLE " + table + " DROP COLUMN process");
+            locks.acquire("a", OPTIONS.withPurpose("without")).close();
+            untilRows(2);
+            assertThat(written()).extracting(PastHold::process).containsOnlyNulls();
+            execute("ALTER TABLE " + table + " ADD COLUMN IF NOT EXISTS process text");
+            locks.acquire("a", OPTIONS.withPurpose("with")).close();
+            untilRows(3);
+            assertThat(written()).filteredOn(hold -> hold.process() != null).extracting(PastHold::purpose).containsExactly("with");
+        }
+
+        @Test
+        void whoeverMayWriteItMayHaveWrittenAnything() throws Exception {
+            locks.acquire("a", OPTIONS).close();
+            untilRows(1);
+            for (String hostile : List.of("starttime=x", "started=never", "=", "= = boot", "")) {
+                execute("UPDATE " + table + " SET process = '" + hostile + "', thread = repeat('t', 100000)");
+                assertThat(written()).singleElement().satisfies(hold -> {
+                    assertThat(hold.process()).isNull();
+                    assertThat(hold.thread()).hasSize(256);
+                });
+            }
         }
     }
 

@@ -106,8 +106,9 @@ final class CheckedLine {
         }
     }
 
-    static @Nullable String text(Map<String, Object> members, String name) {
-        return members.get(name) instanceof String text ? text : null;
+    /** {@return a text; one that is longer than what {@link #text(String, String, int)} writes is cut} */
+    static @Nullable String text(Map<String, Object> members, String name, int most) {
+        return !(members.get(name) instanceof String text) ? null : text.length() <= most + 1 ? text : text.substring(0, most);
     }
 
     static @Nullable Long number(Map<String, Object> members, String name) {

@@ -7,35 +7,50 @@ import java.nio.channels.FileChannel;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
+import java.util.function.Consumer;
 
-/** Reads lines of a file that others may have put there: no link is followed, nothing is opened that could block, and no more is read than was asked for. */
+/**
+ * Reads lines of a file that others may have put there: no link is followed, nothing is opened that could block, and no more is read than was asked for. Whatever the
+ * file is, a block of it and one line are in memory at a time.
+ */
 final class FileTail {
+    private static final int BLOCK = 64 * 1024;
 
-    private FileTail() {
+    private final Consumer<byte[]> lines;
+    private final ByteBuffer block = ByteBuffer.allocate(BLOCK);
+    private final byte[] line = new byte[CheckedLine.LONGEST];
+    /** How long the present line is so far; more than {@link CheckedLine#LONGEST} if it is too long. */
+    private int length;
+    private long at = -1;
+    private long end;
+
+    private FileTail(Consumer<byte[]> lines) {
+        this.lines = lines;
     }
 
     /**
-     * {@return the last bytes of a file; none if there is no ordinary file}
+     * Reads the last lines of a file, in their order, without those that are empty or too long to be one of ours. If there is no ordinary file, there are none.
      *
-     * @param most how many at most; before that, the file is cut in the middle of a line
+     * @param most how many bytes at most; before that, the file is cut in the middle of a line
+     * @param lines is given each line
      */
-    static byte[] read(Path file, int most) throws IOException {
+    static void read(Path file, long most, Consumer<byte[]> lines) throws IOException {
         BasicFileAttributes attributes = LockFileReader.attributesOf(file);
         if (attributes == null || !attributes.isRegularFile()) {
-            return new byte[0];
+            return;
         }
+        FileTail tail = new FileTail(lines);
         boolean interrupted = Thread.interrupted(); // else it would close the channel
         try {
             while (true) {
                 try (FileChannel open = FileReading.openToRead(file)) {
-                    return read(open, most);
+                    tail.read(open, most);
+                    return;
                 } catch (ClosedByInterruptException e) {
-                    interrupted |= Thread.interrupted();
+                    interrupted |= Thread.interrupted(); // it goes on where it was
                 } catch (NoSuchFileException e) {
-                    return new byte[0];
+                    return;
                 }
             }
         } finally {
@@ -45,31 +60,36 @@ final class FileTail {
         }
     }
 
-    private static byte[] read(FileChannel open, int most) throws IOException {
-        long size = open.size();
-        long at = Math.max(0, size - most);
-        ByteBuffer bytes = ByteBuffer.allocate((int) (size - at));
-        while (bytes.hasRemaining()) {
-            int read = open.read(bytes, at + bytes.position());
+    private void read(FileChannel open, long most) throws IOException {
+        if (at < 0) {
+            end = open.size();
+            at = Math.max(0, end - most);
+        }
+        while (at < end) {
+            block.clear().limit((int) Math.min(BLOCK, end - at));
+            int read = open.read(block, at);
             if (read < 0) {
                 break; // it was cut short meanwhile
             }
-        }
-        return Arrays.copyOf(bytes.array(), bytes.position());
-    }
-
-    /** {@return the lines of a text, without those that are empty or too long to be one of ours} */
-    static List<byte[]> lines(byte[] text) {
-        List<byte[]> lines = new ArrayList<>();
-        int begin = 0;
-        for (int at = 0; at <= text.length; at++) {
-            if (at == text.length || text[at] == '\n') {
-                if (at > begin && at - begin <= CheckedLine.LONGEST) {
-                    lines.add(Arrays.copyOfRange(text, begin, at));
-                }
-                begin = at + 1;
+            at += read;
+            for (int i = 0; i < read; i++) {
+                add(block.get(i));
             }
         }
-        return lines;
+        add((byte) '\n');
+    }
+
+    private void add(byte next) {
+        if (next != '\n') {
+            if (length < line.length) {
+                line[length] = next;
+            }
+            length = Math.min(length + 1, line.length + 1);
+            return;
+        }
+        if (length > 0 && length <= line.length) {
+            lines.accept(Arrays.copyOf(line, length));
+        }
+        length = 0;
     }
 }

@@ -34,8 +34,10 @@ final class HistoryFiles {
     private static final int LARGEST_BATCH = 16 * 1024;
     /** The share of unusual endings that are kept. */
     private static final int KEPT_SHARE = 8;
-    /** No more is read of a file, whatever somebody has put there. */
-    private static final int MOST_READ = 64 * 1024 * 1024;
+    /** No more is read of a file, whatever somebody has put there: half of the greatest bound. */
+    private static final int MOST_READ = 32 * 1024 * 1024;
+    /** Nor are there more entries in a file of that size, unless somebody has written the shortest lines that there are. */
+    static final int MOST_ENTRIES = 200_000;
 
     private final LockDirectory directory;
     private final Path file;
@@ -141,21 +143,19 @@ final class HistoryFiles {
     }
 
     private byte[] unusualIn(Path going) throws IOException {
-        List<byte[]> lines = linesOf(going);
         ArrayDeque<byte[]> keep = new ArrayDeque<>();
-        int size = 1;
-        for (int i = lines.size() - 1; i >= 0; i--) {
-            byte[] line = lines.get(i);
+        int[] size = {1};
+        FileTail.read(going, MOST_READ, line -> {
             PastHold hold = HistoryCodec.decode(line);
             if (hold != null && !hold.ending().isOrdinary()) {
-                size += line.length + 1;
-                if (size > kept) {
-                    break;
+                size[0] += line.length + 1;
+                keep.addLast(line);
+                while (size[0] > kept) {
+                    size[0] -= keep.removeFirst().length + 1;
                 }
-                keep.addFirst(line);
             }
-        }
-        ByteArrayOutputStream all = new ByteArrayOutputStream(size);
+        });
+        ByteArrayOutputStream all = new ByteArrayOutputStream(size[0]);
         all.write('\n');
         for (byte[] line : keep) {
             all.writeBytes(line);
@@ -165,10 +165,6 @@ final class HistoryFiles {
     }
 
     // ---- reading ----
-
-    private static List<byte[]> linesOf(Path file) throws IOException {
-        return FileTail.lines(FileTail.read(file, MOST_READ));
-    }
 
     /**
      * {@return what is written in a directory, in the order in which it was}
@@ -180,20 +176,24 @@ final class HistoryFiles {
         List<PastHold> holds = new ArrayList<>();
         Path inner = home.resolve(LockDirectory.INNER);
         if (Files.isDirectory(inner, LinkOption.NOFOLLOW_LINKS)) {
-            byte[] newer = FileTail.read(inner.resolve(NAME), MOST_READ); // first: if it becomes the old one meanwhile, it is read twice, and not left out
-            byte[] older = FileTail.read(inner.resolve(OLD), MOST_READ);
-            add(holds, older, wanted);
-            add(holds, newer, wanted);
+            Deque<PastHold> newer = of(inner.resolve(NAME), wanted); // first: if it becomes the old one meanwhile, it is read twice, and not left out
+            holds.addAll(of(inner.resolve(OLD), wanted));
+            holds.addAll(newer);
         }
         return holds;
     }
 
-    private static void add(List<PastHold> holds, byte[] text, Predicate<String> wanted) {
-        for (byte[] line : FileTail.lines(text)) {
+    private static Deque<PastHold> of(Path file, Predicate<String> wanted) throws IOException {
+        Deque<PastHold> holds = new ArrayDeque<>();
+        FileTail.read(file, MOST_READ, line -> {
             PastHold hold = HistoryCodec.decode(line);
             if (hold != null && wanted.test(hold.name())) {
-                holds.add(hold);
+                if (holds.size() == MOST_ENTRIES) {
+                    holds.removeFirst();
+                }
+                holds.addLast(hold);
             }
-        }
+        });
+        return holds;
     }
 }

@@ -31,9 +31,9 @@ final class WaitingFile {
     private static final SystemFiles FILES = SystemFiles.OF_THIS_PROCESS;
     static final String PREFIX = "waiting-";
     /** How many waiters are written down. */
-    private static final int MOST_LINES = 256;
-    private static final int LONGEST_TEXT = 256;
-    private static final int LONGEST_NAME = 1024;
+    static final int MOST_LINES = 256;
+    static final int LONGEST_TEXT = 256;
+    static final int LONGEST_NAME = 1024;
     /** Written anew after this, though nothing has changed. */
     private static final long AGAIN_NANOS = TimeUnit.SECONDS.toNanos(10);
 

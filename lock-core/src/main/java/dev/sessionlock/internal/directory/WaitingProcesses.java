@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
 public final class WaitingProcesses {
     private static final int MOST_FILES = 1_000;
     private static final int MOST_BYTES = 512 * 1024;
+    /** Of all files together, whatever somebody has put there. */
+    static final int MOST_WAITERS = 20_000;
     /** What a process that cannot be seen from here has written is out of date after this: it writes its file anew more often. */
     private static final long OLD_MILLIS = 30_000;
     private static final Comparator<Instant> UNKNOWN_LAST = Comparator.nullsLast(Comparator.naturalOrder());
@@ -53,13 +55,14 @@ public final class WaitingProcesses {
             scanner = null;
         }
         Map<String, List<Waiter>> written = new HashMap<>();
-        try (DirectoryStream<Path> files = FolderStream.open(home.resolve(LockDirectory.INNER), WaitingFile.PREFIX)) {
-            int left = MOST_FILES;
-            for (Path file : files) {
-                if (left-- == 0) {
+        try (DirectoryStream<Path> all = FolderStream.open(home.resolve(LockDirectory.INNER), WaitingFile.PREFIX)) {
+            int files = 0;
+            int waiters = 0;
+            for (Path file : all) {
+                if (++files > MOST_FILES || waiters >= MOST_WAITERS) {
                     break;
                 }
-                read(file, processes, written);
+                waiters += read(file, processes, written);
             }
         } catch (IOException | DirectoryIteratorException e) {
             // nobody has locked anything here, or we may not look
@@ -67,33 +70,47 @@ public final class WaitingProcesses {
         return new WaitingProcesses(scanner, written);
     }
 
-    private static void read(Path file, ProcessTable processes, Map<String, List<Waiter>> written) throws IOException {
+    /** Returns how many lines it has read. */
+    private static int read(Path file, ProcessTable processes, Map<String, List<Waiter>> written) throws IOException {
         BasicFileAttributes attributes = LockFileReader.attributesOf(file);
         if (attributes == null) {
-            return;
+            return 0;
         }
         boolean fresh = System.currentTimeMillis() - attributes.lastModifiedTime().toMillis() < OLD_MILLIS;
-        for (byte[] line : FileTail.lines(FileTail.read(file, MOST_BYTES))) {
-            Map<String, Object> members = CheckedLine.members(line);
-            String name = members == null ? null : CheckedLine.text(members, "name");
-            if (name != null && mayLive(members, processes, fresh)) {
-                written.computeIfAbsent(name, its -> new ArrayList<>()).add(new Waiter(CheckedLine.number(members, "pid"), null, CheckedLine.text(members, "thread"),
-                        CheckedLine.text(members, "purpose"), CheckedLine.time(members, "since"), WaiterPlace.OTHER_PROCESS));
+        int[] lines = new int[1];
+        FileTail.read(file, MOST_BYTES, line -> {
+            if (lines[0] < WaitingFile.MOST_LINES) { // its process writes no more
+                lines[0]++;
+                read(line, fresh, processes, written);
             }
+        });
+        return lines[0];
+    }
+
+    private static void read(byte[] line, boolean fresh, ProcessTable processes, Map<String, List<Waiter>> written) {
+        Map<String, Object> members = CheckedLine.members(line);
+        String name = members == null ? null : CheckedLine.text(members, "name", WaitingFile.LONGEST_NAME);
+        if (name != null && mayLive(members, processes, fresh)) {
+            written.computeIfAbsent(name, its -> new ArrayList<>()).add(new Waiter(CheckedLine.number(members, "pid"), null, text(members, "thread"),
+                    text(members, "purpose"), CheckedLine.time(members, "since"), WaiterPlace.OTHER_PROCESS));
         }
+    }
+
+    private static @Nullable String text(Map<String, Object> members, String name) {
+        return CheckedLine.text(members, name, WaitingFile.LONGEST_TEXT);
     }
 
     private static boolean mayLive(Map<String, Object> members, ProcessTable processes, boolean fresh) {
         ProcessIdentity self = ProcessIdentity.current();
-        String boot = CheckedLine.text(members, "boot");
+        String boot = text(members, "boot");
         Long pid = CheckedLine.number(members, "pid");
         if (pid == null || boot != null && self.boot() != null && !boot.equals(self.boot())) {
             return false;
-        } else if (!Objects.equals(CheckedLine.text(members, "pidns"), self.pidNamespace())) {
+        } else if (!Objects.equals(text(members, "pidns"), self.pidNamespace())) {
             return fresh;
         }
         Long ticks = CheckedLine.number(members, "starttime");
-        boolean comparable = Objects.equals(CheckedLine.text(members, "timens"), self.timeNamespace());
+        boolean comparable = Objects.equals(text(members, "timens"), self.timeNamespace());
         Liveness.Verdict verdict = processes.judge(pid, comparable && ticks != null ? ticks : -1, CheckedLine.time(members, "started")).verdict();
         return verdict == Liveness.Verdict.ALIVE || verdict == Liveness.Verdict.UNKNOWN && fresh;
     }

@@ -17,6 +17,7 @@ import dev.sessionlock.internal.system.OpenFiles;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.internal.system.SystemFiles;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.UnprovenSystemWarning;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.FileLockEngine;
@@ -223,7 +224,7 @@ public final class FileEngine implements FileLockEngine {
     /** {@return whether a thread has the lock for which it waited when its process last wrote that down, up to a second ago} */
     private static boolean hasGotIn(LockReport.Waiter waiter, LockReport report) {
         LockOwner owner = report.owner();
-        return owner != null && owner.thread() != null && owner.thread().equals(waiter.thread()) && Objects.equals(waiter.pid(), report.holderPid())
+        return owner != null && ThreadNames.isNamed(owner.thread()) && owner.thread().equals(waiter.thread()) && Objects.equals(waiter.pid(), report.holderPid())
                 && waiter.since() != null && owner.since() != null && !waiter.since().isAfter(owner.since());
     }
 

@@ -6,6 +6,7 @@ import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockStore.Found;
+import dev.sessionlock.internal.system.HolderProcesses;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import java.time.Instant;
@@ -48,7 +49,8 @@ final class LeftHolds {
         } else if (left.content() instanceof LockContent.Ours ours && !ours.record().isGivenBack()) {
             LockRecord record = ours.record();
             return new PastHold(store.name(), record.token(), record.pid(), record.host(), record.thread(), record.purpose(),
-                    Instant.ofEpochMilli(record.createdAt()), now, ending, 1, null, null, null);
+                    Instant.ofEpochMilli(record.createdAt()), now, ending, 1, null, null, null, HolderProcesses.of(record.starttime(),
+                    StaleLockPolicy.started(record), record.boot(), record.pidns(), record.timens()));
         }
         return null;
     }

@@ -101,7 +101,7 @@ public final class HoldNotes {
         long count = next == null ? one.count() : one.count() + next.count();
         return new PastHold(one.name(), last.token(), one.pid(), one.host(), thread, one.purpose(), earlier(one.since(), last.since()),
                 last.until().isAfter(one.until()) ? last.until() : one.until(), one.ending(), count, longer(one.longest(), last.longest()),
-                longer(one.waited(), last.waited()), longer(one.longestWaitBehind(), last.longestWaitBehind()));
+                longer(one.waited(), last.waited()), longer(one.longestWaitBehind(), last.longestWaitBehind()), one.process());
     }
 
     private static @Nullable Instant earlier(@Nullable Instant one, @Nullable Instant other) {

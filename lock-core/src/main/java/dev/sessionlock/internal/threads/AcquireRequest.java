@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockOptions;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.spi.Terms;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -23,7 +24,7 @@ public record AcquireRequest(EventPublisher publisher, LockOptions options, Stri
         this(publisher, options, shown, target, AcquisitionTrace.ifWanted(options), LockEvents.asked());
     }
 
-    /** @param ownerName the name under which the record shows the new holder: that of its thread */
+    /** @param ownerName the name under which the record shows the new holder: that of its thread, or {@link ThreadNames#NONE} */
     Terms terms(String ownerName) {
         return publisher.terms(options, ownerName);
     }

@@ -1,17 +1,18 @@
 package dev.sessionlock.internal.threads;
 
+import dev.sessionlock.internal.system.ThreadNames;
 import org.jspecify.annotations.Nullable;
 
 /** The place in the queue of an acquisition that no thread waits for. The lock will belong to no thread. */
 final class AsyncWaiter extends Waiter {
     private final AsyncAcquisition acquisition;
-    private final String name;
+    private final String askedBy;
 
-    /** @param name whose lock the record shows: the thread that asked for it */
-    AsyncWaiter(AsyncAcquisition acquisition, AcquireRequest request, long timeoutNanos, long since, String name) {
+    /** @param askedBy the name of the thread that asked for it */
+    AsyncWaiter(AsyncAcquisition acquisition, AcquireRequest request, long timeoutNanos, long since, String askedBy) {
         super(request, timeoutNanos, since, System.nanoTime());
         this.acquisition = acquisition;
-        this.name = name;
+        this.askedBy = askedBy;
     }
 
     @Override
@@ -21,7 +22,12 @@ final class AsyncWaiter extends Waiter {
 
     @Override
     String ownerName() {
-        return name;
+        return ThreadNames.NONE;
+    }
+
+    @Override
+    String askedBy() {
+        return askedBy;
     }
 
     @Override

@@ -4,6 +4,7 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.PastHold.Ending;
+import dev.sessionlock.internal.system.HolderProcesses;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.RareLog;
@@ -158,7 +159,8 @@ final class HoldRun {
     private void tell(Grant held, long until, Ending ending) {
         ProcessIdentity self = ProcessIdentity.current();
         held.lock().engine().note(new PastHold(held.lock().engine().name(), token, self.pid(), self.host(), thread, held.options().purpose(), held.at(since),
-                held.at(until), ending, count, micros(longest), micros(waited), micros(behind)));
+                held.at(until), ending, count, micros(longest), micros(waited), micros(behind),
+                HolderProcesses.ofThis()));
     }
 
     /** As exact as it is written. */

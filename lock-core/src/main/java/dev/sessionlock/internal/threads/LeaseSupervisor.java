@@ -5,6 +5,7 @@ import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
@@ -197,8 +198,9 @@ final class LeaseSupervisor {
         } finally {
             stateLock.unlock();
         }
-        log.warn("{} is held for longer than leakDetectionThreshold ({} ms), since {} by thread \"{}\"{}: was it forgotten to be closed?", held.lock().engine(),
-                held.options().leakDetectionThreshold().toMillis(), WallClock.iso(held.acquiredAt()), held.hold().thread(), LossMessages.purpose(held), acquiredHere);
+        log.warn("{} is held for longer than leakDetectionThreshold ({} ms), since {} by {}{}: was it forgotten to be closed?", held.lock().engine(),
+                held.options().leakDetectionThreshold().toMillis(), WallClock.iso(held.acquiredAt()), ThreadNames.inWords(held.hold().thread()), LossMessages.purpose(held),
+                acquiredHere);
     }
 
     /** Renews if that is due, and does nothing else: looking after many locks may take longer than a lease. Never throws. */

@@ -67,7 +67,7 @@ final class LongWait {
     LongWait(LocalLock lock, Waiter waiter, List<Queued> first, int queued) {
         this.lock = lock;
         this.request = waiter.request();
-        this.thread = waiter.ownerName();
+        this.thread = waiter.askedBy();
         this.since = waiter.since();
         this.first = first;
         this.queued = queued;

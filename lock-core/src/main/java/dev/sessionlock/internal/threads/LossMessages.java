@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.WallClock;
 
 /** How a lock was lost, in words, for the person who has to act. */
@@ -19,8 +20,8 @@ final class LossMessages {
     }
 
     private static String inFull(Grant held, String how) {
-        return "lost the lock " + held.lock().engine() + " (token " + held.token() + ", held by thread \""
-                + held.hold().thread() + "\" since " + WallClock.iso(held.acquiredAt()) + "): " + how
+        return "lost the lock " + held.lock().engine() + " (token " + held.token() + ", held by "
+                + ThreadNames.inWords(held.hold().thread()) + " since " + WallClock.iso(held.acquiredAt()) + "): " + how
                 + ". Nothing may be written under it any more; acquire it again and look at what was written since";
     }
 

@@ -4,6 +4,7 @@ import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.EngineLock;
 import java.io.IOException;
@@ -62,8 +63,8 @@ final class Releaser {
         boolean last = isLast(ref);
         String advice = ref.acquiredHere() == null ? "use try-with-resources; LockOptions.withLeakDetectionThreshold tells where it was acquired"
                 : "use try-with-resources";
-        Loggers.EVENTS.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by thread \"{}\"{}; {}",
-                lock.engine(), WallClock.iso(held.acquiredAt()), held.hold().thread(), LossMessages.purpose(held), advice,
+        Loggers.EVENTS.warn("a handle of {} was never closed and nobody refers to it any more: acquired at {} by {}{}; {}",
+                lock.engine(), WallClock.iso(held.acquiredAt()), ThreadNames.inWords(held.hold().thread()), LossMessages.purpose(held), advice,
                 last ? null : ref.acquiredHere()); // where the last one was acquired is told with the loss
         if (last) {
             lock.supervisor().lose(held, Reason.LEAKED);

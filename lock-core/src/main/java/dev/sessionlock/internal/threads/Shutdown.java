@@ -5,6 +5,7 @@ import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.OtherHooks;
 import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Maintainable;
 import java.util.ArrayList;
@@ -160,8 +161,8 @@ public final class Shutdown implements Runnable {
     private void tell(List<LocalLock> open) {
         Grant first = open.get(0).open();
         if (first != null) {
-            log.info("the JVM is shutting down, and waits for {} to be closed: {}, held by thread \"{}\" since {}",
-                    open.size() == 1 ? "a lock" : open.size() + " locks", open.get(0).engine(), first.hold().thread(), WallClock.iso(first.acquiredAt()));
+            log.info("the JVM is shutting down, and waits for {} to be closed: {}, held by {} since {}",
+                    open.size() == 1 ? "a lock" : open.size() + " locks", open.get(0).engine(), ThreadNames.inWords(first.hold().thread()), WallClock.iso(first.acquiredAt()));
         }
     }
 

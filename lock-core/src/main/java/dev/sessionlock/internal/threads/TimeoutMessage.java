@@ -8,6 +8,7 @@ import dev.sessionlock.LockReport.Topic;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.internal.system.Durations;
 import dev.sessionlock.internal.system.Printable;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
@@ -103,7 +104,7 @@ final class TimeoutMessage {
             text.append(", process started ").append(time(owner.processStart()));
         }
         if (owner.thread() != null) {
-            text.append(", thread \"").append(owner.thread()).append('"');
+            text.append(", ").append(ThreadNames.inWords(owner.thread()));
         }
         if (owner.purpose() != null) {
             text.append(", purpose \"").append(owner.purpose()).append('"');

@@ -162,7 +162,7 @@ final class WaitQueue {
         List<LongWait.Queued> first = new ArrayList<>();
         for (Waiter waiter : waiters) {
             if (!waiter.isGone() && waiter.given == null) {
-                first.add(new LongWait.Queued(waiter.ownerName(), waiter.since()));
+                first.add(new LongWait.Queued(waiter.askedBy(), waiter.since()));
             }
             if (first.size() == MOST_SHOWN) {
                 break;

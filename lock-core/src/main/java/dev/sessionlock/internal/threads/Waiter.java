@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Terms;
 import java.time.Instant;
@@ -53,8 +54,13 @@ abstract class Waiter {
     /** {@return the thread that the lock will belong to; null if to none} */
     abstract @Nullable Thread owner();
 
-    /** {@return the name under which the record shows the new holder} */
+    /** {@return the name under which records, histories and reports show it; {@link ThreadNames#NONE} if the lock will belong to no thread} */
     abstract String ownerName();
+
+    /** {@return the name of the thread that waits, or that has asked, for the log of this JVM} */
+    String askedBy() {
+        return ownerName();
+    }
 
     /** Makes it look at the lock again, having been {@linkplain #wake woken}. Memory only; the state lock may be held. */
     abstract void unpark();

@@ -5,12 +5,15 @@ import static org.awaitility.Awaitility.await;
 
 import dev.sessionlock.PastHold;
 import dev.sessionlock.PastHold.Ending;
+import dev.sessionlock.PastHold.HolderProcess;
+import dev.sessionlock.internal.system.HolderProcesses;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,6 +46,32 @@ class HistoryFilesTest {
             assertThat(HistoryCodec.decode(HistoryCodec.encode(HOLD))).isEqualTo(HOLD);
             PastHold little = with("x", 1, Ending.PROCESS_DIED, SINCE);
             assertThat(HistoryCodec.decode(HistoryCodec.encode(little))).isEqualTo(little);
+        }
+
+        @Test
+        void nameTheProcessInFewBytes() {
+            HolderProcess process = HolderProcesses.of(123_456_789, SINCE, "0f3a5c7e-1111-2222-3333-444455556666", "4026531836", "4026531834");
+            PastHold whole = of(process);
+            assertThat(HistoryCodec.decode(HistoryCodec.encode(whole))).isEqualTo(whole);
+            assertThat(HistoryCodec.encode(whole).length - HistoryCodec.encode(HOLD).length).isLessThanOrEqualTo(65);
+            PastHold withoutProc = of(HolderProcesses.of(-1, SINCE.truncatedTo(ChronoUnit.MILLIS), null, null, null));
+            assertThat(HistoryCodec.decode(HistoryCodec.encode(withoutProc))).isEqualTo(withoutProc);
+            PastHold otherClock = of(HolderProcesses.of(1, null, null, "2", "3"));
+            assertThat(HistoryCodec.decode(HistoryCodec.encode(otherClock))).isEqualTo(otherClock);
+        }
+
+        @Test
+        void ofAnEarlierVersionNameNoProcess() {
+            byte[] line = new CheckedLine().number("v", 1L).text("name", "x", 10).number("pid", 7L).time("until", SINCE).number("count", 1L).bytes();
+            assertThat(HistoryCodec.decode(line).process()).isNull();
+            byte[] hostile = new CheckedLine().text("name", "x", 10).number("pid", 7L).time("until", SINCE).number("count", 1L).text("starttime", "soon", 9)
+                    .number("started", 5L).number("boot", 1L).number("pidns", 2L).text("timens", "t".repeat(500), 500).bytes();
+            assertThat(HistoryCodec.decode(hostile).process()).isEqualTo(new HolderProcess(null, null, null, null, "t".repeat(40)));
+        }
+
+        private PastHold of(HolderProcess process) {
+            return new PastHold(HOLD.name(), HOLD.token(), HOLD.pid(), HOLD.host(), HOLD.thread(), HOLD.purpose(), HOLD.since(), HOLD.until(), HOLD.ending(), HOLD.count(),
+                    HOLD.longest(), HOLD.waited(), HOLD.longestWaitBehind(), process);
         }
 
         @Test
