@@ -118,6 +118,8 @@ public final class CrashLab implements AutoCloseable {
     private boolean lockSteps;
     private @Nullable String only = System.getProperty(ONLY);
     private final List<String> jvmArgs = new ArrayList<>();
+    private LabSystem system = LabSystem.POSIX;
+    private boolean hardLinks = true;
 
     private CrashLab() {
     }
@@ -246,6 +248,27 @@ public final class CrashLab implements AutoCloseable {
      */
     public CrashLab jvmArgs(String... args) {
         jvmArgs.addAll(List.of(args));
+        return this;
+    }
+
+    /**
+     * Runs the scenario as if on another operating system. The check runs in the test's own JVM, on the system that it has.
+     *
+     * @param system the system; {@link CrashTest#os} sets it as well
+     * @return this
+     */
+    public CrashLab on(LabSystem system) {
+        this.system = Objects.requireNonNull(system, "system");
+        return this;
+    }
+
+    /**
+     * Lets the scenario's file system refuse hard links, as FAT, exFAT and many network shares do.
+     *
+     * @return this
+     */
+    public CrashLab withoutHardLinks() {
+        this.hardLinks = false;
         return this;
     }
 
@@ -446,8 +469,13 @@ public final class CrashLab implements AutoCloseable {
             throw new IllegalStateException("the lab lacks a " + (scenario == null ? "scenario: lab.scenario(Append.class)"
                     : "check: lab.check(dir -> …)"));
         }
+        if (kind == Plan.Kind.POWER && system == LabSystem.WINDOWS) {
+            throw new IllegalStateException("what a power cut leaves is modelled for POSIX only: Windows has no way to force a name to the disk");
+        }
+        List<String> arguments = new ArrayList<>(system.jvmArgs(hardLinks));
+        arguments.addAll(jvmArgs);
         CrashCampaign.ScenarioRun scenarioRun = new CrashCampaign.ScenarioRun(scenario, meanwhile, given, check, timeout, stepsMayVary, lockSteps,
-                List.copyOf(jvmArgs));
+                arguments);
         return new CrashCampaign(workshop, scenarioRun, kind, more, freeze).run(only, plans::of);
     }
 

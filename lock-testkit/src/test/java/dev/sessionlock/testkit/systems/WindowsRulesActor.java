@@ -1,5 +1,12 @@
-package dev.sessionlock;
+package dev.sessionlock.testkit.systems;
 
+import dev.sessionlock.LockException;
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockReentryException;
+import dev.sessionlock.SessionFile;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -53,7 +60,11 @@ final class WindowsRulesActor {
                 });
                 case "renamed over" -> hold(locks, session, lockFile, its -> {
                     Path copy = Files.write(its.resolveSibling("copy"), Files.readAllBytes(its));
-                    Files.move(copy, its, StandardCopyOption.ATOMIC_MOVE);
+                    try {
+                        Files.move(copy, its, StandardCopyOption.ATOMIC_MOVE);
+                    } catch (AccessDeniedException e) {
+                        System.out.println("stays: " + its.getFileName());
+                    }
                 });
                 case "folder" -> hold(locks, session, lockFile, its -> deleteAll(its.resolveSibling(".session-locks")));
                 case "hold" -> {
