@@ -282,6 +282,10 @@ final class FileLockStore implements LockStore {
         if (!(recordFile instanceof RecordFilePool.PooledFile file) || !key.equals(FileKey.ofOrNull(record))) {
             return false;
         }
+        if (!SystemFiles.OF_THIS_PROCESS.mayReplaceOpen()) {
+            FileRemoval.deleteOnly(record, key, directory.mode().inner()); // its owner is frozen, and has it open
+            return RecordLinks.link(directory, file, record);
+        }
         RecordLinks.cover(directory, file, record);
         return true;
     }
@@ -299,7 +303,7 @@ final class FileLockStore implements LockStore {
     public boolean isAt(RecordFile recordFile, RecordLocation location) throws IOException {
         Object key = keyOf(recordFile);
         BasicFileAttributes attributes = key == null ? null : LockFileReader.attributesOf(at(location));
-        if (attributes == null || !key.equals(FileKey.of(at(location), attributes))) {
+        if (attributes == null || !key.equals(FileKey.ofIfThere(at(location), attributes))) {
             return false;
         }
         if (attributes.size() != RecordCodec.SIZE && recordFile instanceof RecordFilePool.PooledFile file) {

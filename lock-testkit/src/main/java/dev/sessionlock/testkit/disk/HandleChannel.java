@@ -122,13 +122,15 @@ final class HandleChannel extends FileChannel {
     // ---- locks ----
 
     private @Nullable FileLock tryOnce(long position, long size, boolean shared) throws IOException {
-        FileLock got = real.tryLock(position, size, shared);
-        if (got == null) {
-            return null;
-        }
-        HandleLock own = new HandleLock(got);
-        locks.add(own);
-        return own;
+        return provider.handles().locking(this, () -> provider.streamsOf(path, file), () -> {
+            FileLock got = real.tryLock(position, size, shared);
+            if (got == null) {
+                return null;
+            }
+            HandleLock own = new HandleLock(got);
+            locks.add(own);
+            return own;
+        });
     }
 
     @Override

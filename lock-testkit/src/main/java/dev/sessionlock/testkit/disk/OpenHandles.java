@@ -8,10 +8,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
- * The handles that this JVM has open, by file. On the real system, closing any channel of a file drops all locks of the process on it. So a channel stays open until
- * no other handle has a lock.
+ * The handles that this JVM has open, by file. On the real system, closing any descriptor of a file drops all locks of the process on it. So a channel stays open until
+ * no other handle has a lock. And the streams of a file are read once before it is locked, since the JDK opens and closes a file to read its extended attributes.
  */
 final class OpenHandles {
     /** What a handle does with its file, and may allow others to do. */
@@ -28,6 +29,17 @@ final class OpenHandles {
     private static final class OfOneFile {
         private final List<HandleChannel> handles = new ArrayList<>();
         private final List<FileChannel> parked = new ArrayList<>();
+        /** As they were before the file was locked. */
+        private Map<String, byte[]> streams = Map.of();
+
+        boolean isLocked() {
+            return handles.stream().anyMatch(HandleChannel::hasLocks);
+        }
+    }
+
+    /** Touches a file by its path. */
+    interface Touch<T> {
+        T run() throws IOException;
     }
 
     // guarded by this
@@ -55,6 +67,26 @@ final class OpenHandles {
         return open != null && open.handles.stream().anyMatch(other -> other != asking && other.hasLock(position, size, reading));
     }
 
+    /** {@return whether this JVM has locked a byte of a file} */
+    synchronized boolean isLocked(Object file) {
+        OfOneFile open = files.get(file);
+        return open != null && open.isLocked();
+    }
+
+    /** Does something that opens and closes a file, or uses what was remembered of its streams if that would drop locks. */
+    synchronized <T> T onStreams(Object file, Touch<T> touch, Function<Map<String, byte[]>, T> remembered) throws IOException {
+        return isLocked(file) ? remembered.apply(files.get(file).streams) : touch.run();
+    }
+
+    /** Locks a file. */
+    synchronized <T> T locking(HandleChannel handle, Touch<Map<String, byte[]>> streams, Touch<T> lock) throws IOException {
+        OfOneFile open = files.get(handle.file());
+        if (open != null && !open.isLocked()) {
+            open.streams = streams.run();
+        }
+        return lock.run();
+    }
+
     /** A handle has given its locks back, and is closed. */
     synchronized void closed(HandleChannel handle, FileChannel real) throws IOException {
         OfOneFile open = files.get(handle.file());
@@ -63,7 +95,7 @@ final class OpenHandles {
             return;
         }
         open.parked.add(real);
-        if (open.handles.stream().noneMatch(HandleChannel::hasLocks)) {
+        if (!open.isLocked()) {
             for (FileChannel parked : open.parked) {
                 parked.close();
             }

@@ -66,12 +66,18 @@ final class RuledProvider extends FileSystemProvider {
     // ---- what the rules forbid ----
 
     boolean isMapped(Path path) throws IOException {
-        return rules.has(SystemRule.MAPPED_FILES_STAY) && InterruptibleStreams.wasMapped(real, path) && users.isMapped(path);
+        return rules.has(SystemRule.MAPPED_FILES_STAY) && new NamedStreams(handles, files, path).wasMapped() && users.isMapped(path);
+    }
+
+    /** {@return the named streams of a file; none if another file has its name by now} */
+    Map<String, byte[]> streamsOf(Path path, Object file) throws IOException {
+        BasicFileAttributes there = rules.has(SystemRule.NO_FILE_KEYS) ? files.attributes(path, LinkOption.NOFOLLOW_LINKS) : null;
+        return there == null || !file.equals(there.fileKey()) ? Map.of() : NamedStreams.read(real, path);
     }
 
     void mapped(Path path) throws IOException {
         if (rules.has(SystemRule.MAPPED_FILES_STAY)) {
-            InterruptibleStreams.markMapped(real, path);
+            NamedStreams.markMapped(real, path);
         }
     }
 
@@ -296,7 +302,7 @@ final class RuledProvider extends FileSystemProvider {
     public <V extends FileAttributeView> @Nullable V getFileAttributeView(Path path, Class<V> type, LinkOption... options) {
         V view = type == PosixFileAttributeView.class && rules.has(SystemRule.NO_MODES) ? null : real.getFileAttributeView(path, type, options);
         return view instanceof UserDefinedFileAttributeView streams && rules.has(SystemRule.NO_FILE_KEYS)
-                ? type.cast(new InterruptibleStreams(streams)) : view;
+                ? type.cast(new InterruptibleStreams(streams, new NamedStreams(handles, files, path))) : view;
     }
 
     @Override

@@ -8,6 +8,7 @@ import dev.sessionlock.testkit.CrashLab;
 import dev.sessionlock.testkit.CrashRun;
 import dev.sessionlock.testkit.CrashScenario;
 import dev.sessionlock.testkit.CrashTest;
+import dev.sessionlock.testkit.LabSystem;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -20,6 +21,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 /** The example of the guide, lock-testkit/README.md, "Crash-testing your own writer". The guide quotes its code from here. */
 class SessionWriterTest {
@@ -47,6 +50,13 @@ class SessionWriterTest {
 
     @CrashTest
     void survivesEveryKill(CrashLab lab) throws Exception {
+        lab.scenario(AppendAndCompact.class).given(SessionWriterTest::given).check(SessionWriterTest::theNextWriterFindsAllWell)
+                .killAtEveryStep();
+    }
+
+    @EnabledOnOs(OS.LINUX)
+    @CrashTest(os = LabSystem.WINDOWS)
+    void survivesEveryKillOnWindows(CrashLab lab) throws Exception {
         lab.scenario(AppendAndCompact.class).given(SessionWriterTest::given).check(SessionWriterTest::theNextWriterFindsAllWell)
                 .killAtEveryStep();
     }
