@@ -282,12 +282,7 @@ final class FileLockStore implements LockStore {
         if (!(recordFile instanceof RecordFilePool.PooledFile file) || !key.equals(FileKey.ofOrNull(record))) {
             return false;
         }
-        if (!SystemFiles.OF_THIS_PROCESS.mayReplaceOpen()) {
-            FileRemoval.deleteOnly(record, key, directory.mode().inner()); // its owner is frozen, and has it open
-            return RecordLinks.link(directory, file, record);
-        }
-        RecordLinks.cover(directory, file, record);
-        return true;
+        return RecordLinks.cover(directory, file, record, key);
     }
 
     @Override

@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
@@ -27,6 +28,7 @@ import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.UserDefinedFileAttributeView;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
@@ -85,6 +87,44 @@ class SystemRulesTest {
     void directoriesCannotBeOpened() throws IOException {
         assertThatThrownBy(() -> FileChannel.open(under(SystemRule.NO_OPEN_DIRECTORIES), READ).close()).isInstanceOf(AccessDeniedException.class);
         FileChannel.open(under(), READ).close();
+    }
+
+    @Test
+    void onlyWhoMayWriteForces() throws IOException {
+        assertThat(forced(List.of(SystemRule.FORCED_BY_WRITERS_ONLY), READ)).isFalse();
+        assertThat(forced(List.of(SystemRule.FORCED_BY_WRITERS_ONLY), WRITE)).isTrue();
+        assertThat(forced(List.of(), READ)).isTrue();
+    }
+
+    /** {@return whether the lab counts a forcing by a channel as one} */
+    private boolean forced(List<SystemRule> rules, OpenOption how) throws IOException {
+        Path dir = under(rules.toArray(new SystemRule[0]));
+        Path file = file(dir, "file");
+        Path journal = real.resolveSibling(real.getFileName() + "-journal");
+        try (OutputStream out = Files.newOutputStream(journal)) {
+            ((LabFileSystemProvider) dir.getFileSystem().provider()).arm(dir, Plan.NOTHING, true, new FaultInjector.Lab() {
+                @Override
+                public void stopped(String operation, StackTraceElement[] at) {
+                    throw new AssertionError(operation);
+                }
+
+                @Override
+                public void befallen(String operation, StackTraceElement[] at) {
+                    throw new AssertionError(operation);
+                }
+
+                @Override
+                public void frozen(String operation, StackTraceElement[] at) {
+                    throw new AssertionError(operation);
+                }
+            }, out);
+            try (FileChannel open = FileChannel.open(file, how)) {
+                open.force(true);
+            }
+            return Effect.readAll(journal).stream().anyMatch(effect -> effect instanceof Effect.Began began && began.type() == OperationType.FORCE);
+        } finally {
+            Files.deleteIfExists(journal);
+        }
     }
 
     @Test
