@@ -18,7 +18,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A file has one lock, however its name is spelled; and where two spellings are two files, these have two. */
+/**
+ * A file has one lock, however its name is spelled; and where no spellings are one, each has its own. On Windows NFC and NFD are two files, and have one lock all the same:
+ * where names fold at all, the library folds all that any system folds. That may keep somebody out, and never lets two in.
+ */
 @EnabledOnOs(OS.LINUX)
 class FoldedNamesTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -28,7 +31,7 @@ class FoldedNamesTest {
     Path dir;
 
     @ParameterizedTest
-    @CsvSource({"POSIX, 'own own own'", "MACOS, 'same same same'", "WINDOWS, 'same own same'"})
+    @CsvSource({"POSIX, own-own-own", "MACOS, same-same-same", "WINDOWS, same-same-same"})
     void spellingsOfOneNameHaveOneLock(LabSystem system, String expected) throws Exception {
         assumeTrue(LabDisk.hasStreams(dir), "the disk of the tests has no extended attributes, which play named streams");
         Path session = Files.createFile(dir.resolve("session-\u00e9"));
@@ -46,7 +49,7 @@ class FoldedNamesTest {
                 }
                 lock.verifyHeld();
             }
-            parent.mark("said", said.toString().trim().split(" "));
+            parent.mark("said", said.toString().trim().replace(" ", "-"));
         }).on(system).start()) {
             assertThat(child.awaitMark("said", PATIENCE).text()).isEqualTo(expected);
         }
