@@ -1,5 +1,6 @@
 package dev.sessionlock.testkit;
 
+import dev.sessionlock.testkit.disk.LabFileSystemProvider;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -280,6 +281,16 @@ public final class ChildJvm implements AutoCloseable {
         public Builder jvmArgs(String... jvmArgs) {
             Collections.addAll(this.jvmArgs, jvmArgs);
             return this;
+        }
+
+        /**
+         * Makes the JVM believe that it runs on another system: {@code os.name}, and a default file system that behaves as {@link LabSystem} says.
+         *
+         * @param system the system
+         */
+        public Builder on(LabSystem system) {
+            jvmArgs.addAll(system.jvmArgs(true));
+            return jvmArgs(LabFileSystemProvider.AS_DEFAULT);
         }
 
         /** Sets a variable of its environment. */

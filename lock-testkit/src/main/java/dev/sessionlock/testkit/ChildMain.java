@@ -26,6 +26,7 @@ final class ChildMain {
      * @param args its name or a lambda, then its own arguments
      */
     public static void main(String[] args) throws Throwable {
+        LabSystem.believe();
         List<String> own = List.of(Arrays.copyOfRange(args, 1, args.length));
         ParentJvm parent = ParentJvm.enter(own);
         if (args[0].startsWith(LAMBDA)) {

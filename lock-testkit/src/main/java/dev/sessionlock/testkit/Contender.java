@@ -64,10 +64,20 @@ public abstract class Contender implements AutoCloseable {
 
         static InJvm start(Class<? extends LockEngineContract.Opener> opener, String... arguments)
                 throws IOException, InterruptedException {
+            return start(ChildJvm.of(Scenario.class), opener, arguments);
+        }
+
+        static InJvm startOn(LabSystem system, Class<? extends LockEngineContract.Opener> opener, String... arguments)
+                throws IOException, InterruptedException {
+            return start(ChildJvm.of(Scenario.class).on(system), opener, arguments);
+        }
+
+        private static InJvm start(ChildJvm.Builder jvm, Class<? extends LockEngineContract.Opener> opener, String... arguments)
+                throws IOException, InterruptedException {
             String[] args = new String[arguments.length + 1];
             args[0] = opener.getName();
             System.arraycopy(arguments, 0, args, 1, arguments.length);
-            return new InJvm(ChildJvm.of(Scenario.class).name("contender").args(args)
+            return new InJvm(jvm.name("contender").args(args)
                     .jvmArgs("-Xmx64m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto").start());
         }
 

@@ -146,7 +146,7 @@ final class CrashJvms {
     ChildJvm start(CrashCampaign.ScenarioRun scenarioRun, @Nullable Path making) throws IOException, InterruptedException {
         List<String> flags = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-XX:-UsePerfData",
                 "-Xshare:auto", "-Xlog:disable", "-Xbootclasspath/a:" + provider,
-                "-Djava.nio.file.spi.DefaultFileSystemProvider=" + LabFileSystemProvider.class.getName()));
+                LabFileSystemProvider.AS_DEFAULT));
         Path archive = archives.get(key(scenarioRun));
         if (making != null) {
             Files.deleteIfExists(making); // its name was reserved, and the JVM does not overwrite a file

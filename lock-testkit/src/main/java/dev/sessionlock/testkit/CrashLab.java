@@ -106,6 +106,7 @@ public final class CrashLab implements AutoCloseable {
 
     static final String FIRST = "first";
     static final String OTHER = "other";
+    static final String NEXT = "next";
 
     private final CrashWorkshop workshop = new CrashWorkshop();
     private @Nullable Class<? extends CrashScenario> scenario;
@@ -114,10 +115,13 @@ public final class CrashLab implements AutoCloseable {
     private Duration timeout = Duration.ofSeconds(30);
     private Duration freeze = Duration.ZERO;
     private @Nullable Class<? extends CrashScenario> meanwhile;
+    private @Nullable Class<? extends CrashScenario> afterwards;
     private boolean stepsMayVary;
     private boolean lockSteps;
     private @Nullable String only = System.getProperty(ONLY);
     private final List<String> jvmArgs = new ArrayList<>();
+    private LabSystem system = LabSystem.POSIX;
+    private boolean hardLinks = true;
 
     private CrashLab() {
     }
@@ -246,6 +250,38 @@ public final class CrashLab implements AutoCloseable {
      */
     public CrashLab jvmArgs(String... args) {
         jvmArgs.addAll(List.of(args));
+        return this;
+    }
+
+    /**
+     * Runs the scenario as if on another operating system. The check runs on the test's own; what takes a lock belongs into {@link #afterwards}.
+     *
+     * @param system the system; {@link CrashTest#os} sets it as well
+     * @return this
+     */
+    public CrashLab on(LabSystem system) {
+        this.system = Objects.requireNonNull(system, "system");
+        return this;
+    }
+
+    /**
+     * Sets what the next process does after each run, before the check: in a JVM of its own, on the system of {@link #on}. If it throws, the run fails.
+     *
+     * @param scenario a class with a constructor without parameters; {@link #process} is {@code "next"} there
+     * @return this
+     */
+    public CrashLab afterwards(Class<? extends CrashScenario> scenario) {
+        this.afterwards = Objects.requireNonNull(scenario, "scenario");
+        return this;
+    }
+
+    /**
+     * Lets the scenario's file system refuse hard links, as FAT, exFAT and many network shares do.
+     *
+     * @return this
+     */
+    public CrashLab withoutHardLinks() {
+        this.hardLinks = false;
         return this;
     }
 
@@ -446,8 +482,13 @@ public final class CrashLab implements AutoCloseable {
             throw new IllegalStateException("the lab lacks a " + (scenario == null ? "scenario: lab.scenario(Append.class)"
                     : "check: lab.check(dir -> …)"));
         }
-        CrashCampaign.ScenarioRun scenarioRun = new CrashCampaign.ScenarioRun(scenario, meanwhile, given, check, timeout, stepsMayVary, lockSteps,
-                List.copyOf(jvmArgs));
+        if (kind == Plan.Kind.POWER && system == LabSystem.WINDOWS) {
+            throw new IllegalStateException("what a power cut leaves is modelled for POSIX only: Windows has no way to force a name to the disk");
+        }
+        List<String> arguments = new ArrayList<>(system.jvmArgs(hardLinks));
+        arguments.addAll(jvmArgs);
+        CrashCampaign.ScenarioRun scenarioRun = new CrashCampaign.ScenarioRun(scenario, meanwhile, given,
+                afterwards == null ? check : workshop.checkAfter(afterwards, arguments, timeout, check), timeout, stepsMayVary, lockSteps, arguments);
         return new CrashCampaign(workshop, scenarioRun, kind, more, freeze).run(only, plans::of);
     }
 

@@ -7,6 +7,7 @@ import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
+import org.junit.platform.commons.support.AnnotationSupport;
 
 /** Provides tests with their labs, and closes them. */
 final class CrashLabParameter implements ParameterResolver, AfterEachCallback {
@@ -20,6 +21,7 @@ final class CrashLabParameter implements ParameterResolver, AfterEachCallback {
     @Override
     public Object resolveParameter(ParameterContext parameter, ExtensionContext test) {
         CrashLab lab = CrashLab.create();
+        AnnotationSupport.findAnnotation(test.getElement(), CrashTest.class).ifPresent(annotation -> lab.on(annotation.os()));
         labs(test).add(lab);
         return lab;
     }

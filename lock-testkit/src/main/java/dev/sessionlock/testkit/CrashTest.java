@@ -25,4 +25,15 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Test
 @ExtendWith(CrashLabParameter.class)
 public @interface CrashTest {
+    /**
+     * {@return the operating system that the lab plays} The default is the one on which the test runs.
+     *
+     * <pre>{@code
+     * @CrashTest(os = LabSystem.WINDOWS)
+     * void noKillLeavesHalfALineOnWindows(CrashLab lab) throws Exception {
+     *     lab.scenario(Append.class).check(dir -> assertThat(lines(dir)).allMatch(Session::isWhole)).killAtEveryStep();
+     * }
+     * }</pre>
+     */
+    LabSystem os() default LabSystem.POSIX;
 }

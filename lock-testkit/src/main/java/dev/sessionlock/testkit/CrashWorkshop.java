@@ -200,6 +200,30 @@ final class CrashWorkshop implements AutoCloseable {
         }
     }
 
+    /** {@return a check of a directory after the next process has worked there} */
+    CrashLab.RunCheck checkAfter(Class<? extends CrashScenario> next, List<String> jvmArgs, Duration timeout, CrashLab.RunCheck check) {
+        CrashCampaign.ScenarioRun alone = new CrashCampaign.ScenarioRun(next, null, directory -> { }, check, timeout, true, false, List.copyOf(jvmArgs));
+        return (directory, run) -> {
+            runNext(alone, directory);
+            check.check(directory, run);
+        };
+    }
+
+    private void runNext(CrashCampaign.ScenarioRun next, Path directory) throws IOException, InterruptedException {
+        RUNNING.acquire();
+        try (ChildJvm child = CrashJvms.get().start(next, null)) {
+            Path notes = Files.createTempFile(home(), "journal-of-the-next-", "");
+            child.send(new CrashChild.ChildOrder(next.scenario().getName(), CrashLab.NEXT, directory, notes, false, Plan.NOTHING).line());
+            Ended ended = await(next, child);
+            if (ended.end != CrashOutcome.End.RETURNED) {
+                throw new AssertionError("the next process " + (ended.thrown == null ? "did not end in time\n" + ended.dump : "threw " + ended.thrown)
+                        + "\nit printed:\n" + ended.output);
+            }
+        } finally {
+            RUNNING.release();
+        }
+    }
+
     /** The place of one run. */
     private record WorkDirectory(Path directory, Path journal, Disk disk) {
         String order(CrashCampaign.ScenarioRun scenarioRun, Class<? extends CrashScenario> scenario, String role, Path notes, Plan plan) {

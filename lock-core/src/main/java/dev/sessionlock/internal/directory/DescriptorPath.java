@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class DescriptorPath implements Closeable {
     private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
-    private static final File POSITIONS = new File("/proc/self/fdinfo");
+    private static final File POSITIONS = Path.of("/proc/self/fdinfo").toFile();
     private static final String POSITION = "pos:";
     /** Every file system allows a file, and a directory, a position below this one. */
     private static final int MOST = Integer.MAX_VALUE - 1;

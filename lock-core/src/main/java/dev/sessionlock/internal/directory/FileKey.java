@@ -4,6 +4,7 @@ import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,15 @@ final class FileKey {
 
     static Object of(Path path, BasicFileAttributes attributes) throws IOException {
         return SystemFiles.OF_THIS_PROCESS.identity(path, attributes);
+    }
+
+    /** {@return the key of a file whose attributes have just been read; null if it has vanished since} Where attributes have no key, its name is looked at again. */
+    static @Nullable Object ofIfThere(Path path, BasicFileAttributes attributes) throws IOException {
+        try {
+            return of(path, attributes);
+        } catch (NoSuchFileException e) {
+            return null;
+        }
     }
 
     /** {@return whether both are known, and the same} */

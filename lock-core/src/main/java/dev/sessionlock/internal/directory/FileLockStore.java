@@ -282,8 +282,7 @@ final class FileLockStore implements LockStore {
         if (!(recordFile instanceof RecordFilePool.PooledFile file) || !key.equals(FileKey.ofOrNull(record))) {
             return false;
         }
-        RecordLinks.cover(directory, file, record);
-        return true;
+        return RecordLinks.cover(directory, file, record, key);
     }
 
     @Override
@@ -299,7 +298,7 @@ final class FileLockStore implements LockStore {
     public boolean isAt(RecordFile recordFile, RecordLocation location) throws IOException {
         Object key = keyOf(recordFile);
         BasicFileAttributes attributes = key == null ? null : LockFileReader.attributesOf(at(location));
-        if (attributes == null || !key.equals(FileKey.of(at(location), attributes))) {
+        if (attributes == null || !key.equals(FileKey.ofIfThere(at(location), attributes))) {
             return false;
         }
         if (attributes.size() != RecordCodec.SIZE && recordFile instanceof RecordFilePool.PooledFile file) {

@@ -64,11 +64,11 @@ final class LockFileReader {
 
     /** {@return the file; null if it has vanished since its attributes were read} */
     private static @Nullable Found found(Path path, BasicFileAttributes attributes, Path inner) throws IOException {
-        LockContent content = contentOf(path, attributes);
-        if (content == null) {
+        Object key = FileKey.ofIfThere(path, attributes); // before the content: whoever judges that must not remove a file that came after it
+        LockContent content = key == null ? null : contentOf(path, attributes);
+        if (key == null || content == null) {
             return null;
         }
-        Object key = FileKey.of(path, attributes);
         long age = System.currentTimeMillis() - attributes.lastModifiedTime().toMillis();
         return new Found(told(content, path, key, inner), key, Math.max(0, age), 0);
     }

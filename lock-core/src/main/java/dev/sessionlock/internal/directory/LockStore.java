@@ -141,8 +141,8 @@ public interface LockStore {
     }
 
     /**
-     * Puts a record at {@link RecordLocation#LOCK} in place of the one with this key, so that the location is never empty in between. Requires byte
-     * 1. False if another file is there, or where one record cannot be at two locations.
+     * Puts a record at {@link RecordLocation#LOCK} in place of the one with this key, so that the location is never empty in between; where the
+     * system replaces no open file (Windows), it is empty for a moment. Requires byte 1. False if another file is there, or where one record cannot be at two locations.
      */
     boolean cover(RecordFile recordFile, Object key) throws IOException;
 

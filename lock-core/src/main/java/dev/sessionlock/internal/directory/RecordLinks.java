@@ -56,9 +56,19 @@ final class RecordLinks {
         }
     }
 
-    /** Puts it in the place of the record that is there; readers find the one or the other. */
-    static void cover(LockDirectory directory, RecordFilePool.PooledFile file, Path record) throws IOException {
+    /**
+     * Puts it in the place of the record that is there; readers find the one or the other. Its owner is frozen, and has it open: where that keeps it from being
+     * replaced, it is removed first, and for a moment readers find none.
+     *
+     * @param key of the record that is there
+     * @return false if another one has come in between
+     */
+    static boolean cover(LockDirectory directory, RecordFilePool.PooledFile file, Path record, Object key) throws IOException {
         requireInPlace(directory);
+        if (!FILES.mayReplaceOpen()) {
+            FileRemoval.deleteOnly(record, key, directory.mode().inner());
+            return link(directory, file, record);
+        }
         Path cover = directory.mode().inner().resolve(file.path().getFileName() + RecordFilePool.LINK_PROBE); // a name that only this process uses
         FILES.remove(cover).done();
         boolean covered = false;
@@ -67,6 +77,7 @@ final class RecordLinks {
             requireLinked(file, cover);
             FILES.rename(cover, record).requireDone();
             covered = true;
+            return true;
         } finally {
             if (!covered) {
                 FILES.remove(cover).done();

@@ -136,6 +136,11 @@ final class PosixFiles implements SystemFiles {
     }
 
     @Override
+    public boolean mayReplaceOpen() {
+        return true;
+    }
+
+    @Override
     public FileAnswer link(Path name, Path existing) {
         try {
             Files.createLink(name, existing);

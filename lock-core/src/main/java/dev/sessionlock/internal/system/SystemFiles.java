@@ -137,6 +137,9 @@ public interface SystemFiles {
      */
     boolean mayReplaceMapped();
 
+    /** {@return whether a rename replaces a file that a process has open} Otherwise the file is moved away first, and for a moment nothing has its name. */
+    boolean mayReplaceOpen();
+
     /** Gives a file one name more, in one step. */
     FileAnswer link(Path name, Path existing);
 

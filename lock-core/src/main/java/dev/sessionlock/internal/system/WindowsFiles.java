@@ -307,6 +307,15 @@ final class WindowsFiles implements SystemFiles {
         return false;
     }
 
+    /**
+     * {@code ERROR_ACCESS_DENIED}, even if whoever has it open shares it for deletion: {@code MoveFileEx}, which the JDK calls, does not ask for {@code
+     * FILE_RENAME_POSIX_SEMANTICS}. Renaming the open file itself is allowed.
+     */
+    @Override
+    public boolean mayReplaceOpen() {
+        return false;
+    }
+
     @Override
     public FileAnswer link(Path name, Path existing) {
         return answer(() -> Files.createLink(name, existing));

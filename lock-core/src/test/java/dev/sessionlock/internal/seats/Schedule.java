@@ -3,6 +3,7 @@ package dev.sessionlock.internal.seats;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.seats.Journal.Op;
+import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
@@ -64,7 +65,7 @@ final class Schedule {
 
     /** Creates the processes: the real engine on a store that keeps the rules, or a broken one. */
     interface Breed {
-        SimulatedStore place(SimulatedDirectory directory, Journal journal, dev.sessionlock.internal.system.ProcessIdentity self, long clockOffset);
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long clockOffset);
 
         default EngineLock engine(SimulatedStore store, long process) {
             return new SeatEngine(store);
@@ -106,13 +107,19 @@ final class Schedule {
 
     /** @param replacesTables whether the table is replaced now and then, and nothing else befalls the record and the bytes of a lock */
     Schedule(long seed, Breed breed, boolean traced, boolean replacesTables) {
+        this(seed, breed, traced, replacesTables, SimulatedDirectory.HostSystem.LINUX);
+    }
+
+    /** @param system on which the processes run */
+    Schedule(long seed, Breed breed, boolean traced, boolean replacesTables, SimulatedDirectory.HostSystem system) {
         directory.replacesTables = replacesTables;
+        directory.system = system;
         this.seed = seed;
         this.breed = breed;
         this.random = new SplittableRandom(seed);
         this.trace = traced ? new ArrayList<>() : null;
         this.crashes = random.nextInt(2) == 0;
-        this.lostBytes = random.nextInt(5) == 0 && !replacesTables;
+        this.lostBytes = random.nextInt(5) == 0 && !replacesTables && system != SimulatedDirectory.HostSystem.WINDOWS;
         this.interference = random.nextInt(3) == 0 && !replacesTables;
         this.ioErrors = !lostBytes && random.nextInt(6) == 0;
         this.steps = random.nextInt(3) == 0 && !replacesTables;
@@ -145,9 +152,9 @@ final class Schedule {
         boolean otherClock = !lostBytes && random.nextInt(25) == 0 && !anyReborn;
         boolean otherPids = !lostBytes && random.nextInt(25) == 0;
         Journal journal = new Journal(new Watching(processes.size()));
-        SimulatedStore store = breed.place(directory, journal,
-                SimulatedStore.process(pid, ticks, otherPids ? "pids-2" : "pids-1", otherClock ? "time-2" : "time-1"),
-                otherClock ? 100_000 * SECOND : 0);
+        ProcessIdentity identity = directory.hasProc() ? SimulatedStore.process(pid, ticks, otherPids ? "pids-2" : "pids-1", otherClock ? "time-2" : "time-1")
+                : SimulatedStore.processWithoutProc(pid, ticks, directory.system == SimulatedDirectory.HostSystem.MACOS ? SimulatedDirectory.BOOT : null);
+        SimulatedStore store = breed.place(directory, journal, identity, otherClock && directory.hasProc() ? 100_000 * SECOND : 0);
         SimulatedProcess process = new SimulatedProcess(this, random, store, journal, breed.engine(store, pid), terms, wishes);
         directory.processes.put(pid, ticks);
         processes.add(process);
@@ -297,6 +304,11 @@ final class Schedule {
     }
 
     private void goWrong() {
+        if (!directory.hasProc() && random.nextInt(5) == 0) {
+            note(null, "THE MACHINE SLEEPS");
+            directory.sleep(random.nextLong(random.nextBoolean() ? 3 * longestLease : 36_000 * SECOND));
+            return;
+        }
         int dice = random.nextInt(10);
         SimulatedProcess process = any();
         if (dice < 3 && crashes && !process.dead && crashed < 4) {
@@ -325,7 +337,7 @@ final class Schedule {
         directory.processes.remove(pid(process));
         crashed++;
         // Another process takes its place, sometimes with the same pid. Not with two time namespaces: its start time proves nothing there.
-        boolean reborn = random.nextBoolean() && processes.stream().allMatch(one -> one.store.self().timeNamespace().equals("time-1"));
+        boolean reborn = random.nextBoolean() && processes.stream().allMatch(one -> one.store.comparable());
         anyReborn |= reborn;
         start(reborn ? pid(process) : nextPid++, 1, terms());
     }

@@ -17,6 +17,8 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The real engine on a simulated machine, over many schedules. To replay one that fails: {@code -Dsim.seed=…}. */
 class SeatSimulationTest {
@@ -52,6 +54,26 @@ class SeatSimulationTest {
         simulate(Long.getLong("sim.first", ThreadLocalRandom.current().nextLong(Long.MAX_VALUE / 2)), Long.getLong("sim.soak.schedules", 5_000_000));
     }
 
+    /** What differs there for the protocol: {@link SimulatedDirectory.HostSystem}. */
+    @ParameterizedTest
+    @EnumSource(names = {"MACOS", "WINDOWS"})
+    void neverTwoHoldersAndNothingStuckOnOtherSystems(SimulatedDirectory.HostSystem system) {
+        Long seed = Long.getLong("sim.seed");
+        if (seed != null) {
+            new Schedule(seed, SOUND, true, false, system).run();
+            return;
+        }
+        simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 1_000_000 : 3_000), false, system);
+    }
+
+    /** What these schedules see: who does not look at the other seat. */
+    @ParameterizedTest
+    @EnumSource(names = {"MACOS", "WINDOWS"})
+    void schedulesOnOtherSystemsCatchWhoeverDoesNotLookAtTheOtherSeat(SimulatedDirectory.HostSystem system) {
+        Schedule.Breed blind = BrokenProtocol.NO_LOOK_AT_THE_OTHER_SEAT.breed();
+        assertThat(LongStream.range(1, 10_000).filter(seed -> isCaught(seed, blind, false, system)).findFirst()).isPresent();
+    }
+
     /** What these schedules are for: without the look at the table, after the record was linked, two holders are seen. */
     @Test
     void replacedTablesCatchWhoeverDoesNotLookAtTheTable() {
@@ -61,12 +83,12 @@ class SeatSimulationTest {
                 // it takes it on trust
             }
         };
-        assertThat(LongStream.range(1, 40_000).filter(seed -> isCaught(seed, blind)).findFirst()).isPresent();
+        assertThat(LongStream.range(1, 40_000).filter(seed -> isCaught(seed, blind, true, SimulatedDirectory.HostSystem.LINUX)).findFirst()).isPresent();
     }
 
-    private static boolean isCaught(long seed, Schedule.Breed broken) {
+    private static boolean isCaught(long seed, Schedule.Breed broken, boolean replacesTables, SimulatedDirectory.HostSystem system) {
         try {
-            new Schedule(seed, broken, false, true).run();
+            new Schedule(seed, broken, false, replacesTables, system).run();
             return false;
         } catch (Schedule.Broken e) {
             return e.promise() == Schedule.Promise.ONE_HOLDER;
@@ -78,30 +100,34 @@ class SeatSimulationTest {
     }
 
     private static void simulate(long first, long schedules, boolean replacesTables) {
+        simulate(first, schedules, replacesTables, SimulatedDirectory.HostSystem.LINUX);
+    }
+
+    private static void simulate(long first, long schedules, boolean replacesTables, SimulatedDirectory.HostSystem system) {
         System.out.println("simulating " + schedules + " schedules from seed " + first + " (replay one with -Dsim.seed=...)");
         AtomicLong entered = new AtomicLong();
         Map<String, List<Long>> broken = new ConcurrentSkipListMap<>();
         long start = System.nanoTime();
         LongStream.range(first, first + schedules).parallel().forEach(seed -> {
             try {
-                entered.addAndGet(new Schedule(seed, SOUND, false, replacesTables).run());
+                entered.addAndGet(new Schedule(seed, SOUND, false, replacesTables, system).run());
             } catch (Schedule.Broken e) {
                 broken.computeIfAbsent(e.kind(), kind -> new CopyOnWriteArrayList<>()).add(seed);
             }
         });
         System.out.println("the lock was entered " + entered + " times in " + (System.nanoTime() - start) / 1_000_000 + " ms");
         broken.forEach((kind, seeds) -> System.out.println(seeds.size() + " schedules: " + kind + "; seed " + seeds.get(0)));
-        broken.forEach((kind, seeds) -> throwTheShortest(seeds, replacesTables));
+        broken.forEach((kind, seeds) -> throwTheShortest(seeds, replacesTables, system));
         assertThat(entered.get()).as("the simulation does something").isGreaterThan(schedules);
     }
 
-    private static void throwTheShortest(List<Long> seeds, boolean replacesTables) {
-        throw seeds.stream().limit(200).map(seed -> again(seed, replacesTables)).min(Comparator.comparingInt(e -> e.getMessage().length())).orElseThrow();
+    private static void throwTheShortest(List<Long> seeds, boolean replacesTables, SimulatedDirectory.HostSystem system) {
+        throw seeds.stream().limit(200).map(seed -> again(seed, replacesTables, system)).min(Comparator.comparingInt(e -> e.getMessage().length())).orElseThrow();
     }
 
-    private static Schedule.Broken again(long seed, boolean replacesTables) {
+    private static Schedule.Broken again(long seed, boolean replacesTables, SimulatedDirectory.HostSystem system) {
         try {
-            new Schedule(seed, SOUND, true, replacesTables).run();
+            new Schedule(seed, SOUND, true, replacesTables, system).run();
         } catch (Schedule.Broken e) {
             return e;
         }

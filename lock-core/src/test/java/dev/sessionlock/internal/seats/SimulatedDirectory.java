@@ -3,6 +3,7 @@ package dev.sessionlock.internal.seats;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.system.Liveness;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -13,6 +14,33 @@ import java.util.Set;
 /** One lock of a simulated machine: the state that all its processes share. */
 final class SimulatedDirectory {
     static final String BOOT = "boot-1";
+
+    /** What differs for the protocol between operating systems. What differs for files alone is in lock-testkit, {@code LabSystem}. */
+    enum HostSystem {
+        LINUX,
+        /** No {@code /proc}: nobody sees who has which byte, nor a start in ticks, nor namespaces. While the machine sleeps, only the wall clock goes on. */
+        MACOS,
+        /**
+         * The same, and: bytes belong to the handle, so no code of the JVM loses them; a record that is open cannot be covered, only moved away; while the machine
+         * sleeps, all clocks go on.
+         */
+        WINDOWS
+    }
+
+    HostSystem system = HostSystem.LINUX;
+
+    boolean hasProc() {
+        return system == HostSystem.LINUX;
+    }
+
+    /** The machine sleeps: no process runs meanwhile. */
+    void sleep(long some) {
+        if (system == HostSystem.WINDOWS) {
+            pass(some);
+        } else {
+            wallMicros += some / 1_000;
+        }
+    }
 
     /** A file, identified by this object. */
     static final class Inode {
@@ -131,6 +159,12 @@ final class SimulatedDirectory {
     void pass(long some) {
         nanos += some;
         wallMicros += some / 1_000;
+    }
+
+    /** Where there is no {@code /proc}, the start of a process is told in milliseconds. */
+    Liveness judge(long pid, Instant start) {
+        Long ticks = processes.get(pid);
+        return judge(pid, ticks == null || start == null || SimulatedStore.started(ticks).equals(start) ? -1 : ticks + 1);
     }
 
     Liveness judge(long pid, long startTicks) {

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The store of a lock as one simulated process has it. Every operation is a step of its {@link Journal}, at which the process may be stopped. What
@@ -103,8 +104,16 @@ class SimulatedStore implements LockStore {
     }
 
     static ProcessIdentity process(long pid, long startTicks, String pidns, String timens) {
-        return new ProcessIdentity(pid, startTicks, Instant.ofEpochSecond(1_700_000_000L + startTicks), SimulatedDirectory.BOOT, pidns, timens,
-                "moss", true);
+        return new ProcessIdentity(pid, startTicks, started(startTicks), SimulatedDirectory.BOOT, pidns, timens, "moss", true);
+    }
+
+    /** {@return the identity of a process where there is no {@code /proc}} */
+    static ProcessIdentity processWithoutProc(long pid, long startTicks, @Nullable String boot) {
+        return new ProcessIdentity(pid, -1, started(startTicks), boot, null, null, "moss", false);
+    }
+
+    static Instant started(long startTicks) {
+        return Instant.ofEpochSecond(1_700_000_000L + startTicks);
     }
 
     /** {@return what its clock shows; no step} */
@@ -186,7 +195,7 @@ class SimulatedStore implements LockStore {
 
     @Override
     public Liveness judge(long pid, long startTicks, Instant started) {
-        return journal.safely(Op.JUDGE, () -> look(pid, startTicks));
+        return journal.safely(Op.JUDGE, () -> directory.hasProc() ? look(pid, startTicks) : directory.judge(pid, started));
     }
 
     @Override
@@ -519,6 +528,10 @@ class SimulatedStore implements LockStore {
         if (!mine.linkable || !journal.step(Op.IS_AT, () -> directory.at(RecordLocation.LOCK) == key)) {
             return false;
         }
+        if (directory.system == SimulatedDirectory.HostSystem.WINDOWS) {
+            delete(RecordLocation.LOCK, key);
+            return link(recordFile, RecordLocation.LOCK);
+        }
         return journal.step(Op.LINK, () -> {
             boolean there = isStill(directory.at(RecordLocation.LOCK) == key);
             if (there) {
@@ -714,7 +727,7 @@ class SimulatedStore implements LockStore {
 
     @Override
     public Boolean kernelHasByte(int seat) {
-        return journal.safely(Op.KERNEL, () -> viewedAt < takenAt[seat] ? null : (Boolean) viewed[seat]);
+        return journal.safely(Op.KERNEL, () -> !directory.hasProc() || viewedAt < takenAt[seat] ? null : (Boolean) viewed[seat]);
     }
 
     @Override

@@ -4,12 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.sessionlock.windows.WindowsRulesProvider;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -42,7 +40,7 @@ class WindowsFilesTest {
 
     @BeforeEach
     void requireStreams() throws IOException {
-        assumeTrue(WindowsRulesProvider.hasStreams(dir), "the disk of the tests has no extended attributes, which play named streams");
+        assumeTrue(UsedFileSystem.hasStreams(dir), "the disk of the tests has no extended attributes, which play named streams");
     }
 
     /** As Windows shows it: without a key, and with the time of creation of whatever had the name before. */
@@ -186,14 +184,14 @@ class WindowsFilesTest {
         }
     }
 
-    /** {@link WindowsRulesProvider} plays another program. */
+    /** {@link UsedFileSystem} plays another program. */
     @Nested
     class FileInUse {
-        private final WindowsRulesProvider provider = new WindowsRulesProvider(FileSystems.getDefault().provider());
+        private final UsedFileSystem used = new UsedFileSystem();
 
         private Path used(String name, int times) throws IOException {
-            Path file = provider.wrap(Files.writeString(dir.resolve(name), name));
-            WindowsRulesProvider.use(name, times);
+            Path file = used.wrap(Files.writeString(dir.resolve(name), name));
+            used.use(name, times);
             return file;
         }
 
@@ -201,7 +199,7 @@ class WindowsFilesTest {
         void isAskedForAgain() throws IOException {
             assertThat(files.remove(used("removed", 4)).kind()).isEqualTo(FileAnswer.Kind.DONE);
             assertThat(files.rename(used("renamed", 4), used("there", 4)).kind()).isEqualTo(FileAnswer.Kind.DONE);
-            assertThat(files.link(provider.wrap(dir.resolve("link")), used("linked", 4)).kind()).isEqualTo(FileAnswer.Kind.DONE);
+            assertThat(files.link(used.wrap(dir.resolve("link")), used("linked", 4)).kind()).isEqualTo(FileAnswer.Kind.DONE);
             try (OpenFile open = files.open(used("opened", 4), true)) {
                 assertThat(open.length()).isEqualTo("opened".length());
             }
@@ -214,16 +212,16 @@ class WindowsFilesTest {
         void conditionIsLookedAtBeforeEachTry() throws IOException {
             Path from = used("condition", 4);
             int[] looks = new int[1];
-            assertThat(files.renameIf(() -> looks[0]++, from, provider.wrap(dir.resolve("to"))).kind()).isEqualTo(FileAnswer.Kind.DONE);
+            assertThat(files.renameIf(() -> looks[0]++, from, used.wrap(dir.resolve("to"))).kind()).isEqualTo(FileAnswer.Kind.DONE);
             assertThat(looks[0]).isEqualTo(5);
 
             Path again = used("condition", 4);
             IOException lost = new IOException("lost");
             FileAnswer answer = files.renameIf(() -> {
-                if (WindowsRulesProvider.uses("condition") == 2) {
+                if (used.uses("condition") == 2) {
                     throw lost;
                 }
-            }, again, provider.wrap(dir.resolve("to")));
+            }, again, used.wrap(dir.resolve("to")));
             assertThat(answer.reason()).isSameAs(lost);
             assertThat(again).exists();
         }
@@ -235,7 +233,7 @@ class WindowsFilesTest {
             assertThat(answer.kind()).isEqualTo(FileAnswer.Kind.IN_USE);
             assertThatExceptionOfType(FileSystemException.class).isThrownBy(answer::done).withMessageContaining("verwendet");
             assertThatExceptionOfType(FileSystemException.class).isThrownBy(answer::requireDone);
-            assertThat(Integer.MAX_VALUE - WindowsRulesProvider.uses("forever")).as("attempts").isBetween(2, 1_000);
+            assertThat(Integer.MAX_VALUE - used.uses("forever")).as("attempts").isBetween(2, 1_000);
         }
 
         @Test

@@ -33,14 +33,17 @@ final class LabFileChannel extends FileChannel {
     private final Written written;
     private final boolean writable;
     private final boolean uninterruptible;
+    private final boolean forces;
 
-    LabFileChannel(FaultInjector injector, Path path, FileChannel real, long inode, Set<? extends OpenOption> options, boolean uninterruptible) {
+    LabFileChannel(FaultInjector injector, Path path, FileChannel real, long inode, Set<? extends OpenOption> options, boolean uninterruptible,
+            SystemRules rules) {
         this.injector = injector;
         this.path = path;
         this.real = real;
         this.written = new Written(injector, inode, options);
         this.writable = options.contains(StandardOpenOption.WRITE) || options.contains(StandardOpenOption.APPEND);
         this.uninterruptible = uninterruptible;
+        this.forces = writable || !rules.has(SystemRule.FORCED_BY_WRITERS_ONLY);
     }
 
     private <T> T io(FaultInjector.Body<T> body) throws IOException {
@@ -208,6 +211,8 @@ final class LabFileChannel extends FileChannel {
         io(() -> {
             if (!real.isOpen()) {
                 throw new ClosedChannelException();
+            } else if (!forces) {
+                return null;
             }
             return injector.change(Operation.onChannel(OperationType.FORCE, path), () -> {
                 real.force(metaData);

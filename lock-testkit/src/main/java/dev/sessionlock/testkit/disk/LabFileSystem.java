@@ -22,6 +22,11 @@ final class LabFileSystem extends FileSystem {
         this.real = real;
     }
 
+    /** {@return the system's own path of the file that a path means} */
+    Path found(LabPath path) {
+        return provider.found(path);
+    }
+
     LabPath wrap(Path path) {
         return new LabPath(this, path);
     }
@@ -65,7 +70,7 @@ final class LabFileSystem extends FileSystem {
 
     @Override
     public Set<String> supportedFileAttributeViews() {
-        return real.supportedFileAttributeViews();
+        return provider.rules().has(SystemRule.NO_MODES) ? Set.of("basic", "owner", "user") : real.supportedFileAttributeViews();
     }
 
     @Override

@@ -46,10 +46,18 @@ import org.jspecify.annotations.Nullable;
  * {@code REPLACE_EXISTING} but without {@code ATOMIC_MOVE}, which deletes the target before it renames (JDK 17 and 25).
  */
 public final class LabFileSystemProvider extends FileSystemProvider {
+    /** The argument that makes it the default provider of a JVM. */
+    public static final String AS_DEFAULT = "-Djava.nio.file.spi.DefaultFileSystemProvider=" + LabFileSystemProvider.class.getName();
+
     private static final int COPIED_AT_ONCE = 64 * 1024;
     private static final StackWalker STACK = StackWalker.getInstance();
 
+    /** The system's own, under the rules of the lab. */
     private final FileSystemProvider real;
+    /** The system's own. */
+    private final FileSystemProvider disk;
+    private final SystemRules rules;
+    private final FoldedNames spellings;
     private final RealFiles files;
     private final NameChanges names;
     private final FileOpening opening;
@@ -57,10 +65,21 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     private volatile @Nullable FaultInjector injector;
 
     /** Called by the JDK, when it starts. */
-    public LabFileSystemProvider(FileSystemProvider real) {
-        this.real = real;
-        this.files = new RealFiles(real);
-        this.names = new NameChanges(real);
+    public LabFileSystemProvider(FileSystemProvider disk) {
+        this(disk, SystemRules.ofThisJvm());
+    }
+
+    /**
+     * @param disk the system's own provider
+     * @param rules by which it answers
+     */
+    LabFileSystemProvider(FileSystemProvider disk, SystemRules rules) {
+        this.disk = disk;
+        this.rules = rules;
+        this.real = rules.equals(SystemRules.NONE) ? disk : new RuledProvider(disk, rules);
+        this.files = new RealFiles(disk);
+        this.spellings = new FoldedNames(files, rules);
+        this.names = new NameChanges(real, files);
         this.opening = new FileOpening(files);
         this.fileSystem = new LabFileSystem(this, real.getFileSystem(URI.create("file:///")));
     }
@@ -78,6 +97,15 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     public void arm(Path directory, Plan plan, boolean locksCount, FaultInjector.Lab lab, OutputStream journal)
             throws IOException {
         injector = new FaultInjector(LabPath.real(directory).toRealPath(), plan, locksCount, lab, journal);
+    }
+
+    SystemRules rules() {
+        return rules;
+    }
+
+    /** {@return the system's own path of the file that one of the lab's paths means} */
+    Path found(Path path) {
+        return spellings.found(LabPath.real(path));
     }
 
     /** {@return the place of a path; null if the path lies elsewhere} */
@@ -114,13 +142,13 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     private FileChannel channel(Path path, Set<? extends OpenOption> options, boolean uninterruptible, FileAttribute<?>... attrs)
             throws IOException {
-        Path file = LabPath.real(path);
+        Path file = found(path);
         DiskPath place = place(file);
         if (place == null) {
             return real.newFileChannel(file, options, attrs);
         }
         FileOpening.Opened<FileChannel> opened = opening.open(place, options, () -> real.newFileChannel(file, options, attrs));
-        return new LabFileChannel(place.injector(), file, opened.channel(), opened.inode(), options, uninterruptible);
+        return new LabFileChannel(place.injector(), file, opened.channel(), opened.inode(), options, uninterruptible, rules);
     }
 
     @Override
@@ -143,7 +171,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     @Override
     public InputStream newInputStream(Path path, OpenOption... options) throws IOException {
-        Path file = LabPath.real(path);
+        Path file = found(path);
         if (place(file) == null) {
             return real.newInputStream(file, options);
         }
@@ -156,7 +184,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     @Override
     public OutputStream newOutputStream(Path path, OpenOption... options) throws IOException {
-        Path file = LabPath.real(path);
+        Path file = found(path);
         Set<OpenOption> all = new HashSet<>(Arrays.asList(options));
         if (place(file) == null || all.contains(StandardOpenOption.READ)) {
             return real.newOutputStream(file, options); // it refuses, if it is to read
@@ -171,7 +199,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     @Override
     public AsynchronousFileChannel newAsynchronousFileChannel(Path path, Set<? extends OpenOption> options,
             ExecutorService executor, FileAttribute<?>... attrs) throws IOException {
-        Path file = LabPath.real(path);
+        Path file = found(path);
         DiskPath place = place(file);
         if (place == null) {
             return real.newAsynchronousFileChannel(file, options, executor, attrs);
@@ -186,7 +214,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     @Override
     public DirectoryStream<Path> newDirectoryStream(Path dir, DirectoryStream.Filter<? super Path> filter)
             throws IOException {
-        Path directory = LabPath.real(dir);
+        Path directory = found(dir);
         DiskPath place = place(directory);
         if (place != null) {
             place.injector().look(place.operation(OperationType.LIST));
@@ -219,7 +247,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     @Override
     public void createDirectory(Path dir, FileAttribute<?>... attrs) throws IOException {
-        Path path = LabPath.real(dir);
+        Path path = found(dir);
         DiskPath place = place(path);
         if (place == null) {
             real.createDirectory(path, attrs);
@@ -230,8 +258,8 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     @Override
     public void createSymbolicLink(Path link, Path target, FileAttribute<?>... attrs) throws IOException {
-        Path path = LabPath.real(link);
-        Path to = LabPath.real(target);
+        Path path = found(link);
+        Path to = found(target);
         DiskPath place = place(path);
         if (place == null) {
             real.createSymbolicLink(path, to, attrs);
@@ -242,8 +270,8 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     @Override
     public void createLink(Path link, Path existing) throws IOException {
-        Path path = LabPath.real(link);
-        Path to = LabPath.real(existing);
+        Path path = found(link);
+        Path to = found(existing);
         DiskPath place = place(path);
         if (place == null) {
             real.createLink(path, to);
@@ -254,7 +282,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     @Override
     public void delete(Path path) throws IOException {
-        Path file = LabPath.real(path);
+        Path file = found(path);
         if (!deleted(file)) {
             real.delete(file); // it refuses, most likely
         }
@@ -262,7 +290,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     @Override
     public boolean deleteIfExists(Path path) throws IOException {
-        Path file = LabPath.real(path);
+        Path file = found(path);
         return deleted(file) || real.deleteIfExists(file);
     }
 
@@ -273,8 +301,9 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     @Override
     public void move(Path source, Path target, CopyOption... options) throws IOException {
-        Path from = LabPath.real(source);
-        Path to = LabPath.real(target);
+        Path from = found(source);
+        Path to = found(target);
+        to = to.equals(from) ? LabPath.real(target) : to; // another spelling of its name
         DiskPath old = place(from);
         DiskPath fresh = place(to);
         if (fresh == null && old == null) {
@@ -288,8 +317,8 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     @Override
     public void copy(Path source, Path target, CopyOption... options) throws IOException {
-        Path from = LabPath.real(source);
-        Path to = LabPath.real(target);
+        Path from = found(source);
+        Path to = found(target);
         DiskPath read = place(from);
         DiskPath written = place(to);
         if (read == null && written == null) {
@@ -323,8 +352,8 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     private void copyFile(Path from, DiskPath to, boolean attributes) throws IOException {
         Set<OpenOption> fresh = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-        FileAttribute<?>[] mode = {PosixFilePermissions.asFileAttribute(
-                real.readAttributes(from, PosixFileAttributes.class).permissions())};
+        FileAttribute<?>[] mode = rules.has(SystemRule.NO_MODES) ? new FileAttribute<?>[0]
+                : new FileAttribute<?>[] {PosixFilePermissions.asFileAttribute(disk.readAttributes(from, PosixFileAttributes.class).permissions())};
         try (InputStream in = real.newInputStream(from);
              FileChannel out = channel(fileSystem.wrap(to.path()), fresh, true, mode)) {
             for (byte[] some = in.readNBytes(COPIED_AT_ONCE); some.length > 0; some = in.readNBytes(COPIED_AT_ONCE)) {
@@ -351,8 +380,8 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     }
 
     private void copyAttributes(Path from, Path to) throws IOException {
-        PosixFileAttributes attributes = real.readAttributes(from, PosixFileAttributes.class);
-        PosixFileAttributeView view = real.getFileAttributeView(to, PosixFileAttributeView.class);
+        PosixFileAttributes attributes = disk.readAttributes(from, PosixFileAttributes.class);
+        PosixFileAttributeView view = disk.getFileAttributeView(to, PosixFileAttributeView.class);
         view.setTimes(attributes.lastModifiedTime(), attributes.lastAccessTime(), null);
         try {
             view.setOwner(attributes.owner());
@@ -367,46 +396,46 @@ public final class LabFileSystemProvider extends FileSystemProvider {
 
     @Override
     public boolean isSameFile(Path path, Path other) throws IOException {
-        Path second = Objects.requireNonNull(other) instanceof LabPath ours ? ours.real() : other;
-        return real.isSameFile(LabPath.real(path), second);
+        Path second = Objects.requireNonNull(other) instanceof LabPath ours ? found(ours) : other;
+        return real.isSameFile(found(path), second);
     }
 
     @Override
     public boolean isHidden(Path path) throws IOException {
-        return real.isHidden(LabPath.real(path));
+        return real.isHidden(found(path));
     }
 
     @Override
     public FileStore getFileStore(Path path) throws IOException {
-        return real.getFileStore(LabPath.real(path));
+        return real.getFileStore(found(path));
     }
 
     @Override
     public void checkAccess(Path path, AccessMode... modes) throws IOException {
-        real.checkAccess(LabPath.real(path), modes);
+        real.checkAccess(found(path), modes);
     }
 
     @Override
     public Path readSymbolicLink(Path link) throws IOException {
-        return fileSystem.wrap(real.readSymbolicLink(LabPath.real(link)));
+        return fileSystem.wrap(real.readSymbolicLink(found(link)));
     }
 
     @Override
     public <A extends BasicFileAttributes> A readAttributes(Path path, Class<A> type, LinkOption... options)
             throws IOException {
-        return real.readAttributes(LabPath.real(path), type, options);
+        return real.readAttributes(found(path), type, options);
     }
 
     @Override
     public Map<String, Object> readAttributes(Path path, String attributes, LinkOption... options)
             throws IOException {
-        return real.readAttributes(LabPath.real(path), attributes, options);
+        return real.readAttributes(found(path), attributes, options);
     }
 
     @Override
     public void setAttribute(Path path, String attribute, Object value, LinkOption... options)
             throws IOException {
-        Path file = LabPath.real(path);
+        Path file = found(path);
         DiskPath place = place(file);
         if (place == null) {
             real.setAttribute(file, attribute, value, options);
@@ -431,7 +460,7 @@ public final class LabFileSystemProvider extends FileSystemProvider {
     @Override
     public <V extends FileAttributeView> @Nullable V getFileAttributeView(Path path, Class<V> type,
                                                                          LinkOption... options) {
-        Path file = LabPath.real(path);
+        Path file = found(path);
         V view = real.getFileAttributeView(file, type, options);
         DiskPath place = view == null ? null : place(file);
         return place == null ? view : LabAttributeView.of(type, view, change -> changeAttributes(place, change::run, options));

@@ -147,12 +147,12 @@ final class LabPath implements Path {
 
     @Override
     public Path toRealPath(LinkOption... options) throws IOException {
-        return wrap(real.toRealPath(options));
+        return wrap(fileSystem.found(this).toRealPath(options));
     }
 
     @Override
     public File toFile() {
-        return new File(real.toString()); // the system's path would refuse, since its file system is no longer the default one
+        return new File(fileSystem.found(this).toString()); // the system's path would refuse, since its file system is no longer the default one
     }
 
     @Override

@@ -24,9 +24,13 @@ final class NameChanges {
     private final FileSystemProvider real;
     private final RealFiles files;
 
-    NameChanges(FileSystemProvider real) {
+    /**
+     * @param real what changes the names
+     * @param files what is asked about them
+     */
+    NameChanges(FileSystemProvider real, RealFiles files) {
         this.real = real;
-        this.files = new RealFiles(real);
+        this.files = files;
     }
 
     void createDirectory(DiskPath place, FileAttribute<?>... attrs) throws IOException {

@@ -1,6 +1,7 @@
 package dev.sessionlock.testkit.disk;
 
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.DirectoryStream;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -11,6 +12,11 @@ import org.jspecify.annotations.Nullable;
 /** Questions to the system's own provider, about its own paths. */
 record RealFiles(FileSystemProvider real) {
     private static final int PERMISSIONS = 07777;
+
+    /** {@return a path of the system's own} */
+    Path path(String absolute) {
+        return real.getPath(URI.create("file://" + absolute));
+    }
 
     /** {@return null if there is no such file, or it cannot be seen} */
     @Nullable BasicFileAttributes attributes(Path path, LinkOption... options) {

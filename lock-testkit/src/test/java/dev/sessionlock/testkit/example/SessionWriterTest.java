@@ -8,6 +8,7 @@ import dev.sessionlock.testkit.CrashLab;
 import dev.sessionlock.testkit.CrashRun;
 import dev.sessionlock.testkit.CrashScenario;
 import dev.sessionlock.testkit.CrashTest;
+import dev.sessionlock.testkit.LabSystem;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -20,6 +21,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 /** The example of the guide, lock-testkit/README.md, "Crash-testing your own writer". The guide quotes its code from here. */
 class SessionWriterTest {
@@ -48,6 +51,25 @@ class SessionWriterTest {
     @CrashTest
     void survivesEveryKill(CrashLab lab) throws Exception {
         lab.scenario(AppendAndCompact.class).given(SessionWriterTest::given).check(SessionWriterTest::theNextWriterFindsAllWell)
+                .killAtEveryStep();
+    }
+
+    static final class AppendNext implements CrashScenario {
+        @Override
+        public void run(Path directory) throws Exception {
+            new SessionWriter(directory.resolve("session.jsonl")).append("{\"id\":4}");
+        }
+    }
+
+    private static void nothingIsMissing(Path directory, CrashRun run) throws IOException {
+        assertThat(Files.readAllLines(directory.resolve("session.jsonl"))).allMatch(line -> line.matches("\\{.*}"))
+                .contains("{\"id\":2}", "{\"id\":4}").containsAll(run.acknowledged());
+    }
+
+    @EnabledOnOs(OS.LINUX)
+    @CrashTest(os = LabSystem.WINDOWS)
+    void survivesEveryKillOnWindows(CrashLab lab) throws Exception {
+        lab.scenario(AppendAndCompact.class).given(SessionWriterTest::given).afterwards(AppendNext.class).check(SessionWriterTest::nothingIsMissing)
                 .killAtEveryStep();
     }
 

@@ -1,13 +1,14 @@
-package dev.sessionlock;
+package dev.sessionlock.testkit.systems;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.sessionlock.windows.WindowsRulesProvider;
+import dev.sessionlock.testkit.ChildJvm;
+import dev.sessionlock.testkit.LabSystem;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -15,9 +16,10 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The library in a JVM that believes it runs on Windows, on files that behave as they do there: {@link WindowsRulesProvider} says how far. */
+/** The library in a JVM that believes it runs on Windows, on files that behave as they do there: {@link LabSystem} says how far. */
 @EnabledOnOs(OS.LINUX)
 class WindowsRulesTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final String[] CYCLE = {"held true", "free true", "held true", "free true", "held true", "free true", "free true"};
 
     @TempDir
@@ -25,15 +27,20 @@ class WindowsRulesTest {
 
     @BeforeEach
     void requireStreams() throws IOException {
-        assumeTrue(WindowsRulesProvider.hasStreams(dir), "the disk of the tests has no extended attributes, which play named streams");
+        assumeTrue(LabDisk.hasStreams(dir), "the disk of the tests has no extended attributes, which play named streams");
     }
 
-    private List<String> run(String scenario, String... further) throws Exception {
-        List<String> options = new ArrayList<>(Arrays.asList(WindowsRulesProvider.OPTIONS));
-        options.addAll(List.of(further));
-        options.add("-Dscenario=" + scenario);
-        return FreshJvm.run(WindowsRulesActor.class, dir, options.toArray(new String[0])).lines()
-                .filter(line -> line.matches("(held|free|lost|still|stays|aside|Exception|\\tat|Caused).*") || line.contains("Exception")).toList();
+    private ChildJvm start(String scenario, String... options) throws Exception {
+        return ChildJvm.of(WindowsRulesActor.class).on(LabSystem.WINDOWS).jvmArgs("-Xmx64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dscenario=" + scenario)
+                .jvmArgs(options).args(dir.resolve("session.jsonl").toString()).start();
+    }
+
+    private List<String> run(String scenario, String... options) throws Exception {
+        try (ChildJvm actor = start(scenario, options)) {
+            actor.awaitExit(PATIENCE);
+            return actor.output().lines()
+                    .filter(line -> line.matches("(held|free|lost|still|stays|aside|Exception|\\tat|Caused).*") || line.contains("Exception")).toList();
+        }
     }
 
     @Test
@@ -44,53 +51,51 @@ class WindowsRulesTest {
     /** A virus scanner opens each file that is created or gets another name, and lets nobody open, rename or delete it for a moment. */
     @Test
     void waitsForAVirusScanner() throws Exception {
-        assertThat(run("cycle", "-Dwindows.scanner=3")).containsExactly(CYCLE);
+        assertThat(run("cycle", "-Dsessionlock.lab.scanner=3")).containsExactly(CYCLE);
     }
 
     /** A handle on which a thread waits for a byte serves nobody else meanwhile, and 64 guard files carry the bytes of all locks. */
     @Test
     void waitingInTheKernelKeepsNobodyFromOtherLocks() throws Exception {
-        Process holder = holding();
-        try {
+        try (ChildJvm holder = holding("-Dlease=60000")) { // a busy machine must not end it
             assertThat(run("wait")).containsExactly("free for others, waiting true", "held by the waiter true", "free true");
-        } finally {
-            holder.destroyForcibly();
+            assertThat(holder.awaitExit(PATIENCE)).isZero();
         }
     }
 
-    private Process holding() throws Exception {
-        List<String> options = new ArrayList<>(Arrays.asList(WindowsRulesProvider.OPTIONS));
-        options.add("-Dscenario=hold");
-        Process holder = Child.start(WindowsRulesActor.class, options, dir.resolve("session.jsonl").toString());
-        assertThat(holder.inputReader().readLine()).isEqualTo("held");
+    private ChildJvm holding(String... options) throws Exception {
+        ChildJvm holder = start("hold", options);
+        await().atMost(PATIENCE).until(() -> holder.output().contains("held"));
         return holder;
     }
 
     /** The record of the dead is moved aside, looked at there, and deleted. */
     @Test
     void killedHolderIsReplaced() throws Exception {
-        holding().destroyForcibly().onExit().join();
+        holding().close();
         assertThat(run("cycle")).containsExactly(CYCLE);
     }
 
     /** The successor's record is renamed over that of the frozen holder, which has its own file open. */
     @Test
     void frozenHolderIsTakenOver() throws Exception {
-        Process holder = holding();
-        try {
-            assertThat(new ProcessBuilder("kill", "-STOP", String.valueOf(holder.pid())).start().waitFor()).isZero();
+        try (ChildJvm holder = holding()) {
+            holder.freeze();
             assertThat(run("cycle").stream().filter(line -> !line.startsWith("free"))).as("some record stays, as everywhere").containsExactly("held true", "held true", "held true");
-        } finally {
-            holder.destroyForcibly();
         }
     }
 
+    /** A file is told apart by a second look at its name, which may find it gone: that is no file, and no trouble. */
+    @Test
+    void fileThatVanishesBetweenTwoLooksIsNone() throws Exception {
+        assertThat(run("vanishing")).containsExactly("still looked at true", "free true");
+    }
 
     /** A directory cannot be opened there, so it cannot be forced: before the seam, this failed after the work was done. */
     @Test
     void replacesTheTargetWithoutForcingTheDirectory() throws Exception {
         assertThat(run("replace")).containsExactly("held new", "held one 2", "free true");
-        assertThat(run("replace", "-Dwindows.scanner=3")).containsExactly("held new", "held one 2", "free true");
+        assertThat(run("replace", "-Dsessionlock.lab.scanner=3")).containsExactly("held new", "held one 2", "free true");
     }
 
     /** Windows opens one file by several names, and devices by names that look like files'. */
@@ -138,9 +143,10 @@ class WindowsRulesTest {
         assertThat(run("copied")).containsExactly("lost REMOVED_BY_HAND", "held again", "aside []", "free true");
     }
 
+    /** The holder has it open, so no rename replaces it. It can be deleted. */
     @Test
-    void recordThatACopyIsRenamedOverIsNoticed() throws Exception {
-        assertThat(run("renamed over")).containsExactly("lost REMOVED_BY_HAND", "held again", "aside []", "free true");
+    void recordThatACopyIsRenamedOverStays() throws Exception {
+        assertThat(run("renamed over")).containsExactly("stays: session.jsonl.lock", "still held", "held again", "aside []", "free true");
     }
 
     /** The table is mapped, so it stays. */

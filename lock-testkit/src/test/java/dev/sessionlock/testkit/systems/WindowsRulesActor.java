@@ -1,6 +1,14 @@
-package dev.sessionlock;
+package dev.sessionlock.testkit.systems;
 
+import dev.sessionlock.LockException;
+import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockOptions;
+import dev.sessionlock.LockReentryException;
+import dev.sessionlock.SessionFile;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
@@ -15,6 +23,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 
 /** Takes a lock in a JVM that believes it runs on Windows, and says what becomes of it. The system property {@code scenario} says what is done to it. */
@@ -53,11 +62,15 @@ final class WindowsRulesActor {
                 });
                 case "renamed over" -> hold(locks, session, lockFile, its -> {
                     Path copy = Files.write(its.resolveSibling("copy"), Files.readAllBytes(its));
-                    Files.move(copy, its, StandardCopyOption.ATOMIC_MOVE);
+                    try {
+                        Files.move(copy, its, StandardCopyOption.ATOMIC_MOVE);
+                    } catch (AccessDeniedException e) {
+                        System.out.println("stays: " + its.getFileName());
+                    }
                 });
                 case "folder" -> hold(locks, session, lockFile, its -> deleteAll(its.resolveSibling(".session-locks")));
                 case "hold" -> {
-                    try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withLease(Duration.ofSeconds(1)))) {
+                    try (SessionLock lock = locks.acquire(session, LockOptions.defaults().withLease(Duration.ofMillis(Long.getLong("lease", 1_000))))) {
                         System.out.println("held");
                         while (Files.notExists(session.resolveSibling("let go"))) {
                             Thread.sleep(10);
@@ -79,6 +92,7 @@ final class WindowsRulesActor {
                 }
                 case "overwritten" -> overwriteTable(locks, session);
                 case "names" -> names(locks, session);
+                case "vanishing" -> inspectWhatVanishes(locks, session, lockFile);
                 case "wait" -> waitBesideOthers(locks, session);
                 case "interrupted" -> {
                     Thread.currentThread().interrupt();
@@ -150,6 +164,31 @@ final class WindowsRulesActor {
         }
         Files.createFile(session.resolveSibling("let go"));
         System.out.println("held by the waiter " + (waiter.get() > 0));
+    }
+
+    /** Another program makes and deletes its lock as fast as it can. Which file it is can then no longer be asked. */
+    private static void inspectWhatVanishes(SessionLocks locks, Path session, Path lockFile) throws Exception {
+        AtomicBoolean over = new AtomicBoolean();
+        CompletableFuture<Void> other = CompletableFuture.runAsync(() -> {
+            try {
+                while (!over.get()) {
+                    Files.writeString(lockFile, "{\"pid\": 1}");
+                    Files.delete(lockFile);
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+        int looks = 0;
+        try {
+            for (; looks < 300; looks++) {
+                locks.inspect(session);
+            }
+        } finally {
+            over.set(true);
+        }
+        other.get();
+        System.out.println("still looked at " + (looks == 300));
     }
 
     private static String read(Path session) throws IOException {

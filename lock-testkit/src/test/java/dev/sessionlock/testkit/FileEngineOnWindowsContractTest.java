@@ -1,0 +1,18 @@
+package dev.sessionlock.testkit;
+
+import java.nio.file.Path;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The locks on files pass the contract in JVMs that believe they run on Windows. */
+@EnabledOnOs(OS.LINUX)
+class FileEngineOnWindowsContractTest extends LockEngineContract {
+    @TempDir
+    static Path dir;
+
+    @Override
+    protected Contender newContender() throws Exception {
+        return Contender.InJvm.startOn(LabSystem.WINDOWS, FileEngineContractTest.OnFiles.class, dir.toString());
+    }
+}
