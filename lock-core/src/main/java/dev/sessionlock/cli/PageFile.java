@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -57,6 +58,8 @@ record PageFile(Path file, String beginning) {
         }
         try {
             write(page, force, home, name);
+        } catch (AccessDeniedException e) {
+            throw new IOException("cannot write " + file + ": no permission", e);
         } catch (FileSystemException e) {
             String reason = SystemReason.of(e);
             throw new IOException("cannot write " + file + ": " + (reason.isEmpty() ? e.getClass().getSimpleName() : reason), e);

@@ -75,7 +75,7 @@ public abstract non-sealed class Hold implements AcquireResult {
         return terms;
     }
 
-    /** {@return the name of the thread that has it, or had it last; null if unknown} */
+    /** {@return the name of the thread that has it, or had it last; empty if it belongs to none (an asynchronous acquisition); null if unknown} */
     public final @Nullable String thread() {
         return thread;
     }

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param leaseNanos for how long others wait once the holder's process is frozen
  * @param takeover whether others may take over after that
  * @param maxHoldMillis how long it may be held; negative if without limit
- * @param thread the name of the thread that takes it
+ * @param thread the name of the thread that takes it; empty if the lock will belong to no thread (an asynchronous acquisition); null if not said
  * @param purpose what for; null if not said
  * @param takeForeign for locks on files: whether another program's lock may be replaced when its process is gone
  */
