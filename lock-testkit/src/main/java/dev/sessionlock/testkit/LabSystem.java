@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * An operating system that a lab plays: the JVMs of the lab believe that they run on it ({@code os.name}), and files behave as that system's documents say.
- * See {@link CrashTest#os}, {@link CrashLab#on} and {@link ChildJvm.Builder#on}.
+ * An operating system that a lab plays: the JVMs of the lab believe that they run on it ({@code os.name}, from when the scenario is
+ * loaded), and files behave as that system's documents say. See {@link CrashTest#os}, {@link CrashLab#on} and {@link ChildJvm.Builder#on}.
  *
  * <p><b>This is simulation, and proves nothing about a real machine.</b> It shows what a program does if the system answers as documented. What the documents leave
  * out, or get wrong, is left out or wrong here, too. The rules, and their sources:
@@ -36,7 +36,7 @@ import java.util.Set;
  * <tr><td>{@code /proc}</td><td>none</td><td>none</td><td></td></tr>
  * </table>
  *
- * <p>Not played: backslashes and drives; access control lists; a name that stays until the last channel of its deleted file is closed (before Windows 10 1809);
+ * <p>Not played: backslashes and drives; {@code Path.equals}, which does not fold on any system of the lab; access control lists; a name that stays until the last channel of its deleted file is closed (before Windows 10 1809);
  * clocks that go on while the machine sleeps (no JVM can be given another monotonic clock); processes and signals, which stay those of the host. Mandatory locks and
  * open files of other processes are found through the host's {@code /proc}, so {@link #WINDOWS} needs a Linux host, on a disk with extended attributes, which play
  * named streams. What goes through {@code java.io} meets no rule. Hard links exist on both systems; {@link CrashLab#withoutHardLinks} takes them away.

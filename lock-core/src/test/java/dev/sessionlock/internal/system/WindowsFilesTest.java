@@ -207,6 +207,13 @@ class WindowsFilesTest {
             assertThat(dir.resolve("there")).hasContent("renamed");
         }
 
+        @Test
+        void isReplacedOnPosixOnly() {
+            assertThat(files.mayReplaceOpen()).isFalse();
+            assertThat(files.mayReplaceMapped()).isFalse();
+            assertThat(new PosixFiles(true).mayReplaceOpen()).isTrue();
+        }
+
         /** It may have been lost while the file was in use. */
         @Test
         void conditionIsLookedAtBeforeEachTry() throws IOException {

@@ -77,6 +77,11 @@ class LockedReplacingCrashTest {
         assertThat(campaign(lab).killAtEveryStep().runs()).isGreaterThan(5);
     }
 
+    @CrashTest
+    void nextProcessGetsTheLockWithoutHardLinks(CrashLab lab) throws Exception {
+        assertThat(campaign(lab).withoutHardLinks().killAtEveryStep().runs()).isGreaterThan(5);
+    }
+
     @Tag("soak")
     @CrashTest(os = LabSystem.WINDOWS)
     void whereverItTookTheLockOnWindows(CrashLab lab) throws Exception {
