@@ -12,9 +12,10 @@ import org.jspecify.annotations.Nullable;
 /** A lock that this process holds on one of its two seats. */
 final class SeatHold extends Hold {
     /** How many tokens {@link #reuse} draws ahead. To draw one costs as much as the rest of a warm acquisition. */
-    private static final int AHEAD = 31;
+    private static final byte AHEAD = 31;
 
-    final int seat;
+    /** Few bits: thousands of locks may be held, and each byte more is eight more for each of them. */
+    final byte seat;
     final TableEntry entry;
     final LockStore.RecordFile recordFile;
     /** When it was acquired, as the record tells it, wall clock. */
@@ -34,7 +35,7 @@ final class SeatHold extends Hold {
     /** Seat 1 only: our record was about to be put at x.lock. */
     boolean covering;
     /** So many tokens after {@link #token} were drawn ahead, for those who reuse it. Guarded like {@link #reuse}. */
-    private int tokensAhead;
+    private byte tokensAhead;
     /** The record is deleted, or will be by {@link SeatRelease#tidy}. */
     boolean recordSettled;
     /** What went wrong when its table entry was last read or written; null if nothing did. Written on any thread. */
@@ -43,7 +44,7 @@ final class SeatHold extends Hold {
     SeatHold(int seat, TableEntry entry, LockStore.RecordFile recordFile, Terms terms, long token, long createdAtMillis, long takenAt, long deadline,
             @Nullable String reclaimed) {
         super(terms, token, takenAt, deadline, reclaimed);
-        this.seat = seat;
+        this.seat = (byte) seat;
         this.entry = entry;
         this.recordFile = recordFile;
         this.createdAtMillis = createdAtMillis;
