@@ -17,6 +17,8 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -110,11 +112,16 @@ class WhyOutageTest {
     private static String whileOneWaits(String outage) throws Exception {
         try (SessionLocks locks = SessionLocks.create()) {
             CompletableFuture<SessionLock> waiting = locks.acquireAsync(Path.of(session(outage)), LockOptions.defaults().withTimeout(ToolProcess.PATIENCE));
-            await().atMost(ToolProcess.PATIENCE).until(() -> locks.inspect(Path.of(session(outage))).waiters().stream().anyMatch(waiter -> waiter.since() != null));
+            await().atMost(ToolProcess.PATIENCE).until(() -> locks.inspect(Path.of(session(outage))).waiters().stream().anyMatch(WhyOutageTest::hasWaitedForAWhile));
             String told = why(outage);
             waiting.cancel(true);
             return told;
         }
+    }
+
+    /** Until then its lock may be one that lingers, and is about to be given back. */
+    private static boolean hasWaitedForAWhile(LockReport.Waiter waiter) {
+        return waiter.since() != null && Duration.between(waiter.since(), Instant.now()).compareTo(Duration.ofSeconds(1)) > 0;
     }
 
     /** A waiter mark counts for a fifth of a second, whether its process lives or not. */
