@@ -66,6 +66,7 @@ class SessionWriterTest {
                 .contains("{\"id\":2}", "{\"id\":4}").containsAll(run.acknowledged());
     }
 
+    @Tag("soak")
     @EnabledOnOs(OS.LINUX)
     @CrashTest(os = LabSystem.WINDOWS)
     void survivesEveryKillOnWindows(CrashLab lab) throws Exception {

@@ -72,11 +72,13 @@ class LockedReplacingCrashTest {
         assertThat(campaign(lab).killAtEveryStep().runs()).isGreaterThan(5);
     }
 
+    @Tag("soak")
     @CrashTest(os = LabSystem.MACOS)
     void nextProcessGetsTheLockOnMacOs(CrashLab lab) throws Exception {
         assertThat(campaign(lab).killAtEveryStep().runs()).isGreaterThan(5);
     }
 
+    @Tag("soak")
     @CrashTest
     void nextProcessGetsTheLockWithoutHardLinks(CrashLab lab) throws Exception {
         assertThat(campaign(lab).withoutHardLinks().killAtEveryStep().runs()).isGreaterThan(5);
