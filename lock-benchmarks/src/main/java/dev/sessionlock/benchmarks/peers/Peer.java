@@ -45,7 +45,7 @@ public enum Peer {
 
     /** The lock of Chronicle Queue. */
     CHRONICLE("Chronicle Queue write lock", Reach.PROCESSES,
-            "`TableStoreWriteLock` as the queue's builder makes it: compare-and-set of the process id in a mapped file, with no thread-level lock; "
+            "its TableStoreWriteLock as the queue's builder makes it: compare-and-set of the process id in a mapped file, with no thread-level lock; "
                     + "waiters spin; no record; no crash recovery for 15 s: only then does a waiter ask whether the holder is alive",
             ChroniclePeer::new) {
         @Override
