@@ -4,6 +4,7 @@ import dev.sessionlock.benchmarks.peers.Peer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /**
  * Who takes turns: a peer, of this build or of another one.
@@ -28,7 +29,7 @@ public record Contender(Peer peer, Path jar) {
      */
     public static Contender parse(String text) throws IOException {
         int at = text.indexOf(OF_JAR);
-        Peer peer = Peer.valueOf((at < 0 ? text : text.substring(0, at)).toUpperCase(java.util.Locale.ROOT));
+        Peer peer = Peer.valueOf((at < 0 ? text : text.substring(0, at)).toUpperCase(Locale.ROOT));
         Path jar = at < 0 ? null : Path.of(text.substring(at + 1)).toAbsolutePath();
         if (jar != null && !Files.isReadable(jar)) {
             throw new IOException("there is no " + jar + " that can be read");
