@@ -42,7 +42,7 @@ final class Acquisitions {
     SessionLock acquire(Path target, LockOptions options) throws LockException, InterruptedException {
         requireOptions(options);
         requireNotInterrupted();
-        Handle warm = reuse(target, options);
+        Handle warm = reuse(target, options, Thread.currentThread());
         return warm != null ? opened(measured(warm)) : remembered(target, await(naming.of(target), options, patience(options)));
     }
 
@@ -53,7 +53,7 @@ final class Acquisitions {
 
     Optional<SessionLock> tryAcquire(Path target, LockOptions options) throws LockException {
         requireOptions(options);
-        Handle warm = reuse(target, options);
+        Handle warm = reuse(target, options, Thread.currentThread());
         return warm != null ? Optional.of(opened(measured(warm))) : tryOnce(naming.of(target), options).map(handle -> remembered(target, handle));
     }
 
@@ -67,9 +67,9 @@ final class Acquisitions {
     CompletableFuture<SessionLock> acquireAsync(Path path, LockOptions options) {
         requireOptions(options);
         try {
-            Handle warm = reuse(path, options);
+            Handle warm = reuse(path, options, null);
             if (warm != null) {
-                return CompletableFuture.completedFuture(opened(measured(warm)).detach());
+                return CompletableFuture.completedFuture(opened(measured(warm)));
             }
             LockTarget target = naming.of(path);
             return begin(target, options, handle -> remembered(path, handle));
@@ -141,10 +141,10 @@ final class Acquisitions {
     // ---- one lock ----
 
     /** {@return the lock of this file, taken again where it lingers or others of this JVM wait for it; null if the caller must acquire in the ordinary way} */
-    private @Nullable Handle reuse(Path target, LockOptions options) throws LockException {
+    private @Nullable Handle reuse(Path target, LockOptions options, @Nullable Thread owner) throws LockException {
         Objects.requireNonNull(target, "target");
         StackRoom.requireWhileCold();
-        return locks.tryReuse(target, publisher, options);
+        return locks.tryReuse(target, publisher, options, owner);
     }
 
     private Handle acquire(LockTarget target, LockOptions options, long patience) throws LockException, InterruptedException {

@@ -54,8 +54,8 @@ public record PastHold(
      *
      * <pre>{@code
      * HolderProcess process = hold.process();
-     * boolean comparable = process != null && bootId.startsWith(process.boot()) && pidNamespace.equals(process.pidNamespace());
-     * boolean another = comparable && process.startTicks() != ticksInProcStat; // field 22 of /proc/<pid>/stat
+     * boolean comparable = process != null && process.boot() != null && bootId.startsWith(process.boot()) && pidNamespace.equals(process.pidNamespace());
+     * boolean another = comparable && process.startTicks() != null && process.startTicks() != ticksInProcStat; // a long: field 22 of /proc/<pid>/stat
      * }</pre>
      *
      * @param startTicks when it started, in clock ticks since boot, as field 22 of {@code /proc/<pid>/stat} has it; null where there is no {@code /proc}

@@ -91,6 +91,15 @@ class AcquireAsyncTest {
         }
 
         @Test
+        void lockThatLingersIsHeldByNoThreadEither() throws Exception {
+            LockOptions warm = LockOptions.defaults().withLinger(Duration.ofSeconds(30));
+            locks.acquire(session(), warm).close();
+            try (SessionLock lock = locks.acquireAsync(session(), warm).join()) {
+                await().untilAsserted(() -> assertThat(Files.readString(lock.lockFile())).contains("\"thread\":\"\"", "\"token\":" + lock.token()));
+            }
+        }
+
+        @Test
         void threadsAndFuturesAreServedInTheOrderInWhichTheyCame() throws Exception {
             ConcurrentLinkedQueue<Integer> order = new ConcurrentLinkedQueue<>();
             ExecutorService threads = Executors.newCachedThreadPool();

@@ -34,7 +34,10 @@ final class SeatHold extends Hold {
     boolean atLock;
     /** Seat 1 only: our record was about to be put at x.lock. */
     boolean covering;
-    /** So many tokens after {@link #token} were drawn ahead, for those who reuse it. Guarded like {@link #reuse}. */
+    /**
+     * So many tokens after {@link #token} were drawn ahead, for those who reuse it. Used by whoever is about to have the lock: a user under the state lock, or who hands
+     * it over or gives it back under the engine lock, after the state lock has told it that nobody reuses it.
+     */
     private byte tokensAhead;
     /** The record is deleted, or will be by {@link SeatRelease#tidy}. */
     boolean recordSettled;

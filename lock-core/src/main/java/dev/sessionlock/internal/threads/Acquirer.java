@@ -104,7 +104,7 @@ final class Acquirer {
         if (lost != null) {
             throw lost; // a further handle of a lock that is lost would be lost from the beginning
         }
-        Handle reused = lingers ? lock.locks().idle().tryReuse(lock, request.publisher(), request.options()) : null;
+        Handle reused = lingers ? lock.locks().idle().tryReuse(lock, request.publisher(), request.options(), Thread.currentThread()) : null;
         if (waitedFor || reused != null) {
             return reused;
         }

@@ -4,6 +4,7 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.LockOptions;
+import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.Hold;
 import java.lang.ref.ReferenceQueue;
@@ -382,13 +383,15 @@ final class Grant {
     /**
      * Gives it to a further user.
      *
+     * @param thread that it belongs to from now on; null for an asynchronous acquisition
      * @return its handle; null if the lease is over, or it cannot be used again
      */
-    @Nullable Handle reuse(Thread thread, ReferenceQueue<Handle> forgotten) {
-        if (run != null && !run.isOf(thread)) {
+    @Nullable Handle reuse(@Nullable Thread thread, ReferenceQueue<Handle> forgotten) {
+        String name = thread == null ? ThreadNames.NONE : thread.getName();
+        if (run != null && !run.isOf(name)) {
             HoldRun.write(this);
         }
-        if (loss != null || !lock.engine().reuse(hold, thread.getName())) {
+        if (loss != null || !lock.engine().reuse(hold, name)) {
             return null;
         }
         long now = lock.clock().nanos(); // after the token is drawn: if this process slept before, the lease is found to be over

@@ -55,8 +55,8 @@ final class HoldRun {
     }
 
     /** {@return whether a hold of that thread goes on with it} */
-    boolean isOf(Thread next) {
-        return next.getName().equals(thread);
+    boolean isOf(String next) {
+        return next.equals(thread);
     }
 
     private void add(Grant held, long lasted) {

@@ -62,9 +62,10 @@ final class IdleLocks {
     /**
      * Takes a lock that lingers on exactly these terms; memory only.
      *
+     * @param owner the thread that it will belong to; null for an asynchronous acquisition
      * @return null if the lock must be acquired in the ordinary way
      */
-    @Nullable Handle tryReuse(LocalLock lock, EventPublisher publisher, LockOptions options) {
+    @Nullable Handle tryReuse(LocalLock lock, EventPublisher publisher, LockOptions options, @Nullable Thread owner) {
         Grant idle;
         Handle handle;
         LockEvents.Timed asked = LockEvents.asked();
@@ -78,7 +79,7 @@ final class IdleLocks {
             if (!lock.queue().isEmpty() && !lock.queue().mayBeOvertaken(System.nanoTime())) {
                 return null; // the next in the queue has waited for long enough
             }
-            handle = idle.reuse(Thread.currentThread(), locks.forgotten());
+            handle = idle.reuse(owner, locks.forgotten());
         } finally {
             stateLock.unlock();
         }

@@ -168,15 +168,16 @@ public final class LocalLocks {
     /**
      * Takes a lock that lingers in this JVM, if its last user asked for it by the same name and on the same terms; memory only.
      *
+     * @param owner the thread that it will belong to; null for an asynchronous acquisition
      * @return null if the lock must be acquired in the ordinary way
      */
-    public @Nullable Handle tryReuse(Path target, EventPublisher publisher, LockOptions options) throws LockException {
+    public @Nullable Handle tryReuse(Path target, EventPublisher publisher, LockOptions options, @Nullable Thread owner) throws LockException {
         LocalLock lock = idle.find(target);
         if (lock == null) {
             return null;
         }
         ensureOpen(publisher);
-        return idle.tryReuse(lock, publisher, options);
+        return idle.tryReuse(lock, publisher, options, owner);
     }
 
     /** Remembers by what name a lock was asked for, for {@link #tryReuse}. */

@@ -17,7 +17,7 @@ class IdleLocksTest {
     private final IdleLocks idle = engine.locks.idle();
 
     private Handle reused(LockOptions options) {
-        return idle.tryReuse(engine.lock, engine.publisher, options);
+        return idle.tryReuse(engine.lock, engine.publisher, options, Thread.currentThread());
     }
 
     private void assertLingers(boolean lingers) {
@@ -41,7 +41,7 @@ class IdleLocksTest {
     void lockIsNotReusedOnOtherTermsNorByOthers() throws Exception {
         engine.tryAcquire(WARM).close();
         assertThat(reused(WARM.withPurpose("another"))).isNull();
-        assertThat(idle.tryReuse(engine.lock, new EventPublisher(null, null, false, 0), WARM)).isNull();
+        assertThat(idle.tryReuse(engine.lock, new EventPublisher(null, null, false, 0), WARM, Thread.currentThread())).isNull();
         assertLingers(true);
     }
 
