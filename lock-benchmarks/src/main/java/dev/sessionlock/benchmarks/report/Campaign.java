@@ -8,6 +8,7 @@ import dev.sessionlock.benchmarks.load.Load;
 import dev.sessionlock.benchmarks.load.ManyHeld;
 import dev.sessionlock.benchmarks.peers.Peer;
 import dev.sessionlock.benchmarks.turns.Contender;
+import dev.sessionlock.benchmarks.turns.ContenderFailedException;
 import dev.sessionlock.benchmarks.turns.Turns;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -81,22 +82,31 @@ final class Campaign {
     // ---- of one thread ----
 
     private void cycles() throws InterruptedException {
-        say("cycles of one thread, all peers in turn");
-        List<Peer> peers = List.copyOf(EnumSet.complementOf(EnumSet.of(Peer.NOTHING)));
-        try {
-            List<Contender> contenders = peers.stream().map(Contender::of).toList();
-            for (List<Turns.Result> round : Turns.take(contenders, place.directory("turns"), effort.turnsWarmUp(), effort.turns(), effort.rounds())) {
-                for (int i = 0; i < peers.size(); i++) {
-                    findings.cycleNanos.computeIfAbsent(peers.get(i), p -> new Rounds()).add(round.get(i).best());
-                    findings.cycleBytes.computeIfAbsent(peers.get(i), p -> new Rounds()).add(round.get(i).bytes());
-                }
+        List<Contender> contenders = new ArrayList<>(EnumSet.complementOf(EnumSet.of(Peer.NOTHING)).stream().map(Contender::of).toList());
+        boolean done = false;
+        while (!done && !contenders.isEmpty()) {
+            say("cycles of one thread, all peers in turn");
+            try {
+                Turns.take(contenders, place.directory("turns"), effort.turnsWarmUp(), effort.turns(), effort.rounds()).forEach(round -> add(contenders, round));
+                done = true;
+            } catch (ContenderFailedException e) {
+                contenders.remove(e.contender());
+                failed(e.contender().peer(), "cycles of one thread", e);
+            } catch (IOException e) {
+                failed(Peer.STRICT, "cycles of one thread", e); // nobody knows whose fault it is
+                done = true;
             }
-        } catch (IOException e) {
-            failed(Peer.STRICT, "cycles of one thread", e);
         }
         for (int round = 0; round < effort.rounds(); round++) {
             say("held locks (JMH), round " + (round + 1) + " of " + effort.rounds());
             held();
+        }
+    }
+
+    private void add(List<Contender> contenders, List<Turns.Result> round) {
+        for (int i = 0; i < round.size(); i++) {
+            findings.cycleNanos.computeIfAbsent(contenders.get(i).peer(), p -> new Rounds()).add(round.get(i).best());
+            findings.cycleBytes.computeIfAbsent(contenders.get(i).peer(), p -> new Rounds()).add(round.get(i).bytes());
         }
     }
 

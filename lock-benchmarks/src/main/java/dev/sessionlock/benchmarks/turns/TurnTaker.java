@@ -4,7 +4,6 @@ import com.sun.management.ThreadMXBean;
 import dev.sessionlock.testkit.ChildScenario;
 import dev.sessionlock.testkit.ParentJvm;
 import java.io.File;
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.MalformedURLException;
 import java.net.URL;
@@ -27,30 +26,36 @@ final class TurnTaker implements ChildScenario {
 
     /** One contender, and its times of the round. */
     private static final class Place {
+        final Contender contender;
         final IntConsumer cycles;
         final List<Double> nanos = new ArrayList<>();
         int many = 1;
         long done;
         long bytes;
 
-        Place(IntConsumer cycles) {
+        Place(Contender contender, IntConsumer cycles) {
+            this.contender = contender;
             this.cycles = cycles;
         }
 
         /** As many cycles as fill a turn. */
-        void calibrate() {
+        void calibrate() throws ContenderFailedException {
             while (many < MOST_CYCLES && turn() < TURN_NANOS) {
                 many *= 2;
             }
         }
 
-        long turn() {
+        long turn() throws ContenderFailedException {
             long start = System.nanoTime();
-            cycles.accept(many);
+            try {
+                cycles.accept(many);
+            } catch (RuntimeException e) {
+                throw new ContenderFailedException(contender, e.getMessage());
+            }
             return System.nanoTime() - start;
         }
 
-        void count(ThreadMXBean memory) {
+        void count(ThreadMXBean memory) throws ContenderFailedException {
             long before = memory.getCurrentThreadAllocatedBytes();
             nanos.add((double) turn() / many);
             bytes += memory.getCurrentThreadAllocatedBytes() - before;
@@ -81,27 +86,35 @@ final class TurnTaker implements ChildScenario {
                 places.add(open(Contender.parse(contender), Files.createTempDirectory(directory, "turns-")));
             }
             Random order = new Random(1);
-            places.forEach(Place::calibrate); // turns of a single cycle would be so many that their times fill the memory
+            calibrate(places); // turns of a single cycle would be so many that their times fill the memory
             take(places, warmUp, order);
             places.forEach(Place::tell);
             for (; done < rounds; done++) {
-                places.forEach(Place::calibrate);
+                calibrate(places);
                 take(places, round, order);
                 parent.mark("round" + done, "ok", String.join(";", places.stream().map(Place::tell).toList()));
             }
-        } catch (Exception e) {
-            parent.mark("round" + done, "failed", e.getClass() == IOException.class ? e.getMessage() : e.toString());
+        } catch (ContenderFailedException e) {
+            parent.mark("round" + done, "failed", e.contender(), e.reason());
+        }
+    }
+
+    private static void calibrate(List<Place> places) throws ContenderFailedException {
+        for (Place place : places) {
+            place.calibrate();
         }
     }
 
     /** In an order that is new each time, so that no contender always follows the same one. */
-    private static void take(List<Place> places, long nanos, Random random) {
+    private static void take(List<Place> places, long nanos, Random random) throws ContenderFailedException {
         ThreadMXBean memory = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         List<Place> order = new ArrayList<>(places);
         long end = System.nanoTime() + nanos;
         do {
             Collections.shuffle(order, random);
-            order.forEach(place -> place.count(memory));
+            for (Place place : order) {
+                place.count(memory);
+            }
         } while (System.nanoTime() - end < 0);
     }
 
@@ -111,8 +124,12 @@ final class TurnTaker implements ChildScenario {
         Object cycles = loader.loadClass(OneThread.class.getName()).getConstructor().newInstance();
         @SuppressWarnings("unchecked")
         BiConsumer<String, String> opener = (BiConsumer<String, String>) cycles;
-        opener.accept(contender.peer().name(), directory.toString());
-        return new Place((IntConsumer) cycles);
+        try {
+            opener.accept(contender.peer().name(), directory.toString());
+        } catch (RuntimeException e) {
+            throw new ContenderFailedException(contender, e.toString());
+        }
+        return new Place(contender, (IntConsumer) cycles);
     }
 
     private static URL[] ownClasses() {

@@ -42,7 +42,8 @@ public final class Turns {
      * @param round how long each round is
      * @param rounds how many
      * @return for each round the results, in the order of the contenders
-     * @throws IOException if one of them throws; the message says what
+     * @throws ContenderFailedException if one of them throws
+     * @throws IOException if the JVM ends, or hangs
      */
     public static List<List<Result>> take(List<Contender> contenders, Path directory, Duration warmUp, Duration round, int rounds)
             throws IOException, InterruptedException {
@@ -66,7 +67,7 @@ public final class Turns {
             throw new IOException(e.getMessage().lines().findFirst().orElse("no answer"), e);
         }
         if (told.get(0).equals("failed")) {
-            throw new IOException(String.join(" ", told.subList(1, told.size())));
+            throw new ContenderFailedException(Contender.parse(told.get(1)), String.join(" ", told.subList(2, told.size())));
         }
         return Arrays.stream(told.get(1).split(";")).map(Result::parse).toList();
     }
