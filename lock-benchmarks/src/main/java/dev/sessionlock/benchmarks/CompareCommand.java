@@ -1,6 +1,7 @@
 package dev.sessionlock.benchmarks;
 
 import dev.sessionlock.benchmarks.turns.Contender;
+import dev.sessionlock.benchmarks.turns.ContenderFailedException;
 import dev.sessionlock.benchmarks.turns.Turns;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -78,6 +79,8 @@ final class CompareCommand implements Callable<Integer> {
             for (List<Turns.Result> round : results) {
                 print(out, contenders, round);
             }
+        } catch (ContenderFailedException e) {
+            throw new IOException(e.contender() + " failed: " + e.reason(), e);
         }
         return 0;
     }
