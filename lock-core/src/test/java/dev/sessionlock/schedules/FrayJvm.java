@@ -33,8 +33,13 @@ final class FrayJvm {
     /** What the classes under test need, and Fray itself. */
     private static final String MODULES = "java.base,java.instrument,java.logging,java.management,java.naming,java.rmi,java.sql,java.xml,jdk.jfr,jdk.unsupported";
     private static final String JLINKS_JARS = "(annotations|asm|asm-[a-z]+|kotlin[a-z-]*|fray-instrumentation-(base|jdk)|fray-runtime)-[0-9].*\\.jar";
-    /** A program that says nothing for so long hangs. Fray tells of each schedule, so this is no limit on how long many of them take. */
-    private static final long SILENCE_MINUTES = 5;
+    /** A program that prints nothing for this long hangs. Fray prints a line for each schedule, and the longest schedule takes some 20 s. */
+    private static final long SILENCE_SECONDS = 90;
+    /** How often a program is started that hangs. Fray itself hangs about once in a thousand programs; a schedule that never ends hangs each time. */
+    private static final int STARTS = 3;
+    private static final long DUMP_SECONDS = 5;
+    /** Of a program that hung: enough for the stacks of its threads. */
+    private static final int MOST_PRINTED = 30_000;
 
     private final List<Path> classPath = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator)).map(Path::of).toList();
     private final Path java;
@@ -107,7 +112,7 @@ final class FrayJvm {
                 "-J--add-modules=org.pastalab.fray.instrumentation.jdk", "-J--class-path=" + jars, "--output=" + fresh, "--add-modules=" + MODULES,
                 "--fray-instrumentation");
         Path said = HOME.resolve("jlink.txt");
-        int ended = end(new ProcessBuilder(command), said);
+        Integer ended = end(new ProcessBuilder(command), said);
         assertThat(ended).as(() -> "jlink: " + read(said)).isZero();
         Files.move(fresh, made, StandardCopyOption.ATOMIC_MOVE); // one that was broken off is not taken for a whole one
         return made;
@@ -155,17 +160,31 @@ final class FrayJvm {
                 "-agentpath:" + nativeAgent, "-cp", classes, ScheduleMain.class.getName()));
         command.addAll(Arrays.asList(HOME.resolve("reports-" + name).toString(), Long.toString(first), Long.toString(count)));
         Path said = HOME.resolve(name + ".txt");
-        int ended = end(new ProcessBuilder(command), said);
-        String all = read(said);
-        int from = Math.max(all.indexOf("FAILED"), all.indexOf("PASSED"));
-        return new Outcome(ended, from < 0 ? all : all.substring(from));
+        for (int start = 1; start <= STARTS; start++) {
+            Integer ended = end(new ProcessBuilder(command), said);
+            String all = read(said);
+            if (ended != null) {
+                int from = Math.max(all.indexOf("FAILED"), all.indexOf("PASSED"));
+                return new Outcome(ended, from < 0 ? all : all.substring(from));
+            }
+            Path kept = HOME.resolve(name + "-hung-" + start + ".txt");
+            Files.writeString(kept, all);
+            System.out.println("FrayJvm: " + name + " printed nothing for " + SILENCE_SECONDS + " s in start " + start + " of " + STARTS + "; its threads are in " + kept);
+            System.out.println(all.substring(Math.max(0, all.length() - MOST_PRINTED)));
+        }
+        throw new AssertionError(name + " hung in each of " + STARTS + " starts, see " + HOME);
     }
 
-    private static int end(ProcessBuilder command, Path said) throws IOException, InterruptedException {
+    /** {@return its exit value; null if it hung and was killed, after it printed where its threads are} */
+    private static @Nullable Integer end(ProcessBuilder command, Path said) throws IOException, InterruptedException {
         Process process = command.redirectErrorStream(true).redirectOutput(said.toFile()).start();
         try {
-            for (long before = -1; !process.waitFor(SILENCE_MINUTES, TimeUnit.MINUTES); before = Files.size(said)) {
-                assertThat(Files.size(said)).as(() -> "it goes on: " + read(said)).isGreaterThan(before);
+            for (long before = -1; !process.waitFor(SILENCE_SECONDS, TimeUnit.SECONDS); before = Files.size(said)) {
+                if (Files.size(said) == before) {
+                    new ProcessBuilder("kill", "-QUIT", Long.toString(process.pid())).start().waitFor(); // a JVM prints its threads then
+                    process.waitFor(DUMP_SECONDS, TimeUnit.SECONDS);
+                    return null;
+                }
             }
             return process.exitValue();
         } finally {
