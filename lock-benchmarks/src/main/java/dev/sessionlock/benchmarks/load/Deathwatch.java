@@ -22,6 +22,9 @@ public record Deathwatch(double waiterShare, List<OptionalLong> inAfterKill) {
     public static final Duration PATIENCE = Duration.ofSeconds(2);
 
     private static final Duration SOON = Duration.ofSeconds(30);
+    /** A waiter that polls keeps its compiler busy for long. */
+    private static final Duration SETTLING_OF_COMPILER = Duration.ofSeconds(20);
+    private static final Duration WARM_UP = Duration.ofSeconds(2);
     /** The time until a waiter is at rest: after its first tries, and the work of the compiler. */
     private static final Duration SETTLING = Duration.ofMillis(700);
 
@@ -37,7 +40,10 @@ public record Deathwatch(double waiterShare, List<OptionalLong> inAfterKill) {
         try (Crew crew = Crew.start(peer, place.directory("deathwatch"), 1, 1)) {
             ChildJvm waiter = crew.workers().get(0);
             ChildJvm holder = crew.join();
+            crew.load(Load.onOneLock(1, WARM_UP)); // else it is the compiler's work that is measured
             letWait(waiter, holder);
+            waiter.send("settle " + SETTLING_OF_COMPILER.toNanos());
+            Crew.answer(waiter, "settled", SOON);
             double share = share(waiter, watched);
             release(holder);
             Crew.answer(waiter, "in", SOON);

@@ -5,6 +5,8 @@ import dev.sessionlock.benchmarks.peers.PeerLock;
 import dev.sessionlock.testkit.ChildScenario;
 import dev.sessionlock.testkit.ParentJvm;
 import java.io.IOException;
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,10 +32,13 @@ import org.HdrHistogram.Histogram;
  * load THREADS LOCKS START END HOLD PAUSE PER_SECOND   nanoseconds; answers {@code loaded ok CYCLES,… DOUBLES WAITS HANDOVERS}, or {@code loaded failed WHY}
  * acquire                                   the first lock; answers {@code in NANOS} once it is had
  * release                                   answers {@code out}
+ * settle MOST_NANOS                         answers {@code settled} once its compiler has had nothing to do for a while
  * hold COUNT WATCH                          answers {@code holds ok …}, see {@link ManyHeld}
  * </pre>
  */
 final class Worker implements ChildScenario {
+    private static final long QUIET_NANOS = TimeUnit.SECONDS.toNanos(2);
+
     private Peer peer;
     private Path directory;
     private Witness witness;
@@ -91,6 +96,7 @@ final class Worker implements ChildScenario {
                 held.close();
                 return "";
             }));
+            case "settle" -> answer(parent, "settled", () -> settle(Long.parseLong(words[1])));
             default -> throw new IllegalArgumentException(words[0]);
         }
     }
@@ -106,6 +112,22 @@ final class Worker implements ChildScenario {
         } catch (Exception e) {
             parent.mark(mark, "failed", e.getClass() == IOException.class ? e.getMessage() : e.toString());
         }
+    }
+
+    private static String settle(long mostNanos) throws InterruptedException {
+        CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
+        long end = System.nanoTime() + mostNanos;
+        long quietSince = System.nanoTime();
+        long before = compiler.getTotalCompilationTime();
+        while (System.nanoTime() - quietSince < QUIET_NANOS && System.nanoTime() - end < 0) {
+            Thread.sleep(TimeUnit.NANOSECONDS.toMillis(QUIET_NANOS) / 10);
+            long now = compiler.getTotalCompilationTime();
+            if (now != before) {
+                quietSince = System.nanoTime();
+                before = now;
+            }
+        }
+        return "";
     }
 
     private String load(String[] words) throws Exception {
