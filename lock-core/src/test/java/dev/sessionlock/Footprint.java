@@ -20,6 +20,8 @@ import javax.management.ObjectName;
 final class Footprint {
     private static final int HELD = 1_000;
     private static final int CYCLES = 10_000;
+    private static final long QUICK_NANOS = 1_000_000;
+    private static final int MOST_TRIES = 100;
     /** The keeper looks after a lock with so short a lease several times a second, and lets go of what only taking it needed. */
     private static final LockOptions STRICT = LockOptions.defaults().withLease(Duration.ofSeconds(4)).withMaxHold(LockOptions.UNLIMITED);
     private static final LockOptions WARM = LockOptions.defaults().withLinger(Duration.ofMinutes(1));
@@ -69,7 +71,7 @@ final class Footprint {
         before = histogram(); // while there is one such map, as there is later
         List<SessionLock> held = new ArrayList<>();
         for (int i = 0; i < HELD; i++) {
-            held.add(locks.acquire(directory.resolve("held-" + i + ".jsonl"), STRICT));
+            held.add(quicklyAcquired(locks, directory.resolve("held-" + i + ".jsonl")));
         }
         Map<String, Long> kept = kept(before);
         long deadline = System.nanoTime() + Patience.LIMIT.toNanos() / 2;
@@ -80,6 +82,18 @@ final class Footprint {
         System.out.println("held " + sum(kept));
         kept.forEach((type, bytes) -> System.out.println("of " + bytes + " " + type));
         for (SessionLock lock : held) {
+            lock.close();
+        }
+    }
+
+    /** A lock that took a millisecond keeps for the history how long it was waited for. On a busy machine that may be any of them, so it is acquired again. */
+    private static SessionLock quicklyAcquired(SessionLocks locks, Path file) throws Exception {
+        for (int tries = 1; ; tries++) {
+            long before = System.nanoTime();
+            SessionLock lock = locks.acquire(file, STRICT);
+            if (System.nanoTime() - before < QUICK_NANOS || tries == MOST_TRIES) {
+                return lock;
+            }
             lock.close();
         }
     }

@@ -42,7 +42,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 class HostileStoryTest {
     private static final int NOBODY = 65534;
-    private static final int ROUNDS = Boolean.getBoolean("soak") ? 5_000 : 300;
+    private static final int ROUNDS = Boolean.getBoolean("soak") ? 5_000 : 100;
     private static final String SECRET = "root:$6$secret";
 
     @TempDir
