@@ -23,6 +23,8 @@ import org.junit.jupiter.api.Test;
 /** What {@link CrashLab#freezeAtEveryStep} does; what writers do in it is in {@code FrozenWritersTest}. */
 class FreezeTest {
     private static final Duration FREEZE = Duration.ofMillis(3_500);
+    /** For a test in which the other process must come in meanwhile, however busy the machine. */
+    private static final Duration LONG_FREEZE = Duration.ofSeconds(15);
     private static final LockOptions SHORT = LockOptions.defaults().withLease(Duration.ofSeconds(3));
 
     private static Path session(Path directory) {
@@ -104,7 +106,7 @@ class FreezeTest {
 
     @CrashTest
     void anotherScenarioWorksMeanwhileAndItsLossIsFound(CrashLab lab) throws Exception {
-        String failure = failureOf(of(lab, Rewrite.class).meanwhile(Append.class), FREEZE);
+        String failure = failureOf(of(lab, Rewrite.class).meanwhile(Append.class).only("freeze:1:before"), LONG_FREEZE);
         assertThat(failure).contains("frozen before step 1 of 2: create session\n     at dev.sessionlock.testkit.FreezeTest$Rewrite.run(FreezeTest.java:",
                 "meanwhile the other process worked: it ran to its end, and acknowledged: other\n   woken after ",
                 " ms, it returned as if all were well; all in all it acknowledged nothing\n   what is wrong: ", "-Dsessionlock.crash=freeze:1:before");
