@@ -34,6 +34,9 @@ import org.jspecify.annotations.Nullable;
 final class Scenario {
     /** Steps for which a user has the lock at most: about as many as another one needs to come to wait for it. */
     private static final int LONGEST_USE = 30;
+    private static final int BRIEF_USE = 4;
+    /** Twice as many as it takes until the users of a lock count as a loop. */
+    private static final int LOOPS = 12;
     private static final Duration FOR_LONG = Duration.ofMinutes(30);
     private static final Duration BRIEFLY = Duration.ofMillis(2);
     /**
@@ -117,6 +120,9 @@ final class Scenario {
         handsOver = !oneIn(3);
         planVisits();
         planTroubles();
+        if (oneIn(8)) {
+            planLoop();
+        }
     }
 
     private boolean oneIn(int many) {
@@ -152,6 +158,13 @@ final class Scenario {
                 mine.add(new Visit(asking, oneIn(4) ? options() : common, random.nextInt(LONGEST_USE), anyOf(List.of(Use.values()))));
             }
             visits.add(mine);
+        }
+    }
+
+    /** A user that asks again at once, time after time, as long as it may: what another process waits for lingers until the time slice of this JVM is over. */
+    private void planLoop() {
+        for (int i = 0; i < LOOPS; i++) {
+            visits.get(0).add(new Visit(Asking.ACQUIRE, LockOptions.defaults().withTimeout(FOR_LONG), random.nextInt(BRIEF_USE), Use.NOTHING));
         }
     }
 
