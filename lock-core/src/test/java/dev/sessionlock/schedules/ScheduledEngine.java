@@ -241,9 +241,10 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     boolean freeze() {
         CountDownLatch held = new CountDownLatch(1); // as above
         slept += TimeUnit.HOURS.toNanos(1);
-        boolean takesOver = out != null && !out.takenOver && otherHolds == null;
+        ScheduledHold frozen = out; // read once: about once in a thousand schedules Fray lets a worker go on, here of all places
+        boolean takesOver = frozen != null && !frozen.takenOver && otherHolds == null;
         if (takesOver) {
-            out.takenOver = true;
+            frozen.takenOver = true;
             otherHolds = held;
             otherToken = ++lastToken;
         }
