@@ -315,9 +315,10 @@ final class LeaseSupervisor {
             boolean had = held != null && held.isLive() && held.lost() == null;
             if (had) {
                 lose(held, reason);
-                if (isOver(held)) {
-                    lock.releaser().endUnderEngineLock(held);
-                }
+                had = held.lost() != null; // else its user has closed it this moment, and it is the next one's
+            }
+            if (had && isOver(held)) {
+                lock.releaser().endUnderEngineLock(held);
             }
             return had;
         } finally {
