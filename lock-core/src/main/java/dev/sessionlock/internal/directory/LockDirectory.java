@@ -447,7 +447,15 @@ public final class LockDirectory {
         if (!guards.isOpen(0)) {
             return;
         }
-        Failures.closeAll(List.of(recordFiles::sweep, notes::sweep, () -> OldFiles.sweepRequests(mode.inner()), () -> OldFiles.sweepAside(mode.inner())));
+        try { // no lambdas: the first sweep comes with the first acquisition, and linking them takes long
+            recordFiles.sweep();
+        } finally {
+            try {
+                notes.sweep();
+            } finally {
+                OldFiles.sweep(mode.inner());
+            }
+        }
     }
 
     /**

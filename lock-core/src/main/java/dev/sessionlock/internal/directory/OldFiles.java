@@ -30,28 +30,23 @@ final class OldFiles {
     private static final long UNKNOWN = Long.MIN_VALUE;
     private static final long OLD_MILLIS = TimeUnit.MINUTES.toMillis(10);
     /** Since when it lies there, and a random number; versions before December 2026 left out the time. Whatever else begins like this is not ours. */
-    private static final Pattern ASIDE_NAME = Pattern.compile(ASIDE + "(?:([0-9a-f]{1,12})-)?[0-9a-f]{1,16}");
+    private static final String ASIDE_NAME = ASIDE + "(?:([0-9a-f]{1,12})-)?[0-9a-f]{1,16}";
 
     private OldFiles() {
     }
 
-    /** When a file has come to where it lies. */
-    private interface Since {
-        long millis(Path path) throws IOException;
-    }
-
     /** {@return a name for a file that is moved aside now} It says when that was, for systems where no time stamp of the file does. */
     static String asideName() {
-        return asideName(System.currentTimeMillis());
+        return ASIDE + Long.toHexString(System.currentTimeMillis()) + "-" + Long.toHexString(ThreadLocalRandom.current().nextLong());
     }
 
-    static String asideName(long millis) {
-        return ASIDE + Long.toHexString(millis) + "-" + Long.toHexString(ThreadLocalRandom.current().nextLong());
-    }
-
-    /** Deletes what was moved aside long ago: a moment after that it is put back, or deleted. */
-    static void sweepAside(Path dir) throws IOException {
-        sweep(dir, ASIDE, OldFiles::movedAsideAt);
+    /** Deletes what was moved aside long ago, and requests to release that nobody has answered. */
+    static void sweep(Path dir) throws IOException {
+        try {
+            sweep(dir, ASIDE);
+        } finally {
+            sweep(dir, REQUEST);
+        }
     }
 
     /**
@@ -59,7 +54,7 @@ final class OldFiles {
      * after it chose the name moves a file that looks old at once.
      */
     private static long movedAsideAt(Path path) throws IOException {
-        Matcher name = ASIDE_NAME.matcher(path.getFileName().toString());
+        Matcher name = Pattern.compile(ASIDE_NAME).matcher(path.getFileName().toString()); // here: few directories ever have such a file
         if (!name.matches()) {
             return UNKNOWN;
         }
@@ -71,16 +66,16 @@ final class OldFiles {
         }
     }
 
-    /** Deletes requests to release that nobody has answered. */
-    static void sweepRequests(Path dir) throws IOException {
-        sweep(dir, REQUEST, path -> Files.getLastModifiedTime(path, LinkOption.NOFOLLOW_LINKS).toMillis());
+    /** {@return when a file has come to where it lies} */
+    private static long since(Path path) throws IOException {
+        return path.getFileName().toString().startsWith(ASIDE) ? movedAsideAt(path) : Files.getLastModifiedTime(path, LinkOption.NOFOLLOW_LINKS).toMillis();
     }
 
-    private static void sweep(Path dir, String prefix, Since since) throws IOException {
+    private static void sweep(Path dir, String prefix) throws IOException {
         try (DirectoryStream<Path> left = FolderStream.open(dir, prefix)) {
             Failures failures = new Failures();
             for (Path path : left) {
-                failures.close(() -> sweepIfOld(path, since));
+                failures.close(() -> sweepIfOld(path));
             }
             failures.throwFirst();
         } catch (DirectoryIteratorException e) {
@@ -88,9 +83,9 @@ final class OldFiles {
         }
     }
 
-    private static void sweepIfOld(Path path, Since since) throws IOException {
+    private static void sweepIfOld(Path path) throws IOException {
         try {
-            long millis = since.millis(path);
+            long millis = since(path);
             // Also if the time is to come: then the clock was set back since, and may take years to get there again.
             boolean old = millis != UNKNOWN && Math.abs(System.currentTimeMillis() - millis) > OLD_MILLIS;
             if (old && Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS) && SystemFiles.OF_THIS_PROCESS.remove(path).done()) {
