@@ -133,8 +133,17 @@ final class Acquisitions {
             }
             return new SessionLock(taken.size() == 1 ? taken.get(0) : new CombinedHandle(taken));
         } catch (LockException | InterruptedException | RuntimeException | Error e) {
-            taken.forEach(Handle::close);
+            closeAll(taken, e);
             throw e;
+        }
+    }
+
+    /** Each is closed, whatever closing the others throws. */
+    private static void closeAll(List<Handle> taken, Throwable because) {
+        try {
+            new CombinedHandle(taken).close();
+        } catch (RuntimeException | Error e) {
+            because.addSuppressed(e);
         }
     }
 

@@ -138,7 +138,7 @@ public final class SessionLock implements AutoCloseable {
     /**
      * Commits new content for the locked file safely. It forces the new file to the disk, makes sure that the lock is held, renames the new file
      * over the target in one step, and forces the directory. A reader finds either the whole old content or the whole new content, also after a power
-     * cut. The new file keeps its own permissions and owner.
+     * cut. The new file keeps its own permissions and owner. Forcing takes milliseconds, and more on macOS, where it waits for the drive's own cache.
      *
      * <p>Microseconds pass between the last check of the lock and the rename. A process can freeze there for a long time. If others took the lock over
      * meanwhile, the rename would come late. So acquire the lock with {@link LockOptions#withTakeover withTakeover(false)} for this.

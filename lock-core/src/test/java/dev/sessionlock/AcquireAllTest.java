@@ -56,6 +56,20 @@ class AcquireAllTest extends LocksFixture {
         }
     }
 
+    /** Something throws while those are given back that were taken before. */
+    @Test
+    void ifOneIsNotToBeHadEachOtherIsGivenBackAndTheReasonIsTold() throws Exception {
+        FailingEngine.Fault fault = new FailingEngine.Fault("release", 1, false);
+        FailingEngine engine = new FailingEngine(fault);
+        LockOptions brief = LockOptions.defaults().withTimeout(Duration.ofMillis(100));
+        try (SessionLocks others = engine.locks(); SessionLock c = locks.acquire(file("c"))) {
+            assertThatThrownBy(() -> others.acquireAll(List.of(file("a"), file("b"), file("c")), brief)).isInstanceOf(LockTimeoutException.class)
+                    .hasSuppressedException(new FailingEngine.Injected(fault.toString()));
+            c.ensureHeld();
+            await().until(() -> Kernel.seatsHeldIn(dir) == 1); // the keeper gives back what an error has left half-way
+        }
+    }
+
     @Test
     void ifOneIsNotToBeHadNoneIsHeld() throws Exception {
         Actor other = actor("other");

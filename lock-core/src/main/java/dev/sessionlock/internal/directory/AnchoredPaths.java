@@ -1,11 +1,13 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Failures;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -39,11 +41,7 @@ final class AnchoredPaths {
     /** Removes a user. With the last one, what is open is closed. */
     void leave() throws IOException {
         if (users.decrementAndGet() == 0 && anchor != null) {
-            DescriptorPath folder = inner;
-            if (folder != null) {
-                folder.close();
-            }
-            anchor.close();
+            Failures.closeAll(Arrays.asList(inner, anchor));
         }
     }
 

@@ -164,11 +164,11 @@ final class FileLockStore implements LockStore {
 
     @Override
     public void giveBackOwed() throws IOException {
-        byte0.settle();
-        if (byte1 != null) {
-            byte1.settle();
+        try {
+            KernelByte.settle(byte0, byte1);
+        } finally {
+            retireUnfinished();
         }
-        retireUnfinished();
     }
 
     @Override

@@ -1,18 +1,19 @@
 package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.FileAnswer;
+import dev.sessionlock.internal.system.Log;
+import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
 import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * Deletes files at names where others may put theirs at any moment. The JDK deletes whatever lies at a name, so a look before it is not enough where the
  * file is not ours.
  */
 final class FileRemoval {
+    private static final Log log = Loggers.LIBRARY;
     private static final SystemFiles FILES = SystemFiles.OF_THIS_PROCESS;
 
     private FileRemoval() {
@@ -25,25 +26,47 @@ final class FileRemoval {
      * @param folder where it is moved to
      */
     static void deleteOnly(Path path, Object key, Path folder) throws IOException {
-        Path aside = folder.resolve(LockDirectory.ASIDE + Long.toHexString(ThreadLocalRandom.current().nextLong()));
+        Path aside = folder.resolve(OldFiles.asideName());
         if (!FILES.rename(path, aside).done()) {
             return;
         }
         if (!key.equals(FileKey.ofOrNull(aside))) {
-            FileAnswer back = FILES.link(path, aside);
-            if (back.kind() == FileAnswer.Kind.NAME_TAKEN) {
-                throw new IOException("two other programs have replaced " + path.getFileName() + " at the same time; what the first one put there is "
-                        + aside + " now", back.reason());
-            } else if (back.kind() != FileAnswer.Kind.DONE) { // a directory, or no links here
-                Files.move(aside, path);
+            if (!isLinkedBack(path, aside)) {
+                putBack(path, aside);
                 return;
             }
         }
         FileAnswer gone = FILES.remove(aside);
-        if (gone.kind() != FileAnswer.Kind.DONE && gone.reason() instanceof DirectoryNotEmptyException) {
-            Files.move(aside, path);
+        if (gone.kind() == FileAnswer.Kind.DONE || gone.kind() == FileAnswer.Kind.NOT_THERE) {
+            return;
+        } else if (gone.reason() instanceof DirectoryNotEmptyException) {
+            putBack(path, aside);
+            throw gone.reason();
         }
-        gone.done();
+        // Nothing of it is at the path, which is what counts. On Windows another program may have it open, or mapped.
+        log.debug("{} stays for now, and is swept later", aside, gone.reason());
+    }
+
+    /** {@return false if it cannot be linked: it is a directory, or there are no links here} */
+    private static boolean isLinkedBack(Path path, Path aside) throws IOException {
+        FileAnswer back = FILES.link(path, aside);
+        if (back.kind() == FileAnswer.Kind.NAME_TAKEN) {
+            throw taken(path, aside, back);
+        }
+        return back.kind() == FileAnswer.Kind.DONE;
+    }
+
+    private static void putBack(Path path, Path aside) throws IOException {
+        FileAnswer back = FILES.renameToFree(aside, path);
+        if (back.kind() == FileAnswer.Kind.NAME_TAKEN) {
+            throw taken(path, aside, back);
+        }
+        back.requireDone();
+    }
+
+    private static IOException taken(Path path, Path aside, FileAnswer answer) {
+        return new IOException("two other programs have replaced " + path.getFileName() + " at the same time; what the first one put there is "
+                + aside + " now, for ten minutes", answer.reason());
     }
 
     /** Deletes a file of ours, with as few system calls as possible: this is part of every release. */

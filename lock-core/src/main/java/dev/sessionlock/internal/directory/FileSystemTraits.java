@@ -2,6 +2,8 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -34,6 +36,9 @@ public record FileSystemTraits(@Nullable String network, boolean foldsNames) {
      * share blocks with a copy, at the first change only; there the table is a file of its own.
      */
     private static final Set<String> COPY_ON_WRITE = Set.of("btrfs", "zfs", "bcachefs", "nilfs2", "f2fs");
+
+    /** The folder may be replaced between two looks. */
+    private static final int LOOKS = 3;
 
     /**
      * {@return what the file system of a directory is like} Whether it folds names is tested with {@code .session-locks} there.
@@ -83,9 +88,33 @@ public record FileSystemTraits(@Nullable String network, boolean foldsNames) {
      * it fails: with a wrong "no", two names of one file would be two locks.
      */
     private static boolean foldsNames(Path home) throws IOException {
-        Object capitals = keyOf(home.resolve(LockDirectory.INNER.toUpperCase(Locale.ROOT)));
-        return capitals != null ? capitals.equals(keyOf(home.resolve(LockDirectory.INNER)))
-                : SystemFiles.OF_THIS_PROCESS.mayFoldUnseen();
+        for (int looks = 0; looks < LOOKS; looks++) {
+            Path capitals = home.resolve(LockDirectory.INNER.toUpperCase(Locale.ROOT));
+            Object key = keyOf(capitals);
+            if (key == null) {
+                return SystemFiles.OF_THIS_PROCESS.mayFoldUnseen();
+            } else if (key.equals(keyOf(home.resolve(LockDirectory.INNER)))) {
+                return true;
+            } else if (isListed(capitals)) {
+                return false; // two folders
+            }
+        }
+        // exfat-fuse does so. Kernel locks and mapped pages belong to the inode: by two spellings of a folder's name, two processes would share neither.
+        throw new IOException(home + " lies on a file system (" + type(home) + ") that takes names for one that differ in case, and has another inode for each spelling, so"
+                + " no lock holds there: keep the files on another disk, or mount this one with the kernel's own driver (for exFAT: mount -t exfat)");
+    }
+
+    private static boolean isListed(Path file) throws IOException {
+        try (DirectoryStream<Path> all = FolderStream.open(file.getParent(), file.getFileName().toString())) {
+            for (Path each : all) {
+                if (each.getFileName().equals(file.getFileName())) {
+                    return true;
+                }
+            }
+            return false;
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
+        }
     }
 
     private static @Nullable Object keyOf(Path path) throws IOException {

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Failures;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
@@ -397,20 +398,7 @@ final class GuardFiles {
                 users--;
                 return false;
             }
-            if (pin != null) {
-                pin.close();
-            }
-            for (int guard = 0; guard < GuardLayout.COUNT; guard++) {
-                GuardFile open = guards.get(guard);
-                if (open != null) {
-                    open.close();
-                    guards.set(guard, null);
-                }
-            }
-            for (GuardFile old : displaced) {
-                old.close();
-            }
-            others.closeAll();
+            closeAll();
             if (!closed) {
                 mode.leave();
             }
@@ -420,13 +408,26 @@ final class GuardFiles {
         });
     }
 
+    private void closeAll() throws IOException {
+        List<@Nullable Closeable> all = new ArrayList<>(displaced);
+        for (int guard = 0; guard < GuardLayout.COUNT; guard++) {
+            all.add(guards.get(guard));
+        }
+        all.add(others::closeAll);
+        all.add(pin);
+        Failures.closeAll(all);
+        for (int guard = 0; guard < GuardLayout.COUNT; guard++) {
+            guards.set(guard, null);
+        }
+    }
+
     /** Removes a user, and closes nothing: another copy of the library has bytes in these files, which the kernel would drop. */
     void leaveOpen() {
         opening.locked(() -> users--);
     }
 
     /** One guard file. It is in the list before its file is opened, and for as long as it is open. */
-    private static final class GuardFile {
+    private static final class GuardFile implements Closeable {
         private volatile @Nullable Object key;
         private volatile @Nullable FileChannel file;
 
@@ -439,7 +440,8 @@ final class GuardFiles {
             return opened;
         }
 
-        private void close() throws IOException {
+        @Override
+        public void close() throws IOException {
             FileChannel open = file;
             if (open != null) {
                 open.close();
@@ -458,11 +460,7 @@ final class GuardFiles {
 
     /** Frees the bytes of loans whose closing was interrupted. */
     void settle() throws IOException {
-        for (Loan loan : loans) {
-            if (loan.over) {
-                loan.close();
-            }
-        }
+        Failures.closeAll(loans.stream().filter(loan -> loan.over).toList());
     }
 
     /** A byte that is taken for a moment. */

@@ -131,6 +131,17 @@ final class KernelByte {
         settle();
     }
 
+    /** Settles both, whatever the first one throws. */
+    static void settle(KernelByte first, @Nullable KernelByte second) throws IOException {
+        try {
+            first.settle();
+        } finally {
+            if (second != null) {
+                second.settle();
+            }
+        }
+    }
+
     /** Frees what could not be freed before, or what a throwable has interrupted. */
     void settle() throws IOException {
         FileLock had = lock;

@@ -72,9 +72,12 @@ final class LibraryCopies {
             if (!isAlone()) {
                 return false;
             }
-            guards.close();
-            closingsSeen = count(closings) + 1;
-            System.setProperty(closings, String.valueOf(closingsSeen));
+            try {
+                guards.close();
+            } finally { // also if it fails: some of them may be closed
+                closingsSeen = count(closings) + 1;
+                System.setProperty(closings, String.valueOf(closingsSeen));
+            }
             return true;
         }
     }

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Failures;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
@@ -7,9 +8,12 @@ import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.spi.Clock;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -26,9 +30,7 @@ public final class LockDirectory {
     /** The directory beside the locked files that holds everything but the records. */
     public static final String INNER = ".session-locks";
 
-    /** Begins the name of a record that is looked at before it is deleted. */
-    static final String ASIDE = "aside-";
-    private static final String[] NAMES = {"guard-", "board", "claim-", "takeover-", "release-", ASIDE, HistoryFiles.NAME, WaitingFile.PREFIX};
+    private static final String[] NAMES = {"guard-", "board", "claim-", "takeover-", "release-", OldFiles.ASIDE, HistoryFiles.NAME, WaitingFile.PREFIX};
 
     private static final Log log = Loggers.LIBRARY;
     private static final long LATELY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
@@ -232,8 +234,7 @@ public final class LockDirectory {
     /** For a directory that could not be opened: the guard files may stay open, for others that use them. */
     private void letGoOfBytes() {
         try {
-            recordFiles.close();
-            mark.free();
+            Failures.closeAll(List.of(recordFiles::close, mark::free));
         } catch (IOException e) {
             log.debug("could not free the bytes of this process in {}", inner, e);
         }
@@ -446,10 +447,15 @@ public final class LockDirectory {
         if (!guards.isOpen(0)) {
             return;
         }
-        recordFiles.sweep();
-        notes.sweep();
-        OldFiles.sweep(mode.inner(), "release-", "lastModifiedTime");
-        OldFiles.sweep(mode.inner(), ASIDE, "unix:ctime"); // since it was moved there: in the next moment it may be put back
+        try { // no lambdas: the first sweep comes with the first acquisition, and linking them takes long
+            recordFiles.sweep();
+        } finally {
+            try {
+                notes.sweep();
+            } finally {
+                OldFiles.sweep(mode.inner());
+            }
+        }
     }
 
     /**
@@ -462,19 +468,24 @@ public final class LockDirectory {
             return false;
         }
         notes.write(true);
-        recordFiles.dropSpares(); // outside the monitor below: a disk that does not answer must not block other directories and copies
+        despite(recordFiles::dropSpares); // outside the monitor below: a disk that does not answer must not block other directories and copies
+        SharedTable open = table;
         return LibraryCopies.OF_THIS_JVM.closeIfAlone(() -> {
-            recordFiles.close();
-            mark.free();
-            SharedTable open = table;
-            if (open != null) {
-                open.close();
-            }
+            despite(recordFiles::close, mark::free, open == null ? null : open::close);
             if (guards.leave()) {
                 guardsClosed.run();
             }
-            mode.leave();
+            despite(mode::leave); // not thrown: the guard files must not be left a second time
         });
+    }
+
+    /** Closes all of these. What the disk refuses does not keep the guard files open: with them the kernel frees our bytes, and others sweep what we leave. */
+    private void despite(@Nullable Closeable... all) {
+        try {
+            Failures.closeAll(Arrays.asList(all));
+        } catch (IOException e) {
+            log.warn("{} is closed, though not all went well", inner, e);
+        }
     }
 
     @Override

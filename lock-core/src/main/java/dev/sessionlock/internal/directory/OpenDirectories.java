@@ -175,7 +175,10 @@ public final class OpenDirectories {
         }
         LockDirectory known = folder.directory;
         if (known != null && lock.holding(() -> known.pins.isClosing())) {
-            closeAlone(folder, known); // an error interrupted its opening
+            closeAlone(folder, known); // an error interrupted its closing
+            if (lock.holding(() -> known.pins.isClosing() && open.contains(known))) {
+                throw new IOException(inner + " could not be closed, as the log says; nobody uses it half closed: try again");
+            }
         }
         LockDirectory found = folder.directory;
         LockDirectory directory = found != null && found.isInPlace() ? found : openAnew(folder, home, inner, networkAllowed);
@@ -398,15 +401,17 @@ public final class OpenDirectories {
             return;
         }
         boolean[] closed = new boolean[1];
+        boolean[] refused = new boolean[1];
         try {
             closed[0] = directory.close(() -> folder.guards = null);
+            refused[0] = !closed[0];
         } catch (IOException e) {
-            log.warn("could not close the guards of {}", directory, e);
+            log.warn("could not close the guards of {}; trying again", directory, e);
         } finally {
             lock.locked(() -> {
-                if (!closed[0]) {
+                if (refused[0]) {
                     directory.pins.setClosing(false);
-                } else if (open.remove(directory)) {
+                } else if (closed[0] && open.remove(directory)) {
                     folder.users--;
                     folder.directory = folder.directory == directory ? null : folder.directory;
                     byRealPath.values().removeIf(directory::equals);

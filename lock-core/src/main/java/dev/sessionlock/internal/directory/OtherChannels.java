@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Failures;
 import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
@@ -18,11 +19,21 @@ import org.jspecify.annotations.Nullable;
  * the system wants a channel of its own for that ({@link SystemFiles#channelToWaitOn}).
  */
 final class OtherChannels {
+    private final SystemFiles system;
     private final Mutex lock = new Mutex();
     /** Which file each is open on. Kept while a lock of it is reachable. */
     private final Map<Channel, Object> files = new WeakHashMap<>();
     /** Those on which a thread waits, or has waited for a byte that is still ours. Always empty on POSIX. */
     private final Set<Channel> waitedOn = ConcurrentHashMap.newKeySet();
+
+    OtherChannels() {
+        this(SystemFiles.OF_THIS_PROCESS);
+    }
+
+    /** @param system what says on which channel a thread waits */
+    OtherChannels(SystemFiles system) {
+        this.system = system;
+    }
 
     /**
      * {@return the channel on which a thread waits for a byte of a guard file}
@@ -32,7 +43,7 @@ final class OtherChannels {
      * @throws NoSuchFileException if another file is there by now
      */
     FileChannel toWaitOn(FileChannel open, Path file, @Nullable Object key) throws IOException {
-        FileChannel its = SystemFiles.OF_THIS_PROCESS.channelToWaitOn(open, file);
+        FileChannel its = system.channelToWaitOn(open, file);
         if (its == open) {
             return its;
         }
@@ -71,8 +82,10 @@ final class OtherChannels {
     }
 
     void closeAll() throws IOException {
+        Failures failures = new Failures();
         for (Channel its : waitedOn) {
-            close(its);
+            failures.close(() -> close(its));
         }
+        failures.throwFirst();
     }
 }

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Failures;
 import dev.sessionlock.internal.system.FileAnswer;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
@@ -359,9 +360,12 @@ final class RecordFilePool {
     /** Gives up the spare record files: somebody removed them. */
     void dropSpares() throws IOException {
         pool.locked(() -> {
+            Failures failures = new Failures();
             for (PooledFile file = idle.poll(); file != null; file = idle.poll()) {
-                retireFile(file);
+                PooledFile spare = file;
+                failures.close(() -> retireFile(spare));
             }
+            failures.throwFirst();
         });
     }
 
@@ -369,12 +373,14 @@ final class RecordFilePool {
     void sweep() throws IOException {
         Set<Long> seen = new HashSet<>();
         try (DirectoryStream<Path> all = FolderStream.open(dir, PREFIX)) {
+            Failures failures = new Failures();
             for (Path path : all) {
                 long owner = processOf(path);
                 if (owner >= 0 && seen.add(owner)) {
-                    sweep(owner);
+                    failures.close(() -> sweep(owner));
                 }
             }
+            failures.throwFirst();
         }
     }
 
@@ -385,13 +391,19 @@ final class RecordFilePool {
                 return;
             }
             try (DirectoryStream<Path> litter = FolderStream.open(dir, PREFIX + Long.toHexString(owner) + "-")) {
+                Failures failures = new Failures();
                 for (Path path : litter) {
-                    if (path.toString().endsWith(LINK_PROBE) || !FILES.hasOtherName(path, dir, dir.getParent())) {
-                        deleteUnlessFull(path);
-                    }
+                    failures.close(() -> sweepFile(path));
                 }
+                failures.throwFirst();
             }
             log.debug("swept the claims of a process that is gone from {}", dir);
+        }
+    }
+
+    private void sweepFile(Path path) throws IOException {
+        if (path.toString().endsWith(LINK_PROBE) || !FILES.hasOtherName(path, dir, dir.getParent())) {
+            deleteUnlessFull(path);
         }
     }
 
@@ -445,14 +457,18 @@ final class RecordFilePool {
     /** Deletes the spare record files. Called when no lock is held. */
     void close() throws IOException {
         pool.locked(() -> {
-            dropSpares();
-            FileLock had = alive;
-            if (had != null) {
-                if (had.acquiredBy().isOpen()) {
-                    had.release();
-                }
-                alive = null;
-            }
+            Failures failures = new Failures();
+            failures.close(this::dropSpares);
+            failures.close(this::unregister);
+            failures.throwFirst();
         });
+    }
+
+    private void unregister() throws IOException {
+        FileLock had = alive;
+        if (had != null && had.acquiredBy().isOpen()) {
+            had.release();
+        }
+        alive = null;
     }
 }

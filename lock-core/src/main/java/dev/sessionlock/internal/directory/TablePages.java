@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import dev.sessionlock.internal.system.Failures;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.ProcessIdentity;
@@ -128,9 +129,7 @@ final class TablePages {
 
     /** Closes its files. Mapped words can still be read and written. */
     void close() throws IOException {
-        for (TableWords page : pages) {
-            page.close();
-        }
+        Failures.closeAll(Arrays.asList(pages));
     }
 
     /** {@return whether the files at the table's names still are the open ones, whole, and not overwritten with something else} */
@@ -236,20 +235,29 @@ final class TablePages {
                 return true; // another thread was faster
             }
             TableWords[] more = Arrays.copyOf(pages, count);
-            for (int i = pages.length; i < count; i++) {
-                if (!TableCreation.isWhole(file(i), TableLayout.FIRST_ENTRIES << i)) {
-                    throw new IOException(file(i) + " is missing or cut short; the shared table of " + dir + " is made anew within seconds: try again");
-                }
-                more[i] = files.open(file(i), TableLayout.sizeOf(TableLayout.FIRST_ENTRIES << i), pages[0].isReadOnly());
-                if (more[i].get(0) != TableLayout.MAGIC || more[i].get(TableLayout.HEAD_ENTRIES) != TableLayout.FIRST_ENTRIES << i) {
-                    more[i].close();
-                    throw notATable(file(i));
+            try {
+                openFurther(more, pages.length);
+                pages = more;
+            } finally {
+                if (pages != more) {
+                    Failures.closeAll(Arrays.asList(more).subList(pages.length, count));
                 }
             }
-            pages = more;
             return true;
         } finally {
             growing.unlock();
+        }
+    }
+
+    private void openFurther(TableWords[] more, int from) throws IOException {
+        for (int i = from; i < more.length; i++) {
+            if (!TableCreation.isWhole(file(i), TableLayout.FIRST_ENTRIES << i)) {
+                throw new IOException(file(i) + " is missing or cut short; the shared table of " + dir + " is made anew within seconds: try again");
+            }
+            more[i] = files.open(file(i), TableLayout.sizeOf(TableLayout.FIRST_ENTRIES << i), pages[0].isReadOnly());
+            if (more[i].get(0) != TableLayout.MAGIC || more[i].get(TableLayout.HEAD_ENTRIES) != TableLayout.FIRST_ENTRIES << i) {
+                throw notATable(file(i));
+            }
         }
     }
 

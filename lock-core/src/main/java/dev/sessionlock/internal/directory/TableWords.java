@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.directory;
 
+import java.io.Closeable;
 import java.io.IOException;
 
 /**
@@ -8,7 +9,7 @@ import java.io.IOException;
  *
  * <p>An access that fails throws a {@link TableFault}, and never returns a value instead.
  */
-interface TableWords {
+interface TableWords extends Closeable {
 
     /** {@return the word at an offset} */
     long get(int offset);

@@ -2,6 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.internal.system.Failures;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.Mutex;
 import dev.sessionlock.internal.system.OpenFile;
@@ -142,15 +143,21 @@ final class WaitingFile {
     /** Deletes what processes that are gone have left. */
     void sweep() throws IOException {
         try (DirectoryStream<Path> all = FolderStream.open(directory.mode().inner(), PREFIX)) {
+            Failures failures = new Failures();
             for (Path left : all) {
-                long process = processOf(left);
-                if (process >= 0 && process != directory.recordFiles().process() && Files.isRegularFile(left, LinkOption.NOFOLLOW_LINKS)
-                        && directory.recordFiles().isGone(process)) {
-                    FILES.remove(left).done();
-                }
+                failures.close(() -> sweep(left));
             }
+            failures.throwFirst();
         } catch (DirectoryIteratorException e) {
             throw e.getCause();
+        }
+    }
+
+    private void sweep(Path left) throws IOException {
+        long process = processOf(left);
+        if (process >= 0 && process != directory.recordFiles().process() && Files.isRegularFile(left, LinkOption.NOFOLLOW_LINKS)
+                && directory.recordFiles().isGone(process)) {
+            FILES.remove(left).done();
         }
     }
 

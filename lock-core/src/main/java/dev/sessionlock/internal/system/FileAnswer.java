@@ -14,7 +14,7 @@ public final class FileAnswer {
         NOT_THERE,
         /** Something lies at the new name. */
         NAME_TAKEN,
-        /** Another program has the file open in a way that forbids it, and did not close it in time. Only on Windows; as far as can be told there. */
+        /** Another program has the file open in a way that forbids it, and did not close it in time. Only on Windows: {@link SharingViolations} says how it is known. */
         IN_USE,
         /** The system does not allow it, or the disk is in trouble. */
         REFUSED

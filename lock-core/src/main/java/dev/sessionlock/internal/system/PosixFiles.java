@@ -120,6 +120,16 @@ final class PosixFiles implements SystemFiles {
     }
 
     @Override
+    public FileAnswer renameToFree(Path from, Path to) {
+        try {
+            Files.move(from, to);
+            return FileAnswer.DONE;
+        } catch (IOException e) {
+            return refused(e);
+        }
+    }
+
+    @Override
     public FileAnswer renameIf(Condition condition, Path from, Path to) {
         try {
             condition.require();

@@ -122,6 +122,13 @@ public interface SystemFiles {
     /** Renames a file, in one step. What lay at the new name is gone then. */
     FileAnswer rename(Path from, Path to);
 
+    /**
+     * Renames a file or directory to a name that nothing has. On POSIX the look and the rename are two steps: what comes to the name in between is gone then.
+     *
+     * @return {@link FileAnswer.Kind#NAME_TAKEN} if something is there
+     */
+    FileAnswer renameToFree(Path from, Path to);
+
     /** What must be true at the moment of an operation. */
     interface Condition {
         /** Throws if it is not. */

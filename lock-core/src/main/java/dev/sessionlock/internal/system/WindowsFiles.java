@@ -55,14 +55,19 @@ final class WindowsFiles implements SystemFiles {
     private static final Set<OpenOption> WRITTEN = Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE);
 
     private final long patience;
+    private final SharingViolations violations;
 
     WindowsFiles() {
-        this(PATIENCE_NANOS);
+        this(PATIENCE_NANOS, new SharingViolations());
     }
 
-    /** @param patience for how long a file that is in use is asked for again, nanoseconds */
-    WindowsFiles(long patience) {
+    /**
+     * @param patience for how long a file that is in use is asked for again, nanoseconds
+     * @param violations by what it is known that a file is in use
+     */
+    WindowsFiles(long patience, SharingViolations violations) {
         this.patience = patience;
+        this.violations = violations;
     }
 
     // ---- which file is it? ----
@@ -294,6 +299,11 @@ final class WindowsFiles implements SystemFiles {
     }
 
     @Override
+    public FileAnswer renameToFree(Path from, Path to) {
+        return answer(() -> Files.move(from, to));
+    }
+
+    @Override
     public FileAnswer renameIf(Condition condition, Path from, Path to) {
         return answer(() -> {
             condition.require();
@@ -330,7 +340,7 @@ final class WindowsFiles implements SystemFiles {
         } catch (FileAlreadyExistsException e) {
             return new FileAnswer(FileAnswer.Kind.NAME_TAKEN, e);
         } catch (IOException e) {
-            return new FileAnswer(isSharingViolation(e) ? FileAnswer.Kind.IN_USE : FileAnswer.Kind.REFUSED, e);
+            return new FileAnswer(violations.include(e) ? FileAnswer.Kind.IN_USE : FileAnswer.Kind.REFUSED, e);
         }
     }
 
@@ -365,22 +375,13 @@ final class WindowsFiles implements SystemFiles {
             try {
                 return step.run();
             } catch (FileSystemException e) {
-                boolean wait = isSharingViolation(e) || e instanceof AccessDeniedException;
-                if (!wait || System.nanoTime() - start >= patience || Thread.currentThread().isInterrupted()) {
+                boolean mayPass = e instanceof AccessDeniedException || violations.include(e); // denied: also what is deleted and still open
+                if (!mayPass || System.nanoTime() - start >= patience || Thread.currentThread().isInterrupted()) {
                     throw e;
                 }
             }
             LockSupport.parkNanos(this, pause);
             pause = Math.min(2 * pause, LONGEST_PAUSE_NANOS);
         }
-    }
-
-    /**
-     * The JDK has an exception of its own for those errors of Windows that have one in POSIX. {@code ERROR_ACCESS_DENIED}, which is also the answer for a file that is
-     * deleted and still open, is an {@link AccessDeniedException}. Any other error, such as {@code ERROR_SHARING_VIOLATION}, {@code ERROR_LOCK_VIOLATION} and
-     * {@code ERROR_USER_MAPPED_FILE}, is told by a sentence in the user's language.
-     */
-    private static boolean isSharingViolation(IOException e) {
-        return e.getClass() == FileSystemException.class;
     }
 }

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.directory;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -64,6 +65,18 @@ class LibraryCopiesTest {
         assertThat(one.enter()).as("its own closing").isFalse();
         assertThat(other.enter()).isTrue();
         assertThat(other.enter()).as("once").isFalse();
+    }
+
+    /** Some guard files may be closed by then, and the kernel has dropped the bytes in them. */
+    @Test
+    void aCopySeesThatAnotherHasClosedSomethingThoughThatFailed() throws IOException {
+        other.enter();
+        other.leave();
+        assertThatThrownBy(() -> one.closeIfAlone(() -> {
+            throw new IOException("half closed");
+        })).hasMessage("half closed");
+        assertThat(one.enter()).as("its own closing").isFalse();
+        assertThat(other.enter()).isTrue();
     }
 
     @Test

@@ -2,10 +2,15 @@ package dev.sessionlock.internal.directory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.sessionlock.Kernel;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
+import java.lang.reflect.Field;
+import java.nio.channels.Channel;
 import java.nio.channels.FileLock;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
@@ -18,6 +23,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -317,6 +323,83 @@ class LockDirectoryTest {
         Path fresh = Files.createFile(inner.resolve("release-2"));
         directory.sweep();
         assertThat(old).doesNotExist();
+        assertThat(fresh).exists();
+    }
+
+    /** Its spare record files are litter then, which others sweep. */
+    @Test
+    void closesItsGuardFilesThoughTheDiskKeepsItsSpareOnes() throws Exception {
+        RecordFilePool pool = directory.recordFiles();
+        RecordFilePool.PooledFile one = pool.take();
+        RecordFilePool.PooledFile other = pool.take();
+        pool.recycle(one);
+        pool.recycle(other);
+        assumeTrue(changeAttribute("+i", other.path()), "skipped: chattr +i is not to be had here, which keeps a file from being deleted");
+        try {
+            OPEN.unpin(directory);
+            OPEN.closeIdle(true);
+            assertThat(Kernel.openFilesIn(dir)).isZero();
+            assertThat(other.path()).exists();
+            assertThat(one.path()).doesNotExist();
+        } finally {
+            changeAttribute("-i", other.path());
+            directory = OPEN.pin(dir, false);
+        }
+        directory.sweep();
+        assertThat(other.path()).doesNotExist();
+    }
+
+    private static boolean changeAttribute(String change, Path file) throws IOException, InterruptedException {
+        try {
+            return new ProcessBuilder("chattr", change, file.toString()).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor() == 0;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** A process must not lock anything in a directory that it has closed in part: its mark, for one, may be another process's by now. */
+    @Test
+    void isClosedBeforeItIsOpenedAgainIfThatFailed() throws Exception {
+        closingFailsOnce(directory.guards());
+        OPEN.unpin(directory);
+        OPEN.closeIdle(true);
+
+        LockDirectory again = OPEN.pin(dir, false);
+        LockDirectory before = directory;
+        directory = again;
+
+        assertThat(again).isNotSameAs(before);
+        LockStore store = again.store("x");
+        assertThat(store.tryByte(0)).isTrue();
+        TableEntries.publish(store.claimEntry(), 0, 42);
+        store.freeByte(0);
+    }
+
+    /** A channel on which a thread has waited, as on Windows: closing it fails after it is closed. */
+    private void closingFailsOnce(GuardFiles guards) throws Exception {
+        RandomAccessFile file = new RandomAccessFile(temp.resolve("other").toFile(), "rw") {
+            @Override
+            public void close() throws IOException {
+                super.close();
+                throw new IOException("the disk has lost something");
+            }
+        };
+        Field others = GuardFiles.class.getDeclaredField("others");
+        others.setAccessible(true);
+        Field waitedOn = OtherChannels.class.getDeclaredField("waitedOn");
+        waitedOn.setAccessible(true);
+        @SuppressWarnings("unchecked")
+        Set<Channel> channels = (Set<Channel>) waitedOn.get(others.get(guards));
+        channels.add(file.getChannel());
+    }
+
+    /** What is moved aside is put back, or deleted, in the next moment. */
+    @Test
+    void onlyWhatWasMovedAsideLongAgoIsSwept() throws IOException {
+        Path inner = dir.resolve(".session-locks");
+        Path fresh = Files.createFile(inner.resolve(OldFiles.asideName()));
+        Files.setLastModifiedTime(fresh, FileTime.from(Instant.now().minusSeconds(700))); // a record that was written long ago
+        directory.sweep();
         assertThat(fresh).exists();
     }
 

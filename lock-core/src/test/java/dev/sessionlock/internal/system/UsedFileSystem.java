@@ -31,6 +31,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** Plays another program that uses files: opening, renaming, linking and deleting them fails a number of times. All else is the real file system's. */
 final class UsedFileSystem extends FileSystem {
+    /** The message is in the user's language. */
+    private static final String IN_USE = "Der Prozess kann nicht auf die Datei zugreifen, da sie von einem anderen Prozess verwendet wird";
+
     private final FileSystem real = FileSystems.getDefault();
     private final FileSystemProvider provider = new Provider();
     private final Map<String, AtomicInteger> inUse = new ConcurrentHashMap<>();
@@ -83,11 +86,15 @@ final class UsedFileSystem extends FileSystem {
         return path instanceof Wrapped wrapped ? wrapped.real() : path;
     }
 
-    /** The message is in the user's language. */
+    /** {@return what knows by which sentence this tells it} */
+    static SharingViolations violations() {
+        return new SharingViolations(() -> IN_USE);
+    }
+
     private Path unused(Path path) throws FileSystemException {
         AtomicInteger left = inUse.get(path.getFileName().toString());
         if (left != null && left.getAndUpdate(n -> Math.max(0, n - 1)) > 0) {
-            throw new FileSystemException(path.toString(), null, "Der Prozess kann nicht auf die Datei zugreifen, da sie von einem anderen Prozess verwendet wird");
+            throw new FileSystemException(path.toString(), null, IN_USE);
         }
         return real(path);
     }

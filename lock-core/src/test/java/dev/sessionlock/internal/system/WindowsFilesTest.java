@@ -235,7 +235,7 @@ class WindowsFilesTest {
 
         @Test
         void isGivenUpAfterAWhile() throws IOException {
-            WindowsFiles hasty = new WindowsFiles(TimeUnit.MILLISECONDS.toNanos(300));
+            WindowsFiles hasty = new WindowsFiles(TimeUnit.MILLISECONDS.toNanos(300), UsedFileSystem.violations());
             FileAnswer answer = hasty.remove(used("forever", Integer.MAX_VALUE));
             assertThat(answer.kind()).isEqualTo(FileAnswer.Kind.IN_USE);
             assertThatExceptionOfType(FileSystemException.class).isThrownBy(answer::done).withMessageContaining("verwendet");
@@ -248,7 +248,7 @@ class WindowsFilesTest {
             Path file = used("wanted", Integer.MAX_VALUE);
             Thread.currentThread().interrupt();
             long start = System.nanoTime();
-            FileAnswer answer = new WindowsFiles(TimeUnit.MINUTES.toNanos(1)).remove(file);
+            FileAnswer answer = new WindowsFiles(TimeUnit.MINUTES.toNanos(1), UsedFileSystem.violations()).remove(file);
             assertThat(Thread.interrupted()).isTrue();
             assertThat(answer.kind()).isEqualTo(FileAnswer.Kind.IN_USE);
             assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(30));
@@ -256,7 +256,7 @@ class WindowsFilesTest {
 
         @Test
         void otherAnswersAreGivenAtOnce() throws IOException {
-            WindowsFiles patient = new WindowsFiles(TimeUnit.MINUTES.toNanos(10));
+            WindowsFiles patient = new WindowsFiles(TimeUnit.MINUTES.toNanos(10), UsedFileSystem.violations());
             assertThat(patient.remove(dir.resolve("missing")).done()).isFalse();
             assertThat(patient.rename(dir.resolve("missing"), dir.resolve("to")).kind()).isEqualTo(FileAnswer.Kind.NOT_THERE);
             Path there = Files.createFile(dir.resolve("taken"));
@@ -264,6 +264,18 @@ class WindowsFilesTest {
             Path full = Files.createDirectory(dir.resolve("full"));
             Files.createFile(full.resolve("file"));
             assertThat(patient.remove(full).kind()).isEqualTo(FileAnswer.Kind.REFUSED);
+            assertThat(patient.renameToFree(created("kept"), there).kind()).isEqualTo(FileAnswer.Kind.NAME_TAKEN);
+            assertThat(patient.renameToFree(dir.resolve("missing"), dir.resolve("free")).kind()).isEqualTo(FileAnswer.Kind.NOT_THERE);
+            assertThat(patient.renameToFree(full, dir.resolve("free")).kind()).isEqualTo(FileAnswer.Kind.DONE);
+        }
+
+        /** The JDK throws the same class for it as for a file in use. */
+        @Test
+        void diskThatRefusesIsNotAskedAgain() throws IOException {
+            WindowsFiles patient = new WindowsFiles(TimeUnit.MINUTES.toNanos(10), new SharingViolations(() -> "in use"));
+            Path file = used("refused", 2);
+            assertThat(patient.link(used.wrap(dir.resolve("link")), file).kind()).isEqualTo(FileAnswer.Kind.REFUSED);
+            assertThat(used.uses("refused")).as("one attempt").isEqualTo(1);
         }
     }
 

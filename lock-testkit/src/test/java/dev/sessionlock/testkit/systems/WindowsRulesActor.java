@@ -1,5 +1,6 @@
 package dev.sessionlock.testkit.systems;
 
+import com.sun.nio.file.ExtendedOpenOption;
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
@@ -10,6 +11,7 @@ import dev.sessionlock.SessionLocks;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
@@ -18,8 +20,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -92,6 +96,8 @@ final class WindowsRulesActor {
                 }
                 case "overwritten" -> overwriteTable(locks, session);
                 case "names" -> names(locks, session);
+                case "mapped" -> takeFromTheDeadWhoseRecordIsMapped(locks, session, lockFile);
+                case "litter" -> awaitTheSweep(locks, session);
                 case "vanishing" -> inspectWhatVanishes(locks, session, lockFile);
                 case "wait" -> waitBesideOthers(locks, session);
                 case "interrupted" -> {
@@ -133,6 +139,54 @@ final class WindowsRulesActor {
         }
         try (Stream<Path> left = Files.list(lockFile.resolveSibling(".session-locks"))) {
             System.out.println("aside " + Arrays.toString(left.map(path -> path.getFileName().toString()).filter(name -> name.startsWith("aside")).toArray()));
+        }
+    }
+
+    /** Another program has the record mapped: it may be renamed, and not deleted. */
+    private static void takeFromTheDeadWhoseRecordIsMapped(SessionLocks locks, Path session, Path lockFile) throws Exception {
+        try (FileChannel other = FileChannel.open(lockFile, StandardOpenOption.READ)) {
+            MappedByteBuffer mapped = other.map(FileChannel.MapMode.READ_ONLY, 0, other.size());
+            try (SessionLock lock = locks.acquire(session)) {
+                lock.verifyHeld();
+                System.out.println("held, mapped " + (mapped.get(0) == '{'));
+            }
+            System.out.println("left " + filesOf(session, "aside-").size());
+        }
+    }
+
+    /** The files that the property names are open in another program, which does not let anybody delete them. */
+    private static void awaitTheSweep(SessionLocks locks, Path session) throws Exception {
+        String used = System.getProperty("used", "");
+        List<FileChannel> open = new ArrayList<>();
+        for (String name : used.isEmpty() ? new String[0] : used.split(",")) {
+            open.add(FileChannel.open(session.resolveSibling(".session-locks").resolve(name), Set.of(StandardOpenOption.READ, ExtendedOpenOption.NOSHARE_DELETE)));
+        }
+        Set<String> stay = Set.of(System.getProperty("stay").split(","));
+        try (SessionLock lock = locks.acquire(session)) {
+            while (!stay.containsAll(litterOf(session))) {
+                lock.ensureHeld();
+                Thread.sleep(10);
+            }
+            System.out.println("left " + litterOf(session));
+        } finally {
+            for (FileChannel each : open) {
+                each.close();
+            }
+        }
+    }
+
+    /** Not the record files of this process, whose number is random. */
+    private static List<String> litterOf(Path session) throws IOException {
+        List<String> litter = new ArrayList<>(filesOf(session, "aside-"));
+        litter.addAll(filesOf(session, "release-"));
+        litter.addAll(filesOf(session, "claim-abc-"));
+        litter.sort(null);
+        return litter;
+    }
+
+    private static List<String> filesOf(Path session, String prefix) throws IOException {
+        try (Stream<Path> all = Files.list(session.resolveSibling(".session-locks"))) {
+            return all.map(path -> path.getFileName().toString()).filter(name -> name.startsWith(prefix)).toList();
         }
     }
 

@@ -6,10 +6,20 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sessionlock.testkit.ChildJvm;
 import dev.sessionlock.testkit.LabSystem;
+import dev.sessionlock.testkit.disk.SystemRule;
+import dev.sessionlock.testkit.disk.SystemRules;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -39,7 +49,8 @@ class WindowsRulesTest {
         try (ChildJvm actor = start(scenario, options)) {
             actor.awaitExit(PATIENCE);
             return actor.output().lines()
-                    .filter(line -> line.matches("(held|free|lost|still|stays|aside|Exception|\\tat|Caused).*") || line.contains("Exception")).toList();
+                    .filter(line -> line.matches("(held|free|lost|left|still|stays|aside|Exception|\\tat|Caused).*") || line.contains("Exception"))
+                    .collect(Collectors.toCollection(ArrayList::new));
         }
     }
 
@@ -83,6 +94,49 @@ class WindowsRulesTest {
             holder.freeze();
             assertThat(run("cycle").stream().filter(line -> !line.startsWith("free"))).as("some record stays, as everywhere").containsExactly("held true", "held true", "held true");
         }
+    }
+
+    /** What lies aside keeps nobody out, so the lock is free for the next one. */
+    @Test
+    void recordOfTheDeadThatCannotBeDeletedYetIsOutOfTheWay() throws Exception {
+        holding().close();
+        assertThat(run("mapped")).containsExactly("held, mapped true", "left 1", "free true");
+    }
+
+    /** The files of killed processes, of requests that nobody answered, and what could not be deleted when it was moved aside. Those that are in use keep nothing else from it. */
+    @Test
+    void litterIsSweptOnceItIsOldAndOnceNobodyHasItOpen() throws Exception {
+        run("cycle"); // makes the folder
+        long old = System.currentTimeMillis() - TimeUnit.MINUTES.toMillis(11);
+        String fresh = "aside-" + Long.toHexString(System.currentTimeMillis()) + "-5";
+        List<String> used = List.of("aside-" + Long.toHexString(old) + "-1", "claim-abc-0", "release-7");
+        List<String> stay = List.of("aside-notes.txt", fresh);
+        for (String name : List.of("aside-" + Long.toHexString(old) + "-2", "aside-" + Long.toHexString(old) + "-3", "claim-abc-1", "claim-abc-2", "release-8")) {
+            make(name, old);
+        }
+        for (String name : used) {
+            make(name, old);
+        }
+        for (String name : stay) {
+            make(name, old);
+        }
+        List<String> left = Stream.concat(used.stream(), stay.stream()).sorted().toList();
+        assertThat(run("litter", "-Dused=" + String.join(",", used), "-Dstay=" + String.join(",", left))).containsExactly("left " + left, "free true");
+        assertThat(run("litter", "-Dstay=" + String.join(",", stay))).containsExactly("left " + Stream.of(fresh, "aside-notes.txt").sorted().toList(), "free true");
+    }
+
+    private void make(String name, long millis) throws IOException {
+        Files.setLastModifiedTime(Files.createFile(dir.resolve(".session-locks").resolve(name)), FileTime.fromMillis(millis));
+    }
+
+    /** The refusal of a link looks like that of a file in use, but for its words, which are in the user's language. ReFS had no hard links for long. */
+    @Test
+    void diskWithoutHardLinksIsNotTakenForAFileInUse() throws Exception {
+        Set<SystemRule> rules = EnumSet.allOf(SystemRule.class);
+        rules.remove(SystemRule.FORMS_FOLD);
+        List<String> said = run("cycle", new SystemRules(rules).asArgument());
+        assertThat(said.remove(0)).contains("refuses hard links").contains("records are created and written in two steps here");
+        assertThat(said).containsExactly(CYCLE);
     }
 
     /** A file is told apart by a second look at its name, which may find it gone: that is no file, and no trouble. */
