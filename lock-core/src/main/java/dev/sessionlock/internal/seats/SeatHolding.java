@@ -107,9 +107,10 @@ final class SeatHolding {
         long token = hold.token();
         long maxHold = holdUntilMillis < 0 ? -1 : Math.max(0, holdUntilMillis - hold.createdAtMillis);
         store.rewrite(hold.recordFile, SeatRecords.of(store, hold.terms().of(hold.thread()), token, hold.createdAtMillis, maxHold, now));
-        // A process that has got a byte that we have lost either has published over our expiry by now, or will find that our record objects.
-        boolean kept = store.isAt(hold.recordFile, RecordLocation.ofSeat(hold.seat)) && !hold.isByteMissing(store)
-                && hold.entry.hasExpiry(hold.seat, expiry) && hold.entry.isValid();
+        // A process that uses another table, or has got a byte that we have lost, either shows in these looks, or will find that our record objects.
+        RecordLocation location = RecordLocation.ofSeat(hold.seat);
+        store.requireInPlace(hold.recordFile, location, hold.entry);
+        boolean kept = store.isAt(hold.recordFile, location) && !hold.isByteMissing(store) && hold.entry.hasExpiry(hold.seat, expiry) && hold.entry.isValid();
         long deadline = expiries.deadlineOf(hold.terms(), now);
         if (!kept || expiries.now() >= deadline) {
             return false;

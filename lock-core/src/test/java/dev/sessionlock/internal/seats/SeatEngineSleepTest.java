@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.seats;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
@@ -133,6 +134,16 @@ class SeatEngineSleepTest extends SeatEngineFixture {
             directory.pass(HOUR);
             one.afterRewrite = () -> directory.expiries[0] = 7;
             assertThat(one.engine.renewLate(hold, -1)).isFalse();
+        }
+
+        @Test
+        void losesItIfOthersUseAnotherTable() throws IOException {
+            directory.replacesTables = true;
+            SeatHold hold = one.take();
+            directory.pass(HOUR);
+            one.afterRewrite = directory::replaceTable;
+            assertThatIOException().isThrownBy(() -> one.engine.renewLate(hold, -1));
+            assertThat(hold.deadline()).isLessThan(directory.nanos);
         }
 
         @Test

@@ -66,6 +66,11 @@ class SeatSimulationTest {
         simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 1_000_000 : 3_000), false, system);
     }
 
+    @Test
+    void neverTwoHoldersWhereTheTableIsReplacedAndTheClockCountsSleep() {
+        simulate(Long.getLong("sim.first", 1), Long.getLong("sim.schedules", Boolean.getBoolean("soak") ? 1_000_000 : 3_000), true, SimulatedDirectory.HostSystem.WINDOWS);
+    }
+
     /** What these schedules see: who does not look at the other seat. */
     @ParameterizedTest
     @EnumSource(names = {"MACOS", "WINDOWS"})
