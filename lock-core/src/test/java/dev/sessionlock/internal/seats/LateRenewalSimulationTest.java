@@ -2,12 +2,8 @@ package dev.sessionlock.internal.seats;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.sessionlock.internal.directory.LockStore.RecordFile;
-import dev.sessionlock.internal.directory.LockStore.RecordLocation;
-import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.seats.SimulatedDirectory.HostSystem;
 import dev.sessionlock.internal.system.ProcessIdentity;
-import java.io.IOException;
 import java.util.stream.LongStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -84,31 +80,7 @@ class LateRenewalSimulationTest {
                     }
                 };
             }
-        },
-
-        NO_LOOK_AT_THE_TABLE {
-            @Override
-            SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
-                return new SimulatedStore(directory, journal, self, offset) {
-                    @Override
-                    public void requireInPlace(RecordFile recordFile, RecordLocation location, TableEntry of) throws IOException {
-                        if (renewsLate == null) {
-                            super.requireInPlace(recordFile, location, of);
-                        }
-                    }
-                };
-            }
-
-            @Override
-            boolean replacesTables() {
-                return true;
-            }
         };
-
-        /** Whether tables are replaced in the schedules that are to catch it. */
-        boolean replacesTables() {
-            return false;
-        }
 
         abstract SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset);
     }
@@ -119,12 +91,12 @@ class LateRenewalSimulationTest {
         long caught = LongStream.range(1, MOST_SCHEDULES).filter(seed -> isCaught(seed, broken)).findFirst().orElse(-1);
         System.out.println(broken + ": caught by schedule " + caught);
         assertThat(caught).as("the first of %d schedules that catches %s", MOST_SCHEDULES, broken).isPositive();
-        new Schedule(caught, SimulatedStore::new, false, broken.replacesTables(), HostSystem.WINDOWS).run();
+        new Schedule(caught, SimulatedStore::new, false, false, HostSystem.WINDOWS).run();
     }
 
     private static boolean isCaught(long seed, Broken broken) {
         try {
-            new Schedule(seed, broken::place, false, broken.replacesTables(), HostSystem.WINDOWS).run();
+            new Schedule(seed, broken::place, false, false, HostSystem.WINDOWS).run();
             return false;
         } catch (Schedule.Broken e) {
             return e.promise() == Schedule.Promise.ONE_HOLDER || e.promise() == Schedule.Promise.GROWING_TOKENS;
