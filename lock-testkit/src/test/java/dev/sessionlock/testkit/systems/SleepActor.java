@@ -1,5 +1,6 @@
 package dev.sessionlock.testkit.systems;
 
+import dev.sessionlock.LockLostException;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
@@ -24,6 +25,8 @@ final class SleepActor {
             users[i] = new Thread(() -> {
                 try {
                     use(args[0], locks, directory, name);
+                } catch (LockLostException e) { // it may be thrown before the listener is told
+                    System.out.println(name + " is lost: " + e.reason());
                 } catch (Exception e) {
                     System.out.println(name + " failed: " + e);
                 }
