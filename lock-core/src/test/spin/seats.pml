@@ -11,6 +11,7 @@
  *   LOSSY=n   the first n processes lose their bytes at any moment, without knowing: some code of their JVM opens and closes a guard
  *             file (PROTOCOL.md, trap 1). Implies RECORDS, the cross-check
  *   CR=n      no more than n crashes
+ *   LATE      a holder that is past its lease may renew it late (rule 8), as on Windows, where the clock counts the time that the machine sleeps
  *
  * Each of these breaks one rule, and must make it fail (ModelTest runs them):
  *   NOLOOK        no look at the other seat
@@ -27,11 +28,20 @@
  *   PLAINRETAKE   a byte that was lost and taken again: expiry published over any value (3 processes)
  *   PLAINPUBLISH  seat 1's expiry published over any value (3 processes)
  *   PLAINWITHDRAW expiry set to 0 over any value (3 processes)
+ * and with LATE:
+ *   LATENOLOOK    no look at the other seat
+ *   LATENOTOKEN   no look whether the last token still is ours
+ *   LATEEARLYTOKEN  that look before the expiry is published, and not after the look at the other seat
+ *   LATENOCLOCK   no look at one's own clock at the end
+ * and with LATE and LOSSY:
+ *   LATENORECORD  no look whether the record still is there
+ *   LATENOENTRY   no look whether the table entry still has the expiry that was published
  * And this is a known limit (PROTOCOL.md, section 1), which also fails, but does no harm where no bytes are lost:
  *   GAP           with LOSSY: a process frozen for a lease between its last look at a record and its unlinking or covering it
  *
  * Searched whole, without error (states, time on one busy core, gcc -O2): NP=3 156 thousand, 1 s; NP=3 RECORDS GAP 2.0 million; NP=2 LOSSY=1 413 thousand,
- * 1 s; NP=2 LOSSY=2 1.3 million, 4 s; NP=3 LOSSY=1 CR=0 60 million, 6 min, 4 GB (-m20000000 -w26).
+ * 1 s; NP=2 LOSSY=2 1.3 million, 4 s; NP=3 LOSSY=1 CR=0 60 million, 6 min, 4 GB (-m20000000 -w26). LATE: NP=3 520 thousand; NP=3 RECORDS GAP 5.2 million; NP=2 LOSSY=1 746 thousand; NP=2
+ * LOSSY=2 2.3 million.
  *
  * What makes the model small enough to need no bounds: an expiry is only its writer and whether it is in the future. A compare-and-set knows only
  * whether the expiry was written since it was read (a 0 may have come back). Of tokens it is only remembered who drew before whom.
@@ -56,6 +66,17 @@ bool expd[NP];             /* its lease has run out, by its own clock */
 byte saw[NP];              /* of an expiry that it has read: see EXACT and ZERO; 0 if it has changed since */
 byte drawn, older[NP];     /* bits: who has a token; whose are older than one's own */
 byte late;                 /* bits: who has a token, and a newer one has come in before it */
+#ifdef LATE
+byte drewLast;             /* who drew the last token */
+bool oldrec[NP];           /* it has published late, and its record still says that its lease is over */
+#define DRAWN drewLast=ME
+#define OLDREC(p) oldrec[p]
+#define NOT_OLD oldrec[me]=false
+#else
+#define DRAWN skip
+#define OLDREC(p) false
+#define NOT_OLD skip
+#endif
 #ifdef RECORDS
 byte R[2];                 /* record at x.lock and at takeover-x: 0 none, or whose */
 bool recl;                 /* x.lock.reclaim is there */
@@ -64,7 +85,7 @@ bool recl;                 /* x.lock.reclaim is there */
 #define ME (me+1)
 #define BIT(p) (1<<(p))
 #define VALID(p) (held[p] && !expd[p])
-#define ALIVE(r) ((r)>0 && (r)<=NP && on[(r)-1] && !expd[(r)-1])
+#define ALIVE(r) ((r)>0 && (r)<=NP && on[(r)-1] && !expd[(r)-1] && !OLDREC((r)-1))
 #define PAST(s) (W[s]==0 || !F[s])
 #ifdef NOCROSSCHECK
 #define VOUCHES(x) false
@@ -87,9 +108,9 @@ inline forget() {      /* my token is of no interest any more */
   older[2]=older[2] & ~BIT(me);
 #endif
 }
-inline draw() { forget(); older[me]=drawn; drawn=drawn|BIT(me) }
+inline draw() { forget(); older[me]=drawn; drawn=drawn|BIT(me); DRAWN }
 inline die() {
-  held[me]=false; expd[me]=false; on[me]=false; forget();
+  NOT_OLD; held[me]=false; expd[me]=false; on[me]=false; forget();
   if :: B[0]==ME -> B[0]=0 :: else fi; if :: B[1]==ME -> B[1]=0 :: else fi;
   if :: W[0]==ME -> W[0]=GHOST :: else fi; if :: W[1]==ME -> W[1]=GHOST :: else fi;
 #ifdef RECORDS
@@ -288,6 +309,9 @@ hold:
 #ifdef RECORDS
   :: atomic { s==1 && !atl -> goto coveragain }
 #endif
+#ifdef LATE
+  :: atomic { expd[me] -> held[me]=false; goto overdue }
+#endif
   DIE
   fi;
 again:                                                      /* rule 6: the clock, the expiry, the clock */
@@ -308,6 +332,43 @@ renewed:
   :: atomic { !expd[me] -> if :: held[me] :: else -> enter() fi; goto hold }
   DIE
   fi;
+#ifdef LATE
+overdue:                                                    /* rule 8: as if it were taken again, with the byte and the token that we have */
+#ifdef LATEEARLYTOKEN
+  if :: drewLast==ME :: atomic { drewLast!=ME -> goto release } DIE fi;
+#endif
+  if
+  :: atomic { W[s]==ME -> put(s); expd[me]=false; oldrec[me]=true }
+  :: atomic { W[s]!=ME -> goto release }
+  DIE
+  fi;
+#ifndef LATENOLOOK
+  if :: PAST(1-s) :: atomic { !PAST(1-s) -> NOT_OLD; goto release } DIE fi;
+#endif
+#if !defined(LATENOTOKEN) && !defined(LATEEARLYTOKEN)
+  if :: drewLast==ME :: atomic { drewLast!=ME -> NOT_OLD; goto release } DIE fi;
+#endif
+#ifdef RECORDS
+  if :: atomic { NOT_OLD } DIE fi;                              /* the record is rewritten */
+#ifndef LATENORECORD
+  if :: R[s]==ME :: atomic { R[s]!=ME -> goto release } DIE fi;
+#endif
+#ifndef LATENOENTRY
+  if :: W[s]==ME :: atomic { W[s]!=ME -> goto release } DIE fi;
+#endif
+#else
+  NOT_OLD;
+#endif
+  if
+#ifdef LATENOCLOCK
+  :: atomic { enter(); goto hold }
+#else
+  :: atomic { !expd[me] -> enter(); goto hold }
+  :: atomic { expd[me] -> goto overdue }
+#endif
+  DIE
+  fi;
+#endif
 reuse:                                                      /* by the next user, with a token that was drawn ahead */
   if
   :: W[0]==ME

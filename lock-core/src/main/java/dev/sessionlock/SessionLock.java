@@ -89,14 +89,18 @@ public final class SessionLock implements AutoCloseable {
         return left == Long.MAX_VALUE ? LockOptions.UNLIMITED : Duration.ofNanos(Math.max(0, left));
     }
 
-    /** {@return whether the lock is held now} This looks only at memory and at the monotonic clock, and takes nanoseconds. */
+    /**
+     * {@return whether the lock is held now} This looks only at memory and at the monotonic clock, and takes nanoseconds. On Windows, when the machine has slept for
+     * longer than the lease, this is false for about a second, until the lease is renewed; {@link #ensureHeld} renews it at once.
+     */
     public boolean isHeld() {
         return held.isHeld();
     }
 
     /**
      * Makes sure that the lock is held now. This looks only at memory and at the monotonic clock, and takes nanoseconds. So you can call it
-     * before every write. If somebody removes the lock file by hand, this method knows within 1 s.
+     * before every write. If somebody removes the lock file by hand, this method knows within 1 s. On Windows, when the machine has slept for longer than the lease,
+     * this method first renews the lease, which takes as long as a write to the disk.
      *
      * @throws LockLostException if the lock was lost
      * @throws IllegalStateException if it was closed

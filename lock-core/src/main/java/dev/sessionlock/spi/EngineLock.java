@@ -67,6 +67,24 @@ public interface EngineLock {
      */
     boolean renew(Hold hold, long holdUntilMillis) throws IOException;
 
+    // ---- optional: leases that ran out while the machine slept ----
+
+    /** {@return whether {@link #renewLate} may succeed} Memory only, any thread. */
+    default boolean mayRenewLate() {
+        return false;
+    }
+
+    /**
+     * Extends the lease of a hold whose deadline has passed, if certainly nobody else has had the lock since it was acquired, nor may come in any more. For an
+     * engine whose clock goes on while the machine sleeps: there all leases may be over when it wakes. Until this returns true the hold is not valid.
+     *
+     * @param holdUntilMillis as for {@link #renew}
+     * @return false if the hold is lost: then it has to be released
+     */
+    default boolean renewLate(Hold hold, long holdUntilMillis) throws IOException {
+        return false;
+    }
+
     /** What a check has found out about a hold. */
     enum HoldStatus {
         /** All is well. */

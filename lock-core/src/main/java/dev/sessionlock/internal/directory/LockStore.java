@@ -2,10 +2,12 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.internal.system.ProcessIdentity;
+import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,6 +58,14 @@ public interface LockStore {
 
     /** {@return the clocks} */
     Clock clock();
+
+    /**
+     * {@return for how long a process that wants the lock waits for an owner whose lease is over, in case the machine slept and the owner lives; 0 where no lease
+     * runs out meanwhile} The owner needs about a second, which is how often its keeper looks, and more if the machine is busy after it has woken.
+     */
+    default long wakeUpNanos() {
+        return SystemFiles.OF_THIS_PROCESS.clockCountsSleep() ? TimeUnit.SECONDS.toNanos(5) : 0;
+    }
 
     /** {@return the identity of this process} */
     default ProcessIdentity self() {

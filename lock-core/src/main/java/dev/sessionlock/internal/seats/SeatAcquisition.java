@@ -30,8 +30,6 @@ import org.jspecify.annotations.Nullable;
 final class SeatAcquisition {
     private static final Log log = Loggers.LIBRARY;
 
-    /** Rule 2: seat 0's expiry must be past at every look for this long before seat 1 is tried. */
-    static final long SEAT_1_PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
     private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(4);
     private static final int TRIES = 16;
     /** In less time, nobody moves the folder away and back, or removes it twice. Well above what a write and a link take: whoever is late writes its record twice. */
@@ -109,7 +107,7 @@ final class SeatAcquisition {
         }
         long before = expiries.expiryOf(0);
         if (ledger.tryByte0(before)) {
-            ledger.pastSince = 0;
+            ledger.seat0Past = null;
             AcquireResult taken = claimSeat(0, before, terms);
             // Rule 3: only now that byte 0 is freed. A process frozen with both bytes would stop everybody.
             return taken instanceof Busy busy && busy.waitFor() == 1 ? clearSeat1(busy) : taken;
@@ -145,13 +143,12 @@ final class SeatAcquisition {
         }
         long expiry = entry.expiry(0);
         if (!expiries.isPast(expiry, now)) {
-            ledger.pastSince = 0;
+            ledger.seat0Past = null;
             return new Busy(0, expiries.momentAfter(expiry), "another process holds it");
         }
-        if (ledger.pastSince == 0) {
-            ledger.pastSince = now;
-        }
-        return now - ledger.pastSince < SEAT_1_PATIENCE_NANOS ? new Busy(0, now + LOOK_AGAIN_NANOS, "it changes hands, or its holder is frozen") : null;
+        TakeoverPatience patience = ledger.seat0Past = TakeoverPatience.after(ledger.seat0Past, expiry, now, store.wakeUpNanos());
+        return patience.isOverForSeat0(store.wakeUpNanos()) ? null
+                : new Busy(0, patience.lookAgainAt(LOOK_AGAIN_NANOS), "it changes hands, or its holder is frozen");
     }
 
     private AcquireResult takeOverSeat0(Terms terms) throws IOException {
@@ -226,7 +223,8 @@ final class SeatAcquisition {
             return new Busy(1 - seat, expiries.momentAfter(other), seat == 0 ? "a successor holds it" : "its holder has woken");
         }
         if (seat == 0) {
-            Busy busy = waitForSuccessorOnAnotherTable(entry);
+            Busy busy = waitForSuccessorToWake(other, now);
+            busy = busy != null ? busy : waitForSuccessorOnAnotherTable(entry);
             return busy != null ? busy : enter(seat, entry, terms, published, null);
         }
         Found ofSeat0 = store.find(RecordLocation.LOCK);
@@ -241,6 +239,21 @@ final class SeatAcquisition {
             LeftHolds.note(store, ofSeat0, policy);
         }
         return entered;
+    }
+
+    /**
+     * Rule 8. If the successor is dead, its byte is free, and the caller clears its expiry and starts over.
+     *
+     * @param expiry seat 1's, which is past
+     * @return null if no successor holds seat 1 that may only have to wake, since the machine slept
+     */
+    private @Nullable Busy waitForSuccessorToWake(long expiry, long now) {
+        long wakeUp = store.wakeUpNanos();
+        if (wakeUp == 0 || expiry == 0) {
+            return null;
+        }
+        TakeoverPatience patience = ledger.seat1Past = TakeoverPatience.after(ledger.seat1Past, expiry, now, wakeUp);
+        return patience.isOver(wakeUp) ? null : new Busy(1, patience.lookAgainAt(LOOK_AGAIN_NANOS), "a successor holds it, and has not renewed its lease since this machine slept, or is frozen");
     }
 
     /**

@@ -96,6 +96,16 @@ public final class SeatEngine implements EngineLock {
     }
 
     @Override
+    public boolean mayRenewLate() {
+        return store.wakeUpNanos() > 0 && store.shared();
+    }
+
+    @Override
+    public boolean renewLate(Hold hold, long holdUntilMillis) throws IOException {
+        return mayRenewLate() && holding().renewLate(hold, holdUntilMillis);
+    }
+
+    @Override
     public @Nullable Hold handOver(Hold from, Terms terms) throws IOException {
         return holding().handOver(from, terms);
     }

@@ -78,6 +78,54 @@ final class SeatHolding {
         return true;
     }
 
+    boolean renewLate(Hold held, long holdUntilMillis) throws IOException {
+        SeatHold hold = (SeatHold) held;
+        return withEntry(hold, () -> publishLate(hold, holdUntilMillis));
+    }
+
+    /**
+     * Rule 8: the lock is taken again on the seat whose byte is still ours, with the token that we have. As in rules 3 and 4: publish, then look at the other seat,
+     * then at the token, then renew the record, then look whether nobody has come between, and read the clock last.
+     */
+    private boolean publishLate(SeatHold hold, long holdUntilMillis) throws IOException {
+        if (hold.byteLost || !isLastToHaveIt(hold)) { // before we publish: it would disturb a successor
+            return false;
+        }
+        long now = expiries.now();
+        long expiry = expiries.expiryFor(hold.terms(), now);
+        hold.settleExpiry();
+        hold.intended = expiry;
+        if (!hold.entry.replaceExpiry(hold.seat, hold.published, expiry)) {
+            hold.byteLost = true;
+            return false;
+        }
+        hold.notePublished(expiry);
+        long looked = expiries.now(); // rule 7: before the expiry
+        if (!expiries.isPast(hold.entry.expiry(1 - hold.seat), looked) || !isLastToHaveIt(hold)) {
+            return false;
+        }
+        long token = hold.token();
+        long maxHold = holdUntilMillis < 0 ? -1 : Math.max(0, holdUntilMillis - hold.createdAtMillis);
+        store.rewrite(hold.recordFile, SeatRecords.of(store, hold.terms().of(hold.thread()), token, hold.createdAtMillis, maxHold, now));
+        // A process that uses another table, or has got a byte that we have lost, either shows in these looks, or will find that our record objects.
+        RecordLocation location = RecordLocation.ofSeat(hold.seat);
+        store.requireInPlace(hold.recordFile, location, hold.entry);
+        boolean kept = store.isAt(hold.recordFile, location) && !hold.isByteMissing(store) && hold.entry.hasExpiry(hold.seat, expiry) && hold.entry.isValid();
+        long deadline = expiries.deadlineOf(hold.terms(), now);
+        if (!kept || expiries.now() >= deadline) {
+            return false;
+        }
+        hold.leaseBegins(now, deadline);
+        hold.recordTells(token);
+        hold.trouble = null;
+        return true;
+    }
+
+    /** {@return whether nobody has drawn a token since the last one of this hold} */
+    private static boolean isLastToHaveIt(SeatHold hold) {
+        return hold.entry.lastToken() == hold.lastDrawn();
+    }
+
     /**
      * Rule 6: read the clock, write expiry and record, read the clock again; it counts only if the old deadline had not passed.
      *

@@ -42,8 +42,10 @@ final class SeatLedger {
 
     /** The entry at whose first use no successor's record was in the way: see {@link SeatAcquisition#waitForSuccessorOnAnotherTable}. */
     @Nullable TableEntry withoutSuccessor;
-    /** Since when seat 0's expiry was past at every look of this process, which is trying to take the lock; 0 if it was not at the last one. */
-    long pastSince;
+    /** For how long seat 0's expiry has been past at every look of this process, which is trying to take the lock; null if it was not at the last one. */
+    @Nullable TakeoverPatience seat0Past;
+    /** The same of seat 1, where the clock counts the time for which the machine sleeps. */
+    @Nullable TakeoverPatience seat1Past;
 
     SeatLedger(LockStore store) {
         this.store = store;

@@ -150,6 +150,12 @@ final class PosixFiles implements SystemFiles {
         return true;
     }
 
+    /** Linux: {@code CLOCK_MONOTONIC}. macOS: {@code mach_absolute_time}. */
+    @Override
+    public boolean clockCountsSleep() {
+        return false;
+    }
+
     @Override
     public FileAnswer link(Path name, Path existing) {
         try {

@@ -150,6 +150,11 @@ public interface SystemFiles {
     /** Gives a file one name more, in one step. */
     FileAnswer link(Path name, Path existing);
 
+    // ---- what a machine that sleeps leaves ----
+
+    /** {@return whether the monotonic clock counts the time for which the machine sleeps} Then every lease may be over when it wakes, though its holder lives. */
+    boolean clockCountsSleep();
+
     // ---- what a power cut leaves ----
 
     /** Returns once the disk has the content of a file. An interrupt is put off meanwhile. */

@@ -326,6 +326,12 @@ final class WindowsFiles implements SystemFiles {
         return false;
     }
 
+    /** {@code QueryPerformanceCounter}, which goes on "while the system is in standby, hibernate, or connected standby". */
+    @Override
+    public boolean clockCountsSleep() {
+        return true;
+    }
+
     @Override
     public FileAnswer link(Path name, Path existing) {
         return answer(() -> Files.createLink(name, existing));

@@ -67,8 +67,7 @@ final class Acquirer {
     }
 
     /**
-     * One try. The caller has {@linkplain LocalLock#addUser counted itself in}. It gives up rather than wait for a thread that is just taking the lock or giving
-     * it back.
+     * One try. The caller has {@linkplain LocalLock#addUser counted itself in}. It does not wait for a thread that is taking the lock or giving it back.
      *
      * @return null if the lock is taken
      */
@@ -82,8 +81,7 @@ final class Acquirer {
         long token;
         boolean waitedFor;
         boolean lingers;
-        // One look at the state for both questions. It comes before the engine lock: threads that try again and again for a lock that is held must not keep the
-        // keeper from it.
+        // One look at the state for both questions. It comes before the engine lock: threads that try in a loop must not keep the keeper from that.
         stateLock.lock();
         try {
             mine = lock.currentOfThisThread();
@@ -94,11 +92,14 @@ final class Acquirer {
                 return null;
             } else if (mine != null && mine.isValid(clock().nanos())) {
                 return again(mine, request);
-            } else if (mine != null && !request.options().reentrant()) {
-                return null; // this thread has lost it, and waits like any other until its grace is over
             }
         } finally {
             stateLock.unlock();
+        }
+        if (mine != null && lock.supervisor().renewLate(mine)) {
+            return tryOnce(request, since, waitsNext);
+        } else if (mine != null && !request.options().reentrant()) {
+            return null; // this thread has lost it, and waits like any other until its grace is over
         }
         LockLostException lost = mine == null ? null : lock.supervisor().expired(mine, token);
         if (lost != null) {

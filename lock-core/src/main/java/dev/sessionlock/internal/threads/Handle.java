@@ -140,7 +140,7 @@ public final class Handle implements LockHandle {
 
     @Override
     public void ensureHeld() throws LockLostException {
-        if (ref.isClosed() || !grant.isValid(grant.clock().nanos())) {
+        if (ref.isClosed() || !grant.isValid(grant.clock().nanos()) && !isRenewedLate()) {
             throw notHeld();
         }
     }
@@ -151,6 +151,11 @@ public final class Handle implements LockHandle {
         StackRoom.require();
         grant.lock().supervisor().verify(grant);
         ensureHeld();
+    }
+
+    /** {@return whether it is valid after all: where the clock counts the time for which the machine sleeps, its user may come before the keeper} */
+    private boolean isRenewedLate() {
+        return grant.lock().supervisor().renewLate(grant) && !ref.isClosed();
     }
 
     private LockLostException notHeld() {
@@ -165,6 +170,10 @@ public final class Handle implements LockHandle {
     public void renew() throws LockLostException {
         long last = grant.progressAt(); // before it is known to be ours: once this handle is closed, the grant may be another user's
         long now = grant.clock().nanos();
+        if (!ref.isClosed() && !grant.isValid(now) && isRenewedLate()) {
+            last = grant.progressAt();
+            now = grant.clock().nanos();
+        }
         if (ref.isClosed() || !grant.isValid(now)) {
             throw notHeld();
         }

@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
@@ -37,6 +38,8 @@ final class Keeper implements Runnable {
     private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final long DEEP_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long SWEEP_NANOS = TimeUnit.SECONDS.toNanos(30);
+    /** How long a worker has for renewing leases that ran out while the machine slept: after that, others may come in. */
+    private static final long LATE_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long LOCK_IDLE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final LocalLocks locks;
@@ -56,6 +59,8 @@ final class Keeper implements Runnable {
     private long sweptAt = System.nanoTime() - SWEEP_NANOS;
     /** The parts of which nothing was open after their last round. */
     private final Set<Maintainable> closed = ConcurrentHashMap.newKeySet();
+    /** The locks whose leases workers are to renew late, and since when: see {@link LeaseSupervisor#mayRenewLate}. */
+    private final Map<LocalLock, Long> overdueSince = new WeakHashMap<>();
     private final Workers workers;
     private final LongWaits longWaits;
 
@@ -262,7 +267,9 @@ final class Keeper implements Runnable {
         }
         List<LongWait> found = new ArrayList<>(0);
         for (LocalLock lock : locks.all()) { // no lambda here, nor elsewhere on the keeper's usual way: they would be linked beside a JVM's first acquisition
-            lock.supervisor().loseIfOver(lock);
+            if (!isLeftToWorker(lock, now)) {
+                lock.supervisor().loseIfOver(lock);
+            }
             MaintenanceRound round = rounds.get(lock.part());
             if (round == null) {
                 round = new MaintenanceRound(this, lock.part());
@@ -283,6 +290,16 @@ final class Keeper implements Runnable {
         if (!found.isEmpty()) {
             longWaits.tell(found);
         }
+    }
+
+    /** {@return whether a worker is about to renew a lease late} Its disk may not answer: then the lock is lost after a while, as it is lost elsewhere. */
+    private boolean isLeftToWorker(LocalLock lock, long now) {
+        if (!lock.supervisor().mayRenewLate(lock)) {
+            overdueSince.remove(lock);
+            return false;
+        }
+        Long since = overdueSince.putIfAbsent(lock, now);
+        return since == null || now - since < LATE_NANOS;
     }
 
     private List<? extends Maintainable> parts() {

@@ -5,6 +5,7 @@ import dev.sessionlock.LockLostException.Reason;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
+import dev.sessionlock.internal.system.StackRoom;
 import dev.sessionlock.internal.system.ThreadNames;
 import dev.sessionlock.internal.system.WallClock;
 import dev.sessionlock.spi.EngineLock;
@@ -170,7 +171,7 @@ final class LeaseSupervisor {
     private void maintain(Grant held, boolean deeply) throws IOException {
         long token = held.token(); // before it is judged
         long now = held.clock().nanos();
-        if (held.lost() == null && !held.isValid(now)) {
+        if (held.lost() == null && !held.isValid(now) && !renewLateUnderEngineLock(held)) {
             loseToTime(held, token, now);
         }
         if (held.lost() == null || !isOver(held)) {
@@ -237,9 +238,57 @@ final class LeaseSupervisor {
             return;
         }
         held.renewalTrouble = null;
-        if (!renewed) {
+        if (!renewed && !renewLateUnderEngineLock(held)) {
             loseToRenewal(held, token, held.clock().nanos());
             held.lock().releaser().endUnderEngineLock(held);
+        }
+    }
+
+    // ---- leases that ran out while the machine slept ----
+
+    /** {@return whether the lease is over and the engine may still renew it: nothing is lost yet} Memory only, any thread. */
+    boolean mayRenewLate(LocalLock lock) {
+        Grant held = lock.engine().mayRenewLate() ? lock.grantIfAtOnce() : null;
+        return held != null && mayRenewLate(held, lock.clock().nanos());
+    }
+
+    private static boolean mayRenewLate(Grant held, long now) {
+        return held.lock().engine().mayRenewLate() && held.state() == Grant.State.HELD && held.lost() == null && !held.hold().isValid(now);
+    }
+
+    /** {@return whether a grant is valid after all, since its lease was over and the engine has just renewed it} For a user, who finds it before the keeper does. */
+    boolean renewLate(Grant held) {
+        if (!mayRenewLate(held, held.clock().nanos())) {
+            return false;
+        }
+        StackRoom.require();
+        held.lock().engineLock().lock();
+        try {
+            return renewLateUnderEngineLock(held) || held.isValid(held.clock().nanos()); // somebody may have been faster
+        } finally {
+            held.lock().engineLock().unlock();
+        }
+    }
+
+    /**
+     * {@return whether the lease was over and has been renewed, or false if there was nothing to renew late} The time since the last renewal does not count
+     * towards {@code maxHold}: its user could do nothing while the machine slept.
+     */
+    private boolean renewLateUnderEngineLock(Grant held) {
+        long now = held.clock().nanos();
+        if (!mayRenewLate(held, now)) {
+            return false;
+        }
+        long last = held.progressAt();
+        held.progressed(last, last + now - held.hold().renewedAt()); // first: nobody must find maxHold over once the lease is renewed
+        try {
+            boolean renewed = held.lock().engine().renewLate(held.hold(), holdUntilMillis(held, now));
+            held.renewalTrouble = null;
+            return renewed && held.isValid(held.clock().nanos());
+        } catch (IOException | RuntimeException | Error e) {
+            held.renewalTrouble = e;
+            trouble.warn(held.lock().engine() + ": its lease could not be renewed after the machine slept", e);
+            return false;
         }
     }
 

@@ -67,6 +67,26 @@ class ModelTest {
         assertSound("-DNP=2 -DLOSSY=2");
     }
 
+    /** On Windows, where the clock counts the time for which the machine sleeps. */
+    @Test
+    void neverTwoOfTwoThoughLeasesAreRenewedLate() throws Exception {
+        assertSound("-DNP=2 -DLATE");
+    }
+
+    @ParameterizedTest
+    @Tag("soak")
+    @ValueSource(strings = {"-DNP=3 -DLATE", "-DNP=3 -DLATE -DRECORDS -DGAP", "-DNP=2 -DLATE -DLOSSY=1", "-DNP=2 -DLATE -DLOSSY=2"})
+    void lateRenewalsMakeNoDifferenceToThat(String switches) throws Exception {
+        assertSound(switches);
+    }
+
+    @ParameterizedTest
+    @Tag("soak")
+    @ValueSource(strings = {"LATENOLOOK", "LATENOTOKEN", "LATEEARLYTOKEN", "LATENOCLOCK", "LOSSY=1 -DLATENORECORD", "LOSSY=1 -DLATENOENTRY"})
+    void brokenLateRenewalIsSeen(String broken) throws Exception {
+        assertBroken("-DNP=2 -DLATE -D" + broken);
+    }
+
     /** 60 million states, 4 GB, 6 minutes: only with {@code -Dmodel.large=true}, in addition to the soak profile. */
     @Test
     @Tag("soak")

@@ -61,7 +61,7 @@ final class Remembered {
     private static Object copy(Object value) {
         if (value instanceof List<?> list) {
             return List.copyOf(list);
-        } else if (value == null || value instanceof Number || value instanceof Boolean || value instanceof String || value instanceof Enum) {
+        } else if (value == null || value instanceof Number || value instanceof Boolean || value instanceof String || value instanceof Enum || value instanceof TakeoverPatience) {
             return value;
         } else if (value instanceof SeatHold || value instanceof TableEntry) {
             return value; // what is in it is set back by one of these of its own

@@ -96,6 +96,7 @@ final class Schedule {
 
     private long lastToken;
     private int entered;
+    private int renewedLate;
     private int crashed;
     private long nextPid = 100;
     private boolean calm;
@@ -129,6 +130,9 @@ final class Schedule {
         directory.refusesLinks = random.nextInt(8) == 0;
         directory.hidesProcesses = !lostBytes && random.nextInt(10) == 0;
         directory.looksAndActsAtOnce = lostBytes;
+        if (system == SimulatedDirectory.HostSystem.WINDOWS) { // mostly too short for its purpose: then others come in while a lease is renewed late
+            directory.wakeUpNanos = random.nextInt(3) == 0 ? 2 * SECOND : 1 + random.nextLong(30 * MILLI);
+        }
         int many = 2 + random.nextInt(3);
         long lease = SECOND;
         for (int i = 0; i < many; i++) {
@@ -214,6 +218,11 @@ final class Schedule {
         return (crashes ? "crashes " : "") + (lostBytes ? "lostBytes " : "") + (interference ? "hands " : "") + (ioErrors ? "ioErrors " : "")
                 + (steps ? "steps " : "") + (directory.refusesLinks ? "noLinks " : "") + (directory.hidesProcesses ? "hidepid " : "")
                 + (freezing < 0 ? "" : "oneStaysFrozen ");
+    }
+
+    /** {@return how often a lease was renewed though it was over} */
+    int renewedLate() {
+        return renewedLate;
     }
 
     private boolean areAllDone() {
@@ -513,6 +522,14 @@ final class Schedule {
             throw new PromiseBroken(Promise.GROWING_TOKENS, process + " comes in with token " + process.token() + " after " + lastToken);
         }
         lastToken = process.token();
+    }
+
+    void renewedLate(SimulatedProcess process) {
+        renewedLate++;
+        assertOneHolder();
+        if (process.token() != lastToken) {
+            throw new PromiseBroken(Promise.GROWING_TOKENS, process + " has its token " + process.token() + " again after " + lastToken);
+        }
     }
 
     private void assertOneHolder() {

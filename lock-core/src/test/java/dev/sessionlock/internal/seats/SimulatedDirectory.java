@@ -29,6 +29,9 @@ final class SimulatedDirectory {
 
     HostSystem system = HostSystem.LINUX;
 
+    /** Windows: how long a process waits for an owner that may only have to wake. */
+    long wakeUpNanos;
+
     boolean hasProc() {
         return system == HostSystem.LINUX;
     }

@@ -21,7 +21,7 @@ final class SimulatedProcess {
 
     /** The calls to the engine. */
     private enum Call {
-        TAKE, RENEW, CHECK, CHECK_DEEPLY, HAND_OVER, REUSE, RELEASE, ABANDON, DECLINE, PUT_BACK, SET_WAITER_MARK, TIDY, CLEAR
+        TAKE, RENEW, RENEW_LATE, CHECK, CHECK_DEEPLY, HAND_OVER, REUSE, RELEASE, ABANDON, DECLINE, PUT_BACK, SET_WAITER_MARK, TIDY, CLEAR
     }
 
     private final Schedule world;
@@ -205,6 +205,13 @@ final class SimulatedProcess {
                 return engine.take(terms);
             case RENEW:
                 return engine.renew(hold, -1);
+            case RENEW_LATE:
+                store.renewsLate = hold;
+                try {
+                    return engine.renewLate(hold, -1);
+                } finally {
+                    store.renewsLate = null;
+                }
             case CHECK:
                 return engine.check(hold, false);
             case CHECK_DEEPLY:
@@ -258,8 +265,11 @@ final class SimulatedProcess {
     }
 
     private Call chooseAsHolder() {
-        if (open && store.ownNow() >= hold.deadline()) {
-            open = false; // found by the keeper, or by its user
+        if (open && store.ownNow() >= hold.deadline()) { // found by the keeper, or by its user
+            if (engine.mayRenewLate() && random.nextInt(4) > 0) {
+                return Call.RENEW_LATE;
+            }
+            open = false;
             return Call.RELEASE;
         }
         int dice = random.nextInt(100);
@@ -301,6 +311,12 @@ final class SimulatedProcess {
                 if (Boolean.FALSE.equals(result)) {
                     open = false;
                     revoked = false;
+                }
+            }
+            case RENEW_LATE -> {
+                open = Boolean.TRUE.equals(result);
+                if (open) {
+                    world.renewedLate(this);
                 }
             }
             case CHECK, CHECK_DEEPLY -> {

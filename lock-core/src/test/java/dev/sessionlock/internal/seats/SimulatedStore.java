@@ -166,6 +166,13 @@ class SimulatedStore implements LockStore {
     void rewritten() {
     }
 
+    /** The hold whose lease is being renewed late; null if none is. */
+    @Nullable SeatHold renewsLate;
+
+    long readLastToken() {
+        return directory.token;
+    }
+
     // ---- names and clocks ----
 
     @Override
@@ -186,6 +193,11 @@ class SimulatedStore implements LockStore {
     @Override
     public Clock clock() {
         return clock;
+    }
+
+    @Override
+    public long wakeUpNanos() {
+        return directory.wakeUpNanos;
     }
 
     @Override
@@ -430,7 +442,7 @@ class SimulatedStore implements LockStore {
 
         @Override
         public long lastToken() {
-            return journal.safely(Op.LAST_TOKEN, () -> old() == null ? directory.token : old().token);
+            return journal.safely(Op.LAST_TOKEN, () -> old() == null ? readLastToken() : old().token);
         }
 
         @Override

@@ -96,6 +96,13 @@ class WindowsFilesTest {
         return file;
     }
 
+    @Test
+    void clockCountsSleepOnWindowsAlone() {
+        assertThat(SystemFiles.of(OperatingSystem.of("Windows 11")).clockCountsSleep()).isTrue();
+        assertThat(SystemFiles.of(OperatingSystem.of("Linux")).clockCountsSleep()).isFalse();
+        assertThat(SystemFiles.of(OperatingSystem.of("Mac OS X")).clockCountsSleep()).isFalse();
+    }
+
     @Nested
     class OurFiles {
         @Test

@@ -26,6 +26,9 @@ final class ScriptedEngine implements EngineLock, Clock {
     @Nullable Busy busy;
     HoldStatus status = HoldStatus.INTACT;
     boolean renews = true;
+    /** Its clock counts the time for which the machine sleeps. */
+    boolean mayRenewLate;
+    boolean renewsLate = true;
     boolean othersWait;
     boolean handsOver = true;
     boolean reusable = true;
@@ -160,6 +163,20 @@ final class ScriptedEngine implements EngineLock, Clock {
             ((ScriptedHold) hold).renew();
         }
         return renews;
+    }
+
+    @Override
+    public boolean mayRenewLate() {
+        return mayRenewLate;
+    }
+
+    @Override
+    public boolean renewLate(Hold hold, long holdUntilMillis) {
+        call("renewLate");
+        if (renewsLate) {
+            ((ScriptedHold) hold).renew();
+        }
+        return renewsLate;
     }
 
     @Override
