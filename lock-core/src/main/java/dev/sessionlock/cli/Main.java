@@ -152,7 +152,9 @@ public final class Main implements Callable<Integer> {
             String first = unmatched.getUnmatched().get(0);
             what = first.startsWith("-") ? "unknown option " + first : noSuchCommand(first, command);
         } else if (e instanceof UnmatchedArgumentException unmatched) {
-            what += meant(unmatched.getUnmatched().get(0), command) + (command.userObject() instanceof RunCommand ? "; options of the job come after --" : "");
+            String meant = meant(unmatched.getUnmatched().get(0), command);
+            String jobs = meant.isEmpty() ? "; options of the job come after --" : " Options of the job come after --";
+            what += meant + (command.userObject() instanceof RunCommand ? jobs : "");
         }
         return say(e.getCommandLine(), oneLine(what) + " (help: " + command.qualifiedName() + " --help)", TROUBLE);
     }

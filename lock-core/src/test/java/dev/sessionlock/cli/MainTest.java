@@ -39,7 +39,7 @@ class MainTest {
         "status a b                  | Unmatched argument at index 2: 'b'",
         "status --jsno a             | Unknown option: '--jsno'; did you mean --json? (help: sessionlock status --help)",
         "list --recusive /tmp        | Unknown option: '--recusive'; did you mean --recursive? (help",
-        "run --timout=10s x -- true  | Unknown option: '--timout=10s'; did you mean --timeout?; options of the job come after --",
+        "run --timout=10s x -- true  | Unknown option: '--timout=10s'; did you mean --timeout? Options of the job come after --",
         "run --frobnicate x -- true  | Unknown option: '--frobnicate'; options of the job come after --",
         "run                         | Missing required parameter: 'FILE'",
         "run x                       | Missing required parameter: 'CMD'",
