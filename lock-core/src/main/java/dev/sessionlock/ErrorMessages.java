@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** Puts errors of the system into words for the person who has to act. */
 final class ErrorMessages {
     private static final String DENIED = "Permission denied";
+    private static final String LOOK = "look at";
 
     private ErrorMessages() {
     }
@@ -46,11 +47,11 @@ final class ErrorMessages {
         Path parent = target.toAbsolutePath().getParent();
         String cannot = "cannot " + what + " " + target + ": ";
         if (parent != null && !Files.exists(parent)) {
-            return new LockException(cannot + "the directory " + parent + " does not exist; make it first", e);
+            return new LockException(cannot + "the directory " + parent + " does not exist; " + (what.equals(LOOK) ? "check the path" : "make it first"), e);
         } else if (e instanceof NotDirectoryException || parent != null && !Files.isDirectory(parent)) {
             return new LockException(cannot + parent + " is not a directory", e);
         } else if (e instanceof AccessDeniedException || saysPermission(e)) {
-            return new LockException(cannot + "no permission for " + file(e, parent) + (what.equals("look at") ? ""
+            return new LockException(cannot + "no permission for " + file(e, parent) + (what.equals(LOOK) ? ""
                     : "; to lock a file or clear its lock one must be able to write to its directory and to .session-locks in it, and to read and write "
                             + "the files there (chmod)"), e);
         }

@@ -61,7 +61,7 @@ record Inspections(LocalLocks locks, LockEngine engine, LockTarget.Naming naming
             return explained;
         }
         if (!Files.isDirectory(directory)) {
-            String why = Files.exists(directory) ? "it is not a directory" : "it does not exist";
+            String why = Files.exists(directory) ? "it is not a directory" : "it does not exist; check the path";
             return new LockException("cannot look at " + directory + ": " + why, e);
         }
         return ErrorMessages.explain(e, "look at", directory);

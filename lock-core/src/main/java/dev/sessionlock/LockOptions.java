@@ -143,7 +143,8 @@ public final class LockOptions {
 
     /**
      * Sets how long the lock may be held, counted from the acquisition or from the last {@link SessionLock#renew()}. After that the handle is lost. So a
-     * hung or leaking holder blocks others no longer than this plus {@link #revokeGrace()}.
+     * hung or leaking holder blocks others no longer than this plus {@link #revokeGrace()}. Make it longer than your longest job, or call {@code renew()} in
+     * that job: a compaction of ten minutes loses its lock under the default of 5 min.
      *
      * @param maxHold 100 ms to 365 days, or {@link #UNLIMITED}
      * @throws IllegalArgumentException if it is outside
@@ -196,7 +197,7 @@ public final class LockOptions {
 
     /**
      * Sets how long, at most, the lock stays warm in this JVM after {@code close()}. The record and the kernel lock remain. If the same
-     * {@link SessionLocks} acquires the same file again with equal options, that touches neither the kernel nor the disk, and is about a hundred times
+     * {@link SessionLocks} acquires the same file again with equal options, that touches neither the kernel nor the disk, and is more than a hundred times
      * faster. Use this for a writer that takes the lock for every message.
      *
      * <p>Nobody holds a lock that lingers. The library releases it:

@@ -4,7 +4,7 @@ package dev.sessionlock;
  * Counters of one {@link SessionLocks}, at one moment. Each is exact by itself; two of them may be a moment apart.
  *
  * @param held handles that hold their lock now
- * @param waiting threads that wait now
+ * @param waiting acquisitions that wait now, with a thread or without
  * @param acquired handles given out so far
  * @param lost handles that were lost before they were closed
  * @param reclaimed locks taken over from an owner that was dead or expired, or that left a torn record

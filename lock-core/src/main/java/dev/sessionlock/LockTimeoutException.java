@@ -5,12 +5,16 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The lock was not acquired in time. The attempt leaves nothing behind. The first line of the message has the form of OpenClaw's own message, so the
+ * The lock was not acquired in time: somebody else held it for the whole {@linkplain LockOptions#timeout() timeout}. The attempt leaves nothing behind. You may try
+ * again. Log the whole message: it says who holds the lock, and its last line says how to free it. The first line of the message has the form of OpenClaw's own message, so the
  * same {@code grep} finds both:
  *
  * <pre>
  * session file locked (timeout 10000ms): pid=30522 alive=true ageMs=127000 sessions/session.jsonl.lock
  *   held by   pid 30522 on moss, process started 14:02:11, thread "compactor-1", purpose "pre-compaction flush", since 14:19:03 (2 min 7 s)
+ *   state     HELD: another process holds it
+ *   evidence  pid 30522 runs (state S, waiting for something), and started when the holder did: alive
+ *   evidence  the kernel lock is held by pid 30522
  *   lease     renewed 3 s ago; if the process freezes it runs out in 27 s; it ends at the latest at 14:24:03 (maxHold)
  *   to free   java -jar sessionlock.jar clear --token 1770617943000001 --yes sessions/session.jsonl
  * </pre>

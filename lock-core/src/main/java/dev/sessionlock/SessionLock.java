@@ -233,9 +233,12 @@ public final class SessionLock implements AutoCloseable {
      * Releases the lock. Idempotent. Any thread may call it, even an interrupted one. It throws no exception: if something cannot be cleaned up, the library
      * logs that and tries again.
      *
-     * <p>If this was the last open handle, the lock is free when this returns, and its record is gone. Exceptions: a thread of this JVM waits, which has the lock now
-     * or takes it at once; or another process waits, and this JVM has taken the lock in a loop: then it keeps it for its time slice of 5 ms; or the lock
-     * {@linkplain LockOptions#withLinger lingers}.
+     * <p>If this was the last open handle, the lock is free when this returns, and its record is gone. There are three exceptions:
+     * <ul>
+     * <li>A thread of this JVM waits. It has the lock now, or takes it at once.
+     * <li>Another process waits, and this JVM has taken the lock in a loop. Then this JVM keeps the lock for its time slice of 5 ms.
+     * <li>The lock {@linkplain LockOptions#withLinger lingers}.
+     * </ul>
      */
     @Override
     public void close() {

@@ -147,8 +147,8 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
-     * Tries once to acquire the lock of a file. It does not wait. It overtakes no thread of this JVM that has waited for a millisecond. A try may also be refused
-     * while somebody just looks after the lock, such as the keeper of a process that has closed it a moment ago.
+     * Tries once to acquire the lock of a file. It does not wait, and overtakes no thread of this JVM that has waited for a millisecond. A try may fail although
+     * nobody holds the lock: for example, right after another process has closed it, while that process still finishes the release.
      *
      * @param target the file to lock
      * @return the lock; empty if it cannot be acquired now
@@ -196,9 +196,9 @@ public final class SessionLocks implements AutoCloseable {
      *
      * <p>{@link #withLockAsync} closes the lock by itself.
      *
-     * <p><b>Who closes it.</b> Whoever gets it. The lock belongs to no thread, as after {@link SessionLock#detach()}, so {@code reentrant} has no meaning. A
-     * future that is cancelled, or that {@code orTimeout} ends, leaves the queue; a lock that comes at that very moment is closed. That holds for this future
-     * itself: cancelling one that was made of it, by {@code thenApply} for example, does not reach this one.
+     * <p><b>Who closes it.</b> You do, when the future has it. The lock belongs to no thread, as after {@link SessionLock#detach()}, so {@code reentrant} has no meaning.
+     * If you cancel the future, or {@code orTimeout} ends it, it leaves the queue. If the lock is granted at that very moment, the library closes it. Cancel this future
+     * itself: cancelling one that you derived from it, by {@code thenApply} for example, does not reach it.
      *
      * <p><b>Where it completes.</b> On the executor for callbacks ({@link Builder#executor}), or on a thread of the library if that refuses. A lock that
      * needs no waiting may be there when this method returns. {@link SessionLock#close()} deletes a file: do it on an executor that may block.
@@ -583,14 +583,14 @@ public final class SessionLocks implements AutoCloseable {
     }
 
     /**
-     * {@return for how long the oldest lock has been held that is held now; zero if none is} A lock that was lost counts until its handle is closed. This
+     * {@return how long the oldest of the current holds has lasted; zero if nothing is held} A lock that was lost counts until its handle is closed. This
      * looks at all locks of this JVM, in memory.
      */
     public Duration longestHold() {
         return Duration.ofNanos(LongestNow.hold(locks, publisher));
     }
 
-    /** {@return for how long the acquisition has waited that has waited longest of those that wait now; zero if none does} It looks as {@link #longestHold} does. */
+    /** {@return how long the oldest of the current waits has lasted; zero if nobody waits} It looks as {@link #longestHold} does. */
     public Duration longestWait() {
         return Duration.ofNanos(LongestNow.wait(locks, publisher));
     }

@@ -31,9 +31,9 @@ public interface SessionLocksMXBean {
     /** {@return events that the listener did not hear} */
     long getDroppedEvents();
 
-    /** {@return for how many seconds the oldest lock has been held that is held now; 0 if none is} */
+    /** {@return how many seconds the oldest of the current holds has lasted; 0 if nothing is held} */
     double getLongestHoldSeconds();
 
-    /** {@return for how many seconds the acquisition has waited that has waited longest of those that wait now; 0 if none does} */
+    /** {@return how many seconds the oldest of the current waits has lasted; 0 if nobody waits} */
     double getLongestWaitSeconds();
 }

@@ -134,7 +134,7 @@ class ListTest extends LocksFixture {
     @Test
     void aDirectoryThatIsNotThereIsSaidSo() throws Exception {
         assertThatThrownBy(() -> locks.list(dir.resolve("missing"))).isInstanceOf(LockException.class)
-                .hasMessage("cannot look at " + dir.resolve("missing") + ": it does not exist");
+                .hasMessage("cannot look at " + dir.resolve("missing") + ": it does not exist; check the path");
         Path file = Files.createFile(dir.resolve("file"));
         assertThatThrownBy(() -> locks.list(file)).isInstanceOf(LockException.class).hasMessageContaining("it is not a directory");
     }

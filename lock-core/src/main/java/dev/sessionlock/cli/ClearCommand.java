@@ -37,12 +37,12 @@ import picocli.CommandLine.Spec;
 /** Clears what dead owners have left, or asks a living owner to let go. */
 @Command(
         name = "clear",
-        header = "Removes the locks of dead owners; asks a living one to let go. Dry unless --yes.",
+        header = "Removes the locks of dead owners; asks a living holder to release. A dry run unless --yes.",
         customSynopsis = {"sessionlock clear [--token N [--timeout D]] [--yes] [--json] [--jdbc URL] FILE|DIR"},
         description = {
-            "Removes what is provably dead, and nothing else: the lock of FILE, or all dead locks of DIR. Each is judged again with the "
-                    + "kernel's lock in hand, so that a living holder's is never removed. A living holder is asked to let go, if its token "
-                    + "says that it is meant, and waited for. What is not a lock is never touched.",
+            "Removes what is provably dead, and nothing else: the lock of FILE, or all dead locks of DIR. It looks at each lock again while it has the kernel's lock, so "
+                    + "it never removes a living holder's. With --token, it asks a living holder to release the lock, and waits for it. It never touches "
+                    + "anything that is not a lock.",
             ""
         },
         optionListHeading = "%nOptions:%n",
@@ -52,7 +52,7 @@ import picocli.CommandLine.Spec;
             "D is a whole number with its unit: 500ms, 10s, 5m.",
             "Without --yes nothing at all is written.",
             "",
-            "Exit code: 0 done, or would be; 1 something was refused; 2 bad usage, or the directory cannot be read or written.",
+            "Exit code: 0 done, or in a dry run: would be done; 1 something was refused; 2 bad usage, or the directory cannot be read or written.",
             "",
             "Examples:",
             "  java -jar sessionlock.jar clear sessions                   # what would be cleared?",
@@ -72,7 +72,7 @@ final class ClearCommand implements Callable<Integer> {
     private JdbcOption jdbc;
 
     @Option(names = "--token", paramLabel = "N",
-            description = "The token of the hold that is meant, as status shows it: if its holder is alive, it is asked to let go.")
+            description = "The token of the hold that you mean; status shows it. If its holder is alive, it is asked to release the lock.")
     private @Nullable Long token;
 
     @Option(names = "--timeout", paramLabel = "D", converter = DurationConverter.class,

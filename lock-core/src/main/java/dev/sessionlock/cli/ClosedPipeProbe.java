@@ -40,7 +40,8 @@ final class ClosedPipeProbe implements AutoCloseable {
         }
     }
 
-    private static boolean isPipe() {
+    /** {@return whether stdout is a pipe} */
+    static boolean isPipe() {
         try {
             return Files.readSymbolicLink(Path.of("/proc/self/fd/1")).toString().startsWith("pipe:");
         } catch (IOException | UnsupportedOperationException e) {

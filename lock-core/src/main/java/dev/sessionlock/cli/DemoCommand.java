@@ -1,6 +1,8 @@
 package dev.sessionlock.cli;
 
+import dev.sessionlock.internal.system.SystemReason;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,7 +55,7 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         if (parent != null && !Files.isDirectory(parent)) {
-            throw new IOException("--dir " + parent + " is not a directory");
+            throw new IOException("--dir " + parent + " is not a directory; make it first, or name another one");
         }
         Path directory = stage().toRealPath();
         Demo demo = new Demo(spec.commandLine().getOut(), directory);
@@ -79,7 +81,8 @@ final class DemoCommand implements Callable<Integer> {
             return parent == null ? Files.createTempDirectory(prefix) : Files.createTempDirectory(parent, prefix);
         } catch (IOException e) {
             Object where = parent == null ? System.getProperty("java.io.tmpdir") : parent;
-            throw new IOException("cannot make a directory in " + where + ": " + e, e);
+            String reason = e instanceof AccessDeniedException ? "no permission" : SystemReason.of(e);
+            throw new IOException("cannot make a directory in " + where + ": " + (reason.isEmpty() ? e : reason) + "; name another place: --dir D", e);
         }
     }
 
@@ -99,7 +102,7 @@ final class DemoCommand implements Callable<Integer> {
                 Files.deleteIfExists(path);
             }
         } catch (IOException | java.io.UncheckedIOException | DirectoryIteratorException e) {
-            Main.say(spec.commandLine(), "could not remove " + directory + ": " + e, 0);
+            Main.say(spec.commandLine(), "could not remove " + directory + ": " + e + "; remove it yourself: rm -r " + directory, 0);
         }
     }
 }

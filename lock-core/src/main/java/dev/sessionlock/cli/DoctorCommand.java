@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
         header = "Says whether locks are safe in a directory, by trying them there.",
         customSynopsis = {"sessionlock doctor [--json] DIR"},
         description = {
-            "Tries in DIR itself what locks rest on: that two JVMs keep each other out, that a killed one lets go, hard links, renames, "
+            "Tries in DIR itself what locks depend on: whether two JVMs exclude each other, whether a killed JVM loses its lock, hard links, renames, "
                     + "and so on. It works in a directory of its own, DIR/" + ProbeDirectory.PREFIX + "..., and removes it again; sessions "
                     + "and their locks are not touched.",
             ""
@@ -79,11 +79,11 @@ final class DoctorCommand implements Callable<Integer> {
                 return real;
             }
         } catch (NoSuchFileException e) {
-            throw new IOException(directory + " does not exist", e);
+            throw new IOException(directory + " does not exist; check the path", e);
         } catch (AccessDeniedException e) {
             throw new IOException("no permission to look at " + directory, e);
         }
-        throw new IOException(directory + " is not a directory");
+        throw new IOException(directory + " is not a directory; name the directory of the sessions");
     }
 
     /** The doctor creates, changes and removes files there by their names. Whoever may change these names could lead root elsewhere. */

@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "history",
         header = "Lists who held a lock, or the locks of a directory, and how each hold ended.",
-        customSynopsis = {"sessionlock history [--since D] [--json] FILE|DIR", "sessionlock history [--since D] [--json] --jdbc URL [NAME]"},
+        customSynopsis = {"sessionlock history [--since D] [--json] FILE|DIR", "       sessionlock history [--since D] [--json] --jdbc URL [NAME]"},
         description = {
             "Lists the past holds of a file's lock, or of all locks of a directory, the latest end first: since when and for how long, who, what for, and how it "
                     + "ended. A hold that goes on is not among them: status shows it. It only looks.",
@@ -82,8 +82,9 @@ final class HistoryCommand implements Callable<Integer> {
         if (json) {
             page.println(json(holds));
         } else if (holds.isEmpty()) {
-            page.println(since == null ? StorySentences.noHistory(jdbc.isGiven())
-                    : "No hold of " + shown(all) + " ended within the last " + Durations.inWords(since) + ", as far as is known.");
+            page.println((since == null ? StorySentences.noHistory(jdbc.isGiven())
+                    : "No hold of " + shown(all) + " ended within the last " + Durations.inWords(since) + ", as far as is known.")
+                    + (jdbc.isGiven() || Files.exists(file) ? "" : " There is no file of that name: " + shown(all)));
         } else {
             HoldRows.table(holds, now, all).forEach(page::println);
         }

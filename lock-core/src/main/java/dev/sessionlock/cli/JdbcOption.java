@@ -29,9 +29,8 @@ final class JdbcOption {
     private CommandSpec spec;
 
     @Option(names = "--jdbc", paramLabel = "URL",
-            description = "The locks in a PostgreSQL database, rather than those on files: what is named is a name there. Such as "
-                    + "jdbc:postgresql://host/db?user=me. Everybody sees a password there (ps): it is taken from PGPASSWORD, PGPASSFILE or "
-                    + "~/.pgpass, too.")
+            description = "Use the locks in a PostgreSQL database instead of those on files. Then you name locks, not files. Example: jdbc:postgresql://host/db?user=me. "
+                    + "Everybody who runs ps sees a password in the URL: put it into PGPASSWORD, PGPASSFILE or ~/.pgpass instead.")
     private @Nullable String url;
 
     @Option(names = "--jdbc-user", paramLabel = "U", description = "With --jdbc: the user of the database.")

@@ -43,7 +43,7 @@ import picocli.CommandLine.Spec;
         header = "Lists the locks of a directory, and what to do about those that need a person.",
         customSynopsis = {"sessionlock list [--recursive] [--older-than D] [--json|--openmetrics] DIR|--jdbc URL [PREFIX]"},
         description = {
-            "Lists what is locked in DIR: by whom, since when, and for those that will not get well by themselves what to do. "
+            "Lists what is locked in DIR, by whom and since when. For locks that need a person it says what to do. "
                     + "It only looks: holders and waiters do not notice. Files that nobody has locked are not listed.",
             ""
         },
@@ -52,8 +52,8 @@ import picocli.CommandLine.Spec;
             "",
             "D is a whole number with its unit: 500ms, 10s, 5m, 1h.",
             "",
-            "What gets well by itself needs nobody: what the dead have left is replaced by whoever wants the lock next. Take a D longer than "
-                    + "the longest --max-hold (maxHold) that is in use.",
+            "A lock that a dead process left needs nobody: the next acquisition replaces it. Choose a D longer than the longest --max-hold (maxHold) "
+                    + "that you use.",
             "",
             "Exit code: 0 all well; 1 something needs a person (a frozen holder, another program that has had a lock for longer than it says, or "
                     + "than 5 min, or something in a lock's place that keeps others out), or is held for longer than D; 2 bad usage, or a directory, "
@@ -141,6 +141,9 @@ final class ListCommand implements Callable<Integer> {
     }
 
     private List<ReportView> look() throws IOException {
+        if (Files.exists(directory) && !Files.isDirectory(directory)) {
+            throw new IOException("cannot look at " + directory + ": it is not a directory; status shows the lock of one file");
+        }
         try (SessionLocks locks = SessionLocks.create()) {
             List<ReportView> all = new ArrayList<>(look(locks, directory));
             if (recursive) {

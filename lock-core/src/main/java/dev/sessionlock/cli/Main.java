@@ -36,7 +36,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "    1  status, why, list: something needs a person; clear: something was refused; doctor: locks are not safe there;",
             "       demo: a line was lost, torn or doubled",
             "    2  bad usage, or the disk refused: one line on stderr says why",
-            "   75  run: the lock was not to be had in time (-E gives another code); who holds it is on stderr",
+            "   75  run: the lock was not acquired in time (-E gives another code); stderr says who holds it",
             "   76  run: the lock was lost, whatever the job said",
             "  126  run: the job could not be executed",
             "  127  run: the job was not found",
@@ -96,10 +96,10 @@ public final class Main implements Callable<Integer> {
     public static void main(String[] args) {
         Start.nameTool();
         PsStates.enable();
-        CommandLine tool = commandLine(args).setOut(Encoding.ofStdout().printer(System.out)).setErr(Encoding.ofStderr().printer(System.err));
+        CommandLine tool = commandLine(args).setOut(Stdout.printer()).setErr(Encoding.ofStderr().printer(System.err));
         int exitCode;
         try {
-            exitCode = tool.execute(args);
+            exitCode = Stdout.exitCode(tool.execute(args));
         } catch (OutOfMemoryError e) { // the JVM would end with 1, which means that a lock needs a person
             exitCode = say(tool, "there is more to show than fits into this JVM's memory (java -Xmx)", TROUBLE);
         }
@@ -151,10 +151,19 @@ public final class Main implements Callable<Integer> {
         } else if (e instanceof UnmatchedArgumentException unmatched && command.parent() == null) {
             String first = unmatched.getUnmatched().get(0);
             what = first.startsWith("-") ? "unknown option " + first : noSuchCommand(first, command);
-        } else if (e instanceof UnmatchedArgumentException && command.userObject() instanceof RunCommand) {
-            what += "; options of the job come after --";
+        } else if (e instanceof UnmatchedArgumentException unmatched) {
+            String meant = meant(unmatched.getUnmatched().get(0), command);
+            String jobs = meant.isEmpty() ? "; options of the job come after --" : " Options of the job come after --";
+            what += meant + (command.userObject() instanceof RunCommand ? jobs : "");
         }
         return say(e.getCommandLine(), oneLine(what) + " (help: " + command.qualifiedName() + " --help)", TROUBLE);
+    }
+
+    /** {@return the option that was mistyped, in words; empty if none is near} */
+    private static String meant(String typed, CommandSpec command) {
+        String name = typed.replaceFirst("=.*", "");
+        String nearest = name.startsWith("-") ? Spelling.nearest(name, command.optionsMap().keySet()) : null;
+        return nearest == null ? "" : "; did you mean " + nearest + "?";
     }
 
     private static String noSuchCommand(String name, CommandSpec main) {

@@ -54,7 +54,7 @@ record PageFile(Path file, String beginning) {
         }
         Path home = file.toAbsolutePath().getParent();
         if (!Files.isDirectory(home)) {
-            throw new IOException("cannot write " + file + ": the directory " + home + " does not exist");
+            throw new IOException("cannot write " + file + ": the directory " + home + " does not exist; make it first");
         }
         try {
             write(page, force, home, name);
@@ -102,7 +102,7 @@ record PageFile(Path file, String beginning) {
         if (there == null) {
             return;
         } else if (there.isDirectory()) {
-            throw new IOException(file + " is a directory");
+            throw new IOException("cannot write " + file + ": it is a directory; name a file in it");
         } else if (there.isOther()) {
             throw new IOException(file + " is a device, a FIFO or a socket, and stays as it is; name another file");
         } else if (force) {

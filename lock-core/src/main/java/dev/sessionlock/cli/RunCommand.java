@@ -29,12 +29,13 @@ import picocli.CommandLine.Spec;
             "                [--purpose T] [--jdbc URL] FILE -- CMD...",
             "       sessionlock run [...] FILE -c COMMAND"},
         description = {
-            "CMD has our streams, and SESSIONLOCK_TOKEN and SESSIONLOCK_FILE in its environment. Signals (SIGHUP, SIGINT, SIGTERM, SIGUSR1, "
-                    + "SIGUSR2) go on to it and what it started; the lock is kept until all of that has ended, also what it left in the "
-                    + "background, unless --close is given. If this tool is killed, CMD and what it started are, too.",
-            "If the lock is lost (removed by hand, asked to let go, --max-hold), CMD and what it started get SIGTERM, after 10 s SIGKILL; "
-                    + "nobody else gets in before they have ended. If this tool is stopped (SIGSTOP), others wait until it goes on or is killed. "
-                    + "But see --takeover and --jdbc.",
+            "CMD gets this tool's stdin, stdout and stderr, and finds SESSIONLOCK_TOKEN and SESSIONLOCK_FILE in its environment. SIGHUP, SIGINT, SIGTERM, "
+                    + "SIGUSR1 and SIGUSR2 are passed on to CMD and to what it started. The lock is kept until all of that has ended, background processes "
+                    + "included; --close changes that. If this tool is killed, CMD and what it started are killed, too.",
+            "",
+            "If the lock is lost (somebody removed its file or asked for its release, or --max-hold is over), CMD and what it started get SIGTERM, and SIGKILL "
+                    + "10 s later. Nobody else gets the lock before they have ended. If this tool is stopped (SIGSTOP), others wait until it goes on or is "
+                    + "killed, except with --takeover or --jdbc.",
             ""
         },
         optionListHeading = "%nOptions:%n",
@@ -42,8 +43,8 @@ import picocli.CommandLine.Spec;
             "",
             "D is a duration: 500ms, 10s, 5m, 1h, 0.",
             "",
-            "Exit code: CMD's; 128+n if signal n ended it; 126 not executable; 127 not found; 75 (or -E) not acquired in time; "
-                    + "76 lost, whatever CMD said; 2 bad usage, or the disk refused.",
+            "Exit code: that of CMD; 128+n if signal n ended CMD; 126 CMD cannot be executed; 127 CMD was not found; 75 (or -E) the lock was not acquired in time; "
+                    + "76 the lock was lost, whatever CMD said; 2 bad usage, or the disk refused.",
             "",
             "Examples:",
             "  java -jar sessionlock.jar run session.jsonl -- ./compact.sh session.jsonl",
@@ -79,7 +80,7 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = {"-w", "--wait"}, paramLabel = "S", description = "As --timeout, in seconds, such as 10 or 0.5.")
     private @Nullable Double wait;
 
-    @Option(names = {"-E", "--conflict-exit-code"}, paramLabel = "N", description = "What to exit with instead of 75 (0 to 255).")
+    @Option(names = {"-E", "--conflict-exit-code"}, paramLabel = "N", description = "The exit code if the lock was not acquired in time, instead of 75 (0 to 255).")
     private int conflictExitCode = Main.NOT_ACQUIRED;
 
     @Option(names = "--lease", paramLabel = "D", converter = DurationConverter.class,
@@ -91,25 +92,24 @@ final class RunCommand implements Callable<Integer> {
     private @Nullable Duration maxHold;
 
     @Option(names = "--takeover",
-            description = "Others get in when this tool has been frozen for longer than the lease, though CMD may run on: for a CMD "
-                    + "whose late write does no harm. When the tool wakes it ends CMD. So it always is with --jdbc, unless --no-takeover "
-                    + "is given.")
+            description = "Others get the lock when this tool has been frozen for longer than the lease, although CMD may still run. Use it only if a late "
+                    + "write of CMD does no harm. When the tool wakes, it ends CMD. With --jdbc this is the default.")
     private boolean takeover;
 
     @Option(names = "--no-takeover",
-            description = "Nobody gets in while this tool lives, frozen or not. That is so anyway, but for --jdbc: there it means a lease "
-                    + "of 10m, also if this tool's machine dies.")
+            description = "Nobody else gets the lock while this tool lives, frozen or not. On files this is the default. With --jdbc it means a lease of 10m, "
+                    + "also if this tool's machine dies.")
     private boolean noTakeover;
 
     @Option(names = {"-o", "--close"},
-            description = "The lock ends with CMD itself, whatever that left in the background; signals and the end of this tool spare what has "
-                    + "made itself a session of its own, as a daemon does. If the lock is lost, all but such a daemon is waited for.")
+            description = "The lock ends when CMD itself ends, whatever CMD left in the background. Signals and the end of this tool then spare every process "
+                    + "with a session of its own, such as a daemon. If the lock is lost, the tool waits for all processes of CMD but these.")
     private boolean close;
 
-    @Option(names = "--purpose", paramLabel = "T", description = "What the lock is held for, shown to those who wait. Default: CMD's name.")
+    @Option(names = "--purpose", paramLabel = "T", description = "What the lock is held for; those who wait see it. Default: run and CMD's name.")
     private @Nullable String purpose;
 
-    @Option(names = {"-c", "--command"}, paramLabel = "COMMAND", description = "What to run, in one word for a shell (sh -c), instead of CMD.")
+    @Option(names = {"-c", "--command"}, paramLabel = "COMMAND", description = "A command line for a shell (sh -c), as one argument, instead of CMD.")
     private @Nullable String script;
 
     @Parameters(index = "0", paramLabel = "FILE", converter = FileConverter.class,

@@ -34,7 +34,7 @@ public final class Start {
         int exitCode;
         try {
             StatusQuestion question = new StatusQuestion(FileName.path(file), json);
-            exitCode = question.answer(Encoding.ofStdout().printer(System.out));
+            exitCode = Stdout.exitCode(question.answer(Stdout.printer()));
         } catch (IOException | RuntimeException e) {
             return;
         }

@@ -62,6 +62,8 @@ record StatusQuestion(Path file, boolean json) {
         List<Long> waiters = WaiterScanner.in(home.toRealPath()).of(report.name());
         if (report.state() == State.FREE && Files.isDirectory(target)) {
             report = listed(report, target);
+        } else if (report.state() == State.FREE && Files.exists(target) && !Files.isRegularFile(target)) {
+            report = told(report, "it is a FIFO, socket or device, and only files are locked", Remedy.none());
         }
         boolean missing = report.state() == State.FREE && waiters.isEmpty() && !Files.exists(target, LinkOption.NOFOLLOW_LINKS);
         return new ReportView(target, missing ? missing(report, target, home) : report, Instant.now(), waiters);

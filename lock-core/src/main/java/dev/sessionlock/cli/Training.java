@@ -18,7 +18,7 @@ final class Training {
         Path directory = Path.of(args[0]);
         PrintWriter nobody = new PrintWriter(PrintWriter.nullWriter());
         Start.nameTool();
-        new StatusQuestion(directory.resolve("session"), false).answer(Encoding.ofStdout().printer(System.out));
+        new StatusQuestion(directory.resolve("session"), false).answer(Stdout.printer());
         for (String[] command : new String[][] {{"status", "--json", directory + "/session"}, {"list", directory.toString()},
             {"clear", directory.toString()}, {"run", directory + "/free", "--", "true"}}) {
             Main.commandLine(command).setOut(nobody).setErr(nobody).execute(command);

@@ -34,8 +34,8 @@ import picocli.CommandLine.Spec;
             "Elsewhere (a pipe, a file): a line with its time for each change: taken, released, long, waited for, or the new state. "
                     + "What is taken and released between two looks is not seen. It ends when nobody reads it any more.",
             "",
-            "It only looks: holders and waiters do not notice. Waiting are processes, as the kernel lists them; how long is counted from "
-                    + "when the watch first saw it.",
+            "It only looks: holders and waiters do not notice. It counts processes that wait, as the kernel lists them, each from "
+                    + "the moment when it first saw them.",
             ""
         },
         optionListHeading = "%nOptions:%n",

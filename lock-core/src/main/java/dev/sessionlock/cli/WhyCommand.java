@@ -41,8 +41,8 @@ import picocli.CommandLine.Spec;
             "",
             "FILE is the file that is locked, or its lock file, as for status.",
             "",
-            "If the lock has been held for a second, and by a JVM of yours, that JVM is asked for the stack of the thread (as jcmd PID Thread.print does); it stands "
-                    + "still for some milliseconds. So is the JVM of a thread that lost the lock because it held it for too long. --no-stack leaves them alone. "
+            "If a JVM of yours has held the lock for a second, why asks it for the stack of the thread, as jcmd PID Thread.print does. That JVM stands still for some "
+                    + "milliseconds. The same holds for the JVM of a thread that lost the lock at maxHold. --no-stack leaves both alone. "
                     + "Otherwise it only looks: holders and waiters do not notice.",
             "",
             "Exit code: as of status. 0 all well, or it gets well by itself; 1 it needs a person; 2 bad usage, or the directory cannot be read, or OUT cannot be "
@@ -70,8 +70,7 @@ final class WhyCommand implements Callable<Integer> {
     private boolean json;
 
     @Option(names = "--html", paramLabel = "OUT", converter = FileConverter.class,
-            description = "Write the story as a page with a timeline, too, which needs nothing else and may be attached to a ticket. Only you can read it. It replaces an earlier page "
-                    + "of yours.")
+            description = "Also write the story as a page with a timeline, for a ticket; it needs no other file. Only you can read it. It replaces an earlier page of yours.")
     private @Nullable Path html;
 
     @Option(names = "--force", description = "With --html: replace OUT if it is any other file, or a link.")

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * may ask a holder to release the lock. All other methods have defaults. {@link LeaseHold} is a hold for leases that run on this machine's clock.
  *
  * <p><b>When a method throws.</b> Any method may throw anything: a {@link StackOverflowError}, an {@link OutOfMemoryError}, a
- * {@link RuntimeException} of a driver. Nothing may then be left behind that nobody finishes. So the caller goes on, one method at a time as always:
+ * {@link RuntimeException} of a driver. What it had begun must then be finished or undone. So the caller goes on, one method at a time as always:
  * <ul>
  *   <li>after {@link #take}: the caller has no hold. It calls {@link #tidy} until that returns true, or {@code take} again;
  *   <li>after {@link #handOver}, {@link #renew} or {@link #check}: the hold that was given is as it was, or is lost. {@link #release} of it gives

@@ -2,7 +2,7 @@ package dev.sessionlock.spi;
 
 import org.jspecify.annotations.Nullable;
 
-/** A hold whose lease runs on the clock of this machine: valid until its lease is over, or for ever if nobody may pass its holder over. */
+/** A hold whose lease runs on the clock of this machine: valid until its lease is over, or for ever if nobody may take over from its holder. */
 public class LeaseHold extends Hold {
 
     /**

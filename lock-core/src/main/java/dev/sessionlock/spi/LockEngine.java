@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * {@link dev.sessionlock.SessionLocks#over}. One object is enough for a process. Threads of one JVM that lock the same things must use the same
  * object, since reentry and the queue of waiting threads belong to it. Thread-safe.
  *
- * <p>An engine locks names. It must have only {@link #pin}, and its locks must have six methods: see {@link EngineLock}. An engine that locks files,
+ * <p>An engine locks names. It must implement only {@link #pin}, and its locks must implement six methods: see {@link EngineLock}. An engine that locks files,
  * which are named by paths, is a {@link FileLockEngine}.
  */
 public interface LockEngine extends Maintainable {

@@ -27,7 +27,7 @@ public interface Maintainable {
 
     /**
      * Called about once a second, soon after a hold has ended in an unusual way, and as the JVM ends. Writes what was {@linkplain EngineLock#note noted}, and
-     * {@linkplain EngineLock#showWaiters who waits}. Who was not shown since the last call waits no more.
+     * {@linkplain EngineLock#showWaiters who waits}. A waiter that was not shown since the last call no longer waits.
      *
      * @param last there is no later call: the JVM ends
      */

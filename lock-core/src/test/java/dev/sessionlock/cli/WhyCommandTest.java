@@ -221,8 +221,8 @@ class WhyCommandTest {
         @Test
         void directoryOrMissingPlaceIsRefused() throws Exception {
             Files.createDirectory(page());
-            assertThat(write("--force").err()).contains(page() + " is a directory");
-            assertThat(Outcome.of("why", "--html", "/no/such/place/x.html", session().toString()).err()).contains("the directory /no/such/place does not exist");
+            assertThat(write("--force").err()).contains("cannot write " + page() + ": it is a directory; name a file in it");
+            assertThat(Outcome.of("why", "--html", "/no/such/place/x.html", session().toString()).err()).contains("the directory /no/such/place does not exist; make it first");
         }
 
         private List<String> names() throws IOException {

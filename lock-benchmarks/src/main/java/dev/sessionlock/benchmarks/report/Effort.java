@@ -23,13 +23,13 @@ record Effort(int rounds, Duration turnsWarmUp, Duration turns, Duration jmhWarm
     /** How many locks are held at once. */
     static final int MANY = 10_000;
 
-    /** {@return enough for an overview, in some six minutes} */
+    /** {@return enough for an overview, in some eight minutes} */
     static Effort quick() {
         return new Effort(3, Duration.ofSeconds(30), Duration.ofSeconds(6), Duration.ofMillis(1_500), Duration.ofMillis(450), Duration.ofMillis(1_500), Duration.ofMillis(400),
                 Duration.ofMillis(1_500), Duration.ofMillis(1_500), 3, Duration.ofSeconds(10));
     }
 
-    /** {@return enough to compare versions, in some sixteen minutes} */
+    /** {@return enough to compare versions, in some nineteen minutes} */
     static Effort full() {
         return new Effort(5, Duration.ofSeconds(90), Duration.ofSeconds(20), Duration.ofSeconds(3), Duration.ofMillis(1_500), Duration.ofSeconds(4), Duration.ofSeconds(1),
                 Duration.ofSeconds(6), Duration.ofSeconds(5), 7, Duration.ofSeconds(20));

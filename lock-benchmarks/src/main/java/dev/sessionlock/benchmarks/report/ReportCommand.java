@@ -19,7 +19,7 @@ import picocli.CommandLine.Spec;
         optionListHeading = "%nOptions:%n",
         footer = {
             "",
-            "It takes some sixteen minutes, or six with --quick, and wants the machine for itself: one JVM in which all take turns, JMH for what is held, then JVMs that "
+            "It takes some nineteen minutes, or eight with --quick, and wants the machine for itself: one JVM in which all take turns, JMH for what is held, then JVMs that "
                     + "fight for a lock, take turns, and are killed. Ctrl-C leaves nothing behind. The part of that file between "
                     + ReadmeSection.BEGIN + " and " + ReadmeSection.END + " is replaced, nothing else.",
             "",

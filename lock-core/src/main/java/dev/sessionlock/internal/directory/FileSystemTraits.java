@@ -2,6 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import dev.sessionlock.internal.system.SystemFiles;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -122,6 +123,8 @@ public record FileSystemTraits(@Nullable String network, boolean foldsNames) {
             return FileKey.of(path);
         } catch (NoSuchFileException e) {
             return null;
+        } catch (AccessDeniedException e) { // only its directory can refuse; a name that nobody uses would puzzle whoever reads the message
+            throw new AccessDeniedException(String.valueOf(path.getParent()), null, e.getReason());
         }
     }
 }

@@ -175,12 +175,21 @@ final class HistoryFiles {
     static List<PastHold> read(Path home, Predicate<String> wanted) throws IOException {
         List<PastHold> holds = new ArrayList<>();
         Path inner = home.resolve(LockDirectory.INNER);
-        if (Files.isDirectory(inner, LinkOption.NOFOLLOW_LINKS)) {
+        if (isDirectory(inner)) {
             Deque<PastHold> newer = of(inner.resolve(NAME), wanted); // first: if it becomes the old one meanwhile, it is read twice, and not left out
             holds.addAll(of(inner.resolve(OLD), wanted));
             holds.addAll(newer);
         }
         return holds;
+    }
+
+    /** Unlike {@link Files#isDirectory}, fails if the directory around it may not be searched: then it is not known whether there is a history. */
+    private static boolean isDirectory(Path inner) throws IOException {
+        try {
+            return Files.readAttributes(inner, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS).isDirectory();
+        } catch (NoSuchFileException e) {
+            return false;
+        }
     }
 
     private static Deque<PastHold> of(Path file, Predicate<String> wanted) throws IOException {

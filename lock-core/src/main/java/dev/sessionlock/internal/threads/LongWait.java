@@ -109,7 +109,7 @@ final class LongWait {
             String state = report.state() == LockReport.State.HELD ? "" : ", state " + report.state();
             return report.owner() == null ? "nobody is known to hold it" + state : "held by " + TimeoutMessage.heldBy(report.owner(), now) + state;
         } catch (IOException | RuntimeException | Error e) {
-            return "who holds it cannot be told: " + e;
+            return TimeoutMessage.untold(e);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.threads;
 
+import dev.sessionlock.LockException;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.RemedyKind;
@@ -44,9 +45,14 @@ final class TimeoutMessage {
             return new LockTimeoutException(always(waiter.request(), locked, report, holder, busy, lock.clock()), report, waited, null);
         } catch (IOException | RuntimeException | Error e) {
             LockReport unknown = new LockReport(engine.name(), engine.lockFile(), LockReport.State.HELD, null,
-                    List.of("who holds it cannot be told: " + e), "");
+                    List.of(untold(e)), "");
             return new LockTimeoutException(always(waiter.request(), locked, unknown, holder, busy, lock.clock()), unknown, waited, e);
         }
+    }
+
+    /** {@return that it is not known who has the lock, and why} A message of ours says all that a person needs, without the name of its class. */
+    static String untold(Throwable e) {
+        return "who holds it cannot be told: " + (e instanceof LockException && e.getMessage() != null ? e.getMessage() : e);
     }
 
     /** As {@link #of}, or less: a timeout is reported as one, even where there is no memory, or no descriptor, for all that it could say. */

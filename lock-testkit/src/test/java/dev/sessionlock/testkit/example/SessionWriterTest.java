@@ -158,5 +158,13 @@ class SessionWriterTest {
             }
         }
         assertThat(lines).isGreaterThan(30);
+        Matcher frames = Pattern.compile("\\((\\w+\\.java):(\\d+)\\)").matcher(section);
+        int calls = 0;
+        while (frames.find()) {
+            String line = Files.readAllLines(here.resolve(frames.group(1))).get(Integer.parseInt(frames.group(2)) - 1);
+            assertThat(line).as("the line of %s that the guide quotes", frames.group()).containsPattern("\\b(Files|file|writer)\\.\\w+\\(");
+            calls++;
+        }
+        assertThat(calls).isGreaterThan(3);
     }
 }
