@@ -171,7 +171,7 @@ class JdbcFaultsTest {
                 .hasMessageContaining("the database could not be reached");
         assertThat(timeout).hasRootCauseInstanceOf(java.io.IOException.class);
         CompletableFuture<Void> comesBack = CompletableFuture.runAsync(() -> proxy.comeBack(),
-                CompletableFuture.delayedExecutor(200, TimeUnit.MILLISECONDS));
+                CompletableFuture.delayedExecutor(200, TimeUnit.MILLISECONDS, task -> new Thread(task).start())); // other tests may use up the common pool
         locks.acquire("a", SHORT).close();
         comesBack.join();
     }
