@@ -13,6 +13,7 @@ import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.Terms;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
@@ -104,10 +105,13 @@ abstract class JdbcThrowablesFixture {
     void isFree(String name, String after) throws Exception {
         EngineLock theirs = lock(others, name);
         // The server may still be ending a transaction of ours that has the row: then it is free, and not to be had yet.
-        AcquireResult taken = await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> theirs.take(TERMS),
-                result -> result instanceof Hold || !isNobodys(name));
-        assertThat(taken).as("another's try after the throwable in %s", after).isInstanceOf(Hold.class);
-        theirs.release((Hold) taken);
+        AtomicReference<AcquireResult> taken = new AtomicReference<>();
+        await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> {
+            taken.set(theirs.take(TERMS));
+            return taken.get() instanceof Hold || !isNobodys(name);
+        });
+        assertThat(taken.get()).as("another's try after the throwable in %s", after).isInstanceOf(Hold.class);
+        theirs.release((Hold) taken.get());
         await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).untilAsserted(() -> assertThat(source.lent()).as("lent after %s", after).isZero());
         assertThat(source.spoiled()).as("connections that came back otherwise than they were lent, after %s", after).isEmpty();
     }
