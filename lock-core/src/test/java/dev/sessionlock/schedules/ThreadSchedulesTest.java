@@ -3,9 +3,11 @@ package dev.sessionlock.schedules;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.EnumSource.Mode;
@@ -16,6 +18,7 @@ import org.junit.jupiter.params.provider.EnumSource.Mode;
  *
  * <p>To replay a schedule that fails: {@code -Dschedules.first=SEED -Dschedules.count=1}. What happened stands in {@code target/fray/sound.txt}.
  */
+@Timeout(value = 1, unit = TimeUnit.HOURS) // many schedules take long on a busy machine, and FrayJvm ends a program that hangs
 class ThreadSchedulesTest {
     /** Twice as many as the rule that is hardest to catch needs. */
     private static final int ENOUGH = 2_500;
