@@ -14,7 +14,7 @@ class LateRenewalSimulationTest {
 
     /** What is left out of a late renewal. */
     enum Broken {
-        NO_LOOK_AT_THE_OTHER_SEAT {
+        NO_LOOK_AT_THE_OTHER_SEAT(84) {
             @Override
             SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
                 return new SimulatedStore(directory, journal, self, offset) {
@@ -26,7 +26,7 @@ class LateRenewalSimulationTest {
             }
         },
 
-        NO_LOOK_AT_THE_TOKEN {
+        NO_LOOK_AT_THE_TOKEN(45) {
             @Override
             SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
                 return new SimulatedStore(directory, journal, self, offset) {
@@ -38,7 +38,7 @@ class LateRenewalSimulationTest {
             }
         },
 
-        TOKEN_LOOKED_AT_BEFORE_PUBLISHING_ALONE {
+        TOKEN_LOOKED_AT_BEFORE_PUBLISHING_ALONE(9_355) {
             @Override
             SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
                 return new SimulatedStore(directory, journal, self, offset) {
@@ -60,7 +60,7 @@ class LateRenewalSimulationTest {
             }
         },
 
-        NO_LOOK_AT_THE_CLOCK_AT_THE_END {
+        NO_LOOK_AT_THE_CLOCK_AT_THE_END(2_543) {
             @Override
             SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
                 return new SimulatedStore(directory, journal, self, offset) {
@@ -82,13 +82,22 @@ class LateRenewalSimulationTest {
             }
         };
 
+        /** The first schedule that catches it. The default build begins with it, and saves the search; the soak profile always searches. */
+        private final long caughtBy;
+
+        Broken(long caughtBy) {
+            this.caughtBy = caughtBy;
+        }
+
         abstract SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset);
     }
 
     @ParameterizedTest
     @EnumSource
     void simulationCatches(Broken broken) {
-        long caught = LongStream.range(1, MOST_SCHEDULES).filter(seed -> isCaught(seed, broken)).findFirst().orElse(-1);
+        LongStream all = LongStream.range(1, MOST_SCHEDULES);
+        LongStream seeds = Boolean.getBoolean("soak") ? all : LongStream.concat(LongStream.of(broken.caughtBy), all);
+        long caught = seeds.filter(seed -> isCaught(seed, broken)).findFirst().orElse(-1);
         System.out.println(broken + ": caught by schedule " + caught);
         assertThat(caught).as("the first of %d schedules that catches %s", MOST_SCHEDULES, broken).isPositive();
         new Schedule(caught, SimulatedStore::new, false, false, HostSystem.WINDOWS).run();
