@@ -173,7 +173,7 @@ public final class InMemoryLocks implements AutoCloseable {
     public void loseLock(Path target, Reason reason) throws LockException {
         Objects.requireNonNull(reason, "reason");
         try {
-            if (!process.cells().lose(process.idOf(target, false), reason)) {
+            if (!process.locks().lose(process.idOf(target, false), reason)) {
                 throw new IllegalStateException("nobody in the process " + pid() + " holds the lock of " + target
                         + ", so it cannot be lost");
             }

@@ -72,7 +72,7 @@ final class MemoryProcess implements FileLockEngine {
         }
     }
 
-    LocalLocks cells() {
+    LocalLocks locks() {
         return locks;
     }
 
@@ -185,7 +185,7 @@ final class MemoryProcess implements FileLockEngine {
 
     @Override
     public Inspection inspect(LockId id) {
-        return sight(path(id));
+        return inspection(path(id));
     }
 
     @Override
@@ -205,13 +205,13 @@ final class MemoryProcess implements FileLockEngine {
         Path absolute = directory.toAbsolutePath().normalize();
         machine.mutex.lock();
         try {
-            return machine.slots.keySet().stream().filter(path -> absolute.equals(path.getParent())).sorted().map(this::sight).toList();
+            return machine.slots.keySet().stream().filter(path -> absolute.equals(path.getParent())).sorted().map(this::inspection).toList();
         } finally {
             machine.mutex.unlock();
         }
     }
 
-    private Inspection sight(Path target) {
+    private Inspection inspection(Path target) {
         return new Inspection(new LockId(target.getParent(), target.getFileName().toString(), false), new MemoryEngine(this, target).inspect());
     }
 

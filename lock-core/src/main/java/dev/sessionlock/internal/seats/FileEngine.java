@@ -187,7 +187,7 @@ public final class FileEngine implements FileLockEngine {
         try {
             Path home = id.parent().toRealPath();
             ProcessTable processes = ProcessTable.ofOneLook();
-            return sight(LockSnapshot.at(home, id.name()), processes, WaitingProcesses.in(home, processes));
+            return inspection(LockSnapshot.at(home, id.name()), processes, WaitingProcesses.in(home, processes));
         } catch (TableFault e) {
             throw e.getCause();
         }
@@ -206,13 +206,13 @@ public final class FileEngine implements FileLockEngine {
             Collection<LockSnapshot> seen = LockSnapshot.atAll(home);
             ProcessTable processes = ProcessTable.ofOneLook(); // once all records have been read
             WaitingProcesses waiting = WaitingProcesses.in(home, processes);
-            return seen.stream().map(each -> sight(each, processes, waiting)).toList();
+            return seen.stream().map(each -> inspection(each, processes, waiting)).toList();
         } catch (TableFault e) {
             throw e.getCause();
         }
     }
 
-    private static Inspection sight(LockSnapshot seen, ProcessTable processes, WaitingProcesses waiting) {
+    private static Inspection inspection(LockSnapshot seen, ProcessTable processes, WaitingProcesses waiting) {
         boolean complete = Inspector.isReplaceableNow(seen);
         boolean bare = seen.record() != null && seen.record().content() instanceof LockContent.Foreign it && it.createdAt() == null;
         LockId id = new LockId(seen.target().getParent(), seen.target().getFileName().toString(), false);

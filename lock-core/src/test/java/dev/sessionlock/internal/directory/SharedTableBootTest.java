@@ -171,7 +171,7 @@ class SharedTableBootTest extends SharedTableFixture {
         Files.delete(dir.resolve(TableLayout.FILE));
         TableEntries.publish(claim(SharedTable.openForUse(dir, mode, identity(null, null), ALONE), h), 0, 43);
         assertThat(SharedTable.openIfReady(dir, SELF)).isNotNull();
-        assertThat(open().find(h).expiry(0)).as("the board does not name its boot").isEqualTo(43);
+        assertThat(open().find(h).expiry(0)).as("the table does not name its boot").isEqualTo(43);
     }
 
     @Test

@@ -141,7 +141,7 @@ abstract class SeatEngineFixture {
         @Override
         public TableEntry findEntry() throws IOException {
             if (cannotFindItsEntry) {
-                throw new IOException("no board");
+                throw new IOException("no table");
             }
             return super.findEntry();
         }
