@@ -133,17 +133,14 @@ final class Acquisitions {
             }
             return new SessionLock(taken.size() == 1 ? taken.get(0) : new CombinedHandle(taken));
         } catch (LockException | InterruptedException | RuntimeException | Error e) {
-            closeAll(taken, e);
+            try {
+                CombinedHandle.closeAll(taken);
+            } catch (RuntimeException | Error other) {
+                if (other != e) { // the JVM throws one and the same OutOfMemoryError again and again
+                    e.addSuppressed(other);
+                }
+            }
             throw e;
-        }
-    }
-
-    /** Each is closed, whatever closing the others throws. */
-    private static void closeAll(List<Handle> taken, Throwable because) {
-        try {
-            new CombinedHandle(taken).close();
-        } catch (RuntimeException | Error e) {
-            because.addSuppressed(e);
         }
     }
 

@@ -81,18 +81,22 @@ public record CombinedHandle(List<Handle> parts) implements LockHandle {
         parts.forEach(part -> part.onLost(once));
     }
 
-    /** Closes all of them, whatever is thrown: the first throwable is passed on. */
     @Override
     public void close() {
-        closeFrom(parts.size() - 1, false);
+        closeAll(parts);
     }
 
     @Override
     public void closeByUser() {
-        closeFrom(parts.size() - 1, true);
+        closeFrom(parts, parts.size() - 1, true);
     }
 
-    private void closeFrom(int last, boolean byUser) {
+    /** Closes all of them, whatever is thrown: the last throwable is passed on. */
+    public static void closeAll(List<Handle> parts) {
+        closeFrom(parts, parts.size() - 1, false);
+    }
+
+    private static void closeFrom(List<Handle> parts, int last, boolean byUser) {
         if (last >= 0) {
             try {
                 if (byUser) {
@@ -101,7 +105,7 @@ public record CombinedHandle(List<Handle> parts) implements LockHandle {
                     parts.get(last).close();
                 }
             } finally {
-                closeFrom(last - 1, byUser);
+                closeFrom(parts, last - 1, byUser);
             }
         }
     }

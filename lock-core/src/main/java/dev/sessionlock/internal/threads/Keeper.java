@@ -59,7 +59,7 @@ final class Keeper implements Runnable {
     private long sweptAt = System.nanoTime() - SWEEP_NANOS;
     /** The parts of which nothing was open after their last round. */
     private final Set<Maintainable> closed = ConcurrentHashMap.newKeySet();
-    /** The locks whose leases workers are to renew late, and since when: see {@link LeaseSupervisor#mayRenewLate}. */
+    /** The locks whose leases workers are to renew late, and since when: see {@link LeaseSupervisor#loseIfOver}. */
     private final Map<LocalLock, Long> overdueSince = new WeakHashMap<>();
     private final Workers workers;
     private final LongWaits longWaits;
@@ -267,9 +267,7 @@ final class Keeper implements Runnable {
         }
         List<LongWait> found = new ArrayList<>(0);
         for (LocalLock lock : locks.all()) { // no lambda here, nor elsewhere on the keeper's usual way: they would be linked beside a JVM's first acquisition
-            if (!isLeftToWorker(lock, now)) {
-                lock.supervisor().loseIfOver(lock);
-            }
+            loseIfOver(lock, now);
             MaintenanceRound round = rounds.get(lock.part());
             if (round == null) {
                 round = new MaintenanceRound(this, lock.part());
@@ -292,14 +290,14 @@ final class Keeper implements Runnable {
         }
     }
 
-    /** {@return whether a worker is about to renew a lease late} Its disk may not answer: then the lock is lost after a while, as it is lost elsewhere. */
-    private boolean isLeftToWorker(LocalLock lock, long now) {
-        if (!lock.supervisor().mayRenewLate(lock)) {
+    /** A lease that a worker may still renew late is left to it for a while. Its disk may not answer, and then the lock is lost here as it is lost elsewhere. */
+    private void loseIfOver(LocalLock lock, long now) {
+        Long since = overdueSince.isEmpty() ? null : overdueSince.get(lock);
+        if (lock.supervisor().loseIfOver(lock, since != null && now - since >= LATE_NANOS)) {
+            overdueSince.putIfAbsent(lock, now);
+        } else if (since != null) {
             overdueSince.remove(lock);
-            return false;
         }
-        Long since = overdueSince.putIfAbsent(lock, now);
-        return since == null || now - since < LATE_NANOS;
     }
 
     private List<? extends Maintainable> parts() {

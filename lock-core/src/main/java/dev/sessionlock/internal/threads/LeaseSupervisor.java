@@ -70,21 +70,30 @@ final class LeaseSupervisor {
         return lock.engineLock().isLocked() ? END_AGAIN_BUSY_NANOS : END_AGAIN_NANOS;
     }
 
-    /** Takes away what is over by the clock. Memory only, and never throws. */
-    void loseIfOver(LocalLock lock) {
-        Grant held = lock.grantIfAtOnce();
+    /**
+     * Takes away what is over by the clock. Memory only, and never throws.
+     *
+     * @param evenIfRenewable also if a worker may still renew the lease late
+     * @return whether it was left to a worker for that
+     */
+    boolean loseIfOver(LocalLock lock, boolean evenIfRenewable) {
+        Grant held = lock.grantIfAtOnce(); // once: a second look could find what the first one missed, and take it away at once
         if (held == null || held.lost() != null) {
-            return;
+            return false;
         }
         try {
             long token = held.token(); // before it is judged
             long now = lock.clock().nanos();
-            if (held.isLive() && !held.isValid(now)) {
-                loseToTime(held, token, now);
+            if (!held.isLive() || held.isValid(now)) {
+                return false;
+            } else if (!evenIfRenewable && mayRenewLate(held, now)) {
+                return true;
             }
+            loseToTime(held, token, now);
         } catch (RuntimeException | Error e) {
             trouble.warn(lock.engine() + ": could not be taken away", e);
         }
+        return false;
     }
 
     // ---- for a worker of the keeper ----
@@ -247,11 +256,6 @@ final class LeaseSupervisor {
     // ---- leases that ran out while the machine slept ----
 
     /** {@return whether the lease is over and the engine may still renew it: nothing is lost yet} Memory only, any thread. */
-    boolean mayRenewLate(LocalLock lock) {
-        Grant held = lock.engine().mayRenewLate() ? lock.grantIfAtOnce() : null;
-        return held != null && mayRenewLate(held, lock.clock().nanos());
-    }
-
     private static boolean mayRenewLate(Grant held, long now) {
         return held.lock().engine().mayRenewLate() && held.state() == Grant.State.HELD && held.lost() == null && !held.hold().isValid(now);
     }

@@ -39,12 +39,20 @@ class LateRenewalTest {
 
     @Test
     void keeperRenewsIt() throws Exception {
-        assertThat(supervisor.mayRenewLate(engine.lock)).isTrue();
         supervisor.maintain(engine.lock, false);
         assertThat(engine.calls).containsExactly("renewLate", "check");
-        assertThat(supervisor.mayRenewLate(engine.lock)).isFalse();
         handle.ensureHeld();
         assertThat(engine.lock.grant().lost()).isNull();
+    }
+
+    /** The keeper's thread touches no disk: a worker renews. */
+    @Test
+    void keeperLeavesItToAWorkerForAWhile() {
+        assertThat(supervisor.loseIfOver(engine.lock, false)).isTrue();
+        assertThat(engine.lock.grant().lost()).isNull();
+        assertThat(supervisor.loseIfOver(engine.lock, true)).isFalse();
+        assertThat(engine.lock.grant().lost().reason()).isEqualTo(Reason.LEASE_EXPIRED);
+        assertThat(engine.calls).as("memory only").isEmpty();
     }
 
     @Test
@@ -137,9 +145,8 @@ class LateRenewalTest {
     @Test
     void engineWhoseClockStandsStillMeanwhileIsNotAsked() throws Exception {
         engine.mayRenewLate = false;
-        assertThat(supervisor.mayRenewLate(engine.lock)).isFalse();
         assertThat(handle.isHeld()).isFalse();
-        supervisor.loseIfOver(engine.lock);
+        assertThat(supervisor.loseIfOver(engine.lock, false)).isFalse();
         assertThat(engine.lock.grant().lost().reason()).isEqualTo(Reason.LEASE_EXPIRED);
         assertThat(engine.calls).as("memory only").isEmpty();
     }

@@ -62,7 +62,7 @@ class LeaseSupervisorTest {
         engine.faultAt = "renew";
         supervisor.maintain(engine.lock, false);
         engine.now += LEASE;
-        supervisor.loseIfOver(engine.lock);
+        supervisor.loseIfOver(engine.lock, false);
         assertThat(lost()).isEqualTo(Reason.LEASE_EXPIRED);
         assertThat(engine.lock.grant().lost()).hasMessageContaining("its lease could not be renewed").hasMessageContaining("StackOverflowError");
     }
@@ -138,10 +138,10 @@ class LeaseSupervisorTest {
     void maxHoldEndsItByTheClockAlone() throws Exception {
         Handle handle = acquired(OPTIONS.withMaxHold(Duration.ofSeconds(3)));
         engine.now += TimeUnit.SECONDS.toNanos(3) - 1;
-        supervisor.loseIfOver(engine.lock);
+        supervisor.loseIfOver(engine.lock, false);
         assertThat(handle.isHeld()).isTrue();
         engine.now++;
-        supervisor.loseIfOver(engine.lock);
+        supervisor.loseIfOver(engine.lock, false);
         assertThat(lost()).isEqualTo(Reason.MAX_HOLD);
         assertThat(engine.calls).as("memory only").isEmpty();
     }
