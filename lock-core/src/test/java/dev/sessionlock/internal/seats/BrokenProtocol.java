@@ -2,6 +2,7 @@ package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.internal.seats.Schedule.Breed;
 import dev.sessionlock.internal.seats.Schedule.Promise;
+import dev.sessionlock.internal.seats.SimulatedDirectory.HostSystem;
 import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.EngineLock;
@@ -302,6 +303,76 @@ enum BrokenProtocol {
         }
     },
 
+    // Rule 8, where the clock counts the time for which the machine sleeps.
+
+    LATE_RENEWAL_WITHOUT_LOOK_AT_THE_OTHER_SEAT(HostSystem.WINDOWS, Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
+                @Override
+                long readExpiry(int seat) {
+                    return renewsLate != null && renewsLate.seat != seat ? 0 : super.readExpiry(seat);
+                }
+            };
+        }
+    },
+
+    LATE_RENEWAL_WITHOUT_LOOK_AT_THE_TOKEN(HostSystem.WINDOWS, Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
+                @Override
+                long readLastToken() {
+                    return renewsLate != null ? renewsLate.lastDrawn() : super.readLastToken();
+                }
+            };
+        }
+    },
+
+    LATE_RENEWAL_THAT_LOOKS_AT_THE_TOKEN_TOO_EARLY(HostSystem.WINDOWS, Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
+                private boolean published;
+
+                @Override
+                void writeExpiry(int seat, long value) {
+                    published = renewsLate != null;
+                    super.writeExpiry(seat, value);
+                }
+
+                @Override
+                long readLastToken() {
+                    boolean lies = renewsLate != null && published;
+                    published = false;
+                    return lies ? renewsLate.lastDrawn() : super.readLastToken();
+                }
+            };
+        }
+    },
+
+    LATE_RENEWAL_WITHOUT_LOOK_AT_THE_CLOCK(HostSystem.WINDOWS, Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
+        @Override
+        SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
+            return new SimulatedStore(directory, journal, self, offset) {
+                private long read;
+                private boolean rewritten;
+
+                @Override
+                long readClock() {
+                    read = rewritten && renewsLate != null ? read : super.readClock();
+                    rewritten = false;
+                    return read;
+                }
+
+                @Override
+                void rewritten() {
+                    rewritten = true;
+                }
+            };
+        }
+    },
+
     STAT_JUDGE_AND_UNLINK(Promise.ONE_HOLDER, Promise.GROWING_TOKENS) {
         @Override
         SimulatedStore place(SimulatedDirectory directory, Journal journal, ProcessIdentity self, long offset) {
@@ -347,10 +418,21 @@ enum BrokenProtocol {
         }
     }
 
+    private final HostSystem system;
     private final Set<Promise> breaks;
 
     BrokenProtocol(Promise breaks, Promise... or) {
+        this(HostSystem.LINUX, breaks, or);
+    }
+
+    BrokenProtocol(HostSystem system, Promise breaks, Promise... or) {
+        this.system = system;
         this.breaks = EnumSet.of(breaks, or);
+    }
+
+    /** {@return the system on which it is to be seen} */
+    HostSystem system() {
+        return system;
     }
 
     /** {@return the promises of which it must be seen to break one} */

@@ -20,16 +20,17 @@ class BrokenProtocolsTest {
      * it no longer catches its protocol, all are searched, which only takes time. The soak profile always searches.
      */
     private static final Map<BrokenProtocol, Long> CAUGHT_BY = Map.of(BrokenProtocol.RENEWALS_THAT_LET_THE_EXPIRY_LAPSE, 6_329L,
-            BrokenProtocol.EXPIRY_OVERWRITTEN_BLINDLY, 25_511L);
+            BrokenProtocol.EXPIRY_OVERWRITTEN_BLINDLY, 25_511L, BrokenProtocol.LATE_RENEWAL_THAT_LOOKS_AT_THE_TOKEN_TOO_EARLY, 9_355L,
+            BrokenProtocol.LATE_RENEWAL_WITHOUT_LOOK_AT_THE_CLOCK, 2_543L);
 
     @ParameterizedTest
     @EnumSource
     void simulationCatches(BrokenProtocol broken) {
         for (long seed : seeds(broken)) {
-            Schedule.Broken caught = run(seed, broken.breed());
+            Schedule.Broken caught = run(seed, broken.breed(), broken);
             if (caught != null && broken.breaks().contains(caught.promise())) {
                 System.out.println(broken + ": caught by schedule " + seed + "; " + caught.getMessage());
-                assertThat(run(seed, SimulatedStore::new)).as("the sound protocol on the schedule that broke the other").isNull();
+                assertThat(run(seed, SimulatedStore::new, broken)).as("the sound protocol on the schedule that broke the other").isNull();
                 return;
             }
         }
@@ -42,9 +43,9 @@ class BrokenProtocolsTest {
         return (first == null ? all : LongStream.concat(LongStream.of(first), all)).toArray();
     }
 
-    private static Schedule.Broken run(long seed, Schedule.Breed breed) {
+    private static Schedule.Broken run(long seed, Schedule.Breed breed, BrokenProtocol broken) {
         try {
-            new Schedule(seed, breed, false).run();
+            new Schedule(seed, breed, false, false, broken.system()).run();
             return null;
         } catch (Schedule.Broken e) {
             return e;
