@@ -1,6 +1,7 @@
 package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.internal.system.Liveness;
@@ -444,7 +445,7 @@ final class JdbcLock implements EngineLock {
     // ---- waiting ----
 
     @Override
-    public void setWaiterMark(boolean waits) {
+    public void setWaiterMark(LockMode mode, boolean waits) {
         if (!waits) {
             return; // nothing lingers in a table
         }

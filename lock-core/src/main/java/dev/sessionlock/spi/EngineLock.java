@@ -1,6 +1,7 @@
 package dev.sessionlock.spi;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.PastHold;
 import java.io.IOException;
@@ -206,14 +207,26 @@ public interface EngineLock {
         return false;
     }
 
+    // ---- optional: sharing with other processes ----
+    // An engine that knows nothing of modes takes the lock exclusively for terms that say SHARED. Then readers of this JVM still share the hold, and processes take turns.
+
+    /**
+     * {@return whether a further user of this JVM may share a hold in mode {@link LockMode#SHARED}, whose other users have it now} The caller looks at the clock
+     * afterwards, as for {@link #reuse}. Memory only, any thread; brief, since this is all that a further reader costs.
+     */
+    default boolean mayShare(Hold hold) {
+        return true;
+    }
+
     // ---- waiting ----
 
     /**
      * Tells other processes that this one wants the lock.
      *
+     * @param mode in which mode
      * @param waits true if it waits for the lock, false if it only tried once
      */
-    default void setWaiterMark(boolean waits) {
+    default void setWaiterMark(LockMode mode, boolean waits) {
     }
 
     /**

@@ -1,5 +1,6 @@
 package dev.sessionlock.spi;
 
+import dev.sessionlock.LockMode;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -12,9 +13,20 @@ import org.jspecify.annotations.Nullable;
  * @param thread the name of the thread that takes it; empty if the lock will belong to no thread (an asynchronous acquisition); null if not said
  * @param purpose what for; null if not said
  * @param takeForeign for locks on files: whether another program's lock may be replaced when its process is gone
+ * @param mode whether others may hold it at the same time
  */
-public record Terms(
-        long leaseNanos, boolean takeover, long maxHoldMillis, @Nullable String thread, @Nullable String purpose, boolean takeForeign) {
+public record Terms(long leaseNanos, boolean takeover, long maxHoldMillis, @Nullable String thread, @Nullable String purpose, boolean takeForeign,
+        LockMode mode) {
+
+    /** Terms of an exclusive holder. */
+    public Terms(long leaseNanos, boolean takeover, long maxHoldMillis, @Nullable String thread, @Nullable String purpose, boolean takeForeign) {
+        this(leaseNanos, takeover, maxHoldMillis, thread, purpose, takeForeign, LockMode.EXCLUSIVE);
+    }
+
+    /** {@return whether others may hold it in the same mode} */
+    public boolean shared() {
+        return mode == LockMode.SHARED;
+    }
 
     /** {@return how much longer than the lease others wait: the greater of 50 ms and a tenth of the lease} */
     public long graceNanos() {
@@ -27,7 +39,7 @@ public record Terms(
      * @param otherThread its name; null if not said
      */
     public Terms of(@Nullable String otherThread) {
-        return new Terms(leaseNanos, takeover, maxHoldMillis, otherThread, purpose, takeForeign);
+        return new Terms(leaseNanos, takeover, maxHoldMillis, otherThread, purpose, takeForeign, mode);
     }
 
     /**
@@ -37,7 +49,7 @@ public record Terms(
     @Override
     public boolean equals(@Nullable Object other) {
         return other instanceof Terms that && leaseNanos == that.leaseNanos && takeover == that.takeover && maxHoldMillis == that.maxHoldMillis
-                && takeForeign == that.takeForeign && Objects.equals(thread, that.thread) && Objects.equals(purpose, that.purpose);
+                && takeForeign == that.takeForeign && mode == that.mode && Objects.equals(thread, that.thread) && Objects.equals(purpose, that.purpose);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.sessionlock.schedules;
 
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Facts;
 import dev.sessionlock.LockReport.ProcessState;
@@ -420,7 +421,7 @@ final class ScheduledEngine implements LockEngine, EngineLock, Clock {
     }
 
     @Override
-    public void setWaiterMark(boolean waits) {
+    public void setWaiterMark(LockMode mode, boolean waits) {
         aloneQuietly("setWaiterMark", () -> { });
     }
 

@@ -1,6 +1,7 @@
 package dev.sessionlock.testkit;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Facts;
@@ -209,7 +210,7 @@ final class MemoryEngine implements EngineLock {
     // ---- waiting ----
 
     @Override
-    public void setWaiterMark(boolean waits) {
+    public void setWaiterMark(LockMode mode, boolean waits) {
         if (waits) {
             at(slot -> slot.waiterMarks.put(process, System.nanoTime()));
         }

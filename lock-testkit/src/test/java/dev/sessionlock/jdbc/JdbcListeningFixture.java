@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.zaxxer.hikari.HikariDataSource;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
@@ -86,7 +87,7 @@ abstract class JdbcListeningFixture {
 
         Waiting say() throws Exception {
             assertThat(lock.take(TERMS)).isInstanceOf(Busy.class);
-            lock.setWaiterMark(true);
+            lock.setWaiterMark(LockMode.EXCLUSIVE, true);
             return this;
         }
 

@@ -3,6 +3,7 @@ package dev.sessionlock.jdbc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
@@ -145,7 +146,7 @@ class JdbcThrowablesTest extends JdbcThrowablesFixture {
                 Hold hold = take(theirs);
                 EngineLock lock = lock(engine, name);
                 assertThat(lock.take(TERMS)).isNotInstanceOf(Hold.class);
-                String thrown = faulty(k, when, what, () -> lock.setWaiterMark(true));
+                String thrown = faulty(k, when, what, () -> lock.setWaiterMark(LockMode.EXCLUSIVE, true));
                 theirs.release(hold);
                 release(lock, take(lock));
                 tidy(lock);

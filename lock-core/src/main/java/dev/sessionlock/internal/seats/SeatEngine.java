@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.seats;
 
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.internal.directory.DirectoryNotes;
@@ -202,7 +203,7 @@ public final class SeatEngine implements EngineLock {
     }
 
     @Override
-    public void setWaiterMark(boolean waits) {
+    public void setWaiterMark(LockMode mode, boolean waits) {
         try {
             TableEntry entry = store.findEntry();
             if (entry != null && (waits || !expiries.isSetByOthers(entry.waiterMark(), WAITER_MARK_NANOS))) { // a single try must not hide a waiting process

@@ -203,7 +203,7 @@ final class Acquirer {
             return null;
         }
         fairness.foundTaken();
-        engine.setWaiterMark(waits);
+        engine.setWaiterMark(terms.mode(), waits);
         othersSeen(now);
         return busy;
     }
@@ -377,7 +377,7 @@ final class Acquirer {
                 stateLock.unlock();
             }
             if (marksOnly) {
-                engine.setWaiterMark(true);
+                engine.setWaiterMark(terms.mode(), true);
                 return busy;
             }
             Busy found = take(idle, terms, true, !onBehalf);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import dev.sessionlock.LockLostException.Reason;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockRecord;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
@@ -150,7 +151,7 @@ class FailingTableTest {
                 assertThat(engine.othersTryOrWait(hold, 1_000)).isFalse();
                 assertThat(engine.reuse(hold, "next")).isFalse();
                 assertThatIOException().isThrownBy(() -> engine.handOver(hold, OTHER_TERMS));
-                engine.setWaiterMark(true);
+                engine.setWaiterMark(LockMode.EXCLUSIVE, true);
             }
             engine.release(hold);
             store.works();

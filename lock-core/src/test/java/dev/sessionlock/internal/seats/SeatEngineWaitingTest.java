@@ -3,6 +3,7 @@ package dev.sessionlock.internal.seats;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sessionlock.LockMode;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock.ClearOutcome;
@@ -42,9 +43,9 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
     void aWaiterMarkIsSeenByTheHolderForAWhile() throws IOException {
         SeatHold hold = two.take();
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).as("nobody has set one").isFalse();
-        two.engine.setWaiterMark(true);
+        two.engine.setWaiterMark(LockMode.EXCLUSIVE, true);
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).as("its own").isFalse();
-        one.engine.setWaiterMark(true);
+        one.engine.setWaiterMark(LockMode.EXCLUSIVE, true);
 
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
         directory.pass(99 * MILLI);
@@ -58,23 +59,23 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
     @Test
     void aProcessThatTriesOnceIsSeenAsSuchAndHidesNobodyThatWaits() throws IOException {
         SeatHold hold = two.take();
-        one.engine.setWaiterMark(false);
+        one.engine.setWaiterMark(LockMode.EXCLUSIVE, false);
         assertThat(two.engine.othersTryOrWait(hold, 100 * MILLI)).isTrue();
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isFalse();
-        one.engine.setWaiterMark(true);
+        one.engine.setWaiterMark(LockMode.EXCLUSIVE, true);
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
-        three.engine.setWaiterMark(false);
+        three.engine.setWaiterMark(LockMode.EXCLUSIVE, false);
         assertThat(two.engine.othersWait(hold, 100 * MILLI)).isTrue();
         directory.pass(200 * MILLI);
         assertThat(two.engine.othersTryOrWait(hold, 100 * MILLI)).isFalse();
-        three.engine.setWaiterMark(false);
+        three.engine.setWaiterMark(LockMode.EXCLUSIVE, false);
         assertThat(two.engine.othersTryOrWait(hold, 100 * MILLI)).isTrue();
     }
 
     @Test
     void aWaiterMarkIsSeenToTheLastNanosecond() throws IOException {
         SeatHold hold = two.take();
-        one.engine.setWaiterMark(true);
+        one.engine.setWaiterMark(LockMode.EXCLUSIVE, true);
         long set = directory.waiterMark & ~MARK_TIME_BITS;
         directory.nanos = set;
         assertThat(two.engine.othersWait(hold, 10)).as("from this very moment").isTrue();
@@ -86,10 +87,10 @@ class SeatEngineWaitingTest extends SeatEngineFixture {
 
     @Test
     void withoutAnEntryNoWaiterMarkIsSet() {
-        one.engine.setWaiterMark(true);
+        one.engine.setWaiterMark(LockMode.EXCLUSIVE, true);
         assertThat(directory.waiterMark).as("nobody has ever taken it").isZero();
         one.cannotFindItsEntry = true;
-        one.engine.setWaiterMark(true);
+        one.engine.setWaiterMark(LockMode.EXCLUSIVE, true);
     }
 
     @Nested

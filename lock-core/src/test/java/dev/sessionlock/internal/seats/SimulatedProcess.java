@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.seats;
 
 import dev.sessionlock.LockException;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.seats.SimulatedStore.SimulatedRecordFile;
 import dev.sessionlock.spi.Busy;
@@ -233,7 +234,7 @@ final class SimulatedProcess {
                 engine.declineAllAwaited();
                 return null;
             case SET_WAITER_MARK:
-                engine.setWaiterMark(true);
+                engine.setWaiterMark(LockMode.EXCLUSIVE, true);
                 return null;
             case TIDY:
                 return engine.tidy();

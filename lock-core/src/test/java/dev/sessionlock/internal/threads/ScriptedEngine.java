@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.threads;
 
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.spi.AcquireResult;
@@ -213,7 +214,7 @@ final class ScriptedEngine implements EngineLock, Clock {
     }
 
     @Override
-    public void setWaiterMark(boolean waits) {
+    public void setWaiterMark(LockMode mode, boolean waits) {
         call(waits ? "setWaiterMark" : "setWaiterMark of a single try");
     }
 

@@ -1,5 +1,6 @@
 package dev.sessionlock.testkit.contract;
 
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.LockReport.Facts;
@@ -302,7 +303,7 @@ final class StateFileEngines implements FileLockEngine {
         }
 
         @Override
-        public void setWaiterMark(boolean waits) {
+        public void setWaiterMark(LockMode mode, boolean waits) {
             try {
                 transaction(row -> {
                     row.set("hand-" + pid, now());
