@@ -66,6 +66,8 @@ final class SimulatedDirectory {
     final long[] expiries = new long[2];
     long token;
     long waiterMark;
+    long writerMark;
+    long readers;
     /** A process has cleared the entry, and may have given its place to another lock. */
     boolean entryCleared;
 
@@ -82,6 +84,8 @@ final class SimulatedDirectory {
         final long[] expiries = new long[2];
         long token;
         long waiterMark;
+        long writerMark;
+        long readers;
     }
 
     /** Another program puts another table there, or a process makes a damaged one anew. Bytes and records stay. */
@@ -91,6 +95,8 @@ final class SimulatedDirectory {
         System.arraycopy(expiries, 0, old.expiries, 0, 2);
         old.token = token;
         old.waiterMark = waiterMark;
+        old.writerMark = writerMark;
+        old.readers = readers;
         replaced.add(old);
         generation++;
         hasEntry = false;
@@ -98,6 +104,8 @@ final class SimulatedDirectory {
         expiries[1] = 0;
         token = 0;
         waiterMark = 0;
+        writerMark = 0;
+        readers = 0;
         pass(1_000_000);
     }
 
