@@ -341,6 +341,9 @@ final class SeatAcquisition {
         if (!isKeptWhileTaking(store, seat) || !entry.hasExpiry(seat, expiry) || !entry.isValid()) {
             return new Busy(Busy.NOTHING, expiries.now(), "the kernel lost our lock while we took it, and another has had it since");
         }
+        if (expiries.isOurs(entry.writerMark())) {
+            entry.setWriterMark(0); // we do not wait any more
+        }
         long deadline = expiries.deadlineOf(terms, published);
         if (expiries.now() >= deadline) {
             return new Busy(Busy.NOTHING, expiries.now(), SLEPT);
@@ -348,9 +351,6 @@ final class SeatAcquisition {
         SeatHold hold = new SeatHold(seat, entry, recordFile, terms, token, createdAt, published, deadline, reclaimed);
         hold.notePublished(expiry);
         hold.wasOthers = wasOthers;
-        if (expiries.isOurs(entry.writerMark())) {
-            entry.setWriterMark(0); // we do not wait any more
-        }
         return hold;
     }
 

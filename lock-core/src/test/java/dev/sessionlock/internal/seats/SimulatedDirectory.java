@@ -68,6 +68,8 @@ final class SimulatedDirectory {
     long waiterMark;
     long writerMark;
     long readers;
+    /** Processes may read. Else the words of readers are no steps: schedules of writers alone stay as they were. */
+    boolean sharing;
     /** A process has cleared the entry, and may have given its place to another lock. */
     boolean entryCleared;
 

@@ -463,17 +463,19 @@ class SimulatedStore implements LockStore {
 
         @Override
         public long writerMark() {
-            return journal.safely(Op.READ_WAITER_MARK, () -> old() == null ? directory.writerMark : old().writerMark);
+            return !directory.sharing ? 0 : journal.safely(Op.READ_WAITER_MARK, () -> old() == null ? directory.writerMark : old().writerMark);
         }
 
         @Override
         public void setWriterMark(long mark) {
-            journal.safely(Op.SET_WAITER_MARK, () -> old() == null ? (directory.writerMark = mark) : (old().writerMark = mark));
+            if (directory.sharing) {
+                journal.safely(Op.SET_WAITER_MARK, () -> old() == null ? (directory.writerMark = mark) : (old().writerMark = mark));
+            }
         }
 
         @Override
         public long readers() {
-            return journal.safely(Op.READ_READERS, () -> old() == null ? directory.readers : old().readers);
+            return !directory.sharing ? 0 : journal.safely(Op.READ_READERS, () -> old() == null ? directory.readers : old().readers);
         }
 
         @Override
