@@ -102,6 +102,10 @@ public interface LockStore {
         throw new UnsupportedOperationException("no reader slots: " + this);
     }
 
+    /** The record of this reader slot may serve another lock once it is let go of: nobody else can have linked it anywhere. */
+    default void keepsRecordFile() {
+    }
+
     /** Takes a seat's byte. False if another process has it, if this one has it already, or if a thread of this one waits for it. This decides who owns a lock. */
     boolean tryByte(int seat) throws IOException;
 

@@ -19,6 +19,8 @@ final class ReaderSlotStore extends FileLockStore {
     private final int slot;
     /** What this slot's entry was last shown as: it is compared by identity. */
     private @Nullable SlotEntry entry;
+    /** Nobody else can have linked its record: it may serve another lock. */
+    private boolean keepsRecordFile;
     /** Since when this process reads, wall clock: a request that is older was for others. */
     private long readsSince;
 
@@ -88,13 +90,23 @@ final class ReaderSlotStore extends FileLockStore {
     @Override
     public RecordFile write(LockRecord record) throws IOException {
         readsSince = record.createdAt();
+        keepsRecordFile = false;
         return super.write(record);
     }
 
-    /** Another reader may have linked it to {@code x.lock} just now, so it must not serve another lock. */
+    @Override
+    public void keepsRecordFile() {
+        keepsRecordFile = true;
+    }
+
+    /** Another reader may have linked it to {@code x.lock} just now. Then it must not serve another lock. */
     @Override
     public void recycle(RecordFile recordFile) throws IOException {
-        retire(recordFile);
+        if (keepsRecordFile) {
+            super.recycle(recordFile);
+        } else {
+            retire(recordFile);
+        }
     }
 
     @Override

@@ -20,6 +20,8 @@ final class ReaderHold extends Hold {
     final TableEntry entry;
     /** What the entry said when it last counted this slot anew; 0 before the first time. */
     long registered;
+    /** It was registered on seat 0: with byte 0, so nobody was handing x.lock on at that time. */
+    boolean onSeat0;
     /** Another process drew the entry's last token since this process had the lock before. */
     boolean wasOthers;
 
@@ -28,6 +30,11 @@ final class ReaderHold extends Hold {
         this.slot = slot;
         this.held = held;
         this.entry = entry;
+    }
+
+    /** {@return whether no other reader has come or gone since it came, and none was there: so nobody can have handed {@code x.lock} on to it} */
+    boolean isAlone(long readers) {
+        return onSeat0 && readers == registered && TableEntry.readersIn(readers) == 1;
     }
 
     /** {@return whether writers know of it: its slot counts} */

@@ -70,7 +70,7 @@ final class ReaderRegistration {
         TableEntry entry = hold.entry;
         if (!store.sharesAmongReaders()) {
             return again("links were refused just now");
-        } else if (!slots.register(hold, read)) {
+        } else if (!slots.register(hold, read, seat)) {
             return again("a reader has come or gone meanwhile");
         }
         Busy busy = slots.representative().place(hold, seat);

@@ -149,12 +149,13 @@ final class ReaderSlots {
     }
 
     /** Has the slot count. False if somebody has registered or left since the word was read. */
-    boolean register(ReaderHold hold, long read) {
+    boolean register(ReaderHold hold, long read, int seat) {
         long next = TableEntry.withReaders(read, Math.max(TableEntry.readersIn(read), hold.slot + 1));
         if (!hold.entry.replaceReaders(read, next)) {
             return false;
         }
         hold.registered = next;
+        hold.onSeat0 = seat == 0;
         return true;
     }
 
@@ -175,9 +176,12 @@ final class ReaderSlots {
         if (mine == null || mine.held.recordFile != hold.held.recordFile) {
             return;
         }
-        boolean alone = mine.entry.readers() == mine.registered && TableEntry.readersIn(mine.registered) == 1;
+        boolean alone = mine.isAlone(mine.entry.readers());
         ledger.quietly(mine, () -> withdraw(mine));
         ledger.quietly(mine, () -> representative.withdraw(mine));
+        if (alone) {
+            store(mine.slot).keepsRecordFile();
+        }
         engine(mine.slot).release(mine.held);
         if (!alone) { // somebody else that left may have handed x.lock on to us before our record was gone
             ledger.quietly(mine, representative::withdrawWhatIsLeft);

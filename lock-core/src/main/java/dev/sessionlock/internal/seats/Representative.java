@@ -162,8 +162,13 @@ final class Representative {
     }
 
     private void handOnOrRemove(ReaderHold hold) throws IOException {
+        int counted = TableEntry.readersIn(hold.entry.readers());
+        if (counted == 0) {
+            store.unlink(hold.held.recordFile, RecordLocation.LOCK);
+            return;
+        }
         Found there = store.find(RecordLocation.LOCK);
-        for (int slot = TableEntry.readersIn(hold.entry.readers()) - 1; there != null && slot >= 0; slot--) {
+        for (int slot = counted - 1; there != null && slot >= 0; slot--) {
             if (slot != hold.slot) {
                 LockStore other = slots.store(slot);
                 Found reader = other.find(RecordLocation.LOCK);
