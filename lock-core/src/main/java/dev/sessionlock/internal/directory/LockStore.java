@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -102,8 +103,11 @@ public interface LockStore {
         throw new UnsupportedOperationException("no reader slots: " + this);
     }
 
-    /** The record of this reader slot may serve another lock once it is let go of: nobody else can have linked it anywhere. */
-    default void keepsRecordFile() {
+    /**
+     * When the record of this reader slot is let go of next, its file may serve another lock if this is true: nobody else can have linked it anywhere. Asked once it does not lie in
+     * the slot any more.
+     */
+    default void keepRecordFileIf(BooleanSupplier nobodyCame) {
     }
 
     /** Takes a seat's byte. False if another process has it, if this one has it already, or if a thread of this one waits for it. This decides who owns a lock. */

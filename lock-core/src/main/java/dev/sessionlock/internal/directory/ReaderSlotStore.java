@@ -2,6 +2,7 @@ package dev.sessionlock.internal.directory;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,8 +20,8 @@ final class ReaderSlotStore extends FileLockStore {
     private final int slot;
     /** What this slot's entry was last shown as: it is compared by identity. */
     private @Nullable SlotEntry entry;
-    /** Nobody else can have linked its record: it may serve another lock. */
-    private boolean keepsRecordFile;
+    /** Tells whether nobody else can have linked its record, so that the file may serve another lock; null if somebody may have. */
+    private @Nullable BooleanSupplier nobodyCame;
     /** Since when this process reads, wall clock: a request that is older was for others. */
     private long readsSince;
 
@@ -90,19 +91,21 @@ final class ReaderSlotStore extends FileLockStore {
     @Override
     public RecordFile write(LockRecord record) throws IOException {
         readsSince = record.createdAt();
-        keepsRecordFile = false;
+        nobodyCame = null;
         return super.write(record);
     }
 
     @Override
-    public void keepsRecordFile() {
-        keepsRecordFile = true;
+    public void keepRecordFileIf(BooleanSupplier condition) {
+        nobodyCame = condition;
     }
 
     /** Another reader may have linked it to {@code x.lock} just now. Then it must not serve another lock. */
     @Override
     public void recycle(RecordFile recordFile) throws IOException {
-        if (keepsRecordFile) {
+        BooleanSupplier condition = nobodyCame;
+        nobodyCame = null;
+        if (condition != null && condition.getAsBoolean()) {
             super.recycle(recordFile);
         } else {
             retire(recordFile);

@@ -32,9 +32,16 @@ final class ReaderHold extends Hold {
         this.entry = entry;
     }
 
-    /** {@return whether no other reader has come or gone since it came, and none was there: so nobody can have handed {@code x.lock} on to it} */
-    boolean isAlone(long readers) {
-        return onSeat0 && readers == registered && TableEntry.readersIn(readers) == 1;
+    /**
+     * {@return whether no other reader has come or gone between its coming and its withdrawing, nor since then, and none was there before: so nobody can have handed {@code
+     * x.lock} on to it}
+     */
+    boolean wasAlone() {
+        try {
+            return onSeat0 && TableEntry.readersIn(registered) == 1 && entry.readers() == TableEntry.withReaders(registered, 0);
+        } catch (TableFault e) {
+            return false;
+        }
     }
 
     /** {@return whether writers know of it: its slot counts} */

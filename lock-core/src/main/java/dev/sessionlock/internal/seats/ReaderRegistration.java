@@ -1,5 +1,6 @@
 package dev.sessionlock.internal.seats;
 
+import dev.sessionlock.internal.directory.LockContent;
 import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockStore.Found;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
@@ -41,13 +42,14 @@ final class ReaderRegistration {
         long read = entry.readers(); // before the slot is taken
         Found found = store.find(RecordLocation.LOCK);
         if (found != null && seat == 0 && !slots.representative().standsForReaders(found, terms)) {
-            StaleRecords.Clearance clearance = new StaleRecords(store, expiries, ledger).clear(RecordLocation.LOCK, terms);
-            if (clearance instanceof StaleRecords.InTheWay it) {
-                return it.busy();
-            } else if (clearance instanceof StaleRecords.Deleted it) {
-                reclaimed = it.judgement().evidence();
-                entry.raiseToken(it.judgement().token()); // before the token is read
+            StaleRecords stale = new StaleRecords(store, expiries, ledger);
+            StaleLockPolicy.Judgement judgement = stale.judge(found, terms);
+            if (judgement instanceof StaleLockPolicy.WaitFor wait) {
+                return stale.busy(wait);
             }
+            StaleLockPolicy.Replace gone = (StaleLockPolicy.Replace) judgement; // it stays until ours takes its place: there may be other readers
+            reclaimed = isGivenBack(found) ? null : gone.evidence();
+            entry.raiseToken(gone.token()); // before the token is read
         }
         ReaderHold hold = slots.take(entry, read, terms, reclaimed);
         if (hold == null) {
@@ -59,6 +61,10 @@ final class ReaderRegistration {
             return busy;
         }
         return hold;
+    }
+
+    private static boolean isGivenBack(Found found) {
+        return found.content() instanceof LockContent.Ours ours && ours.record().isGivenBack();
     }
 
     private Busy again(String why) {

@@ -176,14 +176,12 @@ final class ReaderSlots {
         if (mine == null || mine.held.recordFile != hold.held.recordFile) {
             return;
         }
-        boolean alone = mine.isAlone(mine.entry.readers());
+        ledger.quietly(mine, () -> representative.giveUp(mine)); // first: from now on nobody hands x.lock on to us
         ledger.quietly(mine, () -> withdraw(mine));
         ledger.quietly(mine, () -> representative.withdraw(mine));
-        if (alone) {
-            store(mine.slot).keepsRecordFile();
-        }
+        store(mine.slot).keepRecordFileIf(mine::wasAlone);
         engine(mine.slot).release(mine.held);
-        if (!alone) { // somebody else that left may have handed x.lock on to us before our record was gone
+        if (!mine.wasAlone()) { // somebody may have been handing x.lock on to us, and have been killed
             ledger.quietly(mine, representative::withdrawWhatIsLeft);
         }
         current = null;

@@ -26,7 +26,7 @@ final class Representative {
     private final Expiries expiries;
     private final ReaderSlots slots;
     private final LockStore store;
-    /** A record of ours may still lie at {@code x.lock} though we do not read: byte 0 was not free. It says that it was given back. */
+    /** A record of ours may still lie at {@code x.lock} though we do not read: byte 0 was not free. It says that it was given back, so nobody of ours waits for it. */
     private boolean left;
 
     Representative(SeatLedger ledger, Expiries expiries, ReaderSlots slots) {
@@ -59,11 +59,19 @@ final class Representative {
                 return null;
             } else if (found != null && seat == 1) {
                 return coverFrozen(hold, found);
-            } else if (found != null && new StaleRecords(store, expiries, ledger).clear(RecordLocation.LOCK, hold.terms()) instanceof StaleRecords.InTheWay it) {
-                return it.busy();
+            }
+            Busy busy = found == null ? null : replaceStale(hold, found);
+            if (busy != null) {
+                return busy;
             }
         }
         return new Busy(Busy.NOTHING, expiries.now() + LOOK_AGAIN_NANOS, "what lies at " + store.lockFile() + " changes too fast");
+    }
+
+    /** {@return what is in the way; null if it is replaced, or if something else lies there by now} */
+    private @Nullable Busy replaceStale(ReaderHold hold, Found found) throws IOException {
+        StaleRecords stale = new StaleRecords(store, expiries, ledger);
+        return stale.judge(found, hold.terms()) instanceof StaleLockPolicy.WaitFor wait ? stale.busy(wait) : stale.replace(found, hold.held.recordFile);
     }
 
     /** On seat 1: the owner of seat 0 is frozen past its lease, or dead. */
@@ -91,35 +99,22 @@ final class Representative {
         if (found != null && !isReplaceable(found, hold)) {
             return !(found.content() instanceof LockContent.Foreign);
         }
-        boolean before = ledger.unsettled;
-        ledger.unsettled = true;
-        if (!store.tryByte(0)) { // somebody comes or goes; it is looked at again at the next tick
-            ledger.unsettled = before;
-            return true;
-        }
-        try {
-            return isInPlaceOrReplaced(hold);
-        } finally {
-            store.freeByte(0);
-            ledger.unsettled = before;
-        }
+        boolean[] inPlace = {true}; // if somebody comes or goes just now, it is looked at again at the next tick
+        onSeat0(hold.entry, () -> inPlace[0] = isInPlaceOrReplaced(hold));
+        return inPlace[0];
     }
 
     private boolean isReplaceable(Found found, ReaderHold hold) throws IOException {
         return found.content() instanceof LockContent.Ours && new StaleLockPolicy(store).judge(found, hold.terms()) instanceof StaleLockPolicy.Replace;
     }
 
-    /** With byte 0. Other programs are kept out by the {@code .reclaim} directory meanwhile. */
+    /** On seat 0. Other programs are kept out by the {@code .reclaim} directory meanwhile. */
     private boolean isInPlaceOrReplaced(ReaderHold hold) throws IOException {
         Found found = store.find(RecordLocation.LOCK);
         if (found == null) {
             return false;
-        } else if (isReplaceable(found, hold) && store.beginReclaim()) {
-            try {
-                store.cover(hold.held.recordFile, found.key());
-            } finally {
-                store.endReclaim();
-            }
+        } else if (isReplaceable(found, hold)) {
+            new StaleRecords(store, expiries, ledger).replace(found, hold.held.recordFile); // if another process is at it, it is looked at again at the next tick
         }
         return true;
     }
@@ -134,31 +129,46 @@ final class Representative {
             }
             return;
         }
-        if (!withByte0(() -> handOnOrRemove(hold))) {
-            left = true;
-            giveUp(hold);
-        }
+        left |= !onSeat0(hold.entry, () -> handOnOrRemove(hold));
     }
 
-    private void giveUp(ReaderHold hold) throws IOException {
+    /** Says in our record that it was given back: nobody waits for it, or hands {@code x.lock} on to it. */
+    void giveUp(ReaderHold hold) throws IOException {
         SeatHold held = hold.held;
         LockRecord record = SeatRecords.of(store, hold.terms(), held.token(), held.createdAtMillis, 0, held.renewedAt());
         store.rewrite(held.recordFile, record.givenBack(record.leaseUntil()));
     }
 
-    private boolean withByte0(SeatLedger.ReleaseStep step) throws IOException {
-        boolean before = ledger.unsettled;
+    /**
+     * Does something on seat 0. Without an expiry there, others would go to seat 1 if this process is stopped for a moment.
+     *
+     * @return false if a seat is taken: then nothing was done
+     */
+    private boolean onSeat0(TableEntry entry, SeatLedger.ReleaseStep step) throws IOException {
+        long before = expiries.expiryOf(0);
+        boolean unsettled = ledger.unsettled;
         ledger.unsettled = true;
-        boolean got = store.tryByte(0);
-        if (got) {
-            try {
-                step.run();
-            } finally {
-                store.freeByte(0);
+        boolean done = store.tryByte(0) && isDoneOnSeat0(entry, before, step);
+        ledger.unsettled = unsettled;
+        return done;
+    }
+
+    private boolean isDoneOnSeat0(TableEntry entry, long before, SeatLedger.ReleaseStep step) throws IOException {
+        SeatAttempt mine = new SeatAttempt(0);
+        ledger.attempt = mine;
+        try {
+            mine.expiry = expiries.expiryFor(SeatClearing.NOBODYS, expiries.now());
+            mine.entry = entry;
+            boolean ours = expiries.publishOnSeat0(entry, before, mine.expiry);
+            long now = expiries.now(); // rule 7
+            if (!ours || !expiries.isPast(entry.expiry(1), now)) {
+                return false;
             }
+            step.run();
+            return true;
+        } finally {
+            ledger.takeBack(mine);
         }
-        ledger.unsettled = before;
-        return got;
     }
 
     private void handOnOrRemove(ReaderHold hold) throws IOException {
@@ -174,8 +184,8 @@ final class Representative {
                 Found reader = other.find(RecordLocation.LOCK);
                 if (standsForReaders(reader, hold.terms()) && store.coverBy(hold.held.recordFile, other, reader, there.key())) {
                     Found still = other.find(RecordLocation.LOCK);
-                    if (still != null && still.key().equals(reader.key())) {
-                        return; // it has not left; if it leaves now, it looks at x.lock after its own record is gone
+                    if (standsForReaders(still, hold.terms()) && still.key().equals(reader.key())) {
+                        return; // it has not begun to leave; if it does now, it finds its record at x.lock
                     }
                 }
                 there = store.find(RecordLocation.LOCK);
@@ -207,15 +217,11 @@ final class Representative {
             return;
         }
         Found there = store.find(RecordLocation.LOCK);
-        if (isOurs(there)) {
-            if (!withByte0(this::removeOurs)) {
-                return;
-            }
-        }
-        left = false;
+        TableEntry entry = isOurs(there) ? store.findEntry() : null;
+        left = entry != null && !onSeat0(entry, this::removeOurs);
     }
 
-    /** With byte 0. If there are other readers, one of them puts its own there at its next tick, as after our death. */
+    /** On seat 0. If there are other readers, one of them puts its own there at its next tick, as after our death. */
     private void removeOurs() throws IOException {
         Found there = store.find(RecordLocation.LOCK);
         if (isOurs(there) && !isReadByOthers()) {
