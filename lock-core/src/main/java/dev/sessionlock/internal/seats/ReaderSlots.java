@@ -48,17 +48,18 @@ final class ReaderSlots {
         return representative;
     }
 
+    /** {@return the engine of a slot} Made here only by a call that takes or drains; all others ask for slots that these have met. */
     SeatEngine engine(int slot) {
-        make(slot);
+        makeUpTo(slot);
         return engines[slot];
     }
 
     LockStore store(int slot) {
-        make(slot);
+        makeUpTo(slot);
         return stores[slot];
     }
 
-    private synchronized void make(int slot) {
+    private void makeUpTo(int slot) {
         while (engines.length <= slot) {
             LockStore store = ledger.store.readerSlot(engines.length);
             LockStore[] more = Arrays.copyOf(stores, engines.length + 1);
@@ -201,7 +202,7 @@ final class ReaderSlots {
         HoldStatus status = engine(hold.slot).check(hold.held, deeply);
         if (status != HoldStatus.INTACT) {
             return status;
-        } else if (!hold.isCounted()) {
+        } else if (!hold.isCounted() || deeply && ledger.store.displaced() != null) { // its slot is looked at alike: here it is the entry of the lock
             return HoldStatus.LOST;
         }
         return representative.isInPlace(hold) ? HoldStatus.INTACT : HoldStatus.REMOVED;
