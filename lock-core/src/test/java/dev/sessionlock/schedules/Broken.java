@@ -15,9 +15,9 @@ import org.objectweb.asm.Type;
  */
 enum Broken {
     /** A lost wake-up: whoever waits is not told that the lock is free. */
-    FREED_WITHOUT_WAKING("LocalLock", "free", "wakeHeadOfFree"),
+    FREED_WITHOUT_WAKING("LocalLock", "free", "wakeHeadInTurn"),
     /** A lost wake-up: the head of the queue goes, and the next one is not told that it is the head now. */
-    LEFT_WITHOUT_WAKING("Acquirer", "leave", "wakeHeadOfFree"),
+    LEFT_WITHOUT_WAKING("Acquirer", "leave", "wakeHeadInTurn"),
     /** A double grant: the look before the engine lock was taken counts, though another thread has taken the lock meanwhile. */
     NO_SECOND_LOOK("Acquirer", "tryUnderEngineLock", "isFree", Answer.TRUE),
     /** A double grant: a lock that ends its lingering is still there for the taking. */
@@ -33,7 +33,7 @@ enum Broken {
     /** What a take that threw has left stays for ever. */
     NOT_TIDIED("LeaseSupervisor", "maintainFree", "tidy"),
     /** A waiter on whose behalf a kernel waiter has taken the lock sleeps on. */
-    GIVEN_WITHOUT_WAKING("Acquirer", "giveUnlessLeft", "wake"),
+    GIVEN_WITHOUT_WAKING("Acquirer", "give", "wake"),
     /** A lock that is on its way as its future is cancelled stays for ever. */
     CANCELLED_LOCK_KEPT("AsyncAcquisition", "cancel", "closeSoon");
 
