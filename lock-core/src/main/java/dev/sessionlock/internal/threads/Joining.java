@@ -54,7 +54,7 @@ final class Joining {
         stateLock.lock();
         try {
             if (lock.current() instanceof SharedGrant whole) {
-                for (Waiter head = lock.queue().head(); head != null && isLetIn(head, whole); head = lock.queue().head()) { // it drops those that have a handle
+                for (Waiter head = lock.queue().head(); head != null && isLetIn(head, whole); head = lock.queue().head()) {
                     lock.locks().scheduleWithin(head.given.grant().withinNanos());
                 }
             }
@@ -75,6 +75,7 @@ final class Joining {
         if (head.given == null) {
             return false;
         }
+        whole.lock().queue().removeHead();
         Grant reader = head.given.grant();
         request.publisher().acquired(reader, reader.acquiredNanos() - head.since()); // under the state lock: it must not be told later than that it has left
         head.wake();

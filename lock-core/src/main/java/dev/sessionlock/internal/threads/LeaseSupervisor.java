@@ -179,7 +179,6 @@ final class LeaseSupervisor {
             for (Grant reader : whole.users()) {
                 closeHalfClosed(reader); // one that has no handle at all is over: see endReadersThatAreOver
             }
-            return;
         }
         Handle.Ref halfClosed;
         MemoryLock stateLock = held.lock().stateLock();

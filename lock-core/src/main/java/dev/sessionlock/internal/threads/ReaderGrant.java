@@ -33,6 +33,11 @@ final class ReaderGrant extends Grant {
         this.waitedNanos = waitedNanos;
     }
 
+    /** Under the state lock. Returns the reader that came after it; null if it is the last one, or has left. */
+    @Nullable ReaderGrant next() {
+        return next;
+    }
+
     @Override
     SharedGrant whole() {
         return whole;

@@ -114,7 +114,7 @@ final class Revocation {
             if (whole.lost() != null || whole.token() != token && isForOneUser(reason)) {
                 return;
             }
-            for (ReaderGrant reader = whole.first(); reader != null; reader = reader.next) {
+            for (ReaderGrant reader = whole.first(); reader != null; reader = reader.next()) {
                 if (reader.lost() == null) {
                     told.add(new Told(reader, loss(reader, reason, how), reader.handles()));
                 }
