@@ -39,7 +39,6 @@ final class ReaderRegistration {
      */
     AcquireResult enter(int seat, TableEntry entry, Terms terms, long published, @Nullable String takenOver) throws IOException {
         String reclaimed = takenOver;
-        long read = entry.readers(); // before the slot is taken
         Found found = store.find(RecordLocation.LOCK);
         if (found != null && seat == 0 && !slots.representative().standsForReaders(found, terms)) {
             StaleRecords stale = new StaleRecords(store, expiries, ledger);
@@ -51,11 +50,11 @@ final class ReaderRegistration {
             reclaimed = isGivenBack(found) ? null : gone.evidence();
             entry.raiseToken(gone.token()); // before the token is read
         }
-        ReaderHold hold = slots.take(entry, read, terms, reclaimed);
+        ReaderHold hold = slots.take(entry, terms, reclaimed);
         if (hold == null) {
             return again("no reader slot is free");
         }
-        Busy busy = settle(hold, seat, read, published);
+        Busy busy = settle(hold, seat, published);
         if (busy != null) {
             slots.leave(hold);
             return busy;
@@ -72,12 +71,12 @@ final class ReaderRegistration {
     }
 
     /** {@return why it is not a reader; null if it is one} */
-    private @Nullable Busy settle(ReaderHold hold, int seat, long read, long published) throws IOException {
+    private @Nullable Busy settle(ReaderHold hold, int seat, long published) throws IOException {
         TableEntry entry = hold.entry;
         if (!store.sharesAmongReaders()) {
             return again("links were refused just now");
-        } else if (!slots.register(hold, read, seat)) {
-            return again("a reader has come or gone meanwhile");
+        } else if (!slots.register(hold, seat)) {
+            return again("readers come and go");
         }
         Busy busy = slots.representative().place(hold, seat);
         if (busy != null) {

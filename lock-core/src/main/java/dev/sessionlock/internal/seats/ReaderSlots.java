@@ -23,6 +23,7 @@ final class ReaderSlots {
     static final int FIRST_BYTE = 2;
     /** The floor above counts what its threads wait for in the bits of an int. For the bytes of further slots it polls. */
     private static final int BYTES_TO_WAIT_FOR = 28;
+    private static final int TRIES = 16;
     private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(4);
     /** For how long a writer has a slot: if it is frozen meanwhile, it blocks others for no longer. */
     private static final long MOMENT_NANOS = TimeUnit.SECONDS.toNanos(1);
@@ -80,18 +81,22 @@ final class ReaderSlots {
      * @return what is in the way; null if nobody reads
      */
     @Nullable Busy drain(TableEntry entry, Terms terms) throws IOException {
-        long read = entry.readers(); // before the first slot
         Terms moment = new Terms(MOMENT_NANOS, true, 0, terms.thread(), terms.purpose(), terms.takeForeign());
-        for (int slot = 0; slot < TableEntry.readersIn(read); slot++) {
-            SeatEngine engine = engine(slot);
-            AcquireResult taken = engine.take(moment);
-            if (taken instanceof Busy busy) {
-                return ofSlot(slot, busy);
+        for (int tries = 0; tries < TRIES; tries++) {
+            long read = entry.readers(); // before the first slot
+            for (int slot = 0; slot < TableEntry.readersIn(read); slot++) {
+                SeatEngine engine = engine(slot);
+                AcquireResult taken = engine.take(moment);
+                if (taken instanceof Busy busy) {
+                    return ofSlot(slot, busy);
+                }
+                engine.release((Hold) taken);
             }
-            engine.release((Hold) taken);
+            if (entry.replaceReaders(read, TableEntry.withReaders(read, 0))) {
+                return null;
+            } // else a reader has left meanwhile
         }
-        return entry.replaceReaders(read, TableEntry.withReaders(read, 0)) ? null
-                : new Busy(Busy.NOTHING, expiries.now() + LOOK_AGAIN_NANOS, "a reader has come or gone meanwhile");
+        return new Busy(Busy.NOTHING, expiries.now() + LOOK_AGAIN_NANOS, "its readers come and go");
     }
 
     private Busy ofSlot(int slot, Busy busy) {
@@ -112,11 +117,10 @@ final class ReaderSlots {
     /**
      * Takes a slot: one that counts and is free, or the next one. It does not count for this process yet.
      *
-     * @param read the entry's readers, read before
      * @return null if none was free, or if the one was lost at once
      */
-    @Nullable ReaderHold take(TableEntry entry, long read, Terms terms, @Nullable String reclaimed) throws IOException {
-        int counted = TableEntry.readersIn(read);
+    @Nullable ReaderHold take(TableEntry entry, Terms terms, @Nullable String reclaimed) throws IOException {
+        int counted = TableEntry.readersIn(entry.readers());
         int first = Math.min(last, counted);
         SeatHold held = takeSlot(first, terms);
         int slot = first;
@@ -149,15 +153,18 @@ final class ReaderSlots {
         return null;
     }
 
-    /** Has the slot count. False if somebody has registered or left since the word was read. */
-    boolean register(ReaderHold hold, long read, int seat) {
-        long next = TableEntry.withReaders(read, Math.max(TableEntry.readersIn(read), hold.slot + 1));
-        if (!hold.entry.replaceReaders(read, next)) {
-            return false;
+    /** Has the slot count. The word changes also if it counts already: a writer that was stopped in the middle of {@link #drain} must find that somebody has come. */
+    boolean register(ReaderHold hold, int seat) {
+        for (int tries = 0; tries < TRIES; tries++) {
+            long read = hold.entry.readers();
+            long next = TableEntry.withReaders(read, Math.max(TableEntry.readersIn(read), hold.slot + 1));
+            if (hold.entry.replaceReaders(read, next)) {
+                hold.registered = next;
+                hold.onSeat0 = seat == 0;
+                return true;
+            } // else a reader has left meanwhile
         }
-        hold.registered = next;
-        hold.onSeat0 = seat == 0;
-        return true;
+        return false;
     }
 
     /**

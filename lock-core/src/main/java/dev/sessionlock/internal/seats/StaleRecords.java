@@ -96,6 +96,10 @@ final class StaleRecords {
      * @return what is in the way; null if that is done, or if something else lies there by now
      */
     @Nullable Busy replace(Found found, RecordFile by) throws IOException {
+        if (policy.isGivenBackByTheLiving(found)) { // no other program takes it for a dead lock
+            store.cover(by, found.key());
+            return null;
+        }
         boolean[] replaced = new boolean[1];
         if (!reclaim(found, () -> replaced[0] = store.cover(by, found.key()))) {
             return beingReplaced();
