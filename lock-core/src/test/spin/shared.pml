@@ -1,4 +1,4 @@
-/* Shared locks (PROTOCOL.md, section 3) for the Spin model checker: many readers or one writer. Each process takes the lock as a reader or as a writer, as it
+/* Shared locks (PROTOCOL.md, "Readers") for the Spin model checker: many readers or one writer. Each process takes the lock as a reader or as a writer, as it
  * likes, any number of times; any number of crashes, and of leases that run out under a living owner (it is frozen, or slow).
  *
  *   spin -a -DNP=2 shared.pml && gcc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -E -m2000000
@@ -12,6 +12,8 @@
  * What is in it, by -D switches:
  *   NP=n      processes, 2 or 3; there are as many slots
  *   CR=n      no more than n crashes
+ *   LOSSY     the first process loses the byte of its slot at any moment, without knowing, and that of its seat while it comes in as a reader (PROTOCOL.md, trap 1). The
+ *             records of slots are the cross-check. What a writer loses is in seats.pml
  *
  * Each of these breaks one rule, and must make it fail (ModelTest runs them):
  *   NODRAIN       a writer does not look at the slots
@@ -24,14 +26,19 @@
  *   NOCLOCKCHECK  a reader does not look at its clock at the end
  *   LATEPOP       a reader that leaves frees its slot before it has it not count any more
  *   ANYPOP        a reader that leaves lowers the number though slots behind its own count
- *   UPGRADE       a reader that is the only one becomes a writer without leaving
+ *   UPGRADE       a reader that is the only one that counts becomes a writer without leaving: it takes no seat
  *   NEXTONLY      a reader tries the slots that count and the next one, and none behind that: one that is frozen in the first keeps all readers out
  * These two break it together: either of them alone is covered by the other rule:
  *   EARLYTOKEN    a reader reads the token before it looks at the other seat
  *   NOTOKENLOOK   a reader does not look at the end whether its token still is the newest (without EARLYTOKEN nobody does here)
  *
+ * and with LOSSY:
+ *   NOSEATLOOK    a reader does not look at the end whether its expiry on the seat still is its own
+ *   LOSTPOP       a reader that leaves does not look whether its slot still is its own
+ *   NOCROSSCHECK  the record of a slot is never an objection
+ *
  * What is stricter in the Java, and not needed here: a writer that finds a slot's expiry past takes the slot's seat 1, and looks again; a reader looks at the token at the end.
- * Not in it: records, other programs, bytes that are lost.
+ * Not in it: x.lock, which readers hand on from one to the next; other programs; a late renewal (rule 8); a reader that retakes a byte which it knows to be lost.
  *
  * What makes the model small enough to need no bounds: see seats.pml. Of the word's change number it is known whether the word was written since a process read it.
  */
@@ -43,6 +50,7 @@
 #endif
 
 #define GHOST (NP+1)       /* an expiry: its writer is dead */
+#define OVER  (NP+1)       /* a record: its process is dead */
 #define SLOT(k) (2+(k))
 
 byte B[2+NS];              /* kernel bytes of the seats and of the slots: the owner, from 1; 0 nobody */
@@ -56,6 +64,9 @@ bool son[NP], sexp[NP];    /* the same for a slot */
 byte saw[NP];              /* of seat 1's expiry, as it has read it: see EXACT and ZERO; 0 if it has changed since */
 byte drawn, older[NP];     /* bits: who has a token; whose are older than one's own */
 byte late;                 /* bits: who has a token, and a newer one has come in before it */
+#ifdef LOSSY
+byte R[NS];                /* record reader-k of each slot: 0 none, or whose */
+#endif
 #ifdef EARLYTOKEN
 byte newest;               /* bits: readers whose token still is the newest */
 #endif
@@ -114,6 +125,12 @@ inline die() {
 #if NS>2
   drop(4);
 #endif
+#ifdef LOSSY
+  R[0] = (R[0]==ME -> OVER : R[0]); R[1] = (R[1]==ME -> OVER : R[1]);
+#if NS>2
+  R[2] = (R[2]==ME -> OVER : R[2]);
+#endif
+#endif
   s=0; k=0; c=0; i=0; clearing=false
 }
 #ifndef CR
@@ -136,20 +153,30 @@ byte crashes;
   :: atomic { son[p]&&!sexp[p] -> sexp[p]=true; LAPSESLOT(p) }
 #define GONESEAT(x) :: atomic { F[x] && (W[x]==GHOST || W[x]!=0 && expd[W[x]-1]) -> F[x]=false }
 #define GONESLOT(x) :: atomic { F[x] && (W[x]==GHOST || W[x]!=0 && sexp[W[x]-1]) -> F[x]=false }
-/* What a process saw of the expiry of seat 1: the value that it still has; a 0, which may come back. */
-#define EXACT 1
-#define ZERO  2
+/* What a process saw of an expiry: the value that it still has; a 0, which may come back. */
+#define EXACT(x) (1+2*(x))
+#define ZERO(x)  (2+2*(x))
 inline touched(x) {
-  if :: x==1 ->
-    saw[0] = (saw[0]==EXACT -> 0 : saw[0]); saw[1] = (saw[1]==EXACT -> 0 : saw[1]);
+  saw[0] = (saw[0]==EXACT(x) -> 0 : saw[0]); saw[1] = (saw[1]==EXACT(x) -> 0 : saw[1]);
 #if NP>2
-    saw[2] = (saw[2]==EXACT -> 0 : saw[2])
+  saw[2] = (saw[2]==EXACT(x) -> 0 : saw[2])
 #endif
-  :: else fi
 }
 inline put(x) { W[x]=ME; F[x]=true; touched(x) }        /* an expiry is written */
-inline see() { if :: W[1]==0 -> saw[me]=ZERO :: else -> saw[me]=EXACT fi }
-#define SAME (saw[me]==EXACT || saw[me]==ZERO && W[1]==0)
+inline see(x) { if :: W[x]==0 -> saw[me]=ZERO(x) :: else -> saw[me]=EXACT(x) fi }
+#define SAME(x) (saw[me]==EXACT(x) || saw[me]==ZERO(x) && W[x]==0)
+#ifdef LOSSY
+#define ALIVE(r) ((r)>0 && (r)<=NP && son[(r)-1] && !sexp[(r)-1])
+#ifdef NOCROSSCHECK
+#define VOUCHES(k) false
+#else
+#define VOUCHES(k) ALIVE(R[k])
+#endif
+/* What the expiry is when the byte of slot i is requested. If no bytes are lost, nobody else writes there. */
+#define SEESLOT(i) see(SLOT(i));
+#else
+#define SEESLOT(i)
+#endif
 #if NP==2
 #define READERS ((sh[0]->1:0)|(sh[1]->2:0))
 #else
@@ -165,6 +192,7 @@ inline enter() {
 #define withdraw() if :: on[me] && W[s]==ME -> W[s]=0; F[s]=false; touched(s) :: else fi; on[me]=false; expd[me]=false
 #define leaving() \
   if :: atomic { readword() } DIE fi; \
+  OWNSLOT \
   if \
   :: atomic { POPS && UNCHANGED -> written(); fresh[me]=false; count=k; c=0 } \
   :: atomic { !(POPS && UNCHANGED) -> fresh[me]=false; c=0 } \
@@ -175,8 +203,19 @@ inline enter() {
 #else
 #define POPS (c==k+1)
 #endif
+#if defined(LOSSY) && !defined(LOSTPOP)
+#define OWNSLOT if :: W[SLOT(k)]==ME :: atomic { W[SLOT(k)]!=ME -> fresh[me]=false; c=0; goto freeslot } DIE fi;
+#else
+#define OWNSLOT
+#endif
+#ifdef LOSSY
+#define UNLINK if :: atomic { R[k] = (R[k]==ME -> 0 : R[k]) } DIE fi;
+#else
+#define UNLINK
+#endif
 #define freeslot() \
-  if :: atomic { if :: W[SLOT(k)]==ME -> W[SLOT(k)]=0; F[SLOT(k)]=false :: else fi; son[me]=false; sexp[me]=false } DIE fi; \
+  UNLINK \
+  if :: atomic { if :: W[SLOT(k)]==ME -> W[SLOT(k)]=0; F[SLOT(k)]=false; touched(SLOT(k)) :: else fi; son[me]=false; sexp[me]=false } DIE fi; \
   if :: atomic { if :: B[SLOT(k)]==ME -> B[SLOT(k)]=0 :: else fi; KEEP_K } DIE fi
 #ifdef LATEPOP
 #define KEEP_K skip
@@ -189,7 +228,7 @@ proctype P(byte me) {
 idle:
   if                                                        /* rules 2 and 7: seat 1 only if seat 0's expiry is past */
   :: atomic { B[0]==0 -> B[0]=ME; s=0; goto hasbyte }
-  :: atomic { B[0]!=0 && PAST(0) -> see() }
+  :: atomic { B[0]!=0 && PAST(0) -> see(1) }
   :: atomic { W[1]!=0 -> goto clear }                       /* what a former successor left */
   DIE
   fi;
@@ -201,8 +240,8 @@ idle:
 hasbyte:
   if                                                        /* rule 3 */
   :: atomic { s==0 -> put(0); expd[me]=false; on[me]=true }
-  :: atomic { s==1 && SAME -> saw[me]=0; put(1); expd[me]=false; on[me]=true }
-  :: atomic { s==1 && !SAME -> saw[me]=0; goto freebyte }
+  :: atomic { s==1 && SAME(1) -> saw[me]=0; put(1); expd[me]=false; on[me]=true }
+  :: atomic { s==1 && !SAME(1) -> saw[me]=0; goto freebyte }
   DIE
   fi;
 #ifdef EARLYTOKEN
@@ -230,12 +269,20 @@ look:
 drain:                                                      /* it takes each slot that counts for a moment */
 #ifndef NODRAIN
   if
-  :: atomic { i<c && B[SLOT(i)]==0 -> B[SLOT(i)]=ME; W[SLOT(i)]=0; F[SLOT(i)]=false }
+  :: atomic { i<c && B[SLOT(i)]==0 -> B[SLOT(i)]=ME; W[SLOT(i)]=0; F[SLOT(i)]=false; touched(SLOT(i)) }
   :: atomic { i<c && B[SLOT(i)]!=0 -> goto refused }
   :: atomic { i>=c -> goto drained }
   DIE
   fi;
+#ifdef LOSSY
+  if                                                        /* the record is the cross-check */
+  :: atomic { !VOUCHES(i) -> R[i]=0; B[SLOT(i)] = (B[SLOT(i)]==ME -> 0 : B[SLOT(i)]); i++; goto drain }
+  :: atomic { VOUCHES(i) -> B[SLOT(i)] = (B[SLOT(i)]==ME -> 0 : B[SLOT(i)]); goto giveback }
+  DIE
+  fi;
+#else
   if :: atomic { B[SLOT(i)]=0; i++; goto drain } DIE fi;
+#endif
 refused:
   if
   :: atomic { PAST(SLOT(i)) -> i++; goto drain }            /* frozen: passed over, as by seat 1 */
@@ -280,21 +327,21 @@ writes:
 readin:
   if :: atomic { readword() } DIE fi;
 #ifdef LATESLOT
-  if :: atomic { k=c; draw() } DIE fi;
+  if :: atomic { c<NS -> k=c; draw() } :: atomic { c>=NS -> k=0; draw() } DIE fi;
 #else
 takeslot:                                                   /* one that counts and is free, or the next one; behind one that is not free there is another */
   if
-  :: atomic { B[SLOT(0)]==0 -> B[SLOT(0)]=ME; k=0 }
+  :: atomic { B[SLOT(0)]==0 -> SEESLOT(0) B[SLOT(0)]=ME; k=0 }
 #ifdef NEXTONLY
-  :: atomic { c>=1 && B[SLOT(1)]==0 -> B[SLOT(1)]=ME; k=1 }
+  :: atomic { c>=1 && B[SLOT(1)]==0 -> SEESLOT(1) B[SLOT(1)]=ME; k=1 }
 #else
-  :: atomic { (c>=1 || B[SLOT(0)]!=0) && B[SLOT(1)]==0 -> B[SLOT(1)]=ME; k=1 }
+  :: atomic { (c>=1 || B[SLOT(0)]!=0) && B[SLOT(1)]==0 -> SEESLOT(1) B[SLOT(1)]=ME; k=1 }
 #endif
 #if NS>2
 #ifdef NEXTONLY
-  :: atomic { c>=2 && B[SLOT(2)]==0 -> B[SLOT(2)]=ME; k=2 }
+  :: atomic { c>=2 && B[SLOT(2)]==0 -> SEESLOT(2) B[SLOT(2)]=ME; k=2 }
 #else
-  :: atomic { (c>=2 || B[SLOT(1)]!=0) && B[SLOT(2)]==0 -> B[SLOT(2)]=ME; k=2 }
+  :: atomic { (c>=2 || B[SLOT(1)]!=0) && B[SLOT(2)]==0 -> SEESLOT(2) B[SLOT(2)]=ME; k=2 }
 #endif
 #endif
 #ifdef NEXTONLY
@@ -302,7 +349,21 @@ takeslot:                                                   /* one that counts a
 #endif
   DIE
   fi;
+#ifdef LOSSY
+  if
+  :: atomic { SAME(SLOT(k)) || W[SLOT(k)]==0 -> saw[me]=0; put(SLOT(k)); sexp[me]=false; son[me]=true }
+  :: atomic { !SAME(SLOT(k)) && W[SLOT(k)]!=0 -> saw[me]=0; goto freeslot }
+  DIE
+  fi;
+  if
+  :: atomic { !VOUCHES(k) -> R[k]=ME }
+  :: atomic { VOUCHES(k) -> goto freeslot }
+  DIE
+  fi;
+  if :: W[SLOT(k)]==ME :: atomic { W[SLOT(k)]!=ME -> goto freeslot } DIE fi;
+#else
   if :: atomic { put(SLOT(k)); sexp[me]=false; son[me]=true } DIE fi;
+#endif
 #ifndef EARLYTOKEN
   if :: atomic { draw() } DIE fi;
 #endif
@@ -322,6 +383,9 @@ takeslot:                                                   /* one that counts a
   fi;
 #if defined(EARLYTOKEN) && !defined(NOTOKENLOOK)
   if :: atomic { newest & BIT(me) } :: atomic { !(newest & BIT(me)) -> goto leave } DIE fi;
+#endif
+#if defined(LOSSY) && !defined(NOSEATLOOK)
+  if :: W[s]==ME :: atomic { W[s]!=ME -> goto leave } DIE fi;  /* nobody has had the seat since: whoever comes now finds our slot */
 #endif
   if                                                        /* the clock, last of all */
 #if defined(NOCLOCKCHECK) || defined(EARLYLOOK)
@@ -347,29 +411,20 @@ reads:
   :: atomic { never_two(); held[me]=false; goto leave }
   :: atomic { !sexp[me] -> skip }                           /* renew: the clock, the expiry, the clock */
 #ifdef UPGRADE
-  :: atomic { !sexp[me] && count==1 && k==0 -> readword(); held[me]=false; goto upgrade }
+  :: atomic { !sexp[me] && count==k+1 && k==0 && sh[me] -> held[me]=false; sh[me]=false; draw(); enter() }
 #endif
   DIE
   fi;
+#ifdef LOSSY
+  if :: atomic { W[SLOT(k)]==ME -> put(SLOT(k)) } :: atomic { W[SLOT(k)]!=ME -> held[me]=false; goto leave } DIE fi;
+#else
   if :: atomic { put(SLOT(k)) } DIE fi;
+#endif
   if
   :: atomic { sexp[me] -> held[me]=false; goto leave }
   :: atomic { !sexp[me] -> goto reads }
   DIE
   fi;
-#ifdef UPGRADE
-upgrade:                                                    /* it is the only one that counts: it takes a seat as a writer does */
-  if
-  :: atomic { B[0]==0 -> B[0]=ME }
-  :: atomic { B[0]!=0 -> goto leave }
-  DIE
-  fi;
-  if :: atomic { put(0); expd[me]=false; on[me]=true } DIE fi;
-  if :: atomic { PAST(1) } :: atomic { !PAST(1) -> goto leave } DIE fi;
-  if :: atomic { UNCHANGED -> draw() } :: atomic { !UNCHANGED -> goto leave } DIE fi;
-  if :: atomic { !expd[me] && !sexp[me] -> sh[me]=false; enter() } :: atomic { expd[me] || sexp[me] -> goto leave } DIE fi;
-  if :: atomic { never_two(); held[me]=false; sh[me]=true; goto leave } DIE fi;
-#endif
 leave:                                                      /* its slot does not count any more, if it is the last one that counts */
 #ifdef LATEPOP
   freeslot(); leaving();
@@ -390,15 +445,26 @@ freebyte:
   DIE
   fi;
 clear:                                                      /* byte 1 alone: its owner is gone */
-  if :: atomic { see() } DIE fi;
+  if :: atomic { see(1) } DIE fi;
   if :: atomic { B[1]==0 -> B[1]=ME; s=1 } :: atomic { B[1]!=0 -> saw[me]=0; goto idle } DIE fi;
   if
-  :: atomic { SAME -> W[1]=0; F[1]=false; touched(1); saw[me]=0 }
-  :: atomic { !SAME -> saw[me]=0 }
+  :: atomic { SAME(1) -> W[1]=0; F[1]=false; touched(1); saw[me]=0 }
+  :: atomic { !SAME(1) -> saw[me]=0 }
   DIE
   fi;
   if :: atomic { if :: B[1]==ME -> B[1]=0 :: else fi; saw[me]=0; s=0; goto idle } DIE fi
 }
+#define FREE(x) (B[x]==0 && (W[x]==0 || W[x]==GHOST))
+#if NP==2
+#define ALLIDLE
+#else
+#define ALLIDLE && (P[3]@idle)
+#endif
+#if NS==2
+#define FREE_4
+#else
+#define FREE_4 && FREE(4)
+#endif
 /* Any lease may run out at any moment: its owner is frozen, or slow. */
 proctype clock() {
   do
@@ -408,6 +474,15 @@ proctype clock() {
   RUNOUT(2)
 #endif
   /* what the dead left behind, and what was renewed too late, runs out as well */
+#ifdef LOSSY
+  :: atomic { B[SLOT(0)]==1 && son[0] -> B[SLOT(0)]=0 }
+  :: atomic { B[SLOT(1)]==1 && son[0] -> B[SLOT(1)]=0 }
+#if NS>2
+  :: atomic { B[SLOT(2)]==1 && son[0] -> B[SLOT(2)]=0 }
+#endif
+  :: atomic { B[0]==1 && sh[0] -> B[0]=0 }
+  :: atomic { B[1]==1 && sh[0] -> B[1]=0 }
+#endif
   GONESEAT(0)
   GONESEAT(1)
   GONESLOT(2)
@@ -416,15 +491,7 @@ proctype clock() {
   GONESLOT(4)
 #endif
   /* Nobody has or wants anything: then nothing keeps the next one out for good. */
-  :: atomic { P[1]@idle && P[2]@idle
-#if NP>2
-     && P[3]@idle
-#endif
-     -> assert(B[0]==0 && B[1]==0 && B[2]==0 && B[3]==0 && !(W[0]!=0 && W[0]<=NP) && !(W[1]!=0 && W[1]<=NP) && !(W[2]!=0 && W[2]<=NP) && !(W[3]!=0 && W[3]<=NP) && drawn==0 && count<=NS);
-#if NS>2
-     assert(B[4]==0 && !(W[4]!=0 && W[4]<=NP))
-#endif
-     }
+  :: atomic { (P[1]@idle) && (P[2]@idle) ALLIDLE -> assert(FREE(0) && FREE(1) && FREE(2) && FREE(3) FREE_4 && drawn==0 && count<=NS) }
   od
 }
 

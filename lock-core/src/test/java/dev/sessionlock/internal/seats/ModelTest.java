@@ -115,10 +115,11 @@ class ModelTest {
         assertSound(SHARED, "-DNP=2");
     }
 
-    @Test
+    @ParameterizedTest
     @Tag("soak")
-    void neverAReaderBesideAWriterThoughTokensAreReadEarly() throws Exception {
-        assertSound(SHARED, "-DNP=2 -DEARLYTOKEN");
+    @ValueSource(strings = {"-DNP=2 -DEARLYTOKEN", "-DNP=2 -DLOSSY -DCR=0", "-DNP=2 -DLOSSY -DCR=1"})
+    void neverAReaderBesideAWriterThoughTokensAreReadEarlyOrBytesAreLost(String switches) throws Exception {
+        assertSound(SHARED, switches);
     }
 
     @ParameterizedTest
@@ -127,6 +128,13 @@ class ModelTest {
             "NEXTONLY", "EARLYTOKEN -DNOTOKENLOOK"})
     void brokenRuleOfReadersIsSeen(String broken) throws Exception {
         assertBroken(SHARED, "-DNP=2 -D" + broken);
+    }
+
+    @ParameterizedTest
+    @Tag("soak")
+    @ValueSource(strings = {"NOSEATLOOK", "LOSTPOP", "NOCROSSCHECK"})
+    void brokenRuleOfReadersIsSeenWhereBytesAreLost(String broken) throws Exception {
+        assertBroken(SHARED, "-DNP=2 -DLOSSY -DCR=0 -D" + broken);
     }
 
     // ---- each rule broken ----
@@ -196,6 +204,7 @@ class ModelTest {
         run(List.of("gcc", large ? "-O2" : "-O0", "-DSAFETY", "-DCOLLAPSE", "-DMEMLIM=8000", "-o", "pan", "pan.c"));
         String found = run(List.of("./pan", "-E", large ? "-m20000000" : "-m1000000", large ? "-w26" : "-w20"));
         assertThat(found).as("a whole search").doesNotContain("max search depth too small").doesNotContain("out of memory");
+        assertThat(found).as("an assertion of the model, and no slip of it").doesNotContain("invalid array index");
         System.out.println(model.getFileName() + " " + switches + ": " + first(STATES, found) + " states in " + (System.nanoTime() - start) / 1_000_000
                 + " ms, errors: " + first(ERRORS, found));
         return Integer.parseInt(first(ERRORS, found));
