@@ -95,6 +95,11 @@ public interface LockStore {
         return false;
     }
 
+    /** {@return whether this is the store of a reader slot: what is written there are the records of readers} */
+    default boolean isReaderSlot() {
+        return false;
+    }
+
     /**
      * {@return the store of one of this lock's reader slots: a lock of its own, which one reader's process holds} Its tokens are those of this lock; to take it
      * draws none. Its record lies in {@code .session-locks}, and {@link #cover} and {@link #coverBy} may put it at {@code x.lock} as well.

@@ -132,6 +132,11 @@ final class ReaderSlotStore extends FileLockStore {
         return false;
     }
 
+    @Override
+    public boolean isReaderSlot() {
+        return true;
+    }
+
     // ---- requests are for all readers that have a token ----
 
     @Override

@@ -144,7 +144,7 @@ final class ReaderSlots {
     /** On seat 0: behind a frozen reader there is always another slot. */
     private @Nullable SeatHold takeSlot(int slot, Terms terms) throws IOException {
         SeatEngine engine = engine(slot);
-        AcquireResult taken = engine.takeSlot(terms);
+        AcquireResult taken = engine.take(terms);
         if (taken instanceof SeatHold held && held.seat == 0) {
             return held;
         } else if (taken instanceof Hold other) {

@@ -138,7 +138,7 @@ final class Representative {
     /** Says in our record that it was given back: nobody waits for it, or hands {@code x.lock} on to it. */
     void giveUp(ReaderHold hold) throws IOException {
         SeatHold held = hold.held;
-        LockRecord record = SeatRecords.of(store, hold.terms(), held.token(), held.createdAtMillis, 0, held.renewedAt());
+        LockRecord record = SeatRecords.of(slots.store(hold.slot), hold.terms(), held.token(), held.createdAtMillis, 0, held.renewedAt());
         store.rewrite(held.recordFile, record.givenBack(record.leaseUntil()));
     }
 

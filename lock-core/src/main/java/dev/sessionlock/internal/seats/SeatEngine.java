@@ -101,21 +101,11 @@ public final class SeatEngine implements EngineLock {
         if (slots != null) {
             slots.leaveUnknown();
         }
-        if (!terms.shared()) {
-            return takeSlot(terms);
-        } else if (!store().sharesAmongReaders()) {
-            return takeSlot(terms.exclusive());
-        }
-        Busy kept = keptForWriter();
+        Busy kept = terms.shared() && store().sharesAmongReaders() ? keptForWriter() : null;
         if (kept != null) {
             ledger.declineAllAwaited(); // a byte acquired ahead would keep out the writer that we wait for
             return kept;
         }
-        return takeSlot(terms);
-    }
-
-    /** As {@link #take}, for a lock that may be a reader slot: then its record is a reader's if the terms say so. */
-    AcquireResult takeSlot(Terms terms) throws IOException {
         return new SeatAcquisition(store(), expiries, ledger, holding(), releasing(), this::readers).take(terms);
     }
 
@@ -157,7 +147,7 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public @Nullable Hold handOver(Hold from, Terms terms) throws IOException {
-        return from instanceof ReaderHold || terms.shared() && store().sharesAmongReaders() ? null : holding().handOver(from, terms.exclusive());
+        return from instanceof ReaderHold || terms.shared() && store().sharesAmongReaders() ? null : holding().handOver(from, terms);
     }
 
     @Override

@@ -37,6 +37,11 @@ final class SimulatedReaderSlot extends SimulatedStore {
         return false;
     }
 
+    @Override
+    public boolean isReaderSlot() {
+        return true;
+    }
+
     // ---- the entry ----
 
     @Override
