@@ -132,6 +132,7 @@ public final class JdbcLockEngine implements LockEngine {
                     + HistoryTable.SUFFIX + " behind it: PostgreSQL has names of 63 characters");
         }
         this.history = historyRows == 0 ? null : new JdbcHistory(historyTable, historyRows, statementTimeout);
+        table.readers().onFound(row -> LeftRows.note(history, row, table, clock));
     }
 
     private JdbcLockEngine with(@Nullable String otherSchema, String otherTable, Duration timeout, @Nullable DataSource direct, int rows) {
@@ -250,10 +251,24 @@ public final class JdbcLockEngine implements LockEngine {
     public void createSchema() throws LockException {
         Map<String, String> names = new HashMap<>(Map.of(SchemaSetup.LOCKS, table.sqlName(), SchemaSetup.REQUESTS, '"' + tableName + "_requests\""));
         SchemaSetup setup = new SchemaSetup(table.database(), schema, statementTimeout, names);
+        names.put(SchemaSetup.READERS, table.readers().sqlName());
         setup.create(SchemaSetup.LOCKS, "postgresql.sql");
+        createReaders(setup);
         if (history != null) {
             names.put(SchemaSetup.HISTORY, historyTable.sqlName());
             setup.create(SchemaSetup.HISTORY, "postgresql-history.sql");
+        }
+    }
+
+    /** An earlier version has made the table of the locks without that of the readers. Locks that are not shared do not need it. */
+    private void createReaders(SchemaSetup setup) throws LockException {
+        try {
+            setup.create(SchemaSetup.READERS, "postgresql.sql");
+        } catch (LockException e) {
+            if (!(e.getCause() instanceof SQLException cause) || !Database.isForbidden(cause)) {
+                throw e;
+            }
+            Loggers.LIBRARY.warn("there can be no shared locks in {} yet: {}", table.sqlName(), e.getMessage());
         }
     }
 
@@ -347,7 +362,7 @@ public final class JdbcLockEngine implements LockEngine {
     @Override
     public Inspection inspect(LockId id) throws LockException {
         try {
-            return new Inspection(id, RowReports.of(id.name(), table.look(id.name(), statementTimeout)));
+            return new Inspection(id, RowReports.of(id.name(), table.lookAtHolder(id.name(), statementTimeout)));
         } catch (SQLException e) {
             throw Database.explain(e, "cannot look at " + id.name(), table.sqlName());
         }
@@ -356,7 +371,7 @@ public final class JdbcLockEngine implements LockEngine {
     @Override
     public List<Inspection> inspectAll(String prefix) throws LockException {
         try {
-            return table.lookAll(prefix, statementTimeout).stream()
+            return table.lookAtAllHolders(prefix, statementTimeout).stream()
                     .map(row -> new Inspection(new LockId(null, row.name(), false), RowReports.of(row.name(), row))).toList();
         } catch (SQLException e) {
             throw Database.explain(e, "cannot look at the locks", table.sqlName());

@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 record SchemaSetup(Database database, @Nullable String schema, Duration limit, Map<String, String> names) {
     static final String LOCKS = "session_lock";
     static final String REQUESTS = "session_lock_requests";
+    static final String READERS = "session_lock_readers";
     static final String HISTORY = "session_lock_history";
 
     private static final Pattern NAME = Pattern.compile("\\bsession_lock\\w*\\b");
