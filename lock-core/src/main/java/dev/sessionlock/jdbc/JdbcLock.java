@@ -16,7 +16,6 @@ import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -75,16 +74,6 @@ final class JdbcLock implements EngineLock {
     @Override
     public String name() {
         return name;
-    }
-
-    @Override
-    public @Nullable Path target() {
-        return null;
-    }
-
-    @Override
-    public @Nullable Path lockFile() {
-        return null;
     }
 
     // ---- taking ----
@@ -202,7 +191,7 @@ final class JdbcLock implements EngineLock {
             attempt.refused();
         }
         giveUp(attempt);
-        LockException why = explain("lock", e, attempt.shared);
+        LockException why = Database.explain(e, "cannot lock " + name, table.rows(attempt.shared).sqlNames());
         if (!mayPass) {
             throw why;
         }
@@ -211,11 +200,7 @@ final class JdbcLock implements EngineLock {
     }
 
     private LockException explain(String what, SQLException e) {
-        return explain(what, e, false);
-    }
-
-    private LockException explain(String what, SQLException e, boolean shared) {
-        return Database.explain(e, "cannot " + what + " " + name, table.rows(shared).sqlNames());
+        return Database.explain(e, "cannot " + what + " " + name, table.sqlNames());
     }
 
     private Busy busy(@Nullable Row row) {
