@@ -261,13 +261,13 @@ class JdbcReadersTest extends JdbcReadersFixture {
         void manyAreRenewedAtOnce() throws Exception {
             JdbcLockEngine other = engine();
             List<JdbcHold> holds = new ArrayList<>();
-            for (int i = 0; i < 100; i++) {
+            for (int i = 0; i < 40; i++) {
                 holds.add(take(lock(first, "many-" + i), terms(LockMode.SHARED, Duration.ofSeconds(20))));
                 take(lock(other, "many-" + i), READ);
             }
             execute("UPDATE LOCKS SET lease_until = clock_timestamp() + interval '10 s'");
-            assertThat(holds.get(0).table.readers().renew(holds, LIMIT)).hasSize(100);
-            assertThat(ask("SELECT count(*) FROM LOCKS l WHERE lease_until > clock_timestamp() + interval '15 s'")).isEqualTo("100");
+            assertThat(holds.get(0).table.readers().renew(holds, LIMIT)).hasSize(40);
+            assertThat(ask("SELECT count(*) FROM LOCKS l WHERE lease_until > clock_timestamp() + interval '15 s'")).isEqualTo("40");
         }
 
         @Test
