@@ -15,9 +15,17 @@ final class HoldRequests {
     private HoldRequests() {
     }
 
-    /** Tells exclusive holds what is asked of them. */
-    static void hear(LockTable table, List<JdbcHold> holds, Duration within) {
+    /**
+     * Tells holds what is asked of them, and readers also who waits.
+     *
+     * @param holds all of them shared, or none
+     */
+    static void hear(LockTable table, List<JdbcHold> holds, boolean shared, Duration within) {
         try {
+            if (shared) {
+                table.readers().hear(holds, within);
+                return;
+            }
             Set<UUID> asked = table.requests(within);
             holds.stream().filter(hold -> asked.contains(hold.id())).forEach(JdbcHold::requested);
             if (!asked.isEmpty()) {
@@ -25,15 +33,6 @@ final class HoldRequests {
             }
         } catch (SQLException e) {
             log.debug("could not look who is asked to let go; trying again", e);
-        }
-    }
-
-    /** Tells readers what is asked of them, and who waits. */
-    static void hearReaders(ReaderTable readers, List<JdbcHold> holds, Duration within) {
-        try {
-            readers.hear(holds, within);
-        } catch (SQLException e) {
-            log.debug("could not look which readers are asked to let go, and who waits; trying again", e);
         }
     }
 }

@@ -111,7 +111,7 @@ final class JdbcLock implements EngineLock {
 
     private AcquireResult take(RowAttempt attempt, Terms terms, @Nullable Row dead, @Nullable String evidence) throws SQLException {
         SentAt sent = SentAt.now(clock);
-        LockTable.Answer answer = table.rows(attempt.shared).take(attempt, terms, dead == null ? null : dead.holder(), limit);
+        LockTable.Answer answer = table.of(attempt.shared).take(attempt, terms, dead == null ? null : dead.holder(), limit);
         Row before = answer.before();
         if (answer.token() == null) {
             over(attempt);
@@ -191,7 +191,7 @@ final class JdbcLock implements EngineLock {
             attempt.refused();
         }
         giveUp(attempt);
-        LockException why = Database.explain(e, "cannot lock " + name, table.rows(attempt.shared).sqlNames());
+        LockException why = Database.explain(e, "cannot lock " + name, table.of(attempt.shared).sqlNames());
         if (!mayPass) {
             throw why;
         }
@@ -286,7 +286,7 @@ final class JdbcLock implements EngineLock {
             return;
         }
         try {
-            LockTable.RowVerdict verdict = table.rows(ours.isShared()).judge(List.of(ours), limit).get(0);
+            LockTable.RowVerdict verdict = table.of(ours.isShared()).judge(List.of(ours), limit).get(0);
             if (verdict != LockTable.RowVerdict.OURS) {
                 ours.gone(verdict == LockTable.RowVerdict.OVER ? OVER : DELETED);
             }
@@ -308,7 +308,7 @@ final class JdbcLock implements EngineLock {
             return;
         }
         try {
-            table.rows(ours.isShared()).release(name, ours.id(), limit);
+            table.of(ours.isShared()).release(name, ours.id(), limit);
             over(ours.attempt);
         } catch (SQLException | RuntimeException e) {
             giveUp(ours.attempt);
@@ -352,7 +352,7 @@ final class JdbcLock implements EngineLock {
             return; // the end of the JVM must not wait for a database that is away, one lock after the other
         }
         try {
-            table.rows(ours.isShared()).abandon(ours, ours.terms().takeover() ? LAST_MOMENTS : Duration.ofNanos(ours.terms().leaseNanos()), limit);
+            table.of(ours.isShared()).abandon(ours, ours.terms().takeover() ? LAST_MOMENTS : Duration.ofNanos(ours.terms().leaseNanos()), limit);
         } catch (SQLException | RuntimeException e) {
             renewals.failed();
             log.debug("could not shorten the lease of {}; it runs out", this, e);

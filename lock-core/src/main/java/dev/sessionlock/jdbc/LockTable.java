@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  *     its lease.
  * </ul>
  */
-final class LockTable implements HoldRows {
+final class LockTable implements HoldStatements {
     static final String DEFAULT_NAME = "session_lock";
     /** A waiter mark older than this counts for nobody. A waiting process sets it again after half of this time. */
     static final int WAITER_MARK_LASTS_MS = 1_000;
@@ -127,8 +127,8 @@ final class LockTable implements HoldRows {
         return readers;
     }
 
-    /** {@return the rows of readers, or of exclusive holders} */
-    HoldRows rows(boolean shared) {
+    /** {@return the statements for readers, or for exclusive holders} */
+    HoldStatements of(boolean shared) {
         return shared ? readers : this;
     }
 
@@ -434,7 +434,7 @@ final class LockTable implements HoldRows {
      */
     boolean fence(Connection connection, JdbcHold hold) throws SQLException {
         long lease = JdbcHold.leaseMillis(hold.terms());
-        try (PreparedStatement fence = connection.prepareStatement(rows(hold.isShared()).fenceSql())) {
+        try (PreparedStatement fence = connection.prepareStatement(of(hold.isShared()).fenceSql())) {
             new RowParameters(fence).add(hold.name(), hold.id(), hold.token(), lease, lease);
             try (ResultSet held = fence.executeQuery()) {
                 return held.next();

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * brings a reader in, or renews one, writes the lock's row, too, and a statement that may shorten the row's lease compares versions ({@code xmin}): only if
  * nobody has written the row since the statement began does it know all readers. Otherwise it shortens nothing, and is repeated.
  */
-final class ReaderTable implements HoldRows {
+final class ReaderTable implements HoldStatements {
     static final String SUFFIX = "_readers";
     /** PostgreSQL cuts longer names. */
     private static final int LONGEST_SQL_NAME = 63;

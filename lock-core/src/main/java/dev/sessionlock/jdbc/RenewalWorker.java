@@ -312,8 +312,8 @@ final class RenewalWorker {
     private boolean isDone(RenewalRound round) {
         boolean done = true;
         for (boolean shared : new boolean[] {false, true}) {
-            done &= isDone(() -> renew(round.renewals(shared), table.rows(shared)), renewalTrouble);
-            done &= isDone(() -> release(round.givenUp(shared), table.rows(shared)), releaseTrouble);
+            done &= isDone(() -> renew(round.renewals(shared), table.of(shared)), renewalTrouble);
+            done &= isDone(() -> release(round.givenUp(shared), table.of(shared)), releaseTrouble);
             done &= !round.hear || isDone(() -> hear(shared), hearingTrouble);
         }
         return done;
@@ -407,7 +407,7 @@ final class RenewalWorker {
 
     // ---- renewing ----
 
-    private void renew(List<JdbcHold> due, HoldRows rows) {
+    private void renew(List<JdbcHold> due, HoldStatements rows) {
         long now = clock.nanos();
         // A hold may have been renewed since it was put on this list. It can wait.
         List<JdbcHold> holds = due.stream().filter(hold -> hold.isValid(now) && now - hold.renewedAt() >= hold.terms().leaseNanos() / 4).toList();
@@ -448,7 +448,7 @@ final class RenewalWorker {
         return third.compareTo(SHORTEST_LIMIT) < 0 ? SHORTEST_LIMIT : third.compareTo(limit) < 0 ? third : limit;
     }
 
-    private void judge(List<JdbcHold> holds, HoldRows rows, Duration within) throws SQLException {
+    private void judge(List<JdbcHold> holds, HoldStatements rows, Duration within) throws SQLException {
         List<LockTable.RowVerdict> verdicts = rows.judge(holds, within);
         for (int i = 0; i < holds.size(); i++) {
             switch (verdicts.get(i)) {
@@ -461,7 +461,7 @@ final class RenewalWorker {
 
     // ---- the rest ----
 
-    private void release(List<RowAttempt> ready, HoldRows rows) {
+    private void release(List<RowAttempt> ready, HoldStatements rows) {
         if (ready.isEmpty()) {
             return;
         }
@@ -490,12 +490,8 @@ final class RenewalWorker {
         } finally {
             mutex.unlock();
         }
-        if (holds.isEmpty()) {
-            return;
-        } else if (shared) {
-            HoldRequests.hearReaders(table.readers(), holds, within(holds));
-        } else {
-            HoldRequests.hear(table, holds, within(holds));
+        if (!holds.isEmpty()) {
+            HoldRequests.hear(table, holds, shared, within(holds));
         }
     }
 }

@@ -11,8 +11,11 @@ import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
-/** The rows of holds: those of exclusive holders are the locks' own ({@link LockTable}), those of readers are in a table beside it ({@link ReaderTable}). */
-interface HoldRows {
+/**
+ * The statements that look after holds. The rows of exclusive holders are the locks' own ({@link LockTable}), those of readers are in a table beside it
+ * ({@link ReaderTable}).
+ */
+interface HoldStatements {
     /**
      * One try to take a lock.
      *
