@@ -46,9 +46,10 @@ public final class LockOptions {
         private Duration linger = Duration.ZERO;
         private Duration leakDetectionThreshold = Duration.ZERO;
         private @Nullable String purpose;
+        private LockMode mode = LockMode.EXCLUSIVE;
 
         private List<Object> all() {
-            return Arrays.asList(timeout, lease, maxHold, takeover, revokeGrace, reentrant, linger, leakDetectionThreshold, purpose);
+            return Arrays.asList(timeout, lease, maxHold, takeover, revokeGrace, reentrant, linger, leakDetectionThreshold, purpose, mode);
         }
 
         private Values copy() {
@@ -66,7 +67,7 @@ public final class LockOptions {
         this.values = values;
     }
 
-    /** {@return the defaults: timeout 10 s, lease 30 s, maxHold 5 min, takeover, revokeGrace 2 s, not reentrant, no linger, no leak detection} */
+    /** {@return the defaults: timeout 10 s, lease 30 s, maxHold 5 min, takeover, revokeGrace 2 s, not reentrant, no linger, no leak detection, exclusive} */
     public static LockOptions defaults() {
         return DEFAULTS;
     }
@@ -114,6 +115,11 @@ public final class LockOptions {
     /** {@return what the lock is held for, as others see it while they wait; null if not given} */
     public @Nullable String purpose() {
         return values.purpose;
+    }
+
+    /** {@return whether others may hold the lock at the same time} */
+    public LockMode mode() {
+        return values.mode;
     }
 
     /**
@@ -253,6 +259,36 @@ public final class LockOptions {
         return new LockOptions(copy);
     }
 
+    /**
+     * Sets who else may hold the lock at the same time. With {@link LockMode#SHARED}, any number of readers hold it together, in all threads and processes, and nobody
+     * holds it exclusively meanwhile. Readers are bounded as other holders are: by their lease and their own {@link #maxHold()}, and they can lose the lock.
+     *
+     * <pre>{@code
+     * LockOptions reading = LockOptions.defaults().withMode(LockMode.SHARED);
+     * try (SessionLock lock = locks.acquire(session, reading)) {
+     *     archive(Files.readAllLines(session));         // others may read at the same time; nobody writes
+     * }
+     * }</pre>
+     *
+     * <ul>
+     * <li>Whoever waits for the lock exclusively keeps new readers out, so readers that come and go do not starve a writer.
+     * <li>There is no upgrade. A thread that holds the lock shared and asks for it exclusively gets a {@link LockReentryException}. Close the shared lock, acquire
+     *     exclusively, and read again: another writer may have come in between.
+     * <li>A reader's {@link SessionLock#token()} is that of the last exclusive holder, or greater. Readers that hold the lock together mostly have the same one.
+     * <li>Readers of one JVM share one hold, and one lease: the {@link #lease()} of the reader that came first. A reader with another {@link #takeover()} than
+     *     theirs waits until they are gone.
+     * <li>Over an engine that knows no modes, readers of one JVM hold the lock together, and processes take turns.
+     * </ul>
+     *
+     * @param mode {@link LockMode#EXCLUSIVE} by default
+     * @throws NullPointerException if it is null
+     */
+    public LockOptions withMode(LockMode mode) {
+        Values copy = values.copy();
+        copy.mode = Objects.requireNonNull(mode, "mode");
+        return new LockOptions(copy);
+    }
+
     private static String cut(String text) {
         return text.codePointCount(0, text.length()) <= MAX_PURPOSE ? text : text.substring(0, text.offsetByCodePoints(0, MAX_PURPOSE));
     }
@@ -285,6 +321,7 @@ public final class LockOptions {
                 + ", maxHold=" + (values.maxHold.equals(UNLIMITED) ? "unlimited" : values.maxHold)
                 + ", takeover=" + values.takeover + ", revokeGrace=" + values.revokeGrace + ", reentrant=" + values.reentrant
                 + ", linger=" + values.linger
-                + (values.leakDetectionThreshold.isZero() ? "" : ", leakDetectionThreshold=" + values.leakDetectionThreshold) + ", purpose=" + (values.purpose == null ? "null" : '"' + values.purpose + '"') + "]";
+                + (values.leakDetectionThreshold.isZero() ? "" : ", leakDetectionThreshold=" + values.leakDetectionThreshold) + ", purpose=" + (values.purpose == null ? "null" : '"' + values.purpose + '"')
+                + (values.mode == LockMode.EXCLUSIVE ? "" : ", mode=" + values.mode) + "]";
     }
 }

@@ -59,6 +59,7 @@ public record LockReport(
      * @param lease how long the holder keeps others out; null if it has no lease, or one that cannot be compared
      * @param waitedFor whether another process waits for the lock; null if a look at this lock does not tell
      * @param waiters who is known to wait for the lock, see {@link LockReport#waiters()}; never null
+     * @param readers who is known to hold it in mode {@link LockMode#SHARED}, see {@link LockReport#readers()}; never null
      */
     public record Facts(
             ProcessState process,
@@ -70,16 +71,33 @@ public record LockReport(
             @Nullable Long kernelPid,
             @Nullable Lease lease,
             @Nullable Boolean waitedFor,
-            List<Waiter> waiters) {
+            List<Waiter> waiters,
+            List<LockOwner> readers) {
 
-        /** Refuses a null state, and copies the waiters. */
+        /** Refuses a null state, and copies the lists. */
         public Facts {
             Objects.requireNonNull(process, "process");
             Objects.requireNonNull(kernelLock, "kernelLock");
             waiters = List.copyOf(waiters);
+            readers = List.copyOf(readers);
         }
 
-        /** Facts without waiters. */
+        /** Facts without readers. */
+        public Facts(
+                ProcessState process,
+                boolean needsPerson,
+                @Nullable Instant since,
+                @Nullable Instant seenAt,
+                @Nullable String proof,
+                KernelLockState kernelLock,
+                @Nullable Long kernelPid,
+                @Nullable Lease lease,
+                @Nullable Boolean waitedFor,
+                List<Waiter> waiters) {
+            this(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, lease, waitedFor, waiters, List.of());
+        }
+
+        /** Facts without waiters and readers. */
         public Facts(
                 ProcessState process,
                 boolean needsPerson,
@@ -100,32 +118,37 @@ public record LockReport(
 
         /** {@return these facts, and how the engine knows the state of the process} */
         public Facts withProof(@Nullable String clause) {
-            return new Facts(process, needsPerson, since, seenAt, clause, kernelLock, kernelPid, lease, waitedFor, waiters);
+            return new Facts(process, needsPerson, since, seenAt, clause, kernelLock, kernelPid, lease, waitedFor, waiters, readers);
         }
 
         /** {@return these facts, and when the engine looked} */
         public Facts withSeenAt(@Nullable Instant moment) {
-            return new Facts(process, needsPerson, since, moment, proof, kernelLock, kernelPid, lease, waitedFor, waiters);
+            return new Facts(process, needsPerson, since, moment, proof, kernelLock, kernelPid, lease, waitedFor, waiters, readers);
         }
 
         /** {@return these facts, and who has the kernel's lock} */
         public Facts withKernelLock(KernelLockState seen, @Nullable Long pid) {
-            return new Facts(process, needsPerson, since, seenAt, proof, seen, pid, lease, waitedFor, waiters);
+            return new Facts(process, needsPerson, since, seenAt, proof, seen, pid, lease, waitedFor, waiters, readers);
         }
 
         /** {@return these facts, and the holder's lease} */
         public Facts withLease(@Nullable Lease running) {
-            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, running, waitedFor, waiters);
+            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, running, waitedFor, waiters, readers);
         }
 
         /** {@return these facts, and whether another process waits for the lock} */
         public Facts withWaitedFor(@Nullable Boolean waits) {
-            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, lease, waits, waiters);
+            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, lease, waits, waiters, readers);
         }
 
         /** {@return these facts, and who is known to wait} */
         public Facts withWaiters(List<Waiter> known) {
-            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, lease, waitedFor, known);
+            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, lease, waitedFor, known, readers);
+        }
+
+        /** {@return these facts, and who is known to hold the lock in mode {@link LockMode#SHARED}} */
+        public Facts withReaders(List<LockOwner> known) {
+            return new Facts(process, needsPerson, since, seenAt, proof, kernelLock, kernelPid, lease, waitedFor, waiters, known);
         }
 
         /** {@return whether a signal or a debugger has stopped the process} */
@@ -407,6 +430,14 @@ public record LockReport(
      */
     public List<Waiter> waiters() {
         return facts.waiters();
+    }
+
+    /**
+     * {@return the processes that are known to hold the lock in mode {@link LockMode#SHARED}; empty if it is held exclusively, or not at all} One of them is
+     * {@link #owner()}, whose record stands for all. Threads of one process share what it holds, so each process is here once, with the thread and purpose of one of them.
+     */
+    public List<LockOwner> readers() {
+        return facts.readers();
     }
 
     /** {@return this report, with these waiters instead of those it has} */

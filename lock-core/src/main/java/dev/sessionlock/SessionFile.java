@@ -118,12 +118,12 @@ public final class SessionFile {
      *
      * @param path the file; it need not exist, its directory must
      * @param locks where the locks come from
-     * @param options the options of each lock; a compaction adds {@link LockOptions#withTakeover withTakeover(false)}
+     * @param options the options of each lock; a compaction adds {@link LockOptions#withTakeover withTakeover(false)}. Each lock is exclusive, whatever the options say
      * @return that file
      */
     public static SessionFile of(Path path, SessionLocks locks, LockOptions options) {
         return new SessionFile(Objects.requireNonNull(path, "path"), Objects.requireNonNull(locks, "locks"),
-                Objects.requireNonNull(options, "options"), true);
+                Objects.requireNonNull(options, "options").withMode(LockMode.EXCLUSIVE), true);
     }
 
     /**
@@ -373,6 +373,9 @@ public final class SessionFile {
             Path target = part.target();
             if (target != null && (target.equals(absolute) || target.getFileName().equals(absolute.getFileName())
                     && Files.isSameFile(target.getParent(), absolute.getParent()))) {
+                if (part.mode() == LockMode.SHARED) {
+                    throw new IllegalArgumentException("the lock of " + lock.name() + " is shared, and others may be reading now: acquire it exclusively");
+                }
                 return part;
             }
         }

@@ -68,6 +68,15 @@ public final class SessionLock implements AutoCloseable {
         return held.token();
     }
 
+    /**
+     * {@return whether others may hold the lock at the same time} This is what was asked for ({@link LockOptions#withMode}), or more: a {@linkplain
+     * LockOptions#withReentrant reentrant} handle that a thread gets while it holds the lock exclusively is exclusive. Of several locks, {@link LockMode#EXCLUSIVE}
+     * if all of them are.
+     */
+    public LockMode mode() {
+        return held.mode();
+    }
+
     /** {@return the locks that this handle stands for, in the order of their acquisition; only this handle if there is one lock} */
     public List<SessionLock> parts() {
         List<Handle> parts = held.parts();
@@ -157,7 +166,7 @@ public final class SessionLock implements AutoCloseable {
      * @param newContent an ordinary file on the same file system as the target, preferably beside it; it is renamed, so it is gone afterwards
      * @throws LockLostException if the lock was lost; then the target is unchanged
      * @throws LockException if the disk refuses; then the target is unchanged unless the message says otherwise
-     * @throws IllegalStateException if the handle was closed, stands for several locks, or locks a name
+     * @throws IllegalStateException if the handle was closed, stands for several locks, locks a name, or is {@linkplain LockMode#SHARED shared}
      */
     public void replace(Path newContent) throws LockException {
         Objects.requireNonNull(newContent, "newContent");
@@ -168,6 +177,9 @@ public final class SessionLock implements AutoCloseable {
         Path target = parts.get(0).target();
         if (target == null) {
             throw new IllegalStateException("this lock is not a file's but that of the name " + name() + ", so there is nothing to replace");
+        }
+        if (mode() == LockMode.SHARED) {
+            throw new IllegalStateException("this lock of " + target + " is shared, and others may be reading it now: nothing may be written under it. Close it, and acquire exclusively");
         }
         requireOrdinary(newContent, target);
         try {

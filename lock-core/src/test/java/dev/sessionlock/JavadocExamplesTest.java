@@ -65,6 +65,22 @@ class JavadocExamplesTest {
         assertThat(session).hasContent(line);
     }
 
+    /** {@link LockOptions#withMode}. */
+    @Test
+    void reading() throws Exception {
+        try (SessionLocks locks = SessionLocks.create()) {
+            LockOptions reading = LockOptions.defaults().withMode(LockMode.SHARED);
+            try (SessionLock lock = locks.acquire(session, reading)) {
+                archive(Files.readAllLines(session));         // others may read at the same time; nobody writes
+                assertThat(lock.mode()).isEqualTo(LockMode.SHARED);
+            }
+        }
+    }
+
+    private static void archive(List<String> lines) {
+        assertThat(lines).hasSize(2);
+    }
+
     /** {@link SessionFile} and {@link SessionFile#withLock}. */
     @Test
     void appendingReadingAndCompacting() throws Exception {

@@ -49,8 +49,15 @@ class LockOptionsTest {
         assertThat(defaults.linger()).isZero();
         assertThat(defaults.leakDetectionThreshold()).isZero();
         assertThat(defaults.purpose()).isNull();
+        assertThat(defaults.mode()).isEqualTo(LockMode.EXCLUSIVE);
         assertThat(defaults).hasToString("LockOptions[timeout=PT10S, lease=PT30S, maxHold=PT5M, takeover=true, revokeGrace=PT2S, "
                 + "reentrant=false, linger=PT0S, purpose=null]");
+    }
+
+    @Test
+    void aModeIsNotNull() {
+        assertThatNullPointerException().isThrownBy(() -> LockOptions.defaults().withMode(null)).withMessage("mode");
+        assertThat(LockOptions.defaults().withMode(LockMode.SHARED)).asString().endsWith(", mode=SHARED]");
     }
 
     @Provide
@@ -132,7 +139,8 @@ class LockOptionsTest {
                         .withMaxHold(maxHold).withRevokeGrace(grace).withLinger(linger).withLeakDetectionThreshold(threshold));
         return Combinators.combine(bounds, flag, flag, purpose)
                 .as((options, takeover, reentrant, text) -> options.withTakeover(takeover)
-                        .withReentrant(reentrant).withPurpose(text));
+                        .withReentrant(reentrant).withPurpose(text))
+                .flatMap(each -> Arbitraries.of(LockMode.class).map(each::withMode));
     }
 
     @Property(tries = 800)
@@ -154,6 +162,6 @@ class LockOptionsTest {
     private static List<String> values(LockOptions options) {
         return List.of(options.timeout().toString(), options.lease().toString(), options.maxHold().toString(),
                 options.revokeGrace().toString(), options.linger().toString(), options.leakDetectionThreshold().toString(), String.valueOf(options.takeover()),
-                String.valueOf(options.reentrant()), options.purpose() == null ? "none" : "\"" + options.purpose() + "\"");
+                String.valueOf(options.reentrant()), options.mode().name(), options.purpose() == null ? "none" : "\"" + options.purpose() + "\"");
     }
 }

@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
 record ReportView(Path target, LockReport report, Instant at, @Nullable List<Long> waiters) {
     /** How wide the column of the labels is. */
     private static final int LABEL = 10;
+    /** So many readers are named. */
+    private static final int READERS = 10;
 
     ReportView(Path target, LockReport report, Instant at) {
         this(target, report, at, null);
@@ -79,6 +81,9 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
         if (report.owner() != null) {
             owner(lines, report.owner());
         }
+        if (!report.readers().isEmpty()) {
+            lines.add(line("readers", readersInWords()));
+        }
         if (waiting() > 0) {
             lines.add(line("waiting", waitersInWords()));
         }
@@ -91,6 +96,15 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
             lines.add(line("to do", report.advice()));
         }
         return String.join(System.lineSeparator(), lines);
+    }
+
+    /** It is held in mode SHARED: by whom. */
+    private String readersInWords() {
+        List<LockOwner> readers = report.readers();
+        String count = readers.size() == 1 ? "1 process" : readers.size() + " processes";
+        String some = readers.stream().limit(READERS).map(reader -> "pid " + reader.pid() + (reader.purpose() == null ? "" : " (" + reader.purpose() + ")"))
+                .collect(Collectors.joining(", "));
+        return count + ": " + some + (readers.size() > READERS ? ", ..." : "");
     }
 
     private String waitersInWords() {
@@ -190,6 +204,13 @@ record ReportView(Path target, LockReport report, Instant at, @Nullable List<Lon
         if (waiters != null) {
             waiters.stream().filter(pid -> pid != WaiterScanner.UNKNOWN_PID).forEach(json::value);
         }
-        return json.endArray();
+        json.endArray();
+        if (!report.readers().isEmpty()) {
+            json.member("mode", "shared").name("readers").beginArray();
+            report.readers().forEach(reader -> json.beginObject().member("pid", reader.pid()).member("host", reader.host()).member("since", reader.since())
+                    .member("purpose", reader.purpose()).member("leaseUntil", reader.leaseUntil()).endObject());
+            json.endArray();
+        }
+        return json;
     }
 }

@@ -1,6 +1,7 @@
 package dev.sessionlock.cli;
 
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockTimeoutException;
 import dev.sessionlock.SessionLock;
@@ -26,7 +27,7 @@ import picocli.CommandLine.Spec;
         header = "Runs a job under the lock of a file.",
         customSynopsis = {
             "sessionlock run [--timeout D | -n | -w S] [-E N] [--lease D] [--max-hold D] [--takeover] [--close]",
-            "                [--purpose T] [--jdbc URL] FILE -- CMD...",
+            "                [-s] [--purpose T] [--jdbc URL] FILE -- CMD...",
             "       sessionlock run [...] FILE -c COMMAND"},
         description = {
             "CMD gets this tool's stdin, stdout and stderr, and finds SESSIONLOCK_TOKEN and SESSIONLOCK_FILE in its environment. SIGHUP, SIGINT, SIGTERM, "
@@ -106,6 +107,10 @@ final class RunCommand implements Callable<Integer> {
                     + "with a session of its own, such as a daemon. If the lock is lost, the tool waits for all processes of CMD but these.")
     private boolean close;
 
+    @Option(names = {"-s", "--shared"},
+            description = "CMD only reads: others that ask with -s hold the lock at the same time, and nobody holds it exclusively.")
+    private boolean shared;
+
     @Option(names = "--purpose", paramLabel = "T", description = "What the lock is held for; those who wait see it. Default: run and CMD's name.")
     private @Nullable String purpose;
 
@@ -173,6 +178,7 @@ final class RunCommand implements Callable<Integer> {
                     .withMaxHold(maxHold == null ? LockOptions.UNLIMITED : maxHold)
                     .withTakeover(takeover || jdbc.isGiven() && !noTakeover)
                     .withRevokeGrace(REVOKE_GRACE)
+                    .withMode(shared ? LockMode.SHARED : LockMode.EXCLUSIVE)
                     .withPurpose(purpose == null ? "run " + Path.of(job).getFileName() : purpose);
             Duration patience = patience();
             options = patience == null ? options : options.withTimeout(patience);

@@ -28,6 +28,11 @@ public record Terms(long leaseNanos, boolean takeover, long maxHoldMillis, @Null
         return mode == LockMode.SHARED;
     }
 
+    /** {@return the same terms for an exclusive holder} */
+    public Terms exclusive() {
+        return shared() ? new Terms(leaseNanos, takeover, maxHoldMillis, thread, purpose, takeForeign) : this;
+    }
+
     /** {@return how much longer than the lease others wait: the greater of 50 ms and a tenth of the lease} */
     public long graceNanos() {
         return grace(leaseNanos);

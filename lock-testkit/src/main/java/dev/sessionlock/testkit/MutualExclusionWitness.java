@@ -58,7 +58,7 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * Each visit is such an interval, which grows with every {@link WitnessedHolder.Visit#stillIn()}. Two intervals of one lock that touch are two valid
- * holders. A later interval with a smaller token is a token that did not grow. Both are facts, however long anybody was frozen or starved in between,
+ * holders, unless both are of readers ({@link WitnessedHolder#entered(String, dev.sessionlock.LockMode, long, WitnessedHolder.Check)}). A later interval with a smaller token is a token that did not grow. Both are facts, however long anybody was frozen or starved in between,
  * and whenever the messages arrived: there are no false alarms. What was not proved is not judged. So a holder that is killed during a visit is
  * judged by what it had reported before; call {@code stillIn()} around each step that matters.
  *
@@ -183,7 +183,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
     }
 
     /**
-     * Reads one message of a holder: {@code in <visit> <lock> <holder> <token> <nanos>}, {@code at <visit> <nanos>}, {@code out <visit> <why>}. Texts
+     * Reads one message of a holder: {@code in <visit> <lock> <holder> <token> <nanos>}, with {@code shared} behind it if others may be in the same mode, {@code at <visit> <nanos>}, {@code out <visit> <why>}. Texts
      * are URL-encoded. A line ends with a dot, so that one that was cut short is recognized.
      */
     private void hear(String line, Map<String, VisitHistory.Interval> open) {
@@ -194,7 +194,7 @@ public final class MutualExclusionWitness implements AutoCloseable {
         mutex.lock();
         try {
             switch (words[0]) {
-                case "in" -> open.put(words[1], history.enter(text(words[2]), text(words[3]), number(words[4]), number(words[5])));
+                case "in" -> open.put(words[1], history.enter(text(words[2]), text(words[3]), words[6].equals("shared"), number(words[4]), number(words[5])));
                 case "at" -> history.extend(open.get(words[1]), number(words[2]));
                 case "out" -> open.remove(words[1]).end(text(words[2]));
                 default -> throw new IllegalArgumentException(line);

@@ -1,5 +1,6 @@
 package dev.sessionlock.testkit;
 
+import dev.sessionlock.LockMode;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
@@ -86,10 +87,28 @@ public final class WitnessedHolder implements AutoCloseable {
      * @throws IOException if the witness is gone
      */
     public <X extends Exception> Visit<X> entered(String lock, long token, Check<X> check) throws X, IOException {
+        return entered(lock, LockMode.EXCLUSIVE, token, check);
+    }
+
+    /**
+     * As {@link #entered(String, long, Check)}, for a lock that was acquired in this mode. Holders in mode {@link LockMode#SHARED} may be in at the same time, with a token that
+     * is at least that of the exclusive holder before them.
+     *
+     * @param lock a name for the lock, the same for all holders
+     * @param mode the lock's mode
+     * @param token its fencing token
+     * @param check the check
+     * @param <X> what the check throws
+     * @return the visit, for further reports
+     * @throws X if the check says that it is not held; then nothing was proved and the witness is not told
+     * @throws IOException if the witness is gone
+     */
+    public <X extends Exception> Visit<X> entered(String lock, LockMode mode, long token, Check<X> check) throws X, IOException {
         long now = System.nanoTime(); // before the check: if that succeeds, the lock was held at this moment
         check.ensureHeld();
         Visit<X> visit = new Visit<>(check);
-        say("in " + visit.id + " " + text(lock) + " " + text(name + ", " + Thread.currentThread().getName()) + " " + token + " " + now);
+        say("in " + visit.id + " " + text(lock) + " " + text(name + ", " + Thread.currentThread().getName()) + " " + token + " " + now
+                + (mode == LockMode.SHARED ? " shared" : ""));
         return visit;
     }
 

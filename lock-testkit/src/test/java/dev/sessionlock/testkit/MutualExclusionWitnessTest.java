@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.sessionlock.LockMode;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.net.Socket;
@@ -17,6 +19,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -108,6 +111,61 @@ class MutualExclusionWitnessTest {
         })).hasMessage("lost");
         allLeave();
         assertThat(witness.visits()).isZero();
+    }
+
+    @Nested
+    class Readers {
+        private WitnessedHolder.Visit<RuntimeException> reads(WitnessedHolder who, long token) throws IOException {
+            return who.entered("a", LockMode.SHARED, token, HELD);
+        }
+
+        @Test
+        void manyAtOnceAreWell() throws Exception {
+            one.entered("a", 7, HELD).leaving();
+            WitnessedHolder.Visit<RuntimeException> first = reads(one, 7);
+            reads(two, 7).leaving();
+            reads(two, 7).leaving();
+            first.leaving();
+            two.entered("a", 8, HELD).leaving();
+            allLeave();
+            witness.verify();
+            assertThat(witness.history("a", 10)).hasSize(5).element(1).asString().contains("shared");
+        }
+
+        @Test
+        void besideAWriterAreFound() throws Exception {
+            WitnessedHolder.Visit<RuntimeException> reader = reads(one, 1);
+            two.entered("a", 2, HELD).leaving();
+            reader.stillIn();
+            allLeave();
+            assertThatThrownBy(witness::verify).hasMessageContaining("two valid holders at once");
+        }
+
+        @Test
+        void besideAWriterAreFoundBehindOthersThatCameLater() throws Exception {
+            try (Socket late = socket(); Socket early = socket()) {
+                say(early, "in 1 a early 10 1000 shared .\nat 1 5000 .\nin 2 a early 10 2000 shared .\nat 2 2500 .\n");
+                say(late, "in 1 a late 20 4000 .\nat 1 4500 .\nout 1 left .\n");
+            }
+            allLeave();
+            assertThatThrownBy(witness::verify).hasMessageContaining("two valid holders at once");
+        }
+
+        @Test
+        void thatFollowAWriterWithAnOlderTokenAreFound() throws Exception {
+            one.entered("a", 5, HELD).leaving();
+            reads(two, 4).leaving();
+            allLeave();
+            assertThatThrownBy(witness::verify).hasMessageContaining("a token that did not grow");
+        }
+
+        @Test
+        void withTheTokenOfAWriterThatFollowsAreFound() throws Exception {
+            reads(two, 5).leaving();
+            one.entered("a", 5, HELD).leaving();
+            allLeave();
+            assertThatThrownBy(witness::verify).hasMessageContaining("a token that did not grow");
+        }
     }
 
     @Test

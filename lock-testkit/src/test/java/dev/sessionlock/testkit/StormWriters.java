@@ -1,6 +1,7 @@
 package dev.sessionlock.testkit;
 
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
@@ -11,13 +12,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * One JVM of the storm: two threads that append lines to one transcript under its lock, and now and then compact it. A line counts once it was read
+ * One JVM of the storm: two threads that append lines to one transcript under its lock, and now and then compact it. In between they read it, as readers of the lock: nothing
+ * changes there meanwhile. A line counts once it was read
  * back whole and the lock was still held after that. Until then it is written again, under the same id.
  */
 final class StormWriters implements ChildScenario {
@@ -29,6 +32,7 @@ final class StormWriters implements ChildScenario {
     private static final int COMPACT_EVERY = 60;
     private static final int TEAR_EVERY = 15;
     private static final int DAWDLE_EVERY = 400;
+    private static final int READ_EVERY = 2;
 
     private final SessionLocks locks = SessionLocks.create();
     private final AtomicLong lost = new AtomicLong();
@@ -73,6 +77,9 @@ final class StormWriters implements ChildScenario {
         try {
             for (long n = 0; !stopped; n++) {
                 String line = Transcript.line(id + "-" + n, random.nextInt(300));
+                if (random.nextInt(READ_EVERY) == 0) {
+                    read(random);
+                }
                 boolean done = false;
                 for (int tries = 0; !done && !stopped; tries++) {
                     done = random.nextInt(COMPACT_EVERY) == 0 ? compact(id) : append(id + "-" + n, line, tries > 0, random);
@@ -110,6 +117,28 @@ final class StormWriters implements ChildScenario {
         } catch (LockLostException e) {
             lost.incrementAndGet();
             return false;
+        }
+    }
+
+    /** Reads twice what must not change meanwhile. */
+    private void read(Random random) throws Exception {
+        LockOptions options = LockOptions.defaults().withMode(LockMode.SHARED).withLease(LEASE).withTimeout(TIMEOUT).withPurpose("read")
+                .withLinger(random.nextBoolean() ? Duration.ZERO : LINGER);
+        try (SessionLock lock = locks.acquire(file, options)) {
+            WitnessedHolder.Visit<LockLostException> visit = me.entered(LOCK, lock.mode(), lock.token(), lock::ensureHeld);
+            byte[] before = Files.exists(file) ? Files.readAllBytes(file) : new byte[0];
+            LockSupport.parkNanos(random.nextInt(2_000_000));
+            byte[] after = Files.exists(file) ? Files.readAllBytes(file) : new byte[0];
+            visit.leaving();
+            if (!Arrays.equals(before, after)) {
+                // A write that a frozen writer had begun comes when it wakes, whoever has the lock by then: its line is whole or torn, and nothing else has changed.
+                boolean onlyMore = after.length > before.length && Arrays.equals(before, 0, before.length, after, 0, before.length);
+                if (!onlyMore) {
+                    parent.mark("trouble", "what was read has changed from " + before.length + " to " + after.length + " bytes");
+                }
+            }
+        } catch (LockLostException e) {
+            lost.incrementAndGet();
         }
     }
 

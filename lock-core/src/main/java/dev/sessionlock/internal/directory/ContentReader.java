@@ -147,7 +147,8 @@ final class ContentReader {
         return new LockRecord(pid, createdAt.toEpochMilli(), orNegative(number(members, "maxHoldMs")),
                 orNegative(number(members, "starttime")), text(members, "name"), token, text(members, "host"),
                 started == null ? -1 : started.toEpochMilli(), text(members, "boot"), text(members, "pidns"), text(members, "timens"),
-                text(members, "thread"), text(members, "purpose"), takeover, leaseMs, leaseUntil.toEpochMilli(), leaseUntilNanos);
+                text(members, "thread"), text(members, "purpose"), takeover, leaseMs, leaseUntil.toEpochMilli(), leaseUntilNanos,
+                "shared".equals(text(members, "mode")));
     }
 
     private static @Nullable String text(Map<String, Object> members, String key) {

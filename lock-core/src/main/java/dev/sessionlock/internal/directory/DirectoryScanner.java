@@ -133,7 +133,8 @@ final class DirectoryScanner {
     /** {@return whether the table says that a seat of a lock is held} */
     private boolean isPublished(String name, long now) throws IOException {
         TableEntry entry = table == null ? null : table.find(hash(name));
-        return entry != null && (!TableEntry.isPast(entry.expiry(0), now, table.comparable()) || !TableEntry.isPast(entry.expiry(1), now, table.comparable()));
+        return entry != null && (!TableEntry.isPast(entry.expiry(0), now, table.comparable()) || !TableEntry.isPast(entry.expiry(1), now, table.comparable())
+                || TableEntry.readersIn(entry.readers()) != 0);
     }
 
     /** {@code .session-locks} may belong to another user, or have been removed just now: the records beside the targets are there all the same. */
@@ -255,22 +256,60 @@ final class DirectoryScanner {
         String name = found.name();
         long h = used ? hash(name) : 0;
         TableEntry entry = table == null ? null : table.find(h);
+        List<Reader> readers = entry == null ? List.of() : readers(name, TableEntry.readersIn(entry.readers()), bytes, now);
+        Reader first = representative(found.record(), readers);
         return new LockSnapshot(
                 home.resolve(name),
-                found.record(),
+                first == null || found.record() == null ? found.record() : first.found(),
                 found.takeover(),
-                bytes == null ? null : List.of(bytes.holders(h, 0), bytes.holders(h, 1)),
-                entry == null ? List.of(0L, 0L) : List.of(entry.expiry(0), entry.expiry(1)),
+                bytes == null ? null : List.of(first != null ? first.owners() : bytes.holders(h, 0), bytes.holders(h, 1)),
+                entry == null ? List.of(0L, 0L) : List.of(first != null ? first.expiry() : entry.expiry(0), entry.expiry(1)),
                 table == null || table.comparable(),
                 files == null ? Files.exists(home.resolve(name), LinkOption.NOFOLLOW_LINKS) : files.contains(name),
                 used,
                 entry == null ? 0 : entry.lastToken(),
                 now,
-                self);
+                self,
+                readers.stream().map(Reader::record).toList());
+    }
+
+    // ---- readers ----
+
+    /** A process that holds a reader slot, as its record, the kernel and the table tell. */
+    private record Reader(Found found, LockRecord record, List<Long> owners, long expiry) {
+    }
+
+    private List<Reader> readers(String name, int counted, @Nullable KernelBytes bytes, long now) throws IOException {
+        List<Reader> readers = new ArrayList<>(counted);
+        for (int slot = 0; slot < counted; slot++) {
+            long number = ReaderSlotStore.number(key(name), slot);
+            Found found = LockFileReader.readOnce(inner.resolve(ReaderSlotStore.fileName(number)));
+            TableEntry entry = table.find(number);
+            List<Long> owners = bytes == null ? List.of() : bytes.holders(number, 0);
+            long expiry = entry == null ? 0 : entry.expiry(0);
+            boolean held = bytes == null ? !TableEntry.isPast(expiry, now, table.comparable()) : !owners.isEmpty();
+            if (held && found != null && found.content() instanceof LockContent.Ours ours && ours.record().shared() && !ours.record().isGivenBack()) {
+                readers.add(new Reader(found, ours.record(), owners, expiry));
+            }
+        }
+        return readers;
+    }
+
+    /** {@return the reader whose record stands for all: that which lies at {@code x.lock}, or the first; null if what lies there is no reader's} */
+    private static @Nullable Reader representative(@Nullable Found record, List<Reader> readers) {
+        boolean others = record != null && !(record.content() instanceof LockContent.Ours ours && ours.record().shared());
+        if (others || readers.isEmpty()) {
+            return null;
+        }
+        return readers.stream().filter(reader -> record != null && reader.found().key().equals(record.key())).findFirst().orElse(readers.get(0));
     }
 
     private long hash(String name) {
-        return hashes.computeIfAbsent(name, it -> LockName.hash(traits.foldsNames() ? LockName.fold(it) : it));
+        return hashes.computeIfAbsent(name, it -> LockName.hash(key(it)));
+    }
+
+    private String key(String name) {
+        return traits.foldsNames() ? LockName.fold(name) : name;
     }
 
     // ---- what the kernel says ----

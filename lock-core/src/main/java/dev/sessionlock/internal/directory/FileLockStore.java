@@ -1,8 +1,6 @@
 package dev.sessionlock.internal.directory;
 
-import dev.sessionlock.internal.system.FileAnswer;
 import dev.sessionlock.internal.system.Liveness;
-import dev.sessionlock.internal.system.SystemFiles;
 import dev.sessionlock.spi.Clock;
 import java.io.IOException;
 import java.nio.channels.FileLock;
@@ -10,16 +8,14 @@ import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
 import org.jspecify.annotations.Nullable;
 
 /** The disk and kernel side of one lock, in a real directory. */
-final class FileLockStore implements LockStore {
+class FileLockStore implements LockStore {
     private static final AtomicReferenceFieldUpdater<FileLockStore, KernelByte> BYTE_1 =
             AtomicReferenceFieldUpdater.newUpdater(FileLockStore.class, KernelByte.class, "byte1");
 
@@ -33,11 +29,8 @@ final class FileLockStore implements LockStore {
     private volatile @Nullable KernelByte byte1;
     private final KnownEntry entry;
 
-    /** What {@link #find} saw last at each location, and since when it has been unchanged. Null before the first look. */
-    private @Nullable LastFound @Nullable [] lastFound;
-
-    private record LastFound(@Nullable LockContent content, long since) {
-    }
+    /** What {@link #find} saw last. Null while it has seen nothing: most locks never meet a record, and keep nothing for that. */
+    private @Nullable SeenRecords seen;
 
     /** The state of the directory when our record was last seen at {@link RecordLocation#LOCK}; null if that told nothing. */
     private @Nullable DirectoryState thereSince;
@@ -85,7 +78,8 @@ final class FileLockStore implements LockStore {
         return known;
     }
 
-    private Path at(RecordLocation location) {
+    /** {@return the path by which a record is reached} */
+    Path at(RecordLocation location) {
         FileMode by = directory.mode();
         return location == RecordLocation.TAKEOVER ? by.inner().resolve("takeover-" + name) : by.isShared() ? by.home().resolve(name + ".lock") : lockFile();
     }
@@ -119,6 +113,16 @@ final class FileLockStore implements LockStore {
     @Override
     public boolean shared() {
         return directory.table() != null;
+    }
+
+    @Override
+    public boolean sharesAmongReaders() {
+        return shared() && directory.hardLinks();
+    }
+
+    @Override
+    public LockStore readerSlot(int slot) {
+        return new ReaderSlotStore(this, slot);
     }
 
     /** {@return the byte of a seat} Any thread: a kernel waiter may be the first to need that of seat 1. */
@@ -286,12 +290,19 @@ final class FileLockStore implements LockStore {
     }
 
     @Override
+    public boolean coverBy(RecordFile recordFile, LockStore slot, Found found, Object key) throws IOException {
+        Path record = at(RecordLocation.LOCK);
+        return recordFile instanceof RecordFilePool.PooledFile file && key.equals(FileKey.ofOrNull(record))
+                && RecordLinks.coverBy(directory, file, ((FileLockStore) slot).at(RecordLocation.LOCK), found.key(), record, key);
+    }
+
+    @Override
     public void rest(RecordFile recordFile) throws IOException {
         if (recordFile instanceof RecordFilePool.PooledFile file) {
             file.restForLong();
         }
         lockFile = null;
-        lastFound = null; // of what was in the way before the lock was ours
+        seen = null; // of what was in the way before the lock was ours
     }
 
     @Override
@@ -360,19 +371,14 @@ final class FileLockStore implements LockStore {
     @Override
     public @Nullable Found find(RecordLocation location) throws IOException {
         Found found = LockFileReader.read(at(location), directory.mode().inner());
-        int at = location.ordinal();
         if (found == null) {
-            if (lastFound != null) {
-                lastFound[at] = null;
+            if (seen != null) {
+                seen.gone(location);
             }
-            return null; // most locks never meet a record: none keeps anything for that
+            return null;
         }
-        lastFound = lastFound == null ? new LastFound[RecordLocation.values().length] : lastFound;
-        if (lastFound[at] == null || !found.content().equals(lastFound[at].content())) {
-            lastFound[at] = new LastFound(found.content(), clock().nanos());
-        }
-        long watched = TimeUnit.NANOSECONDS.toMillis(clock().nanos() - lastFound[at].since());
-        return new Found(found.content(), found.key(), found.ageMillis(), watched);
+        seen = seen == null ? new SeenRecords() : seen;
+        return seen.watched(location, found, clock().nanos());
     }
 
     @Override
@@ -411,31 +417,23 @@ final class FileLockStore implements LockStore {
 
     // ---- release requests, and what the kernel says ----
 
+    ReleaseRequests requests() {
+        return new ReleaseRequests(directory);
+    }
+
     @Override
     public boolean releaseRequested(long token) throws IOException {
-        try {
-            return directory.changes().hasRequests() && Files.exists(request(token), LinkOption.NOFOLLOW_LINKS);
-        } catch (NoSuchFileException | NotDirectoryException e) {
-            return false; // the directory is gone, or something lies in its place: the deep check says so, and the lock is lost
-        }
+        return requests().isThere(token);
     }
 
     @Override
     public void requestRelease(long token) throws IOException {
-        directory.mode().createIfMissing(request(token));
-        directory.changes().forgetRequests();
+        requests().make(token);
     }
 
     @Override
     public void dropReleaseRequest(long token) {
-        FileAnswer answer = SystemFiles.OF_THIS_PROCESS.remove(request(token));
-        if (answer.kind() != FileAnswer.Kind.DONE && answer.kind() != FileAnswer.Kind.NOT_THERE) {
-            directory.log().debug("a release request stays in {}; it is swept later", directory.inner(), answer.reason());
-        }
-    }
-
-    private Path request(long token) {
-        return directory.mode().inner().resolve("release-" + token);
+        requests().drop(token);
     }
 
     @Override

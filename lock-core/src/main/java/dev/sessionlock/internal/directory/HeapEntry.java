@@ -58,6 +58,26 @@ final class HeapEntry implements TableEntry {
     }
 
     @Override
+    public long writerMark() {
+        return 0;
+    }
+
+    @Override
+    public void setWriterMark(long mark) {
+        // Nobody else would see it.
+    }
+
+    @Override
+    public long readers() {
+        return 0; // nobody shares a lock here
+    }
+
+    @Override
+    public boolean replaceReaders(long read, long readers) {
+        return false;
+    }
+
+    @Override
     public boolean isValid() {
         return true;
     }

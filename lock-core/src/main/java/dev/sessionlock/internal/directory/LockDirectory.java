@@ -30,7 +30,7 @@ public final class LockDirectory {
     /** The directory beside the locked files that holds everything but the records. */
     public static final String INNER = ".session-locks";
 
-    private static final String[] NAMES = {"guard-", "board", "claim-", "takeover-", "release-", OldFiles.ASIDE, HistoryFiles.NAME, WaitingFile.PREFIX};
+    private static final String[] NAMES = {"guard-", "board", "claim-", "takeover-", "release-", ReaderSlotStore.PREFIX, OldFiles.ASIDE, HistoryFiles.NAME, WaitingFile.PREFIX};
 
     private static final Log log = Loggers.LIBRARY;
     private static final long LATELY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);

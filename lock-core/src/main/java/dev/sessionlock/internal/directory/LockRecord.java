@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param leaseMs how long a lease is
  * @param leaseUntil when it ends, by wall clock, for people; milliseconds since 1970
  * @param leaseUntilNanos when it ends, by the monotonic clock
+ * @param shared whether it is the record of a reader, beside which there may be others
  */
 public record LockRecord(
         long pid,
@@ -42,7 +43,16 @@ public record LockRecord(
         boolean takeover,
         long leaseMs,
         long leaseUntil,
-        long leaseUntilNanos) {
+        long leaseUntilNanos,
+        boolean shared) {
+
+    /** The record of an exclusive holder. */
+    public LockRecord(long pid, long createdAt, long maxHoldMs, long starttime, @Nullable String name, long token, @Nullable String host, long started,
+            @Nullable String boot, @Nullable String pidns, @Nullable String timens, @Nullable String thread, @Nullable String purpose, boolean takeover, long leaseMs,
+            long leaseUntil, long leaseUntilNanos) {
+        this(pid, createdAt, maxHoldMs, starttime, name, token, host, started, boot, pidns, timens, thread, purpose, takeover, leaseMs, leaseUntil, leaseUntilNanos,
+                false);
+    }
 
     /** As {@link #leaseUntilNanos}, of a record that its holder could not delete when it gave the lock back. */
     public static final long GIVEN_BACK = 1;
@@ -59,7 +69,7 @@ public record LockRecord(
      */
     public LockRecord givenBack(long until) {
         return new LockRecord(pid, createdAt, 0, starttime, name, token, host, started, boot, pidns, timens, thread, purpose, true, leaseMs,
-                until, GIVEN_BACK);
+                until, GIVEN_BACK, shared);
     }
 
     /** {@return how long a lease is, in nanoseconds} If somebody has written an impossible value there, the nearest possible one counts. */

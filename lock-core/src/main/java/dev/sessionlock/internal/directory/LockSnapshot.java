@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param lastToken the token that was drawn last for this one, as far as the table knows; 0 if none ever was
  * @param now the monotonic clock, read before everything else
  * @param self the process that looks
+ * @param readers the records of those who hold it in mode SHARED, as far as the kernel, or the table, agrees. If there are any, {@code owners} and {@code expiries} of seat 0 are
+ *     those of the reader whose record stands for all
  */
 public record LockSnapshot(
         Path target,
@@ -35,7 +37,14 @@ public record LockSnapshot(
         boolean used,
         long lastToken,
         long now,
-        ProcessIdentity self) {
+        ProcessIdentity self,
+        List<LockRecord> readers) {
+
+    /** A look at a lock that nobody reads. */
+    public LockSnapshot(Path target, LockStore.@Nullable Found record, LockStore.@Nullable Found takeover, @Nullable List<List<Long>> owners, List<Long> expiries,
+            boolean comparable, boolean targetExists, boolean used, long lastToken, long now, ProcessIdentity self) {
+        this(target, record, takeover, owners, expiries, comparable, targetExists, used, lastToken, now, self, List.of());
+    }
 
     /**
      * Looks at the lock of one file.

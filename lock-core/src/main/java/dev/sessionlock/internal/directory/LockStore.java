@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -89,6 +90,26 @@ public interface LockStore {
     /** {@return whether all processes share the table; without it (network file systems) nobody is taken over} */
     boolean shared();
 
+    /** {@return whether several processes can hold the lock in mode SHARED} Not without hard links, and not without a shared table. */
+    default boolean sharesAmongReaders() {
+        return false;
+    }
+
+    /**
+     * {@return the store of one of this lock's reader slots: a lock of its own, which one reader's process holds} Its tokens are those of this lock; to take it
+     * draws none. Its record lies in {@code .session-locks}, and {@link #cover} and {@link #coverBy} may put it at {@code x.lock} as well.
+     */
+    default LockStore readerSlot(int slot) {
+        throw new UnsupportedOperationException("no reader slots: " + this);
+    }
+
+    /**
+     * When the record of this reader slot is let go of next, its file may serve another lock if this is true: nobody else can have linked it anywhere. Asked once it does not lie in
+     * the slot any more.
+     */
+    default void keepRecordFileIf(BooleanSupplier nobodyCame) {
+    }
+
     /** Takes a seat's byte. False if another process has it, if this one has it already, or if a thread of this one waits for it. This decides who owns a lock. */
     boolean tryByte(int seat) throws IOException;
 
@@ -155,6 +176,18 @@ public interface LockStore {
      * system replaces no open file (Windows), it is empty for a moment. Requires byte 1. False if another file is there, or where one record cannot be at two locations.
      */
     boolean cover(RecordFile recordFile, Object key) throws IOException;
+
+    /**
+     * As {@link #cover}, with the record that lies in a reader slot, of whichever process. Requires byte 0, which is ours.
+     *
+     * @param recordFile a record of ours, whose name is used in between
+     * @param slot the slot
+     * @param found what {@link #find} has found in that slot, at {@link RecordLocation#LOCK}
+     * @param key of what lies at {@code x.lock}
+     */
+    default boolean coverBy(RecordFile recordFile, LockStore slot, Found found, Object key) throws IOException {
+        return false;
+    }
 
     /** Lets go of what a record costs beyond its file: it will stay linked for long. */
     default void rest(RecordFile recordFile) throws IOException {

@@ -89,6 +89,26 @@ final class MappedEntry implements TableEntry {
     }
 
     @Override
+    public long writerMark() {
+        return page.get(offset + TableLayout.WRITER);
+    }
+
+    @Override
+    public void setWriterMark(long mark) {
+        page.set(offset + TableLayout.WRITER, mark);
+    }
+
+    @Override
+    public long readers() {
+        return page.get(offset + TableLayout.READERS);
+    }
+
+    @Override
+    public boolean replaceReaders(long read, long readers) {
+        return page.replace(offset + TableLayout.READERS, read, readers);
+    }
+
+    @Override
     public boolean isValid() {
         long slot = page.get(offset);
         // The process that marked it looks at the expiries after that, or has been killed. Its own next step fails because of this replacement.

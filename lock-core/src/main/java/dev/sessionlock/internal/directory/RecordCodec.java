@@ -10,13 +10,13 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * {"pid":…,"createdAt":"…","maxHoldMs":…,"starttime":…,      what OpenClaw's locks know; it ignores the rest
- *  "v":1,"token":…,"takeover":…,"leaseMs":…,"leaseUntil":"…","leaseUntilNanos":…,
+ *  "v":1,"token":…,"takeover":…,"mode":"shared","leaseMs":…,"leaseUntil":"…","leaseUntilNanos":…,
  *  "host":"…","started":"…","boot":"…","pidns":"…","timens":"…","name":"…","purpose":"…","thread":"…",
  *  "crc":"8 hex digits"                                       CRC-32C of every byte before the comma
  *  spaces }\n
  * </pre>
  *
- * Texts are cut where they would not fit; numbers never are. {@link ContentReader} reads it back.
+ * The mode stands there for a reader only. Texts are cut where they would not fit; numbers never are. {@link ContentReader} reads it back.
  */
 final class RecordCodec {
     /** The length of every record. */
@@ -55,6 +55,9 @@ final class RecordCodec {
         out.number(",\"v\":", VERSION);
         out.number(",\"token\":", record.token());
         out.ascii(record.takeover() ? ",\"takeover\":true" : ",\"takeover\":false");
+        if (record.shared()) {
+            out.ascii(",\"mode\":\"shared\"");
+        }
         out.number(",\"leaseMs\":", record.leaseMs());
         out.time(",\"leaseUntil\":\"", record.leaseUntil());
         out.number(",\"leaseUntilNanos\":", record.leaseUntilNanos());

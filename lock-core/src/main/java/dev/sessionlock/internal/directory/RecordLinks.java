@@ -69,15 +69,58 @@ final class RecordLinks {
             FileRemoval.deleteOnly(record, key, directory.mode().inner());
             return link(directory, file, record);
         }
+        return rename(directory, file, record, cover -> {
+            FILES.link(cover, file.path()).requireDone();
+            requireLinked(file, cover);
+            return true;
+        });
+    }
+
+    /**
+     * As {@link #cover}, with a record file that may be another process's.
+     *
+     * @param file one of ours, whose name is used in between
+     * @param path where the other record lies
+     * @param its the key of the file that is to be found there
+     * @return false if another file is there
+     */
+    static boolean coverBy(LockDirectory directory, RecordFilePool.PooledFile file, Path path, Object its, Path record, Object key) throws IOException {
+        requireInPlace(directory);
+        if (!FILES.mayReplaceOpen()) {
+            FileRemoval.deleteOnly(record, key, directory.mode().inner());
+            FileAnswer linked = FILES.link(record, path);
+            if (linked.kind() == FileAnswer.Kind.NOT_THERE || linked.kind() == FileAnswer.Kind.NAME_TAKEN) {
+                return false;
+            }
+            linked.requireDone();
+            return its.equals(FileKey.ofOrNull(record));
+        }
+        return rename(directory, file, record, cover -> {
+            FileAnswer linked = FILES.link(cover, path);
+            if (linked.kind() == FileAnswer.Kind.NOT_THERE) {
+                return false;
+            }
+            linked.requireDone();
+            return its.equals(FileKey.ofOrNull(cover));
+        });
+    }
+
+    /** Makes the file that is to be renamed. */
+    private interface Making {
+        /** {@return false if it cannot be made any more} */
+        boolean make(Path cover) throws IOException;
+    }
+
+    private static boolean rename(LockDirectory directory, RecordFilePool.PooledFile file, Path record, Making making) throws IOException {
         Path cover = directory.mode().inner().resolve(file.path().getFileName() + RecordFilePool.LINK_PROBE); // a name that only this process uses
         FILES.remove(cover).done();
         boolean covered = false;
         try {
-            FILES.link(cover, file.path()).requireDone();
-            requireLinked(file, cover);
-            FILES.rename(cover, record).requireDone();
-            covered = true;
-            return true;
+            if (making.make(cover)) {
+                FILES.rename(cover, record).requireDone();
+                covered = true;
+            }
+            return covered;
         } finally {
             if (!covered) {
                 FILES.remove(cover).done();

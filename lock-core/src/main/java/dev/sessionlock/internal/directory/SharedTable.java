@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  *            word 0    1          2          3         4           5          6       7
  * header     magic     version    entries    files     boot msb    boot lsb   timens  high water
- * entry      h         expiry[0]  expiry[1]  token     waiterMark  -          -       (see MappedWords)
+ * entry      h         expiry[0]  expiry[1]  token     waiterMark  readers  writerMark  (see MappedWords)
  * entry      ...
  * </pre>
  *
@@ -306,10 +306,15 @@ final class SharedTable {
 
     private boolean isIdle(MappedEntry entry) {
         long now = clock.nanos(); // rule 7: before the expiries
-        return isPast(entry.expiry(0), now) && isPast(entry.expiry(1), now);
+        return isPast(entry.expiry(0), now) && isPast(entry.expiry(1), now) && isWithoutReaders(entry);
     }
 
-    /** Sets the expiries of an entry to 0. Returns false if one is not past. */
+    /** Asked after the expiries: a reader registers first, and then withdraws the expiry that it had meanwhile. */
+    private static boolean isWithoutReaders(MappedEntry entry) {
+        return TableEntry.readersIn(entry.readers()) == 0;
+    }
+
+    /** Sets the expiries of an entry to 0. Returns false if one is not past, or if readers are registered. */
     private boolean withdrawPast(MappedEntry entry) {
         long now = clock.nanos(); // rule 7
         for (int seat = 0; seat < 2; seat++) {
@@ -318,7 +323,7 @@ final class SharedTable {
                 return false;
             }
         }
-        return true;
+        return isWithoutReaders(entry);
     }
 
     private boolean isPast(long expiry, long now) {

@@ -96,6 +96,37 @@ public interface TableEntry {
     /** Says that a process waits; {@code mark} carries the time and the mark of the process. */
     void setWaiterMark(long mark);
 
+    /** {@return when a process last said that it waits for the lock exclusively: see {@link #setWriterMark}; 0 if never} */
+    long writerMark();
+
+    /** Says that a process waits for the lock exclusively, or tried once; as {@link #setWaiterMark}. 0 takes that back. */
+    void setWriterMark(long mark);
+
+    /**
+     * {@return the registered readers: how many reader slots count, in the low {@value #READER_BITS} bits, and above them a number that each change increases} Two
+     * words are equal only if nobody has registered or left in between.
+     */
+    long readers();
+
+    /** Registers readers, or withdraws them, if nobody has changed the word since it was read. {@return whether nobody had} */
+    boolean replaceReaders(long read, long readers);
+
+    /** So many bits of {@link #readers} say how many slots count. */
+    int READER_BITS = 16;
+
+    /** There are no more reader slots than this. */
+    int MOST_READERS = (1 << READER_BITS) - 1;
+
+    /** {@return how many reader slots count, by a word that was read} A writer has to look at each of them. */
+    static int readersIn(long readers) {
+        return (int) (readers & MOST_READERS);
+    }
+
+    /** {@return the word that follows one that was read, with so many slots that count} */
+    static long withReaders(long read, int slots) {
+        return (read >>> READER_BITS) + 1 << READER_BITS | slots;
+    }
+
     /**
      * {@return whether this still is the entry of the lock that it was found for} Certain only after an expiry was published here that is not past:
      * from then on nobody clears the entry. Asking takes back an entry that was being cleared.

@@ -24,6 +24,8 @@ final class TableLayout {
     static final int EXPIRY = 8;
     static final int TOKEN = 24;
     static final int WAITER = 32;
+    static final int READERS = 40;
+    static final int WRITER = 48;
 
     // in the header; its first word is MAGIC
     static final int HEAD_VERSION = 8;

@@ -303,6 +303,8 @@ final class TablePages {
                 page.set(offset + TableLayout.EXPIRY, 0);
                 page.set(offset + TableLayout.EXPIRY + 8, 0);
                 page.set(offset + TableLayout.WAITER, 0);
+                page.set(offset + TableLayout.READERS, 0);
+                page.set(offset + TableLayout.WRITER, 0);
             }
         }
     }

@@ -9,8 +9,10 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -91,14 +93,32 @@ public final class WaiterScanner {
      * @param name the file's name
      */
     public List<Long> of(String name) throws IOException {
-        long h = LockName.hash(folds ? LockName.fold(name) : name);
+        String key = folds ? LockName.fold(name) : name;
+        long h = LockName.hash(key);
         List<Long> pids = blocked.getOrDefault(h, List.of());
         if (table == null) {
             return pids;
         }
+        pids = withWriters(key, h, pids);
         // A thread that gave up stays blocked until it gets the byte, since it cannot be cancelled; but it sets no waiter mark.
         long age = sinceMark(h);
         return age < UNKNOWN_PID_NANOS && pids.isEmpty() ? List.of(UNKNOWN_PID) : age < MARK_NANOS ? pids : List.of();
+    }
+
+    /** {@return the waiting processes, and those that wait for a reader} */
+    private List<Long> withWriters(String key, long h, List<Long> pids) throws IOException {
+        TableEntry entry = table.find(h);
+        int counted = 0;
+        try {
+            counted = entry == null ? 0 : TableEntry.readersIn(entry.readers());
+        } catch (TableFault e) {
+            return pids; // it was cut short just now
+        }
+        Set<Long> all = new LinkedHashSet<>(pids);
+        for (int slot = 0; slot < counted; slot++) {
+            all.addAll(blocked.getOrDefault(ReaderSlotStore.number(key, slot), List.of()));
+        }
+        return List.copyOf(all);
     }
 
     /** {@return how long ago a process said that it waits; very long if none did, or if the last one only tried once} */

@@ -86,6 +86,15 @@ final class Expiries {
         return MarkedTime.waiterMark(now(), waits, mark);
     }
 
+    boolean tellsOfWaiting(long mark) {
+        return MarkedTime.tellsOfWaiting(mark);
+    }
+
+    /** {@return whether this process has set a waiter mark} */
+    boolean isOurs(long waiterMark) {
+        return waiterMark != 0 && MarkedTime.isBy(mark, waiterMark);
+    }
+
     /** {@return whether another process has set a waiter mark within the last {@code nanos}} */
     boolean isSetByOthers(long waiterMark, long nanos) {
         if (waiterMark == 0 || MarkedTime.isBy(mark, waiterMark)) {

@@ -328,7 +328,7 @@ public final class Inspector {
         Long pid = kernelOwner(seat);
         KernelLockState kernelLock = seen.owners() == null ? KernelLockState.UNKNOWN : pid == null ? KernelLockState.FREE : KernelLockState.HELD;
         return new Facts(process(state), needsPerson, from, from == null ? null : Instant.now(), owner == null ? null : owner.evidence(), kernelLock,
-                pid != null && pid > 0 ? pid : null, lease, null);
+                pid != null && pid > 0 ? pid : null, lease, null).withReaders(seen.readers().stream().map(Inspector::owner).toList());
     }
 
     private ProcessState process(State state) {

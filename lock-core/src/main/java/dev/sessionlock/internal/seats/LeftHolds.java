@@ -48,6 +48,9 @@ final class LeftHolds {
             return new PastHold(store.name(), null, foreign.pid(), null, null, null, foreign.createdAt(), now, ending, 1, null, null, null);
         } else if (left.content() instanceof LockContent.Ours ours && !ours.record().isGivenBack()) {
             LockRecord record = ours.record();
+            if (record.shared() && store.sharesAmongReaders()) {
+                return null; // whoever finds its reader slot notes it
+            }
             return new PastHold(store.name(), record.token(), record.pid(), record.host(), record.thread(), record.purpose(),
                     Instant.ofEpochMilli(record.createdAt()), now, ending, 1, null, null, null, HolderProcesses.of(record.starttime(),
                     StaleLockPolicy.started(record), record.boot(), record.pidns(), record.timens()));

@@ -18,6 +18,7 @@ import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,20 +35,23 @@ final class SeatAcquisition {
     private static final int TRIES = 16;
     /** In less time, nobody moves the folder away and back, or removes it twice. Well above what a write and a link take: whoever is late writes its record twice. */
     private static final long LATE_MICROS = 1_000;
-    private static final String SLEPT = "this process slept for a whole lease while it took the lock";
+    static final String SLEPT = "this process slept for a whole lease while it took the lock";
 
     private final LockStore store;
     private final Expiries expiries;
     private final SeatLedger ledger;
     private final SeatHolding holding;
     private final SeatRelease release;
+    private final Supplier<ReaderSlots> readers;
 
-    SeatAcquisition(LockStore store, Expiries expiries, SeatLedger ledger, SeatHolding holding, SeatRelease release) {
+    /** @param readers the lock's reader slots, made when they are first needed */
+    SeatAcquisition(LockStore store, Expiries expiries, SeatLedger ledger, SeatHolding holding, SeatRelease release, Supplier<ReaderSlots> readers) {
         this.store = store;
         this.expiries = expiries;
         this.ledger = ledger;
         this.holding = holding;
         this.release = release;
+        this.readers = readers;
     }
 
     AcquireResult take(Terms terms) throws IOException {
@@ -177,7 +181,7 @@ final class SeatAcquisition {
     }
 
     /**
-     * With a seat's byte held: publish, look, and enter. Gives the seat up again unless the result is a hold.
+     * With a seat's byte held: publish, look, and enter. Gives the seat up again unless the result is a hold of it: a reader has a slot instead.
      *
      * @param before the seat's expiry as it was before its byte was requested
      */
@@ -203,7 +207,7 @@ final class SeatAcquisition {
             }
             return taken;
         } finally {
-            if (!(taken instanceof Hold)) {
+            if (!(taken instanceof SeatHold)) {
                 ledger.takeBack(mine);
             }
         }
@@ -225,7 +229,7 @@ final class SeatAcquisition {
         if (seat == 0) {
             Busy busy = waitForSuccessorToWake(other, now);
             busy = busy != null ? busy : waitForSuccessorOnAnotherTable(entry);
-            return busy != null ? busy : enter(seat, entry, terms, published, null);
+            return busy != null ? busy : enterAlone(seat, entry, terms, published, null);
         }
         Found ofSeat0 = store.find(RecordLocation.LOCK);
         StaleLockPolicy policy = new StaleLockPolicy(store);
@@ -234,8 +238,8 @@ final class SeatAcquisition {
             return new Busy(0, now + StaleRecords.OBJECTION_NANOS, objection);
         }
         // An expiry of 0 is nobody's: the other is just taking the lock or giving it back, so nobody was taken over.
-        AcquireResult entered = enter(seat, entry, terms, published, other == 0 ? null : policy.whyTakenOver(ofSeat0));
-        if (entered instanceof SeatHold && other != 0) {
+        AcquireResult entered = enterAlone(seat, entry, terms, published, other == 0 ? null : policy.whyTakenOver(ofSeat0));
+        if (entered instanceof Hold && other != 0) {
             LeftHolds.note(store, ofSeat0, policy);
         }
         return entered;
@@ -275,6 +279,15 @@ final class SeatAcquisition {
         }
         return left == null ? null
                 : new Busy(1, expiries.now() + LOOK_AGAIN_NANOS, objection != null ? objection : "what a successor has left is deleted first");
+    }
+
+    /** With a seat, after the look at the other one: nobody else enters meanwhile. A reader registers; a writer waits for those that are registered. */
+    private AcquireResult enterAlone(int seat, TableEntry entry, Terms terms, long published, @Nullable String takenOver) throws IOException {
+        if (terms.shared() && store.sharesAmongReaders()) {
+            return new ReaderRegistration(ledger, expiries, readers.get()).enter(seat, entry, terms, published, takenOver);
+        }
+        Busy busy = TableEntry.readersIn(entry.readers()) == 0 ? null : readers.get().drain(entry, terms);
+        return busy != null ? busy : enter(seat, entry, terms, published, takenOver);
     }
 
     /**
@@ -325,8 +338,11 @@ final class SeatAcquisition {
             store.rewrite(recordFile, mine.record);
         }
         long expiry = expiries.expiryFor(terms, published);
-        if (!isKeptWhileTaking(seat) || !entry.hasExpiry(seat, expiry) || !entry.isValid()) {
+        if (!isKeptWhileTaking(store, seat) || !entry.hasExpiry(seat, expiry) || !entry.isValid()) {
             return new Busy(Busy.NOTHING, expiries.now(), "the kernel lost our lock while we took it, and another has had it since");
+        }
+        if (expiries.isOurs(entry.writerMark())) {
+            entry.setWriterMark(0); // we do not wait any more
         }
         long deadline = expiries.deadlineOf(terms, published);
         if (expiries.now() >= deadline) {
@@ -365,7 +381,7 @@ final class SeatAcquisition {
      * Whether we still have the byte now that our record is linked. On seat 0 linking has shown it: it fails if another record is there. On seat 1 a
      * process that took our lost byte for a dead successor's may have looked for a record before ours was there.
      */
-    private boolean isKeptWhileTaking(int seat) throws IOException {
+    static boolean isKeptWhileTaking(LockStore store, int seat) throws IOException {
         if (store.knowsByteLost(seat)) {
             return false;
         } else if (seat == 0) {

@@ -5,11 +5,13 @@ import dev.sessionlock.internal.directory.LockStore.Found;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.internal.directory.TableFault;
+import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.EngineLock.ClearOutcome;
 import dev.sessionlock.spi.EngineLock.Cleared;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 
 /**
  * The command {@code clear}: removes the record of a dead holder without taking the lock (PROTOCOL.md, section 5). Under the kernel bytes, as an
@@ -18,14 +20,18 @@ import java.util.concurrent.TimeUnit;
 final class SeatClearing {
     /** The lease of a process that only clears: if it is frozen meanwhile, it blocks others for no longer. */
     private static final long CLEARING_NANOS = TimeUnit.SECONDS.toNanos(1);
+    /** The terms of a caller that does not want the lock. */
+    static final Terms NOBODYS = new Terms(CLEARING_NANOS, true, 0, null, null, false);
     private static final Cleared NOTHING = new Cleared(ClearOutcome.NOTHING, "nothing lies there any more");
 
     private final LockStore store;
     private final Expiries expiries;
     private final SeatLedger ledger;
     private final StaleRecords stale;
+    private final Supplier<ReaderSlots> readers;
 
-    SeatClearing(LockStore store, Expiries expiries, SeatLedger ledger) {
+    SeatClearing(LockStore store, Expiries expiries, SeatLedger ledger, Supplier<ReaderSlots> readers) {
+        this.readers = readers;
         this.store = store;
         this.expiries = expiries;
         this.ledger = ledger;
@@ -81,7 +87,11 @@ final class SeatClearing {
                 return new Cleared(ClearOutcome.KEPT, "another process has taken it just now");
             }
             long now = expiries.now();
-            return expiries.isPast(entry.expiry(1), now) ? takeAway(found, gone, entry) : new Cleared(ClearOutcome.KEPT, "a successor holds it");
+            if (!expiries.isPast(entry.expiry(1), now)) {
+                return new Cleared(ClearOutcome.KEPT, "a successor holds it");
+            }
+            Busy busy = TableEntry.readersIn(entry.readers()) == 0 ? null : readers.get().drain(entry, terms);
+            return busy == null ? takeAway(found, gone, entry) : new Cleared(ClearOutcome.KEPT, busy.why());
         } finally {
             ledger.takeBack(mine);
         }

@@ -20,6 +20,7 @@ import dev.sessionlock.spi.Terms;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  * <li>{@link SeatAcquisition} takes the lock. <b>Who owns it is decided there.</b>
  * <li>{@link SeatHolding} renews, hands over and checks what is held; {@link SeatHold} itself is reused.
  * <li>{@link SeatRelease} gives it back.
+ * <li>{@link ReaderSlots} shares it among readers.
  * <li>{@link SeatClearing} removes what a dead holder has left, for the command {@code clear}.
  * </ul>
  * These parts keep nothing, and each is made for one call: a process may hold thousands of locks. They share {@link SeatLedger}, which knows what this process has of the lock, and {@link Expiries}, which computes and publishes the words of the
@@ -42,123 +44,197 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SeatEngine implements EngineLock {
     private static final Log log = Loggers.LIBRARY;
+    private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(4);
 
-    private final LockStore store;
     private final Expiries expiries;
     private final SeatLedger ledger;
+    /** Null while this process has seen no reader. */
+    private volatile @Nullable ReaderSlots readers;
 
     /** @param store the lock's files, bytes and table entry */
     public SeatEngine(LockStore store) {
-        this.store = store;
         this.expiries = new Expiries(store);
         this.ledger = new SeatLedger(store);
     }
 
+    private LockStore store() {
+        return ledger.store;
+    }
+
+    private ReaderSlots readers() {
+        ReaderSlots known = readers;
+        if (known == null) {
+            known = new ReaderSlots(ledger, expiries);
+            readers = known;
+        }
+        return known;
+    }
+
     private SeatHolding holding() {
-        return new SeatHolding(store, expiries, ledger);
+        return new SeatHolding(store(), expiries, ledger);
     }
 
     private SeatRelease releasing() {
-        return new SeatRelease(store, expiries, ledger);
+        return new SeatRelease(store(), expiries, ledger);
     }
 
     @Override
     public String name() {
-        return store.name();
+        return store().name();
     }
 
     @Override
     public Path target() {
-        return store.target();
+        return store().target();
     }
 
     @Override
     public Path lockFile() {
-        return store.lockFile();
+        return store().lockFile();
     }
 
     // ---- taking ----
 
     @Override
     public AcquireResult take(Terms terms) throws IOException {
-        return new SeatAcquisition(store, expiries, ledger, holding(), releasing()).take(terms);
+        ReaderSlots slots = readers;
+        if (slots != null) {
+            slots.leaveUnknown();
+        }
+        if (!terms.shared()) {
+            return takeSlot(terms);
+        } else if (!store().sharesAmongReaders()) {
+            return takeSlot(terms.exclusive());
+        }
+        Busy kept = keptForWriter();
+        return kept != null ? kept : takeSlot(terms);
+    }
+
+    /** As {@link #take}, for a lock that may be a reader slot: then its record is a reader's if the terms say so. */
+    AcquireResult takeSlot(Terms terms) throws IOException {
+        return new SeatAcquisition(store(), expiries, ledger, holding(), releasing(), this::readers).take(terms);
+    }
+
+    /** {@return why no further reader gets in now; null if one may} */
+    private @Nullable Busy keptForWriter() throws IOException {
+        try {
+            TableEntry entry = store().findEntry();
+            return entry != null && ReaderSlots.isKeptForWriter(expiries, entry, WAITER_MARK_NANOS)
+                    ? new Busy(Busy.NOTHING, expiries.now() + LOOK_AGAIN_NANOS, "it is read, and a process waits to write: readers wait for their turn after it") : null;
+        } catch (TableFault e) {
+            return null; // the acquisition meets it, too
+        }
     }
 
     @Override
     public boolean wasOthers(Hold hold) {
-        return ((SeatHold) hold).wasOthers;
+        return hold instanceof ReaderHold reader ? reader.wasOthers : ((SeatHold) hold).wasOthers;
     }
 
     // ---- holding ----
 
     @Override
     public boolean renew(Hold hold, long holdUntilMillis) throws IOException {
-        return holding().renew(hold, holdUntilMillis);
+        return hold instanceof ReaderHold reader ? withReaders(() -> readers().renew(reader, holdUntilMillis)) : holding().renew(hold, holdUntilMillis);
     }
 
     @Override
     public boolean mayRenewLate() {
-        return store.wakeUpNanos() > 0 && store.shared();
+        return store().wakeUpNanos() > 0 && store().shared();
     }
 
     @Override
     public boolean renewLate(Hold hold, long holdUntilMillis) throws IOException {
-        return mayRenewLate() && holding().renewLate(hold, holdUntilMillis);
+        if (!mayRenewLate()) {
+            return false;
+        }
+        return hold instanceof ReaderHold reader ? withReaders(() -> readers().renewLate(reader, holdUntilMillis)) : holding().renewLate(hold, holdUntilMillis);
     }
 
     @Override
     public @Nullable Hold handOver(Hold from, Terms terms) throws IOException {
-        return holding().handOver(from, terms);
+        return from instanceof ReaderHold || terms.shared() && store().sharesAmongReaders() ? null : holding().handOver(from, terms.exclusive());
     }
 
     @Override
     public boolean isReusable(Hold hold) {
-        return ((SeatHold) hold).isReusable(store);
+        return hold instanceof ReaderHold reader ? reader.held.isReusable(readers().store(reader.slot)) : ((SeatHold) hold).isReusable(store());
     }
 
     @Override
     public boolean reuse(Hold hold, String thread) {
-        return ((SeatHold) hold).reuse(store, thread);
+        if (hold instanceof ReaderHold reader) {
+            if (!isReusable(reader) || !reader.isUntouched(readers().store(reader.slot))) {
+                return false;
+            }
+            reader.usedBy(thread);
+            return true;
+        }
+        return ((SeatHold) hold).reuse(store(), thread);
     }
 
     @Override
     public HoldStatus check(Hold hold, boolean deeply) throws IOException {
-        return holding().check(hold, deeply);
+        return hold instanceof ReaderHold reader ? withReaders(() -> readers().check(reader, deeply)) : holding().check(hold, deeply);
+    }
+
+    private interface ReaderStep<T> {
+        T get() throws IOException;
+    }
+
+    /** A table entry that fails is told as an exception that a caller may meet. */
+    private <T> T withReaders(ReaderStep<T> step) throws IOException {
+        try {
+            return step.get();
+        } catch (TableFault e) {
+            store().entryFailed();
+            throw e.getCause();
+        }
     }
 
     @Override
     public void lookAfresh() throws IOException {
-        store.lookAfresh();
+        store().lookAfresh();
     }
 
     // ---- giving back ----
 
     @Override
     public void release(Hold hold) {
-        releasing().release(hold);
+        if (hold instanceof ReaderHold reader) {
+            readers().leave(reader);
+        } else {
+            releasing().release(hold);
+        }
     }
 
     @Override
     public void abandon(Hold hold) {
-        releasing().abandon(hold);
+        if (hold instanceof ReaderHold reader) {
+            readers().abandon(reader);
+        } else {
+            releasing().abandon(hold);
+        }
     }
 
     @Override
     public boolean tidy() {
-        return releasing().tidy();
+        ReaderSlots slots = readers;
+        boolean tidied = slots == null || slots.tidy();
+        return releasing().tidy() && tidied;
     }
 
     // ---- what happened, and who waits ----
 
     @Override
     public boolean keepsHistory() {
-        DirectoryNotes notes = store.notes();
+        DirectoryNotes notes = store().notes();
         return notes != null && notes.keepsHistory();
     }
 
     @Override
     public void note(PastHold ended) {
-        DirectoryNotes notes = store.notes();
+        DirectoryNotes notes = store().notes();
         if (notes != null) {
             notes.note(ended);
         }
@@ -166,9 +242,9 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public void showWaiters(List<LockReport.Waiter> waiters) {
-        DirectoryNotes notes = store.notes();
+        DirectoryNotes notes = store().notes();
         if (notes != null) {
-            notes.showWaiters(store.name(), waiters);
+            notes.showWaiters(store().name(), waiters);
         }
     }
 
@@ -176,18 +252,18 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public Cleared clear(boolean takeForeign) throws IOException {
-        return new SeatClearing(store, expiries, ledger).clear(takeForeign);
+        return new SeatClearing(store(), expiries, ledger, this::readers).clear(takeForeign);
     }
 
     @Override
     public void askForRelease(long token) throws IOException {
-        store.requestRelease(token);
+        store().requestRelease(token);
     }
 
     @Override
     public boolean withdrawAsking(long token) throws IOException {
-        boolean unheard = store.releaseRequested(token);
-        store.dropReleaseRequest(token);
+        boolean unheard = store().releaseRequested(token);
+        store().dropReleaseRequest(token);
         return unheard;
     }
 
@@ -196,7 +272,7 @@ public final class SeatEngine implements EngineLock {
     @Override
     public LockReport inspect() throws IOException {
         try {
-            return Inspector.report(store.snapshot());
+            return Inspector.report(store().snapshot());
         } catch (TableFault e) {
             throw e.getCause();
         }
@@ -205,44 +281,59 @@ public final class SeatEngine implements EngineLock {
     @Override
     public void setWaiterMark(LockMode mode, boolean waits) {
         try {
-            TableEntry entry = store.findEntry();
-            if (entry != null && (waits || !expiries.isSetByOthers(entry.waiterMark(), WAITER_MARK_NANOS))) { // a single try must not hide a waiting process
+            TableEntry entry = store().findEntry();
+            // A single try must not hide a waiting process.
+            if (entry != null && (waits || !expiries.isSetByOthers(entry.waiterMark(), WAITER_MARK_NANOS))) {
                 entry.setWaiterMark(expiries.waiterMark(waits));
             }
+            if (entry != null && mode == LockMode.EXCLUSIVE && (waits || !expiries.isSetByOthers(entry.writerMark(), WAITER_MARK_NANOS))) {
+                entry.setWriterMark(expiries.waiterMark(waits));
+            }
         } catch (IOException | TableFault e) {
-            log.debug("could not tell other processes that we wait for {}", store.lockFile(), e);
+            log.debug("could not tell other processes that we wait for {}", store().lockFile(), e);
         }
     }
 
     @Override
     public boolean othersWait(Hold held, long nanos) {
-        long word = waiterMark((SeatHold) held);
+        long word = waiterMark(held);
         return MarkedTime.tellsOfWaiting(word) && expiries.isSetByOthers(word, nanos);
     }
 
     @Override
     public boolean othersTryOrWait(Hold held, long nanos) {
-        return expiries.isSetByOthers(waiterMark((SeatHold) held), nanos);
+        return expiries.isSetByOthers(waiterMark(held), nanos);
     }
 
-    /** {@return the waiter mark; 0 if it cannot be read: then the lock does not linger for long, and the waiting process gets in} */
-    private static long waiterMark(SeatHold hold) {
+    /**
+     * {@return the mark of those who wait for this process: for a reader that is a writer only; 0 if it cannot be read} Then the lock does not linger for long, and the
+     * waiting process gets in.
+     */
+    private static long waiterMark(Hold held) {
+        SeatHold hold = held instanceof ReaderHold reader ? reader.held : (SeatHold) held;
         try {
-            return hold.entry.waiterMark();
+            return held instanceof ReaderHold reader ? reader.entry.writerMark() : hold.entry.waiterMark();
         } catch (TableFault e) {
             hold.trouble = e.getMessage();
             return 0;
         }
     }
 
+    @Override
+    public boolean mayShare(Hold held) {
+        return !(held instanceof ReaderHold reader) || !othersWait(held, WAITER_MARK_NANOS) && reader.isUntouched(readers().store(reader.slot));
+    }
+
     /** The owner of seat 0 withdraws its expiry just before it frees its byte. */
     @Override
     public boolean spin(Busy busy, long nanos) {
-        if (busy.waitFor() != 0) {
+        if (busy.waitFor() >= ReaderSlots.FIRST_BYTE) {
+            return readers().spin(busy, nanos);
+        } else if (busy.waitFor() != 0) {
             return false;
         }
         try {
-            TableEntry entry = store.findEntry();
+            TableEntry entry = store().findEntry();
             long end = System.nanoTime() + nanos;
             while (entry != null && System.nanoTime() - end < 0) {
                 if (entry.expiry(0) == 0) {
@@ -251,24 +342,36 @@ public final class SeatEngine implements EngineLock {
                 Thread.onSpinWait();
             }
         } catch (IOException | TableFault e) {
-            log.debug("{} is not watched in memory", store.lockFile(), e); // the next try says what is wrong
+            log.debug("{} is not watched in memory", store().lockFile(), e); // the next try says what is wrong
         }
         return false;
     }
 
     @Override
     public void awaitKernel(int what) throws IOException {
-        store.awaitByte(what);
+        if (what >= ReaderSlots.FIRST_BYTE) {
+            readers().awaitKernel(what);
+        } else {
+            store().awaitByte(what);
+        }
     }
 
     @Override
     public void acceptAwaited(int what) {
-        ledger.acceptAwaited(what);
+        if (what >= ReaderSlots.FIRST_BYTE) {
+            readers().declineAwaited(what); // that it was free is all that the next try needs to know
+        } else {
+            ledger.acceptAwaited(what);
+        }
     }
 
     @Override
     public void declineAwaited(int what) {
-        ledger.declineAwaited(what);
+        if (what >= ReaderSlots.FIRST_BYTE) {
+            readers().declineAwaited(what);
+        } else {
+            ledger.declineAwaited(what);
+        }
     }
 
     @Override
@@ -278,6 +381,6 @@ public final class SeatEngine implements EngineLock {
 
     @Override
     public String toString() {
-        return store.toString();
+        return store().toString();
     }
 }

@@ -114,6 +114,11 @@ final class SeatHold extends Hold {
         return token() + tokensAhead;
     }
 
+    /** A reader slot has another user, with the same token. */
+    void usedBy(String thread) {
+        reused(token(), thread);
+    }
+
     // ---- seat 1 ----
 
     /** {@return whether our record lies at x.lock} A throwable may have come between covering and noting it. */

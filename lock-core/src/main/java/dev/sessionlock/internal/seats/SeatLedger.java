@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class SeatLedger {
     private static final Log log = Loggers.LIBRARY;
 
-    private final LockStore store;
+    final LockStore store;
     /** Null until a record could not be deleted, which hardly ever happens. */
     private @Nullable PendingDeletes pendingDeletes;
     /**

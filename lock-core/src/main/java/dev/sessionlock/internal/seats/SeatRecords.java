@@ -19,6 +19,6 @@ final class SeatRecords {
         return new LockRecord(self.pid(), createdAt, maxHoldMillis, self.startTicks(), store.name(), token, self.host(),
                 self.started() == null ? -1 : self.started().toEpochMilli(), self.boot(), self.pidNamespace(), self.timeNamespace(),
                 terms.thread(), terms.purpose(), terms.takeover(), leaseMillis, store.clock().wallMillis() + leaseMillis,
-                from + terms.leaseNanos());
+                from + terms.leaseNanos(), terms.shared());
     }
 }

@@ -239,6 +239,12 @@ final class StaleLockPolicy {
         return "its holder is frozen past its lease";
     }
 
+    /** {@return whether a record says that it was given back, and its process lives} */
+    boolean isGivenBackByTheLiving(LockStore.Found found) {
+        return found.content() instanceof LockContent.Ours ours && ours.record().isGivenBack() && !otherBoot(ours.record())
+                && liveness(ours.record()).verdict() == Liveness.Verdict.ALIVE;
+    }
+
     /** {@return whether the process of a record is gone; false if it lives, or if nobody can tell} */
     boolean hasDied(LockStore.Found found) {
         if (found.content() instanceof LockContent.Ours ours) {

@@ -3,6 +3,7 @@ package dev.sessionlock.internal.seats;
 import dev.sessionlock.NotALockFileException;
 import dev.sessionlock.internal.directory.LockStore;
 import dev.sessionlock.internal.directory.LockStore.Found;
+import dev.sessionlock.internal.directory.LockStore.RecordFile;
 import dev.sessionlock.internal.directory.LockStore.RecordLocation;
 import dev.sessionlock.internal.directory.TableEntry;
 import dev.sessionlock.spi.Busy;
@@ -60,19 +61,53 @@ final class StaleRecords {
         if (found == null) {
             return Gone.BY_ITSELF;
         }
-        StaleLockPolicy.Judgement judgement = policy.judge(found, terms);
-        if (judgement instanceof StaleLockPolicy.Refuse refuse) {
-            throw new NotALockFileException(store.lockFile() + " is not a lock file but " + refuse.what()
-                    + ". It was not touched. If nobody needs it, move it away; else choose another name for " + store.name());
-        } else if (judgement instanceof StaleLockPolicy.WaitFor wait) {
-            return new InTheWay(new Busy(Busy.NOTHING, expiries.now() + wait.nanos(), wait.why()));
+        StaleLockPolicy.Judgement judgement = judge(found, terms);
+        if (judgement instanceof StaleLockPolicy.WaitFor wait) {
+            return new InTheWay(busy(wait));
         }
         if (reclaim(found)) {
             LeftHolds.note(store, found, policy);
             return new Deleted((StaleLockPolicy.Replace) judgement);
         }
-        return new InTheWay(new Busy(Busy.NOTHING, expiries.now() + RECLAIM_AGAIN_NANOS,
-                "another process is replacing a dead lock (" + store.lockFile() + ".reclaim is there)"));
+        return new InTheWay(beingReplaced());
+    }
+
+    /** {@return whether it may be replaced, or has to be waited for} */
+    StaleLockPolicy.Judgement judge(Found found, Terms terms) throws NotALockFileException {
+        StaleLockPolicy.Judgement judgement = policy.judge(found, terms);
+        if (judgement instanceof StaleLockPolicy.Refuse refuse) {
+            throw new NotALockFileException(store.lockFile() + " is not a lock file but " + refuse.what()
+                    + ". It was not touched. If nobody needs it, move it away; else choose another name for " + store.name());
+        }
+        return judgement;
+    }
+
+    Busy busy(StaleLockPolicy.WaitFor wait) {
+        return new Busy(Busy.NOTHING, expiries.now() + wait.nanos(), wait.why());
+    }
+
+    private Busy beingReplaced() {
+        return new Busy(Busy.NOTHING, expiries.now() + RECLAIM_AGAIN_NANOS, "another process is replacing a dead lock (" + store.lockFile() + ".reclaim is there)");
+    }
+
+    /**
+     * Puts a reader's record at {@code x.lock} in place of what a dead owner left, or a reader that has left: others may read, so the place must not be empty in between.
+     *
+     * @return what is in the way; null if that is done, or if something else lies there by now
+     */
+    @Nullable Busy replace(Found found, RecordFile by) throws IOException {
+        if (policy.isGivenBackByTheLiving(found)) { // no other program takes it for a dead lock
+            store.cover(by, found.key());
+            return null;
+        }
+        boolean[] replaced = new boolean[1];
+        if (!reclaim(found, () -> replaced[0] = store.cover(by, found.key()))) {
+            return beingReplaced();
+        }
+        if (replaced[0]) {
+            LeftHolds.note(store, found, policy);
+        }
+        return null;
     }
 
     /**
@@ -80,6 +115,10 @@ final class StaleRecords {
      * {@code .reclaim} directory, which they expect to see.
      */
     boolean reclaim(Found found) throws IOException {
+        return reclaim(found, () -> store.delete(RecordLocation.LOCK, found.key()));
+    }
+
+    private boolean reclaim(Found found, SeatLedger.ReleaseStep step) throws IOException {
         SeatAttempt mine = ledger.attempt;
         mine.reclaiming = true;
         boolean begun = store.beginReclaim();
@@ -90,7 +129,7 @@ final class StaleRecords {
         try {
             Found still = store.find(RecordLocation.LOCK);
             if (still != null && still.key().equals(found.key()) && still.content().equals(found.content())) {
-                store.delete(RecordLocation.LOCK, found.key());
+                step.run();
             }
             return true;
         } finally {

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockMode;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -34,6 +35,11 @@ public record CombinedHandle(List<Handle> parts) implements LockHandle {
     @Override
     public long token() {
         return parts.stream().mapToLong(Handle::token).max().orElseThrow();
+    }
+
+    @Override
+    public LockMode mode() {
+        return parts.stream().allMatch(part -> part.mode() == LockMode.EXCLUSIVE) ? LockMode.EXCLUSIVE : LockMode.SHARED;
     }
 
     @Override

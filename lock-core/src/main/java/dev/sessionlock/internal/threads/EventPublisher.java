@@ -93,7 +93,7 @@ public final class EventPublisher {
         if (last == null || last.options() != options || !thread.equals(last.terms().thread())) {
             long maxHold = options.maxHold().equals(LockOptions.UNLIMITED) ? -1 : options.maxHold().toMillis();
             last = new AgreedTerms(options,
-                    new Terms(options.lease().toNanos(), options.takeover(), maxHold, thread, options.purpose(), takeForeign));
+                    new Terms(options.lease().toNanos(), options.takeover(), maxHold, thread, options.purpose(), takeForeign, options.mode()));
             agreed = last;
         }
         return last.terms();

@@ -2,6 +2,7 @@ package dev.sessionlock.internal.threads;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.internal.system.StackRoom;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
@@ -120,6 +121,11 @@ public final class Handle implements LockHandle {
     @Override
     public long token() {
         return token;
+    }
+
+    @Override
+    public LockMode mode() {
+        return grant.options().mode();
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.sessionlock.internal.threads;
 
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockMode;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -18,6 +19,9 @@ public sealed interface LockHandle permits Handle, CombinedHandle {
 
     /** {@return the fencing token, the greatest of several} */
     long token();
+
+    /** {@return whether others may hold it at the same time; of several, exclusive if all of them are} */
+    LockMode mode();
 
     /** {@return when it was acquired, the last of several, by wall clock} */
     Instant acquiredAt();

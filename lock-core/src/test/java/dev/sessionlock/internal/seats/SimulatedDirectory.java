@@ -66,6 +66,10 @@ final class SimulatedDirectory {
     final long[] expiries = new long[2];
     long token;
     long waiterMark;
+    long writerMark;
+    long readers;
+    /** Processes may read. Else the words of readers are no steps: schedules of writers alone stay as they were. */
+    boolean sharing;
     /** A process has cleared the entry, and may have given its place to another lock. */
     boolean entryCleared;
 
@@ -82,6 +86,8 @@ final class SimulatedDirectory {
         final long[] expiries = new long[2];
         long token;
         long waiterMark;
+        long writerMark;
+        long readers;
     }
 
     /** Another program puts another table there, or a process makes a damaged one anew. Bytes and records stay. */
@@ -91,6 +97,8 @@ final class SimulatedDirectory {
         System.arraycopy(expiries, 0, old.expiries, 0, 2);
         old.token = token;
         old.waiterMark = waiterMark;
+        old.writerMark = writerMark;
+        old.readers = readers;
         replaced.add(old);
         generation++;
         hasEntry = false;
@@ -98,6 +106,8 @@ final class SimulatedDirectory {
         expiries[1] = 0;
         token = 0;
         waiterMark = 0;
+        writerMark = 0;
+        readers = 0;
         pass(1_000_000);
     }
 

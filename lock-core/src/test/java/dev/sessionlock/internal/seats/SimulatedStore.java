@@ -462,6 +462,36 @@ class SimulatedStore implements LockStore {
         }
 
         @Override
+        public long writerMark() {
+            return !directory.sharing ? 0 : journal.safely(Op.READ_WAITER_MARK, () -> old() == null ? directory.writerMark : old().writerMark);
+        }
+
+        @Override
+        public void setWriterMark(long mark) {
+            if (directory.sharing) {
+                journal.safely(Op.SET_WAITER_MARK, () -> old() == null ? (directory.writerMark = mark) : (old().writerMark = mark));
+            }
+        }
+
+        @Override
+        public long readers() {
+            return !directory.sharing ? 0 : journal.safely(Op.READ_READERS, () -> old() == null ? directory.readers : old().readers);
+        }
+
+        @Override
+        public boolean replaceReaders(long read, long next) {
+            return journal.safely(Op.REPLACE_READERS, () -> {
+                boolean still = (old() == null ? directory.readers : old().readers) == read;
+                if (still && old() == null) {
+                    directory.readers = next;
+                } else if (still) {
+                    old().readers = next;
+                }
+                return still;
+            });
+        }
+
+        @Override
         public boolean isValid() {
             return journal.safely(Op.IS_VALID, () -> !directory.entryCleared);
         }

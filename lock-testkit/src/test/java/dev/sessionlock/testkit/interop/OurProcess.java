@@ -1,5 +1,6 @@
 package dev.sessionlock.testkit.interop;
 
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReport;
 import dev.sessionlock.SessionLock;
@@ -169,8 +170,9 @@ public final class OurProcess implements AutoCloseable {
 
         private List<String> obey(String command, List<String> args) throws Exception {
             switch (command) {
-                case "acquire" -> { // HANDLE FILE TIMEOUT_MS [LEASE_MS [TAKEOVER]]
-                    LockOptions options = LockOptions.defaults().withTimeout(Duration.ofMillis(Long.parseLong(args.get(2))));
+                case "acquire", "read" -> { // HANDLE FILE TIMEOUT_MS [LEASE_MS [TAKEOVER]]
+                    LockOptions options = LockOptions.defaults().withTimeout(Duration.ofMillis(Long.parseLong(args.get(2))))
+                            .withMode(command.equals("read") ? LockMode.SHARED : LockMode.EXCLUSIVE);
                     if (args.size() > 3) {
                         options = options.withLease(Duration.ofMillis(Long.parseLong(args.get(3))));
                     }
