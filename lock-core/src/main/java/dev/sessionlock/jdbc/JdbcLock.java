@@ -371,7 +371,7 @@ final class JdbcLock implements EngineLock {
     @Override
     public LockReport inspect() throws IOException {
         try {
-            return RowReports.of(name, table.lookAtHolder(name, limit));
+            return RowReports.look(table, name, limit);
         } catch (SQLException e) {
             throw explain("look at", e);
         }

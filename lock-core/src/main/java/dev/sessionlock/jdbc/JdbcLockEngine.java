@@ -362,7 +362,7 @@ public final class JdbcLockEngine implements LockEngine {
     @Override
     public Inspection inspect(LockId id) throws LockException {
         try {
-            return new Inspection(id, RowReports.of(id.name(), table.lookAtHolder(id.name(), statementTimeout)));
+            return new Inspection(id, RowReports.look(table, id.name(), statementTimeout));
         } catch (SQLException e) {
             throw Database.explain(e, "cannot look at " + id.name(), table.sqlName());
         }
@@ -371,8 +371,8 @@ public final class JdbcLockEngine implements LockEngine {
     @Override
     public List<Inspection> inspectAll(String prefix) throws LockException {
         try {
-            return table.lookAtAllHolders(prefix, statementTimeout).stream()
-                    .map(row -> new Inspection(new LockId(null, row.name(), false), RowReports.of(row.name(), row))).toList();
+            return RowReports.lookAll(table, prefix, statementTimeout).stream()
+                    .map(report -> new Inspection(new LockId(null, report.name(), false), report)).toList();
         } catch (SQLException e) {
             throw Database.explain(e, "cannot look at the locks", table.sqlName());
         }

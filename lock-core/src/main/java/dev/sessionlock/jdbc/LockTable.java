@@ -9,12 +9,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -390,26 +387,9 @@ final class LockTable implements HoldStatements {
     }
 
     /** {@return the locks that are held, or whose leases are over, by name} */
-    private List<Row> lookAll(String prefix, Duration limit) throws SQLException {
+    List<Row> lookAll(String prefix, Duration limit) throws SQLException {
         return rows("SELECT " + Row.COLUMNS + " FROM " + table + " l WHERE l.holder IS NOT NULL AND starts_with(l.name, ?) ORDER BY l.name",
                 limit, prefix);
-    }
-
-    /** {@return the row of the lock's holder, or of one of its readers; null if nobody has it} */
-    @Nullable Row lookAtHolder(String name, Duration limit) throws SQLException {
-        Row row = look(name, limit);
-        return row == null || !row.isShared() ? row : ReadersInside.oneOf(readers.inside(List.of(name), limit));
-    }
-
-    /** {@return the rows of the locks' holders, and for each lock that is read that of one of its readers, by name} */
-    List<Row> lookAtAllHolders(String prefix, Duration limit) throws SQLException {
-        List<Row> rows = lookAll(prefix, limit);
-        List<String> shared = rows.stream().filter(Row::isShared).map(Row::name).toList();
-        if (shared.isEmpty()) {
-            return rows;
-        }
-        Map<String, List<Row>> inside = readers.inside(shared, limit).stream().collect(Collectors.groupingBy(Row::name));
-        return rows.stream().map(row -> row.isShared() ? ReadersInside.oneOf(inside.getOrDefault(row.name(), List.of())) : row).filter(Objects::nonNull).toList();
     }
 
     private List<Row> rows(String sql, Duration limit, Object... values) throws SQLException {

@@ -29,11 +29,16 @@ record ReadersInside(LockTable table, String name, List<Row> readers, Duration l
         return reader.liveness().verdict() == Liveness.Verdict.DEAD;
     }
 
+    /** {@return whether others have to wait for it} */
+    static boolean isInTheWay(Row reader) {
+        return !reader.isLeaseOver() && !isDead(reader);
+    }
+
     /** {@return one of them, for people: if there is one, a reader that is alive as far as is known, and has a lease; null if nobody is inside} */
     static @Nullable Row oneOf(List<Row> readers) {
         Row one = null;
         for (Row reader : readers) {
-            if (!reader.isLeaseOver() && !isDead(reader)) {
+            if (isInTheWay(reader)) {
                 return reader;
             }
             one = one == null || one.isLeaseOver() ? reader : one;
@@ -44,7 +49,7 @@ record ReadersInside(LockTable table, String name, List<Row> readers, Duration l
     /** {@return a reader that others have to wait for; null if there is none} */
     @Nullable Row inTheWay() {
         Row one = oneOf(readers);
-        return one == null || one.isLeaseOver() || isDead(one) ? null : one;
+        return one == null || !isInTheWay(one) ? null : one;
     }
 
     /** {@return why others may have the lock though readers have not given it back; null if all have} To be asked if nobody is in the way. */

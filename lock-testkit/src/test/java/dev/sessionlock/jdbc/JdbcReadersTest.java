@@ -98,9 +98,11 @@ class JdbcReadersTest extends JdbcReadersFixture {
         }
 
         @Test
-        void reportNamesOneOfThem() throws Exception {
+        void reportNamesThem() throws Exception {
             EngineLock one = another();
             JdbcHold first = take(one, READ);
+            EngineLock other = another();
+            JdbcHold second = take(other, READ);
             EngineLock writer = another();
             waitToWrite(writer);
             LockReport report = writer.inspect();
@@ -109,6 +111,9 @@ class JdbcReadersTest extends JdbcReadersFixture {
             assertThat(report.owner().token()).isEqualTo(first.token());
             assertThat(report.owner().purpose()).isEqualTo("a test");
             assertThat(report.facts().waitedFor()).isTrue();
+            assertThat(report.readers()).hasSize(2);
+            other.release(second);
+            assertThat(writer.inspect().readers()).hasSize(1);
             assertThat(JdbcReadersTest.this.first.inspectAll("").stream().map(Inspection::report)).extracting(LockReport::name).containsExactly("a");
             one.release(first);
             assertThat(writer.inspect().state()).isEqualTo(LockReport.State.FREE);
@@ -217,6 +222,19 @@ class JdbcReadersTest extends JdbcReadersFixture {
             assertThat(Duration.ofNanos(System.nanoTime() - hold.renewedAt())).isLessThan(LONG);
             assertThat(ask("SELECT count(*) FROM READERS")).isEqualTo("0");
             assertThat(((JdbcLock) frozen).renew(hold, -1)).isFalse();
+        }
+
+        @Test
+        void readerKeepsWritersOutForItsOwnLeaseThoughTheFirstOneHadABrieferOne() throws Exception {
+            EngineLock first = another();
+            JdbcHold brieflyRead = take(first, terms(LockMode.SHARED, brief));
+            JdbcHold hold = take(another(), READ);
+            await().atMost(PATIENCE).until(() -> !isValid(brieflyRead));
+            sleep(brief.multipliedBy(2)); // the grace is over, too
+            isBusy(another(), WRITE);
+            first.release(brieflyRead);
+            isBusy(another(), WRITE);
+            assertThat(isValid(hold)).isTrue();
         }
 
         @Test
@@ -401,6 +419,15 @@ class JdbcReadersTest extends JdbcReadersFixture {
             assertThat(answer.before().liveness().processState()).isEqualTo(LockReport.ProcessState.UNKNOWN);
             assertThat(answer.before().left()).isGreaterThan(Duration.ofMinutes(5));
             assertThat(answer.before().token()).isEqualTo(read.token());
+        }
+
+        @Test
+        void itWaitsForTheLastReaderNoLongerThanForThatOnesLease() throws Exception {
+            take(another(), terms(LockMode.SHARED, Duration.ofSeconds(20)));
+            EngineLock other = another();
+            JdbcHold longer = take(other, READ);
+            other.release(longer);
+            assertThat(ask("SELECT l.lease_until = r.lease_until FROM LOCKS l JOIN READERS r USING (name)")).isEqualTo("t");
         }
 
         @Test
