@@ -2,6 +2,7 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
@@ -57,6 +58,9 @@ import org.jspecify.annotations.Nullable;
  * greater of 50 ms and a tenth of the lease) since the last renewal. If the holder's process died on the same machine, not at all, since its death
  * can be seen there. Nobody can tell a dead machine from a silent one, so {@code takeover(false)} means another lease here: the longest there is, 10
  * min.
+ *
+ * <p><b>Readers</b> ({@link LockMode#SHARED}) of several processes hold a lock together. They have a second table, {@code session_lock_readers}. A lock that nobody
+ * shares does without it.
  *
  * <p><b>What it costs</b>: each statement gets a connection from the data source and gives it back at once; holding and waiting need none
  * (except for one that {@linkplain #withListening listens}). Taking and
@@ -242,7 +246,7 @@ public final class JdbcLockEngine implements LockEngine {
     // ---- the table ----
 
     /**
-     * Creates the table if it does not exist, and its schema if one was {@linkplain #withSchema named}; and the table of the history, if it has {@linkplain #withHistory one}.
+     * Creates the table if it does not exist, that of the readers beside it, and its schema if one was {@linkplain #withSchema named}; and the table of the history, if it has {@linkplain #withHistory one}.
      * Many may call this at once.
      *
      * @throws LockException if it cannot be created. Usually the user may not create tables; then somebody who may has to run
@@ -275,7 +279,7 @@ public final class JdbcLockEngine implements LockEngine {
     // ---- fencing ----
 
     /**
-     * Ties a transaction to a lock: from here to its end nobody else gets the lock, however late the commit comes. If the lock is lost already, this
+     * Ties a transaction to a lock: from here to its end nobody else gets the lock, however late the commit comes (if the lock is shared, nobody gets it exclusively). If the lock is lost already, this
      * fails. So whatever the transaction writes is written by the holder, even if its process is frozen at any point in between. The database
      * enforces it. Clocks do not matter, nor does it matter whether the lock's lease runs out before the commit.
      *

@@ -1,4 +1,4 @@
--- The table of dev.sessionlock.jdbc.JdbcLockEngine, for PostgreSQL 12 or later. May be run again: what is there stays.
+-- The tables of dev.sessionlock.jdbc.JdbcLockEngine, for PostgreSQL 12 or later. May be run again: what is there stays.
 -- Those who lock need SELECT, INSERT and UPDATE on it; those who only look (status, list, watch), SELECT; those who fence with it, SELECT
 -- and UPDATE. A row whose holder is null is nobody's and may be deleted at any time: its next token is at least the clock's microseconds.
 CREATE TABLE IF NOT EXISTS session_lock (
@@ -31,7 +31,7 @@ CREATE INDEX IF NOT EXISTS session_lock_requests ON session_lock (name) WHERE re
 
 -- The readers of shared locks: a row for each process that reads. While there are any, the lock's row in session_lock has a holder that is equal to
 -- its process, and a lease as long as the longest of theirs; so versions of the library that know no readers see a lock that is held. Those who lock
--- need SELECT, INSERT, UPDATE and DELETE on it, others SELECT. Locks that are never shared do without this table.
+-- need SELECT, INSERT, UPDATE and DELETE on it, those who only look or fence SELECT. Locks that are never shared do without this table.
 CREATE TABLE IF NOT EXISTS session_lock_readers (
     name              text COLLATE "C" NOT NULL,
     holder            uuid NOT NULL,             -- this very hold

@@ -73,8 +73,9 @@ class JdbcReaderProcessesTest extends JdbcReadersFixture {
             }
             EngineLock writer = another();
             await().atMost(PATIENCE).until(() -> deadReaders(hold) == 1);
-            isBusy(writer, WRITE);
             assertThat(writer.inspect().state()).isEqualTo(LockReport.State.HELD);
+            assertThat(writer.inspect().readers()).hasSize(1);
+            isBusy(writer, WRITE);
             assertThat(writer.clear(false).outcome()).isEqualTo(ClearOutcome.KEPT);
             other.release(hold);
             take(writer, WRITE);

@@ -6,7 +6,10 @@ import static org.awaitility.Awaitility.await;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockMode;
+import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockReport;
+import dev.sessionlock.SessionLock;
+import dev.sessionlock.SessionLocks;
 import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.EngineLock.ClearOutcome;
 import dev.sessionlock.spi.EngineLock.HoldStatus;
@@ -15,6 +18,9 @@ import java.sql.Connection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
@@ -386,6 +392,53 @@ class JdbcReadersTest extends JdbcReadersFixture {
                 connection.setAutoCommit(false);
                 assertThat(hold.table.fence(connection, hold)).isFalse();
                 connection.rollback();
+            }
+        }
+    }
+
+    /** The same, through the API: each {@link SessionLocks} is a process. */
+    @Nested
+    class ThroughSessionLocks {
+        private final LockOptions reading = LockOptions.defaults().withMode(LockMode.SHARED).withTimeout(PATIENCE);
+        private final LockOptions writing = LockOptions.defaults().withTimeout(PATIENCE);
+
+        @Test
+        void processesReadTogetherAndAWriterThatWaitsIsNext() throws Exception {
+            try (SessionLocks one = SessionLocks.over(engine()); SessionLocks other = SessionLocks.over(engine());
+                    SessionLocks third = SessionLocks.over(engine())) {
+                SessionLock first = one.acquire("a", reading);
+                SessionLock second = other.acquire("a", reading);
+                assertThat(first.token()).isEqualTo(second.token());
+                assertThat(third.tryAcquire("a")).isEmpty();
+                CompletableFuture<SessionLock> writer = third.acquireAsync("a", writing).toCompletableFuture();
+                await().atMost(PATIENCE).until(() -> other.tryAcquire("a", reading).map(lock -> {
+                    lock.close();
+                    return lock;
+                }).isEmpty()); // other threads of a process that reads are kept out, too
+                first.close();
+                assertThat(writer).isNotDone();
+                second.close();
+                SessionLock written = writer.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+                assertThat(written.token()).isGreaterThan(first.token());
+                assertThat(one.tryAcquire("a", reading)).isEmpty();
+                written.close();
+                one.acquire("a", reading).close();
+            }
+        }
+
+        @Test
+        void lossIsToldToTheReaderAndRequestsReachAllOfThem() throws Exception {
+            try (SessionLocks one = SessionLocks.over(engine()); SessionLocks other = SessionLocks.over(engine())) {
+                SessionLock first = one.acquire("a", reading);
+                SessionLock second = other.acquire("a", reading);
+                AtomicInteger lost = new AtomicInteger();
+                first.onLost(why -> lost.incrementAndGet());
+                second.onLost(why -> lost.incrementAndGet());
+                another().askForRelease(first.token());
+                await().atMost(PATIENCE).until(() -> lost.get() == 2);
+                first.close();
+                second.close();
+                take(another(), WRITE);
             }
         }
     }
