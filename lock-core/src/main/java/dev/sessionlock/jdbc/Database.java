@@ -200,6 +200,11 @@ final class Database {
                 || state.equals("3F000") || state.equals("25006"));
     }
 
+    /** {@return whether the user has not the permission} */
+    static boolean isForbidden(SQLException e) {
+        return "42501".equals(e.getSQLState());
+    }
+
     /** Puts an error into words for the person who has to act. */
     static LockException explain(SQLException e, String cannot, String table) {
         return new LockException(cannot + ": " + inWords(e, table), e);
@@ -216,7 +221,7 @@ final class Database {
                     + "them, delete its row, and start the processes again (" + said + ")";
             case "42703", "42883", "42804" -> "the table " + table + " is not the one that this version makes, or the server is older than "
                     + "PostgreSQL 12: compare it with postgresql.sql in the jar (" + said + ")";
-            case "42501" -> "no permission: GRANT SELECT, INSERT, UPDATE ON " + table + " TO this user; to look, SELECT is enough (" + said + ")";
+            case "42501" -> "no permission: GRANT SELECT, INSERT, UPDATE ON " + table + " TO this user (and DELETE on the table of the readers, for shared locks); to look, SELECT is enough (" + said + ")";
             case "25006" -> "the server only lets us read (a replica, or default_transaction_read_only), and a lock must be written: connect to "
                     + "the primary (" + said + ")";
             case "28P01", "28000" -> "the database does not let us in: " + said;

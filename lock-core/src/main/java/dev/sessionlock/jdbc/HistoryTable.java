@@ -220,9 +220,9 @@ final class HistoryTable {
 
     private static @Nullable String text(@Nullable String text, int most) {
         if (text == null || text.length() <= most) {
-            return LockTable.text(text);
+            return RowParameters.text(text);
         }
-        return LockTable.text(text.substring(0, Character.isHighSurrogate(text.charAt(most - 1)) ? most - 1 : most));
+        return RowParameters.text(text.substring(0, Character.isHighSurrogate(text.charAt(most - 1)) ? most - 1 : most));
     }
 
     // ---- reading ----
@@ -242,7 +242,7 @@ final class HistoryTable {
                 + " ORDER BY h.until DESC, h.id DESC LIMIT ?) l ORDER BY l.id";
         return database.run(limit, connection -> {
             try (PreparedStatement read = connection.prepareStatement(sql)) {
-                read.setString(1, LockTable.text(text));
+                read.setString(1, RowParameters.text(text));
                 read.setLong(2, Math.min(MOST_READ, 2L * most + SPARE_READ));
                 List<PastHold> holds = new ArrayList<>();
                 Instant now = Instant.now();

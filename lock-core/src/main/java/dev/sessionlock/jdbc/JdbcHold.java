@@ -24,6 +24,9 @@ final class JdbcHold extends Hold {
     /** A hold that asked for no takeover has at least this lease: over a network nobody can tell a dead holder from a silent one. */
     static final long KEPT_LEASE_NANOS = LockOptions.MAX_LEASE.toNanos();
 
+    /** A waiter that was seen counts until it is looked for again, which is once a second. */
+    private static final long WAITED_FOR_NANOS = TimeUnit.MILLISECONDS.toNanos(1_500);
+
     final LockTable table;
     final RowAttempt attempt;
     private final Clock clock;
@@ -40,6 +43,8 @@ final class JdbcHold extends Hold {
     /** Since when a renewal has been under way; {@link Long#MIN_VALUE} if none is. */
     private volatile long askedAt = Long.MIN_VALUE;
     private volatile boolean requested;
+    /** When another process was last seen to wait for the lock. */
+    private volatile long waitedForAt;
     private volatile long holdUntilMillis;
 
     /**
@@ -51,6 +56,7 @@ final class JdbcHold extends Hold {
         this.attempt = attempt;
         this.clock = clock;
         this.leastAheadMicros = leastAhead(sent);
+        this.waitedForAt = sent.nanos() - WAITED_FOR_NANOS;
     }
 
     /**
@@ -163,6 +169,21 @@ final class JdbcHold extends Hold {
 
     boolean isRequested() {
         return requested;
+    }
+
+    /** {@return whether it shares the lock with other readers} */
+    boolean isShared() {
+        return attempt.shared;
+    }
+
+    /** Another process waits for the lock. */
+    void waitedFor() {
+        waitedForAt = clock.nanos();
+    }
+
+    /** {@return whether another process was seen lately to wait for the lock} */
+    boolean isWaitedFor() {
+        return clock.nanos() - waitedForAt < WAITED_FOR_NANOS;
     }
 
     /** Sets when the hold ends at the latest, by our wall clock; negative if never. */

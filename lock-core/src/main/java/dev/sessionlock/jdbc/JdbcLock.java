@@ -8,6 +8,7 @@ import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.internal.system.Log;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.jdbc.JdbcHold.SentAt;
+import dev.sessionlock.jdbc.ReadersInside.Way;
 import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Busy;
 import dev.sessionlock.spi.Clock;
@@ -15,7 +16,6 @@ import dev.sessionlock.spi.EngineLock;
 import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.Terms;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -76,35 +76,31 @@ final class JdbcLock implements EngineLock {
         return name;
     }
 
-    @Override
-    public @Nullable Path target() {
-        return null;
-    }
-
-    @Override
-    public @Nullable Path lockFile() {
-        return null;
-    }
-
     // ---- taking ----
 
     @Override
     public AcquireResult take(Terms terms) throws IOException {
         seen = null;
-        AcquireResult taken = take(terms, null);
+        AcquireResult taken = take(terms, null, null);
         Row row = seen;
         if (taken instanceof Hold || row == null || !row.isHeld() || row.process().equals(table.process())) {
             return taken;
+        } else if (row.isShared()) {
+            Way way = terms.shared() ? Way.BARRED : Way.make(table, name, limit);
+            return way.isFree() ? take(terms, null, way.evidence()) : taken;
         }
         Liveness liveness = row.liveness();
-        return liveness.verdict() == Liveness.Verdict.DEAD ? take(terms, row) : taken;
+        return liveness.verdict() == Liveness.Verdict.DEAD ? take(terms, row, null) : taken;
     }
 
-    /** @param dead the row of an owner whose death is proven; null if only the lease counts */
-    private AcquireResult take(Terms terms, @Nullable Row dead) throws IOException {
+    /**
+     * @param dead the row of an owner whose death is proven; null if only the lease counts
+     * @param evidence why readers that have not given the lock back do not count any more; null if there are none
+     */
+    private AcquireResult take(Terms terms, @Nullable Row dead, @Nullable String evidence) throws IOException {
         RowAttempt attempt = begin(terms);
         try {
-            return take(attempt, terms, dead);
+            return take(attempt, terms, dead, evidence);
         } catch (SQLException e) {
             return notTaken(attempt, e);
         } catch (RuntimeException | Error e) {
@@ -113,18 +109,19 @@ final class JdbcLock implements EngineLock {
         }
     }
 
-    private AcquireResult take(RowAttempt attempt, Terms terms, @Nullable Row dead) throws SQLException {
+    private AcquireResult take(RowAttempt attempt, Terms terms, @Nullable Row dead, @Nullable String evidence) throws SQLException {
         SentAt sent = SentAt.now(clock);
-        LockTable.Answer answer = table.take(attempt, terms, dead == null ? null : dead.holder(), limit);
+        LockTable.Answer answer = table.of(attempt.shared).take(attempt, terms, dead == null ? null : dead.holder(), limit);
         Row before = answer.before();
         if (answer.token() == null) {
             over(attempt);
             seen = before;
             return busy(before);
         }
-        JdbcHold hold = new JdbcHold(table, attempt, terms, answer.token(), sent, clock, LeftRows.evidence(before, dead));
-        if (hold.reclaimed() != null) {
-            LeftRows.note(history, before, table, clock);
+        String why = evidence != null ? evidence : LeftRows.evidence(before, dead);
+        JdbcHold hold = new JdbcHold(table, attempt, terms, answer.token(), sent, clock, why);
+        if (why != null && before != null && before.isHeld()) {
+            LeftRows.tidy(history, before, table, clock, limit);
         }
         if (!hold.isValid(clock.nanos())) {
             giveUp(attempt);
@@ -194,7 +191,7 @@ final class JdbcLock implements EngineLock {
             attempt.refused();
         }
         giveUp(attempt);
-        LockException why = explain("lock", e);
+        LockException why = Database.explain(e, "cannot lock " + name, table.of(attempt.shared).sqlNames());
         if (!mayPass) {
             throw why;
         }
@@ -203,28 +200,25 @@ final class JdbcLock implements EngineLock {
     }
 
     private LockException explain(String what, SQLException e) {
-        return Database.explain(e, "cannot " + what + " " + name, table.sqlName());
+        return Database.explain(e, "cannot " + what + " " + name, table.sqlNames());
     }
 
     private Busy busy(@Nullable Row row) {
         long now = clock.nanos();
         long sleep = pause.next();
-        if (row == null) {
-            return new Busy(Busy.PACED, now + sleep, "another process has taken it just now");
-        } else if (!row.isHeld()) {
-            return new Busy(Busy.PACED, now + sleep, "it is free, and kept for the process that has waited longest, or a fencing transaction of "
-                    + "its last holder has not ended");
-        } else if (row.left().isNegative() || row.left().isZero()) {
-            return new Busy(Busy.PACED, now + sleep, "its lease is over, but a fencing transaction of its holder has not ended");
+        if (row != null && row.isHeld() && !row.isLeaseOver()) {
+            sleep = Math.min(sleep, row.left().toNanos() + ThreadLocalRandom.current().nextLong(PollPause.FIRST_NANOS));
         }
-        long left = row.left().toNanos() + ThreadLocalRandom.current().nextLong(PollPause.FIRST_NANOS);
-        return new Busy(Busy.PACED, now + Math.min(sleep, left),
-                row.process().equals(table.process()) ? "this process holds it" : "pid " + row.pid() + " on " + row.host() + " holds it");
+        return new Busy(Busy.PACED, now + sleep, RowSentences.busy(row, table.process()));
     }
 
+    /** A hold is never handed over to readers, nor by them: a reader draws no token, and a writer has to wait for the readers of other processes. */
     @Override
     public @Nullable Hold handOver(Hold from, Terms terms) throws IOException {
         JdbcHold old = (JdbcHold) from;
+        if (old.isShared() || terms.shared()) {
+            return null;
+        }
         RowAttempt attempt = begin(terms);
         old.passedOn(attempt); // until it is known which attempt the row belongs to, the old hold does not count, and both are given back
         try {
@@ -292,7 +286,7 @@ final class JdbcLock implements EngineLock {
             return;
         }
         try {
-            LockTable.RowVerdict verdict = table.judge(List.of(ours), limit).get(0);
+            LockTable.RowVerdict verdict = table.of(ours.isShared()).judge(List.of(ours), limit).get(0);
             if (verdict != LockTable.RowVerdict.OURS) {
                 ours.gone(verdict == LockTable.RowVerdict.OVER ? OVER : DELETED);
             }
@@ -314,7 +308,7 @@ final class JdbcLock implements EngineLock {
             return;
         }
         try {
-            table.release(name, ours.id(), limit);
+            table.of(ours.isShared()).release(name, ours.id(), limit);
             over(ours.attempt);
         } catch (SQLException | RuntimeException e) {
             giveUp(ours.attempt);
@@ -358,7 +352,7 @@ final class JdbcLock implements EngineLock {
             return; // the end of the JVM must not wait for a database that is away, one lock after the other
         }
         try {
-            table.abandon(ours, ours.terms().takeover() ? LAST_MOMENTS : Duration.ofNanos(ours.terms().leaseNanos()), limit);
+            table.of(ours.isShared()).abandon(ours, ours.terms().takeover() ? LAST_MOMENTS : Duration.ofNanos(ours.terms().leaseNanos()), limit);
         } catch (SQLException | RuntimeException e) {
             renewals.failed();
             log.debug("could not shorten the lease of {}; it runs out", this, e);
@@ -376,12 +370,8 @@ final class JdbcLock implements EngineLock {
 
     @Override
     public LockReport inspect() throws IOException {
-        return RowReports.of(name, row());
-    }
-
-    private @Nullable Row row() throws IOException {
         try {
-            return table.look(name, limit);
+            return RowReports.look(table, name, limit);
         } catch (SQLException e) {
             throw explain("look at", e);
         }
@@ -405,15 +395,17 @@ final class JdbcLock implements EngineLock {
 
     @Override
     public Cleared clear(boolean takeForeign) throws IOException {
-        Row row = row();
-        if (row == null || !row.isHeld()) {
-            return new Cleared(ClearOutcome.NOTHING, "nobody has it any more");
-        }
-        Liveness liveness = row.liveness();
-        if (liveness.verdict() != Liveness.Verdict.DEAD) {
-            return new Cleared(ClearOutcome.KEPT, liveness.evidence());
-        }
         try {
+            Row row = table.look(name, limit);
+            if (row == null || !row.isHeld()) {
+                return new Cleared(ClearOutcome.NOTHING, "nobody has it any more");
+            } else if (row.isShared()) {
+                return ReadersInside.of(table, name, limit).clear();
+            }
+            Liveness liveness = row.liveness();
+            if (liveness.verdict() != Liveness.Verdict.DEAD) {
+                return new Cleared(ClearOutcome.KEPT, liveness.evidence());
+            }
             if (!table.clear(name, row.holder(), limit)) {
                 return new Cleared(ClearOutcome.KEPT, "it is another's by now, or a fencing transaction of its holder has not ended");
             }
@@ -453,12 +445,7 @@ final class JdbcLock implements EngineLock {
             listener.waits(this);
         }
         Row row = seen;
-        boolean another = row != null && row.isHeld() && !row.process().equals(table.process());
-        if (!another || row.isWaitedForByOthersThan(table.process())) {
-            return;
-        }
-        boolean ours = table.process().equals(row.waiterMark()) && row.waiterMarkAge() != null && row.waiterMarkAge().toMillis() < LockTable.WAITER_MARK_LASTS_MS / 2;
-        if (ours) {
+        if (row == null || !row.needsWaiterMark(table.process(), mode)) {
             return;
         }
         try {
@@ -487,7 +474,13 @@ final class JdbcLock implements EngineLock {
     /** As the last statement has read it. The table decides how long a waiter mark counts. */
     @Override
     public boolean othersWait(Hold hold, long nanos) {
-        return clock.nanos() - waiterMarkSeenAt < TimeUnit.MILLISECONDS.toNanos(LockTable.WAITER_MARK_LASTS_MS);
+        return clock.nanos() - waiterMarkSeenAt < TimeUnit.MILLISECONDS.toNanos(LockTable.WAITER_MARK_LASTS_MS) || ((JdbcHold) hold).isWaitedFor();
+    }
+
+    /** What the last take has seen, or the renewal worker, which looks once a second. */
+    @Override
+    public boolean mayShare(Hold hold) {
+        return !((JdbcHold) hold).isShared() || !othersWait(hold, WAITER_MARK_NANOS);
     }
 
     /** {@return the lock's name and its table, for the log} */

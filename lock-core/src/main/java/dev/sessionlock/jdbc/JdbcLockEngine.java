@@ -2,6 +2,7 @@ package dev.sessionlock.jdbc;
 
 import dev.sessionlock.LockException;
 import dev.sessionlock.LockLostException;
+import dev.sessionlock.LockMode;
 import dev.sessionlock.PastHold;
 import dev.sessionlock.SessionLock;
 import dev.sessionlock.SessionLocks;
@@ -57,6 +58,9 @@ import org.jspecify.annotations.Nullable;
  * greater of 50 ms and a tenth of the lease) since the last renewal. If the holder's process died on the same machine, not at all, since its death
  * can be seen there. Nobody can tell a dead machine from a silent one, so {@code takeover(false)} means another lease here: the longest there is, 10
  * min.
+ *
+ * <p><b>Readers</b> ({@link LockMode#SHARED}) of several processes hold a lock together. They have a second table, {@code session_lock_readers}. A lock that nobody
+ * shares does without it.
  *
  * <p><b>What it costs</b>: each statement gets a connection from the data source and gives it back at once; holding and waiting need none
  * (except for one that {@linkplain #withListening listens}). Taking and
@@ -132,6 +136,7 @@ public final class JdbcLockEngine implements LockEngine {
                     + HistoryTable.SUFFIX + " behind it: PostgreSQL has names of 63 characters");
         }
         this.history = historyRows == 0 ? null : new JdbcHistory(historyTable, historyRows, statementTimeout);
+        table.readers().onFound(row -> LeftRows.note(history, row, table, clock));
     }
 
     private JdbcLockEngine with(@Nullable String otherSchema, String otherTable, Duration timeout, @Nullable DataSource direct, int rows) {
@@ -241,7 +246,7 @@ public final class JdbcLockEngine implements LockEngine {
     // ---- the table ----
 
     /**
-     * Creates the table if it does not exist, and its schema if one was {@linkplain #withSchema named}; and the table of the history, if it has {@linkplain #withHistory one}.
+     * Creates the table if it does not exist, that of the readers beside it, and its schema if one was {@linkplain #withSchema named}; and the table of the history, if it has {@linkplain #withHistory one}.
      * Many may call this at once.
      *
      * @throws LockException if it cannot be created. Usually the user may not create tables; then somebody who may has to run
@@ -250,17 +255,31 @@ public final class JdbcLockEngine implements LockEngine {
     public void createSchema() throws LockException {
         Map<String, String> names = new HashMap<>(Map.of(SchemaSetup.LOCKS, table.sqlName(), SchemaSetup.REQUESTS, '"' + tableName + "_requests\""));
         SchemaSetup setup = new SchemaSetup(table.database(), schema, statementTimeout, names);
+        names.put(SchemaSetup.READERS, table.readers().sqlName());
         setup.create(SchemaSetup.LOCKS, "postgresql.sql");
+        createReaders(setup);
         if (history != null) {
             names.put(SchemaSetup.HISTORY, historyTable.sqlName());
             setup.create(SchemaSetup.HISTORY, "postgresql-history.sql");
         }
     }
 
+    /** An earlier version has made the table of the locks without that of the readers. Locks that are not shared do not need it. */
+    private void createReaders(SchemaSetup setup) throws LockException {
+        try {
+            setup.create(SchemaSetup.READERS, "postgresql.sql");
+        } catch (LockException e) {
+            if (!(e.getCause() instanceof SQLException cause) || !Database.isForbidden(cause)) {
+                throw e;
+            }
+            Loggers.LIBRARY.warn("there can be no shared locks in {} yet: {}", table.sqlName(), e.getMessage());
+        }
+    }
+
     // ---- fencing ----
 
     /**
-     * Ties a transaction to a lock: from here to its end nobody else gets the lock, however late the commit comes. If the lock is lost already, this
+     * Ties a transaction to a lock: from here to its end nobody else gets the lock, however late the commit comes (if the lock is shared, nobody gets it exclusively). If the lock is lost already, this
      * fails. So whatever the transaction writes is written by the holder, even if its process is frozen at any point in between. The database
      * enforces it. Clocks do not matter, nor does it matter whether the lock's lease runs out before the commit.
      *
@@ -347,7 +366,7 @@ public final class JdbcLockEngine implements LockEngine {
     @Override
     public Inspection inspect(LockId id) throws LockException {
         try {
-            return new Inspection(id, RowReports.of(id.name(), table.look(id.name(), statementTimeout)));
+            return new Inspection(id, RowReports.look(table, id.name(), statementTimeout));
         } catch (SQLException e) {
             throw Database.explain(e, "cannot look at " + id.name(), table.sqlName());
         }
@@ -356,8 +375,8 @@ public final class JdbcLockEngine implements LockEngine {
     @Override
     public List<Inspection> inspectAll(String prefix) throws LockException {
         try {
-            return table.lookAll(prefix, statementTimeout).stream()
-                    .map(row -> new Inspection(new LockId(null, row.name(), false), RowReports.of(row.name(), row))).toList();
+            return RowReports.lookAll(table, prefix, statementTimeout).stream()
+                    .map(report -> new Inspection(new LockId(null, report.name(), false), report)).toList();
         } catch (SQLException e) {
             throw Database.explain(e, "cannot look at the locks", table.sqlName());
         }

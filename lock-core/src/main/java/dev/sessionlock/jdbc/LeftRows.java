@@ -6,6 +6,7 @@ import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.internal.system.Loggers;
 import dev.sessionlock.internal.system.RareLog;
 import dev.sessionlock.spi.Clock;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
@@ -29,9 +30,26 @@ final class LeftRows {
         } else if (dead != null && before.holder().equals(dead.holder())) {
             return dead.liveness().evidence();
         }
-        boolean over = before.left().isNegative() || before.left().isZero();
-        return over ? "the lease of pid " + before.pid() + " on " + before.host() + " ran out " + before.left().negated().toMillis() + " ms ago"
-                : null; // given back between the look and the take
+        return before.isLeaseOver() ? leaseOver(before) : null; // given back between the look and the take
+    }
+
+    /** {@return that the lease of a row is over, in words} */
+    static String leaseOver(Row row) {
+        return "the lease of pid " + row.pid() + " on " + row.host() + (row.isShared() ? " or another reader" : "") + " ran out " + row.left().negated().toMillis()
+                + " ms ago";
+    }
+
+    /** The lock was taken over: tells how its holder's hold ended, or those of its readers, whose rows are deleted. */
+    static void tidy(@Nullable JdbcHistory history, Row left, LockTable table, Clock clock, Duration limit) {
+        if (!left.isShared()) {
+            note(history, left, table, clock);
+            return;
+        }
+        try {
+            table.readers().sweep(left, limit);
+        } catch (SQLException e) {
+            trouble.warn(left.name(), e);
+        }
     }
 
     /**

@@ -1,17 +1,13 @@
 package dev.sessionlock.jdbc;
 
-import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.spi.Terms;
-import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
@@ -34,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  *     its lease.
  * </ul>
  */
-final class LockTable {
+final class LockTable implements HoldStatements {
     static final String DEFAULT_NAME = "session_lock";
     /** A waiter mark older than this counts for nobody. A waiting process sets it again after half of this time. */
     static final int WAITER_MARK_LASTS_MS = 1_000;
@@ -42,25 +38,20 @@ final class LockTable {
     static final int RESERVED_MS = 400;
 
     private static final Pattern IDENTIFIER = Pattern.compile("[A-Za-z_][A-Za-z0-9_$]{0,62}");
-    private static final String DURABLE = "(SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') "
+    static final String DURABLE = "(SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') "
             + "THEN set_config('synchronous_commit', 'on', true) ELSE '' END) IS NOT NULL";
-    private static final String NOT_DURABLE = "(SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL";
+    static final String NOT_DURABLE = "(SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL";
     /**
      * A client that is frozen within its transaction would keep its fence, and so the lock, until it wakes. So the server ends a transaction that has
      * been idle for a whole lease, unless it is configured to do so sooner.
      */
-    private static final String ENDS_IF_FROZEN = "(SELECT CASE WHEN current_setting('idle_in_transaction_session_timeout')::interval "
+    static final String ENDS_IF_FROZEN = "(SELECT CASE WHEN current_setting('idle_in_transaction_session_timeout')::interval "
             + "BETWEEN interval '1 millisecond' AND ?::bigint * interval '1 millisecond' THEN '' "
             + "ELSE set_config('idle_in_transaction_session_timeout', ?::bigint::text, true) END) IS NOT NULL";
     /** Only a person, or a program that is not ours, keeps a row locked for longer than this. */
-    private static final String IMPATIENT = "(SELECT set_config('lock_timeout', '100ms', true)) IS NOT NULL";
+    static final String IMPATIENT = "(SELECT set_config('lock_timeout', '100ms', true)) IS NOT NULL";
     private static final String LOCK_TIMEOUT = "55P03";
     private static final String NEXT_TOKEN = "greatest(l.token + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
-    private static final String OWNER = "process, pid, host, boot, pid_namespace, time_namespace, start_ticks, process_start";
-    private static final String OWNER_VALUES = "?::uuid, ?::bigint, ?::text, ?::text, ?::text, ?::text, ?::bigint, ?::timestamptz";
-    private static final String TERMS = "thread, purpose, lease_ms, takeover, lease_until, hold_until, since, renewed_at";
-    private static final String TERMS_VALUES = "?::text, ?::text, ?::bigint, ?::boolean, clock_timestamp() + ?::bigint * interval '1 millisecond', "
-            + "clock_timestamp() + ?::bigint * interval '1 millisecond', clock_timestamp(), clock_timestamp()";
     private static final String NOBODYS = "holder = NULL, lease_until = NULL, release_requested = false, reserved_until = CASE "
             + "WHEN l.hand <> l.process AND l.hand_at > clock_timestamp() - interval '" + WAITER_MARK_LASTS_MS + " milliseconds' "
             + "THEN clock_timestamp() + interval '" + RESERVED_MS + " milliseconds' END";
@@ -73,6 +64,7 @@ final class LockTable {
     private final String renewUnlockedSql;
     private final UUID process;
     private final Notifications notifications;
+    private final ReaderTable readers;
 
     /**
      * @param schema the schema of the table; null if the connections' search path finds it
@@ -82,11 +74,12 @@ final class LockTable {
     LockTable(Database database, @Nullable String schema, String name, UUID process) {
         this.database = database;
         this.process = process;
-        this.table = (schema == null ? "" : quoted("schema", schema) + ".") + quoted("table", name);
+        this.table = inSchema(schema) + quoted("table", name);
         this.notifications = new Notifications(table);
+        this.readers = new ReaderTable(database, table, inSchema(schema) + quoted("table", ReaderTable.nameFor(name)), process, notifications);
         this.takeSql = takeSql();
         this.handOverSql = "UPDATE " + table + " l SET token = " + NEXT_TOKEN + ", holder = ?::uuid, release_requested = false, "
-                + "(" + TERMS + ") = ROW (" + TERMS_VALUES + ") "
+                + "(" + RowParameters.TERMS + ") = ROW (" + RowParameters.TERMS_VALUES + ") "
                 + "WHERE l.name = (SELECT s.name FROM " + table + " s WHERE s.name = ? AND s.holder = ? "
                 + "AND s.lease_until > clock_timestamp() AND " + DURABLE + " FOR UPDATE SKIP LOCKED) RETURNING " + Row.COLUMNS;
         String renewed = "UPDATE " + table + " l SET renewed_at = clock_timestamp(), "
@@ -100,6 +93,15 @@ final class LockTable {
                 + " FOR NO KEY UPDATE OF l SKIP LOCKED) " + renewed + "FROM r WHERE l.name = r.name RETURNING l.holder";
     }
 
+    /** {@return whether a row was locked by somebody who is not one of ours} */
+    static boolean isLockTimeout(SQLException e) {
+        return LOCK_TIMEOUT.equals(e.getSQLState());
+    }
+
+    private static String inSchema(@Nullable String schema) {
+        return schema == null ? "" : quoted("schema", schema) + ".";
+    }
+
     private static String quoted(String what, String name) {
         if (!IDENTIFIER.matcher(name).matches()) {
             throw new IllegalArgumentException("\"" + name + "\" cannot be the name of a " + what
@@ -111,6 +113,20 @@ final class LockTable {
     /** {@return the name of the table in SQL} */
     String sqlName() {
         return table;
+    }
+
+    @Override
+    public String sqlNames() {
+        return table;
+    }
+
+    ReaderTable readers() {
+        return readers;
+    }
+
+    /** {@return the statements for readers, or for exclusive holders} */
+    HoldStatements of(boolean shared) {
+        return shared ? readers : this;
     }
 
     /** {@return what tells this process, or rather this engine in it, from others} */
@@ -131,10 +147,10 @@ final class LockTable {
                 + " FOR UPDATE SKIP LOCKED), "
                 + "retaken AS (UPDATE " + table + " l SET token = " + NEXT_TOKEN + ", holder = ?::uuid, release_requested = false, "
                 + "hand = nullif(l.hand, ?::uuid), reserved_until = NULL, "
-                + "(" + OWNER + ") = ROW (" + OWNER_VALUES + "), (" + TERMS + ") = ROW (" + TERMS_VALUES + ") "
+                + "(" + RowParameters.OWNER + ") = ROW (" + RowParameters.OWNER_VALUES + "), (" + RowParameters.TERMS + ") = ROW (" + RowParameters.TERMS_VALUES + ") "
                 + "FROM seat WHERE l.name = seat.name RETURNING l.token AS taken), "
-                + "made AS (INSERT INTO " + table + " AS l (name, token, holder, " + OWNER + ", " + TERMS + ") "
-                + "SELECT ?::text, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, ?::uuid, " + OWNER_VALUES + ", " + TERMS_VALUES + " "
+                + "made AS (INSERT INTO " + table + " AS l (name, token, holder, " + RowParameters.OWNER + ", " + RowParameters.TERMS + ") "
+                + "SELECT ?::text, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, ?::uuid, " + RowParameters.OWNER_VALUES + ", " + RowParameters.TERMS_VALUES + " "
                 + "WHERE NOT EXISTS (SELECT 1 FROM " + table + " WHERE name = ?) AND " + DURABLE
                 + " ON CONFLICT (name) DO NOTHING RETURNING l.token AS taken), "
                 + "done AS (SELECT taken FROM retaken UNION ALL SELECT taken FROM made) "
@@ -148,59 +164,31 @@ final class LockTable {
      * @param before the row as it was before; null if there was none, or if somebody else has just inserted it
      */
     record Answer(@Nullable Long token, @Nullable Row before) {
+        /** Sends the statement of an attempt, and reads what the server answers. */
+        static Answer of(PreparedStatement take, RowAttempt attempt) throws SQLException {
+            attempt.sent();
+            try (ResultSet found = take.executeQuery()) {
+                attempt.answered();
+                if (!found.next()) {
+                    return new Answer(null, null);
+                }
+                long taken = found.getLong("taken");
+                Long token = found.wasNull() ? null : taken;
+                return new Answer(token, found.getString("name") == null ? null : Row.read(found));
+            }
+        }
     }
 
-    /**
-     * One try.
-     *
-     * @param attempt is told when the statement is sent and when it is answered
-     * @param dead the hold of an owner whose death is proven, so that its lease does not count; null if there is none
-     */
-    Answer take(RowAttempt attempt, Terms terms, @Nullable UUID dead, Duration limit) throws SQLException {
+    @Override
+    public Answer take(RowAttempt attempt, Terms terms, @Nullable UUID dead, Duration limit) throws SQLException {
         return database.run(limit, connection -> {
             try (PreparedStatement take = connection.prepareStatement(takeSql)) {
-                Binder binder = new Binder(take);
-                binder.add(attempt.name, dead, process, attempt.id, process);
-                owner(binder);
-                terms(binder, terms);
-                binder.add(attempt.name, attempt.id);
-                owner(binder);
-                terms(binder, terms);
-                binder.add(attempt.name, attempt.name);
-                attempt.sent();
-                try (ResultSet found = take.executeQuery()) {
-                    attempt.answered();
-                    if (!found.next()) {
-                        return new Answer(null, null);
-                    }
-                    long taken = found.getLong("taken");
-                    Long token = found.wasNull() ? null : taken;
-                    return new Answer(token, found.getString("name") == null ? null : Row.read(found));
-                }
+                RowParameters parameters = new RowParameters(take);
+                parameters.add(attempt.name, dead, process, attempt.id, process).addOwner(process).addTerms(terms);
+                parameters.add(attempt.name, attempt.id).addOwner(process).addTerms(terms).add(attempt.name, attempt.name);
+                return Answer.of(take, attempt);
             }
         });
-    }
-
-    private void owner(Binder binder) throws SQLException {
-        ProcessIdentity self = ProcessIdentity.current();
-        binder.add(process, self.pid(), text(self.host()), text(self.boot()), text(self.pidNamespace()), text(self.timeNamespace()),
-                self.startTicks(), self.started() == null ? null : Timestamp.from(self.started()));
-    }
-
-    private static void terms(Binder binder, Terms terms) throws SQLException {
-        Long maxHold = terms.maxHoldMillis() < 0 ? null : terms.maxHoldMillis();
-        binder.add(text(terms.thread()), text(terms.purpose()), JdbcHold.leaseMillis(terms), terms.takeover(),
-                JdbcHold.leaseAndGraceMillis(terms), maxHold);
-    }
-
-    /** PostgreSQL stores no NUL and no half of a surrogate pair. Names of threads and purposes are for people, so replacing these does no harm. */
-    static @Nullable String text(@Nullable String text) {
-        if (text == null) {
-            return null;
-        }
-        StringBuilder clean = new StringBuilder(text.length());
-        text.codePoints().forEach(point -> clean.appendCodePoint(point == 0 || point >= 0xd800 && point <= 0xdfff ? '?' : point));
-        return clean.toString();
     }
 
     /**
@@ -212,10 +200,7 @@ final class LockTable {
     @Nullable Row handOver(JdbcHold from, RowAttempt attempt, Terms terms, Duration limit) throws SQLException {
         return database.run(limit, connection -> {
             try (PreparedStatement handOver = connection.prepareStatement(handOverSql)) {
-                Binder binder = new Binder(handOver);
-                binder.add(attempt.id);
-                terms(binder, terms);
-                binder.add(from.name(), from.id());
+                new RowParameters(handOver).add(attempt.id).addTerms(terms).add(from.name(), from.id());
                 attempt.sent();
                 try (ResultSet passed = handOver.executeQuery()) {
                     attempt.answered();
@@ -227,17 +212,12 @@ final class LockTable {
 
     // ---- holding ----
 
-    /**
-     * {@return those of these holds whose leases were renewed}
-     *
-     * <p>A row that somebody keeps locked must not keep the others from being renewed. If there is one, the locked rows are left out. That takes
-     * longer, since each row is written twice.
-     */
-    Set<UUID> renew(List<JdbcHold> holds, Duration limit) throws SQLException {
+    @Override
+    public Set<UUID> renew(List<JdbcHold> holds, Duration limit) throws SQLException {
         try {
             return renew(renewSql, holds, limit);
         } catch (SQLException e) {
-            if (!LOCK_TIMEOUT.equals(e.getSQLState())) {
+            if (!isLockTimeout(e)) {
                 throw e;
             }
             return renew(renewUnlockedSql, holds, limit);
@@ -258,10 +238,9 @@ final class LockTable {
                 ends[i] = hold.holdLeftMillis();
             }
             try (PreparedStatement renew = connection.prepareStatement(sql)) {
-                arrays(connection, renew, names, ids);
-                renew.setArray(3, connection.createArrayOf("bigint", leases));
-                renew.setArray(4, connection.createArrayOf("bigint", ends));
-                return ids(renew);
+                new RowParameters(renew).addArray(connection, "text", names).addArray(connection, "uuid", ids).addArray(connection, "bigint", leases)
+                        .addArray(connection, "bigint", ends);
+                return RowParameters.ids(renew);
             }
         });
     }
@@ -273,69 +252,58 @@ final class LockTable {
         /** Its lease is over, or another hold has the row. */
         OVER,
         /** The row no longer exists. */
-        DELETED
+        DELETED;
+
+        static List<RowVerdict> all(PreparedStatement judge) throws SQLException {
+            List<RowVerdict> verdicts = new ArrayList<>();
+            try (ResultSet rows = judge.executeQuery()) {
+                while (rows.next()) {
+                    verdicts.add(valueOf(rows.getString(1)));
+                }
+            }
+            return verdicts;
+        }
     }
 
-    /** {@return what the table says of these holds, in their order} Changes nothing. */
-    List<RowVerdict> judge(List<JdbcHold> holds, Duration limit) throws SQLException {
+    @Override
+    public List<RowVerdict> judge(List<JdbcHold> holds, Duration limit) throws SQLException {
         String sql = "SELECT CASE WHEN l.name IS NULL THEN 'DELETED' "
                 + "WHEN l.holder = r.holder AND l.lease_until > clock_timestamp() THEN 'OURS' ELSE 'OVER' END "
                 + "FROM unnest(?::text[], ?::uuid[]) WITH ORDINALITY AS r (name, holder, i) LEFT JOIN " + table + " l ON l.name = r.name "
                 + "ORDER BY r.i";
         return database.run(limit, connection -> {
             try (PreparedStatement judge = connection.prepareStatement(sql)) {
-                arrays(connection, judge, holds.stream().map(hold -> hold.name()).toArray(), holds.stream().map(hold -> hold.id()).toArray());
-                List<RowVerdict> verdicts = new ArrayList<>();
-                try (ResultSet rows = judge.executeQuery()) {
-                    while (rows.next()) {
-                        verdicts.add(RowVerdict.valueOf(rows.getString(1)));
-                    }
-                }
-                return verdicts;
+                new RowParameters(judge).addArray(connection, "text", holds.stream().map(JdbcHold::name).toArray())
+                        .addArray(connection, "uuid", holds.stream().map(JdbcHold::id).toArray());
+                return RowVerdict.all(judge);
             }
         });
     }
 
-    private static void arrays(Connection connection, PreparedStatement statement, Object[] names, Object[] ids) throws SQLException {
-        Array nameArray = connection.createArrayOf("text", names);
-        statement.setArray(1, nameArray);
-        statement.setArray(2, connection.createArrayOf("uuid", ids));
-    }
-
-    private static Set<UUID> ids(PreparedStatement statement) throws SQLException {
-        Set<UUID> ids = new HashSet<>();
-        try (ResultSet rows = statement.executeQuery()) {
-            while (rows.next()) {
-                ids.add(rows.getObject(1, UUID.class));
-            }
-        }
-        return ids;
-    }
-
     // ---- giving back ----
 
-    /** Gives a hold back, if the row still belongs to it. */
-    void release(String name, UUID id, Duration limit) throws SQLException {
+    @Override
+    public void release(String name, UUID id, Duration limit) throws SQLException {
         notifications.releaseAndNotify(last -> update("UPDATE " + table + " l SET " + NOBODYS + " WHERE l.name = ? AND l.holder = ? AND " + NOT_DURABLE
                 + " RETURNING " + last, limit, name, id));
     }
 
-    /** Gives back those rows that still are ours and that nobody has locked. Returns which. */
-    Set<UUID> release(Collection<String> names, Collection<UUID> ids, Duration limit) throws SQLException {
+    @Override
+    public Set<UUID> release(Collection<String> names, Collection<UUID> ids, Duration limit) throws SQLException {
         String sql = "WITH ended AS MATERIALIZED (SELECT s.name, s.holder FROM " + table + " s "
                 + "JOIN unnest(?::text[], ?::uuid[]) AS r (name, holder) ON s.name = r.name AND s.holder = r.holder "
                 + "WHERE " + NOT_DURABLE + " FOR NO KEY UPDATE OF s SKIP LOCKED) "
                 + "UPDATE " + table + " l SET " + NOBODYS + " FROM ended WHERE l.name = ended.name RETURNING ended.holder, ";
         return notifications.releaseAndNotify(last -> database.run(limit, connection -> {
             try (PreparedStatement release = connection.prepareStatement(sql + last)) {
-                arrays(connection, release, names.toArray(), ids.toArray());
-                return ids(release);
+                new RowParameters(release).addArray(connection, "text", names.toArray()).addArray(connection, "uuid", ids.toArray());
+                return RowParameters.ids(release);
             }
         }));
     }
 
-    /** Makes the lease of a hold that is no longer renewed end soon. */
-    void abandon(JdbcHold hold, Duration within, Duration limit) throws SQLException {
+    @Override
+    public void abandon(JdbcHold hold, Duration within, Duration limit) throws SQLException {
         update("UPDATE " + table + " l SET lease_until = least(l.lease_until, clock_timestamp() + ? * interval '1 millisecond') "
                 + "WHERE l.name = ? AND l.holder = ?", limit, within.toMillis(), hold.name(), hold.id());
     }
@@ -355,8 +323,11 @@ final class LockTable {
 
     /** {@return whether the request was still there} */
     boolean withdrawRequest(String name, long token, Duration limit) throws SQLException {
-        return update("UPDATE " + table + " l SET release_requested = false WHERE l.name = ? AND l.token = ? AND l.release_requested", limit,
-                name, token) > 0;
+        if (update("UPDATE " + table + " l SET release_requested = false WHERE l.name = ? AND l.token = ? AND l.release_requested", limit, name, token) > 0) {
+            return true;
+        }
+        Row row = look(name, limit);
+        return row != null && row.isShared() && readers.withdrawRequest(name, token, limit);
     }
 
     /** {@return the holds of this process that somebody has asked it to release} */
@@ -365,7 +336,7 @@ final class LockTable {
             try (PreparedStatement requests = connection.prepareStatement("SELECT l.holder FROM " + table + " l "
                     + "WHERE l.release_requested AND l.process = ? AND l.holder IS NOT NULL")) {
                 requests.setObject(1, process);
-                return ids(requests);
+                return RowParameters.ids(requests);
             }
         });
     }
@@ -393,7 +364,7 @@ final class LockTable {
     private int update(String sql, Duration limit, Object... values) throws SQLException {
         return database.run(limit, connection -> {
             try (PreparedStatement statement = connection.prepareStatement(sql)) {
-                new Binder(statement).add(values);
+                new RowParameters(statement).add(values);
                 if (!statement.execute()) {
                     return statement.getUpdateCount();
                 }
@@ -424,46 +395,29 @@ final class LockTable {
     private List<Row> rows(String sql, Duration limit, Object... values) throws SQLException {
         return database.run(limit, connection -> {
             try (PreparedStatement look = connection.prepareStatement(sql)) {
-                new Binder(look).add(values);
-                List<Row> rows = new ArrayList<>();
-                try (ResultSet found = look.executeQuery()) {
-                    while (found.next()) {
-                        rows.add(Row.read(found));
-                    }
-                }
-                return rows;
+                new RowParameters(look).add(values);
+                return Row.readAll(look);
             }
         });
     }
 
     // ---- fencing ----
 
+    @Override
+    public String fenceSql() {
+        return "SELECT l.token FROM " + table + " l WHERE l.name = ? AND l.holder = ? AND l.token = ? AND l.lease_until > clock_timestamp() AND "
+                + ENDS_IF_FROZEN + " FOR KEY SHARE";
+    }
+
     /**
      * Runs within the user's transaction. Returns whether the row still belongs to the hold; then nobody else gets it before that transaction ends.
      */
     boolean fence(Connection connection, JdbcHold hold) throws SQLException {
         long lease = JdbcHold.leaseMillis(hold.terms());
-        try (PreparedStatement fence = connection.prepareStatement("SELECT l.token FROM " + table + " l WHERE l.name = ? AND l.holder = ? "
-                + "AND l.token = ? AND l.lease_until > clock_timestamp() AND " + ENDS_IF_FROZEN + " FOR KEY SHARE")) {
-            new Binder(fence).add(hold.name(), hold.id(), hold.token(), lease, lease);
+        try (PreparedStatement fence = connection.prepareStatement(of(hold.isShared()).fenceSql())) {
+            new RowParameters(fence).add(hold.name(), hold.id(), hold.token(), lease, lease);
             try (ResultSet held = fence.executeQuery()) {
                 return held.next();
-            }
-        }
-    }
-
-    /** Sets the parameters of a statement one after the other. */
-    private static final class Binder {
-        private final PreparedStatement statement;
-        private int last;
-
-        private Binder(PreparedStatement statement) {
-            this.statement = statement;
-        }
-
-        private void add(@Nullable Object... values) throws SQLException {
-            for (Object value : values) {
-                statement.setObject(++last, value);
             }
         }
     }

@@ -281,6 +281,13 @@ final class RenewalWorker {
 
     /** The work of one round. */
     private record RenewalRound(List<JdbcHold> renewals, List<RowAttempt> givenUp, boolean hear) {
+        List<JdbcHold> renewals(boolean shared) {
+            return renewals.stream().filter(hold -> hold.isShared() == shared).toList();
+        }
+
+        List<RowAttempt> givenUp(boolean shared) {
+            return givenUp.stream().filter(attempt -> attempt.shared == shared).toList();
+        }
     }
 
     private void run() {
@@ -303,10 +310,13 @@ final class RenewalWorker {
 
     /** Each part is separate: what the data source throws in one must not prevent the others. Returns whether nothing was thrown. */
     private boolean isDone(RenewalRound round) {
-        boolean renewed = isDone(() -> renew(round.renewals), renewalTrouble);
-        boolean released = isDone(() -> release(round.givenUp), releaseTrouble);
-        boolean heard = !round.hear || isDone(this::hear, hearingTrouble);
-        return renewed && released && heard;
+        boolean done = true;
+        for (boolean shared : new boolean[] {false, true}) {
+            done &= isDone(() -> renew(round.renewals(shared), table.of(shared)), renewalTrouble);
+            done &= isDone(() -> release(round.givenUp(shared), table.of(shared)), releaseTrouble);
+            done &= !round.hear || isDone(() -> hear(shared), hearingTrouble);
+        }
+        return done;
     }
 
     private boolean isDone(Runnable part, RareLog ifNot) {
@@ -397,7 +407,7 @@ final class RenewalWorker {
 
     // ---- renewing ----
 
-    private void renew(List<JdbcHold> due) {
+    private void renew(List<JdbcHold> due, HoldStatements rows) {
         long now = clock.nanos();
         // A hold may have been renewed since it was put on this list. It can wait.
         List<JdbcHold> holds = due.stream().filter(hold -> hold.isValid(now) && now - hold.renewedAt() >= hold.terms().leaseNanos() / 4).toList();
@@ -408,7 +418,7 @@ final class RenewalWorker {
         Duration within = within(holds);
         holds.forEach(JdbcHold::asked);
         try {
-            Set<UUID> renewed = table.renew(holds, within);
+            Set<UUID> renewed = rows.renew(holds, within);
             List<JdbcHold> left = new ArrayList<>();
             for (JdbcHold hold : holds) {
                 if (renewed.contains(hold.id())) {
@@ -418,10 +428,10 @@ final class RenewalWorker {
                 }
             }
             if (!left.isEmpty()) {
-                judge(left, within);
+                judge(left, rows, within);
             }
         } catch (SQLException e) {
-            String why = Database.inWords(e, table.sqlName());
+            String why = Database.inWords(e, rows.sqlNames());
             holds.forEach(hold -> hold.failed(why));
             failed();
             renewalTrouble.warn(why, null);
@@ -438,8 +448,8 @@ final class RenewalWorker {
         return third.compareTo(SHORTEST_LIMIT) < 0 ? SHORTEST_LIMIT : third.compareTo(limit) < 0 ? third : limit;
     }
 
-    private void judge(List<JdbcHold> holds, Duration within) throws SQLException {
-        List<LockTable.RowVerdict> verdicts = table.judge(holds, within);
+    private void judge(List<JdbcHold> holds, HoldStatements rows, Duration within) throws SQLException {
+        List<LockTable.RowVerdict> verdicts = rows.judge(holds, within);
         for (int i = 0; i < holds.size(); i++) {
             switch (verdicts.get(i)) {
                 case OURS -> holds.get(i).failed("its row is locked by another transaction, not one of ours (pg_blocking_pids() tells whose)");
@@ -451,12 +461,12 @@ final class RenewalWorker {
 
     // ---- the rest ----
 
-    private void release(List<RowAttempt> ready) {
+    private void release(List<RowAttempt> ready, HoldStatements rows) {
         if (ready.isEmpty()) {
             return;
         }
         try {
-            Set<UUID> released = table.release(ready.stream().map(attempt -> attempt.name).toList(),
+            Set<UUID> released = rows.release(ready.stream().map(attempt -> attempt.name).toList(),
                     ready.stream().map(attempt -> attempt.id).toList(), limit);
             lock();
             try {
@@ -472,23 +482,16 @@ final class RenewalWorker {
         }
     }
 
-    private void hear() {
+    private void hear(boolean shared) {
         List<JdbcHold> holds;
         lock();
         try {
-            holds = List.copyOf(live.values());
+            holds = live.values().stream().filter(hold -> hold.isShared() == shared).toList();
         } finally {
             mutex.unlock();
         }
-        Duration within = within(holds);
-        try {
-            Set<UUID> asked = table.requests(within);
-            holds.stream().filter(hold -> asked.contains(hold.id())).forEach(JdbcHold::requested);
-            if (!asked.isEmpty()) {
-                table.heard(asked, within);
-            }
-        } catch (SQLException e) {
-            log.debug("could not look who is asked to let go; trying again", e);
+        if (!holds.isEmpty()) {
+            HoldRequests.hear(table, holds, shared, within(holds));
         }
     }
 }

@@ -1,16 +1,20 @@
 package dev.sessionlock.jdbc;
 
+import dev.sessionlock.LockMode;
 import dev.sessionlock.LockOptions;
 import dev.sessionlock.LockOwner;
 import dev.sessionlock.internal.system.Liveness;
 import dev.sessionlock.internal.system.ProcessIdentity;
 import dev.sessionlock.internal.system.ProcessTable;
 import dev.sessionlock.spi.Terms;
+import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -48,6 +52,17 @@ record Row(
                 row.getBoolean("release_requested"), row.getObject("hand", UUID.class), waiterMarkAge, now);
     }
 
+    /** {@return all rows that the statement finds} */
+    static List<Row> readAll(PreparedStatement look) throws SQLException {
+        List<Row> rows = new ArrayList<>();
+        try (ResultSet found = look.executeQuery()) {
+            while (found.next()) {
+                rows.add(read(found));
+            }
+        }
+        return rows;
+    }
+
     /** Limits a lease to what can be counted: somebody may have written anything there. */
     private static Duration lease(long millis) {
         return Duration.ofMillis(Math.max(0, Math.min(millis, LockOptions.MAX_LEASE.toMillis())));
@@ -69,6 +84,15 @@ record Row(
         return holder != null;
     }
 
+    /** {@return whether readers hold the lock} Then the row says little about them: {@link ReaderTable} does. */
+    boolean isShared() {
+        return holder != null && holder.equals(process);
+    }
+
+    boolean isLeaseOver() {
+        return left().isNegative() || left().isZero();
+    }
+
     /** {@return for how long its lease still keeps others out; not positive if it is over} */
     Duration left() {
         return leaseUntil == null ? Duration.ZERO : Duration.between(now, leaseUntil);
@@ -77,6 +101,15 @@ record Row(
     /** {@return whether a process other than {@code me} has said recently that it waits} */
     boolean isWaitedForByOthersThan(UUID me) {
         return waiterMark != null && !waiterMark.equals(me) && waiterMarkAge != null && waiterMarkAge.toMillis() < LockTable.WAITER_MARK_LASTS_MS;
+    }
+
+    /**
+     * {@return whether a process that waits has to say so in this row} It need not if another one has said so; or if it wants to read, and others read: it waits only
+     * because somebody has said so who wants to write.
+     */
+    boolean needsWaiterMark(UUID me, LockMode mode) {
+        boolean isOurs = me.equals(waiterMark) && waiterMarkAge != null && waiterMarkAge.toMillis() < LockTable.WAITER_MARK_LASTS_MS / 2;
+        return isHeld() && !process.equals(me) && !isWaitedForByOthersThan(me) && !isOurs && !(isShared() && mode == LockMode.SHARED);
     }
 
     LockOwner owner() {

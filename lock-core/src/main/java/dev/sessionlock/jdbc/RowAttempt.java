@@ -30,6 +30,8 @@ final class RowAttempt {
 
     final String name;
     final UUID id;
+    /** Whether it wants the lock as a reader. */
+    final boolean shared;
     /** How long the row may keep others out after the last moment at which our statement can have been sent. */
     private final long lastsNanos;
 
@@ -49,6 +51,7 @@ final class RowAttempt {
     RowAttempt(String name, UUID id, Terms terms, Duration limit) {
         this.name = name;
         this.id = id;
+        this.shared = terms.shared();
         this.lastsNanos = limit.toNanos() + TimeUnit.MILLISECONDS.toNanos(JdbcHold.leaseAndGraceMillis(terms));
     }
 

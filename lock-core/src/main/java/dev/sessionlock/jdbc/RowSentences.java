@@ -17,6 +17,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /** What a row says, in words for a person. No code decides by these words. */
 final class RowSentences {
@@ -34,6 +36,25 @@ final class RowSentences {
             evidence.add(ReportSentences.waitedFor());
         }
         return evidence;
+    }
+
+    /**
+     * {@return why a lock could not be taken}
+     *
+     * @param row as it was read; null if another process has just inserted it
+     * @param me this process
+     */
+    static String busy(@Nullable Row row, UUID me) {
+        if (row == null) {
+            return "another process has taken it just now";
+        } else if (!row.isHeld()) {
+            return "it is free, and kept for the process that has waited longest, or a fencing transaction of its last holder has not ended";
+        } else if (row.isLeaseOver()) {
+            return "its lease is over, but a fencing transaction of its holder has not ended";
+        } else if (row.isShared()) {
+            return "pid " + row.pid() + " on " + row.host() + " or others read" + (row.isWaitedForByOthersThan(me) ? ", and another process waits" : "");
+        }
+        return row.process().equals(me) ? "this process holds it" : "pid " + row.pid() + " on " + row.host() + " holds it";
     }
 
     private static String lease(Lease lease) {

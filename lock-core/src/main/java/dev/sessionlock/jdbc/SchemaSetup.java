@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 record SchemaSetup(Database database, @Nullable String schema, Duration limit, Map<String, String> names) {
     static final String LOCKS = "session_lock";
     static final String REQUESTS = "session_lock_requests";
+    static final String READERS = "session_lock_readers";
     static final String HISTORY = "session_lock_history";
 
     private static final Pattern NAME = Pattern.compile("\\bsession_lock\\w*\\b");
@@ -36,7 +37,7 @@ record SchemaSetup(Database database, @Nullable String schema, Duration limit, M
     private static final long SCHEMA_LOCK = 0x5e5510_10c4L;
 
     /**
-     * Creates a table unless it is there.
+     * Creates a table unless it is there. Of the script, only what mentions it is run.
      *
      * @param table its name in the script
      */
@@ -45,7 +46,7 @@ record SchemaSetup(Database database, @Nullable String schema, Duration limit, M
         try {
             for (int tries = 1; !exists(sqlName); tries++) {
                 try {
-                    database.inTransaction(limit, connection -> run(connection, script));
+                    database.inTransaction(limit, connection -> run(connection, table, script));
                 } catch (SQLException e) {
                     if (tries == CREATE_TRIES || !MADE_BY_ANOTHER.contains(String.valueOf(e.getSQLState()))) {
                         throw e;
@@ -72,14 +73,14 @@ record SchemaSetup(Database database, @Nullable String schema, Duration limit, M
      * One after the other: two that create it at once would fail on each other's catalogue entries, in spite of IF NOT EXISTS. A transaction that has
      * waited may still see the catalogue as it was before, so creation is tried again in another one.
      */
-    private boolean run(Connection connection, String script) throws SQLException {
+    private boolean run(Connection connection, String table, String script) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             statement.execute("SELECT pg_advisory_xact_lock(" + SCHEMA_LOCK + ")");
             if (schema != null) {
                 statement.execute("CREATE SCHEMA IF NOT EXISTS \"" + schema + '"');
             }
             for (String sql : text(script).replaceAll("(?m)--.*$", "").split(";")) {
-                if (!sql.isBlank()) {
+                if (sql.contains(table)) {
                     statement.execute(NAME.matcher(sql).replaceAll(name -> Matcher.quoteReplacement(names.get(name.group()))));
                 }
             }

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.zaxxer.hikari.HikariDataSource;
 import dev.sessionlock.LockOptions;
+import dev.sessionlock.jdbc.ThrowingSource.When;
 import dev.sessionlock.spi.AcquireResult;
 import dev.sessionlock.spi.Clock;
 import dev.sessionlock.spi.EngineLock;
@@ -12,8 +13,12 @@ import dev.sessionlock.spi.Hold;
 import dev.sessionlock.spi.LockEngine;
 import dev.sessionlock.spi.Terms;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
@@ -24,6 +29,18 @@ abstract class JdbcThrowablesFixture {
 
     /** The pid of no process. */
     static final int DEAD = 4_194_303;
+
+    static final Predicate<Thread> OURS = thread -> thread == Thread.currentThread() && !isWorker(thread);
+    static final Predicate<Thread> WORKER = JdbcThrowablesFixture::isWorker;
+
+    /** More than any operation makes. */
+    static final int MANY_CALLS = 300;
+
+    private final List<String> names = new ArrayList<>();
+
+    static boolean isWorker(Thread thread) {
+        return thread.getName().equals("sessionlock-jdbc");
+    }
 
     final String schema = PostgresServer.newSchema();
     final AtomicLong ahead = new AtomicLong();
@@ -120,5 +137,40 @@ abstract class JdbcThrowablesFixture {
     void wakeWorker() throws Exception {
         EngineLock kernelWaitLock = lock(engine, "kernel-wait-" + kernelWaits++);
         kernelWaitLock.releaseSoon(take(kernelWaitLock));
+    }
+
+    // ---- each call throws ----
+
+    interface Step {
+        void run() throws Throwable;
+    }
+
+    /** One round of a test: its call number k throws. Returns which call that was; null if there was no k-th. */
+    interface Round {
+        String run(int k, String name) throws Throwable;
+    }
+
+    void forEachCall(Round round) throws Throwable {
+        for (int k = 1; k < MANY_CALLS; k++) {
+            String name = "lock-" + k;
+            String thrown = round.run(k, name);
+            if (thrown == null) {
+                assertThat(names).as("calls that threw").hasSizeGreaterThan(8);
+                return;
+            }
+            names.add(thrown);
+        }
+        throw new AssertionError("no operation makes so many calls: " + names);
+    }
+
+    /** Runs it with a fault in its k-th call. Returns which call threw; null if it made fewer. */
+    String faulty(int k, When when, Supplier<Throwable> what, Step step) {
+        source.arm(k, when, what, OURS);
+        try {
+            step.run();
+        } catch (Throwable e) {
+            assertThat(source.hasThrown()).as("it throws only what was thrown: %s", e).isTrue();
+        }
+        return source.disarm();
     }
 }

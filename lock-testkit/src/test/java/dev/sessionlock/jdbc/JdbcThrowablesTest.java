@@ -16,7 +16,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -31,17 +30,6 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class JdbcThrowablesTest extends JdbcThrowablesFixture {
     private static final LockOptions OPTIONS = LockOptions.defaults().withLease(LockOptions.MAX_LEASE).withTimeout(PATIENCE);
-    private static final Predicate<Thread> OURS = thread -> thread == Thread.currentThread() && !isWorker(thread);
-    private static final Predicate<Thread> WORKER = JdbcThrowablesTest::isWorker;
-
-    /** More than any operation makes. */
-    private static final int MANY_CALLS = 300;
-
-    private final List<String> names = new ArrayList<>();
-
-    private static boolean isWorker(Thread thread) {
-        return thread.getName().equals("sessionlock-jdbc");
-    }
 
     /** What is thrown: an exception other than an SQLException, or an {@code Error}. */
     static Stream<Arguments> faults() {
@@ -50,41 +38,6 @@ class JdbcThrowablesTest extends JdbcThrowablesFixture {
         Stream<Arguments> always = Stream.of(Arguments.of(When.AFTER, exception), Arguments.of(When.FROM_THEN_ON, error));
         return !Boolean.getBoolean("soak") ? always
                 : Stream.concat(always, Stream.of(Arguments.of(When.BEFORE, exception), Arguments.of(When.AFTER, error)));
-    }
-
-    // ---- what a caller does ----
-
-    private interface Step {
-        void run() throws Throwable;
-    }
-
-    /** One round of a test: its call number k throws. Returns which call that was; null if there was no k-th. */
-    private interface Round {
-        String run(int k, String name) throws Throwable;
-    }
-
-    private void forEachCall(Round round) throws Throwable {
-        for (int k = 1; k < MANY_CALLS; k++) {
-            String name = "lock-" + k;
-            String thrown = round.run(k, name);
-            if (thrown == null) {
-                assertThat(names).as("calls that threw").hasSizeGreaterThan(8);
-                return;
-            }
-            names.add(thrown);
-        }
-        throw new AssertionError("no operation makes so many calls: " + names);
-    }
-
-    /** Runs it with a fault in its k-th call. Returns which call threw; null if it made fewer. */
-    private String faulty(int k, When when, Supplier<Throwable> what, Step step) {
-        source.arm(k, when, what, OURS);
-        try {
-            step.run();
-        } catch (Throwable e) {
-            assertThat(source.hasThrown()).as("it throws only what was thrown: %s", e).isTrue();
-        }
-        return source.disarm();
     }
 
     @Nested
